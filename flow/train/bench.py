@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`make bench`: simulation under cocotb beside a bare C++ loop, an epoch's wall time, the model's speed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from flow.paths import BUILD, FlowError, relative
+from flow.train.bare import build_bare, measure
+from flow.train.command import RESULT, train
+from flow.train.request import Request
+from models.edge.benchmark import samples_per_second
+from tb.edge.train_check import Mismatch
+from tb.edge.train_state import CHECKPOINT, identity, load_checkpoint
+
+TARGETS = {"ratio": 0.5, "epoch_seconds": 180.0, "model_samples_per_second": 100_000.0}
+"""To reach with mnist_64 and whole epochs, on two free cores: at least, at most, at least."""
+
+_REPEAT = 2
+
+
+def bench(request: Request) -> int:
+    """Measure, print and save; exit status. Raises FlowError.
+
+    Speeds are compared by processor time, which whatever else the machine does disturbs less; each simulation is one
+    thread. What counts on both sides is the first run of the training, from START to its end.
+    """
+    directory = BUILD / "bench" / request.config.name
+    program = build_bare(request.config)
+    try:
+        bare = [measure(request, program, directory / "bare") for _ in range(_REPEAT)]
+    except Mismatch as mismatch:
+        raise FlowError(str(mismatch)) from None
+    training = replace(request, epochs=1, resume=False, directory=directory / "train")
+    if status := train(training):
+        return status
+    result: dict[str, Any] = json.loads((training.directory / RESULT).read_text())
+    key = identity(request.config, request.samples)
+    first = load_checkpoint(training.directory / CHECKPOINT, key)[0].history[0]
+    best = min(bare, key=lambda speed: speed.processor_seconds)
+    alone, beside = best.clocks / best.processor_seconds, first["simulated_clocks"] / first["processor_seconds"]
+    figures: dict[str, Any] = {
+        "config": request.config.name,
+        "samples": first["samples"],
+        "clocks": best.clocks,
+        "bare_clocks_per_second": best.clocks / best.seconds,
+        "bare_clocks_per_processor_second": alone,
+        "cocotb_clocks_per_second": first["simulated_clocks"] / first["simulation_seconds"],
+        "cocotb_clocks_per_processor_second": beside,
+        "ratio": beside / alone,
+        "epoch_seconds": result["wall_seconds"],
+        "model_samples_per_second": samples_per_second(request.config, request.data, request.samples, _REPEAT),
+        "targets": TARGETS,
+    }
+    path = directory / "bench.json"
+    path.write_text(json.dumps(figures, indent=1) + "\n")
+    print(_text(figures))
+    print(f"  {relative(path)}")
+    return 0
+
+
+def _text(figures: dict[str, Any]) -> str:
+    head = f"{'':30}{'processor time':>16}{'wall time':>14}"
+    rows = [
+        ("bare Verilator C++ loop", "bare_clocks_per_processor_second", "bare_clocks_per_second"),
+        ("under cocotb, in training", "cocotb_clocks_per_processor_second", "cocotb_clocks_per_second"),
+    ]
+    lines = [f"{figures['config']}: {figures['samples']:,} samples, {figures['clocks']:,} clocks", head]
+    lines += [f"  {name:28}{figures[cpu]:>16,.0f}{figures[wall]:>14,.0f} clocks/s" for name, cpu, wall in rows]
+    lines += [f"  {'cocotb / bare':28}{figures['ratio']:>16.0%}{'':>14} to reach: {TARGETS['ratio']:.0%}"]
+    lines += [
+        f"  {'bit-exact model alone':28}{figures['model_samples_per_second']:>16,.0f}{'':>14} samples/s, "
+        f"to reach: {TARGETS['model_samples_per_second']:,.0f}",
+        f"  {'epoch, test and all checks':28}{'':>16}{figures['epoch_seconds']:>14,.1f} s, "
+        f"to reach: {TARGETS['epoch_seconds']:,.0f}",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the user asked `make train` for, checked before anything is built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from flow.modules import SIMULATORS
+from flow.paths import BUILD, ROOT, FlowError, relative
+from models.edge.config import EdgeConfig
+from models.edge.training import RawData
+from models.mnist import DataError
+from models.toml_section import ConfigError
+
+
+@dataclass(frozen=True)
+class Request:
+    """A training.
+
+    Attributes:
+        path, config: the configuration file and what it says.
+        data: what is trained on.
+        sim: simulator.
+        epochs, samples: epochs, and training samples per epoch.
+        resume: go on from the checkpoint.
+        asked: the variables that the user gave, for the replay line.
+        directory: where everything is left.
+    """
+
+    path: Path
+    config: EdgeConfig
+    data: RawData
+    sim: str
+    epochs: int
+    samples: int
+    resume: bool
+    asked: tuple[str, ...]
+    directory: Path
+
+    def replay(self, resume: bool) -> str:
+        """The command that does it again."""
+        return " ".join(["make train", *self.asked, *(["RESUME=1"] if resume else [])])
+
+
+def whole_number(variable: str, text: str, low: int, high: int, why: str) -> int:
+    """The value of a variable of the make command line. Raises FlowError."""
+    try:
+        value = int(text)
+    except ValueError:
+        raise FlowError(f"{variable}={text} must be a whole number, {low} … {high} ({why})") from None
+    if not low <= value <= high:
+        raise FlowError(f"{variable}={text} must be {low} … {high} ({why})")
+    return value
+
+
+def load_config(text: str) -> tuple[Path, EdgeConfig]:
+    """The configuration that CONFIG names, relative to where make runs or to the checkout. Raises FlowError."""
+    given = Path(text)
+    path = given if given.is_absolute() or given.exists() else ROOT / given
+    if not path.is_file():
+        shipped = ", ".join(sorted(relative(p) for p in (ROOT / "configs").glob("*.toml")))
+        raise FlowError(f"CONFIG={text}: there is no such file; shipped are {shipped}")
+    try:
+        return path.resolve(), EdgeConfig.load(path)
+    except ConfigError as error:
+        raise FlowError(str(error)) from None
+
+
+def request(
+    config: str,
+    epochs: str = "",
+    samples: str = "",
+    sim: str = "verilator",
+    resume: str = "",
+    directory: Path | None = None,
+) -> Request:
+    """Check the variables of the make command line; empty ones have their default. Raises FlowError."""
+    if sim not in SIMULATORS:
+        raise FlowError(f"SIM={sim} must be one of {', '.join(SIMULATORS)}")
+    if resume not in ("", "0", "1"):
+        raise FlowError(f"RESUME={resume} must be 1 (go on from the checkpoint) or 0")
+    path, loaded = load_config(config)
+    if loaded.data.set == "none":
+        raise FlowError(f'{relative(path)} names no data: add [data] set = "mnist"')
+    try:
+        data = RawData.load(loaded)
+    except DataError as error:
+        raise FlowError(str(error)) from None
+    rows = len(data.train_x)
+    count = whole_number("SAMPLES", samples, 1, rows, "training samples per epoch") if samples else rows
+    number = loaded.training.epochs
+    if epochs:
+        number = whole_number("EPOCHS", epochs, 1, 10_000, "epochs of the whole training")
+    asked = [f"CONFIG={relative(path)}"]
+    asked += [f"{name}={value}" for name, value in (("EPOCHS", epochs), ("SAMPLES", samples)) if value]
+    asked += [f"SIM={sim}"] if sim != "verilator" else []
+    target = directory or BUILD / "train" / loaded.name
+    return Request(path, loaded, data, sim, number, count, resume == "1", tuple(asked), target)

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds the harness for a configuration and runs tb/edge/train.py on it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from flow import build
+from flow.build import Design, Options
+from flow.runners import runner_for
+from flow.simulate import judge
+from flow.train.request import Request
+from flow.train.watch import Progress, Watcher
+from models.edge.activation import SigmoidTable
+from models.edge.config import EdgeConfig
+from tb.edge.train_state import CHECKPOINT, EVENTS, MISMATCH, Job, State, load_checkpoint
+
+HARNESS = "train_harness"
+SIGMOID_FILE = "sigmoid.hex"
+_BENCH = "tb.edge.train"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a simulation ended.
+
+    Attributes:
+        state, parameters: the checkpoint.
+        failure: what went wrong, None if nothing did.
+        mismatches: values that differed in the comparison that failed.
+        interrupted: the user stopped it.
+    """
+
+    state: State
+    parameters: dict[str, Any]
+    failure: str | None
+    mismatches: int
+    interrupted: bool
+
+
+class Interrupts:
+    """While the simulator runs, the first Ctrl-C is left to it (it gets it as well); the second one ends all."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self.count += 1
+        if self.count > 1:
+            raise KeyboardInterrupt
+
+    def __enter__(self) -> Interrupts:
+        self.old = signal.signal(signal.SIGINT, self._handle)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self.old)
+
+
+def design_of(config: EdgeConfig) -> Design:
+    """The harness with the parameters of a configuration."""
+    return Design.of(HARNESS, config.verilog_parameters(SIGMOID_FILE))
+
+
+def write_sigmoid(config: EdgeConfig, directory: Path) -> None:
+    """The table that the simulated engine reads when it starts."""
+    (directory / SIGMOID_FILE).write_text(SigmoidTable.build(config.format).hex_text())
+
+
+def options(sim: str) -> Options:
+    """How the harness is built."""
+    return Options(sim, fast=True, own_clock=True)
+
+
+def simulate(request: Request, built: Path, key: str, history: list[dict[str, Any]]) -> Outcome:
+    """Run what was built in directory `built`, and judge; `history` is what was done before."""
+    run = request.directory / "run"
+    shutil.rmtree(run, ignore_errors=True)
+    run.mkdir(parents=True)
+    checkpoint, mismatch = request.directory / CHECKPOINT, request.directory / MISMATCH
+    mismatch.unlink(missing_ok=True)
+    if not request.resume:
+        checkpoint.unlink(missing_ok=True)
+    write_sigmoid(request.config, run)
+    job = Job(str(request.path), str(request.directory), request.samples, request.epochs, request.resume)
+    job.save(run / "job.json")
+    tests = min(request.samples, len(request.data.test_x))
+    progress = Progress(request.epochs, request.samples, tests, history)
+    with Interrupts() as interrupts, Watcher(request.directory / EVENTS, progress):
+        failures = _execute(request.sim, built, run)
+    state, parameters = load_checkpoint(checkpoint, key) if checkpoint.is_file() else (State(key), {})
+    if mismatch.is_file():
+        found = json.loads(mismatch.read_text())
+        return Outcome(state, parameters, found["text"], found["count"], False)
+    if interrupts.count:
+        return Outcome(state, parameters, None, 0, True)
+    failure = "; ".join(failures.values())
+    return Outcome(state, parameters, failure or None, 0, False)
+
+
+def _execute(sim: str, built: Path, run: Path) -> dict[str, str]:
+    results, log = run / "results.xml", run / "run.log"
+    with contextlib.suppress(SystemExit, RuntimeError):  # the results file tells; without one the run has failed
+        runner_for(sim).test(
+            test_module=_BENCH,
+            hdl_toplevel=HARNESS,
+            hdl_toplevel_lang="verilog",
+            build_dir=built,
+            test_dir=run,
+            results_xml=str(results),
+            extra_env={"EDGELOOM_TRAIN": str(run / "job.json"), "COCOTB_LOG_LEVEL": "INFO"},
+            timescale=build.TIMESCALE,
+            log_file=log,
+        )
+    return judge(_BENCH, results, log)[1]

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Activation functions and their derivatives in raw fixed point (docs/edge_engine.md, section 2)."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from models.fixed_point import Format, IntArray
+
+MAX_ADDRESS_BITS = 12
+
+
+@dataclass(frozen=True)
+class SigmoidTable:
+    """Look-up table over the top A = min(WIDTH, 12) bits of the sum.
+
+    ``value`` and ``slope`` (int64, 2**A entries, 0 … 2**FRAC) are addressed by the two's complement index,
+    as the ROM is: entry i stands for index i if i < 2**(A-1), else for i - 2**A.
+    """
+
+    format: Format
+    address_bits: int
+    value: IntArray
+    slope: IntArray
+
+    @classmethod
+    def build(cls, fmt: Format) -> SigmoidTable:
+        """Table of a format."""
+        bits = min(fmt.width, MAX_ADDRESS_BITS)
+        index = np.arange(1 << bits)
+        index[1 << (bits - 1) :] -= 1 << bits
+        middle = 0.5 if fmt.width > bits else 0.0
+        x = (index + middle) * float(1 << (fmt.width - bits)) / fmt.one
+        sigmoid = 1.0 / (1.0 + np.exp(-np.maximum(x, -700.0)))  # exp(700) is still finite
+        value = np.floor(fmt.one * sigmoid + 0.5).astype(np.int64)
+        slope = np.floor(fmt.one * sigmoid * (1.0 - sigmoid) + 0.5).astype(np.int64)
+        return cls(fmt, bits, value, slope)
+
+    def __call__(self, s: npt.ArrayLike) -> tuple[IntArray, IntArray]:
+        """(activation, derivative), raw, of raw sums of any shape."""
+        raw = np.asarray(s, dtype=np.int64)
+        address = (raw >> (self.format.width - self.address_bits)) & ((1 << self.address_bits) - 1)
+        return self.value[address], self.slope[address]
+
+    def hex_text(self) -> str:
+        """Text for ``$readmemh``: per line a word {d[FRAC:0], a[FRAC:0]}, address 0 first."""
+        bits = self.format.frac + 1
+        digits = -(-2 * bits // 4)
+        words = (self.slope << bits) | self.value
+        return "".join(f"{word:0{digits}x}\n" for word in words.tolist())
+
+
+def relu(s: npt.ArrayLike, fmt: Format) -> tuple[IntArray, IntArray]:
+    """(activation, derivative), raw, of raw sums: max(s, 0), and 1.0 where s > 0."""
+    raw = np.asarray(s, dtype=np.int64)
+    return np.maximum(raw, 0), np.where(raw > 0, fmt.one, 0).astype(np.int64)
+
+
+def activate(s: npt.ArrayLike, activation: str, fmt: Format) -> tuple[IntArray, IntArray]:
+    """(activation, derivative), raw, of raw sums; activation is "sigmoid" or "relu"."""
+    return relu(s, fmt) if activation == "relu" else SigmoidTable.build(fmt)(s)
+
+
+def main(arguments: list[str]) -> int:
+    """``python -m models.edge.activation WIDTH FRAC``: print the table of a format for ``$readmemh``."""
+    if len(arguments) != 2 or not all(argument.isdigit() for argument in arguments):
+        print("usage: python -m models.edge.activation WIDTH FRAC > sigmoid.hex", file=sys.stderr)
+        return 2
+    print(SigmoidTable.build(Format(int(arguments[0]), int(arguments[1]))).hex_text(), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

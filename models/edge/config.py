@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Configuration of an edge-processing engine and of its training: one validated object that all else derives from.
+
+The file format is TOML; docs/configuration.md lists the keys. The rules are those of docs/edge_engine.md, section 1.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+from models.edge.rules import check_network
+from models.edge.shape import JunctionShape, junction_shapes
+from models.fixed_point import Format
+from models.toml_section import ConfigError, Section
+
+ACTIVATIONS = ("sigmoid", "relu")
+ROUNDINGS = ("half_up", "stochastic")
+DATA_SETS = ("none", "mnist")
+
+MNIST_SIDE = 28
+MNIST_CLASSES = 10
+MNIST_TRAIN = 60_000
+MNIST_TEST = 10_000
+
+
+class Mode(IntEnum):
+    """Run-time modes of the engine; the values are those of the MODE register."""
+
+    PIPELINED = 0
+    SEQUENTIAL = 1
+    INFERENCE = 2
+
+
+TRAINING_MODES = ("pipelined", "sequential")
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a network is trained (table ``[training]``)."""
+
+    mode: Mode
+    epochs: int
+    lr_shifts: tuple[int, ...]
+    stochastic: bool
+    rng_seed: int
+    init_seed: int
+    init_scale: float
+    checkpoint: int
+    """Samples between two checkpoints: each such chunk is a run of its own that drains. 0: one run per epoch."""
+
+    def lr_shift(self, epoch: int) -> int:
+        """Learning-rate shift of an epoch, 0 being the first; the last entry of the list repeats."""
+        return self.lr_shifts[min(epoch, len(self.lr_shifts) - 1)]
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a network is trained on (table ``[data]``)."""
+
+    set: str
+    pool: int
+    train_samples: int
+    """Samples of an epoch: the first so many of the training set."""
+    test_samples: int
+    """Samples of the test: the first so many of the test set."""
+
+    @property
+    def inputs(self) -> int:
+        """Inputs that carry information; those above are padding."""
+        return (MNIST_SIDE // self.pool) ** 2
+
+
+@dataclass(frozen=True)
+class EdgeConfig:
+    """A legal configuration. Build it with ``load`` or ``from_dict``, which raise ``ConfigError``."""
+
+    name: str
+    layers: tuple[int, ...]
+    activations: tuple[str, ...]
+    classes: int
+    in_lanes: int
+    format: Format
+    lr_max: int
+    sweep_seeds: bool
+    dither: bool
+    connectivity_seed: int
+    junctions: tuple[JunctionShape, ...]
+    training: Training
+    data: Data
+    clock_mhz: float
+
+    @classmethod
+    def load(cls, path: str | Path) -> EdgeConfig:
+        """Read a TOML file. Errors name the file too."""
+        try:
+            with open(path, "rb") as file:
+                return cls.from_dict(tomllib.load(file))
+        except FileNotFoundError:
+            raise ConfigError(f"{path}: no such configuration file") from None
+        except (ConfigError, tomllib.TOMLDecodeError) as error:
+            raise ConfigError(f"{path}: {error}") from None
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> EdgeConfig:
+        """Validate what a TOML file holds."""
+        top = Section(values)
+        name = top.text("name")
+        if not name.replace("_", "").replace("-", "").isalnum():
+            raise ConfigError(f"name = {name!r} must consist of letters, digits, '_' and '-' (it names directories)")
+
+        form = top.table("format", required=True)
+        width = form.integer("width", 4, 16)
+        number = Format(width, form.integer("frac", 1, width - 2))
+        form.finish()
+
+        net = top.table("network", required=True)
+        layers = net.integers("layers", 1, 65535)
+        fan_out = net.integers("fan_out", 1, 65535)
+        lanes = net.integers("z", 1, 65535)
+        activations = net.choices("activation", ACTIVATIONS)
+        check_network(layers, fan_out, lanes, activations)
+        junctions = junction_shapes(layers, fan_out, lanes)
+        classes = net.integer("classes", 1, layers[-1])
+        in_lanes = net.integer("in_lanes", 1, lanes[0], default=narrowest_input(junctions))
+        check_input(junctions, in_lanes)
+        net.finish()
+
+        link = top.table("connectivity")
+        sweep_seeds = link.flag("sweep_seeds", default=True)
+        dither = link.flag("dither", default=True)
+        connectivity_seed = link.integer("seed", 0, 2**32 - 1, default=1)
+        link.finish()
+
+        lr_max, training = _training(top.table("training"))
+        data = _data(top.table("data"), layers[0], classes)
+        clock = top.table("clock")
+        clock_mhz = clock.real("mhz", 0.001, 100_000.0, default=100.0)
+        clock.finish()
+        top.finish()
+        return cls(
+            name,
+            layers,
+            activations,
+            classes,
+            in_lanes,
+            number,
+            lr_max,
+            sweep_seeds,
+            dither,
+            connectivity_seed,
+            junctions,
+            training,
+            data,
+            clock_mhz,
+        )
+
+    @property
+    def pass_clocks(self) -> int:
+        """CP: clocks of an engine-wide pass."""
+        return max(junction.clocks for junction in self.junctions)
+
+    @property
+    def density(self) -> float:
+        """Edges present / edges of the fully connected network."""
+        possible = sum(junction.n_left * junction.n_right for junction in self.junctions)
+        return sum(junction.edges for junction in self.junctions) / possible
+
+    def verilog_parameters(self, sigmoid_file: str | Path) -> dict[str, int | str]:
+        """Parameters of ``edge_top`` as Verilog literals: numbers, sized hex vectors, a quoted file name."""
+
+        def pack(entries: list[int], bits: int) -> str:
+            value = sum(entry << (bits * i) for i, entry in enumerate(entries))
+            return f"{bits * len(entries)}'h{value:x}"
+
+        return {
+            "JUNCTIONS": len(self.junctions),
+            "LAYERS": pack(list(self.layers), 16),
+            "FAN_OUT": pack([junction.fan_out for junction in self.junctions], 16),
+            "LANES": pack([junction.z for junction in self.junctions], 16),
+            "RELU": pack([int(activation == "relu") for activation in self.activations], 1),
+            "WIDTH": self.format.width,
+            "FRAC": self.format.frac,
+            "LR_MAX": self.lr_max,
+            "CLASSES": self.classes,
+            "SWEEP_SEEDS": int(self.sweep_seeds),
+            "DITHER": int(self.dither),
+            "IN_LANES": self.in_lanes,
+            "SIGMOID_FILE": f'"{sigmoid_file}"',
+        }
+
+
+def narrowest_input(junctions: tuple[JunctionShape, ...]) -> int:
+    """Smallest legal IN_LANES: it divides z(1), and a frame takes no longer than a pass. z(1) always will do."""
+    clocks = max(junction.clocks for junction in junctions)
+    first = junctions[0]
+    return next(n for n in range(1, first.z + 1) if first.z % n == 0 and first.n_left <= n * clocks)
+
+
+def check_input(junctions: tuple[JunctionShape, ...], in_lanes: int) -> None:
+    """Raise ConfigError where the input stream cannot feed the engine."""
+    first = junctions[0]
+    clocks = max(junction.clocks for junction in junctions)
+    if first.z % in_lanes:
+        raise ConfigError(f"network.in_lanes = {in_lanes} does not divide z = {first.z} of junction 1")
+    if first.n_left > in_lanes * clocks:
+        raise ConfigError(
+            f"network.in_lanes = {in_lanes} is too narrow: a sample of {first.n_left} values takes "
+            f"{first.n_left // in_lanes} beats, a pass has CP = {clocks} clocks"
+        )
+
+
+def _training(table: Section) -> tuple[int, Training]:
+    lr_max = table.integer("lr_max", 1, 16, default=8)
+    mode = table.choice("mode", TRAINING_MODES, default="pipelined")
+    training = Training(
+        mode=Mode[mode.upper()],
+        epochs=table.integer("epochs", 1, 10_000, default=1),
+        lr_shifts=table.integers("lr_shift", 0, lr_max, default=[min(4, lr_max)]),
+        stochastic=table.choice("rounding", ROUNDINGS, default="stochastic") == "stochastic",
+        rng_seed=table.integer("rng_seed", 0, 65535, default=1),
+        init_seed=table.integer("init_seed", 0, 2**32 - 1, default=1),
+        init_scale=table.real("init_scale", 0.0, 1000.0, default=1.0),
+        checkpoint=table.integer("checkpoint", 0, 2**31 - 1, default=0),
+    )
+    table.finish()
+    return lr_max, training
+
+
+def _data(table: Section, inputs: int, classes: int) -> Data:
+    data = Data(
+        set=table.choice("set", DATA_SETS, default="none"),
+        pool=table.integer("pool", 1, MNIST_SIDE, default=1),
+        train_samples=table.integer("train_samples", 1, MNIST_TRAIN, default=MNIST_TRAIN),
+        test_samples=table.integer("test_samples", 1, MNIST_TEST, default=MNIST_TEST),
+    )
+    table.finish()
+    if MNIST_SIDE % data.pool:
+        raise ConfigError(f"data.pool = {data.pool} does not divide the {MNIST_SIDE} pixels of an image's side")
+    if data.set == "mnist":
+        if data.inputs > inputs:
+            raise ConfigError(
+                f"network.layers[0] = {inputs} is less than the {data.inputs} pixels of data.pool = {data.pool}"
+            )
+        if classes < MNIST_CLASSES:
+            raise ConfigError(f"network.classes = {classes} is less than the {MNIST_CLASSES} classes of mnist")
+    return data

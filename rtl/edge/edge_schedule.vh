@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Shapes and schedule of the engine as constant functions (docs/edge_engine.md, sections 1 and 3).
+ *
+ * Included inside the body of a module that has the parameters JUNCTIONS, LAYERS, FAN_OUT and LANES
+ * (16 bits per entry, entry 0 in the low bits). Junctions are numbered 1 … JUNCTIONS.
+ */
+
+// neurons of layer i
+function integer sch_n;
+    input integer i;
+    sch_n = {16'd0, LAYERS[16*i +: 16]};
+endfunction
+
+// fan-out of junction i
+function integer sch_fo;
+    input integer i;
+    sch_fo = {16'd0, FAN_OUT[16*(i-1) +: 16]};
+endfunction
+
+// degree of parallelism z of junction i
+function integer sch_z;
+    input integer i;
+    sch_z = {16'd0, LANES[16*(i-1) +: 16]};
+endfunction
+
+// edges of junction i
+function integer sch_edges;
+    input integer i;
+    sch_edges = sch_n(i-1) * sch_fo(i);
+endfunction
+
+// fan-in of junction i
+function integer sch_fi;
+    input integer i;
+    sch_fi = sch_edges(i) / sch_n(i);
+endfunction
+
+// clocks of junction i per pass
+function integer sch_c;
+    input integer i;
+    sch_c = sch_edges(i) / sch_z(i);
+endfunction
+
+// depth of a left memory of junction i, clocks of a sweep
+function integer sch_d;
+    input integer i;
+    sch_d = sch_n(i-1) / sch_z(i);
+endfunction
+
+// right neurons of junction i completed per clock
+function integer sch_p;
+    input integer i;
+    sch_p = (sch_z(i) >= sch_fi(i)) ? sch_z(i) / sch_fi(i) : 1;
+endfunction
+
+// groups of right neurons of junction i
+function integer sch_g;
+    input integer i;
+    sch_g = sch_n(i) / sch_p(i);
+endfunction
+
+// registers in the adder tree of junction i
+function integer sch_t;
+    input integer i;
+    sch_t = ($clog2((sch_fi(i) < sch_z(i)) ? sch_fi(i) : sch_z(i)) + 1) / 2;
+endfunction
+
+// clocks of a pass of the engine
+function integer sch_cp;
+    input integer unused;
+    integer k;
+    begin
+        sch_cp = unused;
+        for (k = 1; k <= JUNCTIONS; k = k + 1)
+            if (sch_c(k) > sch_cp) sch_cp = sch_c(k);
+    end
+endfunction
+
+// passes that hold a span of clocks
+function integer sch_passes;
+    input integer clocks;
+    sch_passes = (clocks + sch_cp(0) - 1) / sch_cp(0);
+endfunction
+
+// passes from the admission of a sample to its FF in junction i
+function integer sch_ffo;
+    input integer i;
+    integer k;
+    begin
+        sch_ffo = 0;
+        for (k = 1; k < i; k = k + 1)
+            sch_ffo = sch_ffo + sch_passes(sch_c(k) + 7 + sch_t(k));
+    end
+endfunction
+
+// passes from the admission of a sample to its BP and UP in junction i
+function integer sch_upo;
+    input integer i;
+    integer k;
+    begin
+        sch_upo = sch_ffo(JUNCTIONS) + sch_passes(sch_c(JUNCTIONS) + 15 + sch_t(JUNCTIONS));
+        for (k = JUNCTIONS; k > i; k = k - 1)
+            sch_upo = sch_upo + sch_passes(sch_c(k) + 12);
+    end
+endfunction
+
+// frames the loader may be ahead of the engine
+function integer sch_ahead;
+    input integer minimum;
+    begin
+        sch_ahead = 1 + sch_passes(12);
+        if (sch_ahead < minimum) sch_ahead = minimum;
+    end
+endfunction
+
+// frames held by the left bank of junction i
+function integer sch_left_slots;
+    input integer i;
+    sch_left_slots = (i == 1) ? sch_upo(1) + 1 + sch_ahead(2) : sch_upo(i) - sch_ffo(i-1) + 1;
+endfunction
+
+// global number of the first LFSR lane of junction i
+function integer sch_lane_base;
+    input integer i;
+    integer k;
+    begin
+        sch_lane_base = 0;
+        for (k = 1; k < i; k = k + 1)
+            sch_lane_base = sch_lane_base + sch_z(k) + sch_p(k);
+    end
+endfunction

@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bench of rtl/edge/axil_regs.v: register map, commands in every state, flags, counters read while they run."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from models.edge.config import EdgeConfig
+from tb.edge.register_checks import check_constants, check_refusals, check_settings
+from tb.edge.registers import STOCHASTIC, Ctrl, JunctionReg, Kind, Reg, Status, junction_register
+from tb.lib import axi
+from tb.lib.bench import Bench, bench_test
+
+SOFT_RESET_CLOCKS = 16
+COMMANDS = {Ctrl.START: "start", Ctrl.LOAD: "load", Ctrl.DUMP: "dump"}
+BUSY = {"start": "run_busy", "load": "load_busy", "dump": "dump_busy"}
+FLAGS = {
+    "drop_short": Status.FRAME_SHORT, "drop_long": Status.FRAME_LONG, "drop_label": Status.BAD_LABEL,
+    "param_err": Status.PARAM_ERR, "bad_section": Status.BAD_CMD,
+}  # fmt: skip
+EVENTS = {
+    "run_busy": Reg.CYCLES_LO, "stall": Reg.STALLS_LO, "admit": Reg.SAMPLES, "correct": Reg.CORRECT,
+    "predicted": Reg.PREDICTIONS,
+}  # fmt: skip
+JUNCTION_EVENTS = {
+    "busy_ff": JunctionReg.BUSY_FF, "busy_bp": JunctionReg.BUSY_BP, "busy_up": JunctionReg.BUSY_UP,
+    "sat_ff": JunctionReg.SAT_FF, "sat_bp": JunctionReg.SAT_BP, "sat_up": JunctionReg.SAT_UP,
+}  # fmt: skip
+
+
+class Engine:
+    """What the registers control: becomes busy on a command, makes events, counts what it sees.
+
+    Attributes:
+        pulses: clocks in which start, load, dump and soft_rst were high.
+        settings: (mode, stochastic, nsamples, rng_seed) and (junction, kind) at the last start and load or dump.
+        totals: events so far by counter name; junction events as (name, junction index).
+    """
+
+    def __init__(self, b: Bench, config: EdgeConfig) -> None:
+        self.b, self.dut, self.config = b, b.dut, config
+        self.pulses: Counter[str] = Counter()
+        self.busy = dict.fromkeys(BUSY.values(), False)
+        self.totals: Counter[str | tuple[str, int]] = Counter()
+        self.storm = 0.0  # probability of each event in a clock
+        self.step = int(b.params.get("COUNT_STEP", 1))
+        self.run_settings: list[int] = []
+        self.section: list[int] = []
+        for name in (*BUSY.values(), *EVENTS, *FLAGS, *JUNCTION_EVENTS, "run_done"):
+            getattr(b.dut, name).value = 0
+        b.start(self._run())
+
+    async def _run(self) -> None:
+        dut = self.dut
+        while True:
+            await self.b.settle()
+            soft_reset = dut.soft_rst.value == 1
+            if dut.start.value == 1:
+                self.busy["run_busy"] = True
+                signals = dut.mode, dut.stochastic, dut.nsamples, dut.rng_seed
+                self.run_settings = [int(signal.value) for signal in signals]
+            for name in ("load", "dump"):
+                if getattr(dut, name).value == 1:
+                    self.busy[BUSY[name]] = True
+                    self.section = [int(dut.sel_junction.value), int(dut.sel_kind.value)]
+            for name in ("start", "load", "dump", "soft_rst"):
+                self.pulses[name] += getattr(dut, name).value == 1
+            if soft_reset:
+                self.busy["run_busy"] = self.busy["load_busy"] = False
+                assert dut.s_axil_bvalid.value == 0, "an answer during the soft reset"
+            await self.b.clocks()
+            for name, busy in self.busy.items():
+                getattr(dut, name).value = busy
+            self._events()
+
+    def _events(self) -> None:
+        rng, junctions = self.b.rng, len(self.config.junctions)
+        for name in EVENTS:
+            if name == "run_busy":
+                happens = self.busy[name]
+            else:
+                happens = rng.random() < self.storm
+                getattr(self.dut, name).value = happens
+            self.totals[name] += happens * self.step
+        for name in JUNCTION_EVENTS:
+            width = 1 if name.startswith("busy") else 16
+            word = 0
+            for i in range(junctions):
+                amount = rng.choice([1, rng.getrandbits(width), (1 << width) - 1]) * (rng.random() < self.storm)
+                word |= amount << width * i
+                self.totals[name, i] += amount * (self.step if width == 1 else 1)
+            getattr(self.dut, name).value = word
+
+    async def end(self, name: str) -> None:
+        """End what a command started; a run with its run_done pulse."""
+        self.busy[BUSY[name]] = False
+        await self.b.clocks()
+        if name == "start":
+            self.dut.run_done.value = 1
+            await self.b.clocks()
+            self.dut.run_done.value = 0
+        await self.b.clocks(2)
+
+    async def pulse(self, name: str) -> None:
+        """One clock of an input."""
+        getattr(self.dut, name).value = 1
+        await self.b.clocks()
+        getattr(self.dut, name).value = 0
+        await self.b.clocks()
+
+
+async def set_up(b: Bench) -> tuple[axi.AxiLite, Engine]:
+    """Registers out of reset with stalls on all channels."""
+    assert b.config is not None
+    regs, engine = axi.AxiLite(b), Engine(b, b.config)
+    for group, name in zip(("aw", "w", "b", "ar", "r"), axi.stall(b, *regs.channels), strict=True):
+        b.cover(group, name)
+    await b.reset()
+    return regs, engine
+
+
+@bench_test(timeout_clocks=200_000)
+async def register_map(b: Bench) -> None:
+    """Constants, settings, and all that is refused."""
+    regs, engine = await set_up(b)
+    await check_constants(b, regs, engine.config)
+    await check_settings(b, regs, engine.config)
+    await check_refusals(b, regs, engine.config, accesses=100)
+    b.scoreboard.expect("pulses", 0)
+    b.scoreboard.got("pulses", engine.pulses.total())
+
+
+@bench_test(timeout_clocks=200_000)
+async def commands(b: Bench) -> None:
+    """Random CTRL writes in every state: pulses, busy and done, STOP, BAD_CMD, what a run sees of the settings."""
+    regs, engine = await set_up(b)
+    pulses: Counter[str] = Counter()
+    flags = Status(0)
+    stopped = False
+    for _ in range(50):
+        settings = [b.rng.randrange(3), b.rng.getrandbits(1), b.rng.getrandbits(32), b.rng.getrandbits(16)]
+        section = [b.rng.getrandbits(8), b.rng.choice(list(Kind))]
+        lr_shift = b.rng.randint(0, engine.config.lr_max)
+        await regs.set(Reg.MODE, settings[0] | settings[1] * STOCHASTIC)
+        await regs.set(Reg.NSAMPLES, settings[2])
+        await regs.set(Reg.RNG_SEED, settings[3])
+        await regs.set(Reg.PARAM_SEL, section[0] | section[1] << 8)
+        await regs.set(Reg.LR_SHIFT, lr_shift)
+        b.scoreboard.expect("lr_shift", lr_shift)
+        b.scoreboard.got("lr_shift", int(b.dut.lr_shift.value))
+
+        single = [Ctrl.START, Ctrl.LOAD, Ctrl.DUMP, Ctrl.STOP, Ctrl.CLEAR]
+        bits = b.rng.choice([*single, *single, Ctrl(b.rng.getrandbits(6)), Ctrl.SOFT_RESET])
+        busy = [name for name, high in engine.busy.items() if high]
+        wishes = [name for bit, name in COMMANDS.items() if bits & bit]
+        await regs.set(Reg.CTRL, bits | b.rng.getrandbits(26) << 6)
+        if bits & Ctrl.SOFT_RESET:
+            b.cover("command", "soft_reset")
+            pulses["soft_rst"] += SOFT_RESET_CLOCKS
+            flags, stopped = Status(0), False
+        else:
+            if bits & Ctrl.CLEAR:
+                b.cover("command", "clear")
+                flags = Status(0)
+            if bits & Ctrl.STOP:
+                b.cover("command", "stop_while_running" if "run_busy" in busy else "stop_while_idle")
+                stopped = stopped or "run_busy" in busy
+            if len(wishes) == 1 and not busy:
+                b.cover("command", wishes[0])
+                pulses[wishes[0]] += 1
+                if wishes[0] == "start":
+                    flags &= ~Status.DONE
+                    b.scoreboard.expect("settings of the run", settings)
+                    b.scoreboard.got("settings of the run", engine.run_settings)
+                else:
+                    b.scoreboard.expect("section", section)
+                    b.scoreboard.got("section", engine.section)
+            elif wishes:
+                b.cover("command", f"refused_while_{busy[0]}" if busy else "refused_together")
+                flags |= Status.BAD_CMD
+        await check_status(b, regs, engine, pulses, flags, stopped)
+        if engine.busy["run_busy"]:  # what was written since its START does not concern this run
+            b.scoreboard.expect("settings while running", engine.run_settings)
+            signals = b.dut.mode, b.dut.stochastic, b.dut.nsamples, b.dut.rng_seed
+            b.scoreboard.got("settings while running", [int(signal.value) for signal in signals])
+
+        if b.rng.random() < 0.5:
+            name = b.rng.choice(list(FLAGS))
+            b.cover("flag", name)
+            await engine.pulse(name)
+            flags |= FLAGS[name]
+        active = [name for name, busy_name in BUSY.items() if engine.busy[busy_name]]
+        if active and b.rng.random() < 0.5:
+            await engine.end(active[0])
+            if active[0] == "start":
+                flags |= Status.DONE
+                stopped = False
+        await check_status(b, regs, engine, pulses, flags, stopped)
+
+
+async def check_status(
+    b: Bench, regs: axi.AxiLite, engine: Engine, pulses: Counter[str], flags: Status, stopped: bool
+) -> None:
+    """Compare STATUS, the stop output and the numbers of pulses so far."""
+    for bit, name in ((Status.RUN_BUSY, "run_busy"), (Status.LOAD_BUSY, "load_busy"), (Status.DUMP_BUSY, "dump_busy")):
+        flags |= bit if engine.busy[name] else Status(0)
+    b.scoreboard.expect("status", flags)
+    b.scoreboard.got("status", await regs.get(Reg.STATUS))
+    b.scoreboard.expect("stop", stopped)
+    b.scoreboard.got("stop", int(b.dut.stop.value))
+    names = ("start", "load", "dump", "soft_rst")
+    b.scoreboard.expect("pulses", [pulses[name] for name in names])
+    b.scoreboard.got("pulses", [engine.pulses[name] for name in names])
+
+
+@bench_test(timeout_clocks=200_000)
+async def counters(b: Bench) -> None:
+    """Counters in a storm of events: right when it is over, and consistent while it goes on."""
+    regs, engine = await set_up(b)
+    for _ in range(2):
+        await regs.set(Reg.CTRL, Ctrl.START)
+        engine.storm = b.rng.choice([0.1, 0.5, 1.0])
+        for _ in range(20):
+            name = b.rng.choice(["run_busy", "stall"])
+            low = engine.totals[name]
+            count = await regs.get(EVENTS[name])
+            high = engine.totals[name]
+            await b.clocks(b.rng.randint(0, 50))
+            count |= await regs.get(EVENTS[name] + 4) << 32
+            between = low % 2**48 <= count <= high % 2**48 or (high % 2**48 < low % 2**48)
+            b.cover("read_while_counting", "high_bits" if count >> 32 else "low_bits")
+            b.scoreboard.expect("count is between those at request and answer", True)
+            b.scoreboard.got("count is between those at request and answer", between)
+        engine.storm = 0.0
+        await engine.end("start")
+        await check_totals(b, regs, engine)
+        drops = 0
+        for name in b.rng.choices([*FLAGS], k=6):
+            await engine.pulse(name)
+            drops += name.startswith("drop")
+        b.scoreboard.expect("dropped", drops * engine.step % 2**32)
+        b.scoreboard.got("dropped", await regs.get(Reg.DROPPED))
+        await regs.set(Reg.CTRL, b.rng.choice([Ctrl.CLEAR, Ctrl.SOFT_RESET]))
+        engine.totals.clear()
+        await check_totals(b, regs, engine)
+        b.scoreboard.expect("dropped", 0)
+        b.scoreboard.got("dropped", await regs.get(Reg.DROPPED))
+
+
+async def check_totals(b: Bench, regs: axi.AxiLite, engine: Engine) -> None:
+    """Compare all counters; nothing may happen meanwhile."""
+    for name, register in EVENTS.items():
+        count = await regs.get(register)
+        if name in ("run_busy", "stall"):
+            count |= await regs.get(register + 4) << 32
+        b.scoreboard.expect(name, engine.totals[name] % (2**48 if name in ("run_busy", "stall") else 2**32))
+        b.scoreboard.got(name, count)
+    for name, offset in JUNCTION_EVENTS.items():
+        for i in range(len(engine.config.junctions)):
+            b.scoreboard.expect(name, engine.totals[name, i] % 2**32)
+            b.scoreboard.got(name, await regs.get(junction_register(i + 1, offset)))

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bench of rtl/edge/edge_engine.v: whole runs in every mode against the bit-exact network, and their clocks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.edge.config import EdgeConfig, Mode
+from models.edge.network import RunResult
+from models.edge.schedule import Schedule
+from tb.edge.engine_port import EnginePort
+from tb.edge.networks import random_network, random_samples
+from tb.lib import patterns
+from tb.lib.bench import Bench, bench_test
+
+
+def expect(b: Bench, config: EdgeConfig, result: RunResult, labels: np.ndarray) -> None:
+    """Tell the scoreboard what the run must give."""
+    b.scoreboard.expect("outputs", result.outputs, config.format)
+    b.scoreboard.expect("labels", labels)
+
+
+def check_counts(b: Bench, port: EnginePort, result: RunResult, n: int, mode: Mode) -> None:
+    """Compare clocks, busy slots and saturations of the run just made with the prediction, and clear them."""
+    schedule, config = Schedule(port.config), port.config
+    trained = 0 if mode == Mode.INFERENCE else n
+    board = b.scoreboard
+    board.expect("clocks", schedule.clocks(n, mode))
+    board.got("clocks", port.busy_clocks - port.stall_clocks)
+    for i, shape in enumerate(config.junctions):
+        board.expect("busy", [n * shape.clocks, trained * shape.clocks * (i > 0), trained * shape.clocks])
+        board.got("busy", [port.sums[f"busy_{unit}"][i] for unit in ("ff", "bp", "up")])
+        expected = [int(s[i]) for s in (result.saturated_ff, result.saturated_bp, result.saturated_up)]
+        board.expect("saturations", expected)
+        board.got("saturations", [port.sums[f"sat_{unit}"][i] for unit in ("ff", "bp", "up")])
+        for unit, count in zip(("ff", "bp", "up"), expected, strict=True):
+            if count:
+                b.cover("saturated", unit)
+    for totals in port.sums.values():
+        totals[:] = [0] * len(totals)
+    port.busy_clocks = port.stall_clocks = 0
+
+
+@bench_test(timeout_clocks=300_000)
+async def runs(b: Bench) -> None:
+    """Several runs in a row, each in a random mode, with stalls on both sides."""
+    assert b.config is not None
+    config = b.config
+    connectivity, network = random_network(b, config)
+    port = EnginePort(b, config)
+    await port.reset(Schedule(config).input_slots)
+    await port.load_network(connectivity, network)
+    idle_name, idle = patterns.any_pattern(b.rng)
+    room_name, room = patterns.any_pattern(b.rng)
+    b.cover("input", idle_name)
+    b.cover("output", room_name)
+    b.start(port.watch(room))
+    for mode in b.rng.sample(list(Mode), 3):
+        n = b.rng.choice([1, 2, b.rng.randint(3, 12)])
+        endless = b.rng.random() < 0.3
+        stochastic = b.rng.random() < 0.5
+        lr_shift = b.rng.randint(0, config.lr_max)
+        rng_seed = b.rng.getrandbits(16)
+        b.cover("mode", mode.name.lower())
+        b.cover("rounding", "stochastic" if stochastic else "half_up")
+        b.cover("end", "stop" if endless else "count")
+        x, labels = random_samples(b, config, n)
+        result = network.run(x, labels, mode, lr_shift, stochastic, rng_seed)
+        expect(b, config, result, labels)
+        b.start(port.send(x, labels, idle, aborts=0.1))
+        await port.run(n, mode, lr_shift, stochastic, rng_seed, stop_after=n if endless else 0)
+        check_counts(b, port, result, n, mode)
+        await port.compare_network(network)
+
+
+@bench_test(timeout_clocks=300_000)
+async def full_speed(b: Bench) -> None:
+    """A longer run with samples always there: after the first one no clock is lost."""
+    assert b.config is not None
+    config = b.config
+    connectivity, network = random_network(b, config)
+    port = EnginePort(b, config)
+    await port.reset(Schedule(config).input_slots)
+    await port.load_network(connectivity, network)
+    b.start(port.watch(patterns.never()))
+    n = 40
+    x, labels = random_samples(b, config, n)
+    lr_shift = b.rng.randint(config.lr_max // 2, config.lr_max)
+    result = network.run(x, labels, Mode.PIPELINED, lr_shift, True, b.seed)
+    expect(b, config, result, labels)
+    b.start(port.send(x, labels, patterns.never()))
+    await b.wait_for(lambda: port.waiting, 10_000, "the first frame")
+    await port.run(n, Mode.PIPELINED, lr_shift, True, b.seed)
+    b.scoreboard.expect("stalls", 0)
+    b.scoreboard.got("stalls", port.stall_clocks)
+    check_counts(b, port, result, n, Mode.PIPELINED)
+    await port.compare_network(network)
+
+
+@bench_test(timeout_clocks=300_000)
+async def reset_in_mid_run(b: Bench) -> None:
+    """A reset at any clock of a run leaves an engine that works."""
+    assert b.config is not None
+    config = b.config
+    connectivity, network = random_network(b, config)
+    port = EnginePort(b, config)
+    slots = Schedule(config).input_slots
+    await port.reset(slots)
+    await port.load_network(connectivity, network)
+    x, labels = random_samples(b, config, 8)
+    sending = b.start(port.send(x, labels, patterns.never()))
+    b.dut.out_room.value = b.dut.frame_valid.value = 1
+    b.dut.nsamples.value = 8
+    b.dut.start.value = 1
+    await b.clocks()
+    b.dut.start.value = 0
+    await b.clocks(b.rng.randint(1, 12 * config.pass_clocks))
+    b.cover("reset", "mid_run")
+    sending.cancel()
+    for name in ("act_valid", "act_commit", "act_abort"):
+        getattr(b.dut, name).value = 0
+    await port.reset(slots)
+    connectivity, network = random_network(b, config)
+    await port.load_network(connectivity, network)
+    b.start(port.watch(patterns.never()))
+    result = network.run(x, labels, Mode.SEQUENTIAL, 2 % config.lr_max, False, 5)
+    expect(b, config, result, labels)
+    b.start(port.send(x, labels, patterns.never()))
+    await port.run(8, Mode.SEQUENTIAL, 2 % config.lr_max, False, 5)
+    check_counts(b, port, result, 8, Mode.SEQUENTIAL)
+    await port.compare_network(network)

@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bench of rtl/edge/param_port.v: loads and dumps of all sections, into a model of the engine's row banks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from models.edge.config import EdgeConfig
+from tb.edge.registers import Kind
+from tb.lib import axi
+from tb.lib.bench import Bench, bench_test
+
+
+@dataclass
+class Bank:
+    """A row bank with its shift register (rtl/lib/row_bank.v)."""
+
+    rows: list[list[int]]
+    limit: int = 0
+    """Values allowed, 0 … limit-1; 0: any."""
+    shift: list[int] = field(default_factory=list)
+    capture: int = -1
+    """Row that the shift register takes in this clock."""
+
+    def words(self) -> list[int]:
+        """The section, in order."""
+        return [word for row in self.rows for word in row]
+
+    def fill(self, words: Sequence[int]) -> None:
+        """What a LOAD of these words must leave."""
+        lanes = len(self.rows[0])
+        for k, word in enumerate(words[: lanes * len(self.rows)]):
+            self.rows[k // lanes][k % lanes] = 0 if self.out_of_range(word) else word
+
+    def out_of_range(self, word: int) -> bool:
+        """Is it refused, and 0 written?"""
+        return bool(self.limit) and word >= self.limit
+
+
+class Banks:
+    """All banks of an engine, clocked by the ports of the design."""
+
+    def __init__(self, b: Bench, config: EdgeConfig) -> None:
+        self.b, self.dut = b, b.dut
+        self.banks: dict[tuple[int, int], Bank] = {}
+        self.expected: dict[tuple[int, int], Bank] = {}
+        for banks in (self.banks, self.expected):
+            for i, shape in enumerate(config.junctions):
+                seed_rows = shape.fan_out if config.sweep_seeds else 1
+                banks[i + 1, Kind.WEIGHTS] = self._bank(shape.clocks, shape.z)
+                banks[i + 1, Kind.BIASES] = self._bank(shape.groups, shape.p)
+                banks[i + 1, Kind.SEEDS] = self._bank(seed_rows, shape.z, shape.sweep)
+                if config.dither:
+                    banks[i + 1, Kind.PERMS] = self._bank(shape.fan_out, shape.z, shape.z)
+        self.errors = self.bad_commands = self.accepted = 0
+        b.start(self._run())
+
+    @staticmethod
+    def _bank(rows: int, lanes: int, limit: int = 0) -> Bank:
+        return Bank([[0] * lanes for _ in range(rows)], limit, [0] * lanes)
+
+    async def _run(self) -> None:
+        dut = self.dut
+        dut.cfg_out.value = 0
+        while True:
+            await self.b.settle()
+            shift, write, read = (int(getattr(dut, f"cfg_{name}").value == 1) for name in ("shift", "write", "read"))
+            self.errors += dut.param_err.value == 1
+            self.bad_commands += dut.bad_cmd.value == 1
+            self.accepted += dut.s_axis_param_tvalid.value == 1 and dut.s_axis_param_tready.value == 1
+            self._edge(shift, write, read)
+            await self.b.clocks()
+            selected = dut.cfg_junction.value, dut.cfg_kind.value
+            if all(value.is_resolvable for value in selected):
+                bank = self.banks.get((selected[0].to_unsigned(), selected[1].to_unsigned()))
+                dut.cfg_out.value = bank.shift[0] if bank else self.b.rng.getrandbits(32)
+
+    def _edge(self, shift: int, write: int, read: int) -> None:
+        dut = self.dut
+        captured = False
+        for bank in self.banks.values():
+            if bank.capture >= 0:
+                assert not shift, "cfg_shift in the clock after cfg_read"
+                bank.shift, bank.capture = list(bank.rows[bank.capture]), -1
+                captured = True
+        assert shift + write + read + captured <= 1, "several accesses in one clock"
+        if not shift + write + read:
+            return
+        key = dut.cfg_junction.value.to_unsigned(), dut.cfg_kind.value.to_unsigned()
+        assert key in self.banks, f"access to section {key}, which does not exist"
+        bank, row = self.banks[key], dut.cfg_addr.value.to_unsigned()
+        if shift:
+            bank.shift = [*bank.shift[1:], dut.cfg_word.value.to_unsigned()]
+        else:
+            assert row < len(bank.rows), f"row {row} of section {key}, which has {len(bank.rows)}"
+        if write:
+            bank.rows[row] = list(bank.shift)
+        if read:
+            bank.capture = row
+
+    def compare(self) -> None:
+        """All sections must be as expected."""
+        for key, bank in self.expected.items():
+            self.b.scoreboard.expect(f"section {key}", bank.words())
+            self.b.scoreboard.got(f"section {key}", self.banks[key].words())
+
+
+class Port:
+    """Host side of a param_port with its banks."""
+
+    def __init__(self, b: Bench) -> None:
+        assert b.config is not None
+        self.b, self.config = b, b.config
+        for name in ("soft_rst", "load", "dump", "sel_junction", "sel_kind"):
+            getattr(b.dut, name).value = 0
+        self.words_in = axi.stream_source(b, "s_axis_param")
+        self.words_out = axi.stream_sink(b, "m_axis_param")
+        self.banks = Banks(b, self.config)
+        for key, bank in self.banks.banks.items():
+            for k, row in enumerate(bank.rows):
+                row[:] = self.random(key, len(row))
+                self.banks.expected[key].rows[k] = list(row)
+
+    def random(self, key: tuple[int, int], count: int) -> list[int]:
+        """Legal words for a section."""
+        limit = self.banks.expected[key].limit
+        return [self.b.rng.randrange(limit) if limit else self.b.rng.getrandbits(32) for _ in range(count)]
+
+    async def command(self, name: str, junction: int, kind: int) -> None:
+        """A one-clock pulse of load or dump; what is selected changes right after it."""
+        dut, pulse = self.b.dut, getattr(self.b.dut, name)
+        dut.sel_junction.value, dut.sel_kind.value, pulse.value = junction, kind, 1
+        await self.b.clocks()
+        pulse.value = 0
+        dut.sel_junction.value, dut.sel_kind.value = self.b.rng.getrandbits(8), self.b.rng.getrandbits(2)
+        await self.b.settle()
+
+    async def idle(self) -> None:
+        """Wait until neither a LOAD nor a DUMP is busy."""
+        dut = self.b.dut
+        await self.b.wait_for(lambda: not (dut.load_busy.value or dut.dump_busy.value), 40_000, "the end of a command")
+        await self.b.clocks(2)
+
+    async def words_accepted(self, count: int) -> None:
+        """Wait until so many words have been accepted since the reset."""
+        await self.b.wait_for(lambda: self.banks.accepted >= count, 20_000, f"{count} words")
+
+    async def load(self, key: tuple[int, int], length: str) -> None:
+        """LOAD a frame of the right length, or "short" or "long", with illegal values now and then; check it."""
+        b, bank = self.b, self.banks.expected[key]
+        size = len(bank.words())
+        if length == "short" and size == 1:
+            length = "right"
+        b.cover("length", length)
+        count = {"right": size, "short": b.rng.randint(1, max(1, size - 1)), "long": b.rng.randint(size + 1, 2 * size)}
+        words = self.random(key, count[length])
+        if bank.limit and b.rng.random() < 0.5:
+            b.cover("value", "out_of_range")
+            for _ in range(b.rng.randint(1, 3)):
+                words[b.rng.randrange(len(words))] = b.rng.choice([bank.limit, 0xFFFFFFFF, bank.limit | 0x10000])
+        bad = length != "right" or any(bank.out_of_range(word) for word in words[:size])
+        bank.fill(words)
+        errors = self.banks.errors
+        early = b.rng.random() < 0.3
+        if early:
+            self.words_in.send_nowait(axi.frame(words))
+        await self.command("load", *key)
+        b.scoreboard.expect("busy", [1, 0])
+        b.scoreboard.got("busy", [int(b.dut.load_busy.value), int(b.dut.dump_busy.value)])
+        if not early:
+            self.words_in.send_nowait(axi.frame(words))
+        await self.idle()
+        b.scoreboard.expect("left over", 0)
+        b.scoreboard.got("left over", self.words_in.count() + self.words_in.active)
+        b.scoreboard.expect("error", bad)
+        b.scoreboard.got("error", self.banks.errors > errors)
+        self.banks.compare()
+
+    async def dump(self, key: tuple[int, int]) -> None:
+        """DUMP a section and compare its words."""
+        b = self.b
+        b.scoreboard.expect("dumped", self.banks.expected[key].words())
+        await self.command("dump", *key)
+        b.scoreboard.expect("busy", [0, 1])
+        b.scoreboard.got("busy", [int(b.dut.load_busy.value), int(b.dut.dump_busy.value)])
+        b.scoreboard.got("dumped", (await axi.receive(self.words_out, 40_000))[0])
+        await self.idle()
+        self.banks.compare()
+
+
+async def set_up(b: Bench) -> Port:
+    """A port out of reset with stalls on both streams."""
+    port = Port(b)
+    for group, name in zip(("load_stall", "dump_stall"), axi.stall(b, port.words_in, port.words_out), strict=True):
+        b.cover(group, name)
+    await b.reset()
+    return port
+
+
+@bench_test(timeout_clocks=400_000)
+async def sections(b: Bench) -> None:
+    """Loads and dumps of all sections in random order."""
+    port = await set_up(b)
+    keys = list(port.banks.expected)
+    for key in b.rng.sample(keys, len(keys)):
+        b.cover("section", Kind(key[1]).name.lower())
+        await port.load(key, b.rng.choice(["right", "right", "short", "long"]))
+        await port.dump(b.rng.choice([key, *keys]))
+
+
+@bench_test(timeout_clocks=100_000)
+async def missing_sections(b: Bench) -> None:
+    """Commands for sections that do not exist: one pulse of bad_cmd, and nothing else."""
+    port = await set_up(b)
+    junctions = len(port.config.junctions)
+    missing = [(0, 0), (0, 3), (junctions + 1, 1), (255, 2)] + [(junctions, 3), (1, 3)] * (not port.config.dither)
+    for junction, kind in b.rng.sample(missing, len(missing)):
+        before = port.banks.bad_commands
+        name = b.rng.choice(["load", "dump"])
+        b.cover("missing", name)
+        await port.command(name, junction, kind)
+        await port.idle()
+        b.scoreboard.expect("bad_cmd pulses", 1)
+        b.scoreboard.got("bad_cmd pulses", port.banks.bad_commands - before)
+        port.banks.compare()
+    await port.dump(b.rng.choice(list(port.banks.expected)))
+
+
+@bench_test(timeout_clocks=100_000)
+async def soft_reset_in_load(b: Bench) -> None:
+    """A LOAD is given up between rows, the rest of its frame swallowed; the next LOAD is right."""
+    port = await set_up(b)
+    for _ in range(4):
+        key = b.rng.choice(list(port.banks.expected))
+        bank = port.banks.expected[key]
+        words = port.random(key, len(bank.words()) + b.rng.choice([0, 0, 3]))
+        start = port.banks.accepted
+        await port.command("load", *key)
+        port.words_in.send_nowait(axi.frame(words))
+        await port.words_accepted(start + b.rng.randint(0, len(words)))
+        port.words_in.pause = True
+        port.words_in.clear_pause_generator()
+        await b.clocks(8)
+        got = port.banks.accepted - start
+        lanes = len(bank.rows[0])
+        complete = len(words) if got >= len(words) else got // lanes * lanes
+        b.cover("reset", "before_load" if not got else "mid_load" if got < len(words) else "after_load")
+        bank.fill(words[:complete])
+        b.dut.soft_rst.value = 1
+        await b.clocks(b.rng.randint(1, 4))
+        b.dut.soft_rst.value = 0
+        await b.settle()
+        b.scoreboard.expect("busy", 0)
+        b.scoreboard.got("busy", int(b.dut.load_busy.value))
+        port.banks.compare()
+        axi.stall(b, port.words_in)
+        await b.clocks()
+        if got:
+            await port.load(b.rng.choice(list(port.banks.expected)), "right")
+        else:  # the frame is still to come, whole: the next LOAD takes it
+            bank.fill(words)
+            await port.command("load", *key)
+            await port.idle()
+            port.banks.compare()
+
+
+@bench_test(timeout_clocks=100_000)
+async def soft_reset_in_dump(b: Bench) -> None:
+    """A DUMP goes on."""
+    port = await set_up(b)
+    for _ in range(3):
+        key = b.rng.choice(list(port.banks.expected))
+        dump = b.start(port.dump(key))
+        await b.clocks(b.rng.randint(1, 2 * len(port.banks.expected[key].words()) + 3))
+        b.cover("reset", "mid_dump" if b.dut.dump_busy.value == 1 else "after_dump")
+        b.dut.soft_rst.value = 1
+        await b.clocks(b.rng.randint(1, 20))
+        b.dut.soft_rst.value = 0
+        await dump

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bench of rtl/edge/sample_loader.v: good and bad frames, slots, soft resets at any clock, full rate."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from itertools import repeat
+
+from tb.edge.frame_model import FrameModel
+from tb.lib import axi, patterns
+from tb.lib.bench import Bench, bench_test
+from tb.lib.lanes import unpack
+
+INPUTS = ("soft_rst", "frame_take", "frame_free")
+
+
+class Loader:
+    """Source, engine and model of a sample_loader, in step clock by clock."""
+
+    def __init__(self, b: Bench) -> None:
+        self.b, self.dut = b, b.dut
+        p = {name: int(value) for name, value in b.params.items()}
+        self.width, self.lanes, self.beats = p["WIDTH"], p["IN_LANES"], p["BEATS"]
+        self.classes, self.slots = p["CLASSES"], p["SLOTS"]
+        self.lane_bits = (self.width + 7) // 8 * 8
+        self.model = FrameModel(self.beats, self.classes)
+        self.source = axi.stream_source(b, "s_axis", self.lanes)
+        for name in INPUTS:
+            getattr(b.dut, name).value = 0
+        self.clock = 0
+        self.used = 0  # slots of good frames accepted and not yet freed
+        self.waiting = 0  # committed and not taken
+        self.taken: deque[int] = deque()  # clocks at which the slots of taken frames become free
+        self.takes = 0
+        self._word: tuple[int, list[int]] = (0, [])  # expected in the next clock
+        self._verdict = ("", 0)  # of the beat one clock ago, two clocks ago
+        self._verdict_before = ("", 0)
+
+    def frame(self, kind: str) -> None:
+        """Queue a frame: "good", "short", "long" or "label" (bad label)."""
+        b, beats = self.b, self.beats
+        b.cover("frame", kind)
+        if kind == "short":
+            beats = b.rng.choice([1, self.beats - 1, b.rng.randint(1, self.beats - 1)])
+        elif kind == "long":
+            beats = b.rng.choice([self.beats + 1, 2 * self.beats, b.rng.randint(self.beats + 1, 3 * self.beats + 1)])
+        label = b.rng.choice([0, self.classes - 1, b.rng.randrange(self.classes)])
+        if kind == "label":
+            label = b.rng.choice([self.classes, 0xFFFF, b.rng.randint(self.classes, 0xFFFF)])
+        words = [b.rng.getrandbits(self.lane_bits) for _ in range(beats * self.lanes)]
+        frame = axi.frame(words, label, self.lanes)
+        frame.tuser = [b.rng.getrandbits(16)] * (len(words) - self.lanes) + [label] * self.lanes
+        self.source.send_nowait(frame)
+
+    def frames(self, count: int, bad: float) -> None:
+        """Queue frames of which a share is bad."""
+        kinds = ["short", "long", "label"] if self.beats > 1 else ["long", "label"]
+        for _ in range(count):
+            self.frame(self.b.rng.choice(kinds) if self.b.rng.random() < bad else "good")
+
+    async def step(self, take: bool, hold: int, soft_reset: bool = False) -> None:
+        """One clock: the engine takes a waiting frame if it likes, and needs it for `hold` clocks."""
+        b, dut, board = self.b, self.dut, self.b.scoreboard
+        dut.soft_rst.value = soft_reset
+        free = bool(self.taken) and self.taken[0] <= self.clock and not soft_reset
+        dut.frame_free.value = free
+        await b.settle()
+        take = take and self.waiting > 0 and not soft_reset
+        dut.frame_take.value = take
+
+        valid, words = self._word
+        board.expect("act_valid", valid)
+        board.got("act_valid", int(dut.act_valid.value))
+        if valid:
+            board.expect("act_data", words)
+            board.got("act_data", unpack(dut.act_data.value.to_unsigned(), self.width, self.lanes))
+        verdict, label = self._verdict_before
+        board.expect("commit, abort", [verdict == "good", verdict not in ("", "good")])
+        board.got("commit, abort", [int(dut.act_commit.value), int(dut.act_abort.value)])
+        if verdict == "good":
+            board.expect("label", label)
+            board.got("label", dut.label.value.to_unsigned())
+        dropped = self._verdict[0]
+        board.expect("drops", [dropped == "short", dropped == "long", dropped == "label"])
+        board.got("drops", [int(getattr(dut, name).value) for name in ("drop_short", "drop_long", "drop_label")])
+        board.expect("frame_valid", self.waiting > 0)
+        board.got("frame_valid", int(dut.frame_valid.value))
+        board.expect("tready", not soft_reset and (self.model.begun or self.used < self.slots))
+        board.got("tready", int(dut.s_axis_tready.value))
+        await self._advance(take, free, hold, soft_reset)
+
+    async def _advance(self, take: bool, free: bool, hold: int, soft_reset: bool) -> None:
+        dut = self.dut
+        accepted = dut.s_axis_tvalid.value == 1 and dut.s_axis_tready.value == 1
+        committed = self._verdict_before[0] == "good"
+        self._verdict_before, self._verdict, self._word = self._verdict, ("", 0), (0, [])
+        if accepted:
+            lanes = unpack(dut.s_axis_tdata.value.to_unsigned(), self.lane_bits, self.lanes, signed=False)
+            words = [word & ((1 << self.width) - 1) for word in lanes]
+            words = [word - (word >> (self.width - 1) << self.width) for word in words]
+            label = dut.s_axis_tuser.value.to_unsigned()
+            wanted = not self.model.swallowing
+            self._verdict = (self.model.beat(words, bool(dut.s_axis_tlast.value), label), label)
+            self._word = (int(wanted), words)
+        self.used += (self._verdict[0] == "good") - free
+        self.waiting += committed - take
+        self.takes += take
+        if free:
+            self.taken.popleft()
+        if take:
+            self.taken.append(self.clock + hold)
+        if soft_reset:
+            self.b.cover("reset", "mid_frame" if self.model.begun else "between_frames")
+            self.model.soft_reset()
+            self.used = self.waiting = 0
+            self.taken.clear()
+            self._word, self._verdict, self._verdict_before = (0, []), ("", 0), ("", 0)
+        self.clock += 1
+        await self.b.clocks()
+
+    async def run(self, takes: Iterator[bool], longest_hold: int, resets: float = 0.0, limit: int = 30_000) -> None:
+        """Step until all frames are through, with soft resets at random."""
+        for _ in range(limit):
+            if self.source.idle() and not (self.used or self.waiting or self.taken):
+                return
+            pulse = self.b.rng.random() < resets
+            for _ in range(self.b.rng.randint(1, 3) if pulse else 1):
+                await self.step(not next(takes), self.b.rng.randint(1, longest_hold), pulse)
+        raise TimeoutError(f"frames were not through after {limit} clocks")
+
+
+@bench_test(timeout_clocks=40_000)
+async def frames(b: Bench) -> None:
+    """Good and bad frames, stalls on the stream, an engine that takes and frees when it likes."""
+    loader = Loader(b)
+    (name,) = axi.stall(b, loader.source)
+    b.cover("source", name)
+    name, takes = patterns.any_pattern(b.rng)
+    b.cover("engine", name)
+    await b.reset()
+    loader.frames(40, bad=b.rng.choice([0.0, 0.4, 0.8]))
+    await loader.run(takes, b.rng.choice([1, 10, 10 * loader.beats]))
+    b.scoreboard.expect("taken", len(loader.model.good))
+    b.scoreboard.got("taken", loader.takes)
+
+
+@bench_test(timeout_clocks=40_000)
+async def soft_resets(b: Bench) -> None:
+    """Soft resets at any clock: frames are forgotten, the rest of a begun one is swallowed."""
+    loader = Loader(b)
+    (name,) = axi.stall(b, loader.source)
+    b.cover("source", name)
+    await b.reset()
+    loader.frames(40, bad=0.3)
+    await loader.run(patterns.random_pauses(b.rng, 0.5), 2 * loader.beats, resets=0.3 / loader.beats)
+
+
+@bench_test(timeout_clocks=40_000)
+async def hard_reset_in_mid_frame(b: Bench) -> None:
+    """After a hard reset nothing is left of a begun frame: the next beat begins a new one."""
+    loader = Loader(b)
+    await b.reset()
+    loader.frames(3, bad=0.5)
+    for _ in range(b.rng.randint(2, 3 * loader.beats)):
+        await loader.step(False, 1)
+    while not loader.source.empty():
+        loader.source.queue.get_nowait()
+    b.dut.frame_take.value = b.dut.frame_free.value = 0
+    await b.reset()
+    after = Loader(b)
+    after.frames(10, bad=0.3)
+    await after.run(repeat(False), 5)
+
+
+@bench_test(timeout_clocks=40_000)
+async def full_rate(b: Bench) -> None:
+    """One beat per clock without a gap, a frame taken in every pass and held for U+1 passes: nobody ever waits."""
+    loader = Loader(b)
+    pass_clocks = max(2, loader.beats)
+    ahead = max(2, 1 + -(-12 // pass_clocks))
+    hold = (loader.slots - ahead) * pass_clocks + 8
+    assert hold > pass_clocks, "this set has too few slots for the test"
+    await b.reset()
+    loader.frames(60, bad=0.0)
+    for clock in range(60 * pass_clocks):
+        boundary = clock % pass_clocks == 0 and clock >= 3 * pass_clocks + 6
+        if boundary and loader.takes < 50:
+            b.scoreboard.expect("waiting at a pass boundary", True)
+            b.scoreboard.got("waiting at a pass boundary", loader.waiting > 0)
+        await loader.step(boundary, hold)

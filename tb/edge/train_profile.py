@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How busy every unit is while a run fills, runs and drains, read from the engine's counters while it works."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from models.edge.config import EdgeConfig, Mode
+from models.edge.schedule import Schedule
+from tb.edge.registers import Reg, Status
+from tb.edge.train_check import counter_registers
+from tb.edge.train_player import Player
+
+
+class Profile:
+    """Readings of all busy counters, each with the clock in which it was taken."""
+
+    def __init__(self, player: Player, config: EdgeConfig) -> None:
+        self.player = player
+        registers = counter_registers(config)
+        names = [name for name in registers if name.startswith("BUSY")]
+        self.units = [name for name in names if name != "BUSY_BP 1"]  # junction 1 has no BP
+        self.registers = {name: registers[name] for name in self.units}
+        self.begin = player.now
+        self.parts: dict[str, list[list[list[int]]]] = {"fill": [], "drain": []}
+
+    async def sample(self, part: str) -> None:
+        """Read every counter once: a list of [clock since the start of the run, count] per unit."""
+        row = []
+        for name, address in self.registers.items():
+            values = await self.player.read({name: address})
+            row.append([self.player.now - self.begin, values[name]])
+        self.parts[part].append(row)
+
+    async def fill(self, schedule: Schedule, n: int, mode: Mode) -> None:
+        """Read until the pipeline is full and a few samples more have entered, or the run ends."""
+        clocks = min((schedule.pipeline + 8) * schedule.pass_clocks, schedule.clocks(n, mode))
+        while self.player.now - self.begin < clocks:
+            await self.sample("fill")
+
+    async def drain(self, limit: int) -> None:
+        """Read until the run has ended."""
+        while True:
+            await self.sample("drain")
+            if not (await self.player.read({"STATUS": Reg.STATUS}))["STATUS"] & Status.RUN_BUSY:
+                return
+            if self.player.now - self.begin > limit:
+                raise TimeoutError(f"waited {limit} clocks for the end of the run")
+
+    def result(self) -> dict[str, Any]:
+        """All readings: {"units": names, "fill": rows, "drain": rows}."""
+        return {"units": self.units, **self.parts}

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a training in simulation is to do, and how far it has come: the job and the checkpoint, both files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.edge.config import EdgeConfig, Mode
+from models.edge.network import EdgeNetwork
+from models.edge.training import RawData, Run, plan
+
+CHECKPOINT = "checkpoint.npz"
+EVENTS = "events.jsonl"
+MISMATCH = "mismatch.json"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to do.
+
+    Attributes:
+        config: path of the TOML file.
+        directory: where checkpoint, events and, on failure, the mismatch are written.
+        samples: training samples per epoch, the first ones of the set; as many test images, or all there are.
+        epochs: epochs of the whole training, those before a resumption included.
+        resume: go on from the checkpoint.
+    """
+
+    config: str
+    directory: str
+    samples: int
+    epochs: int
+    resume: bool
+
+    @classmethod
+    def load(cls, path: Path) -> Job:
+        """Read what ``save`` wrote."""
+        return cls(**json.loads(path.read_text()))
+
+    def save(self, path: Path) -> None:
+        """Write as JSON."""
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n")
+
+
+@dataclass(frozen=True)
+class Step:
+    """A run of the engine and what it is for: training, or the test at the end of an epoch (mode INFERENCE)."""
+
+    number: int
+    run: Run
+    mode: Mode
+
+    @property
+    def tests(self) -> bool:
+        return self.mode == Mode.INFERENCE
+
+
+def steps(config: EdgeConfig, data: RawData, samples: int, epochs: int) -> Iterator[Step]:
+    """All runs of a training in order: those of the plan, and a test after the last one of each epoch."""
+    number = 0
+    for run in plan(config, samples, epochs):
+        yield Step(number, run, config.training.mode)
+        number += 1
+        if run.first + len(run.order) == samples:
+            images = np.arange(min(samples, len(data.test_x)))
+            yield Step(number, replace(run, first=0, order=images), Mode.INFERENCE)
+            number += 1
+
+
+def identity(config: EdgeConfig, samples: int) -> str:
+    """What two trainings must share for the one to go on where the other stopped: all but the number of epochs."""
+    same = replace(config, training=replace(config.training, epochs=1), clock_mhz=1.0)
+    return hashlib.sha256(f"{same!r} {samples}".encode()).hexdigest()
+
+
+class CheckpointError(Exception):
+    """A checkpoint that is missing, or belongs to another training."""
+
+
+@dataclass
+class State:
+    """How far a training has come.
+
+    Attributes:
+        next_step: steps done.
+        history: a record per step: what it was, what it gave, what it cost.
+        profile: clocks and busy counters while the first run filled, ran and drained.
+        confusion: counts of the last test, [label][class].
+    """
+
+    identity: str
+    next_step: int = 0
+    history: list[dict[str, Any]] = field(default_factory=list)
+    profile: dict[str, Any] = field(default_factory=dict)
+    confusion: list[list[int]] = field(default_factory=list)
+
+    def save(self, path: Path, network: EdgeNetwork) -> None:
+        """Write state and parameters; a reader sees the old file or the new one, never a part."""
+        arrays = {f"weights_{i + 1}": values for i, values in enumerate(network.weights)}
+        arrays |= {f"biases_{i + 1}": values for i, values in enumerate(network.biases)}
+        part = path.with_name("unfinished.npz")
+        np.savez(part, state=np.array(json.dumps(asdict(self))), **arrays)  # type: ignore[arg-type]
+        part.replace(path)
+
+
+def load_checkpoint(path: Path, expected_identity: str) -> tuple[State, dict[str, np.ndarray[Any, Any]]]:
+    """State and arrays (``weights_1`` …, ``biases_1`` …) of a checkpoint. Raises CheckpointError."""
+    try:
+        with np.load(path) as file:
+            arrays = dict(file)
+        state = State(**json.loads(str(arrays.pop("state"))))
+    except FileNotFoundError:
+        raise CheckpointError(f"there is no checkpoint {path}: train without RESUME first") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path} is damaged ({error}): train anew, without RESUME") from None
+    if state.identity != expected_identity:
+        raise CheckpointError(
+            f"{path} belongs to another configuration or number of SAMPLES: give those again, or train anew "
+            f"without RESUME"
+        )
+    return state, arrays

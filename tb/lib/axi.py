@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""AXI bus models of cocotbext-axi, set up for this project's benches: quiet, in lanes, with time-outs and stalls."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from cocotb.triggers import with_timeout
+from cocotbext.axi import AxiStreamBus, AxiStreamFrame, AxiStreamSink, AxiStreamSource
+from cocotbext.axi import axil_channels as axil
+
+from tb.lib import patterns
+from tb.lib.bench import PERIOD_NS, Bench
+
+OKAY, SLVERR = 0, 2
+
+_WAIT_CLOCKS = 2000
+
+
+def _quiet(b: Bench, prefix: str) -> None:
+    """No log line per frame."""
+    logging.getLogger(f"cocotb.{b.dut._name}.{prefix}").setLevel(logging.WARNING)
+
+
+def stream_source(b: Bench, prefix: str, lanes: int = 1) -> AxiStreamSource:
+    """Drives the AXI4-Stream input `prefix`_t…, of `lanes` words per beat. Frames come from `frame`."""
+    _quiet(b, prefix)
+    return AxiStreamSource(AxiStreamBus.from_prefix(b.dut, prefix), b.clk, b.dut.rst, byte_lanes=lanes)
+
+
+def stream_sink(b: Bench, prefix: str, lanes: int = 1) -> AxiStreamSink:
+    """Takes the frames of the AXI4-Stream output `prefix`_t…, of `lanes` words per beat, and checks its rules.
+
+    Take frames with `receive`.
+    """
+    _quiet(b, prefix)
+    b.start(_stream_rules(b, prefix))
+    return AxiStreamSink(AxiStreamBus.from_prefix(b.dut, prefix), b.clk, b.dut.rst, byte_lanes=lanes)
+
+
+def frame(words: Iterable[int], user: int = 0, lanes: int = 1) -> AxiStreamFrame:
+    """A frame of words, unsigned as on the bus; `user` is tuser of the last beat, other beats have 0."""
+    data = [int(word) for word in words]
+    last_beat = (len(data) - 1) // lanes * lanes
+    return AxiStreamFrame(data, tuser=[0] * last_beat + [user] * (len(data) - last_beat))
+
+
+async def receive(sink: AxiStreamSink, clocks: int = _WAIT_CLOCKS) -> tuple[list[int], list[int]]:
+    """The next frame: its words and, for each word, tuser of its beat."""
+    received = await with_timeout(sink.recv(compact=False), clocks * PERIOD_NS, "ns")
+    return list(received.tdata), list(received.tuser)
+
+
+async def _stream_rules(b: Bench, prefix: str) -> None:
+    """tvalid once high stays high until tready, with the payload unchanged (reset excepted)."""
+    payload = [getattr(b.dut, f"{prefix}_{name}", None) for name in ("tdata", "tlast", "tuser")]
+    signals = [signal for signal in payload if signal is not None]
+    valid, ready = getattr(b.dut, f"{prefix}_tvalid"), getattr(b.dut, f"{prefix}_tready")
+    waiting: list[Any] | None = None
+    while True:
+        await b.clocks()
+        if b.dut.rst.value == 1:
+            waiting = None
+            continue
+        now = [signal.value for signal in signals]
+        if waiting is not None:
+            assert valid.value == 1, f"{prefix}_tvalid fell before tready came"
+            assert now == waiting, f"{prefix}: payload changed while waiting for tready, from {waiting} to {now}"
+        waiting = now if valid.value == 1 and ready.value == 0 else None
+
+
+class AxiLite:
+    """An AXI4-Lite master that sends addresses and strobes as they are, misaligned and illegal ones too."""
+
+    def __init__(self, b: Bench, prefix: str = "s_axil") -> None:
+        _quiet(b, prefix)
+        self.aw = axil.AxiLiteAWSource(axil.AxiLiteAWBus.from_prefix(b.dut, prefix), b.clk, b.dut.rst)
+        self.w = axil.AxiLiteWSource(axil.AxiLiteWBus.from_prefix(b.dut, prefix), b.clk, b.dut.rst)
+        self.b = axil.AxiLiteBSink(axil.AxiLiteBBus.from_prefix(b.dut, prefix), b.clk, b.dut.rst)
+        self.ar = axil.AxiLiteARSource(axil.AxiLiteARBus.from_prefix(b.dut, prefix), b.clk, b.dut.rst)
+        self.r = axil.AxiLiteRSink(axil.AxiLiteRBus.from_prefix(b.dut, prefix), b.clk, b.dut.rst)
+
+    @property
+    def channels(self) -> tuple[Any, ...]:
+        """All five, for `stall`."""
+        return self.aw, self.w, self.b, self.ar, self.r
+
+    async def write(self, address: int, data: int, strobe: int = 0xF) -> int:
+        """Write one word; the response (OKAY or SLVERR)."""
+        self.aw.send_nowait(axil.AxiLiteAWTransaction(awaddr=address))
+        self.w.send_nowait(axil.AxiLiteWTransaction(wdata=data, wstrb=strobe))
+        return int((await _bounded(self.b.recv())).bresp)
+
+    async def read(self, address: int) -> tuple[int, int]:
+        """Read one word; (data, response)."""
+        self.ar.send_nowait(axil.AxiLiteARTransaction(araddr=address))
+        answer = await _bounded(self.r.recv())
+        return int(answer.rdata), int(answer.rresp)
+
+    async def set(self, address: int, data: int) -> None:
+        """Write a register that must accept it."""
+        response = await self.write(address, data)
+        assert response == OKAY, f"writing {data:#x} to register {address:#05x}: response {response}"
+
+    async def get(self, address: int) -> int:
+        """Read a register that must be there."""
+        data, response = await self.read(address)
+        assert response == OKAY, f"reading register {address:#05x}: response {response}"
+        return data
+
+
+async def _bounded(coroutine: Any) -> Any:
+    return await with_timeout(coroutine, _WAIT_CLOCKS * PERIOD_NS, "ns")
+
+
+def stall(b: Bench, *channels: Any) -> list[str]:
+    """Give every channel (source, sink, AXI4-Lite channel) a random idle or back-pressure pattern; their names."""
+    names = []
+    for channel in channels:
+        name, pattern = patterns.any_pattern(b.rng)
+        channel.set_pause_generator(pattern)
+        names.append(name)
+    return names

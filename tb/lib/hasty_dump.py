@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bench of the check on dumps in rtl/lib/row_bank.v. Its second test must fail: see tests/test_assertions.py."""
+
+from __future__ import annotations
+
+from tb.lib.bench import Bench, bench_test
+
+
+async def dump(b: Bench, wait: int) -> None:
+    """Load row 0 with 1, 2, 3, read it and shift `wait` clocks after cfg_read."""
+    dut = b.dut
+    for name in ("rd_en", "wr_en", "cfg_shift", "cfg_write", "cfg_read", "cfg_addr"):
+        getattr(dut, name).value = 0
+    await b.clocks(2)
+    for word in (1, 2, 3):
+        dut.cfg_shift.value = 1
+        dut.cfg_word.value = word
+        await b.clocks()
+    dut.cfg_shift.value = 0
+    dut.cfg_write.value = 1
+    await b.clocks()
+    dut.cfg_write.value = 0
+    dut.cfg_read.value = 1
+    await b.clocks()
+    dut.cfg_read.value = 0
+    await b.clocks(wait - 1)
+    dut.cfg_shift.value = 1
+    await b.clocks()
+    dut.cfg_shift.value = 0
+    await b.clocks()
+    b.scoreboard.expect("cfg_out", 2)
+    b.scoreboard.got("cfg_out", int(dut.cfg_out.value))
+
+
+@bench_test(timeout_clocks=1000)
+async def shift_in_time(b: Bench) -> None:
+    """Two clocks after cfg_read the row is in the shift register."""
+    await dump(b, 2)
+
+
+@bench_test(timeout_clocks=1000)
+async def shift_too_early(b: Bench) -> None:
+    """One clock after cfg_read it is not."""
+    await dump(b, 1)

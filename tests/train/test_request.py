@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `make train` says to variables, files and checkpoints that it cannot use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from trainings import TINY, training, variant
+
+from flow.paths import FlowError
+from flow.train.command import train
+from flow.train.request import request
+from models import mnist
+from models.edge.interleaver import Connectivity
+from models.edge.network import EdgeNetwork
+from tb.edge.train_state import CHECKPOINT, State, identity
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"config": "no/such.toml"}, r"CONFIG=no/such\.toml: there is no such file; shipped are .*configs/tiny\.toml"),
+        ({"epochs": "0"}, r"EPOCHS=0 must be 1 … 10000"),
+        ({"epochs": "two"}, r"EPOCHS=two must be a whole number, 1 … 10000"),
+        ({"samples": "-5"}, r"SAMPLES=-5 must be 1 … \d+"),
+        ({"samples": "100000"}, r"SAMPLES=100000 must be 1 … \d+"),
+        ({"samples": "1e3"}, r"SAMPLES=1e3 must be a whole number"),
+        ({"sim": "vcs"}, r"SIM=vcs must be one of verilator, icarus"),
+        ({"resume": "yes"}, r"RESUME=yes must be 1"),
+    ],
+)
+def test_variables(variables: dict[str, str], message: str) -> None:
+    with pytest.raises(FlowError, match=message):
+        request(**({"config": str(TINY)} | variables))
+
+
+def test_illegal_configuration_names_file_key_value_and_rule(tmp_path: Path) -> None:
+    config = variant(tmp_path, "illegal", z="[15, 4]")
+    with pytest.raises(FlowError, match=r"illegal\.toml: network\.z\[0\]: z = 15 does not divide W = 512"):
+        request(str(config))
+
+
+def test_configuration_without_data(tmp_path: Path) -> None:
+    config = tmp_path / "no_data.toml"
+    config.write_text(TINY.read_text().split("[data]")[0])
+    with pytest.raises(FlowError, match=r'no_data\.toml names no data: add \[data\] set = "mnist"'):
+        request(str(config))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "is missing and could not be fetched"), (b"", "is damaged"), (b"\x1f\x8b\x08", "is damaged")],
+)
+def test_data_files(content: bytes | None, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Missing (with no network), empty and cut off."""
+    if content is not None:
+        for name in mnist.MD5:
+            (tmp_path / f"{name}.gz").write_bytes(content)
+    monkeypatch.setattr(mnist, "MIRRORS", ())
+    monkeypatch.setattr(mnist.fetch, "__defaults__", (tmp_path, ()))
+    monkeypatch.setattr(mnist.load, "__defaults__", (tmp_path,))
+    with pytest.raises(FlowError, match=message):
+        request(str(TINY))
+
+
+def checkpoint(directory: Path, key: str, next_step: int = 0) -> None:
+    config = training(TINY, directory).config
+    network = EdgeNetwork(config, Connectivity.generate(config))
+    State(key, next_step, [{"epoch": 0}] * next_step).save(directory / CHECKPOINT, network)
+
+
+def test_resume_without_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(FlowError, match=r"there is no checkpoint .*: train without RESUME first"):
+        train(training(TINY, tmp_path, resume="1"))
+
+
+def test_resume_from_damaged_checkpoint(tmp_path: Path) -> None:
+    (tmp_path / CHECKPOINT).write_bytes(b"PK damaged")
+    with pytest.raises(FlowError, match=r"is damaged .* train anew, without RESUME"):
+        train(training(TINY, tmp_path, resume="1"))
+
+
+def test_resume_of_another_training(tmp_path: Path) -> None:
+    checkpoint(tmp_path, identity(training(TINY, tmp_path).config, 99))
+    with pytest.raises(FlowError, match="belongs to another configuration or number of SAMPLES"):
+        train(training(TINY, tmp_path, samples="100", resume="1"))
+
+
+def test_resume_of_a_complete_training(tmp_path: Path) -> None:
+    checkpoint(tmp_path, identity(training(TINY, tmp_path).config, 100), 2)
+    with pytest.raises(FlowError, match=r"nothing is left to do, 1 of EPOCHS=1 are done; give more EPOCHS"):
+        train(training(TINY, tmp_path, epochs="1", samples="100", resume="1"))

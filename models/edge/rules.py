@@ -8,6 +8,9 @@ from models.toml_section import ConfigError
 MAX_JUNCTIONS = 56
 """The 12-bit register map has room for so many blocks of junction registers."""
 
+MAX_ROWS = 65536
+"""Rows of a weight bank (C = W/z) that the 16-bit row field of a parameter header can address."""
+
 
 def check_network(
     layers: tuple[int, ...], fan_out: tuple[int, ...], lanes: tuple[int, ...], activations: tuple[str, ...]
@@ -53,3 +56,7 @@ def _check_junction(i: int, n_left: int, n_right: int, fan_out: int, z: int) -> 
         raise ConfigError(f"network.z[{i}]: neither divides the other, z = {z} and fan-in = {fan_in} {where}")
     if edges // z < 2:
         raise ConfigError(f"network.z[{i}]: z = {z} leaves C = W/z = {edges // z} clocks, at least 2 needed {where}")
+    if edges // z > MAX_ROWS:
+        raise ConfigError(
+            f"network.z[{i}]: z = {z} leaves W/z = {edges // z} rows of weights, at most {MAX_ROWS} {where}"
+        )

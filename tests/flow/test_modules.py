@@ -28,7 +28,8 @@ def test_points_are_written_out() -> None:
         modules.expand_points(["a/x", "a/{x,y}"])
 
 
-def test_row(tmp_path: Path) -> None:
+def test_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(modules, "ROOT", tmp_path.parent)
     row = '[[module]]\nname = "m"\ntop = "h"\n'
     (module,) = plan(tmp_path, row + 'set = [{ name = "s", params = { N = 3 }, sims = ["icarus"], max_seeds = 2 }]\n')
     assert (module.name, module.top, module.bench) == ("m", "h", f"{tmp_path.name}.test_m")

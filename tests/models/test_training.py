@@ -27,7 +27,7 @@ def load(name: str) -> EdgeConfig:
 @pytest.mark.parametrize(("samples", "checkpoint", "runs"), [(1000, 300, 4), (1000, 0, 1), (600, 300, 2), (5, 300, 1)])
 def test_plan_presents_every_sample_once_per_epoch(samples: int, checkpoint: int, runs: int) -> None:
     config = load("tiny")
-    config = replace(config, training=replace(config.training, checkpoint=checkpoint))
+    config = replace(config, training=replace(config.training, checkpoint=checkpoint, lr_shifts=(1, 1, 2)))
     steps = list(plan(config, samples, 3))
     assert [step.number for step in steps] == list(range(3 * runs))
     assert [step.epoch for step in steps] == [0] * runs + [1] * runs + [2] * runs
@@ -75,10 +75,10 @@ def test_initial_parameters() -> None:
 def test_data_of_a_configuration() -> None:
     config = load("tiny")
     data = RawData.load(config)
-    assert data.train_x.shape == (400, 64)
-    assert data.test_x.shape == (200, 64)
-    assert len(data.train_labels) == 400
-    assert len(data.test_labels) == 200
+    assert data.train_x.shape == (200, 64)
+    assert data.test_x.shape == (100, 64)
+    assert len(data.train_labels) == 200
+    assert len(data.test_labels) == 100
     assert data.train_x.any()
     without = EdgeConfig.from_dict(values([8, 4], [2], [4], ["sigmoid"]))
     with pytest.raises(ValueError, match=r"data\.set = 'none': configuration test names no data set"):
@@ -88,6 +88,11 @@ def test_data_of_a_configuration() -> None:
 def test_tiny_learns() -> None:
     """From chance, 10 %, to two thirds of the test images with 400 training samples."""
     config = load("tiny")
+    config = replace(
+        config,
+        training=replace(config.training, epochs=4, lr_shifts=(1, 1, 2, 2)),
+        data=replace(config.data, train_samples=400, test_samples=200),
+    )
     results = list(train(config, RawData.load(config)))
     assert [result.epoch for result in results] == [0, 1, 2, 3]
     assert results[-1].test > 0.65
@@ -131,4 +136,4 @@ def test_command_lines(capsys: pytest.CaptureFixture[str]) -> None:
     benchmark.main([TINY])
     assert "training samples per second of processor time" in capsys.readouterr().out
     training.main([TINY])
-    assert len(capsys.readouterr().out.splitlines()) == 6
+    assert len(capsys.readouterr().out.splitlines()) == 4

@@ -106,7 +106,7 @@ def wait_until_runs(path: Path, runs: int, process: subprocess.Popen[bytes]) -> 
 def test_interrupt_and_resume_give_what_an_uninterrupted_training_gives(tmp_path: Path) -> None:
     """Interrupted under Icarus, gone on with under Verilator: both are the same machine."""
     name = "interrupted"
-    config = variant(tmp_path, name, checkpoint="60")
+    config = variant(tmp_path, name, checkpoint="60", train_samples="300", epochs="4", lr_shift="[1, 1, 2, 2]")
     whole = tmp_path / "whole"
     assert train(training(config, whole, epochs="4", samples="300")) == 0
 

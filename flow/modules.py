@@ -31,7 +31,7 @@ from flow import verilog
 from flow.paths import ROOT, FlowError, relative
 
 SIMULATORS = ("verilator", "icarus")
-PLANS = ("tb/lib/testplan.toml", "tb/edge/testplan.toml")
+PLANS = ("tb/lib/testplan.toml", "tb/edge/testplan.toml", "tb/pe_array/testplan.toml")
 
 _MODULE_KEYS = {"name", "bench", "top", "points", "set"}
 _SET_KEYS = {"name", "params", "config", "sims", "max_seeds", "coverage", "fast"}

@@ -13,7 +13,7 @@ BUILD = ROOT / "build"
 SIM = BUILD / "sim"
 RUNS = BUILD / "runs"
 
-INCLUDE_DIRS = (ROOT / "rtl" / "lib", ROOT / "rtl" / "edge")
+INCLUDE_DIRS = (ROOT / "rtl" / "lib", ROOT / "rtl" / "edge", ROOT / "rtl" / "pe_array")
 
 _CACHES = {
     "CCACHE_DIR": "ccache",

@@ -50,8 +50,8 @@ def small(*network: Any) -> dict[str, Any]:
         (small([12, 8], [4], [4]), "network.z[0]: neither divides the other, z = 4 and fan-in = 6 (junction 1)"),
         (small([8, 4], [1], [8]), "network.z[0]: z = 8 leaves C = W/z = 1 clocks, at least 2 needed (junction 1)"),
         (
-            small([65538, 2], [1], [1]),
-            "network.z[0]: z = 1 leaves W/z = 65538 rows of weights, at most 65536 (junction 1)",
+            small([40000, 2], [2], [1]),
+            "network.z[0]: z = 1 leaves W/z = 80000 rows of weights, at most 65536 (junction 1)",
         ),
         (
             small([16, 8, 4], [1, 1], [8, 2]),

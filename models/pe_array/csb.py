@@ -1,0 +1,369 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compressed sparse blocks (CSB), the format of weights in memory (docs/pe_array.md, section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from models.fixed_point import IntArray, round_shift, saturate
+from models.pe_array.pe_model import ByteArray, pad_bytes
+
+Array = Any  # Numba compiles the functions for the types they are called with
+Int = Any  # int64 in compiled code
+Coordinates = npt.NDArray[np.uint16]
+
+HAZARD = 3
+"""Elements of a block that share a row or a column are at least so many elements apart, where the block allows it."""
+
+BLOCK_MAX = 256
+MASTER_BITS = 24
+WEIGHT_BITS = 8
+WEIGHT_SHIFT = 16
+"""Bits of a master below the MAC weight's."""
+
+
+class CsbError(ValueError):
+    """Corrupt CSB; the message names array, index, value and rule."""
+
+
+def mac_weights(masters: npt.ArrayLike) -> ByteArray:
+    """MAC weights of masters, ``sat8(hu(w, 16))``; same shape, int8."""
+    return saturate(round_shift(masters, WEIGHT_SHIFT), WEIGHT_BITS)[0].astype(np.int8)
+
+
+@dataclass(frozen=True)
+class CsbShape:
+    """Size of a weight matrix and of its blocks; elements are kernels.
+
+    Raises:
+        ValueError: a size below 1, or a block above 256.
+    """
+
+    rows: int
+    cols: int
+    block_rows: int
+    block_cols: int
+    kernel_height: int = 1
+    kernel_width: int = 1
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        for name in ("rows", "cols", "block_rows", "block_cols", "kernel_height", "kernel_width"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} = {getattr(self, name)} must be at least 1")
+        for name in ("block_rows", "block_cols"):
+            if getattr(self, name) > BLOCK_MAX:
+                raise ValueError(f"{name} = {getattr(self, name)} must be at most {BLOCK_MAX}")
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Block rows and block columns."""
+        return -(-self.rows // self.block_rows), -(-self.cols // self.block_cols)
+
+    @property
+    def blocks(self) -> int:
+        """Number of blocks."""
+        return self.grid[0] * self.grid[1]
+
+    @property
+    def weights(self) -> int:
+        """Weights per element, KH*KW."""
+        return self.kernel_height * self.kernel_width
+
+    def extent(self, i: int, j: int) -> tuple[int, int]:
+        """Rows and columns of block (i, j), which may be ragged."""
+        return (
+            min(self.block_rows, self.rows - i * self.block_rows),
+            min(self.block_cols, self.cols - j * self.block_cols),
+        )
+
+    def order(self, transposed: bool = False) -> IntArray:
+        """Numbers of the blocks in row-major order or, for NG, in that of the transposed matrix."""
+        numbers = np.arange(self.blocks, dtype=np.int64).reshape(self.grid)
+        return (numbers.T if transposed else numbers).reshape(-1)
+
+
+@dataclass(frozen=True)
+class Csb:
+    """A weight matrix in CSB. Build it with ``encode``; one from elsewhere passes ``check`` before it is used.
+
+    Attributes:
+        shape: sizes.
+        pointers: elements before each block, int64 (blocks + 1,).
+        coordinates: row in bits 15 … 8, column in 7 … 0, inside the block, uint16 (elements,).
+        values: MAC weights, int8 (elements, KH*KW).
+        masters: 24-bit master weights, int32 (elements, KH*KW).
+    """
+
+    shape: CsbShape
+    pointers: IntArray
+    coordinates: Coordinates
+    values: ByteArray
+    masters: npt.NDArray[np.int32]
+
+    def elements(self, block: int) -> slice:
+        """Where the elements of a block are in coordinates, values and masters."""
+        return slice(int(self.pointers[block]), int(self.pointers[block + 1]))
+
+    def walk(self, transposed: bool = False) -> Iterator[tuple[int, int, slice]]:
+        """(i, j, elements) of every block, in row-major order or in that of the transposed matrix."""
+        for block in self.shape.order(transposed):
+            i, j = divmod(int(block), self.shape.grid[1])
+            yield i, j, self.elements(int(block))
+
+    def positions(self) -> tuple[IntArray, IntArray]:
+        """Row and column of every element in the whole matrix, int64 (elements,) each."""
+        block = np.repeat(np.arange(self.shape.blocks), np.diff(self.pointers))
+        i, j = np.divmod(block, self.shape.grid[1])
+        coordinates = self.coordinates.astype(np.int64)
+        return i * self.shape.block_rows + (coordinates >> 8), j * self.shape.block_cols + (coordinates & 0xFF)
+
+
+def encode(
+    masters: npt.ArrayLike, mask: npt.ArrayLike, block_rows: int, block_cols: int, values: npt.ArrayLike | None = None
+) -> Csb:
+    """Encode the elements of a matrix that a mask selects.
+
+    Args:
+        masters: raw 24-bit weights, (rows, cols, KH, KW), or (rows, cols) for 1 x 1 kernels.
+        mask: (rows, cols), true where an element is stored.
+        block_rows, block_cols: size of the blocks, 1 … 256.
+        values: raw 8-bit MAC weights, shape of ``masters``; by default those of the masters.
+
+    Raises:
+        ValueError: shapes do not agree or a weight does not fit in its bits.
+    """
+    dense = _kernels("masters", masters, MASTER_BITS)
+    rows, cols, height, width = dense.shape
+    small = mac_weights(dense) if values is None else _kernels("values", values, WEIGHT_BITS).astype(np.int8)
+    stored = np.asarray(mask, dtype=np.bool_)
+    if stored.shape != (rows, cols) or small.shape != dense.shape:
+        raise ValueError(
+            f"masters {dense.shape}, values {small.shape} and mask {stored.shape} must be of one matrix of kernels"
+        )
+    shape = CsbShape(rows, cols, block_rows, block_cols, height, width)
+    pointers = np.zeros(shape.blocks + 1, dtype=np.int64)
+    row_parts: list[IntArray] = []
+    col_parts: list[IntArray] = []
+    coordinate_parts: list[IntArray] = []
+    for block in range(shape.blocks):
+        i, j = divmod(block, shape.grid[1])
+        row0, col0 = i * block_rows, j * block_cols
+        row, col = np.nonzero(stored[row0 : row0 + block_rows, col0 : col0 + block_cols])
+        order = hazard_order(row, col)
+        row, col = row[order], col[order]
+        pointers[block + 1] = pointers[block] + len(row)
+        row_parts.append(row + row0)
+        col_parts.append(col + col0)
+        coordinate_parts.append(row << 8 | col)
+    all_rows, all_cols = np.concatenate(row_parts), np.concatenate(col_parts)
+    return Csb(
+        shape=shape,
+        pointers=pointers,
+        coordinates=np.concatenate(coordinate_parts).astype(np.uint16),
+        values=small[all_rows, all_cols].reshape(-1, shape.weights),
+        masters=dense[all_rows, all_cols].reshape(-1, shape.weights).astype(np.int32),
+    )
+
+
+def decode(csb: Csb) -> tuple[IntArray, ByteArray, npt.NDArray[np.bool_]]:
+    """Masters (rows, cols, KH, KW) int64, values of that shape int8, and mask (rows, cols) of a matrix.
+
+    Raises:
+        CsbError: the matrix is corrupt.
+    """
+    check(csb)
+    shape = csb.shape
+    row, col = csb.positions()
+    dense = (shape.rows, shape.cols, shape.kernel_height, shape.kernel_width)
+    masters, values = np.zeros(dense, dtype=np.int64), np.zeros(dense, dtype=np.int8)
+    mask = np.zeros(dense[:2], dtype=np.bool_)
+    masters[row, col] = csb.masters.reshape(-1, *dense[2:])
+    values[row, col] = csb.values.reshape(-1, *dense[2:])
+    mask[row, col] = True
+    return masters, values, mask
+
+
+def check(csb: Csb) -> None:
+    """Raise CsbError, with array, index, value and rule, where a matrix breaks a rule of the format."""
+    shape, elements = csb.shape, len(csb.coordinates)
+    check_pointers(shape, csb.pointers)
+    if csb.pointers[-1] != elements:
+        raise CsbError(
+            f"pointers[{shape.blocks}] = {csb.pointers[-1]} must be the number of elements, {elements} coordinates"
+        )
+    for name, array in (("values", csb.values), ("masters", csb.masters)):
+        if array.shape != (elements, shape.weights):
+            raise CsbError(f"{name}: shape {array.shape} must be (elements, KH*KW) = {(elements, shape.weights)}")
+    for element, weight in np.argwhere(saturate(csb.masters, MASTER_BITS)[1])[:1]:
+        raise CsbError(
+            f"masters[{element}][{weight}] = {csb.masters[element, weight]} must fit in {MASTER_BITS} bits, signed"
+        )
+    for i, j, where in csb.walk():
+        coordinates = csb.coordinates[where].astype(np.int64)
+        for name, part, extent in (
+            ("row", coordinates >> 8, shape.extent(i, j)[0]),
+            ("column", coordinates & 0xFF, shape.extent(i, j)[1]),
+        ):
+            for index in np.flatnonzero(part >= extent)[:1]:
+                raise CsbError(
+                    f"coordinates[{where.start + index}] = {coordinates[index]:#06x}: {name} {part[index]} must be "
+                    f"below {extent} in block ({i}, {j})"
+                )
+        seen, first = np.unique(coordinates, return_index=True)
+        if len(seen) != len(coordinates):
+            index = int(np.setdiff1d(np.arange(len(coordinates)), first)[0])
+            raise CsbError(
+                f"coordinates[{where.start + index}] = {coordinates[index]:#06x} must occur only once "
+                f"in block ({i}, {j})"
+            )
+
+
+def check_pointers(shape: CsbShape, pointers: IntArray) -> None:
+    """Raise CsbError where pointers break a rule, all but that of their end."""
+    if len(pointers) != shape.blocks + 1:
+        raise CsbError(f"pointers: {len(pointers)} numbers, must be blocks + 1 = {shape.blocks + 1}")
+    if pointers[0] != 0:
+        raise CsbError(f"pointers[0] = {pointers[0]} must be 0")
+    for index in np.flatnonzero(np.diff(pointers) < 0)[:1]:
+        raise CsbError(
+            f"pointers[{index + 1}] = {pointers[index + 1]} must not be below pointers[{index}] = {pointers[index]}"
+        )
+
+
+@dataclass(frozen=True)
+class CsbImage:
+    """The bytes of a matrix in memory; every block starts on a multiple of B bytes in every array but pointers.
+
+    Attributes:
+        lanes: B.
+        pointers, coordinates, values, masters: the arrays, int8, a multiple of B long, zeros between the blocks.
+    """
+
+    lanes: int
+    pointers: ByteArray
+    coordinates: ByteArray
+    values: ByteArray
+    masters: ByteArray
+
+
+def beat_offsets(pointers: IntArray, element_bytes: int, lanes: int) -> IntArray:
+    """First beat of every block in an array of so many bytes per element; the last entry is the number of beats."""
+    beats = -(-np.diff(pointers) * element_bytes // lanes)
+    return np.concatenate([[0], np.cumsum(beats)]).astype(np.int64)
+
+
+def to_image(csb: Csb, lanes: int) -> CsbImage:
+    """Bytes of a matrix in memory, for beats of ``lanes`` bytes."""
+
+    def blocks(array: npt.NDArray[Any]) -> ByteArray:
+        parts = [pad_bytes(array[csb.elements(block)], lanes) for block in range(csb.shape.blocks)]
+        return np.concatenate(parts)
+
+    pointers = pad_bytes(csb.pointers.astype(np.uint32), lanes)
+    return CsbImage(lanes, pointers, blocks(csb.coordinates), blocks(csb.values), blocks(csb.masters))
+
+
+def from_image(image: CsbImage, shape: CsbShape) -> Csb:
+    """The matrix in memory bytes, checked.
+
+    Raises:
+        CsbError: an array has not the length that the pointers ask for, or the matrix is corrupt.
+    """
+    wanted = len(pad_bytes(np.zeros(shape.blocks + 1, dtype=np.uint32), image.lanes))
+    if len(image.pointers) != wanted:
+        raise CsbError(f"pointers: {len(image.pointers)} bytes, must be {wanted}")
+    pointers = image.pointers.view("<u4")[: shape.blocks + 1].astype(np.int64)
+    check_pointers(shape, pointers)
+
+    def blocks(name: str, kind: str, per_element: int) -> npt.NDArray[Any]:
+        data: ByteArray = getattr(image, name)
+        element_bytes = np.dtype(kind).itemsize * per_element
+        offsets = beat_offsets(pointers, element_bytes, image.lanes) * image.lanes
+        if len(data) != offsets[-1]:
+            raise CsbError(f"{name}: {len(data)} bytes, must be {offsets[-1]}, as many as the pointers ask for")
+        parts = [
+            data[offsets[block] : offsets[block] + (pointers[block + 1] - pointers[block]) * element_bytes]
+            for block in range(shape.blocks)
+        ]
+        return np.concatenate(parts).view(kind).reshape(-1, per_element)
+
+    csb = Csb(
+        shape=shape,
+        pointers=pointers,
+        coordinates=blocks("coordinates", "<u2", 1).reshape(-1),
+        values=blocks("values", "i1", shape.weights),
+        masters=blocks("masters", "<i4", shape.weights),
+    )
+    check(csb)
+    return csb
+
+
+def hazard_order(row: npt.ArrayLike, col: npt.ArrayLike) -> IntArray:
+    """Order of a block's elements in which rows and columns keep ``HAZARD`` elements apart, as far as possible.
+
+    Args:
+        row, col: coordinates below 256 in row-major order, (elements,).
+
+    Returns:
+        Numbers of the elements, int64 (elements,).
+    """
+    rows, cols = np.asarray(row, dtype=np.int64), np.asarray(col, dtype=np.int64)
+    order = np.zeros(len(rows), dtype=np.int64)
+    place(rows, cols, order)
+    return order
+
+
+@njit(cache=True)
+def place(row: Array, col: Array, order: Array) -> None:
+    """The greedy order of section 3: every row is a list from which elements are taken; fills ``order``."""
+    elements = len(row)
+    after = np.full(elements, -1, dtype=np.int64)  # the row's next element
+    first = np.full(BLOCK_MAX, -1, dtype=np.int64)
+    for n in range(elements - 1, -1, -1):
+        after[n] = first[row[n]]
+        first[row[n]] = n
+    row1, row2, col1, col2 = -1, -1, -1, -1  # of the last two elements
+    low = 0  # no row below has elements left
+    for k in range(elements):
+        while first[low] < 0:
+            low += 1
+        best, before_best = -1, -1
+        fallback = -1
+        for r in range(low, BLOCK_MAX):
+            if first[r] < 0 or r in (row1, row2):
+                continue
+            if fallback < 0:
+                fallback = first[r]
+            before, n = -1, first[r]
+            while n >= 0 and (col[n] in (col1, col2)):
+                before, n = n, after[n]
+            if n >= 0:
+                best, before_best = n, before
+                break
+        if best < 0:
+            best, before_best = fallback if fallback >= 0 else first[low], -1
+        if before_best < 0:
+            first[row[best]] = after[best]
+        else:
+            after[before_best] = after[best]
+        order[k] = best
+        row2, col2, row1, col1 = row1, col1, row[best], col[best]
+
+
+def _kernels(name: str, weights: npt.ArrayLike, bits: int) -> IntArray:
+    """Weights as (rows, cols, KH, KW), each of which fits in so many bits."""
+    array = np.asarray(weights, dtype=np.int64)
+    if array.ndim == 2:
+        array = array[:, :, np.newaxis, np.newaxis]
+    if array.ndim != 4:
+        raise ValueError(f"{name}: shape {array.shape} must be (rows, cols) or (rows, cols, KH, KW)")
+    if saturate(array, bits)[1].any():
+        raise ValueError(f"{name} must fit in {bits} bits, signed")
+    return array

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compiled loops of the PE array's layers on integers (docs/pe_array.md, section 2).
+
+Maps have shape (channels, H, W, batch). The images of the batch are the innermost loop, and with stride 1 a whole
+row of a map is, because its pixels follow each other: that is what becomes SIMD code. Casts to np.int32 keep Numba from
+widening to 64 bits, and unsigned indices from looking for negative ones; either would cost the SIMD code.
+
+A geometry is int64 (8,): KH, KW, stride y, x, pad top, left, dilation y, x.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+Array = Any  # Numba compiles the functions for the types they are called with
+Int = Any  # int64 in compiled code
+
+
+@njit(cache=True)
+def first_output(offset: Int, stride: Int) -> Int:
+    """First output line whose tap, ``offset`` lines away from its window's start, is not above the map."""
+    return max(0, -(offset // stride))
+
+
+@njit(cache=True)
+def end_output(offset: Int, stride: Int, lines: Int, outputs: Int) -> Int:
+    """One more than the last output line whose tap is not below the map of that many lines."""
+    return min(outputs, (lines - 1 - offset) // stride + 1)
+
+
+@njit(cache=True)
+def add_scaled(out: Array, out0: Int, x: Array, x0: Int, n: Int, w: Int) -> None:
+    """out[out0 …] += w * x[x0 …], n values; the sum wraps at the width of out."""
+    out_u, x_u, w32 = np.uint64(out0), np.uint64(x0), np.int32(w)
+    for k in range(np.uint64(n)):
+        out[out_u + k] += np.int32(np.int32(x[x_u + k]) * w32)
+
+
+@njit(cache=True)
+def dot(x: Array, x0: Int, d: Array, d0: Int, n: Int) -> Int:
+    """Sum of n products; 32 bits hold it for n < 2**17."""
+    x_u, d_u = np.uint64(x0), np.uint64(d0)
+    total = np.int32(0)
+    for k in range(np.uint64(n)):
+        total = np.int32(total + np.int32(np.int32(x[x_u + k]) * np.int32(d[d_u + k])))
+    return np.int64(total)
+
+
+@njit(cache=True)
+def forward(geometry: Array, x: Array, row: Array, col: Array, values: Array, out: Array) -> None:
+    """out (rows, OH, OW, B) += convolution of x (cols, H, W, B) with the kernels values (n, KH, KW)."""
+    kh, kw, sy, sx, top, left, dy, dx = geometry
+    _, height, width, batch = x.shape
+    _, out_height, out_width, _ = out.shape
+    flat_x, flat_out = x.reshape(-1), out.reshape(-1)
+    for e in range(len(row)):
+        r, c = np.int64(row[e]), np.int64(col[e])
+        for i in range(kh):
+            offset_y = i * dy - top
+            for oy in range(first_output(offset_y, sy), end_output(offset_y, sy, height, out_height)):
+                out_line = (r * out_height + oy) * out_width
+                x_line = (c * height + oy * sy + offset_y) * width
+                for j in range(kw):
+                    w = np.int64(values[e, i, j])
+                    if w == 0:
+                        continue
+                    offset_x = j * dx - left
+                    ox = first_output(offset_x, sx)
+                    end = end_output(offset_x, sx, width, out_width)
+                    step = end - ox if sx == 1 else 1
+                    while ox < end:
+                        out0 = (out_line + ox) * batch
+                        x0 = (x_line + ox * sx + offset_x) * batch
+                        add_scaled(flat_out, out0, flat_x, x0, step * batch, w)
+                        ox += step
+
+
+@njit(cache=True)
+def input_gradient(geometry: Array, d: Array, row: Array, col: Array, values: Array, out: Array) -> None:
+    """out (cols, H, W, B) += gradient of a convolution's input from d (rows, OH, OW, B) of its output."""
+    kh, kw, sy, sx, top, left, dy, dx = geometry
+    _, height, width, batch = out.shape
+    _, out_height, out_width, _ = d.shape
+    flat_d, flat_out = d.reshape(-1), out.reshape(-1)
+    for e in range(len(row)):
+        r, c = np.int64(row[e]), np.int64(col[e])
+        for i in range(kh):
+            offset_y = i * dy - top
+            for oy in range(first_output(offset_y, sy), end_output(offset_y, sy, height, out_height)):
+                d_line = (r * out_height + oy) * out_width
+                x_line = (c * height + oy * sy + offset_y) * width
+                for j in range(kw):
+                    w = np.int64(values[e, i, j])
+                    if w == 0:
+                        continue
+                    offset_x = j * dx - left
+                    ox = first_output(offset_x, sx)
+                    end = end_output(offset_x, sx, width, out_width)
+                    step = end - ox if sx == 1 else 1
+                    while ox < end:
+                        x0 = (x_line + ox * sx + offset_x) * batch
+                        add_scaled(flat_out, x0, flat_d, (d_line + ox) * batch, step * batch, w)
+                        ox += step
+
+
+@njit(cache=True)
+def weight_gradient(geometry: Array, x: Array, d: Array, row: Array, col: Array, out: Array) -> None:
+    """out (n, KH, KW) int64 = sums over images and pixels of input times output gradient, at the elements alone."""
+    kh, kw, sy, sx, top, left, dy, dx = geometry
+    _, height, width, batch = x.shape
+    _, out_height, out_width, _ = d.shape
+    flat_x, flat_d = x.reshape(-1), d.reshape(-1)
+    for e in range(len(row)):
+        r, c = np.int64(row[e]), np.int64(col[e])
+        for i in range(kh):
+            offset_y = i * dy - top
+            for j in range(kw):
+                offset_x = j * dx - left
+                total = np.int64(0)
+                end = end_output(offset_x, sx, width, out_width)
+                for oy in range(first_output(offset_y, sy), end_output(offset_y, sy, height, out_height)):
+                    d_line = (r * out_height + oy) * out_width
+                    x_line = (c * height + oy * sy + offset_y) * width
+                    ox = first_output(offset_x, sx)
+                    step = end - ox if sx == 1 else 1
+                    while ox < end:
+                        x0 = (x_line + ox * sx + offset_x) * batch
+                        total += dot(flat_x, x0, flat_d, (d_line + ox) * batch, step * batch)
+                        ox += step
+                out[e, i, j] = total
+
+
+@njit(cache=True)
+def magnitudes(index: Array, values: Array, out: Array) -> None:
+    """out[index[e]] += sum of the magnitudes of the weights of element e; out int64."""
+    for e in range(len(index)):
+        total = np.int64(0)
+        for i in range(values.shape[1]):
+            for j in range(values.shape[2]):
+                total += abs(np.int64(values[e, i, j]))
+        out[index[e]] += total
+
+
+@njit(cache=True)
+def max_pool(geometry: Array, x: Array, value: Array, index: Array) -> None:
+    """value (C, OH, OW, B) int8, index uint8: first maximum of every window and its tap i*KW + j."""
+    kh, kw, sy, sx, top, left, dy, dx = geometry
+    channels, out_height, out_width, batch = value.shape
+    _, height, width, _ = x.shape
+    flat_x, flat_value, flat_index = x.reshape(-1), value.reshape(-1), index.reshape(-1)
+    for c in range(channels):
+        for oy in range(out_height):
+            for ox in range(out_width):
+                out0 = np.uint64(((c * out_height + oy) * out_width + ox) * batch)
+                empty = True
+                for i in range(kh):
+                    y = oy * sy + i * dy - top
+                    if y < 0 or y >= height:
+                        continue
+                    for j in range(kw):
+                        x_at = ox * sx + j * dx - left
+                        if x_at < 0 or x_at >= width:
+                            continue
+                        x0 = np.uint64(((c * height + y) * width + x_at) * batch)
+                        tap = np.uint8(i * kw + j)
+                        for b in range(np.uint64(batch)):
+                            now = flat_x[x0 + b]
+                            wins = empty or now > flat_value[out0 + b]
+                            flat_value[out0 + b] = now if wins else flat_value[out0 + b]
+                            flat_index[out0 + b] = tap if wins else flat_index[out0 + b]
+                        empty = False
+
+
+@njit(cache=True)
+def max_pool_backward(geometry: Array, d: Array, index: Array, out: Array) -> None:
+    """out (C, H, W, B) int32 += gradients d (C, OH, OW, B), each at the pixel of its window's index."""
+    _, kw, sy, sx, top, left, dy, dx = geometry
+    channels, out_height, out_width, batch = d.shape
+    for c in range(channels):
+        for oy in range(out_height):
+            for ox in range(out_width):
+                for b in range(batch):
+                    tap = np.int64(index[c, oy, ox, b])
+                    y = oy * sy + tap // kw * dy - top
+                    x = ox * sx + tap % kw * dx - left
+                    out[c, y, x, b] += d[c, oy, ox, b]
+
+
+@njit(cache=True)
+def requantise(acc: Array, shift: Int, low: Int, mask: Array, masked: bool, out: Array) -> Int:
+    """out int8 = acc >> shift, half up, clipped, then at least low, and 0 where the mask is not positive.
+
+    All arrays flat. Returns the number of values that were clipped to 8 bits.
+    """
+    clipped = 0
+    half = (np.int64(1) << shift) >> 1
+    for k in range(np.uint64(len(acc))):
+        wide = (np.int64(acc[k]) + half) >> shift
+        narrow = min(max(wide, -128), 127)
+        clipped += narrow != wide
+        narrow = max(narrow, low)
+        if masked and mask[k] <= 0:
+            narrow = 0
+        out[k] = narrow
+    return clipped

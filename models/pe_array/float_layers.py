@@ -95,7 +95,8 @@ def max_pool_backward(pool: Pool, d: FloatArray, index: IntArray, height: int, w
 def average_pool(pool: Pool, x: FloatArray) -> FloatArray:
     """Averages (C, OH, OW, batch); padding counts as pixels of value 0."""
     pool.out_size(x.shape[1], x.shape[2])
-    return _patches(pool, x).mean(axis=1)
+    average: FloatArray = _patches(pool, x).mean(axis=1)
+    return average
 
 
 def average_pool_backward(pool: Pool, d: FloatArray, height: int, width: int) -> FloatArray:
@@ -127,7 +128,8 @@ def cross_entropy(logits: FloatArray, labels: IntArray) -> float:
 
 def output_delta(logits: FloatArray, labels: IntArray) -> FloatArray:
     """Gradient of ``cross_entropy`` by the logits (classes, batch)."""
-    return sigmoid(logits) - (np.arange(len(logits))[:, None] == labels)
+    delta: FloatArray = sigmoid(logits) - (np.arange(len(logits))[:, None] == labels)
+    return delta
 
 
 def update(w: FloatArray, v: FloatArray | None, gradient: FloatArray, rate: float, momentum_shift: int = 0) -> None:

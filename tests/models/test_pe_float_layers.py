@@ -208,12 +208,13 @@ def taps_of_indices(pool: Pool, flat: np.ndarray, height: int, width: int) -> np
 @pytest.mark.parametrize(
     ("pool", "height", "width"),
     [
-        (Pool.make(2), 6, 4), (Pool.make(2), 7, 5), (Pool.make(3, 2, 1), 9, 8), (Pool.make((2, 3), 1, (0, 1)), 5, 5),
-        (Pool.make(3, 2), 7, 7), (Pool.make((1, 11), 4), 3, 15), (Pool.make(5, 1, (1, 2, 0, 1)), 6, 7),
+        (Pool.make(2), 6, 4), (Pool.make(2), 7, 5), (Pool.make(3, 2, 1), 9, 8),
+        (Pool.make((2, 3), (2, 1), (0, 1)), 5, 5),
+        (Pool.make(3, 2), 7, 7), (Pool.make((1, 11), 4), 3, 15), (Pool.make(5, 2, (1, 2, 0, 1)), 6, 7),
     ],
 )  # fmt: skip
 def test_pooling_against_onnx(pool: Pool, height: int, width: int) -> None:
-    """Values few enough for ties in nearly all windows."""
+    """Values few enough for ties in nearly all windows; with stride 1 ONNX's evaluator confuses unequal pads."""
     rng = np.random.default_rng(1)
     x = rng.integers(-2, 3, (2, 3, height, width), dtype=np.int8)
     attributes = attributes_of(pool)

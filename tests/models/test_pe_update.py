@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sums, packing and updates of weights against exact arithmetic."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from models.pe_array.csb import mac_weights
+from models.pe_array.requantise import RandomLanes
+from models.pe_array.update import pack_gradients, sum_gradients, weight_update
+
+
+def clip(x: int, bits: int) -> int:
+    """x in the signed range of so many bits."""
+    return max(-(1 << (bits - 1)), min((1 << (bits - 1)) - 1, x))
+
+
+@pytest.mark.parametrize("group", [1, 2, 8])
+def test_sums_wrap(group: int) -> None:
+    partial = np.random.default_rng(group).integers(-(1 << 31), 1 << 31, (8, 20))
+    total = sum_gradients(partial, group)
+    assert total.shape == (8 // group, 20)
+    for (slot, n), value in np.ndenumerate(total):
+        exact = sum(int(x) for x in partial[slot * group : (slot + 1) * group, n])
+        assert (exact - int(value)) % (1 << 32) == 0
+        assert -(1 << 31) <= value < 1 << 31
+
+
+@pytest.mark.parametrize("group", [0, 3])
+def test_group_must_divide(group: int) -> None:
+    with pytest.raises(ValueError, match=f"group = {group} must divide P = 8"):
+        sum_gradients(np.zeros((8, 1)), group)
+
+
+def test_pack() -> None:
+    assert pack_gradients([1, 2, 3, -4, 5], 4).tolist() == [[1, 2, 3, -4], [5, 0, 0, 0]]
+    assert pack_gradients([1, 2], 2).tolist() == [[1, 2]]
+    assert pack_gradients([], 8).shape == (0, 8)
+
+
+@pytest.mark.parametrize("shift", [0, 1, 12, 16, 20, 31])
+@pytest.mark.parametrize("stochastic", [False, True])
+@pytest.mark.parametrize("decay", [0, 1, 4, 15])
+def test_update(shift: int, stochastic: bool, decay: int) -> None:
+    rng = np.random.default_rng(shift * 100 + decay)
+    shape = (30, 8)
+    w = rng.integers(-(1 << 23), 1 << 23, shape)
+    g, v = (rng.integers(-(1 << 31), 1 << 31, shape) >> rng.integers(0, 32, shape) for _ in range(2))
+    random = RandomLanes(8, 5, base=16).take(30) if stochastic else None
+    new = weight_update(w, g, shift, random, v if decay else None, decay)
+    for index in np.ndindex(shape):
+        step = int(g[index])
+        if decay:
+            exact = int(v[index]) - math.floor(Fraction(int(v[index]), 1 << decay) + Fraction(1, 2)) + step
+            step = clip(exact, 32)
+            assert new.momentum is not None
+            assert new.momentum[index] == step
+            assert new.momentum_clipped[index] == (step != exact)
+        addend = Fraction(1, 2) if shift else Fraction(0)
+        if random is not None:
+            word = int(random[index])
+            addend = Fraction(word >> (16 - shift) if shift <= 16 else word << (shift - 16), 1 << shift)
+        exact = int(w[index]) - math.floor(Fraction(step, 1 << shift) + addend)
+        assert new.master[index] == clip(exact, 24)
+        assert new.master_clipped[index] == (clip(exact, 24) != exact)
+    assert new.weight.tolist() == mac_weights(new.master).tolist()
+    if not decay:
+        assert new.momentum is None
+        assert not new.momentum_clipped.any()
+
+
+def test_weight_clips_at_the_upper_end_alone() -> None:
+    new = weight_update([(1 << 23) - 1, -(1 << 23), 0x7F7FFF], [0, 0, 0], 0)
+    assert new.weight.tolist() == [127, -128, 127]
+    assert new.weight_clipped.tolist() == [True, False, False]
+
+
+def test_refused() -> None:
+    with pytest.raises(ValueError, match="decay = 16 must be 0 … 15"):
+        weight_update(0, 0, 0, momentum=0, decay=16)
+    with pytest.raises(ValueError, match="decay = 0 must be at least 1 with momenta"):
+        weight_update(0, 0, 0, momentum=0)
+    with pytest.raises(ValueError, match="decay = 3 must be 0 without momenta"):
+        weight_update(0, 0, 0, decay=3)

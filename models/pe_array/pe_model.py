@@ -30,7 +30,6 @@ WSTRIDE_MAX = (1 << 7) - 1
 XSTRIDE_MAX = (1 << 12) - 1
 YSTRIDE_MAX = (1 << 10) - 1
 LOAD_SHIFT_MAX = 15
-GRADIENT_BITS = 32
 NO_MAXIMUM = -128
 """Value of a MAX window whose entries are all null; its index is 0."""
 
@@ -357,7 +356,7 @@ def execute(
                     total = np.int64(0)
                     for b in range(lanes):
                         total += (s[b] << up) >> up
-                    gradients[results] = (total << 32) >> 32
+                    gradients[results] = total  # below 2^31: at most 64 lanes, 1023 entries, products to 2^14
                 elif op == 2:
                     for b in range(lanes):
                         y[ya, b] = index[b] << 8 | (best[b] & 0xFF)

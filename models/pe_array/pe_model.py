@@ -30,6 +30,7 @@ WSTRIDE_MAX = (1 << 7) - 1
 XSTRIDE_MAX = (1 << 12) - 1
 YSTRIDE_MAX = (1 << 10) - 1
 LOAD_SHIFT_MAX = 15
+GRADIENT_BITS = 32
 NO_MAXIMUM = -128
 """Value of a MAX window whose entries are all null; its index is 0."""
 

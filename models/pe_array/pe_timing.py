@@ -57,7 +57,7 @@ C_OP, C_SWAP, C_CLEAR, C_ELEMENTS, C_TAPS, C_YBASE, C_YSTRIDE, C_E, C_T, C_OFFER
 
 def gradient_latency(lanes: int) -> int:
     """Clocks from the issue of a GRAD ``last`` to the gradient at the port, where none is before it."""
-    return 11 + (((lanes - 1).bit_length() + 1) >> 1)
+    return 12 + (((lanes - 1).bit_length() + 1) >> 1)
 
 
 @dataclass(frozen=True)

@@ -221,7 +221,7 @@ def test_gradients_wait_for_their_port_and_the_drain_goes_first() -> None:
     assert waits(timing)[WAIT_GRADIENT] == 101 - first
     free = predict([work(Op.GRAD, ONE, [0] * 20)], SHAPE)
     assert free.gradients.tolist() == (free.issued + gradient_latency(8)).tolist()
-    assert [gradient_latency(lanes) for lanes in (4, 8, 16, 32, 64)] == [12, 13, 13, 14, 14]
+    assert [gradient_latency(lanes) for lanes in (4, 8, 16, 32, 64)] == [13, 14, 14, 15, 15]
     drained = predict([work(Op.MAC, ONE, [0, 1, 2])], SHAPE, drain_read=[True] * 50)
     assert drained.issued.tolist() == [50, 51, 52]
     assert waits(drained)[WAIT_DRAIN] == 50 - FIRST_ISSUE

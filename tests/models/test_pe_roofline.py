@@ -208,3 +208,9 @@ def test_command_line_errors(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["LeNet-5", "--density", "2"])
     assert "density = 2.0 of conv1 must be 0 … 1" in capsys.readouterr().err
+
+
+def test_report_of_one_layer_has_no_ng() -> None:
+    rows = [Bound(work(SMALL, phase, 4, lanes=4), Machine(lanes=4)) for phase in ("FF", "WG")]
+    summary = roofline.report(rows, compare=False).splitlines()
+    assert [line[:5].strip() for line in summary if " at least " in line] == ["FF", "WG", "step"]

@@ -19,6 +19,7 @@ from flow.simulate import Run, parameters, simulate
 BROKEN = {
     "round_sat": ("+ $signed({{(SUM_WIDTH-SHIFT)", "- $signed({{(SUM_WIDTH-SHIFT)"),
     "lfsr16": ("TAPS = 16'hB400", "TAPS = 16'hB401"),
+    "pe": ("load3_y_reg ? load3_addr_reg : d3_waddr", "load3_y_reg ? d3_waddr : d3_waddr"),
 }
 
 

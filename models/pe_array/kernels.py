@@ -206,3 +206,32 @@ def requantise(acc: Array, shift: Int, low: Int, mask: Array, masked: bool, out:
             narrow = 0
         out[k] = narrow
     return clipped
+
+
+@njit(cache=True)
+def update_half_up(gradient: Array, master: Array, momentum: Array, mac: Array, shift: Int, decay: Int) -> Int:
+    """Update weights in place, rounding half up; all arrays flat and of one length.
+
+    Args:
+        gradient, master, momentum: int32; the momentum is used for decay > 0 only, its shift m.
+        mac: int8, filled with the new MAC weights.
+
+    Returns the number of masters and momenta that were clipped.
+    """
+    clipped = 0
+    half = (np.int64(1) << shift) >> 1
+    decay_half = (np.int64(1) << decay) >> 1
+    for k in range(np.uint64(len(gradient))):
+        step = np.int64(gradient[k])
+        if decay > 0:
+            old = np.int64(momentum[k])
+            wide = old - ((old + decay_half) >> decay) + step
+            step = min(max(wide, np.int64(-(1 << 31))), np.int64((1 << 31) - 1))
+            clipped += step != wide
+            momentum[k] = step
+        new = np.int64(master[k]) - ((step + half) >> shift)
+        narrow = min(max(new, -(1 << 23)), (1 << 23) - 1)
+        clipped += narrow != new
+        master[k] = narrow
+        mac[k] = min(max((narrow + (1 << 15)) >> 16, -128), 127)
+    return clipped

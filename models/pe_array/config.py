@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Configuration of a network that the PE array trains: layers, scales, pruning, training. The file format is TOML.
+
+A scale is a number of fraction bits: raw integers stand for ``raw / 2**frac``. Those of activations, gradients and
+MAC weights are given per layer; all shifts follow from them and are checked here, and so is that no accumulator can
+overflow. Masters have 16 fraction bits more than MAC weights.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models.pe_array.layers import ACC_BITS, GRADIENT_BITS, MAC_WEIGHT_SHIFT, SHIFT_MAX, average_scale
+from models.pe_array.shapes import KERNEL_MAX, Conv, Pool
+from models.toml_section import ConfigError, Section
+
+KINDS = ("conv", "dense", "max_pool", "average_pool")
+DELTA_FRAC = 7
+"""Fraction bits of the output delta, docs/pe_array.md, section 2."""
+LOGIT_FRAC_MAX = 7
+BATCHES = (4, 8, 16, 32, 64)
+FRAC_LIMIT = 24
+SIZE_MAX = 1024
+CHANNELS_MAX = 65536
+
+Shape = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer with its place in the network.
+
+    Attributes:
+        kind: one of ``KINDS``.
+        window: the convolution (kinds conv and dense; dense is 1 x 1 on a 1 x 1 map), or the pooling window.
+        in_shape, out_shape: (channels, H, W); a dense layer's input is flattened.
+        relu: activation after requantising.
+        in_frac, out_frac: fraction bits of the activations that come in and go out.
+        in_delta_frac, delta_frac: fraction bits of the gradients by those.
+        weight_frac: fraction bits of the MAC weights.
+        density: share of the kernels (dense: of the weights) that pruning leaves.
+    """
+
+    kind: str
+    window: Conv | Pool
+    in_shape: Shape
+    out_shape: Shape
+    relu: bool
+    in_frac: int
+    out_frac: int
+    in_delta_frac: int
+    delta_frac: int
+    weight_frac: int = 0
+    density: float = 1.0
+
+    @property
+    def conv(self) -> Conv:
+        """The window of a layer with weights. TypeError for pooling."""
+        if not isinstance(self.window, Conv):
+            raise TypeError(f"a layer of kind {self.kind} has no weights")
+        return self.window
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether it is a convolution or fully connected."""
+        return isinstance(self.window, Conv)
+
+    @property
+    def multiplier(self) -> int:
+        """8-bit multiplier of average pooling."""
+        return average_scale(self.window.taps)[0]
+
+    @property
+    def forward_shift(self) -> int:
+        """Shift of the requantising after FF."""
+        return self._scale + self.in_frac - self.out_frac
+
+    @property
+    def backward_shift(self) -> int:
+        """Shift of the requantising after NG."""
+        return self._scale + self.delta_frac - self.in_delta_frac
+
+    @property
+    def _scale(self) -> int:
+        if self.kind == "average_pool":
+            return average_scale(self.window.taps)[1]
+        return self.weight_frac
+
+    def update_shift(self, rate_shift: int) -> int:
+        """Shift k of the weight update for a learning rate of 2**-rate_shift."""
+        return self.in_frac + self.delta_frac - self.weight_frac - MAC_WEIGHT_SHIFT + rate_shift
+
+    @property
+    def weights(self) -> int:
+        """Weights of the dense layer."""
+        conv = self.conv
+        return conv.rows * conv.cols // conv.groups * conv.taps
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a network is trained (table ``[training]``).
+
+    Attributes:
+        batch: images per step; images left over at the end of an epoch are not used.
+        rate_shifts: of every epoch, the last one for all further; the rate 2**-shift is for the *sum* over the batch.
+        momentum_shift: m of v' = v - v / 2**m + g; 0: no momentum.
+        init_seed, order_seed: of the initial weights, and of the order of the images.
+        init_scale: initial weights are normal with deviation init_scale * sqrt(2 / fan-in).
+        prune_at: number of the step before which the layers are pruned to their densities; 0: before the first.
+        validation: images at the end of the training set that ``--validate`` holds back.
+    """
+
+    batch: int
+    epochs: int
+    rate_shifts: tuple[int, ...]
+    momentum_shift: int
+    init_seed: int
+    init_scale: float
+    order_seed: int
+    prune_at: int
+    validation: int
+
+    def rate_shift(self, epoch: int) -> int:
+        """Of an epoch, 0 being the first."""
+        return self.rate_shifts[min(epoch, len(self.rate_shifts) - 1)]
+
+
+@dataclass(frozen=True)
+class PeConfig:
+    """A network and its training."""
+
+    name: str
+    layers: tuple[Layer, ...]
+    training: Training
+
+    @property
+    def in_shape(self) -> Shape:
+        """(channels, H, W) of the images."""
+        return self.layers[0].in_shape
+
+    @property
+    def classes(self) -> int:
+        """Outputs of the last layer."""
+        return self.layers[-1].out_shape[0]
+
+    @property
+    def logit_frac(self) -> int:
+        """Fraction bits of the last layer's outputs, parameter f of the output delta."""
+        return self.layers[-1].out_frac
+
+    @classmethod
+    def load(cls, path: Path) -> PeConfig:
+        """Read a TOML file. Raises ConfigError with key, value and rule where one is broken."""
+        try:
+            return cls.from_dict(tomllib.loads(path.read_text()))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ConfigError(f"{path} cannot be read: {error}") from None
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> PeConfig:
+        """The configuration that a TOML document holds. Raises ConfigError."""
+        given = dict(values)
+        layers = given.pop("layers", None)
+        if not isinstance(layers, list) or not layers:
+            raise ConfigError("[[layers]] must be at least one table")
+        root = Section(given)
+        name = root.text("name")
+        image = root.table("input", required=True)
+        shape = (
+            image.integer("channels", 1, CHANNELS_MAX, 1),
+            image.integer("height", 1, SIZE_MAX),
+            image.integer("width", 1, SIZE_MAX),
+        )
+        built: list[Layer] = []
+        frac, delta_frac = image.integer("frac", 0, FRAC_LIMIT), 0
+        for i, table in enumerate(layers):
+            layer = _layer(Section(table, f"layers[{i}]"), shape, frac, delta_frac, last=i == len(layers) - 1)
+            built.append(layer)
+            shape, frac, delta_frac = layer.out_shape, layer.out_frac, layer.delta_frac
+        training = _training(root.table("training", required=True))
+        image.finish()
+        root.finish()
+        for i, layer in enumerate(built):
+            _check(f"layers[{i}]", layer, training, first=i == 0)
+        if not built[-1].has_weights or built[-1].relu or shape[1:] != (1, 1):
+            raise ConfigError(f"layers[{len(layers) - 1}] must have weights, no ReLU, and a 1 x 1 map to give classes")
+        return cls(name, tuple(built), training)
+
+
+def _layer(table: Section, shape: Shape, frac: int, delta_frac: int, last: bool) -> Layer:
+    kind = table.choice("kind", KINDS)
+    if kind == "dense":
+        shape = (shape[0] * shape[1] * shape[2], 1, 1)
+    kernel = 1 if kind == "dense" else table.integer("kernel", 1, KERNEL_MAX)
+    stride = table.integer("stride", 1, SIZE_MAX, kernel if "pool" in kind else 1)
+    pad = table.integer("pad", 0, SIZE_MAX, 0)
+    dilation = table.integer("dilation", 1, SIZE_MAX, 1)
+    window: Conv | Pool
+    weights: dict[str, Any] = {}
+    out_frac = frac
+    out_delta_frac = delta_frac
+    try:
+        if "pool" in kind:
+            window = Pool.make(kernel, stride, pad, dilation)
+            channels = shape[0]
+        else:
+            channels = table.integer("outputs", 1, CHANNELS_MAX)
+            window = Conv.make(
+                channels, shape[0], kernel, stride, pad, dilation, table.integer("groups", 1, CHANNELS_MAX, 1)
+            )
+            weights["weight_frac"] = table.integer("weight_frac", 0, FRAC_LIMIT)
+            weights["density"] = table.real("density", 1e-6, 1.0, 1.0)
+            out_frac = table.integer("out_frac", 0, LOGIT_FRAC_MAX if last else FRAC_LIMIT)
+            out_delta_frac = DELTA_FRAC if last else table.integer("delta_frac", 0, FRAC_LIMIT)
+        out_shape = (channels, *window.out_size(shape[1], shape[2]))
+    except ConfigError:
+        raise
+    except ValueError as error:
+        raise ConfigError(f"{table.key('kind')} = {kind}: {error}") from None
+    relu = "pool" not in kind and table.flag("relu", not last)
+    table.finish()
+    return Layer(kind, window, shape, out_shape, relu, frac, out_frac, delta_frac, out_delta_frac, **weights)
+
+
+def _training(table: Section) -> Training:
+    batch = table.integer("batch", 4, 64)
+    if batch not in BATCHES:
+        raise ConfigError(f"{table.key('batch')} = {batch} must be one of {', '.join(map(str, BATCHES))}")
+    training = Training(
+        batch=batch,
+        epochs=table.integer("epochs", 1, 10000),
+        rate_shifts=table.integers("rate_shift", 0, 40),
+        momentum_shift=table.integer("momentum_shift", 0, 15, 0),
+        init_seed=table.integer("init_seed", 0, 2**31 - 1),
+        init_scale=table.real("init_scale", 0.0, 16.0, 1.0),
+        order_seed=table.integer("order_seed", 0, 2**31 - 1),
+        prune_at=table.integer("prune_at", 0, 2**31 - 1),
+        validation=table.integer("validation", 0, 59_000, 5000),
+    )
+    table.finish()
+    return training
+
+
+def _check(name: str, layer: Layer, training: Training, first: bool) -> None:
+    """Shifts that the hardware has, and accumulators that cannot overflow."""
+    shifts = {"forward shift": layer.forward_shift}
+    if not first:
+        shifts["backward shift"] = layer.backward_shift
+    if layer.has_weights:
+        shifts |= {f"update shift at rate_shift = {s}": layer.update_shift(s) for s in training.rate_shifts}
+        conv = layer.conv
+        out = layer.out_shape
+        terms = {
+            "forward": (conv.cols // conv.groups * conv.taps, ACC_BITS),
+            "input gradient": (conv.rows // conv.groups * conv.taps, ACC_BITS),
+            "weight gradient": (out[1] * out[2] * training.batch, GRADIENT_BITS),
+        }
+        for phase, (count, bits) in terms.items():
+            if count << 14 >= 1 << (bits - 1):
+                raise ConfigError(f"{name}: {count} products of the {phase} do not fit in {bits} bits")
+    for what, shift in shifts.items():
+        if not 0 <= shift <= SHIFT_MAX:
+            raise ConfigError(f"{name}: {what} = {shift} must be 0 … {SHIFT_MAX}; it follows from the fraction bits")

@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bit-exact model of a network that the PE array trains: what a training step leaves in memory, LSB for LSB.
+
+Maps are int8 (channels, H, W, batch), see layers.py; scales and shifts are those of the configuration.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from models.fixed_point import Format
+from models.pe_array import kernels, layers
+from models.pe_array.config import Layer, PeConfig
+from models.pe_array.csb import mac_weights
+from models.pe_array.layers import (
+    MAC_WEIGHT_SHIFT,
+    MASTER_BITS,
+    SHIFT_MAX,
+    Int8Array,
+    Int32Array,
+    Requantised,
+    UInt8Array,
+)
+from models.pe_array.pruning import prune
+from models.pe_array.requantise import output_delta8
+from models.pe_array.shapes import Conv, Pool, Positions
+
+Int64Array = npt.NDArray[np.int64]
+FORWARD, BACKWARD, UPDATE = range(3)
+
+
+@dataclass
+class Weights:
+    """State of a layer with weights: elements (n, KH, KW) at their positions.
+
+    Attributes:
+        masters: int32, 24-bit values.
+        momenta: int32; all zero, and unused, in a training without momentum.
+        mac: int8, what the MACs multiply with: always ``sat8(hu(masters, 16))``.
+    """
+
+    conv: Conv
+    positions: Positions
+    masters: Int32Array
+    momenta: Int32Array
+    mac: Int8Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.refresh()
+
+    def refresh(self) -> None:
+        """MAC weights anew, after masters were replaced."""
+        self.mac = mac_weights(self.masters)
+
+    def prune(self, density: float) -> None:
+        """Drop the weakest elements: ``density`` of all positions stay."""
+        self.positions, keep = prune(self.conv, self.positions, self.masters, density)
+        self.masters, self.momenta = self.masters[keep], self.momenta[keep]
+        self.refresh()
+
+
+@dataclass
+class Trace:
+    """Maps of one batch.
+
+    Attributes:
+        inputs: input of every layer.
+        outputs: output of every layer, after requantising and ReLU.
+        indices: indices of every layer's maxima; empty for other layers.
+        deltas: gradient by every layer's output, after its ReLU's derivative; filled by the way back.
+        gradients: of every layer's weights (n, KH, KW), empty for pooling; filled by the way back.
+    """
+
+    inputs: list[Int8Array]
+    outputs: list[Int8Array]
+    indices: list[UInt8Array]
+    deltas: list[Int8Array]
+    gradients: list[Int32Array]
+
+    @property
+    def logits(self) -> Int8Array:
+        """(classes, batch)."""
+        return self.outputs[-1].reshape(self.outputs[-1].shape[0], -1)
+
+
+def initial_weights(config: PeConfig, index: int) -> Weights:
+    """Dense weights of a layer: normal with deviation ``init_scale * sqrt(2 / fan-in)``, momenta zero."""
+    layer, conv = config.layers[index], config.layers[index].conv
+    positions = Positions.all_of(conv)
+    fan_in = conv.cols // conv.groups * conv.taps
+    rng = np.random.default_rng([config.training.init_seed, index])
+    real = rng.standard_normal((len(positions), *conv.kernel)) * config.training.init_scale * np.sqrt(2.0 / fan_in)
+    masters = Format(MASTER_BITS, layer.weight_frac + MAC_WEIGHT_SHIFT).quantise(real).astype(np.int32)
+    return Weights(conv, positions, masters, np.zeros_like(masters))
+
+
+class PeNetwork:
+    """A network with its weights; these change as it trains.
+
+    Attributes:
+        weights: state per layer, None for pooling.
+        saturations: int64 (3, layers), values clipped since construction: on the way forward, logits included; on the
+            way back, in the gradients by the layer's output (not counted for the last); masters and momenta in updates.
+        pruned: whether ``prune`` has happened.
+    """
+
+    def __init__(self, config: PeConfig) -> None:
+        self.config = config
+        self.weights = [
+            initial_weights(config, i) if layer.has_weights else None for i, layer in enumerate(config.layers)
+        ]
+        self.saturations = np.zeros((3, len(config.layers)), dtype=np.int64)
+        self.pruned = False
+
+    def layer_weights(self, index: int) -> Weights:
+        """Weights of a layer. TypeError for pooling."""
+        weights = self.weights[index]
+        if weights is None:
+            raise TypeError(f"layer {index} is {self.config.layers[index].kind} and has no weights")
+        return weights
+
+    @property
+    def density(self) -> float:
+        """Share of all weights that are still there."""
+        kept = sum(weights.masters.size for weights in self.weights if weights)
+        return kept / sum(layer.weights for layer in self.config.layers if layer.has_weights)
+
+    def prune(self) -> None:
+        """Prune every layer to its density."""
+        for layer, weights in zip(self.config.layers, self.weights, strict=True):
+            if weights:
+                weights.prune(layer.density)
+        self.pruned = True
+
+    def forward(self, images: Int8Array) -> Trace:
+        """Phase FF of images (channels, H, W, batch)."""
+        if images.ndim != 4 or images.shape[:3] != self.config.in_shape:
+            raise ValueError(
+                f"images {images.shape} must be (channels, H, W, batch) = {self.config.in_shape} + (batch,)"
+            )
+        trace = Trace([], [], [], [], [])
+        x = images
+        for i, layer in enumerate(self.config.layers):
+            x = x.reshape(*layer.in_shape, -1)
+            trace.inputs.append(x)
+            index = np.empty(0, dtype=np.uint8)
+            if isinstance(layer.window, Pool) and layer.kind == "max_pool":
+                x, index = layers.max_pool(layer.window, x)
+            else:
+                if isinstance(layer.window, Pool):
+                    acc = layers.average_pool(layer.window, x, layer.multiplier)
+                else:
+                    weights = self.layer_weights(i)
+                    acc = layers.conv_forward(layer.window, x, weights.positions, weights.mac)
+                x = self._requantise(FORWARD, i, layers.requantise(acc, layer.forward_shift, layer.relu))
+            trace.outputs.append(x)
+            trace.indices.append(index)
+        return trace
+
+    def backward(self, trace: Trace, labels: npt.ArrayLike) -> None:
+        """Output delta, phases NG and WG of the batch: fills deltas and gradients of the trace."""
+        count = len(self.config.layers)
+        trace.deltas = [np.empty(0, dtype=np.int8)] * count
+        trace.gradients = [np.empty(0, dtype=np.int32)] * count
+        delta = output_delta8(trace.logits, labels, self.config.logit_frac).astype(np.int8)
+        trace.deltas[-1] = delta.reshape(trace.outputs[-1].shape)
+        for i in reversed(range(count)):
+            layer = self.config.layers[i]
+            if layer.has_weights:
+                positions = self.layer_weights(i).positions
+                trace.gradients[i] = layers.conv_weight_gradient(
+                    layer.conv, trace.inputs[i], trace.deltas[i], positions
+                )
+            if i > 0:
+                trace.deltas[i - 1] = self._input_delta(i, layer, trace)
+
+    def _input_delta(self, i: int, layer: Layer, trace: Trace) -> Int8Array:
+        """Gradient by the output of layer i - 1, with the derivative of that layer's ReLU."""
+        d = trace.deltas[i]
+        size = layer.in_shape[1], layer.in_shape[2]
+        if isinstance(layer.window, Conv):
+            weights = self.layer_weights(i)
+            acc = layers.conv_input_gradient(layer.window, d, weights.positions, weights.mac, *size)
+        elif layer.kind == "max_pool":
+            acc = layers.max_pool_backward(layer.window, d, trace.indices[i], *size)
+        else:
+            acc = layers.average_pool_backward(layer.window, d, *size, layer.multiplier)
+        before = trace.outputs[i - 1]
+        mask = before if self.config.layers[i - 1].relu else None
+        return self._requantise(
+            BACKWARD, i - 1, layers.requantise(acc.reshape(before.shape), layer.backward_shift, mask=mask)
+        )
+
+    def update(self, trace: Trace, rate_shift: int) -> None:
+        """Update all weights with the gradients of a trace, at the rate 2**-rate_shift.
+
+        Raises:
+            ValueError: the rate is out of reach of a layer's update shift, 0 … 31.
+        """
+        decay = self.config.training.momentum_shift
+        for i, layer in enumerate(self.config.layers):
+            if layer.has_weights and not 0 <= layer.update_shift(rate_shift) <= SHIFT_MAX:
+                shift = layer.update_shift(rate_shift)
+                raise ValueError(f"layer {i}: update shift = {shift} must be 0 … {SHIFT_MAX}")
+        for i, (layer, weights) in enumerate(zip(self.config.layers, self.weights, strict=True)):
+            if weights:
+                count = kernels.update_half_up(
+                    trace.gradients[i].reshape(-1), weights.masters.reshape(-1), weights.momenta.reshape(-1),
+                    weights.mac.reshape(-1), layer.update_shift(rate_shift), decay,
+                )  # fmt: skip
+                self.saturations[UPDATE, i] += count
+
+    def train_step(self, images: Int8Array, labels: npt.ArrayLike, rate_shift: int) -> Trace:
+        """One step on a batch: forward, backward, update."""
+        trace = self.forward(images)
+        self.backward(trace, labels)
+        self.update(trace, rate_shift)
+        return trace
+
+    def classify(self, images: Int8Array) -> Int64Array:
+        """Classes (batch,) of images: of equal logits, the first."""
+        return np.asarray(self.forward(images).logits.argmax(axis=0), dtype=np.int64)
+
+    def _requantise(self, phase: int, index: int, result: Requantised) -> Int8Array:
+        self.saturations[phase, index] += result.saturated
+        return result.values

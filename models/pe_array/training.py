@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training on MNIST: ``python -m models.pe_array.training configs/lenet5_mnist.toml [--epochs n] …``.
+
+Without ``--validate`` the whole training set is trained on, and the test set is looked at once, at the end. With it,
+the last images of the training set are held back and classified after every epoch: those choose hyper-parameters.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from models import mnist
+from models.pe_array.config import PeConfig
+from models.pe_array.float_network import FloatNetwork
+from models.pe_array.network import PeNetwork, Weights
+from models.pe_array.shapes import Positions
+from models.toml_section import ConfigError
+
+Int8Array = npt.NDArray[np.int8]
+LabelArray = npt.NDArray[np.int64]
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint that cannot be read, or belongs to another configuration."""
+
+
+@dataclass(frozen=True)
+class Images:
+    """Pixels int8 (n, 28, 28), halved to 0 … 127, and labels int64 (n,)."""
+
+    pixels: Int8Array
+    labels: LabelArray
+
+    @classmethod
+    def of(cls, images: mnist.UInt8Array, labels: mnist.UInt8Array) -> Images:
+        """From MNIST's own arrays."""
+        return cls((images >> 1).astype(np.int8), labels.astype(np.int64))
+
+    def batch(self, rows: LabelArray) -> Int8Array:
+        """Maps (1, 28, 28, len(rows))."""
+        return np.ascontiguousarray(self.pixels[rows].transpose(1, 2, 0))[None]
+
+    def __getitem__(self, rows: slice) -> Images:
+        return Images(self.pixels[rows], self.labels[rows])
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """Shares of correct answers, 0 … 1, while training, of the network and of its twin (nan: none); seconds."""
+
+    epoch: int
+    correct: float
+    twin: float
+    density: float
+    seconds: float
+    twin_seconds: float
+
+
+class Trainer:
+    """A training under way: the network, its twin if asked for, and how far it is.
+
+    Attributes:
+        step: number of the next step, counted from the beginning of the training.
+    """
+
+    def __init__(self, config: PeConfig, data: Images, twin: bool = False) -> None:
+        if config.in_shape != (1, 28, 28) or len(data) < config.training.batch or data.labels.max() >= config.classes:
+            raise ValueError(f"{config.name} cannot train on {len(data)} images of MNIST: {config.in_shape} inputs")
+        self.config = config
+        self.data = data
+        self.network = PeNetwork(config)
+        self.twin = FloatNetwork(self.network) if twin else None
+        self.step = 0
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Full batches in the data."""
+        return len(self.data) // self.config.training.batch
+
+    def batch_rows(self, step: int) -> LabelArray:
+        """Rows of the data that a step trains on."""
+        epoch, place = divmod(step, self.steps_per_epoch)
+        order = mnist.epoch_order(len(self.data), epoch, self.config.training.order_seed)
+        batch = self.config.training.batch
+        return order[place * batch : (place + 1) * batch]
+
+    def train_epoch(self) -> EpochResult:
+        """Train to the end of the epoch."""
+        training, network = self.config.training, self.network
+        first = self.step
+        epoch, place = divmod(first, self.steps_per_epoch)
+        order = mnist.epoch_order(len(self.data), epoch, training.order_seed)
+        correct, twin_correct, seconds, twin_seconds = 0, 0, 0.0, 0.0
+        rate_shift = training.rate_shift(epoch)
+        for start in range(place * training.batch, self.steps_per_epoch * training.batch, training.batch):
+            begin = time.perf_counter()
+            rows = order[start : start + training.batch]
+            images, labels = self.data.batch(rows), self.data.labels[rows]
+            if self.step >= training.prune_at and not network.pruned:
+                network.prune()
+            trace = network.train_step(images, labels, rate_shift)
+            correct += int((trace.logits.argmax(axis=0) == labels).sum())
+            self.step += 1
+            middle = time.perf_counter()
+            if self.twin:
+                twin_correct += self.twin.train_step(real(self.config, images), labels, rate_shift)
+            seconds += middle - begin
+            twin_seconds += time.perf_counter() - middle
+        count = (self.step - first) * training.batch
+        twin_share = twin_correct / count if self.twin else float("nan")
+        return EpochResult(epoch, correct / count, twin_share, network.density, seconds, twin_seconds)
+
+    def accuracy(self, data: Images) -> float:
+        """Share of images that the network classifies correctly."""
+        return accuracy(self.network.classify, data, self.config.training.batch)
+
+    def twin_accuracy(self, data: Images) -> float:
+        """Share of images that the twin classifies correctly; nan without one."""
+        twin = self.twin
+        if twin is None:
+            return float("nan")
+        return accuracy(lambda images: twin.classify(real(self.config, images)), data, self.config.training.batch)
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint of the network: everything that the rest of the training depends on, but not the twin."""
+        arrays: dict[str, npt.NDArray[np.generic]] = {
+            "identity": np.array(identity(self.config, len(self.data))),
+            "progress": np.array([self.step, self.network.pruned], dtype=np.int64),
+            "saturations": self.network.saturations,
+        }
+        for i, weights in enumerate(self.network.weights):
+            if weights:
+                parts = {
+                    "row": weights.positions.row, "col": weights.positions.col,
+                    "masters": weights.masters, "momenta": weights.momenta,
+                }  # fmt: skip
+                arrays |= {f"{name}_{i}": array for name, array in parts.items()}
+        part = path.with_name(path.name + ".part")
+        with part.open("wb") as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+        part.replace(path)
+
+    def load(self, path: Path) -> None:
+        """Go on from a checkpoint. Raises CheckpointError; then nothing has changed."""
+        if self.twin:
+            raise CheckpointError("a training with a twin cannot go on from a checkpoint, which does not hold the twin")
+        try:
+            with np.load(path) as file:
+                arrays = dict(file)
+            found = str(arrays["identity"])
+            step, pruned = arrays["progress"].tolist()
+            weights = [
+                Weights(
+                    state.conv,
+                    Positions(arrays[f"row_{i}"], arrays[f"col_{i}"]),
+                    arrays[f"masters_{i}"],
+                    arrays[f"momenta_{i}"],
+                )
+                if state
+                else None
+                for i, state in enumerate(self.network.weights)
+            ]
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise CheckpointError(f"{path} cannot be read: {error}") from None
+        if found != identity(self.config, len(self.data)):
+            raise CheckpointError(f"{path} belongs to another configuration or number of images")
+        self.network.weights = weights
+        self.network.saturations = arrays["saturations"]
+        self.network.pruned = bool(pruned)
+        self.step = step
+
+
+def identity(config: PeConfig, samples: int) -> str:
+    """Text that is equal for trainings that go the same way, whatever their number of epochs."""
+    training = config.training
+    rates = (training.batch, training.rate_shifts, training.momentum_shift, training.prune_at)
+    seeds = (training.init_seed, training.init_scale, training.order_seed)
+    return json.dumps([[repr(layer) for layer in config.layers], rates, seeds, samples])
+
+
+def real(config: PeConfig, images: Int8Array) -> npt.NDArray[np.float64]:
+    """What raw input maps stand for."""
+    return images / 2.0 ** config.layers[0].in_frac
+
+
+def accuracy(classify: Callable[[Int8Array], LabelArray], data: Images, batch: int) -> float:
+    """Share of images for which the class is the label."""
+    correct = 0
+    for start in range(0, len(data), batch):
+        rows = np.arange(start, min(start + batch, len(data)))
+        correct += int((classify(data.batch(rows)) == data.labels[rows]).sum())
+    return correct / len(data)
+
+
+def run(config: PeConfig, data: Images, judge: Images, options: argparse.Namespace) -> Iterator[str]:
+    """Train and yield the lines to print. Raises CheckpointError, ConfigError."""
+    trainer = Trainer(config, data, options.twin)
+    if options.resume:
+        trainer.load(options.checkpoint)
+    epochs = options.epochs or config.training.epochs
+    name = "validation" if options.validate else "test"
+    yield f"{config.name}: {len(data)} images, {len(judge)} for {name}"
+    yield f"epoch  density    train    {name:>10}  float train  float {name:>10}  seconds  float seconds"
+    while trainer.step < epochs * trainer.steps_per_epoch:
+        result = trainer.train_epoch()
+        if options.checkpoint:
+            trainer.save(options.checkpoint)
+        last = result.epoch + 1 == epochs
+        judged = (trainer.accuracy(judge), trainer.twin_accuracy(judge)) if options.validate or last else None
+        shown, twin = (f"{judged[0]:.2%}", f"{judged[1]:.2%}") if judged else ("-", "-")
+        yield (
+            f"{result.epoch + 1:5d} {result.density:8.2%} {result.correct:8.2%} {shown:>13} {result.twin:12.2%} "
+            f"{twin:>17} {result.seconds:8.1f} {result.twin_seconds:14.1f}"
+        )
+    clipped = zip(("forward", "backward", "update"), trainer.network.saturations.tolist(), strict=True)
+    yield "clipped: " + ", ".join(f"{phase} {counts}" for phase, counts in clipped)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description="Train the bit-exact model of the PE array on MNIST.")
+    parser.add_argument("config", type=Path)
+    parser.add_argument("--epochs", type=int, help="of the whole training (default: the configuration's)")
+    parser.add_argument("--samples", type=int, help="use so many images of each set")
+    parser.add_argument("--validate", action="store_true", help="hold images of the training set back, no test")
+    parser.add_argument("--twin", action="store_true", help="train the dense float64 twin beside it")
+    parser.add_argument("--checkpoint", type=Path, help="file to write after every epoch")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint")
+    options = parser.parse_args(arguments)
+    if options.resume and not options.checkpoint:
+        parser.error("--resume needs --checkpoint")
+    try:
+        config = PeConfig.load(options.config)
+        both = mnist.load()
+        data = Images.of(both.train_images, both.train_labels)
+        judge = Images.of(both.test_images, both.test_labels)
+        if options.validate:
+            held_back = config.training.validation
+            data, judge = data[: len(data) - held_back], data[len(data) - held_back :]
+        for line in run(config, data[: options.samples], judge[: options.samples], options):
+            print(line, flush=True)
+    except (CheckpointError, ConfigError, mnist.DataError) as error:
+        parser.exit(1, f"{error}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -357,13 +357,34 @@ def test_split_covers_the_map_once_with_tiles_of_nearly_one_size() -> None:
                 assert {tile.width for tile in tiles} <= {width // sx, -(-width // sx)}
 
 
-def test_best_split_makes_the_largest_tile_small() -> None:
-    assert best_split(32, 32, 4) == (2, 2)
-    assert best_split(32, 32, 32) in ((4, 8), (8, 4))
-    assert best_split(3, 16, 4) == (1, 4)
-    assert best_split(1, 1, 1) == (1, 1)
-    with pytest.raises(ValueError, match="2 x 2 pixels cannot be split into 8 tiles"):
-        best_split(2, 2, 8)
+@pytest.mark.parametrize(
+    ("phase", "size", "expected"),
+    [
+        (geometry.forward, 2, (2, 2)),
+        (geometry.input_gradient, 2, (2, 2)),
+        (geometry.weight_gradient, 2, (1, 1)),  # 16 clocks on 32 slots; (2, 2): 9 clocks, but on 8 slots
+        (geometry.weight_gradient, 1, (1, 1)),
+        (geometry.forward, 32, (2, 16)),  # every tile at an edge: 282 entries, not 288 as (4, 8) in the middle
+        (geometry.weight_gradient, 32, (2, 16)),
+    ],
+)
+def test_best_split_needs_the_fewest_clocks(phase: Any, size: int, expected: tuple[int, int]) -> None:
+    conv = Conv.make(1, 1, kernel=3, pad=1)
+    got = best_split(lambda tile: phase(conv, size, size, tile), size, size, 32, PeShape(32))
+    assert got in (expected, expected[::-1])
+
+
+def test_best_split_makes_tiles_that_fit() -> None:
+    conv = Conv.make(1, 1, kernel=3, pad=1)
+
+    def plan(tile: Region) -> TilePlan:
+        return geometry.forward(conv, 8, 8, tile)
+
+    assert np.prod(best_split(plan, 8, 8, 4, PeShape(32))) == 4
+    with pytest.raises(ValueError, match="8 x 8 pixels does not fit in 4 PEs, however it is split"):
+        best_split(plan, 8, 8, 4, PeShape(32, t_depth=8))
+    with pytest.raises(ValueError, match="does not fit in 1 PEs"):
+        best_split(lambda tile: geometry.forward(conv, 40, 40, tile), 40, 40, 1, SHAPE)
 
 
 def test_limits_count_what_the_memories_hold() -> None:

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+`resetall
+`default_nettype none
+`include "require.vh"
+/*
+ * Commands to AXI4 bursts
+ *
+ * Takes commands (byte address, number of beats), checks each against the window and cuts it into bursts
+ * of 1 to 16 beats, which end at multiples of 16 beats: a burst crosses no 4 KiB boundary, since 16
+ * beats are at most 1 KiB. One burst per clock, without a gap between commands.
+ *
+ * A command is refused, which its bursts say, if a byte of it is outside window_base ... window_end-1
+ * or its address is not a multiple of a beat. Addresses of its bursts count modulo 2^ADDR_WIDTH.
+ *
+ * The first burst of a command stands at the output 2 clocks after the clock in which the command was
+ * taken, if the bursts of the command before are gone by then.
+ */
+module axi_bursts #(
+    // Bits of a byte address, 24 to 64
+    parameter ADDR_WIDTH = 32,
+    // Bits of a beat, a power of two, 32 to 512
+    parameter DATA_WIDTH = 64
+) (
+    input  wire                  clk,
+    // Synchronous, active high
+    input  wire                  rst,
+    // Forget the commands inside; none is taken in this clock
+    input  wire                  flush,
+
+    // The window: its first byte, and the byte behind its last. Looked at in the clock after a command was taken
+    input  wire [ADDR_WIDTH-1:0] window_base,
+    input  wire [ADDR_WIDTH:0]   window_end,
+
+    // Commands. Byte address of the first beat
+    input  wire                  cmd_valid,
+    output wire                  cmd_ready,
+    input  wire [ADDR_WIDTH-1:0] cmd_addr,
+    // Number of beats less one
+    input  wire [15:0]           cmd_beats,
+
+    // Bursts. With take_rest the remaining bursts of the command are taken with this one
+    output wire                  burst_valid,
+    input  wire                  burst_take,
+    input  wire                  take_rest,
+    // Byte address
+    output wire [ADDR_WIDTH-1:0] burst_addr,
+    // Number of beats less one
+    output wire [3:0]            burst_len,
+    // Last burst of its command
+    output wire                  burst_last,
+    // The command is refused
+    output wire                  burst_refused,
+
+    // A command is inside
+    output wire                  busy
+);
+
+`REQUIRE(g_addr_width, ADDR_WIDTH >= 24 && ADDR_WIDTH <= 64,
+         ("%m: ADDR_WIDTH = %0d must be 24 to 64", ADDR_WIDTH))
+`REQUIRE(g_data_width, DATA_WIDTH >= 32 && DATA_WIDTH <= 512 && (DATA_WIDTH & (DATA_WIDTH - 1)) == 0,
+         ("%m: DATA_WIDTH = %0d must be a power of two, 32 to 512", DATA_WIDTH))
+
+// (with legal stand-ins where the parameters are not, so that every simulator gets as far as the message)
+localparam AW = ADDR_WIDTH >= 24 ? ADDR_WIDTH : 24;
+// Bits of a byte's place in a beat, and of a beat's address
+localparam BYTE_BITS = DATA_WIDTH > 8 ? $clog2(DATA_WIDTH / 8) : 1;
+localparam BW = AW - BYTE_BITS;
+localparam [BW-5:0] ONE = 1;
+
+// The command taken last
+reg                  cmd_valid_reg;
+reg [ADDR_WIDTH-1:0] cmd_addr_reg;
+reg [15:0]           cmd_beats_reg;
+
+// The command that is cut
+reg          valid_reg;
+reg          refused_reg;
+// Beat address of the next burst, and beats left less one
+reg [BW-1:0] addr_reg;
+reg [15:0]   left_reg;
+
+// Last byte of the command; a misaligned one is refused anyway
+wire [AW:0] final_byte = {1'b0, cmd_addr_reg[AW-1:BYTE_BITS], {BYTE_BITS{1'b1}}}
+                       + {{(AW-BYTE_BITS-15){1'b0}}, cmd_beats_reg, {BYTE_BITS{1'b0}}};
+wire refused = cmd_addr_reg < window_base || final_byte >= window_end
+               || cmd_addr_reg[BYTE_BITS-1:0] != {BYTE_BITS{1'b0}};
+
+// Beats to the next multiple of 16, less one
+wire [3:0] room = ~addr_reg[3:0];
+
+assign burst_last = left_reg[15:4] == 12'd0 && left_reg[3:0] <= room;
+assign burst_len = burst_last ? left_reg[3:0] : room;
+assign burst_valid = valid_reg;
+assign burst_addr = {addr_reg, {BYTE_BITS{1'b0}}};
+assign burst_refused = refused_reg;
+assign busy = cmd_valid_reg || valid_reg;
+
+wire finished = valid_reg && burst_take && (burst_last || take_rest);
+wire advance = cmd_valid_reg && (!valid_reg || finished);
+
+assign cmd_ready = !flush && (!cmd_valid_reg || advance);
+
+always @(posedge clk) begin
+    if (cmd_ready) begin
+        cmd_valid_reg <= cmd_valid;
+        cmd_addr_reg <= cmd_addr;
+        cmd_beats_reg <= cmd_beats;
+    end
+    if (advance) begin
+        valid_reg <= 1'b1;
+        refused_reg <= refused;
+        addr_reg <= cmd_addr_reg[AW-1:BYTE_BITS];
+        left_reg <= cmd_beats_reg;
+    end else if (finished) begin
+        valid_reg <= 1'b0;
+    end else if (burst_take) begin
+        addr_reg <= {addr_reg[BW-1:4] + ONE, 4'd0};
+        left_reg <= left_reg - {12'd0, room} - 16'd1;
+    end
+    if (rst || flush) begin
+        cmd_valid_reg <= 1'b0;
+        valid_reg <= 1'b0;
+    end
+end
+
+endmodule
+`resetall

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+`resetall
+`default_nettype none
+`include "require.vh"
+/*
+ * AXI4 read master
+ *
+ * Takes commands (byte address, number of beats) and gives their beats in order, one stream for all. Bursts
+ * are incrementing and have at most 16 beats (axi_bursts.v). A burst is requested only when the FIFO has
+ * room for all of it and fewer than OUTSTANDING are on their way: m_axi_rready is always high.
+ *
+ * Every command ends with exactly one item with m_last. In a good command this is its last beat. Otherwise
+ * m_error of that item is the cause, and the item is no beat; m_error is 0 in all others:
+ *   1 refused: not all inside the window, or misaligned. The item is the only one, nothing was read.
+ *   2 SLVERR, 3 DECERR: the first error response of the command. The beats before it have come out, it
+ *     and all after it are read and dropped, then the item follows. The next command is not affected.
+ *
+ * cancel (a pulse or longer) drops the commands inside and, from the next clock on, the stream (m_valid may
+ * fall before m_ready). No request goes out but one that stands at the port; what was requested is read
+ * and dropped. No command is taken before all that is over and cancel is low; idle tells.
+ *
+ * Latency: command taken to m_axi_arvalid 3 clocks, R beat to m_valid 2 clocks. The item of a refused command
+ * is at m_valid 4 clocks after the command was taken, or later: it waits until all before it has been read.
+ * Throughput: a request per clock; a beat per clock without gaps between bursts and between commands, if the
+ * memory gives the first beat of a request after L clocks and both FIFO_DEPTH and OUTSTANDING bursts are at
+ * least L + 20 beats. models/memory_port.py predicts every clock.
+ */
+module axi_read #(
+    // Bits of a byte address, 24 to 64
+    parameter ADDR_WIDTH = 32,
+    // Bits of a beat, a power of two, 32 to 512
+    parameter DATA_WIDTH = 64,
+    // Beats that the FIFO holds, at least two bursts of 16
+    parameter FIFO_DEPTH = 128,
+    // Bursts requested and not complete, at most, 1 to 64
+    parameter OUTSTANDING = 8,
+    // m_axi_arcache: normal memory, not cacheable, bufferable
+    parameter [3:0] CACHE = 4'b0011,
+    // m_axi_arprot: data, secure, unprivileged
+    parameter [2:0] PROT = 3'b000
+) (
+    input  wire                  clk,
+    // Synchronous, active high
+    input  wire                  rst,
+
+    // The window: its first byte, and the byte behind its last; unchanged while commands are inside
+    input  wire [ADDR_WIDTH-1:0] window_base,
+    input  wire [ADDR_WIDTH:0]   window_end,
+
+    // Drop everything
+    input  wire                  cancel,
+    // No command inside, nothing requested, nothing in the FIFO
+    output wire                  idle,
+
+    // Commands. Byte address, a multiple of a beat
+    input  wire                  cmd_valid,
+    output wire                  cmd_ready,
+    input  wire [ADDR_WIDTH-1:0] cmd_addr,
+    // Number of beats less one
+    input  wire [15:0]           cmd_beats,
+
+    // Beats. An item is a beat if m_error is 0
+    output wire                  m_valid,
+    input  wire                  m_ready,
+    output wire [DATA_WIDTH-1:0] m_data,
+    output wire                  m_last,
+    output wire [1:0]            m_error,
+
+    // AXI4 read address and data; all IDs are 0
+    output wire                  m_axi_arid,
+    output wire [ADDR_WIDTH-1:0] m_axi_araddr,
+    output wire [7:0]            m_axi_arlen,
+    output wire [2:0]            m_axi_arsize,
+    output wire [1:0]            m_axi_arburst,
+    output wire                  m_axi_arlock,
+    output wire [3:0]            m_axi_arcache,
+    output wire [2:0]            m_axi_arprot,
+    output wire                  m_axi_arvalid,
+    input  wire                  m_axi_arready,
+    input  wire                  m_axi_rid,
+    input  wire [DATA_WIDTH-1:0] m_axi_rdata,
+    input  wire [1:0]            m_axi_rresp,
+    input  wire                  m_axi_rlast,
+    input  wire                  m_axi_rvalid,
+    output wire                  m_axi_rready
+);
+
+`REQUIRE(g_fifo_depth, FIFO_DEPTH >= 32,
+         ("%m: FIFO_DEPTH = %0d must be at least 32, two bursts", FIFO_DEPTH))
+`REQUIRE(g_outstanding, OUTSTANDING >= 1 && OUTSTANDING <= 64,
+         ("%m: OUTSTANDING = %0d must be 1 to 64", OUTSTANDING))
+
+localparam [1:0] NONE = 2'd0;
+localparam [1:0] REFUSED = 2'd1;
+
+// (with legal stand-ins where the parameters are not, so that every simulator gets as far as the message)
+localparam BEAT_BITS = DATA_WIDTH > 8 ? $clog2(DATA_WIDTH / 8) : 1;
+localparam SLOTS = OUTSTANDING >= 1 ? OUTSTANDING : 1;
+localparam SW = $clog2(SLOTS + 1);
+localparam PW = SLOTS > 1 ? $clog2(SLOTS) : 1;
+localparam CW = $clog2((FIFO_DEPTH >= 32 ? FIFO_DEPTH : 32) + 1);
+localparam [31:0] SIZE_WORD = BEAT_BITS;
+localparam [31:0] SLOTS_WORD = SLOTS;
+localparam [31:0] DEPTH_WORD = FIFO_DEPTH;
+localparam [SW-1:0] ALL_SLOTS = SLOTS_WORD[SW-1:0];
+localparam [SW-1:0] SLOT_ONE = 1;
+localparam [PW-1:0] POINTER_ONE = 1;
+localparam [CW-1:0] DEPTH = DEPTH_WORD[CW-1:0];
+localparam [CW-1:0] ONE = 1;
+
+wire                  burst_valid, burst_last, burst_refused;
+wire [ADDR_WIDTH-1:0] burst_addr;
+wire [3:0]            burst_len;
+wire                  bursts_busy;
+
+// Until everything requested has come
+reg  cancel_reg;
+wire cancelling = cancel || cancel_reg;
+// Bursts on their way, the one at the port included
+reg [SW-1:0] flight_reg, flight_next;
+// Words of the FIFO that nobody has a claim on
+reg [CW-1:0] free_reg, free_next;
+// First error response of the command whose beats come
+reg [1:0] error_reg, error_next;
+
+reg                  ar_valid_reg;
+reg [ADDR_WIDTH-1:0] ar_addr_reg;
+reg [3:0]            ar_len_reg;
+
+wire nothing_flies = flight_reg == {SW{1'b0}};
+wire issue = burst_valid && !burst_refused && !cancelling && (!ar_valid_reg || m_axi_arready)
+             && flight_reg != ALL_SLOTS && free_reg > {{(CW-4){1'b0}}, burst_len};
+wire refuse = burst_valid && burst_refused && !cancelling && nothing_flies && free_reg != {CW{1'b0}};
+
+axi_bursts #(
+    .ADDR_WIDTH(ADDR_WIDTH),
+    .DATA_WIDTH(DATA_WIDTH)
+) bursts (
+    .clk(clk),
+    .rst(rst),
+    .flush(cancelling),
+    .window_base(window_base),
+    .window_end(window_end),
+    .cmd_valid(cmd_valid),
+    .cmd_ready(cmd_ready),
+    .cmd_addr(cmd_addr),
+    .cmd_beats(cmd_beats),
+    .burst_valid(burst_valid),
+    .burst_take(issue || refuse),
+    .take_rest(burst_refused),
+    .burst_addr(burst_addr),
+    .burst_len(burst_len),
+    .burst_last(burst_last),
+    .burst_refused(burst_refused),
+    .busy(bursts_busy)
+);
+
+// Does the burst on its way end its command? Newest in bit 0, oldest in bit flight - 1
+reg  [SLOTS-1:0] ends_reg, ends_next;
+wire [PW-1:0]    oldest = flight_reg[PW-1:0] - POINTER_ONE;
+
+wire       r_burst_end = m_axi_rvalid && m_axi_rlast;
+wire       r_end = m_axi_rlast && ends_reg[oldest];
+wire [1:0] r_error = error_reg != NONE ? error_reg : m_axi_rresp[1] ? m_axi_rresp : NONE;
+wire       r_keep = m_axi_rvalid && !cancelling && (r_error == NONE || r_end);
+wire       pop = m_valid && m_ready;
+
+always @* begin
+    flight_next = flight_reg;
+    ends_next = issue ? ends_reg << 1 : ends_reg;
+    if (issue) ends_next[0] = burst_last;
+    free_next = free_reg;
+    error_next = error_reg;
+
+    if (issue && !r_burst_end) flight_next = flight_reg + SLOT_ONE;
+    if (!issue && r_burst_end) flight_next = flight_reg - SLOT_ONE;
+    if (m_axi_rvalid) error_next = r_end ? NONE : r_error;
+
+    if (issue) free_next = free_next - {{(CW-4){1'b0}}, burst_len} - ONE;
+    if (refuse) free_next = free_next - ONE;
+    if (pop) free_next = free_next + ONE;
+    if (m_axi_rvalid && !r_keep) free_next = free_next + ONE;
+
+    if (cancelling) begin
+        free_next = DEPTH;
+        error_next = NONE;
+    end
+end
+
+always @(posedge clk) begin
+    cancel_reg <= cancelling && (cancel || !nothing_flies);
+    flight_reg <= flight_next;
+    ends_reg <= ends_next;
+    free_reg <= free_next;
+    error_reg <= error_next;
+    if (issue) begin
+        ar_addr_reg <= burst_addr;
+        ar_len_reg <= burst_len;
+    end
+    ar_valid_reg <= issue || (ar_valid_reg && !m_axi_arready);
+    if (rst) begin
+        cancel_reg <= 1'b0;
+        flight_reg <= {SW{1'b0}};
+        free_reg <= DEPTH;
+        error_reg <= NONE;
+        ar_valid_reg <= 1'b0;
+    end
+end
+
+wire item_last;
+wire item_done;
+
+// Every item is a frame of its own
+frame_fifo #(
+    .WIDTH(DATA_WIDTH + 3),
+    .DEPTH(FIFO_DEPTH)
+) fifo (
+    .clk(clk),
+    .rst(rst || cancelling),
+    .flush(1'b0),
+    .s_valid(r_keep || refuse),
+    .s_data({refuse ? REFUSED : r_end ? r_error : NONE, refuse || r_end, m_axi_rdata}),
+    .s_last(1'b1),
+    .m_valid(m_valid),
+    .m_ready(m_ready),
+    .m_data({m_error, m_last, m_data}),
+    .m_last(item_last),
+    .frame_done(item_done)
+);
+
+assign idle = !bursts_busy && nothing_flies && free_reg == DEPTH;
+
+assign m_axi_arid = 1'b0;
+assign m_axi_araddr = ar_addr_reg;
+assign m_axi_arlen = {4'd0, ar_len_reg};
+assign m_axi_arsize = SIZE_WORD[2:0];
+assign m_axi_arburst = 2'b01;
+assign m_axi_arlock = 1'b0;
+assign m_axi_arcache = CACHE;
+assign m_axi_arprot = PROT;
+assign m_axi_arvalid = ar_valid_reg;
+assign m_axi_rready = 1'b1;
+
+wire unused = &{1'b0, m_axi_rid, item_last, item_done};
+
+`ifdef SIMULATION
+// The rules of AXI4 that the master must keep, and those of the memory that it relies on: a fault stops, which
+// fails the test. The FIFO stops where more comes than it can take.
+reg                  held_reg;
+reg [ADDR_WIDTH+7:0] held_ar_reg;
+wire [15:0] ar_end = {4'd0, m_axi_araddr[11:0]} + (({8'd0, m_axi_arlen} + 16'd1) << m_axi_arsize);
+
+always @(posedge clk) begin
+    held_reg <= !rst && m_axi_arvalid && !m_axi_arready;
+    held_ar_reg <= {m_axi_araddr, m_axi_arlen};
+    if (!rst && held_reg && (!m_axi_arvalid || held_ar_reg != {m_axi_araddr, m_axi_arlen})) begin
+        $display("%m: AR changed before it was taken");
+        $finish;
+    end
+    if (!rst && m_axi_arvalid && (ar_end > 16'd4096 || m_axi_arlen > 8'd15)) begin
+        $display("%m: burst of %0d beats at %h", m_axi_arlen + 1, m_axi_araddr);
+        $finish;
+    end
+    if (!rst && m_axi_rvalid && nothing_flies) begin
+        $display("%m: R beat that nobody asked for");
+        $finish;
+    end
+end
+`endif
+
+endmodule
+`resetall

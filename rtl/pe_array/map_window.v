@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+`resetall
+`default_nettype none
+`include "require.vh"
+/*
+ * Window of a processing element on the feature maps that are loaded
+ *
+ * Holds what the PE takes of maps for X and for Y, columns xlo … xhi-1 of rows ylo … yhi-1, and the number of its slot.
+ * Beats of the broadcast that lie inside, and whose command is for this slot or for all, go to consecutive addresses
+ * from the command's base on; a FIFO keeps them until the PE takes them.
+ *
+ * Latency: 2 clocks from the broadcast to the load port. load_valid/load_ready: valid never drops before it is taken.
+ * The broadcast does not wait: `room` says, one clock later, whether at most DEPTH - STAGES - 3 beats wait; the
+ * raster stops in time when it is low. `ended` changes its value when the last beat of a command, for this PE or not,
+ * and with it all before, has left. Windows may be written while no load runs.
+ */
+module map_window #(
+    // bytes of a pixel word
+    parameter B = 32,
+    // bits of a slot's number
+    parameter SW = 6,
+    // registers of the broadcast
+    parameter STAGES = 2,
+    // beats that can wait, at least STAGES + 5
+    parameter DEPTH = 16
+) (
+    input  wire           clk,
+    input  wire           rst,         // synchronous, active high: empties the FIFO; windows stay
+
+    input  wire           set_valid,   // write a register
+    input  wire [2:0]     set_select,  // 0 columns of X, 1 rows of X, 2 columns of Y, 3 rows of Y, 4 slot
+    input  wire [23:0]    set_data,    // first in the low 12 bits, last + 1 in the high ones (equal: none); slot in the low bits
+
+    input  wire           b_valid,     // a beat
+    input  wire           b_first,     // the first one of its command
+    input  wire           b_last,      // the last one
+    input  wire [11:0]    b_row,       // row and column in the map
+    input  wire [11:0]    b_col,
+    input  wire           b_y,         // command: to Y, not X
+    input  wire           b_all,       // for all slots
+    input  wire [SW-1:0]  b_slot,      // or for this one
+    input  wire [11:0]    b_base,      // first address
+    input  wire [3:0]     b_shift,     // left shift of a byte, Y
+    input  wire [8*B-1:0] b_data,      // pixel word
+
+    output wire           room,
+    output wire           ended,
+
+    output wire           load_valid,  // to the PE, docs/pe_array.md section 4
+    input  wire           load_ready,
+    output wire [2:0]     load_select, // 0 X, 1 Y
+    output wire [11:0]    load_addr,
+    output wire [8*B-1:0] load_data,
+    output wire [3:0]     load_shift
+);
+
+`REQUIRE(g_b, B >= 1, ("%m: B = %0d must be at least 1", B))
+`REQUIRE(g_sw, SW >= 1 && SW <= 24, ("%m: SW = %0d must be 1 to 24", SW))
+`REQUIRE(g_stages, STAGES >= 1, ("%m: STAGES = %0d must be at least 1", STAGES))
+`REQUIRE(g_depth, DEPTH >= STAGES + 5, ("%m: DEPTH = %0d must be at least STAGES + 5 = %0d", DEPTH, STAGES + 5))
+
+localparam LW = DEPTH > 0 ? $clog2(DEPTH + 1) : 1;
+localparam [31:0] ROOM_WORD = DEPTH - STAGES - 3;
+localparam [LW-1:0] ROOM = ROOM_WORD[LW-1:0];
+
+// --- windows ---
+
+reg [23:0]   x_cols_reg;
+reg [23:0]   x_rows_reg;
+reg [23:0]   y_cols_reg;
+reg [23:0]   y_rows_reg;
+reg [SW-1:0] slot_reg;
+
+always @(posedge clk) begin
+    if (set_valid) begin
+        case (set_select)
+            3'd0: x_cols_reg <= set_data;
+            3'd1: x_rows_reg <= set_data;
+            3'd2: y_cols_reg <= set_data;
+            3'd3: y_rows_reg <= set_data;
+            default: slot_reg <= set_data[SW-1:0];
+        endcase
+    end
+end
+
+// --- beats inside ---
+
+wire [23:0] cols = b_y ? y_cols_reg : x_cols_reg;
+wire [23:0] rows = b_y ? y_rows_reg : x_rows_reg;
+wire        mine = b_valid && (b_all || b_slot == slot_reg) && b_col >= cols[11:0] && b_col < cols[23:12]
+    && b_row >= rows[11:0] && b_row < rows[23:12];
+
+reg  [11:0] addr_reg;
+wire [11:0] addr = b_first ? b_base : addr_reg;
+
+always @(posedge clk) begin
+    if (b_valid) addr_reg <= addr + {11'd0, mine};
+end
+
+// --- beats that wait ---
+
+wire          keep = mine || (b_valid && b_last);
+wire          fifo_ready;
+wire [LW-1:0] level;
+wire          head_valid;
+wire          head_mine;
+wire          head_last;
+wire          leave = head_valid && (!head_mine || load_ready);
+reg           room_reg;
+reg           ended_reg;
+
+stream_fifo #(
+    .WIDTH(8*B + 19),
+    .DEPTH(DEPTH)
+) fifo (
+    .clk(clk),
+    .rst(rst),
+    .s_valid(keep),
+    .s_ready(fifo_ready),
+    .s_data({mine, b_last, b_y, b_shift, addr, b_data}),
+    .m_valid(head_valid),
+    .m_ready(leave),
+    .m_data({head_mine, head_last, load_select[0], load_shift, load_addr, load_data}),
+    .level(level)
+);
+
+always @(posedge clk) begin
+    room_reg <= level <= ROOM;
+    if (leave && head_last) ended_reg <= !ended_reg;
+    if (rst) begin
+        room_reg <= 1'b1;
+        ended_reg <= 1'b0;
+    end
+end
+
+assign load_valid = head_valid && head_mine;
+assign load_select[2:1] = 2'b00;
+assign room = room_reg;
+assign ended = ended_reg;
+
+`ifdef SIMULATION
+// A beat without room would be lost: STAGES does not suit the raster, or it does not look at `room`. Stop, which fails the test
+always @(posedge clk) begin
+    if (!rst && keep && !fifo_ready) begin
+        $display("%m: a beat came for which there is no room");
+        $finish;
+    end
+end
+`else
+wire unused_ready = fifo_ready;
+`endif
+
+endmodule
+`resetall

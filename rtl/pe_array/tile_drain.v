@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: Apache-2.0
+`resetall
+`default_nettype none
+`include "require.vh"
+/*
+ * Accumulators of all PEs as one stream in map order
+ *
+ * A command reads a region of height x width pixels, channel by channel, in raster order, slot after slot (docs/pe_array.md,
+ * section 6, Drain). Pixel (y, x) of channel c of slot s is read from PE s*S + (y div tile height)*Sx + x div tile width,
+ * at ybase + c*ystride + (y mod tile height)*tile width + x mod tile width. Counters alone walk there, one read per clock
+ * and none without room for its word in the FIFO at the end: nothing is lost under back-pressure, and a sink that always
+ * takes gets one word per clock, without a gap at ends of rows, channels and slots.
+ *
+ * Latency: a command that is taken in clock c while nothing is walked makes its first read in clock c+4; a word stands
+ * at the output LATENCY + LEVELS + 2 clocks after its read, LEVELS = ceil(clog2(P) / 2). One command waits while another
+ * is walked; if it was taken 3 clocks before the last one's final read or earlier, its reads follow without a gap.
+ *
+ * An illegal command is dropped: no reads, cmd_error 3 clocks after it was taken.
+ */
+module tile_drain #(
+    // PEs, a power of two, 1 … 64
+    parameter P = 32,
+    // images of a pixel word
+    parameter B = 32,
+    // bits of an accumulator
+    parameter ACC = 32,
+    // bits of an address of Y, 1 … 10; all sums of addresses are modulo 2**YAW
+    parameter YAW = 9,
+    // clocks from drain_read to drain_data
+    parameter LATENCY = 6
+) (
+    input  wire               clk,
+    input  wire               rst,               // synchronous, active high: forgets everything
+
+    input  wire               cmd_valid,
+    output wire               cmd_ready,
+    input  wire [6:0]         cmd_slots,         // slots to read, 1 … P/S
+    input  wire [11:0]        cmd_channels,      // channels of a slot but the last, at least 1
+    input  wire [11:0]        cmd_channels_last, // channels of the last slot, at least 1
+    input  wire [11:0]        cmd_height,        // rows of the region, at least 1
+    input  wire [11:0]        cmd_width,         // columns of the region, at least 1
+    input  wire [11:0]        cmd_tile_height,   // rows of a tile, at least 1
+    input  wire [11:0]        cmd_tile_width,    // columns of a tile, at least 1
+    input  wire [2:0]         cmd_sy_log2,       // log2 of the tiles per column
+    input  wire [2:0]         cmd_sx_log2,       // log2 of the tiles per row; S = Sy*Sx, at most P
+    input  wire [YAW-1:0]     cmd_ybase,         // first word of Y
+    input  wire [YAW-1:0]     cmd_ystride,       // words of Y per channel
+    output wire               cmd_error,         // pulse: a command was illegal
+
+    output wire [P-1:0]       drain_read,        // one hot or zero: read Y of this PE
+    output wire [YAW-1:0]     drain_addr,        // at this word
+    input  wire [P*B*ACC-1:0] drain_data,        // words of all PEs, PE 0 in the low bits; LATENCY clocks after drain_read
+
+    output wire               m_valid,
+    input  wire               m_ready,
+    output wire [B*ACC-1:0]   m_data,            // image 0 in the low bits
+    output wire               m_last,            // final word of a command
+
+    output wire               idle               // no command and no word inside
+);
+
+`REQUIRE(g_p, P == 1 || P == 2 || P == 4 || P == 8 || P == 16 || P == 32 || P == 64, ("%m: P = %0d must be a power of two, 1 to 64", P))
+`REQUIRE(g_b, B >= 1, ("%m: B = %0d must be at least 1", B))
+`REQUIRE(g_acc, ACC >= 1, ("%m: ACC = %0d must be at least 1", ACC))
+`REQUIRE(g_yaw, YAW >= 1 && YAW <= 10, ("%m: YAW = %0d must be 1 to 10", YAW))
+`REQUIRE(g_latency, LATENCY >= 1, ("%m: LATENCY = %0d must be at least 1", LATENCY))
+
+localparam PLOG = $clog2(P);
+localparam PW = P > 1 ? PLOG : 1;
+localparam LEVELS = (PLOG + 1) / 2;
+localparam [31:0] PLOG_WORD = PLOG;
+localparam [31:0] P_WORD = P;
+// Words on their way that let one pass per clock: from one read to the clock in which its room is known to be free
+localparam WORDS = LATENCY + LEVELS + 4;
+localparam RW = $clog2(WORDS + 1);
+localparam [31:0] WORDS_WORD = WORDS;
+localparam [RW-1:0] FULL = WORDS_WORD[RW-1:0];
+
+// --- the command that waits, and its check ---
+
+reg           wait_reg;     // a command waits
+reg           checked_reg;  // and the results of its check stand below
+reg           error_reg;
+reg [6:0]     w_slots;
+reg [11:0]    w_channels;
+reg [11:0]    w_channels_last;
+reg [11:0]    w_height;
+reg [11:0]    w_width;
+reg [11:0]    w_tile_height;
+reg [11:0]    w_tile_width;
+reg [2:0]     w_sy_log2;
+reg [2:0]     w_sx_log2;
+reg [YAW-1:0] w_ybase;
+reg [YAW-1:0] w_ystride;
+reg           counts_reg;   // no count is zero
+reg           grid_reg;     // S divides P and the slots are there
+reg           covers_reg;   // the tiles cover the region
+
+wire [3:0]  s_log2 = {1'b0, w_sy_log2} + {1'b0, w_sx_log2};
+wire [18:0] covered_height = {7'd0, w_tile_height} << w_sy_log2;
+wire [18:0] covered_width = {7'd0, w_tile_width} << w_sx_log2;
+wire        legal = counts_reg && grid_reg && covers_reg;
+
+wire load;   // the walk takes the waiting command
+wire refuse = checked_reg && !legal;
+
+always @(posedge clk) begin
+    if (cmd_ready) begin
+        w_slots <= cmd_slots;
+        w_channels <= cmd_channels;
+        w_channels_last <= cmd_channels_last;
+        w_height <= cmd_height;
+        w_width <= cmd_width;
+        w_tile_height <= cmd_tile_height;
+        w_tile_width <= cmd_tile_width;
+        w_sy_log2 <= cmd_sy_log2;
+        w_sx_log2 <= cmd_sx_log2;
+        w_ybase <= cmd_ybase;
+        w_ystride <= cmd_ystride;
+    end
+    counts_reg <= w_slots != 7'd0 && w_channels != 12'd0 && w_channels_last != 12'd0 && w_height != 12'd0
+        && w_width != 12'd0 && w_tile_height != 12'd0 && w_tile_width != 12'd0;
+    grid_reg <= s_log2 <= PLOG_WORD[3:0] && w_slots <= P_WORD[6:0] >> s_log2;
+    covers_reg <= covered_height >= {7'd0, w_height} && covered_width >= {7'd0, w_width};
+
+    wait_reg <= wait_reg ? !(load || refuse) : cmd_valid;
+    checked_reg <= wait_reg && !(load || refuse);
+    error_reg <= refuse;
+    if (rst) begin
+        wait_reg <= 1'b0;
+        checked_reg <= 1'b0;
+        error_reg <= 1'b0;
+    end
+end
+
+assign cmd_ready = !wait_reg;
+assign cmd_error = error_reg;
+
+// --- the walk ---
+
+reg           active_reg;
+reg           room_reg;        // there is room for the word of one more read
+reg [11:0]    channels_last_reg;
+reg [11:0]    channels_reg;
+reg [11:0]    height_reg;
+reg [11:0]    width_reg;
+reg [11:0]    tile_height_reg;
+reg [11:0]    tile_width_reg;
+reg [2:0]     s_log2_reg;      // of tiles per slot
+reg [2:0]     sx_log2_reg;
+reg [YAW-1:0] ybase_reg;
+reg [YAW-1:0] ystride_reg;
+// What is left, the present one included: slots, channels of the slot, rows, columns, rows and columns of the tile
+reg [6:0]     slots_left;
+reg [11:0]    channels_left;
+reg [11:0]    rows_left;
+reg [11:0]    cols_left;
+reg [11:0]    tile_rows_left;
+reg [11:0]    tile_cols_left;
+// This pixel, first pixel of this row of the tile, first pixel of this channel
+reg [YAW-1:0] addr_reg;
+reg [YAW-1:0] row_addr;
+reg [YAW-1:0] channel_addr;
+// PE of this pixel, first PE of this row of tiles, first PE of this slot
+reg [PW-1:0]  pe_reg;
+reg [PW-1:0]  row_pe;
+reg [PW-1:0]  slot_pe;
+
+wire go          = active_reg && room_reg;
+wire row_end     = cols_left == 12'd1;
+wire channel_end = row_end && rows_left == 12'd1;
+wire slot_end    = channel_end && channels_left == 12'd1;
+wire all_end     = slot_end && slots_left == 7'd1;
+wire tile_row_end = tile_cols_left == 12'd1;
+wire tile_end     = tile_rows_left == 12'd1;
+
+assign load = checked_reg && legal && (!active_reg || (go && all_end));
+
+wire [PW-1:0]  one_pe = {{(PW-1){1'b0}}, 1'b1};
+wire [PW-1:0]  next_row_pe = row_pe + (one_pe << sx_log2_reg);
+wire [PW-1:0]  next_slot_pe = slot_pe + (one_pe << s_log2_reg);
+wire [YAW-1:0] next_row_addr;
+wire [YAW-1:0] next_channel_addr = channel_addr + ystride_reg;
+wire [11:0]    next_row_sum = sum12(row_addr, tile_width_reg);
+assign next_row_addr = next_row_sum[YAW-1:0];
+wire [11-YAW:0] unused_sum = next_row_sum[11:YAW];
+
+function [11:0] sum12(input [YAW-1:0] address, input [11:0] step);
+    sum12 = {{(12-YAW){1'b0}}, address} + step;
+endfunction
+
+always @(posedge clk) begin
+    if (load) begin
+        channels_last_reg <= w_channels_last;
+        channels_reg <= w_channels;
+        height_reg <= w_height;
+        width_reg <= w_width;
+        tile_height_reg <= w_tile_height;
+        tile_width_reg <= w_tile_width;
+        s_log2_reg <= s_log2[2:0];
+        sx_log2_reg <= w_sx_log2;
+        ybase_reg <= w_ybase;
+        ystride_reg <= w_ystride;
+        slots_left <= w_slots;
+        channels_left <= w_slots == 7'd1 ? w_channels_last : w_channels;
+        rows_left <= w_height;
+        cols_left <= w_width;
+        tile_rows_left <= w_tile_height;
+        tile_cols_left <= w_tile_width;
+        addr_reg <= w_ybase;
+        row_addr <= w_ybase;
+        channel_addr <= w_ybase;
+        pe_reg <= {PW{1'b0}};
+        row_pe <= {PW{1'b0}};
+        slot_pe <= {PW{1'b0}};
+    end else if (go) begin
+        if (!row_end) begin
+            cols_left <= cols_left - 12'd1;
+            tile_cols_left <= tile_row_end ? tile_width_reg : tile_cols_left - 12'd1;
+            addr_reg <= tile_row_end ? row_addr : addr_reg + {{(YAW-1){1'b0}}, 1'b1};
+            if (tile_row_end) pe_reg <= pe_reg + one_pe;
+        end else begin
+            cols_left <= width_reg;
+            tile_cols_left <= tile_width_reg;
+            if (!channel_end) begin
+                rows_left <= rows_left - 12'd1;
+                tile_rows_left <= tile_end ? tile_height_reg : tile_rows_left - 12'd1;
+                addr_reg <= tile_end ? channel_addr : next_row_addr;
+                row_addr <= tile_end ? channel_addr : next_row_addr;
+                pe_reg <= tile_end ? next_row_pe : row_pe;
+                if (tile_end) row_pe <= next_row_pe;
+            end else begin
+                rows_left <= height_reg;
+                tile_rows_left <= tile_height_reg;
+                addr_reg <= slot_end ? ybase_reg : next_channel_addr;
+                row_addr <= slot_end ? ybase_reg : next_channel_addr;
+                channel_addr <= slot_end ? ybase_reg : next_channel_addr;
+                pe_reg <= slot_end ? next_slot_pe : slot_pe;
+                row_pe <= slot_end ? next_slot_pe : slot_pe;
+                if (slot_end) begin
+                    slot_pe <= next_slot_pe;
+                    slots_left <= slots_left - 7'd1;
+                    channels_left <= slots_left == 7'd2 ? channels_last_reg : channels_reg;
+                end else begin
+                    channels_left <= channels_left - 12'd1;
+                end
+            end
+        end
+    end
+
+    active_reg <= load || (active_reg && !(go && all_end));
+    if (rst) active_reg <= 1'b0;
+end
+
+// --- reads, and room for their words ---
+
+reg [P-1:0]   read_reg;
+reg [YAW-1:0] read_addr_reg;
+reg [RW-1:0]  inside_reg;   // words read and not taken
+wire          take = m_valid && m_ready;
+wire [RW-1:0] inside_next = inside_reg + {{(RW-1){1'b0}}, go} - {{(RW-1){1'b0}}, take};
+
+always @(posedge clk) begin
+    read_reg <= go ? {{(P-1){1'b0}}, 1'b1} << pe_reg : {P{1'b0}};
+    read_addr_reg <= addr_reg;
+    inside_reg <= inside_next;
+    room_reg <= inside_next != FULL;
+    if (rst) begin
+        read_reg <= {P{1'b0}};
+        inside_reg <= {RW{1'b0}};
+        room_reg <= 1'b1;
+    end
+end
+
+assign drain_read = read_reg;
+assign drain_addr = read_addr_reg;
+assign idle = !wait_reg && !active_reg && inside_reg == {RW{1'b0}};
+
+// --- words of the PE that was read ---
+
+wire          tag_valid;
+wire          tag_last;
+wire [PW-1:0] tag_pe;
+wire          word_valid;
+wire          word_last;
+wire [B*ACC-1:0] word;
+
+delay_line #(
+    .WIDTH(1),
+    .DEPTH(LATENCY + 1),
+    .RESET(1)
+) valid_line (
+    .clk(clk),
+    .rst(rst),
+    .d(go),
+    .q(tag_valid)
+);
+
+delay_line #(
+    .WIDTH(PW + 1),
+    .DEPTH(LATENCY + 1)
+) tag_line (
+    .clk(clk),
+    .rst(rst),
+    .d({all_end, pe_reg}),
+    .q({tag_last, tag_pe})
+);
+
+mux_tree #(
+    .N(P),
+    .WIDTH(B*ACC),
+    .SIDE(1)
+) select_word (
+    .clk(clk),
+    .rst(rst),
+    .s_valid(tag_valid),
+    .s_select(tag_pe),
+    .s_data(drain_data),
+    .s_side(tag_last),
+    .m_valid(word_valid),
+    .m_data(word),
+    .m_side(word_last)
+);
+
+wire          fifo_ready;
+wire [RW-1:0] unused_level;
+
+stream_fifo #(
+    .WIDTH(B*ACC + 1),
+    .DEPTH(WORDS)
+) fifo (
+    .clk(clk),
+    .rst(rst),
+    .s_valid(word_valid),
+    .s_ready(fifo_ready),
+    .s_data({word_last, word}),
+    .m_valid(m_valid),
+    .m_ready(m_ready),
+    .m_data({m_last, m_data}),
+    .level(unused_level)
+);
+
+`ifdef SIMULATION
+// A word without room would be lost: the count of words inside is wrong. Stop, which fails the test
+always @(posedge clk) begin
+    if (!rst && word_valid && !fifo_ready) begin
+        $display("%m: a word was read for which there is no room");
+        $finish;
+    end
+end
+`else
+wire unused_ready = fifo_ready;
+`endif
+
+endmodule
+`resetall

@@ -52,11 +52,12 @@ class BurstsBench:
             got = [dut.burst_addr.value.to_unsigned(), dut.burst_len.value.to_unsigned()]
             b.scoreboard.got("burst", [*got, int(dut.burst_last.value), int(dut.burst_refused.value)])
             self._cover(burst)
+        if flush:
+            b.cover("flush", "cutting" if self.cut else "waiting" if self.waiting else "idle")
         self._step(finished, advance, take)
         if ready:
             self.waiting = self.queue.popleft() if offered is not None else None
         if flush:
-            b.cover("flush", "cutting" if self.cut else "waiting" if self.waiting else "idle")
             self.waiting = None
             self.cut.clear()
 

@@ -17,7 +17,7 @@ from test_pe_layers import interpreted  # noqa: F401
 from models import mnist
 from models.pe_array import float_layers, kernels, requantise, training
 from models.pe_array.config import PeConfig
-from models.pe_array.csb import mac_weights
+from models.pe_array.csb import encode, mac_weights
 from models.pe_array.float_network import FloatNetwork
 from models.pe_array.network import PeNetwork
 from models.pe_array.pruning import kept_elements
@@ -252,6 +252,21 @@ def test_pruning_a_network() -> None:
             assert np.array_equal(weights.masters, weights.positions.gather(dense))
             kept += weights.masters.size
     assert network.density == kept / sum(layer.weights for layer in network.config.layers if layer.has_weights)
+
+
+def test_pruned_weights_as_compressed_blocks() -> None:
+    """What CSB stores of a layer are its elements, masters and MAC weights alike."""
+    network = PeNetwork(small())
+    network.prune()
+    for layer, weights in zip(network.config.layers, network.weights, strict=True):
+        if weights:
+            masters = weights.positions.scatter(weights.masters, layer.conv)
+            blocks = encode(masters, weights.positions.mask(layer.conv), 4, 4)
+            row, col = blocks.positions()
+            assert len(row) == len(weights.positions)
+            mac = weights.positions.scatter(weights.mac, layer.conv)
+            assert np.array_equal(blocks.values, mac[row, col].reshape(len(row), -1))
+            assert np.array_equal(blocks.masters, masters[row, col].reshape(len(row), -1))
 
 
 def test_network_refuses_other_images_and_layers() -> None:

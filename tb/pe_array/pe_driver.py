@@ -107,6 +107,11 @@ class PeDriver:
         self.drains.extend((addr, True) for addr in range(self.pe.shape.y_depth))
 
     @property
+    def working(self) -> bool:
+        """Commands are waiting or not done."""
+        return bool(self.commands or self._offer) or self.done < len(self.works)
+
+    @property
     def drained(self) -> bool:
         """Every drain's word has come: only then may its words be written again."""
         return not self.drains and not self._drain_due
@@ -115,8 +120,8 @@ class PeDriver:
     def idle(self) -> bool:
         """Nothing is to be offered, everything taken is done and every gradient is out."""
         board = self.b.scoreboard.channels.get("gradient")
-        waiting = self.commands or self._offer or self.loads or self._load or self.drains or self._drain_due
-        return not waiting and self.done == len(self.works) and not (board and board.expected)
+        waiting = self.loads or self._load or not self.drained
+        return not waiting and not self.working and not (board and board.expected)
 
     async def run(self, until: Callable[[], bool], limit: int) -> None:
         """Play clocks until a condition holds that is looked at before each."""

@@ -175,7 +175,7 @@ async def both_halves(b: Bench) -> None:
         driver.drains.extend(((1 - half) * y_half + k, True) for k in sample)
         await driver.run(lambda: driver.drained, 20_000)
         load_half(b, driver, 1 - half)
-        b.cover("loads", "while_running" if not driver.idle else "after")
+        b.cover("loads", "while_running" if driver.working else "after")
         await driver.run(lambda: driver.idle, 20_000)
     driver.gaps["drain"] = patterns.never()
     driver.drain_all()

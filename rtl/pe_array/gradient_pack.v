@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+`resetall
+`default_nettype none
+`include "require.vh"
+/*
+ * Packs the gradients of each slot into words
+ *
+ * U lanes of memory, each written by any slot in any clock: a slot writes its n-th gradient to lane n mod U, one per
+ * clock if no other slot is at that lane; slots that start together sort themselves out after a few clocks. In all, U
+ * gradients are taken per clock. A word is complete when its last lane is written. Padding: while flush_valid of a slot
+ * is high, it takes no gradients and writes zeros up to the end of its word; flush_ready is high when there is nothing
+ * (more) to pad.
+ *
+ * Words go out by request (take_*): a request is taken when its slot has a complete word and the output is free; the
+ * word is at the output in the next clock. A word can be requested 2 clocks after its last gradient was taken.
+ */
+module gradient_pack #(
+    // Slots, 1 ... 64
+    parameter P = 32,
+    // Gradients per word, a power of two, 2 ... 16
+    parameter U = 8,
+    // Words of memory per slot, a power of two, at least 2
+    parameter DEPTH = 16,
+    // Bits of a slot number, and of a number of words (derived)
+    parameter SW = P > 1 ? $clog2(P) : 1,
+    parameter CW = $clog2(DEPTH + 1)
+) (
+    input  wire            clk,
+    // Synchronous, active high: forgets everything
+    input  wire            rst,
+
+    // Gradients, signed 32 bits, a port per slot; ready depends on all valids
+    input  wire [P-1:0]    s_valid,
+    output wire [P-1:0]    s_ready,
+    input  wire [P*32-1:0] s_data,
+
+    // End of a slot's gradients: held until ready, after the last of them was taken
+    input  wire [P-1:0]    flush_valid,
+    output wire [P-1:0]    flush_ready,
+
+    // Complete words of each slot that nobody has requested
+    output wire [P*CW-1:0] words,
+
+    // Requests: a word of take_slot
+    input  wire            take_valid,
+    output wire            take_ready,
+    input  wire [SW-1:0]   take_slot,
+
+    // Words, the first gradient in the low bits
+    output wire            m_valid,
+    input  wire            m_ready,
+    output wire [U*32-1:0] m_data
+);
+
+`REQUIRE(g_p, P >= 1 && P <= 64, ("%m: P = %0d must be 1 to 64", P))
+`REQUIRE(g_u, U >= 2 && U <= 16 && (U & (U - 1)) == 0, ("%m: U = %0d must be a power of two, 2 to 16", U))
+`REQUIRE(g_depth, DEPTH >= 2 && (DEPTH & (DEPTH - 1)) == 0,
+         ("%m: DEPTH = %0d must be a power of two, at least 2", DEPTH))
+
+// (with legal stand-ins where U and DEPTH are not, so that every simulator gets as far as the message)
+localparam LW = U > 1 ? $clog2(U) : 1;
+localparam WW = DEPTH > 1 ? $clog2(DEPTH) : 1;
+localparam BANK_DEPTH = DEPTH > 1 ? DEPTH : 2;
+localparam AW = $clog2(P*BANK_DEPTH);
+localparam [31:0] FULL_WORD = DEPTH;
+localparam [31:0] LAST_WORD = U - 1;
+localparam [LW-1:0] LAST_LANE = LAST_WORD[LW-1:0];
+localparam [LW-1:0] LANE_ONE = 1;
+localparam [WW-1:0] WORD_ONE = 1;
+localparam [CW-1:0] ONE = 1;
+
+// Lane that a slot writes next, its word, and whether it does
+wire [P-1:0]    wants;
+wire [P*LW-1:0] lane;
+wire [P*WW-1:0] write_word;
+wire [P*WW-1:0] read_word;
+wire [P*32-1:0] data;
+wire [P*U-1:0]  granted;
+wire [P-1:0]    has_word;
+wire [P-1:0]    taken;
+
+genvar r, b;
+
+generate
+    for (r = 0; r < P; r = r + 1) begin : g_slot
+        reg  [LW-1:0] lane_reg;
+        reg  [WW-1:0] write_reg;
+        reg  [WW-1:0] read_reg;
+        // Complete words, and one more that is complete in the next clock
+        reg  [CW-1:0] count_reg;
+        reg           complete_reg;
+
+        wire          room = count_reg + (complete_reg ? ONE : {CW{1'b0}}) != FULL_WORD[CW-1:0];
+        wire          begun = lane_reg != {LW{1'b0}};
+        wire          write = granted[r*U +: U] != {U{1'b0}};
+        wire          completes = write && lane_reg == LAST_LANE;
+
+        assign lane[r*LW +: LW] = lane_reg;
+        assign write_word[r*WW +: WW] = write_reg;
+        assign read_word[r*WW +: WW] = read_reg;
+        assign data[r*32 +: 32] = flush_valid[r] ? 32'd0 : s_data[r*32 +: 32];
+        assign wants[r] = room && (flush_valid[r] ? begun : s_valid[r]);
+        assign s_ready[r] = write && !flush_valid[r];
+        assign flush_ready[r] = flush_valid[r] && !begun;
+        assign words[r*CW +: CW] = count_reg;
+        assign has_word[r] = count_reg != {CW{1'b0}};
+        assign taken[r] = take_valid && take_ready && take_slot == r[SW-1:0];
+
+        always @(posedge clk) begin
+            if (write) lane_reg <= lane_reg + LANE_ONE;
+            if (completes) write_reg <= write_reg + WORD_ONE;
+            if (taken[r]) read_reg <= read_reg + WORD_ONE;
+            complete_reg <= completes;
+            if (complete_reg && !taken[r]) count_reg <= count_reg + ONE;
+            if (taken[r] && !complete_reg) count_reg <= count_reg - ONE;
+            if (rst) begin
+                lane_reg <= {LW{1'b0}};
+                write_reg <= {WW{1'b0}};
+                read_reg <= {WW{1'b0}};
+                count_reg <= {CW{1'b0}};
+                complete_reg <= 1'b0;
+            end
+        end
+    end
+endgenerate
+
+// Requests
+reg          valid_reg;
+reg          found;
+reg [AW-1:0] read_address;
+integer      s;
+
+always @* begin
+    found = 1'b0;
+    read_address = {AW{1'b0}};
+    for (s = 0; s < P; s = s + 1) begin
+        if (take_slot == s[SW-1:0]) begin
+            found = has_word[s];
+            read_address = s[AW-1:0] * BANK_DEPTH[AW-1:0] | {{(AW-WW){1'b0}}, read_word[s*WW +: WW]};
+        end
+    end
+end
+
+wire read = take_valid && take_ready;
+
+always @(posedge clk) begin
+    if (rst) valid_reg <= 1'b0;
+    else valid_reg <= read || (valid_reg && !m_ready);
+end
+
+assign take_ready = found && (!valid_reg || m_ready);
+assign m_valid = valid_reg;
+
+generate
+    for (b = 0; b < U; b = b + 1) begin : g_bank
+        wire [P-1:0] request;
+        wire [P-1:0] grant;
+
+        for (r = 0; r < P; r = r + 1) begin : g_slot
+            assign request[r] = wants[r] && lane[r*LW +: LW] == b[LW-1:0];
+            assign granted[r*U + b] = grant[r];
+        end
+
+        gradient_bank #(
+            .P(P),
+            .DEPTH(BANK_DEPTH)
+        ) bank (
+            .clk(clk),
+            .rst(rst),
+            .request(request),
+            .data(data),
+            .word(write_word),
+            .grant(grant),
+            .re(read),
+            .raddr(read_address),
+            .rdata(m_data[b*32 +: 32])
+        );
+    end
+endgenerate
+
+endmodule
+`resetall

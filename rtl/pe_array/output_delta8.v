@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+`resetall
+`default_nettype none
+`include "require.vh"
+/*
+ * Deltas of the output layer: sigmoid with cross-entropy, 8 bits
+ *
+ * Pixel words of logits come class by class, from class 0 to last_class, and again. The labels of a batch are one
+ * word of B bytes, which is taken with the word of the last class; every word of the batch waits for it.
+ *
+ * Latency: 2 clocks from the clock in which a word is taken to m_valid, one word per clock, valid/ready.
+ */
+module output_delta8 #(
+    // Lanes: images of the batch, a power of two, 4 ... 64
+    parameter B = 32,
+    // Fraction bits of the logits, 0 ... 7
+    parameter FRAC = 4
+) (
+    input  wire           clk,
+    // Synchronous, active high: forgets the words inside and starts at class 0
+    input  wire           rst,
+
+    // Number of classes less 1; constant from the first word of a batch to its last
+    input  wire [7:0]     last_class,
+
+    // Logits, signed bytes with FRAC fraction bits, image 0 in the low bits
+    input  wire           s_valid,
+    output wire           s_ready,
+    input  wire [B*8-1:0] s_data,
+
+    // Labels: unsigned bytes
+    input  wire           label_valid,
+    output wire           label_ready,
+    input  wire [B*8-1:0] label_data,
+
+    // Deltas, signed bytes with 7 fraction bits, and the mark of the batch's last word
+    output wire           m_valid,
+    input  wire           m_ready,
+    output wire [B*8-1:0] m_data,
+    output wire           m_last
+);
+
+`REQUIRE(g_b, B >= 4 && B <= 64 && (B & (B - 1)) == 0, ("%m: B = %0d must be a power of two, 4 to 64", B))
+`REQUIRE(g_frac, FRAC >= 0 && FRAC <= 7, ("%m: FRAC = %0d must be 0 to 7", FRAC))
+
+`include "sigmoid8.vh"
+
+wire [1:0] enable;
+wire       pipe_ready;
+wire       take = s_valid && label_valid && pipe_ready;
+reg  [7:0] class_reg;
+wire       last = class_reg == last_class;
+
+assign s_ready = pipe_ready && label_valid;
+assign label_ready = pipe_ready && s_valid && last;
+
+pipe_control #(.STAGES(2)) pipe (
+    .clk(clk),
+    .rst(rst),
+    .s_valid(s_valid && label_valid),
+    .s_ready(pipe_ready),
+    .m_valid(m_valid),
+    .m_ready(m_ready),
+    .enable(enable)
+);
+
+reg last_s0_reg;
+reg last_s1_reg;
+
+always @(posedge clk) begin
+    if (take) class_reg <= last ? 8'd0 : class_reg + 8'd1;
+    if (rst) class_reg <= 8'd0;
+    if (enable[0]) last_s0_reg <= last;
+    if (enable[1]) last_s1_reg <= last_s0_reg;
+end
+
+assign m_last = last_s1_reg;
+
+genvar l;
+
+generate
+    for (l = 0; l < B; l = l + 1) begin : g_lane
+        // 0 ... 128
+        reg [7:0] sigmoid_reg;
+        reg       hit_reg;
+        reg [7:0] delta_reg;
+
+        always @(posedge clk) begin
+            if (enable[0]) begin
+                sigmoid_reg <= SIGMOID8[{s_data[l*8 +: 8], 3'd0} +: 8];
+                hit_reg <= label_data[l*8 +: 8] == class_reg;
+            end
+            // Modulo 256, sigmoid - 128 is the sigmoid with its top bit turned round
+            if (enable[1]) delta_reg <= hit_reg ? {!sigmoid_reg[7], sigmoid_reg[6:0]}
+                                      : sigmoid_reg[7] ? 8'd127 : sigmoid_reg;
+        end
+
+        assign m_data[l*8 +: 8] = delta_reg;
+    end
+endgenerate
+
+endmodule
+`resetall

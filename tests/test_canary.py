@@ -19,6 +19,8 @@ from flow.simulate import Run, parameters, simulate
 BROKEN = {
     "round_sat": ("+ $signed({{(SUM_WIDTH-SHIFT)", "- $signed({{(SUM_WIDTH-SHIFT)"),
     "lfsr16": ("TAPS = 16'hB400", "TAPS = 16'hB401"),
+    "mac_lane": ("a1_reg > best2_reg", "a1_reg >= best2_reg"),
+    "pe_issue": ("same1 ? 2'd1", "same1 ? 2'd0"),
     "pe": ("load3_y_reg ? load3_addr_reg : d3_waddr", "load3_y_reg ? d3_waddr : d3_waddr"),
 }
 

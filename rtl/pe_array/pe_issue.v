@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 `resetall
 `default_nettype none
+`include "require.vh"
 /*
  * Issue stage of a processing element, and the control of everything behind it
  *
@@ -17,7 +18,7 @@ module pe_issue #(
     parameter XAW = 10,
     // Width of a word address of Y
     parameter YAW = 9,
-    // Gradients that may be between issue and port
+    // Gradients that may be between issue and port, 1 ... 31
     parameter GRADIENTS = 16
 ) (
     input  wire           clk,
@@ -62,6 +63,8 @@ module pe_issue #(
     output wire           d3_gradient,  // the lanes' sums are those of a gradient
     output wire           done          // d5: the final entry of a command has been written
 );
+
+`REQUIRE(g_gradients, GRADIENTS >= 1 && GRADIENTS <= 31, ("%m: GRADIENTS = %0d must be 1 to 31", GRADIENTS))
 
 localparam [1:0] MAC = 2'd0, GRAD = 2'd1;
 localparam [4:0] MOST = GRADIENTS[4:0];

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Split of a layer's phase over the grid: tiles of equal size, and strips where a map does not fit in one pass.
+
+A drain reads tiles of equal size, the last ones ragged, in rasters of that size. Tap lists of ``geometry`` are made for
+a tile's own raster; here they are changed to the common one.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from models.pe_array import geometry
+from models.pe_array.geometry import Region, TilePlan
+from models.pe_array.pe_model import LAST_BIT, TAPS_MAX, YOFF_BITS, YOFF_LOW, Op, PeShape, Tap, pack_taps
+from models.pe_array.shapes import Pair, Window
+
+EMPTY = Region(0, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A number of PEs and their parameters.
+
+    Raises:
+        ValueError: the number is not a power of two, 1 … 64.
+    """
+
+    pes: int
+    shape: PeShape
+
+    def __post_init__(self) -> None:
+        """Check the number."""
+        if self.pes not in (1, 2, 4, 8, 16, 32, 64):
+            raise ValueError(f"pes = {self.pes} must be a power of two, 1 … 64")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Slots by tiles: PE ``(slot*sy + row of tiles)*sx + column of tiles``.
+
+    Raises:
+        ValueError: a number is not a power of two.
+    """
+
+    slots: int
+    sy: int
+    sx: int
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        for name in ("slots", "sy", "sx"):
+            value = getattr(self, name)
+            if value < 1 or value & (value - 1):
+                raise ValueError(f"{name} = {value} must be a power of two")
+
+    @property
+    def tiles(self) -> int:
+        """PEs of a slot, S."""
+        return self.sy * self.sx
+
+    def mask(self, slot: int) -> int:
+        """PEs of a slot, one bit each."""
+        return ((1 << self.tiles) - 1) << slot * self.tiles
+
+    @classmethod
+    def all_of(cls, pes: int) -> Iterator[Split]:
+        """Every split of so many PEs."""
+        powers = [1 << n for n in range(pes.bit_length())]
+        for sy in powers:
+            for sx in powers:
+                if sy * sx <= pes:
+                    yield cls(pes // (sy * sx), sy, sx)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Geometry of a phase: which plan a tile gets, and how large the map is that tiles are cut from.
+
+    Attributes:
+        op: MAC, GRAD, MAX or UNPOOL.
+        window: kernel or pooling window.
+        height, width: of the layer's input map.
+        backward: tiles are those of the input map (NG, UNPOOL, average pooling backward).
+        one_weight: average pooling.
+    """
+
+    op: Op
+    window: Window
+    height: int
+    width: int
+    backward: bool = False
+    one_weight: bool = False
+
+    @property
+    def size(self) -> Pair:
+        """(height, width) of the map that tiles are cut from."""
+        return (self.height, self.width) if self.backward else self.window.out_size(self.height, self.width)
+
+    @property
+    def input_size(self) -> Pair:
+        """(height, width) of the map that X holds windows of."""
+        return self.window.out_size(self.height, self.width) if self.backward else (self.height, self.width)
+
+    @property
+    def operand_size(self) -> Pair:
+        """(height, width) of the map that is loaded to Y (GRAD, UNPOOL): the layer's output."""
+        return self.window.out_size(self.height, self.width)
+
+    def plan(self, tile: Region) -> TilePlan:
+        """Plan of a tile, see ``geometry``. ValueError where it does not fit in a command."""
+        return _plan(self, tile)
+
+
+@functools.lru_cache(maxsize=4096)
+def _plan(layer: Layer, tile: Region) -> TilePlan:
+    kernel, height, width = layer.window, layer.height, layer.width
+    if layer.op == Op.MAC:
+        make = geometry.input_gradient if layer.backward else geometry.forward
+        return make(kernel, height, width, tile, layer.one_weight)
+    if layer.op == Op.GRAD:
+        return geometry.weight_gradient(kernel, height, width, tile)
+    return (geometry.max_unpool if layer.op == Op.UNPOOL else geometry.max_pool)(kernel, height, width, tile)
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A part of the map that is worked on in one go.
+
+    Attributes:
+        region: of the map that tiles are cut from.
+        tile_height, tile_width: of a full tile.
+        plans: of every tile; None where the raster of tiles leaves nothing.
+    """
+
+    region: Region
+    tile_height: int
+    tile_width: int
+    plans: tuple[TilePlan | None, ...]
+
+    @property
+    def raster(self) -> int:
+        """Words of a full tile."""
+        return self.tile_height * self.tile_width
+
+    @property
+    def entries(self) -> int:
+        """Entries of the longest tap list: clocks of an element."""
+        return max(len(plan.entries) for plan in self.plans if plan is not None)
+
+    @property
+    def busy(self) -> int:
+        """Tiles that have a plan, one bit each."""
+        return sum(1 << n for n, plan in enumerate(self.plans) if plan is not None)
+
+
+@dataclass(frozen=True)
+class Room:
+    """What a tile must fit in: words of X and Y, entries of T, and the channels that X and Y hold of it."""
+
+    x: int
+    y: int
+    entries: int
+    channels_in: int
+    channels_out: int
+
+
+def strip_of(layer: Layer, split: Split, region: Region, room: Room) -> Strip:
+    """The tiles of a region. ValueError where one does not fit."""
+    high, wide = -(-region.height // split.sy), -(-region.width // split.sx)
+    if layer.op in (Op.MAC, Op.MAX) and high * wide * room.channels_out > room.y:
+        raise ValueError(f"{room.channels_out} channels of {high} x {wide} accumulators do not fit in {room.y} words")
+    plans: list[TilePlan | None] = []
+    for n in range(split.tiles):
+        y, x = n // split.sx * high, n % split.sx * wide
+        tile = Region(
+            region.y + y, region.x + x, min(high, region.height - y), min(wide, region.width - x)
+        )  # fmt: skip
+        if min(tile.height, tile.width) < 1:
+            plans.append(_nothing(layer, region) if layer.op == Op.GRAD else None)
+            continue
+        plan = in_raster(layer.plan(tile), high, wide)
+        _fits(plan, high * wide, room)
+        plans.append(plan)
+    return Strip(region, high, wide, tuple(plans))
+
+
+def strips_of(layer: Layer, split: Split, room: Room) -> list[Strip]:
+    """The fewest strips of a map for which all tiles fit.
+
+    Raises:
+        ValueError: not even single pixels do.
+    """
+    height, width = layer.size
+    choices = [(rows, cols) for rows in _sizes(height) for cols in _sizes(width)]
+    choices.sort(key=lambda size: (-(-height // size[0]) * -(-width // size[1]), -size[1]))
+    why: ValueError | None = None
+    for rows, cols in choices:
+        regions = [
+            Region(y, x, min(rows, height - y), min(cols, width - x))
+            for y in range(0, height, rows)
+            for x in range(0, width, cols)
+        ]
+        try:
+            return [strip_of(layer, split, region, room) for region in regions]
+        except ValueError as error:
+            why = error
+    raise ValueError(f"a single pixel per PE does not fit: {why}")
+
+
+def choose_split(layer: Layer, pes: int, parts: int) -> list[Split]:
+    """Splits of a phase, the one with the fewest clocks of the busiest PE first; of these the one with most slots.
+
+    Args:
+        parts: blocks, or groups of channels, that slots can work on at the same time.
+    """
+    height, width = layer.size
+
+    def cost(split: Split) -> tuple[int, int, int]:
+        high, wide = -(-height // split.sy), -(-width // split.sx)
+        return -(-parts // split.slots) * high * wide, -split.slots, high + wide
+
+    return sorted(Split.all_of(pes), key=cost)
+
+
+def in_raster(plan: TilePlan, high: int, wide: int) -> TilePlan:
+    """A plan whose results are in a raster of ``high`` x ``wide`` words, which the tile fills in part or all."""
+    tile = plan.tile
+    if plan.op == Op.GRAD or (tile.height, tile.width) == (high, wide):
+        return plan
+    if plan.op != Op.UNPOOL:
+        yoff = plan.entries >> YOFF_LOW & ((1 << YOFF_BITS) - 1)
+        moved = yoff // tile.width * wide + yoff % tile.width
+        entries = plan.entries - (yoff << YOFF_LOW) + (moved << YOFF_LOW)
+        full = Region(tile.y, tile.x, high, wide)
+        return replace(plan, entries=entries.astype(np.uint32), operand=full)
+    ends = np.flatnonzero(plan.entries >> LAST_BIT & 1) + 1
+    lists = np.split(plan.entries, ends[:-1])
+    nothing = pack_taps([Tap(last=True, null=True)])
+    placed = [
+        lists[y * tile.width + x] if y < tile.height and x < tile.width else nothing
+        for y in range(high)
+        for x in range(wide)
+    ]
+    return replace(plan, entries=np.concatenate(placed), results=high * wide)
+
+
+def _nothing(layer: Layer, region: Region) -> TilePlan:
+    """WG of a tile without pixels: a gradient of 0 for every weight, so that the sum over the slot is complete."""
+    taps = pack_taps([Tap(last=True, null=True)] * layer.window.taps)
+    return TilePlan(Op.GRAD, False, 0, EMPTY, EMPTY, Region(region.y, region.x, 0, 0), taps, layer.window.taps)
+
+
+def _fits(plan: TilePlan, raster: int, room: Room) -> None:
+    in_y = {Op.MAC: raster, Op.MAX: raster, Op.GRAD: plan.ystride, Op.UNPOOL: plan.ystride + raster}[plan.op]
+    for what, need, limit in (
+        ("words of X", room.channels_in * plan.xstride, room.x),
+        ("words of Y", room.channels_out * in_y, room.y),
+        ("tap entries", len(plan.entries), min(room.entries, TAPS_MAX)),
+    ):
+        if need > limit:
+            raise ValueError(f"{need} {what}, there are {limit}")
+
+
+def _sizes(lines: int) -> list[int]:
+    """The sizes of pieces into which so many lines can be cut, largest first."""
+    return sorted({-(-lines // pieces) for pieces in range(1, lines + 1)}, reverse=True)

@@ -152,11 +152,18 @@ async def fixed_write(b: Bench, image: Image, latency: int) -> None:
 
 
 def window(b: Bench) -> tuple[int, int]:
-    """Set a random window, or all of memory, and return it."""
-    width = b.params["ADDR_WIDTH"]
-    everything = b.rng.random() < 0.2
-    base, end = sorted((b.rng.randrange(1 << width), b.rng.randrange(1 << width) + 1))
-    base, end = (0, 1 << width) if everything else (base, max(end, min(base + 8 * PAGE_BYTES, 1 << width)))
+    """Set a random window, or all of memory, and return it; its ends are often at a beat or a byte beside one."""
+    rng, size = b.rng, int(b.params["DATA_WIDTH"]) // 8
+    most = 1 << int(b.params["ADDR_WIDTH"])
+
+    def place() -> int:
+        addr = rng.randrange(most - 8 * PAGE_BYTES)
+        return max(0, rng.choice([addr, addr // size * size + rng.choice([-1, 0, 1])]))
+
+    base, end = sorted((place(), place()))
+    end = max(end, base + 8 * PAGE_BYTES // size * size + rng.choice([-1, 0]))
+    if rng.random() < 0.2:
+        base, end = 0, most
     b.dut.window_base.value, b.dut.window_end.value = base, end
     return base, end
 

@@ -125,3 +125,21 @@ async def longest(b: Bench) -> None:
         await bench.clock(give=True, take=False)
     await bench.clock(give=True, take=True, take_rest=True)
     await bench.finish()
+
+
+@bench_test(timeout_clocks=30_000)
+async def edges(b: Bench) -> None:
+    """Commands whose first and last bytes are those of the window, or a byte or a beat beside them."""
+    bench = BurstsBench(b)
+    size = bench.port.beat_bytes
+    await bench.start()
+    for beats in (1, b.rng.randint(2, 40)):
+        addr = b.rng.randrange(4096, (1 << b.params["ADDR_WIDTH"]) - 4096, size)
+        for low in (-size, -1, 0, 1, size):
+            for high in (-size, -1, 0, 1, size):
+                base, end = addr + low, addr + beats * size + high
+                b.dut.window_base.value, b.dut.window_end.value = base, end
+                bench.port = Port(size, 0, 0, (base, end))
+                bench.queue.append(Command(addr, beats))
+                b.cover("edge", "refused" if bench.port.refuses(bench.queue[0]) else "inside")
+                await bench.finish()

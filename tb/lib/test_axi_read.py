@@ -120,7 +120,7 @@ def _stall(reader: Reader, slave: Any) -> None:
 @bench_test(timeout_clocks=100_000)
 async def stalled(b: Bench) -> None:
     """Random commands with idle clocks and back-pressure everywhere, error responses among the good."""
-    reader = Reader(b, faults=b.rng.choice([0, 0.01, 0.1]))
+    reader = Reader(b, faults=b.rng.choice([0.01, 0.03, 0.2]))
     slave = memory_port.read_slave(b, reader.image)
     await b.reset()
     for _ in range(4):
@@ -132,7 +132,7 @@ async def stalled(b: Bench) -> None:
 @bench_test(timeout_clocks=100_000)
 async def cancelled(b: Bench) -> None:
     """Cancel at any moment: no request after it, an empty stream at once, and the next commands come out whole."""
-    reader = Reader(b, faults=b.rng.choice([0, 0.02]))
+    reader = Reader(b, faults=b.rng.choice([0, 0.05]))
     slave = memory_port.read_slave(b, reader.image)
     await b.reset()
     for _ in range(8):

@@ -152,7 +152,7 @@ def _stall(writer: Writer, slave: Any) -> None:
 @bench_test(timeout_clocks=100_000)
 async def stalled(b: Bench) -> None:
     """Random commands with idle clocks and back-pressure everywhere, error responses among the good."""
-    writer = Writer(b, faults=b.rng.choice([0, 0.01, 0.1]))
+    writer = Writer(b, faults=b.rng.choice([0.01, 0.03, 0.2]))
     slave = memory_port.write_slave(b, writer.image)
     await b.reset()
     for _ in range(4):
@@ -164,7 +164,7 @@ async def stalled(b: Bench) -> None:
 @bench_test(timeout_clocks=100_000)
 async def cancelled(b: Bench) -> None:
     """Cancel at any moment: whole bursts are written, nothing of the others, and the next commands are."""
-    writer = Writer(b, faults=b.rng.choice([0, 0.02]))
+    writer = Writer(b, faults=b.rng.choice([0, 0.05]))
     slave = memory_port.write_slave(b, writer.image)
     await b.reset()
     for _ in range(8):

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Generic, NamedTuple, TypeVar
 
-from models.pe_array.map_transfer import DrainCommand, LoadCommand, PeWindows, drain_reads, load_writes
+from models.pe_array.map_transfer import ADDRESSES, DrainCommand, LoadCommand, PeWindows, drain_reads, inside
 
 _T = TypeVar("_T")
 
@@ -114,46 +114,98 @@ class DrainTiming:
 
 
 class Beat(NamedTuple):
-    """A beat of a load at a PE: its number (None: the PE does not take it), its place, and whether it is the last."""
+    """A beat of a load on the broadcast.
 
-    number: int | None
-    addr: int
-    to_y: bool
-    shift: int
+    Attributes:
+        number: from 0 on, in the order in which beats are taken, over all commands.
+        row, col: its place in the map.
+        first, last: of its command.
+    """
+
+    number: int
+    row: int
+    col: int
+    first: bool
     last: bool
+    command: LoadCommand
 
 
-class LoadTiming:
-    """rtl/pe_array/map_load.v: map_raster and one map_window per PE.
+class Load(NamedTuple):
+    """A beat at a PE, and the address it goes to; None: the PE does not take it."""
 
-    Beats are numbered from 0 on in the order in which they are taken, over all commands.
+    beat: Beat
+    addr: int | None
+
+
+class WindowTiming:
+    """rtl/pe_array/map_window.v.
+
+    Attributes:
+        load: what stands at the load port in this clock.
+        room, ended: outputs in this clock.
+
+    Args:
+        windows: of the PE; they may be exchanged while no load runs.
+        stages, depth: parameters.
+    """
+
+    def __init__(self, windows: PeWindows, stages: int, depth: int) -> None:
+        self.windows = windows
+        self.fifo: FifoClocks[Load] = FifoClocks()
+        self.room = True
+        self.ended = False
+        self._threshold = depth - stages - 3
+        self._addr = 0
+
+    @property
+    def load(self) -> Load | None:
+        head = self.fifo.head
+        return head if head is not None and head.addr is not None else None
+
+    def clock(self, beat: Beat | None, ready: bool) -> None:
+        """One clock, with a beat of the broadcast or none, and a PE that is ready or not."""
+        self.room = len(self.fifo.words) <= self._threshold
+        head = self.fifo.head
+        leaves = head is not None and (head.addr is None or ready)
+        self.ended ^= leaves and head is not None and head.beat.last
+        self.fifo.clock(self._take(beat) if beat is not None else None, leaves)
+
+    def _take(self, beat: Beat) -> Load | None:
+        """What goes into the FIFO: a beat that is for the PE, or a last one."""
+        command, windows = beat.command, self.windows
+        if beat.first:
+            self._addr = command.base
+        mine = command.slot in (None, windows.slot) and inside(
+            windows.y if command.to_y else windows.x, beat.row, beat.col
+        )
+        load = Load(beat, self._addr if mine else None)
+        self._addr = (self._addr + mine) % ADDRESSES
+        return load if mine or beat.last else None
+
+
+class RasterTiming:
+    """rtl/pe_array/map_raster.v.
 
     Attributes:
         cmd_ready, cmd_error, done, s_ready, idle: outputs in this clock.
-        loads: what stands at the load ports of the PEs.
+        broadcast: the beat on the broadcast in this clock.
 
     Args:
-        windows: of the PEs; they may be exchanged while idle.
-        stages: registers of the broadcast.
-        depth: beats that wait at a PE.
+        pes, stages: parameters.
     """
 
-    def __init__(self, windows: Sequence[PeWindows], stages: int, depth: int) -> None:
-        self.windows = list(windows)
-        pes = len(self.windows)
-        self._threshold = depth - stages - 3
+    def __init__(self, pes: int, stages: int) -> None:
+        self._pes = pes
         self._waiting: LoadCommand | None = None
         self._age = 0
-        self._beats: deque[list[Beat]] = deque()  # of the command that runs
+        self._beats: deque[Beat] = deque()  # of the command that runs
         self._number = 0
-        self._fifos: list[FifoClocks[Beat]] = [FifoClocks() for _ in range(pes)]
-        self._way: deque[list[Beat] | None] = deque([None] * (stages - 1))
-        self._broadcast: list[Beat] | None = None
-        self._rooms = (True, True)  # known at the windows, at the raster
-        self._ends = [0] * pes  # last beats that left the windows
-        self._all_ended = 0  # of them, known at the raster for all windows
-        self._sent = 0
+        self._way: deque[Beat | None] = deque([None] * (stages - 1))
+        self._room = True
+        self._ended = {False}  # values of the windows, one clock ago
+        self._sent = 0  # last beats
         self._completed = 0
+        self.broadcast: Beat | None = None
         self.cmd_error = False
         self.done = False
 
@@ -164,35 +216,25 @@ class LoadTiming:
     @property
     def s_ready(self) -> bool:
         blocked = len(self._beats) == 1 and self._sent > self._completed
-        return bool(self._beats) and self._rooms[1] and not blocked
+        return bool(self._beats) and self._room and not blocked
 
     @property
     def idle(self) -> bool:
         return self._waiting is None and not self._beats and self._sent == self._completed
 
-    @property
-    def loads(self) -> list[Beat | None]:
-        heads = [fifo.head for fifo in self._fifos]
-        return [head if head is not None and head.number is not None else None for head in heads]
-
-    def clock(self, command: LoadCommand | None, valid: bool, readies: Sequence[bool]) -> None:
-        """One clock, with a command at the port or none, a beat or none, and PEs that are ready or not."""
+    def clock(self, command: LoadCommand | None, valid: bool, rooms: Sequence[bool], ended: Sequence[bool]) -> None:
+        """One clock, with a command at the port or none, a beat or none, and what the windows say."""
         taken = self._beats.popleft() if valid and self.s_ready else None
-        self.done = self._all_ended > self._completed
-        self._completed = self._all_ended
-        self._all_ended = min(self._ends)
-        self._rooms = (max(len(fifo.words) for fifo in self._fifos) <= self._threshold, self._rooms[0])
-        for pe, fifo in enumerate(self._fifos):
-            head, beat = fifo.head, self._broadcast[pe] if self._broadcast else None
-            leaves = head is not None and (head.number is None or readies[pe])
-            self._ends[pe] += head is not None and leaves and head.last
-            fifo.clock(beat if beat and (beat.last or beat.number is not None) else None, leaves)
+        self.done = self._sent > self._completed and self._ended == {self._sent % 2 == 1}
+        self._completed += self.done
+        self._ended = set(ended)
+        self._room = all(rooms)
         self._way.append(taken)
-        self._broadcast = self._way.popleft()
-        self._sent += taken is not None and taken[0].last
-        self._command(command)
+        self.broadcast = self._way.popleft()
+        self._sent += taken is not None and taken.last
+        self._begin(command)
 
-    def _command(self, command: LoadCommand | None) -> None:
+    def _begin(self, command: LoadCommand | None) -> None:
         self.cmd_error = False
         if self._waiting is None:
             self._waiting, self._age = command, 0
@@ -200,20 +242,39 @@ class LoadTiming:
         self._age += 1
         if self._age < 2:
             return
-        if not self._waiting.legal(len(self.windows)):
+        if not self._waiting.legal(self._pes):
             self.cmd_error, self._waiting = True, None
         elif not self._beats:
-            self._beats = deque(self._steps(self._waiting))
+            positions, final = self._waiting.positions(), self._waiting.beats - 1
+            self._beats.extend(
+                Beat(self._number + n, row, col, n == 0, n == final, self._waiting)
+                for n, (row, col) in enumerate(positions)
+            )
+            self._number += final + 1
             self._waiting = None
 
-    def _steps(self, command: LoadCommand) -> list[list[Beat]]:
-        """What every PE makes of every beat."""
-        steps = [
-            [Beat(None, 0, command.to_y, command.shift, False) for _ in self.windows] for _ in range(command.beats)
-        ]
-        for pe, writes in enumerate(load_writes(command, self.windows)):
-            for addr, beat in writes:
-                steps[beat][pe] = steps[beat][pe]._replace(number=self._number + beat, addr=addr)
-        steps[-1] = [beat._replace(last=True) for beat in steps[-1]]
-        self._number += command.beats
-        return steps
+
+class LoadTiming:
+    """rtl/pe_array/map_load.v: a raster and one window per PE.
+
+    Args:
+        windows: of the PEs.
+        stages, depth: parameters.
+    """
+
+    def __init__(self, windows: Sequence[PeWindows], stages: int, depth: int) -> None:
+        self.raster = RasterTiming(len(windows), stages)
+        self.windows = [WindowTiming(of_pe, stages, depth) for of_pe in windows]
+
+    @property
+    def loads(self) -> list[Load | None]:
+        """What stands at the load ports of the PEs."""
+        return [window.load for window in self.windows]
+
+    def clock(self, command: LoadCommand | None, valid: bool, readies: Sequence[bool]) -> None:
+        """One clock, with a command at the port or none, a beat or none, and PEs that are ready or not."""
+        beat = self.raster.broadcast
+        rooms, ended = [window.room for window in self.windows], [window.ended for window in self.windows]
+        self.raster.clock(command, valid, rooms, ended)
+        for window, ready in zip(self.windows, readies, strict=True):
+            window.clock(beat, ready)

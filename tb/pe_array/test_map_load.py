@@ -39,6 +39,7 @@ class LoadBench:
         self.model = LoadTiming(self.windows, self.stages, self.depth)
         self.data: dict[int, int] = {}
         self.taken = 0
+        self.held = False  # a beat that was offered and not taken stays
         self.queue.clear()
         for name in [*_INPUTS, *(f"cmd_{field}" for field in _FIELDS)]:
             getattr(self.b.dut, name).value = 0
@@ -59,12 +60,15 @@ class LoadBench:
             await b.clocks()
         dut.set_valid.value = 0
         await b.clocks()
-        self.windows = self.model.windows = windows
+        self.windows = windows
+        for timing, of_pe in zip(self.model.windows, windows, strict=True):
+            timing.windows = of_pe
 
     async def clock(self, offer: bool, send: bool, readies: list[bool]) -> None:
         """One clock: offer the next command or not, send a beat or not; PEs that are ready or not."""
-        b, dut, board, model = self.b, self.b.dut, self.b.scoreboard, self.model
+        b, dut, board, raster = self.b, self.b.dut, self.b.scoreboard, self.model.raster
         command = self.queue[0] if offer and self.queue else None
+        send = send or self.held
         dut.cmd_valid.value = int(command is not None)
         values = self._fields(command) if command else {name: b.rng.getrandbits(bits) for name, bits in _FIELDS.items()}
         for name, value in values.items():
@@ -76,35 +80,37 @@ class LoadBench:
         dut.set_data.value = b.rng.getrandbits(24)
         await b.clocks()
 
-        if model.done:
+        if raster.done:
             self.clocks["done"].append(self.now)
         names = ("cmd_ready", "cmd_error", "done", "s_ready", "idle")
-        board.expect("control", [getattr(model, name) for name in names])
+        board.expect("control", [getattr(raster, name) for name in names])
         board.got("control", [int(getattr(dut, name).value) for name in names])
         self._compare_loads()
-        if send and model.s_ready:
+        self.held = send and not raster.s_ready
+        if send and raster.s_ready:
             self.data[self.taken] = data
             self.taken += 1
             self.clocks["taken"].append(self.now)
-        elif send and not model.cmd_ready:
+        elif send and not raster.cmd_ready:
             b.cover("beat", "waits")
-        if command and model.cmd_ready:
+        if command and raster.cmd_ready:
             self.queue.popleft()
-            b.cover("command", "alone" if model.idle else "queued")
-        model.clock(command, send, readies)
+            b.cover("command", "alone" if raster.idle else "queued")
+        self.model.clock(command, send, readies)
         self.now += 1
 
     def _compare_loads(self) -> None:
         board, dut, loads = self.b.scoreboard, self.b.dut, self.model.loads
-        board.expect("load_valid", pack((int(beat is not None) for beat in loads), 1))
+        board.expect("load_valid", pack((int(load is not None) for load in loads), 1))
         board.got("load_valid", int(dut.load_valid.value))
         widths = {"select": 3, "addr": 12, "shift": 4, "data": self.bits}
-        words = {name: int(getattr(dut, f"load_{name}").value) if any(loads) else 0 for name in widths}
-        for pe, beat in enumerate(loads):
-            if beat is not None and beat.number is not None:
-                select = Memory.Y if beat.to_y else Memory.X
-                board.expect("load", [select, beat.addr, beat.shift, self.data[beat.number]])
-                board.got("load", [words[n] >> pe * width & ((1 << width) - 1) for n, width in widths.items()])
+        words = {name: getattr(dut, f"load_{name}").value for name in widths}
+        for pe, load in enumerate(loads):
+            if load is not None and load.addr is not None:
+                command = load.beat.command
+                select = Memory.Y if command.to_y else Memory.X
+                board.expect("load", [select, load.addr, command.shift, self.data[load.beat.number]])
+                board.got("load", [int(words[n][(pe + 1) * width - 1 : pe * width]) for n, width in widths.items()])
 
     @staticmethod
     def _fields(command: LoadCommand) -> dict[str, int]:
@@ -119,7 +125,11 @@ class LoadBench:
     ) -> None:
         """Until all commands are done."""
         for _ in range(clocks):
-            if not self.queue and self.model.idle and not (self.model.cmd_error or self.model.done):
+            if (
+                not self.queue
+                and self.model.raster.idle
+                and not (self.model.raster.cmd_error or self.model.raster.done)
+            ):
                 return
             await self.clock(not next(offers), not next(sends), [not next(ready) for ready in readies])
         raise TimeoutError(f"commands are not done after {clocks} clocks")
@@ -229,7 +239,7 @@ async def resets(b: Bench) -> None:
         readies = [patterns.any_pattern(b.rng)[1] for _ in range(load.pes)]
         for _ in range(b.rng.choice([2, 3, 6, b.rng.randint(1, 100)])):
             await load.clock(True, True, [not next(ready) for ready in readies])
-        b.cover("reset", "idle" if load.model.idle else "beats_inside" if any(load.model.loads) else "running")
+        b.cover("reset", "idle" if load.model.raster.idle else "beats_inside" if any(load.model.loads) else "running")
         load.restart()
         await b.reset()
     load.queue.append(load.legal(6, 7))

@@ -217,12 +217,12 @@ def test_load_takes_one_beat_per_clock(stages: int) -> None:
     queue = [LoadCommand(1, 0, 3, 3, base=9)] * 2
     taken, done, seen = [], [], []
     for clock in range(60):
-        if timing.done:
+        if timing.raster.done:
             done.append(clock)
-        if timing.s_ready:
+        if timing.raster.s_ready:
             taken.append(clock)
-        seen += [(clock, pe, beat.number, beat.addr) for pe, beat in enumerate(timing.loads) if beat is not None]
-        accepted = timing.cmd_ready
+        seen += [(clock, pe, load.beat.number, load.addr) for pe, load in enumerate(timing.loads) if load is not None]
+        accepted = timing.raster.cmd_ready
         timing.clock(queue[0] if queue else None, True, [True, True])
         if accepted and queue:
             queue.pop(0)
@@ -231,7 +231,7 @@ def test_load_takes_one_beat_per_clock(stages: int) -> None:
     at = stages + 2
     first = [(3 + n + at, 0, n, 9 + n % 9) for n in range(18)]
     assert sorted(seen) == sorted([*first, (7 + at, 1, 4, 9), (16 + at, 1, 13, 9)])
-    assert timing.idle
+    assert timing.raster.idle
 
 
 @pytest.mark.parametrize(("stages", "depth"), [(1, 6), (2, 16), (3, 11)])
@@ -239,28 +239,29 @@ def test_load_never_overfills_a_fifo(stages: int, depth: int) -> None:
     """A PE that takes nothing fills its FIFO, at most to its depth; the stream waits, and then nothing is lost."""
     timing = LoadTiming(windows(Region(0, 0, 5, 9), Region(0, 0, 5, 9)), stages, depth)
     timing.clock(LoadCommand(1, 0, 5, 9), True, [True, False])
+    fifos = [window.fifo for window in timing.windows]
     numbers = []
     for clock in range(300):
         late = clock > 100
-        beat = timing.loads[1]
-        if late and beat is not None:
-            numbers.append(beat.number)
+        load = timing.loads[1]
+        if late and load is not None:
+            numbers.append(load.beat.number)
         timing.clock(None, True, [True, late])
-        assert all(len(fifo.words) <= depth for fifo in timing._fifos)
+        assert all(len(fifo.words) <= depth for fifo in fifos)
         if clock == 100:
-            assert len(timing._fifos[1].words) == depth
-            assert not timing.s_ready
+            assert len(fifos[1].words) == depth
+            assert not timing.raster.s_ready
     assert numbers == list(range(45))
-    assert timing.idle
+    assert timing.raster.idle
 
 
 def test_load_waits_with_a_last_beat_until_the_command_before_is_done() -> None:
     timing = LoadTiming(windows(Region(0, 0, 1, 1)), 2, 16)
     taken, done = [], []
     for clock in range(40):
-        if timing.s_ready:
+        if timing.raster.s_ready:
             taken.append(clock)
-        if timing.done:
+        if timing.raster.done:
             done.append(clock)
         timing.clock(LoadCommand(1, 0, 1, 1), True, [True])
     assert [b - a for a, b in pairwise(taken)] == [7] * (len(taken) - 1)
@@ -271,9 +272,45 @@ def test_load_refuses() -> None:
     timing = LoadTiming(windows(Region(0, 0, 1, 1)), 2, 16)
     errors = []
     for clock in range(12):
-        if timing.cmd_error:
+        if timing.raster.cmd_error:
             errors.append(clock)
-        assert not timing.s_ready
+        assert not timing.raster.s_ready
         timing.clock(LoadCommand(0, 0, 1, 1) if clock == 0 else None, True, [True])
     assert errors == [3]
-    assert timing.idle
+    assert timing.raster.idle
+
+
+def test_loads_are_those_of_the_definition() -> None:
+    """The counters of windows and raster against load_writes: windows of all kinds, PEs that wait, several commands."""
+    rng = random.Random(1)
+
+    def region() -> Region:
+        y, x = rng.randrange(6), rng.randrange(7)
+        return Region(y, x, rng.randint(0, 6 - y), rng.randint(0, 7 - x))
+
+    pes = [PeWindows(region(), region(), pe // 2) for pe in range(8)]
+    commands = [
+        LoadCommand(rng.randint(1, 4), rng.randrange(3), rng.randint(1, 3), 7, rng.randrange(ADDRESSES), to_y, slot)
+        for to_y in (False, True)
+        for slot in (None, 0, 3, 7)
+    ]
+    timing = LoadTiming(pes, 2, 16)
+    queue = list(commands)
+    came: list[list[tuple[int, int | None]]] = [[] for _ in pes]
+    while queue or not timing.raster.idle:
+        readies = [rng.random() < 0.6 for _ in pes]
+        for pe, load in enumerate(timing.loads):
+            if load is not None and readies[pe]:
+                came[pe].append((load.beat.number, load.addr))
+        taken = timing.raster.cmd_ready
+        timing.clock(queue[0] if queue else None, rng.random() < 0.8, readies)
+        if taken and queue:
+            queue.pop(0)
+    first = 0
+    expected: list[list[tuple[int, int | None]]] = [[] for _ in pes]
+    for command in commands:
+        for pe, writes in enumerate(load_writes(command, pes)):
+            expected[pe] += [(first + beat, addr) for addr, beat in writes]
+        first += command.beats
+    assert came == expected
+    assert sum(len(of_pe) for of_pe in expected) > 50

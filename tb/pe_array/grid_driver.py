@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Executes layer programs on the grid: three engines side by side that wait for nothing but what `after` says."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterator
+
+import numpy as np
+
+from models.pe_array.geometry import Region
+from models.pe_array.grid_model import Result, map_words, place_drain, place_gradients
+from models.pe_array.map_transfer import LoadCommand, PeWindows
+from models.pe_array.operations import (
+    After,
+    Collect,
+    Compute,
+    Drain,
+    LoadMap,
+    LoadStream,
+    Operation,
+    Program,
+    SetField,
+    SetWindows,
+    Source,
+)
+from models.pe_array.pe_model import ByteArray, Memory, PeShape
+from models.pe_array.tiling import Grid
+from tb.lib import patterns
+from tb.lib.bench import Bench
+from tb.lib.lanes import pack, unpack
+
+Engine = Generator[None, None, None]
+
+PORTS = ("window", "map_cmd", "map", "stream", "set", "cmd", "drain_cmd", "drain", "grad")
+_VALIDS = [f"{port}_valid" for port in PORTS if port not in ("drain", "grad")]
+_OUTPUTS = (
+    "map_cmd_ready", "map_cmd_error", "map_done", "map_idle", "map_ready", "streamed", "set_ready", "cmd_ready", "done",
+    "idle", "drain_cmd_ready", "drain_cmd_error", "drain_idle", "drain_valid", "grad_valid", "grad_empty",
+    "busy_pes", "stall_pes",
+)  # fmt: skip
+_MAP_FIELDS = {
+    "channels": 13, "row": 12, "rows": 12, "width": 12, "y": 1, "all": 1, "slot": 6, "base": 12, "shift": 4,
+}  # fmt: skip
+_DRAIN_FIELDS = {
+    "slots": 7, "channels": 12, "channels_last": 12, "height": 12, "width": 12, "tile_height": 12, "tile_width": 12,
+    "sy_log2": 3, "sx_log2": 3,
+}  # fmt: skip
+
+
+def grid_of(b: Bench) -> Grid:
+    """The grid of this build."""
+    p = {name: int(value) for name, value in b.params.items()}
+    depths = (p["X_DEPTH"], p["Y_DEPTH"], p["W_DEPTH"], p["E_DEPTH"], p["T_DEPTH"])
+    return Grid(p["P"], PeShape(p["B"], p["ACC"], *depths))
+
+
+class GridDriver:
+    """Ports of the grid, clock by clock.
+
+    Attributes:
+        gaps: pause pattern of every port in PORTS.
+        serial: a command waits for the drains before it in the program, so that none gets in its way.
+        clock: of the clocks since the reset.
+        taken, done: clocks in which a command was taken, and of the done pulses.
+        busy, stall: sums of the counters.
+        last_beat: the latest clock in which a map or stream word was taken.
+    """
+
+    def __init__(self, b: Bench) -> None:
+        self.b, self.grid = b, grid_of(b)
+        self.gaps: dict[str, Iterator[bool]] = {port: patterns.never() for port in PORTS}
+        self.serial = False
+        self._last: dict[str, int] = {}
+        self.seen = dict.fromkeys(_OUTPUTS, 0)
+        shape = self.grid.shape
+        xaw, yaw, waw, eaw = ((depth - 1).bit_length() for depth in (
+            shape.x_depth, shape.y_depth, shape.w_depth, shape.e_depth))  # fmt: skip
+        number = (self.grid.pes - 1).bit_length()
+        self._widths: dict[str, dict[str, int]] = {
+            "window": {"pe": number, "select": 3, "data": 24},
+            "map_cmd": _MAP_FIELDS,
+            "map": {"data": 8 * shape.lanes},
+            "stream": {"select": 2, "pes": self.grid.pes, "addr": 12, "data": 8 * shape.lanes},
+            "set": {"pes": self.grid.pes, "field": 3, "value": 12},
+            "cmd": {
+                "op": 2, "swap": 1, "ebase": eaw, "wbase": waw, "wstride": 7, "xbase": xaw, "ybase": yaw, "rbase": yaw,
+            },
+            "drain_cmd": _DRAIN_FIELDS | {"ybase": yaw, "ystride": yaw},
+        }  # fmt: skip
+
+    async def start(self) -> None:
+        """Reset, with nothing offered."""
+        for pin in (*_VALIDS, "drain_ready", "grad_ready", "tiles_log2"):
+            self.pin(pin, 0)
+        await self.b.reset()
+        self.clock = 0
+        self.taken: list[int] = []
+        self.done: list[int] = []
+        self.busy = self.stall = 0
+
+    async def fill(self) -> None:
+        """Random words in all of all memories, as if other layers had been there."""
+        shape, everyone = self.grid.shape, (1 << self.grid.pes) - 1
+        sizes = {False: shape.x_depth, True: shape.y_depth}
+        maps = [self.b.np.integers(-128, 128, (1, 1, sizes[y], shape.lanes)).astype(np.int8) for y in (False, True)]
+        window = PeWindows(Region(0, 0, 1, shape.x_depth), Region(0, 0, 1, shape.y_depth), 0)
+        operations: list[Operation] = [SetWindows((window,) * self.grid.pes)]
+        for to_y, words in sizes.items():
+            shift = self.b.rng.getrandbits(4)
+            operations.append(LoadMap(LoadCommand(1, 0, 1, words, to_y=to_y, shift=shift), 0))
+        streams = (Memory.W, Memory.E, Memory.T)
+        operations += [LoadStream(m, everyone, 0, Source.LITERALS, 0, shape.depth(m)) for m in streams]
+        literals = self.b.np.integers(-128, 128, shape.lanes * max(map(shape.depth, streams))).astype(np.int8)
+        await self.run(Program(tuple(operations), literals, None, (0, 1, 1), (0, 0)), maps[0], maps[1])
+        for _ in range(20):
+            await self.tick()
+
+    def pin(self, name: str, value: int) -> None:
+        """Set an input."""
+        if self._last.get(name) != value:
+            getattr(self.b.dut, name).value = self._last[name] = value
+
+    def any_gaps(self) -> None:
+        """Random patterns at all ports."""
+        for port in PORTS:
+            name, self.gaps[port] = patterns.any_pattern(self.b.rng)
+            self.b.cover(port, name)
+
+    async def run(self, program: Program, x: ByteArray, operand: ByteArray | None, stop: int = 0) -> Result:
+        """Execute a program until all is stored, or for ``stop`` clocks.
+
+        Raises:
+            TimeoutError: nothing happened for a long time.
+        """
+        shape = self.grid.shape
+        self.program, self._maps = program, (x, operand)
+        self.result = Result(
+            np.zeros((*program.out, shape.lanes), dtype=np.int64), np.zeros(program.gradients, dtype=np.int64)
+        )
+        self._loaded: list[bool] = []
+        self._maps_on_way: deque[int] = deque()
+        self._streams_on_way: list[int] = []
+        self._computed = self._stored = 0
+        self._gradients: list[deque[int]] = [deque() for _ in range(self.grid.pes)]
+        self._words: list[list[int]] = []
+        self._ended = False
+        collects = [each for each in program.stores() if isinstance(each, Collect)]
+        self.pin("tiles_log2", collects[0].tiles_log2 if collects else 0)
+        engines: list[Engine] = [self._load_engine(), self._compute_engine(), self._store_engine()]
+        quiet, state = 0, None
+        end = self.clock + stop
+        while engines and not (stop and self.clock >= end):
+            engines = [engine for engine in engines if next(engine, True) is None]
+            if engines:
+                await self.tick()
+            now = (self._stored, self._computed, len(self._loaded), len(self._words), self.busy)
+            quiet, state = (quiet + 1, state) if now == state else (0, now)
+            if quiet > 3000:
+                raise TimeoutError(f"clock {self.clock}: nothing happens; {now}, {self.seen}")
+        return self.result
+
+    async def tick(self) -> None:
+        """The rest of a clock, when the engines have set their pins."""
+        dut = self.b.dut
+        drain_ready = not next(self.gaps["drain"])
+        grad_ready = 0 if next(self.gaps["grad"]) else (1 << self.grid.pes) - 1
+        self.pin("drain_ready", drain_ready)
+        self.pin("grad_ready", grad_ready)
+        await self.b.settle()
+        seen = self.seen = {name: int(getattr(dut, name).value) for name in _OUTPUTS}
+        if seen["map_done"]:
+            self._loaded[self._maps_on_way.popleft()] = True
+        if seen["streamed"]:
+            for load in self._streams_on_way:
+                self._loaded[load] = True
+            self._streams_on_way.clear()
+        if seen["done"]:
+            self._computed += 1
+            self.done.append(self.clock)
+        if seen["drain_valid"] and drain_ready:
+            shape = self.grid.shape
+            self._words.append(unpack(dut.drain_data.value.to_unsigned(), shape.acc_bits, shape.lanes))
+            self._ended = bool(dut.drain_last.value)
+        if seen["grad_valid"] & grad_ready:
+            values = dut.grad_data.value  # those that are not valid may be unknown
+            for slot, queue in enumerate(self._gradients):
+                if seen["grad_valid"] >> slot & 1:
+                    queue.append(values[32 * slot + 31 : 32 * slot].to_signed())
+        self.busy += seen["busy_pes"]
+        self.stall += seen["stall_pes"]
+        await self.b.clocks()
+        self.clock += 1
+
+    def _ready(self, after: After) -> bool:
+        return (
+            all(self._loaded[: after.loads]) and len(self._loaded) >= after.loads
+            and self._computed >= after.computes and self._stored >= after.stores
+        )  # fmt: skip
+
+    def _offer(self, port: str, ready: str, **fields: int) -> Engine:
+        """Offer something until it is taken; then leave random values at the port, which must not matter."""
+        while next(self.gaps[port]):
+            yield
+        for name, value in fields.items():
+            self.pin(f"{port}_{name}", value)
+        self.pin(f"{port}_valid", 1)
+        yield
+        while ready and not self.seen[ready]:
+            yield
+        self.pin(f"{port}_valid", 0)
+        for name, width in self._widths[port].items():
+            self.pin(f"{port}_{name}", self.b.rng.getrandbits(width))
+
+    def _load_engine(self) -> Engine:
+        for operation in self.program.loads():
+            if isinstance(operation, SetWindows):
+                yield
+                while not self.seen["map_idle"]:
+                    yield
+                for pe, windows in enumerate(operation.windows):
+                    for select, region in ((0, windows.x), (2, windows.y)):
+                        for n, first, size in ((0, region.x, region.width), (1, region.y, region.height)):
+                            data = first | first + size << 12
+                            yield from self._offer("window", "", pe=pe, select=select + n, data=data)
+                    yield from self._offer("window", "", pe=pe, select=4, data=windows.slot)
+                continue
+            while not self._ready(operation.after):
+                yield
+            if (
+                self._computed < sum(isinstance(each, Compute) for each in self.program.operations)
+                and self.seen["busy_pes"]
+            ):
+                self.b.cover("load", "while_running")
+            if isinstance(operation, LoadStream):
+                yield from self._stream(operation)
+            else:
+                yield from self._map(operation)
+
+    def _stream(self, operation: LoadStream) -> Engine:
+        shape = self.grid.shape
+        depth = shape.depth(operation.memory)
+        for n, word in enumerate(self.program.stream(operation, shape.lanes)):
+            addr = (operation.addr + n) % depth + depth * self.b.rng.randrange(4096 // depth)
+            select = operation.memory - Memory.W
+            yield from self._offer(
+                "stream", "", select=select, pes=operation.pes, addr=addr, data=pack(word.tolist(), 8)
+            )  # fmt: skip
+        self._loaded.append(False)
+        self._streams_on_way.append(len(self._loaded) - 1)
+
+    def _map(self, operation: LoadMap) -> Engine:
+        shape, command = self.grid.shape, operation.command
+        depth = shape.y_depth if command.to_y else shape.x_depth
+        base = (command.base + depth * self.b.rng.randrange(4096 // depth)) % 4096
+        shift = command.shift if command.to_y else self.b.rng.getrandbits(4)
+        yield from self._offer("map_cmd", "map_cmd_ready", **map_fields(command, base, shift))
+        for word in map_words(operation, self._maps[command.to_y], shape.lanes):
+            yield from self._offer("map", "map_ready", data=pack(word.tolist(), 8))
+        self._maps_on_way.append(len(self._loaded))
+        self._loaded.append(False)
+
+    def _compute_engine(self) -> Engine:
+        drains = 0
+        for operation in self.program.operations:
+            if isinstance(operation, Drain):
+                drains += 1
+            if isinstance(operation, SetField):
+                yield from self._offer(
+                    "set", "set_ready", pes=operation.pes, field=operation.field, value=operation.value
+                )  # fmt: skip
+            elif isinstance(operation, Compute):
+                while not self._ready(operation.after) or (self.serial and self._stored < drains):
+                    yield
+                yield from self._offer(
+                    "cmd", "cmd_ready", op=operation.op, swap=operation.swap, ebase=operation.ebase,
+                    wbase=operation.wbase, wstride=operation.wstride, xbase=operation.xbase, ybase=operation.ybase,
+                    rbase=operation.rbase,
+                )  # fmt: skip
+                self.taken.append(self.clock - 1)
+                self.b.cover("op", operation.op.name.lower())
+
+    def _store_engine(self) -> Engine:
+        for operation in self.program.stores():
+            if isinstance(operation, Collect):
+                yield from self._collect(operation)
+            else:
+                while not self._ready(operation.after):
+                    yield
+                if self.taken and self._computed < len(self.taken):
+                    self.b.cover("drain", "while_running")
+                command = operation.command
+                fields = {name: int(getattr(command, name)) for name in self._widths["drain_cmd"]}
+                yield from self._offer("drain_cmd", "drain_cmd_ready", **fields)
+                while len(self._words) < command.words:
+                    yield
+                self.b.scoreboard.expect("drain_last", 1)
+                self.b.scoreboard.got("drain_last", int(self._ended))
+                place_drain(self.result.out, operation, np.array(self._words, dtype=np.int64))
+                self._words.clear()
+            self._stored += 1
+
+    def _collect(self, operation: Collect) -> Engine:
+        for slot, (_, count) in enumerate(operation.slots):
+            queue = self._gradients[slot]
+            while len(queue) < count * operation.results:
+                yield
+            sums = [queue.popleft() for _ in range(count * operation.results)]
+            place_gradients(self.result.gradients, operation, slot, np.array(sums, dtype=np.int64))
+
+
+def map_fields(command: LoadCommand, base: int, shift: int) -> dict[str, int]:
+    """Fields of a map load as the port has them."""
+    return {
+        "channels": command.channels, "row": command.row, "rows": command.rows, "width": command.width,
+        "y": int(command.to_y), "all": int(command.slot is None), "slot": command.slot or 0, "base": base,
+        "shift": shift,
+    }  # fmt: skip

@@ -99,19 +99,31 @@ class GridDriver:
         self.done: list[int] = []
         self.busy = self.stall = 0
 
-    async def fill(self) -> None:
-        """Random words in all of all memories, as if other layers had been there."""
-        shape, everyone = self.grid.shape, (1 << self.grid.pes) - 1
+    @property
+    def everyone(self) -> int:
+        """Mask of all PEs."""
+        return (1 << self.grid.pes) - 1
+
+    def garbage(self) -> tuple[list[ByteArray], ByteArray, list[Operation]]:
+        """Maps, literals and operations that put random words into all of all memories."""
+        shape = self.grid.shape
         sizes = {False: shape.x_depth, True: shape.y_depth}
-        maps = [self.b.np.integers(-128, 128, (1, 1, sizes[y], shape.lanes)).astype(np.int8) for y in (False, True)]
+        maps: list[ByteArray] = [
+            self.b.np.integers(-128, 128, (1, 1, sizes[y], shape.lanes)).astype(np.int8) for y in (False, True)
+        ]
         window = PeWindows(Region(0, 0, 1, shape.x_depth), Region(0, 0, 1, shape.y_depth), 0)
         operations: list[Operation] = [SetWindows((window,) * self.grid.pes)]
         for to_y, words in sizes.items():
             shift = self.b.rng.getrandbits(4)
             operations.append(LoadMap(LoadCommand(1, 0, 1, words, to_y=to_y, shift=shift), 0))
         streams = (Memory.W, Memory.E, Memory.T)
-        operations += [LoadStream(m, everyone, 0, Source.LITERALS, 0, shape.depth(m)) for m in streams]
+        operations += [LoadStream(m, self.everyone, 0, Source.LITERALS, 0, shape.depth(m)) for m in streams]
         literals = self.b.np.integers(-128, 128, shape.lanes * max(map(shape.depth, streams))).astype(np.int8)
+        return maps, literals, operations
+
+    async def fill(self) -> None:
+        """Load random words into all memories, as if other layers had been there."""
+        maps, literals, operations = self.garbage()
         await self.run(Program(tuple(operations), literals, None, (0, 1, 1), (0, 0)), maps[0], maps[1])
         for _ in range(20):
             await self.tick()

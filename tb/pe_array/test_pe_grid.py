@@ -10,8 +10,19 @@ import numpy as np
 from models.pe_array import layers, program
 from models.pe_array.csb import encode
 from models.pe_array.grid_model import ModelGrid
-from models.pe_array.operations import Compute, Program
-from models.pe_array.pe_model import ByteArray
+from models.pe_array.map_transfer import DrainCommand
+from models.pe_array.operations import (
+    After,
+    Compute,
+    Drain,
+    Field,
+    LoadMap,
+    LoadStream,
+    Program,
+    SetField,
+    Source,
+)
+from models.pe_array.pe_model import ByteArray, Memory, Op, Tap, pack_taps, pad_bytes
 from models.pe_array.pe_timing import Work, predict
 from models.pe_array.shapes import Conv, Pool, Positions
 from models.pe_array.tiling import Grid, Split
@@ -213,6 +224,37 @@ def check_clocks(b: Bench, driver: GridDriver, works: list[list[Work]]) -> None:
     b.scoreboard.got("stall", driver.stall)
     if stalls:
         b.cover("stall", "seen")
+
+
+@bench_test(timeout_clocks=100_000)
+async def full_queues(b: Bench) -> None:
+    """Commands that wait for nothing, each with other fields in every PE: PEs with little to do wait for the others."""
+    driver = GridDriver(b)
+    await driver.start()
+    grid, shape, rng = driver.grid, driver.grid.shape, b.rng
+    entry = pack_taps([Tap(xoff=rng.randrange(8), woff=1, last=True)])
+    maps, literals, operations = driver.garbage()
+    taps = pad_bytes(entry, shape.lanes)
+    operations.append(LoadStream(Memory.T, driver.everyone, 0, Source.LITERALS, len(literals) // shape.lanes, 1))
+    for field in Field:
+        operations.append(SetField(driver.everyone, field, 1 if field != Field.CLEAR else shape.y_depth))
+    after = After(loads=sum(isinstance(each, LoadMap | LoadStream) for each in operations))
+    operations.append(SetField(driver.everyone, Field.TBASE, 0))
+    for n in range(16):
+        operations.append(Compute(Op.MAC, bool(n & 1), 0, n % shape.w_depth, 1, n, n, 0, after))
+        operations.append(SetField(driver.everyone, Field.CLEAR, 0))
+        for pe in range(grid.pes):
+            elements = rng.choice([0, 1, rng.randint(1, 60)])
+            operations.append(SetField(1 << pe, Field.ELEMENTS, elements))
+    drain = DrainCommand(grid.pes, shape.y_depth, shape.y_depth, 1, 1, 1, 1, ystride=1)
+    operations.append(Drain(drain, 0, 0, 0, After(computes=16)))
+    out = (grid.pes * shape.y_depth, 1, 1)
+    made = Program(tuple(operations), np.concatenate([literals, taps]), None, out, (0, 0))
+    expected = ModelGrid(grid, made, maps[0], maps[1]).run().out
+    case = Case(made, maps[0], maps[1], expected)
+    await check(b, driver, case)
+    check_clocks(b, driver, commands(grid, case))
+    b.cover("queue", "full", int(max(np.diff(driver.taken)) > grid.pes + 4))
 
 
 @bench_test(timeout_clocks=100_000)

@@ -7,6 +7,7 @@ A row of tb/<part>/testplan.toml:
     name = "round_sat"                      # Verilog module; its bench is tb/<part>/test_round_sat.py
     bench = "tb.lib.test_round_sat"         # only if it is elsewhere, or several with commas between them
     top = "round_sat_harness"               # only if the bench drives a harness around the module
+    parts = ["shift_stage"]                 # modules that exist only inside this one and are tested in it
     points = ["saturation/{none,high,low}"] # functional coverage that the benches of all sets together must reach
     [[module.set]]
     name = "w12"                            # one build and one run per simulator
@@ -33,7 +34,7 @@ from flow.paths import ROOT, FlowError, relative
 SIMULATORS = ("verilator", "icarus")
 PLANS = ("tb/lib/testplan.toml", "tb/edge/testplan.toml", "tb/pe_array/testplan.toml")
 
-_MODULE_KEYS = {"name", "bench", "top", "points", "set"}
+_MODULE_KEYS = {"name", "bench", "top", "parts", "points", "set"}
 _SET_KEYS = {"name", "params", "config", "sims", "max_seeds", "coverage", "fast"}
 
 
@@ -61,6 +62,7 @@ class Module:
     top: str
     points: tuple[str, ...]
     sets: tuple[TestSet, ...]
+    parts: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -131,6 +133,7 @@ def _read_module(row: dict[str, Any], plan: Path) -> Module:
         top=row.get("top", name),
         points=expand_points(row.get("points", [])),
         sets=sets,
+        parts=tuple(row.get("parts", ())),
     )
 
 
@@ -156,9 +159,15 @@ def test_plan() -> dict[str, Module]:
     return modules
 
 
-def find_module(name: str) -> Module:
-    """The test-plan row of a module."""
+def owners() -> dict[str, Module]:
+    """The row in which a module is tested, for every module that has one or is a part."""
     plan = test_plan()
+    return {part: module for module in plan.values() for part in module.parts} | plan
+
+
+def find_module(name: str) -> Module:
+    """The test-plan row of a module; of a part, that of the module it is in."""
+    plan = owners()
     if name not in plan:
         what = f"MODULE={name} is not in the test plan" if name else "say which module, as in MODULE=round_sat"
         raise FlowError(f"{what}; `make modules` lists them")
@@ -167,10 +176,11 @@ def find_module(name: str) -> Module:
 
 def listing() -> str:
     """One line per module of the test plan: name, title, sets."""
-    plan = test_plan()
-    width = max((len(name) for name in plan), default=0)
+    library = verilog.library()
+    width = max((len(name) for name in owners()), default=0)
     lines = []
-    for name, module in plan.items():
-        title = module.title if name in verilog.library() else "(no Verilog file yet)"
+    for name, module in test_plan().items():
+        title = module.title if name in library else "(no Verilog file yet)"
         lines.append(f"{name:<{width}}  {title}  [{', '.join(s.name for s in module.sets)}]")
+        lines += [f"{part:<{width}}  {library[part].title}  [in {name}]" for part in module.parts]
     return "\n".join(lines)

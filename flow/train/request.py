@@ -59,7 +59,8 @@ def load_config(text: str) -> tuple[Path, EdgeConfig]:
     given = Path(text)
     path = given if given.is_absolute() or given.exists() else ROOT / given
     if not path.is_file():
-        shipped = ", ".join(sorted(relative(p) for p in (ROOT / "configs").glob("*.toml")))
+        files = sorted((ROOT / "configs").glob("*.toml"))
+        shipped = ", ".join(relative(file) for file in files if "[network]" in file.read_text())
         raise FlowError(f"CONFIG={text}: there is no such file; shipped are {shipped}")
     try:
         return path.resolve(), EdgeConfig.load(path)

@@ -108,6 +108,8 @@ class EdgeConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> EdgeConfig:
         """Validate what a TOML file holds."""
+        if "layers" in values:
+            raise ConfigError("[[layers]] belong to the PE array; a network of this engine is a table [network]")
         top = Section(values)
         name = top.text("name")
         if not name.replace("_", "").replace("-", "").isalnum():

@@ -45,7 +45,7 @@ def test_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[[module]]\nnam = 1\n", "key 'nam' is unknown; known are bench, name, points, set, top"),
+        ("[[module]]\nnam = 1\n", "key 'nam' is unknown; known are bench, name, parts, points, set, top"),
         ("[[module]]\n", "an entry has no name"),
         ('[[module]]\nname = "m"\n[[module.set]]\nname = "s"\nsims = ["vcs"]\n', "set 's': simulator 'vcs' is unknown"),
         (
@@ -69,9 +69,13 @@ def test_every_row_has_its_bench_and_a_title() -> None:
         assert module.points, f"{module.name} declares no coverage point"
 
 
+def test_a_part_is_tested_where_it_is() -> None:
+    assert modules.find_module("requantise_lane") is modules.find_module("requantise")
+
+
 def test_listing_has_a_line_per_module() -> None:
     lines = modules.listing().splitlines()
-    assert len(lines) == len(modules.test_plan())
+    assert len(lines) == len(modules.owners())
     assert any(line.startswith("round_sat ") and "Round and saturate" in line for line in lines)
 
 

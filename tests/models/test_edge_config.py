@@ -14,7 +14,8 @@ from edge_configs import values
 from models.edge.config import EdgeConfig, Mode
 from models.toml_section import ConfigError
 
-CONFIGS = sorted((Path(__file__).resolve().parents[2] / "configs").glob("*.toml"))
+ALL = sorted((Path(__file__).resolve().parents[2] / "configs").glob("*.toml"))
+CONFIGS = [path for path in ALL if "network" in tomllib.loads(path.read_text())]
 
 GOOD: dict[str, Any] = values([1024, 64, 32], [4, 16], [128, 32], ["sigmoid", "sigmoid"])
 MNIST = {"set": "mnist"}
@@ -171,6 +172,14 @@ def test_what_is_shipped() -> None:
     assert len(shipped["four_layer"].layers) == 4
     for name in ("mnist_64", "mnist_sparse", "four_layer"):
         assert len({shape.clocks for shape in shipped[name].junctions}) == 1, "no junction waits for another"
+
+
+def test_configurations_of_the_other_engine() -> None:
+    """Every shipped file is one engine's, and those of the PE array are refused with that said."""
+    others = [path for path in ALL if path not in CONFIGS]
+    assert [path.stem for path in others] == ["lenet5_mnist"]
+    with pytest.raises(ConfigError, match=r"lenet5_mnist\.toml: \[\[layers\]\] belong to the PE array"):
+        EdgeConfig.load(others[0])
 
 
 def test_load_names_the_file(tmp_path: Path) -> None:

@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Memory behind the read and write port of an engine: rd_cmd_*, rd_*, wr_cmd_*, wr_*, as axi_read and axi_write do it.
+
+    memory = PortMemory(b, base=0x1000, size=4096)
+    memory.data[:64] = ...
+    memory.any_gaps()              # random pauses at all handshakes, covered as "rd_cmd/half" and so on
+    ...
+    memory.word(addr)              # what is there, as unsigned bytes
+
+An engine may not rely on when a beat is read or written: a read command sees the memory as it was when the command was
+taken, or as it is when the beat is offered; a write command is stored beat by beat, or all of it with its answer.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tb.lib import patterns
+from tb.lib.bench import Bench
+
+ByteWords = npt.NDArray[np.uint8]
+
+REFUSED = 1
+"""Error of a command that is misaligned or not all inside its window; 2 is SLVERR, 3 DECERR."""
+
+GAPS = {"rd": ("rd_cmd", "rd"), "wr": ("wr_cmd", "wr")}
+"""Handshakes of the two ports."""
+
+
+@dataclass
+class _Read:
+    addr: int
+    beats: int
+    error: int
+    due: int
+    data: ByteWords | None = None
+    sent: int = 0
+
+
+@dataclass
+class _Write:
+    addr: int
+    beats: int
+    error: int
+    due: int
+    at_once: bool
+    taken: list[bytes] = field(default_factory=list)
+
+
+class PortMemory:
+    """Serves both ports from the moment it is made; a reset of the design forgets what is under way.
+
+    Attributes:
+        base, data: first address and bytes from there on, uint8.
+        read_window, write_window: first byte and the byte behind the last; a command not all inside is refused.
+        read_faults, write_faults: error (2 or 3) of a beat by its address.
+        gaps: pause pattern by handshake: "rd_cmd", "rd", "wr_cmd", "wr".
+        latency: a read's first beat and a write's answer come 1 … this many clocks later.
+        queue: commands of each kind that are taken and not complete, at most.
+        reads, writes: (address, beats) of all commands taken.
+        written: addresses of all beats stored, in order of their commands.
+        answers: write commands answered.
+    """
+
+    def __init__(self, b: Bench, base: int, size: int, ports: Sequence[str] = ("rd", "wr")) -> None:
+        self.b, self.base, self.beat = b, base, int(b.params["B"])
+        self.ports = tuple(ports)
+        self.data: ByteWords = b.np.integers(0, 256, size, dtype=np.uint8)
+        self.read_window = self.write_window = (base, base + size)
+        self.read_faults: dict[int, int] = {}
+        self.write_faults: dict[int, int] = {}
+        self.gaps: dict[str, Iterator[bool]] = {gap: patterns.never() for port in ports for gap in GAPS[port]}
+        self.latency, self.queue = 20, 4
+        self.reads: list[tuple[int, int]] = []
+        self.writes: list[tuple[int, int]] = []
+        self.written: list[int] = []
+        self.answers = 0
+        self._driven: dict[str, int] = {}
+        self._offers: dict[str, tuple[int, ...]] = {}
+        self._clock = 0
+        self._forget()
+        for pin in [f"{gap}_ready" for gap in self.gaps if gap != "rd"]:
+            self._pin(pin, 0)
+        for pin in [pin for port in ports for pin in {"rd": ["rd_valid"], "wr": ["wr_done"]}[port]]:
+            self._pin(pin, 0)
+        b.start(self._serve())
+
+    def any_gaps(self) -> None:
+        """Random patterns at all handshakes, and another latency and queue."""
+        for gap in self.gaps:
+            name, self.gaps[gap] = patterns.any_pattern(self.b.rng)
+            self.b.cover(gap, name)
+        self.latency = self.b.rng.choice([1, 5, 60])
+        self.queue = self.b.rng.choice([1, 2, 8])
+
+    def fast(self) -> None:
+        """No pauses, answers and first beats as early as they can be."""
+        self.gaps = {gap: patterns.never() for gap in self.gaps}
+        self.latency, self.queue = 1, 16
+
+    def words(self, addr: int, beats: int) -> ByteWords:
+        """The beats from an address on, (beats, B), a view."""
+        start = addr - self.base
+        end = start + beats * self.beat
+        assert 0 <= start < end <= len(self.data), f"{beats} beats at {addr:#x} are not there"
+        words: ByteWords = self.data[start:end].reshape(beats, self.beat)
+        return words
+
+    def word(self, addr: int) -> ByteWords:
+        """The beat at an address, (B,), a view."""
+        word: ByteWords = self.words(addr, 1)[0]
+        return word
+
+    @property
+    def busy(self) -> bool:
+        """A command is taken and not complete."""
+        return bool(self._reads or self._fills or self._waits)
+
+    # --- one clock ---
+
+    def _forget(self) -> None:
+        self._reads: deque[_Read] = deque()
+        self._fills: deque[_Write] = deque()  # data still to come
+        self._waits: deque[_Write] = deque()  # answer still to come
+        self._offers.clear()
+        self._item: tuple[int, bool, int] | None = None
+
+    def _pin(self, name: str, value: int) -> None:
+        if self._driven.get(name) != value:
+            getattr(self.b.dut, name).value = self._driven[name] = value
+
+    def _level(self, name: str) -> bool:
+        return bool(getattr(self.b.dut, name).value == 1)
+
+    def _offer(self, name: str, payload: Sequence[str]) -> tuple[int, ...] | None:
+        """What the design offered in the clock that has ended if it was taken; an offer that is not must stay."""
+        before = self._offers.pop(name, None)
+        if not self._level(f"{name}_valid"):
+            assert before is None, f"{name}_valid fell before {name}_ready"
+            return None
+        offer = tuple(getattr(self.b.dut, f"{name}_{pin}").value.to_unsigned() for pin in payload)
+        assert before in (None, offer), f"{name} changed before it was taken"
+        if self._driven[f"{name}_ready"]:
+            return offer
+        self._offers[name] = offer
+        return None
+
+    def _error(self, addr: int, beats: int, window: tuple[int, int], faults: dict[int, int]) -> int:
+        """Error of a command."""
+        inside = window[0] <= addr and addr + beats * self.beat <= window[1]
+        if not inside or addr % self.beat:
+            return REFUSED
+        return next((faults[a] for a in range(addr, addr + beats * self.beat, self.beat) if a in faults), 0)
+
+    async def _serve(self) -> None:
+        b = self.b
+        while True:
+            await b.clocks()
+            self._clock += 1
+            if b.dut.rst.value != 0:
+                self._forget()
+            else:
+                if "rd" in self.ports:
+                    self._take_read()
+                if "wr" in self.ports:
+                    self._take_write()
+            if "rd" in self.ports:
+                self._drive_read()
+            if "wr" in self.ports:
+                self._drive_write()
+
+    def _due(self) -> int:
+        return self._clock + self.b.rng.randint(1, self.latency)
+
+    def _take_read(self) -> None:
+        if self._item is not None and self._level("rd_ready"):
+            read = self._reads[0]
+            read.sent += 1
+            if self._item[1]:
+                self._reads.popleft()
+            self._item = None
+        if (command := self._offer("rd_cmd", ("addr", "beats"))) is not None:
+            addr, beats = command[0], command[1] + 1
+            self.reads.append((addr, beats))
+            error = self._error(addr, beats, self.read_window, self.read_faults)
+            early = error != REFUSED and self.b.rng.random() < 0.5
+            data = self.words(addr, beats).copy() if early else None
+            self._reads.append(_Read(addr, beats, error, self._due(), data))
+
+    def _drive_read(self) -> None:
+        self._pin("rd_cmd_ready", int(len(self._reads) < self.queue and not next(self.gaps["rd_cmd"])))
+        if self._item is None and self._reads and self._reads[0].due <= self._clock and not next(self.gaps["rd"]):
+            self._item = self._next_item(self._reads[0])
+            self._pin("rd_data", self._item[0])
+            self._pin("rd_last", int(self._item[1]))
+            self._pin("rd_error", self._item[2])
+        elif self._item is None and self.b.rng.random() < 0.2:  # nothing may depend on them
+            self._pin("rd_data", self.b.rng.getrandbits(8 * self.beat))
+            self._pin("rd_last", self.b.rng.getrandbits(1))
+            self._pin("rd_error", self.b.rng.getrandbits(2))
+        self._pin("rd_valid", int(self._item is not None))
+
+    def _next_item(self, read: _Read) -> tuple[int, bool, int]:
+        addr = read.addr + read.sent * self.beat
+        if read.error == REFUSED or addr in self.read_faults:
+            return self.b.rng.getrandbits(8 * self.beat), True, read.error
+        word = self.word(addr) if read.data is None else read.data[read.sent]
+        return int.from_bytes(word.tobytes(), "little"), read.sent == read.beats - 1, 0
+
+    def _take_write(self) -> None:
+        if (beat := self._offer("wr", ("data",))) is not None:
+            write = self._fills[0]
+            write.taken.append(beat[0].to_bytes(self.beat, "little"))
+            if write.at_once:
+                self._store(write, len(write.taken) - 1)
+            if len(write.taken) == write.beats:
+                write.due = self._due()
+                self._waits.append(self._fills.popleft())
+        if (command := self._offer("wr_cmd", ("addr", "beats"))) is not None:
+            addr, beats = command[0], command[1] + 1
+            self.writes.append((addr, beats))
+            error = self._error(addr, beats, self.write_window, self.write_faults)
+            overtakes = any(not write.at_once for write in (*self._fills, *self._waits))
+            self._fills.append(_Write(addr, beats, error, 0, not overtakes and self.b.rng.random() < 0.5))
+
+    def _store(self, write: _Write, beat: int) -> None:
+        if write.error == REFUSED:
+            return
+        addr = write.addr + beat * self.beat
+        self.word(addr)[:] = np.frombuffer(write.taken[beat], dtype=np.uint8)
+        self.written.append(addr)
+
+    def _drive_write(self) -> None:
+        room = len(self._fills) + len(self._waits) < self.queue
+        self._pin("wr_cmd_ready", int(room and not next(self.gaps["wr_cmd"])))
+        self._pin("wr_ready", int(bool(self._fills) and not next(self.gaps["wr"])))
+        answer = bool(self._waits) and self._waits[0].due <= self._clock
+        if answer:
+            write = self._waits.popleft()
+            if not write.at_once:
+                for beat in range(write.beats):
+                    self._store(write, beat)
+            self.answers += 1
+            self._pin("wr_error", write.error)
+        elif self.b.rng.random() < 0.2:
+            self._pin("wr_error", self.b.rng.getrandbits(2))
+        self._pin("wr_done", int(answer))
+
+
+def as_signed(words: Any) -> npt.NDArray[np.int64]:
+    """Bytes as signed numbers of 8 bits, same shape."""
+    return np.asarray(words, dtype=np.uint8).view(np.int8).astype(np.int64)

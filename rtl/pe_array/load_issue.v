@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+`resetall
+`default_nettype none
+`include "require.vh"
+/*
+ * First stage of the load engine: descriptors to read commands, and what the second stage must know of them
+ *
+ * docs/pe_array.md, section 6, Descriptors, opcodes 10 to 13. The read commands of a descriptor go out at once, its fields are
+ * checked meanwhile; then two entries come out: `op_*` for who takes the beats (MAP, STREAM, POINTERS, and a descriptor with
+ * an error, whose cause is not 0), `place_*` for who writes windows and sends map commands (WINDOW, MAP; none with an error).
+ * Beats of a descriptor with an error may be read.
+ *
+ * Latency: a descriptor that is taken in clock c has its first rd_cmd_valid in c+1 and its entries in c+5; there is no ready
+ * for entries: `room` says, in the clock in which a descriptor may be taken, that there is one for it. One descriptor per
+ * clock while their commands are taken; POINTERS of more than 256 beats, which are read in runs of 256 and a last one, take
+ * a clock more.
+ */
+module load_issue #(
+    // PEs, 1 ... 64
+    parameter P = 32,
+    // bytes of a beat, a power of two, 8 ... 64
+    parameter B = 32
+) (
+    input  wire         clk,
+    input  wire         rst,             // synchronous, active high: forgets everything
+
+    input  wire         room,            // one more descriptor may be taken
+    input  wire         d_valid,         // a descriptor
+    output wire         d_ready,
+    input  wire [255:0] d_data,          // w0 in the low bits
+    input  wire [23:0]  d_index,         // its place in the program
+
+    output wire         rd_cmd_valid,    // read command
+    input  wire         rd_cmd_ready,
+    output wire [31:0]  rd_cmd_addr,     // byte address
+    output wire [15:0]  rd_cmd_beats,    // beats less one
+
+    output wire         op_valid,        // an operation in whose order beats come
+    output wire [1:0]   op_kind,         // 1 MAP, 2 STREAM, 3 POINTERS
+    output wire [3:0]   op_cause,        // not 0: the descriptor has this error, and no beats
+    output wire [23:0]  op_index,        // its place in the program
+    output wire [12:0]  op_commands,     // read commands less one
+    output wire [19:0]  op_count,        // STREAM: coordinates to check; POINTERS: blocks
+    output wire [31:0]  op_info,         // POINTERS: elements; STREAM: check (30), memory (29:28), first word (27:16), limits of
+                                         // column (15:8) and row (7:0)
+    output wire [P-1:0] op_pes,          // STREAM: PEs
+
+    output wire         place_valid,     // an operation on windows
+    output wire         place_window,    // WINDOW, else MAP
+    output wire [107:0] place_fields     // WINDOW: slot (107:102), PE (101:96), rows and columns of Y and X, as w6 ... w3 have them
+                                         // MAP: channels (72:60), row, rows, width, y (23), all, slot (21:16), base (15:4), shift
+);
+
+`REQUIRE(g_p, P >= 1 && P <= 64, ("%m: P = %0d must be 1 to 64", P))
+`REQUIRE(g_b, B >= 8 && B <= 64 && (B & (B - 1)) == 0, ("%m: B = %0d must be a power of two, 8 to 64", B))
+
+localparam [7:0] WINDOW = 8'h10;
+localparam [7:0] MAP = 8'h11;
+localparam [7:0] STREAM = 8'h12;
+localparam [7:0] POINTERS = 8'h13;
+
+localparam [3:0] NONE = 4'd0;
+localparam [3:0] UNKNOWN = 4'd1;
+localparam [3:0] FIELD = 4'd2;
+
+localparam [31:0] P_WORD = P;
+// (with legal stand-ins where B is not, so that every simulator gets as far as the message)
+localparam RUN_BYTES = B >= 8 && B <= 64 ? B : 8;
+// log2 of bytes and of pointers of a beat
+localparam BYTE_BITS = $clog2(RUN_BYTES);
+localparam POINTER_BITS = BYTE_BITS - 2;
+
+// --- the descriptor ---
+
+wire [31:0] w3 = d_data[127:96];
+wire [31:0] w4 = d_data[159:128];
+wire [31:0] w5 = d_data[191:160];
+wire [31:0] w6 = d_data[223:192];
+wire [31:0] w7 = d_data[255:224];
+wire [7:0]  opcode = d_data[7:0];
+wire [7:0]  a = d_data[63:56];
+wire [7:0]  b = d_data[95:88];
+wire [63:0] mask = d_data[255:192];
+
+wire is_window = opcode == WINDOW;
+wire is_map = opcode == MAP;
+wire is_stream = opcode == STREAM;
+wire is_pointers = opcode == POINTERS;
+wire has_beats = is_map || is_stream || is_pointers;
+
+wire [1:0] kind = {is_stream || is_pointers, is_map || is_pointers};
+
+// What can be said of it at once; whether the runs fit the map comes later
+wire        b_below = b < P_WORD[7:0];
+wire [12:0] row_end = {1'b0, w7[11:0]} + {1'b0, w7[23:12]};
+wire        window_legal = a < P_WORD[7:0] && b_below;
+wire        map_legal = w6[12:0] <= 13'd4096 && row_end <= 13'd4095 && (a[5] || b_below);
+wire        stream_legal = a[1:0] != 2'd3;
+wire        legal = is_window ? window_legal : is_map ? map_legal : is_stream ? stream_legal : 1'b1;
+wire [3:0]  cause = !has_beats && !is_window ? UNKNOWN : legal ? NONE : FIELD;
+
+// --- read commands ---
+
+// Pointers: beats less one; whole runs of 256 beats first, then the rest
+reg         rest_reg;   // the whole runs are on their way
+wire [19:0] pointer_beats = w4[19:0] >> POINTER_BITS;
+wire [11:0] whole_runs = pointer_beats[19:8];
+wire        whole = is_pointers && !rest_reg && whole_runs != 12'd0;
+wire        rest = is_pointers && !whole;
+wire [31:0] rest_addr = w3 + ({20'd0, whole_runs} << (8 + BYTE_BITS));
+
+wire runs_ready;
+wire runs_valid = d_valid && room && has_beats;
+wire take = d_valid && d_ready;
+
+assign d_ready = room && (!has_beats || (runs_ready && !whole));
+
+always @(posedge clk) begin
+    if (runs_valid && runs_ready) rest_reg <= whole;
+    if (rst) rest_reg <= 1'b0;
+end
+
+wire        unused_last;
+wire        unused_total_valid;
+wire [41:0] total;
+
+address_runs #(
+    .B(RUN_BYTES)
+) runs (
+    .clk(clk),
+    .rst(rst),
+    .s_valid(runs_valid),
+    .s_ready(runs_ready),
+    .s_addr(rest ? rest_addr : w3),
+    .s_beats(is_map ? w4[15:0] : is_stream ? {4'd0, w4[11:0]} : whole ? 16'd255 : {8'd0, pointer_beats[7:0]}),
+    .s_runs(is_map ? w4[28:16] : whole ? {1'b0, whole_runs} - 13'd1 : 13'd0),
+    .s_run_stride(is_map ? w5[19:0] : 20'd256),
+    .s_groups(12'd0),
+    .s_group_stride(20'd0),
+    .m_valid(rd_cmd_valid),
+    .m_ready(rd_cmd_ready),
+    .m_addr(rd_cmd_addr),
+    .m_beats(rd_cmd_beats),
+    .m_last(unused_last),
+    .total_valid(unused_total_valid),
+    .total(total)
+);
+
+// --- do the runs fit the map? ---
+
+reg  [12:0] channels1_reg;
+reg  [11:0] rows1_reg;
+reg  [11:0] width1_reg;
+reg  [24:0] plane2_reg;   // channels times rows: at most 2^25 - 2^13 - 2^12 + 1
+reg  [11:0] width2_reg;
+reg  [36:0] words3_reg;
+reg  [36:0] words4_reg;
+
+always @(posedge clk) begin
+    channels1_reg <= w6[12:0];
+    rows1_reg <= w7[23:12];
+    width1_reg <= w5[31:20];
+    plane2_reg <= {12'd0, channels1_reg} * {13'd0, rows1_reg};
+    width2_reg <= width1_reg;
+    words3_reg <= {12'd0, plane2_reg} * {25'd0, width2_reg};
+    words4_reg <= words3_reg;
+end
+
+// --- entries, 5 clocks later ---
+
+wire         taken4;
+wire         map4;
+wire         counted4;
+wire [3:0]   cause4;
+wire         window4;
+wire [1:0]   kind4;
+wire [23:0]  index4;
+wire [12:0]  commands4;
+wire [19:0]  count4;
+wire [31:0]  info4;
+wire [P-1:0] pes4;
+wire [107:0] fields4;
+
+wire [12:0]  commands = is_map ? w4[28:16] : is_pointers ? {1'b0, whole_runs} : 13'd0;
+wire [19:0]  count = is_pointers ? w4[19:0] : {8'd0, w5[27:16]};
+wire [31:0]  info = is_pointers ? w5 : {1'b0, b[0], a[1:0], w4[23:12], w5[15:0]};
+wire [107:0] window_fields = {b[5:0], a[5:0], w6[23:0], w5[23:0], w4[23:0], w3[23:0]};
+wire [107:0] map_fields = {35'd0, w6[12:0], w7[11:0], w7[23:12], w5[31:20], a[4], a[5], b[5:0], w6[24:13], a[3:0]};
+
+delay_line #(
+    .WIDTH(1),
+    .DEPTH(4),
+    .RESET(1)
+) taken_line (
+    .clk(clk),
+    .rst(rst),
+    .d(take),
+    .q(taken4)
+);
+
+delay_line #(
+    .WIDTH(206 + P),
+    .DEPTH(4)
+) entry_line (
+    .clk(clk),
+    .rst(rst),
+    .d({is_map, has_beats, is_window, cause, kind, d_index, commands, count, info, mask[P-1:0],
+        is_window ? window_fields : map_fields}),
+    .q({map4, counted4, window4, cause4, kind4, index4, commands4, count4, info4, pes4, fields4})
+);
+
+reg          op_valid_reg;
+reg          place_valid_reg;
+reg          window_reg;
+reg  [1:0]   kind_reg;
+reg  [3:0]   cause_reg;
+reg  [23:0]  index_reg;
+reg  [12:0]  commands_reg;
+reg  [19:0]  count_reg;
+reg  [31:0]  info_reg;
+reg  [P-1:0] pes_reg;
+reg  [107:0] fields_reg;
+
+wire [3:0]   cause_next = map4 && {5'd0, words4_reg} != total ? FIELD : cause4;
+
+always @(posedge clk) begin
+    op_valid_reg <= taken4 && (counted4 || cause4 != NONE);
+    place_valid_reg <= taken4 && cause_next == NONE && (window4 || map4);
+    window_reg <= window4;
+    kind_reg <= kind4;
+    cause_reg <= cause_next;
+    index_reg <= index4;
+    commands_reg <= commands4;
+    count_reg <= count4;
+    info_reg <= info4;
+    pes_reg <= pes4;
+    fields_reg <= fields4;
+    if (rst) begin
+        op_valid_reg <= 1'b0;
+        place_valid_reg <= 1'b0;
+    end
+end
+
+assign op_valid = op_valid_reg;
+assign op_kind = kind_reg;
+assign op_cause = cause_reg;
+assign op_index = index_reg;
+assign op_commands = commands_reg;
+assign op_count = count_reg;
+assign op_info = info_reg;
+assign op_pes = pes_reg;
+assign place_valid = place_valid_reg;
+assign place_window = window_reg;
+assign place_fields = fields_reg;
+
+wire unused = &{1'b0, d_data[31:8], d_data[55:32], d_data[87:64], b[7:6], w4[31:29], w6[31:25], w7[31:24], mask};
+
+endmodule
+`resetall

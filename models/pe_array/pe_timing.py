@@ -173,6 +173,126 @@ def predict(
     return Timing(times[0], times[1], times[2], times[3], waits, issued, writes[:n_writes], taken[:n_taken])
 
 
+(
+    COMMAND, WALK_LEFT, PIPELINE, CLEAR_AT, ELEMENT, TAP, OP_BEFORE, BEFORE, NEAR_Y, NEAR_CLOCK, FAR_Y, FAR_CLOCK,
+    TAKEN, LEFT, PROMISED, GONE,
+) = range(16)  # fmt: skip
+"""State of a PE, one number each: the command, clear, element and tap that are issued next; entries that the walk has
+still to make (0: idle); a bit per stage between walk and issue stage, set where there is an entry; operation and clock
+of the issue before; Y word and clock of the last two MAC results or clears; commands taken from the port and gone from
+the queue; gradients issued and taken at the port."""
+
+NOTHING, ISSUED, WRITES, GRADIENT, FIRST, FINAL = 0, 8, 16, 32, 64, 128
+"""What ``step`` returns: the column of ``waits`` + 1 where an entry waits, or what an issued entry does, added up."""
+
+
+@njit(cache=True)
+def reset(state: Array) -> None:
+    """The state after a reset, int64 (16,)."""
+    state[:] = 0
+    state[BEFORE] = -FENCE
+    state[NEAR_Y], state[NEAR_CLOCK] = -1, -HAZARD
+    state[FAR_Y], state[FAR_CLOCK] = -1, -HAZARD
+
+
+@njit(cache=True)
+def step(
+    state: Array, table: Array, first: Int, stride: Int, coordinates: Array, taps: Array, y_mask: Int, clock: Int,
+    drained: Any,
+) -> Any:  # fmt: skip
+    """A clock of a PE from the queue to the issue stage; what is taken at its ports is the caller's.
+
+    Args:
+        state: of the PE.
+        table: commands, columns C_…; the PE's command ``n`` is row ``first + n*stride``.
+        coordinates, taps: int64, of all commands.
+        y_mask: depth of Y less 1.
+        clock: its number.
+        drained: the drain reads.
+    """
+    wait = -1
+    entry = np.int64(0)
+    clearing = real = last = False
+    y = np.int64(-1)
+    ready = state[PIPELINE] >> (STAGES - 1) & 1 == 1
+    opening = False
+    op = elements = clear = n_taps = np.int64(0)
+    if ready:
+        at = first + state[COMMAND] * stride
+        op, clear, elements, n_taps = table[at, C_OP], table[at, C_CLEAR], table[at, C_ELEMENTS], table[at, C_TAPS]
+        opening = state[CLEAR_AT] == 0 and state[ELEMENT] == 0 and state[TAP] == 0
+        clearing = state[CLEAR_AT] < clear
+        real = not clearing and elements > 0
+        if real:
+            entry = taps[table[at, C_T] + state[TAP]]
+            last = (entry >> LAST_BIT & 1) == 1
+            if last and op == 0:
+                coordinate = coordinates[table[at, C_E] + state[ELEMENT]]
+                out = coordinate & 0xFF if table[at, C_SWAP] else coordinate >> 8
+                yoff = entry >> YOFF_LOW & ((1 << YOFF_BITS) - 1)
+                y = (table[at, C_YBASE] + out * table[at, C_YSTRIDE] + yoff) & y_mask
+        elif clearing:
+            y = (table[at, C_YBASE] + state[CLEAR_AT]) & y_mask
+        fence = (opening and op != state[OP_BEFORE]) or (
+            real and state[ELEMENT] == 0 and state[TAP] == 0 and state[CLEAR_AT] > 0 and (op in (1, 3))
+        )
+        reads_y = real and (last if op == 0 else op != 2 and (entry >> NULL_BIT & 1) == 0)
+        if (
+            last
+            and op == 0
+            and (
+                (y == state[NEAR_Y] and clock - state[NEAR_CLOCK] < HAZARD)
+                or (y == state[FAR_Y] and clock - state[FAR_CLOCK] < HAZARD)
+            )
+        ):
+            wait = WAIT_HAZARD
+        elif fence and clock - state[BEFORE] < FENCE:
+            wait = WAIT_FENCE
+        elif last and op == 1 and state[PROMISED] - state[GONE] >= GRADIENTS:
+            wait = WAIT_GRADIENT
+        elif reads_y and drained:
+            wait = WAIT_DRAIN
+    if wait >= 0:
+        return wait + 1
+
+    happened = NOTHING
+    if ready:
+        happened = ISSUED
+        if opening:
+            happened += FIRST
+            state[OP_BEFORE] = op
+        if clearing or (last and op == 0):
+            state[FAR_Y], state[FAR_CLOCK] = state[NEAR_Y], state[NEAR_CLOCK]
+            state[NEAR_Y], state[NEAR_CLOCK] = y, clock
+        if clearing or (last and op != 1):
+            happened += WRITES
+        if last and op == 1:
+            happened += GRADIENT
+            state[PROMISED] += 1
+        state[BEFORE] = clock
+        # the next entry
+        if clearing:
+            state[CLEAR_AT] += 1
+        elif real:
+            state[TAP] += 1
+            if state[TAP] == n_taps:
+                state[TAP] = 0
+                state[ELEMENT] += 1
+        if state[CLEAR_AT] == clear and state[ELEMENT] == elements:
+            happened += FINAL
+            state[COMMAND] += 1
+            state[CLEAR_AT] = state[ELEMENT] = state[TAP] = 0
+
+    state[PIPELINE] = (state[PIPELINE] << 1 | (1 if state[WALK_LEFT] > 0 else 0)) & ((1 << STAGES) - 1)
+    if state[WALK_LEFT] > 0:
+        state[WALK_LEFT] -= 1
+    if state[WALK_LEFT] == 0 and state[TAKEN] > state[LEFT]:
+        at = first + state[LEFT] * stride
+        state[WALK_LEFT] = max(1, table[at, C_CLEAR] + table[at, C_ELEMENTS] * table[at, C_TAPS])
+        state[LEFT] += 1
+    return happened
+
+
 @njit(cache=True)
 def simulate(
     table: Array, coordinates: Array, taps: Array, y_mask: Int, latency: Int, drain: Array, ready: Array,
@@ -187,102 +307,39 @@ def simulate(
         clocks, waits, issued, writes, taken: filled (``Timing``; clocks: taken, first, last, done).
     """
     commands = len(table)
-    n_taken = n_left = 0  # commands taken from the port, commands that have left the queue
-    walk_left = 0  # entries that the walk has still to make of its command, 0: idle
-    pipe = 0  # a bit per stage between walk and issue stage, set where there is an entry
-    command = clear_at = element = tap = 0  # the entry that is issued next
-    n_issued = n_writes = n_gradients = n_gone = 0
-    before = np.int64(-FENCE)  # clock of the issue before
-    near_y, near_clock = np.int64(-1), np.int64(-HAZARD)  # Y word of the last MAC result or clear
-    far_y, far_clock = np.int64(-1), np.int64(-HAZARD)  # and of the one before
-    op_before = 0
+    state = np.zeros(16, dtype=np.int64)
+    reset(state)
+    n_issued = n_writes = 0
     clock = np.int64(0)
-    while command < commands or n_gone < n_gradients:
-        wait = -1
-        entry = np.int64(0)
-        clearing = real = last = False
-        y = np.int64(-1)
-        if pipe >> (STAGES - 1) & 1:
-            row = table[command]
-            op = row[C_OP]
-            clearing = clear_at < row[C_CLEAR]
-            real = not clearing and row[C_ELEMENTS] > 0
-            if real:
-                entry = taps[row[C_T] + tap]
-                last = (entry >> LAST_BIT & 1) == 1
-                coordinate = coordinates[row[C_E] + element]
-                out = coordinate & 0xFF if row[C_SWAP] else coordinate >> 8
-                yoff = entry >> YOFF_LOW & ((1 << YOFF_BITS) - 1)
-                y = (row[C_YBASE] + out * row[C_YSTRIDE] + yoff) & y_mask
-            elif clearing:
-                y = (row[C_YBASE] + clear_at) & y_mask
-            fence = (clear_at == 0 and element == 0 and tap == 0 and op != op_before) or (
-                real and element == 0 and tap == 0 and clear_at > 0 and (op in (1, 3))
-            )
-            grad_last = last and op == 1
-            reads_y = real and (last if op == 0 else op != 2 and (entry >> NULL_BIT & 1) == 0)
-            if (
-                last
-                and op == 0
-                and ((y == near_y and clock - near_clock < HAZARD) or (y == far_y and clock - far_clock < HAZARD))
-            ):
-                wait = WAIT_HAZARD
-            elif fence and clock - before < FENCE:
-                wait = WAIT_FENCE
-            elif grad_last and n_gradients - n_gone >= GRADIENTS:
-                wait = WAIT_GRADIENT
-            elif reads_y and clock < len(drain) and drain[clock]:
-                wait = WAIT_DRAIN
-
+    while state[COMMAND] < commands or state[GONE] < state[PROMISED]:
+        waiting = state[TAKEN] - state[LEFT]
+        command, gone = state[COMMAND], state[GONE]
         # gradients at the port: those whose time has come, one per clock; until then `taken` holds when that is
-        if n_gone < n_gradients and taken[n_gone] <= clock and (clock >= len(ready) or ready[clock]):
-            taken[n_gone] = clock
-            n_gone += 1
-
-        if wait >= 0:
-            waits[command, wait] += 1
-        elif pipe >> (STAGES - 1) & 1:
-            row = table[command]
-            op = row[C_OP]
+        pops = gone < state[PROMISED] and taken[gone] <= clock and (clock >= len(ready) or ready[clock])
+        happened = step(
+            state, table, 0, 1, coordinates, taps, y_mask, clock, clock < len(drain) and drain[clock]
+        )  # fmt: skip
+        if pops:
+            taken[gone] = clock
+            state[GONE] += 1
+        if happened & ISSUED:
+            op = table[command, C_OP]
             issued[n_issued] = clock
             n_issued += 1
-            if clear_at == 0 and element == 0 and tap == 0:
+            if happened & FIRST:
                 clocks[command, 1] = clock
-                op_before = op
-            if clearing or (last and op == 0):
-                far_y, far_clock, near_y, near_clock = near_y, near_clock, y, clock
-            if clearing or (last and op != 1):
+            if happened & WRITES:
                 writes[n_writes] = clock + (PIPE_LONG if op in (1, 3) else PIPE)
                 n_writes += 1
-            if last and op == 1:
-                taken[n_gradients] = clock + latency
-                n_gradients += 1
-            before = clock
-            # the next entry
-            if clearing:
-                clear_at += 1
-            elif real:
-                tap += 1
-                if tap == row[C_TAPS]:
-                    tap = 0
-                    element += 1
-            if clear_at == row[C_CLEAR] and element == row[C_ELEMENTS]:
+            if happened & GRADIENT:
+                taken[state[PROMISED] - 1] = clock + latency
+            if happened & FINAL:
                 clocks[command, 2] = clock
                 clocks[command, 3] = clock + 1 + (PIPE_LONG if op in (1, 3) else PIPE)
-                command += 1
-                clear_at = element = tap = 0
-
-        waiting = n_taken - n_left
-        if wait < 0:
-            pipe = (pipe << 1 | (1 if walk_left > 0 else 0)) & ((1 << STAGES) - 1)
-            if walk_left > 0:
-                walk_left -= 1
-            if walk_left == 0 and waiting > 0:
-                row = table[n_left]
-                walk_left = max(1, row[C_CLEAR] + row[C_ELEMENTS] * row[C_TAPS])
-                n_left += 1
-        if n_taken < commands and waiting < QUEUE and table[n_taken, C_OFFERED] <= clock:
-            clocks[n_taken, 0] = clock
-            n_taken += 1
+        elif happened:
+            waits[command, happened - 1] += 1
+        if state[TAKEN] < commands and waiting < QUEUE and table[state[TAKEN], C_OFFERED] <= clock:
+            clocks[state[TAKEN], 0] = clock
+            state[TAKEN] += 1
         clock += 1
-    return n_writes, n_gradients
+    return n_writes, state[PROMISED]

@@ -40,7 +40,8 @@ SHAPE = PeShape(8)
 def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run a test on the compiled loop and on its Python source (which coverage sees)."""
     if request.param == "python":
-        monkeypatch.setattr(pe_timing, "simulate", pe_timing.simulate.py_func)
+        for name in ("simulate", "step", "reset"):
+            monkeypatch.setattr(pe_timing, name, getattr(pe_timing, name).py_func)
 
 
 @dataclass

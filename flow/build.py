@@ -148,7 +148,7 @@ def _compile(runner: FastVerilator | Icarus, design: Design, options: Options, t
     sources: list[Path | VerilatorControlFile] = [file.path for file in design.files]
     if isinstance(runner, FastVerilator):
         sources.insert(0, public_top(target, design.top))
-        kind = f"{tool_version('verilator')} {options.waves} {options.coverage} {options.own_clock}"
+        kind = f"{tool_version('verilator')} {options.waves} {options.coverage} {options.own_clock} {options.fast}"
         runner.runtime = SIM / options.sim / f"runtime-{hashlib.sha256(kind.encode()).hexdigest()[:12]}"
         runner.make_args = options.make_arguments
         runner.jobs = (os.cpu_count() or 1) if options.fast else 1
@@ -172,4 +172,4 @@ def _compile(runner: FastVerilator | Icarus, design: Design, options: Options, t
         raise BuildError(message) from error
     if isinstance(runner, FastVerilator):
         with contextlib.suppress(FileNotFoundError):
-            runner.keep_runtime()
+            runner.keep_runtime(log)

@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 from cocotb_tools.runner import Icarus, Verilator
+from filelock import FileLock
 
 from flow.paths import FlowError
 
@@ -18,6 +21,8 @@ _INSTALL = {
     "make": "sudo apt-get install make",
     "perl": "sudo apt-get install perl",
 }
+_HEADER = "runtime.h"
+_HEADERS = ("memory", "string", "functional", "verilated.h", "verilated_vpi.h")
 _PROGRAMS = {"verilator": ("verilator", "c++", "make", "perl"), "icarus": ("iverilog", "vvp")}
 
 
@@ -44,21 +49,46 @@ class FastVerilator(Verilator):
     def _build_command(self) -> list[list[str]]:
         verilate, make = super()._build_command()
         verilate.remove("--public-flat-rw")
+        if (self.runtime / f"{_HEADER}.gch").is_file():
+            # only one per compilation: in a design of several files each has a header of the design's own
+            verilate += ["--output-split", "0", "-CFLAGS", f"-include {self.runtime / _HEADER}"]
         make[make.index("-j") + 1] = str(self.jobs)
         objects = sorted(str(path) for path in self.runtime.glob("*.o"))
         copy = [["cp", *objects, str(self.build_dir)]] if objects else []
         return [verilate, *copy, [*make, *self.make_args]]
 
-    def keep_runtime(self) -> None:
-        """Store the run-time objects of the build just made for the next ones."""
-        if not self.runtime.is_dir():
-            self.runtime.mkdir(parents=True)
+    def keep_runtime(self, log: Path) -> None:
+        """Store the run-time objects of the build just made, and its headers precompiled, for the next ones.
+
+        Args:
+            log: of the build, with the commands of the compiler.
+        """
+        self.runtime.mkdir(parents=True, exist_ok=True)
         for built in self.build_dir.glob("verilated*.o"):
             target = self.runtime / built.name
             if not target.exists():
                 unfinished = self.runtime / f"{built.name}.{self.build_dir.name}"
                 shutil.copyfile(built, unfinished)
                 unfinished.replace(target)
+        with FileLock(self.runtime / "lock"):
+            if not (self.runtime / f"{_HEADER}.gch").exists():
+                self._precompile(log)
+
+    def _precompile(self, log: Path) -> None:
+        """Headers of the run-time library as one precompiled header, with the options of the build just made.
+
+        A compiler that cannot do that is a slower one, not an error: the next build tries again.
+        """
+        compiling = next((line for line in log.read_text().splitlines() if " -c -o verilator.o " in line), None)
+        if compiling is None:
+            return
+        header = self.runtime / _HEADER
+        header.write_text("".join(f"#include <{name}>\n" for name in _HEADERS))
+        options = shlex.split(compiling.partition(" -c -o ")[0])
+        unfinished = self.runtime / f"{_HEADER}.unfinished"
+        command = [*options, "-x", "c++-header", "-o", str(unfinished), str(header)]
+        if subprocess.run(command, cwd=self.build_dir, capture_output=True, check=False).returncode == 0:
+            unfinished.replace(self.runtime / f"{_HEADER}.gch")
 
 
 def public_top(directory: Path, top: str) -> Path:

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+`resetall
+`default_nettype none
+`include "require.vh"
+/*
+ * Store engine, DELTA: deltas of the output layer from logits and labels in memory
+ *
+ * Reads the beat of labels, then a beat of logits per class, and writes a beat of deltas per class (output_delta8). Done
+ * when the write is answered; nothing is taken before. The deltas may go where the logits were.
+ *
+ * Latency: DELTA taken in clock c: wr_cmd_valid and rd_cmd_valid for the labels in c+1, for the logits 1 clock after that
+ * is taken. A beat takes 2 clocks from rd_data to wr_data, one beat per clock. done 1 clock after wr_done.
+ *
+ * Errors (one pulse, then nothing moves before a reset): 2 more than 256 classes, 1 clock after the descriptor was taken;
+ * 1 clock after they showed, 3 a refused read or write, 4, 5 SLVERR, DECERR of a read, 6, 7 of a write.
+ */
+module delta_store #(
+    // Lanes: images of the batch and bytes of a beat, a power of two, 4 ... 64
+    parameter B = 32,
+    // Fraction bits of the logits, 0 ... 7
+    parameter FRAC = 4
+) (
+    input  wire           clk,
+    // Synchronous, active high: forgets everything
+    input  wire           rst,
+
+    // Descriptor, and its place in the program
+    input  wire           d_valid,
+    output wire           d_ready,
+    input  wire [255:0]   d_data,
+    input  wire [23:0]    d_index,
+
+    // Pulse: a DELTA is done
+    output wire           done,
+    // None is under way
+    output wire           idle,
+    // Pulse, with cause and descriptor
+    output wire           error,
+    output wire [3:0]     error_cause,
+    output wire [23:0]    error_index,
+
+    // Reads of labels and logits, see axi_read; addresses in bytes, beats less one
+    output wire           rd_cmd_valid,
+    input  wire           rd_cmd_ready,
+    output wire [31:0]    rd_cmd_addr,
+    output wire [15:0]    rd_cmd_beats,
+    input  wire           rd_valid,
+    output wire           rd_ready,
+    input  wire [8*B-1:0] rd_data,
+    input  wire           rd_last,
+    input  wire [1:0]     rd_error,
+
+    // The write of the deltas, see axi_write
+    output wire           wr_cmd_valid,
+    input  wire           wr_cmd_ready,
+    output wire [31:0]    wr_cmd_addr,
+    output wire [15:0]    wr_cmd_beats,
+    output wire           wr_valid,
+    input  wire           wr_ready,
+    output wire [8*B-1:0] wr_data,
+    input  wire           wr_done,
+    input  wire [1:0]     wr_error
+);
+
+reg         busy_reg;           // a descriptor is under way
+reg         failed_reg;         // until the reset
+reg  [31:0] logits_addr_reg;
+reg  [31:0] labels_addr_reg;
+reg  [31:0] deltas_addr_reg;
+reg  [7:0]  last_class_reg;
+reg  [23:0] index_reg;
+reg         labels_cmd_reg;     // the command for the labels is to be given
+reg         logits_cmd_reg;     // that for the logits is
+reg         deltas_cmd_reg;     // that for the deltas is
+reg         labels_reg;         // the labels are there
+reg  [8*B-1:0] labels_data_reg;
+
+wire take = d_valid && d_ready;
+wire too_many = d_data[203:200] != 4'd0;  // w6
+
+assign d_ready = !busy_reg;
+assign rd_cmd_valid = labels_cmd_reg || logits_cmd_reg;
+assign rd_cmd_addr = labels_cmd_reg ? labels_addr_reg : logits_addr_reg;
+assign rd_cmd_beats = labels_cmd_reg ? 16'd0 : {8'd0, last_class_reg};
+assign wr_cmd_valid = deltas_cmd_reg;
+assign wr_cmd_addr = deltas_addr_reg;
+assign wr_cmd_beats = {8'd0, last_class_reg};
+
+wire rd_good = rd_valid && rd_error == 2'd0;
+wire logit_ready;
+wire label_taken;
+
+assign rd_ready = !labels_reg || logit_ready || rd_error != 2'd0;
+
+always @(posedge clk) begin
+    if (take) begin
+        logits_addr_reg <= d_data[127:96];     // w3
+        labels_addr_reg <= d_data[159:128];    // w4
+        deltas_addr_reg <= d_data[191:160];    // w5
+        last_class_reg <= d_data[199:192];     // w6
+        index_reg <= d_index;
+    end
+    if (rd_good && !labels_reg) labels_data_reg <= rd_data;
+end
+
+// --- deltas ---
+
+wire unused_delta_last;
+
+output_delta8 #(
+    .B(B),
+    .FRAC(FRAC)
+) pipe (
+    .clk(clk),
+    .rst(rst),
+    .last_class(last_class_reg),
+    .s_valid(rd_good && labels_reg),
+    .s_ready(logit_ready),
+    .s_data(rd_data),
+    .label_valid(labels_reg),
+    .label_ready(label_taken),
+    .label_data(labels_data_reg),
+    .m_valid(wr_valid),
+    .m_ready(wr_ready),
+    .m_data(wr_data),
+    .m_last(unused_delta_last)
+);
+
+// --- end and errors ---
+
+reg  [3:0] cause_next;
+reg  [3:0] cause_reg;
+reg        done_reg;
+reg        error_reg;
+wire       fault = cause_next != 4'd0;
+
+always @* begin
+    cause_next = 4'd0;
+    if (wr_done && wr_error != 2'd0) cause_next = wr_error == 2'd1 ? 4'd3 : {2'b01, wr_error};
+    if (rd_valid && rd_error != 2'd0) cause_next = rd_error == 2'd1 ? 4'd3 : {2'b00, rd_error} + 4'd2;
+    if (take && too_many) cause_next = 4'd2;
+end
+
+always @(posedge clk) begin
+    busy_reg <= take || (busy_reg && (failed_reg || fault || !wr_done));
+    failed_reg <= failed_reg || fault;
+    labels_cmd_reg <= (take && !too_many) || (labels_cmd_reg && !rd_cmd_ready);
+    logits_cmd_reg <= (labels_cmd_reg && rd_cmd_ready) || (logits_cmd_reg && !rd_cmd_ready);
+    deltas_cmd_reg <= (take && !too_many) || (deltas_cmd_reg && !wr_cmd_ready);
+    labels_reg <= (rd_good && !labels_reg) || (labels_reg && !label_taken);
+    done_reg <= wr_done && !fault && !failed_reg;
+    error_reg <= fault && !failed_reg;
+    cause_reg <= cause_next;
+    if (rst) begin
+        busy_reg <= 1'b0;
+        failed_reg <= 1'b0;
+        labels_cmd_reg <= 1'b0;
+        logits_cmd_reg <= 1'b0;
+        deltas_cmd_reg <= 1'b0;
+        labels_reg <= 1'b0;
+        done_reg <= 1'b0;
+        error_reg <= 1'b0;
+    end
+end
+
+assign done = done_reg;
+assign idle = !busy_reg;
+assign error = error_reg;
+assign error_cause = cause_reg;
+assign error_index = index_reg;
+
+// Bits of the descriptor that no field of DELTA has
+wire unused = &{1'b0, d_data[255:204], d_data[95:0], rd_last, unused_delta_last};
+
+endmodule
+`resetall

@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: Apache-2.0
+`resetall
+`default_nettype none
+`include "require.vh"
+/*
+ * Store engine, DRAIN and OUTPUT: accumulators through requantise to runs of beats in memory
+ *
+ * OUTPUT only writes settings, for all DRAINs behind it. DRAIN drains the grid (tile_drain), requantises the words, with
+ * mask words from memory if wanted, and writes them in the pattern of the settings; it is done when all writes are
+ * answered, and nothing is taken before. Products tell beforehand whether drain and pattern have the same length: where
+ * they have not nothing is read or written.
+ *
+ * Latency: DRAIN taken in clock c: drain_cmd_valid in c+1, commands for memory from c+6 on, one per clock on each port. A
+ * word takes 3 clocks from drain_data to wr_data, one word per clock. done 2 clocks after the last wr_done.
+ *
+ * Errors (one pulse, then nothing moves before a reset): 2 an OUTPUT whose field is 3, a DRAIN without an OUTPUT before
+ * it, one that tile_drain refuses or that is not as long as its runs; 3 a refused read or write; 4, 5 SLVERR, DECERR of a
+ * read; 6, 7 of a write. An illegal OUTPUT is reported 1 clock after it was taken, lengths 5 clocks after the DRAIN was,
+ * the others 1 clock after they showed.
+ */
+module drain_store #(
+    // Lanes: images of the batch and bytes of a beat, a power of two, 4 ... 64
+    parameter B = 32,
+    // Bits of an accumulator, 16 ... 48
+    parameter ACC = 32,
+    // Bits of an address of Y, 1 ... 10
+    parameter YAW = 9,
+    // Number of the first random lane of requantise
+    parameter LANE_BASE = 0
+) (
+    input  wire                   clk,
+    // Synchronous, active high: forgets everything but the random lanes
+    input  wire                   rst,
+
+    // Load the random lanes of requantise with this seed
+    input  wire                   seed_load,
+    input  wire [15:0]            seed,
+
+    // Descriptor, OUTPUT or DRAIN (bit 0 of the opcode tells which), and its place in the program
+    input  wire                   d_valid,
+    output wire                   d_ready,
+    input  wire [255:0]           d_data,
+    input  wire [23:0]            d_index,
+
+    // Pulse: a DRAIN is done
+    output wire                   done,
+    // No DRAIN is under way
+    output wire                   idle,
+    // Pulse, with cause and descriptor
+    output wire                   error,
+    output wire [3:0]             error_cause,
+    output wire [23:0]            error_index,
+
+    // Pulse: so many values were clipped (0 ... B)
+    output wire [$clog2(B+1)-1:0] clipped,
+
+    // Drain of the grid, see tile_drain
+    output wire                   drain_cmd_valid,
+    input  wire                   drain_cmd_ready,
+    output wire [6:0]             drain_cmd_slots,
+    output wire [11:0]            drain_cmd_channels,
+    output wire [11:0]            drain_cmd_channels_last,
+    output wire [11:0]            drain_cmd_height,
+    output wire [11:0]            drain_cmd_width,
+    output wire [11:0]            drain_cmd_tile_height,
+    output wire [11:0]            drain_cmd_tile_width,
+    output wire [2:0]             drain_cmd_sy_log2,
+    output wire [2:0]             drain_cmd_sx_log2,
+    output wire [YAW-1:0]         drain_cmd_ybase,
+    output wire [YAW-1:0]         drain_cmd_ystride,
+    input  wire                   drain_cmd_error,
+    // Accumulators, image 0 in the low bits
+    input  wire                   drain_valid,
+    output wire                   drain_ready,
+    input  wire [B*ACC-1:0]       drain_data,
+    // Final word of the drain
+    input  wire                   drain_last,
+
+    // Reads of mask words, see axi_read; addresses in bytes, beats less one
+    output wire                   rd_cmd_valid,
+    input  wire                   rd_cmd_ready,
+    output wire [31:0]            rd_cmd_addr,
+    output wire [15:0]            rd_cmd_beats,
+    input  wire                   rd_valid,
+    output wire                   rd_ready,
+    input  wire [8*B-1:0]         rd_data,
+    input  wire                   rd_last,
+    input  wire [1:0]             rd_error,
+
+    // Writes of pixel words, see axi_write
+    output wire                   wr_cmd_valid,
+    input  wire                   wr_cmd_ready,
+    output wire [31:0]            wr_cmd_addr,
+    output wire [15:0]            wr_cmd_beats,
+    output wire                   wr_valid,
+    input  wire                   wr_ready,
+    output wire [8*B-1:0]         wr_data,
+    input  wire                   wr_done,
+    input  wire [1:0]             wr_error
+);
+
+`REQUIRE(g_yaw, YAW >= 1 && YAW <= 10, ("%m: YAW = %0d must be 1 to 10", YAW))
+
+localparam CW = $clog2(B + 1);
+// Write commands that are not answered, at most
+localparam [6:0] PENDING_MAX = 7'd127;
+
+localparam [1:0] IDLE = 2'd0;
+localparam [1:0] CHECK = 2'd1;   // the lengths are not known yet
+localparam [1:0] RUN = 2'd2;
+localparam [1:0] FAILED = 2'd3;  // until the reset
+
+reg  [1:0] state_reg;
+wire       is_output = d_data[0];
+wire       take = d_valid && d_ready;
+wire       take_output = take && is_output;
+wire       take_drain = take && !is_output;
+wire       run = state_reg == RUN;
+
+assign d_ready = state_reg == IDLE;
+
+// --- settings: OUTPUT ---
+
+reg        known_reg;         // there was an OUTPUT
+reg [4:0]  shift_reg;
+reg [1:0]  field_reg;
+reg        stochastic_reg;
+reg        relu_reg;
+reg        use_mask_reg;
+reg [31:0] addr_reg;
+reg [31:0] mask_addr_reg;
+reg [15:0] beats_reg;         // of a run less one
+reg [11:0] runs_reg;          // of a group less one
+reg [19:0] run_stride_reg;    // beats
+reg [11:0] groups_reg;        // less one
+reg [19:0] group_stride_reg;  // beats
+
+always @(posedge clk) begin
+    if (take_output) begin
+        shift_reg <= d_data[60:56];            // a
+        field_reg <= d_data[89:88];            // b
+        stochastic_reg <= d_data[90];
+        relu_reg <= d_data[91];
+        use_mask_reg <= d_data[92];
+        addr_reg <= d_data[127:96];            // w3
+        mask_addr_reg <= d_data[159:128];      // w4
+        beats_reg <= d_data[175:160];          // w5
+        runs_reg <= d_data[187:176];
+        run_stride_reg <= d_data[211:192];     // w6
+        groups_reg <= d_data[223:212];
+        group_stride_reg <= d_data[243:224];   // w7
+    end
+    known_reg <= known_reg || take_output;
+    if (rst) known_reg <= 1'b0;
+end
+
+// --- command: DRAIN ---
+
+reg           offer_reg;
+reg [6:0]     slots_reg;
+reg [11:0]    channels_reg;
+reg [11:0]    channels_last_reg;
+reg [11:0]    height_reg;
+reg [11:0]    width_reg;
+reg [11:0]    tile_height_reg;
+reg [11:0]    tile_width_reg;
+reg [2:0]     sy_log2_reg;
+reg [2:0]     sx_log2_reg;
+reg [YAW-1:0] ybase_reg;
+reg [YAW-1:0] ystride_reg;
+reg [23:0]    index_reg;
+
+always @(posedge clk) begin
+    if (take) index_reg <= d_index;
+    if (take_drain) begin
+        slots_reg <= d_data[62:56];            // a
+        sy_log2_reg <= d_data[90:88];          // b
+        sx_log2_reg <= d_data[93:91];
+        channels_reg <= d_data[107:96];        // w3
+        channels_last_reg <= d_data[119:108];
+        height_reg <= d_data[139:128];         // w4
+        width_reg <= d_data[151:140];
+        tile_height_reg <= d_data[171:160];    // w5
+        tile_width_reg <= d_data[183:172];
+        ybase_reg <= d_data[192 +: YAW];       // w6
+        ystride_reg <= d_data[204 +: YAW];
+    end
+    offer_reg <= take_drain || (offer_reg && !drain_cmd_ready);
+    if (rst) offer_reg <= 1'b0;
+end
+
+assign drain_cmd_valid = offer_reg;
+assign drain_cmd_slots = slots_reg;
+assign drain_cmd_channels = channels_reg;
+assign drain_cmd_channels_last = channels_last_reg;
+assign drain_cmd_height = height_reg;
+assign drain_cmd_width = width_reg;
+assign drain_cmd_tile_height = tile_height_reg;
+assign drain_cmd_tile_width = tile_width_reg;
+assign drain_cmd_sy_log2 = sy_log2_reg;
+assign drain_cmd_sx_log2 = sx_log2_reg;
+assign drain_cmd_ybase = ybase_reg;
+assign drain_cmd_ystride = ystride_reg;
+
+// --- runs of beats: written, and read for the mask ---
+
+wire        runs_valid;
+wire        runs_last;
+wire        runs_ready;
+wire        runs_total_valid;
+wire [41:0] runs_total;
+wire        masks_valid;
+wire        unused_masks_last;
+wire        unused_masks_total_valid;
+wire [41:0] unused_masks_total;
+wire        unused_runs_ready;
+wire        unused_masks_ready;
+
+address_runs #(.B(B)) runs (
+    .clk(clk),
+    .rst(rst),
+    .s_valid(take_drain),
+    .s_ready(unused_runs_ready),
+    .s_addr(addr_reg),
+    .s_beats(beats_reg),
+    .s_runs({1'b0, runs_reg}),
+    .s_run_stride(run_stride_reg),
+    .s_groups(groups_reg),
+    .s_group_stride(group_stride_reg),
+    .m_valid(runs_valid),
+    .m_ready(runs_ready),
+    .m_addr(wr_cmd_addr),
+    .m_beats(wr_cmd_beats),
+    .m_last(runs_last),
+    .total_valid(runs_total_valid),
+    .total(runs_total)
+);
+
+address_runs #(.B(B)) masks (
+    .clk(clk),
+    .rst(rst),
+    .s_valid(take_drain && use_mask_reg),
+    .s_ready(unused_masks_ready),
+    .s_addr(mask_addr_reg),
+    .s_beats(beats_reg),
+    .s_runs({1'b0, runs_reg}),
+    .s_run_stride(run_stride_reg),
+    .s_groups(groups_reg),
+    .s_group_stride(group_stride_reg),
+    .m_valid(masks_valid),
+    .m_ready(rd_cmd_ready && run),
+    .m_addr(rd_cmd_addr),
+    .m_beats(rd_cmd_beats),
+    .m_last(unused_masks_last),
+    .total_valid(unused_masks_total_valid),
+    .total(unused_masks_total)
+);
+
+// Write commands given and not answered
+reg [6:0] pending_reg;
+wire      command = wr_cmd_valid && wr_cmd_ready;
+wire      room = pending_reg != PENDING_MAX;
+reg       commanded_reg;      // all of the drain's write commands are given
+
+assign runs_ready = wr_cmd_ready && run && room;
+assign wr_cmd_valid = runs_valid && run && room;
+assign rd_cmd_valid = masks_valid && run;
+
+always @(posedge clk) begin
+    if (command && !wr_done) pending_reg <= pending_reg + 7'd1;
+    if (!command && wr_done) pending_reg <= pending_reg - 7'd1;
+    if (state_reg == IDLE) commanded_reg <= 1'b0;
+    else if (command && runs_last) commanded_reg <= 1'b1;
+    if (rst) pending_reg <= 7'd0;
+end
+
+// --- length of the drain, in step with that of the runs ---
+
+reg [18:0] slots_channels_reg;  // of all slots but the last
+reg [23:0] pixels_reg;
+reg [23:0] pixels_late_reg;
+reg [18:0] maps_reg;
+reg [42:0] words_reg;
+
+always @(posedge clk) begin
+    slots_channels_reg <= {12'd0, slots_reg - 7'd1} * {7'd0, channels_reg};
+    pixels_reg <= {12'd0, height_reg} * {12'd0, width_reg};
+    maps_reg <= slots_channels_reg + {7'd0, channels_last_reg};
+    pixels_late_reg <= pixels_reg;
+    words_reg <= {24'd0, maps_reg} * {19'd0, pixels_late_reg};
+end
+
+// --- words ---
+
+wire          pipe_ready;
+wire          mask_ready;
+wire          word_valid;
+wire [CW-1:0] word_clipped;
+reg  [CW-1:0] clipped_reg;
+
+requantise #(
+    .B(B),
+    .ACC(ACC),
+    .LANE_BASE(LANE_BASE)
+) pipe (
+    .clk(clk),
+    .rst(rst),
+    .seed_load(seed_load),
+    .seed(seed),
+    .shift(shift_reg),
+    .stochastic(stochastic_reg),
+    .relu(relu_reg),
+    .use_mask(use_mask_reg),
+    .field(field_reg),
+    .s_valid(drain_valid && run),
+    .s_ready(pipe_ready),
+    .s_data(drain_data),
+    .mask_valid(rd_valid && rd_error == 2'd0),
+    .mask_ready(mask_ready),
+    .mask_data(rd_data),
+    .m_valid(word_valid),
+    .m_ready(wr_ready),
+    .m_data(wr_data),
+    .m_clipped(word_clipped)
+);
+
+assign drain_ready = pipe_ready && run;
+assign rd_ready = mask_ready || rd_error != 2'd0;
+assign wr_valid = word_valid;
+assign clipped = clipped_reg;
+
+always @(posedge clk) begin
+    clipped_reg <= word_valid && wr_ready ? word_clipped : {CW{1'b0}};
+    if (rst) clipped_reg <= {CW{1'b0}};
+end
+
+// --- end and errors ---
+
+reg [1:0] state_next;
+reg [3:0] cause_next;
+reg [3:0] cause_reg;
+reg       done_reg;
+reg       error_reg;
+
+wire lengths = state_reg == CHECK && runs_total_valid;
+wire end_of_drain = run && commanded_reg && pending_reg == 7'd0;
+
+always @* begin
+    cause_next = 4'd0;
+    if (wr_done && wr_error != 2'd0) cause_next = wr_error == 2'd1 ? 4'd3 : {2'b01, wr_error};
+    if (rd_valid && rd_error != 2'd0) cause_next = rd_error == 2'd1 ? 4'd3 : {2'b00, rd_error} + 4'd2;
+    if (drain_cmd_error || (lengths && words_reg != {1'b0, runs_total})) cause_next = 4'd2;
+    if (take_output && d_data[89:88] == 2'd3) cause_next = 4'd2;
+    if (take_drain && !known_reg) cause_next = 4'd2;
+
+    state_next = state_reg;
+    if (take_drain) state_next = CHECK;
+    if (lengths) state_next = RUN;
+    if (end_of_drain) state_next = IDLE;
+    if (cause_next != 4'd0) state_next = FAILED;
+end
+
+always @(posedge clk) begin
+    state_reg <= state_next;
+    done_reg <= end_of_drain;
+    error_reg <= cause_next != 4'd0 && state_reg != FAILED;
+    cause_reg <= cause_next;
+    if (rst) begin
+        state_reg <= IDLE;
+        done_reg <= 1'b0;
+        error_reg <= 1'b0;
+    end
+end
+
+assign done = done_reg;
+assign idle = state_reg == IDLE;
+assign error = error_reg;
+assign error_cause = cause_reg;
+assign error_index = index_reg;
+
+// Bits of the descriptor that no field of OUTPUT or DRAIN has; what both patterns and good reads tell alike
+wire unused = &{1'b0, d_data[255:244], d_data[191:188], d_data[95:94], d_data[87:63], d_data[55:1], rd_last,
+                unused_runs_ready, unused_masks_ready, unused_masks_last, unused_masks_total_valid, unused_masks_total};
+
+`ifdef SIMULATION
+// The drain is as long as its runs: what is not answered when its final word has been taken is its last commands
+reg ended_reg;
+
+always @(posedge clk) begin
+    if (!rst && ended_reg && drain_valid) begin
+        $display("%m: a word behind the last");
+        $finish;
+    end
+    if (!rst && end_of_drain && !ended_reg) begin
+        $display("%m: all is written before the last word");
+        $finish;
+    end
+    if (!rst && wr_done && pending_reg == 7'd0) begin
+        $display("%m: an answer to no command");
+        $finish;
+    end
+    if (drain_valid && drain_ready) ended_reg <= drain_last;
+    if (rst || state_reg == IDLE) ended_reg <= 1'b0;
+end
+`else
+wire unused_last = drain_last;
+`endif
+
+endmodule
+`resetall

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+`resetall
+`default_nettype none
+/*
+ * AXI4-Lite registers of the PE array: start and stop, settings, status, counters
+ *
+ * The map is in docs/pe_array.md, section 6. A refused access (SLVERR) changes nothing; refused are also a start and a new
+ * setting while a program runs, and lengths that are not 1 to 2^24-1.
+ *
+ * Counters are cleared with start; an event in the clock of start is lost, one in the clock of a snapshot is counted behind it.
+ * start and stop pulse 1 clock after their write.
+ */
+module array_regs #(
+    // PEs, images and bits of an accumulator, see pe_grid.v
+    parameter P = 32,
+    parameter B = 32,
+    parameter ACC = 32,
+    // Words of the memories of a PE, powers of two
+    parameter X_DEPTH = 1024,
+    parameter Y_DEPTH = 512,
+    parameter W_DEPTH = 512,
+    parameter E_DEPTH = 64,
+    parameter T_DEPTH = 64,
+    // What an event adds to its counter: 1, or in tests a number that soon reaches the high bits
+    parameter [63:0] COUNT_STEP = 64'd1,
+    // Bits of a number of PEs (derived)
+    parameter CW = $clog2(P + 1)
+) (
+    input  wire          clk,
+    input  wire          rst,             // synchronous, active high
+
+    input  wire [11:0]   s_axil_awaddr,
+    input  wire [2:0]    s_axil_awprot,   // ignored
+    input  wire          s_axil_awvalid,
+    output wire          s_axil_awready,
+    input  wire [31:0]   s_axil_wdata,
+    input  wire [3:0]    s_axil_wstrb,
+    input  wire          s_axil_wvalid,
+    output wire          s_axil_wready,
+    output wire [1:0]    s_axil_bresp,
+    output wire          s_axil_bvalid,
+    input  wire          s_axil_bready,
+    input  wire [11:0]   s_axil_araddr,
+    input  wire [2:0]    s_axil_arprot,   // ignored
+    input  wire          s_axil_arvalid,
+    output wire          s_axil_arready,
+    output wire [31:0]   s_axil_rdata,
+    output wire [1:0]    s_axil_rresp,
+    output wire          s_axil_rvalid,
+    input  wire          s_axil_rready,
+
+    // Commands and settings; settings do not change while busy
+    output wire          start,           // pulse
+    output wire          stop,            // pulse
+    output wire [31:0]   program_addr,    // bytes
+    output wire [23:0]   program_length,  // descriptors
+    output wire [31:0]   read_base,       // windows: first byte, and byte behind the last
+    output wire [32:0]   read_end,
+    output wire [31:0]   write_base,
+    output wire [32:0]   write_end,
+    output wire          seed_enable,     // load the random words at start
+    output wire [15:0]   seed,
+
+    // Status, see array_control
+    input  wire          busy,
+    input  wire          ended,
+    input  wire          error,
+    input  wire [3:0]    error_cause,
+    input  wire [1:0]    error_engine,
+    input  wire [23:0]   error_index,
+
+    // Events of a clock
+    input  wire [CW-1:0] busy_pes,        // PEs that issued an entry, and in which one waited
+    input  wire [CW-1:0] stall_pes,
+    input  wire [2:0]    engine_busy,     // load, compute, store: not idle
+    input  wire [2:0]    read_beats,      // fetch, load, store: a beat was read
+    input  wire          written_beat,
+    input  wire [2:0]    done,            // load, compute, store: an operation is done
+    input  wire [6:0]    clipped_outputs, // values clipped: by requantise, and of the update masters, momenta, MAC weights
+    input  wire [4:0]    clipped_masters,
+    input  wire [4:0]    clipped_momenta,
+    input  wire [4:0]    clipped_weights
+);
+
+localparam [31:0] ID = 32'h454C5041;
+localparam [31:0] VERSION = 32'h00010000;
+
+// Word addresses
+localparam [9:0] A_ID = 10'h000;
+localparam [9:0] A_VERSION = 10'h001;
+localparam [9:0] A_SHAPE = 10'h002;
+localparam [9:0] A_DEPTHS = 10'h003;
+localparam [9:0] A_CONTROL = 10'h004;
+localparam [9:0] A_STATUS = 10'h005;
+localparam [9:0] A_ERROR_INDEX = 10'h006;
+localparam [9:0] A_PROGRAM = 10'h007;
+localparam [9:0] A_LENGTH = 10'h008;
+localparam [9:0] A_READ_BASE = 10'h009;
+localparam [9:0] A_READ_LAST = 10'h00A;
+localparam [9:0] A_WRITE_BASE = 10'h00B;
+localparam [9:0] A_WRITE_LAST = 10'h00C;
+localparam [9:0] A_SEED = 10'h00D;
+localparam [9:0] A_SNAPSHOT = 10'h00E;
+localparam [9:0] A_COUNTERS = 10'h010;
+
+localparam COUNTERS = 17;
+localparam [9:0] A_END = A_COUNTERS + 2*COUNTERS;
+
+localparam [31:0] P_WORD = P;
+localparam [31:0] B_WORD = B;
+localparam [31:0] ACC_WORD = ACC;
+localparam [31:0] X_WORD = $clog2(X_DEPTH);
+localparam [31:0] Y_WORD = $clog2(Y_DEPTH);
+localparam [31:0] W_WORD = $clog2(W_DEPTH);
+localparam [31:0] E_WORD = $clog2(E_DEPTH);
+localparam [31:0] T_WORD = $clog2(T_DEPTH);
+
+// The five channels, as pulses
+wire        write;
+wire [9:0]  write_addr;
+wire [31:0] write_data;
+reg         write_ok;
+wire        read;
+wire [9:0]  read_addr;
+reg  [31:0] read_data;
+reg         read_ok;
+
+axil_slave #(
+    .ADDR_WIDTH(12)
+) slave (
+    .clk(clk),
+    .rst(rst),
+    .s_axil_awaddr(s_axil_awaddr),
+    .s_axil_awprot(s_axil_awprot),
+    .s_axil_awvalid(s_axil_awvalid),
+    .s_axil_awready(s_axil_awready),
+    .s_axil_wdata(s_axil_wdata),
+    .s_axil_wstrb(s_axil_wstrb),
+    .s_axil_wvalid(s_axil_wvalid),
+    .s_axil_wready(s_axil_wready),
+    .s_axil_bresp(s_axil_bresp),
+    .s_axil_bvalid(s_axil_bvalid),
+    .s_axil_bready(s_axil_bready),
+    .s_axil_araddr(s_axil_araddr),
+    .s_axil_arprot(s_axil_arprot),
+    .s_axil_arvalid(s_axil_arvalid),
+    .s_axil_arready(s_axil_arready),
+    .s_axil_rdata(s_axil_rdata),
+    .s_axil_rresp(s_axil_rresp),
+    .s_axil_rvalid(s_axil_rvalid),
+    .s_axil_rready(s_axil_rready),
+    .write(write),
+    .write_addr(write_addr),
+    .write_data(write_data),
+    .write_ok(write_ok),
+    .write_hold(1'b0),
+    .read(read),
+    .read_addr(read_addr),
+    .read_data(read_data),
+    .read_ok(read_ok)
+);
+
+// --- commands and settings ---
+
+reg        start_reg;
+reg        stop_reg;
+reg [31:0] program_reg;
+reg [23:0] length_reg;
+reg [31:0] read_base_reg;
+reg [31:0] read_last_reg;
+reg [31:0] write_base_reg;
+reg [31:0] write_last_reg;
+reg [16:0] seed_reg;
+
+wire running = start_reg || busy;
+wire written = write && write_ok;
+wire snapshot = written && write_addr == A_SNAPSHOT;
+
+always @* begin
+    case (write_addr)
+        A_CONTROL: write_ok = !write_data[0] || !running;
+        A_PROGRAM, A_READ_BASE, A_READ_LAST, A_WRITE_BASE, A_WRITE_LAST, A_SEED: write_ok = !running;
+        A_LENGTH: write_ok = !running && write_data[31:24] == 8'd0 && write_data[23:0] != 24'd0;
+        A_SNAPSHOT: write_ok = 1'b1;
+        default: write_ok = 1'b0;
+    endcase
+end
+
+always @(posedge clk) begin
+    start_reg <= written && write_addr == A_CONTROL && write_data[0];
+    stop_reg <= written && write_addr == A_CONTROL && write_data[1];
+    if (written) begin
+        case (write_addr)
+            A_PROGRAM: program_reg <= write_data;
+            A_LENGTH: length_reg <= write_data[23:0];
+            A_READ_BASE: read_base_reg <= write_data;
+            A_READ_LAST: read_last_reg <= write_data;
+            A_WRITE_BASE: write_base_reg <= write_data;
+            A_WRITE_LAST: write_last_reg <= write_data;
+            A_SEED: seed_reg <= write_data[16:0];
+            default: ;
+        endcase
+    end
+    if (rst) begin
+        start_reg <= 1'b0;
+        stop_reg <= 1'b0;
+        program_reg <= 32'd0;
+        length_reg <= 24'd1;
+        read_base_reg <= 32'd0;
+        read_last_reg <= 32'd0;
+        write_base_reg <= 32'd0;
+        write_last_reg <= 32'd0;
+        seed_reg <= 17'd0;
+    end
+end
+
+assign start = start_reg;
+assign stop = stop_reg;
+assign program_addr = program_reg;
+assign program_length = length_reg;
+assign read_base = read_base_reg;
+assign read_end = {1'b0, read_last_reg} + 33'd1;
+assign write_base = write_base_reg;
+assign write_end = {1'b0, write_last_reg} + 33'd1;
+assign seed_enable = seed_reg[16];
+assign seed = seed_reg[15:0];
+
+// --- counters ---
+
+localparam SW = 7;  // bits of the events of a clock
+
+wire [COUNTERS*SW-1:0] steps = {
+    {{(SW-5){1'b0}}, clipped_weights}, {{(SW-5){1'b0}}, clipped_momenta}, {{(SW-5){1'b0}}, clipped_masters},
+    clipped_outputs,
+    {{(SW-1){1'b0}}, done[2]}, {{(SW-1){1'b0}}, done[1]}, {{(SW-1){1'b0}}, done[0]},
+    {{(SW-1){1'b0}}, written_beat},
+    {{(SW-1){1'b0}}, read_beats[2]}, {{(SW-1){1'b0}}, read_beats[1]}, {{(SW-1){1'b0}}, read_beats[0]},
+    {{(SW-1){1'b0}}, engine_busy[2]}, {{(SW-1){1'b0}}, engine_busy[1]}, {{(SW-1){1'b0}}, engine_busy[0]},
+    stall_step, busy_step, {{(SW-1){1'b0}}, busy}
+};
+wire [SW-1:0] busy_step;
+wire [SW-1:0] stall_step;
+
+// Counts of the last snapshot, counter 0 in the low bits
+reg  [COUNTERS*64-1:0] held_reg;
+wire [COUNTERS*64-1:0] counts;
+
+genvar i;
+generate
+    if (CW < SW) begin : g_few_pes
+        assign busy_step = {{(SW-CW){1'b0}}, busy_pes};
+        assign stall_step = {{(SW-CW){1'b0}}, stall_pes};
+    end else begin : g_most_pes
+        assign busy_step = busy_pes;
+        assign stall_step = stall_pes;
+    end
+
+    for (i = 0; i < COUNTERS; i = i + 1) begin : g_counter
+        event_counter #(
+            .WIDTH(64),
+            .STEP_WIDTH(64)
+        ) counter (
+            .clk(clk),
+            .rst(rst),
+            .clear(start_reg),
+            .step({{(64-SW){1'b0}}, steps[SW*i +: SW]} * COUNT_STEP),
+            .count(counts[64*i +: 64])
+        );
+    end
+endgenerate
+
+always @(posedge clk) begin
+    if (snapshot) held_reg <= counts;
+    if (rst) held_reg <= {(COUNTERS*64){1'b0}};
+end
+
+// --- reading ---
+
+wire [9:0] counter_word = read_addr - A_COUNTERS;
+
+always @* begin
+    read_ok = 1'b1;
+    case (read_addr)
+        A_ID: read_data = ID;
+        A_VERSION: read_data = VERSION;
+        A_SHAPE: read_data = {8'd0, ACC_WORD[7:0], B_WORD[7:0], P_WORD[7:0]};
+        A_DEPTHS: read_data = {12'd0, T_WORD[3:0], E_WORD[3:0], W_WORD[3:0], Y_WORD[3:0], X_WORD[3:0]};
+        A_CONTROL: read_data = 32'd0;
+        A_STATUS: read_data = start_reg ? 32'd1 : {22'd0, error_engine, error_cause, 1'b0, error, ended, busy};
+        A_ERROR_INDEX: read_data = start_reg ? 32'd0 : {8'd0, error_index};
+        A_PROGRAM: read_data = program_reg;
+        A_LENGTH: read_data = {8'd0, length_reg};
+        A_READ_BASE: read_data = read_base_reg;
+        A_READ_LAST: read_data = read_last_reg;
+        A_WRITE_BASE: read_data = write_base_reg;
+        A_WRITE_LAST: read_data = write_last_reg;
+        A_SEED: read_data = {15'd0, seed_reg};
+        A_SNAPSHOT: read_data = 32'd0;
+        default: begin
+            read_ok = read_addr >= A_COUNTERS && read_addr < A_END;
+            read_data = held_reg[counter_word*32 +: 32];
+        end
+    endcase
+end
+
+wire unused = &{1'b0, read};
+
+endmodule
+`resetall

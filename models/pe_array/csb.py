@@ -9,20 +9,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from models.fixed_point import IntArray, round_shift, saturate
+from models.pe_array.csb_order import BLOCK_MAX, hazard_order
 from models.pe_array.pe_model import ByteArray, pad_bytes
 
-Array = Any  # Numba compiles the functions for the types they are called with
-Int = Any  # int64 in compiled code
 Coordinates = npt.NDArray[np.uint16]
 
-HAZARD = 3
-"""Elements of a block that share a row or a column are at least so many elements apart, where the block allows it."""
-
-BLOCK_MAX = 256
 MASTER_BITS = 24
+MASTER_BYTES = 4
+"""Of a master in memory."""
 WEIGHT_BITS = 8
 WEIGHT_SHIFT = 16
 """Bits of a master below the MAC weight's."""
@@ -239,11 +235,12 @@ def check_pointers(shape: CsbShape, pointers: IntArray) -> None:
 
 @dataclass(frozen=True)
 class CsbImage:
-    """The bytes of a matrix in memory; every block starts on a multiple of B bytes in every array but pointers.
+    """The bytes of a matrix in memory; every block starts on a multiple of B bytes of coordinates and of B weights.
 
     Attributes:
         lanes: B.
-        pointers, coordinates, values, masters: the arrays, int8, a multiple of B long, zeros between the blocks.
+        pointers, coordinates, values, masters: the arrays, int8, a multiple of B long, zeros between the blocks; the
+            masters are as long as four times the values.
     """
 
     lanes: int
@@ -254,7 +251,10 @@ class CsbImage:
 
 
 def beat_offsets(pointers: IntArray, element_bytes: int, lanes: int) -> IntArray:
-    """First beat of every block in an array of so many bytes per element; the last entry is the number of beats."""
+    """First beat of every block in an array of so many bytes per element; the last entry is the number of beats.
+
+    For coordinates and values. A block has four times the beats of its values in masters, gradients and momenta.
+    """
     beats = -(-np.diff(pointers) * element_bytes // lanes)
     return np.concatenate([[0], np.cumsum(beats)]).astype(np.int64)
 
@@ -262,12 +262,14 @@ def beat_offsets(pointers: IntArray, element_bytes: int, lanes: int) -> IntArray
 def to_image(csb: Csb, lanes: int) -> CsbImage:
     """Bytes of a matrix in memory, for beats of ``lanes`` bytes."""
 
-    def blocks(array: npt.NDArray[Any]) -> ByteArray:
-        parts = [pad_bytes(array[csb.elements(block)], lanes) for block in range(csb.shape.blocks)]
+    def blocks(array: npt.NDArray[Any], unit: int = lanes) -> ByteArray:
+        parts = [pad_bytes(array[csb.elements(block)], unit) for block in range(csb.shape.blocks)]
         return np.concatenate(parts)
 
     pointers = pad_bytes(csb.pointers.astype(np.uint32), lanes)
-    return CsbImage(lanes, pointers, blocks(csb.coordinates), blocks(csb.values), blocks(csb.masters))
+    return CsbImage(
+        lanes, pointers, blocks(csb.coordinates), blocks(csb.values), blocks(csb.masters, MASTER_BYTES * lanes)
+    )
 
 
 def from_image(image: CsbImage, shape: CsbShape) -> Csb:
@@ -285,7 +287,8 @@ def from_image(image: CsbImage, shape: CsbShape) -> Csb:
     def blocks(name: str, kind: str, per_element: int) -> npt.NDArray[Any]:
         data: ByteArray = getattr(image, name)
         element_bytes = np.dtype(kind).itemsize * per_element
-        offsets = beat_offsets(pointers, element_bytes, image.lanes) * image.lanes
+        unit = MASTER_BYTES * image.lanes if name == "masters" else image.lanes
+        offsets = beat_offsets(pointers, element_bytes, unit) * unit
         if len(data) != offsets[-1]:
             raise CsbError(f"{name}: {len(data)} bytes, must be {offsets[-1]}, as many as the pointers ask for")
         parts = [
@@ -303,58 +306,6 @@ def from_image(image: CsbImage, shape: CsbShape) -> Csb:
     )
     check(csb)
     return csb
-
-
-def hazard_order(row: npt.ArrayLike, col: npt.ArrayLike) -> IntArray:
-    """Order of a block's elements in which rows and columns keep ``HAZARD`` elements apart, as far as possible.
-
-    Args:
-        row, col: coordinates below 256 in row-major order, (elements,).
-
-    Returns:
-        Numbers of the elements, int64 (elements,).
-    """
-    rows, cols = np.asarray(row, dtype=np.int64), np.asarray(col, dtype=np.int64)
-    order = np.zeros(len(rows), dtype=np.int64)
-    place(rows, cols, order)
-    return order
-
-
-@njit(cache=True)
-def place(row: Array, col: Array, order: Array) -> None:
-    """The greedy order of section 3: every row is a list from which elements are taken; fills ``order``."""
-    elements = len(row)
-    after = np.full(elements, -1, dtype=np.int64)  # the row's next element
-    first = np.full(BLOCK_MAX, -1, dtype=np.int64)
-    for n in range(elements - 1, -1, -1):
-        after[n] = first[row[n]]
-        first[row[n]] = n
-    row1, row2, col1, col2 = -1, -1, -1, -1  # of the last two elements
-    low = 0  # no row below has elements left
-    for k in range(elements):
-        while first[low] < 0:
-            low += 1
-        best, before_best = -1, -1
-        fallback = -1
-        for r in range(low, BLOCK_MAX):
-            if first[r] < 0 or r in (row1, row2):
-                continue
-            if fallback < 0:
-                fallback = first[r]
-            before, n = -1, first[r]
-            while n >= 0 and (col[n] in (col1, col2)):
-                before, n = n, after[n]
-            if n >= 0:
-                best, before_best = n, before
-                break
-        if best < 0:
-            best, before_best = fallback if fallback >= 0 else first[low], -1
-        if before_best < 0:
-            first[row[best]] = after[best]
-        else:
-            after[before_best] = after[best]
-        order[k] = best
-        row2, col2, row1, col1 = row1, col1, row[best], col[best]
 
 
 def _kernels(name: str, weights: npt.ArrayLike, bits: int) -> IntArray:

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.pe_array import csb as csb_module
+from models.pe_array import csb_order
 from models.pe_array.csb import (
-    HAZARD,
     Csb,
     CsbError,
     CsbImage,
@@ -21,10 +20,10 @@ from models.pe_array.csb import (
     decode,
     encode,
     from_image,
-    hazard_order,
     mac_weights,
     to_image,
 )
+from models.pe_array.csb_order import HAZARD, hazard_order
 
 SHAPES = [
     (1, 1, 1, 1, 1, 1),
@@ -62,7 +61,7 @@ def greedy(elements: list[tuple[int, int]]) -> list[tuple[int, int]]:
 @pytest.mark.parametrize("density", [0.0, 0.05, 0.3, 0.9, 1.0])
 def test_order_is_the_greedy_one(density: float, compiled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not compiled:
-        monkeypatch.setattr(csb_module, "place", csb_module.place.py_func)
+        monkeypatch.setattr(csb_order, "place", csb_order.place.py_func)
     rng = np.random.default_rng(int(density * 100))
     for rows, cols in ((1, 1), (1, 9), (9, 1), (2, 6), (6, 2), (3, 3), (4, 40), (40, 4), (12, 15)):
         row, col = np.nonzero(rng.random((rows, cols)) < density)
@@ -91,13 +90,15 @@ def test_round_trip_through_memory(size: tuple[int, ...], density: float, lanes:
     image = to_image(csb, lanes)
     for name, element_bytes in (("coordinates", 2), ("values", csb.shape.weights), ("masters", 4 * csb.shape.weights)):
         array = getattr(image, name)
-        offsets = beat_offsets(csb.pointers, element_bytes, lanes)
-        assert len(array) == offsets[-1] * lanes
+        unit = 4 * lanes if name == "masters" else lanes  # B weights
+        offsets = beat_offsets(csb.pointers, element_bytes, unit)
+        assert len(array) == offsets[-1] * unit
         for block in range(csb.shape.blocks):
             data = getattr(csb, name)[csb.elements(block)].tobytes()
-            beats = array[offsets[block] * lanes : offsets[block + 1] * lanes].tobytes()
+            beats = array[offsets[block] * unit : offsets[block + 1] * unit].tobytes()
             assert beats == data.ljust(len(beats), b"\0")
-            assert len(beats) - len(data) < lanes
+            assert len(beats) - len(data) < unit
+    assert len(image.masters) == 4 * len(image.values)
     back = from_image(image, csb.shape)
     got_masters, got_values, got_mask = decode(back)
     assert np.array_equal(got_mask, mask)

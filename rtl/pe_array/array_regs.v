@@ -286,8 +286,8 @@ always @* begin
         A_SHAPE: read_data = {8'd0, ACC_WORD[7:0], B_WORD[7:0], P_WORD[7:0]};
         A_DEPTHS: read_data = {12'd0, T_WORD[3:0], E_WORD[3:0], W_WORD[3:0], Y_WORD[3:0], X_WORD[3:0]};
         A_CONTROL: read_data = 32'd0;
-        A_STATUS: read_data = start_reg ? 32'd1 : {22'd0, error_engine, error_cause, 1'b0, error, ended, busy};
-        A_ERROR_INDEX: read_data = start_reg ? 32'd0 : {8'd0, error_index};
+        A_STATUS: read_data = {22'd0, error_engine, error_cause, 1'b0, error, ended, busy};
+        A_ERROR_INDEX: read_data = {8'd0, error_index};
         A_PROGRAM: read_data = program_reg;
         A_LENGTH: read_data = {8'd0, length_reg};
         A_READ_BASE: read_data = read_base_reg;

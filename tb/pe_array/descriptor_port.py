@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The side of an engine that faces its queue: descriptors in, done, idle and error out, watched in every clock."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from models.pe_array.descriptors import Descriptor, pack
+from tb.lib import patterns
+from tb.lib.bench import Bench
+
+COMMON_BITS = {8: 24, 32: 24, 64: 24}
+"""First bit and width of the counts to wait for, which an engine does not look at."""
+
+
+class DescriptorPort:
+    """Offers descriptors; a reset of the design withdraws all of them.
+
+    Attributes:
+        gaps: pause pattern of the offers.
+        queue: descriptors still to be taken, packed, with their places in the program and whether they count.
+        taken: clocks in which descriptors were taken, since the port was made.
+        begun, done: counted operations taken, and done, since the last reset.
+        finished: clocks of the done pulses.
+        errors: (cause, index, clock) of all error pulses since the last reset.
+        clock: of the clocks since the port was made.
+    """
+
+    def __init__(self, b: Bench) -> None:
+        self.b = b
+        self.gaps: Iterator[bool] = patterns.never()
+        self.queue: deque[tuple[int, int, bool]] = deque()
+        self.taken: list[int] = []
+        self.finished: list[int] = []
+        self.clock = 0
+        self._offered = False
+        self._forget()
+        b.dut.d_valid.value = 0
+        b.start(self._run())
+
+    def any_gaps(self) -> None:
+        """A random pattern of pauses, covered as "descriptors/half" and so on."""
+        name, self.gaps = patterns.any_pattern(self.b.rng)
+        self.b.cover("descriptors", name)
+
+    def send(self, descriptor: Descriptor, noise: int = 0) -> int:
+        """Queue a descriptor with random counts and a random place, which it returns; `noise`: bits to set besides."""
+        rng = self.b.rng
+        word = pack(descriptor) | noise
+        for low, width in COMMON_BITS.items():
+            word |= rng.getrandbits(width) << low
+        index = rng.getrandbits(24)
+        self.queue.append((word, index, descriptor.counts))
+        return index
+
+    def send_word(self, word: int) -> int:
+        """Queue 256 bits that need not be a descriptor, not counted; its place."""
+        index = self.b.rng.getrandbits(24)
+        self.queue.append((word, index, False))
+        return index
+
+    async def until_done(self, clocks: int = 20_000) -> None:
+        """Until all is taken and done, and the engine idle.
+
+        Raises:
+            TimeoutError: it is not in so many clocks.
+            AssertionError: an error was reported.
+        """
+        await self.b.wait_for(lambda: self.errors or not self.busy, clocks, "the end of all operations")
+        assert not self.errors, f"error {self.errors}"
+        await self.b.wait_for(lambda: self.b.dut.idle.value == 1, 3, "idle")
+
+    async def until_error(self, clocks: int = 20_000) -> tuple[int, int]:
+        """(cause, index) of the first error; a few clocks later, it was the only one."""
+        await self.b.wait_for(lambda: self.errors, clocks, "an error")
+        await self.b.clocks(self.b.rng.randint(1, 30))
+        assert len(self.errors) == 1, f"more than one error: {self.errors}"
+        return self.errors[0][0], self.errors[0][1]
+
+    @property
+    def busy(self) -> bool:
+        """A descriptor is not taken, or an operation not done."""
+        return bool(self.queue) or self.begun != self.done
+
+    def _forget(self) -> None:
+        self.queue.clear()
+        self._offered = False
+        self.begun = self.done = 0
+        self.errors: list[tuple[int, int, int]] = []
+
+    async def _run(self) -> None:
+        dut = self.b.dut
+        while True:
+            await self.b.clocks()
+            self.clock += 1
+            if dut.rst.value != 0:
+                self._forget()
+            else:
+                self._watch()
+            if not self._offered:
+                self._offered = bool(self.queue) and not next(self.gaps)
+                word, index = self.b.rng.getrandbits(256), self.b.rng.getrandbits(24)
+                if self._offered:
+                    word, index, _ = self.queue[0]
+                if self._offered or self.b.rng.random() < 0.1:  # nothing may depend on them
+                    dut.d_data.value = word
+                    dut.d_index.value = index
+            dut.d_valid.value = int(self._offered)
+
+    def _watch(self) -> None:
+        dut = self.b.dut
+        if dut.done.value == 1:
+            self.done += 1
+            self.finished.append(self.clock)
+            assert self.done <= self.begun, "an operation is done that never began"
+        if dut.idle.value == 1:
+            assert self.begun == self.done, f"idle with {self.begun} operations begun and {self.done} done"
+        if dut.error.value == 1:
+            self.errors.append((int(dut.error_cause.value), int(dut.error_index.value), self.clock))
+        if self._offered and dut.d_ready.value == 1:
+            self.begun += self.queue.popleft()[2]
+            self.taken.append(self.clock)
+            self._offered = False

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+`resetall
+`default_nettype none
+`include "require.vh"
+/*
+ * Compute engine: SET and COMPUTE descriptors to the grid
+ *
+ * docs/pe_array.md, section 6. A descriptor is taken into a register and offered to the grid from there. A GRAD command
+ * with another number of PEs per slot than the GRAD command before waits until the grid is idle and no gradient is in
+ * the sums (both for 4 clocks, in which a last gradient gets from its PE to the sums), then tiles_log2 changes.
+ *
+ * Latency: 1 clock from d_* to set_valid or cmd_valid, one descriptor per clock that the grid takes. If tiles_log2
+ * changes, cmd_valid comes 4 clocks after the first quiet one. error 1 clock after an illegal descriptor was taken,
+ * which goes nowhere.
+ */
+module compute_engine #(
+    // Parameters of the grid, see pe_grid.v
+    parameter P = 32,
+    parameter X_DEPTH = 1024,
+    parameter Y_DEPTH = 512,
+    parameter W_DEPTH = 512,
+    parameter E_DEPTH = 64,
+    // Widths of addresses and of tiles_log2 (derived)
+    parameter XAW = $clog2(X_DEPTH),
+    parameter YAW = $clog2(Y_DEPTH),
+    parameter WAW = $clog2(W_DEPTH),
+    parameter EAW = $clog2(E_DEPTH),
+    parameter GW = P > 1 ? $clog2($clog2(P) + 1) : 1
+) (
+    input  wire           clk,
+    input  wire           rst,          // synchronous, active high: forgets everything
+
+    input  wire           d_valid,      // SET and COMPUTE descriptors, see op_queue
+    output wire           d_ready,
+    input  wire [255:0]   d_data,
+    input  wire [23:0]    d_index,
+    output wire           done,         // pulse: a COMPUTE is done
+    output wire           idle,         // nothing begun and not done
+    output wire           error,        // pulse
+    output wire [3:0]     error_cause,  // 2: illegal field
+    output wire [23:0]    error_index,  // with error: descriptor
+
+    output wire           set_valid,    // to the grid's ports of the same names
+    input  wire           set_ready,
+    output wire [P-1:0]   set_pes,
+    output wire [2:0]     set_field,
+    output wire [11:0]    set_value,
+    output wire           cmd_valid,
+    input  wire           cmd_ready,
+    output wire [1:0]     cmd_op,
+    output wire           cmd_swap,
+    output wire [EAW-1:0] cmd_ebase,
+    output wire [WAW-1:0] cmd_wbase,
+    output wire [6:0]     cmd_wstride,
+    output wire [XAW-1:0] cmd_xbase,
+    output wire [YAW-1:0] cmd_ybase,
+    output wire [YAW-1:0] cmd_rbase,
+    input  wire           grid_done,
+    input  wire           grid_idle,
+    output wire [GW-1:0]  tiles_log2,   // log2 of the PEs of a slot, for the sums of gradients
+    input  wire [P-1:0]   grad_empty
+);
+
+`REQUIRE(g_p, P >= 1 && P <= 64 && (P & (P - 1)) == 0, ("%m: P = %0d must be a power of two, 1 to 64", P))
+
+localparam [1:0] GRAD = 2'd1;
+localparam [2:0] LAST_FIELD = 3'd5;
+localparam [1:0] LAST_QUIET = 2'd3;
+localparam [31:0] LOG_WORD = P > 1 ? $clog2(P) : 0;
+
+reg           set_reg;      // a SET is in the register
+reg           cmd_reg;      // a COMPUTE is
+reg           error_reg;
+reg  [23:0]   index_reg;
+reg  [2:0]    a_reg;        // field, or swap and op
+reg  [2:0]    log2_reg;
+reg  [23:0]   w3_reg;
+reg  [18:0]   w4_reg;
+reg  [23:0]   w5_reg;
+reg  [P-1:0]  pes_reg;
+reg  [GW-1:0] tiles_reg;
+reg  [1:0]    quiet_reg;
+
+// a is w1[31:24], b is w2[31:24]
+wire [2:0] a = d_data[58:56];
+wire [2:0] b = d_data[90:88];
+wire is_compute = d_data[0];    // opcode 21, not 20
+wire legal = is_compute ? a[1:0] != GRAD || b <= LOG_WORD[2:0] : a <= LAST_FIELD;
+
+wire change = cmd_reg && a_reg[1:0] == GRAD && log2_reg[GW-1:0] != tiles_reg;
+wire quiet = change && grid_idle && &grad_empty;
+wire empty = !set_reg && !cmd_reg;
+wire go = (set_reg && set_ready) || (cmd_reg && cmd_ready && !change);
+
+assign d_ready = empty || go;
+
+always @(posedge clk) begin
+    if (d_ready) begin
+        set_reg <= d_valid && legal && !is_compute;
+        cmd_reg <= d_valid && legal && is_compute;
+        index_reg <= d_index;
+        a_reg <= a;
+        log2_reg <= b;
+        w3_reg <= d_data[119:96];
+        w4_reg <= d_data[146:128];
+        w5_reg <= d_data[183:160];
+        pes_reg <= d_data[192 +: P];
+    end
+    error_reg <= d_valid && d_ready && !legal;
+    quiet_reg <= quiet ? quiet_reg + 2'd1 : 2'd0;
+    if (quiet && quiet_reg == LAST_QUIET) tiles_reg <= log2_reg[GW-1:0];
+    if (rst) begin
+        set_reg <= 1'b0;
+        cmd_reg <= 1'b0;
+        error_reg <= 1'b0;
+        quiet_reg <= 2'd0;
+        tiles_reg <= {GW{1'b0}};
+    end
+end
+
+assign set_valid = set_reg;
+assign set_pes = pes_reg;
+assign set_field = a_reg;
+assign set_value = w3_reg[11:0];
+
+assign cmd_valid = cmd_reg && !change;
+assign cmd_op = a_reg[1:0];
+assign cmd_swap = a_reg[2];
+assign cmd_ebase = w3_reg[EAW-1:0];
+assign cmd_wbase = w3_reg[12 +: WAW];
+assign cmd_xbase = w4_reg[XAW-1:0];
+assign cmd_wstride = w4_reg[18:12];
+assign cmd_ybase = w5_reg[YAW-1:0];
+assign cmd_rbase = w5_reg[12 +: YAW];
+assign tiles_log2 = tiles_reg;
+
+assign done = grid_done;
+assign idle = empty && grid_idle;
+assign error = error_reg;
+assign error_cause = 4'd2;
+assign error_index = index_reg;
+
+wire unused = &{1'b0, d_data, w3_reg, w4_reg, w5_reg, log2_reg};
+
+endmodule
+`resetall

@@ -124,6 +124,8 @@ def _environment(run: Run, params: dict[str, int | str]) -> dict[str, str]:
         "EDGELOOM_COVERAGE": str(run.directory / "functional.json"),
         "COCOTB_RANDOM_SEED": str(run.seeds[0]),
         "COCOTB_LOG_LEVEL": "INFO",
+        # cocotb would have pytest parse every module that a bench imports, NumPy and Numba too: seconds per process
+        "COCOTB_REWRITE_ASSERTION_FILES": "",
     }
     if run.test_set.config is not None:
         environment["EDGELOOM_CONFIG"] = str(run.test_set.config)

@@ -15,7 +15,7 @@
 module gradient_sum #(
     // PEs, a power of two, 1 ... 64
     parameter P = 32,
-    // Partial gradients in the memory of a PE's FIFO, at least 2
+    // Partial gradients in a PE's FIFO, besides the one at its output, at least 2
     parameter DEPTH = 16,
     // Bits of group_log2 (derived)
     parameter GW = P > 1 ? $clog2($clog2(P) + 1) : 1
@@ -41,6 +41,7 @@ module gradient_sum #(
     output wire [P-1:0]    slot_empty
 );
 
+`REQUIRE(g_depth, DEPTH >= 2, ("%m: DEPTH = %0d must be at least 2", DEPTH))
 `REQUIRE(g_p, P >= 1 && P <= 64 && (P & (P - 1)) == 0, ("%m: P = %0d must be a power of two, 1 to 64", P))
 
 localparam LEVELS = P > 1 ? $clog2(P) : 0;
@@ -76,9 +77,11 @@ generate
         end
 
         if (n >= P) begin : g_leaf
-            word_fifo #(
+            wire [$clog2(DEPTH + 2)-1:0] level;
+
+            stream_fifo #(
                 .WIDTH(32),
-                .DEPTH(DEPTH)
+                .DEPTH(DEPTH + 1)
             ) fifo (
                 .clk(clk),
                 .rst(rst),
@@ -88,8 +91,10 @@ generate
                 .m_valid(node_valid[n]),
                 .m_ready(ready),
                 .m_data(node_data[n*32 +: 32]),
-                .empty(empty)
+                .level(level)
             );
+
+            assign empty = level == 0;
         end else begin : g_add
             wire take;
 

@@ -21,6 +21,13 @@ _INSTALL = {
     "make": "sudo apt-get install make",
     "perl": "sudo apt-get install perl",
 }
+ENVIRONMENT = {
+    "COCOTB_LOG_LEVEL": "INFO",
+    # cocotb would have pytest parse every module that a bench imports, NumPy and Numba too: seconds per process
+    "COCOTB_REWRITE_ASSERTION_FILES": "",
+}
+"""Variables of every simulation."""
+
 _HEADER = "runtime.h"
 _HEADERS = ("memory", "string", "functional", "verilated.h", "verilated_vpi.h")
 _PROGRAMS = {"verilator": ("verilator", "c++", "make", "perl"), "icarus": ("iverilog", "vvp")}

@@ -17,7 +17,7 @@ from flow import build, verilog
 from flow.build import Design, Options
 from flow.modules import Module, TestSet
 from flow.paths import RUNS, FlowError, relative
-from flow.runners import runner_for
+from flow.runners import ENVIRONMENT, runner_for
 
 _SIGMOID_FILE = "sigmoid.hex"
 
@@ -116,16 +116,13 @@ def _write_sigmoid(params: dict[str, int | str], directory: Path) -> None:
 
 
 def _environment(run: Run, params: dict[str, int | str]) -> dict[str, str]:
-    environment = {
+    environment = ENVIRONMENT | {
         "EDGELOOM_SEEDS": ",".join(map(str, run.seeds)),
         "EDGELOOM_PARAMS": json.dumps({name: plain_value(value) for name, value in params.items()}),
         "EDGELOOM_MODULE": run.module.name,
         "EDGELOOM_POINTS": json.dumps(run.module.points),
         "EDGELOOM_COVERAGE": str(run.directory / "functional.json"),
         "COCOTB_RANDOM_SEED": str(run.seeds[0]),
-        "COCOTB_LOG_LEVEL": "INFO",
-        # cocotb would have pytest parse every module that a bench imports, NumPy and Numba too: seconds per process
-        "COCOTB_REWRITE_ASSERTION_FILES": "",
     }
     if run.test_set.config is not None:
         environment["EDGELOOM_CONFIG"] = str(run.test_set.config)

@@ -14,7 +14,7 @@ from typing import Any
 
 from flow import build
 from flow.build import Design, Options
-from flow.runners import runner_for
+from flow.runners import ENVIRONMENT, runner_for
 from flow.simulate import judge
 from flow.train.request import Request
 from flow.train.watch import Progress, Watcher
@@ -115,7 +115,7 @@ def _execute(sim: str, built: Path, run: Path) -> dict[str, str]:
             build_dir=built,
             test_dir=run,
             results_xml=str(results),
-            extra_env={"EDGELOOM_TRAIN": str(run / "job.json"), "COCOTB_LOG_LEVEL": "INFO"},
+            extra_env=ENVIRONMENT | {"EDGELOOM_TRAIN": str(run / "job.json")},
             timescale=build.TIMESCALE,
             log_file=log,
         )

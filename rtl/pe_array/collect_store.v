@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: Apache-2.0
+`resetall
+`default_nettype none
+`include "require.vh"
+/*
+ * Gradients of the slots to memory: SLOT and COLLECT (docs/pe_array.md, section 6)
+ *
+ * Gradients of a slot enter while a COLLECT runs that a SLOT has named it for, so many as that SLOT says, and are packed
+ * B/4 to a beat (gradient_pack.v). Slots do not wait for each other: a slot that has CHUNK complete beats, or all of its
+ * gradients, writes them in its turn, with one write command. With add the beats are read from the same addresses first;
+ * the words wait packed until they come, so that a chunk of every slot can be on its way.
+ *
+ * SLOTs are taken while a COLLECT runs. The next COLLECT begins when all beats of the one before have gone to the write
+ * port; its reads wait until that one's writes are answered (done).
+ *
+ * Latency: a slot's last gradient to its command 9 clocks and up to B/4 to fill up the beat; last answer to done 2.
+ * Throughput: a beat per clock.
+ */
+module collect_store #(
+    // PEs (and most slots), a power of two, 1 ... 64
+    parameter P = 32,
+    // Bytes of a beat, a power of two, 8 ... 64
+    parameter B = 32,
+    // Complete beats of a slot from which on they are written, 1 ... DEPTH
+    parameter CHUNK = 8,
+    // Beats of memory per slot, a power of two, at least 2
+    parameter DEPTH = 16
+) (
+    input  wire            clk,
+    // Synchronous, active high: forgets everything
+    input  wire            rst,
+
+    // SLOT and COLLECT, no others; place in the program
+    input  wire            d_valid,
+    output wire            d_ready,
+    input  wire [255:0]    d_data,
+    input  wire [23:0]     d_index,
+
+    // Pulse: a COLLECT is done
+    output wire            done,
+    // No COLLECT has begun and is not done
+    output wire            idle,
+    // Pulse, with its cause and the descriptor; after it a reset must follow
+    output wire            error,
+    output wire [3:0]      error_cause,
+    output wire [23:0]     error_index,
+
+    // Sums of the gradients of each slot, signed 32 bits (pe_grid.v)
+    input  wire [P-1:0]    grad_valid,
+    output wire [P-1:0]    grad_ready,
+    input  wire [P*32-1:0] grad_data,
+
+    // Read port, as axi_read: byte address, beats less one
+    output wire            rd_cmd_valid,
+    input  wire            rd_cmd_ready,
+    output wire [31:0]     rd_cmd_addr,
+    output wire [15:0]     rd_cmd_beats,
+    input  wire            rd_valid,
+    output wire            rd_ready,
+    input  wire [8*B-1:0]  rd_data,
+    input  wire            rd_last,
+    input  wire [1:0]      rd_error,
+
+    // Write port, as axi_write: byte address, beats less one
+    output wire            wr_cmd_valid,
+    input  wire            wr_cmd_ready,
+    output wire [31:0]     wr_cmd_addr,
+    output wire [15:0]     wr_cmd_beats,
+    output wire            wr_valid,
+    input  wire            wr_ready,
+    output wire [8*B-1:0]  wr_data,
+    input  wire            wr_done,
+    input  wire [1:0]      wr_error
+);
+
+`REQUIRE(g_p, P >= 1 && P <= 64 && (P & (P - 1)) == 0, ("%m: P = %0d must be a power of two, 1 to 64", P))
+`REQUIRE(g_b, B >= 8 && B <= 64 && (B & (B - 1)) == 0, ("%m: B = %0d must be a power of two, 8 to 64", B))
+`REQUIRE(g_chunk, CHUNK >= 1 && CHUNK <= DEPTH, ("%m: CHUNK = %0d must be 1 to DEPTH = %0d", CHUNK, DEPTH))
+
+localparam [3:0] ILLEGAL_FIELD = 4'd2;
+localparam [3:0] REFUSED = 4'd3;
+
+// (with legal stand-ins where the parameters are not, so that every simulator gets as far as the message)
+localparam U = B >= 8 ? B/4 : 2;
+localparam LB = $clog2(4*U);
+localparam SW = P > 1 ? $clog2(P) : 1;
+localparam CW = $clog2(DEPTH + 1);
+localparam BW = DEPTH > 1 ? $clog2(DEPTH) : 1;
+// Write commands of a COLLECT that are not answered, at most
+localparam [3:0] MOST_COMMANDS = 4'd15;
+localparam [31:0] P_WORD = P;
+
+// --- descriptors ---
+
+// The COLLECT whose gradients come, and the one before it, all of whose beats have gone
+reg         active_reg;
+reg         add_reg;
+reg [31:0]  base_reg;
+reg [23:0]  index_reg;
+reg [3:0]   commands_reg;
+reg         before_reg;
+reg [23:0]  before_index_reg;
+reg [3:0]   before_commands_reg;
+reg         done_reg;
+
+wire        advance;
+wire        is_slot = d_data[7:0] == 8'h32;
+wire        take = d_valid && d_ready;
+wire        start = take && !is_slot;
+wire        slot_legal = {1'b0, d_data[61:56]} < P_WORD[6:0];
+wire        name = take && is_slot && slot_legal;
+
+assign d_ready = is_slot ? !advance : !active_reg;
+
+// --- slots ---
+
+wire [P-1:0]    open;
+wire [P-1:0]    entered;
+wire [P-1:0]    flush_valid;
+wire [P-1:0]    flush_ready;
+wire [P*CW-1:0] words;
+wire            chunk_valid;
+wire [SW-1:0]   chunk_slot;
+wire [BW-1:0]   chunk_beats;
+wire            beat_valid;
+wire            beat_take;
+wire            beat_last;
+wire [SW-1:0]   beat_slot;
+wire            quiet;
+
+collect_slots #(
+    .P(P),
+    .CHUNK(CHUNK),
+    .DEPTH(DEPTH)
+) slots (
+    .clk(clk),
+    .rst(rst),
+    .name_valid(name),
+    .name_slot(d_data[56 +: SW]),
+    .name_count(d_data[151:128]),
+    .start(start),
+    .open(open),
+    .entered(entered),
+    .flush_valid(flush_valid),
+    .flush_ready(flush_ready),
+    .words(words),
+    .chunk_valid(chunk_valid),
+    .chunk_ready(advance),
+    .chunk_slot(chunk_slot),
+    .chunk_beats(chunk_beats),
+    .free_valid(beat_take && beat_last),
+    .free_slot(beat_slot),
+    .quiet(quiet)
+);
+
+wire           word_valid;
+wire           word_ready;
+wire           take_ready;
+wire [8*B-1:0] word_data;
+
+gradient_pack #(
+    .P(P),
+    .U(U),
+    .DEPTH(DEPTH)
+) pack (
+    .clk(clk),
+    .rst(rst),
+    .s_valid(grad_valid & open),
+    .s_ready(entered),
+    .s_data(grad_data),
+    .flush_valid(flush_valid),
+    .flush_ready(flush_ready),
+    .words(words),
+    .take_valid(beat_valid),
+    .take_ready(take_ready),
+    .take_slot(beat_slot),
+    .m_valid(word_valid),
+    .m_ready(word_ready),
+    .m_data(word_data)
+);
+
+assign beat_take = beat_valid && take_ready;
+assign grad_ready = entered;
+
+// --- addresses of chunks: beat that a slot writes next, of this COLLECT and of the next ---
+
+reg [23:0]   beat [0:(2<<SW)-1];
+reg          bank_reg;
+reg          issue_valid_reg;
+reg [SW-1:0] issue_slot_reg;
+reg [BW-1:0] issue_beats_reg;
+reg [31:0]   issue_addr_reg;
+
+wire         queue_ready;
+wire         may_read = !before_reg && rd_cmd_ready;
+wire         issue = issue_valid_reg && queue_ready && (!add_reg || may_read);
+wire [23:0]  first_beat = beat[{bank_reg, chunk_slot}];
+
+assign advance = chunk_valid && (!issue_valid_reg || issue);
+
+always @(posedge clk) begin
+    if (advance) beat[{bank_reg, chunk_slot}] <= first_beat + {{(24-BW){1'b0}}, chunk_beats} + 24'd1;
+    else if (name) beat[{!bank_reg, d_data[56 +: SW]}] <= d_data[119:96];
+end
+
+always @(posedge clk) begin
+    issue_valid_reg <= chunk_valid || (issue_valid_reg && !issue);
+    if (advance) begin
+        issue_slot_reg <= chunk_slot;
+        issue_beats_reg <= chunk_beats;
+        issue_addr_reg <= base_reg + ({8'd0, first_beat} << LB);
+    end
+    if (rst) issue_valid_reg <= 1'b0;
+end
+
+assign rd_cmd_valid = issue_valid_reg && add_reg && queue_ready && !before_reg;
+assign rd_cmd_addr = issue_addr_reg;
+assign rd_cmd_beats = {{(16-BW){1'b0}}, issue_beats_reg};
+
+// --- chunks in their order: a command to write, their words, with add what was read ---
+
+localparam QUEUE = P > 3 ? P : 3;
+
+wire                       queue_valid;
+wire [SW-1:0]              queue_slot;
+wire [BW-1:0]              queue_beats;
+wire [31:0]                queue_addr;
+wire [$clog2(QUEUE+1)-1:0] queue_level;
+wire                       writer_ready;
+wire                       may_write = commands_reg != MOST_COMMANDS;
+wire                       command = queue_valid && may_write && writer_ready;
+
+stream_fifo #(
+    .WIDTH(SW + BW + 32),
+    .DEPTH(QUEUE)
+) queue (
+    .clk(clk),
+    .rst(rst),
+    .s_valid(issue_valid_reg && (!add_reg || may_read)),
+    .s_ready(queue_ready),
+    .s_data({issue_slot_reg, issue_beats_reg, issue_addr_reg}),
+    .m_valid(queue_valid),
+    .m_ready(may_write && writer_ready),
+    .m_data({queue_slot, queue_beats, queue_addr}),
+    .level(queue_level)
+);
+
+wire [BW-1:0] wr_beats;
+
+chunk_writer #(
+    .BW(BW),
+    .TW(SW)
+) writer (
+    .clk(clk),
+    .rst(rst),
+    .s_valid(queue_valid && may_write),
+    .s_ready(writer_ready),
+    .s_addr(queue_addr),
+    .s_beats(queue_beats),
+    .s_tag(queue_slot),
+    .wr_cmd_valid(wr_cmd_valid),
+    .wr_cmd_ready(wr_cmd_ready),
+    .wr_cmd_addr(wr_cmd_addr),
+    .wr_cmd_beats(wr_beats),
+    .beat_valid(beat_valid),
+    .beat_tag(beat_slot),
+    .beat_last(beat_last),
+    .beat_take(beat_take)
+);
+
+assign wr_cmd_beats = {{(16-BW){1'b0}}, wr_beats};
+
+reg            wr_valid_reg;
+reg  [8*B-1:0] wr_data_reg;
+wire           room = !wr_valid_reg || wr_ready;
+wire [8*B-1:0] sum;
+genvar         l;
+
+generate
+    for (l = 0; l < U; l = l + 1) begin : g_lane
+        assign sum[32*l +: 32] = word_data[32*l +: 32] + (add_reg ? rd_data[32*l +: 32] : 32'd0);
+    end
+endgenerate
+
+assign word_ready = room && (!add_reg || (rd_valid && rd_error == 2'd0));
+assign rd_ready = room && add_reg && word_valid;
+
+always @(posedge clk) begin
+    if (room) wr_data_reg <= sum;
+    wr_valid_reg <= (word_valid && word_ready) || (wr_valid_reg && !wr_ready);
+    if (rst) wr_valid_reg <= 1'b0;
+end
+
+assign wr_valid = wr_valid_reg;
+assign wr_data = wr_data_reg;
+
+// --- begin, end, errors ---
+
+reg         quiet_reg;
+reg         error_reg;
+reg  [3:0]  error_cause_reg;
+reg  [23:0] error_index_reg;
+
+wire       sent = quiet_reg && !chunk_valid && !issue_valid_reg && queue_level == {$clog2(QUEUE+1){1'b0}}
+                  && !beat_valid && !word_valid;
+wire       hand_over = active_reg && sent && !before_reg;
+wire       answers_before = before_commands_reg != 4'd0;
+wire [3:0] commands = commands_reg + {3'd0, command} - {3'd0, wr_done && !answers_before};
+wire       finish = before_reg && !answers_before;
+wire       write_fault = wr_done && wr_error != 2'd0;
+wire       read_fault = rd_valid && rd_ready && rd_error != 2'd0;
+
+always @(posedge clk) begin
+    // (not what was before this COLLECT began)
+    quiet_reg <= quiet && !start;
+    if (start) begin
+        add_reg <= d_data[56];
+        base_reg <= d_data[127:96];
+        index_reg <= d_index;
+        bank_reg <= !bank_reg;
+    end
+    active_reg <= start || (active_reg && !hand_over);
+    commands_reg <= hand_over ? 4'd0 : commands;
+    if (wr_done && answers_before) before_commands_reg <= before_commands_reg - 4'd1;
+    if (hand_over) begin
+        before_commands_reg <= commands;
+        before_index_reg <= index_reg;
+    end
+    before_reg <= hand_over || (before_reg && !finish);
+    done_reg <= finish;
+
+    error_reg <= write_fault || read_fault || (take && is_slot && !slot_legal);
+    if (write_fault) error_cause_reg <= wr_error == 2'd1 ? REFUSED : {2'b01, wr_error};
+    else if (read_fault) error_cause_reg <= rd_error == 2'd1 ? REFUSED : {3'b010, rd_error[0]};
+    else error_cause_reg <= ILLEGAL_FIELD;
+    error_index_reg <= write_fault && answers_before ? before_index_reg : write_fault || read_fault ? index_reg : d_index;
+
+    if (rst) begin
+        bank_reg <= 1'b0;
+        active_reg <= 1'b0;
+        commands_reg <= 4'd0;
+        before_reg <= 1'b0;
+        before_commands_reg <= 4'd0;
+        done_reg <= 1'b0;
+        error_reg <= 1'b0;
+    end
+end
+
+assign done = done_reg;
+assign idle = !active_reg && !before_reg && !done_reg;
+assign error = error_reg;
+assign error_cause = error_cause_reg;
+assign error_index = error_index_reg;
+
+// (fields that no row of the contract names; the number of a read's beats is known)
+wire unused = &{1'b0, d_data[255:152], d_data[95:62], d_data[55:8], rd_last};
+
+endmodule
+`resetall

@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: Apache-2.0
+`resetall
+`default_nettype none
+`include "require.vh"
+/*
+ * Weight update of arrays in memory: UPDATE (docs/pe_array.md, section 6)
+ *
+ * Gradients, masters and, where decay is not 0, momenta are read in chunks of 16 beats in turn, go through
+ * weight_update.v side by side, B/4 weights per word, and masters, MAC weights and momenta are written in chunks: all
+ * of the same numbers of beats, but four words of weights make one beat of MAC weights.
+ *
+ * Latency: read of a word's last beat to its master at the write port 10 clocks; last answer to done 2. Throughput: that
+ * of the read port, a beat per clock, 8 (with momentum 12) for a beat of MAC weights.
+ */
+module update_store #(
+    // Bytes of a beat, a power of two, 8 ... 64
+    parameter B = 32,
+    // Number of the first random lane
+    parameter LANE_BASE = B
+) (
+    input  wire                     clk,
+    // Synchronous, active high: forgets everything but the random lanes
+    input  wire                     rst,
+
+    // Load all random lanes with this seed
+    input  wire                     seed_load,
+    input  wire [15:0]              seed,
+
+    // UPDATE, no others; place in the program
+    input  wire                     d_valid,
+    output wire                     d_ready,
+    input  wire [255:0]             d_data,
+    input  wire [23:0]              d_index,
+
+    // Pulse: an UPDATE is done
+    output wire                     done,
+    // No UPDATE has begun and is not done
+    output wire                     idle,
+    // Pulse, with its cause and the descriptor; after it a reset must follow
+    output wire                     error,
+    output wire [3:0]               error_cause,
+    output wire [23:0]              error_index,
+
+    // How many masters, momenta, MAC weights were clipped in the word of this clock
+    output wire [$clog2(B/4+1)-1:0] master_clipped,
+    output wire [$clog2(B/4+1)-1:0] momentum_clipped,
+    output wire [$clog2(B/4+1)-1:0] weight_clipped,
+
+    // Read port, as axi_read: byte address, beats less one
+    output wire                     rd_cmd_valid,
+    input  wire                     rd_cmd_ready,
+    output wire [31:0]              rd_cmd_addr,
+    output wire [15:0]              rd_cmd_beats,
+    input  wire                     rd_valid,
+    output wire                     rd_ready,
+    input  wire [8*B-1:0]           rd_data,
+    input  wire                     rd_last,
+    input  wire [1:0]               rd_error,
+
+    // Write port, as axi_write: byte address, beats less one
+    output wire                     wr_cmd_valid,
+    input  wire                     wr_cmd_ready,
+    output wire [31:0]              wr_cmd_addr,
+    output wire [15:0]              wr_cmd_beats,
+    output wire                     wr_valid,
+    input  wire                     wr_ready,
+    output wire [8*B-1:0]           wr_data,
+    input  wire                     wr_done,
+    input  wire [1:0]               wr_error
+);
+
+`REQUIRE(g_b, B >= 8 && B <= 64 && (B & (B - 1)) == 0, ("%m: B = %0d must be a power of two, 8 to 64", B))
+
+localparam [3:0] REFUSED = 4'd3;
+
+// (with a legal stand-in where B is not, so that every simulator gets as far as the message)
+localparam U = B >= 8 && B <= 64 ? B/4 : 2;
+localparam NW = $clog2(B/4 + 1);
+localparam CLIP = $clog2(U + 1);
+// Words of the FIFOs: two chunks
+localparam DEPTH = 32;
+// Write commands that are not answered, at most
+localparam [3:0] MOST_COMMANDS = 4'd15;
+
+// Arrays as read, and as written
+localparam [1:0] GRADIENTS = 2'd0;
+localparam [1:0] MASTERS = 2'd1;
+localparam [1:0] MOMENTA = 2'd2;
+localparam [1:0] OUT_MASTERS = 2'd0;
+localparam [1:0] OUT_WEIGHTS = 2'd1;
+
+reg        active_reg;
+reg [4:0]  shift_reg;
+reg        stochastic_reg;
+reg [3:0]  decay_reg;
+reg [23:0] index_reg;
+reg        done_reg;
+
+wire start = d_valid && d_ready;
+wire momentum = decay_reg != 4'd0;
+
+assign d_ready = !active_reg;
+
+// --- reads ---
+
+wire [1:0]  unused_read_array;
+
+update_chunks #(
+    .B(B),
+    .QUARTER(0)
+) reads (
+    .clk(clk),
+    .rst(rst),
+    .start(start),
+    .first_addr(d_data[127:96]),
+    .second_addr(d_data[159:128]),
+    .third_addr(d_data[191:160]),
+    .third(d_data[91:88] != 4'd0),
+    .quarters(d_data[247:224]),
+    .m_valid(rd_cmd_valid),
+    .m_ready(rd_cmd_ready),
+    .m_addr(rd_cmd_addr),
+    .m_beats(rd_cmd_beats[3:0]),
+    .m_array(unused_read_array)
+);
+
+assign rd_cmd_beats[15:4] = 12'd0;
+
+// Array whose beats come
+reg  [1:0] from_reg;
+wire [2:0] in_ready;
+wire [2:0] in_valid;
+wire [2:0] out_ready;
+wire       read = rd_valid && rd_ready;
+wire       beat = rd_valid && rd_error == 2'd0;
+
+assign rd_ready = in_ready[from_reg];
+
+always @(posedge clk) begin
+    if (read && rd_last) from_reg <= from_reg == (momentum ? MOMENTA : MASTERS) ? GRADIENTS : from_reg + 2'd1;
+    if (rst || start) from_reg <= GRADIENTS;
+end
+
+wire [3*8*B-1:0] in_data;
+genvar           a;
+
+generate
+    for (a = 0; a < 3; a = a + 1) begin : g_in
+        wire [$clog2(DEPTH+1)-1:0] unused_level;
+
+        stream_fifo #(
+            .WIDTH(8*B),
+            .DEPTH(DEPTH)
+        ) fifo (
+            .clk(clk),
+            .rst(rst),
+            .s_valid(beat && from_reg == a[1:0]),
+            .s_ready(in_ready[a]),
+            .s_data(rd_data),
+            .m_valid(in_valid[a]),
+            .m_ready(out_ready[a]),
+            .m_data(in_data[a*8*B +: 8*B]),
+            .level(unused_level)
+        );
+    end
+endgenerate
+
+// --- updates ---
+
+wire            new_valid;
+wire            new_ready;
+wire [8*B-1:0]  new_master;
+wire [8*B-1:0]  new_momentum;
+wire [8*U-1:0]  new_weight;
+wire [CLIP-1:0] new_master_clipped;
+wire [CLIP-1:0] new_momentum_clipped;
+wire [CLIP-1:0] new_weight_clipped;
+wire            updated = new_valid && new_ready;
+
+weight_update #(
+    .U(U),
+    .LANE_BASE(LANE_BASE)
+) update (
+    .clk(clk),
+    .rst(rst),
+    .seed_load(seed_load),
+    .seed(seed),
+    .shift(shift_reg),
+    .stochastic(stochastic_reg),
+    .decay(decay_reg),
+    .gradient_valid(in_valid[GRADIENTS]),
+    .gradient_ready(out_ready[GRADIENTS]),
+    .gradient_data(in_data[0 +: 8*B]),
+    .master_valid(in_valid[MASTERS]),
+    .master_ready(out_ready[MASTERS]),
+    .master_data(in_data[8*B +: 8*B]),
+    .momentum_valid(in_valid[MOMENTA]),
+    .momentum_ready(out_ready[MOMENTA]),
+    .momentum_data(in_data[2*8*B +: 8*B]),
+    .m_valid(new_valid),
+    .m_ready(new_ready),
+    .m_master(new_master),
+    .m_momentum(new_momentum),
+    .m_weight(new_weight),
+    .m_master_clipped(new_master_clipped),
+    .m_momentum_clipped(new_momentum_clipped),
+    .m_weight_clipped(new_weight_clipped)
+);
+
+reg [NW-1:0] master_clipped_reg;
+reg [NW-1:0] momentum_clipped_reg;
+reg [NW-1:0] weight_clipped_reg;
+
+always @(posedge clk) begin
+    master_clipped_reg <= updated ? new_master_clipped : {NW{1'b0}};
+    momentum_clipped_reg <= updated ? new_momentum_clipped : {NW{1'b0}};
+    weight_clipped_reg <= updated ? new_weight_clipped : {NW{1'b0}};
+    if (rst) begin
+        master_clipped_reg <= {NW{1'b0}};
+        momentum_clipped_reg <= {NW{1'b0}};
+        weight_clipped_reg <= {NW{1'b0}};
+    end
+end
+
+assign master_clipped = master_clipped_reg;
+assign momentum_clipped = momentum_clipped_reg;
+assign weight_clipped = weight_clipped_reg;
+
+// --- writes ---
+
+// MAC weights of the beat so far, and how many words of them
+reg  [3*8*U-1:0] weights_reg;
+reg  [1:0]       part_reg;
+wire [2:0]       to_ready;
+wire [2:0]       to_valid;
+wire [2:0]       send;
+wire [8*B-1:0]   master_out;
+wire [8*B-1:0]   weight_out;
+wire [8*B-1:0]   momentum_out;
+
+always @(posedge clk) begin
+    if (updated) begin
+        weights_reg <= {new_weight, weights_reg[3*8*U-1:8*U]};
+        part_reg <= part_reg + 2'd1;
+    end
+    if (rst) part_reg <= 2'd0;
+end
+
+assign new_ready = &to_ready;
+
+wire [$clog2(DEPTH+1)-1:0]   unused_master_level;
+wire [$clog2(DEPTH/4+1)-1:0] unused_weight_level;
+wire [$clog2(DEPTH+1)-1:0]   unused_momentum_level;
+
+stream_fifo #(
+    .WIDTH(8*B),
+    .DEPTH(DEPTH)
+) masters (
+    .clk(clk),
+    .rst(rst),
+    .s_valid(updated),
+    .s_ready(to_ready[0]),
+    .s_data(new_master),
+    .m_valid(to_valid[0]),
+    .m_ready(send[0]),
+    .m_data(master_out),
+    .level(unused_master_level)
+);
+
+stream_fifo #(
+    .WIDTH(8*B),
+    .DEPTH(DEPTH/4)
+) weights (
+    .clk(clk),
+    .rst(rst),
+    .s_valid(updated && part_reg == 2'd3),
+    .s_ready(to_ready[1]),
+    .s_data({new_weight, weights_reg}),
+    .m_valid(to_valid[1]),
+    .m_ready(send[1]),
+    .m_data(weight_out),
+    .level(unused_weight_level)
+);
+
+stream_fifo #(
+    .WIDTH(8*B),
+    .DEPTH(DEPTH)
+) momenta (
+    .clk(clk),
+    .rst(rst),
+    .s_valid(updated && momentum),
+    .s_ready(to_ready[2]),
+    .s_data(new_momentum),
+    .m_valid(to_valid[2]),
+    .m_ready(send[2]),
+    .m_data(momentum_out),
+    .level(unused_momentum_level)
+);
+
+reg [3:0]   commands_reg;
+wire        chunk_valid;
+wire        writer_ready;
+wire [31:0] chunk_addr;
+wire [3:0]  chunk_beats;
+wire [1:0]  chunk_array;
+wire        beat_valid;
+wire [1:0]  beat_array;
+wire        unused_beat_last;
+wire        may_write = commands_reg != MOST_COMMANDS;
+wire        command = chunk_valid && may_write && writer_ready;
+
+update_chunks #(
+    .B(B),
+    .QUARTER(1)
+) writes (
+    .clk(clk),
+    .rst(rst),
+    .start(start),
+    .first_addr(d_data[159:128]),
+    .second_addr(d_data[223:192]),
+    .third_addr(d_data[191:160]),
+    .third(d_data[91:88] != 4'd0),
+    .quarters(d_data[247:224]),
+    .m_valid(chunk_valid),
+    .m_ready(may_write && writer_ready),
+    .m_addr(chunk_addr),
+    .m_beats(chunk_beats),
+    .m_array(chunk_array)
+);
+
+chunk_writer #(
+    .BW(4),
+    .TW(2)
+) writer (
+    .clk(clk),
+    .rst(rst),
+    .s_valid(chunk_valid && may_write),
+    .s_ready(writer_ready),
+    .s_addr(chunk_addr),
+    .s_beats(chunk_beats),
+    .s_tag(chunk_array),
+    .wr_cmd_valid(wr_cmd_valid),
+    .wr_cmd_ready(wr_cmd_ready),
+    .wr_cmd_addr(wr_cmd_addr),
+    .wr_cmd_beats(wr_cmd_beats[3:0]),
+    .beat_valid(beat_valid),
+    .beat_tag(beat_array),
+    .beat_last(unused_beat_last),
+    .beat_take(wr_valid && wr_ready)
+);
+
+assign wr_cmd_beats[15:4] = 12'd0;
+assign send = wr_ready && beat_valid ? 3'd1 << beat_array : 3'd0;
+assign wr_valid = beat_valid && to_valid[beat_array];
+assign wr_data = beat_array == OUT_MASTERS ? master_out : beat_array == OUT_WEIGHTS ? weight_out : momentum_out;
+
+// --- begin, end, errors ---
+
+reg         error_reg;
+reg  [3:0]  error_cause_reg;
+
+wire finish = active_reg && !chunk_valid && !beat_valid && commands_reg == 4'd0;
+wire write_fault = wr_done && wr_error != 2'd0;
+wire read_fault = read && rd_error != 2'd0;
+
+always @(posedge clk) begin
+    if (start) begin
+        shift_reg <= d_data[60:56];
+        stochastic_reg <= d_data[61];
+        decay_reg <= d_data[91:88];
+        index_reg <= d_index;
+    end
+    active_reg <= start || (active_reg && !finish);
+    commands_reg <= commands_reg + {3'd0, command} - {3'd0, wr_done};
+    done_reg <= finish;
+    error_reg <= write_fault || read_fault;
+    if (write_fault) error_cause_reg <= wr_error == 2'd1 ? REFUSED : {2'b01, wr_error};
+    else error_cause_reg <= rd_error == 2'd1 ? REFUSED : {3'b010, rd_error[0]};
+    if (rst) begin
+        active_reg <= 1'b0;
+        commands_reg <= 4'd0;
+        done_reg <= 1'b0;
+        error_reg <= 1'b0;
+    end
+end
+
+assign done = done_reg;
+assign idle = !active_reg && !done_reg;
+assign error = error_reg;
+assign error_cause = error_cause_reg;
+assign error_index = index_reg;
+
+// (fields that no row of the contract names)
+wire unused = &{1'b0, d_data[255:248], d_data[95:92], d_data[87:62], d_data[55:0]};
+
+endmodule
+`resetall

@@ -11,8 +11,9 @@
  * Latency: DELTA taken in clock c: wr_cmd_valid and rd_cmd_valid for the labels in c+1, for the logits 1 clock after that
  * is taken. A beat takes 2 clocks from rd_data to wr_data, one beat per clock. done 1 clock after wr_done.
  *
- * Errors (one pulse, then nothing moves before a reset): 2 more than 256 classes, 1 clock after the descriptor was taken;
- * 1 clock after they showed, 3 a refused read or write, 4, 5 SLVERR, DECERR of a read, 6, 7 of a write.
+ * Errors (one pulse, then nothing is taken or done before a reset): 2 more than 256 classes, 1 clock after the
+ * descriptor was taken; 3 a refused read or write, 4, 5 SLVERR, DECERR of a read, 6, 7 of a write, 1 clock after they
+ * showed.
  */
 module delta_store #(
     // Lanes: images of the batch and bytes of a beat, a power of two, 4 ... 64

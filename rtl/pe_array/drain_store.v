@@ -10,13 +10,13 @@
  * answered, and nothing is taken before. Products tell beforehand whether drain and pattern have the same length: where
  * they have not nothing is read or written.
  *
- * Latency: DRAIN taken in clock c: drain_cmd_valid in c+1, commands for memory from c+6 on, one per clock on each port. A
+ * Latency: DRAIN taken in clock c: drain_cmd_valid in c+1, commands for memory from c+5 on, one per clock on each port. A
  * word takes 3 clocks from drain_data to wr_data, one word per clock. done 2 clocks after the last wr_done.
  *
- * Errors (one pulse, then nothing moves before a reset): 2 an OUTPUT whose field is 3, a DRAIN without an OUTPUT before
- * it, one that tile_drain refuses or that is not as long as its runs; 3 a refused read or write; 4, 5 SLVERR, DECERR of a
- * read; 6, 7 of a write. An illegal OUTPUT is reported 1 clock after it was taken, lengths 5 clocks after the DRAIN was,
- * the others 1 clock after they showed.
+ * Errors (one pulse, then nothing is taken or done before a reset): 2 an OUTPUT whose field is 3, a DRAIN without an
+ * OUTPUT before it, one that tile_drain refuses or that is not as long as its runs; 3 a refused read or write; 4, 5
+ * SLVERR, DECERR of a read; 6, 7 of a write. Lengths are reported 5 clocks after the DRAIN was taken, the others 1 clock
+ * after they showed.
  */
 module drain_store #(
     // Lanes: images of the batch and bytes of a beat, a power of two, 4 ... 64
@@ -106,11 +106,11 @@ localparam CW = $clog2(B + 1);
 localparam [6:0] PENDING_MAX = 7'd127;
 
 localparam [1:0] IDLE = 2'd0;
-localparam [1:0] CHECK = 2'd1;   // the lengths are not known yet
+localparam [1:0] CHECK = 2'd1;  // the lengths are not known yet, or the operation is illegal
 localparam [1:0] RUN = 2'd2;
-localparam [1:0] FAILED = 2'd3;  // until the reset
 
 reg  [1:0] state_reg;
+reg        failed_reg;          // until the reset
 wire       is_output = d_data[0];
 wire       take = d_valid && d_ready;
 wire       take_output = take && is_output;
@@ -185,7 +185,7 @@ always @(posedge clk) begin
         ybase_reg <= d_data[192 +: YAW];       // w6
         ystride_reg <= d_data[204 +: YAW];
     end
-    offer_reg <= take_drain || (offer_reg && !drain_cmd_ready);
+    offer_reg <= (take_drain && known_reg) || (offer_reg && !drain_cmd_ready);
     if (rst) offer_reg <= 1'b0;
 end
 
@@ -342,9 +342,11 @@ reg [3:0] cause_reg;
 reg       done_reg;
 reg       error_reg;
 
+wire fault = cause_next != 4'd0;
 wire lengths = state_reg == CHECK && runs_total_valid;
-wire end_of_drain = run && commanded_reg && pending_reg == 7'd0;
+wire end_of_drain = run && commanded_reg && pending_reg == 7'd0 && !failed_reg;
 
+// After an error what is offered stays offered
 always @* begin
     cause_next = 4'd0;
     if (wr_done && wr_error != 2'd0) cause_next = wr_error == 2'd1 ? 4'd3 : {2'b01, wr_error};
@@ -354,18 +356,19 @@ always @* begin
     if (take_drain && !known_reg) cause_next = 4'd2;
 
     state_next = state_reg;
-    if (take_drain) state_next = CHECK;
-    if (lengths) state_next = RUN;
+    if (take_drain || (take && fault)) state_next = CHECK;
+    if (lengths && !fault && !failed_reg) state_next = RUN;
     if (end_of_drain) state_next = IDLE;
-    if (cause_next != 4'd0) state_next = FAILED;
 end
 
 always @(posedge clk) begin
     state_reg <= state_next;
     done_reg <= end_of_drain;
-    error_reg <= cause_next != 4'd0 && state_reg != FAILED;
+    failed_reg <= failed_reg || fault;
+    error_reg <= fault && !failed_reg;
     cause_reg <= cause_next;
     if (rst) begin
+        failed_reg <= 1'b0;
         state_reg <= IDLE;
         done_reg <= 1'b0;
         error_reg <= 1'b0;

@@ -34,7 +34,7 @@ class DescriptorPort:
         self.taken: list[int] = []
         self.finished: list[int] = []
         self.clock = 0
-        self._offered = False
+        self._offered = self._valid = False
         self._forget()
         b.dut.d_valid.value = 0
         b.start(self._run())
@@ -106,7 +106,9 @@ class DescriptorPort:
                 if self._offered or self.b.rng.random() < 0.1:  # nothing may depend on them
                     dut.d_data.value = word
                     dut.d_index.value = index
-            dut.d_valid.value = int(self._offered)
+            if self._valid != self._offered:
+                dut.d_valid.value = int(self._offered)
+                self._valid = self._offered
 
     def _watch(self) -> None:
         dut = self.b.dut

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: Apache-2.0
+`resetall
+`default_nettype none
+`include "require.vh"
+/*
+ * Store engine: what goes from the grid to memory, and from memory to memory
+ *
+ * Hands each descriptor to the part that its opcode names (docs/pe_array.md, section 6): DRAIN and OUTPUT to drain_store,
+ * COLLECT and SLOT to collect_store, UPDATE to update_store, DELTA to delta_store. A descriptor is taken when all other
+ * parts are idle, so that operations end in their order, and only one part is at the read and the write port.
+ *
+ * Latency: none beyond that of the parts; an unknown opcode is reported (cause 1) 1 clock after it was taken. After an error
+ * nothing works before a reset.
+ */
+module store_engine #(
+    // PEs, a power of two, 1 ... 64
+    parameter P = 32,
+    // Lanes: images of the batch and bytes of a beat, a power of two, 8 ... 64
+    parameter B = 32,
+    // Bits of an accumulator, 16 ... 48
+    parameter ACC = 32,
+    // Bits of an address of Y, 1 ... 10
+    parameter YAW = 9,
+    // Fraction bits of the logits, 0 ... 7
+    parameter FRAC = 4
+) (
+    input  wire                     clk,
+    // Synchronous, active high: forgets everything but the random lanes
+    input  wire                     rst,
+
+    // Load all random lanes with this seed
+    input  wire                     seed_load,
+    input  wire [15:0]              seed,
+
+    // Descriptors whose counts are reached, and their places in the program
+    input  wire                     d_valid,
+    output wire                     d_ready,
+    input  wire [255:0]             d_data,
+    input  wire [23:0]              d_index,
+
+    // Pulse: a counted operation is done, in order
+    output wire                     done,
+    // Nothing is begun and not done
+    output wire                     idle,
+    // Pulse, with cause and descriptor
+    output wire                     error,
+    output wire [3:0]               error_cause,
+    output wire [23:0]              error_index,
+
+    // Values clipped in a clock (0 where none) by requantise, and of masters, momenta and MAC weights
+    output wire [$clog2(B+1)-1:0]   clipped_outputs,
+    output wire [$clog2(B/4+1)-1:0] clipped_masters,
+    output wire [$clog2(B/4+1)-1:0] clipped_momenta,
+    output wire [$clog2(B/4+1)-1:0] clipped_weights,
+
+    // Drain of the grid, see tile_drain
+    output wire                     drain_cmd_valid,
+    input  wire                     drain_cmd_ready,
+    output wire [6:0]               drain_cmd_slots,
+    output wire [11:0]              drain_cmd_channels,
+    output wire [11:0]              drain_cmd_channels_last,
+    output wire [11:0]              drain_cmd_height,
+    output wire [11:0]              drain_cmd_width,
+    output wire [11:0]              drain_cmd_tile_height,
+    output wire [11:0]              drain_cmd_tile_width,
+    output wire [2:0]               drain_cmd_sy_log2,
+    output wire [2:0]               drain_cmd_sx_log2,
+    output wire [YAW-1:0]           drain_cmd_ybase,
+    output wire [YAW-1:0]           drain_cmd_ystride,
+    input  wire                     drain_cmd_error,
+    // Accumulators, image 0 in the low bits
+    input  wire                     drain_valid,
+    output wire                     drain_ready,
+    input  wire [B*ACC-1:0]         drain_data,
+    input  wire                     drain_last,
+
+    // Gradients of the slots, signed, slot 0 lowest
+    input  wire [P-1:0]             grad_valid,
+    output wire [P-1:0]             grad_ready,
+    input  wire [P*32-1:0]          grad_data,
+
+    // Reads, see axi_read; addresses in bytes, beats less one
+    output wire                     rd_cmd_valid,
+    input  wire                     rd_cmd_ready,
+    output wire [31:0]              rd_cmd_addr,
+    output wire [15:0]              rd_cmd_beats,
+    input  wire                     rd_valid,
+    output wire                     rd_ready,
+    input  wire [8*B-1:0]           rd_data,
+    input  wire                     rd_last,
+    input  wire [1:0]               rd_error,
+
+    // Writes, see axi_write
+    output wire                     wr_cmd_valid,
+    input  wire                     wr_cmd_ready,
+    output wire [31:0]              wr_cmd_addr,
+    output wire [15:0]              wr_cmd_beats,
+    output wire                     wr_valid,
+    input  wire                     wr_ready,
+    output wire [8*B-1:0]           wr_data,
+    input  wire                     wr_done,
+    input  wire [1:0]               wr_error
+);
+
+`REQUIRE(g_b, B >= 8 && B <= 64 && (B & (B - 1)) == 0, ("%m: B = %0d must be a power of two, 8 to 64", B))
+
+// Parts
+localparam [1:0] DRAIN = 2'd0;
+localparam [1:0] COLLECT = 2'd1;
+localparam [1:0] UPDATE = 2'd2;
+localparam [1:0] DELTA = 2'd3;
+
+// --- descriptors ---
+
+// Opcodes 30 ... 35
+wire       known = d_data[7:3] == 5'b00110 && d_data[2:0] <= 3'd5;
+wire [1:0] part = !d_data[2] ? d_data[1] ? COLLECT : DRAIN : d_data[0] ? DELTA : UPDATE;
+// The part that has taken the latest descriptor: the only one that may be at work
+reg  [1:0] part_reg;
+reg        unknown_reg;    // an unknown opcode was taken: nothing more until the reset
+reg        error_reg;
+reg [23:0] index_reg;
+
+wire [3:0]  part_valid;
+wire [3:0]  part_ready;
+wire [3:0]  part_done;
+wire [3:0]  part_idle;
+wire [3:0]  part_error;
+wire [15:0] part_cause;
+wire [95:0] part_index;
+wire        all_idle = part_idle == 4'd15;
+// The others are idle
+wire        free = all_idle || part == part_reg;
+wire        take_unknown = d_valid && !known && all_idle && !unknown_reg;
+
+assign part_valid = d_valid && known && free && !unknown_reg ? 4'd1 << part : 4'd0;
+assign d_ready = !unknown_reg && (known ? free && part_ready[part] : all_idle);
+
+always @(posedge clk) begin
+    if (d_valid && d_ready && known) part_reg <= part;
+    if (take_unknown) index_reg <= d_index;
+    unknown_reg <= unknown_reg || take_unknown;
+    error_reg <= take_unknown;
+    if (rst) begin
+        unknown_reg <= 1'b0;
+        error_reg <= 1'b0;
+        part_reg <= DRAIN;
+    end
+end
+
+assign done = part_done != 4'd0;
+assign idle = all_idle && !unknown_reg;
+assign error = error_reg || part_error != 4'd0;
+assign error_cause = unknown_reg ? 4'd1 : part_cause[4*part_reg +: 4];
+assign error_index = unknown_reg ? index_reg : part_index[24*part_reg +: 24];
+
+// --- the ports, which belong to that part ---
+
+wire [3:0]     at_port = 4'd1 << part_reg;
+wire [3:0]     part_rd_cmd_valid;
+wire [127:0]   part_rd_cmd_addr;
+wire [63:0]    part_rd_cmd_beats;
+wire [3:0]     part_rd_ready;
+wire [3:0]     part_wr_cmd_valid;
+wire [127:0]   part_wr_cmd_addr;
+wire [63:0]    part_wr_cmd_beats;
+wire [3:0]     part_wr_valid;
+wire [8*B-1:0] part_wr_data [0:3];
+
+assign rd_cmd_valid = part_rd_cmd_valid[part_reg];
+assign rd_cmd_addr = part_rd_cmd_addr[32*part_reg +: 32];
+assign rd_cmd_beats = part_rd_cmd_beats[16*part_reg +: 16];
+assign rd_ready = part_rd_ready[part_reg];
+assign wr_cmd_valid = part_wr_cmd_valid[part_reg];
+assign wr_cmd_addr = part_wr_cmd_addr[32*part_reg +: 32];
+assign wr_cmd_beats = part_wr_cmd_beats[16*part_reg +: 16];
+assign wr_valid = part_wr_valid[part_reg];
+assign wr_data = part_wr_data[part_reg];
+
+wire [3:0] part_rd_cmd_ready = at_port & {4{rd_cmd_ready}};
+wire [3:0] part_rd_valid = at_port & {4{rd_valid}};
+wire [3:0] part_wr_cmd_ready = at_port & {4{wr_cmd_ready}};
+wire [3:0] part_wr_ready = at_port & {4{wr_ready}};
+wire [3:0] part_wr_done = at_port & {4{wr_done}};
+
+// --- parts ---
+
+drain_store #(
+    .B(B),
+    .ACC(ACC),
+    .YAW(YAW),
+    .LANE_BASE(0)
+) drain (
+    .clk(clk),
+    .rst(rst),
+    .seed_load(seed_load),
+    .seed(seed),
+    .d_valid(part_valid[DRAIN]),
+    .d_ready(part_ready[DRAIN]),
+    .d_data(d_data),
+    .d_index(d_index),
+    .done(part_done[DRAIN]),
+    .idle(part_idle[DRAIN]),
+    .error(part_error[DRAIN]),
+    .error_cause(part_cause[4*DRAIN +: 4]),
+    .error_index(part_index[24*DRAIN +: 24]),
+    .clipped(clipped_outputs),
+    .drain_cmd_valid(drain_cmd_valid),
+    .drain_cmd_ready(drain_cmd_ready),
+    .drain_cmd_slots(drain_cmd_slots),
+    .drain_cmd_channels(drain_cmd_channels),
+    .drain_cmd_channels_last(drain_cmd_channels_last),
+    .drain_cmd_height(drain_cmd_height),
+    .drain_cmd_width(drain_cmd_width),
+    .drain_cmd_tile_height(drain_cmd_tile_height),
+    .drain_cmd_tile_width(drain_cmd_tile_width),
+    .drain_cmd_sy_log2(drain_cmd_sy_log2),
+    .drain_cmd_sx_log2(drain_cmd_sx_log2),
+    .drain_cmd_ybase(drain_cmd_ybase),
+    .drain_cmd_ystride(drain_cmd_ystride),
+    .drain_cmd_error(drain_cmd_error),
+    .drain_valid(drain_valid),
+    .drain_ready(drain_ready),
+    .drain_data(drain_data),
+    .drain_last(drain_last),
+    .rd_cmd_valid(part_rd_cmd_valid[DRAIN]),
+    .rd_cmd_ready(part_rd_cmd_ready[DRAIN]),
+    .rd_cmd_addr(part_rd_cmd_addr[32*DRAIN +: 32]),
+    .rd_cmd_beats(part_rd_cmd_beats[16*DRAIN +: 16]),
+    .rd_valid(part_rd_valid[DRAIN]),
+    .rd_ready(part_rd_ready[DRAIN]),
+    .rd_data(rd_data),
+    .rd_last(rd_last),
+    .rd_error(rd_error),
+    .wr_cmd_valid(part_wr_cmd_valid[DRAIN]),
+    .wr_cmd_ready(part_wr_cmd_ready[DRAIN]),
+    .wr_cmd_addr(part_wr_cmd_addr[32*DRAIN +: 32]),
+    .wr_cmd_beats(part_wr_cmd_beats[16*DRAIN +: 16]),
+    .wr_valid(part_wr_valid[DRAIN]),
+    .wr_ready(part_wr_ready[DRAIN]),
+    .wr_data(part_wr_data[DRAIN]),
+    .wr_done(part_wr_done[DRAIN]),
+    .wr_error(wr_error)
+);
+
+collect_store #(
+    .P(P),
+    .B(B)
+) collect (
+    .clk(clk),
+    .rst(rst),
+    .d_valid(part_valid[COLLECT]),
+    .d_ready(part_ready[COLLECT]),
+    .d_data(d_data),
+    .d_index(d_index),
+    .done(part_done[COLLECT]),
+    .idle(part_idle[COLLECT]),
+    .error(part_error[COLLECT]),
+    .error_cause(part_cause[4*COLLECT +: 4]),
+    .error_index(part_index[24*COLLECT +: 24]),
+    .grad_valid(grad_valid),
+    .grad_ready(grad_ready),
+    .grad_data(grad_data),
+    .rd_cmd_valid(part_rd_cmd_valid[COLLECT]),
+    .rd_cmd_ready(part_rd_cmd_ready[COLLECT]),
+    .rd_cmd_addr(part_rd_cmd_addr[32*COLLECT +: 32]),
+    .rd_cmd_beats(part_rd_cmd_beats[16*COLLECT +: 16]),
+    .rd_valid(part_rd_valid[COLLECT]),
+    .rd_ready(part_rd_ready[COLLECT]),
+    .rd_data(rd_data),
+    .rd_last(rd_last),
+    .rd_error(rd_error),
+    .wr_cmd_valid(part_wr_cmd_valid[COLLECT]),
+    .wr_cmd_ready(part_wr_cmd_ready[COLLECT]),
+    .wr_cmd_addr(part_wr_cmd_addr[32*COLLECT +: 32]),
+    .wr_cmd_beats(part_wr_cmd_beats[16*COLLECT +: 16]),
+    .wr_valid(part_wr_valid[COLLECT]),
+    .wr_ready(part_wr_ready[COLLECT]),
+    .wr_data(part_wr_data[COLLECT]),
+    .wr_done(part_wr_done[COLLECT]),
+    .wr_error(wr_error)
+);
+
+update_store #(
+    .B(B),
+    .LANE_BASE(B)
+) update (
+    .clk(clk),
+    .rst(rst),
+    .seed_load(seed_load),
+    .seed(seed),
+    .d_valid(part_valid[UPDATE]),
+    .d_ready(part_ready[UPDATE]),
+    .d_data(d_data),
+    .d_index(d_index),
+    .done(part_done[UPDATE]),
+    .idle(part_idle[UPDATE]),
+    .error(part_error[UPDATE]),
+    .error_cause(part_cause[4*UPDATE +: 4]),
+    .error_index(part_index[24*UPDATE +: 24]),
+    .master_clipped(clipped_masters),
+    .momentum_clipped(clipped_momenta),
+    .weight_clipped(clipped_weights),
+    .rd_cmd_valid(part_rd_cmd_valid[UPDATE]),
+    .rd_cmd_ready(part_rd_cmd_ready[UPDATE]),
+    .rd_cmd_addr(part_rd_cmd_addr[32*UPDATE +: 32]),
+    .rd_cmd_beats(part_rd_cmd_beats[16*UPDATE +: 16]),
+    .rd_valid(part_rd_valid[UPDATE]),
+    .rd_ready(part_rd_ready[UPDATE]),
+    .rd_data(rd_data),
+    .rd_last(rd_last),
+    .rd_error(rd_error),
+    .wr_cmd_valid(part_wr_cmd_valid[UPDATE]),
+    .wr_cmd_ready(part_wr_cmd_ready[UPDATE]),
+    .wr_cmd_addr(part_wr_cmd_addr[32*UPDATE +: 32]),
+    .wr_cmd_beats(part_wr_cmd_beats[16*UPDATE +: 16]),
+    .wr_valid(part_wr_valid[UPDATE]),
+    .wr_ready(part_wr_ready[UPDATE]),
+    .wr_data(part_wr_data[UPDATE]),
+    .wr_done(part_wr_done[UPDATE]),
+    .wr_error(wr_error)
+);
+
+delta_store #(
+    .B(B),
+    .FRAC(FRAC)
+) delta (
+    .clk(clk),
+    .rst(rst),
+    .d_valid(part_valid[DELTA]),
+    .d_ready(part_ready[DELTA]),
+    .d_data(d_data),
+    .d_index(d_index),
+    .done(part_done[DELTA]),
+    .idle(part_idle[DELTA]),
+    .error(part_error[DELTA]),
+    .error_cause(part_cause[4*DELTA +: 4]),
+    .error_index(part_index[24*DELTA +: 24]),
+    .rd_cmd_valid(part_rd_cmd_valid[DELTA]),
+    .rd_cmd_ready(part_rd_cmd_ready[DELTA]),
+    .rd_cmd_addr(part_rd_cmd_addr[32*DELTA +: 32]),
+    .rd_cmd_beats(part_rd_cmd_beats[16*DELTA +: 16]),
+    .rd_valid(part_rd_valid[DELTA]),
+    .rd_ready(part_rd_ready[DELTA]),
+    .rd_data(rd_data),
+    .rd_last(rd_last),
+    .rd_error(rd_error),
+    .wr_cmd_valid(part_wr_cmd_valid[DELTA]),
+    .wr_cmd_ready(part_wr_cmd_ready[DELTA]),
+    .wr_cmd_addr(part_wr_cmd_addr[32*DELTA +: 32]),
+    .wr_cmd_beats(part_wr_cmd_beats[16*DELTA +: 16]),
+    .wr_valid(part_wr_valid[DELTA]),
+    .wr_ready(part_wr_ready[DELTA]),
+    .wr_data(part_wr_data[DELTA]),
+    .wr_done(part_wr_done[DELTA]),
+    .wr_error(wr_error)
+);
+
+endmodule
+`resetall

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from typing import Any
 
 import matplotlib as mpl
@@ -12,26 +10,15 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from flow import page
+from flow.page import BLUE, GREEN, GREY, INK, ORANGE
 from models.edge.config import EdgeConfig
 from models.edge.interleaver import Connectivity
 from models.edge.parameters import initial_parameters
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 
-INK, BLUE, ORANGE, GREEN, GREY = "#1f2933", "#1f6feb", "#d9730d", "#2a9d5c", "#9aa5b1"
 _UNIT_COLOURS = {"FF": BLUE, "BP": ORANGE, "UP": GREEN}
-_STYLE: Any = {
-    "font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": GREY, "axes.titlesize": 9,
-    "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK, "svg.hashsalt": "edgeloom", "legend.frameon": False,
-}  # fmt: skip
-
-
-def _image(figure: Figure, text: str) -> str:
-    """The figure as an <img> with its data inside."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None}, bbox_inches="tight")
-    data = base64.b64encode(buffer.getvalue()).decode()
-    return f'<img alt="{text}" src="data:image/svg+xml;base64,{data}">'
 
 
 def accuracy(history: list[dict[str, Any]]) -> str:
@@ -40,7 +27,7 @@ def accuracy(history: list[dict[str, Any]]) -> str:
         ("test_accuracy", "test set, RTL (= model)", BLUE, "-"),
         ("float_test_accuracy", "test set, float64 twin", ORANGE, "--"),
     )
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(page.FIGURES):
         figure = Figure(figsize=(6.4, 3.2))
         axes = figure.subplots()
         while_training = [
@@ -58,14 +45,14 @@ def accuracy(history: list[dict[str, Any]]) -> str:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(axis="y", color=GREY, alpha=0.3)
         axes.legend(loc="lower right")
-    return _image(figure, "accuracy over the epochs")
+    return page.image(figure, "accuracy over the epochs")
 
 
 def confusion(counts: list[list[int]]) -> str:
     """Confusion matrix of the last test; colours show what share of a label's images went where."""
     matrix = np.array(counts)
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(page.FIGURES):
         figure = Figure(figsize=(4.6, 4.4))
         axes = figure.subplots()
         axes.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1)
@@ -78,7 +65,7 @@ def confusion(counts: list[list[int]]) -> str:
         axes.set_yticks(range(len(matrix)))
         axes.set_xlabel("class predicted")
         axes.set_ylabel("label")
-    return _image(figure, "confusion matrix")
+    return page.image(figure, "confusion matrix")
 
 
 def utilisation_points(rows: list[list[list[int]]], unit: int, pass_clocks: int) -> tuple[list[float], list[float]]:
@@ -96,7 +83,7 @@ def utilisation(profile: dict[str, Any], pass_clocks: int) -> str:
     units, fill, drain = profile["units"], profile["fill"], profile["drain"]
     steady = [fill[-1], drain[0]] if fill and drain else []
     parts = [("fill", fill), ("steady state", steady), ("drain", drain)]
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(page.FIGURES):
         figure = Figure(figsize=(9.2, 0.75 * len(units) + 0.9))
         grid = figure.subplots(len(units), 3, squeeze=False, sharey=True, sharex="col", width_ratios=[3, 2, 3])
         for row, unit in enumerate(units):
@@ -117,13 +104,13 @@ def utilisation(profile: dict[str, Any], pass_clocks: int) -> str:
             )
         grid[-1, 1].set_xlabel("passes since the start of the run")
         figure.subplots_adjust(hspace=0.35, wspace=0.1)
-    return _image(figure, "share of clocks in which each unit is busy")
+    return page.image(figure, "share of clocks in which each unit is busy")
 
 
 def weights(config: EdgeConfig, parameters: Arrays) -> str:
     """Histogram of the weights of every junction, before and after training."""
     before = initial_parameters(config)[0]
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(page.FIGURES):
         figure = Figure(figsize=(min(9.2, 3.4 * len(before)), 2.6))
         grid = figure.subplots(1, len(before), squeeze=False)[0]
         for i, axes in enumerate(grid):
@@ -137,12 +124,12 @@ def weights(config: EdgeConfig, parameters: Arrays) -> str:
             axes.set_yticks([])
             axes.spines["left"].set_visible(False)
         grid[0].legend(loc="upper left")
-    return _image(figure, "histogram of the weights")
+    return page.image(figure, "histogram of the weights")
 
 
 def connectivity(config: EdgeConfig, connections: Connectivity, parameters: Arrays) -> str:
     """Which left neuron every right neuron is joined to, coloured by the trained weight; the rest does not exist."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(page.FIGURES):
         shapes = config.junctions
         heights = [max(1.6, min(3.0, 9.0 * shape.n_right / shape.n_left)) for shape in shapes]
         figure = Figure(figsize=(9.2, sum(heights) + 0.9 * len(heights)))
@@ -159,4 +146,4 @@ def connectivity(config: EdgeConfig, connections: Connectivity, parameters: Arra
             axes.set_xlabel(f"neuron of layer {i}")
             axes.set_ylabel(f"layer {i + 1}")
         figure.subplots_adjust(hspace=0.75)
-    return _image(figure, "edges between the layers")
+    return page.image(figure, "edges between the layers")

@@ -7,34 +7,12 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from flow import page
 from flow.train import plots
 from flow.train.result import table
 from flow.train.simulation import Outcome
 from models.edge.config import EdgeConfig
 from models.edge.interleaver import Connectivity
-
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #1f2933; max-width: 960px; margin: 2em auto; padding: 0 1em; }
-h1 { font-size: 1.6em; margin-bottom: 0; } h2 { font-size: 1.1em; margin: 2em 0 .3em; }
-p { margin: .3em 0; } .note { color: #52606d; }
-table { border-collapse: collapse; margin: .6em 0; }
-td, th { text-align: left; padding: .2em 1.2em .2em 0; border-bottom: 1px solid #e4e7eb; }
-td { font-variant-numeric: tabular-nums; }
-img { max-width: 100%; }
-.verdict { display: inline-block; padding: .1em .7em; border-radius: 1em; color: white; }
-.pass { background: #2a9d5c; } .stopped { background: #d9730d; } .fail { background: #c0392b; }
-"""
-
-
-def _rows(rows: list[tuple[str, ...]], head: tuple[str, ...] = ()) -> str:
-    def line(cells: tuple[str, ...], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
-
-    return "<table>" + (line(head, "th") if head else "") + "".join(line(row, "td") for row in rows) + "</table>"
-
-
-def _section(title: str, note: str, content: str) -> str:
-    return f'<h2>{escape(title)}</h2><p class="note">{escape(note)}</p>{content}'
 
 
 def _verdict(result: dict[str, Any]) -> str:
@@ -59,7 +37,7 @@ def _junctions(config: EdgeConfig, result: dict[str, Any]) -> str:
         "junction", "neurons", "activation", "fan-out", "fan-in", "edges", "density", "z", "clocks",
         "saturated FF", "BP", "UP",
     )  # fmt: skip
-    return _rows(rows, head)
+    return page.rows(rows, head)
 
 
 def write_report(
@@ -72,34 +50,33 @@ def write_report(
         f'<p class="note">{config.density:.1%} of the edges of the fully connected network; {form.width} bits, '
         f"{form.frac} of fraction; {config.training.mode.name.lower()} training on MNIST in Verilog simulation</p>",
         _verdict(result),
-        _rows(list(table(result))),
-        _section("Junctions", "Shape, and how often a value was clipped while training.", _junctions(config, result)),
+        page.rows(list(table(result))),
+        page.section(
+            "Junctions", "Shape, and how often a value was clipped while training.", _junctions(config, result)
+        ),
     ]
     if result["history"]:
-        parts.append(_section(
+        parts.append(page.section(
             "Accuracy", "Share of right predictions. The first curve is taken while the weights change.",
             plots.accuracy(result["history"]),
         ))  # fmt: skip
     if result["confusion"]:
-        parts.append(_section(
+        parts.append(page.section(
             "Confusion matrix", "Test images by label and predicted class, after the last epoch.",
             plots.confusion(result["confusion"]),
         ))  # fmt: skip
     if outcome.state.profile:
-        parts.append(_section(
+        parts.append(page.section(
             "Units at work",
             "Share of the clocks in which each unit handles edges, over the first run: from the busy counters, read "
             "over AXI4-Lite while the engine worked. A pass is one sample's turn.",
             plots.utilisation(outcome.state.profile, result["pass_clocks"]),
         ))  # fmt: skip
     parts += [
-        _section("Weights", "Before and after training.", plots.weights(config, outcome.parameters)),
-        _section(
+        page.section("Weights", "Before and after training.", plots.weights(config, outcome.parameters)),
+        page.section(
             "Connectivity", "Every dot is an edge, red for positive and blue for negative weights.",
             plots.connectivity(config, connections, outcome.parameters),
         ),
     ]  # fmt: skip
-    path.write_text(
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(config.name)}</title>'
-        f"<style>{_STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
-    )
+    path.write_text(page.document(config.name, parts))

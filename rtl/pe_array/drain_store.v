@@ -346,7 +346,6 @@ wire fault = cause_next != 4'd0;
 wire lengths = state_reg == CHECK && runs_total_valid;
 wire end_of_drain = run && commanded_reg && pending_reg == 7'd0 && !failed_reg;
 
-// After an error what is offered stays offered
 always @* begin
     cause_next = 4'd0;
     if (wr_done && wr_error != 2'd0) cause_next = wr_error == 2'd1 ? 4'd3 : {2'b01, wr_error};
@@ -354,7 +353,10 @@ always @* begin
     if (drain_cmd_error || (lengths && words_reg != {1'b0, runs_total})) cause_next = 4'd2;
     if (take_output && d_data[89:88] == 2'd3) cause_next = 4'd2;
     if (take_drain && !known_reg) cause_next = 4'd2;
+end
 
+// After an error what is offered stays offered
+always @* begin
     state_next = state_reg;
     if (take_drain || (take && fault)) state_next = CHECK;
     if (lengths && !fault && !failed_reg) state_next = RUN;

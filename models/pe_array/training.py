@@ -21,7 +21,7 @@ import numpy.typing as npt
 from models import mnist
 from models.pe_array.config import PeConfig
 from models.pe_array.float_network import FloatNetwork
-from models.pe_array.network import PeNetwork, Weights
+from models.pe_array.network import PeNetwork, Trace, Weights
 from models.pe_array.shapes import Positions
 from models.toml_section import ConfigError
 
@@ -68,6 +68,22 @@ class EpochResult:
     twin_seconds: float
 
 
+@dataclass(frozen=True)
+class StepResult:
+    """What a step gave: all maps, images classified correctly by the network and its twin, seconds of both."""
+
+    trace: Trace
+    correct: int
+    twin_correct: int
+    seconds: float
+    twin_seconds: float
+
+    @property
+    def counts(self) -> tuple[float, float, float, float]:
+        """All but the maps."""
+        return self.correct, self.twin_correct, self.seconds, self.twin_seconds
+
+
 class Trainer:
     """A training under way: the network, its twin if asked for, and how far it is.
 
@@ -83,6 +99,7 @@ class Trainer:
         self.network = PeNetwork(config)
         self.twin = FloatNetwork(self.network) if twin else None
         self.step = 0
+        self._order: tuple[int, LabelArray] | None = None  # of the images, in an epoch
 
     @property
     def steps_per_epoch(self) -> int:
@@ -92,35 +109,45 @@ class Trainer:
     def batch_rows(self, step: int) -> LabelArray:
         """Rows of the data that a step trains on."""
         epoch, place = divmod(step, self.steps_per_epoch)
-        order = mnist.epoch_order(len(self.data), epoch, self.config.training.order_seed)
+        if self._order is None or self._order[0] != epoch:
+            self._order = epoch, mnist.epoch_order(len(self.data), epoch, self.config.training.order_seed)
         batch = self.config.training.batch
-        return order[place * batch : (place + 1) * batch]
+        return self._order[1][place * batch : (place + 1) * batch]
+
+    @property
+    def rate_shift(self) -> int:
+        """Of the next step."""
+        return self.config.training.rate_shift(self.step // self.steps_per_epoch)
+
+    def prune_if_due(self) -> bool:
+        """Prune before the step for which the configuration says so; whether that happened."""
+        if self.step < self.config.training.prune_at or self.network.pruned:
+            return False
+        self.network.prune()
+        return True
+
+    def train_step(self) -> StepResult:
+        """The next step."""
+        self.prune_if_due()
+        rows, rate_shift = self.batch_rows(self.step), self.rate_shift
+        images, labels = self.data.batch(rows), self.data.labels[rows]
+        begin = time.perf_counter()
+        trace = self.network.train_step(images, labels, rate_shift)
+        correct, twin_correct = int((trace.logits.argmax(axis=0) == labels).sum()), 0
+        middle = time.perf_counter()
+        if self.twin:
+            twin_correct = self.twin.train_step(real(self.config, images), labels, rate_shift)
+        self.step += 1
+        return StepResult(trace, correct, twin_correct, middle - begin, time.perf_counter() - middle)
 
     def train_epoch(self) -> EpochResult:
         """Train to the end of the epoch."""
-        training, network = self.config.training, self.network
-        first = self.step
-        epoch, place = divmod(first, self.steps_per_epoch)
-        order = mnist.epoch_order(len(self.data), epoch, training.order_seed)
-        correct, twin_correct, seconds, twin_seconds = 0, 0, 0.0, 0.0
-        rate_shift = training.rate_shift(epoch)
-        for start in range(place * training.batch, self.steps_per_epoch * training.batch, training.batch):
-            begin = time.perf_counter()
-            rows = order[start : start + training.batch]
-            images, labels = self.data.batch(rows), self.data.labels[rows]
-            if self.step >= training.prune_at and not network.pruned:
-                network.prune()
-            trace = network.train_step(images, labels, rate_shift)
-            correct += int((trace.logits.argmax(axis=0) == labels).sum())
-            self.step += 1
-            middle = time.perf_counter()
-            if self.twin:
-                twin_correct += self.twin.train_step(real(self.config, images), labels, rate_shift)
-            seconds += middle - begin
-            twin_seconds += time.perf_counter() - middle
-        count = (self.step - first) * training.batch
+        epoch, place = divmod(self.step, self.steps_per_epoch)
+        steps = [self.train_step().counts for _ in range(place, self.steps_per_epoch)]
+        correct, twin_correct, seconds, twin_seconds = (sum(each) for each in zip(*steps, strict=True))
+        count = len(steps) * self.config.training.batch
         twin_share = twin_correct / count if self.twin else float("nan")
-        return EpochResult(epoch, correct / count, twin_share, network.density, seconds, twin_seconds)
+        return EpochResult(epoch, correct / count, twin_share, self.network.density, seconds, twin_seconds)
 
     def accuracy(self, data: Images) -> float:
         """Share of images that the network classifies correctly."""

@@ -131,6 +131,7 @@ wire [3:0]  error_cause;
 wire [1:0]  error_engine;
 wire [23:0] error_index;
 wire        run, seed_load, engine_rst, cancel;
+wire        core_rst = rst || engine_rst;    // of all but registers, control and AXI ports
 
 wire [CW-1:0] busy_pes, stall_pes;
 wire [2:0]    engine_idle;      // load, compute, store, as in all that follow
@@ -271,7 +272,7 @@ program_fetch #(
     .B(B)
 ) fetch (
     .clk(clk),
-    .rst(engine_rst),
+    .rst(core_rst),
     .start(run),
     .addr(program_addr),
     .length(program_length),
@@ -296,7 +297,7 @@ program_fetch #(
 
 dispatcher dispatch (
     .clk(clk),
-    .rst(engine_rst),
+    .rst(core_rst),
     .clear(run),
     .s_valid(p_valid),
     .s_ready(p_ready),
@@ -333,7 +334,7 @@ generate
             .DEPTH(QUEUE_DEPTH)
         ) queue (
             .clk(clk),
-            .rst(engine_rst),
+            .rst(core_rst),
             .s_valid(q_valid[i]),
             .s_ready(q_ready[i]),
             .s_data(q_data),
@@ -407,7 +408,7 @@ load_engine #(
     .DEPTH(LOAD_DEPTH)
 ) loader (
     .clk(clk),
-    .rst(engine_rst),
+    .rst(core_rst),
     .d_valid(d_valid[0]),
     .d_ready(d_ready[0]),
     .d_data(d_data[256*0 +: 256]),
@@ -462,7 +463,7 @@ compute_engine #(
     .E_DEPTH(E_DEPTH)
 ) computer (
     .clk(clk),
-    .rst(engine_rst),
+    .rst(core_rst),
     .d_valid(d_valid[1]),
     .d_ready(d_ready[1]),
     .d_data(d_data[256*1 +: 256]),
@@ -501,7 +502,7 @@ store_engine #(
     .FRAC(FRAC)
 ) storer (
     .clk(clk),
-    .rst(engine_rst),
+    .rst(core_rst),
     .seed_load(seed_load),
     .seed(seed),
     .d_valid(d_valid[2]),
@@ -572,7 +573,7 @@ pe_grid #(
     .GRAD_DEPTH(GRAD_DEPTH)
 ) grid (
     .clk(clk),
-    .rst(engine_rst),
+    .rst(core_rst),
     .window_valid(window_valid),
     .window_pe(window_pe),
     .window_select(window_select),

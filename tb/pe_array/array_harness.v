@@ -5,8 +5,8 @@
 /*
  * pe_array with a memory, so that its user sleeps while a program runs (simulation only)
  *
- * The user sets cmd_op, cmd_addr and cmd_data and toggles cmd_req. When the command is done, cmd_ack equals cmd_req, and
- * cmd_answer and cmd_resp (the AXI response) hold the answer:
+ * The user sets cmd_op, cmd_addr and cmd_data and toggles cmd_req. When the command is done, cmd_ack equals cmd_req,
+ * and cmd_answer and cmd_resp (the AXI response) hold the answer:
  *
  *   0 WRITE  register cmd_addr = cmd_data
  *   1 READ   register cmd_addr
@@ -50,7 +50,7 @@ module array_harness #(
     output wire [31:0] cmd_answer,
     output wire [1:0]  cmd_resp,
 
-    input  wire [31:0] base,
+    input  wire [31:0] memory_base,
     input  wire        stalls,
     input  wire [15:0] stall_seed,
     input  wire [31:0] error_first,
@@ -208,7 +208,7 @@ axi_memory #(
     .rst(rst),
     .load(go && cmd_op == OP_LOAD),
     .dump(go && cmd_op == OP_DUMP),
-    .base(base),
+    .base(memory_base),
     .stalls(stalls),
     .stall_seed(stall_seed),
     .error_first(error_first),

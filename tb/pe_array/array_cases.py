@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Layers in memory for the bench of pe_array: what a program reads at the bottom, what it writes at the top."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from models.pe_array import descriptors as d
+from models.pe_array import program
+from models.pe_array.assemble import MapAt, OutputAt, Places, assemble
+from models.pe_array.csb import Csb, beat_offsets, encode
+from models.pe_array.operations import After, Compute, Program, SetField
+from models.pe_array.operations import Field as Own
+from models.pe_array.pe_model import PeShape
+from models.pe_array.requantise import Field
+from models.pe_array.shapes import Conv, Pool
+from models.pe_array.tiling import Grid, Split
+from tb.lib.bench import Bench
+
+KINDS = ("ff", "ng", "wg", "max_pool", "unpool", "average", "average_backward")
+
+
+def grid_of(b: Bench) -> Grid:
+    """The grid of this build."""
+    p = {name: int(value) for name, value in b.params.items()}
+    depths = (p["X_DEPTH"], p["Y_DEPTH"], p["W_DEPTH"], p["E_DEPTH"], p["T_DEPTH"])
+    return Grid(p["P"], PeShape(p["B"], p["ACC"], *depths))
+
+
+class NoRoom(ValueError):
+    """The memory is full."""
+
+
+class CaseMemory:
+    """A memory with layers and programs, everywhere else random.
+
+    Attributes:
+        data: uint8.
+        base: address of its first byte.
+        low, high: first free address of what is only read, and first address of what is written.
+    """
+
+    def __init__(self, b: Bench) -> None:
+        self.b, self.grid = b, grid_of(b)
+        self.lanes = self.grid.shape.lanes
+        size = self.lanes * int(b.params["WORDS"])
+        self.data = b.np.integers(0, 256, size).astype(np.uint8)
+        last = (1 << 32) - size
+        self.base = b.rng.choice([0, last, b.rng.randrange(0, last, 4096)])
+        self.low, self.high = self.base, self.base + size
+
+    def put(self, array: np.ndarray | bytes, written: bool = False) -> int:
+        """Address of a copy of an array, which programs write or only read."""
+        raw = array if isinstance(array, bytes) else np.ascontiguousarray(array).tobytes()
+        room = -(-len(raw) // 64) * 64 + 64 * self.b.rng.randint(0, 1)
+        if self.low + room > self.high:
+            raise NoRoom
+        if written:
+            self.high -= room
+            address = self.high
+        else:
+            address, self.low = self.low, self.low + room
+        at = address - self.base
+        self.data[at : at + len(raw)] = np.frombuffer(raw, dtype=np.uint8)
+        return address
+
+    def words(self, *size: int) -> np.ndarray:
+        """A random map, with extremes."""
+        shape = (*size, self.lanes)
+        drawn, extreme = self.b.np.integers(-128, 128, shape), self.b.np.choice([-128, 127, 0], shape)
+        return np.where(self.b.np.random(shape) < self.b.rng.choice([0.1, 1.0]), extreme, drawn).astype(np.int8)
+
+    def map(self, *size: int) -> MapAt:
+        """A random map that programs read."""
+        return MapAt(self.put(self.words(*size)), *size)
+
+    def out(self, *size: int) -> MapAt:
+        """Room for a map that programs write."""
+        return MapAt(self.put(self.words(*size), written=True), *size)
+
+    def output(self, at: MapAt, most: int = 14) -> OutputAt:
+        """Random settings for what becomes of accumulators."""
+        rng = self.b.rng
+        mask = self.map(at.channels, at.height, at.width).address if rng.random() < 0.4 else None
+        return OutputAt(at, rng.randint(0, most), Field.SUM, rng.random() < 0.4, rng.random() < 0.5, mask)
+
+    def matrix(self, conv: Conv, density: float, block: tuple[int, int]) -> Csb:
+        """Random weights."""
+        mask = conv.allowed() & (self.b.np.random((conv.rows, conv.cols)) < density)
+        masters = self.b.np.integers(-(1 << 23), 1 << 23, (conv.rows, conv.cols, *conv.kernel))
+        return encode(masters * mask[:, :, None, None], mask, *block)
+
+    def places(self, made: Program, x: MapAt, csb: Csb | None = None, **other: Any) -> Places:
+        """Where a program finds its data."""
+        arrays: dict[str, Any] = {"literals": self.put(made.literals)}
+        if made.image is not None:
+            names = ("pointers", "coordinates", "values")
+            arrays |= {name: self.put(getattr(made.image, name)) for name in names} | {"csb": csb}
+        return Places(x, **(arrays | other))
+
+    def fitting(self, make: Callable[[Split | None], Program], most: int) -> Program:
+        """A program on a random split of at most so many entries in a PE; ValueError if there is none."""
+        made = make(self.b.rng.choice([None, *Split.all_of(self.grid.pes)]))
+        if entries(made, self.grid.pes) > most:
+            raise ValueError("too long")
+        return made
+
+    def convolution(self, kind: str, most: int) -> list[d.Descriptor]:
+        """A random convolution in one phase; after WG the weights are updated."""
+        rng, groups = self.b.rng, self.b.rng.choice([1, 1, 2])
+        conv = Conv(
+            kernel=(rng.choice([1, 2, 3]), rng.choice([1, 2, 3, 5])),
+            stride=(rng.randint(1, 2), rng.randint(1, 2)),
+            pad=(rng.randint(0, 2), rng.randint(0, 2), rng.randint(0, 1), rng.randint(0, 1)),
+            dilation=(rng.randint(1, 2), rng.randint(1, 2)),
+            rows=groups * rng.randint(1, 9), cols=groups * rng.randint(1, 9), groups=groups,
+        )  # fmt: skip
+        if rng.random() < 0.3:
+            conv = Conv.make(rng.randint(1, 40), rng.randint(1, 30))  # fully connected
+        height, width = rng.choice([(1, 1), (rng.randint(1, 9), rng.randint(1, 9))])
+        size = (conv.rows, *conv.out_size(height, width))
+        csb = self.matrix(
+            conv, rng.choice([0.0, 0.2, 0.5, 1.0]), (rng.randint(1, conv.rows), rng.randint(1, conv.cols))
+        )
+        geometry = height, width, self.grid
+        if kind == "ff":
+            made = self.fitting(lambda split: program.forward(conv, csb, *geometry, split), most)
+            places = self.places(made, self.map(conv.cols, height, width), csb, outputs=(self.output(self.out(*size)),))
+        elif kind == "ng":
+            made = self.fitting(lambda split: program.input_gradient(conv, csb, *geometry, split), most)
+            to = self.output(self.out(conv.cols, height, width))
+            places = self.places(made, self.map(*size), csb, outputs=(to,))
+        else:
+            made = self.fitting(lambda split: program.weight_gradient(conv, csb, *geometry, split), most)
+            at = self.put(self.weights(csb), written=True)
+            places = self.places(made, self.map(conv.cols, height, width), csb, operand=self.map(*size), gradients=at)
+            return assemble(made, places, self.lanes) + self.update(csb, at, made)
+        return assemble(made, places, self.lanes)
+
+    def weights(self, csb: Csb) -> np.ndarray:
+        """Random numbers in the layout of the masters: uint8."""
+        beats = int(beat_offsets(csb.pointers, csb.shape.weights, self.lanes)[-1]) * 4
+        return self.b.np.integers(0, 256, beats * self.lanes).astype(np.uint8)
+
+    def update(self, csb: Csb, gradients: int, made: Program) -> list[d.Descriptor]:
+        """New weights, when all gradients are there, unless there are none."""
+        rng, momenta = self.b.rng, self.weights(csb)
+        beats = len(momenta) // self.lanes // 4
+        if not beats:
+            return []
+        masters = self.b.np.integers(-(1 << 23), 1 << 23, beats * self.lanes).astype(np.int32)
+        stores = sum(1 for each in made.stores())
+        return [
+            d.Update(
+                gradients, self.put(masters, True), self.put(self.weights(csb)[: beats * self.lanes], True), beats,
+                rng.choice([0, rng.randint(1, 16), rng.randint(1, 31)]), rng.random() < 0.5,
+                rng.choice([0, rng.randint(1, 15)]), self.put(momenta, True), after=After(stores=stores),
+            )
+        ]  # fmt: skip
+
+    def pooling(self, kind: str, most: int) -> list[d.Descriptor]:
+        """A random pooling layer, forward or backward."""
+        rng = self.b.rng
+        pool = Pool.make((rng.randint(1, 3), rng.randint(1, 3)), rng.choice([None, 1, 2]), rng.randint(0, 1))
+        channels, height, width = rng.randint(1, 9), rng.randint(1, 9), rng.randint(1, 9)
+        size, back = (channels, *pool.out_size(height, width)), (channels, height, width)
+        geometry = channels, height, width, self.grid
+        if kind == "max_pool":
+            made = self.fitting(lambda split: program.max_pool(pool, *geometry, split), most)
+            outputs = tuple(OutputAt(self.out(*size), 7, field) for field in (Field.VALUE, Field.INDEX))
+            return assemble(made, self.places(made, self.map(*back), outputs=outputs), self.lanes)
+        if kind == "unpool":
+            made = self.fitting(lambda split: program.max_unpool(pool, *geometry, split), most)
+            index = self.b.np.integers(0, pool.kernel[0] * pool.kernel[1], (*size, self.lanes)).astype(np.uint8)
+            operand, to = MapAt(self.put(index), *size), self.output(self.out(*back), 2)
+            return assemble(made, self.places(made, self.map(*size), operand=operand, outputs=(to,)), self.lanes)
+        multiplier, backward = rng.randint(1, 127), kind == "average_backward"
+        made = self.fitting(
+            lambda split: program.average_pool(pool, *geometry, multiplier, backward, split), most
+        )  # fmt: skip
+        source, target = (size, back) if backward else (back, size)
+        places = self.places(made, self.map(*source), outputs=(self.output(self.out(*target)),))
+        return assemble(made, places, self.lanes)
+
+    def layer(self, kind: str, most: int = 400) -> list[d.Descriptor]:
+        """A random layer that fits, of at most so many entries in the busiest PE."""
+        make = self.convolution if kind in ("ff", "ng", "wg") else self.pooling
+        while True:
+            low, high = self.low, self.high
+            try:
+                return make(kind, most)
+            except NoRoom:
+                raise
+            except ValueError:
+                self.low, self.high = low, high
+
+    def garbage(self) -> list[d.Descriptor]:
+        """Fills all memories of the PEs: programs load what they use, but a simulator sees X in what they do not."""
+        shape, everyone = self.grid.shape, (1 << self.grid.pes) - 1
+        made: list[d.Descriptor] = []
+        for pe in range(self.grid.pes):
+            made.append(d.Window(pe, 0, (0, shape.x_depth), (0, 1), (0, shape.y_depth), (0, 1)))
+        for y, depth in ((False, shape.x_depth), (True, shape.y_depth)):
+            made.append(d.Map(self.map(1, 1, depth).address, depth, 1, 0, depth, 1, 0, 0, 1, y=y, all=True))
+        for memory, depth in enumerate((shape.w_depth, shape.e_depth, shape.t_depth)):
+            made.append(d.Stream(memory, self.map(1, 1, depth).address, depth, 0, everyone))
+        return made
+
+    def delta(self) -> list[d.Descriptor]:
+        """Deltas of random logits."""
+        classes = self.b.rng.choice([1, 10, self.b.rng.randint(2, 40)])
+        labels = self.b.np.integers(0, 40, self.lanes).astype(np.uint8)
+        logits, output = self.map(classes, 1, 1), self.out(classes, 1, 1)
+        return [d.Delta(logits.address, self.put(labels), output.address, classes)]
+
+    def program(self, made: list[d.Descriptor]) -> int:
+        """Address of a program."""
+        return self.put(d.encode(made))
+
+
+def entries(made: Program, pes: int) -> int:
+    """Entries that the busiest PE issues."""
+    own = [dict.fromkeys(Own, 0) for _ in range(pes)]
+    counts = [0] * pes
+    for operation in made.operations:
+        if isinstance(operation, SetField):
+            for pe in range(pes):
+                if operation.pes >> pe & 1:
+                    own[pe][operation.field] = operation.value
+        elif isinstance(operation, Compute):
+            for pe, each in enumerate(own):
+                counts[pe] += max(1, each[Own.CLEAR] + each[Own.ELEMENTS] * each[Own.TAPS])
+    return max(counts)

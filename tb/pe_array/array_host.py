@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The host of tb/pe_array/array_harness.v: registers, memory by files, and runs that Python sleeps through."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from cocotb.triggers import with_timeout
+
+from models.pe_array.machine import Stop
+from tb.lib.bench import PERIOD_NS, Bench
+from tb.pe_array.array_registers import SEED_ENABLE, Control, Counter, Reg, Status
+
+Bytes = npt.NDArray[np.uint8]
+
+_INPUTS = (
+    "cmd_req", "cmd_op", "cmd_addr", "cmd_data", "memory_base", "stalls", "stall_seed", "error_first", "error_last",
+    "error_resp", "error_read", "error_write",
+)  # fmt: skip
+
+
+class Op(IntEnum):
+    """Commands of the harness."""
+
+    WRITE = 0
+    READ = 1
+    WAIT = 2
+    LOAD = 3
+    DUMP = 4
+
+
+class ArrayHost:
+    """Driver of an array_harness.
+
+    Attributes:
+        lanes: B.
+        size: bytes of the memory.
+    """
+
+    def __init__(self, b: Bench) -> None:
+        self.b, self.dut = b, b.dut
+        self.lanes, self.size = int(b.params["B"]), int(b.params["B"]) * int(b.params["WORDS"])
+        self._req = 0
+        for name in _INPUTS:
+            getattr(b.dut, name).value = 0
+
+    async def reset(self, base: int, stalls: bool) -> None:
+        """Reset everything; the memory begins at `base` and pauses at random or not at all."""
+        self._req = 0
+        self.dut.cmd_req.value = 0
+        self.dut.memory_base.value, self.dut.stalls.value = base, int(stalls)
+        self.dut.stall_seed.value = self.b.rng.randint(1, 65535)
+        await self.b.reset()
+
+    def faults(self, first: int = 0, last: int = 0, response: int = 0, read: bool = False, write: bool = False) -> None:
+        """Answer accesses to these addresses with an error; without arguments none."""
+        dut = self.dut
+        dut.error_first.value, dut.error_last.value, dut.error_resp.value = first, last, response
+        dut.error_read.value, dut.error_write.value = int(read), int(write)
+
+    async def command(self, op: Op, address: int = 0, data: int = 0, clocks: int = 200) -> int:
+        """Give a command and sleep until it is done; its answer. Accesses must be answered OKAY.
+
+        Raises:
+            SimTimeoutError: it was not done within so many clocks.
+        """
+        self._req ^= 1
+        dut = self.dut
+        dut.cmd_op.value, dut.cmd_addr.value, dut.cmd_data.value = int(op), address, data
+        dut.cmd_req.value = self._req
+        await with_timeout(dut.cmd_ack.value_change, clocks * PERIOD_NS, "ns")
+        await self.b.clocks()
+        if op in (Op.LOAD, Op.DUMP):
+            return 0
+        assert int(dut.cmd_resp.value) == 0, f"{op.name} {address:#x}: response {dut.cmd_resp.value}"
+        return int(dut.cmd_answer.value) if op != Op.WRITE else 0
+
+    async def write(self, register: int, data: int) -> None:
+        """Write a register."""
+        await self.command(Op.WRITE, register, data)
+
+    async def read(self, register: int) -> int:
+        """Read a register."""
+        return await self.command(Op.READ, register)
+
+    async def load(self, memory: Bytes) -> None:
+        """Put all of the memory, uint8 (size,)."""
+        assert len(memory) == self.size
+        Path("memory_in.bin").write_bytes(memory.reshape(-1, self.lanes)[:, ::-1].tobytes())
+        await self.command(Op.LOAD)
+
+    async def dump(self) -> Bytes:
+        """All of the memory, uint8 (size,)."""
+        await self.command(Op.DUMP)
+        return np.fromfile("memory_out.bin", dtype=np.uint8)
+
+    async def start(
+        self, address: int, length: int, read: tuple[int, int], write: tuple[int, int], seed: int | None
+    ) -> None:  # fmt: skip
+        """Start a program; windows are (first, last) byte."""
+        settings = {
+            Reg.PROGRAM: address, Reg.LENGTH: length, Reg.READ_BASE: read[0], Reg.READ_LAST: read[1],
+            Reg.WRITE_BASE: write[0], Reg.WRITE_LAST: write[1], Reg.SEED: 0 if seed is None else seed | SEED_ENABLE,
+        }  # fmt: skip
+        for register, value in settings.items():
+            await self.write(register, value)
+        await self.write(Reg.CONTROL, Control.START)
+
+    async def finish(self, clocks: int) -> Stop | None:
+        """Sleep until the program is over; why it was stopped, or None."""
+        await self.command(Op.WAIT, Reg.STATUS, Status.BUSY, clocks)
+        status, index = await self.read(Reg.STATUS), await self.read(Reg.ERROR_INDEX)
+        if status == Status.ENDED:
+            assert index == 0, f"ERROR_INDEX is {index} without an error"
+            return None
+        assert status & 0xF == Status.ERROR, f"STATUS is {status:#x}"
+        return stop_of(status, index)
+
+    async def counters(self) -> dict[Counter, int]:
+        """A snapshot of all counters."""
+        await self.write(Reg.SNAPSHOT, 0)
+        found = {}
+        for counter in Counter:
+            found[counter] = await self.read(counter.address) | await self.read(counter.address + 4) << 32
+        return found
+
+
+def stop_of(status: int, index: int) -> Stop:
+    """Cause, engine and descriptor of a STATUS and ERROR_INDEX."""
+    from models.pe_array.descriptors import Cause, Engine
+
+    return Stop(Cause(status >> 4 & 15), Engine(status >> 8 & 3), index)

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bench of rtl/pe_array/pe_array.v: programs from memory to memory against the machine, all of memory compared."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.pe_array import descriptors as d
+from models.pe_array.assemble import chain
+from models.pe_array.descriptors import BYTES, Engine
+from models.pe_array.machine import Machine
+from tb.lib.bench import Bench, bench_test
+from tb.pe_array.array_cases import KINDS, CaseMemory
+from tb.pe_array.array_host import ArrayHost
+from tb.pe_array.array_registers import Counter
+
+_CLOCKS = 60_000
+"""No program takes longer."""
+
+
+class Session:
+    """Host, memory and model of a test; the memory goes on where the last program left it."""
+
+    def __init__(self, b: Bench) -> None:
+        self.b, self.host, self.memory = b, ArrayHost(b), CaseMemory(b)
+        grid = self.memory.grid
+        self.machine = Machine(grid.pes, grid.shape, self.memory.data, self.memory.base, int(b.params["FRAC"]))
+        self.seeded = False
+
+    async def begin(self, stalls: bool) -> None:
+        """Reset."""
+        self.b.cover("memory", "stalls" if stalls else "steady")
+        await self.host.reset(self.memory.base, stalls)
+        await self.run(self.memory.garbage())
+
+    def seed(self) -> int | None:
+        """A seed, or None to go on with the random words."""
+        if self.seeded and self.b.rng.random() < 0.3:
+            return None
+        self.seeded = True
+        return self.b.rng.getrandbits(16)
+
+    async def run(self, made: list[d.Descriptor]) -> None:
+        """Run a program that must come to its end; compare memory and counters."""
+        b, host, memory, machine = self.b, self.host, self.memory, self.machine
+        address, seed = memory.program(made), self.seed()
+        window = machine.memory
+        window.read_window = (memory.base, memory.base + len(memory.data) - 1)
+        window.write_window = (min(memory.high, window.read_window[1]), window.read_window[1])
+        await host.load(memory.data)
+        await host.start(address, len(made), window.read_window, window.write_window, seed)
+        assert machine.run(address, len(made), seed) is None
+        stop = await host.finish(_CLOCKS)
+        assert stop is None, f"stopped: {stop}, {made[stop.index]}"
+        compare(b, "memory", memory.data, await host.dump(), memory.base)
+        self.compare_counters(await host.counters(), len(made))
+
+    def compare_counters(self, got: dict[Counter, int], length: int) -> None:
+        """What the machine counts, and limits for the rest."""
+        b, machine, memory = self.b, self.machine, self.machine.memory
+        expected = {
+            Counter.FETCH_BEATS: -(-length * BYTES // memory.lanes),
+            Counter.LOAD_BEATS: memory.read_beats[Engine.LOAD],
+            Counter.STORE_BEATS: memory.read_beats[Engine.STORE],
+            Counter.WRITTEN_BEATS: memory.written_beats[Engine.STORE],
+            Counter.LOADS: machine.operations[Engine.LOAD],
+            Counter.COMPUTES: machine.operations[Engine.COMPUTE],
+            Counter.STORES: machine.operations[Engine.STORE],
+            Counter.CLIPPED_OUTPUTS: machine.clipped.outputs,
+            Counter.CLIPPED_MASTERS: machine.clipped.masters,
+            Counter.CLIPPED_MOMENTA: machine.clipped.momenta,
+            Counter.CLIPPED_WEIGHTS: machine.clipped.weights,
+        }
+        for counter, value in expected.items():
+            b.scoreboard.expect(counter.name, value)
+            b.scoreboard.got(counter.name, got[counter])
+        clocks = got[Counter.CLOCKS]
+        engines = (Counter.LOAD_CLOCKS, Counter.COMPUTE_CLOCKS, Counter.STORE_CLOCKS)
+        assert all(got[each] <= clocks for each in engines), got
+        assert got[Counter.BUSY_PES] + got[Counter.STALL_PES] <= clocks * self.memory.grid.pes, got
+
+
+def compare(b: Bench, what: str, expected: np.ndarray, got: np.ndarray, base: int) -> None:
+    """All bytes of the memory."""
+    wrong = np.flatnonzero(expected != got)
+    b.scoreboard.expect(what, 0)
+    if len(wrong):
+        first = f"{got[wrong[:8]]}, not {expected[wrong[:8]]}"
+        raise AssertionError(f"{what}: {len(wrong)} bytes differ; from {base + int(wrong[0]):#x} on {first}")
+    b.scoreboard.got(what, 0)
+
+
+@bench_test(timeout_clocks=400_000)
+async def single_layers(b: Bench) -> None:
+    """Layers of all kinds, a program each."""
+    session = Session(b)
+    await session.begin(b.rng.random() < 0.5)
+    for kind in [*KINDS, *KINDS][b.seed % len(KINDS) :][:4]:
+        b.cover("kind", kind)
+        await session.run(session.memory.layer(kind, 200))
+
+
+@bench_test(timeout_clocks=400_000)
+async def several_layers(b: Bench) -> None:
+    """One program of several layers."""
+    session = Session(b)
+    await session.begin(b.rng.random() < 0.5)
+    parts = [session.memory.layer(kind, 150) for kind in b.rng.sample(KINDS, 3)]
+    parts.insert(b.rng.randint(0, 3), session.memory.delta())
+    await session.run(chain(parts))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from functools import lru_cache
 from random import Random
 
 import numpy as np
@@ -24,6 +25,9 @@ QUEUE = 8
 """Descriptors that can wait for an engine, in a random order."""
 
 _COUNTS = {Engine.LOAD: "loads", Engine.COMPUTE: "computes", Engine.STORE: "stores"}
+
+_unpack = lru_cache(maxsize=1 << 16)(d.unpack)
+"""Programs are executed many times."""
 
 
 @dataclass(frozen=True)
@@ -194,7 +198,7 @@ class _Fetch:
             assert self._cause is not None
             raise _Stopped(Stop(self._cause, Engine.FETCH, index))
         try:
-            descriptor = d.unpack(int.from_bytes(self._read[first : first + BYTES], "little"), index)
+            descriptor = _unpack(int.from_bytes(self._read[first : first + BYTES], "little"))
         except DescriptorError as error:
             raise _Stopped(Stop(error.cause, Engine.FETCH, index)) from error
         self.index += 1

@@ -104,10 +104,10 @@ class BusMemory:
         self.read_beats, self.written_beats = dict.fromkeys(Engine, 0), dict.fromkeys(Engine, 0)
 
     def read(self, engine: Engine, runs: Runs) -> tuple[Bytes, Cause | None]:
-        """(beats before the first error, uint8 (beats, B); its cause). A run that leaves the window is no beat."""
+        """(beats before the first error, uint8 (beats, B), maybe a view; its cause). A refused run is no beat."""
         count, cause = self._legal(runs, self.read_window, Cause.READ_SLVERR, Cause.READ_DECERR)
         self.read_beats[engine] += count
-        return self._words[(runs.addresses(self.lanes)[:count] - self.base) // self.lanes], cause
+        return self._words[self._where(runs, count)], cause
 
     def get(self, engine: Engine, runs: Runs) -> Bytes:
         """All beats; raises Refused at an error."""
@@ -132,6 +132,13 @@ class BusMemory:
             )
             self.written_beats[engine] += runs.total
 
+    def _where(self, runs: Runs, count: int) -> IntArray | slice:
+        """Places in memory of the first beats."""
+        if len(runs.starts) == 1:
+            first = (int(runs.starts[0]) - self.base) // self.lanes if count else 0
+            return slice(first, first + count)
+        return (runs.addresses(self.lanes)[:count] - self.base) // self.lanes
+
     def _legal(self, runs: Runs, window: Pair, slverr: Cause, decerr: Cause) -> tuple[int, Cause | None]:
         """Beats before the first error, and what that is."""
         first, last = window
@@ -139,9 +146,12 @@ class BusMemory:
         refused = np.flatnonzero((runs.starts % self.lanes != 0) | (runs.starts < first) | (ends - 1 > last))
         asked = int(runs.beats[: refused[0]].sum()) if len(refused) else runs.total
         cause: Cause | None = Cause.ADDRESS if len(refused) else None
+        low, high = self.base, self.base + len(self.data)
+        faults = [(f.first, f.last + 1, f.cause, False) for f in self.faults if f.cause in (slverr, decerr)]
+        if not faults and low <= first and last < high:
+            return asked, cause
+        errors = [(low, high, decerr, True), *faults]
         at = runs.addresses(self.lanes)[:asked]
-        errors = [(self.base, self.base + len(self.data), decerr, True)]
-        errors += [(f.first, f.last + 1, f.cause, False) for f in self.faults if f.cause in (slverr, decerr)]
         for low, high, why, outside in errors:
             hit = np.flatnonzero(((at + self.lanes > low) & (at < high)) != outside)
             if len(hit) and hit[0] < asked:

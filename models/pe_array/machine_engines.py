@@ -25,6 +25,8 @@ from models.pe_array.update import pack_gradients, weight_update
 
 WEIGHT_BYTES = 4
 """Of masters, gradients and momenta."""
+CLASSES_MAX = 256
+"""A label is a byte."""
 POINTER_RUN = 256
 """Beats of a read of pointers."""
 
@@ -259,6 +261,8 @@ class StoreEngine:
         self.clipped.weights += int(new.weight_clipped.sum())
 
     def _delta(self, delta: d.Delta) -> None:
+        if delta.classes > CLASSES_MAX:
+            raise Refused(Cause.FIELD)
         logits = self._memory.get(Engine.STORE, Runs.one(delta.logits, delta.classes)).view(np.int8)
         labels = self._memory.get(Engine.STORE, Runs.one(delta.labels, 1)).reshape(-1)
         deltas = output_delta8(logits, labels, self._frac)

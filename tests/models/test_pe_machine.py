@@ -323,6 +323,7 @@ def corrupt(image: Image) -> dict[str, tuple[list[Descriptor], Stop]]:
         "slot": ([d.Slot(PES, 0, 1)], Cause.FIELD),
         "update": ([replace(good_update, masters=end)], Cause.ADDRESS),
         "update weights": ([replace(good_update, weights=end)], Cause.ADDRESS),
+        "delta classes": ([d.Delta(spare, out, out, 257)], Cause.FIELD),
         "delta": ([d.Delta(spare, end, out, 2)], Cause.ADDRESS),
         "delta out": ([d.Delta(spare, out, end - LANES, 2)], Cause.ADDRESS),
     }

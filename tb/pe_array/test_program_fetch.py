@@ -88,7 +88,7 @@ async def lists(b: Bench) -> None:
     fetch = Fetch(b, base, size)
     await fetch.reset()
     total = 0
-    for number in range(12):
+    for number in range(8):
         fetch.any_gaps()
         length = [1, 2, 3][number] if number < 3 else b.rng.randint(1, 50)
         b.cover("length", length if length < 4 else "more")

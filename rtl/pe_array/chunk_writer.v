@@ -4,9 +4,10 @@
 /*
  * Commands of a write port for chunks of beats, and whose turn it is to send them
  *
- * A chunk that is taken stands in the next clock as a command at wr_cmd and as its beats at beat_*, one after the other:
- * the user sends a beat of source beat_tag and says so with beat_take. Beats do not wait for their command. A chunk can
- * be taken in the clock of the last beat of the one before, so that beats go on without a gap.
+ * A chunk that is taken stands in the next clock as a command at wr_cmd and, if none is before it, as its beats at beat_*,
+ * one after the other: the user sends a beat of source beat_tag and says so with beat_take. Beats do not wait for their
+ * command. The command of one chunk goes out while the beats of the one before are sent: a port that wants to see it
+ * first takes beats without a gap, but for chunks of a few beats.
  */
 module chunk_writer #(
     // Bits of a chunk's number of beats less one, at most 16
@@ -43,28 +44,39 @@ localparam [BW-1:0] ONE = 1;
 reg          cmd_valid_reg;
 reg [31:0]   addr_reg;
 reg [BW-1:0] beats_reg;
+// The chunk whose beats are sent, and the next one, whose command has gone ahead or is at the port
 reg          beat_valid_reg;
 reg [BW-1:0] left_reg;
 reg [TW-1:0] tag_reg;
+reg          next_valid_reg;
+reg [BW-1:0] next_left_reg;
+reg [TW-1:0] next_tag_reg;
 
 wire last = left_reg == {BW{1'b0}};
 wire take = s_valid && s_ready;
+wire move = !beat_valid_reg || (beat_take && last);
 
-assign s_ready = (!cmd_valid_reg || wr_cmd_ready) && (!beat_valid_reg || (beat_take && last));
+assign s_ready = (!cmd_valid_reg || wr_cmd_ready) && !next_valid_reg;
 
 always @(posedge clk) begin
     cmd_valid_reg <= take || (cmd_valid_reg && !wr_cmd_ready);
-    beat_valid_reg <= take || (beat_valid_reg && !(beat_take && last));
-    if (beat_take) left_reg <= left_reg - ONE;
     if (take) begin
         addr_reg <= s_addr;
         beats_reg <= s_beats;
-        left_reg <= s_beats;
-        tag_reg <= s_tag;
+        next_left_reg <= s_beats;
+        next_tag_reg <= s_tag;
+    end
+    next_valid_reg <= !move && (take || next_valid_reg);
+    if (beat_take) left_reg <= left_reg - ONE;
+    if (move) begin
+        beat_valid_reg <= take || next_valid_reg;
+        left_reg <= next_valid_reg ? next_left_reg : s_beats;
+        tag_reg <= next_valid_reg ? next_tag_reg : s_tag;
     end
     if (rst) begin
         cmd_valid_reg <= 1'b0;
         beat_valid_reg <= 1'b0;
+        next_valid_reg <= 1'b0;
     end
 end
 

@@ -13,7 +13,7 @@
  * SLOTs are taken while a COLLECT runs. The next COLLECT begins when all beats of the one before have gone to the write
  * port; its reads wait until that one's writes are answered (done).
  *
- * Latency: a slot's last gradient to its command 9 clocks and up to B/4 to fill up the beat; last answer to done 2.
+ * Latency: a slot's last gradient to its write command 8 clocks and up to B/4 - 1 to fill up the beat; last answer to done 2.
  * Throughput: a beat per clock.
  */
 module collect_store #(
@@ -298,6 +298,7 @@ assign wr_data = wr_data_reg;
 
 reg         quiet_reg;
 reg         error_reg;
+reg         failed_reg;    // only the first error is reported
 reg  [3:0]  error_cause_reg;
 reg  [23:0] error_index_reg;
 
@@ -309,6 +310,7 @@ wire [3:0] commands = commands_reg + {3'd0, command} - {3'd0, wr_done && !answer
 wire       finish = before_reg && !answers_before;
 wire       write_fault = wr_done && wr_error != 2'd0;
 wire       read_fault = rd_valid && rd_ready && rd_error != 2'd0;
+wire       fault = write_fault || read_fault || (take && is_slot && !slot_legal);
 
 always @(posedge clk) begin
     // (not what was before this COLLECT began)
@@ -329,7 +331,8 @@ always @(posedge clk) begin
     before_reg <= hand_over || (before_reg && !finish);
     done_reg <= finish;
 
-    error_reg <= write_fault || read_fault || (take && is_slot && !slot_legal);
+    error_reg <= fault && !failed_reg;
+    failed_reg <= failed_reg || fault;
     if (write_fault) error_cause_reg <= wr_error == 2'd1 ? REFUSED : {2'b01, wr_error};
     else if (read_fault) error_cause_reg <= rd_error == 2'd1 ? REFUSED : {3'b010, rd_error[0]};
     else error_cause_reg <= ILLEGAL_FIELD;
@@ -343,6 +346,7 @@ always @(posedge clk) begin
         before_commands_reg <= 4'd0;
         done_reg <= 1'b0;
         error_reg <= 1'b0;
+        failed_reg <= 1'b0;
     end
 end
 

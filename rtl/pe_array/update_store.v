@@ -9,7 +9,7 @@
  * weight_update.v side by side, B/4 weights per word, and masters, MAC weights and momenta are written in chunks: all
  * of the same numbers of beats, but four words of weights make one beat of MAC weights.
  *
- * Latency: read of a word's last beat to its master at the write port 10 clocks; last answer to done 2. Throughput: that
+ * Latency: read of a word's last beat to its master at the write port 9 clocks; last answer to done 2. Throughput: that
  * of the read port, a beat per clock, 8 (with momentum 12) for a beat of MAC weights.
  */
 module update_store #(
@@ -357,11 +357,13 @@ assign wr_data = beat_array == OUT_MASTERS ? master_out : beat_array == OUT_WEIG
 // --- begin, end, errors ---
 
 reg         error_reg;
+reg         failed_reg;    // only the first error is reported
 reg  [3:0]  error_cause_reg;
 
 wire finish = active_reg && !chunk_valid && !beat_valid && commands_reg == 4'd0;
 wire write_fault = wr_done && wr_error != 2'd0;
 wire read_fault = read && rd_error != 2'd0;
+wire fault = write_fault || read_fault;
 
 always @(posedge clk) begin
     if (start) begin
@@ -373,7 +375,8 @@ always @(posedge clk) begin
     active_reg <= start || (active_reg && !finish);
     commands_reg <= commands_reg + {3'd0, command} - {3'd0, wr_done};
     done_reg <= finish;
-    error_reg <= write_fault || read_fault;
+    error_reg <= fault && !failed_reg;
+    failed_reg <= failed_reg || fault;
     if (write_fault) error_cause_reg <= wr_error == 2'd1 ? REFUSED : {2'b01, wr_error};
     else error_cause_reg <= rd_error == 2'd1 ? REFUSED : {3'b010, rd_error[0]};
     if (rst) begin
@@ -381,6 +384,7 @@ always @(posedge clk) begin
         commands_reg <= 4'd0;
         done_reg <= 1'b0;
         error_reg <= 1'b0;
+        failed_reg <= 1'b0;
     end
 end
 

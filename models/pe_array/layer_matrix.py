@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Weights of a network's layer as a CSB matrix in memory: sizes of its blocks, and where which weight is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from models.fixed_point import IntArray
+from models.pe_array import program
+from models.pe_array.config import Layer
+from models.pe_array.csb import Csb, CsbImage, beat_offsets, encode, to_image
+from models.pe_array.csb_order import BLOCK_MAX
+from models.pe_array.network import Weights
+from models.pe_array.shapes import Pair
+from models.pe_array.tiling import Grid
+
+
+@dataclass(frozen=True)
+class LayerMatrix:
+    """A layer's weights in memory. Values, masters, momenta and gradients have their weights at the same places.
+
+    Attributes:
+        csb: the matrix, of channels in the order of memory.
+        image: its bytes; values and masters are those of the time when it was made.
+        element: element of the network's ``Weights`` that element ``e`` of the matrix is, int64 (elements,).
+        places: of every weight in arrays of bytes (values) or of 32-bit words, int64 (elements, KH*KW).
+        length: of these arrays, a multiple of B.
+    """
+
+    csb: Csb
+    image: CsbImage
+    element: IntArray
+    places: IntArray
+    length: int
+
+    @classmethod
+    def make(cls, weights: Weights, block: Pair, lanes: int, rows: IntArray, cols: IntArray) -> LayerMatrix:
+        """Encode.
+
+        Args:
+            block: rows and columns of a block.
+            lanes: B.
+            rows, cols: the channel that is in place ``n`` of memory, of outputs and of inputs.
+        """
+        conv, positions = weights.conv, weights.positions
+        number = np.full((conv.rows, conv.cols), -1, dtype=np.int64)
+        number[positions.row, positions.col] = np.arange(len(positions))
+        number = number[rows][:, cols]
+        masters = positions.scatter(weights.masters, conv)[rows][:, cols]
+        csb = encode(masters, number >= 0, *block)
+        offsets = beat_offsets(csb.pointers, csb.shape.weights, lanes) * lanes
+        of_block = np.repeat(offsets[:-1] - csb.pointers[:-1] * csb.shape.weights, np.diff(csb.pointers))
+        weight = np.arange(len(of_block) * csb.shape.weights, dtype=np.int64).reshape(-1, csb.shape.weights)
+        return cls(csb, to_image(csb, lanes), number[csb.positions()], weight + of_block[:, None], int(offsets[-1]))
+
+    def spread(self, weights: npt.NDArray[np.integer], dtype: str) -> npt.NDArray[np.integer]:
+        """Array as in memory of the network's (n, KH, KW), zeros between the blocks."""
+        array: npt.NDArray[np.integer] = np.zeros(self.length, dtype=dtype)
+        array[self.places] = weights.reshape(len(weights), -1)[self.element]
+        return array
+
+    def gather(self, array: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
+        """The network's (n, KH, KW) of an array as in memory."""
+        shape = self.csb.shape
+        weights = np.empty(self.places.shape, dtype=array.dtype)
+        weights[self.element] = array[self.places]
+        return weights.reshape(-1, shape.kernel_height, shape.kernel_width)
+
+    def gaps(self, array: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
+        """What an array has between the blocks; must be zeros."""
+        between = np.ones(self.length, dtype=np.bool_)
+        between[self.places] = False
+        return array[between]
+
+
+def choose_block(layer: Layer, grid: Grid, first: bool) -> Pair:
+    """Rows and columns of a layer's blocks, with which all its phases fit.
+
+    As many blocks per side as slots can be busy with: small maps have no other work for all PEs, large ones have tiles.
+    Where that does not fit in the memories of the PEs, the longer side is halved.
+
+    Args:
+        first: the layer is the network's first one, which has no NG.
+
+    Raises:
+        ValueError: not even blocks of one element fit.
+    """
+    conv, pixels = layer.conv, layer.out_shape[1] * layer.out_shape[2]
+    parts = max(2, grid.pes // pixels, min(conv.groups, grid.pes))
+    rows, cols = (-(-n // max(parts, -(-n // BLOCK_MAX))) for n in (conv.rows, conv.cols))
+    while True:
+        try:
+            _phases_fit(layer, (rows, cols), grid, first)
+        except ValueError as error:
+            if rows == cols == 1:
+                raise ValueError(f"a block of one element does not fit: {error}") from error
+            rows, cols = (rows, -(-cols // 2)) if cols >= rows else (-(-rows // 2), cols)
+        else:
+            return rows, cols
+
+
+def _phases_fit(layer: Layer, block: Pair, grid: Grid, first: bool) -> None:
+    """ValueError where a phase does not fit, which only the size of the blocks decides, not what is in them."""
+    conv, size = layer.conv, layer.in_shape[1:]
+    one = np.zeros((conv.rows, conv.cols, *conv.kernel), dtype=np.int64)
+    mask = np.zeros((conv.rows, conv.cols), dtype=np.bool_)
+    mask[0, 0] = True
+    csb = encode(one, mask, *block)
+    program.forward(conv, csb, *size, grid)
+    program.weight_gradient(conv, csb, *size, grid)
+    if not first:
+        program.input_gradient(conv, csb, *size, grid)

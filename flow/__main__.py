@@ -84,6 +84,13 @@ def _train(arguments: argparse.Namespace) -> int:
     return train(request(arguments.config, arguments.epochs, arguments.samples, arguments.sim, arguments.resume))
 
 
+def _train_cnn(arguments: argparse.Namespace) -> int:
+    from flow.train_cnn.command import train
+    from flow.train_cnn.request import request
+
+    return train(request(arguments.config, arguments.steps, arguments.epochs, arguments.samples, arguments.sim))
+
+
 def _bench(arguments: argparse.Namespace) -> int:
     from flow.train.bench import bench
     from flow.train.request import request
@@ -125,6 +132,12 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("epochs", "resume"):
         train.add_argument(f"--{name}", default="")
     train.add_argument("--sim", default="verilator")
+    command = commands.add_parser("train-cnn", help="train a CNN on the PE array, in simulation and in its model")
+    command.add_argument("--config", default="configs/lenet5_mnist.toml")
+    for name in ("steps", "epochs", "samples"):
+        command.add_argument(f"--{name}", default="")
+    command.add_argument("--sim", default="verilator")
+    command.set_defaults(function=_train_cnn)
     command = commands.add_parser("synth", help="area and clock, compared with the baselines")
     command.add_argument("--config", default="configs/mnist_64.toml")
     command.add_argument("--update", action="store_true", help="make the figures found the new baselines")

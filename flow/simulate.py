@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
@@ -193,6 +194,28 @@ def _execute(run: Run, built: Path, params: dict[str, int | str]) -> tuple[Path,
     except (SystemExit, RuntimeError) as error:
         died = str(error)
     return results, log, died
+
+
+def run_job(bench: str, top: str, sim: str, built: Path, directory: Path, job: Path) -> dict[str, str]:
+    """Run a bench that is no test but does a job, which it finds through EDGELOOM_TRAIN; the message of every failure.
+
+    Args:
+        built, directory: of the program, and where it runs.
+    """
+    results, log = directory / "results.xml", directory / "run.log"
+    with contextlib.suppress(SystemExit, RuntimeError):  # the results file tells; without one the run has failed
+        runner_for(sim).test(
+            test_module=bench,
+            hdl_toplevel=top,
+            hdl_toplevel_lang="verilog",
+            build_dir=built,
+            test_dir=directory,
+            results_xml=str(results),
+            extra_env=ENVIRONMENT | {"EDGELOOM_TRAIN": str(job)},
+            timescale=build.TIMESCALE,
+            log_file=log,
+        )
+    return judge(bench, results, log)[1]
 
 
 def judge(bench: str, results: Path, log: Path, died: str = "") -> tuple[int, dict[str, str]]:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
 import signal
@@ -12,10 +11,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from flow import build
 from flow.build import Design, Options
-from flow.runners import ENVIRONMENT, runner_for
-from flow.simulate import judge
+from flow.simulate import run_job
 from flow.train.request import Request
 from flow.train.watch import Progress, Watcher
 from models.edge.activation import SigmoidTable
@@ -94,7 +91,7 @@ def simulate(request: Request, built: Path, key: str, history: list[dict[str, An
     tests = min(request.samples, len(request.data.test_x))
     progress = Progress(request.epochs, request.samples, tests, history)
     with Interrupts() as interrupts, Watcher(request.directory / EVENTS, progress):
-        failures = _execute(request.sim, built, run)
+        failures = run_job(_BENCH, HARNESS, request.sim, built, run, run / "job.json")
     state, parameters = load_checkpoint(checkpoint, key) if checkpoint.is_file() else (State(key), {})
     if mismatch.is_file():
         found = json.loads(mismatch.read_text())
@@ -103,20 +100,3 @@ def simulate(request: Request, built: Path, key: str, history: list[dict[str, An
         return Outcome(state, parameters, None, 0, True)
     failure = "; ".join(failures.values())
     return Outcome(state, parameters, failure or None, 0, False)
-
-
-def _execute(sim: str, built: Path, run: Path) -> dict[str, str]:
-    results, log = run / "results.xml", run / "run.log"
-    with contextlib.suppress(SystemExit, RuntimeError):  # the results file tells; without one the run has failed
-        runner_for(sim).test(
-            test_module=_BENCH,
-            hdl_toplevel=HARNESS,
-            hdl_toplevel_lang="verilog",
-            build_dir=built,
-            test_dir=run,
-            results_xml=str(results),
-            extra_env=ENVIRONMENT | {"EDGELOOM_TRAIN": str(run / "job.json")},
-            timescale=build.TIMESCALE,
-            log_file=log,
-        )
-    return judge(_BENCH, results, log)[1]

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 _POLL_SECONDS = 0.1
 _LINE_SECONDS = 10.0
@@ -77,10 +77,20 @@ class Progress:
         )
 
 
+class Shown(Protocol):
+    """What a watcher tells events, and asks what to show."""
+
+    def take(self, event: dict[str, Any]) -> str | None:
+        """Note an event; the line that is worth printing for good, if it is."""
+
+    def line(self) -> str:
+        """Where the training is now."""
+
+
 class Watcher:
     """Shows the events of a file while a `with` block runs: a bar on a terminal, plain lines elsewhere."""
 
-    def __init__(self, path: Path, progress: Progress, out: TextIO | None = None) -> None:
+    def __init__(self, path: Path, progress: Shown, out: TextIO | None = None) -> None:
         self.path, self.progress = path, progress
         self.out = out or sys.stdout
         self.live = self.out.isatty()

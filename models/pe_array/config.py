@@ -132,11 +132,16 @@ class Training:
 
 @dataclass(frozen=True)
 class PeConfig:
-    """A network and its training."""
+    """A network and its training.
+
+    Attributes:
+        pes: PEs of the array that trains it, for simulation.
+    """
 
     name: str
     layers: tuple[Layer, ...]
     training: Training
+    pes: int = 8
 
     @property
     def in_shape(self) -> Shape:
@@ -183,13 +188,18 @@ class PeConfig:
             built.append(layer)
             shape, frac, delta_frac = layer.out_shape, layer.out_frac, layer.delta_frac
         training = _training(root.table("training", required=True))
+        array = root.table("array")
+        pes = array.integer("pes", 1, 64, 8)
+        if pes & (pes - 1):
+            raise ConfigError(f"array.pes = {pes} must be a power of two")
+        array.finish()
         image.finish()
         root.finish()
         for i, layer in enumerate(built):
             _check(f"layers[{i}]", layer, training, first=i == 0)
         if not built[-1].has_weights or built[-1].relu or shape[1:] != (1, 1):
             raise ConfigError(f"layers[{len(layers) - 1}] must have weights, no ReLU, and a 1 x 1 map to give classes")
-        return cls(name, tuple(built), training)
+        return cls(name, tuple(built), training, pes)
 
 
 def _layer(table: Section, shape: Shape, frac: int, delta_frac: int, last: bool) -> Layer:

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page about a training of the PE array."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from flow import page
+from flow.page import BLUE, GREY, ORANGE
+from flow.train_cnn.request import Request
+from flow.train_cnn.result import table
+from flow.train_cnn.simulation import Outcome
+from models.pe_array.network import PeNetwork, initial_weights
+
+
+def write_report(path: Path, request: Request, network: PeNetwork, outcome: Outcome, result: dict[str, Any]) -> None:
+    """Write the page.
+
+    Args:
+        network: as the training left it.
+    """
+    config = request.config
+    kind, text = "pass", "simulation and model are equal in every bit"
+    if result["failure"] is not None:
+        kind, text = "fail", result["failure"]
+    parts = [
+        f"<h1>{escape(config.name)}</h1>",
+        f'<p class="note">{config.pes} PEs of {config.training.batch} MACs; 8-bit activations, gradients and weights, '
+        f"24-bit masters; {network.density:.1%} of the weights left; MNIST, in Verilog simulation and in its model</p>",
+        f'<p><span class="verdict {kind}">{escape(text)}</span></p>',
+        page.rows(table(result)),
+        page.section("Layers", "As trained.", _layers(network)),
+        page.section("Simulated steps", "What the array counted.", _steps(outcome.steps)),
+    ]
+    if result["epochs_in_the_model"]:
+        parts.append(page.section("Accuracy", "Images right while training.", _accuracy(result)))
+    parts += [
+        page.section("PEs at work", "Clocks of the simulated steps.", _utilisation(outcome.steps, config.pes)),
+        page.section("Weights", "Masters before and after training.", _weights(network)),
+        page.section("Sparsity", "Kernels and weights that are left, output channels downwards.", _pattern(network)),
+    ]
+    path.write_text(page.document(config.name, parts))
+
+
+def _layers(network: PeNetwork) -> str:
+    rows = []
+    for number, (layer, weights) in enumerate(zip(network.config.layers, network.weights, strict=True)):
+        kept = f"{weights.masters.size:,} of {layer.weights:,}" if weights else "–"
+        sizes = (" × ".join(map(str, shape)) for shape in (layer.in_shape, layer.out_shape))
+        rows.append((f"{number}", layer.kind, *sizes, kept, *map(str, network.saturations[:, number].tolist())))
+    head = ("layer", "kind", "input", "output", "weights left", "clipped forward", "backward", "update")
+    return page.rows(rows, head)
+
+
+def _steps(steps: list[dict[str, Any]]) -> str:
+    names = ("CLOCKS", "LOAD_CLOCKS", "COMPUTE_CLOCKS", "STORE_CLOCKS", "LOAD_BEATS", "STORE_BEATS", "WRITTEN_BEATS")
+    rows = [
+        (f"{step['step']:,}", f"{step['density']:.1%}", f"{step['correct']} of {step['images']}",
+         f"{step['descriptors']:,}", *(f"{step['counters'][name]:,}" for name in names), f"{step['compared']:,}")
+        for step in steps
+    ]  # fmt: skip
+    head = (
+        "step", "weights left", "right", "descriptors", "clocks", "load", "compute", "store", "beats loaded",
+        "read by store", "written", "values compared",
+    )  # fmt: skip
+    return page.rows(rows, head)
+
+
+def _accuracy(result: dict[str, Any]) -> str:
+    curve = result["epochs_in_the_model"]
+    with mpl.rc_context(page.FIGURES):
+        figure = Figure(figsize=(6.4, 3.2))
+        axes = figure.subplots()
+        axes.plot([each["epoch"] for each in curve], [100 * each["correct"] for each in curve], "o-", color=BLUE)
+        axes.set_xlabel("epochs done")
+        axes.set_ylabel("right while training, %")
+        axes.grid(axis="y", color=GREY, alpha=0.3)
+    return page.image(figure, "accuracy over the epochs")
+
+
+def _utilisation(steps: list[dict[str, Any]], pes: int) -> str:
+    with mpl.rc_context(page.FIGURES):
+        figure = Figure(figsize=(6.4, 2.6))
+        axes = figure.subplots()
+        names = [f"{step['step']:,}" for step in steps]
+        below = np.zeros(len(steps))
+        for key, label, colour in (("BUSY_PES", "MACs work", BLUE), ("STALL_PES", "PE waits", ORANGE)):
+            share = np.array([100 * step["counters"][key] / step["counters"]["CLOCKS"] / pes for step in steps])
+            axes.bar(names, share, bottom=below, color=colour, label=label)
+            below += share
+        axes.set_ylim(0, 100)
+        axes.set_ylabel("% of the clocks of all PEs")
+        axes.set_xlabel("step")
+        axes.legend(loc="upper right")
+    return page.image(figure, "share of the clocks in which PEs work")
+
+
+def _weights(network: PeNetwork) -> str:
+    shown = [index for index, weights in enumerate(network.weights) if weights]
+    with mpl.rc_context(page.FIGURES):
+        figure = Figure(figsize=(9.2, 2.6))
+        grid = figure.subplots(1, len(shown), squeeze=False)[0]
+        for index, axes in zip(shown, grid, strict=True):
+            scale = 2.0 ** (network.config.layers[index].weight_frac + 16)
+            before = initial_weights(network.config, index).masters.ravel() / scale
+            after = network.layer_weights(index).masters.ravel() / scale
+            edge = float(max(np.abs(before).max(), np.abs(after).max()))
+            bins = np.linspace(-edge, edge, 61)
+            axes.hist(before, bins, histtype="step", color=GREY)
+            axes.hist(after, bins, color=BLUE, alpha=0.7)
+            axes.set_title(f"layer {index}: {after.size:,} left")
+            axes.set_yticks([])
+    return page.image(figure, "histogram of the weights")
+
+
+def _pattern(network: PeNetwork) -> str:
+    shown = [index for index, weights in enumerate(network.weights) if weights]
+    with mpl.rc_context(page.FIGURES):
+        figure = Figure(figsize=(9.2, 2.8))
+        grid = figure.subplots(1, len(shown), squeeze=False)[0]
+        for index, axes in zip(shown, grid, strict=True):
+            weights = network.layer_weights(index)
+            picture = np.zeros((weights.conv.rows, weights.conv.cols))
+            picture[weights.positions.row, weights.positions.col] = 1
+            axes.imshow(picture, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+            axes.set_title(f"layer {index}: {picture.mean():.1%}")
+    return page.image(figure, "elements that are left")

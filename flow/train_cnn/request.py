@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the user asked `make train-cnn` for, checked before anything is built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from flow.modules import SIMULATORS
+from flow.paths import BUILD, ROOT, FlowError, relative
+from flow.train.request import whole_number
+from models.mnist import DataError
+from models.pe_array.config import PeConfig
+from models.toml_section import ConfigError
+from tb.pe_array import train_job
+from tb.pe_array.train_job import Job
+
+STEPS = 4
+"""Simulated steps in each place, where the user does not say."""
+TRAINING_IMAGES = 60_000
+
+
+@dataclass(frozen=True)
+class Request:
+    """A training.
+
+    Attributes:
+        path, config: the configuration file and what it says.
+        params: HDL parameters of the array.
+        sim: simulator.
+        job: for the simulation.
+        replay: the command that does it again.
+    """
+
+    path: Path
+    config: PeConfig
+    params: dict[str, int | str]
+    sim: str
+    job: Job
+    replay: str
+
+    @property
+    def directory(self) -> Path:
+        """Where everything is left."""
+        return Path(self.job.directory)
+
+
+def load_config(text: str) -> tuple[Path, PeConfig]:
+    """The configuration that CONFIG names, relative to where make runs or to the checkout. Raises FlowError."""
+    given = Path(text)
+    path = given if given.is_absolute() or given.exists() else ROOT / given
+    if not path.is_file():
+        files = sorted((ROOT / "configs").glob("*.toml"))
+        shipped = ", ".join(relative(file) for file in files if "[[layers]]" in file.read_text())
+        raise FlowError(f"CONFIG={text}: there is no such file; shipped are {shipped}")
+    try:
+        return path.resolve(), PeConfig.load(path)
+    except ConfigError as error:
+        raise FlowError(f"{relative(path)}: {error}") from None
+
+
+def request(
+    config: str, steps: str = "", epochs: str = "", samples: str = "", sim: str = "verilator",
+    directory: Path | None = None,
+) -> Request:  # fmt: skip
+    """Check the variables of the make command line; empty ones have their default. Raises FlowError."""
+    if sim not in SIMULATORS:
+        raise FlowError(f"SIM={sim} must be one of {', '.join(SIMULATORS)}")
+    path, loaded = load_config(config)
+    batch = loaded.training.batch
+    count = whole_number("STEPS", steps, 1, 100_000, "simulated steps in each place") if steps else STEPS
+    images = TRAINING_IMAGES
+    if samples:
+        images = whole_number("SAMPLES", samples, batch, TRAINING_IMAGES, "training images, at least a batch")
+    number = loaded.training.epochs
+    if epochs:
+        number = whole_number("EPOCHS", epochs, 1, 10_000, "epochs of the whole training")
+    try:
+        train_job.trainer_of(loaded, images)
+        params: dict[str, int | str] = dict(train_job.parameters(loaded))
+    except (DataError, ValueError) as error:
+        raise FlowError(f"{relative(path)}: {error}") from None
+    given = (("STEPS", steps), ("EPOCHS", epochs), ("SAMPLES", samples), ("SIM", sim if sim != "verilator" else ""))
+    asked = [f"CONFIG={relative(path)}", *(f"{name}={value}" for name, value in given if value)]
+    target = directory or BUILD / "train" / loaded.name
+    job = Job(str(path), str(target), number, count, min(count, 8), images)
+    return Request(path, loaded, params, sim, job, " ".join(["make train-cnn", *asked]))

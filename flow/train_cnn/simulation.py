@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds the array for a configuration, runs tb/pe_array/train.py on it and shows how far it is."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flow import build
+from flow.build import Design, Options
+from flow.simulate import run_job
+from flow.train.watch import Watcher, duration
+from tb.pe_array.train_job import CHECKPOINT, EVENTS, MISMATCH, Job
+
+HARNESS = "array_harness"
+_BENCH = "tb.pe_array.train"
+_BAR = 20
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a simulation ended.
+
+    Attributes:
+        steps, tests: events of the simulated steps and test batches.
+        failure: what went wrong, None if nothing did.
+    """
+
+    steps: list[dict[str, Any]]
+    tests: list[dict[str, Any]]
+    failure: str | None
+
+
+class Progress:
+    """What is known of a simulation under way, and how it is shown."""
+
+    def __init__(self, steps: int, batches: int) -> None:
+        self.steps, self.batches = steps, batches
+        self.done = self.images = self.correct = 0
+        self.model = ""
+        self.start = time.monotonic()
+
+    def take(self, event: dict[str, Any]) -> str | None:
+        """Note an event; the line that is worth printing for good, if it is."""
+        if event["event"] == "model":
+            self.model = f"model alone, step {event['step']:,} of {event['until']:,}"
+            return None
+        self.model = ""
+        self.done += 1
+        if event["event"] == "test":
+            return f"test batch {event['batch']}: {event['correct']} of {event['images']} images right"
+        self.images += event["images"]
+        self.correct += event["correct"]
+        clocks = event["counters"]["CLOCKS"]
+        return (
+            f"step {event['step']:,}: {event['correct']} of {event['images']} images right, {event['density']:.1%} of "
+            f"the weights, {clocks:,} clocks, {event['compared']:,} values equal, {event['seconds']:.1f} s"
+        )
+
+    def line(self) -> str:
+        """Where the simulation is now."""
+        if self.model:
+            return self.model
+        total = self.steps + self.batches
+        rate = self.done / (time.monotonic() - self.start)
+        filled = round(_BAR * self.done / total)
+        accuracy = f"{self.correct / self.images:.2%}" if self.images else "-"
+        return (
+            f"[{'#' * filled}{'.' * (_BAR - filled)}] {self.done}/{total} steps and test batches  accuracy {accuracy}  "
+            f"ETA {duration((total - self.done) / rate) if rate else '?'}"
+        )
+
+
+def simulate(job: Job, params: dict[str, int | str], sim: str, progress: Progress, design: Design | None) -> Outcome:
+    """Build, run and judge.
+
+    Args:
+        design: another design than the harness (for tests that break it on purpose).
+    """
+    design = design or Design.of(HARNESS, params)
+    options = Options(sim, fast=True)
+    if not build.is_built(design, options):
+        print("building the simulation, once per configuration …", flush=True)
+    built = build.build(design, options)
+    directory = Path(job.directory)
+    run = directory / "run"
+    shutil.rmtree(run, ignore_errors=True)
+    run.mkdir(parents=True)
+    for name in (MISMATCH, CHECKPOINT):
+        (directory / name).unlink(missing_ok=True)
+    job.save(run / "job.json")
+    progress.start = time.monotonic()
+    with Watcher(directory / EVENTS, progress):
+        failures = run_job(_BENCH, HARNESS, sim, built, run, run / "job.json")
+    events = list(_events(directory / EVENTS))
+    steps, tests = ([each for each in events if each["event"] == kind] for kind in ("step", "test"))
+    failure = "; ".join(failures.values()) or None
+    if (directory / MISMATCH).is_file():
+        failure = str(json.loads((directory / MISMATCH).read_text())["text"])
+    return Outcome(steps, tests, failure)
+
+
+def _events(path: Path) -> Iterator[dict[str, Any]]:
+    if path.is_file():
+        yield from (json.loads(line) for line in path.read_text().splitlines())

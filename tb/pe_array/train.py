@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training of a CNN in simulation: plays steps of a job on array_harness and compares every one with the model.
+
+Run by flow/train_cnn, which writes the job to the file that EDGELOOM_TRAIN names. After each step every map, index,
+gradient, master, momentum and MAC weight in the array's memory is compared with the model, and what the array counts.
+Between the simulated steps the model trains alone, from the same weights. Ends with a checkpoint of the model.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import cocotb
+import numpy as np
+import numpy.typing as npt
+
+from models.pe_array.config import PeConfig
+from models.pe_array.network import PeNetwork, Trace
+from models.pe_array.step_memory import StepMemory
+from models.pe_array.step_program import StepProgram
+from tb.lib.bench import Bench
+from tb.pe_array.array_host import ArrayHost
+from tb.pe_array.array_registers import Counter
+from tb.pe_array.train_job import CHECKPOINT, EVENTS, MISMATCH, Job, grid_of, simulated_steps, test_images, trainer_of
+
+_CLOCKS_PER_DESCRIPTOR = 5000
+"""No program takes longer, on average."""
+
+
+class Mismatch(AssertionError):
+    """Array and model differ."""
+
+
+class Comparison:
+    """Compares arrays and counts values. Raises Mismatch at the first array that differs."""
+
+    def __init__(self, where: str) -> None:
+        self.where, self.values = where, 0
+
+    def equal(self, what: str, got: npt.ArrayLike, expected: npt.ArrayLike) -> None:
+        """Everything must be equal; the message names the first element that is not."""
+        mine, model = np.asarray(got), np.asarray(expected)
+        if mine.shape != model.shape:
+            raise Mismatch(f"{self.where}: {what} has the shape {mine.shape}, expected {model.shape}")
+        wrong = np.argwhere(mine != model)
+        if len(wrong):
+            index = tuple(int(n) for n in wrong[0])
+            raise Mismatch(
+                f"{self.where}: {what}{list(index)}: expected {model[index]}, got {mine[index]}; "
+                f"{len(wrong)} of {mine.size} values differ"
+            )
+        self.values += mine.size
+
+
+class Simulation:
+    """The array, out of reset, and the memory of the program that it runs."""
+
+    def __init__(self, host: ArrayHost) -> None:
+        self.host = host
+        self.made: StepMemory | None = None
+
+    @property
+    def memory(self) -> StepMemory:
+        """Of the program that was prepared last."""
+        assert self.made is not None
+        return self.made
+
+    def prepare(self, network: PeNetwork, rate_shift: int, training: bool = True) -> None:
+        """A program for the positions that the network's elements have now, and a memory with its weights."""
+        step = StepProgram(network, grid_of(network.config), training=training)
+        self.made = StepMemory(step, np.zeros(self.host.size, dtype=np.uint8))
+        self.made.put(network, rate_shift)
+
+    async def run(self) -> dict[Counter, int]:
+        """Run the program; what the array has counted. Raises Mismatch if it stops."""
+        memory, step = self.memory, self.memory.step
+        await self.host.load(memory.memory)
+        await self.host.start(step.address, step.length, step.read_window, step.write_window, None)
+        stop = await self.host.finish(_CLOCKS_PER_DESCRIPTOR * step.length)
+        if stop is not None:
+            raise Mismatch(f"the array stopped: {stop}, {step.descriptors[stop.index]}")
+        memory.memory[:] = await self.host.dump()
+        return await self.host.counters()
+
+
+class Training:
+    """A training of the model, of which some steps are simulated too."""
+
+    def __init__(self, b: Bench, job: Job) -> None:
+        self.job, self.directory = job, Path(job.directory)
+        self.config = PeConfig.load(Path(job.config))
+        self.trainer = trainer_of(self.config, job.samples)
+        self.network = self.trainer.network
+        self.simulation = Simulation(ArrayHost(b))
+        self.events = (self.directory / EVENTS).open("w")
+
+    def event(self, kind: str, **values: Any) -> None:
+        """Tell whoever watches."""
+        self.events.write(json.dumps({"event": kind, **values}) + "\n")
+        self.events.flush()
+
+    async def run(self) -> None:
+        """The whole job."""
+        trainer, training = self.trainer, self.config.training
+        await self.simulation.host.reset(0, stalls=False)
+        total = self.job.epochs * trainer.steps_per_epoch
+        for steps in simulated_steps(training.prune_at, self.job.steps, total):
+            while trainer.step < steps.start:
+                result = trainer.train_step()
+                self.event("model", step=trainer.step, until=steps.start, correct=result.correct)
+            trainer.prune_if_due()
+            self.simulation.prepare(self.network, trainer.rate_shift)
+            for _ in steps:
+                await self.step()
+        for batch in range(self.job.batches):
+            await self.classify(batch)
+        trainer.save(self.directory / CHECKPOINT)
+
+    async def step(self) -> None:
+        """A step in simulation and in the model, and the comparison."""
+        trainer, network = self.trainer, self.network
+        if trainer.prune_if_due():
+            self.simulation.prepare(network, trainer.rate_shift)
+        memory, number = self.simulation.memory, trainer.step
+        rows = trainer.batch_rows(number)
+        memory.put_program(trainer.rate_shift)
+        memory.put_batch(trainer.data.batch(rows), trainer.data.labels[rows])
+        clipped = network.saturations.sum(axis=1)
+        begin = time.perf_counter()
+        counters = await self.simulation.run()
+        seconds = time.perf_counter() - begin
+        result = trainer.train_step()
+        comparison = Comparison(f"step {number}")
+        compare_maps(comparison, memory, result.trace)
+        compare_weights(comparison, memory, network)
+        forward, backward, update = (network.saturations.sum(axis=1) - clipped).tolist()
+        comparison.equal("values clipped by requantise", counters[Counter.CLIPPED_OUTPUTS], forward + backward)
+        both = counters[Counter.CLIPPED_MASTERS] + counters[Counter.CLIPPED_MOMENTA]
+        comparison.equal("values clipped by updates", both, update)
+        self.event(
+            "step", step=number, correct=result.correct, images=len(rows), density=network.density,
+            compared=comparison.values, seconds=seconds, descriptors=memory.step.length,
+            counters={counter.name: value for counter, value in counters.items()},
+        )  # fmt: skip
+
+    async def classify(self, batch: int) -> None:
+        """A batch of test images in simulation and in the model."""
+        if batch == 0:
+            self.simulation.prepare(self.network, self.trainer.rate_shift, training=False)
+        memory, size, images = self.simulation.memory, self.config.training.batch, test_images()
+        rows = np.arange(batch * size, (batch + 1) * size)
+        memory.put_batch(images.batch(rows))
+        counters = await self.simulation.run()
+        comparison = Comparison(f"test batch {batch}")
+        comparison.equal("logits", memory.logits, self.network.forward(images.batch(rows)).logits)
+        self.event(
+            "test", batch=batch, correct=int((memory.logits.argmax(axis=0) == images.labels[rows]).sum()), images=size,
+            compared=comparison.values, counters={counter.name: value for counter, value in counters.items()},
+        )  # fmt: skip
+
+
+def compare_maps(comparison: Comparison, memory: StepMemory, expected: Trace) -> None:
+    """Maps, indices of maxima, gradients by maps and by weights."""
+    found = memory.trace()
+    for name in ("outputs", "indices", "deltas", "gradients"):
+        for layer, (got, want) in enumerate(zip(getattr(found, name), getattr(expected, name), strict=True)):
+            comparison.equal(f"{name} of layer {layer}", got, want)
+
+
+def compare_weights(comparison: Comparison, memory: StepMemory, network: PeNetwork) -> None:
+    """Masters, momenta, MAC weights, and zeros between the blocks."""
+    for layer, (got, want) in enumerate(zip(memory.weights(), network.weights, strict=True)):
+        if got and want:
+            for name in ("masters", "momenta", "mac"):
+                comparison.equal(f"{name} of layer {layer}", getattr(got, name), getattr(want, name))
+            gaps = memory.gaps(layer)
+            comparison.equal(f"space between blocks of layer {layer}", gaps, np.zeros_like(gaps))
+
+
+@cocotb.test()
+async def train(dut: Any) -> None:
+    """The whole job."""
+    training = Training(Bench(dut, "train", 1, "clk"), Job.load(Path(os.environ["EDGELOOM_TRAIN"])))
+    try:
+        await training.run()
+    except Mismatch as mismatch:
+        (training.directory / MISMATCH).write_text(json.dumps({"text": str(mismatch)}) + "\n")
+        raise

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a training of the PE array in simulation is to do, and where it leaves what: for flow/ and the simulator."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from models import mnist
+from models.pe_array.config import PeConfig
+from models.pe_array.layers import ACC_BITS
+from models.pe_array.network import PeNetwork
+from models.pe_array.pe_model import PeShape
+from models.pe_array.step_program import StepProgram
+from models.pe_array.tiling import Grid
+from models.pe_array.training import Images, Trainer
+
+CHECKPOINT = "checkpoint.npz"
+EVENTS = "events.jsonl"
+MISMATCH = "mismatch.json"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to do.
+
+    Attributes:
+        config: path of the TOML file.
+        directory: where checkpoint, events and, on failure, the mismatch are written.
+        epochs: of the whole training, most of it in the model.
+        steps: training steps in simulation, in each of the two places.
+        batches: batches of test images that are classified in simulation at the end.
+        samples: images of the training set, the first ones.
+    """
+
+    config: str
+    directory: str
+    epochs: int
+    steps: int
+    batches: int
+    samples: int
+
+    @classmethod
+    def load(cls, path: Path) -> Job:
+        """Read what ``save`` wrote."""
+        return cls(**json.loads(path.read_text()))
+
+    def save(self, path: Path) -> None:
+        """Write as JSON."""
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n")
+
+
+def grid_of(config: PeConfig) -> Grid:
+    """The array that a configuration names; memories of the PEs have their default depths."""
+    return Grid(config.pes, PeShape(config.training.batch, ACC_BITS))
+
+
+def trainer_of(config: PeConfig, samples: int) -> Trainer:
+    """The training's model. Raises DataError, ValueError."""
+    data = mnist.load()
+    return Trainer(config, Images.of(data.train_images, data.train_labels)[:samples])
+
+
+def test_images() -> Images:
+    """The test set."""
+    data = mnist.load()
+    return Images.of(data.test_images, data.test_labels)
+
+
+def simulated_steps(prune_at: int, steps: int, total: int) -> list[range]:
+    """Which steps of a training are simulated: the first ones, and as many around the pruning, if it has one.
+
+    Args:
+        prune_at: the step before which the network is pruned.
+        steps: in each place.
+        total: steps of the training.
+    """
+    first = range(min(steps, total))
+    start = max(first.stop, prune_at - steps // 2)
+    around = range(start, min(start + steps, total))
+    return [first, around] if first.stop <= prune_at < around.stop else [first]
+
+
+def memory_beats(config: PeConfig) -> int:
+    """Beats of a memory that has room for a step of the network, dense or pruned: a power of two."""
+    grid, sizes = grid_of(config), []
+    network = PeNetwork(config)
+    for _ in range(2):
+        sizes.append(StepProgram(network, grid).allocation.size)
+        network.prune()
+    return 1 << (max(sizes) // grid.shape.lanes).bit_length()
+
+
+def parameters(config: PeConfig) -> dict[str, int]:
+    """HDL parameters of tb/pe_array/array_harness.v."""
+    grid = grid_of(config)
+    shape = grid.shape
+    return {
+        "P": grid.pes, "B": shape.lanes, "ACC": shape.acc_bits, "X_DEPTH": shape.x_depth, "Y_DEPTH": shape.y_depth,
+        "W_DEPTH": shape.w_depth, "E_DEPTH": shape.e_depth, "T_DEPTH": shape.t_depth, "FRAC": config.logit_frac,
+        "WORDS": memory_beats(config), "LATENCY": 40, "READ_FIFO": 128, "OUTSTANDING": 8,
+    }  # fmt: skip

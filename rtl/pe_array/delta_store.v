@@ -91,7 +91,7 @@ wire rd_good = rd_valid && rd_error == 2'd0;
 wire logit_ready;
 wire label_taken;
 
-assign rd_ready = !labels_reg || logit_ready || rd_error != 2'd0;
+assign rd_ready = !labels_reg || logit_ready;
 
 always @(posedge clk) begin
     if (take) begin

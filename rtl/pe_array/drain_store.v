@@ -293,7 +293,6 @@ end
 // --- words ---
 
 wire          pipe_ready;
-wire          mask_ready;
 wire          word_valid;
 wire [CW-1:0] word_clipped;
 reg  [CW-1:0] clipped_reg;
@@ -316,7 +315,7 @@ requantise #(
     .s_ready(pipe_ready),
     .s_data(drain_data),
     .mask_valid(rd_valid && rd_error == 2'd0),
-    .mask_ready(mask_ready),
+    .mask_ready(rd_ready),
     .mask_data(rd_data),
     .m_valid(word_valid),
     .m_ready(wr_ready),
@@ -325,7 +324,6 @@ requantise #(
 );
 
 assign drain_ready = pipe_ready && run;
-assign rd_ready = mask_ready || rd_error != 2'd0;
 assign wr_valid = word_valid;
 assign clipped = clipped_reg;
 

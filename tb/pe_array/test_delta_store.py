@@ -72,8 +72,10 @@ class Unit:
 
     async def fails(self, cause: Cause, index: int) -> None:
         """An error is reported; after a reset, all is as new."""
+        done = self.port.done
         self.b.scoreboard.expect("error", [cause, index])
         self.b.scoreboard.got("error", await self.port.until_error())
+        assert self.port.done == done, "what had an error is done all the same"
         await self.start()
 
 
@@ -144,7 +146,9 @@ async def provoke(unit: Unit, kind: str) -> None:
     beat = rng.randrange(delta.classes) * unit.beat
     cause = Cause.ADDRESS
     if kind == "classes":
-        delta, cause = replace(delta, classes=257 + rng.getrandbits(11)), Cause.FIELD
+        for classes in (257, 513, 1025, 2049):
+            await unit.fails(Cause.FIELD, unit.port.send(replace(delta, classes=classes)))
+        delta, cause = replace(delta, classes=rng.randint(257, 4096)), Cause.FIELD
     elif kind == "read_outside":
         memory.read_window = (memory.base + SIZE // 2, memory.base + SIZE)
     elif kind == "write_outside":

@@ -167,9 +167,10 @@ class Unit:
 
     async def fails(self, cause: Cause, index: int) -> None:
         """An error is reported; after a reset, all is as new."""
-        board = self.b.scoreboard
+        board, done = self.b.scoreboard, self.port.done
         board.expect("error", [cause, index])
         board.got("error", await self.port.until_error())
+        assert self.port.done == done, "what had an error is done all the same"
         await self.start()
 
 

@@ -12,8 +12,8 @@
  *
  * Latency: a descriptor that is taken in clock c has its first rd_cmd_valid in c+1 and its entries in c+5; there is no ready
  * for entries: `room` says, in the clock in which a descriptor may be taken, that there is one for it. One descriptor per
- * clock while their commands are taken; POINTERS of more than 256 beats, which are read in runs of 256 and a last one, take
- * a clock more.
+ * clock while their commands are taken. POINTERS of more than 256 beats are read in runs of 256 and a last one; like the
+ * many runs of a MAP they keep the next descriptor with beats waiting.
  */
 module load_issue #(
     // PEs, 1 ... 64
@@ -101,24 +101,35 @@ wire [3:0]  cause = !has_beats && !is_window ? UNKNOWN : legal ? NONE : FIELD;
 
 // --- read commands ---
 
-// Pointers: beats less one; whole runs of 256 beats first, then the rest
-reg         rest_reg;   // the whole runs are on their way
+// Pointers: beats less one; whole runs of 256 beats first, then the rest, when the descriptor is no longer there
 wire [19:0] pointer_beats = w4[19:0] >> POINTER_BITS;
 wire [11:0] whole_runs = pointer_beats[19:8];
-wire        whole = is_pointers && !rest_reg && whole_runs != 12'd0;
-wire        rest = is_pointers && !whole;
+wire        whole = is_pointers && whole_runs != 12'd0;
 wire [31:0] rest_addr = w3 + ({20'd0, whole_runs} << (8 + BYTE_BITS));
+reg         rest_reg;
+reg  [31:0] rest_addr_reg;
+reg  [7:0]  rest_beats_reg;
 
 wire runs_ready;
-wire runs_valid = d_valid && room && has_beats;
+wire runs_valid = rest_reg || (d_valid && room && has_beats);
 wire take = d_valid && d_ready;
 
-assign d_ready = room && (!has_beats || (runs_ready && !whole));
+assign d_ready = room && (!has_beats || (runs_ready && !rest_reg));
 
 always @(posedge clk) begin
-    if (runs_valid && runs_ready) rest_reg <= whole;
+    if (!rest_reg) begin
+        rest_reg <= take && whole;
+        rest_addr_reg <= rest_addr;
+        rest_beats_reg <= pointer_beats[7:0];
+    end else if (runs_ready) begin
+        rest_reg <= 1'b0;
+    end
     if (rst) rest_reg <= 1'b0;
 end
+
+// The pattern of the descriptor
+wire [15:0] run_beats = is_map ? w4[15:0] : is_stream ? {4'd0, w4[11:0]} : whole ? 16'd255 : {8'd0, pointer_beats[7:0]};
+wire [12:0] run_count = is_map ? w4[28:16] : whole ? {1'b0, whole_runs} - 13'd1 : 13'd0;
 
 wire        unused_last;
 wire        unused_total_valid;
@@ -131,9 +142,9 @@ address_runs #(
     .rst(rst),
     .s_valid(runs_valid),
     .s_ready(runs_ready),
-    .s_addr(rest ? rest_addr : w3),
-    .s_beats(is_map ? w4[15:0] : is_stream ? {4'd0, w4[11:0]} : whole ? 16'd255 : {8'd0, pointer_beats[7:0]}),
-    .s_runs(is_map ? w4[28:16] : whole ? {1'b0, whole_runs} - 13'd1 : 13'd0),
+    .s_addr(rest_reg ? rest_addr_reg : w3),
+    .s_beats(rest_reg ? {8'd0, rest_beats_reg} : run_beats),
+    .s_runs(rest_reg ? 13'd0 : run_count),
     .s_run_stride(is_map ? w5[19:0] : 20'd256),
     .s_groups(12'd0),
     .s_group_stride(20'd0),

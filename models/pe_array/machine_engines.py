@@ -221,11 +221,10 @@ class StoreEngine:
         units, addresses = drain_reads(command, len(self._grid.pes), self._grid.shape.y_depth)
         stochastic = to.stochastic and to.field == Part.SUM
         runs = Runs.pattern(to.address, to.run_beats, levels)
-        self._memory.check(runs)
         random = self.outputs.take(command.words) if stochastic else None
         words, clipped = requantise(self._grid.y[units, addresses], to.shift, random, to.relu, mask, Part(to.field))
-        self.clipped.outputs += int(clipped.sum())
         self._memory.put(Engine.STORE, (runs, words.astype(np.int8)))
+        self.clipped.outputs += int(clipped.sum())
 
     def _collect(self, collect: d.Collect) -> None:
         lanes = self._memory.lanes
@@ -248,8 +247,6 @@ class StoreEngine:
 
         gradient, master = words(update.gradients), wrap(words(update.masters), MASTER_BITS)
         momentum = words(update.momenta) if update.decay else None
-        for address, beats in ((update.masters, long), (update.weights, short)):
-            self._memory.check(Runs.one(address, beats))
         random = self.updates.take(long) if update.stochastic else None
         new = weight_update(master, gradient, update.shift, random, momentum, update.decay)
         writes = [(Runs.one(update.masters, long), _containers(new.master))]

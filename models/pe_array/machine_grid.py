@@ -54,12 +54,11 @@ class MachineGrid:
             columns, rows = windows[2:] if command.to_y else windows[:2]
             top, bottom = (max(row - command.row, 0) for row in rows)
             taken = part[:, top:bottom, columns[0] : columns[1]].reshape(-1, self.shape.lanes)
-            first = max(len(taken) - depth, 0)  # what comes later stays
-            where = (command.base + np.arange(first, len(taken))) % ADDRESSES % depth
+            where = (command.base + np.arange(len(taken))) % ADDRESSES % depth  # what comes last stays
             if command.to_y:
-                pe.y[where] = wrap(taken[first:].astype(np.int64) << command.shift, self.shape.acc_bits)
+                pe.y[where] = wrap(taken.astype(np.int64) << command.shift, self.shape.acc_bits)
             else:
-                pe.x[where] = taken[first:]
+                pe.x[where] = taken
 
     def load_stream(self, memory: Memory, pes: int, word: int, words: Bytes) -> None:
         """Words (beats, B) to W, E or T of the PEs in a mask."""

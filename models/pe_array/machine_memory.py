@@ -116,16 +116,12 @@ class BusMemory:
             raise Refused(cause)
         return words
 
-    def check(self, runs: Runs) -> None:
-        """Raise Refused if a write of these runs would have an error."""
-        _, cause = self._legal(runs, self.write_window, Cause.WRITE_SLVERR, Cause.WRITE_DECERR)
-        if cause is not None:
-            raise Refused(cause)
-
     def put(self, engine: Engine, *writes: tuple[Runs, npt.NDArray[np.int8] | Bytes]) -> None:
         """Write beats, bytes of any shape; where one of the writes has an error nothing is written (Refused)."""
         for runs, _ in writes:
-            self.check(runs)
+            _, cause = self._legal(runs, self.write_window, Cause.WRITE_SLVERR, Cause.WRITE_DECERR)
+            if cause is not None:
+                raise Refused(cause)
         for runs, words in writes:
             self._words[(runs.addresses(self.lanes) - self.base) // self.lanes] = (
                 np.ascontiguousarray(words).view(np.uint8).reshape(-1, self.lanes)

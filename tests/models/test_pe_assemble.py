@@ -110,8 +110,8 @@ class Bench:
         assert kept(self.image, machine, *((each.map.address, sums.size) for each in outputs))
         return made
 
-    def execute(self, made: list[d.Descriptor]) -> Machine:
-        return execute(self.image, made, self.grid.pes, self.grid.shape, self.rng, 1)
+    def execute(self, made: list[d.Descriptor], orders: int = 1) -> Machine:
+        return execute(self.image, made, self.grid.pes, self.grid.shape, self.rng, orders)
 
 
 def check_convolution(
@@ -143,6 +143,10 @@ def check_convolution(
     inside = laid_out(csb, np.ones(csb.values.shape, dtype=np.int64), LANES) == 1
     assert np.array_equal(got[inside], expected[inside])
     assert kept(b.image, machine, (at, expected.nbytes))
+    # every coordinate is checked, once per strip
+    streams = [each for each in assemble(gradients, where, LANES) if isinstance(each, d.Stream) and each.memory == 1]
+    assert sum(each.coordinates for each in streams) % max(1, len(csb.coordinates)) == 0
+    assert all(each.check for each in streams)
     return [made, back, gradients]
 
 
@@ -264,7 +268,7 @@ def test_a_network_is_a_chain() -> None:
     ]
     made = chain(parts)
     assert totals(made) == After(*(sum(getattr(totals(part), name) for part in parts) for name in vars(After())))
-    machine = b.execute(made)
+    machine = b.execute(made, 8)
     a = layers.requantise(layers.conv_forward(conv, x, positions(first), first.values.reshape(-1, 3, 3)), 8, True)
     m, _ = layers.max_pool(pool, a.values)
     z = layers.conv_forward(full, m.reshape(54, 1, 1, LANES), positions(last), last.values.reshape(-1, 1, 1))

@@ -9,20 +9,29 @@ longer side of the matrix), so that what a slot computes is a run of channels th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import zip_longest
+from contextlib import suppress
+from itertools import islice, zip_longest
 
 import numpy as np
 
 from models.fixed_point import IntArray
 from models.pe_array.csb import Csb, beat_offsets
 from models.pe_array.emitter import Channels, Emitter, Group, Round, Task
+from models.pe_array.estimate import estimate
 from models.pe_array.operations import Program
 from models.pe_array.pe_model import ELEMENTS_MAX, Op
 from models.pe_array.shapes import Conv, Pool
-from models.pe_array.tiling import Grid, Layer, Room, Split, Strip, choose_split, strips_of
+from models.pe_array.tiling import Grid, Layer, Room, Split, Strip, choose_split, strip_choices
 
 CHANNELS_MAX = 256
 """Channels that a coordinate can name."""
+
+SPLITS = 8
+"""Splits of those that fit whose programs are made and compared."""
+STRIPS = 3
+"""Ways to cut a map into strips that are compared."""
+FINER = 3
+"""Numbers of channels per group that are compared in pooling."""
 
 Groups = Callable[[Split, Strip], list[Group]]
 
@@ -50,21 +59,27 @@ def weight_gradient(conv: Conv, csb: Csb, height: int, width: int, grid: Grid, s
     """WG: gradients (elements, KH*KW) of an input map (to X) and the output's gradient (to Y). See ``forward``."""
     layer = Layer(Op.GRAD, conv, height, width)
     blocks = _Blocks(csb, grid.shape.lanes)
-    by_rows = blocks.rows > blocks.cols
 
-    def groups(split: Split, strip: Strip) -> list[Group]:
+    def groups_by(by_rows: bool) -> Groups:
+        """Slots have blocks of rows of their own and the columns in common, or the other way round."""
         mine, other = (blocks.rows, blocks.cols) if by_rows else (blocks.cols, blocks.rows)
-        rounds: list[Round] = []
-        for first in range(0, mine, split.slots):
-            for k in range(other):
-                slots = range(first, min(first + split.slots, mine))
-                tasks = [blocks.task(n, k) if by_rows else blocks.task(k, n) for n in slots]
-                if any(task.count for task in tasks):
-                    rounds.append(list(tasks))
-        return [Group([], rounds)]
+
+        def groups(split: Split, strip: Strip) -> list[Group]:
+            rounds: list[Round] = []
+            for first in range(0, mine, split.slots):
+                for k in range(other):
+                    slots = range(first, min(first + split.slots, mine))
+                    tasks = [blocks.task(n, k) if by_rows else blocks.task(k, n) for n in slots]
+                    if any(task.count for task in tasks):
+                        rounds.append(list(tasks))
+            return [Group([], rounds)]
+
+        return groups
 
     size = (csb.shape.block_cols, csb.shape.block_rows)
-    return _build(layer, grid, split, max(blocks.rows, blocks.cols), size, groups, 0, csb)
+    longer = blocks.rows > blocks.cols
+    both = [groups_by(longer), groups_by(not longer)]
+    return _build(layer, grid, split, max(blocks.rows, blocks.cols), size, both, 0, csb)
 
 
 def max_pool(pool: Pool, channels: int, height: int, width: int, grid: Grid, split: Split | None = None) -> Program:
@@ -121,7 +136,7 @@ def _convolution(layer: Layer, csb: Csb, grid: Grid, split: Split | None, channe
             made.append(Group([tasks[0].result for tasks in slots], rounds))
         return made
 
-    return _build(layer, grid, split, outs, size[::-1] if layer.backward else size, groups, channels, csb)
+    return _build(layer, grid, split, outs, size[::-1] if layer.backward else size, [groups], channels, csb)
 
 
 def _rounds(slots: list[list[Task]], entries: int, words: int) -> list[Round]:
@@ -146,33 +161,42 @@ def _rounds(slots: list[list[Task]], entries: int, words: int) -> list[Round]:
 
 def _pooling(layer: Layer, grid: Grid, split: Split | None, channels: int, multiplier: int = 0) -> Program:
     shape, lanes = grid.shape, grid.shape.lanes
-    splits = [split] if split is not None else choose_split(layer, grid.pes, channels)
+    splits = [split] if split is not None else choose_split(layer, grid.pes, channels)[:SPLITS]
     elements = min(CHANNELS_MAX, ELEMENTS_MAX, shape.e_depth * lanes // 2)
 
-    def build(split: Split, count: int) -> tuple[list[Strip], bool] | None:
-        try:
-            return _strips(layer, grid, split, count, count)
-        except ValueError:
-            return None
-
+    best: tuple[int, Program] | None = None
+    why = ValueError("no split")
     for each in splits:
         count = min(elements, -(-channels // each.slots))
-        while (found := build(each, count)) is None or (len(found[0]) > 1 and count > 1):
-            if count == 1:
-                break
-            count = -(-count // 2)
-        if found is not None:
-            break
-    else:
-        _strips(layer, grid, splits[-1], 1, 1)  # says why
-    assert found is not None
-    strips, whole = found
-    emitter = Emitter(layer, grid, each, whole, None)
+        finer = 0  # how often the channels of a group have been halved since a strip was the whole map
+        while count and finer < FINER:
+            try:
+                strips, whole = _strip_choices(layer, grid, each, count, count)[0]
+            except ValueError as error:
+                why = error
+            else:
+                finer += len(strips) == 1
+                if len(strips) == 1 or count == 1:
+                    made = _pooled(layer, grid, each, strips, whole, channels, count, multiplier)
+                    clocks = estimate(made, grid)
+                    if best is None or clocks < best[0]:
+                        best = clocks, made
+            count = 0 if count == 1 else -(-count // 2)
+    if best is None:
+        raise why
+    return best[1]
+
+
+def _pooled(
+    layer: Layer, grid: Grid, split: Split, strips: list[Strip], whole: bool, channels: int, count: int, multiplier: int
+) -> Program:  # fmt: skip
+    """The program of a pooling layer with ``count`` channels per slot and group."""
+    emitter = Emitter(layer, grid, split, whole, None)
     emitter.constants(np.arange(count, dtype=np.uint16) * 257, multiplier)
     for strip in strips:
         groups = []
-        for first in range(0, channels, each.slots * count):
-            stop = min(first + each.slots * count, channels)
+        for first in range(0, channels, split.slots * count):
+            stop = min(first + split.slots * count, channels)
             parts = [Channels(n, min(count, stop - n)) for n in range(first, stop, count)]
             groups.append(Group(parts, [[Task(part, part, 0, part.count) for part in parts]]))
         emitter.strip(strip, groups)
@@ -180,34 +204,71 @@ def _pooling(layer: Layer, grid: Grid, split: Split | None, channels: int, multi
 
 
 def _build(
-    layer: Layer, grid: Grid, split: Split | None, parts: int, size: tuple[int, int], groups: Groups, channels: int,
-    csb: Csb,
+    layer: Layer, grid: Grid, split: Split | None, parts: int, size: tuple[int, int], variants: Sequence[Groups],
+    channels: int, csb: Csb,
 ) -> Program:  # fmt: skip
-    """The program of the first split that fits; ``size``: channels of a block in X and in Y."""
-    splits: Sequence[Split] = [split] if split is not None else choose_split(layer, grid.pes, parts)
-    for n, each in enumerate(splits):
+    """The program with the least estimate of those that fit.
+
+    Args:
+        layer, grid: the phase, and on what.
+        split: the only one to try; by default the ``SPLITS`` that ``choose_split`` puts first, or more if none fits.
+        parts: blocks that slots can work on at the same time.
+        size: channels of a block in X and in Y.
+        variants: ways to give slots their work.
+        channels: of the map that is drained.
+        csb: the weights.
+    """
+    splits = [split] if split is not None else choose_split(layer, grid.pes, parts)
+    best: tuple[int, Program] | None = None
+    why = ValueError("no split")
+    tried = 0
+    for each in splits:
+        if best is not None and tried >= SPLITS:
+            break
         try:
-            strips, whole = _strips(layer, grid, each, *size)
-        except ValueError:
-            if n == len(splits) - 1:
-                raise
+            choices = _strip_choices(layer, grid, each, *size)
+        except ValueError as error:
+            why = error
             continue
-        break
-    emitter = Emitter(layer, grid, each, whole, csb)
-    for strip in strips:
-        emitter.strip(strip, groups(each, strip))
-    return emitter.program(channels)
+        tried += 1
+        for strips, whole in choices:
+            # what a slot that does an equal part takes at least
+            least = len(csb.coordinates) * sum(strip.entries for strip in strips) // min(each.slots, parts)
+            if best is not None and least >= best[0]:
+                continue
+            for groups in variants:
+                emitter = Emitter(layer, grid, each, whole, csb)
+                for strip in strips:
+                    emitter.strip(strip, groups(each, strip))
+                made = emitter.program(channels)
+                clocks = estimate(made, grid)
+                if best is None or clocks < best[0]:
+                    best = clocks, made
+    if best is None:
+        raise why
+    return best[1]
 
 
-def _strips(layer: Layer, grid: Grid, split: Split, channels_in: int, channels_out: int) -> tuple[list[Strip], bool]:
-    """Strips, and whether T is used as a whole (one strip) or in halves."""
+def _strip_choices(
+    layer: Layer, grid: Grid, split: Split, channels_in: int, channels_out: int
+) -> list[tuple[list[Strip], bool]]:  # fmt: skip
+    """Strips, and whether T is used as a whole or in halves: one strip, or some choices of several.
+
+    Raises:
+        ValueError: none fits, or it is not a split of the grid.
+    """
     if split.slots * split.tiles != grid.pes:
         raise ValueError(f"{split} is not a split of {grid.pes} PEs")
     shape = grid.shape
     entries = shape.t_depth * shape.lanes // 4
 
-    def strips(entries: int) -> list[Strip]:
-        return strips_of(layer, split, Room(shape.x_depth // 2, shape.y_depth // 2, entries, channels_in, channels_out))
+    def room(entries: int) -> Room:
+        return Room(shape.x_depth // 2, shape.y_depth // 2, entries, channels_in, channels_out)
 
-    made = strips(entries)
-    return (made, True) if len(made) == 1 else (strips(entries // 2), False)
+    made = list(islice(strip_choices(layer, split, room(entries)), STRIPS))
+    choices = [(strips, True) for strips in made]
+    if len(made[0]) > 1:
+        with suppress(ValueError):
+            halves = islice(strip_choices(layer, split, room(entries // 2)), STRIPS)
+            choices = [(strips, False) for strips in halves] + choices
+    return choices

@@ -194,25 +194,45 @@ def strips_of(layer: Layer, split: Split, room: Room) -> list[Strip]:
     Raises:
         ValueError: not even single pixels do.
     """
+    return next(strip_choices(layer, split, room))
+
+
+def strip_choices(layer: Layer, split: Split, room: Room) -> Iterator[list[Strip]]:
+    """Ways to cut a map into strips for which all tiles fit: the fewest strips first, then more of full width.
+
+    More strips are of use where they make the tiles of a strip more alike, and so the PEs' work.
+
+    Raises:
+        ValueError: not even single pixels fit; raised before anything is delivered.
+    """
     height, width = layer.size
     choices = [(rows, cols) for rows in _sizes(height) for cols in _sizes(width)]
     choices.sort(key=lambda size: (-(-height // size[0]) * -(-width // size[1]), -size[1]))
     why: ValueError | None = None
+    found = False
     for rows, cols in choices:
+        if found and cols != width:
+            continue
         regions = [
             Region(y, x, min(rows, height - y), min(cols, width - x))
             for y in range(0, height, rows)
             for x in range(0, width, cols)
         ]
         try:
-            return [strip_of(layer, split, region, room) for region in regions]
+            strips = [strip_of(layer, split, region, room) for region in regions]
         except ValueError as error:
             why = error
-    raise ValueError(f"a single pixel per PE does not fit: {why}")
+            continue
+        found = True
+        yield strips
+    if not found:
+        raise ValueError(f"a single pixel per PE does not fit: {why}")
 
 
 def choose_split(layer: Layer, pes: int, parts: int) -> list[Split]:
-    """Splits of a phase, the one with the fewest clocks of the busiest PE first; of these the one with most slots.
+    """Splits of a phase, the one with the fewest pixels of the busiest PE first; of these the one with most slots.
+
+    Loads, drains, ragged lists and uneven blocks are not in this; ``program`` estimates them for what this puts first.
 
     Args:
         parts: blocks, or groups of channels, that slots can work on at the same time.

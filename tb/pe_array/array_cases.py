@@ -10,7 +10,7 @@ import numpy as np
 
 from models.pe_array import descriptors as d
 from models.pe_array import program
-from models.pe_array.assemble import MapAt, OutputAt, Places, assemble
+from models.pe_array.assemble import MapAt, OutputAt, Places, assemble, chain
 from models.pe_array.csb import Csb, beat_offsets, encode
 from models.pe_array.operations import After, Compute, Program, SetField
 from models.pe_array.operations import Field as Own
@@ -30,10 +30,6 @@ def grid_of(b: Bench) -> Grid:
     return Grid(p["P"], PeShape(p["B"], p["ACC"], *depths))
 
 
-class NoRoom(ValueError):
-    """The memory is full."""
-
-
 class CaseMemory:
     """A memory with layers and programs, everywhere else random.
 
@@ -50,14 +46,18 @@ class CaseMemory:
         self.data = b.np.integers(0, 256, size).astype(np.uint8)
         last = (1 << 32) - size
         self.base = b.rng.choice([0, last, b.rng.randrange(0, last, 4096)])
-        self.low, self.high = self.base, self.base + size
+        self.empty()
+
+    def empty(self) -> None:
+        """Forget where everything is."""
+        self.low, self.high = self.base, self.base + len(self.data)
 
     def put(self, array: np.ndarray | bytes, written: bool = False) -> int:
         """Address of a copy of an array, which programs write or only read."""
         raw = array if isinstance(array, bytes) else np.ascontiguousarray(array).tobytes()
         room = -(-len(raw) // 64) * 64 + 64 * self.b.rng.randint(0, 1)
         if self.low + room > self.high:
-            raise NoRoom
+            raise ValueError("the memory is full")
         if written:
             self.high -= room
             address = self.high
@@ -121,24 +121,33 @@ class CaseMemory:
         if rng.random() < 0.3:
             conv = Conv.make(rng.randint(1, 40), rng.randint(1, 30))  # fully connected
         height, width = rng.choice([(1, 1), (rng.randint(1, 9), rng.randint(1, 9))])
-        size = (conv.rows, *conv.out_size(height, width))
         csb = self.matrix(
             conv, rng.choice([0.0, 0.2, 0.5, 1.0]), (rng.randint(1, conv.rows), rng.randint(1, conv.cols))
         )
+        return self.phase(kind, conv, height, width, csb, most)
+
+    def phase(self, kind: str, conv: Conv, height: int, width: int, csb: Csb, most: int) -> list[d.Descriptor]:
+        """A phase of a convolution of a random map."""
+        source, result = (conv.cols, height, width), (conv.rows, *conv.out_size(height, width))
         geometry = height, width, self.grid
-        if kind == "ff":
-            made = self.fitting(lambda split: program.forward(conv, csb, *geometry, split), most)
-            places = self.places(made, self.map(conv.cols, height, width), csb, outputs=(self.output(self.out(*size)),))
-        elif kind == "ng":
-            made = self.fitting(lambda split: program.input_gradient(conv, csb, *geometry, split), most)
-            to = self.output(self.out(conv.cols, height, width))
-            places = self.places(made, self.map(*size), csb, outputs=(to,))
-        else:
+        if kind == "wg":
             made = self.fitting(lambda split: program.weight_gradient(conv, csb, *geometry, split), most)
             at = self.put(self.weights(csb), written=True)
-            places = self.places(made, self.map(conv.cols, height, width), csb, operand=self.map(*size), gradients=at)
+            places = self.places(made, self.map(*source), csb, operand=self.map(*result), gradients=at)
             return assemble(made, places, self.lanes) + self.update(csb, at, made)
+        if kind == "ff":
+            made = self.fitting(lambda split: program.forward(conv, csb, *geometry, split), most)
+        else:
+            made = self.fitting(lambda split: program.input_gradient(conv, csb, *geometry, split), most)
+            source, result = result, source
+        places = self.places(made, self.map(*source), csb, outputs=(self.output(self.out(*result)),))
         return assemble(made, places, self.lanes)
+
+    def small(self) -> list[d.Descriptor]:
+        """A program with every kind of descriptor, of a few hundred clocks."""
+        conv = Conv.make(3, 4, kernel=2)
+        csb = self.matrix(conv, 1.0, (2, 3))
+        return chain([self.phase(kind, conv, 3, 3, csb, 10_000) for kind in ("ff", "wg")] + [self.delta()])
 
     def weights(self, csb: Csb) -> np.ndarray:
         """Random numbers in the layout of the masters: uint8."""
@@ -188,14 +197,13 @@ class CaseMemory:
     def layer(self, kind: str, most: int = 400) -> list[d.Descriptor]:
         """A random layer that fits, of at most so many entries in the busiest PE."""
         make = self.convolution if kind in ("ff", "ng", "wg") else self.pooling
-        while True:
+        for _ in range(1000):
             low, high = self.low, self.high
             try:
                 return make(kind, most)
-            except NoRoom:
-                raise
             except ValueError:
                 self.low, self.high = low, high
+        raise ValueError(f"no room for a layer of kind {kind}")
 
     def garbage(self) -> list[d.Descriptor]:
         """Fills all memories of the PEs: programs load what they use, but a simulator sees X in what they do not."""

@@ -7,12 +7,13 @@ import numpy as np
 
 from models.pe_array import descriptors as d
 from models.pe_array.assemble import chain
-from models.pe_array.descriptors import BYTES, Engine
+from models.pe_array.descriptors import BYTES, Cause, Engine
 from models.pe_array.machine import Machine
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.array_cases import KINDS, CaseMemory
+from tb.pe_array.array_faults import FAULTS, make_faulty
 from tb.pe_array.array_host import ArrayHost
-from tb.pe_array.array_registers import Counter
+from tb.pe_array.array_registers import Control, Counter, Reg
 
 _CLOCKS = 60_000
 """No program takes longer."""
@@ -44,9 +45,8 @@ class Session:
         """Run a program that must come to its end; compare memory and counters."""
         b, host, memory, machine = self.b, self.host, self.memory, self.machine
         address, seed = memory.program(made), self.seed()
+        self.open_windows()
         window = machine.memory
-        window.read_window = (memory.base, memory.base + len(memory.data) - 1)
-        window.write_window = (min(memory.high, window.read_window[1]), window.read_window[1])
         await host.load(memory.data)
         await host.start(address, len(made), window.read_window, window.write_window, seed)
         assert machine.run(address, len(made), seed) is None
@@ -54,6 +54,45 @@ class Session:
         assert stop is None, f"stopped: {stop}, {made[stop.index]}"
         compare(b, "memory", memory.data, await host.dump(), memory.base)
         self.compare_counters(await host.counters(), len(made))
+        memory.empty()
+
+    async def stopped(self, name: str) -> None:
+        """Run a program with a fault: cause, engine and descriptor are the machine's, nothing else is written."""
+        b, host, memory, machine = self.b, self.host, self.memory, self.machine
+        made = memory.small()
+        faulty = make_faulty(memory, b.rng, name, made)
+        self.open_windows()
+        window, before = machine.memory, memory.data.copy()
+        await host.load(before)
+        if (fault := faulty.fault) is not None:
+            window.faults = [fault]
+            reading = fault.cause in (Cause.READ_SLVERR, Cause.READ_DECERR)
+            slverr = fault.cause in (Cause.READ_SLVERR, Cause.WRITE_SLVERR)
+            host.faults(fault.first, fault.last, 2 if slverr else 3, reading, not reading)
+        seed = b.rng.getrandbits(16)
+        await host.start(faulty.address, len(made), window.read_window, window.write_window, seed)
+        if name == "host":
+            await b.clocks(b.rng.choice([1, b.rng.randint(1, 100), b.rng.randint(100, 1000)]))
+            await host.write(Reg.CONTROL, Control.STOP)
+        stop = await host.finish(_CLOCKS)
+        after, closed = await host.dump(), memory.high - memory.base
+        compare(b, "memory outside the window", before[:closed], after[:closed], memory.base)
+        late = name == "host" and stop is None  # the program had come to its end before the stop
+        expected = machine.run(faulty.address, len(made), seed, stop_after=0 if name == "host" and not late else None)
+        assert stop == expected, f"{name}: stopped by {stop}, not {expected}: {made}"
+        if late:
+            compare(b, "memory", memory.data, after, memory.base)
+        host.faults()
+        window.faults = []
+        memory.data[:] = after
+        memory.empty()
+        self.seeded = False
+
+    def open_windows(self) -> None:
+        """Read everything, write what is to be written."""
+        memory, window = self.memory, self.machine.memory
+        last = memory.base + len(memory.data) - 1
+        window.read_window, window.write_window = (memory.base, last), (min(memory.high, last), last)
 
     def compare_counters(self, got: dict[Counter, int], length: int) -> None:
         """What the machine counts, and limits for the rest."""
@@ -108,3 +147,15 @@ async def several_layers(b: Bench) -> None:
     parts = [session.memory.layer(kind, 150) for kind in b.rng.sample(KINDS, 3)]
     parts.insert(b.rng.randint(0, 3), session.memory.delta())
     await session.run(chain(parts))
+
+
+@bench_test(timeout_clocks=400_000)
+async def faults(b: Bench) -> None:
+    """Programs that are stopped; a good one runs after each."""
+    session = Session(b)
+    await session.begin(b.rng.random() < 0.5)
+    for n in range(3):
+        name = FAULTS[(3 * b.seed + n) % len(FAULTS)]
+        b.cover("fault", name)
+        await session.stopped(name)
+        await session.run(session.memory.layer(b.rng.choice(KINDS), 60))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +15,11 @@ from models.pe_array.config import Layer
 from models.pe_array.csb import Csb, CsbImage, beat_offsets, encode, to_image
 from models.pe_array.csb_order import BLOCK_MAX
 from models.pe_array.network import Weights
-from models.pe_array.shapes import Pair
-from models.pe_array.tiling import Grid
+from models.pe_array.operations import Program
+from models.pe_array.pe_model import Op
+from models.pe_array.shapes import Pair, Window
+from models.pe_array.tiling import Grid, Split, choose_split
+from models.pe_array.tiling import Layer as TileLayer
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,31 @@ def _phases_fit(layer: Layer, block: Pair, grid: Grid, first: bool) -> None:
     mask = np.zeros((conv.rows, conv.cols), dtype=np.bool_)
     mask[0, 0] = True
     csb = encode(one, mask, *block)
-    program.forward(conv, csb, *size, grid)
-    program.weight_gradient(conv, csb, *size, grid)
+    rows, cols = csb.shape.grid
+    first_fit(lambda split: program.forward(conv, csb, *size, grid, split), conv, size, grid, rows)
+    first_fit(lambda split: program.weight_gradient(conv, csb, *size, grid, split), conv, size, grid, max(rows, cols))
     if not first:
-        program.input_gradient(conv, csb, *size, grid)
+        first_fit(lambda split: program.input_gradient(conv, csb, *size, grid, split), conv, size, grid, cols, True)
+
+
+def first_fit(
+    make: Callable[[Split], Program], window: Window, size: Pair, grid: Grid, parts: int, backward: bool = False
+) -> Program:  # fmt: skip
+    """The program of the first split that fits, those with the least work for the busiest PE first.
+
+    Args:
+        make: of a split; ValueError where it does not fit.
+        window, size: kernel or pooling window, and height and width of the layer's input map.
+        parts: blocks, or groups of channels, that slots can work on at the same time.
+        backward: tiles are those of the input map.
+
+    Raises:
+        ValueError: of the last split, if none fits.
+    """
+    why = ValueError("no split")
+    for split in choose_split(TileLayer(Op.MAC, window, *size, backward), grid.pes, parts):
+        try:
+            return make(split)
+        except ValueError as error:
+            why = error
+    raise why

@@ -8,7 +8,7 @@ matrix. A fully connected layer reads the output of the one before as it is in m
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,13 +16,12 @@ import numpy as np
 from models.fixed_point import IntArray
 from models.pe_array import balance, program
 from models.pe_array.config import Layer, PeConfig
-from models.pe_array.csb import Csb
-from models.pe_array.layer_matrix import LayerMatrix
+from models.pe_array.layer_matrix import LayerMatrix, first_fit
 from models.pe_array.network import PeNetwork
 from models.pe_array.operations import Program
 from models.pe_array.requantise import Field
-from models.pe_array.shapes import Pair, Pool
-from models.pe_array.tiling import Grid
+from models.pe_array.shapes import Conv, Pair, Pool
+from models.pe_array.tiling import Grid, Split
 
 
 @dataclass(frozen=True)
@@ -66,58 +65,98 @@ class Phase:
         return not self.outputs
 
 
+@dataclass(frozen=True)
+class Maker:
+    """Makes the phases of a network.
+
+    Attributes:
+        matrices: of the layers with weights.
+        search: look for the split and the strips with the least estimate; otherwise take the first split that fits.
+    """
+
+    config: PeConfig
+    grid: Grid
+    matrices: Mapping[int, LayerMatrix]
+    search: bool
+
+    def forward(self, index: int, training: bool) -> Phase:
+        """FF of a layer; ``training``: with the indices of maxima."""
+        layer, name = self.config.layers[index], f"output{index}"
+        channels, size, grid = layer.in_shape[0], layer.in_shape[1:], self.grid
+        outputs = [MapOutput(name, layer.forward_shift, relu=layer.relu)]
+        if isinstance(layer.window, Conv):
+            conv, csb = layer.window, self.matrices[index].csb
+            made = self._made(lambda split: program.forward(conv, csb, *size, grid, split), layer, csb.shape.grid[0])
+        else:
+            pool = layer.window
+            if layer.kind == "max_pool":
+                made = self._made(lambda split: program.max_pool(pool, channels, *size, grid, split), layer, channels)
+                outputs = [MapOutput(name, 0, Field.VALUE)]
+                if training:
+                    outputs.append(MapOutput(f"index{index}", 0, Field.INDEX))
+            else:
+                made = self._average(layer, pool, backward=False)
+        return Phase(f"ff{index}", index, made, source(index), None, tuple(outputs))
+
+    def input_gradient(self, index: int) -> Phase:
+        """NG of a layer, or the way back through pooling: the delta of the layer before, which must be there."""
+        layer, before = self.config.layers[index], self.config.layers[index - 1]
+        channels, size, grid, operand = layer.in_shape[0], layer.in_shape[1:], self.grid, None
+        if isinstance(layer.window, Conv):
+            conv, csb = layer.window, self.matrices[index].csb
+            made = self._made(
+                lambda split: program.input_gradient(conv, csb, *size, grid, split), layer, csb.shape.grid[1], True
+            )
+        else:
+            pool = layer.window
+            if layer.kind == "max_pool":
+                made = self._made(
+                    lambda split: program.max_unpool(pool, channels, *size, grid, split), layer, channels, True
+                )
+                operand = f"index{index}"
+            else:
+                made = self._average(layer, pool, backward=True)
+        mask = f"output{index - 1}" if before.relu else None
+        output = MapOutput(f"delta{index - 1}", layer.backward_shift, mask=mask)
+        return Phase(f"ng{index}", index, made, f"delta{index}", operand, (output,))
+
+    def weight_gradient(self, index: int) -> Phase:
+        """WG of a layer with weights."""
+        layer, csb = self.config.layers[index], self.matrices[index].csb
+        made = self._made(
+            lambda split: program.weight_gradient(layer.conv, csb, *layer.in_shape[1:], self.grid, split), layer,
+            max(csb.shape.grid),
+        )  # fmt: skip
+        return Phase(f"wg{index}", index, made, source(index), f"delta{index}")
+
+    def backward(self) -> Iterator[Phase]:
+        """From the last layer to the first: NG, for the way back, then WG, whose update runs beside what follows."""
+        for index in reversed(range(len(self.config.layers))):
+            if index:
+                yield self.input_gradient(index)
+            if index in self.matrices:
+                yield self.weight_gradient(index)
+
+    def _average(self, layer: Layer, pool: Pool, backward: bool) -> Program:
+        channels, height, width = layer.in_shape
+        return self._made(
+            lambda split: program.average_pool(
+                pool, channels, height, width, self.grid, layer.multiplier, backward, split
+            ),
+            layer, channels, backward,
+        )  # fmt: skip
+
+    def _made(
+        self, make: Callable[[Split | None], Program], layer: Layer, parts: int, backward: bool = False
+    ) -> Program:  # fmt: skip
+        if self.search:
+            return make(None)
+        return first_fit(make, layer.window, layer.in_shape[1:], self.grid, parts, backward)
+
+
 def source(index: int) -> str:
     """Name of the map that a layer reads."""
     return f"output{index - 1}" if index else "image"
-
-
-def forward(config: PeConfig, index: int, matrix: LayerMatrix | None, grid: Grid, training: bool) -> Phase:
-    """FF of a layer; ``training``: with the indices of maxima."""
-    layer, name = config.layers[index], f"output{index}"
-    channels, size = layer.in_shape[0], layer.in_shape[1:]
-    outputs = [MapOutput(name, layer.forward_shift, relu=layer.relu)]
-    if isinstance(layer.window, Pool) and layer.kind == "max_pool":
-        made = program.max_pool(layer.window, channels, *size, grid)
-        outputs = [MapOutput(name, 0, Field.VALUE)]
-        if training:
-            outputs.append(MapOutput(f"index{index}", 0, Field.INDEX))
-    elif isinstance(layer.window, Pool):
-        made = program.average_pool(layer.window, channels, *size, grid, layer.multiplier)
-    else:
-        made = program.forward(layer.window, _csb(matrix), *size, grid)
-    return Phase(f"ff{index}", index, made, source(index), None, tuple(outputs))
-
-
-def input_gradient(config: PeConfig, index: int, matrix: LayerMatrix | None, grid: Grid) -> Phase:
-    """NG of a layer, or the way back through pooling: the delta of the layer before, which must be there."""
-    layer, before = config.layers[index], config.layers[index - 1]
-    channels, size, operand = layer.in_shape[0], layer.in_shape[1:], None
-    if isinstance(layer.window, Pool) and layer.kind == "max_pool":
-        made = program.max_unpool(layer.window, channels, *size, grid)
-        operand = f"index{index}"
-    elif isinstance(layer.window, Pool):
-        made = program.average_pool(layer.window, channels, *size, grid, layer.multiplier, backward=True)
-    else:
-        made = program.input_gradient(layer.window, _csb(matrix), *size, grid)
-    mask = f"output{index - 1}" if before.relu else None
-    output = MapOutput(f"delta{index - 1}", layer.backward_shift, mask=mask)
-    return Phase(f"ng{index}", index, made, f"delta{index}", operand, (output,))
-
-
-def weight_gradient(config: PeConfig, index: int, matrix: LayerMatrix | None, grid: Grid) -> Phase:
-    """WG of a layer with weights."""
-    layer = config.layers[index]
-    made = program.weight_gradient(layer.conv, _csb(matrix), *layer.in_shape[1:], grid)
-    return Phase(f"wg{index}", index, made, source(index), f"delta{index}")
-
-
-def backward(config: PeConfig, matrices: Mapping[int, LayerMatrix], grid: Grid) -> Iterator[Phase]:
-    """From the last layer to the first: NG, for the way back, then WG, whose update runs beside what follows."""
-    for index in reversed(range(len(config.layers))):
-        if index:
-            yield input_gradient(config, index, matrices.get(index), grid)
-        if index in matrices:
-            yield weight_gradient(config, index, matrices[index], grid)
 
 
 def channel_orders(network: PeNetwork, blocks: Mapping[int, Pair], balanced: bool) -> list[IntArray]:
@@ -153,11 +192,6 @@ def matrix_of(network: PeNetwork, index: int, block: Pair, orders: list[IntArray
     pixels = _pixels(network.config.layers, index)
     cols = (orders[index][:, None] * pixels + np.arange(pixels)).reshape(-1)
     return LayerMatrix.make(network.layer_weights(index), block, lanes, orders[index + 1], cols)
-
-
-def _csb(matrix: LayerMatrix | None) -> Csb:
-    assert matrix is not None
-    return matrix.csb
 
 
 def _channels(layers: tuple[Layer, ...]) -> list[int]:

@@ -43,6 +43,7 @@ class StepProgram:
         base: address of the first tensor, a multiple of 16 beats.
         balanced: permute channels so that slots have nearly the same work.
         blocks: rows and columns of blocks of some layers; those of the others are chosen.
+        search: look for the fastest program of every phase, which takes long; otherwise take the first that fits.
 
     Attributes:
         config, grid, training: as given.
@@ -59,7 +60,7 @@ class StepProgram:
 
     def __init__(
         self, network: PeNetwork, grid: Grid, *, training: bool = True, base: int = 0, balanced: bool = True,
-        blocks: Mapping[int, Pair] | None = None,
+        blocks: Mapping[int, Pair] | None = None, search: bool = True,
     ) -> None:  # fmt: skip
         self.config: PeConfig = network.config
         self.grid, self.training = grid, training
@@ -81,12 +82,10 @@ class StepProgram:
         self._orders = {"image": orders[0]}
         for index in range(len(self.config.layers)):
             self._orders |= {f"{kind}{index}": orders[index + 1] for kind in ("output", "index", "delta")}
-        self.phases: list[Phase] = [
-            phases.forward(self.config, index, self.matrices.get(index), grid, training)
-            for index in range(len(self.config.layers))
-        ]
+        maker = phases.Maker(self.config, grid, self.matrices, search)
+        self.phases: list[Phase] = [maker.forward(index, training) for index in range(len(self.config.layers))]
         if training:
-            self.phases += phases.backward(self.config, self.matrices, grid)
+            self.phases += maker.backward()
         self.constants: dict[str, npt.NDArray[np.int8]] = {}
         self.allocation = Allocation(lanes, base)
         self._allocate()

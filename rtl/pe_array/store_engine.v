@@ -9,8 +9,8 @@
  * COLLECT and SLOT to collect_store, UPDATE to update_store, DELTA to delta_store. A descriptor is taken when all other
  * parts are idle, so that operations end in their order, and only one part is at the read and the write port.
  *
- * Latency: none beyond that of the parts; an unknown opcode is reported (cause 1) 1 clock after it was taken. After an error
- * nothing works before a reset.
+ * Latency: none beyond that of the parts; an unknown opcode is reported (cause 1) 1 clock after it was taken. After an
+ * error nothing is taken before a reset.
  */
 module store_engine #(
     // PEs, a power of two, 1 ... 64
@@ -117,7 +117,8 @@ wire       known = d_data[7:3] == 5'b00110 && d_data[2:0] <= 3'd5;
 wire [1:0] part = !d_data[2] ? d_data[1] ? COLLECT : DRAIN : d_data[0] ? DELTA : UPDATE;
 // The part that has taken the latest descriptor: the only one that may be at work
 reg  [1:0] part_reg;
-reg        unknown_reg;    // an unknown opcode was taken: nothing more until the reset
+reg        unknown_reg;    // an unknown opcode was taken
+reg        stopped_reg;    // there was an error: nothing more until the reset
 reg        error_reg;
 reg [23:0] index_reg;
 
@@ -131,25 +132,28 @@ wire [95:0] part_index;
 wire        all_idle = part_idle == 4'd15;
 // The others are idle
 wire        free = all_idle || part == part_reg;
-wire        take_unknown = d_valid && !known && all_idle && !unknown_reg;
+wire        stop = stopped_reg || error;
+wire        take_unknown = d_valid && !known && all_idle && !stop;
 
-assign part_valid = d_valid && known && free && !unknown_reg ? 4'd1 << part : 4'd0;
-assign d_ready = !unknown_reg && (known ? free && part_ready[part] : all_idle);
+assign part_valid = d_valid && known && free && !stop ? 4'd1 << part : 4'd0;
+assign d_ready = !stop && (known ? free && part_ready[part] : all_idle);
 
 always @(posedge clk) begin
     if (d_valid && d_ready && known) part_reg <= part;
     if (take_unknown) index_reg <= d_index;
     unknown_reg <= unknown_reg || take_unknown;
+    stopped_reg <= stop;
     error_reg <= take_unknown;
     if (rst) begin
         unknown_reg <= 1'b0;
+        stopped_reg <= 1'b0;
         error_reg <= 1'b0;
         part_reg <= DRAIN;
     end
 end
 
 assign done = part_done != 4'd0;
-assign idle = all_idle && !unknown_reg;
+assign idle = all_idle && !stop;
 assign error = error_reg || part_error != 4'd0;
 assign error_cause = unknown_reg ? 4'd1 : part_cause[4*part_reg +: 4];
 assign error_index = unknown_reg ? index_reg : part_index[24*part_reg +: 24];

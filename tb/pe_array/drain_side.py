@@ -59,11 +59,12 @@ class DrainSide:
             name, self.gaps[gap] = patterns.any_pattern(self.b.rng)
             self.b.cover(gap, name)
 
-    def expect(self, drain: Drain, most: int = 1 << 20) -> IntArray:
+    def expect(self, drain: Drain, most: int = 1 << 20, accumulators: IntArray | None = None) -> IntArray:
         """A command that must come; its accumulators, signed, (words, B): at most so many, none if it is illegal."""
         command = drain_command(drain)
         words = min(command.words, most) if command.legal(self.pes) else 0
-        accumulators = values.signed(self.b, int(self.b.params["ACC"]), (words, int(self.b.params["B"])))
+        if accumulators is None:
+            accumulators = values.signed(self.b, int(self.b.params["ACC"]), (words, int(self.b.params["B"])))
         self.expected.append((drain, accumulators))
         return accumulators
 

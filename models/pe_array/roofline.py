@@ -17,7 +17,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from models.pe_array import networks, published
-from models.pe_array.csb import BLOCK_MAX, CsbShape
+from models.pe_array.csb import CsbShape
+from models.pe_array.csb_order import BLOCK_MAX
 from models.pe_array.networks import Layer
 from models.pe_array.published import PHASES, Phase
 from models.pe_array.shapes import Window

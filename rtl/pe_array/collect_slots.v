@@ -109,7 +109,7 @@ generate
             if (start) left_reg <= next_reg;
             open_reg <= start ? named_reg : open_reg && !close;
             flush_reg <= close || (flush_reg && !flush_ready[r]);
-            ended_reg <= (flush_reg && flush_ready[r]) || (ended_reg && (any || chunk_reg));
+            ended_reg <= (flush_reg && flush_ready[r]) || (ended_reg && any);
             chunk_reg <= (grant[r] && move) || (chunk_reg && !(free_valid && free_slot == r[SW-1:0]));
             if (rst) begin
                 named_reg <= 1'b0;

@@ -138,7 +138,7 @@ assign rd_ready = in_ready[from_reg];
 
 always @(posedge clk) begin
     if (read && rd_last) from_reg <= from_reg == (momentum ? MOMENTA : MASTERS) ? GRADIENTS : from_reg + 2'd1;
-    if (rst || start) from_reg <= GRADIENTS;
+    if (rst) from_reg <= GRADIENTS;
 end
 
 wire [3*8*B-1:0] in_data;

@@ -91,7 +91,7 @@ class Unit:
 
     def __init__(self, b: Bench) -> None:
         self.b, self.beat = b, int(b.params["B"])
-        self.lanes, self.count, self.rounds = self.beat // 4, int(b.params["P"]), 4 if int(b.params["P"]) <= 4 else 1
+        self.lanes, self.count, self.rounds = self.beat // 4, int(b.params["P"]), 3 if int(b.params["P"]) <= 4 else 1
         self.beats = beats = 128 * self.count
         size = beats * self.beat
         self.memory = PortMemory(b, min(b.rng.getrandbits(32) // self.beat * self.beat, (1 << 32) - size), size)
@@ -140,15 +140,16 @@ class Unit:
         """Bits that SLOT and COLLECT ignore."""
         return self.b.rng.getrandbits(96) << 160 | self.b.rng.getrandbits(2) << 62 | self.b.rng.getrandbits(8) << 88
 
-    def collect(self, parts: Sequence[Part], add: bool, offer: bool = True) -> int:
+    def collect(self, parts: Sequence[Part], add: bool, offer: bool = True, place: int | None = None) -> int:
         """A COLLECT of these parts and its gradients, also in the model; its place in the program.
 
         Args:
             offer: the slots have the gradients at once; else they must be put into their queues later.
+            place: beat of memory where the array begins; None: anywhere.
         """
         rng, memory = self.b.rng, self.memory
         used = max((part.beat + -(-part.gradients // self.lanes) for part in parts), default=0)
-        place = rng.randint(0, self.beats - used)
+        place = rng.randint(0, self.beats - used) if place is None else place
         first = rng.choice([0, rng.getrandbits(24)])
         first = min(first, COUNT_MAX - used)
         self.name(parts, first)
@@ -200,6 +201,11 @@ async def collects(b: Bench) -> None:
             some = b.rng.sample(range(unit.count), b.rng.randint(0, unit.count))
             chosen = b.rng.choice([some, list(range(unit.count)), [b.rng.randrange(unit.count)]])
             unit.collect(unit.parts(chosen), b.rng.random() < 0.5)
+        if b.rng.random() < 0.7:  # what is written is read at once
+            unit.memory.latency = 60
+            parts = unit.parts(range(unit.count), 30)
+            for _ in range(2):
+                unit.collect(parts, add=True, place=0)
         await unit.compare()
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models.pe_array.allocation import Allocation
 from models.pe_array.config import PeConfig
 from models.pe_array.descriptors import Collect, Compute, Descriptor, Drain, Engine, Map, Stream, Update, encode
 from models.pe_array.layer_matrix import choose_block
@@ -406,3 +407,19 @@ def test_pointers_are_checked() -> None:
     stop = machine(memory).run(step.address, step.length)
     assert stop is not None
     assert (stop.cause.name, stop.index) == ("POINTERS", 1)
+
+
+def test_allocation_keeps_what_is_written_together() -> None:
+    allocation = Allocation(8)
+    allocation.add("a", "i1", (3,))
+    with pytest.raises(ValueError, match="nothing that the program writes"):
+        _ = allocation.write_window
+    with pytest.raises(ValueError, match="tensor a is there already"):
+        allocation.add("a", "i1", (3,))
+    allocation.add("b", "<i4", (33,), writable=True)
+    assert allocation.write_window == (128, 128 + 256 - 1)
+    allocation.add("c", "i1", (1,))
+    with pytest.raises(ValueError, match="tensor d is written, but one before it"):
+        allocation.add("d", "i1", (1,), writable=True)
+    view = allocation.view(np.zeros(allocation.size, dtype=np.uint8), "b")
+    assert (view.shape, view.dtype.str) == ((33,), "<i4")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ class CaseMemory:
     Attributes:
         data: uint8.
         base: address of its first byte.
+        first, last: bytes that programs may use; 64 bytes before and behind are closed to them.
         low, high: first free address of what is only read, and first address of what is written.
     """
 
@@ -46,11 +48,17 @@ class CaseMemory:
         self.data = b.np.integers(0, 256, size).astype(np.uint8)
         last = (1 << 32) - size
         self.base = b.rng.choice([0, last, b.rng.randrange(0, last, 4096)])
+        self.first, self.last = self.base + 64, self.base + size - 65
         self.empty()
 
     def empty(self) -> None:
         """Forget where everything is."""
-        self.low, self.high = self.base, self.base + len(self.data)
+        self.low, self.high = self.first, self.last + 1
+
+    @property
+    def windows(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """(first, last) byte for reading and for writing; where nothing is written that window is closed."""
+        return (self.first, self.last), (self.high, self.last)
 
     def put(self, array: np.ndarray | bytes, written: bool = False) -> int:
         """Address of a copy of an array, which programs write or only read."""
@@ -225,8 +233,16 @@ class CaseMemory:
         return [d.Delta(logits.address, self.put(labels), output.address, classes)]
 
     def program(self, made: list[d.Descriptor]) -> int:
-        """Address of a program."""
-        return self.put(d.encode(made))
+        """Address of a program; bits that nothing names are random."""
+        words = [d.pack(each) | self.b.rng.getrandbits(256) & unnamed(each.opcode) for each in made]
+        return self.put(b"".join(word.to_bytes(d.BYTES, "little") for word in words))
+
+
+@cache
+def unnamed(opcode: int) -> int:
+    """Bits of a descriptor that mean nothing, found by trying."""
+    plain = d.unpack(opcode)
+    return sum(1 << bit for bit in range(8, 256) if d.unpack(opcode | 1 << bit) == plain)
 
 
 def entries(made: Program, pes: int) -> int:

@@ -51,7 +51,7 @@ def make_faulty(memory: CaseMemory, rng: Random, name: str, made: list[Descripto
 
     reads, writes = (Cause.READ_SLVERR, Cause.READ_DECERR), (Cause.WRITE_SLVERR, Cause.WRITE_DECERR)
     pes, fault = memory.grid.pes, None
-    beyond = rng.choice([memory.low, memory.base - 2 * lanes & 0xFFFFFFFF])  # no program may write there
+    closed = rng.choice([memory.first - lanes, memory.last + 1, memory.base - BYTES & 0xFFFFFFFF])
     if name == "opcode":
         address = memory.program(made)
         at = address - memory.base + BYTES * rng.randrange(len(made))
@@ -83,15 +83,15 @@ def make_faulty(memory: CaseMemory, rng: Random, name: str, made: list[Descripto
             change(at, runs=wrong.runs + 1)
     elif name == "address_fetch":
         address = memory.program(made)
-        return Faulty(made, rng.choice([address + lanes, address + 1, memory.base - BYTES & 0xFFFFFFFF]))
+        return Faulty(made, rng.choice([address + BYTES // 2, address + 1, closed]))
     elif name == "address_load":
-        change(find(d.Map, d.Stream, d.Pointers), address=rng.choice([beyond + 1, memory.base - lanes & 0xFFFFFFFF]))
+        change(find(d.Map, d.Stream, d.Pointers), address=rng.choice([memory.low + 1, closed]))
     elif name == "address_read":
-        change(find(d.Delta), **{rng.choice(["logits", "labels"]): memory.base - lanes & 0xFFFFFFFF})
+        change(find(d.Delta), **{rng.choice(["logits", "labels"]): closed})
     elif name == "address_write":
         at = find(d.Output, d.Collect, d.Delta, d.Update)
         names = {d.Output: "address", d.Collect: "address", d.Delta: "output", d.Update: "weights"}
-        change(at, **{names[type(made[at])]: beyond})
+        change(at, **{names[type(made[at])]: rng.choice([memory.low, closed])})
     elif name == "bus_fetch":
         address = memory.program(made)
         return Faulty(made, address, bus(address, len(made) * BYTES // lanes, reads))

@@ -89,10 +89,9 @@ class Session:
         self.seeded = False
 
     def open_windows(self) -> None:
-        """Read everything, write what is to be written."""
-        memory, window = self.memory, self.machine.memory
-        last = memory.base + len(memory.data) - 1
-        window.read_window, window.write_window = (memory.base, last), (min(memory.high, last), last)
+        """Read everything but the ends, write what is to be written."""
+        window = self.machine.memory
+        window.read_window, window.write_window = self.memory.windows
 
     def compare_counters(self, got: dict[Counter, int], length: int) -> None:
         """What the machine counts, and limits for the rest."""

@@ -6,7 +6,7 @@ SETUP := .venv/stamp
 
 SIM ?= verilator
 
-.PHONY: help setup modules sim train bench synth test lint regress coverage clean
+.PHONY: help setup modules sim train bench scoreboard synth test lint regress coverage clean
 
 ## make help                           this list
 help:
@@ -32,6 +32,10 @@ train-cnn: $(SETUP)
 ##                                     speed of the simulation, beside a bare C++ loop, and of the model
 bench: $(SETUP)
 	@$(FLOW) bench --config "$(or $(CONFIG),configs/mnist_64.toml)" --samples "$(SAMPLES)"
+
+## make scoreboard                     clocks of the PE array beside the published tables; page in build/scoreboard
+scoreboard: $(SETUP)
+	@$(FLOW) scoreboard
 
 ## make synth [CONFIG=configs/mnist_64.toml] [UPDATE=1]
 ##                                     area (Yosys, xc7) and clock (nextpnr, ECP5) against tests/synth_baseline.json

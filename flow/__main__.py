@@ -104,6 +104,13 @@ def _synth(arguments: argparse.Namespace) -> int:
     return 0 if synth(arguments.config, arguments.update) else 1
 
 
+def _scoreboard(arguments: argparse.Namespace) -> int:
+    from models.pe_array import scoreboard
+
+    scoreboard.main(["--out", str(arguments.out)])
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m flow", description=__doc__)
     commands = parser.add_subparsers(required=True)
@@ -138,6 +145,9 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(f"--{name}", default="")
     command.add_argument("--sim", default="verilator")
     command.set_defaults(function=_train_cnn)
+    command = commands.add_parser("scoreboard", help="clocks of the PE array beside the published tables")
+    command.add_argument("--out", type=Path, default=paths.BUILD / "scoreboard")
+    command.set_defaults(function=_scoreboard)
     command = commands.add_parser("synth", help="area and clock, compared with the baselines")
     command.add_argument("--config", default="configs/mnist_64.toml")
     command.add_argument("--update", action="store_true", help="make the figures found the new baselines")

@@ -165,8 +165,10 @@ def predict(
     return predict_tables(tables, grid, memory or Memory(), engines or Engines())
 
 
-def predict_tables(tables: Tables, grid: Grid, memory: Memory, engines: Engines) -> ArrayTiming:
-    """As ``predict``."""
+def predict_tables(
+    tables: Tables, grid: Grid, memory: Memory, engines: Engines, limit: int = 1 << 30
+) -> ArrayTiming:  # fmt: skip
+    """As ``predict``; ``limit``: clocks after which a program is said not to come to its end."""
     shape, pes = grid.shape, grid.pes
     constants = np.array([BURST, memory.read, memory.write, *astuple(engines), shape.lanes], dtype=np.int64)
     kind = tables.descriptors[:, kinds.D_KIND]
@@ -174,7 +176,6 @@ def predict_tables(tables: Tables, grid: Grid, memory: Memory, engines: Engines)
     queues = [tables.descriptors[engine_of == n] for n in range(3)]
     counted = [int(np.isin(kind, some).sum()) for some in COUNTED]
     state = _state(len(kind), max(counted), len(tables.commands) // pes, pes, memory)
-    limit = 1_000_000_000
     array_clocks.play(
         state, engine_of, queues[0], queues[1], queues[2], tables.commands, tables.coordinates, tables.taps,
         tables.drained, tables.gradients,

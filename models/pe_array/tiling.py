@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 import numpy as np
 
@@ -232,6 +233,7 @@ def strip_choices(layer: Layer, split: Split, room: Room) -> Iterator[list[Strip
 def choose_split(layer: Layer, pes: int, parts: int) -> list[Split]:
     """Splits of a phase, the one with the fewest pixels of the busiest PE first; of these the one with most slots.
 
+    Others that are as good follow in turn from both ends, most slots and fewest, so that the first few are unlike.
     Loads, drains, ragged lists and uneven blocks are not in this; ``program`` estimates them for what this puts first.
 
     Args:
@@ -243,7 +245,11 @@ def choose_split(layer: Layer, pes: int, parts: int) -> list[Split]:
         high, wide = -(-height // split.sy), -(-width // split.sx)
         return -(-parts // split.slots) * high * wide, -split.slots, high + wide
 
-    return sorted(Split.all_of(pes), key=cost)
+    ordered: list[Split] = []
+    for _, same in groupby(sorted(Split.all_of(pes), key=cost), key=lambda split: cost(split)[0]):
+        equals = list(same)
+        ordered += [equals[n // 2 if n % 2 == 0 else -(n // 2) - 1] for n in range(len(equals))]
+    return ordered
 
 
 def in_raster(plan: TilePlan, high: int, wide: int) -> TilePlan:

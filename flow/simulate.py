@@ -20,6 +20,8 @@ from flow.modules import Module, TestSet
 from flow.paths import RUNS, FlowError, relative
 from flow.runners import ENVIRONMENT, runner_for
 
+Params = dict[str, int | str]
+
 _SIGMOID_FILE = "sigmoid.hex"
 
 
@@ -196,12 +198,14 @@ def _execute(run: Run, built: Path, params: dict[str, int | str]) -> tuple[Path,
     return results, log, died
 
 
-def run_job(bench: str, top: str, sim: str, built: Path, directory: Path, job: Path) -> dict[str, str]:
+def run_job(bench: str, top: str, sim: str, built: Path, directory: Path, job: Path, params: Params) -> dict[str, str]:
     """Run a bench that is no test but does a job, which it finds through EDGELOOM_TRAIN; the message of every failure.
 
     Args:
         built, directory: of the program, and where it runs.
+        params: HDL parameters that the program was built with.
     """
+    told = {"EDGELOOM_TRAIN": str(job), "EDGELOOM_PARAMS": json.dumps(params)}
     results, log = directory / "results.xml", directory / "run.log"
     with contextlib.suppress(SystemExit, RuntimeError):  # the results file tells; without one the run has failed
         runner_for(sim).test(
@@ -211,7 +215,7 @@ def run_job(bench: str, top: str, sim: str, built: Path, directory: Path, job: P
             build_dir=built,
             test_dir=directory,
             results_xml=str(results),
-            extra_env=ENVIRONMENT | {"EDGELOOM_TRAIN": str(job)},
+            extra_env=ENVIRONMENT | told,
             timescale=build.TIMESCALE,
             log_file=log,
         )

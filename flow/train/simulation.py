@@ -91,7 +91,7 @@ def simulate(request: Request, built: Path, key: str, history: list[dict[str, An
     tests = min(request.samples, len(request.data.test_x))
     progress = Progress(request.epochs, request.samples, tests, history)
     with Interrupts() as interrupts, Watcher(request.directory / EVENTS, progress):
-        failures = run_job(_BENCH, HARNESS, request.sim, built, run, run / "job.json")
+        failures = run_job(_BENCH, HARNESS, request.sim, built, run, run / "job.json", {})
     state, parameters = load_checkpoint(checkpoint, key) if checkpoint.is_file() else (State(key), {})
     if mismatch.is_file():
         found = json.loads(mismatch.read_text())

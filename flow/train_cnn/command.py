@@ -60,7 +60,7 @@ def _train(request: Request, design: Design | None) -> int:
     if outcome.failure is None:
         trainer.load(request.directory / CHECKPOINT)
         curve = _rest(trainer, job.epochs)
-        accuracy = trainer.accuracy(train_job.test_images())
+        accuracy = trainer.accuracy(train_job.images_to_test())
     result = results(request, outcome, curve, accuracy) | {"simulation_wall_seconds": simulated}
     (request.directory / RESULT).write_text(json.dumps(result, indent=1) + "\n")
     if outcome.steps:

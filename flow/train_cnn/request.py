@@ -15,7 +15,7 @@ from models.toml_section import ConfigError
 from tb.pe_array import train_job
 from tb.pe_array.train_job import Job
 
-STEPS = 4
+STEPS = 10
 """Simulated steps in each place, where the user does not say."""
 TRAINING_IMAGES = 60_000
 

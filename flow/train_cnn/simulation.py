@@ -96,7 +96,7 @@ def simulate(job: Job, params: dict[str, int | str], sim: str, progress: Progres
     job.save(run / "job.json")
     progress.start = time.monotonic()
     with Watcher(directory / EVENTS, progress):
-        failures = run_job(_BENCH, HARNESS, sim, built, run, run / "job.json")
+        failures = run_job(_BENCH, HARNESS, sim, built, run, run / "job.json", design.params)
     events = list(_events(directory / EVENTS))
     steps, tests = ([each for each in events if each["event"] == kind] for kind in ("step", "test"))
     failure = "; ".join(failures.values()) or None

@@ -25,7 +25,16 @@ from models.pe_array.step_program import StepProgram
 from tb.lib.bench import Bench
 from tb.pe_array.array_host import ArrayHost
 from tb.pe_array.array_registers import Counter
-from tb.pe_array.train_job import CHECKPOINT, EVENTS, MISMATCH, Job, grid_of, simulated_steps, test_images, trainer_of
+from tb.pe_array.train_job import (
+    CHECKPOINT,
+    EVENTS,
+    MISMATCH,
+    Job,
+    grid_of,
+    images_to_test,
+    simulated_steps,
+    trainer_of,
+)
 
 _CLOCKS_PER_DESCRIPTOR = 5000
 """No program takes longer, on average."""
@@ -151,7 +160,7 @@ class Training:
         """A batch of test images in simulation and in the model."""
         if batch == 0:
             self.simulation.prepare(self.network, self.trainer.rate_shift, training=False)
-        memory, size, images = self.simulation.memory, self.config.training.batch, test_images()
+        memory, size, images = self.simulation.memory, self.config.training.batch, images_to_test()
         rows = np.arange(batch * size, (batch + 1) * size)
         memory.put_batch(images.batch(rows))
         counters = await self.simulation.run()

@@ -62,7 +62,7 @@ def trainer_of(config: PeConfig, samples: int) -> Trainer:
     return Trainer(config, Images.of(data.train_images, data.train_labels)[:samples])
 
 
-def test_images() -> Images:
+def images_to_test() -> Images:
     """The test set."""
     data = mnist.load()
     return Images.of(data.test_images, data.test_labels)

@@ -19,6 +19,7 @@ from trainings import TINY, broken_design, result_of, training, variant, weights
 from flow.modules import SIMULATORS
 from flow.paths import BUILD, ROOT
 from flow.train.command import REPORT, train
+from flow.train.simulation import design_of
 from tb.edge.train_state import EVENTS
 
 KEYS = {
@@ -138,7 +139,7 @@ def test_interrupt_and_resume_give_what_an_uninterrupted_training_gives(tmp_path
 
 def test_rtl_that_differs_in_one_bit_is_caught(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     request = training(TINY, tmp_path, sim="icarus", epochs="1", samples="60")
-    design = broken_design(request, "lfsr16", "TAPS = 16'hB400", "TAPS = 16'hB401", tmp_path)
+    design = broken_design(design_of(request.config), "lfsr16", "TAPS = 16'hB400", "TAPS = 16'hB401", tmp_path)
     assert train(request, design) == 1
     output = capsys.readouterr().out
     assert re.search(r"FAIL  tiny: epoch 1, .*\[\d+.*\]: expected -?\d+ \(= \S+\), got -?\d+ \(= \S+\); \d+ of", output)
@@ -151,6 +152,6 @@ def test_rtl_that_differs_in_one_bit_is_caught(tmp_path: Path, capsys: pytest.Ca
 def test_engine_that_hangs_is_a_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     request = training(TINY, tmp_path, sim="icarus", epochs="1", samples="60")
     correct, broken = "assign pass_start = pass_start_reg", "assign pass_start = 0"
-    design = broken_design(request, "sequencer", correct, broken, tmp_path)
+    design = broken_design(design_of(request.config), "sequencer", correct, broken, tmp_path)
     assert train(request, design) == 1
     assert re.search(r"FAIL  tiny: TimeoutError: waited \d+ clocks for prediction", capsys.readouterr().out)

@@ -15,7 +15,6 @@ from flow.build import Design
 from flow.paths import ROOT
 from flow.train.command import RESULT, WEIGHTS
 from flow.train.request import Request, request
-from flow.train.simulation import design_of
 
 TINY = ROOT / "configs" / "tiny.toml"
 
@@ -49,13 +48,12 @@ def weights_of(directory: Path) -> dict[str, np.ndarray[Any, Any]]:
         return dict(file)
 
 
-def broken_design(request: Request, module: str, correct: str, broken: str, directory: Path) -> Design:
-    """The harness of a configuration around a copy of a module with a fault."""
+def broken_design(design: Design, module: str, correct: str, broken: str, directory: Path) -> Design:
+    """A design with a copy of a module that has a fault."""
     original = verilog.library()[module].path
     text = original.read_text()
     assert text.count(correct) == 1, f"{original} has changed: choose another line to break"
     copy = directory / original.name
     copy.write_text(text.replace(correct, broken))
-    design = design_of(request.config)
     files = [replace(file, path=copy) if file.name == module else file for file in design.files]
     return replace(design, files=tuple(files))

@@ -19,6 +19,8 @@ from tb.pe_array.port_memory import PortMemory
 TO_COMMAND, DONE = 8, 2
 """Clocks: last gradient of a slot, if it fills a beat, to the write command; last answer to done."""
 COUNT_MAX = (1 << 24) - 1
+COMMANDS = 15
+"""Write commands of a COLLECT without an answer, at most."""
 
 
 @dataclass(frozen=True)
@@ -243,6 +245,23 @@ async def clocks(b: Bench) -> None:
         shallow = int(b.params["DEPTH"]) < 16  # the words of a chunk take the place of those to come
         assert shallow or took <= least + slack, f"{took} clocks for {len(sent)} beats, {least} + {slack} are allowed"
         await unit.compare()
+
+
+@bench_test(timeout_clocks=20_000)
+async def late_answers(b: Bench) -> None:
+    """Answers come so late that no more write commands may go out; the COLLECT behind waits for the one before."""
+    unit = Unit(b)
+    await unit.start()
+    unit.memory.fast()
+    unit.memory.queue, unit.memory.latency = 40, 400
+    for add in (False, True):
+        unit.collect([Part(slot, slot * 40, 40 * unit.lanes) for slot in range(unit.count)], add)
+    most = 0
+    while unit.port.busy:
+        await b.clocks()
+        most = max(most, len(unit.memory.writes) - unit.memory.answers)
+    assert most == COMMANDS, f"{most} commands wait for an answer"
+    await unit.compare()
 
 
 @bench_test(timeout_clocks=60_000)

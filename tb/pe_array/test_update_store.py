@@ -21,6 +21,7 @@ TO_WRITE, DONE = 9, 2
 MASTER_BITS = 24
 WEIGHT_BEATS = 4  # words of weights per beat of MAC weights
 CHUNK = 16
+COMMANDS = 15  # write commands without an answer, at most
 CLIPPED = ("master", "momentum", "weight")
 
 
@@ -212,6 +213,24 @@ async def clocks(b: Bench) -> None:
         # this test and the ports look at the same clock edges, in no particular order: a clock more or less
         assert unit.port.finished[-1] - answered - DONE in (-1, 0, 1)
         await unit.compare()
+
+
+@bench_test(timeout_clocks=20_000)
+async def late_answers(b: Bench) -> None:
+    """Answers come so late that no more write commands may go out."""
+    unit = Unit(b)
+    await unit.start()
+    unit.memory.fast()
+    unit.memory.queue, unit.memory.latency = 40, 600
+    update = unit.descriptor(28, decay=3)
+    unit.fill(update)
+    unit.send(update)
+    most = 0
+    while unit.port.busy:
+        await b.clocks()
+        most = max(most, len(unit.memory.writes) - unit.memory.answers)
+    assert most == COMMANDS, f"{most} commands wait for an answer"
+    await unit.compare()
 
 
 KINDS = (

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from models.pe_array.descriptors import Descriptor, Map, Pointers, Stream, Window
 from models.pe_array.geometry import Region
@@ -105,6 +106,7 @@ class LoadSide:
         self.clock = 0
         self.record = False
         self._driven: dict[str, int] = {}
+        self._handles: dict[str, Any] = {}
         self._reset()
         self.forget()
         self._drive()
@@ -154,7 +156,10 @@ class LoadSide:
         self._held: dict[str, tuple[int, ...]] = {}
 
     def _level(self, name: str) -> bool:
-        return bool(getattr(self.b.dut, name).value == 1)
+        handle = self._handles.get(name)
+        if handle is None:
+            handle = self._handles[name] = getattr(self.b.dut, name)
+        return bool(handle.value == 1)
 
     def _drive(self) -> None:
         raster = self.model.raster

@@ -30,6 +30,8 @@ SPLITS = 8
 """Splits of those that fit whose programs are made and compared."""
 STRIPS = 3
 """Ways to cut a map into strips that are compared."""
+MANY = 8
+"""Strips above which no more of them are tried."""
 FINER = 3
 """Numbers of channels per group that are compared in pooling."""
 
@@ -265,10 +267,14 @@ def _strip_choices(
     def room(entries: int) -> Room:
         return Room(shape.x_depth // 2, shape.y_depth // 2, entries, channels_in, channels_out)
 
-    made = list(islice(strip_choices(layer, split, room(entries)), STRIPS))
+    def some(entries: int) -> list[list[Strip]]:
+        ways = strip_choices(layer, split, room(entries))
+        fewest = next(ways)
+        return [fewest, *(islice(ways, STRIPS - 1) if len(fewest) <= MANY else ())]
+
+    made = some(entries)
     choices = [(strips, True) for strips in made]
     if len(made[0]) > 1:
         with suppress(ValueError):
-            halves = islice(strip_choices(layer, split, room(entries // 2)), STRIPS)
-            choices = [(strips, False) for strips in halves] + choices
+            choices = [(strips, False) for strips in some(entries // 2)] + choices
     return choices

@@ -14,7 +14,7 @@ from models.pe_array import layers, program
 from models.pe_array.csb import Csb, encode
 from models.pe_array.grid_model import ModelGrid, Result, map_words
 from models.pe_array.map_transfer import LoadCommand
-from models.pe_array.operations import After, Collect, Compute, Drain, LoadMap, LoadStream, Program, Source
+from models.pe_array.operations import After, Collect, Compute, Drain, LoadMap, LoadStream, Program, SetWindows, Source
 from models.pe_array.pe_model import Memory, Op, PeShape
 from models.pe_array.shapes import Conv, Pool, Positions
 from models.pe_array.tiling import Grid, Layer, Room, Split, choose_split, strips_of
@@ -216,6 +216,24 @@ def test_the_fewest_strips_are_taken() -> None:
     assert len(strips) == 4  # of 16 pixels, at most 9 entries each: 4 per tile
     assert sum(strip.region.pixels for strip in strips) == 64
     assert all(strip.entries <= 40 for strip in strips)
+
+
+def test_lists_of_strips_may_use_all_of_t_in_turn() -> None:
+    """A list that half of T cannot hold: the next strip's waits for the commands of this one."""
+    numbers = np.random.default_rng(3)
+    csb = coded(CONV, 1.0, (2, 2), numbers)
+    row, col = csb.positions()
+    places = Positions(row.astype(np.int32), col.astype(np.int32))
+    grid, x = small(t_depth=16), words(numbers, 4, 5, 5)
+    made = program.forward(CONV, csb, 5, 5, grid)
+    assert sum(isinstance(each, SetWindows) for each in made.loads()) > 1
+    lists = [each for each in made.loads() if isinstance(each, LoadStream) and each.memory == Memory.T]
+    assert {each.addr for each in lists} == {0}
+    expected = layers.conv_forward(CONV, x, places, csb.values.reshape(-1, 3, 3))
+    for seed in range(5):
+        assert np.array_equal(ModelGrid(grid, made, x).run(random.Random(seed)).out, expected)
+    with pytest.raises(ValueError, match="tap entries"):
+        program.forward(CONV, csb, 5, 5, small(t_depth=8))
 
 
 def test_a_slot_does_not_load_what_it_holds() -> None:

@@ -6,7 +6,7 @@ SETUP := .venv/stamp
 
 SIM ?= verilator
 
-.PHONY: help setup modules sim train bench scoreboard synth test lint regress coverage clean
+.PHONY: help setup modules sim train train-cnn bench scoreboard synth test lint regress coverage clean
 
 ## make help                           this list
 help:

@@ -125,6 +125,9 @@ class _Builder:
             self._begin(operation.memory, operation.addr)[self._of(operation.pes)] = first
         self._add(STREAM, operation.after, operation.beats)
 
+    def pointers(self, beats: int) -> None:
+        self._add(STREAM, After(), beats)
+
     def windows(self) -> None:
         for _ in range(self._pes):
             self._add(WINDOW, After())
@@ -172,7 +175,7 @@ class _Builder:
 def tables_of(
     program: Program, grid: Grid, masked: bool = False, updates: Sequence[Update] = (), drains: int = 1
 ) -> Tables:  # fmt: skip
-    """The tables of a program.
+    """The tables of a program. One with a matrix begins with the check of its block pointers, as when it is assembled.
 
     Args:
         program: a layer's phase.
@@ -192,6 +195,9 @@ def tables_of(
             written += 1
             done += 1
 
+    checks = int(program.image is not None)
+    if program.image is not None:
+        builder.pointers(len(program.image.pointers) // grid.shape.lanes)
     put(len(updates) // max(1, stores))
     for operation in program.operations:
         before = len(builder.descriptors)
@@ -212,7 +218,10 @@ def tables_of(
             builder.collect(operation)
         for n in range(before, len(builder.descriptors)):
             row = builder.descriptors[n]
-            builder.descriptors[n] = (*row[:D_STORES], numbers[row[D_STORES]], *row[D_STORES + 1 :])
+            loads = row[D_LOADS] + checks if row[D_LOADS] else 0
+            builder.descriptors[n] = (
+                row[D_KIND], loads, row[D_COMPUTES], numbers[row[D_STORES]], *row[D_STORES + 1 :]
+            )  # fmt: skip
         if isinstance(operation, Drain | Collect):
             stored += 1
             done += drains if isinstance(operation, Drain) else 1

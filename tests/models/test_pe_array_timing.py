@@ -51,7 +51,9 @@ def conserved(made: Program, grid: Grid, timing: ArrayTiming) -> None:
     entries = np.maximum(1, commands[:, C_CLEAR] + commands[:, C_ELEMENTS] * commands[:, C_TAPS])
     assert timing.busy == entries.sum()
     maps = sum(each.command.beats for each in made.operations if isinstance(each, LoadMap))
-    assert timing.load_beats == maps + sum(each.beats for each in made.operations if isinstance(each, LoadStream))
+    streams = sum(each.beats for each in made.operations if isinstance(each, LoadStream))
+    pointers = 0 if made.image is None else len(made.image.pointers) // lanes
+    assert timing.load_beats == maps + streams + pointers
     assert timing.fetch_beats == -(-len(tables.descriptors) * 32 // lanes)
     words = sum(each.command.words for each in made.operations if isinstance(each, Drain))
     packed = added = 0

@@ -160,16 +160,16 @@ assign error_index = unknown_reg ? index_reg : part_index[24*part_reg +: 24];
 
 // --- the ports, which belong to that part ---
 
-wire [3:0]     at_port = 4'd1 << part_reg;
-wire [3:0]     part_rd_cmd_valid;
-wire [127:0]   part_rd_cmd_addr;
-wire [63:0]    part_rd_cmd_beats;
-wire [3:0]     part_rd_ready;
-wire [3:0]     part_wr_cmd_valid;
-wire [127:0]   part_wr_cmd_addr;
-wire [63:0]    part_wr_cmd_beats;
-wire [3:0]     part_wr_valid;
-wire [8*B-1:0] part_wr_data [0:3];
+wire [3:0]      at_port = 4'd1 << part_reg;
+wire [3:0]      part_rd_cmd_valid;
+wire [127:0]    part_rd_cmd_addr;
+wire [63:0]     part_rd_cmd_beats;
+wire [3:0]      part_rd_ready;
+wire [3:0]      part_wr_cmd_valid;
+wire [127:0]    part_wr_cmd_addr;
+wire [63:0]     part_wr_cmd_beats;
+wire [3:0]      part_wr_valid;
+wire [32*B-1:0] part_wr_data;
 
 assign rd_cmd_valid = part_rd_cmd_valid[part_reg];
 assign rd_cmd_addr = part_rd_cmd_addr[32*part_reg +: 32];
@@ -179,7 +179,7 @@ assign wr_cmd_valid = part_wr_cmd_valid[part_reg];
 assign wr_cmd_addr = part_wr_cmd_addr[32*part_reg +: 32];
 assign wr_cmd_beats = part_wr_cmd_beats[16*part_reg +: 16];
 assign wr_valid = part_wr_valid[part_reg];
-assign wr_data = part_wr_data[part_reg];
+assign wr_data = part_wr_data[8*B*part_reg +: 8*B];
 
 wire [3:0] part_rd_cmd_ready = at_port & {4{rd_cmd_ready}};
 wire [3:0] part_rd_valid = at_port & {4{rd_valid}};
@@ -242,7 +242,7 @@ drain_store #(
     .wr_cmd_beats(part_wr_cmd_beats[16*DRAIN +: 16]),
     .wr_valid(part_wr_valid[DRAIN]),
     .wr_ready(part_wr_ready[DRAIN]),
-    .wr_data(part_wr_data[DRAIN]),
+    .wr_data(part_wr_data[8*B*DRAIN +: 8*B]),
     .wr_done(part_wr_done[DRAIN]),
     .wr_error(wr_error)
 );
@@ -280,7 +280,7 @@ collect_store #(
     .wr_cmd_beats(part_wr_cmd_beats[16*COLLECT +: 16]),
     .wr_valid(part_wr_valid[COLLECT]),
     .wr_ready(part_wr_ready[COLLECT]),
-    .wr_data(part_wr_data[COLLECT]),
+    .wr_data(part_wr_data[8*B*COLLECT +: 8*B]),
     .wr_done(part_wr_done[COLLECT]),
     .wr_error(wr_error)
 );
@@ -320,7 +320,7 @@ update_store #(
     .wr_cmd_beats(part_wr_cmd_beats[16*UPDATE +: 16]),
     .wr_valid(part_wr_valid[UPDATE]),
     .wr_ready(part_wr_ready[UPDATE]),
-    .wr_data(part_wr_data[UPDATE]),
+    .wr_data(part_wr_data[8*B*UPDATE +: 8*B]),
     .wr_done(part_wr_done[UPDATE]),
     .wr_error(wr_error)
 );
@@ -355,7 +355,7 @@ delta_store #(
     .wr_cmd_beats(part_wr_cmd_beats[16*DELTA +: 16]),
     .wr_valid(part_wr_valid[DELTA]),
     .wr_ready(part_wr_ready[DELTA]),
-    .wr_data(part_wr_data[DELTA]),
+    .wr_data(part_wr_data[8*B*DELTA +: 8*B]),
     .wr_done(part_wr_done[DELTA]),
     .wr_error(wr_error)
 );

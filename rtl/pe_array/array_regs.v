@@ -23,8 +23,10 @@ module array_regs #(
     parameter T_DEPTH = 64,
     // What an event adds to its counter: 1, or in tests a number that soon reaches the high bits
     parameter [63:0] COUNT_STEP = 64'd1,
-    // Bits of a number of PEs (derived)
-    parameter CW = $clog2(P + 1)
+    // Bits of a number of PEs, of clipped outputs and of clipped weights (derived)
+    parameter CW = $clog2(P + 1),
+    parameter BW = $clog2(B + 1),
+    parameter UW = $clog2(B / 4 + 1)
 ) (
     input  wire          clk,
     input  wire          rst,             // synchronous, active high
@@ -76,10 +78,10 @@ module array_regs #(
     input  wire [2:0]    read_beats,      // fetch, load, store: a beat was read
     input  wire          written_beat,
     input  wire [2:0]    done,            // load, compute, store: an operation is done
-    input  wire [6:0]    clipped_outputs, // values clipped: by requantise, and of the update masters, momenta, MAC weights
-    input  wire [4:0]    clipped_masters,
-    input  wire [4:0]    clipped_momenta,
-    input  wire [4:0]    clipped_weights
+    input  wire [BW-1:0] clipped_outputs, // values clipped: by requantise, and of the update masters, momenta, MAC weights
+    input  wire [UW-1:0] clipped_masters,
+    input  wire [UW-1:0] clipped_momenta,
+    input  wire [UW-1:0] clipped_weights
 );
 
 localparam [31:0] ID = 32'h454C5041;
@@ -227,19 +229,17 @@ assign seed = seed_reg[15:0];
 
 // --- counters ---
 
-localparam SW = 7;  // bits of the events of a clock
+localparam SW = 8;  // bits of the events of a clock, one more than there can be
 
 wire [COUNTERS*SW-1:0] steps = {
-    {{(SW-5){1'b0}}, clipped_weights}, {{(SW-5){1'b0}}, clipped_momenta}, {{(SW-5){1'b0}}, clipped_masters},
-    clipped_outputs,
+    {{(SW-UW){1'b0}}, clipped_weights}, {{(SW-UW){1'b0}}, clipped_momenta}, {{(SW-UW){1'b0}}, clipped_masters},
+    {{(SW-BW){1'b0}}, clipped_outputs},
     {{(SW-1){1'b0}}, done[2]}, {{(SW-1){1'b0}}, done[1]}, {{(SW-1){1'b0}}, done[0]},
     {{(SW-1){1'b0}}, written_beat},
     {{(SW-1){1'b0}}, read_beats[2]}, {{(SW-1){1'b0}}, read_beats[1]}, {{(SW-1){1'b0}}, read_beats[0]},
     {{(SW-1){1'b0}}, engine_busy[2]}, {{(SW-1){1'b0}}, engine_busy[1]}, {{(SW-1){1'b0}}, engine_busy[0]},
-    stall_step, busy_step, {{(SW-1){1'b0}}, busy}
+    {{(SW-CW){1'b0}}, stall_pes}, {{(SW-CW){1'b0}}, busy_pes}, {{(SW-1){1'b0}}, busy}
 };
-wire [SW-1:0] busy_step;
-wire [SW-1:0] stall_step;
 
 // Counts of the last snapshot, counter 0 in the low bits
 reg  [COUNTERS*64-1:0] held_reg;
@@ -247,14 +247,6 @@ wire [COUNTERS*64-1:0] counts;
 
 genvar i;
 generate
-    if (CW < SW) begin : g_few_pes
-        assign busy_step = {{(SW-CW){1'b0}}, busy_pes};
-        assign stall_step = {{(SW-CW){1'b0}}, stall_pes};
-    end else begin : g_most_pes
-        assign busy_step = busy_pes;
-        assign stall_step = stall_pes;
-    end
-
     for (i = 0; i < COUNTERS; i = i + 1) begin : g_counter
         event_counter #(
             .WIDTH(64),

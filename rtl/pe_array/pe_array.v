@@ -141,12 +141,6 @@ wire [2:0]    read_beats;       // fetch, load, store
 wire [BW-1:0] clipped_outputs;
 wire [UW-1:0] clipped_masters, clipped_momenta, clipped_weights;
 
-// (a bit wider than the registers take, so that there is always something to fill up)
-wire [7:0] wide_outputs = {{(8-BW){1'b0}}, clipped_outputs};
-wire [5:0] wide_masters = {{(6-UW){1'b0}}, clipped_masters};
-wire [5:0] wide_momenta = {{(6-UW){1'b0}}, clipped_momenta};
-wire [5:0] wide_weights = {{(6-UW){1'b0}}, clipped_weights};
-
 wire        dispatch_error, fetch_error, load_error, compute_error, store_error;
 wire [3:0]  dispatch_cause, fetch_cause, load_cause, compute_cause, store_cause;
 wire [23:0] dispatch_index, fetch_index, load_index, compute_index, store_index;
@@ -207,10 +201,10 @@ array_regs #(
     .read_beats(read_beats),
     .written_beat(m_axi_wvalid && m_axi_wready),
     .done(engine_done),
-    .clipped_outputs(wide_outputs[6:0]),
-    .clipped_masters(wide_masters[4:0]),
-    .clipped_momenta(wide_momenta[4:0]),
-    .clipped_weights(wide_weights[4:0])
+    .clipped_outputs(clipped_outputs),
+    .clipped_masters(clipped_masters),
+    .clipped_momenta(clipped_momenta),
+    .clipped_weights(clipped_weights)
 );
 
 array_control control (
@@ -791,8 +785,7 @@ axi_write #(
 
 assign m_axi_awid = 2'd0;
 
-wire unused = &{1'b0, m_axi_bid, aw_id, ar_id, map_cmd_error, drain_idle,
-    wide_outputs[7], wide_masters[5], wide_momenta[5], wide_weights[5]};
+wire unused = &{1'b0, m_axi_bid, aw_id, ar_id, map_cmd_error, drain_idle};
 
 endmodule
 `resetall

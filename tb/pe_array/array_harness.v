@@ -14,7 +14,7 @@
  *   3 LOAD   the memory from memory_in.bin
  *   4 DUMP   the memory to memory_out.bin
  *
- * The other inputs are those of axi_memory.v and do not change while a program runs.
+ * Inputs that the array ignores have any value. The other inputs are those of axi_memory.v and do not change while a program runs.
  */
 module array_harness #(
     // All of pe_array
@@ -144,7 +144,7 @@ pe_array #(
     .clk(clk),
     .rst(rst),
     .s_axil_awaddr(cmd_addr),
-    .s_axil_awprot(3'd0),
+    .s_axil_awprot(cmd_data[2:0]),
     .s_axil_awvalid(awvalid_reg),
     .s_axil_awready(awready),
     .s_axil_wdata(cmd_data),
@@ -155,7 +155,7 @@ pe_array #(
     .s_axil_bvalid(bvalid),
     .s_axil_bready(1'b1),
     .s_axil_araddr(cmd_addr),
-    .s_axil_arprot(3'd0),
+    .s_axil_arprot(cmd_addr[4:2]),
     .s_axil_arvalid(arvalid_reg),
     .s_axil_arready(arready),
     .s_axil_rdata(rdata),
@@ -177,7 +177,7 @@ pe_array #(
     .m_axi_wlast(m_wlast),
     .m_axi_wvalid(m_wvalid),
     .m_axi_wready(m_wready),
-    .m_axi_bid(2'd0),
+    .m_axi_bid(m_rdata[1:0]),
     .m_axi_bresp(m_bresp),
     .m_axi_bvalid(m_bvalid),
     .m_axi_bready(m_bready),

@@ -25,7 +25,8 @@ class Array:
 
     def __init__(self, b: Bench) -> None:
         self.b, self.dut = b, b.dut
-        self.pes, self.step = int(b.params["P"]), int(str(b.params["COUNT_STEP"]).removeprefix("64'd"))
+        self.pes, self.lanes = int(b.params["P"]), int(b.params["B"])
+        self.step = int(str(b.params["COUNT_STEP"]).removeprefix("64'd"))
         self.pulses: Count[str] = Count()
         self.busy = False
         self.storm = 0.0  # probability of an event in a clock
@@ -49,13 +50,14 @@ class Array:
         dut.clipped_momenta.value, dut.clipped_weights.value = events[15:17]
 
     def _amount(self, counter: Counter) -> int:
-        most = {
-            Counter.BUSY_PES: self.pes, Counter.STALL_PES: self.pes, Counter.CLIPPED_OUTPUTS: 127,
-            Counter.CLIPPED_MASTERS: 31, Counter.CLIPPED_MOMENTA: 31, Counter.CLIPPED_WEIGHTS: 31,
-        }  # fmt: skip
+        most = dict.fromkeys(Counter, 1)
+        most[Counter.BUSY_PES] = most[Counter.STALL_PES] = self.pes
+        most[Counter.CLIPPED_OUTPUTS] = self.lanes
+        for weights in (Counter.CLIPPED_MASTERS, Counter.CLIPPED_MOMENTA, Counter.CLIPPED_WEIGHTS):
+            most[weights] = self.lanes // 4
         if counter == Counter.CLOCKS:
             return int(self.busy)
-        high = most.get(counter, 1)
+        high = most[counter]
         return self.b.rng.choice([1, high, self.b.rng.randint(0, high)]) if self.b.rng.random() < self.storm else 0
 
     async def _run(self) -> None:

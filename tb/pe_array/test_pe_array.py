@@ -13,7 +13,7 @@ from tb.lib.bench import Bench, bench_test
 from tb.pe_array.array_cases import KINDS, CaseMemory
 from tb.pe_array.array_faults import FAULTS, make_faulty
 from tb.pe_array.array_host import ArrayHost
-from tb.pe_array.array_registers import Control, Counter, Reg
+from tb.pe_array.array_registers import SETTINGS, Control, Counter, Reg, constants
 
 _CLOCKS = 60_000
 """No program takes longer."""
@@ -32,7 +32,21 @@ class Session:
         """Reset."""
         self.b.cover("memory", "stalls" if stalls else "steady")
         await self.host.reset(self.memory.base, stalls)
+        await self.check_registers()
         await self.run(self.memory.garbage())
+
+    async def check_registers(self) -> None:
+        """Constants, and every bit of the settings."""
+        b, host = self.b, self.host
+        for address, value in constants({**b.params}).items():
+            b.scoreboard.expect("constants", value)
+            b.scoreboard.got("constants", await host.read(address))
+        for register, bits in SETTINGS.items():
+            some = b.rng.getrandbits(bits) | 1
+            for value in (some, (1 << bits) - 1 ^ some | int(register == Reg.LENGTH), some):
+                await host.write(register, value)
+                b.scoreboard.expect("settings", value)
+                b.scoreboard.got("settings", await host.read(register))
 
     def seed(self) -> int | None:
         """A seed, or None to go on with the random words."""

@@ -19,7 +19,7 @@ from filelock import FileLock
 
 from flow import verilog
 from flow.paths import INCLUDE_DIRS, SIM, FlowError, relative
-from flow.runners import FastVerilator, public_top, runner_for
+from flow.runners import FastVerilator, control_file, runner_for
 
 # Options of Verilator: all warnings stop the build, assertions are checked, and whatever is not initialised or is X
 # gets a random value at run time.
@@ -65,13 +65,18 @@ class Options:
     coverage: bool = False
     fast: bool = False  # spend more build time on a faster program
     own_clock: bool = False  # the design has delays
+    blocks: tuple[str, ...] = ()  # Verilator: modules that are compiled once for all of their instances
 
     @property
     def arguments(self) -> tuple[str, ...]:
         if self.sim == "icarus":
             return _ICARUS
         return (
-            _VERILATOR + (_VERILATOR_COVERAGE if self.coverage else ()) + (_VERILATOR_CLOCK if self.own_clock else ())
+            *_VERILATOR,
+            *(_VERILATOR_COVERAGE if self.coverage else ()),
+            *(_VERILATOR_CLOCK if self.own_clock else ()),
+            # a block gets a name of its own for each set of parameters
+            *(("--hierarchical", "-Wno-DECLFILENAME") if self.blocks else ()),
         )
 
     @property
@@ -111,6 +116,7 @@ def inputs(design: Design, options: Options) -> dict[str, object]:
         "arguments": [*options.arguments, *TIMESCALE],
         "fast": options.fast,
         "waves": options.waves,
+        "blocks": options.blocks,
     }
 
 
@@ -147,10 +153,11 @@ def build(design: Design, options: Options) -> Path:
 def _compile(runner: FastVerilator | Icarus, design: Design, options: Options, target: Path) -> None:
     sources: list[Path | VerilatorControlFile] = [file.path for file in design.files]
     if isinstance(runner, FastVerilator):
-        sources.insert(0, public_top(target, design.top))
+        sources.insert(0, control_file(target, design.top, options.blocks))
         kind = f"{tool_version('verilator')} {options.waves} {options.coverage} {options.own_clock} {options.fast}"
         runner.runtime = SIM / options.sim / f"runtime-{hashlib.sha256(kind.encode()).hexdigest()[:12]}"
         runner.make_args = options.make_arguments
+        runner.hierarchical = bool(options.blocks)
         runner.jobs = (os.cpu_count() or 1) if options.fast else 1
     log = target / "build.log"
     try:

@@ -45,18 +45,21 @@ class FastVerilator(Verilator):
     """Verilator with only the signals of the top module public, and a run-time library compiled once.
 
     cocotb's runner makes every signal of the design public, which costs a factor of 3 in speed and long builds;
-    a control file among the sources (see `public_top`) names the top module instead. Verilator compiles its run-time
+    a control file among the sources (see `control_file`) names the top module instead. Verilator compiles its run-time
     library again for every design, most of the build time of a small one; objects in `runtime` are taken instead.
     """
 
     runtime: Path
     make_args: Sequence[str] = ()
+    hierarchical: bool = False  # some modules are compiled by themselves, by a Makefile above the usual one
     jobs: int = 1  # compilers at a time; the regression builds several designs at once already
 
     def _build_command(self) -> list[list[str]]:
         verilate, make = super()._build_command()
         verilate.remove("--public-flat-rw")
-        if (self.runtime / f"{_HEADER}.gch").is_file():
+        if self.hierarchical:
+            make[make.index("-f") + 1] = "Vtop_hier.mk"
+        elif (self.runtime / f"{_HEADER}.gch").is_file():
             # only one per compilation: in a design of several files each has a header of the design's own
             verilate += ["--output-split", "0", "-CFLAGS", f"-include {self.runtime / _HEADER}"]
         make[make.index("-j") + 1] = str(self.jobs)
@@ -98,10 +101,12 @@ class FastVerilator(Verilator):
             unfinished.replace(self.runtime / f"{_HEADER}.gch")
 
 
-def public_top(directory: Path, top: str) -> Path:
-    """The control file that makes the signals of `top` visible to cocotb."""
-    path = directory / "public.vlt"
-    path.write_text(f'`verilator_config\npublic_flat_rw -module "{top}" -var "*"\n')
+def control_file(directory: Path, top: str, blocks: Sequence[str]) -> Path:
+    """The control file that makes the signals of `top` visible to cocotb, and compiles `blocks` by themselves."""
+    path = directory / "control.vlt"
+    lines = ["`verilator_config", f'public_flat_rw -module "{top}" -var "*"']
+    lines += [f'hier_block -module "{block}"' for block in blocks]
+    path.write_text("\n".join(lines) + "\n")
     return path
 
 

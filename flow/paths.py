@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
@@ -44,6 +48,21 @@ def set_environment() -> None:
     # What the `make` that called us passes on is not meant for the builds below.
     for variable in ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "WAVES"):
         os.environ.pop(variable, None)
+
+
+@contextlib.contextmanager
+def alone_in(directory: Path) -> Iterator[None]:
+    """A training's directory, made if need be, for one training at a time. Raises FlowError."""
+    directory.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(f"{directory}.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise FlowError(f"another training is using {relative(directory)}: wait for its end") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def relative(path: Path) -> str:

@@ -8,11 +8,10 @@ import time
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from flow import build
 from flow.build import Design
-from flow.paths import FlowError, relative
+from flow.paths import FlowError, alone_in, relative
 from flow.train.report import write_report
 from flow.train.request import Request
 from flow.train.result import results, table
@@ -36,12 +35,8 @@ def train(request: Request, design: Design | None = None) -> int:
     Raises:
         FlowError: the user can mend it.
     """
-    request.directory.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(f"{request.directory}.lock", timeout=0):
-            return _train(request, design)
-    except Timeout:
-        raise FlowError(f"another training is using {relative(request.directory)}: wait for its end") from None
+    with alone_in(request.directory):
+        return _train(request, design)
 
 
 def _train(request: Request, design: Design | None) -> int:

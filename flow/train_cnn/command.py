@@ -7,10 +7,8 @@ import json
 import time
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from flow.build import Design
-from flow.paths import FlowError, relative
+from flow.paths import alone_in, relative
 from flow.train.watch import duration
 from flow.train_cnn.report import write_report
 from flow.train_cnn.request import Request
@@ -33,12 +31,8 @@ def train(request: Request, design: Design | None = None) -> int:
     Raises:
         FlowError: the user can mend it.
     """
-    request.directory.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(f"{request.directory}.lock", timeout=0):
-            return _train(request, design)
-    except Timeout:
-        raise FlowError(f"another training writes to {relative(request.directory)}") from None
+    with alone_in(request.directory):
+        return _train(request, design)
 
 
 def _train(request: Request, design: Design | None) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from trainings import TINY, training, variant
 
-from flow.paths import FlowError
+from flow.paths import FlowError, alone_in
 from flow.train.command import train
 from flow.train.request import request
 from models import mnist
@@ -91,3 +91,15 @@ def test_resume_of_a_complete_training(tmp_path: Path) -> None:
     checkpoint(tmp_path, identity(training(TINY, tmp_path).config, 100), 2)
     with pytest.raises(FlowError, match=r"nothing is left to do, 1 of EPOCHS=1 are done; give more EPOCHS"):
         train(training(TINY, tmp_path, epochs="1", samples="100", resume="1"))
+
+
+def test_one_training_at_a_time(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with (
+        alone_in(out),
+        pytest.raises(FlowError, match="another training is using .*out: wait for its end"),
+        alone_in(out),
+    ):
+        pass
+    with alone_in(out):
+        assert out.is_dir()

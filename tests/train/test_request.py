@@ -97,7 +97,7 @@ def test_one_training_at_a_time(tmp_path: Path) -> None:
     out = tmp_path / "out"
     with (
         alone_in(out),
-        pytest.raises(FlowError, match="another training is using .*out: wait for its end"),
+        pytest.raises(FlowError, match=r"another training is using .*out: wait for its end"),
         alone_in(out),
     ):
         pass

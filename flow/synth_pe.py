@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `make synth` synthesises of the PE array, and what an array as large as the published one would take.
+
+32 PEs of 32 lanes are too much for one run of Yosys. One PE is synthesised as it is in the array, a small array as a
+whole, and of the large one all but its PEs: these are black boxes there. PEs and the rest added up are no synthesis of
+the whole: it says so wherever it is printed, and by how much the same sum misses the small array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from flow.netlist import Netlist
+from flow.synth_target import Comparison, Figures, Plan, Target, wrapper_text
+from models.pe_array.config import PeConfig
+
+TOP = "pe_array"
+SMALL = (2, 8)
+"""PEs and lanes of the array that is synthesised as a whole: Yosys needs about a minute of processor time."""
+LARGE = (32, 32)
+"""PEs and lanes of the published system."""
+BLOCK_MEMORIES = ("x_ram", "y_ram", "address.w_ram")
+"""Memories of a PE that must be in block RAM. E and T are not among them: with 64 words they would fill an eighth of
+eight RAMB36, 256 in 32 PEs, and the array would have more block RAM than the published one."""
+ADDRESS_MULTIPLIERS = 2
+"""Multipliers of a PE beside its lanes: of channel by stride in X, of row by stride in Y."""
+ENGINE_DSPS = 4 + 7
+"""DSPs of load and store engine, whatever P and B: words of a map and beats of a pattern of runs, three factors each;
+the second product is wider than a DSP (two) unless its upper half is not needed. Store engine: slots by channels too.
+"""
+SUMMED = ("lut_total", "ff", "block_ram", "dsp")
+
+Kind = Literal["pe", "array", "frame"]
+
+
+@dataclass(frozen=True)
+class PeTarget(Target):
+    """One PE with what it has in the array for itself (`pe_cell`), an array, or an array without its PEs (frame).
+
+    Attributes:
+        pes, lanes: of the array, P and B; for one PE, P makes no difference.
+    """
+
+    config: PeConfig
+    kind: Kind
+    pes: int
+    lanes: int
+
+    @property
+    def name(self) -> str:
+        return f"pe_{self.lanes}" if self.kind == "pe" else f"{self.kind}_{self.pes}x{self.lanes}"
+
+    @property
+    def config_name(self) -> str:
+        return self.config.name
+
+    @property
+    def top(self) -> str:
+        return TOP
+
+    @property
+    def part(self) -> str:
+        return "*/g_pe[0].place" if self.kind == "pe" else "synth_top/top"
+
+    @property
+    def boxes(self) -> tuple[str, ...]:
+        return ("*/g_pe[0].place",) if self.kind == "frame" else ()
+
+    @property
+    def multipliers(self) -> int:
+        """One per lane, and those of addresses and engines."""
+        cell = self.lanes + ADDRESS_MULTIPLIERS
+        return {"pe": cell, "array": self.pes * cell + ENGINE_DSPS, "frame": ENGINE_DSPS}[self.kind]
+
+    def wrapper(self, place: str) -> str:
+        return wrapper_text(TOP, {"P": self.pes, "B": self.lanes, "FRAC": self.config.logit_frac})
+
+    def memory_problems(self, found: Netlist) -> list[str]:
+        """X, Y and W of every PE must be in block RAM, and nothing of them in LUTs."""
+        places = {"pe": ["pe."], "array": [f"g_pe[{p}].place.pe." for p in range(self.pes)], "frame": []}[self.kind]
+        problems = []
+        for place in places:
+            for memory in BLOCK_MEMORIES:
+                name = f"{place}{memory}."
+                if not any(name in cell for cell in found.block_rams):
+                    problems.append(f"{name[:-1]} is in no block RAM")
+                if any(name in cell for cell in found.lut_rams):
+                    problems.append(f"{name[:-1]} is in LUTs used as memory")
+        return problems
+
+
+def add(cell: Figures, pes: int, frame: Figures) -> dict[str, float]:
+    """Area of an array: of `pes` PEs and of what is around them."""
+    return {name: pes * cell[name] + frame[name] for name in SUMMED}
+
+
+class PePlan(Plan):
+    """One PE of few lanes, one as wide as the published ones, a small array, and what is around the PEs."""
+
+    def __init__(self, config: PeConfig) -> None:
+        targets = [
+            PeTarget(config, "pe", 1, SMALL[1]),
+            PeTarget(config, "frame", *SMALL),
+            PeTarget(config, "array", *SMALL),
+            PeTarget(config, "pe", 1, LARGE[1]),
+            PeTarget(config, "frame", *LARGE),
+        ]
+        super().__init__(config.name, [(target, "xc7") for target in targets])
+
+    def compare(self, figures: Mapping[str, Figures], reference: Mapping[str, Any]) -> Comparison:
+        """The array of the published size, added up, beside the published one; the same sum beside the small array."""
+        published: Mapping[str, float] = reference["system"]["figures"]
+        (few, narrow), (pes, lanes) = SMALL, LARGE
+        whole = figures[f"array_{few}x{narrow}"]
+        check = add(figures[f"pe_{narrow}"], few, figures[f"frame_{few}x{narrow}"])
+        total = add(figures[f"pe_{lanes}"], pes, figures[f"frame_{pes}x{lanes}"])
+        misses = {name: check[name] / whole[name] - 1 for name in SUMMED}
+        lines = [
+            f"EXTRAPOLATED, not synthesised as a whole: {pes} PEs x {lanes} lanes = {pes} x pe_{lanes} "
+            f"+ frame_{pes}x{lanes} (the array without its PEs)",
+            _row(f"  {pes} x {lanes}, added up", total),
+            _row(f"  published: {reference['system']['name']}", published),
+            f"  the same sum misses the synthesised array_{few}x{narrow} by "
+            + ", ".join(f"{share:+.1%} {name}" for name, share in misses.items()),
+        ]
+        report = {"rule": lines[0], "figures": total, "published": dict(published), "sum_misses_array": misses}
+        limits = reference["system"]["limits"]
+        problems = [
+            f"{name} = {total[name]:g} of {pes} x {lanes}, added up, is above the published {published[name]:g}"
+            for name in limits
+            if total[name] > published[name]
+        ]
+        return Comparison(lines, {"extrapolation": report}, problems)
+
+
+def _row(name: str, figures: Figures) -> str:
+    return f"{name:40}{figures['lut_total']:8g}{'':11}{figures['ff']:8g}{figures['block_ram']:11g}{figures['dsp']:6g}"
+
+
+def plan(config: PeConfig) -> Plan:
+    """What is synthesised for a configuration: only the fraction bits of its logits make a difference."""
+    return PePlan(config)

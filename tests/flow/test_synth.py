@@ -118,7 +118,7 @@ def test_pes_are_left_out_of_the_frame() -> None:
 
 def test_the_configuration_decides_which_engine() -> None:
     names = [target.name for target, _ in synth.plan("configs/lenet5_mnist.toml").runs]
-    assert names == ["pe_8", "frame_2x8", "array_2x8", "pe_32", "frame_32x32"]
+    assert names == ["pe_8", "frame_2x8", "array_2x8", "pe_32"]
     target = synth.plan("configs/lenet5_mnist.toml").runs[2][0]
     assert ".P(2),\n    .B(8),\n    .FRAC(4)" in target.wrapper("")
     with pytest.raises(FlowError, match="no such file"):
@@ -129,22 +129,29 @@ def sized(lut: float, block_ram: float = 1) -> Figures:
     return {"lut_total": lut, "ff": 10 * lut, "block_ram": block_ram, "dsp": 2}
 
 
-def test_extrapolation() -> None:
+def test_extrapolation(monkeypatch: pytest.MonkeyPatch) -> None:
     """PEs and what is around them, added up; block RAM beyond the published one is a problem, LUTs are a figure."""
     figures = {
         "pe_8": sized(10), "frame_2x8": sized(5), "array_2x8": sized(20, 4), "pe_32": sized(10000, 30),
-        "frame_32x32": sized(100, 100),
     }  # fmt: skip
     plan = synth_pe.plan(LENET5)
     compared = plan.compare(figures, REFERENCE)
     assert compared.lines[0].startswith("EXTRAPOLATED, not synthesised as a whole: 32 PEs x 32 lanes")
+    assert "lower bound" in compared.lines[0]
     assert compared.problems == []
     report = compared.report["extrapolation"]
-    assert report["figures"] == {"lut_total": 320100, "ff": 3201000, "block_ram": 1060, "dsp": 66}
+    assert report["figures"] == {"lut_total": 320005, "ff": 3200050, "block_ram": 961, "dsp": 66}
     assert report["published"] == {"lut_total": 199111, "ff": 249122, "block_ram": 1060, "dsp": 1030}
     assert report["sum_misses_array"] == pytest.approx({"lut_total": 0.25, "ff": 0.25, "block_ram": -0.25, "dsp": 2})
-    more = plan.compare(figures | {"frame_32x32": sized(100, 100.5)}, REFERENCE)
-    assert more.problems == ["block_ram = 1060.5 of 32 x 32, added up, is above the published 1060"]
+    more = plan.compare(figures | {"pe_32": sized(10000, 34)}, REFERENCE)
+    assert more.problems == ["block_ram = 1089 of 32 x 32, added up, is above the published 1060"]
+    monkeypatch.setattr(synth_pe, "AROUND", synth_pe.LARGE)
+    exact = synth_pe.plan(LENET5)
+    assert [target.name for target, _ in exact.runs][-1] == "frame_32x32"
+    compared = exact.compare(figures | {"frame_32x32": sized(100, 100)}, REFERENCE)
+    assert "lower bound" not in compared.lines[0]
+    assert compared.report["extrapolation"]["figures"]["lut_total"] == 320100
+    assert compared.problems == []
 
 
 def test_multipliers() -> None:

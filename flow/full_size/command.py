@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`make full-size`: builds the array, runs tb/pe_array/full_size.py on it, and leaves figures and a page."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from flow import build
+from flow.build import Design, Options
+from flow.full_size.request import replay
+from flow.full_size.result import HEAD, document, notes, results, table
+from flow.paths import FlowError, relative
+from flow.simulate import run_job
+from flow.train.watch import Watcher
+from models.pe_array.scoreboard import text
+from tb.pe_array.full_size_job import EVENTS, MISMATCH, Job
+
+HARNESS = "array_harness"
+RESULT = "result.json"
+REPORT = "report.html"
+_BENCH = "tb.pe_array.full_size"
+
+
+class Progress:
+    """The phases, as they end."""
+
+    def __init__(self, total: int) -> None:
+        self.total, self.done = total, 0
+
+    def take(self, event: dict[str, Any]) -> str:
+        """The line of a phase that is right."""
+        self.done += 1
+        return (
+            f"{event['layer']} {event['phase']}: {event['clocks']:,} clocks, model {event['predicted']:,} "
+            f"({event['difference']:+,}), MACs in use {event['utilisation']:.1%}, {event['compared']:,} bytes equal, "
+            f"{event['seconds']:.1f} s"
+        )
+
+    def line(self) -> str:
+        """Where the simulation is now."""
+        return f"{self.done} of {self.total} phases"
+
+
+def full_size(job: Job, sim: str = "verilator", design: Design | None = None) -> int:
+    """The whole job; exit status 0, or 1 after a failure.
+
+    Args:
+        design: another design than the harness (for tests that break it on purpose).
+
+    Raises:
+        FlowError: the user can mend it.
+    """
+    directory = Path(job.directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(f"{directory}.lock", timeout=0):
+            return _full_size(job, sim, design)
+    except Timeout:
+        raise FlowError(f"another run writes to {relative(directory)}") from None
+
+
+def _full_size(job: Job, sim: str, design: Design | None) -> int:
+    directory = Path(job.directory)
+    total = sum(len(job.phases(name)) for name in job.chosen)
+    print(f"{', '.join(job.chosen)}: {total} phases on {job.pes} PEs of {job.lanes} MACs, {sim}", flush=True)
+    begin = time.monotonic()
+    phases, failure = _simulate(job, sim, design, Progress(total))
+    result = results(job, phases, failure, time.monotonic() - begin)
+    (directory / RESULT).write_text(json.dumps(result, indent=1) + "\n")
+    (directory / REPORT).write_text(document(result))
+    print(text(HEAD, table(result)), *notes(result), sep="\n")
+    for path in (directory / RESULT, directory / REPORT):
+        print(f"  {relative(path)}")
+    if failure is not None:
+        print(f"FAIL  full-size: {failure}\n  log: {relative(directory / 'run' / 'run.log')}\nreplay: {replay(job)}")
+        return 1
+    print(f"pass  full-size: {result['bytes_compared']:,} bytes of memory equal to the model's")
+    return 0
+
+
+def _simulate(
+    job: Job, sim: str, design: Design | None, progress: Progress
+) -> tuple[list[dict[str, Any]], str | None]:  # fmt: skip
+    """Events of the phases that are right, and what went wrong."""
+    design = design or Design.of(HARNESS, dict(job.parameters))
+    options = Options(sim, fast=True, blocks=("pe",) if sim == "verilator" else ())
+    if not build.is_built(design, options):
+        print("building the simulation, once per size; 32 PEs take some minutes …", flush=True)
+    built = build.build(design, options)
+    directory = Path(job.directory)
+    run = directory / "run"
+    shutil.rmtree(run, ignore_errors=True)
+    run.mkdir()
+    (directory / MISMATCH).unlink(missing_ok=True)
+    job.save(run / "job.json")
+    with Watcher(directory / EVENTS, progress):
+        failures = run_job(_BENCH, HARNESS, sim, built, run, run / "job.json", design.params)
+    events = directory / EVENTS
+    phases = [json.loads(line) for line in events.read_text().splitlines()] if events.is_file() else []
+    failure = "; ".join(failures.values()) or None
+    if (directory / MISMATCH).is_file():
+        failure = str(json.loads((directory / MISMATCH).read_text())["text"])
+    if failure is None and len(phases) != progress.total:
+        failure = f"{len(phases)} phases ran, not {progress.total}"
+    return phases, failure

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the user asked `make full-size` for, checked before anything is built."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flow.paths import BUILD, FlowError
+from tb.pe_array.full_size_job import Job, vgg11
+
+DIRECTORY = BUILD / "full_size"
+LAYERS = "conv4_2,conv1,dense6"
+
+
+def request(layers: str = "", directory: Path = DIRECTORY) -> Job:
+    """The job for a list of layers with commas between them; empty: LAYERS. Raises FlowError."""
+    network = vgg11()
+    names = [layer.name for layer in network]
+    chosen = tuple(dict.fromkeys((layers or LAYERS).split(",")))
+    for name in chosen:
+        if name not in names:
+            raise FlowError(f"LAYERS={layers}: {name or 'nothing'} must be one of {', '.join(names)}")
+    return Job(str(directory), network, chosen)
+
+
+def replay(job: Job) -> str:
+    """The command that does it again."""
+    return f"make full-size LAYERS={','.join(job.chosen)}"

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The figures of layers at full size: what result.json holds, and the tables of the terminal and of the page."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from flow import page
+from models.pe_array import published
+from models.pe_array.published import Phase
+from tb.pe_array.full_size_job import UPDATE, Job
+
+HEAD = ("layer", "phase", "clocks", "model", "difference", "MACs in use", "µs", "published µs", "bytes written")
+
+
+def results(job: Job, phases: list[dict[str, Any]], failure: str | None, seconds: float) -> dict[str, Any]:
+    """Everything that result.json holds.
+
+    Args:
+        phases: events of those that ran and are right.
+        seconds: of the simulation with its programs and comparisons.
+    """
+    return {
+        "pes": job.pes, "lanes": job.lanes, "latency": job.latency, "clock_mhz": published.CLOCK_MHZ,
+        "layers": [layer.__dict__ for layer in job.network if layer.name in job.chosen],
+        "parameters": job.parameters,
+        "failure": failure,
+        "mismatches": 0 if failure is None else None,
+        "bytes_compared": sum(each["compared"] for each in phases),
+        "bytes_written": sum(each["written"] for each in phases),
+        "clocks": sum(each["clocks"] for each in phases),
+        "clocks_predicted": sum(each["predicted"] for each in phases),
+        "simulation_wall_seconds": seconds,
+        "phases": phases,
+    }  # fmt: skip
+
+
+def _published(layer: str, phase: str) -> str:
+    runs: dict[Phase, published.Run] = published.VGG11[layer].runs if layer in published.VGG11 else {}
+    return next((str(run.micros) for name, run in runs.items() if name == phase), "–")
+
+
+def table(result: dict[str, Any]) -> list[tuple[str, ...]]:
+    """A row per phase, columns HEAD."""
+    return [
+        (
+            each["layer"], each["phase"], f"{each['clocks']:,}", f"{each['predicted']:,}",
+            f"{each['difference']:+,}", f"{each['utilisation']:.1%}" if each["phase"] != UPDATE else "–",
+            f"{each['clocks'] / published.CLOCK_MHZ:.1f}", _published(each["layer"], each["phase"]),
+            f"{each['written']:,}",
+        )
+        for each in result["phases"]
+    ]  # fmt: skip
+
+
+def notes(result: dict[str, Any]) -> list[str]:
+    """What the figures rest on."""
+    return [
+        f"{result['pes']} PEs of {result['lanes']} MACs, batch {result['lanes']}, in Verilog simulation; random sparse "
+        f"weights at the published densities, random data. Times at {published.CLOCK_MHZ} MHz, the published clock.",
+        f"Memory: a beat of {result['lanes']} bytes per clock each way, {result['latency']} clocks of latency.",
+        "Clocks are those that the array counts; difference: model less RTL. MACs in use: clocks that multiply a "
+        f"stored weight and a pixel of the map. The published WG contains the update, here {UPDATE}.",
+    ]
+
+
+def document(result: dict[str, Any]) -> str:
+    """The page."""
+    kind, text = "pass", f"{result['bytes_compared']:,} bytes of memory equal to the model's"
+    if result["failure"] is not None:
+        kind, text = "fail", result["failure"]
+    parts = [
+        f"<h1>Layers of {escape(published.NETWORK)} at full size</h1>",
+        *(f'<p class="note">{escape(note)}</p>' for note in notes(result)),
+        f'<p><span class="verdict {kind}">{escape(text)}</span></p>',
+        page.section("Phases", "Each begins with everything idle.", page.rows(table(result), HEAD)),
+    ]
+    return page.document("Layers at full size", parts)

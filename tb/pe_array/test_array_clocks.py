@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bench of rtl/pe_array/pe_array.v: with a steady memory a program takes the clocks that ``array_exact`` predicts.
+
+So do its engines: clocks in which each is not idle, entries issued, and clocks in which one waits, are all equal.
+"""
+
+from __future__ import annotations
+
+from models.pe_array import descriptors as d
+from models.pe_array.array_exact import ArrayClocks, Sizes
+from models.pe_array.assemble import chain
+from models.pe_array.operations import Field
+from models.pe_array.pe_model import Op
+from tb.lib.bench import Bench, bench_test
+from tb.pe_array.array_cases import KINDS, CaseMemory
+from tb.pe_array.array_host import ArrayHost
+from tb.pe_array.array_registers import Counter
+
+_CLOCKS = 60_000
+"""No program takes longer."""
+
+_SIZES = (
+    "LATENCY",
+    "STAGES",
+    "MAP_DEPTH",
+    "GRAD_DEPTH",
+    "QUEUE_DEPTH",
+    "LOAD_DEPTH",
+    "READ_FIFO",
+    "WRITE_FIFO",
+    "OUTSTANDING",
+)
+
+
+class Session:
+    """The array, its memory and its clocks; all go on where the last program left them."""
+
+    def __init__(self, b: Bench) -> None:
+        self.b, self.host, self.memory = b, ArrayHost(b), CaseMemory(b)
+        sizes = {name.lower(): int(b.params[name]) for name in _SIZES if name in b.params}
+        self.model = ArrayClocks(self.memory.grid, Sizes(**sizes))
+
+    async def begin(self) -> None:
+        """Reset; fill the PEs' memories."""
+        self.b.cover("memory", "steady")
+        await self.host.reset(self.memory.base, stalls=False)
+        await self.run("load", self.memory.garbage())
+
+    async def run(self, name: str, made: list[d.Descriptor]) -> None:
+        """Run a program, of this name in messages and among the coverage points."""
+        b, host, memory = self.b, self.host, self.memory
+        b.cover("clocks", name)
+        address = memory.program(made)
+        expected = self.model.run(address, made, memory.data, memory.base)
+        await host.load(memory.data)
+        await host.start(address, len(made), *memory.windows, b.rng.getrandbits(16))
+        stop = await host.finish(_CLOCKS)
+        assert stop is None, f"stopped: {stop}, {made[stop.index]}"
+        counted = await host.counters()
+        memory.data[:] = await host.dump()
+        memory.empty()
+        for counter, value in {
+            Counter.CLOCKS: expected.clocks,
+            Counter.BUSY_PES: expected.busy,
+            Counter.STALL_PES: expected.stalls,
+            Counter.LOAD_CLOCKS: expected.load_clocks,
+            Counter.COMPUTE_CLOCKS: expected.compute_clocks,
+            Counter.STORE_CLOCKS: expected.store_clocks,
+        }.items():
+            b.scoreboard.expect(f"{name}: {counter.name}", value)
+            b.scoreboard.got(f"{name}: {counter.name}", counted[counter])
+
+    def command(self, op: Op) -> list[d.Descriptor]:
+        """A command that clears some words and has no element."""
+        everyone = (1 << self.memory.grid.pes) - 1
+        fields = {Field.ELEMENTS: 0, Field.TAPS: 1, Field.CLEAR: self.b.rng.randint(0, 20)}
+        return [*(d.Set(field, value, everyone) for field, value in fields.items()), d.Compute(op)]
+
+
+@bench_test(timeout_clocks=200_000)
+async def clocks_of_operations(b: Bench) -> None:
+    """Programs of one operation, and of many short ones."""
+    session = Session(b)
+    memory, rng = session.memory, b.rng
+    await session.begin()
+
+    def stream(beats: int) -> d.Descriptor:
+        return d.Stream(0, memory.map(1, 1, beats).address, beats, 0, rng.getrandbits(memory.grid.pes))
+
+    def load_map(most: int) -> d.Descriptor:
+        channels, rows, width = rng.randint(1, most), rng.randint(1, most), rng.randint(1, most)
+        at = memory.map(channels, rows, width).address
+        y, everyone, slot = rng.random() < 0.5, rng.random() < 0.5, rng.randrange(memory.grid.pes)
+        return d.Map(at, channels * rows * width, 1, 0, width, channels, 0, 0, rows, y=y, all=everyone, slot=slot)
+
+    def window() -> d.Descriptor:
+        x, y = (0, rng.randint(1, 4)), (rng.randint(0, 2), rng.randint(1, 4))
+        return d.Window(rng.randrange(memory.grid.pes), rng.randrange(memory.grid.pes), x, y, x, y)
+
+    await session.run("stream", [stream(rng.choice([1, 2, 16, rng.randint(1, memory.grid.shape.w_depth)]))])
+    await session.run("map", [load_map(5)])
+    await session.run("window", [window()])
+    await session.run("loads", [rng.choice([stream(1), stream(3), load_map(3), window()]) for _ in range(25)])
+    await session.run("compute", session.command(rng.choice([Op.MAC, Op.MAX, Op.UNPOOL])))
+    width = rng.randint(1, 20)
+    address = memory.out(1, 1, width).address
+    output = d.Output(address, width, mask=memory.map(1, 1, width).address, use_mask=rng.random() < 0.5)
+    await session.run("drain", [output, d.Drain(1, 1, 1, 1, width, 1, width, 0, 1)])
+    await session.run("delta", memory.delta())
+
+
+@bench_test(timeout_clocks=400_000)
+async def clocks_of_layers(b: Bench) -> None:
+    """Random phases of layers of all kinds, with updates; and programs of several."""
+    session = Session(b)
+    await session.begin()
+    for kind in [*KINDS, *KINDS][2 * b.seed % len(KINDS) :][:3]:
+        await session.run("layer", session.memory.layer(kind, 150))
+    await session.run("wg", session.memory.layer("wg", 150))
+    await session.run("small", session.memory.small())
+    parts = [session.memory.layer(kind, 80) for kind in b.rng.sample(KINDS, 2)]
+    await session.run("several", chain([*parts, session.memory.delta()]))

@@ -152,6 +152,12 @@ def build(design: Design, options: Options) -> Path:
 
 def _compile(runner: FastVerilator | Icarus, design: Design, options: Options, target: Path) -> None:
     sources: list[Path | VerilatorControlFile] = [file.path for file in design.files]
+    arguments = [*options.arguments]
+    if options.blocks:
+        # without such a file this Verilator makes the blocks and then does not use them
+        unused = target / "block_parameters.v"
+        unused.write_text("// parameters of blocks are arguments\n")
+        arguments += ["--hierarchical-params-file", str(unused)]
     if isinstance(runner, FastVerilator):
         sources.insert(0, control_file(target, design.top, options.blocks))
         kind = f"{tool_version('verilator')} {options.waves} {options.coverage} {options.own_clock} {options.fast}"
@@ -166,7 +172,7 @@ def _compile(runner: FastVerilator | Icarus, design: Design, options: Options, t
             includes=INCLUDE_DIRS,
             defines={"SIMULATION": 1},
             parameters={name: literal(value) for name, value in design.params.items()},
-            build_args=options.arguments,
+            build_args=arguments,
             hdl_toplevel=design.top,
             build_dir=target,
             timescale=TIMESCALE,

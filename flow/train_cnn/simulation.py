@@ -83,7 +83,7 @@ def simulate(job: Job, params: dict[str, int | str], sim: str, progress: Progres
         design: another design than the harness (for tests that break it on purpose).
     """
     design = design or Design.of(HARNESS, params)
-    options = Options(sim, fast=True, blocks=("pe",) if sim == "verilator" else ())
+    options = Options(sim, fast=True)
     if not build.is_built(design, options):
         print("building the simulation, once per configuration …", flush=True)
     built = build.build(design, options)

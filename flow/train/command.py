@@ -17,9 +17,10 @@ from flow.train.request import Request
 from flow.train.result import results, table
 from flow.train.simulation import Outcome, design_of, options, simulate
 from flow.train.twin import TwinProcess
+from models.checkpoint import CheckpointError
 from models.edge.interleaver import Connectivity
 from tb.edge.train_files import PARAMS_IN, PREDICTIONS, SAMPLES
-from tb.edge.train_state import CHECKPOINT, CheckpointError, identity, load_checkpoint, steps
+from tb.edge.train_state import CHECKPOINT, identity, load_checkpoint, steps
 
 RESULT = "result.json"
 WEIGHTS = "weights.npz"

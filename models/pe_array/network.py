@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from models.checkpoint import Arrays
 from models.fixed_point import Format
 from models.pe_array import kernels, layers
 from models.pe_array.config import Layer, PeConfig
@@ -134,6 +135,27 @@ class PeNetwork:
             if weights:
                 weights.prune(layer.density)
         self.pruned = True
+
+    def state(self) -> Arrays:
+        """All that the rest of a training depends on, and what was counted: arrays by name, for ``restore``."""
+        arrays: Arrays = {"pruned": np.array(self.pruned), "saturations": self.saturations}
+        for i, weights in enumerate(self.weights):
+            if weights:
+                arrays |= {f"row_{i}": weights.positions.row, f"col_{i}": weights.positions.col}
+                arrays |= {f"masters_{i}": weights.masters, f"momenta_{i}": weights.momenta}
+        return arrays
+
+    def restore(self, arrays: Arrays) -> None:
+        """Go on from a ``state``. KeyError: it lacks something; then nothing has changed."""
+        restored = [
+            Weights(
+                layer.conv, Positions(arrays[f"row_{i}"], arrays[f"col_{i}"]), arrays[f"masters_{i}"],
+                arrays[f"momenta_{i}"],
+            ) if layer.has_weights else None
+            for i, layer in enumerate(self.config.layers)
+        ]  # fmt: skip
+        self.pruned, self.saturations = bool(arrays["pruned"]), arrays["saturations"]
+        self.weights = restored
 
     def forward(self, images: Int8Array) -> Trace:
         """Phase FF of images (channels, H, W, batch)."""

@@ -10,27 +10,24 @@ from __future__ import annotations
 import argparse
 import json
 import time
-import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from models import mnist
+from models import checkpoint, mnist
+from models.checkpoint import CheckpointError
 from models.pe_array.config import PeConfig
+from models.pe_array.float_layers import cross_entropy
 from models.pe_array.float_network import FloatNetwork
-from models.pe_array.network import PeNetwork, Trace, Weights
-from models.pe_array.shapes import Positions
+from models.pe_array.network import PeNetwork, Trace
 from models.toml_section import ConfigError
 
 Int8Array = npt.NDArray[np.int8]
 LabelArray = npt.NDArray[np.int64]
-
-
-class CheckpointError(RuntimeError):
-    """A checkpoint that cannot be read, or belongs to another configuration."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +51,24 @@ class Images:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+
+@dataclass
+class Epoch:
+    """What the steps of an epoch gave so far.
+
+    Attributes:
+        rate_shift: of its steps.
+        images, correct, loss: how many were trained on, how many of them were classified correctly before the step,
+            and the sum of their cross-entropies.
+        density: share of the weights in the last step.
+    """
+
+    rate_shift: int
+    images: int = 0
+    correct: int = 0
+    loss: float = 0.0
+    density: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -89,6 +104,7 @@ class Trainer:
 
     Attributes:
         step: number of the next step, counted from the beginning of the training.
+        history: of every epoch that has begun.
     """
 
     def __init__(self, config: PeConfig, data: Images, twin: bool = False) -> None:
@@ -99,6 +115,7 @@ class Trainer:
         self.network = PeNetwork(config)
         self.twin = FloatNetwork(self.network) if twin else None
         self.step = 0
+        self.history: list[Epoch] = []
         self._order: tuple[int, LabelArray] | None = None  # of the images, in an epoch
 
     @property
@@ -137,8 +154,18 @@ class Trainer:
         middle = time.perf_counter()
         if self.twin:
             twin_correct = self.twin.train_step(real(self.config, images), labels, rate_shift)
+        self._note(trace, labels, correct)
         self.step += 1
         return StepResult(trace, correct, twin_correct, middle - begin, time.perf_counter() - middle)
+
+    def _note(self, trace: Trace, labels: LabelArray, correct: int) -> None:
+        if self.step % self.steps_per_epoch == 0:
+            self.history.append(Epoch(self.rate_shift))
+        epoch = self.history[-1]
+        epoch.images += len(labels)
+        epoch.correct += correct
+        epoch.loss += cross_entropy(trace.logits / 2.0**self.config.logit_frac, labels)
+        epoch.density = self.network.density
 
     def train_epoch(self) -> EpochResult:
         """Train to the end of the epoch."""
@@ -160,53 +187,37 @@ class Trainer:
             return float("nan")
         return accuracy(lambda images: twin.classify(real(self.config, images)), data, self.config.training.batch)
 
-    def save(self, path: Path) -> None:
-        """Write a checkpoint of the network: everything that the rest of the training depends on, but not the twin."""
-        arrays: dict[str, npt.NDArray[np.generic]] = {
-            "identity": np.array(identity(self.config, len(self.data))),
-            "progress": np.array([self.step, self.network.pruned], dtype=np.int64),
-            "saturations": self.network.saturations,
-        }
-        for i, weights in enumerate(self.network.weights):
-            if weights:
-                parts = {
-                    "row": weights.positions.row, "col": weights.positions.col,
-                    "masters": weights.masters, "momenta": weights.momenta,
-                }  # fmt: skip
-                arrays |= {f"{name}_{i}": array for name, array in parts.items()}
-        part = path.with_name(path.name + ".part")
-        with part.open("wb") as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-        part.replace(path)
+    @property
+    def identity(self) -> str:
+        """Of checkpoints that this training can go on from."""
+        return identity(self.config, len(self.data))
 
-    def load(self, path: Path) -> None:
-        """Go on from a checkpoint. Raises CheckpointError; then nothing has changed."""
+    def save(self, path: Path, record: Any = None) -> None:
+        """Write a checkpoint: everything that the rest of the training depends on, but not the twin.
+
+        Args:
+            record: what else ``load`` is to give back; JSON must be able to hold it.
+        """
+        state = {"step": self.step, "history": [asdict(epoch) for epoch in self.history], "record": record}
+        checkpoint.write(path, self.identity, state, self.network.state())
+
+    def load(self, path: Path) -> Any:
+        """Go on from a checkpoint; the record that was saved with it.
+
+        Raises:
+            CheckpointError: it cannot be used; then nothing has changed.
+        """
         if self.twin:
             raise CheckpointError("a training with a twin cannot go on from a checkpoint, which does not hold the twin")
+        state, arrays = checkpoint.read(path, self.identity)
         try:
-            with np.load(path) as file:
-                arrays = dict(file)
-            found = str(arrays["identity"])
-            step, pruned = arrays["progress"].tolist()
-            weights = [
-                Weights(
-                    state.conv,
-                    Positions(arrays[f"row_{i}"], arrays[f"col_{i}"]),
-                    arrays[f"masters_{i}"],
-                    arrays[f"momenta_{i}"],
-                )
-                if state
-                else None
-                for i, state in enumerate(self.network.weights)
-            ]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise CheckpointError(f"{path} cannot be read: {error}") from None
-        if found != identity(self.config, len(self.data)):
-            raise CheckpointError(f"{path} belongs to another configuration or number of images")
-        self.network.weights = weights
-        self.network.saturations = arrays["saturations"]
-        self.network.pruned = bool(pruned)
-        self.step = step
+            step, record = int(state["step"]), state["record"]
+            history = [Epoch(**epoch) for epoch in state["history"]]
+            self.network.restore(arrays)
+        except (KeyError, TypeError) as error:
+            raise checkpoint.damaged(path, error) from None
+        self.step, self.history = step, history
+        return record
 
 
 def identity(config: PeConfig, samples: int) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from models import checkpoint
 from models.edge.config import EdgeConfig, Mode
 from models.edge.network import EdgeNetwork
 from models.edge.training import RawData, Run, plan
@@ -80,10 +81,6 @@ def identity(config: EdgeConfig, samples: int) -> str:
     return hashlib.sha256(f"{same!r} {samples}".encode()).hexdigest()
 
 
-class CheckpointError(Exception):
-    """A checkpoint that is missing, or belongs to another training."""
-
-
 @dataclass
 class State:
     """How far a training has come.
@@ -102,27 +99,16 @@ class State:
     confusion: list[list[int]] = field(default_factory=list)
 
     def save(self, path: Path, network: EdgeNetwork) -> None:
-        """Write state and parameters; a reader sees the old file or the new one, never a part."""
+        """Write state and parameters."""
         arrays = {f"weights_{i + 1}": values for i, values in enumerate(network.weights)}
         arrays |= {f"biases_{i + 1}": values for i, values in enumerate(network.biases)}
-        part = path.with_name("unfinished.npz")
-        np.savez(part, state=np.array(json.dumps(asdict(self))), **arrays)  # type: ignore[arg-type]
-        part.replace(path)
+        checkpoint.write(path, self.identity, asdict(self), arrays)
 
 
-def load_checkpoint(path: Path, expected_identity: str) -> tuple[State, dict[str, np.ndarray[Any, Any]]]:
+def load_checkpoint(path: Path, expected_identity: str) -> tuple[State, checkpoint.Arrays]:
     """State and arrays (``weights_1`` …, ``biases_1`` …) of a checkpoint. Raises CheckpointError."""
+    state, arrays = checkpoint.read(path, expected_identity)
     try:
-        with np.load(path) as file:
-            arrays = dict(file)
-        state = State(**json.loads(str(arrays.pop("state"))))
-    except FileNotFoundError:
-        raise CheckpointError(f"there is no checkpoint {path}: train without RESUME first") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path} is damaged ({error}): train anew, without RESUME") from None
-    if state.identity != expected_identity:
-        raise CheckpointError(
-            f"{path} belongs to another configuration or number of SAMPLES: give those again, or train anew "
-            f"without RESUME"
-        )
-    return state, arrays
+        return State(**state), arrays
+    except TypeError as error:
+        raise checkpoint.damaged(path, error) from None

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from test_pe_layers import interpreted  # noqa: F401
 
-from models import mnist
+from models import checkpoint, mnist
+from models.checkpoint import CheckpointError
 from models.pe_array import float_layers, kernels, requantise, training
 from models.pe_array.config import PeConfig
 from models.pe_array.csb import encode, mac_weights
@@ -22,7 +23,7 @@ from models.pe_array.float_network import FloatNetwork
 from models.pe_array.network import PeNetwork
 from models.pe_array.pruning import kept_elements
 from models.pe_array.shapes import Positions
-from models.pe_array.training import CheckpointError, Images, Trainer
+from models.pe_array.training import Images, Trainer
 from models.pe_array.update import weight_update
 from models.toml_section import ConfigError
 
@@ -370,10 +371,13 @@ def test_interrupted_training_ends_like_one_that_was_not(tmp_path: Path) -> None
     parts = Trainer(lenet(prune_at=15), data)
     for _ in range(3):
         parts.train_epoch()
-        parts.save(tmp_path / "checkpoint.npz")
+        parts.save(tmp_path / "checkpoint.npz", {"epochs": len(parts.history)})
         parts = Trainer(lenet(prune_at=15), data)
         assert not same_network(parts.network, whole.network)
-        parts.load(tmp_path / "checkpoint.npz")
+        assert parts.load(tmp_path / "checkpoint.npz") == {"epochs": len(parts.history)}
+    assert parts.history == whole.history
+    assert [epoch.images for epoch in parts.history] == [320] * 3
+    assert parts.history[2].loss < parts.history[0].loss
     assert parts.step == whole.step == 30
     assert parts.network.pruned
     assert same_network(parts.network, whole.network)
@@ -387,15 +391,24 @@ def test_checkpoints_that_do_not_fit(tmp_path: Path) -> None:
     trainer.save(path)
     Trainer(lenet(epochs=99), data).load(path)
     for other, images in ((lenet(prune_at=61), data), (lenet(init_seed=9), data), (lenet(), data[:63])):
-        with pytest.raises(CheckpointError, match="belongs to another configuration or number of images"):
+        with pytest.raises(CheckpointError, match="belongs to another configuration or number of SAMPLES"):
             Trainer(other, images).load(path)
-    with pytest.raises(CheckpointError, match="cannot be read"):
+    with pytest.raises(CheckpointError, match="there is no checkpoint"):
         trainer.load(tmp_path / "missing.npz")
-    path.write_bytes(path.read_bytes()[:500])
-    with pytest.raises(CheckpointError, match="cannot be read"):
+    whole = path.read_bytes()
+    path.write_bytes(whole[:500])
+    with pytest.raises(CheckpointError, match="is damaged"):
         trainer.load(path)
     np.savez(path, identity=np.array("x"))
-    with pytest.raises(CheckpointError, match="cannot be read"):
+    with pytest.raises(CheckpointError, match="is damaged"):
+        trainer.load(path)
+    state = trainer.network.state()
+    del state["masters_2"]
+    checkpoint.write(path, trainer.identity, {"step": 1, "history": [], "record": None}, state)
+    with pytest.raises(CheckpointError, match=r"is damaged \('masters_2'\)"):
+        trainer.load(path)
+    checkpoint.write(path, trainer.identity, {"step": 1, "history": [{}], "record": None}, trainer.network.state())
+    with pytest.raises(CheckpointError, match="is damaged"):
         trainer.load(path)
     assert trainer.step == 0
 

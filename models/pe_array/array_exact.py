@@ -208,7 +208,7 @@ class ArrayClocks:
         self._sums.clock(gradients, tiles, entered)
         cells.clock(command, None if read is None else read.pe, self._clock, accepted)
         computer.clock(compute_item, set_ready, set_ready, quiet)
-        store.clock(store_took, store_cmd_ready, store_beat, wr_cmd_ready, wr_ready, self._writer.done, sums)
+        store.clock(store_took, store_cmd_ready, store_beat, wr_cmd_ready, wr_ready, self._writer.done)
         self._writer.clock(write, given)
         for n, port in enumerate(ports):
             port.clock(commands[n], ar_ready[n], beat[1] if beat is not None and beat[0] == n else None, pops[n])

@@ -1,52 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clock by clock: rtl/pe_array/chunk_writer.v."""
+"""Clock by clock, compiled: rtl/pe_array/chunk_writer.v."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from numba import njit
 
-from models.pe_array.port_clocks import Beats
+from models.pe_array.clock_parts import Array, Flag, Int
 
 MOST_COMMANDS = 15
 """Write commands of a store that are not answered [collect_store, update_store]."""
 
-
-class Chunk(NamedTuple):
-    """Beats, and whose they are."""
-
-    beats: Beats
-    tag: int
+C_FIRST, C_BEATS, C_LEFT, C_TAG, C_NEXT, C_NEXT_TAG = range(6)
+"""Registers: first beat and beats of the command at the write port, 0: none; beats left of the chunk that is sent and
+whose it is, 0: none; the same of the one behind it."""
+WRITER = 6
 
 
-class WriterClocks:
-    """rtl/pe_array/chunk_writer.v.
+@njit(cache=True)
+def writer_ready(writer: Array, wr_cmd_ready: Flag) -> Flag:
+    """A chunk is taken."""
+    return (writer[C_BEATS] == 0 or wr_cmd_ready) and writer[C_NEXT] == 0
 
-    Attributes:
-        command: at the write port, or None.
-        current: chunk whose beats are sent, with what is left of it, or None.
-    """
 
-    def __init__(self) -> None:
-        self.command: Beats | None = None
-        self.current: Chunk | None = None
-        self._next: Chunk | None = None
-
-    def ready(self, wr_cmd_ready: bool) -> bool:
-        return (self.command is None or wr_cmd_ready) and self._next is None
-
-    @property
-    def last(self) -> bool:
-        return self.current is not None and self.current.beats.beats == 1
-
-    def clock(self, chunk: Chunk | None, wr_cmd_ready: bool, take: bool) -> None:
-        """One clock, with a chunk that is taken or none, and a beat that is sent or not."""
-        if wr_cmd_ready:
-            self.command = None
-        if take and self.current is not None:
-            left = self.current.beats.beats - 1
-            self.current = Chunk(Beats(0, left), self.current.tag) if left else None
-        if chunk is not None:
-            self.command = chunk.beats
-            self._next = chunk
-        if self.current is None:
-            self.current, self._next = self._next, None
+@njit(cache=True)
+def writer_clock(writer: Array, first: Int, beats: Int, tag: Int, wr_cmd_ready: Flag, take: Flag) -> None:
+    """One clock, with a chunk that is taken or none (``beats`` 0), and a beat that is sent or not."""
+    if wr_cmd_ready:
+        writer[C_BEATS] = 0
+    if take and writer[C_LEFT] > 0:
+        writer[C_LEFT] -= 1
+    if beats > 0:
+        writer[C_FIRST], writer[C_BEATS] = first, beats
+        writer[C_NEXT], writer[C_NEXT_TAG] = beats, tag
+    if writer[C_LEFT] == 0:
+        writer[C_LEFT], writer[C_TAG] = writer[C_NEXT], writer[C_NEXT_TAG]
+        writer[C_NEXT] = 0

@@ -1,14 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clock by clock: rtl/pe_array/drain_store.v with tile_drain.v and requantise.v, for descriptors without errors."""
+"""Clock by clock, compiled: rtl/pe_array/drain_store.v with requantise.v, for descriptors without errors."""
 
 from __future__ import annotations
 
-from collections import deque
+from typing import NamedTuple
 
+import numpy as np
+from numba import njit
+
+from models.fixed_point import IntArray
+from models.pe_array import clock_table
 from models.pe_array import descriptors as d
-from models.pe_array.map_timing import DrainTiming
-from models.pe_array.map_transfer import DrainCommand
-from models.pe_array.port_clocks import Beats
+from models.pe_array.clock_parts import Array, Beats, Flag, Int, pipe_clock, pipe_ready
+from models.pe_array.tile_clocks import (
+    DRAIN_END,
+    DRAIN_FIRST,
+    DRAIN_LATENCY,
+    T_WAITING,
+    TileState,
+    tile_clock,
+    tile_state,
+    tile_word,
+)  # fmt: skip
 
 CHECK = 4
 """Clocks in which the lengths of a DRAIN are compared."""
@@ -17,147 +30,118 @@ PIPE = 3
 PENDING = 127
 """Most write commands that are not answered."""
 
+OUTPUT, DRAIN = d.Output.opcode, d.Drain.opcode
+_ADDRESS, _MASK, _RUNS, _RUN_BEATS, _RUN_STRIDE, _GROUPS, _GROUP_STRIDE, _USE_MASK = (
+    clock_table.column(d.Output, name)
+    for name in ("address", "mask", "runs", "run_beats", "run_stride", "groups", "group_stride", "use_mask")
+)  # fmt: skip
 
-class PipeClocks:
-    """rtl/pe_array/pipe_control.v: stages that move where there is room.
+D_STATE, D_OFFER, D_FIRST, D_END, D_WRITTEN, D_READ, D_RUNS, D_PENDING, D_COMMANDED, D_DONE, D_LANES = range(11)
+"""Registers: 0 idle, 1 … CHECK: lengths are compared, CHECK + 1: run; a command for the tiles waits, and its words;
+commands given for writing and reading, of so many; those not answered; all are given; pulse; B."""
+
+
+class DrainState(NamedTuple):
+    """Registers D_…, the row of the last OUTPUT, the stages of requantise, the tiles."""
+
+    n: IntArray
+    output: IntArray
+    pipe: IntArray
+    tiles: TileState
+
+
+def drain_state(pes: int, lanes: int) -> DrainState:
+    """As after a reset. pes, lanes: P, B."""
+    n = np.zeros(D_LANES + 1, dtype=np.int64)
+    n[D_LANES] = lanes
+    output = np.zeros(clock_table.COLUMNS, dtype=np.int64)
+    return DrainState(n, output, np.zeros(PIPE, dtype=np.int64), tile_state(pes, DRAIN_LATENCY))
+
+
+@njit(cache=True)
+def _run(state: DrainState, address: Int, number: Int) -> Beats:
+    """A command of the pattern that the last OUTPUT names."""
+    output = state.output
+    group, run = number // output[_RUNS], number % output[_RUNS]
+    first = address // state.n[D_LANES] + group * output[_GROUP_STRIDE] + run * output[_RUN_STRIDE]
+    return first, output[_RUN_BEATS]
+
+
+@njit(cache=True)
+def drain_read(state: DrainState) -> Beats:
+    """Command at the read port: first beat, and beats or 0."""
+    if state.n[D_STATE] > CHECK and state.n[D_READ] < state.n[D_RUNS] and state.output[_USE_MASK]:
+        return _run(state, state.output[_MASK], state.n[D_READ])
+    return 0, 0
+
+
+@njit(cache=True)
+def drain_write(state: DrainState) -> Beats:
+    """Command at the write port."""
+    if state.n[D_STATE] > CHECK and state.n[D_WRITTEN] < state.n[D_RUNS] and state.n[D_PENDING] != PENDING:
+        return _run(state, state.output[_ADDRESS], state.n[D_WRITTEN])
+    return 0, 0
+
+
+@njit(cache=True)
+def drain_word(state: DrainState) -> Flag:
+    """A beat stands at the write port."""
+    return state.pipe[PIPE - 1] != 0
+
+
+@njit(cache=True)
+def drain_rd_ready(state: DrainState, wr_ready: Flag) -> Flag:
+    """A beat of the mask is taken."""
+    runs = state.n[D_STATE] > CHECK and state.output[_USE_MASK] != 0
+    return runs and tile_word(state.tiles) and pipe_ready(state.pipe, wr_ready)
+
+
+@njit(cache=True)
+def drain_clock(
+    state: DrainState, took: Flag, row: Array, rd_cmd_ready: Flag, beat: Flag, wr_cmd_ready: Flag, wr_ready: Flag,
+    answer: Flag, words: Array,
+) -> None:  # fmt: skip
+    """One clock.
 
     Args:
-        stages: at least 1.
+        took: a descriptor is taken, while idle; row: its row.
+        rd_cmd_ready, wr_cmd_ready: the ports take commands.
+        beat: of a mask stands at the read port.
+        wr_ready: the write port takes a beat.
+        answer: a write command is answered.
+        words: table of the drains' words.
     """
+    n = state.n
+    runs = n[D_STATE] > CHECK
+    masked = beat or state.output[_USE_MASK] == 0
+    word = runs and tile_word(state.tiles)
+    drain_ready = runs and masked and pipe_ready(state.pipe, wr_ready)
+    command = drain_write(state)[1] != 0 and wr_cmd_ready
+    asks = drain_read(state)[1] != 0 and rd_cmd_ready
+    ends = runs and n[D_COMMANDED] != 0 and n[D_PENDING] == 0
+    offer = n[D_OFFER] != 0
+    if offer and state.tiles.n[T_WAITING] == 0:
+        n[D_OFFER] = 0
+    pipe_clock(state.pipe, word and masked, wr_ready)
+    tile_clock(state.tiles, offer, n[D_FIRST], n[D_END], drain_ready, words)
 
-    def __init__(self, stages: int) -> None:
-        self._valid = [False] * stages
-
-    @property
-    def valid(self) -> bool:
-        """The last stage holds a word."""
-        return self._valid[-1]
-
-    def ready(self, m_ready: bool) -> bool:
-        return m_ready or not all(self._valid)
-
-    def clock(self, valid: bool, m_ready: bool) -> None:
-        """One clock, with a word or none."""
-        moves, before = m_ready, [valid, *self._valid]
-        for stage in reversed(range(len(self._valid))):
-            moves = moves or not before[stage + 1]
-            if moves:
-                self._valid[stage] = before[stage]
-
-
-class DrainClocks:
-    """OUTPUT and DRAIN.
-
-    Attributes:
-        drain: rtl/pe_array/tile_drain.v.
-        done: pulse.
-
-    Args:
-        pes, lanes, y_depth: P, B, Y_DEPTH.
-    """
-
-    def __init__(self, pes: int, lanes: int, y_depth: int) -> None:
-        self.drain = DrainTiming(pes, y_depth)
-        self._lanes = lanes
-        self._pipe = PipeClocks(PIPE)
-        self._output: d.Output | None = None
-        self._state = 0  # 0 idle, 1 … CHECK: lengths are compared, CHECK + 1: run
-        self._offer: DrainCommand | None = None
-        self._writes: deque[Beats] = deque()
-        self._reads: deque[Beats] = deque()
-        self._pending = 0
-        self._commanded = False
-        self.done = False
-
-    @property
-    def idle(self) -> bool:
-        return self._state == 0
-
-    def d_ready(self, _descriptor: d.Descriptor, _rd_cmd_ready: bool) -> bool:
-        return self._state == 0
-
-    @property
-    def _runs(self) -> bool:
-        return self._state > CHECK
-
-    @property
-    def read(self) -> Beats | None:
-        """Command at the read port."""
-        return self._reads[0] if self._reads and self._runs else None
-
-    @property
-    def write(self) -> Beats | None:
-        """Command at the write port."""
-        return self._writes[0] if self._writes and self._runs and self._pending != PENDING else None
-
-    @property
-    def word(self) -> bool:
-        """A beat stands at the write port."""
-        return self._pipe.valid
-
-    def _mask(self) -> bool:
-        return self._output is not None and self._output.use_mask
-
-    def rd_ready(self, wr_ready: bool) -> bool:
-        return self._pipe.ready(wr_ready) and self._mask() and self.drain.word is not None and self._runs
-
-    def clock(
-        self, took: d.Descriptor | None, rd_cmd_ready: bool, beat: bool, wr_cmd_ready: bool, wr_ready: bool,
-        answer: bool,
-    ) -> None:  # fmt: skip
-        """One clock.
-
-        Args:
-            took: descriptor that is taken, while idle.
-            rd_cmd_ready, wr_cmd_ready: the ports take commands.
-            beat: of a mask stands at the read port.
-            wr_ready: the write port takes a beat.
-            answer: a write command is answered.
-        """
-        masked = beat or not self._mask()
-        word = self.drain.word is not None and self._runs
-        drain_ready = self._pipe.ready(wr_ready) and masked and self._runs
-        command = self.write is not None and wr_cmd_ready
-        last = command and len(self._writes) == 1
-        ends = self._runs and self._commanded and not self._pending
-        asks = self.read is not None and rd_cmd_ready
-        offer, took_offer = self._offer, self._offer is not None and self.drain.cmd_ready
-        self._pipe.clock(word and masked, wr_ready)
-        self.drain.clock(offer, drain_ready)
-
-        if took_offer:
-            self._offer = None
-        if command:
-            self._writes.popleft()
-        if asks:
-            self._reads.popleft()
-        self._pending += command - answer
-        self._commanded = self._state > 0 and (self._commanded or last)
-        if 0 < self._state <= CHECK:
-            self._state += 1
-        self.done = ends
-        if ends:
-            self._state = 0
-        if isinstance(took, d.Output):
-            self._output = took
-        elif isinstance(took, d.Drain):
-            self._begin(took)
-
-    def _begin(self, drain: d.Drain) -> None:
-        assert self._output is not None
-        self._state = 1
-        self._offer = DrainCommand(
-            drain.slots, drain.channels, drain.channels_last, drain.height, drain.width, drain.tile_height,
-            drain.tile_width, drain.sy_log2, drain.sx_log2, drain.ybase, drain.ystride,
-        )  # fmt: skip
-        self._writes.extend(self._pattern(self._output, self._output.address))
-        if self._output.use_mask:
-            self._reads.extend(self._pattern(self._output, self._output.mask))
-
-    def _pattern(self, output: d.Output, address: int) -> list[Beats]:
-        first = address // self._lanes
-        return [
-            Beats(first + group * output.group_stride + run * output.run_stride, output.run_beats)
-            for group in range(output.groups)
-            for run in range(output.runs)
-        ]
+    if command:
+        n[D_WRITTEN] += 1
+        n[D_PENDING] += 1
+    if answer:
+        n[D_PENDING] -= 1
+    if asks:
+        n[D_READ] += 1
+    last = command and n[D_WRITTEN] == n[D_RUNS]
+    n[D_COMMANDED] = 1 if n[D_STATE] > 0 and (n[D_COMMANDED] or last) else 0
+    if 0 < n[D_STATE] <= CHECK:
+        n[D_STATE] += 1
+    n[D_DONE] = 1 if ends else 0
+    if ends:
+        n[D_STATE] = 0
+    if took and row[clock_table.OPCODE] == OUTPUT:
+        state.output[:] = row
+    elif took:
+        n[D_STATE], n[D_OFFER], n[D_FIRST], n[D_END] = 1, 1, row[DRAIN_FIRST], row[DRAIN_END]
+        n[D_WRITTEN] = n[D_READ] = 0
+        n[D_RUNS] = state.output[_GROUPS] * state.output[_RUNS]

@@ -11,12 +11,14 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Generic, NamedTuple, TypeVar
 
-from models.pe_array.map_transfer import ADDRESSES, DrainCommand, LoadCommand, PeWindows, drain_reads, inside
+import numpy as np
+
+from models.pe_array import tile_clocks
+from models.pe_array.clock_fifo import NONE, fifo_head
+from models.pe_array.map_transfer import ADDRESSES, DrainCommand, LoadCommand, PeWindows, inside
+from models.pe_array.tile_clocks import DRAIN_LATENCY
 
 _T = TypeVar("_T")
-
-DRAIN_LATENCY = 6
-"""Clocks from drain_read to drain_data of a PE."""
 
 
 class FifoClocks(Generic[_T]):
@@ -50,7 +52,7 @@ class Read(NamedTuple):
 
 
 class DrainTiming:
-    """rtl/pe_array/tile_drain.v.
+    """rtl/pe_array/tile_drain.v, compiled in ``tile_clocks``.
 
     Attributes:
         cmd_ready, cmd_error, idle: outputs in this clock.
@@ -64,53 +66,42 @@ class DrainTiming:
 
     def __init__(self, pes: int, y_depth: int, latency: int = DRAIN_LATENCY) -> None:
         self._pes, self._y_depth = pes, y_depth
-        levels = ((pes - 1).bit_length() + 1) // 2
-        self._room = latency + levels + 4
-        self._way: deque[Read | None] = deque([None] * (latency + levels))
-        self._waiting: DrainCommand | None = None
-        self._age = 0
-        self._walk: deque[Read] = deque()
-        self._fifo: FifoClocks[Read] = FifoClocks()
-        self._inside = 0
-        self._was_room = True
-        self.read: Read | None = None
-        self.cmd_error = False
+        self._state = tile_clocks.tile_state(pes, latency)
+        self._words = np.zeros(0, dtype=np.int64)
 
     @property
     def cmd_ready(self) -> bool:
-        return self._waiting is None
+        return not self._state.n[tile_clocks.T_WAITING]
+
+    @property
+    def cmd_error(self) -> bool:
+        return bool(self._state.n[tile_clocks.T_ERROR])
+
+    @property
+    def read(self) -> Read | None:
+        return _read(int(self._state.n[tile_clocks.T_READ]))
 
     @property
     def word(self) -> Read | None:
-        return self._fifo.head
+        return _read(int(fifo_head(self._state.words)))
 
     @property
     def idle(self) -> bool:
-        return self._waiting is None and not self._walk and not self._inside
+        return bool(tile_clocks.tile_idle(self._state))
 
     def clock(self, command: DrainCommand | None, ready: bool) -> None:
         """One clock, with a command at the port or none, and a sink that is ready or not."""
-        took = self.word is not None and ready
-        arrived = self._way.popleft()
-        self._way.append(self.read)
-        self._fifo.clock(arrived, ready)
-        self.read = self._walk.popleft() if self._walk and self._inside < self._room else None
-        self._inside += (self.read is not None) - took
+        first = len(self._words)
+        if command is not None and self.cmd_ready:
+            self._words = np.append(self._words, tile_clocks.command_words(command, self._pes, self._y_depth))
+        offered = command is not None
+        tile_clocks.tile_clock(self._state, offered, first, len(self._words), ready, self._words)
 
-        self.cmd_error = False
-        if self._waiting is None:
-            self._waiting, self._age = command, 0
-            return
-        self._age += 1
-        if self._age < 2:
-            return
-        if not self._waiting.legal(self._pes):
-            self.cmd_error, self._waiting = True, None
-        elif not self._walk:
-            pes, addresses = (column.tolist() for column in drain_reads(self._waiting, self._pes, self._y_depth))
-            self._walk.extend(Read(pe, addr, False) for pe, addr in zip(pes, addresses, strict=True))
-            self._walk[-1] = self._walk[-1]._replace(last=True)
-            self._waiting = None
+
+def _read(word: int) -> Read | None:
+    if word == NONE:
+        return None
+    return Read(tile_clocks.word_pe(word), tile_clocks.word_address(word), tile_clocks.word_last(word))
 
 
 class Beat(NamedTuple):

@@ -1,101 +1,321 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clock by clock: rtl/pe_array/store_engine.v, one part at work at a time, for descriptors without errors."""
+"""Clock by clock, compiled: rtl/pe_array/store_engine.v, one part at work at a time, for descriptors without errors."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from models.pe_array import descriptors as d
-from models.pe_array.collect_clocks import CollectClocks
-from models.pe_array.drain_clocks import DrainClocks
+import numpy as np
+from numba import njit
+
+from models.fixed_point import IntArray
+from models.pe_array import clock_table
+from models.pe_array.clock_fifo import NONE
+from models.pe_array.clock_parts import Array, Flag, Int
+from models.pe_array.clock_parts import Beats as Command
+from models.pe_array.collect_clocks import (
+    COLLECT,
+    K_DONE,
+    K_WORD,
+    SLOT,
+    CollectState,
+    collect_clock,
+    collect_d_ready,
+    collect_idle,
+    collect_rd_ready,
+    collect_read,
+    collect_state,
+    collect_write,
+)
+from models.pe_array.delta_clocks import (
+    E_ACTIVE,
+    E_DONE,
+    DeltaState,
+    delta_clock,
+    delta_rd_ready,
+    delta_read,
+    delta_state,
+    delta_word,
+    delta_write,
+)
+from models.pe_array.descriptors import Descriptor, Drain, Update
+from models.pe_array.drain_clocks import (
+    D_DONE,
+    D_STATE,
+    DRAIN,
+    OUTPUT,
+    DrainState,
+    drain_clock,
+    drain_rd_ready,
+    drain_read,
+    drain_state,
+    drain_word,
+    drain_write,
+)
 from models.pe_array.map_timing import Read
+from models.pe_array.pack_clocks import pack_grant
 from models.pe_array.port_clocks import Beats
-from models.pe_array.update_clocks import DeltaClocks, UpdateClocks
+from models.pe_array.tile_clocks import (
+    DRAIN_END,
+    DRAIN_FIRST,
+    PE_BITS,
+    T_READ,
+    drain_words,
+    word_address,
+    word_last,
+    word_pe,
+)
+from models.pe_array.update_clocks import (
+    U_ACTIVE,
+    U_DONE,
+    UpdateState,
+    update_clock,
+    update_idle,
+    update_rd_ready,
+    update_read,
+    update_state,
+    update_word,
+    update_write,
+)
 
-Part = DrainClocks | CollectClocks | UpdateClocks | DeltaClocks
+UPDATE = Update.opcode
+
+PART_DRAIN, PART_COLLECT, PART_UPDATE, PART_DELTA = range(4)
+
+
+class StoreState(NamedTuple):
+    """The part that has the ports (one number), and the parts."""
+
+    part: IntArray
+    drain: DrainState
+    collect: CollectState
+    update: UpdateState
+    delta: DeltaState
+
+
+def store_state(pes: int, lanes: int) -> StoreState:
+    """As after a reset. pes, lanes: P, B."""
+    return StoreState(
+        np.full(1, PART_DRAIN, dtype=np.int64), drain_state(pes, lanes), collect_state(pes, lanes), update_state(lanes),
+        delta_state(lanes),
+    )  # fmt: skip
+
+
+@njit(cache=True)
+def _part_of(row: Array) -> Int:
+    opcode = row[clock_table.OPCODE]
+    if opcode in (OUTPUT, DRAIN):
+        return PART_DRAIN
+    if opcode in (SLOT, COLLECT):
+        return PART_COLLECT
+    return PART_UPDATE if opcode == UPDATE else PART_DELTA
+
+
+@njit(cache=True)
+def store_drained(state: StoreState) -> Int:
+    """PE that a drain reads, or NONE."""
+    word = state.drain.tiles.n[T_READ]
+    return NONE if word == NONE else word >> 1 & ((1 << PE_BITS) - 1)
+
+
+@njit(cache=True)
+def store_idle(state: StoreState) -> Flag:
+    """Nothing is begun and not done."""
+    return (
+        state.drain.n[D_STATE] == 0 and collect_idle(state.collect) and update_idle(state.update)
+        and state.delta.n[E_ACTIVE] == 0
+    )  # fmt: skip
+
+
+@njit(cache=True)
+def store_done(state: StoreState) -> Flag:
+    """Pulse."""
+    return (
+        state.drain.n[D_DONE] != 0 or state.collect.n[K_DONE] != 0 or state.update.n[U_DONE] != 0
+        or state.delta.n[E_DONE] != 0
+    )  # fmt: skip
+
+
+@njit(cache=True)
+def store_read(state: StoreState) -> Command:
+    """Command at the read port: first beat, and beats or 0."""
+    part = state.part[0]
+    if part == PART_DRAIN:
+        return drain_read(state.drain)
+    if part == PART_COLLECT:
+        return collect_read(state.collect)
+    return update_read(state.update) if part == PART_UPDATE else delta_read(state.delta)
+
+
+@njit(cache=True)
+def store_write(state: StoreState) -> Command:
+    """Command at the write port."""
+    part = state.part[0]
+    if part == PART_DRAIN:
+        return drain_write(state.drain)
+    if part == PART_COLLECT:
+        return collect_write(state.collect)
+    return update_write(state.update) if part == PART_UPDATE else delta_write(state.delta)
+
+
+@njit(cache=True)
+def store_word(state: StoreState) -> Flag:
+    """A beat stands at the write port."""
+    part = state.part[0]
+    if part == PART_DRAIN:
+        return drain_word(state.drain)
+    if part == PART_COLLECT:
+        return state.collect.n[K_WORD] != 0
+    return update_word(state.update) if part == PART_UPDATE else delta_word(state.delta)
+
+
+@njit(cache=True)
+def store_rd_ready(state: StoreState, wr_ready: Flag) -> Flag:
+    """A beat at the read port is taken."""
+    part = state.part[0]
+    if part == PART_DRAIN:
+        return drain_rd_ready(state.drain, wr_ready)
+    if part == PART_COLLECT:
+        return collect_rd_ready(state.collect, wr_ready)
+    return update_rd_ready(state.update) if part == PART_UPDATE else delta_rd_ready(state.delta, wr_ready)
+
+
+@njit(cache=True)
+def store_d_ready(state: StoreState, row: Array, rd_cmd_ready: Flag) -> Flag:
+    """The descriptor of this row is taken."""
+    part = _part_of(row)
+    here = part == state.part[0]
+    if not here and not store_idle(state):
+        return False
+    if part == PART_DRAIN:
+        return state.drain.n[D_STATE] == 0
+    if part == PART_COLLECT:
+        return collect_d_ready(state.collect, row, rd_cmd_ready and here)
+    return state.update.n[U_ACTIVE] == 0 if part == PART_UPDATE else state.delta.n[E_ACTIVE] == 0
+
+
+@njit(cache=True)
+def store_enters(state: StoreState, given: Array, entered: Array) -> None:
+    """Slots whose gradients are taken, of those that have one, 0 or 1 each."""
+    pack_grant(state.collect.pack, given, entered)
+
+
+@njit(cache=True)
+def store_clock(
+    state: StoreState, took: Flag, row: Array, rd_cmd_ready: Flag, beat: Flag, wr_cmd_ready: Flag, wr_ready: Flag,
+    answer: Flag, entered: Array, words: Array,
+) -> None:  # fmt: skip
+    """One clock.
+
+    Args:
+        took: a descriptor is taken; row: its row.
+        rd_cmd_ready, wr_cmd_ready: the ports take commands.
+        beat: stands at the read port.
+        wr_ready: the write port takes a beat.
+        answer: a write command is answered.
+        entered: what ``store_enters`` found in this clock.
+        words: the program's table of drained words (``tile_clocks.drain_words``).
+    """
+    part, of = state.part[0], _part_of(row)
+    here = part == PART_DRAIN
+    drain_clock(
+        state.drain, took and of == PART_DRAIN, row, rd_cmd_ready and here, beat and here, wr_cmd_ready and here,
+        wr_ready and here, answer and here, words,
+    )  # fmt: skip
+    here = part == PART_COLLECT
+    collect_clock(
+        state.collect, took and of == PART_COLLECT, row, rd_cmd_ready and here, beat and here, wr_cmd_ready and here,
+        wr_ready and here, answer and here, entered,
+    )  # fmt: skip
+    here = part == PART_UPDATE
+    update_clock(
+        state.update, took and of == PART_UPDATE, row, rd_cmd_ready and here, beat and here, wr_cmd_ready and here,
+        wr_ready and here, answer and here,
+    )  # fmt: skip
+    here = part == PART_DELTA
+    delta_clock(
+        state.delta, took and of == PART_DELTA, row, rd_cmd_ready and here, beat and here, wr_cmd_ready and here,
+        wr_ready and here, answer and here,
+    )  # fmt: skip
+    if took:
+        state.part[0] = of
 
 
 class StoreClocks:
-    """The store engine. Outputs of a clock are its properties.
+    """The store engine with descriptors as they come.
 
     Args:
         pes, lanes, y_depth: P, B, Y_DEPTH.
     """
 
     def __init__(self, pes: int, lanes: int, y_depth: int) -> None:
-        self._drain, self._collect = DrainClocks(pes, lanes, y_depth), CollectClocks(pes, lanes)
-        self._update, self._delta = UpdateClocks(lanes), DeltaClocks(lanes)
-        self._parts: tuple[Part, ...] = (self._drain, self._collect, self._update, self._delta)
-        self._part: Part = self._drain
+        self.state = store_state(pes, lanes)
+        self._pes, self._y_depth = pes, y_depth
+        self._rows: dict[Descriptor, IntArray] = {}
+        self._words = np.zeros(0, dtype=np.int64)
+        self._entered = np.zeros(pes, dtype=np.int64)
+        self._none = np.zeros(clock_table.COLUMNS, dtype=np.int64)
+
+    def _row(self, descriptor: Descriptor) -> IntArray:
+        if descriptor not in self._rows:
+            rows = clock_table.table([descriptor])
+            words = drain_words([descriptor], rows, self._pes, self._y_depth)
+            if isinstance(descriptor, Drain):
+                rows[0, DRAIN_FIRST : DRAIN_END + 1] += len(self._words)
+            self._words = np.concatenate([self._words, words])
+            self._rows[descriptor] = rows[0]
+        return self._rows[descriptor]
 
     @property
     def drained(self) -> Read | None:
         """What a drain reads."""
-        return self._drain.drain.read
+        word = int(self.state.drain.tiles.n[T_READ])
+        return None if word == NONE else Read(word_pe(word), word_address(word), word_last(word))
 
     @property
     def idle(self) -> bool:
-        return all(part.idle for part in self._parts)
+        return bool(store_idle(self.state))
 
     @property
     def done(self) -> bool:
-        return any(part.done for part in self._parts)
+        return bool(store_done(self.state))
 
     @property
     def read(self) -> Beats | None:
         """Command at the read port."""
-        return self._part.read
+        first, beats = store_read(self.state)
+        return Beats(first, beats) if beats else None
 
     @property
     def write(self) -> Beats | None:
         """Command at the write port."""
-        return self._part.write
+        first, beats = store_write(self.state)
+        return Beats(first, beats) if beats else None
 
     @property
     def word(self) -> bool:
         """A beat stands at the write port."""
-        return self._part.word
+        return bool(store_word(self.state))
 
     def rd_ready(self, wr_ready: bool) -> bool:
-        return self._part.rd_ready(wr_ready)
+        return bool(store_rd_ready(self.state, wr_ready))
 
-    def _of(self, descriptor: d.Descriptor) -> Part:
-        if isinstance(descriptor, d.Output | d.Drain):
-            return self._drain
-        if isinstance(descriptor, d.Slot | d.Collect):
-            return self._collect
-        return self._update if isinstance(descriptor, d.Update) else self._delta
-
-    def d_ready(self, descriptor: d.Descriptor, rd_cmd_ready: bool) -> bool:
-        part = self._of(descriptor)
-        return (part is self._part or self.idle) and part.d_ready(descriptor, rd_cmd_ready and part is self._part)
+    def d_ready(self, descriptor: Descriptor, rd_cmd_ready: bool) -> bool:
+        return bool(store_d_ready(self.state, self._row(descriptor), rd_cmd_ready))
 
     def enters(self, given: Sequence[bool]) -> list[bool]:
-        """Slots whose gradients are taken."""
-        return self._collect.enters(given)
+        """Slots whose gradients are taken; ``clock`` follows."""
+        store_enters(self.state, np.array(given, dtype=np.int64), self._entered)
+        return [bool(each) for each in self._entered]
 
     def clock(
-        self, took: d.Descriptor | None, rd_cmd_ready: bool, beat: bool, wr_cmd_ready: bool, wr_ready: bool,
-        answer: bool, given: Sequence[bool],
+        self, took: Descriptor | None, rd_cmd_ready: bool, beat: bool, wr_cmd_ready: bool, wr_ready: bool,
+        answer: bool,
     ) -> None:  # fmt: skip
-        """One clock.
-
-        Args:
-            took: descriptor that is taken, or None.
-            rd_cmd_ready, wr_cmd_ready: the ports take commands.
-            beat: stands at the read port.
-            wr_ready: the write port takes a beat.
-            answer: a write command is answered.
-            given: slots that have a sum of gradients.
-        """
-        of = None if took is None else self._of(took)
-        for part in self._parts:
-            here = part is self._part
-            ports = (rd_cmd_ready and here, beat and here, wr_cmd_ready and here, wr_ready and here, answer and here)
-            own = took if part is of else None
-            if isinstance(part, CollectClocks):
-                part.clock(own, *ports, given)
-            else:
-                part.clock(own, *ports)
-        if of is not None:
-            self._part = of
+        """As ``store_clock``, after ``enters``."""
+        row = self._none if took is None else self._row(took)
+        store_clock(
+            self.state, took is not None, row, rd_cmd_ready, beat, wr_cmd_ready, wr_ready, answer, self._entered,
+            self._words,
+        )  # fmt: skip

@@ -1,178 +1,169 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clock by clock: rtl/pe_array/update_store.v and delta_store.v, for descriptors without errors."""
+"""Clock by clock, compiled: rtl/pe_array/update_store.v, for descriptors without errors."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
+from typing import NamedTuple
 
+import numpy as np
+from numba import njit
+
+from models.fixed_point import IntArray
+from models.pe_array import clock_table
 from models.pe_array import descriptors as d
-from models.pe_array.chunk_clocks import MOST_COMMANDS, Chunk, WriterClocks
-from models.pe_array.drain_clocks import PipeClocks
-from models.pe_array.map_timing import FifoClocks
-from models.pe_array.port_clocks import Beats
+from models.pe_array.chunk_clocks import (
+    C_BEATS,
+    C_FIRST,
+    C_LEFT,
+    C_TAG,
+    MOST_COMMANDS,
+    WRITER,
+    writer_clock,
+    writer_ready,
+)
+from models.pe_array.clock_fifo import F_COUNT, F_SHOWN, NONE, fifo, fifo_clock
+from models.pe_array.clock_parts import Array, Beats, Flag, Int, pipe_clock, pipe_ready
 
-UPDATE_CHUNK = 16
-"""Beats of a chunk of UPDATE."""
-UPDATE_PIPE, DELTA_PIPE = 5, 2
-"""Stages of weight_update and output_delta8."""
+CHUNK = 16
+"""Beats of a chunk."""
+PIPE = 5
+"""Stages of weight_update."""
+ROOMS = (2 * CHUNK, CHUNK // 2, 2 * CHUNK)
+"""Beats of masters, MAC weights and momenta that may wait to be written."""
+
+_GRADIENTS, _MASTERS, _WEIGHTS, _MOMENTA, _BEATS, _DECAY = (
+    clock_table.column(d.Update, name)
+    for name in ("gradients", "masters", "weights", "momenta", "beats", "decay")
+)  # fmt: skip
+
+U_ACTIVE, U_BEATS, U_ARRAYS, U_READ, U_COMING, U_COME, U_WRITTEN, U_COMMANDS, U_PART, U_DONE, U_LANES = range(11)
+"""Registers: at work; beats of MAC weights; arrays read and written, 3 with momenta or 2; read commands given, of
+which all beats have come, and beats of the one behind them; write commands given, and those not answered; quarter of a
+beat of MAC weights; pulse; B."""
 
 
-class UpdateClocks:
-    """UPDATE.
+class UpdateState(NamedTuple):
+    """Registers U_…, first beats of the arrays read and written, their FIFOs, stages of weight_update, writer.
 
-    Attributes:
-        done: pulse.
-
-    Args:
-        lanes: B.
+    A FIFO is (arrays, …); the words in it do not matter.
     """
 
-    def __init__(self, lanes: int) -> None:
-        self._lanes = lanes
-        self._active = self._momentum = False
-        self._reads: deque[Chunk] = deque()
-        self._writes: deque[Chunk] = deque()
-        self._coming: deque[Chunk] = deque()  # read commands given, in their order
-        self._in: list[FifoClocks[bool]] = [FifoClocks() for _ in range(3)]
-        self._out: list[FifoClocks[bool]] = [FifoClocks() for _ in range(3)]
-        self._rooms = (2 * UPDATE_CHUNK, UPDATE_CHUNK // 2, 2 * UPDATE_CHUNK)
-        self._pipe, self._part = PipeClocks(UPDATE_PIPE), 0
-        self._writer, self._commands = WriterClocks(), 0
-        self.done = False
-
-    @property
-    def idle(self) -> bool:
-        return not self._active and not self.done
-
-    def d_ready(self, _descriptor: d.Descriptor, _rd_cmd_ready: bool) -> bool:
-        return not self._active
-
-    @property
-    def read(self) -> Beats | None:
-        return self._reads[0].beats if self._reads else None
-
-    @property
-    def write(self) -> Beats | None:
-        return self._writer.command
-
-    @property
-    def word(self) -> bool:
-        current = self._writer.current
-        return current is not None and self._out[current.tag].head is not None
-
-    def rd_ready(self, _wr_ready: bool) -> bool:
-        return bool(self._coming) and len(self._in[self._coming[0].tag].words) < 2 * UPDATE_CHUNK
-
-    def clock(
-        self, took: d.Descriptor | None, rd_cmd_ready: bool, beat: bool, wr_cmd_ready: bool, wr_ready: bool,
-        answer: bool,
-    ) -> None:  # fmt: skip
-        """As of ``DrainClocks``."""
-        writer = self._writer
-        taken = self._coming[0].tag if beat and self.rd_ready(wr_ready) else None
-        out_ready = all(len(fifo.words) < room for fifo, room in zip(self._out, self._rooms, strict=True))
-        complete = all(self._in[n].head is not None for n in range(3 if self._momentum else 2))
-        goes = complete and self._pipe.ready(out_ready)
-        updated = self._pipe.valid and out_ready
-        chunk = self._writes[0] if self._writes and self._commands != MOST_COMMANDS else None
-        command = chunk is not None and writer.ready(wr_cmd_ready)
-        current, sends = writer.current, self.word and wr_ready
-        finish = self._active and not self._writes and current is None and not self._commands
-
-        asked = self._reads.popleft() if self._reads and rd_cmd_ready else None
-        if taken is not None:
-            first = self._coming.popleft()
-            if first.beats.beats > 1:
-                self._coming.appendleft(Chunk(Beats(0, first.beats.beats - 1), first.tag))
-        if asked is not None:
-            self._coming.append(asked)
-        for n, fifo in enumerate(self._in):
-            fifo.clock(True if taken == n else None, goes and (n < 2 or self._momentum))
-        self._pipe.clock(complete, out_ready)
-        gives = (updated, updated and self._part == 3, updated and self._momentum)
-        for n, fifo in enumerate(self._out):
-            pop = wr_ready and current is not None and current.tag == n
-            fifo.clock(True if gives[n] else None, pop)
-        self._part = (self._part + updated) % 4
-        if command:
-            self._writes.popleft()
-        writer.clock(chunk if command else None, wr_cmd_ready, sends)
-        self._commands += command - answer
-        self.done = finish
-        self._active = isinstance(took, d.Update) or (self._active and not finish)
-        if isinstance(took, d.Update):
-            self._momentum = took.decay != 0
-            arrays = [took.gradients, took.masters, took.momenta]
-            self._reads.extend(self._chunks(arrays, took.beats, 4))
-            self._writes.extend(self._chunks([took.masters, took.weights, took.momenta], took.beats, 1))
-
-    def _chunks(self, arrays: Sequence[int], beats: int, second: int) -> list[Chunk]:
-        """rtl/pe_array/update_chunks.v; second: beats of the second array for a beat of MAC weights."""
-        sizes = (4, second, 4)
-        return [
-            Chunk(Beats(arrays[n] // self._lanes + first * sizes[n], min(4, beats - first) * sizes[n]), n)
-            for first in range(0, beats, 4)
-            for n in range(3 if self._momentum else 2)
-        ]
+    n: IntArray
+    reads: IntArray
+    writes: IntArray
+    given: IntArray
+    made: IntArray
+    pipe: IntArray
+    writer: IntArray
 
 
-class DeltaClocks:
-    """DELTA.
+def update_state(lanes: int) -> UpdateState:
+    """As after a reset. lanes: B."""
+    n = np.zeros(U_LANES + 1, dtype=np.int64)
+    n[U_LANES], n[U_ARRAYS] = lanes, 2
+    none = np.zeros(3, dtype=np.int64)
+    fifos = np.stack([fifo(2 * CHUNK)] * 3)
+    return UpdateState(
+        n, none, none.copy(), fifos, fifos.copy(), np.zeros(PIPE, dtype=np.int64), np.zeros(WRITER, dtype=np.int64)
+    )  # fmt: skip
 
-    Attributes:
-        done: pulse.
 
-    Args:
-        lanes: B.
-    """
+@njit(cache=True)
+def _chunks(state: UpdateState) -> Int:
+    """Chunks of all arrays that are read, and that are written [update_chunks]."""
+    return (state.n[U_BEATS] + 3) // 4 * state.n[U_ARRAYS]
 
-    def __init__(self, lanes: int) -> None:
-        self._lanes = lanes
-        self._active = self._labels = self.done = False
-        self._reads: deque[Beats] = deque()
-        self.write: Beats | None = None
-        self._left = 0
-        self._pipe = PipeClocks(DELTA_PIPE)
 
-    @property
-    def idle(self) -> bool:
-        return not self._active
+@njit(cache=True)
+def _chunk(state: UpdateState, number: Int, arrays: Array, second: Int) -> Beats:
+    """First beat and beats of a chunk; second: beats of the second array for a beat of MAC weights."""
+    array, first = number % state.n[U_ARRAYS], number // state.n[U_ARRAYS] * 4
+    size = second if array == 1 else 4
+    return arrays[array] + first * size, min(4, state.n[U_BEATS] - first) * size
 
-    def d_ready(self, _descriptor: d.Descriptor, _rd_cmd_ready: bool) -> bool:
-        return not self._active
 
-    @property
-    def read(self) -> Beats | None:
-        return self._reads[0] if self._reads else None
+@njit(cache=True)
+def update_idle(state: UpdateState) -> Flag:
+    """Nothing is begun and not done."""
+    return state.n[U_ACTIVE] == 0 and state.n[U_DONE] == 0
 
-    @property
-    def word(self) -> bool:
-        return self._pipe.valid
 
-    def rd_ready(self, wr_ready: bool) -> bool:
-        return not self._labels or self._pipe.ready(wr_ready)
+@njit(cache=True)
+def update_read(state: UpdateState) -> Beats:
+    """Command at the read port: first beat, and beats or 0."""
+    if state.n[U_READ] < _chunks(state):
+        return _chunk(state, state.n[U_READ], state.reads, 4)
+    return 0, 0
 
-    def clock(
-        self, took: d.Descriptor | None, rd_cmd_ready: bool, beat: bool, wr_cmd_ready: bool, wr_ready: bool,
-        answer: bool,
-    ) -> None:  # fmt: skip
-        """As of ``DrainClocks``."""
-        logit, ready = beat and self._labels, self._pipe.ready(wr_ready)
-        self._pipe.clock(logit, wr_ready)
-        if not self._labels:
-            self._labels = beat
-        elif logit and ready:
-            self._left -= 1
-            self._labels = self._left > 0
-        if rd_cmd_ready and self._reads:
-            self._reads.popleft()
-        if wr_cmd_ready:
-            self.write = None
-        self.done = answer
-        self._active = isinstance(took, d.Delta) or (self._active and not answer)
-        if isinstance(took, d.Delta):
-            self._left = took.classes
-            labels, logits, output = (n // self._lanes for n in (took.labels, took.logits, took.output))
-            self._reads.extend((Beats(labels, 1), Beats(logits, took.classes)))
-            self.write = Beats(output, took.classes)
+
+@njit(cache=True)
+def update_write(state: UpdateState) -> Beats:
+    """Command at the write port."""
+    return state.writer[C_FIRST], state.writer[C_BEATS]
+
+
+@njit(cache=True)
+def update_word(state: UpdateState) -> Flag:
+    """A beat stands at the write port."""
+    return state.writer[C_LEFT] > 0 and state.made[state.writer[C_TAG], F_SHOWN] != 0
+
+
+@njit(cache=True)
+def update_rd_ready(state: UpdateState) -> Flag:
+    """A beat is taken."""
+    n = state.n
+    return n[U_COMING] < n[U_READ] and state.given[n[U_COMING] % n[U_ARRAYS], F_COUNT] < 2 * CHUNK
+
+
+@njit(cache=True)
+def update_clock(
+    state: UpdateState, took: Flag, row: Array, rd_cmd_ready: Flag, beat: Flag, wr_cmd_ready: Flag, wr_ready: Flag,
+    answer: Flag,
+) -> None:  # fmt: skip
+    """As ``drain_clock``."""
+    n, writer, arrays = state.n, state.writer, state.n[U_ARRAYS]
+    taken = n[U_COMING] % arrays if beat and update_rd_ready(state) else NONE
+    asks = rd_cmd_ready and n[U_READ] < _chunks(state)
+    room = complete = True
+    for array in range(3):
+        room = room and state.made[array, F_COUNT] < ROOMS[array]
+        complete = complete and (array >= arrays or state.given[array, F_SHOWN] != 0)
+    goes = complete and pipe_ready(state.pipe, room)
+    updated = state.pipe[PIPE - 1] != 0 and room
+    waits, sends = n[U_WRITTEN] < _chunks(state), update_word(state) and wr_ready
+    command = waits and n[U_COMMANDS] != MOST_COMMANDS and writer_ready(writer, wr_cmd_ready)
+    finish = n[U_ACTIVE] != 0 and not waits and writer[C_LEFT] == 0 and n[U_COMMANDS] == 0
+
+    if taken != NONE:
+        n[U_COME] += 1
+        if n[U_COME] == _chunk(state, n[U_COMING], state.reads, 4)[1]:
+            n[U_COMING] += 1
+            n[U_COME] = 0
+    if asks:
+        n[U_READ] += 1
+    sending = writer[C_TAG] if writer[C_LEFT] > 0 else NONE
+    for array in range(3):
+        fifo_clock(state.given[array], 1 if taken == array else NONE, goes and array < arrays)
+        gives = updated and (array == 0 or (array == 1 and n[U_PART] == 3) or (array == 2 and arrays == 3))
+        fifo_clock(state.made[array], 1 if gives else NONE, wr_ready and sending == array)
+    pipe_clock(state.pipe, complete, room)
+    if updated:
+        n[U_PART] = (n[U_PART] + 1) % 4
+    first = beats = np.int64(0)
+    if command:
+        first, beats = _chunk(state, n[U_WRITTEN], state.writes, 1)
+        n[U_COMMANDS] += 1
+    writer_clock(writer, first, beats, n[U_WRITTEN] % arrays, wr_cmd_ready, sends)
+    if command:
+        n[U_WRITTEN] += 1
+    if answer:
+        n[U_COMMANDS] -= 1
+    n[U_DONE] = 1 if finish else 0
+    n[U_ACTIVE] = 1 if took or (n[U_ACTIVE] and not finish) else 0
+    if took:
+        n[U_BEATS], n[U_ARRAYS] = row[_BEATS], 3 if row[_DECAY] else 2
+        n[U_READ] = n[U_COMING] = n[U_WRITTEN] = 0
+        lanes = n[U_LANES]
+        masters, momenta = row[_MASTERS] // lanes, row[_MOMENTA] // lanes
+        state.reads[0], state.reads[1], state.reads[2] = row[_GRADIENTS] // lanes, masters, momenta
+        state.writes[0], state.writes[1], state.writes[2] = masters, row[_WEIGHTS] // lanes, momenta

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from models.pe_array.geometry import Region
-from models.pe_array.map_timing import DRAIN_LATENCY, DrainTiming, FifoClocks, LoadTiming
+from models.pe_array.map_timing import DrainTiming, FifoClocks, LoadTiming
 from models.pe_array.map_transfer import (
     ADDRESSES,
     CHANNELS_MAX,
@@ -23,6 +23,7 @@ from models.pe_array.map_transfer import (
     drain_reads,
     load_writes,
 )
+from models.pe_array.tile_clocks import DRAIN_LATENCY
 
 NOTHING = Region(0, 0, 0, 0)
 

@@ -6,6 +6,8 @@ So do its engines: clocks in which each is not idle, entries issued, and clocks 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from models.pe_array import descriptors as d
 from models.pe_array.array_exact import ArrayClocks, Sizes
 from models.pe_array.assemble import chain
@@ -76,6 +78,24 @@ class Session:
         fields = {Field.ELEMENTS: 0, Field.TAPS: 1, Field.CLEAR: self.b.rng.randint(0, 20)}
         return [*(d.Set(field, value, everyone) for field, value in fields.items()), d.Compute(op)]
 
+    def drain(self) -> list[d.Descriptor]:
+        """Some words of a PE."""
+        rng, memory, width = self.b.rng, self.memory, self.b.rng.randint(1, 20)
+        address = memory.out(1, 1, width).address
+        output = d.Output(address, width, mask=memory.map(1, 1, width).address, use_mask=rng.random() < 0.5)
+        return [output, d.Drain(1, 1, 1, 1, width, 1, width, 0, 1)]
+
+    def update(self) -> list[d.Descriptor]:
+        """New weights, with momenta or without."""
+        rng, memory, beats = self.b.rng, self.memory, self.b.rng.choice([1, 4, self.b.rng.randint(2, 40)])
+        masters, momenta = (memory.out(1, 4, beats).address for _ in range(2))
+        return [
+            d.Update(
+                memory.map(1, 4, beats).address, masters, memory.out(1, 1, beats).address, beats, rng.randint(0, 31),
+                rng.random() < 0.5, rng.choice([0, rng.randint(1, 15)]), momenta,
+            )
+        ]  # fmt: skip
+
 
 @bench_test(timeout_clocks=200_000)
 async def clocks_of_operations(b: Bench) -> None:
@@ -102,11 +122,11 @@ async def clocks_of_operations(b: Bench) -> None:
     await session.run("window", [window()])
     await session.run("loads", [rng.choice([stream(1), stream(3), load_map(3), window()]) for _ in range(25)])
     await session.run("compute", session.command(rng.choice([Op.MAC, Op.MAX, Op.UNPOOL])))
-    width = rng.randint(1, 20)
-    address = memory.out(1, 1, width).address
-    output = d.Output(address, width, mask=memory.map(1, 1, width).address, use_mask=rng.random() < 0.5)
-    await session.run("drain", [output, d.Drain(1, 1, 1, 1, width, 1, width, 0, 1)])
+    await session.run("drain", session.drain())
     await session.run("delta", memory.delta())
+    await session.run("update", session.update())
+    parts = rng.choices([session.drain, memory.delta, session.update, session.update], k=8)
+    await session.run("stores", [each for part in parts for each in part()])
 
 
 @bench_test(timeout_clocks=400_000)
@@ -117,6 +137,8 @@ async def clocks_of_layers(b: Bench) -> None:
     for kind in [*KINDS, *KINDS][2 * b.seed % len(KINDS) :][:3]:
         await session.run("layer", session.memory.layer(kind, 150))
     await session.run("wg", session.memory.layer("wg", 150))
+    wg = session.memory.layer("wg", 150)
+    await session.run("add", [replace(each, add=True) if isinstance(each, d.Collect) else each for each in wg])
     await session.run("small", session.memory.small())
     parts = [session.memory.layer(kind, 80) for kind in b.rng.sample(KINDS, 2)]
     await session.run("several", chain([*parts, session.memory.delta()]))

@@ -40,6 +40,10 @@ class Section:
             raise ConfigError(f"{label} = {value} must be {low} … {high}")
         return value
 
+    def given(self, key: str) -> bool:
+        """Whether the table has the key."""
+        return key in self._values
+
     def table(self, key: str, required: bool = False) -> Section:
         """A nested table; a missing one that is not required counts as empty."""
         return Section(self._take(key, None if required else {}), self.key(key))

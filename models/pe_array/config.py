@@ -10,15 +10,19 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from models.pe_array.layers import ACC_BITS, GRADIENT_BITS, MAC_WEIGHT_SHIFT, SHIFT_MAX, average_scale
+from models.pe_array.gradient_passes import GradientPass, check_passes, gradient_passes, label
+from models.pe_array.layers import ACC_BITS, GRADIENT_BITS, MAC_WEIGHT_SHIFT, PRESET_MAX, SHIFT_MAX, average_scale
 from models.pe_array.shapes import KERNEL_MAX, Conv, Pool
 from models.toml_section import ConfigError, Section
 
-KINDS = ("conv", "dense", "max_pool", "average_pool")
+KINDS = ("conv", "dense", "max_pool", "average_pool", "global_average_pool")
+IMAGE = -1
+"""In place of a layer's number: the network's input."""
+IMAGE_NAME = "image"
 DELTA_FRAC = 7
 """Fraction bits of the output delta, docs/pe_array.md, section 2."""
 LOGIT_FRAC_MAX = 7
@@ -35,7 +39,7 @@ class Layer:
     """One layer with its place in the network.
 
     Attributes:
-        kind: one of ``KINDS``.
+        kind: one of ``KINDS``, but for global average pooling, which is average pooling of the whole map.
         window: the convolution (kinds conv and dense; dense is 1 x 1 on a 1 x 1 map), or the pooling window.
         in_shape, out_shape: (channels, H, W); a dense layer's input is flattened.
         relu: activation after requantising.
@@ -43,6 +47,10 @@ class Layer:
         in_delta_frac, delta_frac: fraction bits of the gradients by those.
         weight_frac: fraction bits of the MAC weights.
         density: share of the kernels (dense: of the weights) that pruning leaves.
+        name: by which other layers name its output.
+        reads: the layer, always an earlier one, whose output it reads, or ``IMAGE``.
+        add: the layer, or ``IMAGE``, whose output is added to the sums before they are requantised; None: none.
+        add_frac: fraction bits of that.
     """
 
     kind: str
@@ -56,6 +64,10 @@ class Layer:
     delta_frac: int
     weight_frac: int = 0
     density: float = 1.0
+    name: str = ""
+    reads: int = IMAGE
+    add: int | None = None
+    add_frac: int = 0
 
     @property
     def conv(self) -> Conv:
@@ -80,9 +92,26 @@ class Layer:
         return self._scale + self.in_frac - self.out_frac
 
     @property
+    def add_shift(self) -> int:
+        """Left shift of the map that is added to the sums."""
+        return self._scale + self.in_frac - self.add_frac
+
+    @property
     def backward_shift(self) -> int:
         """Shift of the requantising after NG."""
-        return self._scale + self.delta_frac - self.in_delta_frac
+        return self.backward_frac - self.in_delta_frac
+
+    @property
+    def backward_frac(self) -> int:
+        """Fraction bits of the sums of NG."""
+        return self._scale + self.delta_frac
+
+    @property
+    def backward_terms(self) -> int:
+        """Products of 8-bit numbers that a sum of NG has at most."""
+        if isinstance(self.window, Conv):
+            return self.window.rows // self.window.groups * self.window.taps
+        return self.window.taps
 
     @property
     def _scale(self) -> int:
@@ -158,6 +187,10 @@ class PeConfig:
         """Fraction bits of the last layer's outputs, parameter f of the output delta."""
         return self.layers[-1].out_frac
 
+    def passes(self, index: int) -> list[GradientPass]:
+        """How the gradient by a layer's output is made."""
+        return gradient_passes(self.layers, index)
+
     @classmethod
     def load(cls, path: Path) -> PeConfig:
         """Read a TOML file. Raises ConfigError with key, value and rule where one is broken."""
@@ -182,11 +215,14 @@ class PeConfig:
             image.integer("width", 1, SIZE_MAX),
         )
         built: list[Layer] = []
-        frac, delta_frac = image.integer("frac", 0, FRAC_LIMIT), 0
+        before = _Map(IMAGE_NAME, shape, image.integer("frac", 0, FRAC_LIMIT), 0)
+        maps = {IMAGE: before}
         for i, table in enumerate(layers):
-            layer = _layer(Section(table, f"layers[{i}]"), shape, frac, delta_frac, last=i == len(layers) - 1)
+            layer = _layer(Section(table, f"layers[{i}]"), maps, last=i == len(layers) - 1)
             built.append(layer)
-            shape, frac, delta_frac = layer.out_shape, layer.out_frac, layer.delta_frac
+            if i == 0:
+                maps[IMAGE] = replace(before, shape=layer.in_shape)  # flattened, if the first layer does
+            maps[i] = _Map(layer.name, layer.out_shape, layer.out_frac, layer.delta_frac)
         training = _training(root.table("training", required=True))
         array = root.table("array")
         pes = array.integer("pes", 1, 64, 8)
@@ -196,45 +232,98 @@ class PeConfig:
         image.finish()
         root.finish()
         for i, layer in enumerate(built):
-            _check(f"layers[{i}]", layer, training, first=i == 0)
-        if not built[-1].has_weights or built[-1].relu or shape[1:] != (1, 1):
+            _check(f"layers[{i}]", layer, training)
+        _check_uses(built)
+        for i in range(len(built)):
+            check_passes(built, i)
+        last = built[-1]
+        if not last.has_weights or last.relu or last.out_shape[1:] != (1, 1):
             raise ConfigError(f"layers[{len(layers) - 1}] must have weights, no ReLU, and a 1 x 1 map to give classes")
         return cls(name, tuple(built), training, pes)
 
 
-def _layer(table: Section, shape: Shape, frac: int, delta_frac: int, last: bool) -> Layer:
+@dataclass(frozen=True)
+class _Map:
+    """What a layer leaves to the ones behind it."""
+
+    name: str
+    shape: Shape
+    frac: int
+    delta_frac: int
+
+
+def _earlier(table: Section, key: str, maps: Mapping[int, _Map], default: str | None = None) -> int:
+    """The layer that a key names."""
+    name = table.text(key, default)
+    for index, each in maps.items():
+        if each.name == name:
+            return index
+    names = ", ".join(each.name for each in maps.values())
+    raise ConfigError(f"{table.key(key)} = {name!r} must be the name of an earlier layer (here: {names})")
+
+
+def _layer(table: Section, maps: Mapping[int, _Map], last: bool) -> Layer:
+    name = table.text("name", f"layers[{len(maps) - 1}]")
+    if any(name == each.name for each in maps.values()):
+        raise ConfigError(f"{table.key('name')} = {name!r} is the name of an earlier map; names must differ")
+    reads = _earlier(table, "input", maps, maps[max(maps)].name)
+    shape, frac, delta_frac = maps[reads].shape, maps[reads].frac, maps[reads].delta_frac
     kind = table.choice("kind", KINDS)
     if kind == "dense":
         shape = (shape[0] * shape[1] * shape[2], 1, 1)
-    kernel = 1 if kind == "dense" else table.integer("kernel", 1, KERNEL_MAX)
-    stride = table.integer("stride", 1, SIZE_MAX, kernel if "pool" in kind else 1)
-    pad = table.integer("pad", 0, SIZE_MAX, 0)
-    dilation = table.integer("dilation", 1, SIZE_MAX, 1)
     window: Conv | Pool
-    weights: dict[str, Any] = {}
+    more: dict[str, Any] = {}
     out_frac = frac
     out_delta_frac = delta_frac
     try:
-        if "pool" in kind:
-            window = Pool.make(kernel, stride, pad, dilation)
-            channels = shape[0]
+        kernel = 1 if kind in ("dense", "global_average_pool") else table.integer("kernel", 1, KERNEL_MAX)
+        if kind == "global_average_pool":
+            window, channels, kind = Pool.make(shape[1:]), shape[0], "average_pool"
         else:
-            channels = table.integer("outputs", 1, CHANNELS_MAX)
-            window = Conv.make(
-                channels, shape[0], kernel, stride, pad, dilation, table.integer("groups", 1, CHANNELS_MAX, 1)
-            )
-            weights["weight_frac"] = table.integer("weight_frac", 0, FRAC_LIMIT)
-            weights["density"] = table.real("density", 1e-6, 1.0, 1.0)
-            out_frac = table.integer("out_frac", 0, LOGIT_FRAC_MAX if last else FRAC_LIMIT)
-            out_delta_frac = DELTA_FRAC if last else table.integer("delta_frac", 0, FRAC_LIMIT)
+            stride = table.integer("stride", 1, SIZE_MAX, kernel if "pool" in kind else 1)
+            pad = table.integer("pad", 0, SIZE_MAX, 0)
+            dilation = table.integer("dilation", 1, SIZE_MAX, 1)
+            if "pool" in kind:
+                window, channels = Pool.make(kernel, stride, pad, dilation), shape[0]
+            else:
+                channels = table.integer("outputs", 1, CHANNELS_MAX)
+                groups = table.integer("groups", 1, CHANNELS_MAX, 1)
+                window = Conv.make(channels, shape[0], kernel, stride, pad, dilation, groups)
+                more["weight_frac"] = table.integer("weight_frac", 0, FRAC_LIMIT)
+                more["density"] = table.real("density", 1e-6, 1.0, 1.0)
+                out_frac = table.integer("out_frac", 0, LOGIT_FRAC_MAX if last else FRAC_LIMIT)
+                out_delta_frac = DELTA_FRAC if last else table.integer("delta_frac", 0, FRAC_LIMIT)
         out_shape = (channels, *window.out_size(shape[1], shape[2]))
     except ConfigError:
         raise
     except ValueError as error:
         raise ConfigError(f"{table.key('kind')} = {kind}: {error}") from None
     relu = "pool" not in kind and table.flag("relu", not last)
+    if "pool" not in kind and table.given("add"):
+        more |= _added(table, maps, out_shape)
     table.finish()
-    return Layer(kind, window, shape, out_shape, relu, frac, out_frac, delta_frac, out_delta_frac, **weights)
+    return Layer(
+        kind, window, shape, out_shape, relu, frac, out_frac, delta_frac, out_delta_frac, name=name, reads=reads, **more
+    )
+
+
+def _added(table: Section, maps: Mapping[int, _Map], shape: Shape) -> dict[str, Any]:
+    """The map that a layer adds to its sums."""
+    index = _earlier(table, "add", maps)
+    if maps[index].shape != shape:
+        raise ConfigError(
+            f"{table.key('add')} = {maps[index].name}: its map of {' x '.join(map(str, maps[index].shape))} must have "
+            f"the size of this layer's output, {' x '.join(map(str, shape))}"
+        )
+    return {"add": index, "add_frac": maps[index].frac}
+
+
+def _check_uses(layers: list[Layer]) -> None:
+    """ConfigError where a map is made and not used."""
+    used = {each.reads for each in layers} | {each.add for each in layers}
+    for i in range(len(layers) - 1):
+        if i not in used:
+            raise ConfigError(f"{label(layers, i)}: its output must be the input of a layer, or be added by one")
 
 
 def _training(table: Section) -> Training:
@@ -256,23 +345,27 @@ def _training(table: Section) -> Training:
     return training
 
 
-def _check(name: str, layer: Layer, training: Training, first: bool) -> None:
-    """Shifts that the hardware has, and accumulators that cannot overflow."""
-    shifts = {"forward shift": layer.forward_shift}
-    if not first:
-        shifts["backward shift"] = layer.backward_shift
+def _check(name: str, layer: Layer, training: Training) -> None:
+    """Shifts that the hardware has, and accumulators that cannot overflow; those of NG are ``check_passes``'s."""
+    shifts = {"forward shift": (layer.forward_shift, SHIFT_MAX)}
+    added = 0
+    if layer.add is not None:
+        shifts["shift of the map that is added"] = layer.add_shift, PRESET_MAX
+        added = 1 << max(0, 7 + layer.add_shift)
     if layer.has_weights:
-        shifts |= {f"update shift at rate_shift = {s}": layer.update_shift(s) for s in training.rate_shifts}
+        for rate in training.rate_shifts:
+            shifts[f"update shift at rate_shift = {rate}"] = layer.update_shift(rate), SHIFT_MAX
         conv = layer.conv
         out = layer.out_shape
         terms = {
-            "forward": (conv.cols // conv.groups * conv.taps, ACC_BITS),
-            "input gradient": (conv.rows // conv.groups * conv.taps, ACC_BITS),
-            "weight gradient": (out[1] * out[2] * training.batch, GRADIENT_BITS),
+            "forward": (conv.cols // conv.groups * conv.taps, added, ACC_BITS),
+            "input gradient": (layer.backward_terms, 0, ACC_BITS),
+            "weight gradient": (out[1] * out[2] * training.batch, 0, GRADIENT_BITS),
         }
-        for phase, (count, bits) in terms.items():
-            if count << 14 >= 1 << (bits - 1):
-                raise ConfigError(f"{name}: {count} products of the {phase} do not fit in {bits} bits")
-    for what, shift in shifts.items():
-        if not 0 <= shift <= SHIFT_MAX:
-            raise ConfigError(f"{name}: {what} = {shift} must be 0 … {SHIFT_MAX}; it follows from the fraction bits")
+        for phase, (count, more, bits) in terms.items():
+            if (count << 14) + more >= 1 << (bits - 1):
+                what = f"{count} products of the {phase}" + (" and the map that is added" if more else "")
+                raise ConfigError(f"{name}: {what} do not fit in {bits} bits")
+    for what, (shift, most) in shifts.items():
+        if not 0 <= shift <= most:
+            raise ConfigError(f"{name}: {what} = {shift} must be 0 … {most}; it follows from the fraction bits")

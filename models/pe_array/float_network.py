@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.pe_array import float_layers
-from models.pe_array.config import PeConfig
+from models.pe_array.config import IMAGE, PeConfig
 from models.pe_array.float_layers import FloatArray, IntArray
 from models.pe_array.layers import MAC_WEIGHT_SHIFT
 from models.pe_array.network import PeNetwork
@@ -35,12 +35,11 @@ class FloatNetwork:
         self.momenta = [np.zeros_like(w) if decay else None for w in self.weights]
 
     def forward(self, images: FloatArray) -> tuple[list[FloatArray], list[IntArray]]:
-        """(inputs of all layers and the output of the last, indices of maxima) of images (channels, H, W, batch)."""
-        maps: list[FloatArray] = [images]
+        """(outputs of all layers, indices of maxima) of images (channels, H, W, batch)."""
+        maps: list[FloatArray] = []
         indices: list[IntArray] = []
         for layer, w in zip(self.config.layers, self.weights, strict=True):
-            x: FloatArray = maps[-1].reshape(*layer.in_shape, -1)
-            maps[-1] = x
+            x = self._map(maps, images, layer.reads).reshape(*layer.in_shape, -1)
             index = np.empty(0, dtype=np.int64)
             if not isinstance(layer.window, Pool):
                 x = float_layers.conv_forward(layer.window, x, w)
@@ -48,31 +47,44 @@ class FloatNetwork:
                 x, index = float_layers.max_pool(layer.window, x)
             else:
                 x = float_layers.average_pool(layer.window, x)
+            if layer.add is not None:
+                x = x + self._map(maps, images, layer.add).reshape(x.shape)
             maps.append(float_layers.relu(x) if layer.relu else x)
             indices.append(index)
         return maps, indices
+
+    @staticmethod
+    def _map(maps: list[FloatArray], images: FloatArray, index: int) -> FloatArray:
+        return images if index == IMAGE else maps[index]
 
     def gradients(self, images: FloatArray, labels: IntArray) -> tuple[list[FloatArray], int]:
         """(gradients of the summed cross-entropy by all weights, empty for pooling; number of correct answers)."""
         maps, indices = self.forward(images)
         logits = maps[-1].reshape(self.config.classes, -1)
-        d = float_layers.output_delta(logits, labels)
+        deltas = [np.zeros_like(each) for each in maps]  # by the outputs: what the layers behind have added so far
+        deltas[-1] += float_layers.output_delta(logits, labels).reshape(maps[-1].shape)
         found: list[FloatArray] = []
         for i in reversed(range(len(self.config.layers))):
-            layer, x = self.config.layers[i], maps[i]
-            d = d.reshape(*layer.out_shape, -1)
+            layer, d = self.config.layers[i], deltas[i]
             if layer.relu:
-                d = float_layers.relu_backward(d, maps[i + 1].reshape(d.shape))
+                d = float_layers.relu_backward(d, maps[i])
+            if layer.add is not None and layer.add != IMAGE:
+                deltas[layer.add] += d.reshape(deltas[layer.add].shape)
             size = layer.in_shape[1], layer.in_shape[2]
             gradient = np.empty(0)
             if not isinstance(layer.window, Pool):
+                x = self._map(maps, images, layer.reads).reshape(*layer.in_shape, -1)
                 gradient = float_layers.conv_weight_gradient(layer.window, x, d)
-                d = float_layers.conv_input_gradient(layer.window, d, self.weights[i], *size) if i > 0 else d
+            found.append(gradient)
+            if layer.reads == IMAGE:
+                continue
+            if not isinstance(layer.window, Pool):
+                d = float_layers.conv_input_gradient(layer.window, d, self.weights[i], *size)
             elif layer.kind == "max_pool":
                 d = float_layers.max_pool_backward(layer.window, d, indices[i], *size)
             else:
                 d = float_layers.average_pool_backward(layer.window, d, *size)
-            found.append(gradient)
+            deltas[layer.reads] += d.reshape(deltas[layer.reads].shape)
         return found[::-1], int((logits.argmax(axis=0) == labels).sum())
 
     def train_step(self, images: FloatArray, labels: IntArray, rate_shift: int) -> int:

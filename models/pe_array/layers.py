@@ -30,6 +30,8 @@ MASTER_BITS = 24
 MOMENTUM_BITS = 32
 MAC_WEIGHT_SHIFT = 16
 SHIFT_MAX = 31
+PRESET_MAX = 15
+"""Largest left shift of a map that is loaded to Y."""
 MOMENTUM_SHIFTS = range(1, 16)
 
 
@@ -191,7 +193,7 @@ def global_pool(x: Int8Array) -> Pool:
 
 def add_residual(acc: Accumulators, x: Int8Array, shift: int, acc_bits: int = ACC_BITS) -> Accumulators:
     """Accumulators plus a map of the same shape, shifted left by 0 … 15: what a load to Y before the sums does."""
-    _check_shift("shift", shift, 0, 15)
+    _check_shift("shift", shift, 0, PRESET_MAX)
     if x.shape != acc.shape:
         raise ValueError(f"x is {x.shape}, must be {acc.shape}")
     total = acc.astype(np.int64) + (x.astype(np.int64) << shift)

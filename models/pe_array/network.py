@@ -14,7 +14,7 @@ import numpy.typing as npt
 from models.checkpoint import Arrays
 from models.fixed_point import Format
 from models.pe_array import kernels, layers
-from models.pe_array.config import Layer, PeConfig
+from models.pe_array.config import IMAGE, PeConfig
 from models.pe_array.csb import mac_weights
 from models.pe_array.layers import (
     MAC_WEIGHT_SHIFT,
@@ -164,8 +164,8 @@ class PeNetwork:
                 f"images {images.shape} must be (channels, H, W, batch) = {self.config.in_shape} + (batch,)"
             )
         trace = Trace([], [], [], [], [])
-        x = images
         for i, layer in enumerate(self.config.layers):
+            x = images if layer.reads == IMAGE else trace.outputs[layer.reads]
             x = x.reshape(*layer.in_shape, -1)
             trace.inputs.append(x)
             index = np.empty(0, dtype=np.uint8)
@@ -177,6 +177,9 @@ class PeNetwork:
                 else:
                     weights = self.layer_weights(i)
                     acc = layers.conv_forward(layer.window, x, weights.positions, weights.mac)
+                if layer.add is not None:
+                    skip = images if layer.add == IMAGE else trace.outputs[layer.add]
+                    acc = layers.add_residual(acc, skip.reshape(acc.shape), layer.add_shift)
                 x = self._requantise(FORWARD, i, layers.requantise(acc, layer.forward_shift, layer.relu))
             trace.outputs.append(x)
             trace.indices.append(index)
@@ -190,31 +193,39 @@ class PeNetwork:
         delta = output_delta8(trace.logits, labels, self.config.logit_frac).astype(np.int8)
         trace.deltas[-1] = delta.reshape(trace.outputs[-1].shape)
         for i in reversed(range(count)):
+            if i < count - 1:
+                self._delta(i, trace)
             layer = self.config.layers[i]
             if layer.has_weights:
                 positions = self.layer_weights(i).positions
                 trace.gradients[i] = layers.conv_weight_gradient(
                     layer.conv, trace.inputs[i], trace.deltas[i], positions
                 )
-            if i > 0:
-                trace.deltas[i - 1] = self._input_delta(i, layer, trace)
 
-    def _input_delta(self, i: int, layer: Layer, trace: Trace) -> Int8Array:
-        """Gradient by the output of layer i - 1, with the derivative of that layer's ReLU."""
-        d = trace.deltas[i]
+    def _delta(self, i: int, trace: Trace) -> None:
+        """Gradient by the output of layer i, with the derivative of that layer's ReLU, from those of the layers behind.
+
+        Every pass is rounded to 8 bits once, with all that it begins with.
+        """
+        output = trace.outputs[i]
+        for each in self.config.passes(i):
+            acc = trace.deltas[each.layer].astype(np.int32) if each.skip else self._input_gradient(each.layer, trace)
+            acc = acc.reshape(output.shape)
+            if each.preset is not None:
+                acc = layers.add_residual(acc, trace.deltas[each.preset].reshape(output.shape), each.preset_shift)
+            mask = output if each.last and self.config.layers[i].relu else None
+            trace.deltas[i] = self._requantise(BACKWARD, i, layers.requantise(acc, each.shift, mask=mask))
+
+    def _input_gradient(self, i: int, trace: Trace) -> layers.Accumulators:
+        """Sums of NG, or of the way back through pooling."""
+        layer, d = self.config.layers[i], trace.deltas[i]
         size = layer.in_shape[1], layer.in_shape[2]
         if isinstance(layer.window, Conv):
             weights = self.layer_weights(i)
-            acc = layers.conv_input_gradient(layer.window, d, weights.positions, weights.mac, *size)
-        elif layer.kind == "max_pool":
-            acc = layers.max_pool_backward(layer.window, d, trace.indices[i], *size)
-        else:
-            acc = layers.average_pool_backward(layer.window, d, *size, layer.multiplier)
-        before = trace.outputs[i - 1]
-        mask = before if self.config.layers[i - 1].relu else None
-        return self._requantise(
-            BACKWARD, i - 1, layers.requantise(acc.reshape(before.shape), layer.backward_shift, mask=mask)
-        )
+            return layers.conv_input_gradient(layer.window, d, weights.positions, weights.mac, *size)
+        if layer.kind == "max_pool":
+            return layers.max_pool_backward(layer.window, d, trace.indices[i], *size)
+        return layers.average_pool_backward(layer.window, d, *size, layer.multiplier)
 
     def update(self, trace: Trace, rate_shift: int) -> None:
         """Update all weights with the gradients of a trace, at the rate 2**-rate_shift.

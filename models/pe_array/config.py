@@ -275,6 +275,9 @@ def _layer(table: Section, maps: Mapping[int, _Map], last: bool) -> Layer:
     more: dict[str, Any] = {}
     out_frac = frac
     out_delta_frac = delta_frac
+    if "average" in kind:
+        out_frac = table.integer("out_frac", 0, FRAC_LIMIT, frac)
+        out_delta_frac = table.integer("delta_frac", 0, FRAC_LIMIT, delta_frac)
     try:
         kernel = 1 if kind in ("dense", "global_average_pool") else table.integer("kernel", 1, KERNEL_MAX)
         if kind == "global_average_pool":

@@ -123,7 +123,7 @@ class Emitter:
         self._set(Field.TBASE, [tbase] * len(plans))
         self._set(Field.TAPS, [1 if plan is None else len(plan.entries) for plan in plans])
         self._set(Field.XSTRIDE, [0 if plan is None else plan.xstride for plan in plans])
-        operands = self._layer.op in (Op.GRAD, Op.UNPOOL)
+        operands = self._layer.op in (Op.GRAD, Op.UNPOOL)  # in rasters of their own
         strides = [0 if plan is None else plan.ystride if operands else strip.raster for plan in plans]
         self._set(Field.YSTRIDE, strides)
         for group in groups:
@@ -167,7 +167,7 @@ class Emitter:
         return addr
 
     def _windows(self, strip: Strip) -> None:
-        operands = self._layer.op in (Op.GRAD, Op.UNPOOL)
+        operands = self._layer.operands
         windows = [
             PeWindows(
                 EMPTY if plan is None else plan.window, plan.operand if plan is not None and operands else EMPTY, slot
@@ -204,7 +204,7 @@ class Emitter:
             for slot, channels in slots.items():
                 command = LoadCommand(
                     channels=channels.count, row=min(rows), rows=max(rows) - min(rows), width=width, base=base,
-                    to_y=memory == Memory.Y, slot=slot,
+                    to_y=memory == Memory.Y, slot=slot, shift=(self._layer.preset or 0) if memory == Memory.Y else 0,
                 )  # fmt: skip
                 self._operations.append(LoadMap(command, channels.first, after))
                 self._loads += 1
@@ -232,7 +232,11 @@ class Emitter:
         """All rounds of a group, then its drain."""
         sums = self._layer.op == Op.MAC
         rounds = group.rounds or ([[]] if sums else [])
-        half = self._next_half(Memory.Y)[0] if self._layer.op in (Op.MAC, Op.MAX) else 0
+        half, preset = 0, self._layer.preset is not None
+        if preset:
+            half = self._map(Memory.Y, strip, dict(enumerate(group.results)), again=True)
+        elif self._layer.op in (Op.MAC, Op.MAX):
+            half = self._next_half(Memory.Y)[0]
         rbase = 0
         for n, tasks in enumerate(rounds):
             busy = {slot: task for slot, task in enumerate(tasks) if task is not None and task.count}
@@ -244,7 +248,7 @@ class Emitter:
             if self._layer.op == Op.UNPOOL:
                 channels = max(part.count for part in group.results)
                 rbase = ybase + channels * max(plan.ystride for plan in strip.plans if plan is not None)
-            clear = [part.count * strip.raster for part in group.results] if sums and n == 0 else []
+            clear = [part.count * strip.raster for part in group.results] if sums and n == 0 and not preset else []
             self._round(strip, busy, clear, x, half, ybase, rbase)
         if group.results:
             self._drain(strip, group, half, rbase if self._layer.op == Op.UNPOOL else ybase)

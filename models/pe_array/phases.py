@@ -15,12 +15,13 @@ import numpy as np
 
 from models.fixed_point import IntArray
 from models.pe_array import balance, program
-from models.pe_array.config import Layer, PeConfig
+from models.pe_array.config import IMAGE, Layer, PeConfig, Shape
+from models.pe_array.gradient_passes import GradientPass
 from models.pe_array.layer_matrix import LayerMatrix, first_fit
 from models.pe_array.network import PeNetwork
 from models.pe_array.operations import Program
 from models.pe_array.requantise import Field
-from models.pe_array.shapes import Conv, Pair, Pool
+from models.pe_array.shapes import Conv, Pair, Pool, Window
 from models.pe_array.tiling import Grid, Split
 
 
@@ -46,9 +47,10 @@ class Phase:
     """One phase of a layer.
 
     Attributes:
-        name: such as ``ff3``, ``ng3``, ``wg3``.
+        name: such as ``ff3``, ``ng3``, ``wg3``; ``skip3``: the gradient by the map that layer 3 adds to its sums.
         layer: its number.
         x, operand: the maps that X has windows of, and that are loaded to Y.
+        x_shape, operand_shape: of these, as the layer sees them.
         outputs: maps that are drained, all of the same accumulators; none in WG.
     """
 
@@ -56,7 +58,9 @@ class Phase:
     layer: int
     program: Program
     x: str
+    x_shape: Shape
     operand: str | None = None
+    operand_shape: Shape = (0, 0, 0)
     outputs: tuple[MapOutput, ...] = ()
 
     @property
@@ -84,9 +88,12 @@ class Maker:
         layer, name = self.config.layers[index], f"output{index}"
         channels, size, grid = layer.in_shape[0], layer.in_shape[1:], self.grid
         outputs = [MapOutput(name, layer.forward_shift, relu=layer.relu)]
+        preset, operand = (None, None) if layer.add is None else (layer.add_shift, output_of(layer.add))
         if isinstance(layer.window, Conv):
             conv, csb = layer.window, self.matrices[index].csb
-            made = self._made(lambda split: program.forward(conv, csb, *size, grid, split), layer, csb.shape.grid[0])
+            made = self._made(
+                lambda split: program.forward(conv, csb, *size, grid, split, preset), layer, csb.shape.grid[0]
+            )
         else:
             pool = layer.window
             if layer.kind == "max_pool":
@@ -96,29 +103,42 @@ class Maker:
                     outputs.append(MapOutput(f"index{index}", 0, Field.INDEX))
             else:
                 made = self._average(layer, pool, backward=False)
-        return Phase(f"ff{index}", index, made, source(index), None, tuple(outputs))
+        source = output_of(layer.reads)
+        return Phase(f"ff{index}", index, made, source, layer.in_shape, operand, layer.out_shape, tuple(outputs))
 
-    def input_gradient(self, index: int) -> Phase:
-        """NG of a layer, or the way back through pooling: the delta of the layer before, which must be there."""
-        layer, before = self.config.layers[index], self.config.layers[index - 1]
-        channels, size, grid, operand = layer.in_shape[0], layer.in_shape[1:], self.grid, None
-        if isinstance(layer.window, Conv):
-            conv, csb = layer.window, self.matrices[index].csb
-            made = self._made(
-                lambda split: program.input_gradient(conv, csb, *size, grid, split), layer, csb.shape.grid[1], True
+    def gradient_pass(self, index: int, each: GradientPass) -> Phase:
+        """A part of the gradient by the output of layer ``index``: NG, back through pooling, or what is added."""
+        number, preset = each.layer, None if each.preset is None else each.preset_shift
+        target, layer = self.config.layers[index], self.config.layers[number]
+        operand = None if each.preset is None else f"delta{each.preset}"
+        mask = f"output{index}" if each.last and target.relu else None
+        outputs = (MapOutput(f"delta{index}", each.shift, mask=mask),)
+        channels, size, grid = layer.in_shape[0], layer.in_shape[1:], self.grid
+        if each.skip:
+            shape, one = layer.out_shape, Pool()
+            made = self._split(
+                lambda split: program.average_pool(one, *shape, grid, split=split, preset=preset), one, shape, shape[0]
             )
+            return Phase(f"skip{number}", number, made, f"delta{number}", shape, operand, shape, outputs)
+        operand_shape = layer.in_shape
+        if isinstance(layer.window, Conv):
+            conv, csb = layer.window, self.matrices[number].csb
+            made = self._made(
+                lambda split: program.input_gradient(conv, csb, *size, grid, split, preset), layer, csb.shape.grid[1],
+                True,
+            )  # fmt: skip
         else:
             pool = layer.window
             if layer.kind == "max_pool":
                 made = self._made(
                     lambda split: program.max_unpool(pool, channels, *size, grid, split), layer, channels, True
                 )
-                operand = f"index{index}"
+                operand, operand_shape = f"index{number}", layer.out_shape
             else:
-                made = self._average(layer, pool, backward=True)
-        mask = f"output{index - 1}" if before.relu else None
-        output = MapOutput(f"delta{index - 1}", layer.backward_shift, mask=mask)
-        return Phase(f"ng{index}", index, made, f"delta{index}", operand, (output,))
+                made = self._average(layer, pool, True, preset)
+        return Phase(
+            f"ng{number}", number, made, f"delta{number}", layer.out_shape, operand, operand_shape, outputs
+        )  # fmt: skip
 
     def weight_gradient(self, index: int) -> Phase:
         """WG of a layer with weights."""
@@ -127,21 +147,28 @@ class Maker:
             lambda split: program.weight_gradient(layer.conv, csb, *layer.in_shape[1:], self.grid, split), layer,
             max(csb.shape.grid),
         )  # fmt: skip
-        return Phase(f"wg{index}", index, made, source(index), f"delta{index}")
+        source = output_of(layer.reads)
+        return Phase(f"wg{index}", index, made, source, layer.in_shape, f"delta{index}", layer.out_shape)
 
     def backward(self) -> Iterator[Phase]:
-        """From the last layer to the first: NG, for the way back, then WG, whose update runs beside what follows."""
-        for index in reversed(range(len(self.config.layers))):
-            if index:
-                yield self.input_gradient(index)
-            if index in self.matrices:
-                yield self.weight_gradient(index)
+        """From the last map to the image: the gradient by the map, then WG of the layers that read it.
 
-    def _average(self, layer: Layer, pool: Pool, backward: bool) -> Program:
+        So NG of a layer is before its WG, whose update runs beside what follows.
+        """
+        layers = self.config.layers
+        for index in reversed(range(IMAGE, len(layers))):
+            if index != IMAGE:
+                for each in self.config.passes(index):
+                    yield self.gradient_pass(index, each)
+            for reader in reversed(range(len(layers))):
+                if layers[reader].reads == index and reader in self.matrices:
+                    yield self.weight_gradient(reader)
+
+    def _average(self, layer: Layer, pool: Pool, backward: bool, preset: int | None = None) -> Program:
         channels, height, width = layer.in_shape
         return self._made(
             lambda split: program.average_pool(
-                pool, channels, height, width, self.grid, layer.multiplier, backward, split
+                pool, channels, height, width, self.grid, layer.multiplier, backward, split, preset
             ),
             layer, channels, backward,
         )  # fmt: skip
@@ -149,18 +176,23 @@ class Maker:
     def _made(
         self, make: Callable[[Split | None], Program], layer: Layer, parts: int, backward: bool = False
     ) -> Program:  # fmt: skip
+        return self._split(make, layer.window, layer.in_shape, parts, backward)
+
+    def _split(
+        self, make: Callable[[Split | None], Program], window: Window, shape: Shape, parts: int, backward: bool = False
+    ) -> Program:  # fmt: skip
         if self.search:
             return make(None)
-        return first_fit(make, layer.window, layer.in_shape[1:], self.grid, parts, backward)
+        return first_fit(make, window, shape[1:], self.grid, parts, backward)
 
 
-def source(index: int) -> str:
-    """Name of the map that a layer reads."""
-    return f"output{index - 1}" if index else "image"
+def output_of(index: int) -> str:
+    """Name of the map that a layer makes, or of the image."""
+    return "image" if index == IMAGE else f"output{index}"
 
 
 def channel_orders(network: PeNetwork, blocks: Mapping[int, Pair], balanced: bool) -> list[IntArray]:
-    """The channel in every place of memory, of the maps that the layers read, and last of the network's output.
+    """The channel in every place of memory, of the image and then of the layers' outputs.
 
     Args:
         blocks: rows and columns of the blocks of every layer with weights.
@@ -168,17 +200,17 @@ def channel_orders(network: PeNetwork, blocks: Mapping[int, Pair], balanced: boo
             where they are. Images and logits always do.
     """
     layers = network.config.layers
-    names, tensor = ["image"], "image"
-    for index, layer in enumerate(layers):
-        tensor = f"output{index}" if layer.has_weights else tensor  # pooling keeps its channels
-        names.append(tensor)
+    names = ["image"]
+    for index, layer in enumerate(layers):  # pooling keeps its channels, and what is added has the same order
+        same = layer.add if layer.has_weights else layer.reads
+        names.append(f"output{index}" if same is None else names[same + 1])
     orders = {name: np.arange(channels) for name, channels in zip(names, _channels(layers), strict=True)}
     if balanced:
         ends = {names[index + 1]: block[0] for index, block in blocks.items()}
         parts = [
             balance.Layer(
-                network.layer_weights(index).positions.mask(layers[index].conv), names[index], names[index + 1],
-                _pixels(layers, index), ng=int(index > 0),
+                network.layer_weights(index).positions.mask(layers[index].conv), names[layers[index].reads + 1],
+                names[index + 1], _pixels(layers, index), ng=int(layers[index].reads != IMAGE),
             )
             for index in blocks
         ]  # fmt: skip
@@ -190,7 +222,7 @@ def channel_orders(network: PeNetwork, blocks: Mapping[int, Pair], balanced: boo
 def matrix_of(network: PeNetwork, index: int, block: Pair, orders: list[IntArray], lanes: int) -> LayerMatrix:
     """Weights of a layer as in memory."""
     pixels = _pixels(network.config.layers, index)
-    cols = (orders[index][:, None] * pixels + np.arange(pixels)).reshape(-1)
+    cols = (orders[network.config.layers[index].reads + 1][:, None] * pixels + np.arange(pixels)).reshape(-1)
     return LayerMatrix.make(network.layer_weights(index), block, lanes, orders[index + 1], cols)
 
 
@@ -200,4 +232,4 @@ def _channels(layers: tuple[Layer, ...]) -> list[int]:
 
 def _pixels(layers: tuple[Layer, ...], index: int) -> int:
     """Columns of a layer's matrix per channel of the map that it reads: above 1 where that is flattened."""
-    return layers[index].in_shape[0] // _channels(layers)[index]
+    return layers[index].in_shape[0] // _channels(layers)[layers[index].reads + 1]

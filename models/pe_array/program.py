@@ -38,22 +38,27 @@ FINER = 3
 Groups = Callable[[Split, Strip], list[Group]]
 
 
-def forward(conv: Conv, csb: Csb, height: int, width: int, grid: Grid, split: Split | None = None) -> Program:
+def forward(
+    conv: Conv, csb: Csb, height: int, width: int, grid: Grid, split: Split | None = None, preset: int | None = None
+) -> Program:  # fmt: skip
     """FF: accumulators (rows, OH, OW) of a map (cols, height, width).
 
     Args:
         split: of the grid; by default the one with the fewest clocks of those that fit.
+        preset: the sums begin with a map of their size (to Y), shifted left by so many bits; None: with 0.
 
     Raises:
         ValueError: it does not fit, even with one pixel per PE: the blocks are too large for the memories.
     """
-    layer = Layer(Op.MAC, conv, height, width)
+    layer = Layer(Op.MAC, conv, height, width, preset=preset)
     return _convolution(layer, csb, grid, split, conv.rows)
 
 
-def input_gradient(conv: Conv, csb: Csb, height: int, width: int, grid: Grid, split: Split | None = None) -> Program:
+def input_gradient(
+    conv: Conv, csb: Csb, height: int, width: int, grid: Grid, split: Split | None = None, preset: int | None = None
+) -> Program:  # fmt: skip
     """NG: accumulators (cols, height, width) of the output's gradient (rows, OH, OW). See ``forward``."""
-    layer = Layer(Op.MAC, conv, height, width, backward=True)
+    layer = Layer(Op.MAC, conv, height, width, backward=True, preset=preset)
     return _convolution(layer, csb, grid, split, conv.cols)
 
 
@@ -96,10 +101,13 @@ def max_unpool(pool: Pool, channels: int, height: int, width: int, grid: Grid, s
 
 def average_pool(
     pool: Pool, channels: int, height: int, width: int, grid: Grid, multiplier: int = 1, backward: bool = False,
-    split: Split | None = None,
+    split: Split | None = None, preset: int | None = None,
 ) -> Program:  # fmt: skip
-    """Sums of windows times ``multiplier`` (1 … 127) or, with ``backward``, of the windows of each pixel."""
-    layer = Layer(Op.MAC, pool, height, width, backward, one_weight=True)
+    """Sums of windows times ``multiplier`` (1 … 127) or, with ``backward``, of the windows of each pixel.
+
+    ``preset`` as in ``forward``. A window of one pixel with it adds two maps.
+    """
+    layer = Layer(Op.MAC, pool, height, width, backward, one_weight=True, preset=preset)
     return _pooling(layer, grid, split, channels, multiplier)
 
 

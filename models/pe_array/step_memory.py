@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.pe_array.allocation import MemoryArray
+from models.pe_array.config import IMAGE
 from models.pe_array.layers import Int8Array
 from models.pe_array.network import PeNetwork, Trace, Weights
 from models.pe_array.step_program import StepProgram
@@ -96,10 +97,11 @@ class StepMemory:
         """
         layers, training = self.step.config.layers, self.step.training
         outputs = [self.map(f"output{index}") for index in range(len(layers))]
-        before = [self.map("image"), *outputs]
+        image = self.map("image")
         found = Trace([], outputs, [], [], [])
         for index, layer in enumerate(layers):
-            found.inputs.append(before[index].reshape(*layer.in_shape, -1))
+            read = image if layer.reads == IMAGE else outputs[layer.reads]
+            found.inputs.append(read.reshape(*layer.in_shape, -1))
             pooled = training and layer.kind == "max_pool"
             found.indices.append(self.map(f"index{index}") if pooled else np.empty(0, dtype=np.uint8))
             found.deltas.append(self.map(f"delta{index}") if training else np.empty(0, dtype=np.int8))

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A whole training step, or an inference, of a network as one program in memory of the PE array.
 
-Order of a step: FF of all layers, the output's deltas, then from the last layer to the first NG (or the way back
-through pooling), WG and update. What the program finds in memory and leaves there is in ``step_memory``.
+Order of a step: FF of all layers, the output's deltas, then from the last map to the image NG (or the way back through
+pooling) of the layers that read it, their WG and update. What the program finds in memory and leaves there is in
+``step_memory``.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from models.fixed_point import IntArray
 from models.pe_array import phases
 from models.pe_array.allocation import Allocation, Tensor
 from models.pe_array.assemble import MapAt, OutputAt, Places, assemble
-from models.pe_array.config import PeConfig
+from models.pe_array.config import PeConfig, Shape
 from models.pe_array.descriptors import BYTES, Descriptor, Update, encode
 from models.pe_array.layer_matrix import LayerMatrix, choose_block
 from models.pe_array.layers import ACC_BITS, SHIFT_MAX
@@ -73,7 +74,7 @@ class StepProgram:
         sizes = dict(blocks or {})
         for index in weighted:
             if index not in sizes:
-                sizes[index] = choose_block(self.config.layers[index], grid, index == 0)
+                sizes[index] = choose_block(self.config.layers[index], grid)
         orders = phases.channel_orders(network, {index: sizes[index] for index in weighted}, balanced)
         self.positions: dict[int, Positions] = {i: network.layer_weights(i).positions for i in weighted}
         self.matrices: dict[int, LayerMatrix] = {
@@ -195,32 +196,26 @@ class StepProgram:
 
     def _assemble(self, phase: Phase) -> list[Descriptor]:
         """A phase with the addresses of its tensors."""
-        layer, matrix = self.config.layers[phase.layer], self.matrices.get(phase.layer)
+        matrix = self.matrices.get(phase.layer)
 
         def address(name: str) -> int | None:
             tensor = self.tensors.get(name)
             return None if tensor is None else tensor.address
 
-        def at(name: str) -> MapAt:
-            """The map in the shape that the layer sees."""
-            shape = layer.in_shape if self._is_input(name, phase.layer) else layer.out_shape
+        def at(name: str, shape: Shape) -> MapAt:
             return MapAt(self.tensors[name].address, *shape)
 
         outputs = tuple(
             OutputAt(
-                at(made.tensor), made.shift, made.field, relu=made.relu,
+                at(made.tensor, phase.program.out), made.shift, made.field, relu=made.relu,
                 mask=None if made.mask is None else self.tensors[made.mask].address,
             )
             for made in phase.outputs
         )  # fmt: skip
+        operand = None if phase.operand is None else at(phase.operand, phase.operand_shape)
         places = Places(
-            at(phase.x), None if phase.operand is None else at(phase.operand), outputs,
+            at(phase.x, phase.x_shape), operand, outputs,
             address(f"literals.{phase.name}"), address(f"coordinates{phase.layer}"), address(f"values{phase.layer}"),
             address(f"gradients{phase.layer}"), csb=None if matrix is None else matrix.csb,
         )  # fmt: skip
         return assemble(phase.program, places, self.grid.shape.lanes)
-
-    @staticmethod
-    def _is_input(name: str, layer: int) -> bool:
-        """Whether a map is on the input side of a layer."""
-        return name in (phases.source(layer), f"delta{layer - 1}")

@@ -87,6 +87,8 @@ class Layer:
         height, width: of the layer's input map.
         backward: tiles are those of the input map (NG, UNPOOL, average pooling backward).
         one_weight: average pooling.
+        preset: MAC: the accumulators begin with a map of their size, shifted left by so many bits; None: with 0. A load
+            puts the words of a tile behind each other: all tiles must be full ones.
     """
 
     op: Op
@@ -95,6 +97,7 @@ class Layer:
     width: int
     backward: bool = False
     one_weight: bool = False
+    preset: int | None = None
 
     @property
     def size(self) -> Pair:
@@ -107,9 +110,14 @@ class Layer:
         return self.window.out_size(self.height, self.width) if self.backward else (self.height, self.width)
 
     @property
+    def operands(self) -> bool:
+        """Whether a map is loaded to Y."""
+        return self.op in (Op.GRAD, Op.UNPOOL) or self.preset is not None
+
+    @property
     def operand_size(self) -> Pair:
-        """(height, width) of the map that is loaded to Y (GRAD, UNPOOL): the layer's output."""
-        return self.window.out_size(self.height, self.width)
+        """(height, width) of the map that is loaded to Y: the layer's output, MAC: what tiles are cut from."""
+        return self.size if self.op == Op.MAC else self.window.out_size(self.height, self.width)
 
     def plan(self, tile: Region) -> TilePlan:
         """Plan of a tile, see ``geometry``. ValueError where it does not fit in a command."""
@@ -183,6 +191,9 @@ def strip_of(layer: Layer, split: Split, region: Region, room: Room) -> Strip:
         if min(tile.height, tile.width) < 1:
             plans.append(_nothing(layer, region) if layer.op == Op.GRAD else None)
             continue
+        if layer.preset is not None and (tile.height, tile.width) != (high, wide):
+            size = f"{region.height} x {region.width}"
+            raise ValueError(f"not all tiles of a region of {size} are {high} x {wide}: accumulators cannot be preset")
         plan = in_raster(layer.plan(tile), high, wide)
         _fits(plan, high * wide, room)
         plans.append(plan)

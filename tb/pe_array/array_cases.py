@@ -143,13 +143,22 @@ class CaseMemory:
             at = self.put(self.weights(csb), written=True)
             places = self.places(made, self.map(*source), csb, operand=self.map(*result), gradients=at)
             return assemble(made, places, self.lanes) + self.update(csb, at, made)
+        preset = self.preset()
         if kind == "ff":
-            made = self.fitting(lambda split: program.forward(conv, csb, *geometry, split), most)
+            made = self.fitting(lambda split: program.forward(conv, csb, *geometry, split, preset), most)
         else:
-            made = self.fitting(lambda split: program.input_gradient(conv, csb, *geometry, split), most)
+            made = self.fitting(lambda split: program.input_gradient(conv, csb, *geometry, split, preset), most)
             source, result = result, source
-        places = self.places(made, self.map(*source), csb, outputs=(self.output(self.out(*result)),))
+        begin = None if preset is None else self.map(*result)
+        outputs = (self.output(self.out(*result)),)
+        places = self.places(made, self.map(*source), csb, operand=begin, outputs=outputs)
         return assemble(made, places, self.lanes)
+
+    def preset(self) -> int | None:
+        """Shift of a map that the sums begin with (residual addition), or None."""
+        preset = self.b.rng.choice([None, 0, self.b.rng.randint(1, 15)])
+        self.b.cover("sums", "from_0" if preset is None else "from_map")
+        return preset
 
     def small(self) -> list[d.Descriptor]:
         """A program with every kind of descriptor, of a few hundred clocks."""
@@ -194,12 +203,13 @@ class CaseMemory:
             index = self.b.np.integers(0, pool.kernel[0] * pool.kernel[1], (*size, self.lanes)).astype(np.uint8)
             operand, to = MapAt(self.put(index), *size), self.output(self.out(*back), 2)
             return assemble(made, self.places(made, self.map(*size), operand=operand, outputs=(to,)), self.lanes)
-        multiplier, backward = rng.randint(1, 127), kind == "average_backward"
+        multiplier, backward, preset = rng.randint(1, 127), kind == "average_backward", self.preset()
         made = self.fitting(
-            lambda split: program.average_pool(pool, *geometry, multiplier, backward, split), most
+            lambda split: program.average_pool(pool, *geometry, multiplier, backward, split, preset), most
         )  # fmt: skip
         source, target = (size, back) if backward else (back, size)
-        places = self.places(made, self.map(*source), outputs=(self.output(self.out(*target)),))
+        begin = None if preset is None else self.map(*target)
+        places = self.places(made, self.map(*source), operand=begin, outputs=(self.output(self.out(*target)),))
         return assemble(made, places, self.lanes)
 
     def layer(self, kind: str, most: int = 400) -> list[d.Descriptor]:

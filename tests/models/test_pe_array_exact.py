@@ -36,7 +36,9 @@ class Array:
         grid = Grid(pes, shape)
         names = {"P": pes, "B": shape.lanes, "ACC": shape.acc_bits, "WORDS": 8192}
         depths = {f"{name}_DEPTH": getattr(shape, f"{name.lower()}_depth") for name in "XYWET"}
-        bench: Any = SimpleNamespace(rng=Random(seed), np=np.random.default_rng(seed), params=names | depths)
+        bench: Any = SimpleNamespace(
+            rng=Random(seed), np=np.random.default_rng(seed), params=names | depths, cover=lambda group, point: None
+        )
         self.memory = CaseMemory(bench)
         self.clocks = ArrayClocks(grid, sizes or Sizes(12))
         self.machine = Machine(pes, shape, self.memory.data, self.memory.base)

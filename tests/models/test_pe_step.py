@@ -391,7 +391,7 @@ def test_what_cannot_be_is_refused() -> None:
 def test_small_blocks_where_large_ones_do_not_fit() -> None:
     network = fixed()
     small = Grid(2, replace(SHAPE, x_depth=64, y_depth=16))
-    rows, cols = choose_block(network.config.layers[2], small, first=False)
+    rows, cols = choose_block(network.config.layers[2], small)
     assert rows < 5 or cols < 6
     train(network, StepProgram(network, small, search=False), 1)
 

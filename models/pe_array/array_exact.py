@@ -1,32 +1,69 @@
 # SPDX-License-Identifier: Apache-2.0
 """Exact clocks of programs on the whole array under a steady memory (docs/pe_array.md, sections 6 and 8).
 
-Every register that time depends on is played: the models of fetch, dispatcher, queues, engines, map loads, drains,
-ports and PEs are put together as pe_array.v does. tb/pe_array/test_array_clocks.py demands the clocks of the RTL.
-``array_timing`` is a fast estimate of the same for large phases. Programs run without errors.
+Every register that time depends on is played, compiled: the parts in ``*_clocks.py``, put together as pe_array.v does.
+tb/pe_array/test_array_clocks.py demands the clocks of the RTL, flow/full_size those of whole layers. Programs run
+without errors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
+import numpy as np
+from numba import njit
+
+from models.fixed_point import IntArray
+from models.pe_array import clock_table
+from models.pe_array import control_clocks as c
 from models.pe_array import descriptors as d
-from models.pe_array.cell_clocks import CellClocks
-from models.pe_array.control_timing import (
-    ComputeClocks,
-    ControlClocks,
-    DispatchClocks,
-    FetchClocks,
-    Item,
-    QueueClocks,
-)
+from models.pe_array import port_clocks as p
+from models.pe_array.cell_clocks import (
+    G_BUSY,
+    G_DONE,
+    G_READY,
+    G_STALLS,
+    CellState,
+    Stored,
+    Work,
+    cell_begin,
+    cell_clock,
+    cell_idle,
+    cell_outputs,
+    cell_state,
+)  # fmt: skip
+from models.pe_array.clock_fifo import NONE
+from models.pe_array.clock_parts import Flag, Int
 from models.pe_array.descriptors import Engine
-from models.pe_array.gradient_clocks import SumClocks
-from models.pe_array.load_clocks import LoadClocks
+from models.pe_array.load_clocks import (
+    LoadState,
+    load_clock,
+    load_command,
+    load_d_ready,
+    load_done,
+    load_idle,
+    load_rd_ready,
+    load_state,
+)  # fmt: skip
 from models.pe_array.machine_memory import Bytes
-from models.pe_array.port_clocks import Beats, Burst, MuxClocks, ReadPortClocks, WritePortClocks
-from models.pe_array.store_clocks import StoreClocks
+from models.pe_array.store_clocks import (
+    StoreState,
+    store_clock,
+    store_d_ready,
+    store_done,
+    store_drained,
+    store_enters,
+    store_idle,
+    store_rd_ready,
+    store_read,
+    store_state,
+    store_word,
+    store_write,
+)  # fmt: skip
+from models.pe_array.sum_clocks import SumState, sum_clock, sum_empty, sum_ready, sum_state, sum_valid
+from models.pe_array.tile_clocks import drain_words
 from models.pe_array.tiling import Grid
 
 FETCH_CHUNK = 4096
@@ -40,7 +77,7 @@ FETCH, LOAD, STORE = range(3)
 
 @dataclass(frozen=True)
 class Sizes:
-    """Parameters of pe_array.v beside the grid's, and the memory's LATENCY."""
+    """Parameters of pe_array.v beside the grid's, and the memory's LATENCY, BEATS and PER."""
 
     latency: int
     stages: int = 2
@@ -51,14 +88,19 @@ class Sizes:
     read_fifo: int = 128
     write_fifo: int = 64
     outstanding: int = 8
+    beats: int = 1
+    per: int = 1
 
 
 _ENGINES = (Engine.LOAD, Engine.COMPUTE, Engine.STORE)
 
-LIMIT = 1_000_000
+LIMIT = 50_000_000
 """Clocks after which a program is said not to come to its end."""
 QUIET = 20
-"""Clocks before and after a program."""
+"""Clocks before and after a program, at least; the memory's PER if that is more."""
+
+CLOCKS, BUSY, STALLS, LOAD_CLOCKS, COMPUTE_CLOCKS, STORE_CLOCKS, COUNTERS = range(7)
+"""What is counted, as in ``Run``."""
 
 
 @dataclass
@@ -78,6 +120,184 @@ class Run:
     done: dict[Engine, list[int]] = field(default_factory=lambda: {e: [] for e in _ENGINES})
 
 
+class State(NamedTuple):
+    """Everything that lives on from program to program.
+
+    Attributes:
+        clock: (1,) number of the present one.
+        fetch, dispatch, queues, computer, control: of ``control_clocks``; queues: (3, …).
+        load, store, cells, sums: of the files of these names.
+        ports: (3, …) read ports; mux, writer: the rest of ``port_clocks``.
+        per_pe: (5, PEs): what goes between parts in a clock.
+        flags, requests: (3, 3), (3,): the same.
+    """
+
+    clock: IntArray
+    fetch: IntArray
+    dispatch: IntArray
+    queues: IntArray
+    computer: IntArray
+    control: IntArray
+    load: LoadState
+    store: StoreState
+    cells: CellState
+    sums: SumState
+    ports: IntArray
+    mux: p.MuxState
+    writer: p.WriteState
+    per_pe: IntArray
+    flags: IntArray
+    requests: IntArray
+
+
+class Played(NamedTuple):
+    """A program, and what is noted of it.
+
+    Attributes:
+        table: its rows; words: of its drains; work: of its commands.
+        counters: see above.
+        done: (3, operations): clock of every operation's end; ended: (3,) how many have come to it.
+    """
+
+    table: IntArray
+    words: IntArray
+    work: Work
+    counters: IntArray
+    done: IntArray
+    ended: IntArray
+
+
+@njit(cache=True)
+def _step(s: State, played: Played, start: Flag, address: Int, counts: Flag) -> None:
+    """One clock.
+
+    Args:
+        start: of the program, by the host; address: its first byte.
+        counts: the clock counts.
+    """
+    table, clock = played.table, s.clock[0]
+    load, store, cells, sums, computer, writer = s.load, s.store, s.cells, s.sums, s.computer, s.writer
+    readies, done, ar_ready = s.flags
+    valid, entered, y_writes, gradients, accepted = s.per_pe
+    for each in range(3):
+        readies[each] = s.queues[each, c.Q_READY]
+        ar_ready[each] = 1 if p.mux_ready(s.mux, each) else 0
+    p_ready = c.dispatch_ready(s.dispatch, readies)
+    offer_load, offer_compute, offer_store = (
+        c.queue_offered(s.queues[0]), c.queue_offered(s.queues[1]), c.queue_offered(s.queues[2]),
+    )  # fmt: skip
+
+    # who takes what
+    fetch_cmd_ready = p.read_cmd_ready(s.ports[FETCH], ar_ready[FETCH] != 0)
+    load_cmd_ready = p.read_cmd_ready(s.ports[LOAD], ar_ready[LOAD] != 0)
+    store_cmd_ready = p.read_cmd_ready(s.ports[STORE], ar_ready[STORE] != 0)
+    take_load = offer_load != NONE and load_d_ready(load, table[offer_load], load_cmd_ready)
+    take_store = offer_store != NONE and store_d_ready(store, table[offer_store], store_cmd_ready)
+    cells_ready = cells.n[G_READY] != 0
+    compute_ready = c.compute_ready(computer, cells_ready, cells_ready)
+    command = c.compute_command(computer) and cells_ready
+    done[0], done[1], done[2] = (1 if load_done(load) else 0), cells.n[G_DONE], (1 if store_done(store) else 0)
+    cells_idle = cell_idle(cells)
+    idle_load, idle_store = load_idle(load), store_idle(store)
+    idle_compute = c.compute_idle(computer, cells_idle)
+    fetch_beat, load_beat, store_beat = (
+        s.ports[FETCH, p.R_ITEMS] > 0, s.ports[LOAD, p.R_ITEMS] > 0, s.ports[STORE, p.R_ITEMS] > 0,
+    )  # fmt: skip
+    fetch_pop = fetch_beat and c.fetch_rd_ready(s.fetch, p_ready)
+    load_pop = load_beat and load_rd_ready(load, table)
+    given, wr_ready = store_word(store), p.write_ready(writer)
+    wr_cmd_ready = p.write_cmd_ready(writer, given)
+    store_pop = store_beat and store_rd_ready(store, wr_ready)
+    drained = store_drained(store)
+    queues_empty = c.queue_empty(s.queues[0]) and c.queue_empty(s.queues[1]) and c.queue_empty(s.queues[2])
+    all_idle = (
+        s.fetch[c.F_IDLE] != 0 and s.dispatch[c.D_HELD] == NONE and queues_empty and idle_load and idle_compute
+        and idle_store
+    )  # fmt: skip
+    ports_idle = p.write_idle(writer)
+    for each in range(3):
+        ports_idle = ports_idle and p.read_idle(s.ports[each])
+
+    if counts:
+        counters = played.counters
+        counters[CLOCKS] += 1
+        counters[BUSY] += cells.n[G_BUSY]
+        counters[STALLS] += cells.n[G_STALLS]
+        counters[LOAD_CLOCKS] += 0 if idle_load else 1
+        counters[COMPUTE_CLOCKS] += 0 if idle_compute else 1
+        counters[STORE_CLOCKS] += 0 if idle_store else 1
+        for each in range(3):
+            if done[each]:
+                played.done[each, played.ended[each]] = counters[CLOCKS]
+                played.ended[each] += 1
+
+    # and what comes of it
+    item = s.fetch[c.F_NEXT] if s.fetch[c.F_SHOWN] > 0 else NONE
+    engine = table[item, clock_table.OPCODE] >> 4 if item != NONE else 0
+    held, to = s.dispatch[c.D_HELD], s.dispatch[c.D_TO] - c.LOAD
+    run = s.control[c.A_RUN] != 0
+    read_first, read_beats = store_read(store)
+    write_first, write_beats = store_write(store)
+    load_first, load_beats = load_command(load)
+    fetch_first, fetch_beats = s.fetch[c.F_ADDR] // s.fetch[c.F_BEAT_BYTES], s.fetch[c.F_LENGTH]
+    master, left = p.mux_beat(s.mux, clock)
+    cell_outputs(cells, clock, y_writes, gradients)
+    quiet, tiles = cells_idle and sum_empty(sums), computer[c.C_TILES]
+    for each in range(3):
+        s.requests[each] = s.ports[each, p.R_REQUEST]
+
+    c.control_clock(s.control, start, False, False, _NO_FAULTS, all_idle, ports_idle)
+    counted = s.dispatch[c.D_COUNTS : c.D_COUNTS + 3]
+    for each in range(3):
+        took = take_load if each == 0 else compute_ready if each == 1 else take_store
+        c.queue_clock(s.queues[each], held if held != NONE and to == each else NONE, counted, took, table)
+    c.fetch_clock(s.fetch, run, address, len(table), fetch_cmd_ready, 0 if fetch_beat else NONE, p_ready)
+    c.dispatch_clock(s.dispatch, item, engine, readies, done, run)
+    load_clock(
+        load, offer_load if take_load else NONE, table[offer_load], load_cmd_ready, load_beat, y_writes, table
+    )  # fmt: skip
+    sum_valid(sums, tiles, valid)
+    store_enters(store, valid, entered)
+    for pe in range(len(accepted)):
+        accepted[pe] = 1 if gradients[pe] and sum_ready(sums, pe) else 0
+    sum_clock(sums, accepted, tiles, entered)
+    cell_clock(cells, command, drained, clock, accepted, played.work)
+    c.compute_clock(computer, offer_compute, cells_ready, cells_ready, quiet, table)
+    store_clock(
+        store, take_store, table[offer_store], store_cmd_ready, store_beat, wr_cmd_ready, wr_ready,
+        writer.n[p.W_DONE] != 0, entered, played.words,
+    )  # fmt: skip
+    p.write_clock(writer, write_first, write_beats, given, clock)
+    p.read_clock(
+        s.ports[FETCH], fetch_first, fetch_beats, ar_ready[FETCH] != 0, left if master == FETCH else 0, fetch_pop
+    )  # fmt: skip
+    p.read_clock(
+        s.ports[LOAD], load_first, load_beats, ar_ready[LOAD] != 0, left if master == LOAD else 0, load_pop
+    )  # fmt: skip
+    p.read_clock(
+        s.ports[STORE], read_first, read_beats, ar_ready[STORE] != 0, left if master == STORE else 0, store_pop
+    )  # fmt: skip
+    p.mux_clock(s.mux, s.requests, clock)
+    s.clock[0] += 1
+
+
+_NO_FAULTS = np.zeros((0, 2), dtype=np.int64)
+
+
+@njit(cache=True)
+def _play(s: State, played: Played, address: Int, quiet: Int, limit: Int) -> Flag:
+    """A program, if it has an address, and quiet clocks behind it; whether it comes to its end."""
+    if address != NONE:
+        _step(s, played, True, address, False)
+        while s.control[c.A_STATE] != c.IDLE:
+            _step(s, played, False, address, True)
+            if played.counters[CLOCKS] > limit:
+                return False
+    for _ in range(quiet):
+        _step(s, played, False, address, False)
+    return True
+
+
 class ArrayClocks:
     """The array and its memory; what outlives a program is kept.
 
@@ -88,26 +308,24 @@ class ArrayClocks:
 
     def __init__(self, grid: Grid, sizes: Sizes) -> None:
         shape, pes = grid.shape, grid.pes
-        self._grid, self._pes, self._lanes = grid, pes, shape.lanes
-        self._fetch = FetchClocks(shape.lanes, FETCH_CHUNK)
-        self._dispatch = DispatchClocks()
-        self._queues = [QueueClocks(sizes.queue_depth) for _ in range(3)]
-        self._load = LoadClocks(pes, shape.lanes, sizes.stages, sizes.map_depth, sizes.load_depth)
-        self._computer = ComputeClocks(pes)
-        self._store = StoreClocks(pes, shape.lanes, shape.y_depth)
-        self._control = ControlClocks()
-        self._ports = [
-            ReadPortClocks(FETCH_FIFO, FETCH_OUTSTANDING),
-            *(ReadPortClocks(sizes.read_fifo, sizes.outstanding) for _ in range(2)),
-        ]
-        self._mux = MuxClocks(3, sizes.latency)
-        self._writer = WritePortClocks(sizes.write_fifo, sizes.outstanding, sizes.latency)
-        self._cells = CellClocks(grid)
-        self._sums = SumClocks(pes, sizes.grad_depth)
-        self._clock = 0
-        self._program: Sequence[d.Descriptor] = ()
-        for _ in range(QUIET):  # after the reset
-            self._step((), None, None)
+        self._grid, self._stored = grid, Stored(grid)
+        self._quiet = max(QUIET, sizes.per)
+        bandwidth = sizes.beats, sizes.per
+        bursts = FETCH_OUTSTANDING + 2 * sizes.outstanding
+        self._state = State(
+            np.zeros(1, dtype=np.int64), c.fetch_state(shape.lanes, FETCH_CHUNK), c.dispatch_state(),
+            np.array([c.queue_state(sizes.queue_depth) for _ in range(3)]), c.compute_state(pes), c.control_state(),
+            load_state(pes, shape.lanes, sizes.stages, sizes.map_depth, sizes.load_depth),
+            store_state(pes, shape.lanes), cell_state(grid), sum_state(pes, sizes.grad_depth),
+            np.array([
+                p.read_port(FETCH_FIFO, FETCH_OUTSTANDING),
+                *(p.read_port(sizes.read_fifo, sizes.outstanding) for _ in range(2)),
+            ]),
+            p.mux_state(3, bursts, sizes.latency, bandwidth),
+            p.write_state(sizes.write_fifo, sizes.outstanding, sizes.latency, bandwidth),
+            np.zeros((5, pes), dtype=np.int64), np.zeros((3, 3), dtype=np.int64), np.zeros(3, dtype=np.int64),
+        )  # fmt: skip
+        _play(self._state, self._played([d.Set(0, 0, 0)], np.zeros(0, dtype=np.uint8), 0), NONE, self._quiet, 0)
 
     def run(self, address: int, program: Sequence[d.Descriptor], memory: Bytes, base: int = 0) -> Run:
         """Play a program to its end.
@@ -120,100 +338,18 @@ class ArrayClocks:
         Raises:
             ValueError: the program does not come to its end.
         """
-        self._cells.prepare(program, memory, base)
-        result = Run()
-        items = [Item(d.pack(each), n) for n, each in enumerate(program)]
-        self._program = list(program)
-        self._step(items, None, None, start=True)
-        limit = self._clock + LIMIT
-        start: tuple[int, int] | None = (address, len(program))
-        while self._control.busy:
-            self._step(items, start if self._control.run else None, result)
-            if self._clock > limit:
-                raise ValueError("the program does not come to its end")
-        for _ in range(QUIET):
-            self._step(items, None, None)
-        return result
+        played = self._played(program, memory, base)
+        cell_begin(self._state.cells)
+        if not _play(self._state, played, address, self._quiet, LIMIT):
+            raise ValueError("the program does not come to its end")
+        ends = zip(_ENGINES, played.done, played.ended, strict=True)
+        done = {engine: of[:count].tolist() for engine, of, count in ends}
+        clocks, busy, stalls, load, compute, store = played.counters.tolist()
+        return Run(clocks, busy, stalls, load, compute, store, done)
 
-    def _step(
-        self, items: Sequence[Item], fetch: tuple[int, int] | None, result: Run | None, start: bool = False
-    ) -> None:  # fmt: skip
-        """One clock."""
-        load, store, computer, cells = self._load, self._store, self._computer, self._cells
-        queues, ports = self._queues, self._ports
-        readies = [queue.s_ready for queue in queues]
-        ar_ready = [self._mux.ready(n) for n in range(3)]
-        p_ready = self._dispatch.s_ready(readies)
-        index = self._fetch.index
-        offered = [None if queue.offered is None else self._program[queue.offered.index] for queue in queues]
-
-        # who takes what
-        load_cmd_ready = ports[LOAD].cmd_ready(ar_ready[LOAD])
-        load_took = offered[0] is not None and load.d_ready(offered[0], load_cmd_ready)
-        set_ready = cells.ready
-        compute_ready = computer.d_ready(set_ready, cells.ready)
-        compute_item = queues[1].offered
-        fetch_cmd_ready, store_cmd_ready = (ports[n].cmd_ready(ar_ready[n]) for n in (FETCH, STORE))
-        store_took = offered[2] if offered[2] is not None and store.d_ready(offered[2], store_cmd_ready) else None
-        command = computer.command is not None and cells.ready
-        done = (load.done, cells.done, store.done)
-        idle = (load.idle, computer.idle(cells.idle), store.idle)
-        fetch_pop = ports[FETCH].valid and self._fetch.rd_ready(p_ready)
-        load_pop = ports[LOAD].valid and load.rd_ready
-        given, wr_ready, wr_cmd_ready = store.word, self._writer.ready, self._writer.cmd_ready(store.word)
-        store_beat = ports[STORE].valid
-        store_pop = store_beat and store.rd_ready(wr_ready)
-        beat = self._mux.beat
-        read = store.drained
-        fetch_command = self._beats(self._fetch.command)
-        all_idle = (
-            self._fetch.idle and self._dispatch.to is None and all(queue.empty for queue in queues) and all(idle)
-        )  # fmt: skip
-        ports_idle = all(port.idle for port in ports) and self._writer.idle
-
-        if result is not None:
-            result.clocks += 1
-            result.busy += cells.busy
-            result.stalls += cells.stalls
-            result.load_clocks += not idle[0]
-            result.compute_clocks += not idle[1]
-            result.store_clocks += not idle[2]
-            for engine, happened in zip(_ENGINES, done, strict=True):
-                if happened:
-                    result.done[engine].append(result.clocks)
-
-        # and what comes of it
-        counts, to = self._dispatch.counts, self._dispatch.to
-        held = self._dispatch.held
-        item = items[index] if index is not None else None
-        write, read_command, load_command = store.write, store.read, load.command
-        y_writes = cells.writes(self._clock)
-        requests: list[Burst | None] = [port.request for port in ports]
-        commands = (fetch_command, load_command, read_command)
-        pops = (fetch_pop, load_pop, store_pop)
-
-        self._control.clock(start, False, False, (None,) * 5, all_idle, ports_idle)
-        self._fetch.clock(fetch, fetch_cmd_ready, 0 if ports[FETCH].valid else None, p_ready)
-        self._dispatch.clock(item, readies, done, fetch is not None)
-        load_beat = ports[LOAD].valid
-        for n, queue in enumerate(queues):
-            took = (load_took, compute_ready, store_took is not None)[n]
-            queue.clock(held if to is not None and to - Engine.LOAD == n else None, counts, took)
-        load.clock(offered[0], load_cmd_ready, load_beat, y_writes)
-        quiet, tiles = cells.idle and self._sums.empty, computer.tiles_log2
-        sums = self._sums.valid(tiles)
-        entered = store.enters(sums)
-        gradients = cells.gradients(self._clock)
-        accepted = [a and b for a, b in zip(gradients, self._sums.ready, strict=True)]
-        self._sums.clock(gradients, tiles, entered)
-        cells.clock(command, None if read is None else read.pe, self._clock, accepted)
-        computer.clock(compute_item, set_ready, set_ready, quiet)
-        store.clock(store_took, store_cmd_ready, store_beat, wr_cmd_ready, wr_ready, self._writer.done)
-        self._writer.clock(write, given)
-        for n, port in enumerate(ports):
-            port.clock(commands[n], ar_ready[n], beat[1] if beat is not None and beat[0] == n else None, pops[n])
-        self._mux.clock(requests)
-        self._clock += 1
-
-    def _beats(self, command: tuple[int, int] | None) -> Beats | None:
-        return None if command is None else Beats(command[0] // self._lanes, command[1])
+    def _played(self, program: Sequence[d.Descriptor], memory: Bytes, base: int) -> Played:
+        table = clock_table.table(program)
+        words = drain_words(program, table, self._grid.pes, self._grid.shape.y_depth)
+        counters, ended = np.zeros(COUNTERS, dtype=np.int64), np.zeros(3, dtype=np.int64)
+        done = np.zeros((3, len(program) + 1), dtype=np.int64)
+        return Played(table, words, self._stored.work(program, memory, base), counters, done, ended)

@@ -1,155 +1,234 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clock by clock: the PEs of rtl/pe_array/pe_grid.v."""
+"""Clock by clock, compiled: the PEs of rtl/pe_array/pe_grid.v, each as ``pe_timing`` has it, and their commands."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 
 from models.fixed_point import IntArray
 from models.pe_array import descriptors as d
 from models.pe_array import pe_timing
+from models.pe_array.clock_parts import Array, Flag, Int
 from models.pe_array.machine_memory import Bytes
 from models.pe_array.operations import Field
 from models.pe_array.pe_model import Memory, Op
+from models.pe_array.pe_timing import (
+    C_OP,
+    COMMAND,
+    FINAL,
+    GONE,
+    GRADIENT,
+    GRADIENTS,
+    ISSUED,
+    LEFT,
+    PIPE,
+    PIPE_LONG,
+    PROMISED,
+    QUEUE,
+    TAKEN,
+    WRITES,
+    step,
+)  # fmt: skip
 from models.pe_array.tiling import Grid
 
 LOAD_TO_WRITE = 3
 """Clocks from a load to Y to its write, for which it waits if the PE writes itself [pe]."""
+ENDS = 32
+"""Commands whose ends are kept: a PE is ahead of the others by fewer."""
+_LONG = int(Op.GRAD), int(Op.UNPOOL)
+
+G_COUNT, G_COUNTED, G_READY, G_DONE, G_BUSY, G_STALLS, G_LATENCY, G_Y_MASK, G_SIZE = range(9)
+"""Commands taken by the grid, and done; a command, or a field, is taken; pulse done; PEs that issued an entry in the
+last clock, and in which one waited; clocks from issue to gradient; depth of Y less 1."""
 
 
-class CellClocks:
-    """The PEs, each as ``pe_timing`` has it, and the commands that all of them take.
+class CellState(NamedTuple):
+    """Registers.
 
     Attributes:
-        ready: a command, or a field, is taken.
-        done: pulse: all PEs have finished a command.
-        busy, stalls: PEs that issued an entry in the last clock, and in which one waited.
+        n: G_….
+        pes: (PEs, 16), of ``pe_timing``.
+        offer: PEs that have not taken the command.
+        writes: of every PE: bit c: it writes Y c clocks from now.
+        gradients: (PEs, GRADIENTS): clocks from which they are at the port; number n at n mod GRADIENTS.
+        ends: (PEs, ENDS): clocks of the PEs' done, as ``gradients``.
+        finished: commands whose end a PE has written there.
+    """
+
+    n: IntArray
+    pes: IntArray
+    offer: IntArray
+    writes: IntArray
+    gradients: IntArray
+    ends: IntArray
+    finished: IntArray
+
+
+class Work(NamedTuple):
+    """What the commands of a program find, as ``pe_timing.step`` takes it.
+
+    Attributes:
+        rows: columns C_…, all PEs of a command together.
+        coordinates, taps: of all commands.
+    """
+
+    rows: IntArray
+    coordinates: IntArray
+    taps: IntArray
+
+
+def cell_state(grid: Grid) -> CellState:
+    """As after a reset."""
+    pes = grid.pes
+    n = np.zeros(G_SIZE, dtype=np.int64)
+    n[G_READY], n[G_LATENCY] = 1, pe_timing.gradient_latency(grid.shape.lanes)
+    n[G_Y_MASK] = grid.shape.y_depth - 1
+    cells = np.zeros((pes, 16), dtype=np.int64)
+    for each in cells:
+        pe_timing.reset(each)
+    offer, writes, finished = (np.zeros(pes, dtype=np.int64) for _ in range(3))
+    gradients, ends = (np.zeros((pes, size), dtype=np.int64) for size in (GRADIENTS, ENDS))
+    return CellState(n, cells, offer, writes, gradients, ends, finished)
+
+
+def cell_begin(state: CellState) -> None:
+    """Commands are counted from 0 on; the PEs are idle."""
+    for column in (COMMAND, TAKEN, LEFT, PROMISED, GONE):
+        state.pes[:, column] = 0
+    state.n[G_COUNT] = state.n[G_COUNTED] = 0
+    state.finished[:] = state.writes[:] = 0
+
+
+@njit(cache=True)
+def cell_idle(state: CellState) -> Flag:
+    """No command is inside."""
+    n = state.n
+    return n[G_READY] != 0 and n[G_COUNTED] == n[G_COUNT] and n[G_DONE] == 0
+
+
+@njit(cache=True)
+def cell_outputs(state: CellState, clock: Int, y_writes: Array, gradients: Array) -> None:
+    """Fill in which PEs write Y when a load of this clock would, and which have a gradient at their port."""
+    for pe in range(len(state.pes)):
+        y_writes[pe] = state.writes[pe] >> LOAD_TO_WRITE & 1
+        gone = state.pes[pe, GONE]
+        there = gone < state.pes[pe, PROMISED] and state.gradients[pe, gone % GRADIENTS] <= clock
+        gradients[pe] = 1 if there else 0
+
+
+@njit(cache=True)
+def cell_clock(state: CellState, command: Flag, drained: Int, clock: Int, accepted: Array, work: Work) -> None:
+    """One clock.
+
+    Args:
+        command: one is taken.
+        drained: PE that is drained, or NONE.
+        clock: its number.
+        accepted: PEs whose gradient is taken.
+        work: of the program.
+    """
+    n, pes = state.n, len(state.pes)
+    rows = work.rows
+    n[G_BUSY] = n[G_STALLS] = 0
+    done = True
+    offered = 0
+    for pe in range(pes):
+        own = state.pes[pe]
+        waiting, number = own[TAKEN] - own[LEFT], own[COMMAND]
+        if own[TAKEN] > number:
+            happened = step(
+                own, rows, pe, pes, work.coordinates, work.taps, n[G_Y_MASK], clock, drained == pe
+            )  # fmt: skip
+            if happened & ISSUED:
+                pipe = PIPE_LONG if rows[number * pes + pe, C_OP] in _LONG else PIPE
+                if happened & WRITES:
+                    state.writes[pe] |= 1 << pipe
+                if happened & GRADIENT:
+                    state.gradients[pe, (own[PROMISED] - 1) % GRADIENTS] = clock + n[G_LATENCY]
+                if happened & FINAL:
+                    state.ends[pe, state.finished[pe] % ENDS] = clock + 1 + pipe
+                    state.finished[pe] += 1
+                n[G_BUSY] += 1
+            elif happened:
+                n[G_STALLS] += 1
+        own[GONE] += accepted[pe]
+        if state.offer[pe] and waiting < QUEUE:
+            own[TAKEN] += 1
+            state.offer[pe] = 0
+        state.writes[pe] >>= 1
+        offered += state.offer[pe]
+        if state.finished[pe] <= n[G_COUNTED] or state.ends[pe, n[G_COUNTED] % ENDS] >= clock:
+            done = False
+    n[G_DONE] = 1 if done else 0
+    n[G_COUNTED] += n[G_DONE]
+    if command:
+        state.offer[:] = 1
+        n[G_COUNT] += 1
+        offered = pes
+    n[G_READY] = 1 if offered == 0 else 0
+
+
+class Stored:
+    """What the PEs' memories of coordinates and taps, and their fields, hold from program to program.
 
     Args:
         grid: PEs and their memories.
     """
 
     def __init__(self, grid: Grid) -> None:
-        self._grid, pes = grid, grid.pes
-        shape = grid.shape
-        self._state = np.zeros((pes, 16), dtype=np.int64)
-        for each in self._state:
-            pe_timing.reset(each)
+        self._grid, pes, shape = grid, grid.pes, grid.shape
         self._e = np.zeros((pes, shape.e_depth * shape.lanes // 2), dtype=np.int64)
         self._t = np.zeros((pes, shape.t_depth * shape.lanes // 4), dtype=np.int64)
         self._fields = {name: np.zeros(pes, dtype=np.int64) for name in Field}
-        self._rows: IntArray = np.zeros((0, pe_timing.C_OFFERED + 1), dtype=np.int64)
-        self._entries = self._coordinates = np.zeros(0, dtype=np.int64)
-        self._offer = [False] * pes
-        self._count = 0  # commands taken by the grid
-        self._finished = [0] * pes  # commands done by each PE and counted
-        self._ends: list[list[int]] = [[] for _ in range(pes)]  # clocks of the PEs' done
-        self._writes: list[set[int]] = [set() for _ in range(pes)]
-        self._gradients: list[deque[int]] = [deque() for _ in range(pes)]  # clocks from which they are at the ports
-        self._counted = 0
-        self.ready = True
-        self.done = False
-        self.busy = self.stalls = 0
 
-    @property
-    def idle(self) -> bool:
-        """No command is inside."""
-        return self.ready and self._counted == self._count and not self.done
+    def work(self, program: Sequence[d.Descriptor], memory: Bytes, base: int) -> Work:
+        """What the commands of a program find, one after the other.
 
-    def writes(self, clock: int) -> list[bool]:
-        """Which PEs write Y when a load of this clock would."""
-        return [clock + LOAD_TO_WRITE in each for each in self._writes]
-
-    def gradients(self, clock: int) -> list[bool]:
-        """Which PEs have a gradient at their port."""
-        return [bool(each) and each[0] <= clock for each in self._gradients]
-
-    def prepare(self, program: Sequence[d.Descriptor], memory: Bytes, base: int) -> None:
-        """Tables of the commands of a program; the PEs are idle."""
-        rows: list[IntArray] = []
+        Args:
+            memory: uint8; base: address of its first byte.
+        """
+        rows: list[tuple[int, ...]] = []
         coordinates: list[IntArray] = []
         taps: list[IntArray] = []
         e0 = t0 = 0
-        pes, shape = self._grid.pes, self._grid.shape
+        pes, lanes = self._grid.pes, self._grid.shape.lanes
         for each in program:
-            if isinstance(each, d.Stream) and each.memory + Memory.W in (Memory.E, Memory.T):
-                start = each.address - base
-                raw = memory[start : start + each.beats * shape.lanes]
-                to_e = each.memory + Memory.W == Memory.E
-                values = raw.view("<u2" if to_e else "<u4").astype(np.int64)
-                target = self._e if to_e else self._t
-                where = (each.word * shape.lanes // (2 if to_e else 4) + np.arange(len(values))) % target.shape[1]
-                for pe in range(pes):
-                    if each.pes >> pe & 1:
-                        target[pe, where] = values
+            if isinstance(each, d.Stream):
+                self._stream(each, memory, base)
             elif isinstance(each, d.Set):
-                for pe in range(pes):
-                    if each.pes >> pe & 1:
-                        self._fields[Field(each.field)][pe] = each.value
+                mine = [pe for pe in range(pes) if each.pes >> pe & 1]
+                self._fields[Field(each.field)][mine] = each.value
             elif isinstance(each, d.Compute):
                 f = self._fields
                 for pe in range(pes):
                     elements, count = int(f[Field.ELEMENTS][pe]), int(f[Field.TAPS][pe])
-                    first_e = each.ebase * (shape.lanes // 2) + np.arange(elements)
-                    first_t = int(f[Field.TBASE][pe]) * (shape.lanes // 4) + np.arange(count)
-                    row = np.zeros(pe_timing.C_OFFERED + 1, dtype=np.int64)
-                    row[:] = (
-                        each.op, each.swap, f[Field.CLEAR][pe], elements, count, each.ybase, f[Field.YSTRIDE][pe],
-                        e0, t0, 0,
-                    )  # fmt: skip
+                    first_e = each.ebase * (lanes // 2) + np.arange(elements)
+                    first_t = int(f[Field.TBASE][pe]) * (lanes // 4) + np.arange(count)
+                    rows.append((
+                        each.op, each.swap, int(f[Field.CLEAR][pe]), elements, count, each.ybase,
+                        int(f[Field.YSTRIDE][pe]), e0, t0, 0,
+                    ))  # fmt: skip
                     coordinates.append(self._e[pe, first_e % self._e.shape[1]])
                     taps.append(self._t[pe, first_t % self._t.shape[1]])
                     e0, t0 = e0 + elements, t0 + count
-                    rows.append(row)
         nothing = np.zeros(0, dtype=np.int64)
-        if rows:
-            self._rows = np.array(rows, dtype=np.int64)
-        self._coordinates, self._entries = np.concatenate([nothing, *coordinates]), np.concatenate([nothing, *taps])
-        for state in self._state:
-            for column in (pe_timing.COMMAND, pe_timing.TAKEN, pe_timing.LEFT, pe_timing.PROMISED, pe_timing.GONE):
-                state[column] = 0
-        self._count = self._counted = 0
-        self._ends = [[] for _ in range(pes)]
-        self._writes = [set() for _ in range(pes)]
+        table = np.array(rows, dtype=np.int64).reshape(len(rows), pe_timing.C_OFFERED + 1)
+        return Work(table, np.concatenate([nothing, *coordinates]), np.concatenate([nothing, *taps]))
 
-    def clock(
-        self, command: bool, drained: int | None, clock: int, accepted: Sequence[bool]
-    ) -> None:  # fmt: skip
-        """One clock, with a command that is taken or not, the PE that is drained, and PEs whose gradient is taken."""
-        latency = pe_timing.gradient_latency(self._grid.shape.lanes)
-        pes, y_mask = self._grid.pes, self._grid.shape.y_depth - 1
-        self.busy = self.stalls = 0
-        for pe in range(pes):
-            own = self._state[pe]
-            waiting, number = own[pe_timing.TAKEN] - own[pe_timing.LEFT], int(own[pe_timing.COMMAND])
-            if own[pe_timing.TAKEN] > number:
-                happened = pe_timing.step(
-                    own, self._rows, pe, pes, self._coordinates, self._entries, y_mask, clock, drained == pe
-                )
-                if happened & pe_timing.ISSUED:
-                    long = int(self._rows[number * pes + pe, 0]) in (Op.GRAD, Op.UNPOOL)
-                    pipe = pe_timing.PIPE_LONG if long else pe_timing.PIPE
-                    if happened & pe_timing.WRITES:
-                        self._writes[pe].add(clock + pipe)
-                    if happened & pe_timing.GRADIENT:
-                        self._gradients[pe].append(clock + latency)
-                    if happened & pe_timing.FINAL:
-                        self._ends[pe].append(clock + 1 + pipe)
-                    self.busy += 1
-                elif happened:
-                    self.stalls += 1
-            if accepted[pe]:
-                own[pe_timing.GONE] += 1
-                self._gradients[pe].popleft()
-            if self._offer[pe] and waiting < pe_timing.QUEUE:
-                own[pe_timing.TAKEN] += 1
-                self._offer[pe] = False
-        self.done = all(len(ends) > self._counted and ends[self._counted] < clock for ends in self._ends)
-        self._counted += self.done
-        if command:
-            self._offer = [True] * pes
-            self._count += 1
-        self.ready = not any(self._offer)
+    def _stream(self, stream: d.Stream, memory: Bytes, base: int) -> None:
+        to = stream.memory + Memory.W
+        if to not in (Memory.E, Memory.T):
+            return
+        size, lanes = 2 if to == Memory.E else 4, self._grid.shape.lanes
+        start = stream.address - base
+        raw = memory[start : start + stream.beats * lanes]
+        values = raw.view(f"<u{size}").astype(np.int64)
+        target = self._e if to == Memory.E else self._t
+        where = (stream.word * lanes // size + np.arange(len(values))) % target.shape[1]
+        for pe in range(self._grid.pes):
+            if stream.pes >> pe & 1:
+                target[pe, where] = values

@@ -1,46 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clocks of map loads and drains (docs/pe_array.md, section 6): what stands at every port in every clock.
 
-A model shows the outputs of a clock as attributes; ``clock`` says what came in during it and leads to the next one.
-Both start as after a reset.
+The laws are those of ``raster_clocks`` and ``tile_clocks``. A model shows the outputs of a clock as attributes;
+``clock`` says what came in during it and leads to the next one. All start as after a reset.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Generic, NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 
+from models.fixed_point import IntArray
+from models.pe_array import raster_clocks as r
 from models.pe_array import tile_clocks
-from models.pe_array.clock_fifo import NONE, fifo_head
-from models.pe_array.map_transfer import ADDRESSES, DrainCommand, LoadCommand, PeWindows, inside
+from models.pe_array.clock_fifo import F_COUNT, NONE, fifo_head
+from models.pe_array.map_transfer import ADDRESSES, DrainCommand, LoadCommand, PeWindows
 from models.pe_array.tile_clocks import DRAIN_LATENCY
-
-_T = TypeVar("_T")
-
-
-class FifoClocks(Generic[_T]):
-    """rtl/lib/stream_fifo.v: a word written in clock c stands at the output in clock c+2 if none is before it."""
-
-    def __init__(self) -> None:
-        self.words: deque[_T] = deque()
-        self.shown = False
-
-    @property
-    def head(self) -> _T | None:
-        """The word at the output."""
-        return self.words[0] if self.shown else None
-
-    def clock(self, write: _T | None, ready: bool) -> None:
-        """One clock with a reader that takes the word at the output or not; the writer has looked for room."""
-        unread = len(self.words) - self.shown
-        if self.shown and ready:
-            self.words.popleft()
-        self.shown = unread > 0 or (self.shown and not ready)
-        if write is not None:
-            self.words.append(write)
 
 
 class Read(NamedTuple):
@@ -122,56 +100,83 @@ class Beat(NamedTuple):
 
 
 class Load(NamedTuple):
-    """A beat at a PE, and the address it goes to; None: the PE does not take it."""
+    """A beat at a PE, and the address it goes to."""
 
     beat: Beat
-    addr: int | None
+    addr: int
+
+
+def _slot(command: LoadCommand) -> int:
+    return NONE if command.slot is None else command.slot
 
 
 class WindowTiming:
     """rtl/pe_array/map_window.v.
 
     Attributes:
+        windows: of the PE; they may be exchanged while no load runs.
         load: what stands at the load port in this clock.
         room, ended: outputs in this clock.
+        inside: words in the FIFO.
 
     Args:
-        windows: of the PE; they may be exchanged while no load runs.
+        windows: of the PE.
         stages, depth: parameters.
+        state: its registers and FIFO, where they are part of others.
     """
 
-    def __init__(self, windows: PeWindows, stages: int, depth: int) -> None:
+    def __init__(
+        self, windows: PeWindows, stages: int, depth: int, state: tuple[IntArray, IntArray] | None = None
+    ) -> None:
+        if state is None:
+            registers, fifos = r.window_state(1, stages, depth)
+            state = registers[0], fifos[0]
+        self._n, self._fifo = state
+        self._beats: dict[int, Beat] = {}
         self.windows = windows
-        self.fifo: FifoClocks[Load] = FifoClocks()
-        self.room = True
-        self.ended = False
-        self._threshold = depth - stages - 3
-        self._addr = 0
+
+    @property
+    def windows(self) -> PeWindows:
+        return self._windows
+
+    @windows.setter
+    def windows(self, windows: PeWindows) -> None:
+        self._windows = windows
+        for at, region in ((r.W_X, windows.x), (r.W_Y, windows.y)):
+            self._n[at : at + 4] = region.x, region.x + region.width, region.y, region.y + region.height
+        self._n[r.W_SLOT] = windows.slot
 
     @property
     def load(self) -> Load | None:
-        head = self.fifo.head
-        return head if head is not None and head.addr is not None else None
+        word = int(r.window_load(self._fifo))
+        if word == NONE:
+            return None
+        return Load(self._beats[word >> r.L_NUMBER], (word >> r.L_ADDR) % ADDRESSES)
+
+    @property
+    def room(self) -> bool:
+        return bool(self._n[r.W_ROOM])
+
+    @property
+    def ended(self) -> bool:
+        return bool(self._n[r.W_ENDED])
+
+    @property
+    def inside(self) -> int:
+        return int(self._fifo[F_COUNT])
+
+    def comes(self, beat: Beat) -> None:
+        """A beat that is on the broadcast in this clock."""
+        self._beats[beat.number] = beat
 
     def clock(self, beat: Beat | None, ready: bool) -> None:
         """One clock, with a beat of the broadcast or none, and a PE that is ready or not."""
-        self.room = len(self.fifo.words) <= self._threshold
-        head = self.fifo.head
-        leaves = head is not None and (head.addr is None or ready)
-        self.ended ^= leaves and head is not None and head.beat.last
-        self.fifo.clock(self._take(beat) if beat is not None else None, leaves)
-
-    def _take(self, beat: Beat) -> Load | None:
-        """What goes into the FIFO: a beat that is for the PE, or a last one."""
-        command, windows = beat.command, self.windows
-        if beat.first:
-            self._addr = command.base
-        mine = command.slot in (None, windows.slot) and inside(
-            windows.y if command.to_y else windows.x, beat.row, beat.col
-        )
-        load = Load(beat, self._addr if mine else None)
-        self._addr = (self._addr + mine) % ADDRESSES
-        return load if mine or beat.last else None
+        row = np.full(r.BEAT, NONE, dtype=np.int64)
+        if beat is not None:
+            self.comes(beat)
+            of = beat.command
+            row[:] = beat.number, beat.row, beat.col, beat.first, beat.last, of.base, of.to_y, _slot(of)
+        r.window_clock(self._n, self._fifo, row, ready)
 
 
 class RasterTiming:
@@ -183,66 +188,62 @@ class RasterTiming:
 
     Args:
         pes, stages: parameters.
+        state: its registers, where they are part of others.
     """
 
-    def __init__(self, pes: int, stages: int) -> None:
+    def __init__(self, pes: int, stages: int, state: r.RasterState | None = None) -> None:
         self._pes = pes
-        self._waiting: LoadCommand | None = None
-        self._age = 0
-        self._beats: deque[Beat] = deque()  # of the command that runs
-        self._number = 0
-        self._way: deque[Beat | None] = deque([None] * (stages - 1))
-        self._room = True
-        self._ended = {False}  # values of the windows, one clock ago
-        self._sent = 0  # last beats
-        self._completed = 0
-        self.broadcast: Beat | None = None
-        self.cmd_error = False
-        self.done = False
+        self._state = r.raster_state(stages) if state is None else state
+        self._commands: deque[tuple[int, LoadCommand]] = deque()  # number of the first beat
+        self._beats = 0
 
     @property
     def cmd_ready(self) -> bool:
-        return self._waiting is None
+        return bool(r.raster_cmd_ready(self._state))
+
+    @property
+    def cmd_error(self) -> bool:
+        return bool(self._state.n[r.R_ERROR])
+
+    @property
+    def done(self) -> bool:
+        return bool(self._state.n[r.R_DONE])
 
     @property
     def s_ready(self) -> bool:
-        blocked = len(self._beats) == 1 and self._sent > self._completed
-        return bool(self._beats) and self._room and not blocked
+        return bool(r.raster_ready(self._state))
 
     @property
     def idle(self) -> bool:
-        return self._waiting is None and not self._beats and self._sent == self._completed
+        return bool(r.raster_idle(self._state))
+
+    @property
+    def broadcast(self) -> Beat | None:
+        number, row, col, first, last, *_ = r.raster_beat(self._state).tolist()
+        if number == NONE:
+            return None
+        while len(self._commands) > 1 and self._commands[1][0] <= number:
+            self._commands.popleft()
+        return Beat(number, row, col, bool(first), bool(last), self._commands[0][1])
+
+    def row(self, command: LoadCommand | None) -> IntArray:
+        """What the compiled model takes as a command at the port."""
+        row = np.zeros(r.COMMAND, dtype=np.int64)
+        if command is not None:
+            legal = command.legal(self._pes)
+            if legal and self.cmd_ready:
+                self._commands.append((self._beats, command))
+                self._beats += command.beats
+            row[:] = (
+                command.channels, command.row, command.rows, command.width, command.base, command.to_y, _slot(command),
+                legal,
+            )  # fmt: skip
+        return row
 
     def clock(self, command: LoadCommand | None, valid: bool, rooms: Sequence[bool], ended: Sequence[bool]) -> None:
         """One clock, with a command at the port or none, a beat or none, and what the windows say."""
-        taken = self._beats.popleft() if valid and self.s_ready else None
-        self.done = self._sent > self._completed and self._ended == {self._sent % 2 == 1}
-        self._completed += self.done
-        self._ended = set(ended)
-        self._room = all(rooms)
-        self._way.append(taken)
-        self.broadcast = self._way.popleft()
-        self._sent += taken is not None and taken.last
-        self._begin(command)
-
-    def _begin(self, command: LoadCommand | None) -> None:
-        self.cmd_error = False
-        if self._waiting is None:
-            self._waiting, self._age = command, 0
-            return
-        self._age += 1
-        if self._age < 2:
-            return
-        if not self._waiting.legal(self._pes):
-            self.cmd_error, self._waiting = True, None
-        elif not self._beats:
-            positions, final = self._waiting.positions(), self._waiting.beats - 1
-            self._beats.extend(
-                Beat(self._number + n, row, col, n == 0, n == final, self._waiting)
-                for n, (row, col) in enumerate(positions)
-            )
-            self._number += final + 1
-            self._waiting = None
+        offered = command is not None
+        r.raster_clock(self._state, offered, self.row(command), valid, all(rooms), sum(map(bool, ended)), len(ended))
 
 
 class LoadTiming:
@@ -254,8 +255,12 @@ class LoadTiming:
     """
 
     def __init__(self, windows: Sequence[PeWindows], stages: int, depth: int) -> None:
-        self.raster = RasterTiming(len(windows), stages)
-        self.windows = [WindowTiming(of_pe, stages, depth) for of_pe in windows]
+        self._state = state = r.map_state(len(windows), stages, depth)
+        self.raster = RasterTiming(len(windows), stages, state.raster)
+        self.windows = [
+            WindowTiming(of_pe, stages, depth, (registers, fifo))
+            for of_pe, registers, fifo in zip(windows, state.windows, state.fifos, strict=True)
+        ]
 
     @property
     def loads(self) -> list[Load | None]:
@@ -265,7 +270,8 @@ class LoadTiming:
     def clock(self, command: LoadCommand | None, valid: bool, readies: Sequence[bool]) -> None:
         """One clock, with a command at the port or none, a beat or none, and PEs that are ready or not."""
         beat = self.raster.broadcast
-        rooms, ended = [window.room for window in self.windows], [window.ended for window in self.windows]
-        self.raster.clock(command, valid, rooms, ended)
-        for window, ready in zip(self.windows, readies, strict=True):
-            window.clock(beat, ready)
+        if beat is not None:
+            for window in self.windows:
+                window.comes(beat)
+        row = self.raster.row(command)
+        r.map_clock(self._state, command is not None, row, valid, np.array(readies, dtype=np.int64))

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,8 +11,7 @@ from numba import njit
 from models.fixed_point import IntArray
 from models.pe_array import clock_table
 from models.pe_array.clock_fifo import NONE
-from models.pe_array.clock_parts import Array, Flag, Int
-from models.pe_array.clock_parts import Beats as Command
+from models.pe_array.clock_parts import Array, Beats, Flag, Int
 from models.pe_array.collect_clocks import (
     COLLECT,
     K_DONE,
@@ -39,7 +37,7 @@ from models.pe_array.delta_clocks import (
     delta_word,
     delta_write,
 )
-from models.pe_array.descriptors import Descriptor, Drain, Update
+from models.pe_array.descriptors import Update
 from models.pe_array.drain_clocks import (
     D_DONE,
     D_STATE,
@@ -53,19 +51,8 @@ from models.pe_array.drain_clocks import (
     drain_word,
     drain_write,
 )
-from models.pe_array.map_timing import Read
 from models.pe_array.pack_clocks import pack_grant
-from models.pe_array.port_clocks import Beats
-from models.pe_array.tile_clocks import (
-    DRAIN_END,
-    DRAIN_FIRST,
-    PE_BITS,
-    T_READ,
-    drain_words,
-    word_address,
-    word_last,
-    word_pe,
-)
+from models.pe_array.tile_clocks import PE_BITS, T_READ
 from models.pe_array.update_clocks import (
     U_ACTIVE,
     U_DONE,
@@ -138,7 +125,7 @@ def store_done(state: StoreState) -> Flag:
 
 
 @njit(cache=True)
-def store_read(state: StoreState) -> Command:
+def store_read(state: StoreState) -> Beats:
     """Command at the read port: first beat, and beats or 0."""
     part = state.part[0]
     if part == PART_DRAIN:
@@ -149,7 +136,7 @@ def store_read(state: StoreState) -> Command:
 
 
 @njit(cache=True)
-def store_write(state: StoreState) -> Command:
+def store_write(state: StoreState) -> Beats:
     """Command at the write port."""
     part = state.part[0]
     if part == PART_DRAIN:
@@ -240,82 +227,3 @@ def store_clock(
     )  # fmt: skip
     if took:
         state.part[0] = of
-
-
-class StoreClocks:
-    """The store engine with descriptors as they come.
-
-    Args:
-        pes, lanes, y_depth: P, B, Y_DEPTH.
-    """
-
-    def __init__(self, pes: int, lanes: int, y_depth: int) -> None:
-        self.state = store_state(pes, lanes)
-        self._pes, self._y_depth = pes, y_depth
-        self._rows: dict[Descriptor, IntArray] = {}
-        self._words = np.zeros(0, dtype=np.int64)
-        self._entered = np.zeros(pes, dtype=np.int64)
-        self._none = np.zeros(clock_table.COLUMNS, dtype=np.int64)
-
-    def _row(self, descriptor: Descriptor) -> IntArray:
-        if descriptor not in self._rows:
-            rows = clock_table.table([descriptor])
-            words = drain_words([descriptor], rows, self._pes, self._y_depth)
-            if isinstance(descriptor, Drain):
-                rows[0, DRAIN_FIRST : DRAIN_END + 1] += len(self._words)
-            self._words = np.concatenate([self._words, words])
-            self._rows[descriptor] = rows[0]
-        return self._rows[descriptor]
-
-    @property
-    def drained(self) -> Read | None:
-        """What a drain reads."""
-        word = int(self.state.drain.tiles.n[T_READ])
-        return None if word == NONE else Read(word_pe(word), word_address(word), word_last(word))
-
-    @property
-    def idle(self) -> bool:
-        return bool(store_idle(self.state))
-
-    @property
-    def done(self) -> bool:
-        return bool(store_done(self.state))
-
-    @property
-    def read(self) -> Beats | None:
-        """Command at the read port."""
-        first, beats = store_read(self.state)
-        return Beats(first, beats) if beats else None
-
-    @property
-    def write(self) -> Beats | None:
-        """Command at the write port."""
-        first, beats = store_write(self.state)
-        return Beats(first, beats) if beats else None
-
-    @property
-    def word(self) -> bool:
-        """A beat stands at the write port."""
-        return bool(store_word(self.state))
-
-    def rd_ready(self, wr_ready: bool) -> bool:
-        return bool(store_rd_ready(self.state, wr_ready))
-
-    def d_ready(self, descriptor: Descriptor, rd_cmd_ready: bool) -> bool:
-        return bool(store_d_ready(self.state, self._row(descriptor), rd_cmd_ready))
-
-    def enters(self, given: Sequence[bool]) -> list[bool]:
-        """Slots whose gradients are taken; ``clock`` follows."""
-        store_enters(self.state, np.array(given, dtype=np.int64), self._entered)
-        return [bool(each) for each in self._entered]
-
-    def clock(
-        self, took: Descriptor | None, rd_cmd_ready: bool, beat: bool, wr_cmd_ready: bool, wr_ready: bool,
-        answer: bool,
-    ) -> None:  # fmt: skip
-        """As ``store_clock``, after ``enters``."""
-        row = self._none if took is None else self._row(took)
-        store_clock(
-            self.state, took is not None, row, rd_cmd_ready, beat, wr_cmd_ready, wr_ready, answer, self._entered,
-            self._words,
-        )  # fmt: skip

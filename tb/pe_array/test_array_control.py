@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from models.pe_array.control_timing import HOLD_CLOCKS, IDLE_CLOCKS, ControlClocks, Fault
+from models.pe_array.control_clocks import HOLD_CLOCKS, IDLE_CLOCKS
+from models.pe_array.control_timing import ControlClocks, Fault
 from models.pe_array.descriptors import Cause
 from tb.lib.bench import Bench, bench_test
 

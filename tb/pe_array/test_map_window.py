@@ -84,7 +84,7 @@ class WindowBench:
             command = load.beat.command
             board.expect("load", [command.to_y, load.addr, command.shift, self.data[load.beat.number]])
             board.got("load", [int(getattr(dut, f"load_{n}").value) for n in ("select", "addr", "shift", "data")])
-        b.cover("fifo", "full" if len(model.fifo.words) == self.depth else "some" if model.fifo.words else "empty")
+        b.cover("fifo", "full" if model.inside == self.depth else "some" if model.inside else "empty")
         self.rooms.append(model.room)
         self.rooms.popleft()
         model.clock(beat, ready)
@@ -109,7 +109,7 @@ class WindowBench:
         """Until all beats have left, or for so many clocks; whether they have."""
         beat = next(beats, None)
         for _ in range(clocks):
-            if beat is None and not self.model.fifo.words:
+            if beat is None and not self.model.inside:
                 return True
             send = self.rooms[0] and not next(sends)
             await self.clock(beat if send else None, not next(readies))
@@ -148,7 +148,7 @@ async def resets(b: Bench) -> None:
     for _ in range(8):
         _, readies = patterns.any_pattern(b.rng)
         await window.run(window.beats(4), patterns.never(), readies, b.rng.randint(3, 60))
-        b.cover("reset", "filled" if window.model.fifo.words else "empty")
+        b.cover("reset", "filled" if window.model.inside else "empty")
         window.restart()
         await b.reset()
     if not await window.run(window.beats(4), patterns.never(), patterns.never(), 10_000):

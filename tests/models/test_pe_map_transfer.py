@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models.pe_array.clock_fifo import NONE, fifo, fifo_clock, fifo_head
 from models.pe_array.geometry import Region
-from models.pe_array.map_timing import DrainTiming, FifoClocks, LoadTiming
+from models.pe_array.map_timing import DrainTiming, LoadTiming
 from models.pe_array.map_transfer import (
     ADDRESSES,
     CHANNELS_MAX,
@@ -159,12 +160,12 @@ def test_legal_drains(changes: dict[str, Any], legal: bool) -> None:
 
 
 def test_fifo_shows_a_word_two_clocks_after_it_came() -> None:
-    fifo: FifoClocks[str] = FifoClocks()
+    words = fifo(3)
     heads = []
-    for write, ready in (("a", False), ("b", True), (None, False), (None, True), (None, True), (None, True)):
-        heads.append(fifo.head)
-        fifo.clock(write, ready)
-    assert heads == [None, None, "a", "a", "b", None]
+    for write, ready in ((7, False), (8, True), (NONE, False), (NONE, True), (NONE, True), (NONE, True)):
+        heads.append(fifo_head(words))
+        fifo_clock(words, write, ready)
+    assert heads == [NONE, NONE, 7, 7, 8, NONE]
 
 
 @pytest.mark.parametrize(("pes", "levels"), [(1, 0), (4, 1), (8, 2), (64, 3)])
@@ -240,7 +241,6 @@ def test_load_never_overfills_a_fifo(stages: int, depth: int) -> None:
     """A PE that takes nothing fills its FIFO, at most to its depth; the stream waits, and then nothing is lost."""
     timing = LoadTiming(windows(Region(0, 0, 5, 9), Region(0, 0, 5, 9)), stages, depth)
     timing.clock(LoadCommand(1, 0, 5, 9), True, [True, False])
-    fifos = [window.fifo for window in timing.windows]
     numbers = []
     for clock in range(300):
         late = clock > 100
@@ -248,9 +248,9 @@ def test_load_never_overfills_a_fifo(stages: int, depth: int) -> None:
         if late and load is not None:
             numbers.append(load.beat.number)
         timing.clock(None, True, [True, late])
-        assert all(len(fifo.words) <= depth for fifo in fifos)
+        assert all(window.inside <= depth for window in timing.windows)
         if clock == 100:
-            assert len(fifos[1].words) == depth
+            assert timing.windows[1].inside == depth
             assert not timing.raster.s_ready
     assert numbers == list(range(45))
     assert timing.raster.idle

@@ -27,6 +27,9 @@ DELTA_FRAC = 7
 """Fraction bits of the output delta, docs/pe_array.md, section 2."""
 LOGIT_FRAC_MAX = 7
 BATCHES = (4, 8, 16, 32, 64)
+ROUNDINGS = ("half_up", "stochastic")
+STOCHASTIC_BATCH_MIN = 8
+"""Stochastic rounding follows the program of a whole array, whose B is at least this."""
 FRAC_LIMIT = 24
 SIZE_MAX = 1024
 CHANNELS_MAX = 65536
@@ -142,6 +145,9 @@ class Training:
         init_scale: initial weights are normal with deviation init_scale * sqrt(2 / fan-in).
         prune_at: number of the step before which the layers are pruned to their densities; 0: before the first.
         validation: images at the end of the training set that ``--validate`` holds back.
+        stochastic_updates, stochastic_gradients: round stochastically in weight updates, and in the requantising of
+            gradients by maps; otherwise half up, like everything else.
+        rounding_seed: of the random words, 1 … 65535.
     """
 
     batch: int
@@ -153,6 +159,14 @@ class Training:
     order_seed: int
     prune_at: int
     validation: int
+    stochastic_updates: bool = False
+    stochastic_gradients: bool = False
+    rounding_seed: int = 1
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether anything is rounded stochastically."""
+        return self.stochastic_updates or self.stochastic_gradients
 
     def rate_shift(self, epoch: int) -> int:
         """Of an epoch, 0 being the first."""
@@ -343,8 +357,15 @@ def _training(table: Section) -> Training:
         order_seed=table.integer("order_seed", 0, 2**31 - 1),
         prune_at=table.integer("prune_at", 0, 2**31 - 1),
         validation=table.integer("validation", 0, 59_000, 5000),
+        stochastic_updates=table.choice("update_rounding", ROUNDINGS, "half_up") == "stochastic",
+        stochastic_gradients=table.choice("gradient_rounding", ROUNDINGS, "half_up") == "stochastic",
+        rounding_seed=table.integer("rounding_seed", 1, 65535, 1),
     )
     table.finish()
+    if training.stochastic and batch < STOCHASTIC_BATCH_MIN:
+        raise ConfigError(
+            f"{table.key('batch')} = {batch} must be at least {STOCHASTIC_BATCH_MIN} with stochastic rounding"
+        )
     return training
 
 

@@ -190,15 +190,17 @@ def max_pool_backward(geometry: Array, d: Array, index: Array, out: Array) -> No
 
 
 @njit(cache=True)
-def requantise(acc: Array, shift: Int, low: Int, mask: Array, masked: bool, out: Array) -> Int:
-    """out int8 = acc >> shift, half up, clipped, then at least low, and 0 where the mask is not positive.
+def requantise(acc: Array, shift: Int, low: Int, mask: Array, masked: bool, out: Array, random: Array) -> Int:
+    """out int8 = acc >> shift, rounded, clipped, then at least low, and 0 where the mask is not positive.
 
-    All arrays flat. Returns the number of values that were clipped to 8 bits.
+    All arrays flat; random words uint16, none: half up. Returns the number of values that were clipped to 8 bits.
     """
     clipped = 0
     half = (np.int64(1) << shift) >> 1
+    up, down, stochastic = max(shift - 16, 0), max(16 - shift, 0), len(random) > 0
     for k in range(np.uint64(len(acc))):
-        wide = (np.int64(acc[k]) + half) >> shift
+        addend = (np.int64(random[k]) << up) >> down if stochastic else half
+        wide = (np.int64(acc[k]) + addend) >> shift
         narrow = min(max(wide, -128), 127)
         clipped += narrow != wide
         narrow = max(narrow, low)
@@ -209,18 +211,22 @@ def requantise(acc: Array, shift: Int, low: Int, mask: Array, masked: bool, out:
 
 
 @njit(cache=True)
-def update_half_up(gradient: Array, master: Array, momentum: Array, mac: Array, shift: Int, decay: Int) -> Int:
-    """Update weights in place, rounding half up; all arrays flat and of one length.
+def update(
+    gradient: Array, master: Array, momentum: Array, mac: Array, shift: Int, decay: Int, random: Array
+) -> Int:  # fmt: skip
+    """Update weights in place; all arrays flat and of one length.
 
     Args:
         gradient, master, momentum: int32; the momentum is used for decay > 0 only, its shift m.
         mac: int8, filled with the new MAC weights.
+        random: random words, uint16; none: round half up. Momenta always do.
 
     Returns the number of masters and momenta that were clipped.
     """
     clipped = 0
     half = (np.int64(1) << shift) >> 1
     decay_half = (np.int64(1) << decay) >> 1
+    up, down, stochastic = max(shift - 16, 0), max(16 - shift, 0), len(random) > 0
     for k in range(np.uint64(len(gradient))):
         step = np.int64(gradient[k])
         if decay > 0:
@@ -229,7 +235,8 @@ def update_half_up(gradient: Array, master: Array, momentum: Array, mac: Array, 
             step = min(max(wide, np.int64(-(1 << 31))), np.int64((1 << 31) - 1))
             clipped += step != wide
             momentum[k] = step
-        new = np.int64(master[k]) - ((step + half) >> shift)
+        addend = (np.int64(random[k]) << up) >> down if stochastic else half
+        new = np.int64(master[k]) - ((step + addend) >> shift)
         narrow = min(max(new, -(1 << 23)), (1 << 23) - 1)
         clipped += narrow != new
         master[k] = narrow

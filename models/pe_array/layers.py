@@ -20,6 +20,7 @@ from models.pe_array.shapes import Conv, Pool, Positions, Window
 
 Int8Array = npt.NDArray[np.int8]
 UInt8Array = npt.NDArray[np.uint8]
+UInt16Array = npt.NDArray[np.uint16]
 Int32Array = npt.NDArray[np.int32]
 Int64Array = npt.NDArray[np.int64]
 Accumulators = npt.NDArray[np.int32] | npt.NDArray[np.int64]
@@ -33,6 +34,8 @@ SHIFT_MAX = 31
 PRESET_MAX = 15
 """Largest left shift of a map that is loaded to Y."""
 MOMENTUM_SHIFTS = range(1, 16)
+HALF_UP: UInt16Array = np.empty(0, dtype=np.uint16)
+"""In place of random words: round half up."""
 
 
 @dataclass(frozen=True)
@@ -201,13 +204,16 @@ def add_residual(acc: Accumulators, x: Int8Array, shift: int, acc_bits: int = AC
     return total.astype(np.int32) if acc_bits <= 32 else total
 
 
-def requantise(acc: Accumulators, shift: int, relu: bool = False, mask: Int8Array | None = None) -> Requantised:
-    """``sat8(hu(acc, shift))``, rounding half up; shift 0 … 31.
+def requantise(
+    acc: Accumulators, shift: int, relu: bool = False, mask: Int8Array | None = None, random: UInt16Array = HALF_UP
+) -> Requantised:
+    """``sat8(hu(acc, shift))``, or rounded with random words; shift 0 … 31.
 
     Args:
         acc: accumulators of any shape.
         relu: negative results become 0.
         mask: activations of the same shape; where one is not positive the result is 0 (derivative of ReLU).
+        random: 16-bit words, flat, one for every accumulator; none: half up.
 
     The count of clipped values is taken before ReLU and mask.
     """
@@ -217,8 +223,10 @@ def requantise(acc: Accumulators, shift: int, relu: bool = False, mask: Int8Arra
     out = np.empty(acc.shape, dtype=np.int8)
     flat = np.ascontiguousarray(acc).reshape(-1)
     at = out.reshape(-1)
+    if len(random) not in (0, len(flat)):
+        raise ValueError(f"{len(random)} random words must be none or {len(flat)}")
     flat_mask = at if mask is None else mask.reshape(-1)
-    saturated = kernels.requantise(flat, shift, 0 if relu else -128, flat_mask, mask is not None, at)
+    saturated = kernels.requantise(flat, shift, 0 if relu else -128, flat_mask, mask is not None, at, random)
     return Requantised(out, int(saturated))
 
 

@@ -58,6 +58,7 @@ class Machine:
 
     Attributes:
         grid: the PEs.
+        store: the engine with the random words.
         memory: with windows and faults, which the host may set, and counts of beats per engine.
         operations: done in the last program, by engine.
         clipped: values clipped in the last program.
@@ -68,11 +69,11 @@ class Machine:
     ) -> None:
         """See the class."""
         self.grid, self.memory = MachineGrid(pes, shape), BusMemory(shape.lanes, memory, base)
-        self._store = StoreEngine(self.grid, self.memory, delta_frac)
+        self.store = StoreEngine(self.grid, self.memory, delta_frac)
         self._engines: dict[Engine, LoadEngine | ComputeEngine | StoreEngine] = {
             Engine.LOAD: LoadEngine(self.grid, self.memory),
             Engine.COMPUTE: ComputeEngine(self.grid),
-            Engine.STORE: self._store,
+            Engine.STORE: self.store,
         }
         self._fetch_beats = fetch_beats
         self._clear()
@@ -80,12 +81,12 @@ class Machine:
     @property
     def clipped(self) -> Clipped:
         """Values clipped in the last program."""
-        return self._store.clipped
+        return self.store.clipped
 
     def _clear(self) -> None:
         self.operations = dict.fromkeys(self._engines, 0)
         self.memory.clear()
-        self._store.reset()
+        self.store.reset()
         self.grid.reset()
 
     def run(
@@ -112,7 +113,7 @@ class Machine:
         """
         self._clear()
         if seed is not None:
-            self._store.seed(seed)
+            self.store.seed(seed)
         try:
             if order is None:
                 self._in_order(_Fetch(self.memory, address, length, self._fetch_beats), stop_after)

@@ -17,6 +17,7 @@ from models.pe_array import kernels, layers
 from models.pe_array.config import IMAGE, PeConfig
 from models.pe_array.csb import mac_weights
 from models.pe_array.layers import (
+    HALF_UP,
     MAC_WEIGHT_SHIFT,
     MASTER_BITS,
     SHIFT_MAX,
@@ -27,6 +28,7 @@ from models.pe_array.layers import (
 )
 from models.pe_array.pruning import prune
 from models.pe_array.requantise import output_delta8
+from models.pe_array.rounding import RandomWords
 from models.pe_array.shapes import Conv, Pool, Positions
 
 Int64Array = npt.NDArray[np.int64]
@@ -106,6 +108,8 @@ class PeNetwork:
         saturations: int64 (3, layers), values clipped since construction: on the way forward, logits included; on the
             way back, in the gradients by the layer's output (not counted for the last); masters and momenta in updates.
         pruned: whether ``prune`` has happened.
+        random: words of stochastic rounding, None where all rounds half up. Their order must be set before the first
+            step and after ``prune``, which forgets it.
     """
 
     def __init__(self, config: PeConfig) -> None:
@@ -115,6 +119,7 @@ class PeNetwork:
         ]
         self.saturations = np.zeros((3, len(config.layers)), dtype=np.int64)
         self.pruned = False
+        self.random = RandomWords(config) if config.training.stochastic else None
 
     def layer_weights(self, index: int) -> Weights:
         """Weights of a layer. TypeError for pooling."""
@@ -135,10 +140,14 @@ class PeNetwork:
             if weights:
                 weights.prune(layer.density)
         self.pruned = True
+        if self.random:
+            self.random.order = None
 
     def state(self) -> Arrays:
         """All that the rest of a training depends on, and what was counted: arrays by name, for ``restore``."""
         arrays: Arrays = {"pruned": np.array(self.pruned), "saturations": self.saturations}
+        if self.random:
+            arrays["random_words"] = self.random.taken
         for i, weights in enumerate(self.weights):
             if weights:
                 arrays |= {f"row_{i}": weights.positions.row, f"col_{i}": weights.positions.col}
@@ -154,6 +163,8 @@ class PeNetwork:
             ) if layer.has_weights else None
             for i, layer in enumerate(self.config.layers)
         ]  # fmt: skip
+        if self.random:
+            self.random.taken, self.random.order = arrays["random_words"], None
         self.pruned, self.saturations = bool(arrays["pruned"]), arrays["saturations"]
         self.weights = restored
 
@@ -201,6 +212,8 @@ class PeNetwork:
                 trace.gradients[i] = layers.conv_weight_gradient(
                     layer.conv, trace.inputs[i], trace.deltas[i], positions
                 )
+        if self.random:
+            self.random.deltas_done()
 
     def _delta(self, i: int, trace: Trace) -> None:
         """Gradient by the output of layer i, with the derivative of that layer's ReLU, from those of the layers behind.
@@ -208,13 +221,15 @@ class PeNetwork:
         Every pass is rounded to 8 bits once, with all that it begins with.
         """
         output = trace.outputs[i]
-        for each in self.config.passes(i):
+        for number, each in enumerate(self.config.passes(i)):
             acc = trace.deltas[each.layer].astype(np.int32) if each.skip else self._input_gradient(each.layer, trace)
             acc = acc.reshape(output.shape)
             if each.preset is not None:
                 acc = layers.add_residual(acc, trace.deltas[each.preset].reshape(output.shape), each.preset_shift)
             mask = output if each.last and self.config.layers[i].relu else None
-            trace.deltas[i] = self._requantise(BACKWARD, i, layers.requantise(acc, each.shift, mask=mask))
+            random = self.random.of_delta(i, number) if self.random else HALF_UP
+            requantised = layers.requantise(acc, each.shift, mask=mask, random=random)
+            trace.deltas[i] = self._requantise(BACKWARD, i, requantised)
 
     def _input_gradient(self, i: int, trace: Trace) -> layers.Accumulators:
         """Sums of NG, or of the way back through pooling."""
@@ -240,11 +255,14 @@ class PeNetwork:
                 raise ValueError(f"layer {i}: update shift = {shift} must be 0 … {SHIFT_MAX}")
         for i, (layer, weights) in enumerate(zip(self.config.layers, self.weights, strict=True)):
             if weights:
-                count = kernels.update_half_up(
+                count = kernels.update(
                     trace.gradients[i].reshape(-1), weights.masters.reshape(-1), weights.momenta.reshape(-1),
                     weights.mac.reshape(-1), layer.update_shift(rate_shift), decay,
+                    self.random.of_update(i) if self.random else HALF_UP,
                 )  # fmt: skip
                 self.saturations[UPDATE, i] += count
+        if self.random:
+            self.random.updates_done()
 
     def train_step(self, images: Int8Array, labels: npt.ArrayLike, rate_shift: int) -> Trace:
         """One step on a batch: forward, backward, update."""

@@ -33,6 +33,7 @@ class MapOutput:
         tensor: the map in memory.
         shift, field, relu: settings of the requantising.
         mask: map of activations where the derivative of a ReLU comes in, or None.
+        stochastic: round with random words.
     """
 
     tensor: str
@@ -40,6 +41,7 @@ class MapOutput:
     field: Field = Field.SUM
     relu: bool = False
     mask: str | None = None
+    stochastic: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,8 @@ class Maker:
         target, layer = self.config.layers[index], self.config.layers[number]
         operand = None if each.preset is None else f"delta{each.preset}"
         mask = f"output{index}" if each.last and target.relu else None
-        outputs = (MapOutput(f"delta{index}", each.shift, mask=mask),)
+        stochastic = self.config.training.stochastic_gradients
+        outputs = (MapOutput(f"delta{index}", each.shift, mask=mask, stochastic=stochastic),)
         channels, size, grid = layer.in_shape[0], layer.in_shape[1:], self.grid
         if each.skip:
             shape, one = layer.out_shape, Pool()

@@ -100,13 +100,13 @@ class Sequence:
         self._put(Delta(logits, labels, output, classes, after=After(stores=self._stored[f"output{layer}"])))
         self._stored[f"delta{layer}"] = self._stores
 
-    def update(self, layer: int, beats: int, shift: int, decay: int) -> None:
+    def update(self, layer: int, beats: int, shift: int, decay: int, stochastic: bool = False) -> None:
         """New weights of a layer, after its last phase."""
         gradients, masters, momenta, values = (
             self._tensors[f"{name}{layer}"].address for name in ("gradients", "masters", "momenta", "values")
         )
         after = After(self._read[layer], 0, self._collected)
-        self._put(Update(gradients, masters, values, beats, shift, decay=decay, momenta=momenta, after=after))
+        self._put(Update(gradients, masters, values, beats, shift, stochastic, decay, momenta, after=after))
 
     def _put(self, descriptor: Descriptor) -> None:
         self.descriptors.append(descriptor)

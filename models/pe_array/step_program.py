@@ -23,6 +23,7 @@ from models.pe_array.descriptors import BYTES, Descriptor, Update, encode
 from models.pe_array.layer_matrix import LayerMatrix, choose_block
 from models.pe_array.layers import ACC_BITS, SHIFT_MAX
 from models.pe_array.network import PeNetwork
+from models.pe_array.pe_model import PeShape
 from models.pe_array.phases import Phase
 from models.pe_array.sequence import Sequence
 from models.pe_array.shapes import Pair, Positions
@@ -32,10 +33,16 @@ LANES_MIN = 8
 """Least B of the whole engine."""
 
 
+def grid_of(config: PeConfig) -> Grid:
+    """The array that a configuration names; memories of the PEs have their default depths."""
+    return Grid(config.pes, PeShape(config.training.batch, ACC_BITS))
+
+
 class StepProgram:
     """Program and layout of memory, for the positions that a network's elements have now: pruning needs a new one.
 
-    Weights round half up; the network's model has no stochastic rounding.
+    Where the configuration rounds stochastically, the words that the network's model needs have the order of this
+    program: ``rounding.WordOrder.of(program)``.
 
     Args:
         network: its configuration and the positions of its elements.
@@ -191,7 +198,7 @@ class StepProgram:
             if phase.gradients:
                 beats = self.matrices[phase.layer].length // lanes
                 shift = self.config.layers[phase.layer].update_shift(training.rate_shift(0))
-                made.update(phase.layer, beats, shift, training.momentum_shift)
+                made.update(phase.layer, beats, shift, training.momentum_shift, training.stochastic_updates)
         return made.descriptors
 
     def _assemble(self, phase: Phase) -> list[Descriptor]:
@@ -207,7 +214,7 @@ class StepProgram:
 
         outputs = tuple(
             OutputAt(
-                at(made.tensor, phase.program.out), made.shift, made.field, relu=made.relu,
+                at(made.tensor, phase.program.out), made.shift, made.field, made.stochastic, made.relu,
                 mask=None if made.mask is None else self.tensors[made.mask].address,
             )
             for made in phase.outputs

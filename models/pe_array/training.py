@@ -24,6 +24,8 @@ from models.pe_array.config import PeConfig
 from models.pe_array.float_layers import cross_entropy
 from models.pe_array.float_network import FloatNetwork
 from models.pe_array.network import PeNetwork, Trace
+from models.pe_array.rounding import WordOrder
+from models.pe_array.step_program import StepProgram, grid_of
 from models.toml_section import ConfigError
 
 Int8Array = npt.NDArray[np.int8]
@@ -143,9 +145,23 @@ class Trainer:
         self.network.prune()
         return True
 
+    def order_words(self, program: StepProgram | None = None) -> None:
+        """Random words get the order of the program for the present positions, which is made if it is not given.
+
+        Raises:
+            ConfigError: there is no program on the configuration's array.
+        """
+        words = self.network.random
+        if words is not None and words.order is None:
+            try:
+                words.order = WordOrder.of(program or StepProgram(self.network, grid_of(self.config)))
+            except ValueError as error:
+                raise ConfigError(f"stochastic rounding has the order of a program: {error}") from error
+
     def train_step(self) -> StepResult:
         """The next step."""
         self.prune_if_due()
+        self.order_words()
         rows, rate_shift = self.batch_rows(self.step), self.rate_shift
         images, labels = self.data.batch(rows), self.data.labels[rows]
         begin = time.perf_counter()
@@ -225,7 +241,9 @@ def identity(config: PeConfig, samples: int) -> str:
     training = config.training
     rates = (training.batch, training.rate_shifts, training.momentum_shift, training.prune_at)
     seeds = (training.init_seed, training.init_scale, training.order_seed)
-    return json.dumps([[repr(layer) for layer in config.layers], rates, seeds, samples])
+    words = (training.stochastic_updates, training.stochastic_gradients, training.rounding_seed, config.pes)
+    rounding = words if training.stochastic else None  # the order of the words is that of a program
+    return json.dumps([[repr(layer) for layer in config.layers], rates, seeds, samples, rounding])
 
 
 def real(config: PeConfig, images: Int8Array) -> npt.NDArray[np.float64]:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from models.pe_array.config import PeConfig
 from models.pe_array.network import PeNetwork, Trace
 from models.pe_array.step_memory import StepMemory
-from models.pe_array.step_program import StepProgram
+from models.pe_array.step_program import StepProgram, grid_of
 from tb.lib.bench import Bench
 from tb.pe_array.array_host import ArrayHost
 from tb.pe_array.array_registers import Counter
@@ -30,7 +30,6 @@ from tb.pe_array.train_job import (
     EVENTS,
     MISMATCH,
     Job,
-    grid_of,
     images_to_test,
     simulated_steps,
     trainer_of,

@@ -9,11 +9,8 @@ from pathlib import Path
 
 from models import mnist
 from models.pe_array.config import PeConfig
-from models.pe_array.layers import ACC_BITS
 from models.pe_array.network import PeNetwork
-from models.pe_array.pe_model import PeShape
-from models.pe_array.step_program import StepProgram
-from models.pe_array.tiling import Grid
+from models.pe_array.step_program import StepProgram, grid_of
 from models.pe_array.training import Images, Trainer
 
 CHECKPOINT = "checkpoint.npz"
@@ -49,11 +46,6 @@ class Job:
     def save(self, path: Path) -> None:
         """Write as JSON."""
         path.write_text(json.dumps(asdict(self), indent=1) + "\n")
-
-
-def grid_of(config: PeConfig) -> Grid:
-    """The array that a configuration names; memories of the PEs have their default depths."""
-    return Grid(config.pes, PeShape(config.training.batch, ACC_BITS))
 
 
 def trainer_of(config: PeConfig, samples: int) -> Trainer:

@@ -21,6 +21,7 @@ from models.pe_array.machine import Machine
 from models.pe_array.network import PeNetwork, Trace
 from models.pe_array.operations import After
 from models.pe_array.pe_model import PeShape
+from models.pe_array.rounding import WordOrder
 from models.pe_array.sequence import Sequence
 from models.pe_array.shapes import Pair
 from models.pe_array.step_memory import StepMemory
@@ -48,8 +49,8 @@ def machine(memory: StepMemory) -> Machine:
     return made
 
 
-def execute(array: Machine, step: StepProgram, order: random.Random | None) -> None:
-    stop = array.run(step.address, step.length, order=order)
+def execute(array: Machine, step: StepProgram, order: random.Random | None, seed: int | None = None) -> None:
+    stop = array.run(step.address, step.length, seed, order)
     assert stop is None, (stop, step.descriptors[stop.index])
 
 
@@ -79,11 +80,13 @@ def train(network: PeNetwork, step: StepProgram, steps: int, seed: int = 0) -> S
     array = machine(memory)
     first = step.write_window[0] - step.allocation.base
     last = step.write_window[1] + 1 - step.allocation.base
+    if network.random:
+        network.random.order = WordOrder.of(step)
     for n in range(steps):
         images, labels = batch(network.config, 100 * seed + n)
         memory.put_batch(images, labels)
         before, clipped = memory.memory.copy(), network.saturations.sum(axis=1)
-        execute(array, step, random.Random(seed) if n else None)
+        execute(array, step, random.Random(seed) if n else None, None if n else network.config.training.rounding_seed)
         same(memory.trace(), network.train_step(images, labels, rate))
         same_weights(memory, network)
         forward, backward, update = network.saturations.sum(axis=1) - clipped

@@ -20,6 +20,7 @@ from models.pe_array import float_layers, kernels, requantise, training
 from models.pe_array.config import PeConfig
 from models.pe_array.csb import encode, mac_weights
 from models.pe_array.float_network import FloatNetwork
+from models.pe_array.layers import HALF_UP
 from models.pe_array.network import PeNetwork
 from models.pe_array.pruning import kept_elements
 from models.pe_array.shapes import Positions
@@ -163,12 +164,14 @@ def check_updates(length: int) -> None:
     """The compiled update against the model of the RTL's module, at all shifts and with values at their limits."""
     rng = np.random.default_rng(5)
     for shift in range(32):
-        for decay in (0, 1, 7, 15):
+        for decay, stochastic in ((0, False), (0, True), (1, False), (7, True), (15, False)):
+            random = rng.integers(1, 65536, length).astype(np.uint16) if stochastic else HALF_UP
             g, v = (rng.choice([-(1 << 31), (1 << 31) - 1, 1 << 20, 0, -5], length).astype(np.int32) for _ in range(2))
             w = rng.choice([-(1 << 23), (1 << 23) - 1, 1 << 15, 0, 77], length).astype(np.int32)
-            want = weight_update(w, g, shift, momentum=v if decay else None, decay=decay)
+            words = random if stochastic else None
+            want = weight_update(w, g, shift, words, v if decay else None, decay)
             mac = np.empty(length, np.int8)
-            clipped = kernels.update_half_up(g, w, v, mac, shift, decay)
+            clipped = kernels.update(g, w, v, mac, shift, decay, random)
             assert np.array_equal(w, want.master)
             assert want.momentum is None or np.array_equal(v, want.momentum)
             assert np.array_equal(mac, want.weight)

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stochastic rounding in whole training steps: the words of the network's model are those of the array."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from test_pe_step import KINDS, LARGE, SHAPE, batch, execute, fixed, machine, random_config, same, same_weights, train
+
+from models.fixed_point import lane_seed, lfsr_step
+from models.pe_array import layers
+from models.pe_array.config import PeConfig
+from models.pe_array.network import PeNetwork
+from models.pe_array.requantise import RandomLanes, requantise
+from models.pe_array.rounding import PERIOD, RandomWords, WordOrder
+from models.pe_array.step_memory import StepMemory
+from models.pe_array.step_program import StepProgram
+from models.pe_array.tiling import Grid
+from models.toml_section import ConfigError
+
+BOTH = {"update_rounding": "stochastic", "gradient_rounding": "stochastic", "rounding_seed": 4711}
+
+
+def stochastic(config: PeConfig, updates: bool = True, gradients: bool = True, seed: int = 77) -> PeConfig:
+    """The configuration, rounding so."""
+    training = replace(
+        config.training, stochastic_updates=updates, stochastic_gradients=gradients, rounding_seed=seed
+    )  # fmt: skip
+    return replace(config, training=training)
+
+
+@pytest.mark.parametrize("kinds", KINDS)
+def test_random_networks(kinds: list[str]) -> None:
+    """Ragged blocks and maps, groups, permuted channels, several words per weight of a lane."""
+    rng = random.Random(KINDS.index(kinds))
+    updates = rng.random() < 0.8
+    network = PeNetwork(stochastic(random_config(rng, kinds), updates, not updates or rng.random() < 0.8))
+    if rng.random() < 0.6:
+        network.prune()
+    shape = replace(SHAPE, lanes=network.config.training.batch)
+    step = StepProgram(network, Grid(rng.choice([2, 4, 8]), shape), base=rng.choice([0, 1 << 20]), search=False)
+    train(network, step, 3)
+
+
+def test_strips_and_pruning_in_between() -> None:
+    """Words go on over steps and programs, though the maps are drained in strips and the elements move."""
+    network = fixed(size=LARGE, **BOTH)
+    network = PeNetwork(network.config)  # dense
+    rate, seed = network.config.training.rate_shift(0), network.config.training.rounding_seed
+    lanes: tuple[RandomLanes, RandomLanes] | None = None
+    for part in range(2):
+        step = StepProgram(network, Grid(4, SHAPE), search=False)
+        assert network.random is not None
+        network.random.order = WordOrder.of(step)
+        memory = StepMemory(step)
+        memory.put(network, rate)
+        array = machine(memory)
+        if lanes:
+            array.store.outputs, array.store.updates = lanes
+        for n in range(2):
+            images, labels = batch(network.config, 2 * part + n)
+            memory.put_batch(images, labels)
+            execute(array, step, random.Random(n), seed if part == n == 0 else None)
+            same(memory.trace(), network.train_step(images, labels, rate))
+            same_weights(memory, network)
+        lanes = array.store.outputs, array.store.updates
+        network.prune()
+    assert (network.random.taken > 0).all()
+
+
+def test_words_of_a_lane_follow_each_other() -> None:
+    """Two lanes of updates: word n of a lane is its seed's state after n steps, beyond the period too."""
+    config = stochastic(fixed().config, gradients=False)
+    words = RandomWords(config)
+    numbers = np.array([[0, 1], [PERIOD, PERIOD - 1]])
+    words.order = WordOrder({0: numbers * 2 + np.array([0, 1])}, PERIOD - 1, {}, 0)
+    state = lane_seed([8, 9], 77)
+    after = lfsr_step(state)
+    before = state.copy()
+    for _ in range(PERIOD - 1):
+        before = lfsr_step(before)
+    assert words.of_update(0).tolist() == [state[0], after[1], state[0], before[1]]
+    words.updates_done()
+    words.deltas_done()
+    assert words.taken.tolist() == [PERIOD - 1, 0]
+    assert words.of_update(0).tolist()[:2] == [before[0], state[1]]
+    assert not len(words.of_delta(0, 0))
+
+
+def test_every_word_of_a_step_is_used_once() -> None:
+    """Every weight and every pixel has a word of its own; what is left over is what fills the blocks."""
+    network = fixed(size=LARGE, **BOTH)
+    step = StepProgram(network, Grid(4, SHAPE), search=False)
+    order = WordOrder.of(step)
+    weights = np.concatenate([each.reshape(-1) for each in order.updates.values()])
+    assert sorted(order.updates) == [0, 2, 4, 5]
+    assert len(np.unique(weights)) == len(weights) < order.update_words * 2
+    assert order.update_words * 2 == sum(matrix.length for matrix in step.matrices.values())
+    assert 0 <= weights.min() <= weights.max() < order.update_words * 2
+    pixels = np.concatenate([each.reshape(-1) for passes in order.deltas.values() for each in passes])
+    assert sorted(order.deltas) == [0, 1, 2, 3, 4]
+    assert np.array_equal(np.sort(pixels), np.arange(order.delta_words))
+
+
+def test_requantising_maps() -> None:
+    """The compiled loop against the model of the RTL's module, at all shifts."""
+    rng = np.random.default_rng(3)
+    for shift in range(32):
+        acc = rng.integers(-(1 << min(shift + 8, 31)), 1 << min(shift + 8, 31), 300).astype(np.int32)
+        random = rng.integers(1, 65536, 300).astype(np.uint16)
+        want, clipped = requantise(acc, shift, random)
+        got = layers.requantise(acc, shift, random=random)
+        assert np.array_equal(got.values, want)
+        assert got.saturated == clipped.sum()
+    with pytest.raises(ValueError, match="299 random words must be none or 300"):
+        layers.requantise(acc, 3, random=random[1:])
+
+
+@pytest.mark.parametrize("shift", [3, 7, 12, 18])
+def test_the_mean_of_the_rounding_error_vanishes(shift: int) -> None:
+    """Over steps of a network whose gradients never change: rounding half up would always err in the same direction."""
+    config = stochastic(fixed(momentum=0).config, gradients=False)
+    network = PeNetwork(config)
+    step = StepProgram(network, Grid(4, SHAPE), search=False)
+    assert network.random is not None
+    network.random.order = WordOrder.of(step)
+    rng = np.random.default_rng(1)
+    errors = []
+    gradient = rng.integers(-(1 << shift), 1 << shift, network.layer_weights(0).masters.size)
+    for _ in range(200):
+        words = network.random.of_update(0).astype(np.int64)
+        addend = words << (shift - 16) if shift > 16 else words >> (16 - shift)
+        errors.append(((gradient + addend) >> shift) - gradient / (1 << shift))
+        network.random.updates_done()
+    error = np.array(errors)
+    assert np.abs(error).max() < 1
+    deviation = np.sqrt(1 / 4 / error.size)  # of the mean, at most
+    assert abs(error.mean()) < 4 * deviation
+    assert np.abs(error.mean(axis=0)).max() < 6 * np.sqrt(1 / 4 / len(error))
+
+
+def test_without_an_order_no_step_is_made() -> None:
+    network = fixed(**BOTH)
+    with pytest.raises(ValueError, match="needs the order of a program's words"):
+        network.train_step(*batch(network.config, 0), 14)
+    assert network.classify(batch(network.config, 0)[0]).shape == (8,)
+    assert fixed().random is None
+
+
+def test_seeds_and_kinds_of_rounding_differ() -> None:
+    def masters(**keys: Any) -> bytes:
+        network = fixed(**keys)
+        if network.random:
+            network.random.order = WordOrder.of(StepProgram(network, Grid(4, SHAPE), search=False))
+        for n in range(2):
+            network.train_step(*batch(network.config, n), 14)
+        return network.layer_weights(0).masters.tobytes()
+
+    kinds = [{}, {"update_rounding": "stochastic"}, {"gradient_rounding": "stochastic"}, BOTH,
+             BOTH | {"rounding_seed": 4712}]  # fmt: skip
+    assert len({masters(**keys) for keys in kinds}) == len(kinds)
+    assert masters(**BOTH) == masters(**BOTH)
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"update_rounding": "nearest"}, "training.update_rounding = 'nearest' must be one of half_up, stochastic"),
+        ({"gradient_rounding": 1}, "training.gradient_rounding = 1 must be one of half_up, stochastic"),
+        ({"rounding_seed": 0}, "training.rounding_seed = 0 must be 1 … 65535"),
+        ({"rounding_seed": 65536}, "training.rounding_seed = 65536 must be 1 … 65535"),
+        ({"update_rounding": "stochastic", "batch": 4}, "training.batch = 4 must be at least 8 with stochastic"),
+    ],
+)
+def test_refused_keys(keys: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        fixed(**keys)

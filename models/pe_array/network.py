@@ -163,10 +163,11 @@ class PeNetwork:
             ) if layer.has_weights else None
             for i, layer in enumerate(self.config.layers)
         ]  # fmt: skip
-        if self.random:
-            self.random.taken, self.random.order = arrays["random_words"], None
+        taken = arrays["random_words"] if self.random else None
         self.pruned, self.saturations = bool(arrays["pruned"]), arrays["saturations"]
         self.weights = restored
+        if self.random and taken is not None:
+            self.random.taken, self.random.order = taken, None
 
     def forward(self, images: Int8Array) -> Trace:
         """Phase FF of images (channels, H, W, batch)."""

@@ -74,7 +74,8 @@ def _updates(step: StepProgram) -> tuple[dict[int, IntArray], int]:
     for each in step.descriptors:
         if isinstance(each, Update) and each.stochastic:
             matrix = step.matrices[layers[each.weights]]
-            found[layers[each.weights]] = matrix.gather(words * lanes + np.arange(matrix.length))
+            numbers = matrix.gather(words * lanes + np.arange(matrix.length))
+            found[layers[each.weights]] = numbers.astype(np.int64)
             words += UPDATE_WORDS * each.beats
     return found, words
 
@@ -129,14 +130,14 @@ class RandomWords:
         if not self._stochastic[0]:
             return HALF_UP
         words, lanes = np.divmod(self._known().updates[layer].reshape(-1), len(self._updates))
-        return _STATES[self._updates[lanes] + (words + self.taken[0]) % PERIOD]
+        return np.asarray(_STATES[self._updates[lanes] + (words + self.taken[0]) % PERIOD])
 
     def of_delta(self, layer: int, number: int) -> UInt16Array:
         """Of a pass of the gradient by the output of a layer, flat (channels, H, W, batch), or HALF_UP."""
         if not self._stochastic[1]:
             return HALF_UP
         words = (self._known().deltas[layer][number].reshape(-1, 1) + self.taken[1]) % PERIOD
-        return _STATES[self._deltas + words].reshape(-1)
+        return np.asarray(_STATES[self._deltas + words]).reshape(-1)
 
     def updates_done(self) -> None:
         """The updates of a step are behind."""

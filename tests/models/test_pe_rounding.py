@@ -9,7 +9,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_pe_step import KINDS, LARGE, SHAPE, batch, execute, fixed, machine, random_config, same, same_weights, train
+from test_pe_residual import NETS
+from test_pe_step import (
+    KINDS,
+    LARGE,
+    SHAPE,
+    batch,
+    execute,
+    fixed,
+    machine,
+    random_config,
+    same,
+    same_weights,
+    train,
+    values,
+)
 
 from models.fixed_point import lane_seed, lfsr_step
 from models.pe_array import layers
@@ -44,6 +58,17 @@ def test_random_networks(kinds: list[str]) -> None:
     shape = replace(SHAPE, lanes=network.config.training.batch)
     step = StepProgram(network, Grid(rng.choice([2, 4, 8]), shape), base=rng.choice([0, 1 << 20]), search=False)
     train(network, step, 3)
+
+
+@pytest.mark.parametrize("name", ["projection", "max pool, two additions and a reader"])
+def test_residual_networks(name: str) -> None:
+    """Gradients that are made, and rounded, in several passes."""
+    document = values(random.Random(3), NETS[name], momentum=2)
+    document["input"] |= {"channels": 2, "height": 6, "width": 6}
+    network = PeNetwork(stochastic(PeConfig.from_dict(document)))
+    step = StepProgram(network, Grid(4, SHAPE), search=False)
+    assert max(map(len, WordOrder.of(step).deltas.values())) > 1
+    train(network, step, 2)
 
 
 def test_strips_and_pruning_in_between() -> None:

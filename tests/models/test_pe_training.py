@@ -24,6 +24,7 @@ from models.pe_array.layers import HALF_UP
 from models.pe_array.network import PeNetwork
 from models.pe_array.pruning import kept_elements
 from models.pe_array.shapes import Positions
+from models.pe_array.step_program import StepProgram, grid_of
 from models.pe_array.training import Images, Trainer
 from models.pe_array.update import weight_update
 from models.toml_section import ConfigError
@@ -385,6 +386,38 @@ def test_interrupted_training_ends_like_one_that_was_not(tmp_path: Path) -> None
     assert parts.network.pruned
     assert same_network(parts.network, whole.network)
     assert np.array_equal(parts.network.saturations, whole.network.saturations)
+
+
+def test_random_words_go_on_from_a_checkpoint(tmp_path: Path) -> None:
+    """Interrupted before and after the pruning; programs are made anew, and their words go on where they were."""
+    data, _ = first_images(256)
+    keys = {"prune_at": 3, "stochastic_updates": True, "stochastic_gradients": True, "rounding_seed": 5}
+    whole, parts = (Trainer(lenet(**keys), data) for _ in range(2))
+    for step in range(6):
+        for trainer in (whole, parts):
+            trainer.prune_if_due()
+            trainer.order_words(StepProgram(trainer.network, grid_of(trainer.config), search=False))  # made faster
+            trainer.train_step()
+        if step in (1, 4):
+            parts.save(tmp_path / "checkpoint.npz")
+            parts = Trainer(lenet(**keys), data)
+            parts.load(tmp_path / "checkpoint.npz")
+    assert same_network(parts.network, whole.network)
+    assert parts.network.random is not None
+    assert parts.network.random.taken.tolist() == whole.network.random.taken.tolist()
+    for other in ({"rounding_seed": 6}, {"stochastic_gradients": False}, {"stochastic_updates": False}):
+        with pytest.raises(CheckpointError, match="belongs to another configuration"):
+            Trainer(lenet(**(keys | other)), data).load(tmp_path / "checkpoint.npz")
+
+
+def test_no_stochastic_training_without_a_program() -> None:
+    """Layers that do not fit in the memories of the PEs."""
+    config = lenet(stochastic_updates=True)
+    layer = config.layers[0]
+    wide = replace(layer, window=replace(layer.conv, dilation=(200, 200)))
+    trainer = Trainer(replace(config, layers=(wide, *config.layers[1:])), first_images(64)[0])
+    with pytest.raises(ConfigError, match="stochastic rounding has the order of a program"):
+        trainer.order_words()
 
 
 def test_checkpoints_that_do_not_fit(tmp_path: Path) -> None:

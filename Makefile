@@ -23,10 +23,10 @@ setup: $(SETUP)
 train: $(SETUP)
 	@$(FLOW) train --config "$(or $(CONFIG),configs/mnist_64.toml)" --epochs "$(EPOCHS)" --samples "$(SAMPLES)" --sim "$(SIM)" --resume "$(RESUME)"
 
-## make train-cnn [CONFIG=configs/lenet5_mnist.toml] [STEPS=n] [EPOCHS=n] [SAMPLES=n] [SIM=icarus]
+## make train-cnn [CONFIG=configs/lenet5_mnist.toml] [STEPS=n] [EPOCHS=n] [SAMPLES=n] [SIM=icarus] [RESUME=1]
 ##                                     train LeNet-5 on the PE array: some steps in simulation, the rest in the model
 train-cnn: $(SETUP)
-	@$(FLOW) train-cnn --config "$(or $(CONFIG),configs/lenet5_mnist.toml)" --steps "$(STEPS)" --epochs "$(EPOCHS)" --samples "$(SAMPLES)" --sim "$(SIM)"
+	@$(FLOW) train-cnn --config "$(or $(CONFIG),configs/lenet5_mnist.toml)" --steps "$(STEPS)" --epochs "$(EPOCHS)" --samples "$(SAMPLES)" --sim "$(SIM)" --resume "$(RESUME)"
 
 ## make bench [CONFIG=configs/mnist_64.toml] [SAMPLES=n]
 ##                                     speed of the simulation, beside a bare C++ loop, and of the model

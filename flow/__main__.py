@@ -88,7 +88,11 @@ def _train_cnn(arguments: argparse.Namespace) -> int:
     from flow.train_cnn.command import train
     from flow.train_cnn.request import request
 
-    return train(request(arguments.config, arguments.steps, arguments.epochs, arguments.samples, arguments.sim))
+    return train(
+        request(
+            arguments.config, arguments.steps, arguments.epochs, arguments.samples, arguments.sim, arguments.resume
+        )
+    )  # fmt: skip
 
 
 def _bench(arguments: argparse.Namespace) -> int:
@@ -148,7 +152,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--sim", default="verilator")
     command = commands.add_parser("train-cnn", help="train a CNN on the PE array, in simulation and in its model")
     command.add_argument("--config", default="configs/lenet5_mnist.toml")
-    for name in ("steps", "epochs", "samples"):
+    for name in ("steps", "epochs", "samples", "resume"):
         command.add_argument(f"--{name}", default="")
     command.add_argument("--sim", default="verilator")
     command.set_defaults(function=_train_cnn)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 
@@ -81,6 +82,11 @@ class Section:
         if not isinstance(value, str) or not value:
             raise ConfigError(f"{self.key(key)} = {value!r} must be a string that is not empty")
         return value
+
+    def path(self, key: str, directory: Path) -> Path | None:
+        """A file, relative to a directory; None where the key is missing."""
+        self._known.add(key)
+        return directory / self.text(key) if key in self._values else None
 
     def choice(self, key: str, choices: tuple[str, ...], default: str | None = None) -> str:
         """One of the given strings."""

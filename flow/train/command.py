@@ -12,6 +12,7 @@ import numpy as np
 from flow import build
 from flow.build import Design
 from flow.paths import FlowError, alone_in, relative
+from flow.provenance import provenance
 from flow.train.report import write_report
 from flow.train.request import Request
 from flow.train.result import results, table
@@ -57,6 +58,7 @@ def _train(request: Request, design: Design | None) -> int:
         stopped = outcome.failure is not None or outcome.interrupted
         accuracies = [] if stopped else twin.result()
     result = results(request, outcome, accuracies)
+    result |= provenance(request.replay(resume=False), request.path, request.sim)
     result |= {"build_seconds": build_seconds, "wall_seconds": time.monotonic() - begin - build_seconds}
     _save(request, outcome, result)
     print("\n".join(f"  {what:28} {value}" for what, value in table(result)))

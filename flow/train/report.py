@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from flow import page
+from flow import page, provenance
 from flow.train import plots
 from flow.train.result import table
 from flow.train.simulation import Outcome
@@ -15,7 +15,8 @@ from models.edge.config import EdgeConfig
 from models.edge.interleaver import Connectivity
 
 
-def _verdict(result: dict[str, Any]) -> str:
+def verdict(result: dict[str, Any]) -> str:
+    """How the training ended."""
     kind, text = "pass", "simulation and model are equal in every bit"
     if result["failure"] is not None:
         kind, text = "fail", result["failure"]
@@ -49,7 +50,7 @@ def write_report(
         f"<h1>{escape(config.name)}: {'-'.join(map(str, config.layers))}</h1>",
         f'<p class="note">{config.density:.1%} of the edges of the fully connected network; {form.width} bits, '
         f"{form.frac} of fraction; {config.training.mode.name.lower()} training on MNIST in Verilog simulation</p>",
-        _verdict(result),
+        verdict(result),
         page.rows(list(table(result))),
         page.section(
             "Junctions", "Shape, and how often a value was clipped while training.", _junctions(config, result)
@@ -78,5 +79,6 @@ def write_report(
             "Connectivity", "Every dot is an edge, red for positive and blue for negative weights.",
             plots.connectivity(config, connections, outcome.parameters),
         ),
+        provenance.section(result),
     ]  # fmt: skip
     path.write_text(page.document(config.name, parts))

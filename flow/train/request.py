@@ -54,6 +54,13 @@ def whole_number(variable: str, text: str, low: int, high: int, why: str) -> int
     return value
 
 
+def resumes(text: str) -> bool:
+    """What RESUME says. Raises FlowError."""
+    if text not in ("", "0", "1"):
+        raise FlowError(f"RESUME={text} must be 1 (go on from the checkpoint) or 0")
+    return text == "1"
+
+
 def load_config(text: str) -> tuple[Path, EdgeConfig]:
     """The configuration that CONFIG names, relative to where make runs or to the checkout. Raises FlowError."""
     given = Path(text)
@@ -79,8 +86,7 @@ def request(
     """Check the variables of the make command line; empty ones have their default. Raises FlowError."""
     if sim not in SIMULATORS:
         raise FlowError(f"SIM={sim} must be one of {', '.join(SIMULATORS)}")
-    if resume not in ("", "0", "1"):
-        raise FlowError(f"RESUME={resume} must be 1 (go on from the checkpoint) or 0")
+    going_on = resumes(resume)
     path, loaded = load_config(config)
     if loaded.data.set == "none":
         raise FlowError(f'{relative(path)} names no data: add [data] set = "mnist"')
@@ -97,4 +103,4 @@ def request(
     asked += [f"{name}={value}" for name, value in (("EPOCHS", epochs), ("SAMPLES", samples)) if value]
     asked += [f"SIM={sim}"] if sim != "verilator" else []
     target = directory or BUILD / "train" / loaded.name
-    return Request(path, loaded, data, sim, number, count, resume == "1", tuple(asked), target)
+    return Request(path, loaded, data, sim, number, count, going_on, tuple(asked), target)

@@ -10,40 +10,48 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from flow import page
+from flow import page, provenance
 from flow.page import BLUE, GREY, ORANGE
+from flow.train import plots
+from flow.train.report import verdict
 from flow.train_cnn.request import Request
 from flow.train_cnn.result import table
-from flow.train_cnn.simulation import Outcome
-from models.pe_array.network import PeNetwork, initial_weights
+from models.pe_array.network import PeNetwork
+from models.pe_array.weights_file import starting_network
 
 
-def write_report(path: Path, request: Request, network: PeNetwork, outcome: Outcome, result: dict[str, Any]) -> None:
+def write_report(path: Path, request: Request, network: PeNetwork, result: dict[str, Any]) -> None:
     """Write the page.
 
     Args:
         network: as the training left it.
     """
-    config = request.config
-    kind, text = "pass", "simulation and model are equal in every bit"
-    if result["failure"] is not None:
-        kind, text = "fail", result["failure"]
+    config, steps = request.config, result["steps"]
     parts = [
         f"<h1>{escape(config.name)}</h1>",
         f'<p class="note">{config.pes} PEs of {config.training.batch} MACs; 8-bit activations, gradients and weights, '
         f"24-bit masters; {network.density:.1%} of the weights left; MNIST, in Verilog simulation and in its model</p>",
-        f'<p><span class="verdict {kind}">{escape(text)}</span></p>',
+        verdict(result),
         page.rows(table(result)),
         page.section("Layers", "As trained.", _layers(network)),
-        page.section("Simulated steps", "What the array counted.", _steps(outcome.steps)),
-    ]
-    if result["epochs_in_the_model"]:
-        parts.append(page.section("Accuracy", "Images right while training.", _accuracy(result)))
+        page.section("Simulated steps", "What the array counted.", _steps(steps)),
+        page.section(
+            "Epochs", "Images right and loss (cross-entropy per image) while training, simulated steps included.",
+            _epochs(result["history"]) + _curves(result["history"]),
+        ),
+    ]  # fmt: skip
+    if result["confusion"]:
+        parts.append(page.section(
+            "Confusion matrix", "Test images by label and predicted class, after the last epoch.",
+            plots.confusion(result["confusion"]),
+        ))  # fmt: skip
     parts += [
-        page.section("PEs at work", "Clocks of the simulated steps.", _utilisation(outcome.steps, config.pes)),
+        page.section("PEs at work", "Clocks of the simulated steps.", _utilisation(steps, config.pes)),
         page.section("Weights", "Masters before and after training.", _weights(network)),
         page.section("Sparsity", "Kernels and weights that are left, output channels downwards.", _pattern(network)),
+        provenance.section(result),
     ]
     path.write_text(page.document(config.name, parts))
 
@@ -72,16 +80,30 @@ def _steps(steps: list[dict[str, Any]]) -> str:
     return page.rows(rows, head)
 
 
-def _accuracy(result: dict[str, Any]) -> str:
-    curve = result["epochs_in_the_model"]
+def _epochs(history: list[dict[str, Any]]) -> str:
+    rows = [
+        (f"{each['epoch']}", f"{each['images']:,}", f"{each['training_accuracy']:.2%}", f"{each['loss']:.4f}",
+         f"{each['density']:.1%}", f"2^-{each['rate_shift']}")
+        for each in history
+    ]  # fmt: skip
+    return page.rows(rows, ("epoch", "images", "right", "loss", "weights left", "rate"))
+
+
+def _curves(history: list[dict[str, Any]]) -> str:
+    epochs = [each["epoch"] for each in history]
     with mpl.rc_context(page.FIGURES):
-        figure = Figure(figsize=(6.4, 3.2))
-        axes = figure.subplots()
-        axes.plot([each["epoch"] for each in curve], [100 * each["correct"] for each in curve], "o-", color=BLUE)
-        axes.set_xlabel("epochs done")
-        axes.set_ylabel("right while training, %")
-        axes.grid(axis="y", color=GREY, alpha=0.3)
-    return page.image(figure, "accuracy over the epochs")
+        figure = Figure(figsize=(9.2, 2.8))
+        right, loss = figure.subplots(1, 2)
+        right.plot(epochs, [100 * each["training_accuracy"] for each in history], "o-", color=BLUE)
+        right.set_ylabel("right while training, %")
+        loss.plot(epochs, [each["loss"] for each in history], "o-", color=ORANGE)
+        loss.set_ylabel("loss")
+        loss.set_ylim(bottom=0)
+        for axes in (right, loss):
+            axes.set_xlabel("epoch")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.grid(axis="y", color=GREY, alpha=0.3)
+    return page.image(figure, "accuracy and loss over the epochs")
 
 
 def _utilisation(steps: list[dict[str, Any]], pes: int) -> str:
@@ -102,13 +124,13 @@ def _utilisation(steps: list[dict[str, Any]], pes: int) -> str:
 
 
 def _weights(network: PeNetwork) -> str:
-    shown = [index for index, weights in enumerate(network.weights) if weights]
+    shown, start = [index for index, weights in enumerate(network.weights) if weights], starting_network(network.config)
     with mpl.rc_context(page.FIGURES):
         figure = Figure(figsize=(9.2, 2.6))
         grid = figure.subplots(1, len(shown), squeeze=False)[0]
         for index, axes in zip(shown, grid, strict=True):
             scale = 2.0 ** (network.config.layers[index].weight_frac + 16)
-            before = initial_weights(network.config, index).masters.ravel() / scale
+            before = start.layer_weights(index).masters.ravel() / scale
             after = network.layer_weights(index).masters.ravel() / scale
             edge = float(max(np.abs(before).max(), np.abs(after).max()))
             bins = np.linspace(-edge, edge, 61)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from flow.modules import SIMULATORS
 from flow.paths import BUILD, ROOT, FlowError, relative
-from flow.train.request import whole_number
+from flow.train.request import resumes, whole_number
 from models.mnist import DataError
 from models.pe_array.config import PeConfig
+from models.pe_array.weights_file import WeightsError
 from models.toml_section import ConfigError
 from tb.pe_array import train_job
 from tb.pe_array.train_job import Job
@@ -29,7 +30,7 @@ class Request:
         params: HDL parameters of the array.
         sim: simulator.
         job: for the simulation.
-        replay: the command that does it again.
+        asked: the variables that the user gave, for the replay line.
     """
 
     path: Path
@@ -37,12 +38,16 @@ class Request:
     params: dict[str, int | str]
     sim: str
     job: Job
-    replay: str
+    asked: tuple[str, ...]
 
     @property
     def directory(self) -> Path:
         """Where everything is left."""
         return Path(self.job.directory)
+
+    def replay(self, resume: bool) -> str:
+        """The command that does it again, or goes on."""
+        return " ".join(["make train-cnn", *self.asked, *(["RESUME=1"] if resume else [])])
 
 
 def load_config(text: str) -> tuple[Path, PeConfig]:
@@ -61,11 +66,12 @@ def load_config(text: str) -> tuple[Path, PeConfig]:
 
 def request(
     config: str, steps: str = "", epochs: str = "", samples: str = "", sim: str = "verilator",
-    directory: Path | None = None,
+    resume: str = "", directory: Path | None = None,
 ) -> Request:  # fmt: skip
     """Check the variables of the make command line; empty ones have their default. Raises FlowError."""
     if sim not in SIMULATORS:
         raise FlowError(f"SIM={sim} must be one of {', '.join(SIMULATORS)}")
+    going_on = resumes(resume)
     path, loaded = load_config(config)
     batch = loaded.training.batch
     count = whole_number("STEPS", steps, 1, 100_000, "simulated steps in each place") if steps else STEPS
@@ -78,10 +84,10 @@ def request(
     try:
         train_job.trainer_of(loaded, images)
         params: dict[str, int | str] = dict(train_job.parameters(loaded))
-    except (DataError, ValueError) as error:
+    except (DataError, ValueError, WeightsError) as error:
         raise FlowError(f"{relative(path)}: {error}") from None
     given = (("STEPS", steps), ("EPOCHS", epochs), ("SAMPLES", samples), ("SIM", sim if sim != "verilator" else ""))
     asked = [f"CONFIG={relative(path)}", *(f"{name}={value}" for name, value in given if value)]
     target = directory or BUILD / "train" / loaded.name
-    job = Job(str(path), str(target), number, count, min(count, 8), images)
-    return Request(path, loaded, params, sim, job, " ".join(["make train-cnn", *asked]))
+    job = Job(str(path), str(target), number, count, min(count, 8), images, going_on)
+    return Request(path, loaded, params, sim, job, tuple(asked))

@@ -5,51 +5,79 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from flow.train_cnn.request import Request
 from flow.train_cnn.simulation import Outcome
+from models.pe_array.config import NEVER, PeConfig
+from models.pe_array.images import LabelArray
+from models.pe_array.training import Epoch, Trainer
+from tb.pe_array.train_job import Record, images_to_test
 
 CLOCK_MHZ = 250
 """Of the published system, for times; this RTL's own clock has not been measured."""
 
 
 def results(
-    request: Request, outcome: Outcome, curve: list[dict[str, Any]], accuracy: float | None
+    request: Request, outcome: Outcome, trainer: Trainer, record: Record, predicted: LabelArray | None
 ) -> dict[str, Any]:  # fmt: skip
-    """Everything that result.json holds.
+    """Everything that result.json holds, of the whole training, resumed or not.
 
     Args:
-        curve: of the epochs in the model.
-        accuracy: on the test set, after the last epoch.
+        predicted: classes of the test images after the last epoch, if it came to that.
     """
-    config, steps = request.config, outcome.steps
+    config, steps = request.config, record.steps
     clocks = sum(step["counters"]["CLOCKS"] for step in steps)
     busy = sum(step["counters"]["BUSY_PES"] for step in steps)
     seconds = sum(step["seconds"] for step in steps)
     return {
         "config": {
             "name": config.name, "pes": config.pes, "batch": config.training.batch, "epochs": request.job.epochs,
-            "prune_at": config.training.prune_at, "parameters": request.params,
+            "prune_at": None if config.training.prune_at == NEVER else config.training.prune_at,
+            "rewind": config.training.rewind, "parameters": request.params,
         },
         "simulator": request.sim,
+        "complete": outcome.failure is None and not outcome.interrupted,
         "failure": outcome.failure,
         "simulated_steps": [step["step"] for step in steps],
-        "mismatches": 0 if outcome.failure is None else None,
-        "compared": sum(event["compared"] for event in (*steps, *outcome.tests)),
+        "mismatches": outcome.mismatches,
+        "compared": sum(event["compared"] for event in (*steps, *record.tests)),
         "clocks_measured": clocks,
         "clocks_per_step": clocks / len(steps) if steps else None,
         "mac_utilisation": busy / (clocks * config.pes) if steps else None,
         "simulated_clocks_per_second": clocks / seconds if steps else None,
-        "tests": {"images": sum(test["images"] for test in outcome.tests),
-                  "correct": sum(test["correct"] for test in outcome.tests)},
-        "epochs_in_the_model": curve,
-        "model_test_accuracy": accuracy,
+        "simulation_seconds": seconds,
+        "tests": {"images": sum(test["images"] for test in record.tests),
+                  "correct": sum(test["correct"] for test in record.tests)},
+        "steps_done": trainer.step,
+        "history": [_epoch(number, epoch) for number, epoch in enumerate(trainer.history, 1)],
+        **_judged(config, predicted),
         "steps": steps,
     }  # fmt: skip
 
 
+def _epoch(number: int, epoch: Epoch) -> dict[str, Any]:
+    return {
+        "epoch": number, "images": epoch.images, "training_accuracy": epoch.correct / epoch.images,
+        "loss": epoch.loss / epoch.images, "density": epoch.density, "rate_shift": epoch.rate_shift,
+    }  # fmt: skip
+
+
+def _judged(config: PeConfig, predicted: LabelArray | None) -> dict[str, Any]:
+    """Accuracy and confusion matrix, [label][class], of the test set."""
+    if predicted is None:
+        return {"model_test_accuracy": None, "confusion": []}
+    labels, classes = images_to_test().labels, config.classes
+    counts = np.bincount(labels * classes + predicted, minlength=classes * classes).reshape(classes, classes)
+    return {"model_test_accuracy": float((labels == predicted).mean()), "confusion": counts.tolist()}
+
+
 def table(result: dict[str, Any]) -> list[tuple[str, str]]:
     """What a person wants to know, as rows."""
-    rows = [("values compared", f"{result['compared']:,}"), ("failure", result["failure"] or "none")]
+    rows = [
+        ("values compared", f"{result['compared']:,}, {result['mismatches']:,} mismatches"),
+        ("failure", result["failure"] or "none"),
+    ]
     if result["steps"]:
         per_step = result["clocks_per_step"]
         rows += [
@@ -60,6 +88,15 @@ def table(result: dict[str, Any]) -> list[tuple[str, str]]:
         ]
     if result["tests"]["images"]:
         rows.append(("test images in simulation", f"{result['tests']['correct']} of {result['tests']['images']} right"))
+    if result["history"]:
+        last = result["history"][-1]
+        rows.append((
+            f"epoch {last['epoch']} of {result['config']['epochs']}, while training",
+            f"{last['training_accuracy']:.2%} of {last['images']:,} images right, loss {last['loss']:.3f}",
+        ))  # fmt: skip
+    if "initial_test_accuracy" in result:
+        rows.append(("test accuracy of the initial weights", f"{result['initial_test_accuracy']:.2%}"))
+        rows.append(("the same, pruned at once", f"{result['pruned_test_accuracy']:.2%}"))
     if result["model_test_accuracy"] is not None:
         rows.append(("test accuracy after the last epoch, model", f"{result['model_test_accuracy']:.2%}"))
     return rows

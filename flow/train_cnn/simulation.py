@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,9 @@ from typing import Any
 from flow import build
 from flow.build import Design, Options
 from flow.simulate import run_job
+from flow.train.simulation import Interrupts
 from flow.train.watch import Watcher, duration
-from tb.pe_array.train_job import CHECKPOINT, EVENTS, MISMATCH, Job
+from tb.pe_array.train_job import EVENTS, MISMATCH, Job
 
 HARNESS = "array_harness"
 _BENCH = "tb.pe_array.train"
@@ -27,13 +27,14 @@ class Outcome:
     """How a simulation ended.
 
     Attributes:
-        steps, tests: events of the simulated steps and test batches.
         failure: what went wrong, None if nothing did.
+        mismatches: values that differed in the comparison that failed.
+        interrupted: the user stopped it.
     """
 
-    steps: list[dict[str, Any]]
-    tests: list[dict[str, Any]]
-    failure: str | None
+    failure: str | None = None
+    mismatches: int = 0
+    interrupted: bool = False
 
 
 class Progress:
@@ -47,6 +48,8 @@ class Progress:
 
     def take(self, event: dict[str, Any]) -> str | None:
         """Note an event; the line that is worth printing for good, if it is."""
+        if event["event"] == "interrupted":
+            return None
         if event["event"] == "model":
             self.model = f"model alone, step {event['step']:,} of {event['until']:,}"
             return None
@@ -88,23 +91,17 @@ def simulate(job: Job, params: dict[str, int | str], sim: str, progress: Progres
         print("building the simulation, once per configuration …", flush=True)
     built = build.build(design, options)
     directory = Path(job.directory)
-    run = directory / "run"
+    run, mismatch = directory / "run", directory / MISMATCH
     shutil.rmtree(run, ignore_errors=True)
     run.mkdir(parents=True)
-    for name in (MISMATCH, CHECKPOINT):
-        (directory / name).unlink(missing_ok=True)
+    mismatch.unlink(missing_ok=True)
     job.save(run / "job.json")
     progress.start = time.monotonic()
-    with Watcher(directory / EVENTS, progress):
+    with Interrupts() as interrupts, Watcher(directory / EVENTS, progress):
         failures = run_job(_BENCH, HARNESS, sim, built, run, run / "job.json", design.params)
-    events = list(_events(directory / EVENTS))
-    steps, tests = ([each for each in events if each["event"] == kind] for kind in ("step", "test"))
-    failure = "; ".join(failures.values()) or None
-    if (directory / MISMATCH).is_file():
-        failure = str(json.loads((directory / MISMATCH).read_text())["text"])
-    return Outcome(steps, tests, failure)
-
-
-def _events(path: Path) -> Iterator[dict[str, Any]]:
-    if path.is_file():
-        yield from (json.loads(line) for line in path.read_text().splitlines())
+    if mismatch.is_file():
+        found = json.loads(mismatch.read_text())
+        return Outcome(found["text"], found["count"])
+    if interrupts.count:
+        return Outcome(interrupted=True)
+    return Outcome("; ".join(failures.values()) or None)

@@ -31,6 +31,8 @@ ROUNDINGS = ("half_up", "stochastic")
 STOCHASTIC_BATCH_MIN = 8
 """Stochastic rounding follows the program of a whole array, whose B is at least this."""
 FRAC_LIMIT = 24
+NEVER = 2**31 - 1
+"""``prune_at`` of a training without pruning."""
 SIZE_MAX = 1024
 CHANNELS_MAX = 65536
 
@@ -143,7 +145,9 @@ class Training:
         momentum_shift: m of v' = v - v / 2**m + g; 0: no momentum.
         init_seed, order_seed: of the initial weights, and of the order of the images.
         init_scale: initial weights are normal with deviation init_scale * sqrt(2 / fan-in).
-        prune_at: number of the step before which the layers are pruned to their densities; 0: before the first.
+        prune_at: number of the step before which the layers are pruned to their densities; 0: before the first; NEVER.
+        rewind: what is left after pruning begins again, from the random initial weights (lottery ticket).
+        initial: file of the weights that the training begins with (models/pe_array/weights_file.py); None: random ones.
         validation: images at the end of the training set that ``--validate`` holds back.
         stochastic_updates, stochastic_gradients: round stochastically in weight updates, and in the requantising of
             gradients by maps; otherwise half up, like everything else.
@@ -159,6 +163,8 @@ class Training:
     order_seed: int
     prune_at: int
     validation: int
+    rewind: bool = False
+    initial: Path | None = None
     stochastic_updates: bool = False
     stochastic_gradients: bool = False
     rounding_seed: int = 1
@@ -209,13 +215,17 @@ class PeConfig:
     def load(cls, path: Path) -> PeConfig:
         """Read a TOML file. Raises ConfigError with key, value and rule where one is broken."""
         try:
-            return cls.from_dict(tomllib.loads(path.read_text()))
+            return cls.from_dict(tomllib.loads(path.read_text()), path.resolve().parent)
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise ConfigError(f"{path} cannot be read: {error}") from None
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> PeConfig:
-        """The configuration that a TOML document holds. Raises ConfigError."""
+    def from_dict(cls, values: Mapping[str, Any], directory: Path = Path()) -> PeConfig:
+        """The configuration that a TOML document holds; files that it names are relative to a directory.
+
+        Raises:
+            ConfigError: a rule is broken.
+        """
         given = dict(values)
         layers = given.pop("layers", None)
         if not isinstance(layers, list) or not layers:
@@ -237,7 +247,7 @@ class PeConfig:
             if i == 0:
                 maps[IMAGE] = replace(before, shape=layer.in_shape)  # flattened, if the first layer does
             maps[i] = _Map(layer.name, layer.out_shape, layer.out_frac, layer.delta_frac)
-        training = _training(root.table("training", required=True))
+        training = _training(root.table("training", required=True), directory)
         array = root.table("array")
         pes = array.integer("pes", 1, 64, 8)
         if pes & (pes - 1):
@@ -343,7 +353,7 @@ def _check_uses(layers: list[Layer]) -> None:
             raise ConfigError(f"{label(layers, i)}: its output must be the input of a layer, or be added by one")
 
 
-def _training(table: Section) -> Training:
+def _training(table: Section, directory: Path) -> Training:
     batch = table.integer("batch", 4, 64)
     if batch not in BATCHES:
         raise ConfigError(f"{table.key('batch')} = {batch} must be one of {', '.join(map(str, BATCHES))}")
@@ -355,8 +365,10 @@ def _training(table: Section) -> Training:
         init_seed=table.integer("init_seed", 0, 2**31 - 1),
         init_scale=table.real("init_scale", 0.0, 16.0, 1.0),
         order_seed=table.integer("order_seed", 0, 2**31 - 1),
-        prune_at=table.integer("prune_at", 0, 2**31 - 1),
+        prune_at=table.integer("prune_at", 0, NEVER, NEVER),
         validation=table.integer("validation", 0, 59_000, 5000),
+        rewind=table.flag("rewind", False),
+        initial=table.path("initial", directory),
         stochastic_updates=table.choice("update_rounding", ROUNDINGS, "half_up") == "stochastic",
         stochastic_gradients=table.choice("gradient_rounding", ROUNDINGS, "half_up") == "stochastic",
         rounding_seed=table.integer("rounding_seed", 1, 65535, 1),

@@ -135,10 +135,16 @@ class PeNetwork:
         return kept / sum(layer.weights for layer in self.config.layers if layer.has_weights)
 
     def prune(self) -> None:
-        """Prune every layer to its density."""
-        for layer, weights in zip(self.config.layers, self.weights, strict=True):
+        """Prune every layer to its density; in a training that rewinds, what is left gets its initial weights again."""
+        for index, (layer, weights) in enumerate(zip(self.config.layers, self.weights, strict=True)):
             if weights:
                 weights.prune(layer.density)
+                if self.config.training.rewind:
+                    first = initial_weights(self.config, index)
+                    dense = first.positions.scatter(first.masters, layer.conv)
+                    weights.masters = weights.positions.gather(dense).astype(np.int32)
+                    weights.momenta = np.zeros_like(weights.masters)
+                    weights.refresh()
         self.pruned = True
         if self.random:
             self.random.order = None

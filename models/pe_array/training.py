@@ -8,10 +8,10 @@ the last images of the training set are held back and classified after every epo
 from __future__ import annotations
 
 import argparse
-import json
+import hashlib
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,36 +23,12 @@ from models.checkpoint import CheckpointError
 from models.pe_array.config import PeConfig
 from models.pe_array.float_layers import cross_entropy
 from models.pe_array.float_network import FloatNetwork
+from models.pe_array.images import Images, Int8Array, LabelArray, classes
 from models.pe_array.network import PeNetwork, Trace
 from models.pe_array.rounding import WordOrder
 from models.pe_array.step_program import StepProgram, grid_of
+from models.pe_array.weights_file import WeightsError, save_weights, starting_network
 from models.toml_section import ConfigError
-
-Int8Array = npt.NDArray[np.int8]
-LabelArray = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Images:
-    """Pixels int8 (n, 28, 28), halved to 0 … 127, and labels int64 (n,)."""
-
-    pixels: Int8Array
-    labels: LabelArray
-
-    @classmethod
-    def of(cls, images: mnist.UInt8Array, labels: mnist.UInt8Array) -> Images:
-        """From MNIST's own arrays."""
-        return cls((images >> 1).astype(np.int8), labels.astype(np.int64))
-
-    def batch(self, rows: LabelArray) -> Int8Array:
-        """Maps (1, 28, 28, len(rows))."""
-        return np.ascontiguousarray(self.pixels[rows].transpose(1, 2, 0))[None]
-
-    def __getitem__(self, rows: slice) -> Images:
-        return Images(self.pixels[rows], self.labels[rows])
-
-    def __len__(self) -> int:
-        return len(self.labels)
 
 
 @dataclass
@@ -110,11 +86,13 @@ class Trainer:
     """
 
     def __init__(self, config: PeConfig, data: Images, twin: bool = False) -> None:
+        """Raises ValueError, WeightsError."""
         if config.in_shape != (1, 28, 28) or len(data) < config.training.batch or data.labels.max() >= config.classes:
             raise ValueError(f"{config.name} cannot train on {len(data)} images of MNIST: {config.in_shape} inputs")
         self.config = config
         self.data = data
-        self.network = PeNetwork(config)
+        self.network = starting_network(config)
+        self._identity = identity(self.network, len(data))
         self.twin = FloatNetwork(self.network) if twin else None
         self.step = 0
         self.history: list[Epoch] = []
@@ -192,21 +170,26 @@ class Trainer:
         twin_share = twin_correct / count if self.twin else float("nan")
         return EpochResult(epoch, correct / count, twin_share, self.network.density, seconds, twin_seconds)
 
+    def classes(self, data: Images) -> LabelArray:
+        """What the network takes images for."""
+        return classes(self.network.classify, data, self.config.training.batch)
+
     def accuracy(self, data: Images) -> float:
         """Share of images that the network classifies correctly."""
-        return accuracy(self.network.classify, data, self.config.training.batch)
+        return float((self.classes(data) == data.labels).mean())
 
     def twin_accuracy(self, data: Images) -> float:
         """Share of images that the twin classifies correctly; nan without one."""
         twin = self.twin
         if twin is None:
             return float("nan")
-        return accuracy(lambda images: twin.classify(real(self.config, images)), data, self.config.training.batch)
+        found = classes(lambda images: twin.classify(real(self.config, images)), data, self.config.training.batch)
+        return float((found == data.labels).mean())
 
     @property
     def identity(self) -> str:
         """Of checkpoints that this training can go on from."""
-        return identity(self.config, len(self.data))
+        return self._identity
 
     def save(self, path: Path, record: Any = None) -> None:
         """Write a checkpoint: everything that the rest of the training depends on, but not the twin.
@@ -236,14 +219,18 @@ class Trainer:
         return record
 
 
-def identity(config: PeConfig, samples: int) -> str:
-    """Text that is equal for trainings that go the same way, whatever their number of epochs."""
-    training = config.training
-    rates = (training.batch, training.rate_shifts, training.momentum_shift, training.prune_at)
-    seeds = (training.init_seed, training.init_scale, training.order_seed)
-    words = (training.stochastic_updates, training.stochastic_gradients, training.rounding_seed, config.pes)
-    rounding = words if training.stochastic else None  # the order of the words is that of a program
-    return json.dumps([[repr(layer) for layer in config.layers], rates, seeds, samples, rounding])
+def identity(network: PeNetwork, samples: int) -> str:
+    """Text that is equal for trainings that go the same way, whatever their number of epochs.
+
+    Args:
+        network: before the first step.
+    """
+    training = replace(network.config.training, epochs=1, validation=0, initial=None)
+    config = network.config
+    digest = hashlib.sha256(f"{config.layers!r} {training!r} {config.pes} {samples}".encode())
+    for name, array in network.state().items():
+        digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def real(config: PeConfig, images: Int8Array) -> npt.NDArray[np.float64]:
@@ -251,23 +238,29 @@ def real(config: PeConfig, images: Int8Array) -> npt.NDArray[np.float64]:
     return images / 2.0 ** config.layers[0].in_frac
 
 
-def accuracy(classify: Callable[[Int8Array], LabelArray], data: Images, batch: int) -> float:
-    """Share of images for which the class is the label."""
-    correct = 0
-    for start in range(0, len(data), batch):
-        rows = np.arange(start, min(start + batch, len(data)))
-        correct += int((classify(data.batch(rows)) == data.labels[rows]).sum())
-    return correct / len(data)
+def accuracies_of_pruning(config: PeConfig, data: Images) -> tuple[float, float]:
+    """Share of images that the starting network classifies correctly, as it is and pruned. Raises WeightsError."""
+    network = starting_network(config)
+
+    def share() -> float:
+        return float((classes(network.classify, data, config.training.batch) == data.labels).mean())
+
+    before = share()
+    network.prune()
+    return before, share()
 
 
 def run(config: PeConfig, data: Images, judge: Images, options: argparse.Namespace) -> Iterator[str]:
-    """Train and yield the lines to print. Raises CheckpointError, ConfigError."""
+    """Train and yield the lines to print. Raises CheckpointError, ConfigError, WeightsError."""
     trainer = Trainer(config, data, options.twin)
     if options.resume:
         trainer.load(options.checkpoint)
     epochs = options.epochs or config.training.epochs
     name = "validation" if options.validate else "test"
     yield f"{config.name}: {len(data)} images, {len(judge)} for {name}"
+    if config.training.initial:
+        before, after = accuracies_of_pruning(config, judge)
+        yield f"initial weights: {before:.2%} right of {name}, after pruning at once {after:.2%}"
     yield f"epoch  density    train    {name:>10}  float train  float {name:>10}  seconds  float seconds"
     while trainer.step < epochs * trainer.steps_per_epoch:
         result = trainer.train_epoch()
@@ -280,6 +273,8 @@ def run(config: PeConfig, data: Images, judge: Images, options: argparse.Namespa
             f"{result.epoch + 1:5d} {result.density:8.2%} {result.correct:8.2%} {shown:>13} {result.twin:12.2%} "
             f"{twin:>17} {result.seconds:8.1f} {result.twin_seconds:14.1f}"
         )
+    if options.weights:
+        save_weights(options.weights, trainer.network)
     clipped = zip(("forward", "backward", "update"), trainer.network.saturations.tolist(), strict=True)
     yield "clipped: " + ", ".join(f"{phase} {counts}" for phase, counts in clipped)
 
@@ -293,6 +288,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--validate", action="store_true", help="hold images of the training set back, no test")
     parser.add_argument("--twin", action="store_true", help="train the dense float64 twin beside it")
     parser.add_argument("--checkpoint", type=Path, help="file to write after every epoch")
+    parser.add_argument("--weights", type=Path, help="file for the weights at the end")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint")
     options = parser.parse_args(arguments)
     if options.resume and not options.checkpoint:
@@ -307,7 +303,7 @@ def main(arguments: list[str] | None = None) -> None:
             data, judge = data[: len(data) - held_back], data[len(data) - held_back :]
         for line in run(config, data[: options.samples], judge[: options.samples], options):
             print(line, flush=True)
-    except (CheckpointError, ConfigError, mnist.DataError) as error:
+    except (CheckpointError, ConfigError, WeightsError, mnist.DataError) as error:
         parser.exit(1, f"{error}\n")
 
 

@@ -20,6 +20,7 @@ from models.pe_array.requantise import Field
 from models.pe_array.shapes import Conv, Pool
 from models.pe_array.tiling import Grid, Split
 from tb.lib.bench import Bench
+from tb.pe_array.array_host import fill
 
 KINDS = ("ff", "ng", "wg", "max_pool", "unpool", "average", "average_backward")
 
@@ -224,16 +225,8 @@ class CaseMemory:
         raise ValueError(f"no room for a layer of kind {kind}")
 
     def garbage(self) -> list[d.Descriptor]:
-        """Fills all memories of the PEs: programs load what they use, but a simulator sees X in what they do not."""
-        shape, everyone = self.grid.shape, (1 << self.grid.pes) - 1
-        made: list[d.Descriptor] = []
-        for pe in range(self.grid.pes):
-            made.append(d.Window(pe, 0, (0, shape.x_depth), (0, 1), (0, shape.y_depth), (0, 1)))
-        for y, depth in ((False, shape.x_depth), (True, shape.y_depth)):
-            made.append(d.Map(self.map(1, 1, depth).address, depth, 1, 0, depth, 1, 0, 0, 1, y=y, all=True))
-        for memory, depth in enumerate((shape.w_depth, shape.e_depth, shape.t_depth)):
-            made.append(d.Stream(memory, self.map(1, 1, depth).address, depth, 0, everyone))
-        return made
+        """Fills all memories of the PEs."""
+        return fill(self.grid, lambda depth: self.map(1, 1, depth).address)
 
     def delta(self) -> list[d.Descriptor]:
         """Deltas of random logits."""

@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from cocotb.triggers import with_timeout
+from cocotb.triggers import SimTimeoutError, with_timeout
 
+from models.pe_array import descriptors as d
 from models.pe_array.machine import Stop
+from models.pe_array.tiling import Grid
 from tb.lib.bench import PERIOD_NS, Bench
 from tb.pe_array.array_registers import SEED_ENABLE, Control, Counter, Reg, Status
 
@@ -20,6 +23,10 @@ _INPUTS = (
     "cmd_req", "cmd_op", "cmd_addr", "cmd_data", "memory_base", "stalls", "stall_seed", "error_first", "error_last",
     "error_resp", "error_read", "error_write",
 )  # fmt: skip
+
+
+_NAP = 5000.5
+"""Clocks that Python sleeps at a time; not a whole number, so that it never wakes at an edge."""
 
 
 class Op(IntEnum):
@@ -38,11 +45,13 @@ class ArrayHost:
     Attributes:
         lanes: B.
         size: bytes of the memory.
+        watch: is called now and then while the array works; what it raises ends the wait.
     """
 
     def __init__(self, b: Bench) -> None:
         self.b, self.dut = b, b.dut
         self.lanes, self.size = int(b.params["B"]), int(b.params["B"]) * int(b.params["WORDS"])
+        self.watch: Callable[[], None] = lambda: None
         self._req = 0
         for name in _INPUTS:
             getattr(b.dut, name).value = 0
@@ -71,12 +80,21 @@ class ArrayHost:
         dut = self.dut
         dut.cmd_op.value, dut.cmd_addr.value, dut.cmd_data.value = int(op), address, data
         dut.cmd_req.value = self._req
-        await with_timeout(dut.cmd_ack.value_change, clocks * PERIOD_NS, "ns")
+        await self._answer(clocks)
         await self.b.clocks()
         if op in (Op.LOAD, Op.DUMP):
             return 0
         assert int(dut.cmd_resp.value) == 0, f"{op.name} {address:#x}: response {dut.cmd_resp.value}"
         return int(dut.cmd_answer.value) if op != Op.WRITE else 0
+
+    async def _answer(self, clocks: float) -> None:
+        while clocks > _NAP:
+            try:
+                return await with_timeout(self.dut.cmd_ack.value_change, _NAP * PERIOD_NS, "ns")
+            except SimTimeoutError:
+                self.watch()
+                clocks -= _NAP
+        await with_timeout(self.dut.cmd_ack.value_change, clocks * PERIOD_NS, "ns")
 
     async def write(self, register: int, data: int) -> None:
         """Write a register."""
@@ -128,8 +146,25 @@ class ArrayHost:
         return found
 
 
+def fill(grid: Grid, address: Callable[[int], int]) -> list[d.Descriptor]:
+    """A program that fills all memories of the PEs.
+
+    Programs load what they use, but a simulator sees X in what they do not.
+
+    Args:
+        address: where so many beats of any content are.
+    """
+    shape, everyone = grid.shape, (1 << grid.pes) - 1
+    made: list[d.Descriptor] = []
+    for pe in range(grid.pes):
+        made.append(d.Window(pe, 0, (0, shape.x_depth), (0, 1), (0, shape.y_depth), (0, 1)))
+    for y, depth in ((False, shape.x_depth), (True, shape.y_depth)):
+        made.append(d.Map(address(depth), depth, 1, 0, depth, 1, 0, 0, 1, y=y, all=True))
+    for memory, depth in enumerate((shape.w_depth, shape.e_depth, shape.t_depth)):
+        made.append(d.Stream(memory, address(depth), depth, 0, everyone))
+    return made
+
+
 def stop_of(status: int, index: int) -> Stop:
     """Cause, engine and descriptor of a STATUS and ERROR_INDEX."""
-    from models.pe_array.descriptors import Cause, Engine
-
-    return Stop(Cause(status >> 4 & 15), Engine(status >> 8 & 3), index)
+    return Stop(d.Cause(status >> 4 & 15), d.Engine(status >> 8 & 3), index)

@@ -3,13 +3,16 @@
 
 Run by flow/train_cnn, which writes the job to the file that EDGELOOM_TRAIN names. After each step every map, index,
 gradient, master, momentum and MAC weight in the array's memory is compared with the model, and what the array counts.
-Between the simulated steps the model trains alone, from the same weights. Ends with a checkpoint of the model.
+Between the simulated steps the model trains alone, from the same weights. The checkpoint is written after every
+simulated step and batch and every epoch of the model: a training that was interrupted repeats at most the step that it
+was in, and so ends with what it would have ended with.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -19,19 +22,23 @@ import numpy as np
 import numpy.typing as npt
 
 from models.pe_array.config import PeConfig
+from models.pe_array.descriptors import encode
 from models.pe_array.network import PeNetwork, Trace
 from models.pe_array.step_memory import StepMemory
 from models.pe_array.step_program import StepProgram, grid_of
+from models.pe_array.tiling import Grid
 from tb.lib.bench import Bench
-from tb.pe_array.array_host import ArrayHost
+from tb.pe_array.array_host import ArrayHost, fill
 from tb.pe_array.array_registers import Counter
 from tb.pe_array.train_job import (
-    CHECKPOINT,
     EVENTS,
     MISMATCH,
     Job,
+    Record,
     images_to_test,
-    simulated_steps,
+    load,
+    places_of,
+    save,
     trainer_of,
 )
 
@@ -40,7 +47,19 @@ _CLOCKS_PER_DESCRIPTOR = 5000
 
 
 class Mismatch(AssertionError):
-    """Array and model differ."""
+    """Array and model differ.
+
+    Attributes:
+        count: values that differ.
+    """
+
+    def __init__(self, text: str, count: int = 1) -> None:
+        super().__init__(text)
+        self.count = count
+
+
+class Interrupted(Exception):
+    """The user wants to stop."""
 
 
 class Comparison:
@@ -59,16 +78,21 @@ class Comparison:
             index = tuple(int(n) for n in wrong[0])
             raise Mismatch(
                 f"{self.where}: {what}{list(index)}: expected {model[index]}, got {mine[index]}; "
-                f"{len(wrong)} of {mine.size} values differ"
+                f"{len(wrong)} of {mine.size} values differ",
+                len(wrong),
             )
         self.values += mine.size
 
 
 class Simulation:
-    """The array, out of reset, and the memory of the program that it runs."""
+    """The array, out of reset, and the memory of the program that it runs.
 
-    def __init__(self, host: ArrayHost) -> None:
-        self.host = host
+    Attributes:
+        made: None before a program is prepared.
+    """
+
+    def __init__(self, host: ArrayHost, grid: Grid) -> None:
+        self.host, self.grid = host, grid
         self.made: StepMemory | None = None
 
     @property
@@ -77,9 +101,23 @@ class Simulation:
         assert self.made is not None
         return self.made
 
+    async def begin(self) -> None:
+        """Reset, and fill the memories of the PEs."""
+        host = self.host
+        await host.reset(0, stalls=False)
+        program = fill(self.grid, lambda _: 0)
+        memory = np.zeros(host.size, dtype=np.uint8)
+        code = np.frombuffer(encode(program), dtype=np.uint8)
+        memory[-len(code) :] = code
+        await host.load(memory)
+        await host.start(host.size - len(code), len(program), (0, host.size - 1), (0, 0), None)
+        stop = await host.finish(_CLOCKS_PER_DESCRIPTOR * len(program))
+        if stop is not None:
+            raise Mismatch(f"the array stopped: {stop}, {program[stop.index]}")
+
     def prepare(self, network: PeNetwork, rate_shift: int, training: bool = True) -> None:
         """A program for the positions that the network's elements have now, and a memory with its weights."""
-        step = StepProgram(network, grid_of(network.config), training=training)
+        step = StepProgram(network, self.grid, training=training)
         self.made = StepMemory(step, np.zeros(self.host.size, dtype=np.uint8))
         self.made.put(network, rate_shift)
 
@@ -103,35 +141,63 @@ class Training:
         self.config = PeConfig.load(Path(job.config))
         self.trainer = trainer_of(self.config, job.samples)
         self.network = self.trainer.network
-        self.simulation = Simulation(ArrayHost(b))
+        self.record = load(job, self.trainer) if job.resume else Record()
+        self.simulation = Simulation(ArrayHost(b), grid_of(self.config))
+        self.simulation.host.watch = self.watch
+        self.interrupted = False
         self.events = (self.directory / EVENTS).open("w")
 
-    def event(self, kind: str, **values: Any) -> None:
-        """Tell whoever watches."""
-        self.events.write(json.dumps({"event": kind, **values}) + "\n")
+    def event(self, kind: str, **values: Any) -> dict[str, Any]:
+        """Tell whoever watches; what was told."""
+        told = {"event": kind, **values}
+        self.events.write(json.dumps(told) + "\n")
         self.events.flush()
+        return told
+
+    def interrupt(self, *_: Any) -> None:
+        """Signal handler."""
+        self.interrupted = True
+
+    def watch(self) -> None:
+        """Raises Interrupted."""
+        if self.interrupted:
+            raise Interrupted
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        save(self.job, self.trainer, self.record)
 
     async def run(self) -> None:
-        """The whole job."""
-        trainer, training = self.trainer, self.config.training
-        await self.simulation.host.reset(0, stalls=False)
-        total = self.job.epochs * trainer.steps_per_epoch
-        for steps in simulated_steps(training.prune_at, self.job.steps, total):
-            while trainer.step < steps.start:
-                result = trainer.train_step()
-                self.event("model", step=trainer.step, until=steps.start, correct=result.correct)
-            trainer.prune_if_due()
-            self.simulation.prepare(self.network, trainer.rate_shift)
-            for _ in steps:
+        """All that the checkpoint does not have yet. Raises Mismatch, Interrupted."""
+        await self.simulation.begin()
+        signal.signal(signal.SIGINT, self.interrupt)  # not before: Icarus sets its own as the simulation starts
+        self.save()
+        for steps in places_of(self.job, self.trainer):
+            self.alone(steps.start)
+            while self.trainer.step < steps.stop:
+                self.record.tests = []
                 await self.step()
-        for batch in range(self.job.batches):
+                self.save()
+        self.simulation.made = None
+        for batch in range(len(self.record.tests), self.job.batches):
             await self.classify(batch)
-        trainer.save(self.directory / CHECKPOINT)
+            self.save()
+
+    def alone(self, until: int) -> None:
+        """Train in the model up to a step."""
+        trainer = self.trainer
+        while trainer.step < until:
+            result = trainer.train_step()
+            self.simulation.made = None
+            self.event("model", step=trainer.step, until=until, correct=result.correct)
+            if self.interrupted or trainer.step == until or trainer.step % trainer.steps_per_epoch == 0:
+                self.save()
+            self.watch()
 
     async def step(self) -> None:
         """A step in simulation and in the model, and the comparison."""
         trainer, network = self.trainer, self.network
-        if trainer.prune_if_due():
+        if trainer.prune_if_due() or self.simulation.made is None:
             self.simulation.prepare(network, trainer.rate_shift)
         memory, number = self.simulation.memory, trainer.step
         rows = trainer.batch_rows(number)
@@ -149,15 +215,15 @@ class Training:
         comparison.equal("values clipped by requantise", counters[Counter.CLIPPED_OUTPUTS], forward + backward)
         both = counters[Counter.CLIPPED_MASTERS] + counters[Counter.CLIPPED_MOMENTA]
         comparison.equal("values clipped by updates", both, update)
-        self.event(
+        self.record.steps.append(self.event(
             "step", step=number, correct=result.correct, images=len(rows), density=network.density,
             compared=comparison.values, seconds=seconds, descriptors=memory.step.length,
             counters={counter.name: value for counter, value in counters.items()},
-        )  # fmt: skip
+        ))  # fmt: skip
 
     async def classify(self, batch: int) -> None:
         """A batch of test images in simulation and in the model."""
-        if batch == 0:
+        if self.simulation.made is None:
             self.simulation.prepare(self.network, self.trainer.rate_shift, training=False)
         memory, size, images = self.simulation.memory, self.config.training.batch, images_to_test()
         rows = np.arange(batch * size, (batch + 1) * size)
@@ -165,10 +231,10 @@ class Training:
         counters = await self.simulation.run()
         comparison = Comparison(f"test batch {batch}")
         comparison.equal("logits", memory.logits, self.network.forward(images.batch(rows)).logits)
-        self.event(
+        self.record.tests.append(self.event(
             "test", batch=batch, correct=int((memory.logits.argmax(axis=0) == images.labels[rows]).sum()), images=size,
             compared=comparison.values, counters={counter.name: value for counter, value in counters.items()},
-        )  # fmt: skip
+        ))  # fmt: skip
 
 
 def compare_maps(comparison: Comparison, memory: StepMemory, expected: Trace) -> None:
@@ -195,6 +261,10 @@ async def train(dut: Any) -> None:
     training = Training(Bench(dut, "train", 1, "clk"), Job.load(Path(os.environ["EDGELOOM_TRAIN"])))
     try:
         await training.run()
+    except Interrupted:
+        training.event("interrupted")
     except Mismatch as mismatch:
-        (training.directory / MISMATCH).write_text(json.dumps({"text": str(mismatch)}) + "\n")
+        (training.directory / MISMATCH).write_text(json.dumps({"text": str(mismatch), "count": mismatch.count}) + "\n")
         raise
+    finally:
+        training.events.close()

@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from models import mnist
+from models.checkpoint import damaged
 from models.pe_array.config import PeConfig
+from models.pe_array.images import Images
 from models.pe_array.network import PeNetwork
 from models.pe_array.step_program import StepProgram, grid_of
-from models.pe_array.training import Images, Trainer
+from models.pe_array.training import Trainer
 
 CHECKPOINT = "checkpoint.npz"
 EVENTS = "events.jsonl"
@@ -29,6 +32,7 @@ class Job:
         steps: training steps in simulation, in each of the two places.
         batches: batches of test images that are classified in simulation at the end.
         samples: images of the training set, the first ones.
+        resume: go on from the checkpoint.
     """
 
     config: str
@@ -37,6 +41,7 @@ class Job:
     steps: int
     batches: int
     samples: int
+    resume: bool
 
     @classmethod
     def load(cls, path: Path) -> Job:
@@ -46,6 +51,38 @@ class Job:
     def save(self, path: Path) -> None:
         """Write as JSON."""
         path.write_text(json.dumps(asdict(self), indent=1) + "\n")
+
+
+@dataclass
+class Record:
+    """What a checkpoint holds of the simulation, beside the model: events of simulated steps and test batches."""
+
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    tests: list[dict[str, Any]] = field(default_factory=list)
+
+
+def save(job: Job, trainer: Trainer, record: Record) -> None:
+    """Write the checkpoint of a job."""
+    trainer.save(Path(job.directory) / CHECKPOINT, asdict(record))
+
+
+def load(job: Job, trainer: Trainer) -> Record:
+    """Go on from the checkpoint of a job. Raises CheckpointError; then the trainer is as before."""
+    path = Path(job.directory) / CHECKPOINT
+    try:
+        return Record(**trainer.load(path))
+    except TypeError as error:
+        raise damaged(path, error) from None
+
+
+def places_of(job: Job, trainer: Trainer) -> list[range]:
+    """Which steps of a job are simulated."""
+    return simulated_steps(trainer.config.training.prune_at, job.steps, job.epochs * trainer.steps_per_epoch)
+
+
+def simulation_is_over(job: Job, trainer: Trainer, record: Record) -> bool:
+    """Whether nothing is left to simulate."""
+    return trainer.step >= places_of(job, trainer)[-1].stop and len(record.tests) >= job.batches
 
 
 def trainer_of(config: PeConfig, samples: int) -> Trainer:

@@ -20,12 +20,13 @@ from models.pe_array import float_layers, kernels, requantise, training
 from models.pe_array.config import PeConfig
 from models.pe_array.csb import encode, mac_weights
 from models.pe_array.float_network import FloatNetwork
+from models.pe_array.images import Images
 from models.pe_array.layers import HALF_UP
 from models.pe_array.network import PeNetwork
 from models.pe_array.pruning import kept_elements
 from models.pe_array.shapes import Positions
 from models.pe_array.step_program import StepProgram, grid_of
-from models.pe_array.training import Images, Trainer
+from models.pe_array.training import Trainer
 from models.pe_array.update import weight_update
 from models.toml_section import ConfigError
 

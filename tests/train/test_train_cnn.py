@@ -4,21 +4,36 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from trainings import broken_design
 
 from flow.build import Design
-from flow.paths import ROOT, FlowError
-from flow.train_cnn.command import REPORT, RESULT, train
+from flow.paths import BUILD, ROOT, FlowError
+from flow.train_cnn.command import REPORT, RESULT, train, train_in_model
 from flow.train_cnn.request import Request, request
 from flow.train_cnn.simulation import HARNESS
 from models.pe_array.config import PeConfig
-from models.pe_array.training import Trainer
-from tb.pe_array.train_job import CHECKPOINT, images_to_test, simulated_steps, trainer_of
+from models.pe_array.training import StepResult, Trainer
+from tb.pe_array.train_job import (
+    CHECKPOINT,
+    EVENTS,
+    Record,
+    images_to_test,
+    load,
+    save,
+    simulated_steps,
+    trainer_of,
+)
 
 LENET = ROOT / "configs" / "lenet5_mnist.toml"
 IMAGES = 64
@@ -89,7 +104,14 @@ def test_small_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert result["compared"] > sum(values), "logits of the test images"
     assert result["tests"]["images"] == 2 * 8
     assert 0.05 < result["mac_utilisation"] < 1
-    assert [epoch["epoch"] for epoch in result["epochs_in_the_model"]] == [1, 2]
+    assert result["complete"]
+    assert [(epoch["epoch"], epoch["images"], epoch["rate_shift"]) for epoch in result["history"]] == [
+        (1, IMAGES, 11), (2, IMAGES, 12),
+    ]  # fmt: skip
+    assert sum(map(sum, result["confusion"])) == 10_000
+    assert sum(result["confusion"][n][n] for n in range(10)) == round(10_000 * result["model_test_accuracy"])
+    assert result["versions"].keys() == {"commit", "simulator", "Python", "numpy", "numba"}
+    assert result["configuration"] == SMALL
 
     alone = trainer_of(asked.config, IMAGES)
     while alone.step < 2 * alone.steps_per_epoch:
@@ -97,25 +119,161 @@ def test_small_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert result["model_test_accuracy"] == alone.accuracy(images_to_test())
     page = (asked.directory / REPORT).read_text()
     sources = re.findall(r'(?:src|href)="(.{20})', page)
-    assert sources == ["data:image/svg+xml;b"] * 4
+    assert sources == ["data:image/svg+xml;b"] * 5
+    titles = ["Layers", "Simulated steps", "Epochs", "Confusion matrix", "PEs at work", "Weights", "Sparsity"]
+    assert re.findall("<h2>(.*?)</h2>", page) == [*titles, "Made by"]
+    assert f"make train-cnn CONFIG={asked.path} STEPS=2 SAMPLES=64" in page
     printed = capsys.readouterr().out
     assert "steps 0 … 1 and 4 … 5 of 16 in simulation" in printed
     assert "pass  small: simulation and model are equal in every bit" in printed
 
 
 def test_checkpoint_is_that_of_the_model(tmp_path: Path) -> None:
-    """Training goes on from what the simulation left."""
+    """Training goes on from what the last one left."""
     asked = small(tmp_path, steps="1", epochs="1")
     assert train(asked) == 0
     left, alone = trainer_of(asked.config, IMAGES), trainer_of(asked.config, IMAGES)
     left.load(asked.directory / CHECKPOINT)
     while alone.step < left.step:
         alone.train_step()
-    assert left.step == 6
+    assert left.step == left.steps_per_epoch == 8
     for got, want in zip(left.network.weights, alone.network.weights, strict=True):
         if got and want:
             assert (got.masters == want.masters).all()
             assert (got.momenta == want.momenta).all()
+
+
+def test_trained_weights_are_pruned_at_once_and_trained_on(tmp_path: Path) -> None:
+    """What one training leaves is what the next one begins with; all of its steps are sparse."""
+    first = small(tmp_path, steps="1", epochs="1")
+    missing = SMALL.replace("prune_at = 5", 'prune_at = 0\ninitial = "out/weights.npz"').replace('"small"', '"tuned"')
+    (tmp_path / "tuned.toml").write_text(missing)
+
+    def tuned() -> Request:
+        return request(str(tmp_path / "tuned.toml"), "2", "1", str(IMAGES), directory=tmp_path / "tuned")
+
+    with pytest.raises(FlowError, match=r"tuned\.toml: there is no .*weights\.npz: train the network that"):
+        tuned()
+    assert train(first) == 0
+    dense = result_of(first)
+    assert "initial_test_accuracy" not in dense
+    asked = tuned()
+    assert train(asked) == 0
+    result = result_of(asked)
+    assert result["simulated_steps"] == [0, 1]
+    assert result["mismatches"] == 0
+    assert [step["density"] for step in result["steps"]] == [result["history"][0]["density"]] * 2
+    assert result["initial_test_accuracy"] == dense["model_test_accuracy"]
+    assert 0 < result["pruned_test_accuracy"] < 1
+    assert result["model_test_accuracy"] is not None
+
+
+def until_step(directory: Path, number: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until a step of the simulation is over."""
+    deadline, path = time.monotonic() + 600, directory / EVENTS
+    while time.monotonic() < deadline and process.poll() is None:
+        lines = path.read_text().splitlines(keepends=True) if path.is_file() else []
+        events = [json.loads(line) for line in lines if line.endswith("\n")]
+        if any(event["event"] == "step" and event["step"] >= number for event in events):
+            return
+        time.sleep(0.02)
+    pytest.fail(f"the training did not get so far; it ended with {process.poll()}: {log.read_text()}")
+
+
+def test_stopped_and_killed_and_resumed_gives_what_an_uninterrupted_training_gives(tmp_path: Path) -> None:
+    """Interrupted in the simulation, gone on with and killed there, and gone on with to the end."""
+    name = "small_interrupted"
+    config = tmp_path / "interrupted.toml"
+    config.write_text(SMALL.replace('name = "small"', f'name = "{name}"'))
+    whole = request(str(config), "12", samples=str(IMAGES), directory=tmp_path / "whole")
+    assert train(whole) == 0
+
+    directory = BUILD / "train" / name
+    (directory / EVENTS).unlink(missing_ok=True)
+    command = [sys.executable, "-m", "flow", "train-cnn", "--config", str(config), "--steps", "12", "--samples", "64"]
+    log = tmp_path / "log"
+    for more, step, signals in (([], 1, signal.SIGINT), (["--resume", "1"], 4, signal.SIGKILL)):
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                [*command, *more], cwd=ROOT, stdout=output, stderr=output, start_new_session=True
+            )
+        until_step(directory, step, process, log)
+        os.killpg(process.pid, signals)  # to all of its processes, as a terminal does
+        code = process.wait(timeout=300)
+        if signals == signal.SIGINT:
+            assert code == 130, log.read_text()
+            assert "interrupted; go on with: make train-cnn CONFIG=" in log.read_text()
+            stopped = json.loads((directory / RESULT).read_text())
+            assert not stopped["complete"]
+            assert 2 <= stopped["steps_done"] < 12
+
+    done = subprocess.run([*command, "--resume", "1"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "; going on from step " in done.stdout
+    got, expected = json.loads((directory / RESULT).read_text()), result_of(whole)
+    same_training(whole, directory)
+    assert got["simulated_steps"] == list(range(12))
+    for key in ("compared", "model_test_accuracy", "history", "confusion", "tests"):
+        assert got[key] == expected[key], key
+    again = subprocess.run([*command, "--resume", "1"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert again.returncode == 1
+    assert "nothing is left to do, 2 of EPOCHS=2 are done; give more EPOCHS" in again.stderr
+
+
+def same_training(whole: Request, directory: Path) -> None:
+    """A checkpoint has every bit of another."""
+    left, right = (trainer_of(whole.config, IMAGES) for _ in range(2))
+    left.load(whole.directory / CHECKPOINT)
+    right.load(directory / CHECKPOINT)
+    assert (left.step, left.history) == (right.step, right.history)
+    state, other = left.network.state(), right.network.state()
+    assert state.keys() == other.keys()
+    for key, values in state.items():
+        np.testing.assert_array_equal(other[key], values, err_msg=key)
+
+
+def test_interrupt_in_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C in the middle of an epoch of the model: the checkpoint has the step that was under way."""
+    asked = small(tmp_path, steps="1", epochs="4")
+    asked.directory.mkdir()
+    whole, trainer, left = (trainer_of(asked.config, IMAGES) for _ in range(3))
+    while whole.step < 4 * whole.steps_per_epoch:
+        whole.train_step()
+    step = Trainer.train_step
+
+    def interrupted(self: Trainer) -> StepResult:
+        if self.step == 13:
+            os.kill(os.getpid(), signal.SIGINT)
+        return step(self)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Trainer, "train_step", interrupted)
+        assert not train_in_model(trainer, asked.job, Record([{"step": 0}]))
+    assert load(asked.job, left) == Record([{"step": 0}])
+    assert left.step == 14
+    assert train_in_model(left, asked.job, Record())
+    assert left.history == whole.history
+    for key, values in whole.network.state().items():
+        np.testing.assert_array_equal(left.network.state()[key], values, err_msg=key)
+
+
+def test_resume_of_what_does_not_fit(tmp_path: Path) -> None:
+    """No checkpoint, a damaged one, one of another configuration, or of other STEPS."""
+    asked = small(tmp_path, steps="4", resume="1")
+    with pytest.raises(FlowError, match=r"there is no checkpoint .*: train without RESUME first"):
+        train(asked)
+    trainer = trainer_of(asked.config, IMAGES)
+    for _ in range(3):
+        trainer.train_step()
+    save(asked.job, trainer, Record([{"step": 0}, {"step": 1}]))
+    with pytest.raises(FlowError, match=r"the training is at step 3, but step 2 was not simulated: give STEPS and"):
+        train(asked)
+    trainer.save(asked.directory / CHECKPOINT, {"no": []})
+    with pytest.raises(FlowError, match=r"is damaged .* train anew, without RESUME"):
+        train(asked)
+    save(asked.job, trainer_of(asked.config, IMAGES + 1), Record())
+    with pytest.raises(FlowError, match="belongs to another configuration or number of SAMPLES"):
+        train(asked)
 
 
 def test_broken_rtl_is_caught(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -128,7 +286,8 @@ def test_broken_rtl_is_caught(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     result = result_of(asked)
     assert "step 0: " in result["failure"]
     assert re.search(r"expected -?\d+, got -?\d+; \d+ of \d+ values differ", result["failure"])
-    assert result["mismatches"] is None
+    assert result["mismatches"] > 0
+    assert not result["complete"]
     printed = capsys.readouterr().out
     assert printed.splitlines()[-1].startswith("replay: make train-cnn CONFIG=")
 
@@ -144,12 +303,17 @@ def test_places() -> None:
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        ({"config": "no/such.toml"}, r"no/such\.toml: there is no such file; shipped are configs/lenet5_mnist\.toml$"),
+        (
+            {"config": "no/such.toml"},
+            r"no/such\.toml: there is no such file; shipped are configs/lenet5_dense\.toml, "
+            r"configs/lenet5_finetune\.toml, configs/lenet5_mnist\.toml$",
+        ),
         ({"config": "configs/tiny.toml"}, r"configs/tiny\.toml: \[\[layers\]\] must be at least one table"),
         ({"steps": "0"}, r"STEPS=0 must be 1 … 100000"),
         ({"samples": "31"}, r"SAMPLES=31 must be 32 … 60000"),
         ({"epochs": "x"}, r"EPOCHS=x must be a whole number"),
         ({"sim": "vcs"}, r"SIM=vcs must be one of verilator, icarus"),
+        ({"resume": "yes"}, r"RESUME=yes must be 1"),
     ],
 )
 def test_variables(variables: dict[str, str], message: str) -> None:

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where results come from: the command that makes them again, the configuration, and the versions of the tools."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import subprocess
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from flow import build, page
+from flow.paths import ROOT, relative
+
+_PACKAGES = ("numpy", "numba")
+
+
+def commit() -> str:
+    """The checkout's commit, and whether files differ from it; "unknown" where there is no git."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    except OSError:
+        return "unknown"
+    return done.stdout.strip() or "unknown"
+
+
+def provenance(command: str, configuration: Path, sim: str) -> dict[str, Any]:
+    """For result.json: the command, the configuration's file and text, versions by name."""
+    versions = {"commit": commit(), "simulator": build.tool_version(sim), "Python": platform.python_version()}
+    versions |= {name: importlib.metadata.version(name) for name in _PACKAGES}
+    return {
+        "command": command, "configuration_file": relative(configuration), "configuration": configuration.read_text(),
+        "versions": versions,
+    }  # fmt: skip
+
+
+def section(result: dict[str, Any]) -> str:
+    """For the page, out of what ``provenance`` gave."""
+    rows = [("command", str(result["command"])), *result["versions"].items()]
+    name, text = escape(result["configuration_file"]), escape(result["configuration"])
+    file = f"<details><summary>{name}</summary><pre>{text}</pre></details>"
+    return page.section("Made by", "Command, versions and configuration.", page.rows(rows) + file)

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Images of MNIST as the PE array takes them, in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from models import mnist
+
+Int8Array = npt.NDArray[np.int8]
+LabelArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Images:
+    """Pixels int8 (n, 28, 28), halved to 0 … 127, and labels int64 (n,)."""
+
+    pixels: Int8Array
+    labels: LabelArray
+
+    @classmethod
+    def of(cls, images: mnist.UInt8Array, labels: mnist.UInt8Array) -> Images:
+        """From MNIST's own arrays."""
+        return cls((images >> 1).astype(np.int8), labels.astype(np.int64))
+
+    def batch(self, rows: LabelArray) -> Int8Array:
+        """Maps (1, 28, 28, len(rows))."""
+        return np.ascontiguousarray(self.pixels[rows].transpose(1, 2, 0))[None]
+
+    def __getitem__(self, rows: slice) -> Images:
+        return Images(self.pixels[rows], self.labels[rows])
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def classes(classify: Callable[[Int8Array], LabelArray], data: Images, batch: int) -> LabelArray:
+    """The classes of all images, found batch by batch."""
+    rows = np.arange(len(data))
+    return np.concatenate([classify(data.batch(rows[start : start + batch])) for start in range(0, len(data), batch)])

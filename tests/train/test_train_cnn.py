@@ -306,7 +306,8 @@ def test_places() -> None:
         (
             {"config": "no/such.toml"},
             r"no/such\.toml: there is no such file; shipped are configs/lenet5_dense\.toml, "
-            r"configs/lenet5_finetune\.toml, configs/lenet5_mnist\.toml$",
+            r"configs/lenet5_finetune\.toml, configs/lenet5_mnist\.toml, "
+            r"configs/resnet_mnist\.toml$",
         ),
         ({"config": "configs/tiny.toml"}, r"configs/tiny\.toml: \[\[layers\]\] must be at least one table"),
         ({"steps": "0"}, r"STEPS=0 must be 1 … 100000"),

@@ -37,7 +37,7 @@ class Progress:
         """The line of a phase that is right."""
         self.done += 1
         return (
-            f"{event['layer']} {event['phase']}: {event['clocks']:,} clocks, model {event['predicted']:,} "
+            f"{event['layer']} {event['phase']}: {event['clocks']:,} clocks, predicted {event['predicted']:,} "
             f"({event['difference']:+,}), MACs in use {event['utilisation']:.1%}, {event['compared']:,} bytes equal, "
             f"{event['seconds']:.1f} s"
         )

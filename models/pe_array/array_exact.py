@@ -8,8 +8,8 @@ without errors.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import NamedTuple
 
 import numpy as np
@@ -77,7 +77,7 @@ FETCH, LOAD, STORE = range(3)
 
 @dataclass(frozen=True)
 class Sizes:
-    """Parameters of pe_array.v beside the grid's, and the memory's LATENCY, BEATS and PER."""
+    """Parameters of pe_array.v beside the grid's, and the memory's LATENCY, BEATS and PER, in small letters."""
 
     latency: int
     stages: int = 2
@@ -90,6 +90,12 @@ class Sizes:
     outstanding: int = 8
     beats: int = 1
     per: int = 1
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, int]) -> Sizes:
+        """Out of HDL parameters; what they do not say has its default."""
+        names = {each.name: each.name.upper() for each in fields(cls)}
+        return cls(**{name: int(parameters[hdl]) for name, hdl in names.items() if hdl in parameters})
 
 
 _ENGINES = (Engine.LOAD, Engine.COMPUTE, Engine.STORE)

@@ -35,9 +35,11 @@ module array_harness #(
     parameter READ_FIFO = 128,
     parameter WRITE_FIFO = 64,
     parameter OUTSTANDING = 8,
-    // Beats of the memory, and its latency in clocks, at least 1
+    // Of axi_memory
     parameter WORDS = 16384,
-    parameter LATENCY = 10
+    parameter LATENCY = 10,
+    parameter BEATS = 1,
+    parameter PER = 1
 ) (
     input  wire        clk,
     input  wire        rst,
@@ -202,7 +204,9 @@ pe_array #(
 axi_memory #(
     .DATA_WIDTH(8*B),
     .WORDS(WORDS),
-    .LATENCY(LATENCY)
+    .LATENCY(LATENCY),
+    .BEATS(BEATS),
+    .PER(PER)
 ) memory (
     .clk(clk),
     .rst(rst),

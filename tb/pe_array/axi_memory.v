@@ -13,6 +13,10 @@
  * written before the answer reads what was there before. With `stalls` all handshakes pause at random, and beats of
  * different IDs are mixed.
  *
+ * Bandwidth, of reads and of writes each: at most BEATS of PER clocks that follow each other have a beat. A beat goes only
+ * in a clock whose credit is at least PER, and costs PER; then the clock adds BEATS, up to PER + BEATS - 1, which is what
+ * there is after a reset, and after PER clocks without a beat.
+ *
  * Beats in error_first ... error_last are answered with error_resp if that is not 0, by reads if error_read is set, and by
  * writes (of whole bursts) if error_write is; such a burst is not written.
  */
@@ -22,7 +26,10 @@ module axi_memory #(
     // Beats
     parameter WORDS = 4096,
     // Clocks, at least 1
-    parameter LATENCY = 10
+    parameter LATENCY = 10,
+    // Bandwidth: beats of so many clocks, 1 <= BEATS <= PER
+    parameter BEATS = 1,
+    parameter PER = 1
 ) (
     input  wire                    clk,
     input  wire                    rst,
@@ -64,6 +71,7 @@ module axi_memory #(
 );
 
 localparam [31:0] BYTES = DATA_WIDTH/8;
+localparam [31:0] CREDIT = PER + BEATS - 1;
 
 // A process of plain variables: what a handshake changes is seen by what stands behind it, in the same clock.
 /* verilator lint_off BLKSEQ */
@@ -75,6 +83,7 @@ integer              i;
 
 reg [31:0] now;
 reg [31:0] noise;          // LFSR: bits 0 ... 4 pause AR, R, AW, W, B
+reg [31:0] r_credit, w_credit;
 
 // Requests that wait, 64 per ID: request n of ID i at 64*i + n mod 64
 reg [31:0] ar_addr [0:255];
@@ -162,6 +171,7 @@ always @(posedge clk) begin
         aw_tail = aw_tail + 6'd1;
     end
     if (s_axi_wvalid && wready_reg) begin
+        w_credit = w_credit - PER;
         w_data[w_tail] = s_axi_wdata;
         w_tail = w_tail + 10'd1;
         if (s_axi_wstrb != {(DATA_WIDTH/8){1'b1}}) begin
@@ -174,9 +184,10 @@ always @(posedge clk) begin
         end
     end
     if (bvalid_reg && s_axi_bready) bvalid_reg <= 1'b0;
+    w_credit = w_credit + BEATS > CREDIT ? CREDIT : w_credit + BEATS;
 
     // The next beat: of the oldest request, or with stalls of any ID
-    if ((!rvalid_reg || s_axi_rready) && !(stalls && noise[1])) begin
+    if ((!rvalid_reg || s_axi_rready) && !(stalls && noise[1]) && r_credit >= PER) begin
         found = 1'b0;
         id = 2'd0;
         for (i = 0; i < 4; i = i + 1) begin
@@ -187,6 +198,7 @@ always @(posedge clk) begin
             end
         end
         if (found) begin
+            r_credit = r_credit - PER;
             place = {id, ar_head[id]};
             addr = ar_addr[place];
             wrong = error_resp != 2'd0 && error_read && addr >= error_first && addr <= error_last;
@@ -200,6 +212,8 @@ always @(posedge clk) begin
             ar_left[place] = ar_left[place] - 8'd1;
         end
     end
+
+    r_credit = r_credit + BEATS > CREDIT ? CREDIT : r_credit + BEATS;
 
     // The next answer
     if ((!bvalid_reg || s_axi_bready) && !(stalls && noise[4]) && aw_head != aw_tail && aw_head != w_bursts
@@ -229,11 +243,13 @@ always @(posedge clk) begin
     // (room for 16 more of everything: no master has so many on their way that this ever waits)
     arready_reg <= !(stalls && noise[0]);
     awready_reg <= !(stalls && noise[2]);
-    wready_reg <= !(stalls && noise[3]);
+    wready_reg <= !(stalls && noise[3]) && w_credit >= PER;
     if (rst) begin
         now = 32'd0;
         noise = {16'h5EED, stall_seed};
         ar_count = 32'd0;
+        r_credit = CREDIT;
+        w_credit = CREDIT;
         for (i = 0; i < 4; i = i + 1) begin
             ar_head[i] = 6'd0;
             ar_tail[i] = 6'd0;

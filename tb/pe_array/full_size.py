@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Layers on array_harness, phase by phase: the whole memory compared after each, and clocks beside the cycle model's.
+"""Layers on array_harness, phase by phase: the whole memory compared after each, and what the array counts.
+
+Clocks, in all and of every engine, and PEs that issue and wait must be those that the exact model predicts.
 
 Run by flow/full_size, which writes the job to the file that EDGELOOM_TRAIN names. What must be in memory comes from the
 layers' definition (models/pe_array/layers.py, update.py), not from what the phases before left.
@@ -16,6 +18,8 @@ from typing import Any
 import cocotb
 import numpy as np
 
+from models.pe_array import descriptors as d
+from models.pe_array.array_exact import ArrayClocks, Run, Sizes
 from models.pe_array.csb import Csb
 from tb.lib.bench import Bench
 from tb.pe_array.array_host import ArrayHost
@@ -23,6 +27,10 @@ from tb.pe_array.array_registers import Counter
 from tb.pe_array.full_size_job import EVENTS, MISMATCH, Job, LayerJob, LayerMemory, PhaseRun
 
 _CLIPPED = (Counter.CLIPPED_OUTPUTS, Counter.CLIPPED_MASTERS, Counter.CLIPPED_WEIGHTS)
+_CLOCKS = {
+    Counter.CLOCKS: "clocks", Counter.BUSY_PES: "busy", Counter.STALL_PES: "stalls",
+    Counter.LOAD_CLOCKS: "load_clocks", Counter.COMPUTE_CLOCKS: "compute_clocks", Counter.STORE_CLOCKS: "store_clocks",
+}  # fmt: skip
 _BEATS = {
     Counter.FETCH_BEATS: "fetch_beats", Counter.LOAD_BEATS: "load_beats", Counter.STORE_BEATS: "store_beats",
     Counter.WRITTEN_BEATS: "written",
@@ -38,6 +46,7 @@ class FullSize:
 
     def __init__(self, b: Bench, job: Job) -> None:
         self.host, self.job, self.directory = ArrayHost(b), job, Path(job.directory)
+        self.clocks = ArrayClocks(job.grid, Sizes.of(job.parameters))
         self.events = (self.directory / EVENTS).open("w")
 
     async def run(self) -> None:
@@ -53,13 +62,16 @@ class FullSize:
         memory = LayerMemory(self.job, layer, csb)
         await self.host.load(memory.memory)
         for run in memory.runs:
+            where = f"{layer.name} {run.phase}"
+            predicted = self.predict(memory, run)
             begin = time.perf_counter()
-            counters = await self.phase(memory, run, f"{layer.name} {run.phase}")
+            counters = await self.phase(memory, run, where)
             seconds = time.perf_counter() - begin
             kind = {"event": "phase", "layer": layer.name, "phase": run.phase}
             clocks = counters[Counter.CLOCKS]
             found = {
-                "clocks": clocks, "predicted": run.timing.clocks, "difference": run.timing.clocks - clocks,
+                "clocks": clocks, "predicted": predicted.clocks, "difference": predicted.clocks - clocks,
+                "estimate": run.timing.clocks,
                 "macs": run.timing.macs, "utilisation": run.timing.macs / (self.job.pes * clocks),
                 "elements": len(csb.coordinates), "descriptors": run.length, "compared": len(memory.memory),
                 "written": sum(len(each.values) for each in run.written), "seconds": seconds,
@@ -68,6 +80,14 @@ class FullSize:
             }  # fmt: skip
             self.events.write(json.dumps(kind | found) + "\n")
             self.events.flush()
+            for counter, name in _CLOCKS.items():
+                if counters[counter] != getattr(predicted, name):
+                    raise Mismatch(f"{where}: {counter.name} is {counters[counter]}, not {getattr(predicted, name)}")
+
+    def predict(self, memory: LayerMemory, run: PhaseRun) -> Run:
+        """Clocks of a phase after those before it."""
+        program = memory.memory[run.address : run.address + run.length * d.BYTES].tobytes()
+        return self.clocks.run(run.address, d.decode(program), memory.memory)
 
     async def phase(self, memory: LayerMemory, run: PhaseRun, where: str) -> dict[Counter, int]:
         """Run a phase and compare; what the array counted. Raises Mismatch."""

@@ -21,26 +21,13 @@ from tb.pe_array.array_registers import Counter
 _CLOCKS = 60_000
 """No program takes longer."""
 
-_SIZES = (
-    "LATENCY",
-    "STAGES",
-    "MAP_DEPTH",
-    "GRAD_DEPTH",
-    "QUEUE_DEPTH",
-    "LOAD_DEPTH",
-    "READ_FIFO",
-    "WRITE_FIFO",
-    "OUTSTANDING",
-)
-
 
 class Session:
     """The array, its memory and its clocks; all go on where the last program left them."""
 
     def __init__(self, b: Bench) -> None:
         self.b, self.host, self.memory = b, ArrayHost(b), CaseMemory(b)
-        sizes = {name.lower(): int(b.params[name]) for name in _SIZES if name in b.params}
-        self.model = ArrayClocks(self.memory.grid, Sizes(**sizes))
+        self.model = ArrayClocks(self.memory.grid, Sizes.of(b.params))
 
     async def begin(self) -> None:
         """Reset; fill the PEs' memories."""

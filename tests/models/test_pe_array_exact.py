@@ -22,6 +22,7 @@ from models.pe_array.descriptors import Engine
 from models.pe_array.machine import Machine
 from models.pe_array.operations import After
 from models.pe_array.pe_model import PeShape
+from models.pe_array.port_clocks import credit, credit_clock, credit_open
 from models.pe_array.tiling import Grid
 from tb.pe_array.array_cases import KINDS, CaseMemory
 
@@ -71,6 +72,36 @@ def test_one_stream_is_a_chain(latency: int, beats: int) -> None:
     assert array.run([made]).clocks == fetch + load + 2 * latency + (4 - 1) + (beats - 1) + 8
 
 
+@pytest.mark.parametrize("beats", [1, 7, 40])
+def test_one_stream_from_a_memory_with_a_beat_in_two_clocks(beats: int) -> None:
+    """Descriptor and stream each begin with a whole credit, then every beat takes two clocks."""
+    full, half = Array(0, Sizes(12)), Array(0, Sizes(12, beats=1, per=2))
+    clocks = [array.run([array.stream(beats)]).clocks for array in (full, half)]
+    assert clocks[1] - clocks[0] == (4 - 1) + (beats - 1)
+
+
+@pytest.mark.parametrize("bandwidth", [(1, 1), (1, 2), (2, 3), (3, 3), (2, 7), (5, 6)])
+def test_bandwidth(bandwidth: tuple[int, int]) -> None:
+    """At most BEATS of any PER clocks, exactly so many where there is always a beat, whole again after PER clocks."""
+    beats, per = bandwidth
+    rng, n = Random(per), credit(beats, per)
+    whole = n.copy()
+    gone: list[bool] = []
+    for clock in range(500):
+        gone.append(bool(credit_open(n)) and (clock >= 200 or rng.random() < 0.7))
+        credit_clock(n, gone[-1])
+    windows = [sum(gone[first : first + per]) for first in range(500 - per)]
+    assert max(windows) <= beats
+    assert set(windows[200:]) == {beats}
+    for _ in range(per):
+        credit_clock(n, False)
+    assert n.tolist() == whole.tolist()
+
+
+def test_sizes_of_parameters() -> None:
+    assert Sizes.of({"P": 4, "LATENCY": 7, "PER": 3, "BEATS": 2}) == Sizes(7, beats=2, per=3)
+
+
 def test_a_command_without_elements() -> None:
     array = Array()
     plain = array.run([d.Set(0, 0, 15), d.Set(2, 1, 15), d.Set(1, 1, 15), d.Compute(0)])
@@ -97,7 +128,7 @@ def test_operations_in_turn_wait_for_each_other() -> None:
 def test_layers(kind: str, seed: int) -> None:
     """Latency costs something, narrow queues and FIFOs too, and neither changes what is issued."""
     runs = []
-    for sizes in (Sizes(1), Sizes(30), replace(NARROW, latency=30)):
+    for sizes in (Sizes(1), Sizes(30), replace(NARROW, latency=30, beats=2, per=3)):
         array = Array(seed, sizes)
         runs.append(array.run(array.memory.layer(kind, 120)))
     quick, slow, narrow = runs

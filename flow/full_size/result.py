@@ -11,10 +11,7 @@ from models.pe_array import published
 from models.pe_array.published import Phase
 from tb.pe_array.full_size_job import UPDATE, Job
 
-HEAD = (
-    "layer", "phase", "clocks", "predicted", "difference", "estimate", "MACs in use", "µs", "published µs",
-    "bytes written",
-)  # fmt: skip
+HEAD = ("layer", "phase", "clocks", "predicted", "difference", "MACs in use", "µs", "published µs", "bytes written")
 
 
 def results(job: Job, phases: list[dict[str, Any]], failure: str | None, seconds: float) -> dict[str, Any]:
@@ -49,8 +46,7 @@ def table(result: dict[str, Any]) -> list[tuple[str, ...]]:
     return [
         (
             each["layer"], each["phase"], f"{each['clocks']:,}", f"{each['predicted']:,}",
-            f"{each['difference']:+,}", f"{each['estimate']:,}",
-            f"{each['utilisation']:.1%}" if each["phase"] != UPDATE else "–",
+            f"{each['difference']:+,}", f"{each['utilisation']:.1%}" if each["phase"] != UPDATE else "–",
             f"{each['clocks'] / published.CLOCK_MHZ:.1f}", _published(each["layer"], each["phase"]),
             f"{each['written']:,}",
         )
@@ -64,8 +60,7 @@ def notes(result: dict[str, Any]) -> list[str]:
         f"{result['pes']} PEs of {result['lanes']} MACs, batch {result['lanes']}, in Verilog simulation; random sparse "
         f"weights at the published densities, random data. Times at {published.CLOCK_MHZ} MHz, the published clock.",
         f"Memory: a beat of {result['lanes']} bytes per clock each way, {result['latency']} clocks of latency.",
-        "Clocks are those that the array counts; difference: predicted less RTL, must be 0; estimate: of the fast "
-        "model (models/pe_array/array_timing.py) behind the scoreboard. MACs in use: clocks that multiply a "
+        "Clocks are those that the array counts; difference: predicted less RTL, must be 0. MACs in use: clocks that multiply a "
         f"stored weight and a pixel of the map. The published WG contains the update, here {UPDATE}.",
     ]
 

@@ -105,7 +105,10 @@ LIMIT = 50_000_000
 QUIET = 20
 """Clocks before and after a program, at least; the memory's PER if that is more."""
 
-CLOCKS, BUSY, STALLS, LOAD_CLOCKS, COMPUTE_CLOCKS, STORE_CLOCKS, COUNTERS = range(7)
+(
+    CLOCKS, BUSY, STALLS, LOAD_CLOCKS, COMPUTE_CLOCKS, STORE_CLOCKS, FETCH_BEATS, LOAD_BEATS, STORE_BEATS,
+    WRITTEN_BEATS, COUNTERS,
+) = range(11)  # fmt: skip
 """What is counted, as in ``Run``."""
 
 
@@ -114,6 +117,7 @@ class Run:
     """What a program took: clocks from START to the end, as CLOCKS counts them, and the counters of the same names.
 
     Attributes:
+        macs: entries that multiply a weight and a pixel of the map, of all PEs: no clears, no nulls.
         done: clock of every operation's end, by engine, from the first clock of ``run`` on.
     """
 
@@ -123,7 +127,17 @@ class Run:
     load_clocks: int = 0
     compute_clocks: int = 0
     store_clocks: int = 0
+    fetch_beats: int = 0
+    load_beats: int = 0
+    store_beats: int = 0
+    written_beats: int = 0
+    macs: int = 0
     done: dict[Engine, list[int]] = field(default_factory=lambda: {e: [] for e in _ENGINES})
+
+    @property
+    def read_beats(self) -> int:
+        """Beats of the read port."""
+        return self.fetch_beats + self.load_beats + self.store_beats
 
 
 class State(NamedTuple):
@@ -232,6 +246,10 @@ def _step(s: State, played: Played, start: Flag, address: Int, counts: Flag) -> 
         counters[LOAD_CLOCKS] += 0 if idle_load else 1
         counters[COMPUTE_CLOCKS] += 0 if idle_compute else 1
         counters[STORE_CLOCKS] += 0 if idle_store else 1
+        counters[FETCH_BEATS] += 1 if fetch_pop else 0
+        counters[LOAD_BEATS] += 1 if load_pop else 0
+        counters[STORE_BEATS] += 1 if store_pop else 0
+        counters[WRITTEN_BEATS] += 1 if given and wr_ready else 0
         for each in range(3):
             if done[each]:
                 played.done[each, played.ended[each]] = counters[CLOCKS]
@@ -350,8 +368,7 @@ class ArrayClocks:
             raise ValueError("the program does not come to its end")
         ends = zip(_ENGINES, played.done, played.ended, strict=True)
         done = {engine: of[:count].tolist() for engine, of, count in ends}
-        clocks, busy, stalls, load, compute, store = played.counters.tolist()
-        return Run(clocks, busy, stalls, load, compute, store, done)
+        return Run(*played.counters.tolist(), played.work.macs(), done)
 
     def _played(self, program: Sequence[d.Descriptor], memory: Bytes, base: int) -> Played:
         table = clock_table.table(program)

@@ -15,9 +15,12 @@ from models.pe_array import pe_timing
 from models.pe_array.clock_parts import Array, Flag, Int
 from models.pe_array.machine_memory import Bytes
 from models.pe_array.operations import Field
-from models.pe_array.pe_model import Memory, Op
+from models.pe_array.pe_model import NULL_BIT, Memory, Op
 from models.pe_array.pe_timing import (
+    C_ELEMENTS,
     C_OP,
+    C_T,
+    C_TAPS,
     COMMAND,
     FINAL,
     GONE,
@@ -79,6 +82,12 @@ class Work(NamedTuple):
     rows: IntArray
     coordinates: IntArray
     taps: IntArray
+
+    def macs(self) -> int:
+        """Entries of all PEs that multiply a weight and a pixel of the map."""
+        real = np.concatenate([[0], np.cumsum(1 - (self.taps >> NULL_BIT & 1))])
+        first, elements, count = (self.rows[:, column] for column in (C_T, C_ELEMENTS, C_TAPS))
+        return int((elements * (real[first + count] - real[first])).sum())
 
 
 def cell_state(grid: Grid) -> CellState:

@@ -4,10 +4,10 @@
 ``python -m models.pe_array.scoreboard`` prints it and writes ``result.json`` and ``scoreboard.html``.
 
 Ours: every phase of every layer is a program (``program``) with weights at random places at the table's densities,
-channels permuted as ``balance`` does, played clock by clock (``array_timing``) from everything idle to the last write's
-answer. The update of the weights is in WG: updates run in the store engine while NG of a later layer is computed, and
-what NG takes longer for it is added to the WG of the layers that are updated. Pooling, which the published table does
-not show, has rows of its own.
+channels permuted as ``balance`` does, played clock by clock (``array_exact``) from everything idle to its end. The
+update of the weights is in WG: updates run in the store engine while NG of a later layer is computed, and what NG takes
+longer for it is added to the WG of the layers that are updated. Pooling, which the published table does not show, has
+rows of its own.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,10 @@ from typing import Any
 import numpy as np
 
 from models.pe_array import balance, networks, program, published
-from models.pe_array.array_tables import Update
-from models.pe_array.array_timing import ArrayTiming, Memory, predict
+from models.pe_array.array_exact import Run, Sizes
 from models.pe_array.csb import Csb, encode
-from models.pe_array.operations import Drain, Program
 from models.pe_array.pe_model import PeShape
+from models.pe_array.phase_clocks import LATENCY, PhaseProgram, Update
 from models.pe_array.published import PHASES, Phase
 from models.pe_array.shapes import Pool
 from models.pe_array.tiling import Grid
@@ -93,11 +92,11 @@ class Row:
 
 @dataclass
 class Board:
-    """Rows of the layers, clocks of pooling per phase, and what they were made with."""
+    """Rows of the layers, clocks of pooling per phase, and the memory's latency in clocks."""
 
     rows: list[Row] = field(default_factory=list)
     pooling: dict[str, int] = field(default_factory=dict)
-    memory: Memory = field(default_factory=Memory)
+    latency: int = LATENCY
 
     def clocks(self, phase: str) -> int:
         """Of all layers in a phase, or in all (``step``)."""
@@ -133,10 +132,16 @@ def matrices(
     return made
 
 
-def phase_program(layer: networks.Layer, csb: Csb, phase: Phase, grid: Grid = GRID) -> Program:
-    """The program of a layer's phase."""
-    make = {"FF": program.forward, "NG": program.input_gradient, "WG": program.weight_gradient}[phase]
-    return make(layer.conv, csb, layer.height, layer.width, grid)
+def phase_program(layer: networks.Layer, csb: Csb, phase: Phase, grid: Grid = GRID) -> PhaseProgram:
+    """A layer's phase."""
+    conv = layer.conv
+    geometry = conv, csb, layer.height, layer.width, grid
+    source, result = (conv.cols, layer.height, layer.width), (conv.rows, *layer.out_size)
+    if phase == "FF":
+        return PhaseProgram(program.forward(*geometry), source, csb=csb)
+    if phase == "NG":
+        return PhaseProgram(program.input_gradient(*geometry), result, csb=csb, masked=True)
+    return PhaseProgram(program.weight_gradient(*geometry), source, result, csb)
 
 
 def weight_beats(csb: Csb) -> int:
@@ -145,56 +150,68 @@ def weight_beats(csb: Csb) -> int:
     return int((-(-counts // published.LANES)).sum())
 
 
-def run(memory: Memory | None = None, only: tuple[str, ...] = (), seed: int = 1) -> Board:
-    """Play all phases; ``only``: of these layers, whose densities and blocks are those of the whole network."""
-    board = Board(memory=memory or Memory())
+def run(latency: int = LATENCY, only: tuple[str, ...] = (), seed: int = 1) -> Board:
+    """Play all phases.
+
+    Args:
+        latency: of the memory.
+        only: of these layers, whose densities and blocks are those of the whole network.
+        seed: of the weights' places.
+    """
+    board = Board(latency=latency)
+    sizes = Sizes(latency)
     layers = networks.layers(published.NETWORK)
     weights = matrices(layers, published.DENSITIES, BLOCKS, seed)
     chosen = [layer for layer in layers if not only or layer.name in only]
-    programs: dict[tuple[str, Phase], Program] = {
+    programs = {
         (layer.name, phase): phase_program(layer, weights[layer.name], phase)
         for layer in chosen
         for phase in PHASES
         if phase != "NG" or layer.name != "conv1"
     }
-    timings: dict[tuple[str, Phase], ArrayTiming] = {
-        key: predict(made, GRID, board.memory, masked=key[1] == "NG") for key, made in programs.items()
-    }
-    added = _updates(chosen, weights, programs, timings, board.memory)
+    runs = {key: made.clocks(GRID, sizes) for key, made in programs.items()}
+    added = _updates(chosen, weights, programs, runs, sizes)
     for layer in chosen:
         real_height, real_width = layer.out_size
         for phase in PHASES:
-            if (timing := timings.get((layer.name, phase))) is None:
+            if (found := runs.get((layer.name, phase))) is None:
                 continue
             more = added[layer.name] if phase == "WG" else 0
             padded = len(weights[layer.name].coordinates) * layer.conv.taps * real_height * real_width
             gop = 2 * published.BATCH * layer.macs / 1e9
             board.rows.append(
-                Row(layer.name, phase, timing.clocks + more, more, timing.macs, padded, gop, timing.bound)
+                Row(layer.name, phase, found.clocks + more, more, found.macs, padded, gop, bound(found))
             )  # fmt: skip
     board.pooling = {"FF": 0, "NG": 0}
     for layer in chosen:
         if layer.name in POOLED:
-            size, pool = (layer.conv.rows, *layer.out_size), Pool.make(2)
-            made = program.max_pool(pool, *size, GRID)
-            board.pooling["FF"] += predict(made, GRID, board.memory, drains=2).clocks
-            board.pooling["NG"] += predict(program.max_unpool(pool, *size, GRID), GRID, board.memory).clocks
+            pool, source = Pool.make(2), (layer.conv.rows, *layer.out_size)
+            result = layer.conv.rows, *pool.out_size(*layer.out_size)
+            forward, back = program.max_pool(pool, *source, GRID), program.max_unpool(pool, *source, GRID)
+            board.pooling["FF"] += PhaseProgram(forward, source, outputs=2).clocks(GRID, sizes).clocks
+            board.pooling["NG"] += PhaseProgram(back, result, result).clocks(GRID, sizes).clocks
     return board
 
 
+def bound(found: Run) -> str:
+    """What is busy for the greatest part of the time: "MACs", "read port" or "write port"."""
+    shares = {"MACs": found.busy / GRID.pes, "read port": found.read_beats, "write port": found.written_beats}
+    return max(shares, key=lambda name: shares[name])
+
+
 def _updates(
-    layers: list[networks.Layer], weights: Mapping[str, Csb], programs: Mapping[tuple[str, Phase], Program],
-    timings: Mapping[tuple[str, Phase], ArrayTiming], memory: Memory,
+    layers: list[networks.Layer], weights: Mapping[str, Csb], programs: Mapping[tuple[str, Phase], PhaseProgram],
+    runs: Mapping[tuple[str, Phase], Run], sizes: Sizes,
 ) -> dict[str, int]:  # fmt: skip
     """Clocks that the update of every layer adds: beside the NG of layers below it, or by itself without room."""
     waiting: list[tuple[str, int]] = []  # layers with beats that are not updated yet
     added = dict.fromkeys((layer.name for layer in layers), 0)
     for layer in reversed(layers):
         made = programs.get((layer.name, "NG"))
-        if made is not None and waiting:
-            timing = timings[layer.name, "NG"]
-            gaps = sum(isinstance(each, Drain) for each in made.stores())
-            room = int(0.9 * (timing.clocks - timing.read_beats)) // 8
+        if made is not None and made.program is not None and waiting:
+            alone = runs[layer.name, "NG"]
+            gaps = len(made.program.stores())
+            room = int(0.9 * (alone.clocks - alone.read_beats)) // 8
             taken: list[tuple[str, int]] = []
             while waiting and room > 0:
                 name, beats = waiting.pop(0)
@@ -205,13 +222,13 @@ def _updates(
                     waiting.insert(0, (name, beats - part))
             total = sum(part for _, part in taken)
             pieces = [Update(total * (n + 1) // gaps - total * n // gaps) for n in range(gaps)]
-            pieces = [piece for piece in pieces if piece.beats]
-            more = predict(made, GRID, memory, masked=True, updates=pieces).clocks - timing.clocks
+            both = replace(made, updates=tuple(piece for piece in pieces if piece.beats))
+            more = both.clocks(GRID, sizes).clocks - alone.clocks
             for name, part in taken:
                 added[name] += round(more * part / total)
         waiting.append((layer.name, weight_beats(weights[layer.name])))
     for name, beats in waiting:  # read port alone
-        added[name] += 8 * beats + memory.read + memory.write
+        added[name] += PhaseProgram(None, updates=(Update(beats),)).clocks(GRID, sizes).clocks
     return added
 
 
@@ -328,10 +345,10 @@ def notes(board: Board) -> list[str]:
     """What the figures rest on."""
     used, counted = board.worst()
     return [
-        f"Ours: cycle model, not RTL: {GRID.pes} PEs x {GRID.shape.lanes} MACs at {published.CLOCK_MHZ} MHz; reading "
-        f"and writing {PORT:g} GB/s each (one port of {published.LANES} bytes) of the {published.GBYTES_PER_SECOND} "
-        f"GB/s that the published system's two channels of DDR4-2400 have; {board.memory.read} clocks from request to "
-        f"beat, {board.memory.write} from a write to its answer. Published: simulation.",
+        f"Ours: cycle model, not RTL itself, whose clocks it predicts exactly (make full-size): {GRID.pes} PEs x "
+        f"{GRID.shape.lanes} MACs at {published.CLOCK_MHZ} MHz; reading and writing {PORT:g} GB/s each (one port of "
+        f"{published.LANES} bytes) of the {published.GBYTES_PER_SECOND} GB/s that the published system's two channels "
+        f"of DDR4-2400 have; {board.latency} clocks of latency. Published: simulation.",
         "MACs in use: clocks that multiply a weight and a pixel of the map. As published: MACs on padding, which we "
         "skip, count as work too; that is how the published utilisation is counted, so it may exceed 100 % for us.",
         "WG contains the update of the weights, which mostly runs beside the NG of layers below. Phases do not overlap "
@@ -360,7 +377,7 @@ C_NOTE = (
 def result(board: Board) -> dict[str, Any]:
     """All figures for result.json."""
     return {
-        "memory": asdict(board.memory),
+        "latency": board.latency,
         "rows": [
             asdict(row)
             | {"micros": row.micros, "used": row.used, "as_published": row.as_published, "gops": row.gops}
@@ -417,12 +434,11 @@ def page(board: Board) -> str:
 def main(arguments: list[str] | None = None) -> Board:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m models.pe_array.scoreboard", description="Published and ours.")
-    parser.add_argument("--read", type=int, default=Memory().read, help="clocks from request to beat")
-    parser.add_argument("--write", type=int, default=Memory().write, help="clocks from a write to its answer")
+    parser.add_argument("--latency", type=int, default=LATENCY, help="clocks of the memory")
     parser.add_argument("--layers", nargs="*", default=[], choices=[*published.VGG11], help="only these")
     parser.add_argument("--out", default="", help="directory for result.json and scoreboard.html")
     options = parser.parse_args(arguments)
-    board = run(Memory(options.read, options.write), tuple(options.layers))
+    board = run(options.latency, tuple(options.layers))
     print(text(HEAD, table(board)), text(TOTALS_HEAD, totals(board)), *notes(board), sep="\n\n")
     print("\n" + C_NOTE, text(C_HEAD, c_table()), sep="\n\n")
     if options.out:

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Layers on array_harness, phase by phase: the whole memory compared after each, and what the array counts.
-
-Clocks, in all and of every engine, and PEs that issue and wait must be those that the exact model predicts.
+"""Layers on array_harness, phase by phase: the whole memory and the counters compared with the models after each.
 
 Run by flow/full_size, which writes the job to the file that EDGELOOM_TRAIN names. What must be in memory comes from the
 layers' definition (models/pe_array/layers.py, update.py), not from what the phases before left.
@@ -18,8 +16,7 @@ from typing import Any
 import cocotb
 import numpy as np
 
-from models.pe_array import descriptors as d
-from models.pe_array.array_exact import ArrayClocks, Run, Sizes
+from models.pe_array.array_exact import Run
 from models.pe_array.csb import Csb
 from tb.lib.bench import Bench
 from tb.pe_array.array_host import ArrayHost
@@ -27,14 +24,13 @@ from tb.pe_array.array_registers import Counter
 from tb.pe_array.full_size_job import EVENTS, MISMATCH, Job, LayerJob, LayerMemory, PhaseRun
 
 _CLIPPED = (Counter.CLIPPED_OUTPUTS, Counter.CLIPPED_MASTERS, Counter.CLIPPED_WEIGHTS)
-_CLOCKS = {
+_EXACT = {
     Counter.CLOCKS: "clocks", Counter.BUSY_PES: "busy", Counter.STALL_PES: "stalls",
-    Counter.LOAD_CLOCKS: "load_clocks", Counter.COMPUTE_CLOCKS: "compute_clocks", Counter.STORE_CLOCKS: "store_clocks",
+    Counter.LOAD_CLOCKS: "load_clocks", Counter.COMPUTE_CLOCKS: "compute_clocks",
+    Counter.STORE_CLOCKS: "store_clocks", Counter.FETCH_BEATS: "fetch_beats", Counter.LOAD_BEATS: "load_beats",
+    Counter.STORE_BEATS: "store_beats", Counter.WRITTEN_BEATS: "written_beats",
 }  # fmt: skip
-_BEATS = {
-    Counter.FETCH_BEATS: "fetch_beats", Counter.LOAD_BEATS: "load_beats", Counter.STORE_BEATS: "store_beats",
-    Counter.WRITTEN_BEATS: "written",
-}  # fmt: skip
+"""Counters that the cycle model predicts."""
 
 
 class Mismatch(AssertionError):
@@ -46,8 +42,8 @@ class FullSize:
 
     def __init__(self, b: Bench, job: Job) -> None:
         self.host, self.job, self.directory = ArrayHost(b), job, Path(job.directory)
-        self.clocks = ArrayClocks(job.grid, Sizes.of(job.parameters))
         self.events = (self.directory / EVENTS).open("w")
+        self.model = job.clocks
 
     async def run(self) -> None:
         """The chosen layers, in their order."""
@@ -63,36 +59,26 @@ class FullSize:
         await self.host.load(memory.memory)
         for run in memory.runs:
             where = f"{layer.name} {run.phase}"
-            predicted = self.predict(memory, run)
+            predicted = self.model.run(run.address, run.program, memory.memory)
             begin = time.perf_counter()
-            counters = await self.phase(memory, run, where)
+            counters = await self.phase(memory, run, predicted, where)
             seconds = time.perf_counter() - begin
             kind = {"event": "phase", "layer": layer.name, "phase": run.phase}
             clocks = counters[Counter.CLOCKS]
             found = {
                 "clocks": clocks, "predicted": predicted.clocks, "difference": predicted.clocks - clocks,
-                "estimate": run.timing.clocks,
-                "macs": run.timing.macs, "utilisation": run.timing.macs / (self.job.pes * clocks),
-                "elements": len(csb.coordinates), "descriptors": run.length, "compared": len(memory.memory),
+                "macs": predicted.macs, "utilisation": predicted.macs / (self.job.pes * clocks),
+                "elements": len(csb.coordinates), "descriptors": len(run.program), "compared": len(memory.memory),
                 "written": sum(len(each.values) for each in run.written), "seconds": seconds,
                 "counters": {counter.name: value for counter, value in counters.items()},
-                "predicted_beats": {counter.name: getattr(run.timing, name) for counter, name in _BEATS.items()},
             }  # fmt: skip
             self.events.write(json.dumps(kind | found) + "\n")
             self.events.flush()
-            for counter, name in _CLOCKS.items():
-                if counters[counter] != getattr(predicted, name):
-                    raise Mismatch(f"{where}: {counter.name} is {counters[counter]}, not {getattr(predicted, name)}")
 
-    def predict(self, memory: LayerMemory, run: PhaseRun) -> Run:
-        """Clocks of a phase after those before it."""
-        program = memory.memory[run.address : run.address + run.length * d.BYTES].tobytes()
-        return self.clocks.run(run.address, d.decode(program), memory.memory)
-
-    async def phase(self, memory: LayerMemory, run: PhaseRun, where: str) -> dict[Counter, int]:
+    async def phase(self, memory: LayerMemory, run: PhaseRun, predicted: Run, where: str) -> dict[Counter, int]:
         """Run a phase and compare; what the array counted. Raises Mismatch."""
-        await self.host.start(run.address, run.length, memory.read_window, run.write_window, None)
-        stop = await self.host.finish(4 * run.timing.clocks + 10_000)
+        await self.host.start(run.address, len(run.program), memory.read_window, run.write_window, None)
+        stop = await self.host.finish(4 * predicted.clocks + 10_000)
         if stop is not None:
             raise Mismatch(f"{where}: the array stopped: {stop}")
         memory.expect(run)
@@ -108,6 +94,9 @@ class FullSize:
         clipped = tuple(counters[counter] for counter in _CLIPPED)
         if clipped != run.clipped:
             raise Mismatch(f"{where}: outputs, masters and MAC weights clipped: {clipped}, expected {run.clipped}")
+        for counter, name in _EXACT.items():
+            if counters[counter] != getattr(predicted, name):
+                raise Mismatch(f"{where}: {counter.name} is {counters[counter]}, predicted {getattr(predicted, name)}")
         return counters
 
 

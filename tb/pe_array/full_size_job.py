@@ -14,12 +14,12 @@ import numpy.typing as npt
 
 from models.pe_array import descriptors as d
 from models.pe_array import layers, networks, program, published, scoreboard
-from models.pe_array.array_tables import Update
-from models.pe_array.array_timing import ArrayTiming, Memory, predict
+from models.pe_array.array_exact import ArrayClocks, Sizes
 from models.pe_array.assemble import MapAt, OutputAt, Places, assemble
 from models.pe_array.csb import Csb, mac_weights, to_image
 from models.pe_array.operations import Program
 from models.pe_array.pe_model import PeShape
+from models.pe_array.phase_clocks import ALIGNED_BEATS, LATENCY
 from models.pe_array.shapes import Conv, Positions
 from models.pe_array.tiling import Grid
 from models.pe_array.update import weight_update
@@ -29,8 +29,6 @@ MISMATCH = "mismatch.json"
 UPDATE = "UPDATE"
 """Phase behind FF, NG and WG; the published WG contains it."""
 SEED = 1
-ALIGNED_BEATS = 16
-"""Everything begins at a multiple of so many beats."""
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -84,7 +82,7 @@ class Job:
     pes: int = published.PES
     lanes: int = published.LANES
     words: int = 1 << 19
-    latency: int = Memory().read
+    latency: int = LATENCY
 
     @classmethod
     def load(cls, path: Path) -> Job:
@@ -101,6 +99,11 @@ class Job:
     def grid(self) -> Grid:
         """The array; memories of the PEs have their default depths."""
         return Grid(self.pes, PeShape(self.lanes))
+
+    @property
+    def clocks(self) -> ArrayClocks:
+        """The cycle model, as after a reset."""
+        return ArrayClocks(self.grid, Sizes.of(self.parameters))
 
     @property
     def parameters(self) -> dict[str, int]:
@@ -155,20 +158,18 @@ class PhaseRun:
 
     Attributes:
         phase: FF, NG, WG or UPDATE.
-        address, length: first byte, descriptors.
+        address, program: first byte, descriptors.
         write_window: first and last byte.
         written: everything that it writes.
         clipped: values that are clipped: by requantise, of masters, of MAC weights.
-        timing: what the cycle model says.
     """
 
     phase: str
     address: int
-    length: int
+    program: tuple[d.Descriptor, ...]
     write_window: tuple[int, int]
     written: tuple[Written, ...]
     clipped: tuple[int, int, int]
-    timing: ArrayTiming
 
 
 class LayerMemory:
@@ -253,15 +254,12 @@ class LayerMemory:
                 made = program.weight_gradient(*geometry)
                 at = self._places(made, x_at, operand=err_at, gradients=gradients_at)
                 written = Written("gradients", gradients_at, spread.view(np.uint8))
-                self._add(phase, assemble(made, at, self._job.lanes), [written], (0, 0, 0), self._predict(made))
+                self._add(phase, assemble(made, at, self._job.lanes), [written], (0, 0, 0))
             else:
                 self._update(gradients, gradients_at, weights)
 
     def _places(self, made: Program, x: MapAt, **other: Any) -> Places:
         return Places(x, literals=self._put(made.literals), csb=self._csb, **self._arrays, **other)
-
-    def _predict(self, made: Program, **other: Any) -> ArrayTiming:
-        return predict(made, self._job.grid, Memory(self._job.latency, self._job.latency), **other)
 
     def _drained(
         self, phase: str, made: Program, x: MapAt, sums: Any, mask: tuple[npt.NDArray[np.int8], int] | None
@@ -274,10 +272,7 @@ class LayerMemory:
         output = OutputAt(at, shift, relu=mask is None, mask=None if mask is None else mask[1])
         places = self._places(made, x, outputs=(output,))
         written = Written("map", at.address, expected.values.reshape(-1).view(np.uint8))
-        self._add(
-            phase, assemble(made, places, self._job.lanes), [written], (expected.saturated, 0, 0),
-            self._predict(made, masked=mask is not None),
-        )  # fmt: skip
+        self._add(phase, assemble(made, places, self._job.lanes), [written], (expected.saturated, 0, 0))
 
     def _update(self, gradients: npt.NDArray[np.int32], gradients_at: int, weights: list[int]) -> None:
         height, width = self._conv.out_size(*self._size)
@@ -292,20 +287,17 @@ class LayerMemory:
             for name, at, array in zip(("masters", "MAC weights"), weights, (image.masters, image.values), strict=True)
         ]
         beats = len(image.values) // self._job.lanes
-        empty = Program((), np.zeros(0, dtype=np.int8), None, (0, 0, 0), (0, 0))
         self._add(
             UPDATE, [d.Update(gradients_at, weights[0], weights[1], beats, shift)], written,
             (0, int(new.master_clipped.sum()), int(new.weight_clipped.sum())),
-            self._predict(empty, updates=[Update(beats)]),
         )  # fmt: skip
 
     def _add(
-        self, phase: str, made: list[d.Descriptor], written: list[Written], clipped: tuple[int, int, int],
-        timing: ArrayTiming,
+        self, phase: str, made: list[d.Descriptor], written: list[Written], clipped: tuple[int, int, int]
     ) -> None:  # fmt: skip
         address = self._put(np.frombuffer(d.encode(made), dtype=np.uint8))
         first, last = written[0].address, written[-1].address + len(written[-1].values) - 1
-        self.runs.append(PhaseRun(phase, address, len(made), (first, last), tuple(written), clipped, timing))
+        self.runs.append(PhaseRun(phase, address, tuple(made), (first, last), tuple(written), clipped))
 
 
 def _shift(products: float, bits: int) -> int:

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from models.pe_array import networks, published, scoreboard
-from models.pe_array.array_timing import Memory
 from models.pe_array.scoreboard import BLOCKS, GRID, Board, Row
 
 SMALL = ("dense7", "dense8")
@@ -18,7 +17,7 @@ SMALL = ("dense7", "dense8")
 
 @pytest.fixture(scope="module")
 def board() -> Board:
-    return scoreboard.run(Memory(30, 20), ("conv5_2", *SMALL))
+    return scoreboard.run(30, ("conv5_2", *SMALL))
 
 
 def test_rows_are_what_the_clocks_say(board: Board) -> None:
@@ -76,7 +75,7 @@ def test_totals_of_the_published_column() -> None:
 def test_tables_have_a_cell_per_head(board: Board) -> None:
     assert len(scoreboard.totals(board)) == 4
     assert all(len(line) == len(scoreboard.HEAD) for line in scoreboard.table(board))
-    assert any("cycle model, not RTL" in note for note in scoreboard.notes(board))
+    assert any("not RTL itself" in note for note in scoreboard.notes(board))
 
 
 def test_bounds_of_system_c() -> None:
@@ -94,12 +93,12 @@ def test_bounds_of_system_c() -> None:
 
 
 def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    scoreboard.main(["--layers", "dense8", "--read", "20", "--out", str(tmp_path)])
+    scoreboard.main(["--layers", "dense8", "--latency", "20", "--out", str(tmp_path)])
     printed = capsys.readouterr().out
     assert "dense8" in printed
-    assert "20 clocks from request" in printed
+    assert "20 clocks of latency" in printed
     found = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
-    assert found["memory"] == {"read": 20, "write": 32}
+    assert found["latency"] == 20
     assert [row["phase"] for row in found["rows"]] == ["FF", "NG", "WG"]
     html = (tmp_path / "scoreboard.html").read_text(encoding="utf-8")
     assert html.count("<tr>") == 1 + 4 + 1 + 3 + 3 + 1 + 20

@@ -49,8 +49,7 @@ def test_small_layers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert (result["failure"], result["mismatches"]) == (None, 0)
     assert result["bytes_compared"] == 7 * 8 << 12
     for each in phases:
-        assert each["difference"] == each["predicted"] - each["clocks"] == 0
-        assert abs(each["estimate"] - each["clocks"]) < 0.25 * each["clocks"]
+        assert each["difference"] == 0 < each["predicted"] == each["clocks"]
         assert each["utilisation"] == pytest.approx(each["macs"] / (2 * each["clocks"]))
         assert each["written"] > 0
     assert phases[5]["written"] >= 4 * 6 * 3 * 9, "gradients of 32 bits"

@@ -60,8 +60,8 @@ def notes(result: dict[str, Any]) -> list[str]:
         f"{result['pes']} PEs of {result['lanes']} MACs, batch {result['lanes']}, in Verilog simulation; random sparse "
         f"weights at the published densities, random data. Times at {published.CLOCK_MHZ} MHz, the published clock.",
         f"Memory: a beat of {result['lanes']} bytes per clock each way, {result['latency']} clocks of latency.",
-        "Clocks are those that the array counts; difference: predicted less RTL, must be 0. MACs in use: clocks that multiply a "
-        f"stored weight and a pixel of the map. The published WG contains the update, here {UPDATE}.",
+        "Clocks are those that the array counts; difference: predicted less RTL, must be 0. MACs in use: clocks that "
+        f"multiply a stored weight and a pixel of the map. The published WG contains the update, here {UPDATE}.",
     ]
 
 

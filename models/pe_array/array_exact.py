@@ -110,6 +110,10 @@ QUIET = 20
     WRITTEN_BEATS, COUNTERS,
 ) = range(11)  # fmt: skip
 """What is counted, as in ``Run``."""
+_COUNTED = (
+    "clocks", "busy", "stalls", "load_clocks", "compute_clocks", "store_clocks", "fetch_beats", "load_beats",
+    "store_beats", "written_beats",
+)  # fmt: skip
 
 
 @dataclass
@@ -368,7 +372,10 @@ class ArrayClocks:
             raise ValueError("the program does not come to its end")
         ends = zip(_ENGINES, played.done, played.ended, strict=True)
         done = {engine: of[:count].tolist() for engine, of, count in ends}
-        return Run(*played.counters.tolist(), played.work.macs(), done)
+        result = Run(macs=played.work.macs(), done=done)
+        for name, value in zip(_COUNTED, played.counters.tolist(), strict=True):
+            setattr(result, name, value)
+        return result
 
     def _played(self, program: Sequence[d.Descriptor], memory: Bytes, base: int) -> Played:
         table = clock_table.table(program)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bench of rtl/pe_array/pe_array.v: with a steady memory a program takes the clocks that ``array_exact`` predicts.
 
-So do its engines: clocks in which each is not idle, entries issued, and clocks in which one waits, are all equal.
+So do its engines: clocks in which each is not idle, entries issued, clocks in which one waits, and beats read and
+written, are all equal.
 """
 
 from __future__ import annotations
@@ -55,6 +56,10 @@ class Session:
             Counter.LOAD_CLOCKS: expected.load_clocks,
             Counter.COMPUTE_CLOCKS: expected.compute_clocks,
             Counter.STORE_CLOCKS: expected.store_clocks,
+            Counter.FETCH_BEATS: expected.fetch_beats,
+            Counter.LOAD_BEATS: expected.load_beats,
+            Counter.STORE_BEATS: expected.store_beats,
+            Counter.WRITTEN_BEATS: expected.written_beats,
         }.items():
             b.scoreboard.expect(f"{name}: {counter.name}", value)
             b.scoreboard.got(f"{name}: {counter.name}", counted[counter])

@@ -195,7 +195,7 @@ def test_strips_of_full_width_follow_the_fewest() -> None:
 
 
 def test_a_phase_of_one_command_is_a_chain() -> None:
-    """Fetch, in two parts of 32 beats, then loads, then the command, its drain, the answer: each after the one before."""
+    """Fetch, in two parts of 32 beats, then loads, the command, its drain, the answer: each after the one before."""
     conv, grid = Conv.make(3, 5), Grid(1, SHAPE)
     csb = coded(conv, 1.0, (3, 5))
     made = program.forward(conv, csb, 1, 1, grid, Split(1, 1, 1))

@@ -315,14 +315,13 @@ _NO_FAULTS = np.zeros((0, 2), dtype=np.int64)
 @njit(cache=True)
 def _play(s: State, played: Played, address: Int, quiet: Int, limit: Int) -> Flag:
     """A program, if it has an address, and quiet clocks behind it; whether it comes to its end."""
-    if address != NONE:
-        _step(s, played, True, address, False)
-        while s.control[c.A_STATE] != c.IDLE:
-            _step(s, played, False, address, True)
-            if played.counters[CLOCKS] > limit:
-                return False
-    for _ in range(quiet):
-        _step(s, played, False, address, False)
+    first, left = s.clock[0], quiet
+    while left > 0:
+        starts, runs = address != NONE and s.clock[0] == first, s.control[c.A_STATE] != c.IDLE
+        _step(s, played, starts, address, runs)
+        left -= 0 if starts or runs else 1
+        if played.counters[CLOCKS] > limit:
+            return False
     return True
 
 

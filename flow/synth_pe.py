@@ -25,9 +25,9 @@ AROUND = SMALL
 """PEs and lanes of the array from which the rest is taken that is added to the PEs of `LARGE`: `LARGE` itself is a long
 run of Yosys. The rest grows with PEs and lanes, so that with a smaller array the sum is a lower bound.
 """
-BLOCK_MEMORIES = ("x_ram", "y_ram", "address.w_ram")
-"""Memories of a PE that must be in block RAM. E and T are not among them: with 64 words they would fill an eighth of
-eight RAMB36, 256 in 32 PEs, and the array would have more block RAM than the published one."""
+BLOCK_MEMORIES = ("x_ram", "y_ram", "address.w_ram", "address.e_ram")
+"""Memories of a PE that must be in block RAM. T is not among them: with 64 words it would fill an eighth of four
+RAMB36, 128 in 32 PEs, and the array would have more block RAM than the published one."""
 ADDRESS_MULTIPLIERS = 2
 """Multipliers of a PE beside its lanes: of channel by stride in X, of row by stride in Y."""
 ENGINE_DSPS = 4 + 7
@@ -82,7 +82,7 @@ class PeTarget(Target):
         return wrapper_text(TOP, {"P": self.pes, "B": self.lanes, "FRAC": self.config.logit_frac})
 
     def memory_problems(self, found: Netlist) -> list[str]:
-        """X, Y and W of every PE must be in block RAM, and nothing of them in LUTs."""
+        """X, Y, W and E of every PE must be in block RAM, and nothing of them in LUTs."""
         places = {"pe": ["pe."], "array": [f"g_pe[{p}].place.pe." for p in range(self.pes)], "frame": []}[self.kind]
         problems = []
         for place in places:
@@ -101,7 +101,7 @@ def add(cell: Figures, pes: int, frame: Figures) -> dict[str, float]:
 
 
 class PePlan(Plan):
-    """One PE of few lanes, one as wide as the published ones, a small array, and what is around its PEs."""
+    """One PE of few lanes, also its clock; one as wide as the published; a small array, and what is around its PEs."""
 
     def __init__(self, config: PeConfig) -> None:
         targets = [
@@ -112,7 +112,7 @@ class PePlan(Plan):
         ]
         if AROUND != SMALL:
             targets.append(PeTarget(config, "frame", *AROUND))
-        super().__init__(config.name, [(target, "xc7") for target in targets])
+        super().__init__(config.name, [*((target, "xc7") for target in targets), (targets[0], "ecp5")])
 
     def compare(self, figures: Mapping[str, Figures], reference: Mapping[str, Any]) -> Comparison:
         """The array of the published size, added up, beside the published one; the same sum beside the small array."""

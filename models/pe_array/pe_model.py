@@ -356,7 +356,7 @@ def execute(
                 elif op == 1:
                     total = np.int64(0)
                     for b in range(lanes):
-                        total += (s[b] << up) >> up
+                        total += s[b]
                     gradients[results] = total  # below 2^31: at most 64 lanes, 1023 entries, products to 2^14
                 elif op == 2:
                     for b in range(lanes):

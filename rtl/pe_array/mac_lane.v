@@ -40,98 +40,134 @@ module mac_lane #(
 
 `REQUIRE(g_acc, ACC >= 16 && ACC <= 48, ("%m: ACC = %0d must be 16 to 48", ACC))
 
-localparam [1:0] MAC = 2'd0, GRAD = 2'd1, MAX = 2'd2;
-// Bits of a loaded byte after its shift, at most those of an accumulator
-localparam LOAD = ACC < 23 ? ACC : 23;
-
+localparam [1:0] MAC = 2'd0, GRAD = 2'd1, MAX = 2'd2, UNPOOL = 2'd3;
 // --- d1: operands ---
 
 reg  [7:0] y_reg;
-wire [7:0] operand = op == GRAD ? y_reg : op[0] ? {7'd0, y_reg == value} : value;
+wire [7:0] operand = op == GRAD ? y_reg : op == UNPOOL ? {7'd0, y_reg == value} : value;
 
 reg signed [7:0] a1_reg;
 reg signed [7:0] b1_reg;
-(* keep = "true" *) reg first1_reg;
+reg        [7:0] value1_reg;
+reg              mac1_reg;
+reg              max1_reg;
+reg              clear1_reg;
+(* keep = "true" *) reg set1_reg;
 (* keep = "true" *) reg fresh1_reg;
 (* keep = "true" *) reg start1_reg;
 (* keep = "true" *) reg compare1_reg;
-(* keep = "true" *) reg [1:0] op1_reg;
-(* keep = "true" *) reg clear1_reg;
 
 always @(posedge clk) begin
     y_reg        <= y[7:0];
     a1_reg       <= x;
-    b1_reg       <= skip ? 8'd0 : operand;
-    first1_reg   <= first;
+    b1_reg       <= skip || op == MAX ? 8'd0 : operand;
+    value1_reg   <= value;
+    mac1_reg     <= op == MAC;
+    max1_reg     <= op == MAX;
+    clear1_reg   <= clear;
+    set1_reg     <= first || op == MAX;
     start1_reg   <= first && skip;
     compare1_reg <= !skip;
     fresh1_reg   <= fresh;
-    op1_reg      <= op;
-    clear1_reg   <= clear;
 end
 
-// --- d2: product, maximum ---
+// --- d2: product, maximum (0 but in MAX) ---
 
 reg signed [15:0] product2_reg;
 reg signed [7:0]  best2_reg;
 reg        [7:0]  index2_reg;
-(* keep = "true" *) reg first2_reg;
-reg [1:0]         op2_reg;
+(* keep = "true" *) reg set2_reg;
+reg               mac2_reg;
 reg               clear2_reg;
+
+wire better = compare1_reg && (fresh1_reg || a1_reg > best2_reg);
 
 always @(posedge clk) begin
     product2_reg <= a1_reg * b1_reg;
-    if (start1_reg) begin
-        best2_reg  <= -8'sd128;
+    if (!max1_reg || start1_reg) begin
+        best2_reg  <= {max1_reg, 7'd0};
         index2_reg <= 8'd0;
-    end else if (compare1_reg && (fresh1_reg || a1_reg > best2_reg)) begin
+    end else if (better) begin
         best2_reg  <= a1_reg;
-        index2_reg <= b1_reg;
+        index2_reg <= value1_reg;
     end
-    first2_reg <= first1_reg;
-    op2_reg    <= op1_reg;
+    set2_reg   <= set1_reg;
+    mac2_reg   <= mac1_reg;
     clear2_reg <= clear1_reg;
 end
 
-// --- d3: sum; beside it what else may go to Y: a maximum, a loaded byte ---
+// --- d3: sum, which begins with 0 or, in MAX, with the maximum; beside it a loaded byte, shifted by 0 to 3 bits ---
 
-reg  [ACC-1:0]  sum3_reg;
-reg  [LOAD-1:0] other3_reg;
+reg  [ACC-1:0] sum3_reg;
+reg  [10:0]    byte3_reg;
+reg  [1:0]     nibbles3_reg;
+(* keep = "true" *) reg load3_reg;
+(* keep = "true" *) reg [1:0] low3_reg;   // what goes to the nibbles 0 to 2, and to 4 and above
+(* keep = "true" *) reg [1:0] high3_reg;
+(* keep = "true" *) reg [3:0] zero3_reg;  // nibbles 0, 1, 2, and all others, are 0
 (* keep = "true" *) reg add_y3_reg;
-(* keep = "true" *) reg other_reg;
-(* keep = "true" *) reg clear3_reg;
 
-wire [ACC-1:0]  product = {{(ACC-15){product2_reg[15]}}, product2_reg[14:0]};
-wire [37:0]     shifted = {{30{load_byte[7]}}, load_byte} << load_shift;
-wire [22:0]     maximum = {7'd0, index2_reg, best2_reg};
-wire            unused  = &{1'b0, shifted, maximum};
+wire [ACC-1:0] product = {{(ACC-15){product2_reg[15]}}, product2_reg[14:0]};
+wire [ACC:0]   maximum = {{(ACC-15){1'b0}}, index2_reg, best2_reg};
+wire           cleared = clear2_reg && !load_valid;
 
 always @(posedge clk) begin
-    sum3_reg   <= (first2_reg ? {ACC{1'b0}} : sum3_reg) + product;
-    other3_reg <= load_valid ? shifted[LOAD-1:0] : maximum[LOAD-1:0];
-    other_reg  <= load_valid || op2_reg == MAX;
-    add_y3_reg <= !load_valid && op2_reg == MAC;
-    clear3_reg <= !load_valid && clear2_reg;
+    sum3_reg     <= (set2_reg ? maximum[ACC-1:0] : sum3_reg) + product;
+    byte3_reg    <= {{3{load_byte[7]}}, load_byte} << load_shift[1:0];
+    nibbles3_reg <= load_shift[3:2];
+    load3_reg    <= load_valid;
+    low3_reg     <= !load_valid ? 2'd0 : load_shift[3] ? 2'd3 : load_shift[2] ? 2'd2 : 2'd1;
+    high3_reg    <= !load_valid ? 2'd0 : load_shift[3] ? load_shift[3:2] : 2'd1;
+    zero3_reg[0] <= cleared || (load_valid && load_shift[3:2] > 2'd0);
+    zero3_reg[1] <= cleared || (load_valid && load_shift[3:2] > 2'd1);
+    zero3_reg[2] <= cleared || (load_valid && load_shift[3:2] > 2'd2);
+    zero3_reg[3] <= cleared;
+    add_y3_reg   <= mac2_reg;
 end
 
 assign sum = sum3_reg;
 
-// --- d4: the word for Y ---
+// --- d4: the word for Y; a loaded byte goes to it by nibbles, the zeros below it are a reset ---
 
 reg  [ACC-1:0] result4_reg;
-wire [ACC-1:0] other;
+wire [ACC-1:0] total = sum3_reg + (add_y3_reg ? y : {ACC{1'b0}});
+wire [48:0]    other = {{(49-ACC){1'b0}}, total};
+wire [3:0]     n0 = byte3_reg[3:0];
+wire [3:0]     n1 = byte3_reg[7:4];
+wire [3:0]     n2 = {byte3_reg[10], byte3_reg[10:8]};
+wire [3:0]     sign = {4{byte3_reg[10]}};
+reg  [3:0]     n3;
+wire [48:0]    word;
 
-generate
-    if (ACC > 23) begin : g_other
-        assign other = {{(ACC-23){other3_reg[22]}}, other3_reg};
-    end else begin : g_other
-        assign other = other3_reg;
-    end
-endgenerate
+always @* begin
+    case (nibbles3_reg)
+        2'd0: n3 = sign;
+        2'd1: n3 = n2;
+        2'd2: n3 = n1;
+        default: n3 = n0;
+    endcase
+end
+
+function [3:0] pick(input [1:0] which, input [3:0] a, input [3:0] b, input [3:0] c, input [3:0] d);
+    pick = which[1] ? (which[0] ? d : c) : (which[0] ? b : a);
+endfunction
+
+assign word[3:0]   = pick(low3_reg, other[3:0], n0, n0, n0);
+assign word[7:4]   = pick(low3_reg, other[7:4], n1, n0, n0);
+assign word[11:8]  = pick(low3_reg, other[11:8], n2, n1, n0);
+assign word[15:12] = load3_reg ? n3 : other[15:12];
+assign word[19:16] = pick(high3_reg, other[19:16], sign, n2, n1);
+assign word[23:20] = pick(high3_reg, other[23:20], sign, sign, n2);
+assign word[48:24] = load3_reg ? {25{byte3_reg[10]}} : other[48:24];
+
+wire unused = &{1'b0, maximum[ACC], word};
 
 always @(posedge clk) begin
-    if (clear3_reg) result4_reg <= {ACC{1'b0}};
-    else result4_reg <= (add_y3_reg ? y : {ACC{1'b0}}) + (other_reg ? other : sum3_reg);
+    result4_reg <= word[ACC-1:0];
+    if (zero3_reg[0]) result4_reg[3:0] <= 4'd0;
+    if (zero3_reg[1]) result4_reg[7:4] <= 4'd0;
+    if (zero3_reg[2]) result4_reg[11:8] <= 4'd0;
+    if (zero3_reg[3]) result4_reg[ACC-1:12] <= {(ACC-12){1'b0}};
 end
 
 assign result = result4_reg;

@@ -56,7 +56,8 @@ module pe #(
     output wire             load_ready,
     input  wire [2:0]       load_select,   // 0 X, 1 Y, 2 W, 3 E, 4 T
     input  wire [11:0]      load_addr,     // word; bits above the depth are ignored
-    input  wire [B*8-1:0]   load_data,     // bytes
+    input  wire [B*8-1:0]   load_data,     // bytes for X and Y
+    input  wire [B*8-1:0]   load_stream,   // bytes for W, E and T
     input  wire [3:0]       load_shift,    // Y: bits to the left
 
     // Drain of Y
@@ -86,10 +87,7 @@ module pe #(
 
 // Gradients between issue and port: enough for one per clock if the port takes them at once
 localparam GRADIENTS = 16;
-// Bits of a lane's sum that reach a gradient
-localparam TERM = ACC < 32 ? ACC : 32;
-localparam TREE = TERM + $clog2(B);
-localparam TREE_CLOCKS = ($clog2(B) + 1) / 2;
+localparam [1:0] GRAD = 2'd1;
 
 // --- loads: one clock in registers, so that B bytes for many PEs are no long wire ---
 
@@ -100,6 +98,7 @@ reg           load_e_reg;
 reg           load_t_reg;
 reg [11:0]    load_addr_reg;
 reg [B*8-1:0] load_data_reg;
+reg [B*8-1:0] load_stream_reg;
 reg [3:0]     load_shift_reg;
 
 wire d1_write;
@@ -108,14 +107,15 @@ wire load = load_valid && load_ready;
 assign load_ready = !(load_select == 3'd1 && d1_write);
 
 always @(posedge clk) begin
-    load_x_reg     <= load && load_select == 3'd0;
-    load_y_reg     <= load && load_select == 3'd1;
-    load_w_reg     <= load && load_select == 3'd2;
-    load_e_reg     <= load && load_select == 3'd3;
-    load_t_reg     <= load && load_select == 3'd4;
-    load_addr_reg  <= load_addr;
-    load_data_reg  <= load_data;
-    load_shift_reg <= load_shift;
+    load_x_reg      <= load && load_select == 3'd0;
+    load_y_reg      <= load && load_select == 3'd1;
+    load_w_reg      <= load && load_select == 3'd2;
+    load_e_reg      <= load && load_select == 3'd3;
+    load_t_reg      <= load && load_select == 3'd4;
+    load_addr_reg   <= load_addr;
+    load_data_reg   <= load_data;
+    load_stream_reg <= load_stream;
+    load_shift_reg  <= load_shift;
     if (rst) begin
         load_x_reg <= 1'b0;
         load_y_reg <= 1'b0;
@@ -207,7 +207,7 @@ pe_address #(
     .load_e(load_e_reg),
     .load_t(load_t_reg),
     .load_addr(load_addr_reg),
-    .load_data(load_data_reg),
+    .load_data(load_stream_reg),
     .go(go),
     .in_valid(walk_valid),
     .in_clear(walk_clear),
@@ -294,7 +294,7 @@ pe_issue #(
 wire [B*8-1:0]    x_word;
 wire [B*ACC-1:0]  y_word;
 wire [B*ACC-1:0]  result;
-wire [B*TERM-1:0] terms;
+wire [B*16-1:0]   products;
 
 ram_sdp #(
     .WIDTH(B * 8),
@@ -352,7 +352,7 @@ generate
             .x(x_word[n*8 +: 8]),
             .op(d0_op),
             .skip(d0_skip),
-            .first(d0_first),
+            .first(d0_first || d0_op == GRAD),
             .fresh(d0_fresh),
             .clear(d0_clear),
             .value(d0_value),
@@ -364,40 +364,50 @@ generate
             .result(result[n*ACC +: ACC])
         );
 
-        assign terms[n*TERM +: TERM] = sum[TERM-1:0];
-        if (ACC > TERM) begin : g_high
-            wire unused_high = &{1'b0, sum[ACC-1:TERM]};
-        end
+        wire unused_high = &{1'b0, sum};
+
+        assign products[n*16 +: 16] = sum[15:0];
     end
 endgenerate
 
-// --- gradients ---
+// --- gradients: the lanes have products, not sums; their sum over lanes is added up here ---
 
-wire [TREE-1:0] total;
-wire [31:0]     gradient;
-wire            total_valid;
-wire            unused_last, unused_done;
+// Trees of 1, 4 or 16 lanes, two levels of adders per clock, and the last one or two levels with the accumulator
+localparam TREES = $clog2(B) % 2 == 1 ? 2 : 4;
+localparam LANES = B / TREES;
+localparam TREE_CLOCKS = $clog2(LANES) / 2;
+localparam PART = 16 + $clog2(LANES);
 
-adder_tree #(
-    .N(B),
-    .WIDTH(TERM),
-    .REG_EVERY(2)
-) tree (
-    .clk(clk),
-    .x(terms),
-    .sum(total)
-);
+wire [TREES*PART-1:0] parts;
+wire                  parts_first;
+wire                  parts_gradient;
+reg  [31:0]           gradient_reg;
+reg                   gradient_valid_reg;
+wire                  unused_last, unused_done;
 
 generate
-    if (TREE > 32) begin : g_gradient
-        wire unused_high = &{1'b0, total[TREE-1:32]};
-        assign gradient = total[31:0];
-    end else if (TREE < 32) begin : g_gradient
-        assign gradient = {{(32-TREE){total[TREE-1]}}, total};
-    end else begin : g_gradient
-        assign gradient = total;
+    for (n = 0; n < TREES; n = n + 1) begin : g_tree
+        adder_tree #(
+            .N(LANES),
+            .WIDTH(16),
+            .REG_EVERY(2)
+        ) tree (
+            .clk(clk),
+            .x(products[n*LANES*16 +: LANES*16]),
+            .sum(parts[n*PART +: PART])
+        );
     end
 endgenerate
+
+delay_line #(
+    .WIDTH(1),
+    .DEPTH(TREE_CLOCKS + 3)
+) first_line (
+    .clk(clk),
+    .rst(1'b0),
+    .d(d0_first),
+    .q(parts_first)
+);
 
 delay_line #(
     .WIDTH(1),
@@ -407,8 +417,22 @@ delay_line #(
     .clk(clk),
     .rst(rst),
     .d(d3_gradient),
-    .q(total_valid)
+    .q(parts_gradient)
 );
+
+reg [PART+1:0] parts_sum;
+integer        k;
+
+always @* begin
+    parts_sum = {(PART+2){1'b0}};
+    for (k = 0; k < TREES; k = k + 1) parts_sum = parts_sum + {{2{parts[k*PART + PART-1]}}, parts[k*PART +: PART]};
+end
+
+always @(posedge clk) begin
+    gradient_reg <= (parts_first ? 32'd0 : gradient_reg) + {{(30-PART){parts_sum[PART+1]}}, parts_sum};
+    gradient_valid_reg <= parts_gradient;
+    if (rst) gradient_valid_reg <= 1'b0;
+end
 
 frame_fifo #(
     .WIDTH(32),
@@ -417,8 +441,8 @@ frame_fifo #(
     .clk(clk),
     .rst(rst),
     .flush(1'b0),
-    .s_valid(total_valid),
-    .s_data(gradient),
+    .s_valid(gradient_valid_reg),
+    .s_data(gradient_reg),
     .s_last(1'b1),
     .m_valid(grad_valid),
     .m_ready(grad_ready),

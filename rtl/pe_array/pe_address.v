@@ -77,7 +77,8 @@ wire [B*8-1:0] t_word;
 
 ram_sdp #(
     .WIDTH(B * 8),
-    .DEPTH(1 << EAW)
+    .DEPTH(1 << EAW),
+    .BLOCK(1)
 ) e_ram (
     .clk(clk),
     .we(load_e),

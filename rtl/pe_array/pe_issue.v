@@ -51,7 +51,7 @@ module pe_issue #(
     output wire           drain_valid,  // the word of a drain_read stands on the output of Y: 6 clocks after it
 
     // Lanes
-    output wire [1:0]     d0_op,
+    output wire [1:0]     d0_op,        // keeps its value while no entry is there
     output wire           d0_skip,      // the product counts as 0
     output wire           d0_first,     // a sum begins
     output wire           d0_fresh,     // nothing has been compared in this window
@@ -235,11 +235,8 @@ wire [YAW-1:0]  x_waddr;
 
 assign {x_ends, x_clear, x_skip, x_last, x_op, x_value, x_waddr, x_raddr} = x_entry_reg;
 
-reg           starts_reg;  // the next entry begins a sum
+reg           starts_reg;  // the next entry begins a sum; so does one of another operation, even behind a clear alone
 reg           fresh_reg;   // and if it does not: nothing has been compared so far
-wire          x_first = x_valid_reg && starts_reg;
-wire          x_fresh = x_first || fresh_reg;
-
 reg           first0_reg;
 reg           fresh0_reg;
 reg           skip0_reg;
@@ -253,6 +250,8 @@ reg [YAW-1:0] waddr0_reg;
 reg [3:1]     write_reg;
 reg [3:1]     gradient_reg;
 reg [5:1]     ends_line_reg;
+wire          x_first = x_valid_reg && (starts_reg || x_op != op0_reg);
+wire          x_fresh = x_first || fresh_reg;
 
 always @(posedge clk) begin
     x_valid_reg <= early1_reg || late5;
@@ -261,13 +260,13 @@ always @(posedge clk) begin
     if (x_valid_reg) begin
         starts_reg <= x_last;
         fresh_reg  <= x_fresh && x_skip;
+        op0_reg    <= x_op;
     end
 
     first0_reg    <= x_first;
     fresh0_reg    <= x_fresh;
     skip0_reg     <= x_skip || !x_valid_reg;
     clear0_reg    <= x_clear;
-    op0_reg       <= x_op;
     value0_reg    <= x_value;
     write0_reg    <= x_valid_reg && (x_clear || (x_last && x_op != GRAD));
     gradient0_reg <= x_valid_reg && x_last && x_op == GRAD;

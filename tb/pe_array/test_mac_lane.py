@@ -34,6 +34,7 @@ class LaneTrace:
         self.trace.watch("sum", self.acc, signed=True)
         self.trace.watch("result", self.acc, signed=True)
         self.now = 0
+        self.op = Op.MAC
         self.style = "uniform"
 
     def byte(self) -> int:
@@ -41,13 +42,14 @@ class LaneTrace:
         return int(values.signed(self.b, 8, 1, self.style)[0])
 
     def pause(self) -> None:
-        """A clock without an entry."""
-        self.trace.drive(self.now, skip=1, first=0)
+        """A clock without an entry: the operation stays what it was."""
+        self.trace.drive(self.now, op=int(self.op), skip=1, first=0)
         self.now += 1
 
     def window(self, op: Op, entries: int, p_skip: float, pauses: Iterator[bool]) -> None:
         """One window of an operation, and its result where it has one."""
         b = self.b
+        self.op = op
         self.style = b.rng.choice(values.STYLES)
         total, best, index, fresh = 0, NO_MAXIMUM, 0, True
         for k in range(entries):

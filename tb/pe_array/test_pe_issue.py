@@ -55,6 +55,7 @@ class IssueModel:
         """After a reset."""
         self.clock = 0
         self.op = Op.MAC
+        self.issued_op = Op.MAC
         self.starts, self.fresh = True, True
         self.outstanding = 0
         self.before = -FENCE
@@ -89,8 +90,9 @@ class IssueModel:
 
     def issue(self, entry: Entry) -> None:
         """Note what follows."""
-        first = self.starts
+        first = self.starts or entry.op != self.issued_op
         fresh = first or self.fresh
+        self.issued_op = entry.op
         self.starts, self.fresh = entry.last, fresh and entry.skip
         self.before = self.clock
         if entry.clear or (entry.op == Op.MAC and entry.last):

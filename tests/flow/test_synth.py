@@ -78,9 +78,9 @@ def test_structure() -> None:
 
 
 def test_structure_of_the_array() -> None:
-    """Every PE needs its X, Y and W in block RAM; what else is in LUTs does not matter."""
+    """Every PE needs its X, Y, W and E in block RAM; what else is in LUTs does not matter."""
     names = [f"top/grid.g_pe[{p}].place.pe.{m}.g_mem.mem.0.0" for p in (0, 1) for m in synth_pe.BLOCK_MEMORIES]
-    other = ("top/grid.g_pe[0].place.pe.address.e_ram.g_mem.mem.0.0", "top/grid.maps.x_ramp.mem.0.0")
+    other = ("top/grid.g_pe[0].place.pe.address.t_ram.g_mem.mem.0.0", "top/grid.maps.x_ramp.mem.0.0")
     good = Netlist(Area(lut=10, lut_memory=2, ff=5, block_ram=6, dsp=2 * 10 + 11), {}, tuple(names), other)
     array = PeTarget(LENET5, "array", 2, 8)
     assert array.structure_problems(good) == []
@@ -98,7 +98,7 @@ def test_structure_of_a_pe_and_of_what_is_around_it() -> None:
     names = tuple(f"top/pe.{memory}.g_mem.mem.0.0" for memory in synth_pe.BLOCK_MEMORIES)
     cell = Netlist(Area(lut=10, lut_memory=2, ff=5, block_ram=6, dsp=34), {}, names, ())
     assert PeTarget(LENET5, "pe", 1, 32).structure_problems(cell) == []
-    assert len(PeTarget(LENET5, "pe", 1, 32).structure_problems(dataclasses.replace(cell, block_rams=()))) == 3
+    assert len(PeTarget(LENET5, "pe", 1, 32).structure_problems(dataclasses.replace(cell, block_rams=()))) == 4
     frame = Netlist(Area(lut=10, lut_memory=2, ff=5, block_ram=6, dsp=11), {}, (), ())
     assert PeTarget(LENET5, "frame", 32, 32).structure_problems(frame) == []
     assert PeTarget(LENET5, "frame", 32, 32).structure_problems(cell) != []
@@ -117,8 +117,9 @@ def test_pes_are_left_out_of_the_frame() -> None:
 
 
 def test_the_configuration_decides_which_engine() -> None:
-    names = [target.name for target, _ in synth.plan("configs/lenet5_mnist.toml").runs]
-    assert names == ["pe_8", "frame_2x8", "array_2x8", "pe_32"]
+    runs = [(target.name, family) for target, family in synth.plan("configs/lenet5_mnist.toml").runs]
+    areas = [(name, "xc7") for name in ("pe_8", "frame_2x8", "array_2x8", "pe_32")]
+    assert runs == [*areas, ("pe_8", "ecp5")]
     target = synth.plan("configs/lenet5_mnist.toml").runs[2][0]
     assert ".P(2),\n    .B(8),\n    .FRAC(4)" in target.wrapper("")
     with pytest.raises(FlowError, match="no such file"):
@@ -147,7 +148,7 @@ def test_extrapolation(monkeypatch: pytest.MonkeyPatch) -> None:
     assert more.problems == ["block_ram = 1089 of 32 x 32, added up, is above the published 1060"]
     monkeypatch.setattr(synth_pe, "AROUND", synth_pe.LARGE)
     exact = synth_pe.plan(LENET5)
-    assert [target.name for target, _ in exact.runs][-1] == "frame_32x32"
+    assert [target.name for target, _ in exact.runs][-2] == "frame_32x32"
     compared = exact.compare(figures | {"frame_32x32": sized(100, 100)}, REFERENCE)
     assert "lower bound" not in compared.lines[0]
     assert compared.report["extrapolation"]["figures"]["lut_total"] == 320100

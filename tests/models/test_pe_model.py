@@ -85,7 +85,7 @@ class SlowPe:
                     if c.op == Op.MAC:
                         self.y[at] = [signed(self.y[at][b] + s[b], self.acc_bits) for b in lanes]
                     elif c.op == Op.GRAD:
-                        gradients.append(signed(sum(signed(value, self.acc_bits) for value in s), 32))
+                        gradients.append(signed(sum(s), 32))
                     elif c.op == Op.MAX:
                         for b in lanes:
                             values = [signed(x[b], 8) for _, x in window]

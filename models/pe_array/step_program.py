@@ -59,6 +59,7 @@ class StepProgram:
         matrices: of every layer with weights.
         positions: of the elements of these layers.
         phases: in their order.
+        parts: name and number of descriptors up to its end: ``pointers``, phases, ``delta``, updates as ``update3``.
         descriptors: the program; ``update`` shifts are those of the first epoch.
         constants: contents of the tensors that neither weights nor images decide, as bytes.
 
@@ -96,6 +97,7 @@ class StepProgram:
             self.phases += maker.backward()
         self.constants: dict[str, npt.NDArray[np.int8]] = {}
         self.allocation = Allocation(lanes, base)
+        self.parts: list[tuple[str, int]] = []
         self._allocate()
         self.descriptors: list[Descriptor] = self._sequence()
         self.allocation.add("program", "u1", (len(self.descriptors) * BYTES,))
@@ -190,15 +192,19 @@ class StepProgram:
         training, lanes = self.config.training, self.grid.shape.lanes
         for index, matrix in self.matrices.items():
             made.check(index, matrix.csb.shape.blocks, len(matrix.csb.coordinates))
+        self.parts.append(("pointers", len(made.descriptors)))
         last = len(self.config.layers) - 1
         for number, phase in enumerate(self.phases):
             if number == last + 1:
                 made.delta(last, self.config.classes)
+                self.parts.append(("delta", len(made.descriptors)))
             made.add(phase, self._assemble(phase))
+            self.parts.append((phase.name, len(made.descriptors)))
             if phase.gradients:
                 beats = self.matrices[phase.layer].length // lanes
                 shift = self.config.layers[phase.layer].update_shift(training.rate_shift(0))
                 made.update(phase.layer, beats, shift, training.momentum_shift, training.stochastic_updates)
+                self.parts.append((f"update{phase.layer}", len(made.descriptors)))
         return made.descriptors
 
     def _assemble(self, phase: Phase) -> list[Descriptor]:

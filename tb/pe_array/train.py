@@ -14,6 +14,8 @@ import json
 import os
 import signal
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +23,17 @@ import cocotb
 import numpy as np
 import numpy.typing as npt
 
+from models.pe_array.array_exact import ArrayClocks, Run
 from models.pe_array.config import PeConfig
-from models.pe_array.descriptors import encode
+from models.pe_array.descriptors import Descriptor, encode
 from models.pe_array.network import PeNetwork, Trace
+from models.pe_array.shapes import Pair
+from models.pe_array.step_clocks import clocks_of_parts, predicted, sizes_of
 from models.pe_array.step_memory import StepMemory
 from models.pe_array.step_program import StepProgram, grid_of
 from models.pe_array.tiling import Grid
 from tb.lib.bench import Bench
-from tb.pe_array.array_host import ArrayHost, fill
+from tb.pe_array.array_host import ArrayHost, Bytes, fill
 from tb.pe_array.array_registers import Counter
 from tb.pe_array.train_job import (
     EVENTS,
@@ -42,8 +47,8 @@ from tb.pe_array.train_job import (
     trainer_of,
 )
 
-_CLOCKS_PER_DESCRIPTOR = 5000
-"""No program takes longer, on average."""
+_CLOCKS_TO_SPARE = 10_000
+"""Beside four times what is predicted, before the array is said to hang."""
 
 
 class Mismatch(AssertionError):
@@ -84,6 +89,15 @@ class Comparison:
         self.values += mine.size
 
 
+@dataclass(frozen=True)
+class Ran:
+    """What a program gave: what the array counted, the clocks predicted, and seconds of the simulation."""
+
+    counters: dict[Counter, int]
+    clocks: Run
+    seconds: float
+
+
 class Simulation:
     """The array, out of reset, and the memory of the program that it runs.
 
@@ -93,6 +107,7 @@ class Simulation:
 
     def __init__(self, host: ArrayHost, grid: Grid) -> None:
         self.host, self.grid = host, grid
+        self.clocks = ArrayClocks(grid, sizes_of(host.b.params))
         self.made: StepMemory | None = None
 
     @property
@@ -109,11 +124,8 @@ class Simulation:
         memory = np.zeros(host.size, dtype=np.uint8)
         code = np.frombuffer(encode(program), dtype=np.uint8)
         memory[-len(code) :] = code
-        await host.load(memory)
-        await host.start(host.size - len(code), len(program), (0, host.size - 1), (0, 0), None)
-        stop = await host.finish(_CLOCKS_PER_DESCRIPTOR * len(program))
-        if stop is not None:
-            raise Mismatch(f"the array stopped: {stop}, {program[stop.index]}")
+        address = host.size - len(code)
+        await self._play(memory, address, program, (0, host.size - 1), (0, 0))
 
     def prepare(self, network: PeNetwork, rate_shift: int, training: bool = True) -> None:
         """A program for the positions that the network's elements have now, and a memory with its weights."""
@@ -121,16 +133,24 @@ class Simulation:
         self.made = StepMemory(step, np.zeros(self.host.size, dtype=np.uint8))
         self.made.put(network, rate_shift)
 
-    async def run(self) -> dict[Counter, int]:
-        """Run the program; what the array has counted. Raises Mismatch if it stops."""
+    async def run(self) -> Ran:
+        """Run the program. Raises Mismatch if it stops."""
         memory, step = self.memory, self.memory.step
-        await self.host.load(memory.memory)
-        await self.host.start(step.address, step.length, step.read_window, step.write_window, None)
-        stop = await self.host.finish(_CLOCKS_PER_DESCRIPTOR * step.length)
+        return await self._play(memory.memory, step.address, step.descriptors, step.read_window, step.write_window)
+
+    async def _play(
+        self, memory: Bytes, address: int, program: Sequence[Descriptor], read: Pair, write: Pair
+    ) -> Ran:  # fmt: skip
+        """Run a program on a memory, which becomes what the array leaves. Raises Mismatch."""
+        host, clocks = self.host, self.clocks.run(address, program, memory)
+        begin = time.perf_counter()
+        await host.load(memory)
+        await host.start(address, len(program), read, write, None)
+        stop = await host.finish(4 * clocks.clocks + _CLOCKS_TO_SPARE)
         if stop is not None:
-            raise Mismatch(f"the array stopped: {stop}, {step.descriptors[stop.index]}")
-        memory.memory[:] = await self.host.dump()
-        return await self.host.counters()
+            raise Mismatch(f"the array stopped: {stop}, {program[stop.index]}")
+        memory[:] = await host.dump()
+        return Ran(await host.counters(), clocks, time.perf_counter() - begin)
 
 
 class Training:
@@ -204,10 +224,8 @@ class Training:
         memory.put_program(trainer.rate_shift)
         memory.put_batch(trainer.data.batch(rows), trainer.data.labels[rows])
         clipped = network.saturations.sum(axis=1)
-        begin = time.perf_counter()
-        counters = await self.simulation.run()
-        seconds = time.perf_counter() - begin
-        result = trainer.train_step()
+        ran = await self.simulation.run()
+        counters, result = ran.counters, trainer.train_step()
         comparison = Comparison(f"step {number}")
         compare_maps(comparison, memory, result.trace)
         compare_weights(comparison, memory, network)
@@ -215,9 +233,11 @@ class Training:
         comparison.equal("values clipped by requantise", counters[Counter.CLIPPED_OUTPUTS], forward + backward)
         both = counters[Counter.CLIPPED_MASTERS] + counters[Counter.CLIPPED_MOMENTA]
         comparison.equal("values clipped by updates", both, update)
+        compare_clocks(comparison, ran)
         self.record.steps.append(self.event(
             "step", step=number, correct=result.correct, images=len(rows), density=network.density,
-            compared=comparison.values, seconds=seconds, descriptors=memory.step.length,
+            compared=comparison.values, seconds=ran.seconds, descriptors=memory.step.length, clocks=ran.clocks.clocks,
+            parts=clocks_of_parts(memory.step, ran.clocks),
             counters={counter.name: value for counter, value in counters.items()},
         ))  # fmt: skip
 
@@ -228,13 +248,21 @@ class Training:
         memory, size, images = self.simulation.memory, self.config.training.batch, images_to_test()
         rows = np.arange(batch * size, (batch + 1) * size)
         memory.put_batch(images.batch(rows))
-        counters = await self.simulation.run()
+        ran = await self.simulation.run()
         comparison = Comparison(f"test batch {batch}")
+        compare_clocks(comparison, ran)
         comparison.equal("logits", memory.logits, self.network.forward(images.batch(rows)).logits)
         self.record.tests.append(self.event(
             "test", batch=batch, correct=int((memory.logits.argmax(axis=0) == images.labels[rows]).sum()), images=size,
-            compared=comparison.values, counters={counter.name: value for counter, value in counters.items()},
+            compared=comparison.values, clocks=ran.clocks.clocks,
+            counters={counter.name: value for counter, value in ran.counters.items()},
         ))  # fmt: skip
+
+
+def compare_clocks(comparison: Comparison, ran: Ran) -> None:
+    """What the array counted of its clocks, and what was predicted."""
+    for name, clocks in predicted(ran.clocks).items():
+        comparison.equal(f"counter {name}", ran.counters[Counter[name]], clocks)
 
 
 def compare_maps(comparison: Comparison, memory: StepMemory, expected: Trace) -> None:

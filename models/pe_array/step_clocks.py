@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Exact clocks of a step's program on the array, and what every part of it adds to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from models.pe_array.array_exact import Run, Sizes
+from models.pe_array.descriptors import Engine
+from models.pe_array.step_program import StepProgram
+
+SIZES = (
+    "LATENCY", "STAGES", "MAP_DEPTH", "GRAD_DEPTH", "QUEUE_DEPTH", "LOAD_DEPTH", "READ_FIFO", "WRITE_FIFO",
+    "OUTSTANDING",
+)  # fmt: skip
+"""HDL parameters that time depends on, beside those of the grid."""
+
+COUNTERS = {
+    "CLOCKS": "clocks", "BUSY_PES": "busy", "STALL_PES": "stalls", "LOAD_CLOCKS": "load_clocks",
+    "COMPUTE_CLOCKS": "compute_clocks", "STORE_CLOCKS": "store_clocks",
+}  # fmt: skip
+"""Counters of the array that are predicted, and their attributes of ``Run``."""
+
+
+def sizes_of(parameters: Mapping[str, int]) -> Sizes:
+    """Out of HDL parameters; what they do not say has its default."""
+    return Sizes(**{name.lower(): parameters[name] for name in SIZES if name in parameters})
+
+
+def predicted(clocks: Run) -> dict[str, int]:
+    """What the array will count, by counter."""
+    return {name: int(getattr(clocks, attribute)) for name, attribute in COUNTERS.items()}
+
+
+def clocks_of_parts(step: StepProgram, run: Run) -> dict[str, int]:
+    """Clocks that each part of a program adds: those from the end of the parts before it to its own end.
+
+    Of parts that work at the same time, as updates do beside the phases behind them, the one that ends later counts.
+    What is left after the last one, until the program has ended, is ``end``.
+    """
+    counted = dict.fromkeys(Engine, 0)
+    added: dict[str, int] = {}
+    ended = first = 0
+    for name, last in step.parts:
+        end = ended
+        for each in step.descriptors[first:last]:
+            if each.counts:
+                end = max(end, run.done[each.engine][counted[each.engine]])
+                counted[each.engine] += 1
+        added[name], ended, first = end - ended, end, last
+    return added | {"end": run.clocks - ended}

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,12 @@ def write_report(path: Path, request: Request, network: PeNetwork, result: dict[
         page.section("Layers", "As trained.", _layers(network)),
         page.section("Simulated steps", "What the array counted.", _steps(steps)),
         page.section(
+            "Clocks of the parts of a step",
+            "What each part adds to the clocks of a step, from the end of the parts before it to its own end. Updates "
+            "work beside the phases behind them. From the model that predicts the clocks of the whole step exactly.",
+            _parts(steps),
+        ),
+        page.section(
             "Epochs", "Images right and loss (cross-entropy per image) while training, simulated steps included.",
             _epochs(result["history"]) + _curves(result["history"]),
         ),
@@ -67,17 +74,30 @@ def _layers(network: PeNetwork) -> str:
 
 
 def _steps(steps: list[dict[str, Any]]) -> str:
-    names = ("CLOCKS", "LOAD_CLOCKS", "COMPUTE_CLOCKS", "STORE_CLOCKS", "LOAD_BEATS", "STORE_BEATS", "WRITTEN_BEATS")
+    names = ("LOAD_CLOCKS", "COMPUTE_CLOCKS", "STORE_CLOCKS", "LOAD_BEATS", "STORE_BEATS", "WRITTEN_BEATS")
     rows = [
         (f"{step['step']:,}", f"{step['density']:.1%}", f"{step['correct']} of {step['images']}",
-         f"{step['descriptors']:,}", *(f"{step['counters'][name]:,}" for name in names), f"{step['compared']:,}")
+         f"{step['descriptors']:,}", f"{step['counters']['CLOCKS']:,}", f"{step['clocks']:,}",
+         *(f"{step['counters'][name]:,}" for name in names), f"{step['compared']:,}")
         for step in steps
     ]  # fmt: skip
     head = (
-        "step", "weights left", "right", "descriptors", "clocks", "load", "compute", "store", "beats loaded",
-        "read by store", "written", "values compared",
+        "step", "weights left", "right", "descriptors", "clocks", "predicted", "load", "compute", "store",
+        "beats loaded", "read by store", "written", "values compared",
     )  # fmt: skip
     return page.rows(rows, head)
+
+
+def _parts(steps: list[dict[str, Any]]) -> str:
+    """Parts of the first step at each density, and of all layers together."""
+    shown = list({step["density"]: step for step in reversed(steps)}.values())[::-1]
+    rows = []
+    for name in shown[0]["parts"]:
+        rows.append((name, *(f"{step['parts'][name]:,}" for step in shown)))
+    for kind in ("ff", "ng", "wg", "update"):
+        sums = [sum(n for name, n in step["parts"].items() if re.fullmatch(rf"{kind}\d+.*", name)) for step in shown]
+        rows.append((f"all {kind}", *(f"{each:,}" for each in sums)))
+    return page.rows(rows, ("part and layer", *(f"step {step['step']:,}, {step['density']:.1%}" for step in shown)))
 
 
 def _epochs(history: list[dict[str, Any]]) -> str:

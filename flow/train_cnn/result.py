@@ -42,7 +42,10 @@ def results(
         "simulated_steps": [step["step"] for step in steps],
         "mismatches": outcome.mismatches,
         "compared": sum(event["compared"] for event in (*steps, *record.tests)),
+        "clocks_predicted": sum(step["clocks"] for step in steps),
         "clocks_measured": clocks,
+        "test_clocks_predicted": sum(test["clocks"] for test in record.tests),
+        "test_clocks_measured": sum(test["counters"]["CLOCKS"] for test in record.tests),
         "clocks_per_step": clocks / len(steps) if steps else None,
         "mac_utilisation": busy / (clocks * config.pes) if steps else None,
         "simulated_clocks_per_second": clocks / seconds if steps else None,
@@ -72,6 +75,14 @@ def _judged(config: PeConfig, predicted: LabelArray | None) -> dict[str, Any]:
     return {"model_test_accuracy": float((labels == predicted).mean()), "confusion": counts.tolist()}
 
 
+def _clocks(result: dict[str, Any]) -> str:
+    """Of steps and test batches, and the difference."""
+    measured, predicted = (
+        result[f"clocks_{name}"] + result[f"test_clocks_{name}"] for name in ("measured", "predicted")
+    )
+    return f"{measured:,} / {predicted:,}, difference {measured - predicted:,}"
+
+
 def table(result: dict[str, Any]) -> list[tuple[str, str]]:
     """What a person wants to know, as rows."""
     rows = [
@@ -82,6 +93,7 @@ def table(result: dict[str, Any]) -> list[tuple[str, str]]:
         per_step = result["clocks_per_step"]
         rows += [
             ("steps in simulation", f"{len(result['steps'])}"),
+            ("clocks measured / predicted", _clocks(result)),
             ("clocks per step", f"{per_step:,.0f} ({per_step / CLOCK_MHZ / 1000:.2f} ms at {CLOCK_MHZ} MHz)"),
             ("clocks in which MACs work", f"{result['mac_utilisation']:.1%}"),
             ("simulated clocks per second", f"{result['simulated_clocks_per_second']:,.0f}"),

@@ -62,7 +62,7 @@ class Progress:
         clocks = event["counters"]["CLOCKS"]
         return (
             f"step {event['step']:,}: {event['correct']} of {event['images']} images right, {event['density']:.1%} of "
-            f"the weights, {clocks:,} clocks, {event['compared']:,} values equal, {event['seconds']:.1f} s"
+            f"the weights, {clocks:,} clocks as predicted, {event['compared']:,} values equal, {event['seconds']:.1f} s"
         )
 
     def line(self) -> str:

@@ -3,28 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from models.pe_array.array_exact import Run, Sizes
+from models.pe_array.array_exact import Run
 from models.pe_array.descriptors import Engine
 from models.pe_array.step_program import StepProgram
-
-SIZES = (
-    "LATENCY", "STAGES", "MAP_DEPTH", "GRAD_DEPTH", "QUEUE_DEPTH", "LOAD_DEPTH", "READ_FIFO", "WRITE_FIFO",
-    "OUTSTANDING",
-)  # fmt: skip
-"""HDL parameters that time depends on, beside those of the grid."""
 
 COUNTERS = {
     "CLOCKS": "clocks", "BUSY_PES": "busy", "STALL_PES": "stalls", "LOAD_CLOCKS": "load_clocks",
     "COMPUTE_CLOCKS": "compute_clocks", "STORE_CLOCKS": "store_clocks",
 }  # fmt: skip
 """Counters of the array that are predicted, and their attributes of ``Run``."""
-
-
-def sizes_of(parameters: Mapping[str, int]) -> Sizes:
-    """Out of HDL parameters; what they do not say has its default."""
-    return Sizes(**{name.lower(): parameters[name] for name in SIZES if name in parameters})
 
 
 def predicted(clocks: Run) -> dict[str, int]:

@@ -23,12 +23,12 @@ import cocotb
 import numpy as np
 import numpy.typing as npt
 
-from models.pe_array.array_exact import ArrayClocks, Run
+from models.pe_array.array_exact import ArrayClocks, Run, Sizes
 from models.pe_array.config import PeConfig
 from models.pe_array.descriptors import Descriptor, encode
 from models.pe_array.network import PeNetwork, Trace
 from models.pe_array.shapes import Pair
-from models.pe_array.step_clocks import clocks_of_parts, predicted, sizes_of
+from models.pe_array.step_clocks import clocks_of_parts, predicted
 from models.pe_array.step_memory import StepMemory
 from models.pe_array.step_program import StepProgram, grid_of
 from models.pe_array.tiling import Grid
@@ -107,7 +107,7 @@ class Simulation:
 
     def __init__(self, host: ArrayHost, grid: Grid) -> None:
         self.host, self.grid = host, grid
-        self.clocks = ArrayClocks(grid, sizes_of(host.b.params))
+        self.clocks = ArrayClocks(grid, Sizes.of(host.b.params))
         self.made: StepMemory | None = None
 
     @property

@@ -102,6 +102,11 @@ def test_small_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert min(values) > 1000
     assert values[3] < values[2], "fewer weights, fewer values"
     assert result["compared"] > sum(values), "logits of the test images"
+    assert result["clocks_predicted"] == result["clocks_measured"] > 0
+    assert result["test_clocks_predicted"] == result["test_clocks_measured"] > 0
+    for step in result["steps"]:
+        assert step["clocks"] == step["counters"]["CLOCKS"] == sum(step["parts"].values())
+        assert {"ff0", "wg0", "update0", "ng2", "delta", "end"} <= step["parts"].keys()
     assert result["tests"]["images"] == 2 * 8
     assert 0.05 < result["mac_utilisation"] < 1
     assert result["complete"]
@@ -120,11 +125,21 @@ def test_small_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     page = (asked.directory / REPORT).read_text()
     sources = re.findall(r'(?:src|href)="(.{20})', page)
     assert sources == ["data:image/svg+xml;b"] * 5
-    titles = ["Layers", "Simulated steps", "Epochs", "Confusion matrix", "PEs at work", "Weights", "Sparsity"]
+    titles = [
+        "Layers",
+        "Simulated steps",
+        "Clocks of the parts of a step",
+        "Epochs",
+        "Confusion matrix",
+        "PEs at work",
+        "Weights",
+        "Sparsity",
+    ]
     assert re.findall("<h2>(.*?)</h2>", page) == [*titles, "Made by"]
     assert f"make train-cnn CONFIG={asked.path} STEPS=2 SAMPLES=64" in page
     printed = capsys.readouterr().out
     assert "steps 0 … 1 and 4 … 5 of 16 in simulation" in printed
+    assert re.search(r"clocks measured / predicted +[0-9,]+ / [0-9,]+, difference 0\n", printed)
     assert "pass  small: simulation and model are equal in every bit" in printed
 
 

@@ -52,6 +52,8 @@ class Layer:
         in_delta_frac, delta_frac: fraction bits of the gradients by those.
         weight_frac: fraction bits of the MAC weights.
         density: share of the kernels (dense: of the weights) that pruning leaves.
+        init_scale: factor of the initial weights' deviation; 0 lets a residual block begin as what it adds.
+        rate_shift: what is added to the training's, for layers whose gradients are sums over many pixels.
         name: by which other layers name its output.
         reads: the layer, always an earlier one, whose output it reads, or ``IMAGE``.
         add: the layer, or ``IMAGE``, whose output is added to the sums before they are requantised; None: none.
@@ -69,6 +71,8 @@ class Layer:
     delta_frac: int
     weight_frac: int = 0
     density: float = 1.0
+    init_scale: float = 1.0
+    rate_shift: int = 0
     name: str = ""
     reads: int = IMAGE
     add: int | None = None
@@ -125,8 +129,8 @@ class Layer:
         return self.weight_frac
 
     def update_shift(self, rate_shift: int) -> int:
-        """Shift k of the weight update for a learning rate of 2**-rate_shift."""
-        return self.in_frac + self.delta_frac - self.weight_frac - MAC_WEIGHT_SHIFT + rate_shift
+        """Shift k of the weight update for a learning rate of 2**-rate_shift, which the layer's own may lower."""
+        return self.rate_shift + self.in_frac + self.delta_frac - self.weight_frac - MAC_WEIGHT_SHIFT + rate_shift
 
     @property
     def weights(self) -> int:
@@ -318,6 +322,8 @@ def _layer(table: Section, maps: Mapping[int, _Map], last: bool) -> Layer:
                 window = Conv.make(channels, shape[0], kernel, stride, pad, dilation, groups)
                 more["weight_frac"] = table.integer("weight_frac", 0, FRAC_LIMIT)
                 more["density"] = table.real("density", 1e-6, 1.0, 1.0)
+                more["rate_shift"] = table.integer("rate_shift", 0, 15, 0)
+                more["init_scale"] = table.real("init_scale", 0.0, 16.0, 1.0)
                 out_frac = table.integer("out_frac", 0, LOGIT_FRAC_MAX if last else FRAC_LIMIT)
                 out_delta_frac = DELTA_FRAC if last else table.integer("delta_frac", 0, FRAC_LIMIT)
         out_shape = (channels, *window.out_size(shape[1], shape[2]))

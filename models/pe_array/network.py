@@ -90,12 +90,13 @@ class Trace:
 
 
 def initial_weights(config: PeConfig, index: int) -> Weights:
-    """Dense weights of a layer: normal with deviation ``init_scale * sqrt(2 / fan-in)``, momenta zero."""
+    """Dense weights of a layer: normal with deviation ``sqrt(2 / fan-in)`` times both init_scale, momenta zero."""
     layer, conv = config.layers[index], config.layers[index].conv
     positions = Positions.all_of(conv)
     fan_in = conv.cols // conv.groups * conv.taps
     rng = np.random.default_rng([config.training.init_seed, index])
-    real = rng.standard_normal((len(positions), *conv.kernel)) * config.training.init_scale * np.sqrt(2.0 / fan_in)
+    deviation = config.training.init_scale * layer.init_scale * np.sqrt(2.0 / fan_in)
+    real = rng.standard_normal((len(positions), *conv.kernel)) * deviation
     masters = Format(MASTER_BITS, layer.weight_frac + MAC_WEIGHT_SHIFT).quantise(real).astype(np.int32)
     return Weights(conv, positions, masters, np.zeros_like(masters))
 

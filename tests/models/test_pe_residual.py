@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ from models.pe_array.pe_model import PeShape
 from models.pe_array.step_program import StepProgram
 from models.pe_array.tiling import Grid
 from models.toml_section import ConfigError
+
+RESNET = Path(__file__).resolve().parents[2] / "configs" / "resnet_mnist.toml"
 
 Layers = list[dict[str, Any]]
 
@@ -341,3 +344,35 @@ def test_more_rules() -> None:
     ]  # fmt: skip
     with pytest.raises(ConfigError, match=r"layers\[1\]: 131068 products of the forward and the map that is added"):
         PeConfig.from_dict(big)
+
+
+def test_initial_weights_of_a_layer_are_scaled() -> None:
+    plain, scaled = document("identity"), broken("identity", 1, init_scale=0.5)
+    scaled["layers"][2]["init_scale"] = 0.0
+    a, b = (PeNetwork(PeConfig.from_dict(each)) for each in (plain, scaled))
+    assert np.array_equal(a.layer_weights(0).masters, b.layer_weights(0).masters)
+    assert np.abs(a.layer_weights(1).masters - 2 * b.layer_weights(1).masters).max() <= 1
+    assert a.layer_weights(2).masters.any()
+    assert not b.layer_weights(2).masters.any()
+
+
+def test_shipped_configuration_has_every_kind_of_convolution() -> None:
+    config = PeConfig.load(RESNET)
+    layers = config.layers
+    convs = [layer for layer in layers if layer.kind == "conv"]
+    for what in (
+        any(layer.conv.dilation == (2, 2) for layer in convs),
+        any(layer.conv.groups == layer.conv.cols > 1 for layer in convs),
+        any(layer.conv.kernel == (1, 1) and layer.conv.stride == (1, 1) for layer in convs),
+        any(layer.conv.kernel == (1, 1) and layer.conv.stride == (2, 2) for layer in convs),
+        layers[-2].kind == "average_pool" and layers[-2].out_shape[1:] == (1, 1),
+        any(layers[layer.add].conv.stride == (2, 2) for layer in convs if layer.add),
+    ):
+        assert what
+    network = PeNetwork(config)
+    network.prune()
+    assert network.density < 0.5
+    assert config.training.prune_at < config.training.epochs * 1875 // 2
+    counts = [len(config.passes(index)) for index in range(len(layers))]
+    assert counts[2] == 2  # block1 is read by a convolution and by the projection
+    assert sum(counts) == len(layers)

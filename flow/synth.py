@@ -186,8 +186,9 @@ def synth(path: str, update: bool = False) -> bool:
     for target, family in planned.runs:
         print(f"{config} {target.name}: {family} …", flush=True)
         outcomes.append(run(target, family))
-    if update:
-        record(config, outcomes, reference)
+        print(f"  {outcomes[-1].seconds:.0f} s", flush=True)
+        if update:
+            record(config, outcomes[-1:], reference)  # at once: a run that is interrupted goes on where it was
     outcomes = [check(config, outcome, reference) for outcome in outcomes]
     print(table(config, outcomes, reference))
     compared = planned.compare({o.target: o.figures for o in outcomes if o.family == "xc7"}, reference)

@@ -165,7 +165,7 @@ class PeDriver:
             self._set("load_select", self._load.memory)
             self._set("load_addr", self.b.rng.randrange(4096 // depth) * depth + self._load.addr)
             data = pack(self._load.data, 8)
-            other = data ^ ((1 << 8 * self.pe.shape.lanes) - 1)  # what the other memories would get
+            other = self.b.rng.getrandbits(8 * self.pe.shape.lanes)  # what the other memories would get
             to_map = self._load.memory in (Memory.X, Memory.Y)
             self._set("load_data", data if to_map else other)
             self._set("load_stream", other if to_map else data)

@@ -95,7 +95,8 @@ def random_command(
 ) -> Command:
     """A legal command on anything in the memories, of about so many entries at most.
 
-    `before` is the command that is queued ahead of it: an UNPOOL must not read what an UNPOOL there writes.
+    `before` is the command that is queued ahead of it: an UNPOOL must not read what an UNPOOL there writes. No GRAD or
+    UNPOOL clears and has no elements.
     """
     shape, rng = pe.shape, b.rng
     while True:
@@ -123,6 +124,8 @@ def random_command(
             ystride=rng.choice([0, 0, 1, 4, rng.randrange(1 << 10)]),
             rbase=rng.randrange(shape.y_depth),
         )
+        if chosen in (Op.GRAD, Op.UNPOOL) and not command.elements:
+            command = replace(command, clear=0)
         if chosen != Op.UNPOOL:
             return command
         mine = footprint(pe, command)

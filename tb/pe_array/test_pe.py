@@ -109,7 +109,7 @@ def halved(b: Bench, pe: ProcessingElement, half: int, before: Command | None) -
     tbase = half * t_half + b.rng.randrange(t_half)
     room = (t_half - tbase % t_half) * shape.lanes // 4
     lengths = list_lengths(pe, tbase, room)
-    return Command(
+    command = Command(
         op=op,
         taps=b.rng.choice(lengths),
         elements=b.rng.randint(0, min(8, shape.e_depth // 2 * shape.lanes // 2)),
@@ -124,6 +124,9 @@ def halved(b: Bench, pe: ProcessingElement, half: int, before: Command | None) -
         ybase=half * y_half,
         ystride=b.rng.choice([0, 1]),
     )
+    # The lists have woff in the first quarter of W's bytes: the last element begins at most as far from the first one
+    wstride = min(command.wstride, len(pe.w) // 4 // max(1, command.elements - 1))
+    return replace(command, wstride=wstride, clear=0 if op == Op.GRAD and not command.elements else command.clear)
 
 
 def load_half(b: Bench, driver: PeDriver, half: int) -> None:

@@ -18,7 +18,7 @@ from flow.full_size.result import HEAD, document, notes, results, table
 from flow.paths import FlowError, relative
 from flow.simulate import run_job
 from flow.train.watch import Watcher
-from models.pe_array.scoreboard import text
+from models.pe_array.scoreboard_page import text
 from tb.pe_array.full_size_job import EVENTS, MISMATCH, Job
 
 HARNESS = "array_harness"

@@ -50,8 +50,8 @@ def _pes(mask: int, pes: int) -> npt.NDArray[np.bool_]:
     return np.array([mask >> pe & 1 for pe in range(pes)], dtype=np.bool_)
 
 
-def estimate(program: Program, grid: Grid) -> int:
-    """Clocks from the start of a program to its end."""
+def estimate(program: Program, grid: Grid, masked: bool = False, outputs: int = 1) -> int:
+    """Clocks from the start of a program to its end; ``masked``, ``outputs``: see ``phase_clocks.PhaseProgram``."""
     lanes, pes = grid.shape.lanes, grid.pes
     fields = {field: np.zeros(pes, dtype=np.int64) for field in Field}
     loads, computes, stores = [0], [0], [0]  # clock of every operation's end
@@ -88,7 +88,8 @@ def estimate(program: Program, grid: Grid) -> int:
             computes.append(history[-1] + DONE)
         elif isinstance(operation, Drain):
             start = max(store, waited(operation.after))
-            store = start + operation.command.words + ANSWER
+            store = start + outputs * (operation.command.words + ANSWER)
+            load += outputs * operation.command.words * masked
             stores.append(store)
         else:
             finish, length = _collected(operation, finish, max(store, begun), lanes)

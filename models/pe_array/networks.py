@@ -53,11 +53,22 @@ class Layer:
         return self.weights * height * width
 
 
+@dataclass(frozen=True)
+class Pooling:
+    """A pooling layer: its window, and channels and size of its input map."""
+
+    pool: Pool
+    channels: int
+    size: int
+    average: bool = False
+
+
 class _Builder:
     """Collects layers while it follows the size of the map."""
 
     def __init__(self, channels: int, size: int) -> None:
         self.layers: list[Layer] = []
+        self.pools: list[Pooling] = []
         self.channels = channels
         self.size = size
 
@@ -76,9 +87,13 @@ class _Builder:
         self.conv(name, rows, **options)
         self.channels, self.size = channels, size
 
-    def pool(self, kernel: int = 2, stride: int = 2, pad: int | tuple[int, int, int, int] = 0) -> None:
+    def pool(
+        self, kernel: int = 2, stride: int = 2, pad: int | tuple[int, int, int, int] = 0, average: bool = False
+    ) -> None:
         """A pooling layer, which has no weights."""
-        self.size = Pool.make(kernel, stride, pad).out_size(self.size, self.size)[0]
+        pool = Pool.make(kernel, stride, pad)
+        self.pools.append(Pooling(pool, self.channels, self.size, average))
+        self.size = pool.out_size(self.size, self.size)[0]
 
     def dense(self, name: str, rows: int) -> None:
         """A fully connected layer on all of the current map."""
@@ -98,17 +113,18 @@ def _lenet5() -> _Builder:
     return net
 
 
-def _alexnet() -> _Builder:
-    net = _Builder(3, 227)
-    net.conv("conv1", 96, 11, 4, pad=0)
-    net.pool(3, 2)
+def _alexnet(size: int = 227, classes: int = 1000) -> _Builder:
+    """Of other sizes than 227: conv1 padded by 5 and pools of 2 x 2, so that maps of a few pixels are left."""
+    net, (kernel, pad) = _Builder(3, size), (3, 0) if size == 227 else (2, 5)
+    net.conv("conv1", 96, 11, 4, pad=pad)
+    net.pool(kernel, 2)
     net.conv("conv2", 256, 5, groups=2)
-    net.pool(3, 2)
+    net.pool(kernel, 2)
     net.conv("conv3", 384)
     net.conv("conv4", 384, groups=2)
     net.conv("conv5", 256, groups=2)
-    net.pool(3, 2)
-    for name, rows in (("fc6", 4096), ("fc7", 4096), ("fc8", 1000)):
+    net.pool(kernel, 2)
+    for name, rows in (("fc6", 4096), ("fc7", 4096), ("fc8", classes)):
         net.dense(name, rows)
     return net
 
@@ -128,19 +144,20 @@ def _vgg11_cifar() -> _Builder:
     return _vgg(_Builder(3, 32), ((1, 64), (1, 128), (2, 256), (2, 512), (2, 512)), (512, 512, 10))
 
 
-def _vgg16() -> _Builder:
-    return _vgg(_Builder(3, 224), ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512)), (4096, 4096, 1000))
+def _vgg16(size: int = 224, classes: int = 1000) -> _Builder:
+    return _vgg(_Builder(3, size), ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512)), (4096, 4096, classes))
 
 
-def _mobilenet_v1() -> _Builder:
-    net = _Builder(3, 224)
+def _mobilenet_v1(size: int = 224, classes: int = 1000) -> _Builder:
+    net = _Builder(3, size)
     net.conv("conv1", 32, stride=2)
     plan = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1)]
     for number, (rows, stride) in enumerate(plan, 2):
         net.conv(f"conv{number}_dw", net.channels, stride=stride, groups=net.channels)
         net.conv(f"conv{number}_pw", rows, 1)
-    net.pool(7)
-    net.dense("fc", 1000)
+    if net.size > 1:
+        net.pool(net.size, net.size, average=True)
+    net.dense("fc", classes)
     return net
 
 
@@ -160,7 +177,7 @@ def _resnet34() -> _Builder:
                 net.branch(f"conv{stage}_{k}_shortcut", rows, kernel=1, stride=2)
             net.conv(f"conv{stage}_{k}a", rows, stride=stride)
             net.conv(f"conv{stage}_{k}b", rows)
-    net.pool(7)
+    net.pool(7, average=True)
     net.dense("fc", 1000)
     return net
 
@@ -176,7 +193,7 @@ def _resnet50() -> _Builder:
             net.conv(f"conv{stage}_{k}a", rows, 1, stride)
             net.conv(f"conv{stage}_{k}b", rows)
             net.conv(f"conv{stage}_{k}c", 4 * rows, 1)
-    net.pool(7)
+    net.pool(7, average=True)
     net.dense("fc", 1000)
     return net
 
@@ -214,7 +231,7 @@ def _googlenet_v1() -> _Builder:
             net.conv(f"inception_{name}_{side}x{side}_reduce", reduce, 1)
             net.conv(f"inception_{name}_{side}x{side}", rows, side)
         net.channels = one + three + five + after_pool
-    net.pool(7)
+    net.pool(7, average=True)
     net.dense("fc", 1000)
     return net
 
@@ -239,6 +256,28 @@ def layers(network: str) -> list[Layer]:
     if network not in _NETWORKS:
         raise KeyError(f"network {network!r} is unknown; known are {', '.join(NAMES)}")
     return _NETWORKS[network]().layers
+
+
+_SIZED: dict[str, Callable[[int, int], _Builder]] = {
+    "AlexNet": _alexnet,
+    "VGG-16": _vgg16,
+    "MobileNetV1": _mobilenet_v1,
+}
+
+
+def sized(network: str, size: int, classes: int) -> tuple[list[Layer], list[Pooling]]:
+    """Layers with weights and pooling layers of a network for images of ``size`` x ``size`` pixels, both in order.
+
+    Fully connected layers read the last map as large as it then is.
+
+    Raises:
+        KeyError: not AlexNet, VGG-16 or MobileNetV1.
+        ValueError: the size is not a multiple of 32, by which these networks divide it (AlexNet: 227 is allowed).
+    """
+    if size % 32 and (network, size) != ("AlexNet", 227):
+        raise ValueError(f"images of {size} x {size} pixels: {network} needs a multiple of 32")
+    made = _SIZED[network](size, classes)
+    return made.layers, made.pools
 
 
 @dataclass(frozen=True)

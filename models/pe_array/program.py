@@ -67,26 +67,29 @@ def weight_gradient(conv: Conv, csb: Csb, height: int, width: int, grid: Grid, s
     layer = Layer(Op.GRAD, conv, height, width)
     blocks = _Blocks(csb, grid.shape.lanes)
 
-    def groups_by(by_rows: bool) -> Groups:
-        """Slots have blocks of rows of their own and the columns in common, or the other way round."""
+    def groups_by(by_rows: bool, together: bool = True) -> Groups:
+        """Slots have blocks of rows of their own, or of columns; ``together``: and blocks of the other in common."""
         mine, other = (blocks.rows, blocks.cols) if by_rows else (blocks.cols, blocks.rows)
 
         def groups(split: Split, strip: Strip) -> list[Group]:
             rounds: list[Round] = []
             for first in range(0, mine, split.slots):
-                for k in range(other):
-                    slots = range(first, min(first + split.slots, mine))
-                    tasks = [blocks.task(n, k) if by_rows else blocks.task(k, n) for n in slots]
-                    if any(task.count for task in tasks):
-                        rounds.append(list(tasks))
+                slots = range(first, min(first + split.slots, mine))
+                tasks = [[blocks.task(n, k) if by_rows else blocks.task(k, n) for k in range(other)] for n in slots]
+                if together:
+                    rounds += [list(each) for each in zip(*tasks, strict=True) if any(task.count for task in each)]
+                else:
+                    rounds += map(list, zip_longest(*([task for task in each if task.count] for each in tasks)))
             return [Group([], rounds)]
 
         return groups
 
     size = (csb.shape.block_cols, csb.shape.block_rows)
     longer = blocks.rows > blocks.cols
-    both = [groups_by(longer), groups_by(not longer)]
-    return _build(layer, grid, split, max(blocks.rows, blocks.cols), size, both, 0, csb)
+    ways = [groups_by(longer), groups_by(not longer)]
+    if conv.groups > 1:  # most blocks are empty: slots that share a column hardly ever have work together
+        ways.append(groups_by(longer, together=False))
+    return _build(layer, grid, split, max(blocks.rows, blocks.cols), size, ways, 0, csb)
 
 
 def max_pool(pool: Pool, channels: int, height: int, width: int, grid: Grid, split: Split | None = None) -> Program:

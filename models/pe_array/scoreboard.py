@@ -1,381 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The published table of system B beside the cycle model of our array, and system C's beside a bound.
+"""The published tables of systems B and C beside the cycle model of our array.
 
-``python -m models.pe_array.scoreboard`` prints it and writes ``result.json`` and ``scoreboard.html``.
-
-Ours: every phase of every layer is a program (``program``) with weights at random places at the table's densities,
-channels permuted as ``balance`` does, played clock by clock (``array_exact``) from everything idle to its end. The
-update of the weights is in WG: updates run in the store engine while NG of a later layer is computed, and what NG takes
-longer for it is added to the WG of the layers that are updated. Pooling, which the published table does not show, has
-rows of its own.
+``python -m models.pe_array.scoreboard`` prints them and writes ``result.json`` and ``scoreboard.html``.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from html import escape
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from models.pe_array import balance, networks, program, published
-from models.pe_array.array_exact import Run, Sizes
-from models.pe_array.csb import Csb, encode
-from models.pe_array.pe_model import PeShape
-from models.pe_array.phase_clocks import LATENCY, PhaseProgram, Update
-from models.pe_array.published import PHASES, Phase
-from models.pe_array.shapes import Pool
-from models.pe_array.tiling import Grid
-
-GRID = Grid(published.PES, PeShape(published.LANES))
-"""32 PEs of 32 MACs; memories at their default depths, 26 BRAM36 per PE."""
-
-PORT = published.LANES * published.CLOCK_MHZ * 1e6 / 1e9
-"""GB/s of our read port; that of the published system's memory is 38.4 in all."""
-
-BLOCKS: dict[str, tuple[int, int]] = {
-    "conv1": (2, 3), "conv2": (16, 16), "conv3_1": (16, 8), "conv3_2": (16, 16), "conv4_1": (32, 16),
-    "conv4_2": (32, 32), "conv5_1": (32, 64), "conv5_2": (32, 64), "dense6": (64, 32), "dense7": (64, 32),
-    "dense8": (10, 64),
-}  # fmt: skip
-"""Rows and columns of the CSB blocks: the least sum of the three phases' estimates of those that were tried."""
-
-POOLED = ("conv1", "conv2", "conv3_2", "conv4_2", "conv5_2")
-"""Layers that a 2 x 2 pool follows."""
+from models.pe_array import published, scoreboard_b, scoreboard_c, scoreboard_page
+from models.pe_array.phase_clocks import LATENCY
+from models.pe_array.published import PHASES
+from models.pe_array.scoreboard_b import Board
+from models.pe_array.scoreboard_c import FineTuning, Stepper
+from models.pe_array.scoreboard_page import text
 
 
-@dataclass(frozen=True)
-class Row:
-    """A phase of a layer.
-
-    Attributes:
-        clocks: of the phase, with what its update adds.
-        update_clocks: of these, what NG of other layers takes longer for the update.
-        macs: PE clocks that multiply a weight and a pixel of the map.
-        padded: the same with the padding, which published utilisations count.
-        gop: dense operations in 10^9.
-    """
-
-    layer: str
-    phase: Phase
-    clocks: int
-    update_clocks: int
-    macs: int
-    padded: int
-    gop: float
-    bound: str
-
-    @property
-    def micros(self) -> float:
-        """Time in µs at the published clock."""
-        return self.clocks / published.CLOCK_MHZ
-
-    @property
-    def used(self) -> float:
-        """Fraction of the PEs' clocks that multiply."""
-        return self.macs / (GRID.pes * self.clocks)
-
-    @property
-    def as_published(self) -> float:
-        """Utilisation as the published table counts it: with MACs on padding, which we skip; may be above 1."""
-        return self.padded / (GRID.pes * self.clocks)
-
-    @property
-    def gops(self) -> float:
-        """10^9 dense operations per second."""
-        return self.gop / self.micros * 1e6
-
-
-@dataclass
-class Board:
-    """Rows of the layers, clocks of pooling per phase, and the memory's latency in clocks."""
-
-    rows: list[Row] = field(default_factory=list)
-    pooling: dict[str, int] = field(default_factory=dict)
-    latency: int = LATENCY
-
-    def clocks(self, phase: str) -> int:
-        """Of all layers in a phase, or in all (``step``)."""
-        return sum(row.clocks for row in self.rows if phase in (row.phase, "step"))
-
-    def worst(self) -> tuple[Row, Row]:
-        """The phase of a convolution with the least use of MACs, and the one with the least as published."""
-        convolutions = [row for row in self.rows if row.layer.startswith("conv")] or self.rows
-        return min(convolutions, key=lambda row: row.used), min(convolutions, key=lambda row: row.as_published)
-
-
-def matrices(
-    layers: list[networks.Layer], densities: Mapping[str, float], blocks: Mapping[str, tuple[int, int]], seed: int
-) -> dict[str, Csb]:  # fmt: skip
-    """Weights at random places, channels of all tensors in an order in which slots have equal work."""
-    rng = np.random.default_rng(seed)
-    shaped = [
-        balance.Layer(
-            rng.random((layer.conv.rows, layer.conv.cols)) < densities[layer.name], f"t{n}", f"t{n + 1}"
-        )
-        for n, layer in enumerate(layers)
-    ]  # fmt: skip
-    sizes = {"t0": blocks[layers[0].name][1]}
-    for n, layer in enumerate(layers):
-        after = blocks[layers[n + 1].name][1] if n + 1 < len(layers) else layer.conv.rows
-        sizes[f"t{n + 1}"] = min(blocks[layer.name][0], after)
-    orders = balance.orders_of_tensors(shaped, sizes, fixed=("t0", f"t{len(layers)}"))
-    made = {}
-    for layer, shape in zip(layers, shaped, strict=True):
-        mask = balance.permute(shape, orders, shape.mask)
-        weights = np.zeros((*mask.shape, *layer.conv.kernel), dtype=np.int64)
-        made[layer.name] = encode(weights, mask, *blocks[layer.name])
-    return made
-
-
-def phase_program(layer: networks.Layer, csb: Csb, phase: Phase, grid: Grid = GRID) -> PhaseProgram:
-    """A layer's phase."""
-    conv = layer.conv
-    geometry = conv, csb, layer.height, layer.width, grid
-    source, result = (conv.cols, layer.height, layer.width), (conv.rows, *layer.out_size)
-    if phase == "FF":
-        return PhaseProgram(program.forward(*geometry), source, csb=csb)
-    if phase == "NG":
-        return PhaseProgram(program.input_gradient(*geometry), result, csb=csb, masked=True)
-    return PhaseProgram(program.weight_gradient(*geometry), source, result, csb)
-
-
-def weight_beats(csb: Csb) -> int:
-    """Beats of MAC weights, blocks filled up to whole beats."""
-    counts = np.diff(csb.pointers) * csb.shape.weights
-    return int((-(-counts // published.LANES)).sum())
-
-
-def run(latency: int = LATENCY, only: tuple[str, ...] = (), seed: int = 1) -> Board:
-    """Play all phases.
-
-    Args:
-        latency: of the memory.
-        only: of these layers, whose densities and blocks are those of the whole network.
-        seed: of the weights' places.
-    """
-    board = Board(latency=latency)
-    sizes = Sizes(latency)
-    layers = networks.layers(published.NETWORK)
-    weights = matrices(layers, published.DENSITIES, BLOCKS, seed)
-    chosen = [layer for layer in layers if not only or layer.name in only]
-    programs = {
-        (layer.name, phase): phase_program(layer, weights[layer.name], phase)
-        for layer in chosen
-        for phase in PHASES
-        if phase != "NG" or layer.name != "conv1"
-    }
-    runs = {key: made.clocks(GRID, sizes) for key, made in programs.items()}
-    added = _updates(chosen, weights, programs, runs, sizes)
-    for layer in chosen:
-        real_height, real_width = layer.out_size
-        for phase in PHASES:
-            if (found := runs.get((layer.name, phase))) is None:
-                continue
-            more = added[layer.name] if phase == "WG" else 0
-            padded = len(weights[layer.name].coordinates) * layer.conv.taps * real_height * real_width
-            gop = 2 * published.BATCH * layer.macs / 1e9
-            board.rows.append(
-                Row(layer.name, phase, found.clocks + more, more, found.macs, padded, gop, bound(found))
-            )  # fmt: skip
-    board.pooling = {"FF": 0, "NG": 0}
-    for layer in chosen:
-        if layer.name in POOLED:
-            pool, source = Pool.make(2), (layer.conv.rows, *layer.out_size)
-            result = layer.conv.rows, *pool.out_size(*layer.out_size)
-            forward, back = program.max_pool(pool, *source, GRID), program.max_unpool(pool, *source, GRID)
-            board.pooling["FF"] += PhaseProgram(forward, source, outputs=2).clocks(GRID, sizes).clocks
-            board.pooling["NG"] += PhaseProgram(back, result, result).clocks(GRID, sizes).clocks
-    return board
-
-
-def bound(found: Run) -> str:
-    """What is busy for the greatest part of the time: "MACs", "read port" or "write port"."""
-    shares = {"MACs": found.busy / GRID.pes, "read port": found.read_beats, "write port": found.written_beats}
-    return max(shares, key=lambda name: shares[name])
-
-
-def _updates(
-    layers: list[networks.Layer], weights: Mapping[str, Csb], programs: Mapping[tuple[str, Phase], PhaseProgram],
-    runs: Mapping[tuple[str, Phase], Run], sizes: Sizes,
-) -> dict[str, int]:  # fmt: skip
-    """Clocks that the update of every layer adds: beside the NG of layers below it, or by itself without room."""
-    waiting: list[tuple[str, int]] = []  # layers with beats that are not updated yet
-    added = dict.fromkeys((layer.name for layer in layers), 0)
-    for layer in reversed(layers):
-        made = programs.get((layer.name, "NG"))
-        if made is not None and made.program is not None and waiting:
-            alone = runs[layer.name, "NG"]
-            gaps = len(made.program.stores())
-            room = int(0.9 * (alone.clocks - alone.read_beats)) // 8
-            taken: list[tuple[str, int]] = []
-            while waiting and room > 0:
-                name, beats = waiting.pop(0)
-                part = min(beats, room)
-                taken.append((name, part))
-                room -= part
-                if part < beats:
-                    waiting.insert(0, (name, beats - part))
-            total = sum(part for _, part in taken)
-            pieces = [Update(total * (n + 1) // gaps - total * n // gaps) for n in range(gaps)]
-            both = replace(made, updates=tuple(piece for piece in pieces if piece.beats))
-            more = both.clocks(GRID, sizes).clocks - alone.clocks
-            for name, part in taken:
-                added[name] += round(more * part / total)
-        waiting.append((layer.name, weight_beats(weights[layer.name])))
-    for name, beats in waiting:  # read port alone
-        added[name] += PhaseProgram(None, updates=(Update(beats),)).clocks(GRID, sizes).clocks
-    return added
-
-
-@dataclass(frozen=True)
-class FineTuning:
-    """System C: published seconds of 100 epochs, and the least that 1,106 MACs need."""
-
-    network: str
-    data_set: str
-    images: int
-    sparse_percent: float
-    published_seconds: float
-    pixels: int
-    bound_seconds: float
-
-
-IMAGES = {"CIFAR-10": 50_000, "SVHN": 73_257, "Linnaeus5": 6_000, "VOC2007": 5_011}
-"""Training images of the data sets: train sets, VOC2007 trainval."""
-EPOCHS = 100
-SMALL = ("VGG-16", "MobileNetV1")
-"""Networks whose maps are whole for inputs of 32 x 32 too."""
-
-
-def fine_tuning() -> list[FineTuning]:
-    """Bounds of system C's table: MACs that cannot be left out (three phases, no NG of the first layer), none waiting.
-
-    The size of the images is not published: 224 x 224 (AlexNet 227), and 32 x 32 where the network allows it.
-    """
-    names = {"AlexNet": "AlexNet", "VGG16": "VGG-16", "MobileNetV1": "MobileNetV1"}
-    found = []
-    for line in published.FINE_TUNING:
-        name = names[line.network]
-        layers = networks.layers(name)
-        for shrink in (1, 7) if name in SMALL else (1,):
-            macs = 0
-            for n, layer in enumerate(layers):
-                height, width = layer.out_size
-                weights, pixels = layer.weights, -(-height // shrink) * -(-width // shrink)
-                if name == "VGG-16" and layer.fully_connected and not layers[n - 1].fully_connected:
-                    weights //= shrink * shrink  # reads a map of 7 x 7 pixels, or of one
-                macs += weights * pixels * (3 if n else 2)
-            kept = 1 - float(line.sparse_percent) / 100
-            images = IMAGES[line.data_set]
-            seconds = macs * kept * images * EPOCHS / (published.AREA_C.dsp * published.CLOCK_MHZ * 1e6)
-            found.append(
-                FineTuning(
-                    line.network, line.data_set, images, float(line.sparse_percent), float(line.fpga_seconds),
-                    layers[0].height // shrink, seconds,
-                )
-            )  # fmt: skip
-    return found
-
-
-HEAD = (
-    "layer",
-    "phase",
-    "published µs",
-    "GOP/s",
-    "util",
-    "bound",
-    "ours µs",
-    "GOP/s",
-    "MACs in use",
-    "as published",
-    "bound",
-)
-
-
-def table(board: Board) -> list[tuple[str, ...]]:
-    """Rows of the comparison as text, columns HEAD."""
-    lines: list[tuple[str, ...]] = []
-    for row in board.rows:
-        theirs = published.VGG11[row.layer].runs[row.phase]
-        lines.append((
-            row.layer, row.phase, str(theirs.micros), str(theirs.gops), f"{theirs.utilisation} %", theirs.bound,
-            f"{row.micros:.0f}", f"{row.gops:.1f}", f"{100 * row.used:.1f} %", f"{100 * row.as_published:.1f} %",
-            row.bound,
-        ))  # fmt: skip
-    return lines
-
-
-def totals(board: Board) -> list[tuple[str, ...]]:
-    """Totals of the rows that there are in ms: published, ours, ours with pooling; GOP/s."""
-    lines: list[tuple[str, ...]] = []
-    for phase in (*PHASES, "step"):
-        ours = board.clocks(phase) / published.CLOCK_MHZ / 1e3
-        pools = sum(n for name, n in board.pooling.items() if phase in (name, "step")) / published.CLOCK_MHZ / 1e3
-        rows = [row for row in board.rows if phase in (row.phase, "step")]
-        if not rows:
-            continue
-        theirs = sum(float(published.VGG11[row.layer].runs[row.phase].micros) / 1e3 for row in rows)
-        gop = sum(row.gop for row in rows)
-        gain, rate = theirs / ours, gop / ours * 1e3
-        lines.append((str(phase), f"{theirs:.3f}", f"{ours:.3f}", f"{ours + pools:.3f}", f"{rate:.0f}", f"{gain:.2f}"))
-    return lines
-
-
-TOTALS_HEAD = "phase", "published ms", "ours ms", "with pooling", "GOP/s", "published / ours"
-C_HEAD = "network", "data set", "images", "sparse %", "published s", "input (assumed)", "bound s (roofline)"
-
-
-def c_table() -> list[tuple[str, ...]]:
-    """System C's rows as text."""
-    return [
-        (
-            each.network, each.data_set, f"{each.images}", f"{each.sparse_percent}", f"{each.published_seconds:.0f}",
-            f"{each.pixels} x {each.pixels}", f"{each.bound_seconds:.0f}",
-        )
-        for each in fine_tuning()
-    ]  # fmt: skip
-
-
-def notes(board: Board) -> list[str]:
-    """What the figures rest on."""
-    used, counted = board.worst()
-    return [
-        f"Ours: cycle model, not RTL itself, whose clocks it predicts exactly (make full-size): {GRID.pes} PEs x "
-        f"{GRID.shape.lanes} MACs at {published.CLOCK_MHZ} MHz; reading and writing {PORT:g} GB/s each (one port of "
-        f"{published.LANES} bytes) of the {published.GBYTES_PER_SECOND} GB/s that the published system's two channels "
-        f"of DDR4-2400 have; {board.latency} clocks of latency. Published: simulation.",
-        "MACs in use: clocks that multiply a weight and a pixel of the map. As published: MACs on padding, which we "
-        "skip, count as work too; that is how the published utilisation is counted, so it may exceed 100 % for us.",
-        "WG contains the update of the weights, which mostly runs beside the NG of layers below. Phases do not overlap "
-        "otherwise. The published NG total of 10.988 ms (step 45.9 ms) contains an NG of conv1; the sums here do not.",
-        f"Least use of MACs in a convolution: {used.layer} {used.phase}, {100 * used.used:.1f} %; as published: "
-        f"{counted.layer} {counted.phase}, {100 * counted.as_published:.1f} %.",
-    ]
-
-
-def text(head: tuple[str, ...], lines: list[tuple[str, ...]]) -> str:
-    """A table in columns."""
-    wide = [max(len(line[n]) for line in (head, *lines)) for n in range(len(head))]
-    return "\n".join(
-        "  ".join(cell.rjust(size) for cell, size in zip(line, wide, strict=True)) for line in (head, *lines)
-    )
-
-
-C_NOTE = (
-    "System C, 100 epochs, batch 32: a lower bound from the roofline, not a measurement and not the cycle model "
-    "(programs of maps this large take too long to make): 1,106 MACs at 250 MHz, each busy in every clock with a "
-    "stored weight. Clock and image size of system C are not in what was published; a bound above the published time "
-    "says that the assumed input is not the one they used."
-)
-
-
-def result(board: Board) -> dict[str, Any]:
-    """All figures for result.json."""
+def result(board: Board, rows: list[FineTuning], notes: list[str]) -> dict[str, Any]:
+    """All figures for result.json; ``notes``: of system C."""
     return {
         "latency": board.latency,
         "rows": [
@@ -385,67 +31,38 @@ def result(board: Board) -> dict[str, Any]:
         ],
         "pooling_clocks": board.pooling,
         "step_ms": {phase: board.clocks(phase) / published.CLOCK_MHZ / 1e3 for phase in (*PHASES, "step")},
-        "system_c": [asdict(each) for each in fine_tuning()],
+        "system_c": [asdict(row) | {"seconds": row.seconds} for row in rows],
+        "system_c_notes": notes,
     }  # fmt: skip
 
 
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #1f2933; max-width: 1080px; margin: 2em auto; padding: 0 1em; }
-h1 { font-size: 1.6em; margin-bottom: 0; } h2 { font-size: 1.1em; margin: 2em 0 .3em; }
-p { margin: .3em 0; } .note { color: #52606d; }
-table { border-collapse: collapse; margin: .6em 0; }
-td, th { text-align: left; padding: .2em 1.2em .2em 0; border-bottom: 1px solid #e4e7eb; }
-td { font-variant-numeric: tabular-nums; }
-.bar { height: .5em; margin: 1px 0; } .theirs { background: #9aa5b1; } .ours { background: #1f6feb; }
-"""
-
-
-def page(board: Board) -> str:
-    """One file that opens from disk, with no network: the tables, and a bar for every time."""
-
-    def rows(head: tuple[str, ...], lines: list[tuple[str, ...]]) -> str:
-        def line(cells: tuple[str, ...], tag: str) -> str:
-            return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
-
-        return "<table>" + line(head, "th") + "".join(line(cells, "td") for cells in lines) + "</table>"
-
-    lines = table(board)
-    longest = max(float(line[2]) for line in lines)
-    bars = "".join(
-        f"<tr><td>{line[0]} {line[1]}</td><td style='width:40em'>"
-        + "".join(
-            f"<div class='bar {kind}' style='width:{100 * float(line[n]) / longest:.1f}%'></div>"
-            for kind, n in (("theirs", 2), ("ours", 6))
-        )
-        + "</td></tr>"
-        for line in lines
-    )
-    paragraphs = "".join(f"<p class='note'>{escape(note)}</p>" for note in notes(board))
-    return (
-        f"<!doctype html><meta charset='utf-8'><title>Scoreboard of the PE array</title><style>{_STYLE}</style>"
-        f"<h1>Scoreboard of the PE array</h1>{paragraphs}"
-        f"<h2>A training step of 32 images, {published.NETWORK}</h2>{rows(TOTALS_HEAD, totals(board))}"
-        f"<h2>Layers</h2>{rows(HEAD, lines)}"
-        f"<h2>Times: published grey, ours blue</h2><table>{bars}</table>"
-        f"<h2>System C</h2><p class='note'>{escape(C_NOTE)}</p>{rows(C_HEAD, c_table())}\n"
-    )
+def _report(row: FineTuning) -> None:
+    print(f"{row.network} on {row.data_set}: {row.seconds:.0f} s, published {row.published_seconds:.0f} s", flush=True)
 
 
 def main(arguments: list[str] | None = None) -> Board:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m models.pe_array.scoreboard", description="Published and ours.")
     parser.add_argument("--latency", type=int, default=LATENCY, help="clocks of the memory")
-    parser.add_argument("--layers", nargs="*", default=[], choices=[*published.VGG11], help="only these")
+    parser.add_argument("--layers", nargs="*", default=[], choices=[*published.VGG11], help="only these of system B")
+    names = [*scoreboard_c.NAMES]
+    parser.add_argument("--networks", nargs="*", default=names, choices=names, help="only these of system C")
     parser.add_argument("--out", default="", help="directory for result.json and scoreboard.html")
     options = parser.parse_args(arguments)
-    board = run(options.latency, tuple(options.layers))
-    print(text(HEAD, table(board)), text(TOTALS_HEAD, totals(board)), *notes(board), sep="\n\n")
-    print("\n" + C_NOTE, text(C_HEAD, c_table()), sep="\n\n")
+    board = scoreboard_b.run(options.latency, tuple(options.layers))
+    print(text(scoreboard_b.HEAD, scoreboard_b.table(board)))
+    print(text(scoreboard_b.TOTALS_HEAD, scoreboard_b.totals(board)), *scoreboard_b.notes(board), "", sep="\n\n")
+    stepper = Stepper(options.latency)
+    rows = scoreboard_c.fine_tuning(stepper, options.networks, _report)
+    notes = scoreboard_c.notes(rows, stepper)
+    print("", text(scoreboard_c.HEAD, scoreboard_c.table(rows)), *notes, sep="\n\n")
     if options.out:
         directory = Path(options.out)
         directory.mkdir(parents=True, exist_ok=True)
-        (directory / "result.json").write_text(json.dumps(result(board), indent=1) + "\n", encoding="utf-8")
-        (directory / "scoreboard.html").write_text(page(board), encoding="utf-8")
+        found = json.dumps(result(board, rows, notes), indent=1)
+        (directory / "result.json").write_text(found + "\n", encoding="utf-8")
+        page = scoreboard_page.page(board, rows, notes)
+        (directory / "scoreboard.html").write_text(page, encoding="utf-8")
         print(f"\nwritten: {directory / 'result.json'}, {directory / 'scoreboard.html'}")
     return board
 

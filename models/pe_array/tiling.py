@@ -17,7 +17,7 @@ import numpy as np
 from models.pe_array import geometry
 from models.pe_array.geometry import Region, TilePlan
 from models.pe_array.pe_model import LAST_BIT, TAPS_MAX, YOFF_BITS, YOFF_LOW, Op, PeShape, Tap, pack_taps
-from models.pe_array.shapes import Pair, Window
+from models.pe_array.shapes import Pair, Pool, Window
 
 EMPTY = Region(0, 0, 0, 0)
 
@@ -117,11 +117,58 @@ class Layer:
     @property
     def operand_size(self) -> Pair:
         """(height, width) of the map that is loaded to Y: the layer's output, MAC: what tiles are cut from."""
-        return self.size if self.op == Op.MAC else self.window.out_size(self.height, self.width)
+        return self.size if self.op == Op.MAC else self._outputs
+
+    @property
+    def _outputs(self) -> Pair:
+        return self.window.out_size(self.height, self.width)
 
     def plan(self, tile: Region) -> TilePlan:
         """Plan of a tile, see ``geometry``. ValueError where it does not fit in a command."""
-        return _plan(self, tile)
+        if isinstance(self.window, Pool) and any(self.window.pad):
+            return _plan(self, tile)  # a smaller map could have windows of nothing but padding
+        # the same tile of the smallest map on which it sees as much: tiles away from the borders share one plan
+        (y, height), (x, width) = (self._nearest(axis, tile) for axis in (0, 1))
+        made = _plan(replace(self, height=height, width=width), Region(y, x, tile.height, tile.width))
+        window = self._moved(made.window, tile.y - y, tile.x - x)
+        return replace(made, tile=tile, window=window, operand=window if self.op == Op.UNPOOL else tile)
+
+    @functools.lru_cache(maxsize=65536)  # noqa: B019 - a layer is a few numbers
+    def taps(self, axis: int, first: int, lines: int) -> int:
+        """Pairs of a line of a tile and a tap on the map, along an axis: of both axes multiplied, entries of a tile."""
+        kernel = self.window
+        stride, before, tap = kernel.stride[axis], kernel.pad[axis], np.arange(kernel.kernel[axis])
+        line = np.arange(first, first + lines)[:, np.newaxis]
+        if not self.backward:
+            seen = line * stride - before + tap * kernel.dilation[axis]
+            return int(((seen >= 0) & (seen < (self.height, self.width)[axis])).sum())
+        touched, rest = np.divmod(line + before - tap * kernel.dilation[axis], stride)
+        return int(((rest == 0) & (touched >= 0) & (touched < self._outputs[axis])).sum())
+
+    def _nearest(self, axis: int, tile: Region) -> Pair:
+        """First line of a tile, and lines of the input map, as near to the borders as nothing of its plan changes."""
+        kernel, first, lines = self.window, (tile.y, tile.x)[axis], (tile.height, tile.width)[axis]
+        stride, before, after = kernel.stride[axis], kernel.pad[axis], kernel.pad[axis + 2]
+        span, size = kernel.dilation[axis] * (kernel.kernel[axis] - 1) + 1, (self.height, self.width)[axis]
+        if self.backward:
+            moved = min(max(0, first - max(0, span - 1 - before)) // stride, self._outputs[axis] - 1)
+            first -= moved * stride
+            last = (first + lines - 1 + before) // stride
+            needed = max(first + lines, last * stride - before - after + span)
+        else:
+            moved = min(max(0, first - -(-before // stride)), (size - 1) // stride)
+            first -= moved
+            needed = max(1, (first + lines - 1) * stride - before + span)
+        return first, min(size - moved * stride, needed)
+
+    def _moved(self, window: Region, down: int, right: int) -> Region:
+        """The window of a tile that is moved: of the input (FF, WG) or of the output's gradient."""
+        if not window.pixels:
+            return window
+        high, wide = self.window.stride
+        if self.backward:
+            return replace(window, y=window.y + down // high, x=window.x + right // wide)
+        return replace(window, y=window.y + down * high, x=window.x + right * wide)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -194,6 +241,9 @@ def strip_of(layer: Layer, split: Split, region: Region, room: Room) -> Strip:
         if layer.preset is not None and (tile.height, tile.width) != (high, wide):
             size = f"{region.height} x {region.width}"
             raise ValueError(f"not all tiles of a region of {size} are {high} x {wide}: accumulators cannot be preset")
+        taps = layer.taps(0, tile.y, tile.height) * layer.taps(1, tile.x, tile.width)
+        if taps > min(room.entries, TAPS_MAX):  # known without the plan, which takes long where it is large
+            raise ValueError(f"{taps} tap entries, there are {min(room.entries, TAPS_MAX)}")
         plan = in_raster(layer.plan(tile), high, wide)
         _fits(plan, high * wide, room)
         plans.append(plan)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.pe_array import descriptors as d
-from models.pe_array import layers, networks, program, published, scoreboard
+from models.pe_array import layers, networks, program, published, scoreboard_b
 from models.pe_array.array_exact import ArrayClocks, Sizes
 from models.pe_array.assemble import MapAt, OutputAt, Places, assemble
 from models.pe_array.csb import Csb, mac_weights, to_image
@@ -123,7 +123,7 @@ class Job:
         """Weights of all layers: random places with equal work for all slots, random masters."""
         densities = {layer.name: layer.density for layer in self.network}
         blocks = {layer.name: (layer.block_rows, layer.block_cols) for layer in self.network}
-        made = scoreboard.matrices([layer.layer for layer in self.network], densities, blocks, SEED)
+        made = scoreboard_b.matrices([layer.layer for layer in self.network], densities, blocks, SEED)
         rng = np.random.default_rng(SEED)
         filled = {}
         for name, csb in made.items():
@@ -137,7 +137,7 @@ def vgg11() -> tuple[LayerJob, ...]:
     return tuple(
         LayerJob(
             layer.name, layer.conv.rows, layer.conv.cols, layer.conv.kernel[0], layer.conv.pad[0], layer.height,
-            layer.width, published.DENSITIES[layer.name], *scoreboard.BLOCKS[layer.name],
+            layer.width, published.DENSITIES[layer.name], *scoreboard_b.BLOCKS[layer.name],
         )
         for layer in networks.layers(published.NETWORK)
     )  # fmt: skip

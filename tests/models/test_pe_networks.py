@@ -61,3 +61,18 @@ def test_vgg11_layers_are_those_of_the_published_table() -> None:
 def test_unknown_network() -> None:
     with pytest.raises(KeyError, match=r"network 'VGG' is unknown; known are LeNet-5, AlexNet"):
         networks.layers("VGG")
+
+
+def test_sized_networks_end_in_a_map_of_a_pixel_per_32() -> None:
+    for network in ("AlexNet", "VGG-16", "MobileNetV1"):
+        for size in (32, 96):
+            layers, pools = networks.sized(network, size, 20)
+            assert layers[-1].conv.rows == 20
+            last = [layer for layer in layers if not layer.fully_connected][-1]
+            halved = last.out_size[0] // (1 if network == "MobileNetV1" else 2)
+            assert halved == size // 32
+            assert any(pool.average for pool in pools) == (network == "MobileNetV1" and size > 32)
+    assert networks.sized("VGG-16", 224, 1000)[0] == networks.layers("VGG-16")
+    assert networks.sized("AlexNet", 227, 1000)[0] == networks.layers("AlexNet")
+    with pytest.raises(ValueError, match="images of 33 x 33 pixels: VGG-16 needs a multiple of 32"):
+        networks.sized("VGG-16", 33, 10)

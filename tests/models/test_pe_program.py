@@ -256,6 +256,9 @@ def test_depthwise_slots_work_at_the_same_time() -> None:
     made = program.forward(conv, coded(conv, 1.0, (1, 1), np.random.default_rng(1)), 4, 4, small(), Split(4, 1, 1))
     assert sum(isinstance(each, Compute) for each in made.operations) == 2
     assert sum(isinstance(each, Drain) for each in made.operations) == 2
+    csb = coded(conv, 1.0, (1, 1), np.random.default_rng(1))
+    made = program.weight_gradient(conv, csb, 4, 4, small(), Split(4, 1, 1))
+    assert [len(each.slots) for each in made.operations if isinstance(each, Collect)] == [4, 4]
 
 
 def broken(made: Program, **changed: object) -> Program:

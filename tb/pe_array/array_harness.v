@@ -53,6 +53,7 @@ module array_harness #(
     output wire [1:0]  cmd_resp,
 
     input  wire [31:0] memory_base,
+    input  wire [7:0]  later,
     input  wire        stalls,
     input  wire [15:0] stall_seed,
     input  wire [31:0] error_first,
@@ -213,6 +214,7 @@ axi_memory #(
     .load(go && cmd_op == OP_LOAD),
     .dump(go && cmd_op == OP_DUMP),
     .base(memory_base),
+    .later(later),
     .stalls(stalls),
     .stall_seed(stall_seed),
     .error_first(error_first),

@@ -20,8 +20,8 @@ from tb.pe_array.array_registers import SEED_ENABLE, Control, Counter, Reg, Stat
 Bytes = npt.NDArray[np.uint8]
 
 _INPUTS = (
-    "cmd_req", "cmd_op", "cmd_addr", "cmd_data", "memory_base", "stalls", "stall_seed", "error_first", "error_last",
-    "error_resp", "error_read", "error_write",
+    "cmd_req", "cmd_op", "cmd_addr", "cmd_data", "memory_base", "later", "stalls", "stall_seed", "error_first",
+    "error_last", "error_resp", "error_read", "error_write",
 )  # fmt: skip
 
 

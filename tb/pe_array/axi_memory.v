@@ -8,10 +8,10 @@
  * WORDS beats from address `base` on, loaded from memory_in.bin by a pulse of `load` (beats big-endian) and written to
  * memory_out.bin by a pulse of `dump` (little-endian). An access elsewhere is answered with DECERR.
  *
- * The first beat of a request that is taken in clock c comes in c + LATENCY, then one per clock in the order of requests;
- * the answer to a burst LATENCY clocks after its last part, and only then it is in the memory: who reads what it has
- * written before the answer reads what was there before. With `stalls` all handshakes pause at random, and beats of
- * different IDs are mixed.
+ * Latency: LATENCY + later. The first beat of a request that is taken in clock c comes in c + latency, then one per clock
+ * in the order of requests; the answer to a burst comes latency clocks after its last part, and only then it is in the
+ * memory: who reads what it has written before the answer reads what was there before. With `stalls` all handshakes pause
+ * at random, and beats of different IDs are mixed.
  *
  * Bandwidth, of reads and of writes each: at most BEATS of PER clocks that follow each other have a beat. A beat goes only
  * in a clock whose credit is at least PER, and costs PER; then the clock adds BEATS, up to PER + BEATS - 1, which is what
@@ -25,7 +25,7 @@ module axi_memory #(
     parameter DATA_WIDTH = 64,
     // Beats
     parameter WORDS = 4096,
-    // Clocks, at least 1
+    // Least latency in clocks, at least 1
     parameter LATENCY = 10,
     // Bandwidth: beats of so many clocks, 1 <= BEATS <= PER
     parameter BEATS = 1,
@@ -37,6 +37,7 @@ module axi_memory #(
     input  wire                    load,
     input  wire                    dump,
     input  wire [31:0]             base,         // a multiple of a beat
+    input  wire [7:0]              later,        // clocks of latency beside LATENCY; unchanged while a request waits
     input  wire                    stalls,
     input  wire [15:0]             stall_seed,   // taken over while rst
     input  wire [31:0]             error_first,  // addresses in bytes
@@ -72,6 +73,8 @@ module axi_memory #(
 
 localparam [31:0] BYTES = DATA_WIDTH/8;
 localparam [31:0] CREDIT = PER + BEATS - 1;
+
+wire [31:0] latency = LATENCY + {24'd0, later};
 
 // A process of plain variables: what a handshake changes is seen by what stands behind it, in the same clock.
 /* verilator lint_off BLKSEQ */
@@ -158,7 +161,7 @@ always @(posedge clk) begin
         place = {s_axi_arid, ar_tail[s_axi_arid]};
         ar_addr[place] = s_axi_araddr;
         ar_left[place] = s_axi_arlen;
-        ar_due[place] = now - 32'd1 + LATENCY;
+        ar_due[place] = now - 32'd1 + latency;
         ar_number[place] = ar_count;
         ar_tail[s_axi_arid] = ar_tail[s_axi_arid] + 6'd1;
         ar_count = ar_count + 32'd1;
@@ -217,7 +220,7 @@ always @(posedge clk) begin
 
     // The next answer
     if ((!bvalid_reg || s_axi_bready) && !(stalls && noise[4]) && aw_head != aw_tail && aw_head != w_bursts
-            && aw_clock[aw_head] + LATENCY <= now && w_clock[aw_head] + LATENCY <= now) begin
+            && aw_clock[aw_head] + latency <= now && w_clock[aw_head] + latency <= now) begin
         wrong = 1'b0;
         bresp_reg <= 2'd0;
         for (i = 0; i <= {24'd0, aw_len[aw_head]}; i = i + 1) begin

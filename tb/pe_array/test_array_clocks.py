@@ -28,11 +28,13 @@ class Session:
 
     def __init__(self, b: Bench) -> None:
         self.b, self.host, self.memory = b, ArrayHost(b), CaseMemory(b)
-        self.model = ArrayClocks(self.memory.grid, Sizes.of(b.params))
+        sizes, self._later = Sizes.of(b.params), b.rng.choice([0, b.rng.randint(1, 60)])
+        self.model = ArrayClocks(self.memory.grid, replace(sizes, latency=sizes.latency + self._later))
 
     async def begin(self) -> None:
         """Reset; fill the PEs' memories."""
         self.b.cover("memory", "steady")
+        self.b.dut.later.value = self._later
         await self.host.reset(self.memory.base, stalls=False)
         await self.run("load", self.memory.garbage())
 

@@ -10,8 +10,10 @@
  * are in registers in d1, their product in d2, the sum in d3, the word for Y in d4. A loaded byte that is there
  * in one clock (load_valid) is in `result` 2 clocks later; the entry that is in d2 in that clock must not need it.
  *
- * One entry per clock, no handshake, no reset: a sum begins with `first`. Control is registered once more in each lane,
- * so that 64 lanes hang on no wider net than the bits of one lane.
+ * One entry per clock, no handshake, no reset: a sum begins with `first`. A clock without an entry has `skip`, no `first`,
+ * and the `op` of the entry before. What many bits hang on is registered once more in each lane.
+ *
+ * Written for DSPs with a multiplier and an accumulator that begins with 0 or another word: in MAX, the maximum.
  */
 module mac_lane #(
     // Bits of an accumulator, 16 ... 48

@@ -24,6 +24,11 @@ from models.pe_array.tiling import Grid
 LATENCY = 48
 """Clocks of the memory, where no others are stated: at 250 MHz 192 ns, which a DDR4 controller behind an interconnect
 keeps."""
+OUTSTANDING = 16
+"""OUTSTANDING of the ports, by default: commands of a few beats, as the gradients of a slot are, need more bursts on
+their way than the RTL's default of 8 to hide LATENCY; with 8 WG of a 2 x 2 map takes a fifth longer."""
+SIZES = Sizes(LATENCY, outstanding=OUTSTANDING)
+"""The array behind the figures."""
 ALIGNED_BEATS = 16
 """Everything begins at a multiple of so many beats, as in ``allocation``."""
 
@@ -102,14 +107,15 @@ class PhaseProgram:
 
         Args:
             grid: that the program was made for.
-            sizes: of the array, and its memory; by default of ``LATENCY`` clocks.
+            sizes: of the array, and its memory; by default SIZES.
 
         Raises:
             ValueError: the program does not come to its end.
         """
         memory = _Memory(grid.shape.lanes)
         made = self.descriptors(memory, grid.shape.lanes)
-        return ArrayClocks(grid, sizes or Sizes(LATENCY)).run(memory.room(len(made) * d.BYTES), made, memory.data)
+        array = ArrayClocks(grid, sizes or SIZES)
+        return array.run(memory.room(len(made) * d.BYTES), made, memory.data)
 
     def descriptors(self, memory: _Memory, lanes: int) -> list[d.Descriptor]:
         """The program, its arrays put into a memory."""

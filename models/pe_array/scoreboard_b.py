@@ -18,7 +18,7 @@ from models.pe_array import balance, networks, published
 from models.pe_array.array_exact import Run, Sizes
 from models.pe_array.csb import Csb
 from models.pe_array.layer_phases import GRID, PORT, UPDATE_READ, coded, phase_program, pool_programs, weight_beats
-from models.pe_array.phase_clocks import LATENCY, PhaseProgram, Update
+from models.pe_array.phase_clocks import LATENCY, OUTSTANDING, SIZES, PhaseProgram, Update
 from models.pe_array.published import PHASES, Phase
 from models.pe_array.shapes import Pool
 
@@ -125,7 +125,7 @@ def run(latency: int = LATENCY, only: tuple[str, ...] = (), seed: int = 1) -> Bo
         seed: of the weights' places.
     """
     board = Board(latency=latency)
-    sizes = Sizes(latency)
+    sizes = replace(SIZES, latency=latency)
     layers = networks.layers(published.NETWORK)
     weights = matrices(layers, published.DENSITIES, BLOCKS, seed)
     chosen = [layer for layer in layers if not only or layer.name in only]
@@ -250,7 +250,8 @@ def notes(board: Board) -> list[str]:
         f"Ours: cycle model, not RTL itself, whose clocks it predicts exactly (make full-size): {GRID.pes} PEs x "
         f"{GRID.shape.lanes} MACs at {published.CLOCK_MHZ} MHz; reading and writing {PORT:g} GB/s each (one port of "
         f"{published.LANES} bytes) of the {published.GBYTES_PER_SECOND} GB/s that the published system's two channels "
-        f"of DDR4-2400 have; {board.latency} clocks of latency. Published: simulation.",
+        f"of DDR4-2400 have; {board.latency} clocks of latency, {OUTSTANDING} bursts on their way. Published: "
+        "simulation.",
         "MACs in use: clocks that multiply a weight and a pixel of the map. As published: MACs on padding, which we "
         "skip, count as work too; that is how the published utilisation is counted, so it may exceed 100 % for us.",
         "WG contains the update of the weights, which mostly runs beside the NG of layers below. Phases do not overlap "

@@ -18,7 +18,6 @@ from math import sqrt
 import numpy as np
 
 from models.pe_array import networks, published
-from models.pe_array.array_exact import Sizes
 from models.pe_array.block_search import best_block, halved
 from models.pe_array.csb import Csb
 from models.pe_array.layer_phases import (
@@ -34,7 +33,7 @@ from models.pe_array.layer_phases import (
     traffic,
     weight_beats,
 )
-from models.pe_array.phase_clocks import LATENCY, PhaseProgram, Update
+from models.pe_array.phase_clocks import LATENCY, SIZES, PhaseProgram, Update
 from models.pe_array.published import PHASES, Phase
 from models.pe_array.shapes import Conv, Pair
 
@@ -151,7 +150,8 @@ class Stepper:
         # all updates take as long per beat; a long one is not played to its end
         few = replace(rest, updates=(Update(min(rest.updates[0].beats, PLAYED // UPDATE_READ)),))
         more = rest.updates[0].beats - few.updates[0].beats
-        made.append(Part("all", "update", few.clocks(GRID, Sizes(self.latency)).clocks + UPDATE_READ * more))
+        clocks = few.clocks(GRID, replace(SIZES, latency=self.latency)).clocks
+        made.append(Part("all", "update", clocks + UPDATE_READ * more))
         return made
 
     def _layer(self, layer: networks.Layer, density: float, first: bool) -> tuple[list[Part], int]:
@@ -202,7 +202,7 @@ class Stepper:
     def _part(self, layer: str, phase: str, made: PhaseProgram, work: int) -> Part:
         moved, estimated = traffic(made), about(made)
         played = estimated <= self.played
-        clocks = made.clocks(GRID, Sizes(self.latency)).clocks if played else estimated
+        clocks = made.clocks(GRID, replace(SIZES, latency=self.latency)).clocks if played else estimated
         shares = {"MACs": work, "read port": moved.read, "write port": moved.written}
         bound = max(shares, key=lambda name: shares[name])
         return Part(layer, phase, clocks, moved.read, moved.written, bound, played, estimated)

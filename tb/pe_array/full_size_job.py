@@ -19,7 +19,7 @@ from models.pe_array.assemble import MapAt, OutputAt, Places, assemble
 from models.pe_array.csb import Csb, mac_weights, to_image
 from models.pe_array.operations import Program
 from models.pe_array.pe_model import PeShape
-from models.pe_array.phase_clocks import ALIGNED_BEATS, LATENCY
+from models.pe_array.phase_clocks import ALIGNED_BEATS, LATENCY, OUTSTANDING
 from models.pe_array.shapes import Conv, Positions
 from models.pe_array.tiling import Grid
 from models.pe_array.update import weight_update
@@ -112,7 +112,7 @@ class Job:
         return {
             "P": self.pes, "B": self.lanes, "ACC": shape.acc_bits, "X_DEPTH": shape.x_depth, "Y_DEPTH": shape.y_depth,
             "W_DEPTH": shape.w_depth, "E_DEPTH": shape.e_depth, "T_DEPTH": shape.t_depth, "FRAC": 4,
-            "WORDS": self.words, "LATENCY": self.latency, "READ_FIFO": 128, "OUTSTANDING": 8,
+            "WORDS": self.words, "LATENCY": self.latency, "READ_FIFO": 128, "OUTSTANDING": OUTSTANDING,
         }  # fmt: skip
 
     def phases(self, name: str) -> list[str]:

@@ -140,6 +140,16 @@ def test_latency_is_paid_once_where_nothing_waits() -> None:
         assert (quick.busy, quick.written_beats) == (slow.busy, slow.written_beats)
 
 
+def test_short_commands_need_more_bursts_on_their_way() -> None:
+    """Gradients of many slots in chunks of some beats: what is written is the least that WG can take."""
+    grid = Grid(16, replace(SHAPE, lanes=16))
+    phase = phases(Conv.make(48, 48, kernel=3, pad=1), 2, grid, 1.0, (48, 8))[2]
+    few, many = (phase.clocks(grid, Sizes(48, outstanding=n)) for n in (4, 16))
+    assert few.written_beats == many.written_beats
+    assert 1.2 * many.clocks < few.clocks
+    assert phase.clocks(grid, Sizes(1, outstanding=4)).clocks < many.clocks
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_the_estimate_is_near(seed: int) -> None:
     rng = np.random.default_rng(seed)

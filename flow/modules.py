@@ -15,6 +15,7 @@ A row of tb/<part>/testplan.toml:
     config = "configs/tiny.toml"            # an engine configuration: every parameter that the top module declares
     sims = ["verilator"]                    # only if not both
     max_seeds = 1                           # only for long sets: the regression runs no more seeds than this
+    bench = "tb.edge.test_fuzz"             # only if this set runs another bench than the module's
     coverage = false                        # only for long sets: not in the coverage build, which is some times slower
     fast = true                             # only for long sets: a longer build for a faster program
 """
@@ -35,7 +36,7 @@ SIMULATORS = ("verilator", "icarus")
 PLANS = ("tb/lib/testplan.toml", "tb/edge/testplan.toml", "tb/pe_array/testplan.toml")
 
 _MODULE_KEYS = {"name", "bench", "top", "parts", "points", "set"}
-_SET_KEYS = {"name", "params", "config", "sims", "max_seeds", "coverage", "fast"}
+_SET_KEYS = {"name", "params", "config", "sims", "max_seeds", "coverage", "fast", "bench"}
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class TestSet:
     max_seeds: int | None = None
     coverage: bool = True
     fast: bool = False
+    bench: str | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,7 @@ def _read_set(row: dict[str, Any], where: str) -> TestSet:
         max_seeds=row.get("max_seeds"),
         coverage=row.get("coverage", True),
         fast=row.get("fast", False),
+        bench=row.get("bench"),
     )
 
 

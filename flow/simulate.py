@@ -46,6 +46,11 @@ class Run:
         return RUNS / kind / self.module.name / self.test_set.name / seeds
 
     @property
+    def bench(self) -> str:
+        """What runs: modules with commas between them."""
+        return self.test_set.bench or self.module.bench
+
+    @property
     def replay(self) -> str:
         """The command that repeats this run."""
         config = self.test_set.config
@@ -162,7 +167,7 @@ def _simulate(run: Run) -> Result:
         run.directory.mkdir()
         _write_sigmoid(params, run.directory)
         results, log, died = _execute(run, built, params)
-        return Result(run, *judge(run.module.bench, results, log, died), log, run.replay)
+        return Result(run, *judge(run.bench, results, log, died), log, run.replay)
 
 
 def _execute(run: Run, built: Path, params: dict[str, int | str]) -> tuple[Path, Path, str]:
@@ -180,7 +185,7 @@ def _execute(run: Run, built: Path, params: dict[str, int | str]) -> tuple[Path,
     died = ""
     try:
         runner.test(
-            test_module=run.module.bench,
+            test_module=run.bench,
             hdl_toplevel=run.module.top,
             hdl_toplevel_lang="verilog",
             build_dir=built,

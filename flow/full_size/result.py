@@ -6,7 +6,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from flow import page
+from flow import array_counters, page
 from models.pe_array import published
 from models.pe_array.published import Phase
 from tb.pe_array.full_size_job import UPDATE, Job
@@ -32,6 +32,7 @@ def results(job: Job, phases: list[dict[str, Any]], failure: str | None, seconds
         "clocks": sum(each["clocks"] for each in phases),
         "clocks_predicted": sum(each["predicted"] for each in phases),
         "simulation_wall_seconds": seconds,
+        "counters": array_counters.totals(phases, job.pes, job.lanes),
         "phases": phases,
     }  # fmt: skip
 
@@ -76,4 +77,6 @@ def document(result: dict[str, Any]) -> str:
         f'<p><span class="verdict {kind}">{escape(text)}</span></p>',
         page.section("Phases", "Each begins with everything idle.", page.rows(table(result), HEAD)),
     ]
+    if result["phases"]:
+        parts.append(array_counters.section(result["counters"]))
     return page.document("Layers at full size", parts)

@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from flow import page, provenance
+from flow import array_counters, page, provenance
 from flow.page import BLUE, GREY, ORANGE
 from flow.train import plots
 from flow.train.report import verdict
@@ -54,6 +54,8 @@ def write_report(path: Path, request: Request, network: PeNetwork, result: dict[
             "Confusion matrix", "Test images by label and predicted class, after the last epoch.",
             plots.confusion(result["confusion"]),
         ))  # fmt: skip
+    if steps:
+        parts.append(array_counters.section(result["counters"]))
     parts += [
         page.section("PEs at work", "Clocks of the simulated steps.", _utilisation(steps, config.pes)),
         page.section("Weights", "Masters before and after training.", _weights(network)),

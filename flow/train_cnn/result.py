@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from flow import array_counters
 from flow.train_cnn.request import Request
 from flow.train_cnn.simulation import Outcome
 from models.pe_array.config import NEVER, PeConfig
@@ -52,6 +53,7 @@ def results(
         "simulation_seconds": seconds,
         "tests": {"images": sum(test["images"] for test in record.tests),
                   "correct": sum(test["correct"] for test in record.tests)},
+        "counters": array_counters.totals(steps, config.pes, config.training.batch),
         "steps_done": trainer.step,
         "history": [_epoch(number, epoch) for number, epoch in enumerate(trainer.history, 1)],
         **_judged(config, predicted),

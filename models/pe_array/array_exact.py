@@ -21,10 +21,8 @@ from models.pe_array import control_clocks as c
 from models.pe_array import descriptors as d
 from models.pe_array import port_clocks as p
 from models.pe_array.cell_clocks import (
-    G_BUSY,
     G_DONE,
     G_READY,
-    G_STALLS,
     CellState,
     Stored,
     Work,
@@ -106,12 +104,12 @@ QUIET = 20
 """Clocks before and after a program, at least; the memory's PER if that is more."""
 
 (
-    CLOCKS, BUSY, STALLS, LOAD_CLOCKS, COMPUTE_CLOCKS, STORE_CLOCKS, FETCH_BEATS, LOAD_BEATS, STORE_BEATS,
+    CLOCKS, LOAD_CLOCKS, COMPUTE_CLOCKS, STORE_CLOCKS, FETCH_BEATS, LOAD_BEATS, STORE_BEATS,
     WRITTEN_BEATS, COUNTERS,
-) = range(11)  # fmt: skip
+) = range(9)  # fmt: skip
 """What is counted, as in ``Run``."""
 _COUNTED = (
-    "clocks", "busy", "stalls", "load_clocks", "compute_clocks", "store_clocks", "fetch_beats", "load_beats",
+    "clocks", "load_clocks", "compute_clocks", "store_clocks", "fetch_beats", "load_beats",
     "store_beats", "written_beats",
 )  # fmt: skip
 
@@ -121,6 +119,7 @@ class Run:
     """What a program took: clocks from START to the end, as CLOCKS counts them, and the counters of the same names.
 
     Attributes:
+        pe_busy, pe_stalls: clocks in which each PE issued an entry, and in which one waited; busy, stalls: of all.
         macs: entries that multiply a weight and a pixel of the map, of all PEs: no clears, no nulls.
         done: clock of every operation's end, by engine, from the first clock of ``run`` on.
     """
@@ -137,6 +136,8 @@ class Run:
     written_beats: int = 0
     macs: int = 0
     done: dict[Engine, list[int]] = field(default_factory=lambda: {e: [] for e in _ENGINES})
+    pe_busy: list[int] = field(default_factory=list)
+    pe_stalls: list[int] = field(default_factory=list)
 
     @property
     def read_beats(self) -> int:
@@ -179,7 +180,7 @@ class Played(NamedTuple):
 
     Attributes:
         table: its rows; words: of its drains; work: of its commands.
-        counters: see above.
+        counters: see above; at_work: (2, PEs): clocks in which each issued an entry, and in which one waited.
         done: (3, operations): clock of every operation's end; ended: (3,) how many have come to it.
     """
 
@@ -187,6 +188,7 @@ class Played(NamedTuple):
     words: IntArray
     work: Work
     counters: IntArray
+    at_work: IntArray
     done: IntArray
     ended: IntArray
 
@@ -245,8 +247,9 @@ def _step(s: State, played: Played, start: Flag, address: Int, counts: Flag) -> 
     if counts:
         counters = played.counters
         counters[CLOCKS] += 1
-        counters[BUSY] += cells.n[G_BUSY]
-        counters[STALLS] += cells.n[G_STALLS]
+        for pe in range(len(accepted)):
+            for kind in range(2):
+                played.at_work[kind, pe] += cells.at_work[kind, pe]
         counters[LOAD_CLOCKS] += 0 if idle_load else 1
         counters[COMPUTE_CLOCKS] += 0 if idle_compute else 1
         counters[STORE_CLOCKS] += 0 if idle_store else 1
@@ -275,6 +278,8 @@ def _step(s: State, played: Played, start: Flag, address: Int, counts: Flag) -> 
         s.requests[each] = s.ports[each, p.R_REQUEST]
 
     c.control_clock(s.control, start, False, False, _NO_FAULTS, all_idle, ports_idle)
+    if s.control[c.A_RESET] != 0:
+        computer[c.C_TILES] = 0
     counted = s.dispatch[c.D_COUNTS : c.D_COUNTS + 3]
     for each in range(3):
         took = take_load if each == 0 else compute_ready if each == 1 else take_store
@@ -371,7 +376,11 @@ class ArrayClocks:
             raise ValueError("the program does not come to its end")
         ends = zip(_ENGINES, played.done, played.ended, strict=True)
         done = {engine: of[:count].tolist() for engine, of, count in ends}
-        result = Run(macs=played.work.macs(), done=done)
+        pe_busy, pe_stalls = played.at_work.tolist()
+        result = Run(
+            busy=sum(pe_busy), stalls=sum(pe_stalls), macs=played.work.macs(), done=done, pe_busy=pe_busy,
+            pe_stalls=pe_stalls,
+        )  # fmt: skip
         for name, value in zip(_COUNTED, played.counters.tolist(), strict=True):
             setattr(result, name, value)
         return result
@@ -381,4 +390,5 @@ class ArrayClocks:
         words = drain_words(program, table, self._grid.pes, self._grid.shape.y_depth)
         counters, ended = np.zeros(COUNTERS, dtype=np.int64), np.zeros(3, dtype=np.int64)
         done = np.zeros((3, len(program) + 1), dtype=np.int64)
-        return Played(table, words, self._stored.work(program, memory, base), counters, done, ended)
+        at_work = np.zeros((2, self._grid.pes), dtype=np.int64)
+        return Played(table, words, self._stored.work(program, memory, base), counters, at_work, done, ended)

@@ -44,9 +44,9 @@ ENDS = 32
 """Commands whose ends are kept: a PE is ahead of the others by fewer."""
 _LONG = int(Op.GRAD), int(Op.UNPOOL)
 
-G_COUNT, G_COUNTED, G_READY, G_DONE, G_BUSY, G_STALLS, G_LATENCY, G_Y_MASK, G_SIZE = range(9)
-"""Commands taken by the grid, and done; a command, or a field, is taken; pulse done; PEs that issued an entry in the
-last clock, and in which one waited; clocks from issue to gradient; depth of Y less 1."""
+G_COUNT, G_COUNTED, G_READY, G_DONE, G_LATENCY, G_Y_MASK, G_SIZE = range(7)
+"""Commands taken by the grid, and done; a command, or a field, is taken; pulse done; clocks from issue
+to gradient; depth of Y less 1."""
 
 
 class CellState(NamedTuple):
@@ -60,6 +60,7 @@ class CellState(NamedTuple):
         gradients: (PEs, GRADIENTS): clocks from which they are at the port; number n at n mod GRADIENTS.
         ends: (PEs, ENDS): clocks of the PEs' done, as ``gradients``.
         finished: commands whose end a PE has written there.
+        at_work: (2, PEs): 1 where an entry was issued in the last clock, and where one waited.
     """
 
     n: IntArray
@@ -69,6 +70,7 @@ class CellState(NamedTuple):
     gradients: IntArray
     ends: IntArray
     finished: IntArray
+    at_work: IntArray
 
 
 class Work(NamedTuple):
@@ -101,7 +103,7 @@ def cell_state(grid: Grid) -> CellState:
         pe_timing.reset(each)
     offer, writes, finished = (np.zeros(pes, dtype=np.int64) for _ in range(3))
     gradients, ends = (np.zeros((pes, size), dtype=np.int64) for size in (GRADIENTS, ENDS))
-    return CellState(n, cells, offer, writes, gradients, ends, finished)
+    return CellState(n, cells, offer, writes, gradients, ends, finished, np.zeros((2, pes), dtype=np.int64))
 
 
 def cell_begin(state: CellState) -> None:
@@ -142,7 +144,7 @@ def cell_clock(state: CellState, command: Flag, drained: Int, clock: Int, accept
     """
     n, pes = state.n, len(state.pes)
     rows = work.rows
-    n[G_BUSY] = n[G_STALLS] = 0
+    state.at_work[:] = 0
     done = True
     offered = 0
     for pe in range(pes):
@@ -161,9 +163,9 @@ def cell_clock(state: CellState, command: Flag, drained: Int, clock: Int, accept
                 if happened & FINAL:
                     state.ends[pe, state.finished[pe] % ENDS] = clock + 1 + pipe
                     state.finished[pe] += 1
-                n[G_BUSY] += 1
+                state.at_work[0, pe] = 1
             elif happened:
-                n[G_STALLS] += 1
+                state.at_work[1, pe] = 1
         own[GONE] += accepted[pe]
         if state.offer[pe] and waiting < QUEUE:
             own[TAKEN] += 1

@@ -256,7 +256,7 @@ HOLD_CLOCKS = 4
 IDLE, RUN, STOP = range(3)
 A_STATE, A_COUNT, A_RUN, A_SEED, A_ENDED, A_CAUSE, A_ENGINE, A_INDEX, A_RESET, A_SIZE = range(10)
 """State and its clocks; pulses run and seed_load; the last program has come to its end; why it was stopped: cause or 0,
-engine, descriptor; engine_rst and cancel."""
+engine, descriptor; engine_rst, and cancel too unless the program has ended."""
 
 
 def control_state() -> IntArray:
@@ -295,7 +295,7 @@ def control_clock(n: Array, start: Flag, seed: Flag, stop: Flag, faults: Array, 
         if seen < len(faults) or stop:
             n[A_STATE], n[A_COUNT], n[A_RESET] = STOP, 0, 1
         elif n[A_COUNT] == IDLE_CLOCKS:
-            n[A_STATE], n[A_ENDED] = IDLE, 1
+            n[A_STATE], n[A_ENDED], n[A_RESET] = IDLE, 1, 1
     else:
         n[A_COUNT] += 1
         if n[A_COUNT] >= HOLD_CLOCKS and ports_idle:

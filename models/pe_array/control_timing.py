@@ -239,7 +239,7 @@ class ControlClocks:
         busy: a program runs, or is being stopped.
         ended: the last program has come to its end.
         status: cause, engine and descriptor of the stop, or None.
-        reset: engine_rst and cancel.
+        reset: engine_rst; cancel: that of the AXI ports.
     """
 
     def __init__(self) -> None:
@@ -269,6 +269,11 @@ class ControlClocks:
     @property
     def reset(self) -> bool:
         return bool(self._n[c.A_RESET])
+
+    @property
+    def cancel(self) -> bool:
+        """As the name says."""
+        return bool(self._n[c.A_RESET]) and not self._n[c.A_ENDED]
 
     def clock(
         self, start: bool, seed: bool, stop: bool, faults: Sequence[Fault | None], idle: bool, ports_idle: bool

@@ -24,6 +24,7 @@ class MachineGrid:
         fields: of the next command, per PE.
         gradients: int64 per slot.
         tiles_log2: log2 of the PEs of a slot, as in the last GRAD command.
+        issued: entries that each PE issued since ``reset``, int64 (P,).
     """
 
     def __init__(self, pes: int, shape: PeShape) -> None:
@@ -40,8 +41,9 @@ class MachineGrid:
         self.reset()
 
     def reset(self) -> None:
-        """Forget gradients; memories, windows and fields stay."""
+        """Forget gradients and counts; memories, windows and fields stay."""
         self.tiles_log2 = 0
+        self.issued = np.zeros(len(self.pes), dtype=np.int64)
         self.gradients: list[IntArray] = [np.zeros(0, dtype=np.int64) for _ in self.pes]
 
     def load_map(self, command: LoadCommand, words: Bytes) -> None:
@@ -74,10 +76,9 @@ class MachineGrid:
         Raises:
             ValueError: a field that no PE takes, or PEs of a slot have different numbers of gradients.
         """
-        made = [
-            np.array(pe.run(operation.command(fields)), dtype=np.int64)
-            for pe, fields in zip(self.pes, self.fields, strict=True)
-        ]
+        commands = [operation.command(fields) for fields in self.fields]
+        made = [np.array(pe.run(each), dtype=np.int64) for pe, each in zip(self.pes, commands, strict=True)]
+        self.issued += [max(1, each.clear + each.elements * each.taps) for each in commands]
         if operation.op == Op.GRAD:
             self.tiles_log2 = tiles_log2
             for slot in range(len(made) >> tiles_log2):

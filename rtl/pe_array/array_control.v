@@ -9,7 +9,7 @@
  * engine 0, index 0), status is latched, and engine_rst and cancel are held for at least 4 clocks and until the AXI
  * ports are idle. Of errors in one clock the first of dispatcher, fetch, load, compute, store counts (the dispatcher's
  * descriptor is before the fetch's; both are engine 0); an error wins over a stop, both over the end, and a stop over a
- * start.
+ * start. At the end of a program engine_rst is high for a clock, so that nothing is left over for the next one.
  *
  * Latency: start to run and busy 1 clock; error or stop to engine_rst and status 1 clock. engine_rst and cancel are
  * also high in the clock after rst: what engine_rst resets needs no rst.
@@ -129,7 +129,7 @@ always @(posedge clk) begin
     where_reg <= where_next;
     run_reg <= begins;
     seed_reg <= begins && seed_enable;
-    reset_reg <= state_next == STOP;
+    reset_reg <= state_next == STOP || (state_reg == RUN && state_next == IDLE);
     if (rst) begin
         state_reg <= IDLE;
         count_reg <= 3'd0;
@@ -149,7 +149,7 @@ assign {error_cause, error_engine, error_index} = where_reg;
 assign run = run_reg;
 assign seed_load = seed_reg;
 assign engine_rst = reset_reg;
-assign cancel = reset_reg;
+assign cancel = reset_reg && !ended_reg;
 
 endmodule
 `resetall

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 `resetall
 `default_nettype none
+`include "require.vh"
 /*
  * AXI4-Lite registers of the PE array: start and stop, settings, status, counters
  *
@@ -8,6 +9,7 @@
  * setting while a program runs, and lengths that are not 1 to 2^24-1.
  *
  * Counters are cleared with start; an event in the clock of start is lost, one in the clock of a snapshot is counted behind it.
+ * PEs at work and waiting are counted one clock later than the rest, because they are added up first.
  * start and stop pulse 1 clock after their write.
  */
 module array_regs #(
@@ -21,10 +23,11 @@ module array_regs #(
     parameter W_DEPTH = 512,
     parameter E_DEPTH = 64,
     parameter T_DEPTH = 64,
+    // Groups of neighbouring PEs that are counted for themselves, a power of two, at most P
+    parameter GROUPS = P < 4 ? P : 4,
     // What an event adds to its counter: 1, or in tests a number that soon reaches the high bits
     parameter [63:0] COUNT_STEP = 64'd1,
-    // Bits of a number of PEs, of clipped outputs and of clipped weights (derived)
-    parameter CW = $clog2(P + 1),
+    // Bits of a number of clipped outputs and of clipped weights (derived)
     parameter BW = $clog2(B + 1),
     parameter UW = $clog2(B / 4 + 1)
 ) (
@@ -72,8 +75,8 @@ module array_regs #(
     input  wire [23:0]   error_index,
 
     // Events of a clock
-    input  wire [CW-1:0] busy_pes,        // PEs that issued an entry, and in which one waited
-    input  wire [CW-1:0] stall_pes,
+    input  wire [P-1:0]  busy_pes,        // PEs that issue an entry, and in which one waits
+    input  wire [P-1:0]  stall_pes,
     input  wire [2:0]    engine_busy,     // load, compute, store: not idle
     input  wire [2:0]    read_beats,      // fetch, load, store: a beat was read
     input  wire          written_beat,
@@ -83,6 +86,9 @@ module array_regs #(
     input  wire [UW-1:0] clipped_momenta,
     input  wire [UW-1:0] clipped_weights
 );
+
+`REQUIRE(g_groups, GROUPS >= 1 && GROUPS <= P && (GROUPS & (GROUPS - 1)) == 0,
+         ("%m: GROUPS = %0d must be a power of two, at most P = %0d", GROUPS, P))
 
 localparam [31:0] ID = 32'h454C5041;
 localparam [31:0] VERSION = 32'h00010000;
@@ -105,12 +111,14 @@ localparam [9:0] A_SEED = 10'h00D;
 localparam [9:0] A_SNAPSHOT = 10'h00E;
 localparam [9:0] A_COUNTERS = 10'h010;
 
-localparam COUNTERS = 17;
-localparam [9:0] A_END = A_COUNTERS + 2*COUNTERS;
+localparam COMMON = 17;                    // counters of the whole array
+localparam COUNTERS = COMMON + 2*GROUPS;
+localparam [31:0] WORDS = 2*COUNTERS;
 
 localparam [31:0] P_WORD = P;
 localparam [31:0] B_WORD = B;
 localparam [31:0] ACC_WORD = ACC;
+localparam [31:0] GROUPS_WORD = GROUPS;
 localparam [31:0] X_WORD = $clog2(X_DEPTH);
 localparam [31:0] Y_WORD = $clog2(Y_DEPTH);
 localparam [31:0] W_WORD = $clog2(W_DEPTH);
@@ -231,21 +239,64 @@ assign seed = seed_reg[15:0];
 
 localparam SW = 8;  // bits of the events of a clock, one more than there can be
 
+// PEs at work and waiting in the clock before: of every group, and of all
+localparam N = P / GROUPS;
+localparam CW = $clog2(N + 1);
+
+reg [2*GROUPS*SW-1:0] group_reg;  // group 0 at work, group 0 waiting, group 1 at work, ...
+reg [SW-1:0]          busy_total, stall_total;
+integer               k;
+
+genvar i;
+generate
+    for (i = 0; i < GROUPS; i = i + 1) begin : g_group
+        wire [CW-1:0] group_busy, group_stall;
+
+        popcount #(
+            .N(N)
+        ) count_busy (
+            .x(busy_pes[N*i +: N]),
+            .count(group_busy)
+        );
+
+        popcount #(
+            .N(N)
+        ) count_stall (
+            .x(stall_pes[N*i +: N]),
+            .count(group_stall)
+        );
+
+        always @(posedge clk) begin
+            group_reg[2*SW*i +: 2*SW] <= {{(SW-CW){1'b0}}, group_stall, {(SW-CW){1'b0}}, group_busy};
+            if (rst) group_reg[2*SW*i +: 2*SW] <= {(2*SW){1'b0}};
+        end
+    end
+endgenerate
+
+always @* begin
+    busy_total = {SW{1'b0}};
+    stall_total = {SW{1'b0}};
+    for (k = 0; k < GROUPS; k = k + 1) begin
+        busy_total = busy_total + group_reg[2*SW*k +: SW];
+        stall_total = stall_total + group_reg[2*SW*k + SW +: SW];
+    end
+end
+
 wire [COUNTERS*SW-1:0] steps = {
+    group_reg,
     {{(SW-UW){1'b0}}, clipped_weights}, {{(SW-UW){1'b0}}, clipped_momenta}, {{(SW-UW){1'b0}}, clipped_masters},
     {{(SW-BW){1'b0}}, clipped_outputs},
     {{(SW-1){1'b0}}, done[2]}, {{(SW-1){1'b0}}, done[1]}, {{(SW-1){1'b0}}, done[0]},
     {{(SW-1){1'b0}}, written_beat},
     {{(SW-1){1'b0}}, read_beats[2]}, {{(SW-1){1'b0}}, read_beats[1]}, {{(SW-1){1'b0}}, read_beats[0]},
     {{(SW-1){1'b0}}, engine_busy[2]}, {{(SW-1){1'b0}}, engine_busy[1]}, {{(SW-1){1'b0}}, engine_busy[0]},
-    {{(SW-CW){1'b0}}, stall_pes}, {{(SW-CW){1'b0}}, busy_pes}, {{(SW-1){1'b0}}, busy}
+    stall_total, busy_total, {{(SW-1){1'b0}}, busy}
 };
 
 // Counts of the last snapshot, counter 0 in the low bits
 reg  [COUNTERS*64-1:0] held_reg;
 wire [COUNTERS*64-1:0] counts;
 
-genvar i;
 generate
     for (i = 0; i < COUNTERS; i = i + 1) begin : g_counter
         event_counter #(
@@ -275,7 +326,7 @@ always @* begin
     case (read_addr)
         A_ID: read_data = ID;
         A_VERSION: read_data = VERSION;
-        A_SHAPE: read_data = {8'd0, ACC_WORD[7:0], B_WORD[7:0], P_WORD[7:0]};
+        A_SHAPE: read_data = {GROUPS_WORD[7:0], ACC_WORD[7:0], B_WORD[7:0], P_WORD[7:0]};
         A_DEPTHS: read_data = {12'd0, T_WORD[3:0], E_WORD[3:0], W_WORD[3:0], Y_WORD[3:0], X_WORD[3:0]};
         A_CONTROL: read_data = 32'd0;
         A_STATUS: read_data = {22'd0, error_engine, error_cause, 1'b0, error, ended, busy};
@@ -289,7 +340,7 @@ always @* begin
         A_SEED: read_data = {15'd0, seed_reg};
         A_SNAPSHOT: read_data = 32'd0;
         default: begin
-            read_ok = read_addr >= A_COUNTERS && read_addr < A_END;
+            read_ok = read_addr >= A_COUNTERS && {22'd0, counter_word} < WORDS;
             read_data = held_reg[counter_word*32 +: 32];
         end
     endcase

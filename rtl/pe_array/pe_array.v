@@ -24,6 +24,8 @@ module pe_array #(
     parameter W_DEPTH = 512,
     parameter E_DEPTH = 64,
     parameter T_DEPTH = 64,
+    // Groups of neighbouring PEs with counters of their own, a power of two, at most P
+    parameter GROUPS = P < 4 ? P : 4,
     // Fraction bits of the logits, 0 ... 7
     parameter FRAC = 4,
     // Registers of the broadcast of loads, at least 1; words that can wait at a PE; gradients that can wait there
@@ -107,7 +109,6 @@ localparam YAW = $clog2(Y_DEPTH);
 localparam WAW = $clog2(W_DEPTH);
 localparam EAW = $clog2(E_DEPTH);
 localparam SW = P > 1 ? $clog2(P) : 1;
-localparam CW = $clog2(P + 1);
 localparam GW = P > 1 ? $clog2($clog2(P) + 1) : 1;
 localparam BW = $clog2(B + 1);
 localparam UW = $clog2(B / 4 + 1);
@@ -133,7 +134,7 @@ wire [23:0] error_index;
 wire        run, seed_load, engine_rst, cancel;
 wire        core_rst = rst || engine_rst;    // of all but registers, control and AXI ports
 
-wire [CW-1:0] busy_pes, stall_pes;
+wire [P-1:0]  busy_pes, stall_pes;
 wire [2:0]    engine_idle;      // load, compute, store, as in all that follow
 wire [2:0]    engine_done;
 wire [2:0]    queue_empty;
@@ -156,7 +157,8 @@ array_regs #(
     .Y_DEPTH(Y_DEPTH),
     .W_DEPTH(W_DEPTH),
     .E_DEPTH(E_DEPTH),
-    .T_DEPTH(T_DEPTH)
+    .T_DEPTH(T_DEPTH),
+    .GROUPS(GROUPS)
 ) regs (
     .clk(clk),
     .rst(rst),

@@ -11,7 +11,7 @@
  *
  * Latency: a stream beat is in its memory's port STAGES clocks after it was taken (`streamed`: none is on its way). A
  * command that is taken in clock c is offered to all PEs from c+1 on; cmd_ready and set_ready fall until all have taken
- * it. `done` pulses 2 clocks after the last PE's. Counters of PEs are one clock late.
+ * it. `done` pulses 2 clocks after the last PE's.
  */
 module pe_grid #(
     // PEs, a power of two, 1 ... 64
@@ -30,13 +30,12 @@ module pe_grid #(
     parameter MAP_DEPTH = 16,
     // Partial gradients that can wait per PE, at least 2
     parameter GRAD_DEPTH = 16,
-    // Widths of addresses, of the number of a PE, and of a count of PEs, bits of tiles_log2 (derived)
+    // Widths of addresses and of the number of a PE, bits of tiles_log2 (derived)
     parameter XAW = $clog2(X_DEPTH),
     parameter YAW = $clog2(Y_DEPTH),
     parameter WAW = $clog2(W_DEPTH),
     parameter EAW = $clog2(E_DEPTH),
     parameter SW = P > 1 ? $clog2(P) : 1,
-    parameter CW = $clog2(P + 1),
     parameter GW = P > 1 ? $clog2($clog2(P) + 1) : 1
 ) (
     input  wire             clk,
@@ -117,8 +116,8 @@ module pe_grid #(
     output wire [P*32-1:0]  grad_data,         // signed
     output wire [P-1:0]     grad_empty,        // nothing of the slot is in the sums
 
-    output reg  [CW-1:0]    busy_pes,          // PEs that issued an entry
-    output reg  [CW-1:0]    stall_pes          // PEs in which an entry waited
+    output wire [P-1:0]     busy_pes,          // PEs that issue an entry
+    output wire [P-1:0]     stall_pes          // PEs in which an entry waits
 );
 
 `REQUIRE(g_p, P >= 1 && P <= 64 && (P & (P - 1)) == 0, ("%m: P = %0d must be a power of two, 1 to 64", P))
@@ -261,8 +260,6 @@ wire [P*B*ACC-1:0] drain_words;
 wire [P-1:0]       part_valid;
 wire [P-1:0]       part_ready;
 wire [P*32-1:0]    part_data;
-wire [P-1:0]       busy;
-wire [P-1:0]       stall;
 
 genvar p;
 
@@ -311,8 +308,8 @@ generate
             .ahead(ahead[p]),
             .finish(finish),
             .idle(cell_idle[p]),
-            .busy(busy[p]),
-            .stall(stall[p])
+            .busy(busy_pes[p]),
+            .stall(stall_pes[p])
         );
     end
 endgenerate
@@ -366,32 +363,6 @@ gradient_sum #(
     .m_data(grad_data),
     .slot_empty(grad_empty)
 );
-
-wire [CW-1:0] busy_count;
-wire [CW-1:0] stall_count;
-
-popcount #(
-    .N(P)
-) count_busy (
-    .x(busy),
-    .count(busy_count)
-);
-
-popcount #(
-    .N(P)
-) count_stall (
-    .x(stall),
-    .count(stall_count)
-);
-
-always @(posedge clk) begin
-    busy_pes <= busy_count;
-    stall_pes <= stall_count;
-    if (rst) begin
-        busy_pes <= {CW{1'b0}};
-        stall_pes <= {CW{1'b0}};
-    end
-end
 
 endmodule
 `resetall

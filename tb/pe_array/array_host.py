@@ -15,7 +15,7 @@ from models.pe_array import descriptors as d
 from models.pe_array.machine import Stop
 from models.pe_array.tiling import Grid
 from tb.lib.bench import PERIOD_NS, Bench
-from tb.pe_array.array_registers import SEED_ENABLE, Control, Counter, Reg, Status
+from tb.pe_array.array_registers import SEED_ENABLE, Control, Counter, GroupCount, Reg, Status, group_addresses
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -142,8 +142,17 @@ class ArrayHost:
         await self.write(Reg.SNAPSHOT, 0)
         found = {}
         for counter in Counter:
-            found[counter] = await self.read(counter.address) | await self.read(counter.address + 4) << 32
+            found[counter] = await self._counter(counter.address)
         return found
+
+    async def groups(self) -> list[GroupCount]:
+        """What the groups of PEs counted, at the last snapshot."""
+        number = await self.read(Reg.SHAPE) >> 24
+        addresses = [group_addresses(n) for n in range(number)]
+        return [GroupCount(await self._counter(busy), await self._counter(stalled)) for busy, stalled in addresses]
+
+    async def _counter(self, address: int) -> int:
+        return await self.read(address) | await self.read(address + 4) << 32
 
 
 def fill(grid: Grid, address: Callable[[int], int]) -> list[d.Descriptor]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 
 ID_VALUE = 0x454C5041
@@ -64,6 +65,20 @@ class Counter(IntEnum):
         return 0x40 + 8 * self
 
 
+@dataclass(frozen=True)
+class GroupCount:
+    """PE clocks of a group of PEs."""
+
+    busy: int
+    stalled: int
+
+
+def group_addresses(group: int) -> tuple[int, int]:
+    """Byte addresses of the counters of a group: PE clocks busy, PE clocks stalled; the high word is behind each."""
+    first = 0x40 + 8 * (len(Counter) + 2 * group)
+    return first, first + 8
+
+
 class Control(IntFlag):
     """Bits of CONTROL."""
 
@@ -83,19 +98,29 @@ SEED_ENABLE = 1 << 16
 """Bit of SEED: load the random words at start."""
 
 
+def groups_of(params: Mapping[str, int]) -> int:
+    """GROUPS of an array of these HDL parameters."""
+    return params.get("GROUPS", min(params["P"], 4))
+
+
 def constants(params: Mapping[str, int]) -> dict[int, int]:
     """Address and value of the registers that identify an array of these HDL parameters."""
     names = ("X_DEPTH", "Y_DEPTH", "W_DEPTH", "E_DEPTH", "T_DEPTH")
     return {
         Reg.ID: ID_VALUE,
         Reg.VERSION: VERSION_VALUE,
-        Reg.SHAPE: params["P"] | params["B"] << 8 | params["ACC"] << 16,
+        Reg.SHAPE: params["P"] | params["B"] << 8 | params["ACC"] << 16 | groups_of(params) << 24,
         Reg.DEPTHS: sum((params[name].bit_length() - 1) << 4 * i for i, name in enumerate(names)),
         Reg.CONTROL: 0,
         Reg.SNAPSHOT: 0,
     }
 
 
-def mapped() -> set[int]:
+def counter_addresses(groups: int) -> list[int]:
+    """Of the low words of all counters of an array with so many groups of PEs."""
+    return [c.address for c in Counter] + [address for n in range(groups) for address in group_addresses(n)]
+
+
+def mapped(groups: int) -> set[int]:
     """Every address that can be read."""
-    return {int(r) for r in Reg} | {c.address + high for c in Counter for high in (0, 4)}
+    return {int(r) for r in Reg} | {address + high for address in counter_addresses(groups) for high in (0, 4)}

@@ -71,6 +71,7 @@ class FullSize:
                 "elements": len(csb.coordinates), "descriptors": len(run.program), "compared": len(memory.memory),
                 "written": sum(len(each.values) for each in run.written), "seconds": seconds,
                 "counters": {counter.name: value for counter, value in counters.items()},
+                "groups": [(group.busy, group.stalled) for group in await self.host.groups()],
             }  # fmt: skip
             self.events.write(json.dumps(kind | found) + "\n")
             self.events.flush()

@@ -97,7 +97,8 @@ class GridDriver:
         self.clock = 0
         self.taken: list[int] = []
         self.done: list[int] = []
-        self.busy = self.stall = 0
+        self.busy = np.zeros(self.grid.pes, dtype=np.int64)  # clocks of every PE
+        self.stall = self.busy.copy()
 
     @property
     def everyone(self) -> int:
@@ -166,7 +167,7 @@ class GridDriver:
             engines = [engine for engine in engines if next(engine, True) is None]
             if engines:
                 await self.tick()
-            now = (self._stored, self._computed, len(self._loaded), len(self._words), self.busy)
+            now = (self._stored, self._computed, len(self._loaded), len(self._words), int(self.busy.sum()))
             quiet, state = (quiet + 1, state) if now == state else (0, now)
             if quiet > 3000:
                 raise TimeoutError(f"clock {self.clock}: nothing happens; {now}, {self.seen}")
@@ -199,8 +200,8 @@ class GridDriver:
             for slot, queue in enumerate(self._gradients):
                 if seen["grad_valid"] >> slot & 1:
                     queue.append(values[32 * slot + 31 : 32 * slot].to_signed())
-        self.busy += seen["busy_pes"]
-        self.stall += seen["stall_pes"]
+        self.busy += [seen["busy_pes"] >> pe & 1 for pe in range(self.grid.pes)]
+        self.stall += [seen["stall_pes"] >> pe & 1 for pe in range(self.grid.pes)]
         await self.b.clocks()
         self.clock += 1
 

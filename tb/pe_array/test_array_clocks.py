@@ -48,7 +48,7 @@ class Session:
         await host.start(address, len(made), *memory.windows, b.rng.getrandbits(16))
         stop = await host.finish(_CLOCKS)
         assert stop is None, f"stopped: {stop}, {made[stop.index]}"
-        counted = await host.counters()
+        counted, groups = await host.counters(), await host.groups()
         memory.data[:] = await host.dump()
         memory.empty()
         for counter, value in {
@@ -65,6 +65,14 @@ class Session:
         }.items():
             b.scoreboard.expect(f"{name}: {counter.name}", value)
             b.scoreboard.got(f"{name}: {counter.name}", counted[counter])
+        for what, pes, got in (
+            ("busy", expected.pe_busy, [group.busy for group in groups]),
+            ("stalled", expected.pe_stalls, [group.stalled for group in groups]),
+        ):
+            each = len(pes) // len(groups)
+            sums = [sum(pes[first : first + each]) for first in range(0, len(pes), each)]
+            b.scoreboard.expect(f"{name}: {what} PE clocks of the groups", sums)
+            b.scoreboard.got(f"{name}: {what} PE clocks of the groups", got)
 
     def command(self, op: Op) -> list[d.Descriptor]:
         """A command that clears some words and has no element."""

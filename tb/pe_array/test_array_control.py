@@ -58,7 +58,7 @@ class Control:
         expected = {
             "busy": model.busy, "ended": model.ended, "error": model.status is not None, "error_cause": cause,
             "error_engine": engine, "error_index": index, "run": model.run, "seed_load": model.seed_load,
-            "engine_rst": model.reset, "cancel": model.reset,
+            "engine_rst": model.reset, "cancel": model.cancel,
         }  # fmt: skip
         for pin, value in expected.items():
             b.scoreboard.expect(pin, int(value))

@@ -4,11 +4,21 @@
 from __future__ import annotations
 
 from collections import Counter as Count
-from collections.abc import Callable
 
 from tb.lib import axi
 from tb.lib.bench import Bench, bench_test
-from tb.pe_array.array_registers import SETTINGS, Control, Counter, Reg, Status, constants, mapped
+from tb.pe_array.array_registers import (
+    SETTINGS,
+    Control,
+    Counter,
+    Reg,
+    Status,
+    constants,
+    counter_addresses,
+    group_addresses,
+    groups_of,
+    mapped,
+)
 
 _WORDS = 1 << 64
 _REFUSED = ("read_unmapped", "write_unmapped", "read_misaligned", "write_misaligned", "write_strobe", "length")
@@ -19,29 +29,28 @@ class Array:
 
     Attributes:
         pulses: clocks in which start and stop were high.
-        totals: events since the last start.
-        held: totals at the last snapshot.
+        totals: events since the last start, by address of the counter.
     """
 
     def __init__(self, b: Bench) -> None:
         self.b, self.dut = b, b.dut
         self.pes, self.lanes = int(b.params["P"]), int(b.params["B"])
+        self.groups = groups_of({**b.params})
+        self.addresses = counter_addresses(self.groups)
         self.step = int(str(b.params["COUNT_STEP"]).removeprefix("64'd"))
         self.pulses: Count[str] = Count()
         self.busy = False
         self.storm = 0.0  # probability of an event in a clock
-        self.totals: Count[Counter] = Count()
-        self.held: Count[Counter] = Count()
-        self.frozen: Callable[[], bool] | None = None
+        self.totals: Count[int] = Count()
         self.settings: list[int] = []
         for name in ("busy", "ended", "error", "error_cause", "error_engine", "error_index"):
             getattr(b.dut, name).value = 0
-        self._drive([0] * len(Counter))
+        self._drive([0] * len(Counter), 0, 0)
         b.start(self._run())
 
-    def _drive(self, events: list[int]) -> None:
+    def _drive(self, events: list[int], busy: int, stalled: int) -> None:
         dut = self.dut
-        dut.busy_pes.value, dut.stall_pes.value = events[1:3]
+        dut.busy_pes.value, dut.stall_pes.value = busy, stalled
         dut.engine_busy.value = events[3] | events[4] << 1 | events[5] << 2
         dut.read_beats.value = events[6] | events[7] << 1 | events[8] << 2
         dut.written_beat.value = events[9]
@@ -51,18 +60,35 @@ class Array:
 
     def _amount(self, counter: Counter) -> int:
         most = dict.fromkeys(Counter, 1)
-        most[Counter.BUSY_PES] = most[Counter.STALL_PES] = self.pes
         most[Counter.CLIPPED_OUTPUTS] = self.lanes
         for weights in (Counter.CLIPPED_MASTERS, Counter.CLIPPED_MOMENTA, Counter.CLIPPED_WEIGHTS):
             most[weights] = self.lanes // 4
         if counter == Counter.CLOCKS:
             return int(self.busy)
+        if counter in (Counter.BUSY_PES, Counter.STALL_PES):
+            return 0  # PEs, see below
         high = most[counter]
         return self.b.rng.choice([1, high, self.b.rng.randint(0, high)]) if self.b.rng.random() < self.storm else 0
+
+    def _some_pes(self) -> int:
+        everyone = (1 << self.pes) - 1
+        drawn = self.b.rng.choice([everyone, self.b.rng.getrandbits(self.pes), 1 << self.b.rng.randrange(self.pes)])
+        return drawn if self.b.rng.random() < self.storm else 0
+
+    def _count_pes(self, busy: int, stalled: int) -> None:
+        size = self.pes // self.groups
+        for group in range(self.groups):
+            own = (1 << size) - 1 << size * group
+            for total, address, pes in zip(
+                (Counter.BUSY_PES, Counter.STALL_PES), group_addresses(group), (busy, stalled), strict=True
+            ):
+                for each in (total.address, address):
+                    self.totals[each] += (pes & own).bit_count() * self.step
 
     async def _run(self) -> None:
         dut = self.dut
         events = [0] * len(Counter)
+        before = pes = (0, 0)  # PEs busy and stalled: those of the clock before are counted
         while True:
             await self.b.clocks()
             starts = dut.rst.value == 0 and dut.start.value == 1
@@ -70,7 +96,8 @@ class Array:
                 self.pulses["start"] += starts
                 self.pulses["stop"] += dut.stop.value == 1
             for counter in Counter:
-                self.totals[counter] += events[counter] * self.step
+                self.totals[counter.address] += events[counter] * self.step
+            self._count_pes(*before)
             if starts:
                 self.totals.clear()
                 self.busy = True
@@ -78,12 +105,13 @@ class Array:
                 self.settings = [int(getattr(dut, name).value) for name in (*names, "seed_enable", "seed")]
             dut.busy.value = int(self.busy)
             events = [self._amount(counter) for counter in Counter]
-            self._drive(events)
+            before, pes = (pes, (self._some_pes(), self._some_pes())) if dut.rst.value == 0 else ((0, 0), (0, 0))
+            self._drive(events, *pes)
 
     async def quiet(self) -> None:
         """No events any more."""
         self.storm = 0.0
-        await self.b.clocks(2)
+        await self.b.clocks(3)
 
 
 async def set_up(b: Bench) -> tuple[axi.AxiLite, Array]:
@@ -115,10 +143,12 @@ async def register_map(b: Bench) -> None:
     initial: dict[int, int] = {register: int(register == Reg.LENGTH) for register in SETTINGS}
     held = dict(initial)
     fixed = constants({**b.params}) | {Reg.STATUS: 0, Reg.ERROR_INDEX: 0}
-    fixed |= {counter.address + high: 0 for counter in Counter for high in (0, 4)}
+    fixed |= {address + high: 0 for address in array.addresses for high in (0, 4)}
     await compare(b, regs, fixed | held, "map")
-    unmapped = sorted(set(range(0, 4096, 4)) - mapped())
-    read_only = sorted(mapped() - set(SETTINGS) - {Reg.CONTROL, Reg.SNAPSHOT})
+    everything = mapped(array.groups)
+    unmapped = sorted(set(range(0, 4096, 4)) - everything)
+    behind = max(everything) + 4
+    read_only = sorted(everything - set(SETTINGS) - {Reg.CONTROL, Reg.SNAPSHOT})
     for _ in range(30):
         register = b.rng.choice(list(SETTINGS))
         value = b.rng.choice([0xFFFFFFFF, 1, b.rng.getrandbits(32), b.rng.getrandbits(24)])
@@ -134,9 +164,9 @@ async def register_map(b: Bench) -> None:
         kind = b.rng.choice(_REFUSED)
         b.cover("refused", kind)
         if kind == "read_unmapped":
-            await refused(b, (await regs.read(b.rng.choice([*unmapped, 0x3C, 0xC8])))[1], kind)
+            await refused(b, (await regs.read(b.rng.choice([*unmapped, 0x3C, behind])))[1], kind)
         elif kind == "write_unmapped":
-            await refused(b, await regs.write(b.rng.choice([*unmapped, *read_only, 0x3C, 0xC8]), value), kind)
+            await refused(b, await regs.write(b.rng.choice([*unmapped, *read_only, 0x3C, behind]), value), kind)
         elif kind == "read_misaligned":
             await refused(b, (await regs.read(register + b.rng.randint(1, 3)))[1], kind)
         elif kind == "write_misaligned":
@@ -240,11 +270,11 @@ async def counters(b: Bench) -> None:
         await b.clocks(2)
         b.cover("snapshot", "quiet")
         await take_snapshot(regs, array)
-        await check_counters(b, regs, array.totals)
+        await check_counters(b, regs, array, array.totals)
     held = array.totals.copy()
     await regs.set(Reg.CONTROL, Control.START)
     array.storm = 1.0
-    await check_counters(b, regs, held)
+    await check_counters(b, regs, array, held)
 
 
 async def take_snapshot(regs: axi.AxiLite, array: Array) -> None:
@@ -252,22 +282,23 @@ async def take_snapshot(regs: axi.AxiLite, array: Array) -> None:
     await regs.set(Reg.SNAPSHOT, array.b.rng.getrandbits(32))
 
 
-async def check_counters(b: Bench, regs: axi.AxiLite, totals: Count[Counter]) -> None:
+async def check_counters(b: Bench, regs: axi.AxiLite, array: Array, totals: Count[int]) -> None:
     """Compare all counters."""
-    values = {c.address: totals[c] % _WORDS & 0xFFFFFFFF for c in Counter}
-    values |= {c.address + 4: totals[c] % _WORDS >> 32 for c in Counter}
+    values = {each: totals[each] % _WORDS & 0xFFFFFFFF for each in array.addresses}
+    values |= {each + 4: totals[each] % _WORDS >> 32 for each in array.addresses}
     await compare(b, regs, values, "counters")
 
 
 async def compare_snapshot(b: Bench, regs: axi.AxiLite, array: Array) -> None:
     """A snapshot amid events: totals of one and the same clock between its request and its answer."""
     b.cover("snapshot", "storm")
-    moments: list[Count[Counter]] = []
+    moments: list[Count[int]] = []
     asked = b.start(regs.set(Reg.SNAPSHOT, 0))
     while not asked.done():
         moments.append(array.totals.copy())
         await b.clocks()
     moments.append(array.totals.copy())
-    seen = [(await regs.get(c.address)) | (await regs.get(c.address + 4)) << 32 for c in Counter]
+    seen = [(await regs.get(each)) | (await regs.get(each + 4)) << 32 for each in array.addresses]
     b.scoreboard.expect("snapshot of one clock", True)
-    b.scoreboard.got("snapshot of one clock", any(seen == [m[c] % _WORDS for c in Counter] for m in moments))
+    equal = any(seen == [moment[each] % _WORDS for each in array.addresses] for moment in moments)
+    b.scoreboard.got("snapshot of one clock", equal)

@@ -13,7 +13,7 @@ from tb.lib.bench import Bench, bench_test
 from tb.pe_array.array_cases import KINDS, CaseMemory
 from tb.pe_array.array_faults import FAULTS, make_faulty
 from tb.pe_array.array_host import ArrayHost
-from tb.pe_array.array_registers import SETTINGS, Control, Counter, Reg, constants
+from tb.pe_array.array_registers import SETTINGS, Control, Counter, GroupCount, Reg, constants
 
 _CLOCKS = 60_000
 """No program takes longer."""
@@ -67,7 +67,7 @@ class Session:
         stop = await host.finish(_CLOCKS)
         assert stop is None, f"stopped: {stop}, {made[stop.index]}"
         compare(b, "memory", memory.data, await host.dump(), memory.base)
-        self.compare_counters(await host.counters(), len(made))
+        self.compare_counters(await host.counters(), await host.groups(), len(made))
         memory.empty()
 
     async def stopped(self, name: str) -> None:
@@ -107,10 +107,11 @@ class Session:
         window = self.machine.memory
         window.read_window, window.write_window = self.memory.windows
 
-    def compare_counters(self, got: dict[Counter, int], length: int) -> None:
+    def compare_counters(self, got: dict[Counter, int], groups: list[GroupCount], length: int) -> None:
         """What the machine counts, and limits for the rest."""
         b, machine, memory = self.b, self.machine, self.machine.memory
         expected = {
+            Counter.BUSY_PES: int(machine.grid.issued.sum()),
             Counter.FETCH_BEATS: -(-length * BYTES // memory.lanes),
             Counter.LOAD_BEATS: memory.read_beats[Engine.LOAD],
             Counter.STORE_BEATS: memory.read_beats[Engine.STORE],
@@ -129,7 +130,12 @@ class Session:
         clocks = got[Counter.CLOCKS]
         engines = (Counter.LOAD_CLOCKS, Counter.COMPUTE_CLOCKS, Counter.STORE_CLOCKS)
         assert all(got[each] <= clocks for each in engines), got
-        assert got[Counter.BUSY_PES] + got[Counter.STALL_PES] <= clocks * self.memory.grid.pes, got
+        b.scoreboard.expect("busy PE clocks of the groups", machine.grid.issued.reshape(len(groups), -1).sum(axis=1))
+        b.scoreboard.got("busy PE clocks of the groups", [group.busy for group in groups])
+        b.scoreboard.expect("PE clocks stalled", got[Counter.STALL_PES])
+        b.scoreboard.got("PE clocks stalled", sum(group.stalled for group in groups))
+        of_group = clocks * self.memory.grid.pes // len(groups)
+        assert all(group.busy + group.stalled <= of_group for group in groups), groups
 
 
 def compare(b: Bench, what: str, expected: np.ndarray, got: np.ndarray, base: int) -> None:

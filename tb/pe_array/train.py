@@ -239,6 +239,7 @@ class Training:
             compared=comparison.values, seconds=ran.seconds, descriptors=memory.step.length, clocks=ran.clocks.clocks,
             parts=clocks_of_parts(memory.step, ran.clocks),
             counters={counter.name: value for counter, value in counters.items()},
+            groups=[(each.busy, each.stalled) for each in await self.simulation.host.groups()],
         ))  # fmt: skip
 
     async def classify(self, batch: int) -> None:

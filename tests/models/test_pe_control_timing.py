@@ -227,6 +227,10 @@ def test_a_program_ends_when_all_is_idle_long_enough() -> None:
         model.clock(False, False, False, NO_FAULTS, True, True)
     assert model.ended
     assert not model.busy
+    assert model.reset
+    assert not model.cancel
+    model.clock(False, False, False, NO_FAULTS, True, True)
+    assert not model.reset
 
 
 def test_the_first_of_several_errors_counts() -> None:

@@ -54,6 +54,9 @@ def test_small_layers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
         assert each["written"] > 0
     assert phases[5]["written"] >= 4 * 6 * 3 * 9, "gradients of 32 bits"
     assert phases[0]["counters"]["CLIPPED_OUTPUTS"] > 0
+    groups = result["counters"]["groups"]
+    assert sum(group["busy"] for group in groups) == sum(each["counters"]["BUSY_PES"] for each in phases)
+    assert sum(sum(group.values()) for group in groups) == 2 * result["clocks"]
     printed = capsys.readouterr().out
     assert "first, 7 phases" not in printed
     assert "second, first: 7 phases on 2 PEs of 8 MACs, icarus" in printed

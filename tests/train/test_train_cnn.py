@@ -109,6 +109,12 @@ def test_small_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
         assert {"ff0", "wg0", "update0", "ng2", "delta", "end"} <= step["parts"].keys()
     assert result["tests"]["images"] == 2 * 8
     assert 0.05 < result["mac_utilisation"] < 1
+    groups, clocks = result["counters"]["groups"], result["clocks_measured"]
+    assert len(groups) == 2
+    assert all(sum(group.values()) == clocks and min(group.values()) >= 0 for group in groups)
+    assert sum(group["busy"] for group in groups) == sum(step["counters"]["BUSY_PES"] for step in result["steps"])
+    written = sum(step["counters"]["WRITTEN_BEATS"] for step in result["steps"])
+    assert result["counters"]["bytes"]["W: store engine"] == 8 * written > 0
     assert result["complete"]
     assert [(epoch["epoch"], epoch["images"], epoch["rate_shift"]) for epoch in result["history"]] == [
         (1, IMAGES, 11), (2, IMAGES, 12),
@@ -123,6 +129,7 @@ def test_small_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
         alone.train_step()
     assert result["model_test_accuracy"] == alone.accuracy(images_to_test())
     page = (asked.directory / REPORT).read_text()
+    assert "<th>PE group</th>" in page
     sources = re.findall(r'(?:src|href)="(.{20})', page)
     assert sources == ["data:image/svg+xml;b"] * 5
     titles = [

@@ -138,6 +138,7 @@ def test_small_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
         "Clocks of the parts of a step",
         "Epochs",
         "Confusion matrix",
+        "Counters",
         "PEs at work",
         "Weights",
         "Sparsity",

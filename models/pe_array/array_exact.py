@@ -278,8 +278,6 @@ def _step(s: State, played: Played, start: Flag, address: Int, counts: Flag) -> 
         s.requests[each] = s.ports[each, p.R_REQUEST]
 
     c.control_clock(s.control, start, False, False, _NO_FAULTS, all_idle, ports_idle)
-    if s.control[c.A_RESET] != 0:
-        computer[c.C_TILES] = 0
     counted = s.dispatch[c.D_COUNTS : c.D_COUNTS + 3]
     for each in range(3):
         took = take_load if each == 0 else compute_ready if each == 1 else take_store
@@ -371,6 +369,9 @@ class ArrayClocks:
             ValueError: the program does not come to its end.
         """
         played = self._played(program, memory, base)
+        self._state = self._state._replace(  # reset since the program before, as far as it can be seen
+            store=store_state(self._grid.pes, self._grid.shape.lanes), computer=c.compute_state(self._grid.pes)
+        )
         cell_begin(self._state.cells)
         if not _play(self._state, played, address, self._quiet, LIMIT):
             raise ValueError("the program does not come to its end")

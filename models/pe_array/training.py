@@ -123,8 +123,8 @@ class Trainer:
         self.network.prune()
         return True
 
-    def order_words(self, program: StepProgram | None = None) -> None:
-        """Random words get the order of the program for the present positions, which is made if it is not given.
+    def order_words(self) -> None:
+        """Where random words have no order, they get that of the program for the present positions, which is made.
 
         Raises:
             ConfigError: there is no program on the configuration's array.
@@ -132,7 +132,7 @@ class Trainer:
         words = self.network.random
         if words is not None and words.order is None:
             try:
-                words.order = WordOrder.of(program or StepProgram(self.network, grid_of(self.config)))
+                words.order = WordOrder.of(StepProgram(self.network, grid_of(self.config)))
             except ValueError as error:
                 raise ConfigError(f"stochastic rounding has the order of a program: {error}") from error
 

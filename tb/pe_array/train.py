@@ -23,10 +23,12 @@ import cocotb
 import numpy as np
 import numpy.typing as npt
 
+from models.pe_array import winding
 from models.pe_array.array_exact import ArrayClocks, Run, Sizes
 from models.pe_array.config import PeConfig
 from models.pe_array.descriptors import Descriptor, encode
 from models.pe_array.network import PeNetwork, Trace
+from models.pe_array.rounding import RandomWords, WordOrder
 from models.pe_array.shapes import Pair
 from models.pe_array.step_clocks import clocks_of_parts, predicted
 from models.pe_array.step_memory import StepMemory
@@ -130,8 +132,18 @@ class Simulation:
     def prepare(self, network: PeNetwork, rate_shift: int, training: bool = True) -> None:
         """A program for the positions that the network's elements have now, and a memory with its weights."""
         step = StepProgram(network, self.grid, training=training)
+        if training and network.random:
+            network.random.order = WordOrder.of(step)
         self.made = StepMemory(step, np.zeros(self.host.size, dtype=np.uint8))
         self.made.put(network, rate_shift)
+
+    async def wind(self, words: RandomWords, seed: int) -> None:
+        """Seed the array, and let its random words go on where those of the model are. Raises Mismatch."""
+        address, last = winding.SCRATCH * self.host.lanes, self.host.size - 1
+        for number, made in enumerate(winding.programs(words, self.grid)):
+            memory, code = np.zeros(self.host.size, dtype=np.uint8), np.frombuffer(encode(made), dtype=np.uint8)
+            memory[address : address + len(code)] = code
+            await self._play(memory, address, made, (0, last), (0, address - 1), None if number else seed)
 
     async def run(self) -> Ran:
         """Run the program. Raises Mismatch if it stops."""
@@ -139,13 +151,14 @@ class Simulation:
         return await self._play(memory.memory, step.address, step.descriptors, step.read_window, step.write_window)
 
     async def _play(
-        self, memory: Bytes, address: int, program: Sequence[Descriptor], read: Pair, write: Pair
+        self, memory: Bytes, address: int, program: Sequence[Descriptor], read: Pair, write: Pair,
+        seed: int | None = None,
     ) -> Ran:  # fmt: skip
         """Run a program on a memory, which becomes what the array leaves. Raises Mismatch."""
         host, clocks = self.host, self.clocks.run(address, program, memory)
         begin = time.perf_counter()
         await host.load(memory)
-        await host.start(address, len(program), read, write, None)
+        await host.start(address, len(program), read, write, seed)
         stop = await host.finish(4 * clocks.clocks + _CLOCKS_TO_SPARE)
         if stop is not None:
             raise Mismatch(f"the array stopped: {stop}, {program[stop.index]}")
@@ -154,7 +167,11 @@ class Simulation:
 
 
 class Training:
-    """A training of the model, of which some steps are simulated too."""
+    """A training of the model, of which some steps are simulated too.
+
+    Attributes:
+        words_before: the step before which the array has the random words that it has now.
+    """
 
     def __init__(self, b: Bench, job: Job) -> None:
         self.job, self.directory = job, Path(job.directory)
@@ -165,6 +182,7 @@ class Training:
         self.simulation = Simulation(ArrayHost(b), grid_of(self.config))
         self.simulation.host.watch = self.watch
         self.interrupted = False
+        self.words_before = -1
         self.events = (self.directory / EVENTS).open("w")
 
     def event(self, kind: str, **values: Any) -> dict[str, Any]:
@@ -223,9 +241,12 @@ class Training:
         rows = trainer.batch_rows(number)
         memory.put_program(trainer.rate_shift)
         memory.put_batch(trainer.data.batch(rows), trainer.data.labels[rows])
+        if network.random and self.words_before != number:
+            await self.simulation.wind(network.random, self.config.training.rounding_seed)
         clipped = network.saturations.sum(axis=1)
         ran = await self.simulation.run()
         counters, result = ran.counters, trainer.train_step()
+        self.words_before = trainer.step
         comparison = Comparison(f"step {number}")
         compare_maps(comparison, memory, result.trace)
         compare_weights(comparison, memory, network)

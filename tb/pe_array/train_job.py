@@ -10,7 +10,9 @@ from typing import Any
 
 from models import mnist
 from models.checkpoint import damaged
+from models.pe_array import winding
 from models.pe_array.config import PeConfig
+from models.pe_array.descriptors import BYTES
 from models.pe_array.images import Images
 from models.pe_array.network import PeNetwork
 from models.pe_array.step_program import StepProgram, grid_of
@@ -118,6 +120,7 @@ def memory_beats(config: PeConfig) -> int:
     for _ in range(2):
         sizes.append(StepProgram(network, grid).allocation.size)
         network.prune()
+    sizes.append(winding.SCRATCH * grid.shape.lanes + winding.DESCRIPTORS * BYTES)
     return 1 << (max(sizes) // grid.shape.lanes).bit_length()
 
 

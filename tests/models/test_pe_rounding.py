@@ -26,10 +26,12 @@ from test_pe_step import (
 )
 
 from models.fixed_point import lane_seed, lfsr_step
-from models.pe_array import layers
+from models.pe_array import layers, winding
 from models.pe_array.config import PeConfig
+from models.pe_array.descriptors import BYTES, encode
+from models.pe_array.machine import Machine
 from models.pe_array.network import PeNetwork
-from models.pe_array.requantise import RandomLanes, requantise
+from models.pe_array.requantise import requantise
 from models.pe_array.rounding import PERIOD, RandomWords, WordOrder
 from models.pe_array.step_memory import StepMemory
 from models.pe_array.step_program import StepProgram
@@ -45,6 +47,20 @@ def stochastic(config: PeConfig, updates: bool = True, gradients: bool = True, s
         config.training, stochastic_updates=updates, stochastic_gradients=gradients, rounding_seed=seed
     )  # fmt: skip
     return replace(config, training=training)
+
+
+def wind(array: Machine, words: RandomWords, seed: int) -> int:
+    """Let the lanes of an array go on with the words of a training; how many programs that took."""
+    grid = Grid(len(array.grid.pes), array.grid.shape)
+    winder = Machine(grid.pes, grid.shape, np.zeros(1 << 16, dtype=np.uint8))
+    count, at = 0, winding.SCRATCH * grid.shape.lanes
+    winder.memory.write_window = (0, at - 1)
+    for count, made in enumerate(winding.programs(words, grid), 1):
+        assert len(made) <= winding.DESCRIPTORS
+        winder.memory.data[at : at + BYTES * len(made)] = np.frombuffer(encode(made), dtype=np.uint8)
+        assert winder.run(at, len(made), seed if count == 1 else None, random.Random(count)) is None
+    array.store.outputs, array.store.updates = winder.store.outputs, winder.store.updates
+    return count
 
 
 @pytest.mark.parametrize("kinds", KINDS)
@@ -72,11 +88,10 @@ def test_residual_networks(name: str) -> None:
 
 
 def test_strips_and_pruning_in_between() -> None:
-    """Words go on over steps and programs, though the maps are drained in strips and the elements move."""
+    """Words go on over steps, programs and arrays, though maps are drained in strips and elements move."""
     network = fixed(size=LARGE, **BOTH)
     network = PeNetwork(network.config)  # dense
-    rate, seed = network.config.training.rate_shift(0), network.config.training.rounding_seed
-    lanes: tuple[RandomLanes, RandomLanes] | None = None
+    rate = network.config.training.rate_shift(0)
     for part in range(2):
         step = StepProgram(network, Grid(4, SHAPE), search=False)
         assert network.random is not None
@@ -84,15 +99,13 @@ def test_strips_and_pruning_in_between() -> None:
         memory = StepMemory(step)
         memory.put(network, rate)
         array = machine(memory)
-        if lanes:
-            array.store.outputs, array.store.updates = lanes
+        wind(array, network.random, network.config.training.rounding_seed)
         for n in range(2):
             images, labels = batch(network.config, 2 * part + n)
             memory.put_batch(images, labels)
-            execute(array, step, random.Random(n), seed if part == n == 0 else None)
+            execute(array, step, random.Random(n))
             same(memory.trace(), network.train_step(images, labels, rate))
             same_weights(memory, network)
-        lanes = array.store.outputs, array.store.updates
         network.prune()
     assert (network.random.taken > 0).all()
 
@@ -129,6 +142,21 @@ def test_every_word_of_a_step_is_used_once() -> None:
     pixels = np.concatenate([each.reshape(-1) for passes in order.deltas.values() for each in passes])
     assert sorted(order.deltas) == [0, 1, 2, 3, 4]
     assert np.array_equal(np.sort(pixels), np.arange(order.delta_words))
+
+
+@pytest.mark.parametrize("taken", [(0, 0), (4, 1), (0, 300), (2048, 512), (65534, 65534)])
+def test_winding(taken: tuple[int, int]) -> None:
+    """The lanes of an array after as many words as were taken."""
+    words = RandomWords(stochastic(fixed().config))
+    words.taken[:] = taken
+    array = Machine(4, SHAPE, np.zeros(1024, dtype=np.uint8))
+    count = wind(array, words, 77)
+    assert count == 1 + (max(taken) > 0) if max(taken) < 5000 else 10 < count < 60
+    for lanes, first, number in ((array.store.updates, 8, taken[0]), (array.store.outputs, 0, taken[1])):
+        state = lane_seed(first + np.arange(len(lanes.state)), 77)
+        for _ in range(number):
+            state = lfsr_step(state)
+        assert np.array_equal(lanes.state, state)
 
 
 def test_requantising_maps() -> None:

@@ -24,6 +24,7 @@ from models.pe_array.images import Images
 from models.pe_array.layers import HALF_UP
 from models.pe_array.network import PeNetwork
 from models.pe_array.pruning import kept_elements
+from models.pe_array.rounding import WordOrder
 from models.pe_array.shapes import Positions
 from models.pe_array.step_program import StepProgram, grid_of
 from models.pe_array.training import Trainer
@@ -397,7 +398,8 @@ def test_random_words_go_on_from_a_checkpoint(tmp_path: Path) -> None:
     for step in range(6):
         for trainer in (whole, parts):
             trainer.prune_if_due()
-            trainer.order_words(StepProgram(trainer.network, grid_of(trainer.config), search=False))  # made faster
+            program = StepProgram(trainer.network, grid_of(trainer.config), search=False)  # made faster
+            trainer.network.random.order = WordOrder.of(program)
             trainer.train_step()
         if step in (1, 4):
             parts.save(tmp_path / "checkpoint.npz")

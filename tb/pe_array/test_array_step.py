@@ -26,14 +26,20 @@ from tb.pe_array.array_host import ArrayHost, fill
 _CLOCKS = 100_000
 """No step takes longer."""
 STEPS = 2
+KINDS = ("updates", "both", "gradients")
+"""What is rounded stochastically."""
 
 
 def network_of(b: Bench) -> PeNetwork:
     """A pruned network of every kind of layer; its sums are of so few products that 24 bits would hold them."""
     rng = b.rng
     scales = {"weight_frac": 6, "out_frac": 4, "delta_frac": rng.randint(5, 7)}
-    kinds = rng.choice([("half_up", "stochastic"), ("stochastic", "half_up"), ("stochastic", "stochastic")])
-    b.cover("step", {"half_up": "gradients"}.get(kinds[0], {"half_up": "updates"}.get(kinds[1], "both")))
+    which = KINDS[b.seed % len(KINDS)]
+    b.cover("step", which)
+    rounding = {
+        key: "stochastic" if which in (what, "both") else "half_up"
+        for key, what in (("update_rounding", "updates"), ("gradient_rounding", "gradients"))
+    }
     document: dict[str, Any] = {
         "name": "step",
         "input": {"channels": 2, "height": 5, "width": 4, "frac": 6},
@@ -46,8 +52,8 @@ def network_of(b: Bench) -> PeNetwork:
         "training": {
             "batch": int(b.params["B"]), "epochs": 1, "rate_shift": [rng.randint(13, 16)],
             "momentum_shift": rng.choice([0, 3]), "init_seed": rng.getrandbits(16), "order_seed": 1, "prune_at": 0,
-            "update_rounding": kinds[0], "gradient_rounding": kinds[1], "rounding_seed": rng.randint(1, 65535),
-        },
+            "rounding_seed": rng.randint(1, 65535),
+        } | rounding,
     }  # fmt: skip
     network = PeNetwork(PeConfig.from_dict(document))
     network.prune()

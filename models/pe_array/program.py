@@ -119,11 +119,17 @@ class _Blocks:
 
     def __init__(self, csb: Csb, lanes: int) -> None:
         self._csb = csb
+        self._tasks: dict[tuple[int, int, bool], Task] = {}
         self.rows, self.cols = csb.shape.grid
         self._beats: list[IntArray] = [beat_offsets(csb.pointers, n, lanes) for n in (2, csb.shape.weights)]
 
     def task(self, i: int, j: int, backward: bool = False) -> Task:
         """Block (i, j); X holds the channels of its columns, Y those of its rows (NG: exchanged)."""
+        if (i, j, backward) not in self._tasks:  # every strip, split and order of a program asks for it
+            self._tasks[i, j, backward] = self._task(i, j, backward)
+        return self._tasks[i, j, backward]
+
+    def _task(self, i: int, j: int, backward: bool) -> Task:
         shape = self._csb.shape
         number, extent = i * self.cols + j, shape.extent(i, j)
         rows, cols = Channels(i * shape.block_rows, extent[0]), Channels(j * shape.block_cols, extent[1])

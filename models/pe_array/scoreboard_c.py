@@ -20,6 +20,7 @@ import numpy as np
 from models.pe_array import networks, published
 from models.pe_array.block_search import best_block, halved
 from models.pe_array.csb import Csb
+from models.pe_array.csb_order import BLOCK_MAX
 from models.pe_array.layer_phases import (
     GRID,
     PORT,
@@ -169,11 +170,15 @@ class Stepper:
         return self.parts[shape, density]
 
     def _block(self, layer: networks.Layer, mask: np.ndarray, phases: tuple[Phase, ...]) -> Pair:
-        """Searched on the first map of a convolution, the smallest; for larger ones the same is tried first."""
+        """Of larger kernels searched on the first map, the smallest; on larger maps the same is tried first.
+
+        Other layers have enough blocks for all slots on each side, but not so small ones that starting them takes long.
+        """
         conv = layer.conv
-        if layer.fully_connected or _depth_wise(conv):  # work for all slots on each side, blocks of no more than 256
-            least = 8 if layer.fully_connected else 16
-            return min(conv.rows, max(least, conv.rows // GRID.pes)), min(conv.cols, max(least, conv.cols // GRID.pes))
+        if conv.taps == 1 or _depth_wise(conv):
+            least, parts = (8, 32) if layer.fully_connected else (32, 16) if conv.taps == 1 else (16, 32)
+            rows, cols = (min(n, max(least, n // parts), BLOCK_MAX) for n in (conv.rows, conv.cols))
+            return rows, cols
         if conv not in self.blocks:
             self.blocks[conv] = best_block(layer, mask, GRID, phases, (16, 16), 3)
         return self.blocks[conv]

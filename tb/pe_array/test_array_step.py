@@ -64,10 +64,10 @@ async def fill_memories(host: ArrayHost, grid: Grid, base: int) -> None:
     """Load all memories of the PEs with zeros."""
     program, memory = fill(grid, lambda _: base), np.zeros(host.size, dtype=np.uint8)
     code = np.frombuffer(encode(program), dtype=np.uint8)
-    memory[-len(code) :] = code
+    first, last = host.size - len(code) - len(code) % 64, base + host.size - 1  # where beats of up to 64 bytes begin
+    memory[first : first + len(code)] = code
     await host.load(memory)
-    last = base + host.size - 1
-    await host.start(last + 1 - len(code), len(program), (base, last), (base, base), None)
+    await host.start(base + first, len(program), (base, last), (base, base), None)
     assert await host.finish(_CLOCKS) is None
 
 

@@ -125,8 +125,8 @@ class Simulation:
         program = fill(self.grid, lambda _: 0)
         memory = np.zeros(host.size, dtype=np.uint8)
         code = np.frombuffer(encode(program), dtype=np.uint8)
-        memory[-len(code) :] = code
-        address = host.size - len(code)
+        address = host.size - len(code) - len(code) % 64  # where beats of up to 64 bytes begin
+        memory[address : address + len(code)] = code
         await self._play(memory, address, program, (0, host.size - 1), (0, 0))
 
     def prepare(self, network: PeNetwork, rate_shift: int, training: bool = True) -> None:

@@ -54,7 +54,7 @@ def _train(request: Request, design: Design | None) -> int:
             record = train_job.load(job, trainer)
     if outcome == Outcome() and not train_in_model(trainer, job, record):
         outcome = Outcome(interrupted=True)
-    test = trainer.classes(train_job.images_to_test()) if outcome == Outcome() else None
+    test = trainer.classes(train_job.images_to_test(config)) if outcome == Outcome() else None
     result = results(request, outcome, trainer, record, test)
     result |= _start(request)
     result |= provenance(request.replay(resume=False), request.path, request.sim)
@@ -97,7 +97,7 @@ def _start(request: Request) -> dict[str, float]:
     """Accuracy on the test set of trained weights that the training began with, dense and pruned at once."""
     if request.config.training.initial is None:
         return {}
-    dense, pruned = accuracies_of_pruning(request.config, train_job.images_to_test())
+    dense, pruned = accuracies_of_pruning(request.config, train_job.images_to_test(request.config))
     return {"initial_test_accuracy": dense, "pruned_test_accuracy": pruned}
 
 

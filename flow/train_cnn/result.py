@@ -72,7 +72,7 @@ def _judged(config: PeConfig, predicted: LabelArray | None) -> dict[str, Any]:
     """Accuracy and confusion matrix, [label][class], of the test set."""
     if predicted is None:
         return {"model_test_accuracy": None, "confusion": []}
-    labels, classes = images_to_test().labels, config.classes
+    labels, classes = images_to_test(config).labels, config.classes
     counts = np.bincount(labels * classes + predicted, minlength=classes * classes).reshape(classes, classes)
     return {"model_test_accuracy": float((labels == predicted).mean()), "confusion": counts.tolist()}
 

@@ -15,16 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from models.pe_array.gradient_passes import GradientPass, check_passes, gradient_passes, label
-from models.pe_array.layers import ACC_BITS, GRADIENT_BITS, MAC_WEIGHT_SHIFT, PRESET_MAX, SHIFT_MAX, average_scale
+from models.pe_array.layers import ACC_BITS, GRADIENT_BITS, PRESET_MAX, SHIFT_MAX, average_scale
 from models.pe_array.shapes import KERNEL_MAX, Conv, Pool
+from models.pe_array.widths import STANDARD, Widths
 from models.toml_section import ConfigError, Section
 
 KINDS = ("conv", "dense", "max_pool", "average_pool", "global_average_pool")
 IMAGE = -1
 """In place of a layer's number: the network's input."""
 IMAGE_NAME = "image"
-DELTA_FRAC = 7
-"""Fraction bits of the output delta, docs/pe_array.md, section 2."""
 LOGIT_FRAC_MAX = 7
 BATCHES = (4, 8, 16, 32, 64)
 ROUNDINGS = ("half_up", "stochastic")
@@ -51,6 +50,7 @@ class Layer:
         in_frac, out_frac: fraction bits of the activations that come in and go out.
         in_delta_frac, delta_frac: fraction bits of the gradients by those.
         weight_frac: fraction bits of the MAC weights.
+        widths: of data and masters.
         density: share of the kernels (dense: of the weights) that pruning leaves.
         init_scale: factor of the initial weights' deviation; 0 lets a residual block begin as what it adds.
         rate_shift: what is added to the training's, for layers whose gradients are sums over many pixels.
@@ -70,6 +70,7 @@ class Layer:
     in_delta_frac: int
     delta_frac: int
     weight_frac: int = 0
+    widths: Widths = STANDARD
     density: float = 1.0
     init_scale: float = 1.0
     rate_shift: int = 0
@@ -130,7 +131,12 @@ class Layer:
 
     def update_shift(self, rate_shift: int) -> int:
         """Shift k of the weight update for a learning rate of 2**-rate_shift, which the layer's own may lower."""
-        return self.rate_shift + self.in_frac + self.delta_frac - self.weight_frac - MAC_WEIGHT_SHIFT + rate_shift
+        return self.rate_shift + self.in_frac + self.delta_frac - self.master_frac + rate_shift
+
+    @property
+    def master_frac(self) -> int:
+        """Fraction bits of the masters."""
+        return self.weight_frac + self.widths.dropped
 
     @property
     def weights(self) -> int:
@@ -189,12 +195,14 @@ class PeConfig:
 
     Attributes:
         pes: PEs of the array that trains it, for simulation.
+        widths: of data and masters, parameters of that array.
     """
 
     name: str
     layers: tuple[Layer, ...]
     training: Training
     pes: int = 8
+    widths: Widths = STANDARD
 
     @property
     def in_shape(self) -> Shape:
@@ -242,17 +250,20 @@ class PeConfig:
             image.integer("height", 1, SIZE_MAX),
             image.integer("width", 1, SIZE_MAX),
         )
+        array = root.table("array")
+        widths = Widths(
+            array.integer("data_bits", 4, 8, STANDARD.data), array.integer("master_bits", 16, 32, STANDARD.master)
+        )
         built: list[Layer] = []
         before = _Map(IMAGE_NAME, shape, image.integer("frac", 0, FRAC_LIMIT), 0)
         maps = {IMAGE: before}
         for i, table in enumerate(layers):
-            layer = _layer(Section(table, f"layers[{i}]"), maps, last=i == len(layers) - 1)
+            layer = _layer(Section(table, f"layers[{i}]"), maps, last=i == len(layers) - 1, widths=widths)
             built.append(layer)
             if i == 0:
                 maps[IMAGE] = replace(before, shape=layer.in_shape)  # flattened, if the first layer does
             maps[i] = _Map(layer.name, layer.out_shape, layer.out_frac, layer.delta_frac)
         training = _training(root.table("training", required=True), directory)
-        array = root.table("array")
         pes = array.integer("pes", 1, 64, 8)
         if pes & (pes - 1):
             raise ConfigError(f"array.pes = {pes} must be a power of two")
@@ -267,7 +278,7 @@ class PeConfig:
         last = built[-1]
         if not last.has_weights or last.relu or last.out_shape[1:] != (1, 1):
             raise ConfigError(f"layers[{len(layers) - 1}] must have weights, no ReLU, and a 1 x 1 map to give classes")
-        return cls(name, tuple(built), training, pes)
+        return cls(name, tuple(built), training, pes, widths)
 
 
 @dataclass(frozen=True)
@@ -290,7 +301,7 @@ def _earlier(table: Section, key: str, maps: Mapping[int, _Map], default: str | 
     raise ConfigError(f"{table.key(key)} = {name!r} must be the name of an earlier layer (here: {names})")
 
 
-def _layer(table: Section, maps: Mapping[int, _Map], last: bool) -> Layer:
+def _layer(table: Section, maps: Mapping[int, _Map], last: bool, widths: Widths) -> Layer:
     name = table.text("name", f"layers[{len(maps) - 1}]")
     if any(name == each.name for each in maps.values()):
         raise ConfigError(f"{table.key('name')} = {name!r} is the name of an earlier map; names must differ")
@@ -325,7 +336,7 @@ def _layer(table: Section, maps: Mapping[int, _Map], last: bool) -> Layer:
                 more["rate_shift"] = table.integer("rate_shift", 0, 15, 0)
                 more["init_scale"] = table.real("init_scale", 0.0, 16.0, 1.0)
                 out_frac = table.integer("out_frac", 0, LOGIT_FRAC_MAX if last else FRAC_LIMIT)
-                out_delta_frac = DELTA_FRAC if last else table.integer("delta_frac", 0, FRAC_LIMIT)
+                out_delta_frac = widths.data - 1 if last else table.integer("delta_frac", 0, FRAC_LIMIT)
         out_shape = (channels, *window.out_size(shape[1], shape[2]))
     except ConfigError:
         raise
@@ -336,8 +347,9 @@ def _layer(table: Section, maps: Mapping[int, _Map], last: bool) -> Layer:
         more |= _added(table, maps, out_shape)
     table.finish()
     return Layer(
-        kind, window, shape, out_shape, relu, frac, out_frac, delta_frac, out_delta_frac, name=name, reads=reads, **more
-    )
+        kind, window, shape, out_shape, relu, frac, out_frac, delta_frac, out_delta_frac, name=name,
+        reads=reads, widths=widths, **more,
+    )  # fmt: skip
 
 
 def _added(table: Section, maps: Mapping[int, _Map], shape: Shape) -> dict[str, Any]:

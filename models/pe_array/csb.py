@@ -10,27 +10,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.fixed_point import IntArray, round_shift, saturate
+from models.fixed_point import IntArray, saturate
 from models.pe_array.csb_order import BLOCK_MAX, hazard_order
 from models.pe_array.pe_model import ByteArray, pad_bytes
+from models.pe_array.widths import STANDARD, Widths
 
 Coordinates = npt.NDArray[np.uint16]
 
-MASTER_BITS = 24
 MASTER_BYTES = 4
 """Of a master in memory."""
-WEIGHT_BITS = 8
-WEIGHT_SHIFT = 16
-"""Bits of a master below the MAC weight's."""
 
 
 class CsbError(ValueError):
     """Corrupt CSB; the message names array, index, value and rule."""
-
-
-def mac_weights(masters: npt.ArrayLike) -> ByteArray:
-    """MAC weights of masters, ``sat8(hu(w, 16))``; same shape, int8."""
-    return saturate(round_shift(masters, WEIGHT_SHIFT), WEIGHT_BITS)[0].astype(np.int8)
 
 
 @dataclass(frozen=True)
@@ -122,22 +114,24 @@ class Csb:
 
 
 def encode(
-    masters: npt.ArrayLike, mask: npt.ArrayLike, block_rows: int, block_cols: int, values: npt.ArrayLike | None = None
-) -> Csb:
+    masters: npt.ArrayLike, mask: npt.ArrayLike, block_rows: int, block_cols: int, values: npt.ArrayLike | None = None,
+    widths: Widths = STANDARD,
+) -> Csb:  # fmt: skip
     """Encode the elements of a matrix that a mask selects.
 
     Args:
-        masters: raw 24-bit weights, (rows, cols, KH, KW), or (rows, cols) for 1 x 1 kernels.
+        masters: raw weights, (rows, cols, KH, KW), or (rows, cols) for 1 x 1 kernels.
         mask: (rows, cols), true where an element is stored.
         block_rows, block_cols: size of the blocks, 1 … 256.
-        values: raw 8-bit MAC weights, shape of ``masters``; by default those of the masters.
+        values: raw MAC weights, shape of ``masters``; by default those of the masters.
+        widths: of masters and MAC weights.
 
     Raises:
         ValueError: shapes do not agree or a weight does not fit in its bits.
     """
-    dense = _kernels("masters", masters, MASTER_BITS)
+    dense = _kernels("masters", masters, widths.master)
     rows, cols, height, width = dense.shape
-    small = mac_weights(dense) if values is None else _kernels("values", values, WEIGHT_BITS).astype(np.int8)
+    small = widths.mac_weights(dense) if values is None else _kernels("values", values, widths.data).astype(np.int8)
     stored = np.asarray(mask, dtype=np.bool_)
     if stored.shape != (rows, cols) or small.shape != dense.shape:
         raise ValueError(
@@ -168,13 +162,13 @@ def encode(
     )
 
 
-def decode(csb: Csb) -> tuple[IntArray, ByteArray, npt.NDArray[np.bool_]]:
+def decode(csb: Csb, widths: Widths = STANDARD) -> tuple[IntArray, ByteArray, npt.NDArray[np.bool_]]:
     """Masters (rows, cols, KH, KW) int64, values of that shape int8, and mask (rows, cols) of a matrix.
 
     Raises:
         CsbError: the matrix is corrupt.
     """
-    check(csb)
+    check(csb, widths)
     shape = csb.shape
     row, col = csb.positions()
     dense = (shape.rows, shape.cols, shape.kernel_height, shape.kernel_width)
@@ -186,7 +180,7 @@ def decode(csb: Csb) -> tuple[IntArray, ByteArray, npt.NDArray[np.bool_]]:
     return masters, values, mask
 
 
-def check(csb: Csb) -> None:
+def check(csb: Csb, widths: Widths = STANDARD) -> None:
     """Raise CsbError, with array, index, value and rule, where a matrix breaks a rule of the format."""
     shape, elements = csb.shape, len(csb.coordinates)
     check_pointers(shape, csb.pointers)
@@ -197,9 +191,9 @@ def check(csb: Csb) -> None:
     for name, array in (("values", csb.values), ("masters", csb.masters)):
         if array.shape != (elements, shape.weights):
             raise CsbError(f"{name}: shape {array.shape} must be (elements, KH*KW) = {(elements, shape.weights)}")
-    for element, weight in np.argwhere(saturate(csb.masters, MASTER_BITS)[1])[:1]:
+    for element, weight in np.argwhere(saturate(csb.masters, widths.master)[1])[:1]:
         raise CsbError(
-            f"masters[{element}][{weight}] = {csb.masters[element, weight]} must fit in {MASTER_BITS} bits, signed"
+            f"masters[{element}][{weight}] = {csb.masters[element, weight]} must fit in {widths.master} bits, signed"
         )
     for i, j, where in csb.walk():
         coordinates = csb.coordinates[where].astype(np.int64)
@@ -272,7 +266,7 @@ def to_image(csb: Csb, lanes: int) -> CsbImage:
     )
 
 
-def from_image(image: CsbImage, shape: CsbShape) -> Csb:
+def from_image(image: CsbImage, shape: CsbShape, widths: Widths = STANDARD) -> Csb:
     """The matrix in memory bytes, checked.
 
     Raises:
@@ -304,7 +298,7 @@ def from_image(image: CsbImage, shape: CsbShape) -> Csb:
         values=blocks("values", "i1", shape.weights),
         masters=blocks("masters", "<i4", shape.weights),
     )
-    check(csb)
+    check(csb, widths)
     return csb
 
 

@@ -9,7 +9,6 @@ import numpy.typing as npt
 from models.pe_array import float_layers
 from models.pe_array.config import IMAGE, PeConfig
 from models.pe_array.float_layers import FloatArray, IntArray
-from models.pe_array.layers import MAC_WEIGHT_SHIFT
 from models.pe_array.network import PeNetwork
 from models.pe_array.shapes import Pool
 
@@ -29,7 +28,7 @@ class FloatNetwork:
             if state is None:
                 self.weights.append(np.empty(0))
             else:
-                real = state.masters / 2.0 ** (layer.weight_frac + MAC_WEIGHT_SHIFT)
+                real = state.masters / 2.0**layer.master_frac
                 self.weights.append(state.positions.scatter(real, state.conv).astype(np.float64))
         decay = self.config.training.momentum_shift
         self.momenta = [np.zeros_like(w) if decay else None for w in self.weights]

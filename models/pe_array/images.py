@@ -17,15 +17,15 @@ LabelArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Images:
-    """Pixels int8 (n, 28, 28), halved to 0 … 127, and labels int64 (n,)."""
+    """Pixels int8 (n, 28, 28), never negative, and labels int64 (n,)."""
 
     pixels: Int8Array
     labels: LabelArray
 
     @classmethod
-    def of(cls, images: mnist.UInt8Array, labels: mnist.UInt8Array) -> Images:
-        """From MNIST's own arrays."""
-        return cls((images >> 1).astype(np.int8), labels.astype(np.int64))
+    def of(cls, images: mnist.UInt8Array, labels: mnist.UInt8Array, bits: int = 8) -> Images:
+        """From MNIST's own arrays, shifted right to be signed numbers of so many bits: halved to 0 … 127 for 8."""
+        return cls((images >> (9 - bits)).astype(np.int8), labels.astype(np.int64))
 
     def batch(self, rows: LabelArray) -> Int8Array:
         """Maps (1, 28, 28, len(rows))."""

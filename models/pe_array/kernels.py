@@ -190,18 +190,21 @@ def max_pool_backward(geometry: Array, d: Array, index: Array, out: Array) -> No
 
 
 @njit(cache=True)
-def requantise(acc: Array, shift: Int, low: Int, mask: Array, masked: bool, out: Array, random: Array) -> Int:
+def requantise(
+    acc: Array, shift: Int, low: Int, mask: Array, masked: bool, bits: Int, out: Array, random: Array
+) -> Int:  # fmt: skip
     """out int8 = acc >> shift, rounded, clipped, then at least low, and 0 where the mask is not positive.
 
-    All arrays flat; random words uint16, none: half up. Returns the number of values that were clipped to 8 bits.
+    All arrays flat; random words uint16, none: half up. Returns the number of values that were clipped to ``bits``.
     """
     clipped = 0
+    limit = np.int64(1) << (bits - 1)
     half = (np.int64(1) << shift) >> 1
     up, down, stochastic = max(shift - 16, 0), max(16 - shift, 0), len(random) > 0
     for k in range(np.uint64(len(acc))):
         addend = (np.int64(random[k]) << up) >> down if stochastic else half
         wide = (np.int64(acc[k]) + addend) >> shift
-        narrow = min(max(wide, -128), 127)
+        narrow = min(max(wide, -limit), limit - 1)
         clipped += narrow != wide
         narrow = max(narrow, low)
         if masked and mask[k] <= 0:
@@ -212,13 +215,15 @@ def requantise(acc: Array, shift: Int, low: Int, mask: Array, masked: bool, out:
 
 @njit(cache=True)
 def update(
-    gradient: Array, master: Array, momentum: Array, mac: Array, shift: Int, decay: Int, random: Array
+    gradient: Array, master: Array, momentum: Array, mac: Array, shift: Int, decay: Int, bits: Int, weight_bits: Int,
+    random: Array,
 ) -> Int:  # fmt: skip
     """Update weights in place; all arrays flat and of one length.
 
     Args:
         gradient, master, momentum: int32; the momentum is used for decay > 0 only, its shift m.
         mac: int8, filled with the new MAC weights.
+        bits, weight_bits: of masters and of MAC weights.
         random: random words, uint16; none: round half up. Momenta always do.
 
     Returns the number of masters and momenta that were clipped.
@@ -227,6 +232,9 @@ def update(
     half = (np.int64(1) << shift) >> 1
     decay_half = (np.int64(1) << decay) >> 1
     up, down, stochastic = max(shift - 16, 0), max(16 - shift, 0), len(random) > 0
+    limit, weight_limit = np.int64(1) << (bits - 1), np.int64(1) << (weight_bits - 1)
+    dropped = bits - weight_bits
+    weight_half = np.int64(1) << (dropped - 1)
     for k in range(np.uint64(len(gradient))):
         step = np.int64(gradient[k])
         if decay > 0:
@@ -237,8 +245,8 @@ def update(
             momentum[k] = step
         addend = (np.int64(random[k]) << up) >> down if stochastic else half
         new = np.int64(master[k]) - ((step + addend) >> shift)
-        narrow = min(max(new, -(1 << 23)), (1 << 23) - 1)
+        narrow = min(max(new, -limit), limit - 1)
         clipped += narrow != new
         master[k] = narrow
-        mac[k] = min(max((narrow + (1 << 15)) >> 16, -128), 127)
+        mac[k] = min(max((narrow + weight_half) >> dropped, -weight_limit), weight_limit - 1)
     return clipped

@@ -54,7 +54,7 @@ class LayerMatrix:
         number[positions.row, positions.col] = np.arange(len(positions))
         number = number[rows][:, cols]
         masters = positions.scatter(weights.masters, conv)[rows][:, cols]
-        csb = encode(masters, number >= 0, *block)
+        csb = encode(masters, number >= 0, *block, widths=weights.widths)
         offsets = beat_offsets(csb.pointers, csb.shape.weights, lanes) * lanes
         of_block = np.repeat(offsets[:-1] - csb.pointers[:-1] * csb.shape.weights, np.diff(csb.pointers))
         weight = np.arange(len(of_block) * csb.shape.weights, dtype=np.int64).reshape(-1, csb.shape.weights)

@@ -27,9 +27,7 @@ Accumulators = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 
 ACC_BITS = 32
 GRADIENT_BITS = 32
-MASTER_BITS = 24
 MOMENTUM_BITS = 32
-MAC_WEIGHT_SHIFT = 16
 SHIFT_MAX = 31
 PRESET_MAX = 15
 """Largest left shift of a map that is loaded to Y."""
@@ -40,7 +38,7 @@ HALF_UP: UInt16Array = np.empty(0, dtype=np.uint16)
 
 @dataclass(frozen=True)
 class Requantised:
-    """8-bit values, and how many of them were clipped."""
+    """Values of at most 8 bits, and how many of them were clipped."""
 
     values: Int8Array
     saturated: int
@@ -205,15 +203,17 @@ def add_residual(acc: Accumulators, x: Int8Array, shift: int, acc_bits: int = AC
 
 
 def requantise(
-    acc: Accumulators, shift: int, relu: bool = False, mask: Int8Array | None = None, random: UInt16Array = HALF_UP
-) -> Requantised:
-    """``sat8(hu(acc, shift))``, or rounded with random words; shift 0 … 31.
+    acc: Accumulators, shift: int, relu: bool = False, mask: Int8Array | None = None, random: UInt16Array = HALF_UP,
+    bits: int = 8,
+) -> Requantised:  # fmt: skip
+    """``sat(hu(acc, shift))``, or rounded with random words; shift 0 … 31.
 
     Args:
         acc: accumulators of any shape.
         relu: negative results become 0.
         mask: activations of the same shape; where one is not positive the result is 0 (derivative of ReLU).
         random: 16-bit words, flat, one for every accumulator; none: half up.
+        bits: of the results, 4 … 8.
 
     The count of clipped values is taken before ReLU and mask.
     """
@@ -226,7 +226,7 @@ def requantise(
     if len(random) not in (0, len(flat)):
         raise ValueError(f"{len(random)} random words must be none or {len(flat)}")
     flat_mask = at if mask is None else mask.reshape(-1)
-    saturated = kernels.requantise(flat, shift, 0 if relu else -128, flat_mask, mask is not None, at, random)
+    saturated = kernels.requantise(flat, shift, 0 if relu else -128, flat_mask, mask is not None, bits, at, random)
     return Requantised(out, int(saturated))
 
 

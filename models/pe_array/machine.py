@@ -20,6 +20,7 @@ from models.pe_array.machine_engines import Clipped, ComputeEngine, LoadEngine, 
 from models.pe_array.machine_grid import MachineGrid
 from models.pe_array.machine_memory import ADDRESSES, BusMemory, Bytes, Refused, Runs
 from models.pe_array.pe_model import PeShape
+from models.pe_array.widths import STANDARD, Widths
 
 QUEUE = 8
 """Descriptors that can wait for an engine, in a random order."""
@@ -55,6 +56,7 @@ class Machine:
         base: address of its first byte, a multiple of B.
         delta_frac: fraction bits of the logits of DELTA, 0 … 7.
         fetch_beats: beats of a read of descriptors, which is refused as a whole.
+        widths: DATA and MASTER.
 
     Attributes:
         grid: the PEs.
@@ -65,11 +67,12 @@ class Machine:
     """
 
     def __init__(
-        self, pes: int, shape: PeShape, memory: Bytes, base: int = 0, delta_frac: int = 4, fetch_beats: int = 4096
-    ) -> None:
+        self, pes: int, shape: PeShape, memory: Bytes, base: int = 0, delta_frac: int = 4, fetch_beats: int = 4096,
+        widths: Widths = STANDARD,
+    ) -> None:  # fmt: skip
         """See the class."""
         self.grid, self.memory = MachineGrid(pes, shape), BusMemory(shape.lanes, memory, base)
-        self.store = StoreEngine(self.grid, self.memory, delta_frac)
+        self.store = StoreEngine(self.grid, self.memory, delta_frac, widths)
         self._engines: dict[Engine, LoadEngine | ComputeEngine | StoreEngine] = {
             Engine.LOAD: LoadEngine(self.grid, self.memory),
             Engine.COMPUTE: ComputeEngine(self.grid),

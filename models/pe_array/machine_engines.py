@@ -12,7 +12,6 @@ import numpy as np
 
 from models.fixed_point import IntArray
 from models.pe_array import descriptors as d
-from models.pe_array.csb import MASTER_BITS
 from models.pe_array.descriptors import Cause, Engine
 from models.pe_array.machine_grid import MachineGrid
 from models.pe_array.machine_memory import BusMemory, Bytes, Refused, Runs
@@ -22,6 +21,7 @@ from models.pe_array.pe_model import GRADIENT_BITS, Memory, Op, PeShape, wrap
 from models.pe_array.requantise import Field as Part
 from models.pe_array.requantise import RandomLanes, output_delta8, requantise
 from models.pe_array.update import pack_gradients, weight_update
+from models.pe_array.widths import Widths
 
 WEIGHT_BYTES = 4
 """Of masters, gradients and momenta."""
@@ -161,8 +161,9 @@ class StoreEngine:
         outputs, updates: random words of requantise (lanes 0 … B-1) and of the updates (lanes B …).
     """
 
-    def __init__(self, grid: MachineGrid, memory: BusMemory, delta_frac: int) -> None:
+    def __init__(self, grid: MachineGrid, memory: BusMemory, delta_frac: int, widths: Widths) -> None:
         """delta_frac: fraction bits of the logits."""
+        self._widths = widths
         self._grid, self._memory, self._frac = grid, memory, delta_frac
         lanes = memory.lanes
         self.outputs, self.updates = RandomLanes(lanes, 0), RandomLanes(lanes // WEIGHT_BYTES, 0, lanes)
@@ -222,7 +223,9 @@ class StoreEngine:
         stochastic = to.stochastic and to.field == Part.SUM
         runs = Runs.pattern(to.address, to.run_beats, levels)
         random = self.outputs.take(command.words) if stochastic else None
-        words, clipped = requantise(self._grid.y[units, addresses], to.shift, random, to.relu, mask, Part(to.field))
+        words, clipped = requantise(
+            self._grid.y[units, addresses], to.shift, random, to.relu, mask, Part(to.field), self._widths.data
+        )
         self._memory.put(Engine.STORE, (runs, words.astype(np.int8)))
         self.clipped.outputs += int(clipped.sum())
 
@@ -245,10 +248,10 @@ class StoreEngine:
         def words(address: int) -> IntArray:
             return self._memory.get(Engine.STORE, Runs.one(address, long)).view("<i4").astype(np.int64)
 
-        gradient, master = words(update.gradients), wrap(words(update.masters), MASTER_BITS)
+        gradient, master = words(update.gradients), wrap(words(update.masters), self._widths.master)
         momentum = words(update.momenta) if update.decay else None
         random = self.updates.take(long) if update.stochastic else None
-        new = weight_update(master, gradient, update.shift, random, momentum, update.decay)
+        new = weight_update(master, gradient, update.shift, random, momentum, update.decay, self._widths)
         writes = [(Runs.one(update.masters, long), _containers(new.master))]
         if new.momentum is not None:
             writes.append((Runs.one(update.momenta, long), _containers(new.momentum)))
@@ -262,7 +265,7 @@ class StoreEngine:
             raise Refused(Cause.FIELD)
         logits = self._memory.get(Engine.STORE, Runs.one(delta.logits, delta.classes)).view(np.int8)
         labels = self._memory.get(Engine.STORE, Runs.one(delta.labels, 1)).reshape(-1)
-        deltas = output_delta8(logits, labels, self._frac)
+        deltas = output_delta8(logits, labels, self._frac, self._widths.data)
         self._memory.put(Engine.STORE, (Runs.one(delta.output, delta.classes), deltas.astype(np.int8)))
 
 

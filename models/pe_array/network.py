@@ -15,21 +15,18 @@ from models.checkpoint import Arrays
 from models.fixed_point import Format
 from models.pe_array import kernels, layers
 from models.pe_array.config import IMAGE, PeConfig
-from models.pe_array.csb import mac_weights
 from models.pe_array.layers import (
     HALF_UP,
-    MAC_WEIGHT_SHIFT,
-    MASTER_BITS,
     SHIFT_MAX,
     Int8Array,
     Int32Array,
-    Requantised,
     UInt8Array,
 )
 from models.pe_array.pruning import prune
 from models.pe_array.requantise import output_delta8
 from models.pe_array.rounding import RandomWords
 from models.pe_array.shapes import Conv, Pool, Positions
+from models.pe_array.widths import STANDARD, Widths
 
 Int64Array = npt.NDArray[np.int64]
 FORWARD, BACKWARD, UPDATE = range(3)
@@ -40,15 +37,17 @@ class Weights:
     """State of a layer with weights: elements (n, KH, KW) at their positions.
 
     Attributes:
-        masters: int32, 24-bit values.
+        masters: int32.
         momenta: int32; all zero, and unused, in a training without momentum.
-        mac: int8, what the MACs multiply with: always ``sat8(hu(masters, 16))``.
+        widths: of masters and MAC weights.
+        mac: int8, what the MACs multiply with: always ``widths.mac_weights(masters)``.
     """
 
     conv: Conv
     positions: Positions
     masters: Int32Array
     momenta: Int32Array
+    widths: Widths = STANDARD
     mac: Int8Array = field(init=False)
 
     def __post_init__(self) -> None:
@@ -56,7 +55,7 @@ class Weights:
 
     def refresh(self) -> None:
         """MAC weights anew, after masters were replaced."""
-        self.mac = mac_weights(self.masters)
+        self.mac = self.widths.mac_weights(self.masters)
 
     def prune(self, density: float) -> None:
         """Drop the weakest elements: ``density`` of all positions stay."""
@@ -97,8 +96,8 @@ def initial_weights(config: PeConfig, index: int) -> Weights:
     rng = np.random.default_rng([config.training.init_seed, index])
     deviation = config.training.init_scale * layer.init_scale * np.sqrt(2.0 / fan_in)
     real = rng.standard_normal((len(positions), *conv.kernel)) * deviation
-    masters = Format(MASTER_BITS, layer.weight_frac + MAC_WEIGHT_SHIFT).quantise(real).astype(np.int32)
-    return Weights(conv, positions, masters, np.zeros_like(masters))
+    masters = Format(config.widths.master, layer.master_frac).quantise(real).astype(np.int32)
+    return Weights(conv, positions, masters, np.zeros_like(masters), config.widths)
 
 
 class PeNetwork:
@@ -121,6 +120,7 @@ class PeNetwork:
         self.saturations = np.zeros((3, len(config.layers)), dtype=np.int64)
         self.pruned = False
         self.random = RandomWords(config) if config.training.stochastic else None
+        self._bits = config.widths.data
 
     def layer_weights(self, index: int) -> Weights:
         """Weights of a layer. TypeError for pooling."""
@@ -166,7 +166,7 @@ class PeNetwork:
         restored = [
             Weights(
                 layer.conv, Positions(arrays[f"row_{i}"], arrays[f"col_{i}"]), arrays[f"masters_{i}"],
-                arrays[f"momenta_{i}"],
+                arrays[f"momenta_{i}"], self.config.widths,
             ) if layer.has_weights else None
             for i, layer in enumerate(self.config.layers)
         ]  # fmt: skip
@@ -199,7 +199,7 @@ class PeNetwork:
                 if layer.add is not None:
                     skip = images if layer.add == IMAGE else trace.outputs[layer.add]
                     acc = layers.add_residual(acc, skip.reshape(acc.shape), layer.add_shift)
-                x = self._requantise(FORWARD, i, layers.requantise(acc, layer.forward_shift, layer.relu))
+                x = self._requantise(FORWARD, i, acc, layer.forward_shift, relu=layer.relu)
             trace.outputs.append(x)
             trace.indices.append(index)
         return trace
@@ -209,7 +209,7 @@ class PeNetwork:
         count = len(self.config.layers)
         trace.deltas = [np.empty(0, dtype=np.int8)] * count
         trace.gradients = [np.empty(0, dtype=np.int32)] * count
-        delta = output_delta8(trace.logits, labels, self.config.logit_frac).astype(np.int8)
+        delta = output_delta8(trace.logits, labels, self.config.logit_frac, self._bits).astype(np.int8)
         trace.deltas[-1] = delta.reshape(trace.outputs[-1].shape)
         for i in reversed(range(count)):
             if i < count - 1:
@@ -236,8 +236,7 @@ class PeNetwork:
                 acc = layers.add_residual(acc, trace.deltas[each.preset].reshape(output.shape), each.preset_shift)
             mask = output if each.last and self.config.layers[i].relu else None
             random = self.random.of_delta(i, number) if self.random else HALF_UP
-            requantised = layers.requantise(acc, each.shift, mask=mask, random=random)
-            trace.deltas[i] = self._requantise(BACKWARD, i, requantised)
+            trace.deltas[i] = self._requantise(BACKWARD, i, acc, each.shift, mask=mask, random=random)
 
     def _input_gradient(self, i: int, trace: Trace) -> layers.Accumulators:
         """Sums of NG, or of the way back through pooling."""
@@ -266,7 +265,7 @@ class PeNetwork:
                 count = kernels.update(
                     trace.gradients[i].reshape(-1), weights.masters.reshape(-1), weights.momenta.reshape(-1),
                     weights.mac.reshape(-1), layer.update_shift(rate_shift), decay,
-                    self.random.of_update(i) if self.random else HALF_UP,
+                    self.config.widths.master, self._bits, self.random.of_update(i) if self.random else HALF_UP,
                 )  # fmt: skip
                 self.saturations[UPDATE, i] += count
         if self.random:
@@ -283,6 +282,10 @@ class PeNetwork:
         """Classes (batch,) of images: of equal logits, the first."""
         return np.asarray(self.forward(images).logits.argmax(axis=0), dtype=np.int64)
 
-    def _requantise(self, phase: int, index: int, result: Requantised) -> Int8Array:
+    def _requantise(
+        self, phase: int, index: int, acc: layers.Accumulators, shift: int, relu: bool = False,
+        mask: Int8Array | None = None, random: layers.UInt16Array = HALF_UP,
+    ) -> Int8Array:  # fmt: skip
+        result = layers.requantise(acc, shift, relu, mask, random, self._bits)
         self.saturations[phase, index] += result.saturated
         return result.values

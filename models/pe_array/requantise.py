@@ -72,8 +72,11 @@ def requantise(
     relu: bool = False,
     mask: npt.ArrayLike | None = None,
     field: Field = Field.SUM,
+    bits: int = 8,
 ) -> tuple[IntArray, BoolArray]:
-    """(8-bit values, mask of the clipped ones) of accumulators, both of their shape; counted before ReLU and mask.
+    """(values of ``bits`` bits, mask of the clipped ones) of accumulators, both of their shape.
+
+    Clipped ones are counted before ReLU and mask.
 
     Args:
         acc: accumulators, any shape.
@@ -82,14 +85,15 @@ def requantise(
         relu: negative results become 0.
         mask: signed bytes of the same shape; the result is 0 where one is not positive.
         field: VALUE and INDEX take a byte as it is; INDEX, an unsigned number that comes out as a signed byte, knows
-            neither ReLU nor mask.
+            neither ReLU nor mask nor ``bits``.
+        bits: DATA, 4 … 8.
     """
     word = np.asarray(acc, dtype=np.int64)
     if field is Field.SUM:
-        y, clipped = saturate(rounded(word, shift, random), 8)
+        y, clipped = saturate(rounded(word, shift, random), bits)
     else:
         y = (word >> (8 * (field - Field.VALUE))).astype(np.int8).astype(np.int64)
-        clipped = np.zeros(word.shape, dtype=np.bool_)
+        y, clipped = saturate(y, bits if field is Field.VALUE else 8)
     if field is Field.INDEX:
         return y, clipped
     if relu:
@@ -118,14 +122,17 @@ def sigmoid_constant(frac: int) -> str:
     return f"2048'h{sigmoid_table(frac).astype(np.uint8).tobytes()[::-1].hex()}"
 
 
-def output_delta8(logits: npt.ArrayLike, labels: npt.ArrayLike, frac: int) -> IntArray:
-    """``sat8(T[logit] - 128*[label == class])``: sigmoid with cross-entropy, scale 2^7; int64 (classes, batch).
+def output_delta8(logits: npt.ArrayLike, labels: npt.ArrayLike, frac: int, bits: int = 8) -> IntArray:
+    """``sat(hu(T[logit] - 128*[label == class], 8 - bits))``: sigmoid with cross-entropy; int64 (classes, batch).
+
+    The scale is 2^(bits - 1).
 
     Args:
         logits: signed bytes (classes, batch).
         labels: classes 0 … 255 of the images, (batch,); one that is no class of the layer hits nothing.
         frac: fraction bits of the logits.
+        bits: DATA, 4 … 8.
     """
     z = np.asarray(logits, dtype=np.int64)
     hit = np.asarray(labels)[None, :] == np.arange(len(z))[:, None]
-    return saturate(sigmoid_table(frac)[z & 0xFF] - 128 * hit, 8)[0]
+    return saturate(round_shift(sigmoid_table(frac)[z & 0xFF] - 128 * hit, 8 - bits), bits)[0]

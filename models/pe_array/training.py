@@ -296,8 +296,8 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         config = PeConfig.load(options.config)
         both = mnist.load()
-        data = Images.of(both.train_images, both.train_labels)
-        judge = Images.of(both.test_images, both.test_labels)
+        data = Images.of(both.train_images, both.train_labels, config.widths.data)
+        judge = Images.of(both.test_images, both.test_labels, config.widths.data)
         if options.validate:
             held_back = config.training.validation
             data, judge = data[: len(data) - held_back], data[len(data) - held_back :]

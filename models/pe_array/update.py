@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from models.fixed_point import IntArray, round_shift, saturate
-from models.pe_array.csb import MASTER_BITS, WEIGHT_BITS, WEIGHT_SHIFT
 from models.pe_array.pe_model import GRADIENT_BITS, wrap
 from models.pe_array.requantise import BoolArray, rounded
+from models.pe_array.widths import STANDARD, Widths
 
 MOMENTUM_BITS = 32
 DECAY_MAX = 15
@@ -44,9 +44,9 @@ class Updated:
     """What `weight_update.v` gives, all of one shape.
 
     Attributes:
-        master: new master weights, 24 bits signed.
+        master: new master weights, signed.
         momentum: new momenta, 32 bits signed; None where there were none.
-        weight: MAC weights, 8 bits signed.
+        weight: MAC weights, signed.
         master_clipped, momentum_clipped, weight_clipped: which were clipped.
     """
 
@@ -65,16 +65,18 @@ def weight_update(
     random: npt.ArrayLike | None = None,
     momentum: npt.ArrayLike | None = None,
     decay: int = 0,
+    widths: Widths = STANDARD,
 ) -> Updated:
-    """``w' = sat24(w - round(g, k))``, with momentum ``v' = sat32(v - hu(v, m) + g)`` in place of g.
+    """``w' = sat(w - round(g, k))``, with momentum ``v' = sat32(v - hu(v, m) + g)`` in place of g.
 
     Args:
-        master: 24-bit weights w, any shape.
+        master: weights w, any shape.
         gradient: 32-bit gradients g of the same shape.
         shift: k, 0 … 31.
         random: 16-bit random words of the same shape; None rounds half up.
         momentum: 32-bit momenta v of the same shape; needs ``decay``.
         decay: m, 1 … 15; 0 without momentum.
+        widths: of masters and MAC weights.
 
     Raises:
         ValueError: a shift out of its range, or only one of momentum and decay.
@@ -89,6 +91,6 @@ def weight_update(
         v = np.asarray(momentum, dtype=np.int64)
         new_momentum, momentum_clipped = saturate(v - round_shift(v, decay) + g, MOMENTUM_BITS)
         step = new_momentum
-    new, clipped = saturate(w - rounded(step, shift, random), MASTER_BITS)
-    weight, weight_clipped = saturate(round_shift(new, WEIGHT_SHIFT), WEIGHT_BITS)
+    new, clipped = saturate(w - rounded(step, shift, random), widths.master)
+    weight, weight_clipped = saturate(round_shift(new, widths.dropped), widths.data)
     return Updated(new, new_momentum, weight, clipped, momentum_clipped, weight_clipped)

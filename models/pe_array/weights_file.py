@@ -10,7 +10,6 @@ import numpy as np
 
 from models.checkpoint import Arrays
 from models.pe_array.config import PeConfig
-from models.pe_array.layers import MASTER_BITS
 from models.pe_array.network import PeNetwork, Weights
 from models.pe_array.shapes import Positions
 
@@ -20,8 +19,9 @@ class WeightsError(RuntimeError):
 
 
 def save_weights(path: Path, network: PeNetwork) -> None:
-    """Write ``row_i``, ``col_i``, ``masters_i``, ``mac_i`` of every layer with weights, and its fraction bits."""
-    arrays: Arrays = {}
+    """Write ``row_i``, ``col_i``, ``masters_i``, ``mac_i``, ``weight_frac_i`` of layers with weights, and the widths."""
+    widths = network.config.widths
+    arrays: Arrays = {"widths": np.array([widths.data, widths.master])}
     for i, weights in enumerate(network.weights):
         if weights:
             arrays |= {f"row_{i}": weights.positions.row, f"col_{i}": weights.positions.col}
@@ -41,6 +41,7 @@ def load_weights(path: Path, network: PeNetwork) -> None:
     try:
         with np.load(path) as file:
             arrays = dict(file)
+        _check_widths(arrays, network.config)
         weights = [
             _layer(arrays, i, network.config) if layer.has_weights else None
             for i, layer in enumerate(network.config.layers)
@@ -52,6 +53,13 @@ def load_weights(path: Path, network: PeNetwork) -> None:
     if sum(name.startswith("masters_") for name in arrays) != sum(map(bool, weights)):
         raise WeightsError(f"{path} holds the weights of a network of more layers")
     network.weights = weights
+
+
+def _check_widths(arrays: Arrays, config: PeConfig) -> None:
+    """Raises KeyError, ValueError."""
+    found, wanted = tuple(arrays["widths"].tolist()), (config.widths.data, config.widths.master)
+    if found != wanted:
+        raise ValueError(f"array.data_bits and array.master_bits are {found} in it, not {wanted}")
 
 
 def _layer(arrays: Arrays, index: int, config: PeConfig) -> Weights:
@@ -66,14 +74,14 @@ def _layer(arrays: Arrays, index: int, config: PeConfig) -> Weights:
             f"layer {index} has masters {masters.dtype} {masters.shape}, not int32 "
             f"{(len(positions), *layer.conv.kernel)}"
         )
-    limit = 1 << (MASTER_BITS - 1)
+    limit = 1 << (config.widths.master - 1)
     if len(masters) and not -limit <= masters.min() <= masters.max() < limit:
-        raise ValueError(f"layer {index} has masters beyond {MASTER_BITS} bits")
+        raise ValueError(f"layer {index} has masters beyond {config.widths.master} bits")
     try:
         positions.check(layer.conv)
     except (ValueError, IndexError) as error:
         raise ValueError(f"layer {index}: {error}") from None
-    return Weights(layer.conv, positions, masters, np.zeros_like(masters))
+    return Weights(layer.conv, positions, masters, np.zeros_like(masters), config.widths)
 
 
 def starting_network(config: PeConfig) -> PeNetwork:

@@ -19,7 +19,9 @@ module delta_store #(
     // Lanes: images of the batch and bytes of a beat, a power of two, 4 ... 64
     parameter B = 32,
     // Fraction bits of the logits, 0 ... 7
-    parameter FRAC = 4
+    parameter FRAC = 4,
+    // Bits of a delta, 4 ... 8
+    parameter DATA = 8
 ) (
     input  wire           clk,
     // Synchronous, active high: forgets everything
@@ -110,7 +112,8 @@ wire unused_delta_last;
 
 output_delta8 #(
     .B(B),
-    .FRAC(FRAC)
+    .FRAC(FRAC),
+    .DATA(DATA)
 ) pipe (
     .clk(clk),
     .rst(rst),

@@ -26,7 +26,9 @@ module drain_store #(
     // Bits of an address of Y, 1 ... 10
     parameter YAW = 9,
     // Number of the first random lane of requantise
-    parameter LANE_BASE = 0
+    parameter LANE_BASE = 0,
+    // Bits of a result, 4 ... 8
+    parameter DATA = 8
 ) (
     input  wire                   clk,
     // Synchronous, active high: forgets everything but the random lanes
@@ -300,7 +302,8 @@ reg  [CW-1:0] clipped_reg;
 requantise #(
     .B(B),
     .ACC(ACC),
-    .LANE_BASE(LANE_BASE)
+    .LANE_BASE(LANE_BASE),
+    .DATA(DATA)
 ) pipe (
     .clk(clk),
     .rst(rst),

@@ -3,7 +3,7 @@
 `default_nettype none
 `include "require.vh"
 /*
- * Deltas of the output layer: sigmoid with cross-entropy, 8 bits
+ * Deltas of the output layer: sigmoid with cross-entropy
  *
  * Pixel words of logits come class by class, from class 0 to last_class, and again. The labels of a batch are one
  * word of B bytes, which is taken with the word of the last class; every word of the batch waits for it.
@@ -14,7 +14,9 @@ module output_delta8 #(
     // Lanes: images of the batch, a power of two, 4 ... 64
     parameter B = 32,
     // Fraction bits of the logits, 0 ... 7
-    parameter FRAC = 4
+    parameter FRAC = 4,
+    // Bits of a delta, 4 ... 8
+    parameter DATA = 8
 ) (
     input  wire           clk,
     // Synchronous, active high: forgets the words inside and starts at class 0
@@ -33,7 +35,7 @@ module output_delta8 #(
     output wire           label_ready,
     input  wire [B*8-1:0] label_data,
 
-    // Deltas, signed bytes with 7 fraction bits, and the mark of the batch's last word
+    // Deltas of DATA bits, DATA-1 of them fraction, sign-extended to bytes, and the mark of the batch's last word
     output wire           m_valid,
     input  wire           m_ready,
     output wire [B*8-1:0] m_data,
@@ -42,8 +44,11 @@ module output_delta8 #(
 
 `REQUIRE(g_b, B >= 4 && B <= 64 && (B & (B - 1)) == 0, ("%m: B = %0d must be a power of two, 4 to 64", B))
 `REQUIRE(g_frac, FRAC >= 0 && FRAC <= 7, ("%m: FRAC = %0d must be 0 to 7", FRAC))
+`REQUIRE(g_data, DATA >= 4 && DATA <= 8, ("%m: DATA = %0d must be 4 to 8", DATA))
 
 `include "sigmoid8.vh"
+
+localparam [9:0] HALF = 10'd1 << (8 - DATA);
 
 wire [1:0] enable;
 wire       pipe_ready;
@@ -81,21 +86,25 @@ genvar l;
 generate
     for (l = 0; l < B; l = l + 1) begin : g_lane
         // 0 ... 128
-        reg [7:0] sigmoid_reg;
-        reg       hit_reg;
-        reg [7:0] delta_reg;
+        reg [7:0]      sigmoid_reg;
+        reg            hit_reg;
+        reg [DATA-1:0] delta_reg;
+
+        // sigmoid - 128 * hit, -128 ... 128, with a bit below the point for the half that rounds; only the upper end clips
+        wire [9:0]     exact = {hit_reg && !sigmoid_reg[7], hit_reg != sigmoid_reg[7], sigmoid_reg[6:0], 1'b0};
+        wire [9:0]     rounded = exact + HALF;
+        wire           too_large = rounded[9:8] == 2'b01;
+        wire           unused = &{1'b0, rounded};
 
         always @(posedge clk) begin
             if (enable[0]) begin
                 sigmoid_reg <= SIGMOID8[{s_data[l*8 +: 8], 3'd0} +: 8];
                 hit_reg <= label_data[l*8 +: 8] == class_reg;
             end
-            // Modulo 256, sigmoid - 128 is the sigmoid with its top bit turned round
-            if (enable[1]) delta_reg <= hit_reg ? {!sigmoid_reg[7], sigmoid_reg[6:0]}
-                                      : sigmoid_reg[7] ? 8'd127 : sigmoid_reg;
+            if (enable[1]) delta_reg <= too_large ? {1'b0, {(DATA-1){1'b1}}} : rounded[8 -: DATA];
         end
 
-        assign m_data[l*8 +: 8] = delta_reg;
+        assign m_data[l*8 +: 8] = {{(9-DATA){delta_reg[DATA-1]}}, delta_reg[DATA-2:0]};
     end
 endgenerate
 

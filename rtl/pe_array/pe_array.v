@@ -8,13 +8,13 @@
  * AXI4-Lite registers start a program; its descriptors are fetched, handed to the load, compute and store engine, and
  * executed on the grid of PEs. Registers, descriptors, errors and stops: docs/pe_array.md, section 6.
  *
- * One AXI4 master, a beat is B bytes. Reads: ID 0 program, 1 load engine, 2 store engine; writes: ID 0. A stop resets
+ * One AXI4 master; a beat of the engine is B bytes, and BUS/8 bytes at the port. Reads: ID 0 program, 1 load engine, 2 store engine; writes: ID 0. A stop resets
  * engines and grid, while the AXI ports complete the bursts that have begun.
  */
 module pe_array #(
     // PEs, a power of two, 1 ... 64
     parameter P = 32,
-    // Images of a batch and bytes of a beat, a power of two, 8 ... 64
+    // Images of a batch and bytes of a beat of the engine, a power of two, 8 ... 64
     parameter B = 32,
     // Bits of an accumulator, 16 ... 48
     parameter ACC = 32,
@@ -28,6 +28,12 @@ module pe_array #(
     parameter GROUPS = P < 4 ? P : 4,
     // Fraction bits of the logits, 0 ... 7
     parameter FRAC = 4,
+    // Bits of activations, gradients of maps and MAC weights, 4 ... 8 (in memory and in the PEs they are bytes)
+    parameter DATA = 8,
+    // Bits of a master weight, 16 ... 32 (in memory it has 32)
+    parameter MASTER = 24,
+    // Bits of a beat at the port: 8*B, or that divided by 2, 4, 8 or 16
+    parameter BUS = 8*B,
     // Registers of the broadcast of loads, at least 1; words that can wait at a PE; gradients that can wait there
     parameter STAGES = 2,
     parameter MAP_DEPTH = 16,
@@ -75,8 +81,8 @@ module pe_array #(
     output wire [2:0]     m_axi_awprot,
     output wire           m_axi_awvalid,
     input  wire           m_axi_awready,
-    output wire [8*B-1:0] m_axi_wdata,
-    output wire [B-1:0]   m_axi_wstrb,
+    output wire [BUS-1:0] m_axi_wdata,
+    output wire [BUS/8-1:0] m_axi_wstrb,
     output wire           m_axi_wlast,
     output wire           m_axi_wvalid,
     input  wire           m_axi_wready,
@@ -95,7 +101,7 @@ module pe_array #(
     output wire           m_axi_arvalid,
     input  wire           m_axi_arready,
     input  wire [1:0]     m_axi_rid,
-    input  wire [8*B-1:0] m_axi_rdata,
+    input  wire [BUS-1:0] m_axi_rdata,
     input  wire [1:0]     m_axi_rresp,
     input  wire           m_axi_rlast,
     input  wire           m_axi_rvalid,
@@ -133,6 +139,14 @@ wire [1:0]  error_engine;
 wire [23:0] error_index;
 wire        run, seed_load, engine_rst, cancel;
 wire        core_rst = rst || engine_rst;    // of all but registers, control and AXI ports
+
+// Beats of B bytes, before the bus
+wire [7:0]      b_awlen, b_arlen;
+wire [2:0]      b_awsize, b_arsize;
+wire [DW-1:0]   b_wdata, b_rdata;
+wire [DW/8-1:0] b_wstrb;
+wire            b_wlast, b_wvalid, b_wready, b_rlast, b_rvalid, b_rready;
+wire [1:0]      b_rid, b_rresp;
 
 wire [P-1:0]  busy_pes, stall_pes;
 wire [2:0]    engine_idle;      // load, compute, store, as in all that follow
@@ -201,7 +215,7 @@ array_regs #(
     .stall_pes(stall_pes),
     .engine_busy(~engine_idle),
     .read_beats(read_beats),
-    .written_beat(m_axi_wvalid && m_axi_wready),
+    .written_beat(b_wvalid && b_wready),
     .done(engine_done),
     .clipped_outputs(clipped_outputs),
     .clipped_masters(clipped_masters),
@@ -495,7 +509,9 @@ store_engine #(
     .B(B),
     .ACC(ACC),
     .YAW(YAW),
-    .FRAC(FRAC)
+    .FRAC(FRAC),
+    .DATA(DATA),
+    .MASTER(MASTER)
 ) storer (
     .clk(clk),
     .rst(core_rst),
@@ -727,20 +743,20 @@ axi_read_mux #(
     .s_axi_rready(r_ready),
     .m_axi_arid(m_axi_arid),
     .m_axi_araddr(m_axi_araddr),
-    .m_axi_arlen(m_axi_arlen),
-    .m_axi_arsize(m_axi_arsize),
+    .m_axi_arlen(b_arlen),
+    .m_axi_arsize(b_arsize),
     .m_axi_arburst(m_axi_arburst),
     .m_axi_arlock(m_axi_arlock),
     .m_axi_arcache(m_axi_arcache),
     .m_axi_arprot(m_axi_arprot),
     .m_axi_arvalid(m_axi_arvalid),
     .m_axi_arready(m_axi_arready),
-    .m_axi_rid(m_axi_rid),
-    .m_axi_rdata(m_axi_rdata),
-    .m_axi_rresp(m_axi_rresp),
-    .m_axi_rlast(m_axi_rlast),
-    .m_axi_rvalid(m_axi_rvalid),
-    .m_axi_rready(m_axi_rready)
+    .m_axi_rid(b_rid),
+    .m_axi_rdata(b_rdata),
+    .m_axi_rresp(b_rresp),
+    .m_axi_rlast(b_rlast),
+    .m_axi_rvalid(b_rvalid),
+    .m_axi_rready(b_rready)
 );
 
 axi_write #(
@@ -766,23 +782,62 @@ axi_write #(
     .done_error(wr_error),
     .m_axi_awid(aw_id),
     .m_axi_awaddr(m_axi_awaddr),
-    .m_axi_awlen(m_axi_awlen),
-    .m_axi_awsize(m_axi_awsize),
+    .m_axi_awlen(b_awlen),
+    .m_axi_awsize(b_awsize),
     .m_axi_awburst(m_axi_awburst),
     .m_axi_awlock(m_axi_awlock),
     .m_axi_awcache(m_axi_awcache),
     .m_axi_awprot(m_axi_awprot),
     .m_axi_awvalid(m_axi_awvalid),
     .m_axi_awready(m_axi_awready),
+    .m_axi_wdata(b_wdata),
+    .m_axi_wstrb(b_wstrb),
+    .m_axi_wlast(b_wlast),
+    .m_axi_wvalid(b_wvalid),
+    .m_axi_wready(b_wready),
+    .m_axi_bid(1'b0),
+    .m_axi_bresp(m_axi_bresp),
+    .m_axi_bvalid(m_axi_bvalid),
+    .m_axi_bready(m_axi_bready)
+);
+
+axi_narrow #(
+    .S_WIDTH(DW),
+    .M_WIDTH(BUS),
+    .IDS(3)
+) bus (
+    .clk(clk),
+    .rst(rst),
+    .s_axi_awlen(b_awlen),
+    .s_axi_awsize(b_awsize),
+    .s_axi_wdata(b_wdata),
+    .s_axi_wstrb(b_wstrb),
+    .s_axi_wlast(b_wlast),
+    .s_axi_wvalid(b_wvalid),
+    .s_axi_wready(b_wready),
+    .s_axi_arlen(b_arlen),
+    .s_axi_arsize(b_arsize),
+    .s_axi_rid(b_rid),
+    .s_axi_rdata(b_rdata),
+    .s_axi_rresp(b_rresp),
+    .s_axi_rlast(b_rlast),
+    .s_axi_rvalid(b_rvalid),
+    .s_axi_rready(b_rready),
+    .m_axi_awlen(m_axi_awlen),
+    .m_axi_awsize(m_axi_awsize),
     .m_axi_wdata(m_axi_wdata),
     .m_axi_wstrb(m_axi_wstrb),
     .m_axi_wlast(m_axi_wlast),
     .m_axi_wvalid(m_axi_wvalid),
     .m_axi_wready(m_axi_wready),
-    .m_axi_bid(1'b0),
-    .m_axi_bresp(m_axi_bresp),
-    .m_axi_bvalid(m_axi_bvalid),
-    .m_axi_bready(m_axi_bready)
+    .m_axi_arlen(m_axi_arlen),
+    .m_axi_arsize(m_axi_arsize),
+    .m_axi_rid(m_axi_rid),
+    .m_axi_rdata(m_axi_rdata),
+    .m_axi_rresp(m_axi_rresp),
+    .m_axi_rlast(m_axi_rlast),
+    .m_axi_rvalid(m_axi_rvalid),
+    .m_axi_rready(m_axi_rready)
 );
 
 assign m_axi_awid = 2'd0;

@@ -18,7 +18,9 @@ module requantise #(
     // Bits of an accumulator, 16 ... 48
     parameter ACC = 32,
     // Number of the first random lane
-    parameter LANE_BASE = 0
+    parameter LANE_BASE = 0,
+    // Bits of a result, 4 ... 8
+    parameter DATA = 8
 ) (
     input  wire                   clk,
     // Synchronous, active high: forgets the words inside; settings and random lanes are not touched
@@ -49,7 +51,7 @@ module requantise #(
     output wire                   mask_ready,
     input  wire [B*8-1:0]         mask_data,
 
-    // Pixel words, and how many of a word's lanes were clipped (before ReLU and mask)
+    // Pixel words (results of DATA bits, sign-extended to bytes; indices), and how many of a word's lanes were clipped (before ReLU and mask)
     output wire                   m_valid,
     input  wire                   m_ready,
     output wire [B*8-1:0]         m_data,
@@ -97,13 +99,19 @@ lfsr_lanes #(
 reg [4:0] shift_reg;
 reg       relu_s0_reg;
 reg       relu_s1_reg;
+reg       index_s0_reg;
+reg       index_s1_reg;
 
 always @(posedge clk) begin
     if (enable[0]) begin
         shift_reg <= is_sum ? shift : 5'd0;
-        relu_s0_reg <= relu && !index_byte;
+        relu_s0_reg <= relu;
+        index_s0_reg <= index_byte;
     end
-    if (enable[1]) relu_s1_reg <= relu_s0_reg;
+    if (enable[1]) begin
+        relu_s1_reg <= relu_s0_reg;
+        index_s1_reg <= index_s0_reg;
+    end
 end
 
 wire [B-1:0] clipped;
@@ -116,11 +124,14 @@ generate
         reg        zero_s1_reg;
 
         always @(posedge clk) begin
-            if (enable[0]) zero_s0_reg <= use_mask && !index_byte && (mask[7] || mask == 8'd0);
+            if (enable[0]) zero_s0_reg <= use_mask && (mask[7] || mask == 8'd0);
             if (enable[1]) zero_s1_reg <= zero_s0_reg;
         end
 
-        requantise_lane #(.ACC(ACC)) lane (
+        requantise_lane #(
+            .ACC(ACC),
+            .DATA(DATA)
+        ) lane (
             .clk(clk),
             .enable(enable),
             .acc(s_data[l*ACC +: ACC]),
@@ -128,6 +139,7 @@ generate
             .index_byte(index_byte),
             .addend(stochastic ? random[l*16 +: 16] : 16'h8000),
             .shift(shift_reg),
+            .index(index_s1_reg),
             .relu(relu_s1_reg),
             .zero(zero_s1_reg),
             .y(m_data[l*8 +: 8]),

@@ -13,7 +13,9 @@
  */
 module requantise_lane #(
     // Bits of the accumulator, 16 ... 48
-    parameter ACC = 32
+    parameter ACC = 32,
+    // Bits of a result, 4 ... 8
+    parameter DATA = 8
 ) (
     input  wire           clk,
     // Loads of the three stages
@@ -28,17 +30,20 @@ module requantise_lane #(
     input  wire [15:0]    addend,
     // Stage 1: bits to drop
     input  wire [4:0]     shift,
+    // Stage 2: the byte is an index, which has 8 bits whatever DATA is
+    input  wire           index,
     // Stage 2: negative results become 0; all results do
     input  wire           relu,
     input  wire           zero,
 
-    // Signed result
+    // Signed result of DATA bits, sign-extended, or an index
     output wire [7:0]     y,
     // It was clipped, before ReLU and zero
     output wire           clipped
 );
 
 `REQUIRE(g_acc, ACC >= 16 && ACC <= 48, ("%m: ACC = %0d must be 16 to 48", ACC))
+`REQUIRE(g_data, DATA >= 4 && DATA <= 8, ("%m: DATA = %0d must be 4 to 8", DATA))
 
 // More integer bits than these do not change what is clipped
 localparam INT = 9;
@@ -69,14 +74,14 @@ always @(posedge clk) begin
     end
 end
 
-wire [7:0] rounded;
-wire       sat_hi;
-wire       sat_lo;
+wire [DATA-1:0] rounded;
+wire            sat_hi;
+wire            sat_lo;
 
 round_sat #(
     .IN_WIDTH(INT + 16),
     .SHIFT(16),
-    .OUT_WIDTH(8)
+    .OUT_WIDTH(DATA)
 ) round_sat (
     .x(point_reg),
     .r(round_reg),
@@ -90,8 +95,10 @@ reg       clipped_reg;
 
 always @(posedge clk) begin
     if (enable[2]) begin
-        y_reg <= zero || (relu && rounded[7]) ? 8'd0 : rounded;
-        clipped_reg <= sat_hi || sat_lo;
+        y_reg <= index ? point_reg[23:16]
+               : zero || (relu && rounded[DATA-1]) ? 8'd0
+               : {{(9-DATA){rounded[DATA-1]}}, rounded[DATA-2:0]};
+        clipped_reg <= !index && (sat_hi || sat_lo);
     end
 end
 

@@ -22,7 +22,11 @@ module store_engine #(
     // Bits of an address of Y, 1 ... 10
     parameter YAW = 9,
     // Fraction bits of the logits, 0 ... 7
-    parameter FRAC = 4
+    parameter FRAC = 4,
+    // Bits of activations, gradients of maps and MAC weights, 4 ... 8
+    parameter DATA = 8,
+    // Bits of a master weight, 16 ... 32
+    parameter MASTER = 24
 ) (
     input  wire                     clk,
     // Synchronous, active high: forgets everything but the random lanes
@@ -193,7 +197,8 @@ drain_store #(
     .B(B),
     .ACC(ACC),
     .YAW(YAW),
-    .LANE_BASE(0)
+    .LANE_BASE(0),
+    .DATA(DATA)
 ) drain (
     .clk(clk),
     .rst(rst),
@@ -287,7 +292,9 @@ collect_store #(
 
 update_store #(
     .B(B),
-    .LANE_BASE(B)
+    .LANE_BASE(B),
+    .MASTER(MASTER),
+    .DATA(DATA)
 ) update (
     .clk(clk),
     .rst(rst),
@@ -327,7 +334,8 @@ update_store #(
 
 delta_store #(
     .B(B),
-    .FRAC(FRAC)
+    .FRAC(FRAC),
+    .DATA(DATA)
 ) delta (
     .clk(clk),
     .rst(rst),

@@ -16,7 +16,11 @@ module update_store #(
     // Bytes of a beat, a power of two, 8 ... 64
     parameter B = 32,
     // Number of the first random lane
-    parameter LANE_BASE = B
+    parameter LANE_BASE = B,
+    // Bits of a master, 16 ... 32
+    parameter MASTER = 24,
+    // Bits of a MAC weight, 4 ... 8
+    parameter DATA = 8
 ) (
     input  wire                     clk,
     // Synchronous, active high: forgets everything but the random lanes
@@ -179,7 +183,9 @@ wire            updated = new_valid && new_ready;
 
 weight_update #(
     .U(U),
-    .LANE_BASE(LANE_BASE)
+    .LANE_BASE(LANE_BASE),
+    .MASTER(MASTER),
+    .DATA(DATA)
 ) update (
     .clk(clk),
     .rst(rst),

@@ -16,7 +16,11 @@ module weight_update #(
     // Lanes: weights per word, 1 ... 16
     parameter U = 8,
     // Number of the first random lane
-    parameter LANE_BASE = 32
+    parameter LANE_BASE = 32,
+    // Bits of a master, 16 ... 32
+    parameter MASTER = 24,
+    // Bits of a MAC weight, 4 ... 8
+    parameter DATA = 8
 ) (
     input  wire                   clk,
     // Synchronous, active high: forgets the words inside; settings and random lanes are not touched
@@ -38,7 +42,7 @@ module weight_update #(
     output wire                   gradient_ready,
     input  wire [U*32-1:0]        gradient_data,
 
-    // Masters: 24 bits signed in containers of 32, whose top byte is not used
+    // Masters: signed in containers of 32 bits, of which the upper ones are not used
     input  wire                   master_valid,
     output wire                   master_ready,
     input  wire [U*32-1:0]        master_data,
@@ -48,7 +52,7 @@ module weight_update #(
     output wire                   momentum_ready,
     input  wire [U*32-1:0]        momentum_data,
 
-    // New masters, sign-extended; new momenta (without momentum: the gradients); MAC weights, signed bytes
+    // New masters and MAC weights, sign-extended to 32 bits and bytes; new momenta (without momentum: the gradients)
     output wire                   m_valid,
     input  wire                   m_ready,
     output wire [U*32-1:0]        m_master,
@@ -115,28 +119,33 @@ genvar       l;
 
 generate
     for (l = 0; l < U; l = l + 1) begin : g_lane
-        wire [23:0] new_master;
-        wire        unused = &{1'b0, master_data[l*32+24 +: 8]};
+        wire [MASTER-1:0] new_master;
+        wire [DATA-1:0]   weight;
+        wire              unused = &{1'b0, master_data[l*32 +: 32]};
 
-        weight_update_lane lane (
+        weight_update_lane #(
+            .MASTER(MASTER),
+            .DATA(DATA)
+        ) lane (
             .clk(clk),
             .enable(enable),
             .gradient(gradient_data[l*32 +: 32]),
             .momentum(momentum_data[l*32 +: 32]),
-            .master(master_data[l*32 +: 24]),
+            .master(master_data[l*32 +: MASTER]),
             .decay(decay),
             .addend(stochastic ? random[l*16 +: 16] : 16'h8000),
             .use_momentum(use_momentum_reg),
             .shift(shift_s1_reg),
             .new_master(new_master),
             .new_momentum(m_momentum[l*32 +: 32]),
-            .weight(m_weight[l*8 +: 8]),
+            .weight(weight),
             .master_clipped(master_clipped[l]),
             .momentum_clipped(momentum_clipped[l]),
             .weight_clipped(weight_clipped[l])
         );
 
-        assign m_master[l*32 +: 32] = {{8{new_master[23]}}, new_master};
+        assign m_master[l*32 +: 32] = {{(33-MASTER){new_master[MASTER-1]}}, new_master[MASTER-2:0]};
+        assign m_weight[l*8 +: 8] = {{(9-DATA){weight[DATA-1]}}, weight[DATA-2:0]};
     end
 endgenerate
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 `resetall
 `default_nettype none
+`include "require.vh"
 /*
  * One lane of the weight update: momentum, shift, round, subtract, saturate
  *
@@ -8,15 +9,20 @@
  *
  * Latency: 5 clocks, one per enable; no handshake of its own.
  */
-module weight_update_lane (
+module weight_update_lane #(
+    // Bits of a master, 16 ... 32
+    parameter MASTER = 24,
+    // Bits of a MAC weight, 4 ... 8: the master's upper ones
+    parameter DATA = 8
+) (
     input  wire        clk,
     // Loads of the five stages
     input  wire [4:0]  enable,
 
-    // Stage 0: gradient, momentum, 32 bits signed; master, 24 bits signed
+    // Stage 0: gradient, momentum, 32 bits signed; master, signed
     input  wire [31:0] gradient,
     input  wire [31:0] momentum,
-    input  wire [23:0] master,
+    input  wire [MASTER-1:0] master,
     // Stage 0: shift of the momentum's decay, 0 ... 15
     input  wire [3:0]  decay,
     // Stage 0: addend of the rounding, in units of 2^-16 of a master's last bit
@@ -27,20 +33,26 @@ module weight_update_lane (
     input  wire [4:0]  shift,
 
     // New master, momentum (or, without, the gradient) and MAC weight, signed
-    output wire [23:0] new_master,
+    output wire [MASTER-1:0] new_master,
     output wire [31:0] new_momentum,
-    output wire [7:0]  weight,
+    output wire [DATA-1:0] weight,
     // They were clipped
     output wire        master_clipped,
     output wire        momentum_clipped,
     output wire        weight_clipped
 );
 
+`REQUIRE(g_master, MASTER >= 16 && MASTER <= 32, ("%m: MASTER = %0d must be 16 to 32", MASTER))
+`REQUIRE(g_data, DATA >= 4 && DATA <= 8, ("%m: DATA = %0d must be 4 to 8", DATA))
+
+// Bits of a master below a MAC weight
+localparam DROP = MASTER - DATA;
+
 // Stage 0: half a bit is kept below the decay's point
 reg [31:0] gradient_reg;
 reg [31:0] momentum_s0_reg;
 reg [31:0] loss_reg;
-reg [23:0] master_s0_reg;
+reg [MASTER-1:0] master_s0_reg;
 reg [15:0] addend_s0_reg;
 
 wire signed [32:0] momentum_extended = {momentum, 1'b0};
@@ -63,7 +75,7 @@ wire        sum_clipped = use_momentum && sum[32] != sum[31];
 
 reg [31:0] step_s1_reg;
 reg        clipped_s1_reg;
-reg [23:0] master_s1_reg;
+reg [MASTER-1:0] master_s1_reg;
 reg [15:0] addend_s1_reg;
 
 always @(posedge clk) begin
@@ -81,7 +93,7 @@ wire signed [47:0] step_extended = {step_s1_reg, 16'd0};
 reg [47:0] point_reg;
 reg [31:0] step_s2_reg;
 reg        clipped_s2_reg;
-reg [23:0] master_s2_reg;
+reg [MASTER-1:0] master_s2_reg;
 reg [15:0] addend_s2_reg;
 
 always @(posedge clk) begin
@@ -97,20 +109,20 @@ end
 // Stage 3: w - (i + c) = w + ~i + !c
 wire        carry;
 wire [15:0] unused_fraction;
-wire [33:0] moved = {{10{master_s2_reg[23]}}, master_s2_reg} + {{2{!point_reg[47]}}, ~point_reg[47:16]}
+wire [33:0] moved = {{(34-MASTER){master_s2_reg[MASTER-1]}}, master_s2_reg} + {{2{!point_reg[47]}}, ~point_reg[47:16]}
                   + {33'd0, !carry};
-wire        fits = moved[33:23] == {11{moved[33]}};
+wire        fits = moved[33:MASTER-1] == {(35-MASTER){moved[33]}};
 
 assign {carry, unused_fraction} = {1'b0, point_reg[15:0]} + {1'b0, addend_s2_reg};
 
-reg [23:0] master_s3_reg;
+reg [MASTER-1:0] master_s3_reg;
 reg        lost_s3_reg;
 reg [31:0] step_s3_reg;
 reg        clipped_s3_reg;
 
 always @(posedge clk) begin
     if (enable[3]) begin
-        master_s3_reg <= fits ? moved[23:0] : {moved[33], {23{!moved[33]}}};
+        master_s3_reg <= fits ? moved[MASTER-1:0] : {moved[33], {(MASTER-1){!moved[33]}}};
         lost_s3_reg <= !fits;
         step_s3_reg <= step_s2_reg;
         clipped_s3_reg <= clipped_s2_reg;
@@ -118,10 +130,10 @@ always @(posedge clk) begin
 end
 
 // Stage 4: rounding half up clips at the upper end alone
-wire too_large = master_s3_reg[23:15] == 9'h0ff;
+wire too_large = master_s3_reg[MASTER-1:DROP-1] == {1'b0, {DATA{1'b1}}};
 
-reg [23:0] master_reg;
-reg [7:0]  weight_reg;
+reg [MASTER-1:0] master_reg;
+reg [DATA-1:0] weight_reg;
 reg        lost_reg;
 reg        too_large_reg;
 reg [31:0] step_reg;
@@ -130,7 +142,8 @@ reg        clipped_reg;
 always @(posedge clk) begin
     if (enable[4]) begin
         master_reg <= master_s3_reg;
-        weight_reg <= too_large ? 8'd127 : master_s3_reg[23:16] + {7'd0, master_s3_reg[15]};
+        weight_reg <= too_large ? {1'b0, {(DATA-1){1'b1}}}
+                    : master_s3_reg[MASTER-1:DROP] + {{(DATA-1){1'b0}}, master_s3_reg[DROP-1]};
         lost_reg <= lost_s3_reg;
         too_large_reg <= too_large;
         step_reg <= step_s3_reg;

@@ -21,6 +21,7 @@ from models.pe_array.shapes import Conv, Pool
 from models.pe_array.tiling import Grid, Split
 from tb.lib.bench import Bench
 from tb.pe_array.array_host import fill
+from tb.pe_array.hdl_widths import widths_of
 
 KINDS = ("ff", "ng", "wg", "max_pool", "unpool", "average", "average_backward")
 
@@ -44,7 +45,7 @@ class CaseMemory:
 
     def __init__(self, b: Bench) -> None:
         self.b, self.grid = b, grid_of(b)
-        self.lanes = self.grid.shape.lanes
+        self.lanes, self.widths = self.grid.shape.lanes, widths_of(b)
         size = self.lanes * int(b.params["WORDS"])
         self.data = b.np.integers(0, 256, size).astype(np.uint8)
         last = (1 << 32) - size
@@ -99,8 +100,9 @@ class CaseMemory:
     def matrix(self, conv: Conv, density: float, block: tuple[int, int]) -> Csb:
         """Random weights."""
         mask = conv.allowed() & (self.b.np.random((conv.rows, conv.cols)) < density)
-        masters = self.b.np.integers(-(1 << 23), 1 << 23, (conv.rows, conv.cols, *conv.kernel))
-        return encode(masters * mask[:, :, None, None], mask, *block)
+        limit = 1 << self.widths.master - 1
+        masters = self.b.np.integers(-limit, limit, (conv.rows, conv.cols, *conv.kernel))
+        return encode(masters * mask[:, :, None, None], mask, *block, widths=self.widths)
 
     def places(self, made: Program, x: MapAt, csb: Csb | None = None, **other: Any) -> Places:
         """Where a program finds its data."""

@@ -28,6 +28,9 @@ module array_harness #(
     parameter T_DEPTH = 128,
     parameter GROUPS = P < 4 ? P : 4,
     parameter FRAC = 4,
+    parameter DATA = 8,
+    parameter MASTER = 24,
+    parameter BUS = 8*B,
     parameter STAGES = 2,
     parameter MAP_DEPTH = 16,
     parameter GRAD_DEPTH = 16,
@@ -69,7 +72,7 @@ localparam [2:0] OP_READ = 3'd1;
 localparam [2:0] OP_WAIT = 3'd2;
 localparam [2:0] OP_LOAD = 3'd3;
 localparam [2:0] OP_DUMP = 3'd4;
-localparam [31:0] SIZE_WORD = $clog2(B);
+localparam [31:0] SIZE_WORD = $clog2(BUS/8);
 
 // --- commands ---
 
@@ -117,8 +120,8 @@ assign cmd_resp = resp_reg;
 wire [31:0]    m_awaddr, m_araddr;
 wire [7:0]     m_awlen, m_arlen;
 wire           m_awvalid, m_awready, m_wlast, m_wvalid, m_wready, m_bvalid, m_bready;
-wire [8*B-1:0] m_wdata, m_rdata;
-wire [B-1:0]   m_wstrb;
+wire [BUS-1:0] m_wdata, m_rdata;
+wire [BUS/8-1:0] m_wstrb;
 wire [1:0]     m_awid, m_bresp, m_arid, m_rid, m_rresp;
 wire           m_arvalid, m_arready, m_rlast, m_rvalid, m_rready;
 wire [2:0]     m_awsize, m_awprot, m_arsize, m_arprot;
@@ -137,6 +140,9 @@ pe_array #(
     .T_DEPTH(T_DEPTH),
     .GROUPS(GROUPS),
     .FRAC(FRAC),
+    .DATA(DATA),
+    .MASTER(MASTER),
+    .BUS(BUS),
     .STAGES(STAGES),
     .MAP_DEPTH(MAP_DEPTH),
     .GRAD_DEPTH(GRAD_DEPTH),
@@ -205,8 +211,8 @@ pe_array #(
 );
 
 axi_memory #(
-    .DATA_WIDTH(8*B),
-    .WORDS(WORDS),
+    .DATA_WIDTH(BUS),
+    .WORDS(WORDS * (8*B / BUS)),
     .LATENCY(LATENCY),
     .BEATS(BEATS),
     .PER(PER)

@@ -50,6 +50,7 @@ class ArrayHost:
 
     def __init__(self, b: Bench) -> None:
         self.b, self.dut = b, b.dut
+        self._bus = int(b.params.get("BUS", 8 * b.params["B"])) // 8  # bytes of a beat there
         self.lanes, self.size = int(b.params["B"]), int(b.params["B"]) * int(b.params["WORDS"])
         self.watch: Callable[[], None] = lambda: None
         self._req = 0
@@ -107,7 +108,7 @@ class ArrayHost:
     async def load(self, memory: Bytes) -> None:
         """Put all of the memory, uint8 (size,)."""
         assert len(memory) == self.size
-        Path("memory_in.bin").write_bytes(memory.reshape(-1, self.lanes)[:, ::-1].tobytes())
+        Path("memory_in.bin").write_bytes(memory.reshape(-1, self._bus)[:, ::-1].tobytes())
         await self.command(Op.LOAD)
 
     async def dump(self) -> Bytes:

@@ -16,13 +16,14 @@ from models.pe_array import descriptors as d
 from models.pe_array import layers, networks, program, published, scoreboard_b
 from models.pe_array.array_exact import ArrayClocks, Sizes
 from models.pe_array.assemble import MapAt, OutputAt, Places, assemble
-from models.pe_array.csb import Csb, mac_weights, to_image
+from models.pe_array.csb import Csb, to_image
 from models.pe_array.operations import Program
 from models.pe_array.pe_model import PeShape
 from models.pe_array.phase_clocks import ALIGNED_BEATS, LATENCY, OUTSTANDING
 from models.pe_array.shapes import Conv, Positions
 from models.pe_array.tiling import Grid
 from models.pe_array.update import weight_update
+from models.pe_array.widths import STANDARD
 
 EVENTS = "events.jsonl"
 MISMATCH = "mismatch.json"
@@ -128,7 +129,7 @@ class Job:
         filled = {}
         for name, csb in made.items():
             masters = rng.integers(-(1 << 23), 1 << 23, csb.masters.shape).astype(np.int32)
-            filled[name] = replace(csb, masters=masters, values=mac_weights(masters))
+            filled[name] = replace(csb, masters=masters, values=STANDARD.mac_weights(masters))
         return filled
 
 

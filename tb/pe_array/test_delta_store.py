@@ -11,6 +11,7 @@ from models.pe_array.descriptors import Cause, Delta
 from models.pe_array.requantise import output_delta8
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.descriptor_port import DescriptorPort
+from tb.pe_array.hdl_widths import widths_of
 from tb.pe_array.port_memory import PortMemory, as_signed
 
 KINDS = (
@@ -25,6 +26,7 @@ class Unit:
 
     def __init__(self, b: Bench) -> None:
         self.b, self.beat, self.frac = b, int(b.params["B"]), int(b.params["FRAC"])
+        self.bits = widths_of(b).data
         top = (1 << 32) - SIZE
         self.memory = PortMemory(b, b.rng.choice([0, top, b.rng.randrange(1 << 17) << 15]), SIZE)
         self.port = DescriptorPort(b)
@@ -58,7 +60,7 @@ class Unit:
         start, end = delta.logits - base, delta.logits - base + delta.classes * beat
         logits = as_signed(self.expected[start:end]).reshape(delta.classes, beat)
         labels = self.expected[delta.labels - base : delta.labels - base + beat]
-        deltas = output_delta8(logits, labels, self.frac).astype(np.int8).view(np.uint8).reshape(-1)
+        deltas = output_delta8(logits, labels, self.frac, self.bits).astype(np.int8).view(np.uint8).reshape(-1)
         self.expected[delta.output - base : delta.output - base + len(deltas)] = deltas
         b.cover("classes", "one" if delta.classes == 1 else "256" if delta.classes == 256 else "some")
         b.cover("labels", "beyond" if (labels >= delta.classes).any() else "classes")

@@ -13,6 +13,7 @@ from models.pe_array.requantise import Field, RandomLanes, requantise
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.descriptor_port import DescriptorPort
 from tb.pe_array.drain_side import DrainSide, drain_command
+from tb.pe_array.hdl_widths import widths_of
 from tb.pe_array.port_memory import ByteWords, PortMemory, as_signed
 
 PES = 64
@@ -54,6 +55,7 @@ class Unit:
         base = min(base, (1 << 32) - size)
         self.memory = PortMemory(b, base, size)
         self.port, self.side = DescriptorPort(b), DrainSide(b, PES)
+        self.bits = widths_of(b).data
         self.random = RandomLanes(self.beat, 0, int(b.params["LANE_BASE"]))
         self.expected = Expected(self.memory.data.copy())
         self.clipped = 0
@@ -133,7 +135,7 @@ class Unit:
         stochastic = output.stochastic and field is Field.SUM
         random = self.random.take(len(accumulators)) if stochastic else None
         mask = as_signed(self.expected.data[of_mask]) if output.use_mask else None
-        y, clipped = requantise(accumulators, output.shift, random, output.relu, mask, field)
+        y, clipped = requantise(accumulators, output.shift, random, output.relu, mask, field, self.bits)
         self.expected.data[where] = y.astype(np.int8).view(np.uint8)
         self.expected.clipped += int(clipped.sum())
         b.cover("field", field.name.lower())

@@ -9,6 +9,7 @@ from models.pe_array.requantise import output_delta8
 from tb.lib import values
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import pack, unpack
+from tb.pe_array.hdl_widths import widths_of
 from tb.pe_array.pipeline import Pins, Pipeline, Source
 
 LATENCY = 2
@@ -19,6 +20,7 @@ class Unit:
 
     def __init__(self, b: Bench) -> None:
         self.b, self.lanes, self.frac = b, b.params["B"], b.params["FRAC"]
+        self.bits = widths_of(b).data
         self.logits = Source(b, "s", self.lanes * 8)
         self.labels = Source(b, "label", self.lanes * 8)
         self.pipe = Pipeline(b, [self.logits, self.labels], LATENCY, self._result, takes=self._takes)
@@ -43,9 +45,9 @@ class Unit:
         # the model takes a whole batch: other classes do not matter
         batch = np.zeros((self.class_ + 1, self.lanes), dtype=np.int64)
         batch[self.class_] = logits
-        delta = output_delta8(batch, labels, self.frac)[self.class_]
+        delta = output_delta8(batch, labels, self.frac, self.bits)[self.class_]
         hit = labels == self.class_
-        for name, some in (("hit", hit), ("miss", ~hit), ("clipped", ~hit & (delta == 127))):
+        for name, some in (("hit", hit), ("miss", ~hit), ("clipped", ~hit & (delta == (1 << self.bits - 1) - 1))):
             if some.any():
                 b.cover("lane", name)
         last = self.class_ == self.classes - 1

@@ -14,6 +14,7 @@ from tb.pe_array.array_cases import KINDS, CaseMemory
 from tb.pe_array.array_faults import FAULTS, make_faulty
 from tb.pe_array.array_host import ArrayHost
 from tb.pe_array.array_registers import SETTINGS, Control, Counter, GroupCount, Reg, constants
+from tb.pe_array.hdl_widths import widths_of
 
 _CLOCKS = 60_000
 """No program takes longer."""
@@ -25,7 +26,9 @@ class Session:
     def __init__(self, b: Bench) -> None:
         self.b, self.host, self.memory = b, ArrayHost(b), CaseMemory(b)
         grid = self.memory.grid
-        self.machine = Machine(grid.pes, grid.shape, self.memory.data, self.memory.base, int(b.params["FRAC"]))
+        self.machine = Machine(
+            grid.pes, grid.shape, self.memory.data, self.memory.base, int(b.params["FRAC"]), widths=widths_of(b)
+        )
         self.seeded = False
 
     async def begin(self, stalls: bool) -> None:

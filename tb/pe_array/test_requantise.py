@@ -10,6 +10,7 @@ from models.pe_array.requantise import Field, RandomLanes, requantise
 from tb.lib import values
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import pack, unpack
+from tb.pe_array.hdl_widths import widths_of
 from tb.pe_array.pipeline import Pins, Pipeline, Source
 
 LATENCY = 3
@@ -21,6 +22,7 @@ class Unit:
     def __init__(self, b: Bench) -> None:
         self.b = b
         self.lanes, self.acc, self.base = b.params["B"], b.params["ACC"], b.params["LANE_BASE"]
+        self.bits = widths_of(b).data
         self.random = RandomLanes(self.lanes, 0, self.base)
         self.words = Source(b, "s", self.lanes * self.acc)
         self.masks = Source(b, "mask", self.lanes * 8)
@@ -67,7 +69,7 @@ class Unit:
         field, shift = Field(pins["field"]), pins["shift"]
         stochastic = bool(pins["stochastic"]) and field is Field.SUM
         random = self.random.take(1)[0] if stochastic else None
-        y, clipped = requantise(acc, shift, random, bool(pins["relu"]), mask, field)
+        y, clipped = requantise(acc, shift, random, bool(pins["relu"]), mask, field, self.bits)
         b.cover("field", field.name.lower())
         if field is Field.SUM:
             b.cover("rounding", "stochastic" if stochastic else "half_up")

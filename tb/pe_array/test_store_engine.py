@@ -17,6 +17,7 @@ from tb.lib import values
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.descriptor_port import DescriptorPort
 from tb.pe_array.drain_side import DrainSide, drain_command
+from tb.pe_array.hdl_widths import widths_of
 from tb.pe_array.port_memory import PortMemory
 from tb.pe_array.test_collect_store import Slots
 
@@ -40,7 +41,7 @@ class Unit:
         self.grid = MachineGrid(self.count, shape)
         self.grid.y[:] = values.signed(b, p["ACC"], self.grid.y.shape, "small")
         self.model = BusMemory(self.beat, self.memory.data.copy(), self.memory.base)
-        self.engine = StoreEngine(self.grid, self.model, p["FRAC"])
+        self.engine = StoreEngine(self.grid, self.model, p["FRAC"], widths_of(b))
         self.clipped = dict.fromkeys(CLIPPED, 0)
         b.start(self._count())
 

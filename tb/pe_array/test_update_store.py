@@ -14,11 +14,11 @@ from models.pe_array.update import weight_update
 from tb.lib import values
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.descriptor_port import DescriptorPort
+from tb.pe_array.hdl_widths import widths_of
 from tb.pe_array.port_memory import PortMemory
 
 TO_WRITE, DONE = 9, 2
 """Clocks: last beat that a word needs to its master at the write port; last answer to done."""
-MASTER_BITS = 24
 WEIGHT_BEATS = 4  # words of weights per beat of MAC weights
 CHUNK = 16
 COMMANDS = 15  # write commands without an answer, at most
@@ -34,6 +34,7 @@ class Unit:
         size = beats * self.beat
         self.memory = PortMemory(b, min(b.rng.getrandbits(32) // self.beat * self.beat, (1 << 32) - size), size)
         self.port = DescriptorPort(b)
+        self.widths = widths_of(b)
         self.random = RandomLanes(self.lanes, 0, self.lane_base)
         self.expected = self.memory.data.copy()
         self.clipped = dict.fromkeys(CLIPPED, 0)
@@ -102,13 +103,15 @@ class Unit:
         return view
 
     def fill(self, update: Update) -> None:
-        """Random gradients, masters and momenta of all kinds; the top bytes of the masters are anything."""
+        """Random gradients, masters and momenta of all kinds; the upper bits of the masters are anything."""
         b, words = self.b, WEIGHT_BEATS * update.beats
         shape = (words, self.lanes)
         gradients = values.signed(b, 32, shape)
         if b.rng.random() < 0.3:  # ties of rounding
             gradients = values.signed(b, 8, shape, "uniform") << b.rng.randrange(24)
-        masters = values.signed(b, MASTER_BITS, shape) & 0xFFFFFF | b.np.integers(-128, 128, shape) << MASTER_BITS
+        bits = self.widths.master
+        upper = b.np.integers(-1 << 32 - bits, 1 << 32 - bits, shape) >> 1
+        masters = values.signed(b, bits, shape) & ((1 << bits) - 1) | upper << bits
         arrays = {"gradients": gradients, "masters": masters, "momenta": values.signed(b, 32, shape)}
         for name, numbers in arrays.items():
             self._array(getattr(update, name), words)[:] = numbers
@@ -119,11 +122,11 @@ class Unit:
         b, words = self.b, WEIGHT_BEATS * update.beats
         masters = self._array(update.masters, words)
         momenta = self._array(update.momenta, words)
-        w = (masters.astype(np.int64) << 40) >> 40
+        w = masters.astype(np.int64) << 64 - self.widths.master >> 64 - self.widths.master
         random = self.random.take(words) if update.stochastic else None
         v = momenta.astype(np.int64) if update.decay else None
         g = self._array(update.gradients, words).astype(np.int64)
-        new = weight_update(w, g, update.shift, random, v, update.decay)
+        new = weight_update(w, g, update.shift, random, v, update.decay, self.widths)
         masters[:] = new.master
         if new.momentum is not None:
             momenta[:] = new.momentum

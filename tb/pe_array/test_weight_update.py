@@ -11,10 +11,10 @@ from models.pe_array.update import weight_update
 from tb.lib import values
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import pack, unpack
+from tb.pe_array.hdl_widths import widths_of
 from tb.pe_array.pipeline import Pins, Pipeline, Source
 
 LATENCY = 5
-MASTER_BITS = 24
 
 
 class Unit:
@@ -22,6 +22,7 @@ class Unit:
 
     def __init__(self, b: Bench) -> None:
         self.b, self.lanes, self.base = b, b.params["U"], b.params["LANE_BASE"]
+        self.widths = widths_of(b)
         self.random = RandomLanes(self.lanes, 0, self.base)
         self.sources = [Source(b, name, self.lanes * 32) for name in ("gradient", "master", "momentum")]
         self.pipe = Pipeline(b, self.sources, LATENCY, self._result, lambda p: [True, True, p["decay"] > 0])
@@ -49,7 +50,7 @@ class Unit:
         return self.kind | {"seed_load": int(load), "seed": seed}
 
     def feed(self, words: int) -> None:
-        """More words for all three inputs; the top bytes of the masters' containers are anything."""
+        """More words for all three inputs; the upper bits of the masters' containers are anything."""
         b = self.b
         gradient, master, momentum = self.sources
         for _ in range(words):
@@ -57,8 +58,9 @@ class Unit:
             if b.rng.random() < 0.3:  # ties of rounding
                 g = values.signed(b, 8, self.lanes, "uniform") << b.rng.randrange(24)
             gradient.queue.append(pack(g, 32))
-            w = values.signed(b, MASTER_BITS, self.lanes) & 0xFFFFFF
-            master.queue.append(pack(b.np.integers(0, 256, self.lanes) << MASTER_BITS | w, 32))
+            bits = self.widths.master
+            w = values.signed(b, bits, self.lanes) & ((1 << bits) - 1)
+            master.queue.append(pack(b.np.integers(0, 1 << 32 - bits, self.lanes) << bits | w, 32))
             momentum.queue.append(pack(values.signed(b, 32, self.lanes), 32))
 
     def _signed(self, word: int | None, width: int = 32) -> IntArray:
@@ -66,11 +68,11 @@ class Unit:
         return np.array(unpack(pack((c & ((1 << width) - 1) for c in containers), width), width, self.lanes))
 
     def _result(self, pins: Pins, words: list[int | None]) -> Pins:
-        g, w = self._signed(words[0]), self._signed(words[1], MASTER_BITS)
+        g, w = self._signed(words[0]), self._signed(words[1], self.widths.master)
         shift, decay = pins["shift"], pins["decay"]
         v = self._signed(words[2]) if decay else None
         random = self.random.take(1)[0] if pins["stochastic"] else None
-        new = weight_update(w, g, shift, random, v, decay)
+        new = weight_update(w, g, shift, random, v, decay, self.widths)
         self._cover(pins, g if new.momentum is None else new.momentum)
         for name, clipped in (
             ("master", new.master_clipped & (new.master > 0)),

@@ -267,7 +267,7 @@ class Training:
         """A batch of test images in simulation and in the model."""
         if self.simulation.made is None:
             self.simulation.prepare(self.network, self.trainer.rate_shift, training=False)
-        memory, size, images = self.simulation.memory, self.config.training.batch, images_to_test()
+        memory, size, images = self.simulation.memory, self.config.training.batch, images_to_test(self.config)
         rows = np.arange(batch * size, (batch + 1) * size)
         memory.put_batch(images.batch(rows))
         ran = await self.simulation.run()

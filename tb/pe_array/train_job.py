@@ -90,13 +90,13 @@ def simulation_is_over(job: Job, trainer: Trainer, record: Record) -> bool:
 def trainer_of(config: PeConfig, samples: int) -> Trainer:
     """The training's model. Raises DataError, ValueError."""
     data = mnist.load()
-    return Trainer(config, Images.of(data.train_images, data.train_labels)[:samples])
+    return Trainer(config, Images.of(data.train_images, data.train_labels, config.widths.data)[:samples])
 
 
-def images_to_test() -> Images:
+def images_to_test(config: PeConfig) -> Images:
     """The test set."""
     data = mnist.load()
-    return Images.of(data.test_images, data.test_labels)
+    return Images.of(data.test_images, data.test_labels, config.widths.data)
 
 
 def simulated_steps(prune_at: int, steps: int, total: int) -> list[range]:

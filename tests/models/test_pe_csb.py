@@ -20,10 +20,10 @@ from models.pe_array.csb import (
     decode,
     encode,
     from_image,
-    mac_weights,
     to_image,
 )
 from models.pe_array.csb_order import HAZARD, hazard_order
+from models.pe_array.widths import STANDARD
 
 SHAPES = [
     (1, 1, 1, 1, 1, 1),
@@ -103,12 +103,12 @@ def test_round_trip_through_memory(size: tuple[int, ...], density: float, lanes:
     got_masters, got_values, got_mask = decode(back)
     assert np.array_equal(got_mask, mask)
     assert np.array_equal(got_masters, masters)
-    assert np.array_equal(got_values, np.where(mask[:, :, None, None], mac_weights(masters), 0))
+    assert np.array_equal(got_values, np.where(mask[:, :, None, None], STANDARD.mac_weights(masters), 0))
 
 
 def test_mac_weights_round_half_up_and_saturate() -> None:
     raw = [0x7FFFFF, 0x7F8000, 0x7F7FFF, 0x8000, 0x7FFF, -0x8000, -0x8001, -0x800000]
-    assert mac_weights(raw).tolist() == [127, 127, 127, 1, 0, 0, -1, -128]
+    assert STANDARD.mac_weights(raw).tolist() == [127, 127, 127, 1, 0, 0, -1, -128]
 
 
 def test_values_may_differ_from_those_of_the_masters() -> None:

@@ -41,19 +41,21 @@ def test_random_lanes_are_the_lfsrs_of_the_contract() -> None:
 
 @pytest.mark.parametrize("shift", [0, 1, 7, 15, 16, 17, 31])
 @pytest.mark.parametrize("stochastic", [False, True])
-def test_sum(shift: int, stochastic: bool) -> None:
+@pytest.mark.parametrize("bits", [8, 5])
+def test_sum(shift: int, stochastic: bool, bits: int) -> None:
     rng = np.random.default_rng(shift)
     acc = rng.integers(-(1 << 31), 1 << 31, (40, 8)) >> rng.integers(0, 32, (40, 8))
     random = RandomLanes(8, 77).take(40) if stochastic else None
-    y, clipped = requantise(acc, shift, random)
+    y, clipped = requantise(acc, shift, random, bits=bits)
+    limit = 1 << bits - 1
     for index, x in np.ndenumerate(acc):
         addend = Fraction(1, 2) if shift else Fraction(0)
         if random is not None:
             word = int(random[index])
             addend = Fraction(word >> (16 - shift) if shift <= 16 else word << (shift - 16), 1 << shift)
         exact = math.floor(Fraction(int(x), 1 << shift) + addend)
-        assert y[index] == max(-128, min(127, exact))
-        assert clipped[index] == (not -128 <= exact <= 127)
+        assert y[index] == max(-limit, min(limit - 1, exact))
+        assert clipped[index] == (not -limit <= exact < limit)
 
 
 def test_sum_is_that_of_the_layers() -> None:
@@ -63,6 +65,10 @@ def test_sum_is_that_of_the_layers() -> None:
     reference = layers.requantise(acc, 7, relu=True, mask=mask)
     assert y.tolist() == reference.values.tolist()
     assert clipped.sum() == reference.saturated
+    y, clipped = requantise(acc, 9, bits=5)
+    reference = layers.requantise(acc, 9, bits=5)
+    assert y.tolist() == reference.values.tolist()
+    assert clipped.sum() == reference.saturated > 0
 
 
 def test_relu_and_mask() -> None:
@@ -84,6 +90,10 @@ def test_fields_of_max() -> None:
     index, clipped = requantise(acc, 9, relu=True, mask=[0, 0, 0, 0], field=Field.INDEX)
     assert (index & 255).tolist() == [1, 128, 255, 2]
     assert not clipped.any()
+    value, clipped = requantise([0x0180, 0x8005, 0xFF07], 9, field=Field.VALUE, bits=4)
+    assert value.tolist() == [-8, 5, 7]
+    assert clipped.tolist() == [True, False, False]
+    assert requantise(acc, 9, field=Field.INDEX, bits=4)[0].tolist() == index.tolist(), "an index has 8 bits"
 
 
 @pytest.mark.parametrize("shift", [-1, 32])
@@ -117,3 +127,14 @@ def test_output_delta() -> None:
         [table[128], 128 - 128, 64],
         [table[16], 127, table[-16 & 255]],
     ]
+
+
+@pytest.mark.parametrize("bits", [4, 5, 7, 8])
+def test_output_delta_of_fewer_bits(bits: int) -> None:
+    logits = np.arange(-128, 128).reshape(2, 128)
+    labels = np.arange(128) % 3
+    delta = output_delta8(logits, labels, 4, bits)
+    for (row, column), logit in np.ndenumerate(logits):
+        exact = Fraction(int(sigmoid_table(4)[logit & 255]) - 128 * (labels[column] == row), 1 << 8 - bits)
+        rounded_up = math.floor(exact + (Fraction(1, 2) if bits < 8 else 0))
+        assert delta[row, column] == max(-1 << bits - 1, min((1 << bits - 1) - 1, rounded_up))

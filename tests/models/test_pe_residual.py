@@ -17,7 +17,6 @@ from test_pe_step import Favour, batch, execute, hasty, machine, same, train, va
 
 from models.pe_array import float_layers, requantise
 from models.pe_array.config import PeConfig
-from models.pe_array.csb import mac_weights
 from models.pe_array.descriptors import Engine, Map
 from models.pe_array.float_network import FloatNetwork
 from models.pe_array.layers import average_scale
@@ -27,6 +26,7 @@ from models.pe_array.pe_model import PeShape
 from models.pe_array.step_memory import StepMemory
 from models.pe_array.step_program import StepProgram
 from models.pe_array.tiling import Grid
+from models.pe_array.widths import STANDARD
 from models.toml_section import ConfigError
 
 RESNET = Path(__file__).resolve().parents[2] / "configs" / "resnet_mnist.toml"
@@ -128,7 +128,7 @@ class Reference:
 
     def dense(self, n: int) -> np.ndarray:
         weights = self.net.layer_weights(n)
-        return weights.positions.scatter(mac_weights(weights.masters).astype(float), weights.conv)
+        return weights.positions.scatter(STANDARD.mac_weights(weights.masters).astype(float), weights.conv)
 
     def way_back(self, n: int) -> tuple[np.ndarray, int]:
         """Sums of a layer's way back, and their fraction bits."""

@@ -18,7 +18,7 @@ from models import checkpoint, mnist
 from models.checkpoint import CheckpointError
 from models.pe_array import float_layers, kernels, requantise, training
 from models.pe_array.config import PeConfig
-from models.pe_array.csb import encode, mac_weights
+from models.pe_array.csb import encode
 from models.pe_array.float_network import FloatNetwork
 from models.pe_array.images import Images
 from models.pe_array.layers import HALF_UP
@@ -29,6 +29,7 @@ from models.pe_array.shapes import Positions
 from models.pe_array.step_program import StepProgram, grid_of
 from models.pe_array.training import Trainer
 from models.pe_array.update import weight_update
+from models.pe_array.widths import STANDARD, Widths
 from models.toml_section import ConfigError
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -122,7 +123,7 @@ class Reference:
 
     @staticmethod
     def dense(state: tuple[Positions, np.ndarray, np.ndarray], conv: Any) -> np.ndarray:
-        return state[0].scatter(mac_weights(state[1]).astype(float), conv)
+        return state[0].scatter(STANDARD.mac_weights(state[1]).astype(float), conv)
 
 
 def compare_steps(config: PeConfig, steps: int) -> PeNetwork:
@@ -142,7 +143,7 @@ def compare_steps(config: PeConfig, steps: int) -> PeNetwork:
             if weights and state:
                 assert np.array_equal(weights.masters, state[1])
                 assert np.array_equal(weights.momenta, state[2])
-                assert np.array_equal(weights.mac, mac_weights(state[1]))
+                assert np.array_equal(weights.mac, STANDARD.mac_weights(state[1]))
     return network
 
 
@@ -170,11 +171,13 @@ def check_updates(length: int) -> None:
         for decay, stochastic in ((0, False), (0, True), (1, False), (7, True), (15, False)):
             random = rng.integers(1, 65536, length).astype(np.uint16) if stochastic else HALF_UP
             g, v = (rng.choice([-(1 << 31), (1 << 31) - 1, 1 << 20, 0, -5], length).astype(np.int32) for _ in range(2))
-            w = rng.choice([-(1 << 23), (1 << 23) - 1, 1 << 15, 0, 77], length).astype(np.int32)
+            widths = (STANDARD, Widths(8, 32), Widths(5, 16))[shift % 3]
+            limit = 1 << widths.master - 1
+            w = rng.choice([-limit, limit - 1, limit >> 8, 0, 77], length).astype(np.int32)
             words = random if stochastic else None
-            want = weight_update(w, g, shift, words, v if decay else None, decay)
+            want = weight_update(w, g, shift, words, v if decay else None, decay, widths)
             mac = np.empty(length, np.int8)
-            clipped = kernels.update(g, w, v, mac, shift, decay, random)
+            clipped = kernels.update(g, w, v, mac, shift, decay, widths.master, widths.data, random)
             assert np.array_equal(w, want.master)
             assert want.momentum is None or np.array_equal(v, want.momentum)
             assert np.array_equal(mac, want.weight)

@@ -9,9 +9,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from models.pe_array.csb import mac_weights
 from models.pe_array.requantise import RandomLanes
 from models.pe_array.update import pack_gradients, sum_gradients, weight_update
+from models.pe_array.widths import STANDARD, Widths
 
 
 def clip(x: int, bits: int) -> int:
@@ -45,13 +45,14 @@ def test_pack() -> None:
 @pytest.mark.parametrize("shift", [0, 1, 12, 16, 20, 31])
 @pytest.mark.parametrize("stochastic", [False, True])
 @pytest.mark.parametrize("decay", [0, 1, 4, 15])
-def test_update(shift: int, stochastic: bool, decay: int) -> None:
+@pytest.mark.parametrize("widths", [STANDARD, Widths(4, 16), Widths(6, 32)])
+def test_update(shift: int, stochastic: bool, decay: int, widths: Widths) -> None:
     rng = np.random.default_rng(shift * 100 + decay)
     shape = (30, 8)
-    w = rng.integers(-(1 << 23), 1 << 23, shape)
+    w = rng.integers(-1 << widths.master - 1, 1 << widths.master - 1, shape)
     g, v = (rng.integers(-(1 << 31), 1 << 31, shape) >> rng.integers(0, 32, shape) for _ in range(2))
     random = RandomLanes(8, 5, base=16).take(30) if stochastic else None
-    new = weight_update(w, g, shift, random, v if decay else None, decay)
+    new = weight_update(w, g, shift, random, v if decay else None, decay, widths)
     for index in np.ndindex(shape):
         step = int(g[index])
         if decay:
@@ -65,9 +66,11 @@ def test_update(shift: int, stochastic: bool, decay: int) -> None:
             word = int(random[index])
             addend = Fraction(word >> (16 - shift) if shift <= 16 else word << (shift - 16), 1 << shift)
         exact = int(w[index]) - math.floor(Fraction(step, 1 << shift) + addend)
-        assert new.master[index] == clip(exact, 24)
-        assert new.master_clipped[index] == (clip(exact, 24) != exact)
-    assert new.weight.tolist() == mac_weights(new.master).tolist()
+        assert new.master[index] == clip(exact, widths.master)
+        assert new.master_clipped[index] == (clip(exact, widths.master) != exact)
+        small = math.floor(Fraction(int(new.master[index]), 1 << widths.master - widths.data) + Fraction(1, 2))
+        assert new.weight[index] == clip(small, widths.data)
+    assert new.weight.tolist() == widths.mac_weights(new.master).tolist()
     if not decay:
         assert new.momentum is None
         assert not new.momentum_clipped.any()

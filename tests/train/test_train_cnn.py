@@ -127,7 +127,7 @@ def test_small_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     alone = trainer_of(asked.config, IMAGES)
     while alone.step < 2 * alone.steps_per_epoch:
         alone.train_step()
-    assert result["model_test_accuracy"] == alone.accuracy(images_to_test())
+    assert result["model_test_accuracy"] == alone.accuracy(images_to_test(alone.network.config))
     page = (asked.directory / REPORT).read_text()
     assert "<th>PE group</th>" in page
     sources = re.findall(r'(?:src|href)="(.{20})', page)

@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The parameters DATA and MASTER of a design under test."""
+
+from __future__ import annotations
+
+from models.pe_array.widths import STANDARD, Widths
+from tb.lib.bench import Bench
+
+
+def widths_of(b: Bench) -> Widths:
+    """Those of the parameter set; where it does not name one, the design has its default."""
+    return Widths(int(b.params.get("DATA", STANDARD.data)), int(b.params.get("MASTER", STANDARD.master)))

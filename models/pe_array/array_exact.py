@@ -75,7 +75,14 @@ FETCH, LOAD, STORE = range(3)
 
 @dataclass(frozen=True)
 class Sizes:
-    """Parameters of pe_array.v beside the grid's, and the memory's LATENCY, BEATS and PER, in small letters."""
+    """Parameters of pe_array.v beside the grid's, and the memory's LATENCY, BEATS and PER, in small letters.
+
+    Attributes:
+        parts: beats at the port per beat of B bytes, 8*B/BUS.
+
+    Raises:
+        ValueError: a beat has several parts, and the memory does not move one in every clock.
+    """
 
     latency: int
     stages: int = 2
@@ -88,12 +95,21 @@ class Sizes:
     outstanding: int = 8
     beats: int = 1
     per: int = 1
+    parts: int = 1
+
+    def __post_init__(self) -> None:
+        """Check the rule."""
+        if self.parts > 1 and self.beats != self.per:
+            raise ValueError(f"{self.beats} beats of {self.per} clocks: with BUS below 8*B all clocks must have a beat")
 
     @classmethod
     def of(cls, parameters: Mapping[str, int]) -> Sizes:
-        """Out of HDL parameters; what they do not say has its default."""
+        """Out of HDL parameters; what they do not say has its default. Raises ValueError."""
         names = {each.name: each.name.upper() for each in fields(cls)}
-        return cls(**{name: int(parameters[hdl]) for name, hdl in names.items() if hdl in parameters})
+        given = {name: int(parameters[hdl]) for name, hdl in names.items() if hdl in parameters}
+        if "BUS" in parameters:
+            given["parts"] = 8 * int(parameters["B"]) // int(parameters["BUS"])
+        return cls(**given)
 
 
 _ENGINES = (Engine.LOAD, Engine.COMPUTE, Engine.STORE)
@@ -340,7 +356,10 @@ class ArrayClocks:
         shape, pes = grid.shape, grid.pes
         self._grid, self._stored = grid, Stored(grid)
         self._quiet = max(QUIET, sizes.per)
-        bandwidth = sizes.beats, sizes.per
+        # axi_narrow: a beat has come with its last part, and has gone R clocks after it was taken
+        parts = sizes.parts
+        bandwidth = (1, parts) if parts > 1 else (sizes.beats, sizes.per)
+        to_beat, to_answer = sizes.latency + parts - 1, sizes.latency + (parts if parts > 1 else 0)
         bursts = FETCH_OUTSTANDING + 2 * sizes.outstanding
         self._state = State(
             np.zeros(1, dtype=np.int64), c.fetch_state(shape.lanes, FETCH_CHUNK), c.dispatch_state(),
@@ -351,8 +370,8 @@ class ArrayClocks:
                 p.read_port(FETCH_FIFO, FETCH_OUTSTANDING),
                 *(p.read_port(sizes.read_fifo, sizes.outstanding) for _ in range(2)),
             ]),
-            p.mux_state(3, bursts, sizes.latency, bandwidth),
-            p.write_state(sizes.write_fifo, sizes.outstanding, sizes.latency, bandwidth),
+            p.mux_state(3, bursts, to_beat, bandwidth),
+            p.write_state(sizes.write_fifo, sizes.outstanding, to_answer, bandwidth),
             np.zeros((5, pes), dtype=np.int64), np.zeros((3, 3), dtype=np.int64), np.zeros(3, dtype=np.int64),
         )  # fmt: skip
         _play(self._state, self._played([d.Set(0, 0, 0)], np.zeros(0, dtype=np.uint8), 0), NONE, self._quiet, 0)

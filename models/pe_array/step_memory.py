@@ -123,9 +123,7 @@ class StepMemory:
                 found.append(None)
                 continue
             masters, momenta = (self._elements(name, index) for name in ("masters", "momenta"))
-            weights = Weights(
-                layer.conv, self.step.positions[index], masters, momenta, self.step.config.widths
-            )
+            weights = Weights(layer.conv, self.step.positions[index], masters, momenta, self.step.config.widths)
             weights.mac = self._elements("values", index)
             found.append(weights)
         return found

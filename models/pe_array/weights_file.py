@@ -19,7 +19,7 @@ class WeightsError(RuntimeError):
 
 
 def save_weights(path: Path, network: PeNetwork) -> None:
-    """Write ``row_i``, ``col_i``, ``masters_i``, ``mac_i``, ``weight_frac_i`` of layers with weights, and the widths."""
+    """Write ``row_i``, ``col_i``, ``masters_i``, ``mac_i``, ``weight_frac_i`` of layers with weights; ``widths``."""
     widths = network.config.widths
     arrays: Arrays = {"widths": np.array([widths.data, widths.master])}
     for i, weights in enumerate(network.weights):

@@ -131,5 +131,6 @@ def parameters(config: PeConfig) -> dict[str, int]:
     return {
         "P": grid.pes, "B": shape.lanes, "ACC": shape.acc_bits, "X_DEPTH": shape.x_depth, "Y_DEPTH": shape.y_depth,
         "W_DEPTH": shape.w_depth, "E_DEPTH": shape.e_depth, "T_DEPTH": shape.t_depth, "FRAC": config.logit_frac,
+        "DATA": config.widths.data, "MASTER": config.widths.master,
         "WORDS": memory_beats(config), "LATENCY": 40, "READ_FIFO": 128, "OUTSTANDING": 8,
     }  # fmt: skip

@@ -44,7 +44,10 @@ def batch(config: PeConfig, seed: int) -> Batch:
 def machine(memory: StepMemory) -> Machine:
     """The array with that memory, and with its windows open as far as the program needs."""
     step = memory.step
-    made = Machine(step.grid.pes, step.grid.shape, memory.memory, step.allocation.base, step.config.logit_frac)
+    config = step.config
+    made = Machine(
+        step.grid.pes, step.grid.shape, memory.memory, step.allocation.base, config.logit_frac, widths=config.widths
+    )
     made.memory.read_window, made.memory.write_window = step.read_window, step.write_window
     return made
 

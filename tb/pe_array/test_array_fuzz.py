@@ -22,6 +22,7 @@ from tb.pe_array.array_cases import CaseMemory
 from tb.pe_array.array_fuzz import FuzzProgram
 from tb.pe_array.array_host import ArrayHost
 from tb.pe_array.array_registers import Control, Counter, Reg, Status
+from tb.pe_array.hdl_widths import widths_of
 
 _PATIENCE = (3_000, 5_000, 30_000)
 """Clocks that are waited for a program, one after the other."""
@@ -67,7 +68,8 @@ class Fuzz:
     def machine(self) -> Machine:
         """An array of its own, with a copy of the memory."""
         memory, grid = self.memory, self.memory.grid
-        machine = Machine(grid.pes, grid.shape, memory.data.copy(), memory.base, int(self.b.params["FRAC"]))
+        frac, widths = int(self.b.params["FRAC"]), widths_of(self.b)
+        machine = Machine(grid.pes, grid.shape, memory.data.copy(), memory.base, frac, widths=widths)
         machine.memory.read_window, machine.memory.write_window = memory.windows
         machine.memory.faults = [] if self.fault is None else [self.fault]
         return machine

@@ -198,7 +198,7 @@ LARGE = (16, 17)
 """A map that needs strips."""
 
 
-def fixed(momentum: int = 3, size: Pair = (9, 8), **keys: Any) -> PeNetwork:
+def fixed(momentum: int = 3, size: Pair = (9, 8), widths: Pair = (8, 24), **keys: Any) -> PeNetwork:
     """Conv, pooling, conv, pooling, dense, dense; pruned."""
     layers = [
         CONV,
@@ -211,9 +211,24 @@ def fixed(momentum: int = 3, size: Pair = (9, 8), **keys: Any) -> PeNetwork:
     document = values(random.Random(1), layers, momentum=momentum)
     document["input"] |= {"channels": 2, "height": size[0], "width": size[1]}
     document["training"] |= {"rate_shift": [14, 15]} | keys
+    document["array"] = {"data_bits": widths[0], "master_bits": widths[1]}
     network = PeNetwork(PeConfig.from_dict(document))
     network.prune()
     return network
+
+
+@pytest.mark.parametrize(("widths", "rate"), [((6, 20), 14), ((4, 16), 19), ((7, 32), 22)])
+def test_other_widths(widths: Pair, rate: int) -> None:
+    """What is rounded has the widths of the configuration; nothing else of the array depends on them."""
+    network = fixed(widths=widths, rate_shift=[rate])
+    memory = train(network, StepProgram(network, Grid(4, SHAPE), search=False), 3)
+    limits = -(1 << widths[0] - 1), (1 << widths[0] - 1) - 1
+    for maps in (memory.trace().outputs, memory.trace().deltas):
+        low, high = min(int(each.min()) for each in maps), max(int(each.max()) for each in maps)
+        assert limits[0] <= low < high <= limits[1]
+    for weights in network.weights:
+        if weights:
+            assert limits[0] <= weights.mac.min() <= weights.mac.max() <= limits[1]
 
 
 def test_strips_and_orders_and_their_proof() -> None:

@@ -393,15 +393,15 @@ wire unused = &{1'b0, d_data[255:244], d_data[191:188], d_data[95:94], d_data[87
 reg ended_reg;
 
 always @(posedge clk) begin
-    if (!rst && ended_reg && drain_valid) begin
+    if ($time != 0 && !rst && ended_reg && drain_valid) begin
         $display("%m: a word behind the last");
         $finish;
     end
-    if (!rst && end_of_drain && !ended_reg) begin
+    if ($time != 0 && !rst && end_of_drain && !ended_reg) begin
         $display("%m: all is written before the last word");
         $finish;
     end
-    if (!rst && wr_done && pending_reg == 7'd0) begin
+    if ($time != 0 && !rst && wr_done && pending_reg == 7'd0) begin
         $display("%m: an answer to no command");
         $finish;
     end

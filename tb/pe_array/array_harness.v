@@ -257,12 +257,12 @@ axi_memory #(
 
 // What never changes: whole beats, bursts that increment, no lock, ID 0 for writes
 always @(posedge clk) begin
-    if (!rst && m_awvalid && {m_awsize, m_awburst, m_awlock, m_awcache, m_awprot, m_awid}
+    if ($time != 0 && !rst && m_awvalid && {m_awsize, m_awburst, m_awlock, m_awcache, m_awprot, m_awid}
             != {SIZE_WORD[2:0], 2'd1, 1'b0, 4'd3, 3'd0, 2'd0}) begin
         $display("ERROR: AW with size %0d, burst %0d", m_awsize, m_awburst);
         $finish;
     end
-    if (!rst && m_arvalid && {m_arsize, m_arburst, m_arlock, m_arcache, m_arprot}
+    if ($time != 0 && !rst && m_arvalid && {m_arsize, m_arburst, m_arlock, m_arcache, m_arprot}
             != {SIZE_WORD[2:0], 2'd1, 1'b0, 4'd3, 3'd0}) begin
         $display("ERROR: AR with size %0d, burst %0d", m_arsize, m_arburst);
         $finish;

@@ -19,9 +19,11 @@ from models.pe_array.rounding import WordOrder
 from models.pe_array.step_memory import StepMemory
 from models.pe_array.step_program import StepProgram
 from models.pe_array.tiling import Grid
+from models.pe_array.widths import STANDARD
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.array_cases import grid_of
 from tb.pe_array.array_host import ArrayHost, fill
+from tb.pe_array.hdl_widths import widths_of
 
 _CLOCKS = 100_000
 """No step takes longer."""
@@ -32,7 +34,8 @@ KINDS = ("updates", "both", "gradients")
 
 def network_of(b: Bench) -> PeNetwork:
     """A pruned network of every kind of layer; its sums are of so few products that 24 bits would hold them."""
-    rng = b.rng
+    rng, widths = b.rng, widths_of(b)
+    finer = widths.dropped - STANDARD.dropped + STANDARD.data - widths.data  # bits that updates shift less
     scales = {"weight_frac": 6, "out_frac": 4, "delta_frac": rng.randint(5, 7)}
     which = KINDS[b.seed % len(KINDS)]
     b.cover("step", which)
@@ -50,11 +53,12 @@ def network_of(b: Bench) -> PeNetwork:
             {"kind": "dense", "outputs": 3, "weight_frac": 6, "out_frac": int(b.params["FRAC"])},
         ],
         "training": {
-            "batch": int(b.params["B"]), "epochs": 1, "rate_shift": [rng.randint(13, 16)],
+            "batch": int(b.params["B"]), "epochs": 1, "rate_shift": [rng.randint(13, 16) + finer],
             "momentum_shift": rng.choice([0, 3]), "init_seed": rng.getrandbits(16), "order_seed": 1, "prune_at": 0,
             "rounding_seed": rng.randint(1, 65535),
         } | rounding,
     }  # fmt: skip
+    document["array"] = {"data_bits": widths.data, "master_bits": widths.master}
     network = PeNetwork(PeConfig.from_dict(document))
     network.prune()
     return network

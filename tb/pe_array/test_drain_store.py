@@ -49,7 +49,7 @@ def offsets(output: Output) -> IntArray:
 class Unit:
     """A drain_store between its queue, a grid and a memory, and their model."""
 
-    def __init__(self, b: Bench, size: int = 1 << 15) -> None:
+    def __init__(self, b: Bench, size: int = 1 << 17) -> None:
         self.b, self.beat = b, int(b.params["B"])
         base = b.rng.randrange(1 << 16) << 16 if b.rng.random() < 0.8 else (1 << 32) - size
         base = min(base, (1 << 32) - size)

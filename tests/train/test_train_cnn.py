@@ -18,7 +18,7 @@ import pytest
 from trainings import broken_design
 
 from flow.build import Design
-from flow.paths import BUILD, ROOT, FlowError
+from flow.paths import BUILD, ROOT, FlowError, relative
 from flow.train_cnn.command import REPORT, RESULT, train, train_in_model
 from flow.train_cnn.request import Request, request
 from flow.train_cnn.simulation import HARNESS
@@ -144,7 +144,7 @@ def test_small_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
         "Sparsity",
     ]
     assert re.findall("<h2>(.*?)</h2>", page) == [*titles, "Made by"]
-    assert f"make train-cnn CONFIG={asked.path} STEPS=2 SAMPLES=64" in page
+    assert f"make train-cnn CONFIG={relative(asked.path)} STEPS=2 SAMPLES=64" in page
     printed = capsys.readouterr().out
     assert "steps 0 … 1 and 4 … 5 of 16 in simulation" in printed
     assert re.search(r"clocks measured / predicted +[0-9,]+ / [0-9,]+, difference 0\n", printed)

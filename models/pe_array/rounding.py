@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +29,7 @@ UPDATE_WORDS = 4
 """Words of an update per beat of MAC weights, and the bytes of a weight in them."""
 
 
+@cache
 def _states() -> tuple[UInt16Array, IntArray]:
     """The states of a lane, two periods from state 1 on, and the place of every state in the first."""
     states, places = np.empty(2 * PERIOD, dtype=np.uint16), np.zeros(PERIOD + 1, dtype=np.int64)
@@ -37,9 +39,6 @@ def _states() -> tuple[UInt16Array, IntArray]:
         state = int(lfsr_step(state))
     states[PERIOD:] = states[:PERIOD]
     return states, places
-
-
-_STATES, _PLACES = _states()
 
 
 @dataclass(frozen=True)
@@ -120,8 +119,9 @@ class RandomWords:
         training = config.training
         self._stochastic = training.stochastic_updates, training.stochastic_gradients
         batch, lanes = training.batch, training.batch // UPDATE_WORDS
-        self._updates = _PLACES[lane_seed(batch + np.arange(lanes), training.rounding_seed)]
-        self._deltas = _PLACES[lane_seed(np.arange(batch), training.rounding_seed)]
+        self._states, places = _states()
+        self._updates = places[lane_seed(batch + np.arange(lanes), training.rounding_seed)]
+        self._deltas = places[lane_seed(np.arange(batch), training.rounding_seed)]
         self.order: WordOrder | None = None
         self.taken: IntArray = np.zeros(2, dtype=np.int64)
 
@@ -130,14 +130,14 @@ class RandomWords:
         if not self._stochastic[0]:
             return HALF_UP
         words, lanes = np.divmod(self._known().updates[layer].reshape(-1), len(self._updates))
-        return np.asarray(_STATES[self._updates[lanes] + (words + self.taken[0]) % PERIOD])
+        return np.asarray(self._states[self._updates[lanes] + (words + self.taken[0]) % PERIOD])
 
     def of_delta(self, layer: int, number: int) -> UInt16Array:
         """Of a pass of the gradient by the output of a layer, flat (channels, H, W, batch), or HALF_UP."""
         if not self._stochastic[1]:
             return HALF_UP
         words = (self._known().deltas[layer][number].reshape(-1, 1) + self.taken[1]) % PERIOD
-        return np.asarray(_STATES[self._deltas + words]).reshape(-1)
+        return np.asarray(self._states[self._deltas + words]).reshape(-1)
 
     def updates_done(self) -> None:
         """The updates of a step are behind."""

@@ -53,7 +53,7 @@ pool = 4
 
 def check_page(page: str) -> None:
     """Every picture is there, and none comes from elsewhere."""
-    titles = ["Accuracy", "Confusion matrix", "Units at work", "Weights", "Connectivity"]
+    titles = ["Accuracy", "Classes", "Units at work", "Weights", "Connectivity"]
     assert [title for title in re.findall("<h2>(.*?)</h2>", page) if title in titles] == titles
     assert page.count("<img ") == len(titles)
     sources = re.findall(r'(?:src|href)="(.{20})', page)
@@ -75,8 +75,8 @@ def test_tiny_training(sim: str, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert result["clocks_measured"] == result["clocks_predicted"]
     assert result["test_accuracy"] == result["model_test_accuracy"]
     assert len(result["history"]) == 2
-    assert sum(map(sum, result["confusion"])) == result["test_samples"] == 60
-    assert sum(result["confusion"][i][i] for i in range(10)) == round(60 * result["test_accuracy"])
+    assert sum(images for *_, images in result["confusion"]) == result["test_samples"] == 60
+    assert sum(label["right"] for label in result["by_label"]) == round(60 * result["test_accuracy"])
     assert "pass  tiny: simulation and model are equal in every bit" in capsys.readouterr().out
     check_page((tmp_path / REPORT).read_text())
     arrays = weights_of(tmp_path)

@@ -28,7 +28,7 @@ h1 { font-size: 1.6em; margin-bottom: 0; overflow-wrap: anywhere; } h2 { font-si
 p { margin: .3em 0; } .note { color: #52606d; }
 table { border-collapse: collapse; margin: .6em 0; display: block; overflow-x: auto; }
 pre { overflow-x: auto; }
-td, th { text-align: left; padding: .2em 1.2em .2em 0; border-bottom: 1px solid #e4e7eb; }
+td, th { text-align: left; padding: .2em .8em .2em 0; border-bottom: 1px solid #e4e7eb; }
 td { font-variant-numeric: tabular-nums; }
 img { max-width: 100%; }
 .verdict { display: inline-block; padding: .1em .7em; border-radius: 1em; color: white; }

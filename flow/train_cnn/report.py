@@ -26,6 +26,9 @@ from models.pe_array.weights_file import starting_network
 ROWS = 40
 """Of a table of steps or epochs, and bars of a picture, at most."""
 
+_NAMES = 10
+"""Steps that have their number below such a picture, at most."""
+
 
 def write_report(path: Path, request: Request, network: PeNetwork, result: dict[str, Any]) -> None:
     """Write the page.
@@ -162,12 +165,14 @@ def _utilisation(steps: list[dict[str, Any]], pes: int) -> str:
     with mpl.rc_context(page.FIGURES):
         figure = Figure(figsize=(6.4, 2.6))
         axes = figure.subplots()
-        names = [f"{step['step']:,}" for step in steps]
+        names, places = [f"{step['step']:,}" for step in steps], np.arange(len(steps))
         below = np.zeros(len(steps))
         for key, label, colour in (("BUSY_PES", "MACs work", BLUE), ("STALL_PES", "PE waits", ORANGE)):
             share = np.array([100 * step["counters"][key] / step["counters"]["CLOCKS"] / pes for step in steps])
-            axes.bar(names, share, bottom=below, color=colour, label=label)
+            axes.bar(places, share, bottom=below, color=colour, label=label)
             below += share
+        every = -(-len(steps) // _NAMES)
+        axes.set_xticks(places[::every], names[::every])
         axes.set_ylim(0, 100)
         axes.set_ylabel("% of the clocks of all PEs")
         axes.set_xlabel("step")

@@ -364,13 +364,16 @@ def test_depth_wise_layers_are_not_sparse(tmp_path: Path, monkeypatch: pytest.Mo
     assert [title for title in titles if "%" in title] == ["layer 0: 100.0%", "layer 1: 100.0%", "layer 2: 100.0%"]
 
 
-def test_page_of_many_steps(tmp_path: Path) -> None:
-    """Some of them are shown, evenly; the result has all."""
+def test_page_of_many_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some of them are shown, evenly, few enough numbers below their bars to be read; the result has all."""
+    numbers: list[str] = []
+    monkeypatch.setattr(Axes, "set_xticks", lambda _, places, names: numbers.extend(names))
     written, result, _ = cnn_page(tmp_path, cnn_config(), steps=4 * ROWS - 1)
     table = written[written.index("<h2>Simulated steps") : written.index("<h2>Clocks of the parts")]
     assert table.count("<tr>") == 1 + ROWS
     assert "One of 4 is shown; all of them are in result.json." in table
     assert f"<tr><td>{4 * ROWS - 4}</td>" in table
+    assert numbers == [f"{number}" for number in range(0, 4 * ROWS - 1, 16)]
     assert len(result["steps"]) == 4 * ROWS - 1
 
 

@@ -79,6 +79,9 @@ def test_tiny_training(sim: str, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert sum(label["right"] for label in result["by_label"]) == round(60 * result["test_accuracy"])
     assert "pass  tiny: simulation and model are equal in every bit" in capsys.readouterr().out
     check_page((tmp_path / REPORT).read_text())
+    events = [json.loads(line) for line in (tmp_path / EVENTS).read_text().splitlines()]
+    assert [event["tests"] for event in events if event["event"] == "run"] == [False, True] * 2
+    assert max(len(event) for event in events) == 5, "what progress is made of, and no counters of every run"
     arrays = weights_of(tmp_path)
     assert arrays["weights_1"].shape == arrays["left_neuron_1"].shape == (request.config.junctions[0].edges,)
 

@@ -390,8 +390,8 @@ async def resets(b: Bench) -> None:
                 unit.port.send(Slot(part.slot, first + where, part.gradients))
             add = b.rng.random() < 0.5
             unit.port.send(Collect((unit.memory.base - first * unit.beat) % (1 << 32), add))
-            await b.wait_for(lambda: unit.port.begun, 4000, "the collect")
+            await b.wait_for(lambda: unit.port.begun > unit.port.done, 4000, "the collect")
         await b.clocks(b.rng.randint(1, 200))
-        b.cover("reset", "running" if unit.port.begun else "named")
+        b.cover("reset", "running" if unit.port.begun > unit.port.done else "named")
     await unit.start()
     await unit.after_reset()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -257,8 +258,15 @@ def to_image(csb: Csb, lanes: int) -> CsbImage:
     """Bytes of a matrix in memory, for beats of ``lanes`` bytes."""
 
     def blocks(array: npt.NDArray[Any], unit: int = lanes) -> ByteArray:
-        parts = [pad_bytes(array[csb.elements(block)], unit) for block in range(csb.shape.blocks)]
-        return np.concatenate(parts)
+        size = array.itemsize * math.prod(array.shape[1:])
+        flat = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"), copy=False)).reshape(-1).view(np.int8)
+        offsets = (beat_offsets(csb.pointers, size, unit) * unit).tolist()
+        image = np.zeros(offsets[-1], dtype=np.int8)
+        for offset, first, last in zip(offsets, bounds, bounds[1:], strict=False):
+            image[offset : offset + (last - first) * size] = flat[first * size : last * size]
+        return image
+
+    bounds = csb.pointers.tolist()
 
     pointers = pad_bytes(csb.pointers.astype(np.uint32), lanes)
     return CsbImage(

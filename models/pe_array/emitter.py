@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.pe_array.csb import Csb, to_image
+from models.pe_array.csb import Csb, CsbImage
 from models.pe_array.geometry import TilePlan
 from models.pe_array.map_transfer import DrainCommand, LoadCommand, PeWindows
 from models.pe_array.operations import (
@@ -99,10 +99,9 @@ class Emitter:
         self._strips = 0
         self._room = self._elements_per_command()
 
-    def program(self, channels: int) -> Program:
-        """What has been made; ``channels`` of the map that is drained, 0 for WG."""
+    def program(self, channels: int, image: CsbImage | None = None) -> Program:
+        """What has been made; ``channels`` of the map that is drained, 0 for WG; ``image`` of the weights."""
         literals: ByteArray = np.frombuffer(b"".join(self._literals), dtype=np.int8)
-        image = None if self._csb is None else to_image(self._csb, self._lanes)
         gradients = (0, 0)
         if self._csb is not None and self._layer.op == Op.GRAD:
             gradients = (len(self._csb.coordinates), self._csb.shape.weights)

@@ -123,6 +123,7 @@ class Layer:
     def _outputs(self) -> Pair:
         return self.window.out_size(self.height, self.width)
 
+    @functools.lru_cache(maxsize=65536)  # noqa: B019 - a layer is a few numbers
     def plan(self, tile: Region) -> TilePlan:
         """Plan of a tile, see ``geometry``. ValueError where it does not fit in a command."""
         if isinstance(self.window, Pool) and any(self.window.pad):

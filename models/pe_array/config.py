@@ -92,6 +92,11 @@ class Layer:
         return isinstance(self.window, Conv)
 
     @property
+    def reads_image(self) -> bool:
+        """Whether it reads the network's input, by which there is no gradient."""
+        return self.reads == IMAGE
+
+    @property
     def multiplier(self) -> int:
         """8-bit multiplier of average pooling."""
         return average_scale(self.window.taps)[0]

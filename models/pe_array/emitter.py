@@ -30,7 +30,7 @@ from models.pe_array.operations import (
     SetWindows,
     Source,
 )
-from models.pe_array.pe_model import ELEMENTS_MAX, ByteArray, Memory, Op, pad_bytes
+from models.pe_array.pe_model import ELEMENTS_MAX, ByteArray, Memory, Op, PeShape, pad_bytes
 from models.pe_array.tiling import EMPTY, Grid, Layer, Split, Strip
 
 
@@ -75,6 +75,25 @@ class Group:
     rounds: list[Round]
 
 
+def elements_per_command(op: Op, weights: int, shape: PeShape) -> int:
+    """Elements of so many weights for which halves of E and W have room, a whole number of beats of both.
+
+    Raises:
+        ValueError: none.
+    """
+    lanes = shape.lanes
+    room = shape.e_depth // 2 * lanes // 2
+    if op == Op.MAC:
+        room = min(room, shape.w_depth // 2 * lanes // weights)
+    step = 1
+    while step * 2 % lanes or step * weights % lanes:
+        step *= 2
+    room = min(room, ELEMENTS_MAX) // step * step
+    if room < 1:
+        raise ValueError(f"{step} elements of {weights} weights do not fit in halves of E and W")
+    return room
+
+
 class Emitter:
     """Makes the operations of a layer's phase, strip by strip.
 
@@ -97,7 +116,8 @@ class Emitter:
         self._held: dict[Memory, list[dict[int, object]]] = {Memory.X: [{}, {}], Memory.Y: [{}, {}]}
         self._fields: dict[Field, list[int | None]] = {field: [None] * grid.pes for field in Field}
         self._strips = 0
-        self._room = self._elements_per_command()
+        # pooling: all elements in one command
+        self._room = 1 << 30 if csb is None else elements_per_command(layer.op, csb.shape.weights, grid.shape)
 
     def program(self, channels: int, image: CsbImage | None = None) -> Program:
         """What has been made; ``channels`` of the map that is drained, 0 for WG; ``image`` of the weights."""
@@ -210,22 +230,6 @@ class Emitter:
         return half
 
     # --- rounds ---
-
-    def _elements_per_command(self) -> int:
-        """Elements for which halves of E and W have room, a whole number of beats of both."""
-        if self._csb is None:
-            return 1 << 30
-        shape, weights = self._grid.shape, self._csb.shape.weights
-        room = shape.e_depth // 2 * self._lanes // 2
-        if self._layer.op == Op.MAC:
-            room = min(room, shape.w_depth // 2 * self._lanes // weights)
-        step = 1
-        while step * 2 % self._lanes or step * weights % self._lanes:
-            step *= 2
-        room = min(room, ELEMENTS_MAX) // step * step
-        if room < 1:
-            raise ValueError(f"{step} elements of {weights} weights do not fit in halves of E and W")
-        return room
 
     def _group(self, strip: Strip, group: Group) -> None:
         """All rounds of a group, then its drain."""

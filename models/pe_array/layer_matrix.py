@@ -10,10 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.fixed_point import IntArray
-from models.pe_array import program
-from models.pe_array.config import IMAGE, Layer
 from models.pe_array.csb import Csb, CsbImage, beat_offsets, encode, to_image
-from models.pe_array.csb_order import BLOCK_MAX
 from models.pe_array.network import Weights
 from models.pe_array.operations import Program
 from models.pe_array.pe_model import Op
@@ -78,43 +75,6 @@ class LayerMatrix:
         between = np.ones(self.length, dtype=np.bool_)
         between[self.places] = False
         return array[between]
-
-
-def choose_block(layer: Layer, grid: Grid) -> Pair:
-    """Rows and columns of a layer's blocks, with which all its phases fit.
-
-    As many blocks per side as slots can be busy with: small maps have no other work for all PEs, large ones have tiles.
-    Where that does not fit in the memories of the PEs, the longer side is halved.
-
-    Raises:
-        ValueError: not even blocks of one element fit.
-    """
-    conv, pixels = layer.conv, layer.out_shape[1] * layer.out_shape[2]
-    parts = max(2, grid.pes // pixels, min(conv.groups, grid.pes))
-    rows, cols = (-(-n // max(parts, -(-n // BLOCK_MAX))) for n in (conv.rows, conv.cols))
-    while True:
-        try:
-            _phases_fit(layer, (rows, cols), grid)
-        except ValueError as error:
-            if rows == cols == 1:
-                raise ValueError(f"a block of one element does not fit: {error}") from error
-            rows, cols = (rows, -(-cols // 2)) if cols >= rows else (-(-rows // 2), cols)
-        else:
-            return rows, cols
-
-
-def _phases_fit(layer: Layer, block: Pair, grid: Grid) -> None:
-    """ValueError where a phase does not fit, which only the size of the blocks decides, not what is in them."""
-    conv, size = layer.conv, layer.in_shape[1:]
-    one = np.zeros((conv.rows, conv.cols, *conv.kernel), dtype=np.int64)
-    mask = np.zeros((conv.rows, conv.cols), dtype=np.bool_)
-    mask[0, 0] = True
-    csb = encode(one, mask, *block)
-    rows, cols = csb.shape.grid
-    first_fit(lambda split: program.forward(conv, csb, *size, grid, split), conv, size, grid, rows)
-    first_fit(lambda split: program.weight_gradient(conv, csb, *size, grid, split), conv, size, grid, max(rows, cols))
-    if layer.reads != IMAGE:  # there is no gradient by the image
-        first_fit(lambda split: program.input_gradient(conv, csb, *size, grid, split), conv, size, grid, cols, True)
 
 
 def first_fit(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import islice, zip_longest
 
 import numpy as np
@@ -19,7 +20,7 @@ from models.pe_array.csb import Csb, beat_offsets, to_image
 from models.pe_array.emitter import Channels, Emitter, Group, Round, Task
 from models.pe_array.estimate import estimate
 from models.pe_array.operations import Program
-from models.pe_array.pe_model import ELEMENTS_MAX, Op
+from models.pe_array.pe_model import ELEMENTS_MAX, Op, PeShape
 from models.pe_array.shapes import Conv, Pool
 from models.pe_array.tiling import Grid, Layer, Room, Split, Strip, choose_split, strip_choices
 
@@ -269,6 +270,11 @@ def _build(
     return best[1]
 
 
+def room_of(shape: PeShape, channels_in: int, channels_out: int) -> Room:
+    """What a tile must fit in that has so many channels in X and in Y: halves of these memories, and all of T."""
+    return Room(shape.x_depth // 2, shape.y_depth // 2, shape.t_depth * shape.lanes // 4, channels_in, channels_out)
+
+
 def _strip_choices(
     layer: Layer, grid: Grid, split: Split, channels_in: int, channels_out: int
 ) -> Iterator[tuple[list[Strip], bool]]:  # fmt: skip
@@ -279,21 +285,16 @@ def _strip_choices(
     """
     if split.slots * split.tiles != grid.pes:
         raise ValueError(f"{split} is not a split of {grid.pes} PEs")
-    shape = grid.shape
-    entries = shape.t_depth * shape.lanes // 4
-
-    def room(entries: int) -> Room:
-        return Room(shape.x_depth // 2, shape.y_depth // 2, entries, channels_in, channels_out)
-
     def some(fewest: list[Strip], ways: Iterator[list[Strip]], whole: bool) -> Iterator[tuple[list[Strip], bool]]:
         yield fewest, whole
         for strips in islice(ways, STRIPS - 1) if len(fewest) <= MANY else ():
             yield strips, whole
 
-    ways = strip_choices(layer, split, room(entries))
+    room = room_of(grid.shape, channels_in, channels_out)
+    ways = strip_choices(layer, split, room)
     fewest = next(ways)
     if len(fewest) > 1:
-        halves = strip_choices(layer, split, room(entries // 2))
+        halves = strip_choices(layer, split, replace(room, entries=room.entries // 2))
         with suppress(ValueError):
             yield from some(next(halves), halves, False)
     yield from some(fewest, ways, True)

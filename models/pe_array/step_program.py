@@ -20,22 +20,14 @@ from models.pe_array.allocation import Allocation, Tensor
 from models.pe_array.assemble import MapAt, OutputAt, Places, assemble
 from models.pe_array.config import PeConfig, Shape
 from models.pe_array.descriptors import BYTES, Descriptor, Update, encode
-from models.pe_array.layer_matrix import LayerMatrix, choose_block
+from models.pe_array.fitting import LANES_MIN, choose_block
+from models.pe_array.layer_matrix import LayerMatrix
 from models.pe_array.layers import ACC_BITS, SHIFT_MAX
 from models.pe_array.network import PeNetwork
-from models.pe_array.pe_model import PeShape
 from models.pe_array.phases import Phase
 from models.pe_array.sequence import Sequence
 from models.pe_array.shapes import Pair, Positions
 from models.pe_array.tiling import Grid
-
-LANES_MIN = 8
-"""Least B of the whole engine."""
-
-
-def grid_of(config: PeConfig) -> Grid:
-    """The array that a configuration names; memories of the PEs have their default depths."""
-    return Grid(config.pes, PeShape(config.training.batch, ACC_BITS))
 
 
 class StepProgram:

@@ -134,6 +134,13 @@ class Layer:
         window = self._moved(made.window, tile.y - y, tile.x - x)
         return replace(made, tile=tile, window=window, operand=window if self.op == Op.UNPOOL else tile)
 
+    def unlike(self, axis: int) -> list[int]:
+        """Lines of the map, along an axis, one of each kind: the plan of a pixel on any other is that of one of these."""
+        lines = range(self.size[axis])
+        if isinstance(self.window, Pool) and any(self.window.pad):
+            return list(lines)
+        return list({self._nearest(axis, Region(n, n, 1, 1)): n for n in lines}.values())
+
     @functools.lru_cache(maxsize=65536)  # noqa: B019 - a layer is a few numbers
     def taps(self, axis: int, first: int, lines: int) -> int:
         """Pairs of a line of a tile and a tap on the map, along an axis: of both axes multiplied, entries of a tile."""

@@ -21,12 +21,13 @@ import numpy.typing as npt
 from models import checkpoint, mnist
 from models.checkpoint import CheckpointError
 from models.pe_array.config import PeConfig
+from models.pe_array.fitting import grid_of
 from models.pe_array.float_layers import cross_entropy
 from models.pe_array.float_network import FloatNetwork
 from models.pe_array.images import Images, Int8Array, LabelArray, classes
 from models.pe_array.network import PeNetwork, Trace
 from models.pe_array.rounding import WordOrder
-from models.pe_array.step_program import StepProgram, grid_of
+from models.pe_array.step_program import StepProgram
 from models.pe_array.weights_file import WeightsError, save_weights, starting_network
 from models.toml_section import ConfigError
 

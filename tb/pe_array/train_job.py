@@ -13,9 +13,10 @@ from models.checkpoint import damaged
 from models.pe_array import winding
 from models.pe_array.config import PeConfig
 from models.pe_array.descriptors import BYTES
+from models.pe_array.fitting import grid_of
 from models.pe_array.images import Images
 from models.pe_array.network import PeNetwork
-from models.pe_array.step_program import StepProgram, grid_of
+from models.pe_array.step_program import StepProgram
 from models.pe_array.training import Trainer
 
 CHECKPOINT = "checkpoint.npz"

@@ -16,7 +16,7 @@ import pytest
 from models.pe_array.allocation import Allocation
 from models.pe_array.config import PeConfig
 from models.pe_array.descriptors import Collect, Compute, Descriptor, Drain, Engine, Map, Stream, Update, encode
-from models.pe_array.layer_matrix import choose_block
+from models.pe_array.fitting import choose_block
 from models.pe_array.machine import Machine
 from models.pe_array.network import PeNetwork, Trace
 from models.pe_array.operations import After

@@ -19,6 +19,7 @@ from models.checkpoint import CheckpointError
 from models.pe_array import float_layers, kernels, requantise, training
 from models.pe_array.config import PeConfig
 from models.pe_array.csb import encode
+from models.pe_array.fitting import grid_of
 from models.pe_array.float_network import FloatNetwork
 from models.pe_array.images import Images
 from models.pe_array.layers import HALF_UP
@@ -26,7 +27,7 @@ from models.pe_array.network import PeNetwork
 from models.pe_array.pruning import kept_elements
 from models.pe_array.rounding import WordOrder
 from models.pe_array.shapes import Positions
-from models.pe_array.step_program import StepProgram, grid_of
+from models.pe_array.step_program import StepProgram
 from models.pe_array.training import Trainer
 from models.pe_array.update import weight_update
 from models.pe_array.widths import STANDARD, Widths

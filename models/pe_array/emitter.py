@@ -215,14 +215,12 @@ class Emitter:
         else:
             slots = {slot: needs[slot] for slot, key in keys.items() if again or held[half].get(slot) != key}
             held[half] |= keys
-        plans = [plan for plan in strip.plans if plan is not None]
-        regions = [plan.window if memory == Memory.X else plan.operand for plan in plans]
-        rows = [row for region in regions if region.pixels for row in (region.y, region.y + region.height)]
+        row, rows = strip.rows[memory == Memory.Y]
         width = (self._layer.input_size if memory == Memory.X else self._layer.operand_size)[1]
         if rows:
             for slot, channels in slots.items():
                 command = LoadCommand(
-                    channels=channels.count, row=min(rows), rows=max(rows) - min(rows), width=width, base=base,
+                    channels=channels.count, row=row, rows=rows, width=width, base=base,
                     to_y=memory == Memory.Y, slot=slot, shift=(self._layer.preset or 0) if memory == Memory.Y else 0,
                 )  # fmt: skip
                 self._operations.append(LoadMap(command, channels.first, after))

@@ -8,7 +8,7 @@ a tile's own raster; here they are changed to the common one.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -210,15 +210,21 @@ class Strip:
         """Words of a full tile."""
         return self.tile_height * self.tile_width
 
-    @property
+    @functools.cached_property
     def entries(self) -> int:
         """Entries of the longest tap list: clocks of an element."""
         return max(len(plan.entries) for plan in self.plans if plan is not None)
 
-    @property
+    @functools.cached_property
     def busy(self) -> int:
         """Tiles that have a plan, one bit each."""
         return sum(1 << n for n, plan in enumerate(self.plans) if plan is not None)
+
+    @functools.cached_property
+    def rows(self) -> tuple[Pair, Pair]:
+        """First row, and number of rows, of what the tiles need of the maps in X and in Y; no rows where nothing."""
+        plans = [plan for plan in self.plans if plan is not None]
+        return _hull([plan.window for plan in plans]), _hull([plan.operand for plan in plans])
 
 
 @dataclass(frozen=True)
@@ -283,11 +289,11 @@ def strip_choices(layer: Layer, split: Split, room: Room) -> Iterator[list[Strip
     for rows, cols in choices:
         if found and cols != width:
             continue
-        regions = [
+        regions = (
             Region(y, x, min(rows, height - y), min(cols, width - x))
             for y in range(0, height, rows)
             for x in range(0, width, cols)
-        ]
+        )
         try:
             strips = [strip_of(layer, split, region, room) for region in regions]
         except ValueError as error:
@@ -341,6 +347,12 @@ def in_raster(plan: TilePlan, high: int, wide: int) -> TilePlan:
         for x in range(wide)
     ]
     return replace(plan, entries=np.concatenate(placed), results=high * wide)
+
+
+def _hull(regions: Sequence[Region]) -> Pair:
+    """First row of regions that have pixels, and the number of rows to the last one."""
+    rows = [row for region in regions if region.pixels for row in (region.y, region.y + region.height)]
+    return (min(rows), max(rows) - min(rows)) if rows else (0, 0)
 
 
 def _nothing(layer: Layer, region: Region) -> TilePlan:

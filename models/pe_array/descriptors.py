@@ -46,6 +46,9 @@ class Engine(IntEnum):
     STORE = 3
 
 
+_ENGINES = tuple(Engine)
+
+
 class DescriptorError(ValueError):
     """A descriptor that cannot be decoded.
 
@@ -128,7 +131,7 @@ class Descriptor:
     @property
     def engine(self) -> Engine:
         """The engine that executes it."""
-        return Engine(self.opcode >> 4)
+        return _ENGINES[self.opcode >> 4]
 
 
 _AFTER = {"loads": 8, "computes": 32, "stores": 64}

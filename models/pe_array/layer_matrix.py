@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.fixed_point import IntArray
-from models.pe_array.csb import Csb, CsbImage, beat_offsets, encode, to_image
+from models.pe_array.csb import Csb, CsbImage, CsbShape, beat_offsets, encode_elements, to_image
 from models.pe_array.network import Weights
 from models.pe_array.operations import Program
 from models.pe_array.pe_model import Op
@@ -47,15 +47,14 @@ class LayerMatrix:
             rows, cols: the channel that is in place ``n`` of memory, of outputs and of inputs.
         """
         conv, positions = weights.conv, weights.positions
-        number = np.full((conv.rows, conv.cols), -1, dtype=np.int64)
-        number[positions.row, positions.col] = np.arange(len(positions))
-        number = number[rows][:, cols]
-        masters = positions.scatter(weights.masters, conv)[rows][:, cols]
-        csb = encode(masters, number >= 0, *block, widths=weights.widths)
+        shape = CsbShape(conv.rows, conv.cols, *block, *conv.kernel)
+        # argsort turns an order around: the place of every channel
+        row, col = np.argsort(rows)[positions.row], np.argsort(cols)[positions.col]
+        csb, element = encode_elements(shape, row, col, weights.masters, weights.mac)
         offsets = beat_offsets(csb.pointers, csb.shape.weights, lanes) * lanes
         of_block = np.repeat(offsets[:-1] - csb.pointers[:-1] * csb.shape.weights, np.diff(csb.pointers))
         weight = np.arange(len(of_block) * csb.shape.weights, dtype=np.int64).reshape(-1, csb.shape.weights)
-        return cls(csb, to_image(csb, lanes), number[csb.positions()], weight + of_block[:, None], int(offsets[-1]))
+        return cls(csb, to_image(csb, lanes), element, weight + of_block[:, None], int(offsets[-1]))
 
     def spread(self, weights: npt.NDArray[np.integer], dtype: str) -> npt.NDArray[np.integer]:
         """Array as in memory of the network's (n, KH, KW), zeros between the blocks."""

@@ -110,6 +110,7 @@ class Sequence:
     def _put(self, descriptor: Descriptor) -> None:
         self.descriptors.append(descriptor)
         if descriptor.counts:
-            self._loads += descriptor.engine is Engine.LOAD
-            self._computes += descriptor.engine is Engine.COMPUTE
-            self._stores += descriptor.engine is Engine.STORE
+            engine = descriptor.engine
+            self._loads += engine is Engine.LOAD
+            self._computes += engine is Engine.COMPUTE
+            self._stores += engine is Engine.STORE

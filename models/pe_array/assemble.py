@@ -126,7 +126,7 @@ def chain(lists: Iterable[Sequence[Descriptor]]) -> list[Descriptor]:
                 After(
                     base.loads + each.after.loads, base.computes + each.after.computes, base.stores + each.after.stores
                 )
-            )  # fmt: skip
+            )
             for each in part
         ]
         own = totals(part)

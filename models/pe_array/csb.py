@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -164,7 +165,7 @@ def encode_elements(
     np.cumsum(np.bincount(block, minlength=shape.blocks), out=pointers[1:])
     coordinates = inside[order]
     bounds = pointers.tolist()
-    for first, last in zip(bounds, bounds[1:], strict=False):
+    for first, last in pairwise(bounds):
         if last - first > 1:
             apart = hazard_order(coordinates[first:last] >> 8, coordinates[first:last] & 0xFF)
             order[first:last] = order[first:last][apart]

@@ -135,7 +135,7 @@ class Layer:
         return replace(made, tile=tile, window=window, operand=window if self.op == Op.UNPOOL else tile)
 
     def unlike(self, axis: int) -> list[int]:
-        """Lines of the map, along an axis, one of each kind: the plan of a pixel on any other is that of one of these."""
+        """Lines of the map along an axis, one of each kind: a pixel on any other line has the plan of one on these."""
         lines = range(self.size[axis])
         if isinstance(self.window, Pool) and any(self.window.pad):
             return list(lines)

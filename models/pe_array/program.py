@@ -285,6 +285,7 @@ def _strip_choices(
     """
     if split.slots * split.tiles != grid.pes:
         raise ValueError(f"{split} is not a split of {grid.pes} PEs")
+
     def some(fewest: list[Strip], ways: Iterator[list[Strip]], whole: bool) -> Iterator[tuple[list[Strip], bool]]:
         yield fewest, whole
         for strips in islice(ways, STRIPS - 1) if len(fewest) <= MANY else ():

@@ -12,6 +12,7 @@ from flow.train.request import resumes, whole_number
 from models.mnist import DataError
 from models.pe_array.config import PeConfig
 from models.pe_array.weights_file import WeightsError
+from models.telling import Telling
 from models.toml_section import ConfigError
 from tb.pe_array import train_job
 from tb.pe_array.train_job import Job
@@ -82,8 +83,12 @@ def request(
     if epochs:
         number = whole_number("EPOCHS", epochs, 1, 10_000, "epochs of the whole training")
     try:
-        train_job.trainer_of(loaded, images)
-        params: dict[str, int | str] = dict(train_job.parameters(loaded))
+        with Telling() as tell:
+            tell(f"{loaded.name}: making the network")
+            train_job.trainer_of(loaded, images)
+            params: dict[str, int | str] = dict(
+                train_job.parameters(loaded, lambda what: tell(f"{loaded.name}: {what}"))
+            )
     except (DataError, ValueError, WeightsError) as error:
         raise FlowError(f"{relative(path)}: {error}") from None
     given = (("STEPS", steps), ("EPOCHS", epochs), ("SAMPLES", samples), ("SIM", sim if sim != "verilator" else ""))

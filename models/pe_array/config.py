@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models.pe_array import published
+from models.pe_array import fitting, published
 from models.pe_array.gradient_passes import GradientPass, check_passes, gradient_passes, label
 from models.pe_array.layers import ACC_BITS, GRADIENT_BITS, PRESET_MAX, SHIFT_MAX, average_scale
 from models.pe_array.shapes import KERNEL_MAX, Conv, Pool
@@ -26,15 +26,16 @@ IMAGE = -1
 """In place of a layer's number: the network's input."""
 IMAGE_NAME = "image"
 LOGIT_FRAC_MAX = 7
-BATCHES = (4, 8, 16, 32, 64)
+BATCHES = (8, 16, 32, 64)
 ROUNDINGS = ("half_up", "stochastic")
-STOCHASTIC_BATCH_MIN = 8
-"""Stochastic rounding follows the program of a whole array, whose B is at least this."""
 FRAC_LIMIT = 24
 NEVER = 2**31 - 1
 """``prune_at`` of a training without pruning."""
 SIZE_MAX = 1024
-CHANNELS_MAX = 65536
+CHANNELS_MAX = 4096
+"""Runs that a descriptor can name: a drain of more channels of a part of a map does not fit in one."""
+CLASSES_MAX = 256
+"""Of DELTA."""
 
 Shape = tuple[int, int, int]
 
@@ -91,6 +92,11 @@ class Layer:
     def has_weights(self) -> bool:
         """Whether it is a convolution or fully connected."""
         return isinstance(self.window, Conv)
+
+    @property
+    def reads_image(self) -> bool:
+        """Whether it reads the network's input, by which there is no gradient."""
+        return self.reads == IMAGE
 
     @property
     def multiplier(self) -> int:
@@ -195,22 +201,19 @@ class PeConfig:
     """A network and its training.
 
     Attributes:
+        in_shape: (channels, H, W) of the images.
         pes: PEs of the array that trains it, for simulation.
         widths: of data and masters, parameters of that array.
         clock_mhz: for which times are reported; the published system's, where the file does not say.
     """
 
     name: str
+    in_shape: Shape
     layers: tuple[Layer, ...]
     training: Training
     pes: int = 8
     widths: Widths = STANDARD
     clock_mhz: float = published.CLOCK_MHZ
-
-    @property
-    def in_shape(self) -> Shape:
-        """(channels, H, W) of the images."""
-        return self.layers[0].in_shape
 
     @property
     def classes(self) -> int:
@@ -258,13 +261,10 @@ class PeConfig:
             array.integer("data_bits", 4, 8, STANDARD.data), array.integer("master_bits", 16, 32, STANDARD.master)
         )
         built: list[Layer] = []
-        before = _Map(IMAGE_NAME, shape, image.integer("frac", 0, FRAC_LIMIT), 0)
-        maps = {IMAGE: before}
+        maps = {IMAGE: _Map(IMAGE_NAME, shape, image.integer("frac", 0, FRAC_LIMIT), 0)}
         for i, table in enumerate(layers):
             layer = _layer(Section(table, f"layers[{i}]"), maps, last=i == len(layers) - 1, widths=widths)
             built.append(layer)
-            if i == 0:
-                maps[IMAGE] = replace(before, shape=layer.in_shape)  # flattened, if the first layer does
             maps[i] = _Map(layer.name, layer.out_shape, layer.out_frac, layer.delta_frac)
         training = _training(root.table("training", required=True), directory)
         pes = array.integer("pes", 1, 64, 8)
@@ -284,7 +284,14 @@ class PeConfig:
         last = built[-1]
         if not last.has_weights or last.relu or last.out_shape[1:] != (1, 1):
             raise ConfigError(f"layers[{len(layers) - 1}] must have weights, no ReLU, and a 1 x 1 map to give classes")
-        return cls(name, tuple(built), training, pes, widths, clock_mhz)
+        if last.out_shape[0] > CLASSES_MAX:
+            raise ConfigError(
+                f"layers[{len(layers) - 1}].outputs = {last.out_shape[0]} must be at most {CLASSES_MAX} in the last "
+                "layer, the classes for which the array makes output deltas"
+            )
+        made = cls(name, shape, tuple(built), training, pes, widths, clock_mhz)
+        fitting.check(made)
+        return made
 
 
 @dataclass(frozen=True)
@@ -378,9 +385,10 @@ def _check_uses(layers: list[Layer]) -> None:
 
 
 def _training(table: Section, directory: Path) -> Training:
-    batch = table.integer("batch", 4, 64)
+    batch = table.integer("batch", 1, BATCHES[-1])
     if batch not in BATCHES:
-        raise ConfigError(f"{table.key('batch')} = {batch} must be one of {', '.join(map(str, BATCHES))}")
+        legal = ", ".join(map(str, BATCHES))
+        raise ConfigError(f"{table.key('batch')} = {batch} must be one of {legal}: a PE has a MAC for every image")
     training = Training(
         batch=batch,
         epochs=table.integer("epochs", 1, 10000),
@@ -398,10 +406,6 @@ def _training(table: Section, directory: Path) -> Training:
         rounding_seed=table.integer("rounding_seed", 1, 65535, 1),
     )
     table.finish()
-    if training.stochastic and batch < STOCHASTIC_BATCH_MIN:
-        raise ConfigError(
-            f"{table.key('batch')} = {batch} must be at least {STOCHASTIC_BATCH_MIN} with stochastic rounding"
-        )
     return training
 
 

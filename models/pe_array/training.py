@@ -21,13 +21,15 @@ import numpy.typing as npt
 from models import checkpoint, mnist
 from models.checkpoint import CheckpointError
 from models.pe_array.config import PeConfig
+from models.pe_array.fitting import grid_of
 from models.pe_array.float_layers import cross_entropy
 from models.pe_array.float_network import FloatNetwork
-from models.pe_array.images import Images, Int8Array, LabelArray, classes
+from models.pe_array.images import CLASSES, SHAPE, Images, Int8Array, LabelArray, classes
 from models.pe_array.network import PeNetwork, Trace
 from models.pe_array.rounding import WordOrder
-from models.pe_array.step_program import StepProgram, grid_of
+from models.pe_array.step_program import StepProgram
 from models.pe_array.weights_file import WeightsError, save_weights, starting_network
+from models.telling import Telling
 from models.toml_section import ConfigError
 
 
@@ -86,9 +88,10 @@ class Trainer:
     """
 
     def __init__(self, config: PeConfig, data: Images, twin: bool = False) -> None:
-        """Raises ValueError, WeightsError."""
-        if config.in_shape != (1, 28, 28) or len(data) < config.training.batch or data.labels.max() >= config.classes:
-            raise ValueError(f"{config.name} cannot train on {len(data)} images of MNIST: {config.in_shape} inputs")
+        """Raises ConfigError, ValueError, WeightsError."""
+        check_data(config)
+        if len(data) < config.training.batch:
+            raise ValueError(f"{len(data)} images must be at least a batch, {config.training.batch}")
         self.config = config
         self.data = data
         self.network = starting_network(config)
@@ -132,7 +135,8 @@ class Trainer:
         words = self.network.random
         if words is not None and words.order is None:
             try:
-                words.order = WordOrder.of(StepProgram(self.network, grid_of(self.config)))
+                with Telling() as tell:
+                    words.order = WordOrder.of(StepProgram(self.network, grid_of(self.config), tell=tell))
             except ValueError as error:
                 raise ConfigError(f"stochastic rounding has the order of a program: {error}") from error
 
@@ -164,7 +168,11 @@ class Trainer:
     def train_epoch(self) -> EpochResult:
         """Train to the end of the epoch."""
         epoch, place = divmod(self.step, self.steps_per_epoch)
-        steps = [self.train_step().counts for _ in range(place, self.steps_per_epoch)]
+        steps = []
+        with Telling() as tell:
+            for step in range(place, self.steps_per_epoch):
+                tell(f"epoch {epoch + 1}: step {step + 1:,} of {self.steps_per_epoch:,}")
+                steps.append(self.train_step().counts)
         correct, twin_correct, seconds, twin_seconds = (sum(each) for each in zip(*steps, strict=True))
         count = len(steps) * self.config.training.batch
         twin_share = twin_correct / count if self.twin else float("nan")
@@ -219,6 +227,21 @@ class Trainer:
         return record
 
 
+def check_data(config: PeConfig) -> None:
+    """ConfigError where a network is not one for the images of MNIST and their classes."""
+    if config.in_shape != SHAPE:
+        channels, height, width = config.in_shape
+        raise ConfigError(
+            f"input: channels = {channels}, height = {height}, width = {width} must be {' x '.join(map(str, SHAPE))}, "
+            "the images of MNIST"
+        )
+    if config.classes < CLASSES:
+        raise ConfigError(
+            f"layers[{len(config.layers) - 1}].outputs = {config.classes} must be at least {CLASSES}, the "
+            "classes of MNIST"
+        )
+
+
 def identity(network: PeNetwork, samples: int) -> str:
     """Text that is equal for trainings that go the same way, whatever their number of epochs.
 
@@ -252,7 +275,9 @@ def accuracies_of_pruning(config: PeConfig, data: Images) -> tuple[float, float]
 
 def run(config: PeConfig, data: Images, judge: Images, options: argparse.Namespace) -> Iterator[str]:
     """Train and yield the lines to print. Raises CheckpointError, ConfigError, WeightsError."""
-    trainer = Trainer(config, data, options.twin)
+    with Telling() as tell:
+        tell("making the network")
+        trainer = Trainer(config, data, options.twin)
     if options.resume:
         trainer.load(options.checkpoint)
     epochs = options.epochs or config.training.epochs

@@ -27,12 +27,13 @@ from models.pe_array import winding
 from models.pe_array.array_exact import ArrayClocks, Run, Sizes
 from models.pe_array.config import PeConfig
 from models.pe_array.descriptors import Descriptor, encode
+from models.pe_array.fitting import grid_of
 from models.pe_array.network import PeNetwork, Trace
 from models.pe_array.rounding import RandomWords, WordOrder
 from models.pe_array.shapes import Pair
 from models.pe_array.step_clocks import clocks_of_parts, predicted
 from models.pe_array.step_memory import StepMemory
-from models.pe_array.step_program import StepProgram, grid_of
+from models.pe_array.step_program import StepProgram
 from models.pe_array.tiling import Grid
 from tb.lib.bench import Bench
 from tb.pe_array.array_host import ArrayHost, Bytes, fill

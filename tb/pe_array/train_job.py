@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,14 @@ from typing import Any
 from models import mnist
 from models.checkpoint import damaged
 from models.pe_array import winding
-from models.pe_array.config import PeConfig
+from models.pe_array.config import NEVER, PeConfig
 from models.pe_array.descriptors import BYTES
+from models.pe_array.fitting import grid_of
 from models.pe_array.images import Images
 from models.pe_array.network import PeNetwork
-from models.pe_array.step_program import StepProgram, grid_of
+from models.pe_array.step_program import StepProgram
 from models.pe_array.training import Trainer
+from models.telling import silent
 
 CHECKPOINT = "checkpoint.npz"
 EVENTS = "events.jsonl"
@@ -113,24 +116,24 @@ def simulated_steps(prune_at: int, steps: int, total: int) -> list[range]:
     return [first, around] if first.stop <= prune_at < around.stop else [first]
 
 
-def memory_beats(config: PeConfig) -> int:
-    """Beats of a memory that has room for a step of the network, dense or pruned: a power of two."""
-    grid, sizes = grid_of(config), []
-    network = PeNetwork(config)
-    for _ in range(2):
-        sizes.append(StepProgram(network, grid).allocation.size)
+def memory_beats(config: PeConfig, tell: Callable[[str], None] = silent) -> int:
+    """Beats of a memory that has room for a step of the network, dense and, if it is, pruned: a power of two."""
+    grid, network = grid_of(config), PeNetwork(config)
+    sizes = [StepProgram(network, grid, tell=tell).allocation.size]
+    if config.training.prune_at != NEVER:
         network.prune()
+        sizes.append(StepProgram(network, grid, tell=lambda what: tell(f"{what}, pruned")).allocation.size)
     sizes.append(winding.SCRATCH * grid.shape.lanes + winding.DESCRIPTORS * BYTES)
     return 1 << (max(sizes) // grid.shape.lanes).bit_length()
 
 
-def parameters(config: PeConfig) -> dict[str, int]:
-    """HDL parameters of tb/pe_array/array_harness.v."""
+def parameters(config: PeConfig, tell: Callable[[str], None] = silent) -> dict[str, int]:
+    """HDL parameters of tb/pe_array/array_harness.v, whose memory is that of programs; ``tell``: what is being made."""
     grid = grid_of(config)
     shape = grid.shape
     return {
         "P": grid.pes, "B": shape.lanes, "ACC": shape.acc_bits, "X_DEPTH": shape.x_depth, "Y_DEPTH": shape.y_depth,
         "W_DEPTH": shape.w_depth, "E_DEPTH": shape.e_depth, "T_DEPTH": shape.t_depth, "FRAC": config.logit_frac,
         "DATA": config.widths.data, "MASTER": config.widths.master,
-        "WORDS": memory_beats(config), "LATENCY": 40, "READ_FIFO": 128, "OUTSTANDING": 8,
+        "WORDS": memory_beats(config, tell), "LATENCY": 40, "READ_FIFO": 128, "OUTSTANDING": 8,
     }  # fmt: skip

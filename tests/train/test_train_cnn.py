@@ -353,7 +353,10 @@ def test_variables(variables: dict[str, str], message: str) -> None:
 def test_network_that_is_not_for_mnist(tmp_path: Path) -> None:
     path = tmp_path / "other.toml"
     path.write_text(SMALL.replace("height = 28", "height = 32"))
-    with pytest.raises(FlowError, match=r"other\.toml: small cannot train on 60000 images of MNIST"):
+    with pytest.raises(FlowError, match=r"other\.toml: input: channels = 1, height = 32, width = 28 must be 1 x 28"):
+        request(str(path))
+    path.write_text(SMALL.replace("outputs = 10", "outputs = 9"))
+    with pytest.raises(FlowError, match=r"layers\[2\]\.outputs = 9 must be at least 10, the classes of MNIST"):
         request(str(path))
 
 
@@ -361,6 +364,9 @@ def test_array_of_a_configuration(tmp_path: Path) -> None:
     path = tmp_path / "bad.toml"
     path.write_text(SMALL.replace("pes = 2", "pes = 6"))
     with pytest.raises(FlowError, match=r"bad\.toml: array\.pes = 6 must be a power of two"):
+        request(str(path))
+    path.write_text(SMALL.replace("batch = 8", "batch = 4"))
+    with pytest.raises(FlowError, match=r"bad\.toml: training\.batch = 4 must be one of 8, 16, 32, 64: a PE has a MAC"):
         request(str(path))
     assert PeConfig.load(LENET).pes == 4
     assert isinstance(trainer_of(PeConfig.load(LENET), 64), Trainer)

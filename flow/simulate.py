@@ -17,12 +17,14 @@ from filelock import FileLock
 from flow import build, verilog
 from flow.build import Design, Options
 from flow.modules import Module, TestSet
-from flow.paths import RUNS, FlowError, relative
+from flow.paths import RUNS, FlowError, make_command, relative
 from flow.runners import ENVIRONMENT, runner_for
 
 Params = dict[str, int | str]
 
 _SIGMOID_FILE = "sigmoid.hex"
+RESULTS, LOG = "results.xml", "run.log"
+"""Files of a run: verdicts of its tests, and what the simulator said."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ class Run:
         chosen = f"SET={self.test_set.name}"
         if self.test_set.name == "config" and config is not None:
             chosen = f"CONFIG={relative(config)}"
-        return f"make sim MODULE={self.module.name} SIM={self.sim} {chosen} SEED={','.join(map(str, self.seeds))}"
+        seeds = f"SEED={','.join(map(str, self.seeds))}"
+        return make_command("sim", f"MODULE={self.module.name}", f"SIM={self.sim}", chosen, seeds)
 
 
 @dataclass(frozen=True)
@@ -173,7 +176,7 @@ def _simulate(run: Run) -> Result:
 def _execute(run: Run, built: Path, params: dict[str, int | str]) -> tuple[Path, Path, str]:
     """Run the simulator; its results file, its log, and what it died of, if it did."""
     runner = runner_for(run.sim)
-    results, log = run.directory / "results.xml", run.directory / "run.log"
+    results, log = run.directory / RESULTS, run.directory / LOG
     waves = run.directory / f"{run.module.name}-{run.test_set.name}-{run.seeds[0]}"
     plusargs, arguments = [], []
     if run.sim == "verilator":
@@ -211,7 +214,7 @@ def run_job(bench: str, top: str, sim: str, built: Path, directory: Path, job: P
         params: HDL parameters that the program was built with.
     """
     told = {"EDGELOOM_TRAIN": str(job), "EDGELOOM_PARAMS": json.dumps(params)}
-    results, log = directory / "results.xml", directory / "run.log"
+    results, log = directory / RESULTS, directory / LOG
     with contextlib.suppress(SystemExit, RuntimeError):  # the results file tells; without one the run has failed
         runner_for(sim).test(
             test_module=bench,

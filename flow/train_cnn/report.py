@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -23,8 +22,8 @@ from models.pe_array.network import PeNetwork
 from models.pe_array.weights_file import starting_network
 
 
-def write_report(path: Path, request: Request, network: PeNetwork, result: dict[str, Any]) -> None:
-    """Write the page.
+def report(request: Request, network: PeNetwork, result: dict[str, Any]) -> str:
+    """The page.
 
     Args:
         network: as the training left it.
@@ -62,7 +61,7 @@ def write_report(path: Path, request: Request, network: PeNetwork, result: dict[
         page.section("Sparsity", "Kernels and weights that are left, output channels downwards.", _pattern(network)),
         provenance.section(result),
     ]
-    path.write_text(page.document(config.name, parts))
+    return page.document(config.name, parts)
 
 
 def _layers(network: PeNetwork) -> str:

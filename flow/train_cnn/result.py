@@ -10,7 +10,7 @@ import numpy as np
 from flow import array_counters
 from flow.train_cnn.request import Request
 from flow.train_cnn.simulation import Outcome
-from models.pe_array.config import NEVER, PeConfig
+from models.pe_array.config import NEVER
 from models.pe_array.images import LabelArray
 from models.pe_array.training import Epoch, Trainer
 from tb.pe_array.train_job import Record, images_to_test
@@ -56,7 +56,7 @@ def results(
         "counters": array_counters.totals(steps, config.pes, config.training.batch),
         "steps_done": trainer.step,
         "history": [_epoch(number, epoch) for number, epoch in enumerate(trainer.history, 1)],
-        **_judged(config, predicted),
+        **_judged(request, predicted),
         "steps": steps,
     }  # fmt: skip
 
@@ -68,11 +68,11 @@ def _epoch(number: int, epoch: Epoch) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _judged(config: PeConfig, predicted: LabelArray | None) -> dict[str, Any]:
+def _judged(request: Request, predicted: LabelArray | None) -> dict[str, Any]:
     """Accuracy and confusion matrix, [label][class], of the test set."""
     if predicted is None:
         return {"model_test_accuracy": None, "confusion": []}
-    labels, classes = images_to_test(config).labels, config.classes
+    labels, classes = images_to_test(request.config, request.data).labels, request.config.classes
     counts = np.bincount(labels * classes + predicted, minlength=classes * classes).reshape(classes, classes)
     return {"model_test_accuracy": float((labels == predicted).mean()), "confusion": counts.tolist()}
 

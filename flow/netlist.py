@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flow.paths import INCLUDE_DIRS, ROOT, FlowError, from_root, relative
+from flow.paths import INCLUDE_DIRS, ROOT, FlowError, check_room, from_root, relative
 
 DEVICE = ("--85k", "--package", "CABGA756")
 """The largest ECP5."""
@@ -118,6 +118,7 @@ def run_tool(name: str, arguments: list[str], log: Path) -> None:
         code = subprocess.run([program, *arguments], cwd=ROOT, stdout=output, stderr=output, check=False).returncode
     if code:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+        check_room(tail)
         raise FlowError(f"{name} failed:\n{tail}\n(all of it: {relative(log)})")
 
 

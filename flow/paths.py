@@ -120,6 +120,12 @@ def writing(directory: Path) -> Iterator[None]:
         ) from None
 
 
+def check_room(output: str) -> None:
+    """Raise OSError where a tool says that a disk has no room left: what else it says is of no help."""
+    if os.strerror(errno.ENOSPC) in output:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def make_command(*words: str) -> str:
     """A make command that works with the same build directory."""
     return " ".join(["make", *words, *([f"BUILD={relative(BUILD)}"] if BUILD != _DEFAULT_BUILD else [])])

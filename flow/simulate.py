@@ -22,7 +22,7 @@ from flow.runners import ENVIRONMENT, runner_for
 
 Params = dict[str, int | str]
 
-_SIGMOID_FILE = "sigmoid.hex"
+_SIGMOID_FILE, _CONFIG = "sigmoid.hex", "config.toml"
 RESULTS, LOG = "results.xml", "run.log"
 """Files of a run: verdicts of its tests, and what the simulator said."""
 
@@ -136,7 +136,7 @@ def _environment(run: Run, params: dict[str, int | str]) -> dict[str, str]:
         "COCOTB_RANDOM_SEED": str(run.seeds[0]),
     }
     if run.test_set.config is not None:
-        environment["EDGELOOM_CONFIG"] = str(run.test_set.config)
+        environment["EDGELOOM_CONFIG"] = str(run.directory / _CONFIG)
     return environment
 
 
@@ -160,6 +160,8 @@ def simulate(run: Run) -> Result:
 
 
 def _simulate(run: Run) -> Result:
+    config = run.test_set.config
+    text = b"" if config is None else config.read_bytes()  # the bench reads it after a build that may take long
     params = parameters(run.module, run.test_set)
     options = Options(run.sim, run.waves, run.coverage, run.test_set.fast)
     built = build.build(run.design or Design.of(run.module.top, params), options)
@@ -168,6 +170,8 @@ def _simulate(run: Run) -> Result:
     with FileLock(f"{run.directory}.lock"):
         shutil.rmtree(run.directory, ignore_errors=True)
         run.directory.mkdir()
+        if config is not None:
+            (run.directory / _CONFIG).write_bytes(text)
         _write_sigmoid(params, run.directory)
         results, log, died = _execute(run, built, params)
         return Result(run, *judge(run.bench, results, log, died), log, run.replay)

@@ -124,6 +124,16 @@ def test_disk_that_fills_meanwhile_is_one_line(
     assert message.startswith("error: build cannot be written (No space left on device): make room on that disk, or")
 
 
+def test_tool_that_finds_no_room() -> None:
+    """What it says beside that is of no help."""
+    with (
+        pytest.raises(FlowError, match=r"build cannot be written \(No space left on device\)"),
+        paths.writing(paths.BUILD),
+    ):
+        paths.check_room("cc1plus: fatal error: closing x.o: No space left on device\ncompilation terminated.\n")
+    paths.check_room("cc1plus: fatal error: x.h: No such file or directory\n")
+
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """One with a script that may do no harm."""

@@ -75,6 +75,7 @@ def _prepare_build() -> None:
         (BUILD / "tmp").mkdir(parents=True, exist_ok=True)
         if BUILD != _DEFAULT_BUILD:
             (BUILD / MARK).touch()
+            (BUILD / ".gitignore").write_text("*\n")  # it may be in the checkout
         with tempfile.TemporaryFile(dir=BUILD / "tmp") as file:  # a disk without room shows now, not after hours
             file.write(bytes(4096))
 
@@ -139,7 +140,9 @@ def from_root(path: Path) -> str:
 def in_build(path: Path) -> Path:
     """Where a file is that the checkout's files know below build/ of the checkout."""
     place = Path(os.path.abspath(path))
-    return BUILD / place.relative_to(_DEFAULT_BUILD) if place.is_relative_to(_DEFAULT_BUILD) else path
+    if place.is_relative_to(BUILD) or not place.is_relative_to(_DEFAULT_BUILD):
+        return path
+    return BUILD / place.relative_to(_DEFAULT_BUILD)
 
 
 def relative(path: Path) -> str:

@@ -12,6 +12,7 @@ from flow.build import Design
 from flow.paths import FlowError, relative
 from flow.provenance import origin, versions
 from flow.run_directory import CONFIG, RESULT, RunDirectory, Writer, alone_in, text_writer
+from flow.train.command import REPORT, WEIGHTS, check_frozen
 from flow.train.simulation import Interrupts
 from flow.train.watch import duration
 from flow.train_cnn.report import report
@@ -20,7 +21,7 @@ from flow.train_cnn.result import results, table
 from flow.train_cnn.simulation import SCRATCH, Outcome, Progress, simulate
 from models.checkpoint import CheckpointError
 from models.pe_array.training import Trainer, accuracies_of_pruning
-from models.pe_array.weights_file import weight_arrays
+from models.pe_array.weights_file import WeightsError, weight_arrays
 from models.whole_file import write_text
 from tb.pe_array import train_job
 from tb.pe_array.train_job import (
@@ -33,8 +34,6 @@ from tb.pe_array.train_job import (
     simulation_is_over,
 )
 
-WEIGHTS = "weights.npz"
-REPORT = "report.html"
 _INITIAL = "initial.npz"
 
 
@@ -54,7 +53,10 @@ def train(request: Request, design: Design | None = None) -> int:
 def _train(request: Request, design: Design | None) -> int:
     directory = RunDirectory(request.directory, origin(request.replay(resume=False), request.path, request.text))
     request = _frozen(request, directory)
-    trainer = train_job.trainer_of(request.config, request.job.samples, request.data)
+    try:
+        trainer = train_job.trainer_of(request.config, request.job.samples, request.data)
+    except WeightsError as error:
+        raise FlowError(str(error)) from None
     record = _done_before(request.job, trainer)
     with directory.run(WEIGHTS, REPORT, MISMATCH, EVENTS, *([] if request.job.resume else [CHECKPOINT])):
         outcome = _run(request, design, directory, trainer, record)
@@ -67,15 +69,15 @@ def _frozen(request: Request, directory: RunDirectory) -> Request:
     job = replace(request.job, config=str(run / CONFIG), initial=None if initial is None else str(run / _INITIAL))
     directory.scratch(job.save, (*SCRATCH, _INITIAL))
     write_text(run / CONFIG, request.text)
-    config = job.configuration()
+    config = request.config
     if initial is not None:
+        config = train_job.with_initial(config, run / _INITIAL)
         try:
             weights = initial.read_bytes()
         except OSError as error:
             raise FlowError(f"{relative(initial)} cannot be read: {error.strerror}") from None
         (run / _INITIAL).write_bytes(weights)
-    if config != (request.config if initial is None else train_job.with_initial(request.config, run / _INITIAL)):
-        raise FlowError(f"{relative(request.path)} was changed while it was read: run again")
+    check_frozen(lambda: job.configuration() == config, request.path)
     return replace(request, config=config, job=job)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flow.paths import FlowError
+from flow.paths import FlowError, relative
 from flow.run_directory import RESULT, RunDirectory, alone_in, text_writer
 from models import checkpoint
 from models.whole_file import write_text, written
@@ -120,7 +120,9 @@ def test_disk_that_fills_leaves_no_results(tmp_path: Path) -> None:
     """All results or none."""
     with pytest.raises(FlowError) as caught:
         publish_two(tmp_path / "x")
-    assert str(caught.value).startswith(f"{tmp_path / 'x'} cannot be written (File too large): raise the limit of file")
+    assert str(caught.value).startswith(
+        f"{relative(tmp_path / 'x')} cannot be written (File too large): raise the limit of file"
+    )
     assert "\n" not in str(caught.value)
     assert files(tmp_path / "x") == {RESULT}
     assert told(tmp_path / "x")["state"] == "failed"

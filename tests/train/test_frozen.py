@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from trainings import TINY, training, variant
 
-from flow.paths import FlowError
+from flow.paths import FlowError, relative
 from flow.train import command as edge
 from flow.train import simulation as edge_simulation
 from flow.train_cnn import command as cnn
@@ -148,7 +148,7 @@ def test_configuration_that_is_edited_meanwhile(
     assert edge.train(training(config, out, samples="50")) == 0
     result = told(out)
     assert result["configuration"] == text == read[0] == Twin.config
-    assert result["configuration_file"] == str(config)
+    assert result["configuration_file"] == relative(config)
     assert "name = &quot;edited&quot;" in (out / "report.html").read_text()
 
 

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import errno
 import json
 import resource
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,9 +16,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from flow import __main__, regress
+from flow.coverage import report
 from flow.paths import FlowError, relative
 from flow.run_directory import RESULT, RunDirectory, alone_in, text_writer
 from models import checkpoint
+from models.pe_array import scoreboard
 from models.whole_file import write_text, written
 
 DONE = {"complete": True, "failure": None}
@@ -192,3 +197,47 @@ def test_nothing_is_removed_that_no_run_made(tmp_path: Path) -> None:
     (run / "samples.part").write_text("of a run that was killed")
     directory.scratch(job, ["samples"])
     assert files(run) == {"notes", "other", "job.json"}
+
+
+def test_scoreboard_that_is_stopped_leaves_no_old_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(arguments: list[str]) -> None:
+        assert arguments == ["--out", str(tmp_path)]
+        assert files(tmp_path) == {RESULT}
+        raise KeyboardInterrupt
+
+    def write(_: list[str]) -> None:
+        for name in (RESULT, "scoreboard.html"):
+            write_text(tmp_path / name, '{"complete": true}')
+
+    for main, complete in ((write, True), (stop, False)):
+        monkeypatch.setattr(scoreboard, "main", main)
+        with contextlib.suppress(KeyboardInterrupt):
+            __main__._scoreboard(argparse.Namespace(out=tmp_path))
+        assert told(tmp_path)["complete"] == complete
+
+
+def test_verdicts_of_the_tests_before_are_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the next ones run, and if those are killed."""
+    junit = tmp_path / "junit.xml"
+
+    def pytest_run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        assert not junit.exists()
+        given = next(word for word in command if word.startswith("--junitxml="))
+        assert not given.endswith("=" + str(junit)), "it is written in parts"
+        if "passes" in command:
+            Path(given.partition("=")[2]).write_text("<new>")
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", pytest_run)
+    for arguments, left in ((["passes"], {"junit.xml"}), ([], set())):
+        junit.write_text("<old>")
+        assert regress.run_pytest(arguments, junit)
+        assert files(tmp_path) == left
+
+
+def test_coverage_of_an_earlier_campaign_is_removed(tmp_path: Path) -> None:
+    for name in ("index.html", "coverage.json"):
+        (tmp_path / name).touch()
+    report.remove(tmp_path)
+    report.remove(tmp_path)
+    assert not files(tmp_path)

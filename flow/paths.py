@@ -76,8 +76,13 @@ def _prepare_build() -> None:
         if BUILD != _DEFAULT_BUILD:
             (BUILD / MARK).touch()
             (BUILD / ".gitignore").write_text("*\n")  # it may be in the checkout
-        with tempfile.TemporaryFile(dir=BUILD / "tmp") as file:  # a disk without room shows now, not after hours
-            file.write(bytes(4096))
+        _try_disk()  # a disk without room shows now, not after hours
+
+
+def _try_disk() -> None:
+    """Raise OSError where the disk does not take a file that is small for what is to come."""
+    with tempfile.TemporaryFile(dir=BUILD / "tmp") as file:
+        file.write(bytes(1 << 20))
 
 
 def _check_foreign(build: Path) -> None:
@@ -122,9 +127,10 @@ def writing(directory: Path) -> Iterator[None]:
 
 
 def check_room(output: str) -> None:
-    """Raise OSError where a tool says that a disk has no room left: what else it says is of no help."""
+    """Raise OSError where a tool failed for want of room on the disk: then what it says, if anything, is of no help."""
     if os.strerror(errno.ENOSPC) in output:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    _try_disk()
 
 
 def make_command(*words: str) -> str:

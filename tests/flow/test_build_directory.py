@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import resource
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +25,17 @@ COMMANDS = [
     "train", "train-cnn", "bench", "synth", "full-size", "scoreboard", "coverage", "test", "regress", "lint",
     "sim popcount",
 ]  # fmt: skip
+
+
+@contextlib.contextmanager
+def full_disk() -> Iterator[None]:
+    """As nearly as a limit of file sizes can be one."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 @pytest.fixture
@@ -130,6 +144,12 @@ def test_tool_that_finds_no_room() -> None:
     ):
         paths.check_room("cc1plus: fatal error: closing x.o: No space left on device\ncompilation terminated.\n")
     paths.check_room("cc1plus: fatal error: x.h: No such file or directory\n")
+    with (
+        pytest.raises(FlowError, match=r"cannot be written \(File too large\)"),
+        paths.writing(paths.BUILD),
+        full_disk(),
+    ):
+        paths.check_room("")
 
 
 @pytest.fixture

@@ -90,8 +90,7 @@ class RunDirectory:
         """
         self.published = False
         self._note(RUNNING)
-        for name in stale:
-            (self.directory / name).unlink(missing_ok=True)
+        _remove(self.directory, stale)
         try:
             yield
         except BaseException as error:
@@ -124,9 +123,7 @@ class RunDirectory:
                 if (run / name).exists():
                     raise FlowError(f"{relative(run / name)} was not made by a run: move it away")
         save_job(run / JOB)
-        for name in names:
-            for path in (run / name, part_of(run / name)):
-                path.unlink(missing_ok=True)
+        _remove(run, names)
         return run
 
     def publish(self, result: Mapping[str, Any], others: Mapping[str, Writer]) -> None:
@@ -143,3 +140,10 @@ class RunDirectory:
             for file, writer in zip(files, writers.values(), strict=True):
                 writer(file)
         self.published = True
+
+
+def _remove(directory: Path, names: Sequence[str]) -> None:
+    """Remove files, and what is left of them where a run was killed while it wrote them."""
+    for name in names:
+        for path in (directory / name, part_of(directory / name)):
+            path.unlink(missing_ok=True)

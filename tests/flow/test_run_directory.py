@@ -86,6 +86,7 @@ def test_old_results_are_gone_from_the_first_moment(tmp_path: Path) -> None:
         directory.publish({**DONE, "accuracy": 0.5}, {"page": text_writer("<p>")})
     assert told(tmp_path) == {"command": "make it", **DONE, "state": "complete", "accuracy": 0.5}
     assert (tmp_path / "page").read_text() == "<p>"
+    (tmp_path / "page.part").touch()
     killed = RunDirectory(tmp_path, {"command": "make it again"}).run("page")
     killed.__enter__()
     assert told(tmp_path) == {"complete": False, "state": "running", "failure": None, "command": "make it again"}

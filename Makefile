@@ -6,6 +6,9 @@ SETUP := .venv/stamp
 
 SIM ?= verilator
 
+# where everything is written, relative to where make runs; flow/paths.py reads it
+export EDGELOOM_BUILD := $(or $(BUILD),$(EDGELOOM_BUILD))
+
 .PHONY: help setup modules sim train train-cnn bench scoreboard full-size synth test lint regress coverage clean
 
 ## make help                           this list
@@ -74,4 +77,6 @@ sim: $(SETUP)
 
 ## make clean                          remove all build outputs
 clean:
-	rm -rf build
+	@sh flow/clean.sh
+
+## make … BUILD=directory              any of these: all outputs are in that directory, not in build; a new or empty one

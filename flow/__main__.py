@@ -109,9 +109,14 @@ def _synth(arguments: argparse.Namespace) -> int:
 
 
 def _scoreboard(arguments: argparse.Namespace) -> int:
+    from flow.run_directory import RunDirectory, alone_in
     from models.pe_array import scoreboard
 
-    scoreboard.main(["--out", str(arguments.out)])
+    with alone_in(arguments.out):
+        directory = RunDirectory(arguments.out, {"command": paths.make_command("scoreboard")})
+        with directory.run("scoreboard.html"):
+            scoreboard.main(["--out", str(arguments.out)])
+            directory.published = True  # by the line above
     return 0
 
 
@@ -172,9 +177,11 @@ def _parser() -> argparse.ArgumentParser:
 def main() -> int:
     """Run one command; problems that the user can mend are one message without a traceback."""
     arguments = _parser().parse_args()
-    paths.set_environment()
     try:
-        return int(arguments.function(arguments))
+        if arguments.function is not _modules:  # which writes nothing
+            paths.set_environment()
+        with paths.writing(paths.BUILD):
+            return int(arguments.function(arguments))
     except FlowError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -18,8 +18,9 @@ from cocotb_tools.runner import Icarus, VerilatorControlFile
 from filelock import FileLock
 
 from flow import verilog
-from flow.paths import INCLUDE_DIRS, SIM, FlowError, relative
+from flow.paths import INCLUDE_DIRS, SIM, FlowError, check_room, relative
 from flow.runners import FastVerilator, control_file, runner_for
+from models.whole_file import write_text
 
 # Options of Verilator: all warnings stop the build, assertions are checked, and whatever is not initialised or is X
 # gets a random value at run time.
@@ -146,7 +147,7 @@ def build(design: Design, options: Options) -> Path:
             shutil.rmtree(target, ignore_errors=True)
             target.mkdir()
             _compile(runner, design, options, target)
-            done.write_text(json.dumps(inputs(design, options), indent=1) + "\n")
+            write_text(done, json.dumps(inputs(design, options), indent=1) + "\n")
     return target
 
 
@@ -181,6 +182,7 @@ def _compile(runner: FastVerilator | Icarus, design: Design, options: Options, t
         )
     except RuntimeError as error:
         output = "\n".join(log.read_text(errors="replace").splitlines()[-40:])
+        check_room(output)
         message = f"{options.sim} does not build {design.top}:\n{output}\n(all of it: {relative(log)})"
         raise BuildError(message) from error
     if isinstance(runner, FastVerilator):

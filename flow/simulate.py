@@ -17,12 +17,14 @@ from filelock import FileLock
 from flow import build, verilog
 from flow.build import Design, Options
 from flow.modules import Module, TestSet
-from flow.paths import RUNS, FlowError, relative
+from flow.paths import RUNS, FlowError, make_command, relative
 from flow.runners import ENVIRONMENT, runner_for
 
 Params = dict[str, int | str]
 
-_SIGMOID_FILE = "sigmoid.hex"
+_SIGMOID_FILE, _CONFIG = "sigmoid.hex", "config.toml"
+RESULTS, LOG = "results.xml", "run.log"
+"""Files of a run: verdicts of its tests, and what the simulator said."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ class Run:
         chosen = f"SET={self.test_set.name}"
         if self.test_set.name == "config" and config is not None:
             chosen = f"CONFIG={relative(config)}"
-        return f"make sim MODULE={self.module.name} SIM={self.sim} {chosen} SEED={','.join(map(str, self.seeds))}"
+        seeds = f"SEED={','.join(map(str, self.seeds))}"
+        return make_command("sim", f"MODULE={self.module.name}", f"SIM={self.sim}", chosen, seeds)
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,7 @@ def _environment(run: Run, params: dict[str, int | str]) -> dict[str, str]:
         "COCOTB_RANDOM_SEED": str(run.seeds[0]),
     }
     if run.test_set.config is not None:
-        environment["EDGELOOM_CONFIG"] = str(run.test_set.config)
+        environment["EDGELOOM_CONFIG"] = str(run.directory / _CONFIG)
     return environment
 
 
@@ -157,6 +160,8 @@ def simulate(run: Run) -> Result:
 
 
 def _simulate(run: Run) -> Result:
+    config = run.test_set.config
+    text = b"" if config is None else config.read_bytes()  # the bench reads it after a build that may take long
     params = parameters(run.module, run.test_set)
     options = Options(run.sim, run.waves, run.coverage, run.test_set.fast)
     built = build.build(run.design or Design.of(run.module.top, params), options)
@@ -165,6 +170,8 @@ def _simulate(run: Run) -> Result:
     with FileLock(f"{run.directory}.lock"):
         shutil.rmtree(run.directory, ignore_errors=True)
         run.directory.mkdir()
+        if config is not None:
+            (run.directory / _CONFIG).write_bytes(text)
         _write_sigmoid(params, run.directory)
         results, log, died = _execute(run, built, params)
         return Result(run, *judge(run.bench, results, log, died), log, run.replay)
@@ -173,7 +180,7 @@ def _simulate(run: Run) -> Result:
 def _execute(run: Run, built: Path, params: dict[str, int | str]) -> tuple[Path, Path, str]:
     """Run the simulator; its results file, its log, and what it died of, if it did."""
     runner = runner_for(run.sim)
-    results, log = run.directory / "results.xml", run.directory / "run.log"
+    results, log = run.directory / RESULTS, run.directory / LOG
     waves = run.directory / f"{run.module.name}-{run.test_set.name}-{run.seeds[0]}"
     plusargs, arguments = [], []
     if run.sim == "verilator":
@@ -211,7 +218,7 @@ def run_job(bench: str, top: str, sim: str, built: Path, directory: Path, job: P
         params: HDL parameters that the program was built with.
     """
     told = {"EDGELOOM_TRAIN": str(job), "EDGELOOM_PARAMS": json.dumps(params)}
-    results, log = directory / "results.xml", directory / "run.log"
+    results, log = directory / RESULTS, directory / LOG
     with contextlib.suppress(SystemExit, RuntimeError):  # the results file tells; without one the run has failed
         runner_for(sim).test(
             test_module=bench,

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from models.whole_file import written
+
 Arrays = dict[str, np.ndarray[Any, Any]]
 
 
@@ -26,10 +28,8 @@ def write(path: Path, identity: str, state: Any, arrays: Mapping[str, np.ndarray
         state: what JSON can hold.
         arrays: not named ``identity`` or ``state``.
     """
-    part = path.with_name(f"{path.name}.part")
-    with part.open("wb") as file:
+    with written(path) as (file,):
         np.savez(file, identity=np.array(identity), state=np.array(json.dumps(state)), **arrays)  # type: ignore[arg-type]
-    part.replace(path)
 
 
 def read(path: Path, identity: str) -> tuple[Any, Arrays]:

@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from flow import build
 from flow.build import BuildError, Options
-from flow.paths import INCLUDE_DIRS, ROOT, SIM, FlowError, relative
+from flow.paths import INCLUDE_DIRS, ROOT, SIM, FlowError, check_room, relative
 from flow.runners import require_tools
 from flow.train.request import Request
 from flow.train.simulation import HARNESS, design_of, write_sigmoid
@@ -75,6 +75,7 @@ def build_bare(config: EdgeConfig) -> Path:
             done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
             (target / "build.log").write_text(done.stdout + done.stderr)
             if done.returncode:
+                check_room(done.stderr)
                 raise BuildError(f"verilator does not build {relative(LOOP)}:\n{done.stderr}")
             (target / "done").touch()
     return target / "Vtop"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flow.modules import SIMULATORS
-from flow.paths import BUILD, ROOT, FlowError, relative
+from flow.paths import BUILD, ROOT, FlowError, make_command, relative
 from models.edge.config import EdgeConfig
 from models.edge.training import RawData
 from models.mnist import DataError
@@ -26,6 +26,7 @@ class Request:
         resume: go on from the checkpoint.
         asked: the variables that the user gave, for the replay line.
         directory: where everything is left.
+        text: of the configuration file, as it was read.
     """
 
     path: Path
@@ -37,10 +38,11 @@ class Request:
     resume: bool
     asked: tuple[str, ...]
     directory: Path
+    text: str
 
     def replay(self, resume: bool) -> str:
         """The command that does it again."""
-        return " ".join(["make train", *self.asked, *(["RESUME=1"] if resume else [])])
+        return make_command("train", *self.asked, *(["RESUME=1"] if resume else []))
 
 
 def whole_number(variable: str, text: str, low: int, high: int, why: str) -> int:
@@ -103,4 +105,5 @@ def request(
     asked += [f"{name}={value}" for name, value in (("EPOCHS", epochs), ("SAMPLES", samples)) if value]
     asked += [f"SIM={sim}"] if sim != "verilator" else []
     target = directory or BUILD / "train" / loaded.name
-    return Request(path, loaded, data, sim, number, count, going_on, tuple(asked), target)
+    text = path.read_text(encoding="utf-8")
+    return Request(path, loaded, data, sim, number, count, going_on, tuple(asked), target, text)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flow.modules import SIMULATORS
-from flow.paths import BUILD, ROOT, FlowError, relative
+from flow.paths import BUILD, ROOT, FlowError, in_build, make_command, relative
 from flow.train.request import resumes, whole_number
-from models.mnist import DataError
+from models import mnist
+from models.mnist import DataError, Mnist
 from models.pe_array.config import PeConfig
 from models.pe_array.weights_file import WeightsError
 from models.telling import Telling
@@ -32,6 +33,8 @@ class Request:
         sim: simulator.
         job: for the simulation.
         asked: the variables that the user gave, for the replay line.
+        text: of the configuration file, as it was read.
+        data: what is trained and tested on.
     """
 
     path: Path
@@ -40,6 +43,8 @@ class Request:
     sim: str
     job: Job
     asked: tuple[str, ...]
+    text: str
+    data: Mnist
 
     @property
     def directory(self) -> Path:
@@ -48,7 +53,7 @@ class Request:
 
     def replay(self, resume: bool) -> str:
         """The command that does it again, or goes on."""
-        return " ".join(["make train-cnn", *self.asked, *(["RESUME=1"] if resume else [])])
+        return make_command("train-cnn", *self.asked, *(["RESUME=1"] if resume else []))
 
 
 def load_config(text: str) -> tuple[Path, PeConfig]:
@@ -82,10 +87,13 @@ def request(
     number = loaded.training.epochs
     if epochs:
         number = whole_number("EPOCHS", epochs, 1, 10_000, "epochs of the whole training")
+    if loaded.training.initial is not None:
+        loaded = train_job.with_initial(loaded, in_build(loaded.training.initial))
     try:
         with Telling() as tell:
             tell(f"{loaded.name}: making the network")
-            train_job.trainer_of(loaded, images)
+            data = mnist.load()
+            train_job.trainer_of(loaded, images, data)
             params: dict[str, int | str] = dict(
                 train_job.parameters(loaded, lambda what: tell(f"{loaded.name}: {what}"))
             )
@@ -95,4 +103,5 @@ def request(
     asked = [f"CONFIG={relative(path)}", *(f"{name}={value}" for name, value in given if value)]
     target = directory or BUILD / "train" / loaded.name
     job = Job(str(path), str(target), number, count, min(count, 8), images, going_on)
-    return Request(path, loaded, params, sim, job, tuple(asked))
+    text = path.read_text(encoding="utf-8")
+    return Request(path, loaded, params, sim, job, tuple(asked), text, data)

@@ -18,6 +18,7 @@ from models.pe_array.published import PHASES
 from models.pe_array.scoreboard_b import Board
 from models.pe_array.scoreboard_c import FineTuning, Stepper
 from models.pe_array.scoreboard_page import text
+from models.whole_file import written
 
 
 def result(board: Board, rows: list[FineTuning], notes: list[str]) -> dict[str, Any]:
@@ -59,10 +60,11 @@ def main(arguments: list[str] | None = None) -> Board:
     if options.out:
         directory = Path(options.out)
         directory.mkdir(parents=True, exist_ok=True)
-        found = json.dumps(result(board, rows, notes), indent=1)
-        (directory / "result.json").write_text(found + "\n", encoding="utf-8")
+        found = json.dumps({"complete": True, "state": "complete", **result(board, rows, notes)}, indent=1)
         page = scoreboard_page.page(board, rows, notes)
-        (directory / "scoreboard.html").write_text(page, encoding="utf-8")
+        with written(directory / "scoreboard.html", directory / "result.json") as files:
+            for file, content in zip(files, (page, found + "\n"), strict=True):
+                file.write(content.encode())
         print(f"\nwritten: {directory / 'result.json'}, {directory / 'scoreboard.html'}")
     return board
 

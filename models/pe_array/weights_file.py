@@ -12,6 +12,7 @@ from models.checkpoint import Arrays
 from models.pe_array.config import PeConfig
 from models.pe_array.network import PeNetwork, Weights
 from models.pe_array.shapes import Positions
+from models.whole_file import written
 
 
 class WeightsError(RuntimeError):
@@ -19,7 +20,13 @@ class WeightsError(RuntimeError):
 
 
 def save_weights(path: Path, network: PeNetwork) -> None:
-    """Write ``row_i``, ``col_i``, ``masters_i``, ``mac_i``, ``weight_frac_i`` of layers with weights; ``widths``."""
+    """Write what ``weight_arrays`` gives; a reader sees the old file or the new one, never a part."""
+    with written(path) as (file,):
+        np.savez_compressed(file, **weight_arrays(network))  # type: ignore[arg-type]
+
+
+def weight_arrays(network: PeNetwork) -> Arrays:
+    """``row_i``, ``col_i``, ``masters_i``, ``mac_i``, ``weight_frac_i`` of layers with weights; ``widths``."""
     widths = network.config.widths
     arrays: Arrays = {"widths": np.array([widths.data, widths.master])}
     for i, weights in enumerate(network.weights):
@@ -27,7 +34,7 @@ def save_weights(path: Path, network: PeNetwork) -> None:
             arrays |= {f"row_{i}": weights.positions.row, f"col_{i}": weights.positions.col}
             arrays |= {f"masters_{i}": weights.masters, f"mac_{i}": weights.mac}
             arrays[f"weight_frac_{i}"] = np.array(network.config.layers[i].weight_frac)
-    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
+    return arrays
 
 
 def load_weights(path: Path, network: PeNetwork) -> None:

@@ -24,6 +24,7 @@ from models.edge.interleaver import Connectivity
 from models.edge.network import EdgeNetwork, RunResult
 from models.edge.schedule import Schedule
 from models.edge.training import RawData
+from models.whole_file import write_text
 from tb.edge import train_files as files
 from tb.edge.train_check import (
     Mismatch,
@@ -185,7 +186,7 @@ async def train(dut: Any) -> None:
     except Interrupted:
         trainer.event("interrupted")
     except Mismatch as mismatch:
-        (trainer.directory / MISMATCH).write_text(json.dumps({"text": str(mismatch), "count": mismatch.count}) + "\n")
+        write_text(trainer.directory / MISMATCH, json.dumps({"text": str(mismatch), "count": mismatch.count}) + "\n")
         raise
     finally:
         trainer.events.close()

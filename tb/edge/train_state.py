@@ -18,6 +18,7 @@ from models.confusion import Cells
 from models.edge.config import EdgeConfig, Mode
 from models.edge.network import EdgeNetwork
 from models.edge.training import RawData, Run, plan
+from models.whole_file import write_text
 
 CHECKPOINT = "checkpoint.npz"
 EVENTS = "events.jsonl"
@@ -36,7 +37,7 @@ class Job:
     """What to do.
 
     Attributes:
-        config: path of the TOML file.
+        config: path of the TOML file, a copy that nobody edits meanwhile.
         directory: where checkpoint, events and, on failure, the mismatch are written.
         samples: training samples per epoch, the first ones of the set; as many test images, or all there are.
         epochs: epochs of the whole training, those before a resumption included.
@@ -56,7 +57,7 @@ class Job:
 
     def save(self, path: Path) -> None:
         """Write as JSON."""
-        path.write_text(json.dumps(asdict(self), indent=1) + "\n")
+        write_text(path, json.dumps(asdict(self), indent=1) + "\n")
 
 
 @dataclass(frozen=True)

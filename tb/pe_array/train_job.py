@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from models import mnist
 from models.checkpoint import damaged
+from models.mnist import Mnist
 from models.pe_array import winding
 from models.pe_array.config import NEVER, PeConfig
 from models.pe_array.descriptors import BYTES
@@ -20,6 +21,7 @@ from models.pe_array.network import PeNetwork
 from models.pe_array.step_program import StepProgram
 from models.pe_array.training import Trainer
 from models.telling import silent
+from models.whole_file import write_text
 
 CHECKPOINT = "checkpoint.npz"
 EVENTS = "events.jsonl"
@@ -31,13 +33,14 @@ class Job:
     """What to do.
 
     Attributes:
-        config: path of the TOML file.
+        config: path of the TOML file, a copy that nobody edits meanwhile.
         directory: where checkpoint, events and, on failure, the mismatch are written.
         epochs: of the whole training, most of it in the model.
         steps: training steps in simulation, in each of the two places.
         batches: batches of test images that are classified in simulation at the end.
         samples: images of the training set, the first ones.
         resume: go on from the checkpoint.
+        initial: in place of the file of weights that the TOML file names, a copy of it.
     """
 
     config: str
@@ -47,6 +50,7 @@ class Job:
     batches: int
     samples: int
     resume: bool
+    initial: str | None = None
 
     @classmethod
     def load(cls, path: Path) -> Job:
@@ -55,7 +59,12 @@ class Job:
 
     def save(self, path: Path) -> None:
         """Write as JSON."""
-        path.write_text(json.dumps(asdict(self), indent=1) + "\n")
+        write_text(path, json.dumps(asdict(self), indent=1) + "\n")
+
+    def configuration(self) -> PeConfig:
+        """What the TOML file says, beginning with the weights of ``initial``. Raises ConfigError."""
+        config = PeConfig.load(Path(self.config))
+        return config if self.initial is None else with_initial(config, Path(self.initial))
 
 
 @dataclass
@@ -90,15 +99,20 @@ def simulation_is_over(job: Job, trainer: Trainer, record: Record) -> bool:
     return trainer.step >= places_of(job, trainer)[-1].stop and len(record.tests) >= job.batches
 
 
-def trainer_of(config: PeConfig, samples: int) -> Trainer:
-    """The training's model. Raises DataError, ValueError."""
-    data = mnist.load()
+def with_initial(config: PeConfig, initial: Path) -> PeConfig:
+    """A configuration whose training begins with the weights of another file."""
+    return replace(config, training=replace(config.training, initial=initial))
+
+
+def trainer_of(config: PeConfig, samples: int, data: Mnist | None = None) -> Trainer:
+    """The training's model on MNIST, read where it is not given. Raises DataError, ValueError, WeightsError."""
+    data = data or mnist.load()
     return Trainer(config, Images.of(data.train_images, data.train_labels, config.widths.data)[:samples])
 
 
-def images_to_test(config: PeConfig) -> Images:
-    """The test set."""
-    data = mnist.load()
+def images_to_test(config: PeConfig, data: Mnist | None = None) -> Images:
+    """The test set of MNIST, which is read where it is not given."""
+    data = data or mnist.load()
     return Images.of(data.test_images, data.test_labels, config.widths.data)
 
 

@@ -124,6 +124,29 @@ def test_parameters_of_a_configuration_are_those_the_module_declares(monkeypatch
     assert {"JUNCTIONS", "LAYERS", "WIDTH", "SIGMOID_FILE"} <= values.keys()
 
 
+def test_configuration_that_is_edited_while_the_design_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bench reads the one that the design was built for."""
+    config, seen = tmp_path / "tiny.toml", []
+    text = (modules.ROOT / "configs" / "tiny.toml").read_text()
+    config.write_text(text)
+
+    def edit(*_: object) -> Path:
+        config.write_text("name =")
+        return tmp_path
+
+    def execute(run: Run, *_: object) -> tuple[Path, Path, str]:
+        seen.append(Path(simulate._environment(run, {})["EDGELOOM_CONFIG"]).read_text())
+        return tmp_path / "results.xml", tmp_path / "run.log", ""
+
+    monkeypatch.setattr(simulate.build, "build", edit)
+    monkeypatch.setattr(simulate, "_execute", execute)
+    test_set = TestSet("config", {}, config)
+    simulate.simulate(Run(modules.find_module("edge_engine"), test_set, "icarus", (1,), label="toy-edited-"))
+    assert seen == [text]
+
+
 def test_sigmoid_table_needs_the_format(tmp_path: Path) -> None:
     with pytest.raises(FlowError, match="must give FRAC"):
         simulate._write_sigmoid({"SIGMOID_FILE": '"sigmoid.hex"', "WIDTH": 12}, tmp_path)

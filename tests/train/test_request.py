@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from trainings import TINY, training, variant
 
-from flow.paths import FlowError, alone_in
+from flow.paths import FlowError
+from flow.run_directory import alone_in
 from flow.train.command import train
 from flow.train.request import request
 from models import mnist
@@ -97,7 +98,7 @@ def test_one_training_at_a_time(tmp_path: Path) -> None:
     out = tmp_path / "out"
     with (
         alone_in(out),
-        pytest.raises(FlowError, match=r"another training is using .*out: wait for its end"),
+        pytest.raises(FlowError, match=r"another run is using .*out: wait for its end"),
         alone_in(out),
     ):
         pass

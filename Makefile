@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every command a user types. All of them do their own set-up; the work is in flow/.
 
-FLOW  := .venv/bin/python -m flow
+# without the user's PYTHON… variables, and in UTF-8 whatever the locale
+FLOW  := .venv/bin/python -E -X utf8 -m flow
 SETUP := .venv/stamp
 
 SIM ?= verilator

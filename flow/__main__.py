@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from flow import paths
+from flow import environment, paths
 from flow.paths import FlowError
 
 
@@ -174,6 +174,8 @@ def main() -> int:
     arguments = _parser().parse_args()
     paths.set_environment()
     try:
+        if sys.flags.optimize:
+            raise FlowError(environment.WITHOUT_ASSERTS)
         return int(arguments.function(arguments))
     except FlowError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -184,4 +186,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    environment.speak_utf8()
     sys.exit(main())

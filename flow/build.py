@@ -14,12 +14,12 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from cocotb_tools.runner import Icarus, VerilatorControlFile
+from cocotb_tools.runner import VerilatorControlFile
 from filelock import FileLock
 
 from flow import verilog
 from flow.paths import INCLUDE_DIRS, SIM, FlowError, relative
-from flow.runners import FastVerilator, control_file, runner_for
+from flow.runners import FastVerilator, PlainIcarus, control_file, runner_for
 
 # Options of Verilator: all warnings stop the build, assertions are checked, and whatever is not initialised or is X
 # gets a random value at run time.
@@ -150,7 +150,7 @@ def build(design: Design, options: Options) -> Path:
     return target
 
 
-def _compile(runner: FastVerilator | Icarus, design: Design, options: Options, target: Path) -> None:
+def _compile(runner: FastVerilator | PlainIcarus, design: Design, options: Options, target: Path) -> None:
     sources: list[Path | VerilatorControlFile] = [file.path for file in design.files]
     arguments = [*options.arguments]
     if options.blocks:

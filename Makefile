@@ -46,7 +46,7 @@ full-size: $(SETUP)
 ## make synth [CONFIG=configs/mnist_64.toml] [UPDATE=1]
 ##                                     area (Yosys, xc7) and clock (nextpnr, ECP5) against tests/synth_baseline.json
 synth: $(SETUP)
-	@$(FLOW) synth --config "$(or $(CONFIG),configs/mnist_64.toml)" $(if $(filter 1,$(UPDATE)),--update)
+	@$(FLOW) synth --config "$(or $(CONFIG),configs/mnist_64.toml)" --update "$(UPDATE)"
 
 ## make test                           lint, unit tests and the regression on both simulators
 test: $(SETUP)
@@ -58,7 +58,7 @@ lint: $(SETUP)
 
 ## make regress [SEEDS=20]             the regression alone, on more seeds
 regress: $(SETUP)
-	@$(FLOW) regress $(if $(SEEDS),--seeds $(SEEDS))
+	@$(FLOW) regress $(if $(SEEDS),--seeds "$(SEEDS)")
 
 ## make coverage                       coverage of RTL, models and functional points, with its gates
 coverage: $(SETUP)
@@ -68,10 +68,10 @@ coverage: $(SETUP)
 modules: $(SETUP)
 	@$(FLOW) modules
 
-## make sim MODULE=x [SIM=icarus] [SET=name|all] [CONFIG=file] [SEED=n,n,…] [WAVES=1]
+## make sim MODULE=x [SIM=icarus] [SET=name|all] [CONFIG=file] [SEED=n,n,…] [TEST=name|?] [WAVES=1]
 ##                                     run the bench of one module
 sim: $(SETUP)
-	@$(FLOW) sim "$(MODULE)" --sim "$(SIM)" --seed "$(or $(SEED),1)" --set "$(SET)" --config "$(CONFIG)" $(if $(filter 1,$(WAVES)),--waves)
+	@$(FLOW) sim "$(MODULE)" --sim "$(SIM)" --seed "$(or $(SEED),1)" --set "$(SET)" --config "$(CONFIG)" --test "$(TEST)" --waves "$(WAVES)"
 
 ## make clean                          remove all build outputs
 clean:

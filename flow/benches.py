@@ -45,11 +45,10 @@ def expected(bench: str, seeds: tuple[int, ...], test: str = "") -> list[str]:
 
 
 def find_test(bench: str, name: str) -> str:
-    """The test that TEST names, or none if it is empty. Raises FlowError, which lists them."""
+    """The test that TEST names, or none if it is empty. Raises FlowError, which lists those that there are."""
     names = tests_of(bench)
     if name and name not in names:
-        what = "which one?" if name == "?" else "there is no such test;"
-        raise FlowError(f"TEST={name}: {what} {bench} has {', '.join(dict.fromkeys(names))}")
+        raise FlowError(f"TEST={name}: there is no such test; {bench} has {', '.join(dict.fromkeys(names))}")
     return name
 
 

@@ -67,6 +67,11 @@ class Module:
     parts: tuple[str, ...] = ()
 
     @property
+    def takes_config(self) -> bool:
+        """True if an engine configuration alone says all of its parameters, as in one of its sets."""
+        return any(each.config is not None and not each.params for each in self.sets)
+
+    @property
     def title(self) -> str:
         """The first line of the module's header comment."""
         return verilog.library()[self.name].title

@@ -179,5 +179,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    environment.speak_utf8()
+    environment.restart_as_make_does()
     sys.exit(main())

@@ -72,13 +72,14 @@ def sets(module: Module, name: str, config: str) -> tuple[TestSet, ...]:
     if name and config:
         raise FlowError(f"SET={name} CONFIG={config}: give one of them")
     if config:
-        if not module.takes_config:
-            able = ", ".join(each.name for each in modules.test_plan().values() if each.takes_config)
-            raise FlowError(f"MODULE={module.name} takes no CONFIG, but SET={'|'.join(s.name for s in module.sets)}; "
-                            f"CONFIG goes with {able}")  # fmt: skip
         from flow.train.request import load_config
 
-        return (TestSet("config", {}, load_config(config)[0]),)
+        path, _ = load_config(config)
+        if not module.takes_config:
+            able = ", ".join(each.name for each in modules.test_plan().values() if each.takes_config)
+            own = "|".join(each.name for each in module.sets)
+            raise FlowError(f"MODULE={module.name} takes no CONFIG, but SET={own}; CONFIG goes with {able}")
+        return (TestSet("config", {}, path),)
     if name == "all":
         return module.sets
     return (module.find_set(name) if name else module.sets[0],)

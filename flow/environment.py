@@ -56,11 +56,10 @@ def _replace(environment: Mapping[str, str]) -> None:
     os.environ.update(environment)
 
 
-def speak_utf8() -> None:
-    """Start this Python again in UTF-8 mode, unless it is in it: files and messages here have characters beyond ASCII.
+def restart_as_make_does() -> None:
+    """Start this Python again without the user's PYTHON… variables and in UTF-8 mode, unless make has done so.
 
-    In the mode of an 8-bit locale the first of them would be an error.
+    Files and messages here have characters beyond ASCII; in the mode of an 8-bit locale the first of them is an error.
     """
-    if not sys.flags.utf8_mode and "utf8" not in sys._xoptions:
-        sys.stdout.flush()
-        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
+    if not (sys.flags.ignore_environment and "utf8" in sys._xoptions):
+        os.execv(sys.executable, [sys.executable, "-E", "-X", "utf8", *sys.orig_argv[1:]])

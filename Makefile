@@ -3,9 +3,11 @@
 
 # without the user's PYTHON… variables, and in UTF-8 whatever the locale
 FLOW  := .venv/bin/python -E -X utf8 -m flow
-SETUP := .venv/stamp
 
-SIM ?= verilator
+# A variable counts where it is given to make; one that only happens to be in the environment changes no run.
+ASKED := CONFIG EPOCHS LAYERS MODULE RESUME SAMPLES SEED SEEDS SET SIM STEPS TEST UPDATE WAVES
+$(foreach name,$(ASKED),$(if $(filter environment%,$(origin $(name))),\
+    $(warning $(name)=$($(name)) in the environment is not used: give it after make)$(eval $(name) :=)))
 
 .PHONY: help setup modules sim train train-cnn bench scoreboard full-size synth test lint regress coverage clean
 
@@ -13,65 +15,63 @@ SIM ?= verilator
 help:
 	@sed -n 's/^## //p' Makefile
 
-$(SETUP): requirements.txt flow/setup.sh
-	@sh flow/setup.sh
-
 ## make setup                          .venv and Icarus; every other target does it by itself
-setup: $(SETUP)
+setup:
+	@sh flow/setup.sh
 
 ## make train [CONFIG=configs/mnist_64.toml] [EPOCHS=n] [SAMPLES=n] [SIM=icarus] [RESUME=1]
 ##                                     train MNIST in simulation, every bit compared with the model
-train: $(SETUP)
-	@$(FLOW) train --config "$(or $(CONFIG),configs/mnist_64.toml)" --epochs "$(EPOCHS)" --samples "$(SAMPLES)" --sim "$(SIM)" --resume "$(RESUME)"
+train: setup
+	@$(FLOW) train --config "$(or $(CONFIG),configs/mnist_64.toml)" --epochs "$(EPOCHS)" --samples "$(SAMPLES)" --sim "$(or $(SIM),verilator)" --resume "$(RESUME)"
 
 ## make train-cnn [CONFIG=configs/lenet5_mnist.toml] [STEPS=n] [EPOCHS=n] [SAMPLES=n] [SIM=icarus] [RESUME=1]
 ##                                     train LeNet-5 on the PE array: some steps in simulation, the rest in the model
-train-cnn: $(SETUP)
-	@$(FLOW) train-cnn --config "$(or $(CONFIG),configs/lenet5_mnist.toml)" --steps "$(STEPS)" --epochs "$(EPOCHS)" --samples "$(SAMPLES)" --sim "$(SIM)" --resume "$(RESUME)"
+train-cnn: setup
+	@$(FLOW) train-cnn --config "$(or $(CONFIG),configs/lenet5_mnist.toml)" --steps "$(STEPS)" --epochs "$(EPOCHS)" --samples "$(SAMPLES)" --sim "$(or $(SIM),verilator)" --resume "$(RESUME)"
 
 ## make bench [CONFIG=configs/mnist_64.toml] [SAMPLES=n]
 ##                                     speed of the simulation, beside a bare C++ loop, and of the model
-bench: $(SETUP)
+bench: setup
 	@$(FLOW) bench --config "$(or $(CONFIG),configs/mnist_64.toml)" --samples "$(SAMPLES)"
 
 ## make scoreboard                     clocks of the PE array beside the published tables; page in build/scoreboard
-scoreboard: $(SETUP)
+scoreboard: setup
 	@$(FLOW) scoreboard
 
 ## make full-size [LAYERS=conv4_2,conv1,dense6]
 ##                                     layers of VGG-11 on 32 PEs of 32 MACs in simulation, all memory compared
-full-size: $(SETUP)
+full-size: setup
 	@$(FLOW) full-size --layers "$(LAYERS)"
 
 ## make synth [CONFIG=configs/mnist_64.toml] [UPDATE=1]
 ##                                     area (Yosys, xc7) and clock (nextpnr, ECP5) against tests/synth_baseline.json
-synth: $(SETUP)
+synth: setup
 	@$(FLOW) synth --config "$(or $(CONFIG),configs/mnist_64.toml)" --update "$(UPDATE)"
 
 ## make test                           lint, unit tests and the regression on both simulators
-test: $(SETUP)
+test: setup
 	@$(FLOW) test
 
 ## make lint                           warnings of Verilator on all RTL, ruff, mypy
-lint: $(SETUP)
+lint: setup
 	@$(FLOW) lint
 
 ## make regress [SEEDS=20]             the regression alone, on more seeds
-regress: $(SETUP)
+regress: setup
 	@$(FLOW) regress $(if $(SEEDS),--seeds "$(SEEDS)")
 
 ## make coverage                       coverage of RTL, models and functional points, with its gates
-coverage: $(SETUP)
+coverage: setup
 	@$(FLOW) coverage
 
 ## make modules                        the modules that have a bench
-modules: $(SETUP)
+modules: setup
 	@$(FLOW) modules
 
 ## make sim MODULE=x [SIM=icarus] [SET=name|all] [CONFIG=file] [SEED=n,n,…] [TEST=name|?] [WAVES=1]
 ##                                     run the bench of one module
-sim: $(SETUP)
-	@$(FLOW) sim "$(MODULE)" --sim "$(SIM)" --seed "$(or $(SEED),1)" --set "$(SET)" --config "$(CONFIG)" --test "$(TEST)" --waves "$(WAVES)"
+sim: setup
+	@$(FLOW) sim "$(MODULE)" --sim "$(or $(SIM),verilator)" --seed "$(or $(SEED),1)" --set "$(SET)" --config "$(CONFIG)" --test "$(TEST)" --waves "$(WAVES)"
 
 ## make clean                          remove all build outputs
 clean:

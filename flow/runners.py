@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ from cocotb_tools.runner import Icarus, Runner, Verilator
 from filelock import FileLock
 
 from flow import environment
-from flow.paths import FlowError
+from flow.paths import BUILD, ROOT, FlowError
 
 _INSTALL = {
     "verilator": "make setup",
@@ -30,13 +31,23 @@ ENVIRONMENT = {
 }
 """Variables of every simulation."""
 
+_ODD = r"[^A-Za-z0-9/._+,@-]"
 _HEADER = "runtime.h"
 _HEADERS = ("memory", "string", "functional", "verilated.h", "verilated_vpi.h")
 _PROGRAMS = {"verilator": ("verilator", "c++", "make", "perl"), "icarus": ("iverilog", "vvp")}
 
 
+def require_place(*folders: Path) -> None:
+    """Stop if Verilator's Makefiles cannot name one of these folders. flow/setup.sh says the same before it starts."""
+    for folder in folders:
+        if odd := re.search(_ODD, str(folder)):
+            raise FlowError(f"{folder}: make and Verilator do not build in a folder with '{odd[0]}' in its name: move it")
+
+
 def require_tools(sim: str) -> None:
     """Stop with the command that installs it when a program of this simulator is missing."""
+    if sim == "verilator":
+        require_place(ROOT, BUILD)
     for program in _PROGRAMS[sim]:
         if shutil.which(program) is None:
             command = _INSTALL.get(program, _INSTALL["iverilog"])

@@ -126,7 +126,7 @@ program() {
 # make_venv: a new .venv with the packages, in place of the old one
 make_venv() {
     echo "setup: .venv with Python $version and the packages of requirements.txt (about 900 MB, some minutes)"
-    "$python" -m venv "$new"
+    "$python" -m venv "$new" --prompt .venv
     if ! PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 "$new/bin/python" -m pip install --quiet --no-deps \
         -r requirements.txt; then
         kept=""
@@ -144,9 +144,9 @@ make_venv() {
 if settled; then exit 0; fi
 
 case $here in
-*[!A-Za-z0-9/._+,@=-]*)
+*[!A-Za-z0-9/._+,@-]*)
     echo "setup: the checkout is in $here, but make and Verilator only build in folders whose names have no other" \
-        "characters than letters, digits and . _ + , @ = -: move it" >&2
+        "characters than letters, digits and . _ + , @ -: move it" >&2
     exit 1
     ;;
 esac

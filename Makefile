@@ -5,7 +5,7 @@
 FLOW  := .venv/bin/python -E -X utf8 -m flow
 
 # A variable counts where it is given to make; one that only happens to be in the environment changes no run.
-ASKED := CONFIG EPOCHS LAYERS MODULE RESUME SAMPLES SEED SEEDS SET SIM STEPS TEST UPDATE WAVES
+ASKED := CONFIG EPOCHS FROM LAYERS MODULE RESUME SAMPLES SCOPE SEED SEEDS SET SIM STEPS TEST TO UPDATE WAVES
 $(foreach name,$(ASKED),$(if $(filter environment%,$(origin $(name))),\
     $(warning $(name)=$($(name)) in the environment is not used: give it after make)$(eval $(name) :=)))
 
@@ -68,10 +68,11 @@ coverage: setup
 modules: setup
 	@$(FLOW) modules
 
-## make sim MODULE=x [SIM=icarus] [SET=name|all] [CONFIG=file] [SEED=n,n,…] [TEST=name|?] [WAVES=1]
-##                                     run the bench of one module
+## make sim MODULE=x [SIM=icarus] [SET=name|all] [CONFIG=file] [SEED=n,n,…] [TEST=name|?]
+##          [WAVES=1 [SCOPE=instance,…] [FROM=clock] [TO=clock]]
+##                                     run the bench of one module; waves of some instances and clocks of 10 ns alone
 sim: setup
-	@$(FLOW) sim "$(MODULE)" --sim "$(or $(SIM),verilator)" --seed "$(or $(SEED),1)" --set "$(SET)" --config "$(CONFIG)" --test "$(TEST)" --waves "$(WAVES)"
+	@$(FLOW) sim "$(MODULE)" --sim "$(or $(SIM),verilator)" --seed "$(or $(SEED),1)" --set "$(SET)" --config "$(CONFIG)" --test "$(TEST)" --waves "$(WAVES)" --scope "$(SCOPE)" --from "$(FROM)" --to "$(TO)"
 
 ## make clean                          remove all build outputs
 clean:

@@ -19,16 +19,17 @@ def _modules(_: argparse.Namespace) -> int:
 
 
 def _sim(arguments: argparse.Namespace) -> int:
-    from flow import ask
+    from flow import ask, waves
     from flow.benches import tests_of
     from flow.simulate import Run, simulate
 
     asked = ask.sim(
         arguments.module, arguments.set, arguments.config, arguments.sim, arguments.seed, arguments.test,
-        arguments.waves,
+        arguments.waves, arguments.scope, getattr(arguments, "from"), arguments.to,
     )  # fmt: skip
     if asked.test == ask.LIST:
-        print("\n".join(dict.fromkeys(name for each in asked.sets for name in tests_of(each.bench or asked.module.bench))))
+        benches = [each.bench or asked.module.bench for each in asked.sets]
+        print("\n".join(dict.fromkeys(name for bench in benches for name in tests_of(bench))))
         return 0
     passed = True
     for test_set in asked.sets:
@@ -36,7 +37,7 @@ def _sim(arguments: argparse.Namespace) -> int:
         result = simulate(run)
         print(result.report())
         if asked.waves:
-            print(f"waves: {paths.relative(run.directory)}")
+            print(waves.report(asked.waves, run.sim, run.waves_file))
         passed = passed and result.passed
     return 0 if passed else 1
 
@@ -126,7 +127,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--set", default="", help="parameter set of the test plan (default: the first; 'all': every)")
     command.add_argument("--config", default="", help="engine configuration instead of a set")
     command.add_argument("--test", default="", help="one test of the bench; '?' lists them")
-    command.add_argument("--waves", default="", help="1: record every signal")
+    command.add_argument("--waves", default="", help="1: record the signals")
+    command.add_argument("--scope", default="", help="of these instances alone, with commas between them")
+    for name in ("from", "to"):
+        command.add_argument(f"--{name}", default="", help=f"{name} this clock of 10 ns")
     command.set_defaults(function=_sim)
     command = commands.add_parser("lint", help="warnings of Verilator, ruff and mypy")
     command.set_defaults(function=_lint)

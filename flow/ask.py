@@ -9,10 +9,12 @@ from flow import modules
 from flow.benches import find_test
 from flow.modules import SIMULATORS, Module, TestSet
 from flow.paths import FlowError
+from flow.waves import PERIOD_NS, Waves, read_scopes
 
 LAST_SEED = (1 << 31) - 1
 """Verilator takes no larger one."""
 MOST_SEEDS = 10_000
+LAST_CLOCK = 10**12
 LIST = "?"
 """What TEST says to list the tests."""
 
@@ -26,7 +28,7 @@ class Sim:
     sim: str
     seeds: tuple[int, ...]
     test: str
-    waves: bool
+    waves: Waves | None
 
 
 def whole_number(variable: str, text: str, low: int, high: int, why: str) -> int:
@@ -85,10 +87,26 @@ def sets(module: Module, name: str, config: str) -> tuple[TestSet, ...]:
     return (module.find_set(name) if name else module.sets[0],)
 
 
-def sim(module: str, set_: str, config: str, simulator_: str, seed: str, test: str, waves: str) -> Sim:
+def waves_of(top: str, waves: str, scope: str, from_: str, to: str) -> Waves | None:
+    """What WAVES, SCOPE, FROM and TO have recorded. Raises FlowError."""
+    why = f"clock of {PERIOD_NS} ns"
+    first = whole_number("FROM", from_, 0, LAST_CLOCK, why) if from_ else 0
+    last = whole_number("TO", to, first, LAST_CLOCK, f"{why}, not before FROM") if to else None
+    if switch("WAVES", waves, "record the signals"):
+        return Waves(read_scopes(scope, top), first, last)
+    if scope or from_ or to:
+        raise FlowError("SCOPE, FROM and TO say what WAVES=1 records: give that too")
+    return None
+
+
+def sim(
+    module: str, set_: str, config: str, simulator_: str, seed: str, test: str, waves: str,
+    scope: str = "", from_: str = "", to: str = "",
+) -> Sim:  # fmt: skip
     """Check what `make sim` got. Raises FlowError."""
     found = modules.find_module(module)
     chosen = sets(found, set_, config)
     for each in chosen if test != LIST else ():
         find_test(each.bench or found.bench, test)
-    return Sim(found, chosen, simulator(simulator_), seeds(seed), test, switch("WAVES", waves, "record the signals"))
+    recorded = waves_of(found.top, waves, scope, from_, to)
+    return Sim(found, chosen, simulator(simulator_), seeds(seed), test, recorded)

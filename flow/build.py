@@ -17,7 +17,7 @@ from pathlib import Path
 from cocotb_tools.runner import VerilatorControlFile
 from filelock import FileLock
 
-from flow import verilog
+from flow import verilog, waves
 from flow.paths import INCLUDE_DIRS, SIM, FlowError, relative
 from flow.runners import FastVerilator, PlainIcarus, control_file, runner_for
 
@@ -65,6 +65,7 @@ class Options:
     coverage: bool = False
     fast: bool = False  # spend more build time on a faster program
     own_clock: bool = False  # the design has delays
+    scopes: tuple[str, ...] = ()  # Icarus: what waves are of, if not of all
     blocks: tuple[str, ...] = ()  # Verilator: modules that are compiled once for all of their instances
 
     @property
@@ -115,7 +116,7 @@ def inputs(design: Design, options: Options) -> dict[str, object]:
         "tool": tool_version(options.sim),
         "arguments": [*options.arguments, *TIMESCALE],
         "fast": options.fast,
-        "waves": options.waves,
+        "waves": [waves.fingerprint(options.sim), *options.scopes] if options.waves else [],
         "blocks": options.blocks,
     }
 
@@ -160,11 +161,14 @@ def _compile(runner: FastVerilator | PlainIcarus, design: Design, options: Optio
         arguments += ["--hierarchical-params-file", str(unused)]
     if isinstance(runner, FastVerilator):
         sources.insert(0, control_file(target, design.top, options.blocks))
-        kind = f"{tool_version('verilator')} {options.waves} {options.coverage} {options.own_clock} {options.fast}"
+        recording = waves.fingerprint(options.sim) if options.waves else ""
+        kind = f"{tool_version('verilator')} {recording} {options.coverage} {options.own_clock} {options.fast}"
         runner.runtime = SIM / options.sim / f"runtime-{hashlib.sha256(kind.encode()).hexdigest()[:12]}"
         runner.make_args = options.make_arguments
         runner.hierarchical = bool(options.blocks)
         runner.jobs = (os.cpu_count() or 1) if options.fast else 1
+    else:
+        runner.scopes = options.scopes
     log = target / "build.log"
     try:
         runner.build(
@@ -180,6 +184,8 @@ def _compile(runner: FastVerilator | PlainIcarus, design: Design, options: Optio
             log_file=log,
         )
     except RuntimeError as error:
+        if options.scopes and "cocotb_iverilog_dump" in log.read_text(errors="replace"):
+            raise FlowError(f"SCOPE={','.join(options.scopes)}: {design.top} has no such instance") from None
         output = "\n".join(log.read_text(errors="replace").splitlines()[-40:])
         message = f"{options.sim} does not build {design.top}:\n{output}\n(all of it: {relative(log)})"
         raise BuildError(message) from error

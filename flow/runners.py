@@ -14,7 +14,7 @@ from typing import Any
 from cocotb_tools.runner import Icarus, Runner, Verilator
 from filelock import FileLock
 
-from flow import environment
+from flow import environment, waves
 from flow.paths import BUILD, ROOT, FlowError
 
 _INSTALL = {
@@ -41,7 +41,7 @@ def require_place(*folders: Path) -> None:
     """Stop if Verilator's Makefiles cannot name one of these folders. flow/setup.sh says the same before it starts."""
     for folder in folders:
         if odd := re.search(_ODD, str(folder)):
-            raise FlowError(f"{folder}: make and Verilator do not build in a folder with '{odd[0]}' in its name: move it")
+            raise FlowError(f"{folder}: make and Verilator do not build in a folder with '{odd[0]}' in it: move it")
 
 
 def require_tools(sim: str) -> None:
@@ -67,7 +67,13 @@ class _Alone(Runner):
 
 
 class PlainIcarus(_Alone, Icarus):
-    """Icarus as cocotb runs it."""
+    """Icarus, with waves of chosen scopes and times."""
+
+    scopes: tuple[str, ...] = ()
+
+    def _create_iverilog_dump_file(self) -> None:
+        text = waves.dump_module(str(self.hdl_toplevel), self.scopes)
+        self.iverilog_dump_file.write_text(text, encoding="utf-8")
 
 
 class FastVerilator(_Alone, Verilator):
@@ -86,6 +92,11 @@ class FastVerilator(_Alone, Verilator):
     def _build_command(self) -> list[list[str]]:
         verilate, make = super()._build_command()
         verilate.remove("--public-flat-rw")
+        if self.waves:
+            main = self.build_dir / "verilator.cpp"
+            main.write_text(waves.main_program(), encoding="utf-8")
+            verilate = [str(main) if word.endswith("/verilator.cpp") else word for word in verilate]
+            verilate[verilate.index("--trace")] = f"--trace-{waves.suffix('verilator')}"
         if self.hierarchical:
             make[make.index("-f") + 1] = "Vtop_hier.mk"
         elif (self.runtime / f"{_HEADER}.gch").is_file():

@@ -15,12 +15,13 @@ from xml.etree import ElementTree
 
 from filelock import FileLock
 
-from flow import build, verilog
+from flow import build, verilog, waves
 from flow.benches import expected, test_filter, tests_of
 from flow.build import Design, Options
 from flow.modules import Module, TestSet
 from flow.paths import RUNS, FlowError, relative
 from flow.runners import ENVIRONMENT, runner_for
+from flow.waves import Waves
 
 Params = dict[str, int | str]
 
@@ -35,7 +36,7 @@ class Run:
     test_set: TestSet
     sim: str
     seeds: tuple[int, ...]
-    waves: bool = False
+    waves: Waves | None = None
     coverage: bool = False
     design: Design | None = None  # another design than the module's own (a deliberately broken copy)
     label: str = ""  # tells its directory apart from the ordinary run's
@@ -47,6 +48,12 @@ class Run:
         kind = ("coverage-" if self.coverage else "") + self.label + self.sim
         seeds = f"seed{self.seeds[0]}" + (f"-{self.seeds[-1]}" if len(self.seeds) > 1 else "")
         return RUNS / kind / self.module.name / self.test_set.name / "-".join(filter(None, (seeds, self.test)))
+
+    @property
+    def waves_file(self) -> Path:
+        """Where its waves are, if it records any."""
+        name = f"{self.module.name}-{self.test_set.name}-{self.seeds[0]}"
+        return self.directory / f"{name}.{waves.suffix(self.sim)}"
 
     @property
     def bench(self) -> str:
@@ -171,7 +178,8 @@ def _smaller(run: Run, result: Result) -> list[Run]:
 
 def _simulate(run: Run) -> Result:
     params = parameters(run.module, run.test_set)
-    options = Options(run.sim, run.waves, run.coverage, run.test_set.fast)
+    scopes = run.waves.scopes if run.waves and run.sim == "icarus" else ()
+    options = Options(run.sim, run.waves is not None, run.coverage, run.test_set.fast, scopes=scopes)
     built = build.build(run.design or Design.of(run.module.top, params), options)
     RUNS.mkdir(parents=True, exist_ok=True)
     run.directory.parent.mkdir(parents=True, exist_ok=True)
@@ -187,14 +195,13 @@ def _execute(run: Run, built: Path, params: dict[str, int | str]) -> tuple[Path,
     """Run the simulator; its results file, its log, and what it died of, if it did."""
     runner = runner_for(run.sim)
     results, log = run.directory / "results.xml", run.directory / "run.log"
-    waves = run.directory / f"{run.module.name}-{run.test_set.name}-{run.seeds[0]}"
-    plusargs, arguments = [], []
+    plusargs: list[str] = []
+    arguments: list[str] = []
+    if run.waves:
+        plusargs, arguments = waves.arguments(run.waves, run.sim, run.module.top, run.waves_file)
     if run.sim == "verilator":
-        plusargs = ["+verilator+rand+reset+2", f"+verilator+seed+{run.seeds[0]}"]
+        plusargs += ["+verilator+rand+reset+2", f"+verilator+seed+{run.seeds[0]}"]
         plusargs += [f"+verilator+coverage+file+{run.directory / 'coverage.dat'}"] if run.coverage else []
-        arguments = ["--trace-file", f"{waves}.vcd"] if run.waves else []
-    elif run.waves:
-        plusargs = [f"+dumpfile_path={waves}.fst"]
     died = ""
     try:
         runner.test(
@@ -207,7 +214,7 @@ def _execute(run: Run, built: Path, params: dict[str, int | str]) -> tuple[Path,
             plusargs=plusargs,
             test_args=arguments,
             extra_env=_environment(run, params),
-            waves=run.waves,
+            waves=run.waves is not None,
             timescale=build.TIMESCALE,
             log_file=log,
             test_filter=test_filter(run.test) if run.test else None,

@@ -12,6 +12,7 @@ KIND = os.environ["TOY_TEST"]
 if KIND == "import_error":
     raise ImportError("this bench cannot be imported")
 
+
 async def _fail() -> None:
     raise RuntimeError("a task beside the test failed")
 

@@ -37,7 +37,7 @@ def _sim(arguments: argparse.Namespace) -> int:
         result = simulate(run)
         print(result.report())
         if asked.waves:
-            print(waves.report(asked.waves, run.sim, run.waves_file))
+            print(waves.report(run.waves_file))
         passed = passed and result.passed
     return 0 if passed else 1
 

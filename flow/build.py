@@ -185,7 +185,7 @@ def _compile(runner: FastVerilator | PlainIcarus, design: Design, options: Optio
         )
     except RuntimeError as error:
         if options.scopes and "cocotb_iverilog_dump" in log.read_text(errors="replace"):
-            raise FlowError(f"SCOPE={','.join(options.scopes)}: {design.top} has no such instance") from None
+            raise waves.no_scope(options.scopes, design.top) from None
         output = "\n".join(log.read_text(errors="replace").splitlines()[-40:])
         message = f"{options.sim} does not build {design.top}:\n{output}\n(all of it: {relative(log)})"
         raise BuildError(message) from error

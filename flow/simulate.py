@@ -181,6 +181,8 @@ def _simulate(run: Run) -> Result:
     scopes = run.waves.scopes if run.waves and run.sim == "icarus" else ()
     options = Options(run.sim, run.waves is not None, run.coverage, run.test_set.fast, scopes=scopes)
     built = build.build(run.design or Design.of(run.module.top, params), options)
+    if run.waves:
+        waves.require_scopes(run.waves, run.sim, run.module.top, built)
     RUNS.mkdir(parents=True, exist_ok=True)
     run.directory.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{run.directory}.lock"):

@@ -29,7 +29,8 @@ class Waves:
     """What is recorded.
 
     Attributes:
-        scopes: instances, as paths from the top module; nothing: all of the design.
+        scopes: instances, as paths from the top module, beside whose insides only the top module's own signals are
+            recorded; nothing: all of the design.
         first, last: clocks of PERIOD_NS between which it is recorded; last None: to the end.
     """
 
@@ -40,11 +41,11 @@ class Waves:
 
 def read_scopes(text: str, top: str) -> tuple[str, ...]:
     """The instances that SCOPE lists, with or without the top module's name in front. Raises FlowError."""
-    scopes = tuple(dict.fromkeys(filter(None, text.split(","))))
+    scopes = [scope.removeprefix(f"{top}.") for scope in text.split(",") if scope]
     for scope in scopes:
         if not re.fullmatch(r"\w+(\[\d+\])*(\.\w+(\[\d+\])*)*", scope, re.ASCII):
             raise FlowError(f"SCOPE={text}: '{scope}' must be the path of an instance, as in SCOPE=array.grid")
-    return tuple(scope.removeprefix(f"{top}.") for scope in scopes if scope != top)
+    return () if top in scopes else tuple(dict.fromkeys(scopes))
 
 
 @functools.cache
@@ -82,6 +83,7 @@ static vluint64_t trace_from = 0, trace_to = ~0ULL;  // in units of the time pre
         "        tfp->open(traceFile);\n": f"""        for (int i = 1; i < argc; i++) {{
             const std::string arg = argv[i];
             const std::string key = arg.substr(0, arg.find('=')), value = arg.substr(arg.find('=') + 1);
+            if (key == "{_PLUS}ports") tfp->dumpvars(1, value);
             if (key == "{_PLUS}scope") tfp->dumpvars(99, value);
             if (key == "{_PLUS}from") trace_from = std::stoull(value);
             if (key == "{_PLUS}to") trace_to = std::stoull(value);
@@ -100,7 +102,8 @@ static vluint64_t trace_from = 0, trace_to = ~0ULL;  // in units of the time pre
 
 def dump_module(top: str, scopes: tuple[str, ...]) -> str:
     """The module beside the design that has Icarus record it."""
-    recorded = ", ".join(f"{top}.{scope}" for scope in scopes) or top
+    inside = ", ".join(f"{top}.{scope}" for scope in scopes)
+    recorded = f"$dumpvars(1, {top});\n    $dumpvars(0, {inside});" if scopes else f"$dumpvars(0, {top});"
     return f"""module cocotb_iverilog_dump ();
 reg [64:1] first, last;
 initial begin : record
@@ -109,7 +112,7 @@ initial begin : record
     $dumpfile(path);
     if ($value$plusargs("dump_from=%d", first)) #(first);
     else first = 0;
-    $dumpvars(0, {recorded});
+    {recorded}
     if ($value$plusargs("dump_to=%d", last)) begin
         #(last - first);
         $dumpoff;
@@ -126,28 +129,33 @@ def arguments(waves: Waves, sim: str, top: str, path: Path) -> tuple[list[str], 
         plus += [f"+dump_from={waves.first * PERIOD_NS}"] if waves.first else []
         return plus + ([f"+dump_to={waves.last * PERIOD_NS}"] if waves.last is not None else []), []
     picoseconds = PERIOD_NS * 1000
-    plus = [f"{_PLUS}scope={top}.{scope}" for scope in waves.scopes] + [f"{_PLUS}from={waves.first * picoseconds}"]
+    plus = [f"{_PLUS}ports={top}"] if waves.scopes else []
+    plus += [f"{_PLUS}scope={top}.{scope}" for scope in waves.scopes] + [f"{_PLUS}from={waves.first * picoseconds}"]
     plus += [f"{_PLUS}to={waves.last * picoseconds}"] if waves.last is not None else []
     return plus, ["--trace-file", str(path)]
 
 
-def report(waves: Waves, sim: str, path: Path) -> str:
+def require_scopes(waves: Waves, sim: str, top: str, built: Path) -> None:
+    """Stop if the program in `built` has no such instances (Icarus does not build then). Raises FlowError."""
+    if not waves.scopes or sim == "icarus":
+        return
+    text = "".join(path.read_text(encoding="utf-8") for path in sorted(built.glob("Vtop__Trace__*__Slow.cpp")))
+    names = set(re.findall(r'PUSH_PREFIX\(tracep, "([^"]+)"', text))
+    for scope in waves.scopes:
+        if not names.issuperset(scope.split(".")):
+            raise no_scope(waves.scopes, top)
+
+
+def no_scope(scopes: tuple[str, ...], top: str) -> FlowError:
+    """What to say of an instance that the design does not have."""
+    return FlowError(f"SCOPE={','.join(scopes)}: {top} has no such instance")
+
+
+def report(path: Path) -> str:
     """Where the waves are, and what is to be said about them."""
     if not path.is_file():
         return "waves: none, since the simulation did not start"
     said = f"waves: {relative(path)} ({path.stat().st_size / 1e6:.1f} MB)"
-    if waves.scopes and not signals(path):
-        said += f"\nwaves: nothing is in them, since there is no instance {' or '.join(waves.scopes)}"
     if path.suffix == ".vcd":
         said += f"\nwaves: VCD, since FST, which is much smaller, needs lz4.h and zlib.h: {INSTALL}"
     return said
-
-
-def signals(path: Path) -> int:
-    """How many signals a file of waves has."""
-    if path.suffix == ".vcd":
-        with path.open(encoding="utf-8", errors="replace") as lines:
-            head = (line for line in iter(lines.readline, "") if not line.startswith("$enddefinitions"))
-            return sum(line.lstrip().startswith("$var") for line in head)
-    header = path.read_bytes()[:65]
-    return int.from_bytes(header[49:57], "big")  # after block type, length, two times, two constants and scopes

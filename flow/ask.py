@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from flow import modules
 from flow.benches import find_test
 from flow.modules import SIMULATORS, Module, TestSet
 from flow.paths import FlowError
 from flow.waves import PERIOD_NS, Waves, read_scopes
+
+if TYPE_CHECKING:
+    from models.edge.config import EdgeConfig
 
 LAST_SEED = (1 << 31) - 1
 """Verilator takes no larger one."""
@@ -76,15 +80,23 @@ def sets(module: Module, name: str, config: str) -> tuple[TestSet, ...]:
     if config:
         from flow.train.request import load_config
 
-        path, _ = load_config(config)
+        path, loaded = load_config(config)
         if not module.takes_config:
             able = ", ".join(each.name for each in modules.test_plan().values() if each.takes_config)
             own = "|".join(each.name for each in module.sets)
             raise FlowError(f"MODULE={module.name} takes no CONFIG, but SET={own}; CONFIG goes with {able}")
-        return (TestSet("config", {}, path),)
+        return (TestSet("config", {}, path, patience=_patience(module, loaded)),)
     if name == "all":
         return module.sets
     return (module.find_set(name) if name else module.sets[0],)
+
+
+def _patience(module: Module, config: EdgeConfig) -> int:
+    """How many times as many edges a configuration has as the largest of the module's own sets."""
+    from flow.train.request import load_config
+
+    own = [load_config(str(each.config))[1].edges for each in module.sets if each.config]
+    return -(-config.edges // max(own))
 
 
 def waves_of(top: str, waves: str, scope: str, from_: str, to: str) -> Waves | None:

@@ -53,6 +53,7 @@ class TestSet:
     coverage: bool = True
     fast: bool = False
     bench: str | None = None
+    patience: int = 1  # the bench may take so many times as many clocks
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ ENVIRONMENT = {
 }
 """Variables of every simulation."""
 
-_ODD = r"[^A-Za-z0-9/._+,@-]"
+_ODD = r"[^A-Za-z0-9/._+,@~%-]"
 _HEADER = "runtime.h"
 _HEADERS = ("memory", "string", "functional", "verilated.h", "verilated_vpi.h")
 _PROGRAMS = {"verilator": ("verilator", "c++", "make", "perl"), "icarus": ("iverilog", "vvp")}

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Set-up of a checkout: .venv with the pinned packages, and Icarus Verilog through apt where that is allowed.
+# Set-up of a checkout: .venv with the pinned packages; Icarus Verilog and LZ4 through apt where that is allowed.
 # The Makefile calls it before every command. It does nothing if .venv/stamp holds what .venv would be made from.
 # A new .venv is made beside the old one, which stays in use until the new one is whole.
 # What is missing is named together with the command that installs it.
@@ -144,9 +144,9 @@ make_venv() {
 if settled; then exit 0; fi
 
 case $here in
-*[!A-Za-z0-9/._+,@-]*)
+*[!A-Za-z0-9/._+,@~%-]*)
     echo "setup: the checkout is in $here, but make and Verilator only build in folders whose names have no other" \
-        "characters than letters, digits and . _ + , @ -: move it" >&2
+        "characters than letters, digits and . _ + , @ ~ % -: move it" >&2
     exit 1
     ;;
 esac
@@ -195,6 +195,14 @@ libpython || missing "the shared library of Python $version" "libpython$version"
 
 command -v iverilog >/dev/null || apt iverilog ||
     echo "setup: iverilog is missing (SIM=icarus and make test need it); install it with: $(how iverilog)"
+
+# Verilator's programs compress waves in FST with them.
+headers() {
+    printf '#include <lz4.h>\n#include <zlib.h>\n' | c++ -E -x c++ - >/dev/null 2>&1
+}
+headers || apt liblz4-dev zlib1g-dev ||
+    echo "setup: lz4.h and zlib.h are missing (without them waves of Verilator are VCD, 40 times larger); install" \
+        "them with: $(how liblz4-dev zlib1g-dev)"
 
 stamp "$version" >.venv/stamp.new
 mv .venv/stamp.new .venv/stamp

@@ -139,6 +139,7 @@ def _environment(run: Run, params: dict[str, int | str]) -> dict[str, str]:
     environment = ENVIRONMENT | {
         "EDGELOOM_SEEDS": ",".join(map(str, run.seeds)),
         "EDGELOOM_PARAMS": json.dumps({name: plain_value(value) for name, value in params.items()}),
+        "EDGELOOM_PATIENCE": str(run.test_set.patience),
         "EDGELOOM_MODULE": run.module.name,
         "EDGELOOM_POINTS": json.dumps(run.module.points),
         "EDGELOOM_COVERAGE": str(run.directory / "functional.json"),

@@ -8,7 +8,8 @@
         ...
 
 Every test runs once per seed of EDGELOOM_SEEDS in one simulator process, each run a result of its own. flow/ sets the
-environment: EDGELOOM_SEEDS "1,2,3", EDGELOOM_PARAMS (JSON: HDL parameters), EDGELOOM_CONFIG (TOML file or nothing).
+environment: EDGELOOM_SEEDS "1,2,3", EDGELOOM_PARAMS (JSON: HDL parameters), EDGELOOM_CONFIG (TOML file or nothing),
+EDGELOOM_PATIENCE (a factor of the time allowed).
 """
 
 from __future__ import annotations
@@ -124,7 +125,8 @@ def bench_test(timeout_clocks: int, clock: str | None = "clk") -> Callable[[Call
     """Make `async def test(b: Bench)` a cocotb test that runs once per seed.
 
     Args:
-        timeout_clocks: the test fails after so many clock periods of simulated time.
+        timeout_clocks: the test fails after so many clock periods of simulated time (times EDGELOOM_PATIENCE, with
+            which the flow allows for a user's configuration that is larger than those of the test plan).
         clock: name of the clock input, driven at PERIOD_NS; None: the design has no clock, or makes its own.
     """
 
@@ -141,7 +143,8 @@ def bench_test(timeout_clocks: int, clock: str | None = "clk") -> Callable[[Call
                 if path := os.environ.get("EDGELOOM_COVERAGE"):
                     _coverage.save(Path(path))
 
-        test = cocotb.test(timeout_time=timeout_clocks * PERIOD_NS, timeout_unit="ns")(run)
+        patience = int(os.environ.get("EDGELOOM_PATIENCE", "1"))
+        test = cocotb.test(timeout_time=timeout_clocks * patience * PERIOD_NS, timeout_unit="ns")(run)
         return cocotb.parametrize(seed=seeds())(test)
 
     return decorate

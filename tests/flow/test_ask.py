@@ -96,6 +96,12 @@ def test_any_module_with_any_configuration_has_its_parameters_or_a_message() -> 
     assert able == {"edge_engine", "edge_top", "param_port", "axil_regs"}
 
 
+def test_a_larger_configuration_has_more_time() -> None:
+    larger = [sim("param_port", config=f"configs/{name}.toml").sets[0].patience for name in ("tiny", "four_layer")]
+    assert larger == [4, 94]
+    assert sim("param_port").sets[0].patience == 1
+
+
 def test_tests_of_a_bench_can_be_listed() -> None:
     assert sim(test=ask.LIST).test == ask.LIST
     assert sim(test="full_speed").test == "full_speed"

@@ -96,7 +96,7 @@ def test_missing_tools_are_named_with_the_remedy(sim: str, message: str, monkeyp
         runners.require_tools(sim)
 
 
-@pytest.mark.parametrize("character", list(" $#':=%\\"))
+@pytest.mark.parametrize("character", list(" $#':=é\\"))
 def test_a_folder_that_make_cannot_name_is_refused(character: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runners, "ROOT", Path(f"/a{character}b"))
     with pytest.raises(FlowError, match="do not build in a folder with '"):

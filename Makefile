@@ -48,7 +48,7 @@ full-size: setup
 synth: setup
 	@$(FLOW) synth --config "$(or $(CONFIG),configs/mnist_64.toml)" --update "$(UPDATE)"
 
-## make test                           lint, unit tests and the regression on both simulators
+## make test [JOBS=n]                  lint, unit tests and the regression on both simulators
 test: setup
 	@$(FLOW) test
 

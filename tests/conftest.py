@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import codecs
+import locale
 import sys
 
 import pytest
@@ -21,3 +23,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure() -> None:
     if sys.flags.optimize:
         raise pytest.UsageError(environment.WITHOUT_ASSERTS)
+    if codecs.lookup(locale.getpreferredencoding(False)).name != "utf-8":
+        raise pytest.UsageError("files of the tests are UTF-8 and this locale is not: export PYTHONUTF8=1")

@@ -59,6 +59,13 @@ def test_messages_are_utf8_in_an_8_bit_locale() -> None:
     assert done.stderr.decode() == "error: SEED=0 must be 1 … 2147483647 (one seed, or several as in 1,2,3)\n"
 
 
+def test_pytest_in_an_8_bit_locale_says_what_to_do() -> None:
+    ascii_ = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = start("-m", "pytest", "-p", "no:cacheprovider", "tests/test_lint.py", **ascii_)
+    assert b"export PYTHONUTF8=1" in done.stderr
+    assert done.returncode != 0
+
+
 def as_make() -> list[str]:
     """Options and module with which the Makefile starts Python."""
     command = next(line for line in (ROOT / "Makefile").read_text().splitlines() if line.startswith("FLOW "))

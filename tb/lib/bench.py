@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
 PERIOD_NS = 10
 PATIENCE = int(os.environ.get("EDGELOOM_PATIENCE", "1"))
-"""Every bounded wait may take so many times as many clocks: more than once for a user's configuration that is larger than
-those of the test plan."""
+"""Every bounded wait may take so many times as many clocks: more than once for a configuration of the user that is larger
+than those of the test plan."""
 
 _coverage = coverage.from_environment()
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 PERIOD_NS = 10
 PATIENCE = int(os.environ.get("EDGELOOM_PATIENCE", "1"))
-"""Every bounded wait may take so many times as many clocks: more than once for a configuration of the user that is larger
+"""Every bounded wait may take so many times as many clocks: more than once for a user's configuration that is larger
 than those of the test plan."""
 
 _coverage = coverage.from_environment()

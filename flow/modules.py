@@ -53,6 +53,7 @@ class TestSet:
     coverage: bool = True
     fast: bool = False
     bench: str | None = None
+    patience: int = 1  # the bench may take so many times as many clocks
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,11 @@ class Module:
     points: tuple[str, ...]
     sets: tuple[TestSet, ...]
     parts: tuple[str, ...] = ()
+
+    @property
+    def takes_config(self) -> bool:
+        """True if an engine configuration alone says all of its parameters, as in one of its sets."""
+        return any(each.config is not None and not each.params for each in self.sets)
 
     @property
     def title(self) -> str:

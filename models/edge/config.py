@@ -167,10 +167,15 @@ class EdgeConfig:
         return max(junction.clocks for junction in self.junctions)
 
     @property
+    def edges(self) -> int:
+        """Edges of all junctions."""
+        return sum(junction.edges for junction in self.junctions)
+
+    @property
     def density(self) -> float:
         """Edges present / edges of the fully connected network."""
         possible = sum(junction.n_left * junction.n_right for junction in self.junctions)
-        return sum(junction.edges for junction in self.junctions) / possible
+        return self.edges / possible
 
     def verilog_parameters(self, sigmoid_file: str | Path) -> dict[str, int | str]:
         """Parameters of ``edge_top`` as Verilog literals: numbers, sized hex vectors, a quoted file name."""

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import argparse
+import os.path
 import sys
 from pathlib import Path
 
 from flow import paths
 from flow.paths import FlowError
+from models.toml_section import ConfigError
 
 
 def _modules(_: argparse.Namespace) -> int:
@@ -35,7 +37,7 @@ def _sim(arguments: argparse.Namespace) -> int:
     module = modules.find_module(arguments.module)
     if arguments.config:
         config = Path(arguments.config).resolve()
-        if not config.is_file():
+        if not os.path.isfile(config):
             raise FlowError(f"CONFIG={arguments.config}: there is no such file")
         sets = [modules.TestSet("config", {}, config)]
     elif arguments.set == "all":
@@ -175,7 +177,7 @@ def main() -> int:
     paths.set_environment()
     try:
         return int(arguments.function(arguments))
-    except FlowError as error:
+    except (FlowError, ConfigError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

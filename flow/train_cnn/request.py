@@ -6,13 +6,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from flow.config_file import PE_ARRAY, find, flow_errors
 from flow.modules import SIMULATORS
-from flow.paths import BUILD, ROOT, FlowError, relative
+from flow.paths import BUILD, FlowError, relative
 from flow.train.request import resumes, whole_number
 from models.mnist import DataError
 from models.pe_array.config import PeConfig
 from models.pe_array.weights_file import WeightsError
-from models.toml_section import ConfigError
 from tb.pe_array import train_job
 from tb.pe_array.train_job import Job
 
@@ -52,16 +52,9 @@ class Request:
 
 def load_config(text: str) -> tuple[Path, PeConfig]:
     """The configuration that CONFIG names, relative to where make runs or to the checkout. Raises FlowError."""
-    given = Path(text)
-    path = given if given.is_absolute() or given.exists() else ROOT / given
-    if not path.is_file():
-        files = sorted((ROOT / "configs").glob("*.toml"))
-        shipped = ", ".join(relative(file) for file in files if "[[layers]]" in file.read_text())
-        raise FlowError(f"CONFIG={text}: there is no such file; shipped are {shipped}")
-    try:
+    path = find(text, PE_ARRAY)
+    with flow_errors():
         return path.resolve(), PeConfig.load(path)
-    except ConfigError as error:
-        raise FlowError(f"{relative(path)}: {error}") from None
 
 
 def request(

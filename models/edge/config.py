@@ -6,7 +6,6 @@ The file format is TOML; docs/configuration.md lists the keys. The rules are tho
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -16,7 +15,7 @@ from typing import Any
 from models.edge.rules import check_network
 from models.edge.shape import JunctionShape, junction_shapes
 from models.fixed_point import Format
-from models.toml_section import ConfigError, Section
+from models.toml_section import ConfigError, Section, named, parse, read_text
 
 ACTIVATIONS = ("sigmoid", "relu")
 ROUNDINGS = ("half_up", "stochastic")
@@ -97,23 +96,25 @@ class EdgeConfig:
     @classmethod
     def load(cls, path: str | Path) -> EdgeConfig:
         """Read a TOML file. Errors name the file too."""
-        try:
-            with open(path, "rb") as file:
-                return cls.from_dict(tomllib.load(file))
-        except FileNotFoundError:
-            raise ConfigError(f"{path}: no such configuration file") from None
-        except (ConfigError, tomllib.TOMLDecodeError) as error:
-            raise ConfigError(f"{path}: {error}") from None
+        return cls.parse(read_text(path), path)
+
+    @classmethod
+    def parse(cls, text: str, path: str | Path) -> EdgeConfig:
+        """Read the text of a TOML file; errors name the file."""
+        values = parse(text, path)
+        with named(path):
+            return cls.from_dict(values)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> EdgeConfig:
         """Validate what a TOML file holds."""
         if "layers" in values:
-            raise ConfigError("[[layers]] belong to the PE array; a network of this engine is a table [network]")
+            raise ConfigError(
+                "[[layers]] belong to the PE array, whose commands are make train-cnn and "
+                "python -m models.pe_array.training; a network of the edge engine is a table [network]"
+            )
         top = Section(values)
-        name = top.text("name")
-        if not name.replace("_", "").replace("-", "").isalnum():
-            raise ConfigError(f"name = {name!r} must consist of letters, digits, '_' and '-' (it names directories)")
+        name = top.file_name("name")
 
         form = top.table("format", required=True)
         width = form.integer("width", 4, 16)

@@ -336,7 +336,7 @@ def test_places() -> None:
             r"configs/lenet5_finetune\.toml, configs/lenet5_mnist\.toml, "
             r"configs/resnet_mnist\.toml$",
         ),
-        ({"config": "configs/tiny.toml"}, r"configs/tiny\.toml: \[\[layers\]\] must be at least one table"),
+        ({"config": "configs/tiny.toml"}, r"configs/tiny\.toml: \[network\] belongs to the edge engine, .*make train "),
         ({"steps": "0"}, r"STEPS=0 must be 1 … 100000"),
         ({"samples": "31"}, r"SAMPLES=31 must be 32 … 60000"),
         ({"epochs": "x"}, r"EPOCHS=x must be a whole number"),

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading of TOML files and typed reading of their tables; messages name file, key, value and rule, on one line."""
+"""Reading of TOML files, and typed reading of tables (TOML's or JSON's).
+
+Messages name file, key, value and rule, on one line.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,8 @@ LINE_MAX = 2048
 
 NAME_MAX = 64
 TEXT_MAX = 1024
+COUNT_MAX = 2**63 - 1
+"""Of what is counted: clocks, values, images."""
 
 _FILE_NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_-]{{0,{NAME_MAX - 1}}}")
 _DEVICE = re.compile("con|prn|aux|nul|com[0-9]|lpt[0-9]", re.IGNORECASE)  # no files on Windows, whatever the case
@@ -96,12 +101,16 @@ def shown_path(path: str | Path) -> str:
 
 
 class Section:
-    """One table of a TOML document. Keys that nobody asked for are refused by ``finish``."""
+    """One table of a TOML document. Keys that nobody asked for are refused by ``finish``.
+
+    Attributes:
+        values: all that the table holds, as it is.
+    """
 
     def __init__(self, values: Any, name: str = "") -> None:
         if not isinstance(values, Mapping):
             raise ConfigError(f"[{name}] must be a table, not {shown(values)}")
-        self._values = dict(values)
+        self.values = dict(values)
         self._name = name
         self._known: set[str] = set()
 
@@ -112,13 +121,13 @@ class Section:
 
     def _take(self, key: str, default: Any) -> Any:
         self._known.add(key)
-        if key in self._values:
-            return self._values[key]
+        if key in self.values:
+            return self.values[key]
         if default is None:
             raise ConfigError(f"{self.key(key)} is missing")
         return default
 
-    def _bounded(self, label: str, value: Any, low: int, high: int) -> int:
+    def _bounded(self, label: str, value: Any, low: float, high: float) -> int:
         if isinstance(value, bool) or not isinstance(value, int):
             raise ConfigError(f"{label} = {shown(value)} must be an integer")
         if not low <= value <= high:
@@ -127,7 +136,7 @@ class Section:
 
     def given(self, key: str) -> bool:
         """Whether the table has the key."""
-        return key in self._values
+        return key in self.values
 
     def table(self, key: str, required: bool = False) -> Section:
         """A nested table; a missing one that is not required counts as empty."""
@@ -144,14 +153,59 @@ class Section:
             raise ConfigError(f"{self.key(key)} = {shown(values)} must be a list of at least one integer")
         return tuple(self._bounded(f"{self.key(key)}[{i}]", value, low, high) for i, value in enumerate(values))
 
+    def _real(self, label: str, value: Any, low: float, high: float) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ConfigError(f"{label} = {shown(value)} must be a number")
+        if not low <= value <= high:
+            raise ConfigError(f"{label} = {shown(value)} must be {low} … {high}")
+        return float(value)
+
     def real(self, key: str, low: float, high: float, default: float | None = None) -> float:
         """A number, low … high."""
-        value = self._take(key, default)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ConfigError(f"{self.key(key)} = {shown(value)} must be a number")
-        if not low <= value <= high:
-            raise ConfigError(f"{self.key(key)} = {shown(value)} must be {low} … {high}")
-        return float(value)
+        return self._real(self.key(key), self._take(key, default), low, high)
+
+    def numbers(self, key: str, low: float, high: float, *shape: int | None) -> list[Any]:
+        """Lists in lists of numbers, low … high, integers if both are; sizes from the outside in, None: any."""
+        check = self._bounded if isinstance(low, int) and isinstance(high, int) else self._real
+
+        def walk(label: str, value: Any, sizes: tuple[int | None, ...]) -> None:
+            if not sizes:
+                check(label, value, low, high)
+            elif not isinstance(value, list) or sizes[0] not in (None, len(value)):
+                many = "any number" if sizes[0] is None else sizes[0]
+                raise ConfigError(f"{label} = {shown(value)} must be a list of length {many}")
+            else:
+                for i, each in enumerate(value):
+                    walk(f"{label}[{i}]", each, sizes[1:])
+
+        values: list[Any] = self._take(key, None)
+        walk(self.key(key), values, shape)
+        return values
+
+    def fixed(self, key: str, value: Any) -> None:
+        """Exactly this value, of its type."""
+        found = self._take(key, None)
+        if type(found) is not type(value) or found != value:
+            raise ConfigError(f"{self.key(key)} = {shown(found)} must be {shown(value)}")
+
+    def tables(self, key: str, count: int | None = None) -> list[Section]:
+        """A list of so many tables, or of any number of them."""
+        values = self._take(key, None)
+        if not isinstance(values, list) or count not in (None, len(values)):
+            many = "" if count is None else f"{count} "
+            raise ConfigError(f"{self.key(key)} = {shown(values)} must be a list of {many}tables")
+        return [Section(value, f"{self.key(key)}[{i}]") for i, value in enumerate(values)]
+
+    def counts(self, key: str, *names: str) -> dict[str, int]:
+        """A table of whole numbers from 0 on, under these keys, or under any."""
+        table = self.table(key, required=True)
+        counts = {name: table.integer(name, 0, COUNT_MAX) for name in names or table.values}
+        table.finish()
+        return counts
+
+    def anything(self, key: str) -> Any:
+        """A value of any kind, which must be there."""
+        return self._take(key, None)
 
     def flag(self, key: str, default: bool | None = None) -> bool:
         """``true`` or ``false``."""
@@ -182,7 +236,7 @@ class Section:
     def path(self, key: str, directory: Path) -> Path | None:
         """A file, relative to a directory; None where the key is missing."""
         self._known.add(key)
-        return directory / self.text(key) if key in self._values else None
+        return directory / self.text(key) if key in self.values else None
 
     def choice(self, key: str, choices: tuple[str, ...], default: str | None = None) -> str:
         """One of the given strings."""
@@ -203,7 +257,7 @@ class Section:
 
     def finish(self) -> None:
         """Refuse keys that were never asked for."""
-        unknown = sorted(set(self._values) - self._known)
+        unknown = sorted(set(self.values) - self._known)
         if unknown:
             known = ", ".join(sorted(self._known))
             raise ConfigError(f"{self.key(unknown[0])} is not a known key (known here: {known})")

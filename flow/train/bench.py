@@ -13,7 +13,7 @@ from flow.train.command import RESULT, train
 from flow.train.request import Request
 from models.edge.benchmark import samples_per_second
 from tb.edge.train_check import Mismatch
-from tb.edge.train_state import CHECKPOINT, identity, load_checkpoint
+from tb.edge.train_state import CHECKPOINT, load_checkpoint
 
 TARGETS = {"ratio": 0.5, "epoch_seconds": 180.0, "model_samples_per_second": 100_000.0}
 """To reach with mnist_64 and whole epochs, on two free cores: at least, at most, at least."""
@@ -37,8 +37,7 @@ def bench(request: Request) -> int:
     if status := train(training):
         return status
     result: dict[str, Any] = json.loads((training.directory / RESULT).read_text())
-    key = identity(request.config, request.samples)
-    first = load_checkpoint(training.directory / CHECKPOINT, key)[0].history[0]
+    first = load_checkpoint(training.directory / CHECKPOINT, request.config, request.samples)[0].history[0]
     best = min(bare, key=lambda speed: speed.processor_seconds)
     alone, beside = best.clocks / best.processor_seconds, first["simulated_clocks"] / first["processor_seconds"]
     figures: dict[str, Any] = {

@@ -46,7 +46,7 @@ def _train(request: Request, design: Design | None) -> int:
     key = identity(request.config, request.samples)
     history: list[dict[str, Any]] = []
     if request.resume:
-        history = _done_before(request, key)
+        history = _done_before(request)
     _headline(request)
     design = design or design_of(request.config)
     if not build.is_built(design, options(request.sim)):
@@ -67,9 +67,9 @@ def _train(request: Request, design: Design | None) -> int:
     return _verdict(request, outcome)
 
 
-def _done_before(request: Request, key: str) -> list[dict[str, Any]]:
+def _done_before(request: Request) -> list[dict[str, Any]]:
     try:
-        state = load_checkpoint(request.directory / CHECKPOINT, key)[0]
+        state = load_checkpoint(request.directory / CHECKPOINT, request.config, request.samples)[0]
     except CheckpointError as error:
         raise FlowError(str(error)) from None
     if state.next_step >= len(list(steps(request.config, request.data, request.samples, request.epochs))):

@@ -21,6 +21,8 @@ ACTIVATIONS = ("sigmoid", "relu")
 ROUNDINGS = ("half_up", "stochastic")
 DATA_SETS = ("none", "mnist")
 
+EPOCHS_MAX = 10_000
+
 MNIST_SIDE = 28
 MNIST_CLASSES = 10
 MNIST_TRAIN = 60_000
@@ -222,7 +224,7 @@ def _training(table: Section) -> tuple[int, Training]:
     mode = table.choice("mode", TRAINING_MODES, default="pipelined")
     training = Training(
         mode=Mode[mode.upper()],
-        epochs=table.integer("epochs", 1, 10_000, default=1),
+        epochs=table.integer("epochs", 1, EPOCHS_MAX, default=1),
         lr_shifts=table.integers("lr_shift", 0, lr_max, default=[min(4, lr_max)]),
         stochastic=table.choice("rounding", ROUNDINGS, default="stochastic") == "stochastic",
         rng_seed=table.integer("rng_seed", 0, 65535, default=1),

@@ -31,6 +31,7 @@ STOCHASTIC_BATCH_MIN = 8
 FRAC_LIMIT = 24
 NEVER = 2**31 - 1
 """``prune_at`` of a training without pruning."""
+EPOCHS_MAX = 10_000
 SIZE_MAX = 1024
 CHANNELS_MAX = 65536
 
@@ -385,7 +386,7 @@ def _training(table: Section, directory: Path) -> Training:
         raise ConfigError(f"{table.key('batch')} = {batch} must be one of {', '.join(map(str, BATCHES))}")
     training = Training(
         batch=batch,
-        epochs=table.integer("epochs", 1, 10000),
+        epochs=table.integer("epochs", 1, EPOCHS_MAX),
         rate_shifts=table.integers("rate_shift", 0, 40),
         momentum_shift=table.integer("momentum_shift", 0, 15, 0),
         init_seed=table.integer("init_seed", 0, 2**31 - 1),

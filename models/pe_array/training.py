@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from models import checkpoint, mnist
 from models.checkpoint import CheckpointError
-from models.pe_array.config import PeConfig
+from models.pe_array.config import EPOCHS_MAX, PeConfig
 from models.pe_array.float_layers import cross_entropy
 from models.pe_array.float_network import FloatNetwork
 from models.pe_array.images import Images, Int8Array, LabelArray, classes
@@ -28,7 +28,10 @@ from models.pe_array.network import PeNetwork, Trace
 from models.pe_array.rounding import WordOrder
 from models.pe_array.step_program import StepProgram, grid_of
 from models.pe_array.weights_file import WeightsError, save_weights, starting_network
-from models.toml_section import ConfigError
+from models.toml_section import ConfigError, Section
+
+LOSS_MAX = 300.0
+"""More than the cross-entropy of an image can be: logits of 8 bits differ by at most 255."""
 
 
 @dataclass
@@ -200,23 +203,52 @@ class Trainer:
         state = {"step": self.step, "history": [asdict(epoch) for epoch in self.history], "record": record}
         checkpoint.write(path, self.identity, state, self.network.state())
 
-    def load(self, path: Path) -> Any:
+    def load(self, path: Path, read_record: Callable[[Section, int], Any] | None = None) -> Any:
         """Go on from a checkpoint; the record that was saved with it.
+
+        Args:
+            read_record: makes the record out of its table, given the step that is next; ValueError where it is damaged.
 
         Raises:
             CheckpointError: it cannot be used; then nothing has changed.
         """
         if self.twin:
             raise CheckpointError("a training with a twin cannot go on from a checkpoint, which does not hold the twin")
-        state, arrays = checkpoint.read(path, self.identity)
+        given, arrays = checkpoint.read(path, self.identity, self.network.expected())
         try:
-            step, record = int(state["step"]), state["record"]
-            history = [Epoch(**epoch) for epoch in state["history"]]
+            state = Section(given, "state")
+            step = state.integer("step", 0, EPOCHS_MAX * self.steps_per_epoch)
+            tables = state.tables("history", -(-step // self.steps_per_epoch))
+            history = [self._epoch(number, table, step) for number, table in enumerate(tables)]
+            record = state.anything("record")
+            if read_record:
+                record = read_record(state.table("record", required=True), step)
+            state.finish()
+            pruned, due = bool(arrays["pruned"]), self.config.training.prune_at
+            if step != due and pruned != (step > due):
+                raise ValueError(f"pruned = {pruned} at step = {step} of a training that prunes before step {due}")
             self.network.restore(arrays)
-        except (KeyError, TypeError) as error:
+        except ValueError as error:
             raise checkpoint.damaged(path, error) from None
         self.step, self.history = step, history
         return record
+
+    def _epoch(self, number: int, table: Section, step: int) -> Epoch:
+        """What a checkpoint before a step says of an epoch. Raises ConfigError."""
+        batch, most = self.config.training.batch, self.steps_per_epoch
+        images = batch * min(most, step - number * most)
+        rate_shift = self.config.training.rate_shift(number)
+        table.fixed("rate_shift", rate_shift)
+        table.fixed("images", images)
+        epoch = Epoch(
+            rate_shift,
+            images,
+            table.integer("correct", 0, images),
+            table.real("loss", 0.0, LOSS_MAX * images),
+            table.real("density", 0.0, 1.0),
+        )
+        table.finish()
+        return epoch
 
 
 def identity(network: PeNetwork, samples: int) -> str:

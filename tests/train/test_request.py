@@ -6,15 +6,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from trainings import TINY, training, variant
+from trainings import TINY, edge_checkpoint, training, variant
 
 from flow.paths import FlowError, alone_in
 from flow.train.command import train
 from flow.train.request import request
 from models import mnist
-from models.edge.interleaver import Connectivity
-from models.edge.network import EdgeNetwork
-from tb.edge.train_state import CHECKPOINT, State, identity
+from models.edge.config import EdgeConfig
+from tb.edge.train_state import CHECKPOINT
 
 
 @pytest.mark.parametrize(
@@ -64,12 +63,6 @@ def test_data_files(content: bytes | None, message: str, tmp_path: Path, monkeyp
         request(str(TINY))
 
 
-def checkpoint(directory: Path, key: str, next_step: int = 0) -> None:
-    config = training(TINY, directory).config
-    network = EdgeNetwork(config, Connectivity.generate(config))
-    State(key, next_step, [{"epoch": 0}] * next_step).save(directory / CHECKPOINT, network)
-
-
 def test_resume_without_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(FlowError, match=r"there is no checkpoint .*: train without RESUME first"):
         train(training(TINY, tmp_path, resume="1"))
@@ -82,13 +75,13 @@ def test_resume_from_damaged_checkpoint(tmp_path: Path) -> None:
 
 
 def test_resume_of_another_training(tmp_path: Path) -> None:
-    checkpoint(tmp_path, identity(training(TINY, tmp_path).config, 99))
+    edge_checkpoint(tmp_path / CHECKPOINT, EdgeConfig.load(TINY), 99, 0)
     with pytest.raises(FlowError, match="belongs to another configuration or number of SAMPLES"):
         train(training(TINY, tmp_path, samples="100", resume="1"))
 
 
 def test_resume_of_a_complete_training(tmp_path: Path) -> None:
-    checkpoint(tmp_path, identity(training(TINY, tmp_path).config, 100), 2)
+    edge_checkpoint(tmp_path / CHECKPOINT, EdgeConfig.load(TINY), 100, 2)
     with pytest.raises(FlowError, match=r"nothing is left to do, 1 of EPOCHS=1 are done; give more EPOCHS"):
         train(training(TINY, tmp_path, epochs="1", samples="100", resume="1"))
 

@@ -78,3 +78,11 @@ def check(arrays: Arrays, expected: Mapping[str, Expected]) -> None:
     sizes: dict[str, tuple[int, str]] = {}
     for name, want in expected.items():
         want.check(name, arrays[name], sizes)
+
+
+def write(path: Path, arrays: Mapping[str, np.ndarray[Any, Any]], compressed: bool = False) -> None:
+    """Write a file of exactly that name; a reader sees the old one or the new one, never a part."""
+    part = path.with_name(f"{path.name}.part")
+    with part.open("wb") as file:
+        (np.savez_compressed if compressed else np.savez)(file, **arrays)  # type: ignore[arg-type]
+    part.replace(path)

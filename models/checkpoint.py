@@ -28,10 +28,7 @@ def write(path: Path, identity: str, state: Any, arrays: Mapping[str, np.ndarray
         state: what JSON can hold.
         arrays: not named ``identity`` or ``state``.
     """
-    part = path.with_name(f"{path.name}.part")
-    with part.open("wb") as file:
-        np.savez(file, identity=np.array(identity), state=np.array(json.dumps(state)), **arrays)  # type: ignore[arg-type]
-    part.replace(path)
+    array_file.write(path, {"identity": np.array(identity), "state": np.array(json.dumps(state)), **arrays})
 
 
 def read(path: Path, identity: str, expected: Mapping[str, Expected]) -> tuple[Any, Arrays]:

@@ -12,7 +12,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
-from models.edge.rules import check_network
+from models.edge.rules import WIDTH_MAX, WIDTH_MIN, check_network, frac_max
 from models.edge.shape import JunctionShape, junction_shapes
 from models.fixed_point import Format
 from models.toml_section import ConfigError, Section, named, parse, read_text
@@ -119,8 +119,8 @@ class EdgeConfig:
         name = top.file_name("name")
 
         form = top.table("format", required=True)
-        width = form.integer("width", 4, 16)
-        number = Format(width, form.integer("frac", 1, width - 2))
+        width = form.integer("width", WIDTH_MIN, WIDTH_MAX)
+        number = Format(width, form.integer("frac", 1, frac_max(width)))
         form.finish()
 
         net = top.table("network", required=True)

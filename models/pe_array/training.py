@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from models import checkpoint, mnist
 from models.checkpoint import CheckpointError
+from models.command_line import Parser, one_line_errors, output_file, whole_number
 from models.pe_array.config import EPOCHS_MAX, PeConfig
 from models.pe_array.float_layers import cross_entropy
 from models.pe_array.float_network import FloatNetwork
@@ -89,9 +90,9 @@ class Trainer:
     """
 
     def __init__(self, config: PeConfig, data: Images, twin: bool = False) -> None:
-        """Raises ValueError, WeightsError."""
+        """Raises ConfigError, WeightsError."""
         if config.in_shape != (1, 28, 28) or len(data) < config.training.batch or data.labels.max() >= config.classes:
-            raise ValueError(f"{config.name} cannot train on {len(data)} images of MNIST: {config.in_shape} inputs")
+            raise ConfigError(f"{config.name} cannot train on {len(data)} images of MNIST: {config.in_shape} inputs")
         self.config = config
         self.data = data
         self.network = starting_network(config)
@@ -282,14 +283,19 @@ def accuracies_of_pruning(config: PeConfig, data: Images) -> tuple[float, float]
     return before, share()
 
 
-def run(config: PeConfig, data: Images, judge: Images, options: argparse.Namespace) -> Iterator[str]:
+def run(trainer: Trainer, judge: Images, options: argparse.Namespace) -> Iterator[str]:
     """Train and yield the lines to print. Raises CheckpointError, ConfigError, WeightsError."""
-    trainer = Trainer(config, data, options.twin)
-    if options.resume:
-        trainer.load(options.checkpoint)
+    config, record = trainer.config, None
     epochs = options.epochs or config.training.epochs
+    if options.resume:
+        record = trainer.load(options.checkpoint)
+        if trainer.step >= epochs * trainer.steps_per_epoch and not options.weights:
+            raise CheckpointError(
+                f"--resume: nothing is left to do, {len(trainer.history)} of {epochs} epochs are done; "
+                f"give more --epochs"
+            )
     name = "validation" if options.validate else "test"
-    yield f"{config.name}: {len(data)} images, {len(judge)} for {name}"
+    yield f"{config.name}: {len(trainer.data)} images, {len(judge)} for {name}"
     if config.training.initial:
         before, after = accuracies_of_pruning(config, judge)
         yield f"initial weights: {before:.2%} right of {name}, after pruning at once {after:.2%}"
@@ -297,7 +303,7 @@ def run(config: PeConfig, data: Images, judge: Images, options: argparse.Namespa
     while trainer.step < epochs * trainer.steps_per_epoch:
         result = trainer.train_epoch()
         if options.checkpoint:
-            trainer.save(options.checkpoint)
+            trainer.save(options.checkpoint, record)
         last = result.epoch + 1 == epochs
         judged = (trainer.accuracy(judge), trainer.twin_accuracy(judge)) if options.validate or last else None
         shown, twin = (f"{judged[0]:.2%}", f"{judged[1]:.2%}") if judged else ("-", "-")
@@ -311,32 +317,53 @@ def run(config: PeConfig, data: Images, judge: Images, options: argparse.Namespa
     yield "clipped: " + ", ".join(f"{phase} {counts}" for phase, counts in clipped)
 
 
+def _check_files(parser: Parser, config: PeConfig, options: argparse.Namespace) -> None:
+    """Refuse to write one file over another that the command needs."""
+    files = {"the configuration": options.config, "training.initial": config.training.initial}
+    for option in ("checkpoint", "weights"):
+        path: Path | None = getattr(options, option)
+        for what, other in files.items():
+            if path and other and path.resolve() == other.resolve():
+                parser.error(f"argument --{option}: {path} is {what} too; name another file")
+        files[f"--{option}"] = path
+
+
+def _images(parser: Parser, config: PeConfig, options: argparse.Namespace) -> tuple[Images, Images]:
+    """What is trained on and what is judged by, as the arguments say. Raises DataError."""
+    held_back = config.training.validation if options.validate else 0
+    if options.validate and not held_back:
+        parser.error(f"argument --validate: training.validation = 0 of {config.name} holds no images back")
+    both = mnist.load()
+    count = len(both.train_labels) - held_back
+    parser.limit("--samples", options.samples, config.training.batch, count, "at least a batch, at most all images")
+    data = Images.of(both.train_images, both.train_labels, config.widths.data)
+    judge = Images.of(both.test_images, both.test_labels, config.widths.data)
+    if options.validate:
+        data, judge = data[:count], data[count:]
+    return data[: options.samples], judge[: options.samples]
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description="Train the bit-exact model of the PE array on MNIST.")
-    parser.add_argument("config", type=Path)
-    parser.add_argument("--epochs", type=int, help="of the whole training (default: the configuration's)")
-    parser.add_argument("--samples", type=int, help="use so many images of each set")
+    parser = Parser("models.pe_array.training", "Train the bit-exact model of the PE array on MNIST.")
+    parser.add_argument("config", type=Path, help="configuration file (docs/pe_training.md)")
+    epochs = whole_number(1, EPOCHS_MAX)
+    parser.add_argument("--epochs", type=epochs, help="of the whole training (default: the configuration's)")
+    parser.add_argument("--samples", type=int, help="use so many images of each set, or all that it has")
     parser.add_argument("--validate", action="store_true", help="hold images of the training set back, no test")
     parser.add_argument("--twin", action="store_true", help="train the dense float64 twin beside it")
-    parser.add_argument("--checkpoint", type=Path, help="file to write after every epoch")
-    parser.add_argument("--weights", type=Path, help="file for the weights at the end")
+    parser.add_argument("--checkpoint", type=output_file, help="file to write after every epoch")
+    parser.add_argument("--weights", type=output_file, help="file for the weights at the end")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint")
-    options = parser.parse_args(arguments)
-    if options.resume and not options.checkpoint:
-        parser.error("--resume needs --checkpoint")
-    try:
+    with one_line_errors(WeightsError):
+        options = parser.parse_args(arguments)
+        if options.resume and not options.checkpoint:
+            parser.error("--resume needs --checkpoint")
         config = PeConfig.load(options.config)
-        both = mnist.load()
-        data = Images.of(both.train_images, both.train_labels, config.widths.data)
-        judge = Images.of(both.test_images, both.test_labels, config.widths.data)
-        if options.validate:
-            held_back = config.training.validation
-            data, judge = data[: len(data) - held_back], data[len(data) - held_back :]
-        for line in run(config, data[: options.samples], judge[: options.samples], options):
+        _check_files(parser, config, options)
+        data, judge = _images(parser, config, options)
+        for line in run(Trainer(config, data, options.twin), judge, options):
             print(line, flush=True)
-    except (CheckpointError, ConfigError, WeightsError, mnist.DataError) as error:
-        parser.exit(1, f"{error}\n")
 
 
 if __name__ == "__main__":

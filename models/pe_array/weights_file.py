@@ -27,7 +27,7 @@ def save_weights(path: Path, network: PeNetwork) -> None:
             arrays |= {f"row_{i}": weights.positions.row, f"col_{i}": weights.positions.col}
             arrays |= {f"masters_{i}": weights.masters, f"mac_{i}": weights.mac}
             arrays[f"weight_frac_{i}"] = np.array(network.config.layers[i].weight_frac)
-    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
+    array_file.write(path, arrays, compressed=True)
 
 
 def load_weights(path: Path, network: PeNetwork) -> None:

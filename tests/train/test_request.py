@@ -3,14 +3,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from trainings import TINY, edge_checkpoint, training, variant
 
+from flow import config_file, synth
+from flow.config_file import EDGE, PE_ARRAY
 from flow.paths import FlowError, alone_in
 from flow.train.command import train
+from flow.train.request import load_config as load_edge
 from flow.train.request import request
+from flow.train_cnn.request import load_config as load_pe
 from models import mnist
 from models.edge.config import EdgeConfig
 from tb.edge.train_state import CHECKPOINT
@@ -38,6 +43,40 @@ def test_illegal_configuration_names_file_key_value_and_rule(tmp_path: Path) -> 
     config = variant(tmp_path, "illegal", z="[15, 4]")
     with pytest.raises(FlowError, match=r"illegal\.toml: network\.z\[0\]: z = 15 does not divide W = 512"):
         request(str(config))
+
+
+@pytest.mark.parametrize(
+    ("find", "shipped"), [(load_edge, "configs/tiny.toml"), (load_pe, "configs/lenet5_mnist.toml")]
+)
+def test_files_that_are_no_configurations(find: Callable[[str], object], shipped: str, tmp_path: Path) -> None:
+    """Both commands say the same, and so does the one that asks a file for which engine it is."""
+    bad = tmp_path / "latin.toml"
+    bad.write_bytes('name = "x" # caf\xe9'.encode("latin-1"))
+    cases = {
+        str(tmp_path): "a directory, not a configuration: name a TOML file in it",
+        str(bad): r"latin\.toml: line 1, byte 17: 0xe9 is not UTF-8",
+        "x" * 300: "there is no such file; shipped are ",
+        str(bad / "x.toml"): "there is no such file",
+    }
+    for text, message in cases.items():
+        for each in (find, synth.plan):
+            with pytest.raises(FlowError, match=message) as caught:
+                each(text)
+            assert str(caught.value).isprintable()
+    assert find(shipped)
+
+
+def test_shipped_configurations_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file in configs/ that nobody can read is listed for neither engine."""
+    monkeypatch.setattr(config_file, "ROOT", tmp_path)
+    (tmp_path / "configs").mkdir()
+    for name, content in {"edge": b"[network]\n", "pe": b"# [network]\n[[layers]]\n", "bad": b"\xff[network]"}.items():
+        (tmp_path / "configs" / f"{name}.toml").write_bytes(content)
+    for engines, names in (((EDGE,), ["edge"]), ((PE_ARRAY,), ["pe"]), ((EDGE, PE_ARRAY), ["edge", "pe"])):
+        with pytest.raises(FlowError) as caught:
+            config_file.find("no.toml", *engines)
+        listed = str(caught.value).split("shipped are ")[1].split(", ")
+        assert [Path(each).stem for each in listed] == names
 
 
 def test_configuration_without_data(tmp_path: Path) -> None:

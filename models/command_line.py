@@ -39,14 +39,19 @@ class Parser(argparse.ArgumentParser):
             self.error(f"argument {option}: {value} must be {low} … {high} ({why})")
 
 
+def integer(text: str) -> int:
+    """Type of an argument: an integer, whose limits depend on others."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{shown(text)} must be a whole number") from None
+
+
 def whole_number(low: int, high: int) -> Callable[[str], int]:
     """Type of an argument: an integer, low … high."""
 
     def convert(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{shown(text)} must be a whole number, {low} … {high}") from None
+        value = integer(text)
         if not low <= value <= high:
             raise argparse.ArgumentTypeError(f"{shown(value)} must be {low} … {high}")
         return value

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.command_line import Parser, one_line_errors, whole_number
+from models.command_line import Parser, integer, one_line_errors, whole_number
 from models.edge.rules import WIDTH_MAX, WIDTH_MIN, frac_max
 from models.fixed_point import Format, IntArray
 
@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Command line: print the table of a format for ``$readmemh``."""
     parser = Parser("models.edge.activation", "Sigmoid table of a format, for $readmemh: write it to SIGMOID_FILE.")
     parser.add_argument("width", metavar="WIDTH", type=whole_number(WIDTH_MIN, WIDTH_MAX), help="bits of a number")
-    parser.add_argument("frac", metavar="FRAC", type=int, help="those after the binary point")
+    parser.add_argument("frac", metavar="FRAC", type=integer, help="those after the binary point")
     with one_line_errors():
         options = parser.parse_args(arguments)
         parser.limit("FRAC", options.frac, 1, frac_max(options.width), f"of {options.width} bits")

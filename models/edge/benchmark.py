@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from models.command_line import Parser, one_line_errors
+from models.command_line import Parser, integer, one_line_errors
 from models.edge.config import EdgeConfig
 from models.edge.interleaver import Connectivity
 from models.edge.network import EdgeNetwork
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Command line."""
     parser = Parser("models.edge.benchmark", "Training speed of the bit-exact model of the edge engine on one core.")
     parser.add_argument("config", type=Path, nargs="?", default=DEFAULT_CONFIG, help="configuration file")
-    parser.add_argument("--samples", type=int, help="the first so many (default: all)")
+    parser.add_argument("--samples", type=integer, help="the first so many (default: all)")
     with one_line_errors():
         options = parser.parse_args(arguments)
         config = EdgeConfig.load(options.config)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models import mnist
-from models.command_line import Parser, one_line_errors, whole_number
+from models.command_line import Parser, integer, one_line_errors, whole_number
 from models.edge.config import EPOCHS_MAX, EdgeConfig, Mode
 from models.edge.float_twin import FloatTwin
 from models.edge.interleaver import Connectivity
@@ -137,7 +137,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = Parser("models.edge.training", "Train the bit-exact model of the edge engine and its float64 twin.")
     parser.add_argument("config", type=Path, help="configuration file (docs/configuration.md)")
     parser.add_argument("--epochs", type=whole_number(1, EPOCHS_MAX), help="default: the configuration's")
-    parser.add_argument("--samples", type=int, help="of an epoch, the first so many (default: all)")
+    parser.add_argument("--samples", type=integer, help="of an epoch, the first so many (default: all)")
     with one_line_errors():
         options = parser.parse_args(arguments)
         config = EdgeConfig.load(options.config)

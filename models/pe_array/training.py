@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from models import checkpoint, mnist
 from models.checkpoint import CheckpointError
-from models.command_line import Parser, one_line_errors, output_file, whole_number
+from models.command_line import Parser, integer, one_line_errors, output_file, whole_number
 from models.pe_array.config import EPOCHS_MAX, PeConfig
 from models.pe_array.float_layers import cross_entropy
 from models.pe_array.float_network import FloatNetwork
@@ -349,7 +349,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("config", type=Path, help="configuration file (docs/pe_training.md)")
     epochs = whole_number(1, EPOCHS_MAX)
     parser.add_argument("--epochs", type=epochs, help="of the whole training (default: the configuration's)")
-    parser.add_argument("--samples", type=int, help="use so many images of each set, or all that it has")
+    parser.add_argument("--samples", type=integer, help="use so many images of each set, or all that it has")
     parser.add_argument("--validate", action="store_true", help="hold images of the training set back, no test")
     parser.add_argument("--twin", action="store_true", help="train the dense float64 twin beside it")
     parser.add_argument("--checkpoint", type=output_file, help="file to write after every epoch")

@@ -140,11 +140,79 @@ def complaint(load: Callable[[Any], object], given: Any) -> str:
     return said
 
 
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_values_of_the_wrong_kind(path: Path) -> None:
-    """Every value of a shipped file replaced by odd ones, dropped, and given another key."""
-    engine, document, refused = engine_of(path), tomllib.loads(path.read_text()), 0
-    rng = random.Random(path.stem)
+EVERY_KEY = """
+name = "every_key"
+[input]
+channels = 1
+height = 28
+width = 28
+frac = 7
+[array]
+pes = 4
+data_bits = 8
+master_bits = 24
+[[layers]]
+kind = "conv"
+name = "first"
+input = "image"
+outputs = 4
+kernel = 3
+pad = 1
+stride = 1
+dilation = 1
+groups = 1
+relu = true
+weight_frac = 7
+out_frac = 4
+delta_frac = 9
+density = 0.5
+rate_shift = 1
+init_scale = 0.5
+[[layers]]
+kind = "conv"
+outputs = 4
+kernel = 1
+weight_frac = 7
+out_frac = 4
+delta_frac = 9
+add = "first"
+[[layers]]
+kind = "average_pool"
+kernel = 7
+out_frac = 4
+delta_frac = 9
+[[layers]]
+kind = "global_average_pool"
+[[layers]]
+kind = "dense"
+outputs = 10
+weight_frac = 6
+out_frac = 4
+[training]
+batch = 8
+epochs = 1
+rate_shift = [14]
+momentum_shift = 3
+init_seed = 1
+init_scale = 1.0
+order_seed = 1
+prune_at = 1
+validation = 10
+rewind = true
+initial = "weights.npz"
+update_rounding = "stochastic"
+gradient_rounding = "half_up"
+rounding_seed = 1
+"""
+DOCUMENTS = {path.stem: tomllib.loads(path.read_text()) for path in SHIPPED} | {"every_key": tomllib.loads(EVERY_KEY)}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_values_of_the_wrong_kind(name: str) -> None:
+    """Every value of a document replaced by odd ones, dropped, and given another key."""
+    document, refused, rng = DOCUMENTS[name], 0, random.Random(name)
+    engine = EdgeConfig if "network" in document else PeConfig
+    assert engine.from_dict(document).name == name
     count = len(list(places(document)))
     for number in range(count):
         for odd in [*rng.sample(ODD, 6), "drop", "rename"]:

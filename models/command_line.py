@@ -119,7 +119,8 @@ def one_line_errors(*more: type[Exception]) -> Iterator[None]:
     """
     try:
         yield
-        sys.stdout.flush()
+        if sys.stdout:  # None where the shell has closed it
+            sys.stdout.flush()
     except BrokenPipeError:
         _give_up_output()
         sys.exit(BROKEN_PIPE)
@@ -135,6 +136,7 @@ def one_line_errors(*more: type[Exception]) -> Iterator[None]:
 def _give_up_output() -> None:
     """What can no longer be written must not fail once more as Python ends."""
     try:
-        sys.stdout.flush()
+        if sys.stdout:
+            sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -283,6 +284,10 @@ def accuracies_of_pruning(config: PeConfig, data: Images) -> tuple[float, float]
     return before, share()
 
 
+def _percent(share: float) -> str:
+    return "-" if math.isnan(share) else f"{share:.2%}"
+
+
 def run(trainer: Trainer, judge: Images, options: argparse.Namespace) -> Iterator[str]:
     """Train and yield the lines to print. Raises CheckpointError, ConfigError, WeightsError."""
     config, record = trainer.config, None
@@ -306,10 +311,10 @@ def run(trainer: Trainer, judge: Images, options: argparse.Namespace) -> Iterato
             trainer.save(options.checkpoint, record)
         last = result.epoch + 1 == epochs
         judged = (trainer.accuracy(judge), trainer.twin_accuracy(judge)) if options.validate or last else None
-        shown, twin = (f"{judged[0]:.2%}", f"{judged[1]:.2%}") if judged else ("-", "-")
+        shown, twin = map(_percent, judged or (math.nan, math.nan))
         yield (
-            f"{result.epoch + 1:5d} {result.density:8.2%} {result.correct:8.2%} {shown:>13} {result.twin:12.2%} "
-            f"{twin:>17} {result.seconds:8.1f} {result.twin_seconds:14.1f}"
+            f"{result.epoch + 1:5d} {result.density:8.2%} {result.correct:8.2%} {shown:>13} "
+            f"{_percent(result.twin):>12} {twin:>17} {result.seconds:8.1f} {result.twin_seconds:14.1f}"
         )
     if options.weights:
         save_weights(options.weights, trainer.network)

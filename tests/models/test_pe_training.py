@@ -476,6 +476,7 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkey
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "lenet5_mnist: 64 images, 64 for test"
     assert [line.split()[0] for line in lines[2:-1]] == ["2", "3"]
+    assert "nan" not in " ".join(lines), "there is no twin"
     assert lines[2].split()[3] == "-"
     assert lines[3].split()[3].endswith("%")
     training.main([str(LENET), "--samples", "32", "--epochs", "1", "--twin"])

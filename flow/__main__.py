@@ -9,6 +9,7 @@ from pathlib import Path
 
 from flow import environment, paths
 from flow.paths import FlowError
+from models.toml_section import ConfigError
 
 
 def _modules(_: argparse.Namespace) -> int:
@@ -181,7 +182,7 @@ def main() -> int:
             paths.set_environment()
         with paths.writing(paths.BUILD):
             return int(arguments.function(arguments))
-    except FlowError as error:
+    except (FlowError, ConfigError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -13,13 +13,13 @@ import hashlib
 import importlib.metadata
 import json
 import time
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from flow import netlist, synth_edge, synth_pe, verilog
+from flow.config_file import EDGE, PE_ARRAY, find, has
 from flow.netlist import Netlist, Timing
 from flow.paths import BUILD, ROOT, from_root, make_command, relative
 from flow.provenance import origin
@@ -143,11 +143,7 @@ def plan(path: str) -> Plan:
     Raises:
         FlowError: the file is missing or breaks a rule.
     """
-    given = Path(path) if Path(path).exists() else ROOT / path
-    try:
-        layers = "layers" in tomllib.loads(given.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
-        layers = False  # loading it says what is wrong
+    layers = has(find(path, EDGE, PE_ARRAY), PE_ARRAY)  # of a file that cannot be read, loading says what is wrong
     return synth_pe.plan(load_pe(path)[1]) if layers else synth_edge.plan(load_edge(path)[1])
 
 

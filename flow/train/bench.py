@@ -17,7 +17,7 @@ from models.edge.benchmark import samples_per_second
 from models.edge.config import MNIST_TRAIN
 from models.edge.training import plan
 from tb.edge.train_check import Mismatch
-from tb.edge.train_state import CHECKPOINT, identity, load_checkpoint
+from tb.edge.train_state import CHECKPOINT, load_checkpoint
 
 TARGETS = {"ratio": 0.5, "epoch_seconds": 180.0, "model_samples_per_second": 100_000.0}
 """To reach with the configuration of that name and whole epochs, on two free cores: at least, at most, at least."""
@@ -57,8 +57,7 @@ def bench(request: Request) -> int:
 def _figures(training: Request, bare: list[Speed]) -> dict[str, Any]:
     """What the file of figures holds, of a training that has ended and of the bare loop."""
     result: dict[str, Any] = json.loads((training.directory / RESULT).read_text())
-    key = identity(training.config, training.samples)
-    first = load_checkpoint(training.directory / CHECKPOINT, key)[0].history[0]
+    first = load_checkpoint(training.directory / CHECKPOINT, training.config, training.samples)[0].history[0]
     best = min(bare, key=lambda speed: speed.processor_seconds)
     alone, beside = best.clocks / best.processor_seconds, first["simulated_clocks"] / first["processor_seconds"]
     whole = training.config.name == _TARGETS_OF and training.samples == MNIST_TRAIN

@@ -49,7 +49,7 @@ def train(request: Request, design: Design | None = None) -> int:
 def _train(request: Request, design: Design | None) -> int:
     directory = RunDirectory(request.directory, origin(request.replay(resume=False), request.path, request.text))
     key = identity(request.config, request.samples)
-    history = _done_before(request, key) if request.resume else []
+    history = _done_before(request) if request.resume else []
     with directory.run(WEIGHTS, REPORT, MISMATCH, EVENTS, *([] if request.resume else [CHECKPOINT])):
         outcome = _run(request, design, directory, key, history)
     return _verdict(request, outcome)
@@ -102,9 +102,9 @@ def check_frozen(equal: Callable[[], bool], path: Path) -> None:
     raise FlowError(f"{relative(path)} was changed while it was read: run again")
 
 
-def _done_before(request: Request, key: str) -> list[dict[str, Any]]:
+def _done_before(request: Request) -> list[dict[str, Any]]:
     try:
-        state = load_checkpoint(request.directory / CHECKPOINT, key)[0]
+        state = load_checkpoint(request.directory / CHECKPOINT, request.config, request.samples)[0]
     except CheckpointError as error:
         raise FlowError(str(error)) from None
     if state.next_step >= len(list(steps(request.config, request.data, request.samples, request.epochs))):

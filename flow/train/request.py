@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flow.ask import simulator, switch, whole_number
-from flow.paths import BUILD, ROOT, FlowError, make_command, relative
+from flow.config_file import EDGE, find, flow_errors
+from flow.paths import BUILD, FlowError, make_command, relative
 from models.edge.config import EdgeConfig
 from models.edge.training import RawData
 from models.mnist import DataError
-from models.toml_section import ConfigError
 
 
 @dataclass(frozen=True)
@@ -52,16 +52,9 @@ def resumes(text: str) -> bool:
 
 def load_config(text: str) -> tuple[Path, EdgeConfig]:
     """The configuration that CONFIG names, relative to where make runs or to the checkout. Raises FlowError."""
-    given = Path(text)
-    path = given if given.is_absolute() or given.exists() else ROOT / given
-    if not path.is_file():
-        files = sorted((ROOT / "configs").glob("*.toml"))
-        shipped = ", ".join(relative(file) for file in files if "[network]" in file.read_text())
-        raise FlowError(f"CONFIG={text}: there is no such file; shipped are {shipped}")
-    try:
+    path = find(text, EDGE)
+    with flow_errors():
         return path.resolve(), EdgeConfig.load(path)
-    except ConfigError as error:
-        raise FlowError(str(error)) from None
 
 
 def request(

@@ -14,6 +14,7 @@ from flow.build import Design, Options
 from flow.simulate import LOG, RESULTS, run_job
 from flow.train.request import Request
 from flow.train.watch import Progress, Watcher
+from models.array_file import Arrays
 from models.edge.activation import SigmoidTable
 from models.edge.config import EdgeConfig
 from tb.edge.train_files import PARAMS_IN, PARAMS_OUT, PREDICTIONS, SAMPLES
@@ -93,7 +94,9 @@ def simulate(request: Request, job: Path, built: Path, key: str, history: list[d
     progress = Progress(request.epochs, request.samples, tests, history)
     with Interrupts() as interrupts, Watcher(request.directory / EVENTS, progress):
         failures = run_job(_BENCH, HARNESS, request.sim, built, run, job, {})
-    state, parameters = load_checkpoint(checkpoint, key) if checkpoint.is_file() else (State(key), {})
+    state, parameters = State(key), Arrays()
+    if checkpoint.is_file():
+        state, parameters = load_checkpoint(checkpoint, request.config, request.samples)
     if mismatch.is_file():
         found = json.loads(mismatch.read_text())
         return Outcome(state, parameters, found["text"], found["count"], False)

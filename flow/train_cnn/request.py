@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flow.ask import simulator, whole_number
-from flow.paths import BUILD, ROOT, FlowError, in_build, make_command, relative
+from flow.config_file import PE_ARRAY, find, flow_errors
+from flow.paths import BUILD, FlowError, in_build, make_command, relative
 from flow.train.request import resumes
 from models import mnist
 from models.mnist import DataError, Mnist
 from models.pe_array.config import PeConfig
 from models.pe_array.weights_file import WeightsError
 from models.telling import Telling
-from models.toml_section import ConfigError
 from tb.pe_array import train_job
 from tb.pe_array.train_job import Job
 
@@ -58,16 +58,9 @@ class Request:
 
 def load_config(text: str) -> tuple[Path, PeConfig]:
     """The configuration that CONFIG names, relative to where make runs or to the checkout. Raises FlowError."""
-    given = Path(text)
-    path = given if given.is_absolute() or given.exists() else ROOT / given
-    if not path.is_file():
-        files = sorted((ROOT / "configs").glob("*.toml"))
-        shipped = ", ".join(relative(file) for file in files if "[[layers]]" in file.read_text())
-        raise FlowError(f"CONFIG={text}: there is no such file; shipped are {shipped}")
-    try:
+    path = find(text, PE_ARRAY)
+    with flow_errors():
         return path.resolve(), PeConfig.load(path)
-    except ConfigError as error:
-        raise FlowError(f"{relative(path)}: {error}") from None
 
 
 def request(

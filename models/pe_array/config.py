@@ -8,7 +8,6 @@ overflow. Masters have as many fraction bits more than MAC weights as they have 
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from models.pe_array.gradient_passes import GradientPass, check_passes, gradient
 from models.pe_array.layers import ACC_BITS, GRADIENT_BITS, PRESET_MAX, SHIFT_MAX, average_scale
 from models.pe_array.shapes import KERNEL_MAX, Conv, Pool
 from models.pe_array.widths import STANDARD, Widths
-from models.toml_section import ConfigError, Section
+from models.toml_section import ConfigError, Section, named, parse, read_text
 
 KINDS = ("conv", "dense", "max_pool", "average_pool", "global_average_pool")
 IMAGE = -1
@@ -31,6 +30,7 @@ ROUNDINGS = ("half_up", "stochastic")
 FRAC_LIMIT = 24
 NEVER = 2**31 - 1
 """``prune_at`` of a training without pruning."""
+EPOCHS_MAX = 10_000
 SIZE_MAX = 1024
 CHANNELS_MAX = 4096
 """Runs that a descriptor can name: a drain of more channels of a part of a map does not fit in one."""
@@ -231,11 +231,15 @@ class PeConfig:
 
     @classmethod
     def load(cls, path: Path) -> PeConfig:
-        """Read a TOML file. Raises ConfigError with key, value and rule where one is broken."""
-        try:
-            return cls.from_dict(tomllib.loads(path.read_text()), path.resolve().parent)
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise ConfigError(f"{path} cannot be read: {error}") from None
+        """Read a TOML file. Raises ConfigError with file, key, value and rule where one is broken."""
+        return cls.parse(read_text(path), path)
+
+    @classmethod
+    def parse(cls, text: str, path: Path) -> PeConfig:
+        """Read the text of a TOML file, whose name and directory count as ``load`` says."""
+        values = parse(text, path)
+        with named(path):
+            return cls.from_dict(values, path.resolve().parent)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], directory: Path = Path()) -> PeConfig:
@@ -245,11 +249,16 @@ class PeConfig:
             ConfigError: a rule is broken.
         """
         given = dict(values)
+        if "network" in given:
+            raise ConfigError(
+                "[network] belongs to the edge engine, whose commands are make train and "
+                "python -m models.edge.training; a network of the PE array is [[layers]]"
+            )
         layers = given.pop("layers", None)
         if not isinstance(layers, list) or not layers:
             raise ConfigError("[[layers]] must be at least one table")
         root = Section(given)
-        name = root.text("name")
+        name = root.file_name("name")
         image = root.table("input", required=True)
         shape = (
             image.integer("channels", 1, CHANNELS_MAX, 1),
@@ -391,7 +400,7 @@ def _training(table: Section, directory: Path) -> Training:
         raise ConfigError(f"{table.key('batch')} = {batch} must be one of {legal}: a PE has a MAC for every image")
     training = Training(
         batch=batch,
-        epochs=table.integer("epochs", 1, 10000),
+        epochs=table.integer("epochs", 1, EPOCHS_MAX),
         rate_shifts=table.integers("rate_shift", 0, 40),
         momentum_shift=table.integer("momentum_shift", 0, 15, 0),
         init_seed=table.integer("init_seed", 0, 2**31 - 1),

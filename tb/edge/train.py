@@ -58,11 +58,10 @@ class Trainer:
         self.directory = Path(job.directory)
         self.player = Player(dut)
         self.interrupted = False
-        key = identity(self.config, job.samples)
-        self.state = State(key)
+        self.state = State(identity(self.config, job.samples))
         parameters: tuple[list[Any] | None, list[Any] | None] = (None, None)
         if job.resume:
-            self.state, arrays = load_checkpoint(self.directory / CHECKPOINT, key)
+            self.state, arrays = load_checkpoint(self.directory / CHECKPOINT, self.config, job.samples)
             count = range(1, len(self.config.junctions) + 1)
             parameters = [arrays[f"weights_{i}"] for i in count], [arrays[f"biases_{i}"] for i in count]
         self.network = EdgeNetwork(self.config, self.connectivity, *parameters)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from models import mnist
-from models.checkpoint import damaged
 from models.mnist import Mnist
 from models.pe_array import winding
 from models.pe_array.config import NEVER, PeConfig
@@ -21,11 +20,15 @@ from models.pe_array.network import PeNetwork
 from models.pe_array.step_program import StepProgram
 from models.pe_array.training import Trainer
 from models.telling import silent
+from models.toml_section import COUNT_MAX, Section
 from models.whole_file import write_text
+from tb.pe_array.array_registers import Counter
 
 CHECKPOINT = "checkpoint.npz"
 EVENTS = "events.jsonl"
 MISMATCH = "mismatch.json"
+
+SECONDS_MAX = 1e9
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,35 @@ class Record:
     tests: list[dict[str, Any]] = field(default_factory=list)
 
 
+def read_record(record: Section, step: int) -> Record:
+    """What a checkpoint before a step holds; ConfigError, which names the field, where it cannot be."""
+    before = -1
+    steps, tests = record.tables("steps"), record.tables("tests")
+    for each in steps:
+        before = _check_event(each, "step", before + 1, step - 1)
+        each.real("density", 0.0, 1.0)
+        each.real("seconds", 0.0, SECONDS_MAX)
+        each.integer("descriptors", 1, COUNT_MAX)
+        each.counts("parts")
+        each.numbers("groups", 0, COUNT_MAX, None, 2)
+        each.finish()
+    for number, each in enumerate(tests):
+        _check_event(each, "test", number, number, "batch")
+        each.finish()
+    record.finish()
+    return Record([each.values for each in steps], [each.values for each in tests])
+
+
+def _check_event(event: Section, kind: str, low: int, high: int, number: str = "") -> int:
+    """What events of both kinds have; the event's number, low … high."""
+    event.fixed("event", kind)
+    event.integer("correct", 0, event.integer("images", 1, COUNT_MAX))
+    for name in ("compared", "clocks"):
+        event.integer(name, 0, COUNT_MAX)
+    event.counts("counters", *Counter.__members__)
+    return event.integer(number or kind, low, high)
+
+
 def save(job: Job, trainer: Trainer, record: Record) -> None:
     """Write the checkpoint of a job."""
     trainer.save(Path(job.directory) / CHECKPOINT, asdict(record))
@@ -82,11 +114,8 @@ def save(job: Job, trainer: Trainer, record: Record) -> None:
 
 def load(job: Job, trainer: Trainer) -> Record:
     """Go on from the checkpoint of a job. Raises CheckpointError; then the trainer is as before."""
-    path = Path(job.directory) / CHECKPOINT
-    try:
-        return Record(**trainer.load(path))
-    except TypeError as error:
-        raise damaged(path, error) from None
+    record: Record = trainer.load(Path(job.directory) / CHECKPOINT, read_record)
+    return record
 
 
 def places_of(job: Job, trainer: Trainer) -> list[range]:

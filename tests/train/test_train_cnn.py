@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from trainings import broken_design
+from trainings import broken_design, step_event
 
 from flow.build import Design
 from flow.paths import BUILD, ROOT, FlowError, relative
@@ -276,8 +276,8 @@ def test_interrupt_in_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
     with monkeypatch.context() as patched:
         patched.setattr(Trainer, "train_step", interrupted)
-        assert not train_in_model(trainer, asked.job, Record([{"step": 0}]))
-    assert load(asked.job, left) == Record([{"step": 0}])
+        assert not train_in_model(trainer, asked.job, Record([step_event(0)]))
+    assert load(asked.job, left) == Record([step_event(0)])
     assert left.step == 14
     assert train_in_model(left, asked.job, Record())
     assert left.history == whole.history
@@ -293,7 +293,7 @@ def test_resume_of_what_does_not_fit(tmp_path: Path) -> None:
     trainer = trainer_of(asked.config, IMAGES)
     for _ in range(3):
         trainer.train_step()
-    save(asked.job, trainer, Record([{"step": 0}, {"step": 1}]))
+    save(asked.job, trainer, Record([step_event(0), step_event(1)]))
     with pytest.raises(FlowError, match=r"the training is at step 3, but step 2 was not simulated: give STEPS and"):
         train(asked)
     trainer.save(asked.directory / CHECKPOINT, {"no": []})
@@ -337,7 +337,7 @@ def test_places() -> None:
             r"configs/lenet5_finetune\.toml, configs/lenet5_mnist\.toml, "
             r"configs/resnet_mnist\.toml$",
         ),
-        ({"config": "configs/tiny.toml"}, r"configs/tiny\.toml: \[\[layers\]\] must be at least one table"),
+        ({"config": "configs/tiny.toml"}, r"configs/tiny\.toml: \[network\] belongs to the edge engine, .*make train "),
         ({"steps": "0"}, r"STEPS=0 must be 1 … 100000"),
         ({"samples": "31"}, r"SAMPLES=31 must be 32 … 60000"),
         ({"epochs": "x"}, r"EPOCHS=x must be a whole number"),

@@ -123,7 +123,7 @@ def test_configurations_that_cannot_be_trained_as_asked(tmp_path: Path, capsys: 
     none = changed(tmp_path, "validation = 5000", "validation = 0")
     assert "--validate: training.validation = 0 of" in refused(PE, [none, "--validate"], capsys)[1]
     other = changed(tmp_path, "height = 28\nwidth = 28", "height = 28\nwidth = 32")
-    assert "cannot train on 60000 images of MNIST" in refused(PE, [other], capsys)[1]
+    assert "width = 32 must be 1 x 28 x 28, the images of MNIST" in refused(PE, [other], capsys)[1]
     initial = changed(tmp_path, "[training]\n", '[training]\ninitial = "dense.npz"\n')
     status, said = refused(PE, [initial, "--weights", str(tmp_path / "dense.npz")], capsys)
     assert (status, "is training.initial too; name another file" in said) == (2, True)

@@ -169,7 +169,7 @@ async def stalled(b: Bench) -> None:
         await b.clocks()
         await b.wait_for(masters.done, 40_000, "all requests to be answered")
         await b.clocks(3)
-        await b.reset(1)
+        await b.reset()
 
 
 @bench_test(timeout_clocks=20_000)

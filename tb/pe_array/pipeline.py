@@ -95,7 +95,7 @@ class Pipeline:
             getattr(self.b.dut, f"{source.name}_valid").value = 0
         self.b.dut.m_ready.value = 0
         self.stages = [None] * len(self.stages)
-        await self.b.reset(1)
+        await self.b.reset()
 
     def _loads(self, m_ready: bool) -> list[bool]:
         loads, moves = [], m_ready

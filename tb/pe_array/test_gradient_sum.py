@@ -131,7 +131,7 @@ class Unit:
         self.b.dut.s_valid.value = 0
         self.b.dut.m_ready.value = 0
         self.choose()
-        await self.b.reset(1)
+        await self.b.reset()
 
     def choose(self) -> None:
         """Another size of the groups; nothing may be inside."""

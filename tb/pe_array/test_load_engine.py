@@ -48,7 +48,7 @@ class Unit:
 
     async def start(self) -> None:
         """Reset."""
-        await self.b.reset(2)
+        await self.b.reset()
         self.free = self.memory.base
         self.memory.read_faults.clear()
         self.side.forget()

@@ -29,7 +29,7 @@ class Queue:
         self.taken = 0
         self.counts = [rng.choice([0, rng.getrandbits(24) & ~0x3FF, COUNT_MAX - 500]) for _ in WAITS]
         self.io.drive(s_valid=0, d_ready=0)
-        await self.b.reset(1)
+        await self.b.reset()
         self.model = QueueClocks(int(self.b.params["DEPTH"]))
         # the first clock after the reset has gone by
         self.model.clock(None, self.counts, False)

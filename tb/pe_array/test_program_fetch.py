@@ -32,7 +32,7 @@ class Fetch:
 
     async def reset(self) -> None:
         self.io.drive(start=0)
-        await self.b.reset(1)
+        await self.b.reset()
         self.model = FetchClocks(self.beat, self.chunk)
         self.errors.clear()
 

@@ -18,7 +18,7 @@ import functools
 import hashlib
 import json
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Iterator
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -46,25 +46,29 @@ class NotQuietError(AssertionError):
     """An output that a reset has not brought to its value."""
 
 
+_Register = LogicObject | LogicArrayObject | PackedObject
+
+
 class _Registers:
-    """Registers (`*_reg`) of the design that the simulator shows: all in Icarus, those of the top module in Verilator."""
+    """Registers (`*_reg`) of the top module and its generate blocks (`g_*`): not those of modules inside."""
 
     def __init__(self) -> None:
-        self._found: list[LogicObject | LogicArrayObject | PackedObject] | None = None
+        self._found: list[_Register] | None = None
 
-    def scramble(self, dut: HierarchyObject, rng: Random) -> None:
+    def scramble(self, dut: HierarchyObject, rng: Random, kept: Collection[str]) -> None:
         """Give them random values, or leave them in work; the first time in a process as the simulator made them."""
         if self._found is None:
             self._found = list(self._below(dut))
         elif rng.random() < 0.5:
             for register in self._found:
-                register.value = rng.getrandbits(len(register))
+                if register._name not in kept:
+                    register.value = rng.getrandbits(len(register))
 
-    def _below(self, scope: Iterable[Any]) -> Iterator[LogicObject | LogicArrayObject | PackedObject]:
+    def _below(self, scope: Iterable[Any]) -> Iterator[_Register]:
         for handle in scope:
-            if isinstance(handle, HierarchyObject | HierarchyArrayObject):
+            if isinstance(handle, HierarchyObject | HierarchyArrayObject) and handle._name.startswith("g_"):
                 yield from self._below(handle)
-            elif isinstance(handle, LogicObject | LogicArrayObject | PackedObject) and handle._name.endswith("_reg"):
+            elif isinstance(handle, _Register) and handle._name.endswith("_reg"):
                 yield handle
 
 
@@ -129,12 +133,15 @@ class Bench:
         """Wait until combinational outputs follow the inputs written in this clock (to the falling edge)."""
         await (FallingEdge(self.clk) if self.clk is not None else Timer(PERIOD_NS // 2, unit="ns"))
 
-    async def reset(self) -> None:
+    async def reset(self, *kept: str) -> None:
         """One clock of `rst`, then a look at the outputs, each of which must be quiet. Set the inputs before.
 
         One clock, since in a second one registers that are not reset clear each other. Every other time or so they
         hold random values when it begins. It returns early in the clock behind it: what the bench writes now is there
         at the first edge without `rst`, and so nothing that the reset leaves behind can pass unseen.
+
+        Args:
+            kept: registers of the top module that keep their values, as its header says.
 
         Raises:
             NotQuietError: an output has another value than flow/after_reset.py and the test plan say.
@@ -142,7 +149,7 @@ class Bench:
         self.was_reset = True
         self.dut.rst.value = 1
         await Timer(1, unit="ns")
-        _registers.scramble(self.dut, self._chaos)
+        _registers.scramble(self.dut, self._chaos, kept)
         await self.clocks()
         self.dut.rst.value = 0
         await ReadOnly()

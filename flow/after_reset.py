@@ -39,6 +39,12 @@ def _signals(module: Module) -> dict[str, str]:
     return {name: nets[name] for name in outputs if name in nets}
 
 
+def of(module: Module) -> dict[str, object]:
+    """What `Bench.reset` has to know: inputs that it may drive at random with `rst`, and outputs to look at after it."""
+    inputs = verilog.library()[module.top].inputs if module.top == module.name else ()
+    return {"inputs": [name for name in inputs if name not in ("clk", "rst")], "outputs": expected(module)}
+
+
 def expected(module: Module) -> dict[str, int | str]:
     """Signals of the top module that a bench looks at after a reset: 0 or 1 in all bits, or "any"; none without `rst`.
 

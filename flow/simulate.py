@@ -128,7 +128,7 @@ def _environment(run: Run, params: dict[str, int | str]) -> dict[str, str]:
         "EDGELOOM_SEEDS": ",".join(map(str, run.seeds)),
         "EDGELOOM_PARAMS": json.dumps({name: plain_value(value) for name, value in params.items()}),
         "EDGELOOM_MODULE": run.module.name,
-        "EDGELOOM_AFTER_RESET": json.dumps(after_reset.expected(run.module)),
+        "EDGELOOM_RESET": json.dumps(after_reset.of(run.module)),
         "EDGELOOM_POINTS": json.dumps(run.module.points),
         "EDGELOOM_COVERAGE": str(run.directory / "functional.json"),
         "COCOTB_RANDOM_SEED": str(run.seeds[0]),

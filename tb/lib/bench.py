@@ -9,7 +9,7 @@
 
 Every test runs once per seed of EDGELOOM_SEEDS in one simulator process, each run a result of its own. flow/ sets the
 environment: EDGELOOM_SEEDS "1,2,3", EDGELOOM_PARAMS (JSON: HDL parameters), EDGELOOM_CONFIG (TOML file or nothing),
-EDGELOOM_AFTER_RESET (JSON: what outputs must be after a reset; flow/after_reset.py).
+EDGELOOM_RESET (JSON: inputs, and what outputs must be after a reset; flow/after_reset.py).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 PERIOD_NS = 10
 
 _coverage = coverage.from_environment()
-_after_reset: dict[str, int | str] = json.loads(os.environ.get("EDGELOOM_AFTER_RESET", "{}"))
+_design = json.loads(os.environ.get("EDGELOOM_RESET", '{"inputs": [], "outputs": {}}'))
 
 
 class NotQuietError(AssertionError):
@@ -98,6 +98,7 @@ class Bench:
         params: HDL parameters of this build by name; a config's are included.
         config: the EdgeConfig of this run, or None.
         scoreboard: compared at the end: nothing pending, and something compared.
+        driven_beside: coroutines drive inputs.
     """
 
     def __init__(self, dut: Any, test_name: str, seed: int, clock: str | None) -> None:
@@ -110,6 +111,7 @@ class Bench:
         self.np = np.random.default_rng(int.from_bytes(digest[:8], "little"))
         self.config = _config()
         self._chaos = Random(digest[::-1])
+        self.driven_beside = False
         self.was_reset = False
         self.scoreboard = Scoreboard()
         self.clk: Any = getattr(dut, clock) if clock is not None else None
@@ -118,6 +120,7 @@ class Bench:
 
     def start(self, coroutine: Coroutine[Any, Any, Any]) -> Task[Any]:
         """Run a coroutine beside the test; an exception in it fails the test."""
+        self.driven_beside = True
         return cocotb.start_soon(coroutine)
 
     async def clocks(self, count: int = 1) -> None:
@@ -136,12 +139,13 @@ class Bench:
     async def reset(self, *kept: str) -> None:
         """One clock of `rst`, then a look at the outputs, each of which must be quiet. Set the inputs before.
 
-        One clock, since in a second one registers that are not reset clear each other. Every other time or so they
-        hold random values when it begins. It returns early in the clock behind it: what the bench writes now is there
+        One clock, since in a second one registers that are not reset clear each other. In it inputs are random, unless a
+        coroutine drives some, and every other time or so registers were when it began. It returns early in the clock behind it: what the bench writes now is there
         at the first edge without `rst`, and so nothing that the reset leaves behind can pass unseen.
 
         Args:
-            kept: registers of the top module that keep their values, as its header says.
+            kept: registers of the top module that keep their values, as its header says, and inputs that count in spite
+                of `rst`.
 
         Raises:
             NotQuietError: an output has another value than flow/after_reset.py and the test plan say.
@@ -150,14 +154,21 @@ class Bench:
         self.dut.rst.value = 1
         await Timer(1, unit="ns")
         _registers.scramble(self.dut, self._chaos, kept)
+        names = [] if self.driven_beside else _design["inputs"]
+        inputs = [getattr(self.dut, name) for name in names if name not in kept]
+        before = [handle.value for handle in inputs]
+        for handle in inputs:
+            handle.value = self._chaos.getrandbits(len(handle))
         await self.clocks()
+        for handle, value in zip(inputs, before, strict=True):
+            handle.value = value
         self.dut.rst.value = 0
         await ReadOnly()
         self._look()
         await Timer(1, unit="ns")  # nothing can be written before
 
     def _look(self) -> None:
-        for name, expected in _after_reset.items():
+        for name, expected in _design["outputs"].items():
             value = str(getattr(self.dut, name).value)
             if set(value) - {"0", "1"} or (expected != "any" and set(value) != {str(expected)}):
                 raise NotQuietError(f"in the clock after reset {name} is {value}, and must be {expected}")
@@ -195,7 +206,7 @@ def bench_test(timeout_clocks: int, clock: str | None = "clk") -> Callable[[Call
             try:
                 bench = Bench(dut, name, seed, clock)
                 await function(bench)
-                assert bench.was_reset or not _after_reset, "the design has a reset that the test does not use"
+                assert bench.was_reset or not _design["outputs"], "the design has a reset that the test does not use"
                 bench.scoreboard.finish()
             finally:
                 if path := os.environ.get("EDGELOOM_COVERAGE"):

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every output of a module under test must be in the clock after a reset.
 
-The rule, by the name of the output: `*valid` and whatever has no other rule is 0, `*idle` and `*empty` are 1 in all bits,
-`*ready` is 0 or 1 but known, and fields that count only beside a valid (`*data`, `*addr`, …) may be anything. So a new
-output is looked at without anybody thinking of it. `after_reset` in the test plan has what is different in a module.
+The rule, by the name of the output: `*valid` and whatever has no other rule is 0, `*idle` and `*empty` are 1 in all
+bits, `*ready` is 0 or 1 but known, and fields that count only beside a valid (`*data`, `*addr`, …) may be anything. So
+a new output is looked at without anybody thinking of it. `after_reset` in the test plan has what is different in a
+module.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def _signals(module: Module) -> dict[str, str]:
 
 
 def of(module: Module) -> dict[str, object]:
-    """What `Bench.reset` has to know: inputs that it may drive at random with `rst`, and outputs to look at after it."""
+    """What `Bench.reset` has to know: inputs that it may drive at random with `rst`, outputs to look at after it."""
     inputs = verilog.library()[module.top].inputs if module.top == module.name else ()
     return {"inputs": [name for name in inputs if name not in ("clk", "rst")], "outputs": expected(module)}
 

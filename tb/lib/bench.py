@@ -46,14 +46,14 @@ class NotQuietError(AssertionError):
     """An output that a reset has not brought to its value."""
 
 
-_Register = LogicObject | LogicArrayObject | PackedObject
+_REGISTERS = (LogicObject, LogicArrayObject, PackedObject)
 
 
 class _Registers:
     """Registers (`*_reg`) of the top module and its generate blocks (`g_*`): not those of modules inside."""
 
     def __init__(self) -> None:
-        self._found: list[_Register] | None = None
+        self._found: list[Any] | None = None
 
     def scramble(self, dut: HierarchyObject, rng: Random, kept: Collection[str]) -> None:
         """Give them random values, or leave them in work; the first time in a process as the simulator made them."""
@@ -64,11 +64,11 @@ class _Registers:
                 if register._name not in kept:
                     register.value = rng.getrandbits(len(register))
 
-    def _below(self, scope: Iterable[Any]) -> Iterator[_Register]:
+    def _below(self, scope: Iterable[Any]) -> Iterator[Any]:
         for handle in scope:
             if isinstance(handle, HierarchyObject | HierarchyArrayObject) and handle._name.startswith("g_"):
                 yield from self._below(handle)
-            elif isinstance(handle, _Register) and handle._name.endswith("_reg"):
+            elif isinstance(handle, _REGISTERS) and handle._name.endswith("_reg"):
                 yield handle
 
 
@@ -139,9 +139,10 @@ class Bench:
     async def reset(self, *kept: str) -> None:
         """One clock of `rst`, then a look at the outputs, each of which must be quiet. Set the inputs before.
 
-        One clock, since in a second one registers that are not reset clear each other. In it inputs are random, unless a
-        coroutine drives some, and every other time or so registers were when it began. It returns early in the clock behind it: what the bench writes now is there
-        at the first edge without `rst`, and so nothing that the reset leaves behind can pass unseen.
+        One clock, since in a second one registers that are not reset clear each other. Every other time or so registers
+        are random when it begins, and inputs are in it unless a coroutine drives some; then they have again the values
+        from before. It returns early in the clock behind it: what the bench writes now is there at the first edge
+        without `rst`, and so nothing that the reset leaves behind can pass unseen.
 
         Args:
             kept: registers of the top module that keep their values, as its header says, and inputs that count in spite

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 from cocotb_tools.check_results import get_results
 from filelock import FileLock
 
-from flow import build, verilog
+from flow import after_reset, build, verilog
 from flow.build import Design, Options
 from flow.modules import Module, TestSet
 from flow.paths import RUNS, FlowError, relative
@@ -128,6 +128,7 @@ def _environment(run: Run, params: dict[str, int | str]) -> dict[str, str]:
         "EDGELOOM_SEEDS": ",".join(map(str, run.seeds)),
         "EDGELOOM_PARAMS": json.dumps({name: plain_value(value) for name, value in params.items()}),
         "EDGELOOM_MODULE": run.module.name,
+        "EDGELOOM_RESET": json.dumps(after_reset.of(run.module)),
         "EDGELOOM_POINTS": json.dumps(run.module.points),
         "EDGELOOM_COVERAGE": str(run.directory / "functional.json"),
         "COCOTB_RANDOM_SEED": str(run.seeds[0]),

@@ -63,6 +63,14 @@ def test_whatever_goes_wrong_is_a_failure(kind: str, message: str, monkeypatch: 
     assert sum(line.startswith("replay:") for line in lines) == 1
 
 
+def test_a_bench_that_never_resets_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOY_TEST", "never_resets")
+    counter = modules.find_module("event_counter")
+    bench = replace(counter, bench=TOY.bench, points=TOY.points)
+    result = simulate.simulate(Run(bench, counter.sets[0], "icarus", (1,), label="toy-never_resets-"))
+    assert "the design has a reset that the test does not use" in result.report()
+
+
 @pytest.mark.parametrize("sim", modules.SIMULATORS)
 def test_replay_names_the_seed_that_fails_alone(sim: str, monkeypatch: pytest.MonkeyPatch) -> None:
     result = run("mismatch", monkeypatch, sim, (1, 2, 3))

@@ -8,6 +8,7 @@ A row of tb/<part>/testplan.toml:
     bench = "tb.lib.test_round_sat"         # only if it is elsewhere, or several with commas between them
     top = "round_sat_harness"               # only if the bench drives a harness around the module
     parts = ["shift_stage"]                 # modules that exist only inside this one and are tested in it
+    after_reset = { room = 1, "set_*" = "data" }  # outputs that flow/after_reset.py does not know by their names
     points = ["saturation/{none,high,low}"] # functional coverage that the benches of all sets together must reach
     [[module.set]]
     name = "w12"                            # one build and one run per simulator
@@ -24,7 +25,7 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ from models.toml_section import read_toml
 SIMULATORS = ("verilator", "icarus")
 PLANS = ("tb/lib/testplan.toml", "tb/edge/testplan.toml", "tb/pe_array/testplan.toml")
 
-_MODULE_KEYS = {"name", "bench", "top", "parts", "points", "set"}
+_MODULE_KEYS = {"name", "bench", "top", "parts", "after_reset", "points", "set"}
 _SET_KEYS = {"name", "params", "config", "sims", "max_seeds", "coverage", "fast", "bench"}
 
 
@@ -67,6 +68,7 @@ class Module:
     points: tuple[str, ...]
     sets: tuple[TestSet, ...]
     parts: tuple[str, ...] = ()
+    after_reset: dict[str, int | str] = field(default_factory=dict)
 
     @property
     def takes_config(self) -> bool:
@@ -144,6 +146,7 @@ def _read_module(row: dict[str, Any], plan: Path) -> Module:
         points=expand_points(row.get("points", [])),
         sets=sets,
         parts=tuple(row.get("parts", ())),
+        after_reset=dict(row.get("after_reset", {})),
     )
 
 

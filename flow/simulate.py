@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 
 from filelock import FileLock
 
-from flow import build, verilog, waves
+from flow import after_reset, build, verilog, waves
 from flow.benches import expected, test_filter, tests_of
 from flow.build import Design, Options
 from flow.modules import Module, TestSet
@@ -143,6 +143,7 @@ def _environment(run: Run, params: dict[str, int | str]) -> dict[str, str]:
         "EDGELOOM_PARAMS": json.dumps({name: plain_value(value) for name, value in params.items()}),
         "EDGELOOM_PATIENCE": str(run.test_set.patience),
         "EDGELOOM_MODULE": run.module.name,
+        "EDGELOOM_RESET": json.dumps(after_reset.of(run.module)),
         "EDGELOOM_POINTS": json.dumps(run.module.points),
         "EDGELOOM_COVERAGE": str(run.directory / "functional.json"),
         "COCOTB_RANDOM_SEED": str(run.seeds[0]),

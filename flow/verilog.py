@@ -15,6 +15,7 @@ _MODULE = re.compile(r"^\s*module\s+(\w+)", re.MULTILINE)
 _INSTANCE = re.compile(r"^\s*(\w+)\s+(?:#\s*\(|\w+\s*\()", re.MULTILINE)
 _INCLUDE = re.compile(r'^\s*`include\s+"([^"]+)"', re.MULTILINE)
 _PARAMETER = re.compile(r"\bparameter\s+(?:signed\s+|integer\s+)?(?:\[[^\]]*\]\s*)?(\w+)\s*=")
+_PORT = re.compile(r"^\s*(input|output)\s.*?(\w+)\s*,?[ \t]*$", re.MULTILINE)
 _TITLE = re.compile(r"/\*+\s*\n?[\s*]*([^\n]+)")
 
 
@@ -26,6 +27,8 @@ class VerilogFile:
     path: Path
     title: str
     parameters: tuple[str, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
     instances: frozenset[str]
     includes: tuple[Path, ...]
 
@@ -53,11 +56,14 @@ def parse(path: Path) -> VerilogFile:
     if modules != [path.stem]:
         raise FlowError(f"{relative(path)} must hold exactly one module, {path.stem}; it holds {modules or 'none'}")
     title = _TITLE.search(text)
+    ports = _PORT.findall(code)
     return VerilogFile(
         name=path.stem,
         path=path,
         title=title.group(1).strip() if title else "",
         parameters=tuple(_PARAMETER.findall(code)),
+        inputs=tuple(name for direction, name in ports if direction == "input"),
+        outputs=tuple(name for direction, name in ports if direction == "output"),
         instances=frozenset(_INSTANCE.findall(code)) - {"module"},
         includes=tuple(dict.fromkeys(_all_includes(path, code))),
     )
@@ -72,6 +78,13 @@ def library() -> dict[str, VerilogFile]:
             raise FlowError(f"module {path.stem} is in {relative(path)} and in {relative(files[path.stem].path)}")
         files[path.stem] = parse(path)
     return files
+
+
+def connections(top: str, name: str) -> dict[str, str]:
+    """Ports of the only instance of module `name` in `top` that are connected to a whole signal, with that signal."""
+    code = _COMMENT.sub("", library()[top].path.read_text())
+    instance = re.search(rf"^\s*{name}\s*#?\s*\(.*?;", code, re.MULTILINE | re.DOTALL)
+    return dict(re.findall(r"\.(\w+)\((\w+)\)", instance[0])) if instance else {}
 
 
 def closure(top: str, modules: dict[str, VerilogFile] | None = None) -> list[VerilogFile]:

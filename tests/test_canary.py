@@ -6,6 +6,7 @@ If one of these fails, green results of the regression mean nothing.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 
 import pytest
@@ -15,24 +16,35 @@ from flow.build import Design
 from flow.paths import BUILD
 from flow.simulate import Run, parameters, simulate
 
-# module -> (correct text, broken text); each must be in the module exactly once
-BROKEN = {
-    "round_sat": ("+ $signed({{(SUM_WIDTH-SHIFT)", "- $signed({{(SUM_WIDTH-SHIFT)"),
-    "lfsr16": ("TAPS = 16'hB400", "TAPS = 16'hB401"),
-    "mac_lane": ("a1_reg > best2_reg", "a1_reg >= best2_reg"),
-    "pe_issue": ("same1 ? 2'd1", "same1 ? 2'd0"),
-    "interleaver": ("cfg_write && cfg_perms", "cfg_write"),
-    "pe": ("load3_y_reg ? load3_addr_reg : d3_waddr", "load3_y_reg ? d3_waddr : d3_waddr"),
-}
+# (module, correct text, broken text); each correct text must be in the module exactly once
+BROKEN = (
+    ("round_sat", "+ $signed({{(SUM_WIDTH-SHIFT)", "- $signed({{(SUM_WIDTH-SHIFT)"),
+    ("lfsr16", "TAPS = 16'hB400", "TAPS = 16'hB401"),
+    ("mac_lane", "a1_reg > best2_reg", "a1_reg >= best2_reg"),
+    ("pe_issue", "same1 ? 2'd1", "same1 ? 2'd0"),
+    ("interleaver", "cfg_write && cfg_perms", "cfg_write"),
+    ("pe", "load3_y_reg ? load3_addr_reg : d3_waddr", "load3_y_reg ? d3_waddr : d3_waddr"),
+)
+# the same: wrong after a reset, in its value or because the register has no reset
+BROKEN_RESETS = (
+    ("program_fetch", "error_reg <= 1'b0;", "error_reg <= 1'b1;"),
+    ("program_fetch", "error_reg <= 1'b0;", ""),
+    ("tile_drain", "read_reg <= {P{1'b0}};\n", "read_reg <= {P{1'b1}};\n"),
+    ("tile_drain", "        read_reg <= {P{1'b0}};\n", ""),
+)
 
 
-def broken_design(name: str, params: dict[str, int | str], sim: str) -> Design:
+def fault(broken: str) -> str:
+    """A name for it: several faults of one module are tried at the same time."""
+    return hashlib.sha256(broken.encode()).hexdigest()[:6]
+
+
+def broken_design(name: str, correct: str, broken: str, params: dict[str, int | str], sim: str) -> Design:
     """The design of a module with the fault in its copy."""
-    correct, broken = BROKEN[name]
     original = verilog.library()[name]
     text = original.path.read_text()
     assert text.count(correct) == 1, f"{original.path} has changed: choose another line for the canary"
-    copy = BUILD / "canary" / sim / original.path.name
+    copy = BUILD / "canary" / sim / fault(broken) / original.path.name
     copy.parent.mkdir(parents=True, exist_ok=True)
     copy.write_text(text.replace(correct, broken))
     design = Design.of(name, params)
@@ -40,10 +52,31 @@ def broken_design(name: str, params: dict[str, int | str], sim: str) -> Design:
     return replace(design, files=tuple(files))
 
 
+def failures(name: str, correct: str, broken: str, sim: str) -> list[str]:
+    """What a bench says of a broken copy of its module, on two seeds of its first set."""
+    module = modules.find_module(name)
+    test_set = next(s for s in module.sets if sim in s.simulators)
+    design = broken_design(name, correct, broken, parameters(module, test_set), sim)
+    result = simulate(Run(module, test_set, sim, (1, 2), design=design, label=f"canary-{fault(broken)}-"))
+    assert not result.passed
+    assert result.failures, "the run must fail in its tests, not before"
+    assert result.report().splitlines()[-1].startswith("replay: make sim MODULE=")
+    return list(result.failures.values())
+
+
 @pytest.mark.parametrize("sim", modules.SIMULATORS)
-@pytest.mark.parametrize("name", BROKEN)
-def test_broken_rtl_is_caught(name: str, sim: str) -> None:
-    catch(name, sim)
+@pytest.mark.parametrize(("name", "correct", "broken"), BROKEN)
+def test_broken_rtl_is_caught(name: str, correct: str, broken: str, sim: str) -> None:
+    said = failures(name, correct, broken, sim)
+    assert any(message.startswith("ScoreboardMismatch") for message in said), said
+
+
+@pytest.mark.parametrize("sim", modules.SIMULATORS)
+@pytest.mark.parametrize(("name", "correct", "broken"), BROKEN_RESETS)
+def test_broken_reset_is_caught(name: str, correct: str, broken: str, sim: str) -> None:
+    """In the clock after it, by the look at the outputs and not by what comes later."""
+    said = failures(name, correct, broken, sim)
+    assert any(message.startswith("NotQuietError: in the clock after reset") for message in said), said
 
 
 def test_broken_rtl_is_caught_whatever_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,16 +84,5 @@ def test_broken_rtl_is_caught_whatever_the_environment_says(monkeypatch: pytest.
     monkeypatch.setenv("PYTHONOPTIMIZE", "1")
     monkeypatch.setenv("COCOTB_TEST_FILTER", "nothing$")
     monkeypatch.setenv("EDGELOOM_SEEDS", "7")
-    catch("lfsr16", "icarus")
-
-
-def catch(name: str, sim: str) -> None:
-    """The regression catches the fault, in a test that compares."""
-    module = modules.find_module(name)
-    test_set = next(s for s in module.sets if sim in s.simulators)
-    design = broken_design(name, parameters(module, test_set), sim)
-    result = simulate(Run(module, test_set, sim, (1, 2), design=design, label="canary-"))
-    assert not result.passed
-    assert result.failures, "the run must fail in its tests, not before"
-    assert any(message.startswith("ScoreboardMismatch") for message in result.failures.values()), result.report()
-    assert result.report().splitlines()[-1].startswith("replay: make sim MODULE=")
+    said = failures(*next(each for each in BROKEN if each[0] == "lfsr16"), "icarus")
+    assert any(message.startswith("ScoreboardMismatch") for message in said), said

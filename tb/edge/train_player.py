@@ -35,12 +35,12 @@ class Player:
         self._req = 0
 
     async def reset(self) -> None:
-        """Reset the design; the command port is then idle."""
+        """Reset the design for one clock; the command port is then idle."""
         self._req = 0
         for name in _PORTS:
             getattr(self.dut, name).value = 0
         self.dut.rst.value = 1
-        await Timer(4 * PERIOD_NS, unit="ns")
+        await Timer(PERIOD_NS, unit="ns")
         self.dut.rst.value = 0
         await Timer(PERIOD_NS, unit="ns")
 

@@ -19,14 +19,15 @@ OKAY, SLVERR = 0, 2
 _WAIT_CLOCKS = 2000
 
 
-def _quiet(b: Bench, prefix: str) -> None:
-    """No log line per frame."""
+def _begin(b: Bench, prefix: str) -> None:
+    """It drives inputs from now on, without a log line per frame."""
+    b.driven_beside = True
     logging.getLogger(f"cocotb.{b.dut._name}.{prefix}").setLevel(logging.WARNING)
 
 
 def stream_source(b: Bench, prefix: str, lanes: int = 1) -> AxiStreamSource:
     """Drives the AXI4-Stream input `prefix`_t…, of `lanes` words per beat. Frames come from `frame`."""
-    _quiet(b, prefix)
+    _begin(b, prefix)
     return AxiStreamSource(AxiStreamBus.from_prefix(b.dut, prefix), b.clk, b.dut.rst, byte_lanes=lanes)
 
 
@@ -35,7 +36,7 @@ def stream_sink(b: Bench, prefix: str, lanes: int = 1) -> AxiStreamSink:
 
     Take frames with `receive`.
     """
-    _quiet(b, prefix)
+    _begin(b, prefix)
     b.start(_stream_rules(b, prefix))
     return AxiStreamSink(AxiStreamBus.from_prefix(b.dut, prefix), b.clk, b.dut.rst, byte_lanes=lanes)
 
@@ -75,7 +76,7 @@ class AxiLite:
     """An AXI4-Lite master that sends addresses and strobes as they are, misaligned and illegal ones too."""
 
     def __init__(self, b: Bench, prefix: str = "s_axil") -> None:
-        _quiet(b, prefix)
+        _begin(b, prefix)
         self.aw = axil.AxiLiteAWSource(axil.AxiLiteAWBus.from_prefix(b.dut, prefix), b.clk, b.dut.rst)
         self.w = axil.AxiLiteWSource(axil.AxiLiteWBus.from_prefix(b.dut, prefix), b.clk, b.dut.rst)
         self.b = axil.AxiLiteBSink(axil.AxiLiteBBus.from_prefix(b.dut, prefix), b.clk, b.dut.rst)

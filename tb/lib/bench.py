@@ -9,7 +9,8 @@
 
 Every test runs once per seed of EDGELOOM_SEEDS in one simulator process, each run a result of its own. flow/ sets the
 environment: EDGELOOM_SEEDS "1,2,3", EDGELOOM_PARAMS (JSON: HDL parameters), EDGELOOM_CONFIG (TOML file or nothing),
-EDGELOOM_PATIENCE (see PATIENCE).
+EDGELOOM_RESET (JSON: inputs, and what outputs must be after a reset; flow/after_reset.py), EDGELOOM_PATIENCE (see
+PATIENCE).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import functools
 import hashlib
 import json
 import os
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Iterator
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -26,9 +27,9 @@ from typing import TYPE_CHECKING, Any
 import cocotb
 import numpy as np
 from cocotb.clock import Clock
-from cocotb.handle import HierarchyObject
+from cocotb.handle import HierarchyArrayObject, HierarchyObject, LogicArrayObject, LogicObject, PackedObject
 from cocotb.task import Task
-from cocotb.triggers import FallingEdge, RisingEdge, Timer
+from cocotb.triggers import FallingEdge, ReadOnly, RisingEdge, Timer
 
 from tb.lib import coverage
 from tb.lib.scoreboard import Scoreboard
@@ -42,6 +43,40 @@ PATIENCE = int(os.environ.get("EDGELOOM_PATIENCE", "1"))
 than those of the test plan."""
 
 _coverage = coverage.from_environment()
+_design = json.loads(os.environ.get("EDGELOOM_RESET", '{"inputs": [], "outputs": {}}'))
+
+
+class NotQuietError(AssertionError):
+    """An output that a reset has not brought to its value."""
+
+
+_REGISTERS = (LogicObject, LogicArrayObject, PackedObject)
+
+
+class _Registers:
+    """Registers (`*_reg`) of the top module and its generate blocks (`g_*`): not those of modules inside."""
+
+    def __init__(self) -> None:
+        self._found: list[Any] | None = None
+
+    def scramble(self, dut: HierarchyObject, rng: Random, kept: Collection[str]) -> None:
+        """Give them random values, or leave them in work; the first time in a process as the simulator made them."""
+        if self._found is None:
+            self._found = list(self._below(dut))
+        elif rng.random() < 0.5:
+            for register in self._found:
+                if register._name not in kept:
+                    register.value = rng.getrandbits(len(register))
+
+    def _below(self, scope: Iterable[Any]) -> Iterator[Any]:
+        for handle in scope:
+            if isinstance(handle, HierarchyObject | HierarchyArrayObject) and handle._name.startswith("g_"):
+                yield from self._below(handle)
+            elif isinstance(handle, _REGISTERS) and handle._name.endswith("_reg"):
+                yield handle
+
+
+_registers = _Registers()
 
 
 def seeds() -> list[int]:
@@ -67,6 +102,7 @@ class Bench:
         params: HDL parameters of this build by name; a config's are included.
         config: the EdgeConfig of this run, or None.
         scoreboard: compared at the end: nothing pending, and something compared.
+        driven_beside: coroutines drive inputs.
     """
 
     def __init__(self, dut: Any, test_name: str, seed: int, clock: str | None) -> None:
@@ -78,6 +114,9 @@ class Bench:
         self.rng = Random(digest)
         self.np = np.random.default_rng(int.from_bytes(digest[:8], "little"))
         self.config = _config()
+        self._chaos = Random(digest[::-1])
+        self.driven_beside = False
+        self.was_reset = False
         self.scoreboard = Scoreboard()
         self.clk: Any = getattr(dut, clock) if clock is not None else None
         if self.clk is not None:
@@ -85,6 +124,7 @@ class Bench:
 
     def start(self, coroutine: Coroutine[Any, Any, Any]) -> Task[Any]:
         """Run a coroutine beside the test; an exception in it fails the test."""
+        self.driven_beside = True
         return cocotb.start_soon(coroutine)
 
     async def clocks(self, count: int = 1) -> None:
@@ -100,12 +140,43 @@ class Bench:
         """Wait until combinational outputs follow the inputs written in this clock (to the falling edge)."""
         await (FallingEdge(self.clk) if self.clk is not None else Timer(PERIOD_NS // 2, unit="ns"))
 
-    async def reset(self, clocks: int = 3) -> None:
-        """Hold `rst` for some clocks; it is low again one clock later. Set the inputs before."""
+    async def reset(self, *kept: str) -> None:
+        """One clock of `rst`, then a look at the outputs, each of which must be quiet. Set the inputs before.
+
+        One clock, since in a second one registers that are not reset clear each other. Every other time or so registers
+        are random when it begins, and inputs are in it unless a coroutine drives some; then they have again the values
+        from before. It returns early in the clock behind it: what the bench writes now is there at the first edge
+        without `rst`, and so nothing that the reset leaves behind can pass unseen.
+
+        Args:
+            kept: registers of the top module that keep their values, as its header says, and inputs that count in spite
+                of `rst`.
+
+        Raises:
+            NotQuietError: an output has another value than flow/after_reset.py and the test plan say.
+        """
+        self.was_reset = True
         self.dut.rst.value = 1
-        await self.clocks(clocks)
-        self.dut.rst.value = 0
+        await Timer(1, unit="ns")
+        _registers.scramble(self.dut, self._chaos, kept)
+        names = [] if self.driven_beside else _design["inputs"]
+        inputs = [getattr(self.dut, name) for name in names if name not in kept]
+        before = [handle.value for handle in inputs]
+        for handle in inputs:
+            handle.value = self._chaos.getrandbits(len(handle))
         await self.clocks()
+        for handle, value in zip(inputs, before, strict=True):
+            handle.value = value
+        self.dut.rst.value = 0
+        await ReadOnly()
+        self._look()
+        await Timer(1, unit="ns")  # nothing can be written before
+
+    def _look(self) -> None:
+        for name, expected in _design["outputs"].items():
+            value = str(getattr(self.dut, name).value)
+            if set(value) - {"0", "1"} or (expected != "any" and set(value) != {str(expected)}):
+                raise NotQuietError(f"in the clock after reset {name} is {value}, and must be {expected}")
 
     async def wait_for(self, condition: Callable[[], Any], clocks: int, what: str) -> int:
         """Wait, looking after every rising edge, until `condition()` holds; the clocks it took.
@@ -141,6 +212,7 @@ def bench_test(timeout_clocks: int, clock: str | None = "clk") -> Callable[[Call
             try:
                 bench = Bench(dut, name, seed, clock)
                 await function(bench)
+                assert bench.was_reset or not _design["outputs"], "the design has a reset that the test does not use"
                 bench.scoreboard.finish()
             finally:
                 if path := os.environ.get("EDGELOOM_COVERAGE"):

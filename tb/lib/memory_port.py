@@ -71,7 +71,8 @@ class Image:
         return response
 
 
-def _quiet(b: Bench) -> None:
+def _begin(b: Bench) -> None:
+    b.driven_beside = True
     for channel in ("ar", "r", "aw", "w", "b"):
         logging.getLogger(f"cocotb.{b.dut._name}.{PREFIX}_{channel}").setLevel(logging.ERROR)
     logging.getLogger(f"cocotb.{b.dut._name}.{PREFIX}").setLevel(logging.ERROR)
@@ -79,7 +80,7 @@ def _quiet(b: Bench) -> None:
 
 def read_slave(b: Bench, image: Image) -> Any:
     """A slave of cocotbext-axi (it can only give OKAY and SLVERR itself) that gives the image's beats and responses."""
-    _quiet(b)
+    _begin(b)
     slave = AxiSlaveRead(AxiReadBus.from_prefix(b.dut, PREFIX), b.clk, b.dut.rst, target=image)
     send = slave.r_channel.send
 
@@ -93,7 +94,7 @@ def read_slave(b: Bench, image: Image) -> Any:
 
 def write_slave(b: Bench, image: Image) -> Any:
     """A slave of cocotbext-axi that writes into the image and gives its responses."""
-    _quiet(b)
+    _begin(b)
     slave = AxiSlaveWrite(AxiWriteBus.from_prefix(b.dut, PREFIX), b.clk, b.dut.rst, target=image)
     send = slave.b_channel.send
 
@@ -118,6 +119,8 @@ async def fixed_read(b: Bench, image: Image, latency: int) -> None:
             dut.m_axi_rlast.value = int(last)
             dut.m_axi_rresp.value = 0
         await b.clocks()
+        if dut.rst.value == 1:
+            continue
         if dut.m_axi_arvalid.value == 1:
             addr, beats = dut.m_axi_araddr.value.to_unsigned(), dut.m_axi_arlen.value.to_unsigned() + 1
             for i in range(beats):
@@ -138,6 +141,8 @@ async def fixed_write(b: Bench, image: Image, latency: int) -> None:
             due.popleft()
             dut.m_axi_bresp.value = 0
         await b.clocks()
+        if dut.rst.value == 1:
+            continue
         if dut.m_axi_awvalid.value == 1:
             bursts.append((dut.m_axi_awaddr.value.to_unsigned(), dut.m_axi_awlen.value.to_unsigned() + 1, now()))
         if dut.m_axi_wvalid.value == 1:

@@ -211,11 +211,9 @@ async def resets(b: Bench) -> None:
             b.cover("reset", "mid_write")
         if any(unit.inside):
             b.cover("reset", "mid_read")
-        b.dut.rst.value = 1
-        await b.clocks(2)
+        await b.reset()
         unit.forget()
         unit.clocks["w"].clear()
-        b.dut.rst.value = 0
         unit.write(3)
         unit.read(3)
         await b.wait_for(unit.done, 5000, "beats after a reset")

@@ -106,7 +106,7 @@ class Memory:
         ready = False
         while True:
             await self.b.clocks()
-            if ready and dut.m_axi_arvalid.value == 1:
+            if ready and dut.rst.value == 0 and dut.m_axi_arvalid.value == 1:
                 master = int(dut.m_axi_arid.value)
                 self.masters.granted.append((now(), master))
                 seen = [int(getattr(dut, f"m_axi_ar{name}").value) for name in _FIELDS]
@@ -169,7 +169,7 @@ async def stalled(b: Bench) -> None:
         await b.clocks()
         await b.wait_for(masters.done, 40_000, "all requests to be answered")
         await b.clocks(3)
-        await b.reset(1)
+        await b.reset()
 
 
 @bench_test(timeout_clocks=20_000)
@@ -217,10 +217,8 @@ async def resets(b: Bench) -> None:
         waits = b.dut.m_axi_arvalid.value == 1
         b.cover("reset", "filled" if waits else "empty")
         masters.offered = [None] * masters.n
-        b.dut.rst.value = 1
-        await b.clocks()
-        b.dut.rst.value = 0
         b.dut.s_axi_arvalid.value = 0
+        await b.reset()
         for channel in b.scoreboard.channels.values():
             channel.expected.clear()
         memory.requests = patterns.never()

@@ -17,7 +17,8 @@ async def delay(b: Bench) -> None:
     width, depth, resets = b.params["WIDTH"], b.params["DEPTH"], b.params["RESET"]
     trace = Trace(b, ["rst"], {"d": width})
     trace.watch("q", width)
-    line: deque[int | None] = deque([None] * depth)  # the registers, the one next to q first
+    # the registers, the one next to q first
+    line: deque[int | None] = deque([0 if resets else None] * depth)
     rst = False
     for clock in range(_CLOCKS):
         rst = b.rng.random() < (0.5 if rst else 0.05)
@@ -32,4 +33,4 @@ async def delay(b: Bench) -> None:
             if resets:
                 line = deque([0] * depth)
     b.cover("depth", "wire" if depth == 0 else "one" if depth == 1 else "several")
-    await trace.run(reset=False)
+    await trace.run()

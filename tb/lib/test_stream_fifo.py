@@ -17,7 +17,7 @@ class FifoBench:
         self.width, self.depth = int(b.params["WIDTH"]), int(b.params["DEPTH"])
         self.words: deque[int] = deque()  # inside, the oldest first
         self.shown = False  # the oldest stands at the output
-        self.ready = True
+        self.ready = False  # in the clock after a reset
 
     async def clock(self, write: bool, ready: bool, rst: bool = False) -> None:
         """One clock: drive, compare all outputs, follow."""
@@ -76,6 +76,7 @@ async def words(b: Bench) -> None:
 async def full_rate(b: Bench) -> None:
     """With a reader that always takes, from three words on nothing waits."""
     fifo = await _start(b)
+    await fifo.clock(write=False, ready=True)  # nothing is taken in the first clock after a reset
     for _ in range(300):
         await fifo.clock(write=True, ready=True)
         if fifo.depth >= 3:

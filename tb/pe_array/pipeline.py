@@ -88,14 +88,14 @@ class Pipeline:
         name, self.pauses = patterns.any_pattern(self.b.rng)
         return name
 
-    async def reset(self) -> None:
-        """Reset; words inside are forgotten, words offered are withdrawn and come later."""
+    async def reset(self, *kept: str) -> None:
+        """Reset; words inside are forgotten, words offered are withdrawn and come later. `kept`: see `Bench.reset`."""
         for source in self.sources:
             source.offered = False
             getattr(self.b.dut, f"{source.name}_valid").value = 0
         self.b.dut.m_ready.value = 0
         self.stages = [None] * len(self.stages)
-        await self.b.reset(1)
+        await self.b.reset(*kept)
 
     def _loads(self, m_ready: bool) -> list[bool]:
         loads, moves = [], m_ready

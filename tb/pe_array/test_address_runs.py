@@ -53,7 +53,7 @@ class RunsBench:
         self.totals: deque[tuple[int, int]] = deque()  # clocks to come, beats
         self.b.dut.s_valid.value = 0
         self.b.dut.m_ready.value = 0
-        await self.b.reset(1)
+        await self.b.reset()
 
     async def clock(self) -> None:
         """One clock; compares all outputs."""

@@ -22,9 +22,7 @@ class Control:
     async def reset(self) -> None:
         for pin in ("start", "stop", *(f"{source}_error" for source in SOURCES)):
             getattr(self.b.dut, pin).value = 0
-        self.b.dut.rst.value = 1
-        await self.b.clocks()
-        self.b.dut.rst.value = 0
+        await self.b.reset()
         self.model = ControlClocks()
 
     async def clock(

@@ -105,7 +105,7 @@ class Unit:
 
     async def start(self) -> None:
         """Reset."""
-        await self.b.reset(2)
+        await self.b.reset()
         self.memory.writes.clear()
         self.memory.answers = 0
         self.expected[:] = self.memory.data

@@ -26,8 +26,8 @@ class Engine:
         self.items.clear()
         self.offered = False
         self.taken = 0
-        self.io.drive(d_valid=0, set_ready=0, cmd_ready=0, grid_done=0, grid_idle=0, grad_empty=0)
-        await self.b.reset(1)
+        self.io.drive(d_valid=0, set_ready=0, cmd_ready=0, grid_done=0, grid_idle=1, grad_empty=0)
+        await self.b.reset()
         self.model = ComputeClocks(self.pes)
 
     def queue(self, descriptor: Descriptor) -> None:

@@ -17,7 +17,7 @@ async def beats(b: Bench) -> None:
     """Beats with none, one or many coordinates beyond, at the limits and behind the end; resets."""
     rng, dut, lanes = b.rng, b.dut, int(b.params["B"]) // 2
     dut.s_valid.value = 0
-    await b.reset(2)
+    await b.reset()
     way = deque([False] * LATENCY)
     _, gaps = patterns.any_pattern(rng)
     for _ in range(600):

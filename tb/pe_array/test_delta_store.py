@@ -34,7 +34,7 @@ class Unit:
 
     async def start(self) -> None:
         """Reset."""
-        await self.b.reset(2)
+        await self.b.reset()
         self.expected[:] = self.memory.data
 
     def any_gaps(self) -> None:

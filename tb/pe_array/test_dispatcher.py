@@ -26,7 +26,7 @@ class Dispatch:
         self.io.drive(s_valid=0, clear=0, load_done=0, compute_done=0, store_done=0)
         self.offered = False
         self.items.clear()
-        await self.b.reset(1)
+        await self.b.reset()
         self.model = DispatchClocks()
 
     async def clock(self, clear: bool = False) -> None:

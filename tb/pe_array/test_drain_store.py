@@ -72,7 +72,7 @@ class Unit:
         seed = self.b.rng.getrandbits(16)
         self.b.dut.seed.value = seed
         self.b.dut.seed_load.value = 1
-        await self.b.reset(2)
+        await self.b.reset()
         self.b.dut.seed_load.value = 0
         self.random.load(seed)
         self.memory.writes.clear()

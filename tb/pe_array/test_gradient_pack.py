@@ -164,7 +164,7 @@ class Unit:
         self.forget()
         for pin in ("s_valid", "s_data", "flush_valid", "take_valid", "take_slot", "m_ready"):
             getattr(self.b.dut, pin).value = 0
-        await self.b.reset(1)
+        await self.b.reset()
 
     def stall(self) -> None:
         """Other patterns of pauses at all handshakes."""

@@ -48,7 +48,7 @@ class Unit:
 
     async def start(self) -> None:
         """Reset."""
-        await self.b.reset(2)
+        await self.b.reset()
         self.free = self.memory.base
         self.memory.read_faults.clear()
         self.side.forget()
@@ -175,6 +175,7 @@ class Unit:
         self.send(descriptors)
         await self.b.wait_for(lambda: self.port.errors or not self.port.busy, clocks, "the end of all loads")
         assert not self.port.errors, f"error {self.port.errors}"
+        await self.b.clocks()  # a window has no done, and idle is still high in the clock in which it is taken
         await self.b.wait_for(lambda: self.b.dut.idle.value == 1, 1000, "idle")
         self.side.compare(effects)
 

@@ -202,7 +202,7 @@ class LoadBench:
 
 async def _start(b: Bench) -> LoadBench:
     load = LoadBench(b)
-    await b.reset()
+    await b.reset("set_valid")
     return load
 
 
@@ -241,7 +241,7 @@ async def resets(b: Bench) -> None:
             await load.clock(True, True, [not next(ready) for ready in readies])
         b.cover("reset", "idle" if load.model.raster.idle else "beats_inside" if any(load.model.loads) else "running")
         load.restart()
-        await b.reset()
+        await b.reset("set_valid")
     load.queue.append(load.legal(6, 7))
     await load.finish(patterns.never(), patterns.never(), load.ready(), 20_000)
 

@@ -14,6 +14,9 @@ from tb.lib.bench import Bench, bench_test
 
 _BEAT_BITS = {"row": 12, "col": 12, "first": 1, "last": 1, "y": 1, "all": 1, "base": 12, "shift": 4}
 
+KEPT = ("set_valid", "slot_reg", *(f"{map_}_{ends}_reg" for map_ in "xy" for ends in ("cols", "rows")))
+"""The windows stay over a reset, and may be written in it."""
+
 
 class WindowBench:
     """A window, its broadcast and the model, in step clock by clock."""
@@ -120,7 +123,7 @@ class WindowBench:
 
 async def _start(b: Bench) -> WindowBench:
     window = WindowBench(b)
-    await b.reset()
+    await b.reset(*KEPT)
     return window
 
 
@@ -150,7 +153,7 @@ async def resets(b: Bench) -> None:
         await window.run(window.beats(4), patterns.never(), readies, b.rng.randint(3, 60))
         b.cover("reset", "filled" if window.model.inside else "empty")
         window.restart()
-        await b.reset()
+        await b.reset(*KEPT)
     if not await window.run(window.beats(4), patterns.never(), patterns.never(), 10_000):
         raise TimeoutError("beats wait for ever")
 

@@ -146,9 +146,7 @@ async def reset_in_flight(b: Bench) -> None:
             model.drive(True, True)
             await b.clocks()
         b.dut.in_valid.value = 0
-        b.dut.rst.value = 1
-        await b.clocks()
-        b.dut.rst.value = 0
+        await b.reset()
         b.cover("reset", "in_flight")
         for _ in range(TICKS + 1):
             await b.settle()

@@ -193,7 +193,7 @@ async def reset(b: Bench, model: IssueModel) -> None:
     """Reset with quiet inputs."""
     for pin in ("in_valid", "drain_read", "grad_taken"):
         getattr(b.dut, pin).value = 0
-    await b.reset(1)
+    await b.reset()
     model.start()
 
 

@@ -22,6 +22,14 @@ class Walk:
         self.b = b
         self.width = {name: int(b.params[name]) for name in ("XAW", "YAW", "WBW", "ECW", "TEW", "WAW", "EAW", "TAW")}
         self.op_before = 0
+        self.ready = False
+
+    async def start(self) -> None:
+        """Reset: no command is before, and none is taken in the first clock."""
+        self.b.dut.cmd_valid.value = 0
+        self.b.dut.go.value = 0
+        await self.b.reset()
+        self.op_before, self.ready = 0, False
 
     def command(self) -> Command:
         """Random fields; short enough for many commands in a test."""
@@ -95,7 +103,9 @@ async def play(
         b.dut.cmd_valid.value = int(offer is not None)
         b.dut.go.value = int(tick)
         await b.settle()
-        b.scoreboard.expect("cmd_ready", int(len(queue) < QUEUE))
+        ready = walk.ready and len(queue) < QUEUE
+        walk.ready = True
+        b.scoreboard.expect("cmd_ready", int(ready))
         b.scoreboard.got("cmd_ready", int(b.dut.cmd_ready.value))
         b.scoreboard.expect("valid", int(bool(walking)))
         b.scoreboard.got("valid", int(b.dut.valid.value))
@@ -104,7 +114,7 @@ async def play(
                 b.scoreboard.expect(pin, value)
                 got = getattr(b.dut, pin)
                 b.scoreboard.got(pin, int(got.value) if len(got) == 1 else got.value.to_unsigned())
-        taken = offer if offer is not None and len(queue) < QUEUE else None
+        taken = offer if offer is not None and ready else None
         if tick:
             if walking:
                 walking.popleft()
@@ -124,9 +134,7 @@ async def play(
 async def queued(b: Bench) -> None:
     """Short commands of all kinds."""
     walk = Walk(b)
-    b.dut.cmd_valid.value = 0
-    b.dut.go.value = 0
-    await b.reset()
+    await walk.start()
     for _ in range(4):
         await play(b, walk, [walk.command() for _ in range(30)])
 
@@ -135,9 +143,7 @@ async def queued(b: Bench) -> None:
 async def longest(b: Bench) -> None:
     """The longest list, the most elements, the largest clear."""
     walk = Walk(b)
-    b.dut.cmd_valid.value = 0
-    b.dut.go.value = 0
-    await b.reset()
+    await walk.start()
     base = replace(walk.command(), clear=0, elements=1)
     for command in (
         replace(base, taps=1023),
@@ -151,13 +157,9 @@ async def longest(b: Bench) -> None:
 async def reset_in_flight(b: Bench) -> None:
     """A reset empties queue and walk."""
     walk = Walk(b)
-    b.dut.cmd_valid.value = 0
-    b.dut.go.value = 0
     for _ in range(4):
-        await b.reset()
-        walk.op_before = 0
+        await walk.start()
         await play(b, walk, [walk.command() for _ in range(8)], b.rng.randint(1, 40))
         b.cover("reset", "in_flight")
-    await b.reset()
-    walk.op_before = 0
+    await walk.start()
     await play(b, walk, [walk.command() for _ in range(8)])

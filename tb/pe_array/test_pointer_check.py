@@ -45,7 +45,7 @@ async def arrays(b: Bench) -> None:
     """Arrays of all lengths one after the other, beats of others in between, resets."""
     rng, dut, lanes = b.rng, b.dut, int(b.params["B"]) // 4
     dut.s_valid.value = 0
-    await b.reset(2)
+    await b.reset()
     way = deque([False] * LATENCY)
     gaps: Iterator[bool] = patterns.never()
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from cocotb.triggers import Timer
+
 from models.pe_array.control_timing import FetchClocks
 from models.pe_array.descriptors import BYTES, Cause
 from tb.lib.bench import Bench, bench_test
@@ -30,9 +32,14 @@ class Fetch:
         self.memory.any_gaps()
         self.memory.latency = min(self.memory.latency, 10)  # commands are short
 
+    @property
+    def error_comes(self) -> bool:
+        """The memory gives an item with an error, not a beat."""
+        return bool(self.b.dut.rd_valid.value == 1 and self.b.dut.rd_error.value != 0)
+
     async def reset(self) -> None:
         self.io.drive(start=0)
-        await self.b.reset(1)
+        await self.b.reset()
         self.model = FetchClocks(self.beat, self.chunk)
         self.errors.clear()
 
@@ -170,15 +177,24 @@ async def errors(b: Bench) -> None:
 
 @bench_test(timeout_clocks=20_000)
 async def resets(b: Bench) -> None:
-    """A reset at any moment forgets everything; the next list is whole."""
+    """A reset at any moment, also with a beat that has an error, forgets everything; the next list is whole."""
     fetch = Fetch(b, 0, 8192)
     for number in range(10):
         await fetch.reset()
         fetch.any_gaps()
-        await fetch.clock((_place(b, 0, 4096), b.rng.randint(1, 40)))
+        addr = _place(b, 0, 4096)
+        fetch.memory.read_faults = {addr: 2} if number % 2 else {}
+        await fetch.clock((addr, b.rng.randint(1, 40)))
+        if number % 2:
+            while not fetch.error_comes:
+                await fetch.clock()
+                await Timer(1, unit="ns")  # now the memory gives what it gives in this clock
+            b.cover("reset", "with_error")
+            continue
         for _ in range(b.rng.choice([0, 1, 2, 3, 5, b.rng.randint(4, 60)]) if number else 2_000):
             if number or not fetch.model.idle:  # the first list is read to its end
                 await fetch.clock()
         b.cover("reset", "idle" if fetch.model.idle else "at_output" if fetch.model.index is not None else "running")
     await fetch.reset()
+    fetch.memory.read_faults.clear()
     await fetch.run(0, 17)

@@ -57,7 +57,7 @@ class Unit:
         seed = self.b.rng.getrandbits(16)
         self.b.dut.seed.value = seed
         self.b.dut.seed_load.value = 1
-        await self.b.reset(2)
+        await self.b.reset()
         self.b.dut.seed_load.value = 0
         self.memory.read_faults.clear()
         self.memory.write_faults.clear()

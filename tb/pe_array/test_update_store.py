@@ -64,7 +64,7 @@ class Unit:
 
     async def start(self) -> None:
         """Reset, and another seed."""
-        await self.b.reset(2)
+        await self.b.reset()
         await self.seed()
         self.memory.writes.clear()
         self.memory.answers = 0

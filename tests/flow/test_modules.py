@@ -45,7 +45,7 @@ def test_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[[module]]\nnam = 1\n", "key 'nam' is unknown; known are bench, name, parts, points, set, top"),
+        ("[[module]]\nnam = 1\n", "key 'nam' is unknown; known are after_reset, bench, name, parts, points, set, top"),
         ("[[module]]\n", "an entry has no name"),
         ('[[module]]\nname = "m"\n[[module.set]]\nname = "s"\nsims = ["vcs"]\n', "set 's': simulator 'vcs' is unknown"),
         (

@@ -104,6 +104,14 @@ def test_one_test_by_name() -> None:
     assert report.splitlines()[-1] == "replay: make sim MODULE=popcount SIM=icarus SET=n7 SEED=1 TEST=wrong"
 
 
+def test_a_bench_that_never_resets_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(simulate.ENVIRONMENT, "TOY_TEST", "never_resets")
+    counter = modules.find_module("event_counter")
+    bench = replace(counter, bench=TOY.bench, points=TOY.points)
+    result = simulate.simulate(Run(bench, counter.sets[0], "icarus", (1,), label="toy-never_resets-"))
+    assert "the design has a reset that the test does not use" in result.report()
+
+
 @pytest.mark.parametrize("sim", modules.SIMULATORS)
 def test_replay_names_the_seed_that_fails_alone(sim: str, monkeypatch: pytest.MonkeyPatch) -> None:
     result = run("mismatch", monkeypatch, sim, (1, 2, 3))

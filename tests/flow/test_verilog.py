@@ -21,7 +21,9 @@ module foo #(
     parameter WIDTH = 12, parameter signed [3:0] OTHER = 1,
     parameter integer COUNT = WIDTH * 2
 ) (
-    input wire clk
+    input wire clk,
+    input  wire signed [WIDTH/2-1:0] x,  // one, two
+    output wire [(WIDTH > 0 ? $clog2(WIDTH) : 1)-1:0] y
 );
 localparam HIDDEN = 3;
 child #(.A(1)) u_child (.clk(clk));
@@ -43,6 +45,7 @@ def test_parse(tmp_path: Path) -> None:
     file = write(tmp_path, "foo", TEXT)
     assert file.title == "A title"
     assert file.parameters == ("WIDTH", "OTHER", "COUNT")
+    assert (file.inputs, file.outputs) == (("clk", "x"), ("y",))
     assert {"child", "other"} <= file.instances
     assert "instance_in_comment" not in file.instances
     assert [path.name for path in file.includes] == ["require.vh"]

@@ -21,6 +21,9 @@ from tb.pe_array.pe_stimulus import memory_words, shape_of
 LOAD_TO_WRITE = 3
 """Clocks from a load to Y to its write."""
 
+KEPT = ("load_valid", *(f"load_{memory}_reg" for memory in "xywet"), "y_we_reg")
+"""Memories stay over a reset: these write them, also in its clock."""
+
 _FIELDS = [field.name for field in fields(Command)]
 
 
@@ -41,7 +44,7 @@ class PeDriver:
         pe: the model; a load or command is given to it when the design takes it.
         commands, loads, drains: to be offered; a drain is an address and whether its word is compared.
         gaps: pause patterns of the ports "cmd", "load", "drain", "ready".
-        clock: number of the clock that comes next; 0 is the first with cmd_ready.
+        clock: number of the clock that comes next; 0 is the one after the reset.
     """
 
     def __init__(self, b: Bench) -> None:
@@ -79,7 +82,7 @@ class PeDriver:
         """Reset, and forget what was before."""
         for pin in ("cmd_valid", "load_valid", "drain_read", "grad_ready"):
             self._set(pin, 0)
-        await self.b.reset()
+        await self.b.reset(*KEPT)
         self.clock = self.done = 0
         self._forget()
 

@@ -10,13 +10,11 @@ import numpy as np
 from flow import array_counters
 from flow.train_cnn.request import Request
 from flow.train_cnn.simulation import Outcome
+from models.pe_array import published
 from models.pe_array.config import NEVER, PeConfig
 from models.pe_array.images import LabelArray
 from models.pe_array.training import Epoch, Trainer
 from tb.pe_array.train_job import Record, images_to_test
-
-CLOCK_MHZ = 250
-"""Of the published system, for times; this RTL's own clock has not been measured."""
 
 
 def results(
@@ -96,7 +94,10 @@ def table(result: dict[str, Any]) -> list[tuple[str, str]]:
         rows += [
             ("steps in simulation", f"{len(result['steps'])}"),
             ("clocks measured / predicted", _clocks(result)),
-            ("clocks per step", f"{per_step:,.0f} ({per_step / CLOCK_MHZ / 1000:.2f} ms at {CLOCK_MHZ} MHz)"),
+            (
+                "clocks per step",
+                f"{per_step:,.0f} ({per_step / published.CLOCK_MHZ / 1000:.2f} ms at {published.clock()})",
+            ),
             ("clocks in which MACs work", f"{result['mac_utilisation']:.1%}"),
             ("simulated clocks per second", f"{result['simulated_clocks_per_second']:,.0f}"),
         ]

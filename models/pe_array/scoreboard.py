@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from models.pe_array import published, scoreboard_b, scoreboard_c, scoreboard_page, scoreboard_step
+from models.pe_array import published, scoreboard_b, scoreboard_c, scoreboard_c_table, scoreboard_page, scoreboard_step
 from models.pe_array.phase_clocks import LATENCY
 from models.pe_array.published import PHASES
 from models.pe_array.scoreboard_b import ALL, Board
@@ -62,8 +62,8 @@ def main(arguments: list[str] | None = None) -> Board:
     print(text(scoreboard_b.TOTALS_HEAD, scoreboard_b.totals(board)), *scoreboard_b.notes(board), "", sep="\n\n")
     stepper = Stepper(options.latency)
     rows = scoreboard_c.fine_tuning(stepper, options.networks, _report)
-    notes = scoreboard_c.notes(rows, stepper)
-    print("", text(scoreboard_c.HEAD, scoreboard_c.table(rows)), *notes, sep="\n\n")
+    notes = scoreboard_c_table.notes(rows, stepper)
+    print("", text(scoreboard_c_table.HEAD, scoreboard_c_table.table(rows)), *notes, sep="\n\n")
     if options.out:
         directory = Path(options.out)
         directory.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from models.pe_array import published, scoreboard_b, scoreboard_c, scoreboard_step
+from models.pe_array import published, scoreboard_b, scoreboard_c, scoreboard_c_table, scoreboard_step
 from models.pe_array.scoreboard_b import Board
 from models.pe_array.scoreboard_c import FineTuning
 from models.pe_array.scoreboard_step import Whole
@@ -47,7 +47,7 @@ def page(board: Board, wholes: Sequence[Whole], rows: Sequence[FineTuning], note
         f"<h2>Layers</h2>{_rows(scoreboard_b.HEAD, lines)}"
         f"<h2>Times in µs, ours at {published.clock()}: published grey, ours blue</h2>{_bars(of_layers)}"
         f"<h2>System C: {scoreboard_c.EPOCHS} epochs</h2>{_paragraphs(notes)}"
-        f"{_rows(scoreboard_c.HEAD, scoreboard_c.table(rows))}"
+        f"{_rows(scoreboard_c_table.HEAD, scoreboard_c_table.table(rows))}"
         f"<h2>Times in s, ours at {published.clock()}: published grey, ours blue</h2>{_bars(of_networks)}"
         "</body></html>\n"
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.pe_array import networks, published, scoreboard, scoreboard_b, scoreboard_c
+from models.pe_array import networks, published, scoreboard, scoreboard_b, scoreboard_c, scoreboard_c_table
 from models.pe_array.block_search import best_block, phase_clocks
 from models.pe_array.layer_phases import GRID, coded, phase_program, random_mask, traffic, weight_beats
 from models.pe_array.networks import Layer, Pooling
@@ -152,12 +152,12 @@ def test_a_row_says_where_its_bound_is_above_the_published_time() -> None:
                 line.network, line.data_set, 1, 90.0, 32, float(line.fpga_seconds), 1, 1, 0.0, {}, [], bound(line), {},
                 1.5,
             ))  # fmt: skip
-    lines = scoreboard_c.table(rows)
-    column, clock = (scoreboard_c.HEAD.index(name) for name in ("MAC bound s", "clock"))
+    lines = scoreboard_c_table.table(rows)
+    column, clock = (scoreboard_c_table.HEAD.index(name) for name in ("MAC bound s", "clock"))
     assert [line[column] for line in lines] == ["1089, above published", "1141", "567", "1222, above published"]
     assert [line[clock] for line in lines] == ["250 MHz (assumed)"] * 4
-    assert all(len(line) == len(scoreboard_c.HEAD) for line in lines)
-    assert any("VGG16 on CIFAR-10, VGG16 on VOC2007." in note for note in scoreboard_c.notes(rows, Stepper(30)))
+    assert all(len(line) == len(scoreboard_c_table.HEAD) for line in lines)
+    assert any("VGG16 on CIFAR-10, VGG16 on VOC2007." in note for note in scoreboard_c_table.notes(rows, Stepper(30)))
 
 
 LAYERS = [

@@ -79,7 +79,10 @@ class PeTarget(Target):
         return {"pe": cell, "array": self.pes * cell + ENGINE_DSPS, "frame": ENGINE_DSPS}[self.kind]
 
     def wrapper(self, place: str) -> str:
-        return wrapper_text(TOP, {"P": self.pes, "B": self.lanes, "FRAC": self.config.logit_frac})
+        return wrapper_text(TOP, {
+            "P": self.pes, "B": self.lanes, "FRAC": self.config.logit_frac,
+            "DATA": self.config.widths.data, "MASTER": self.config.widths.master,
+        })  # fmt: skip
 
     def memory_problems(self, found: Netlist) -> list[str]:
         """X, Y, W and E of every PE must be in block RAM, and nothing of them in LUTs."""
@@ -147,5 +150,5 @@ def _row(name: str, figures: Figures) -> str:
 
 
 def plan(config: PeConfig) -> Plan:
-    """What is synthesised for a configuration: only the fraction bits of its logits make a difference."""
+    """What is synthesised for a configuration: its widths and the fraction bits of its logits make a difference."""
     return PePlan(config)

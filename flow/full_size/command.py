@@ -91,7 +91,7 @@ def _simulate(
     design = design or Design.of(HARNESS, dict(job.parameters))
     options = Options(sim, fast=True, blocks=("pe",) if sim == "verilator" else ())
     if not build.is_built(design, options):
-        print("building the simulation, once per size; 32 PEs take some minutes …", flush=True)
+        print("building the simulation, once per size; many PEs take some minutes …", flush=True)
     built = build.build(design, options)
     directory = Path(job.directory)
     run = directory / "run"

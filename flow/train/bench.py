@@ -12,11 +12,14 @@ from flow.train.bare import build_bare, measure
 from flow.train.command import RESULT, train
 from flow.train.request import Request
 from models.edge.benchmark import samples_per_second
+from models.edge.config import MNIST_TRAIN
+from models.edge.training import plan
 from tb.edge.train_check import Mismatch
 from tb.edge.train_state import CHECKPOINT, identity, load_checkpoint
 
 TARGETS = {"ratio": 0.5, "epoch_seconds": 180.0, "model_samples_per_second": 100_000.0}
-"""To reach with mnist_64 and whole epochs, on two free cores: at least, at most, at least."""
+"""To reach with the configuration of that name and whole epochs, on two free cores: at least, at most, at least."""
+_TARGETS_OF = "mnist_64"
 
 _REPEAT = 2
 
@@ -25,7 +28,8 @@ def bench(request: Request) -> int:
     """Measure, print and save; exit status. Raises FlowError.
 
     Speeds are compared by processor time, which whatever else the machine does disturbs less; each simulation is one
-    thread. What counts on both sides is the first run of the training, from START to its end.
+    thread. What counts is from START to the end of a run: the training's first one in the bare loop, all of the epoch
+    under cocotb.
     """
     directory = BUILD / "bench" / request.config.name
     program = build_bare(request.config)
@@ -41,9 +45,10 @@ def bench(request: Request) -> int:
     first = load_checkpoint(training.directory / CHECKPOINT, key)[0].history[0]
     best = min(bare, key=lambda speed: speed.processor_seconds)
     alone, beside = best.clocks / best.processor_seconds, first["simulated_clocks"] / first["processor_seconds"]
+    whole = request.config.name == _TARGETS_OF and request.samples == MNIST_TRAIN
     figures: dict[str, Any] = {
         "config": request.config.name,
-        "samples": first["samples"],
+        "samples": len(next(plan(request.config, request.samples, 1)).order),
         "clocks": best.clocks,
         "bare_clocks_per_second": best.clocks / best.seconds,
         "bare_clocks_per_processor_second": alone,
@@ -52,7 +57,7 @@ def bench(request: Request) -> int:
         "ratio": beside / alone,
         "epoch_seconds": result["wall_seconds"],
         "model_samples_per_second": samples_per_second(request.config, request.data, request.samples, _REPEAT),
-        "targets": TARGETS,
+        "targets": TARGETS if whole else {},
     }
     path = directory / "bench.json"
     path.write_text(json.dumps(figures, indent=1) + "\n")
@@ -69,11 +74,12 @@ def _text(figures: dict[str, Any]) -> str:
     ]
     lines = [f"{figures['config']}: {figures['samples']:,} samples, {figures['clocks']:,} clocks", head]
     lines += [f"  {name:28}{figures[cpu]:>16,.0f}{figures[wall]:>14,.0f} clocks/s" for name, cpu, wall in rows]
-    lines += [f"  {'cocotb / bare':28}{figures['ratio']:>16.0%}{'':>14} to reach: {TARGETS['ratio']:.0%}"]
+    goals = {key: f", to reach: {value:,g}" for key, value in figures["targets"].items()}
+    lines += [f"  {'cocotb / bare':28}{figures['ratio']:>16.2f}{'':>14}{goals.get('ratio', '')}"]
     lines += [
-        f"  {'bit-exact model alone':28}{figures['model_samples_per_second']:>16,.0f}{'':>14} samples/s, "
-        f"to reach: {TARGETS['model_samples_per_second']:,.0f}",
-        f"  {'epoch, test and all checks':28}{'':>16}{figures['epoch_seconds']:>14,.1f} s, "
-        f"to reach: {TARGETS['epoch_seconds']:,.0f}",
+        f"  {'bit-exact model alone':28}{figures['model_samples_per_second']:>16,.0f}{'':>14} samples/s"
+        f"{goals.get('model_samples_per_second', '')}",
+        f"  {'epoch, test and all checks':28}{'':>16}{figures['epoch_seconds']:>14,.1f} s"
+        f"{goals.get('epoch_seconds', '')}",
     ]
     return "\n".join(lines)

@@ -3,20 +3,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from flow import page
 from flow.page import BLUE, GREEN, GREY, INK, ORANGE
+from models.confusion import Cells
 from models.edge.config import EdgeConfig
 from models.edge.interleaver import Connectivity
 from models.edge.parameters import initial_parameters
 
-Arrays = dict[str, np.ndarray[Any, Any]]
+Array = np.ndarray[Any, Any]
+Arrays = dict[str, Array]
+
+DOTS = (160, 600)
+"""Rows and columns of the dots of a matrix: what the smallest picture can show one by one."""
 
 _UNIT_COLOURS = {"FF": BLUE, "BP": ORANGE, "UP": GREEN}
 
@@ -48,21 +55,22 @@ def accuracy(history: list[dict[str, Any]]) -> str:
     return page.image(figure, "accuracy over the epochs")
 
 
-def confusion(counts: list[list[int]]) -> str:
-    """Confusion matrix of the last test; colours show what share of a label's images went where."""
-    matrix = np.array(counts)
+def confusion(counted: Cells, used: list[int]) -> str:
+    """Confusion matrix of the classes `used`; colours show what share of a label's images went where."""
+    matrix = np.zeros((len(used), len(used)), dtype=np.int64)
+    for label, predicted, images in counted:
+        matrix[used.index(label), used.index(predicted)] = images
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     with mpl.rc_context(page.FIGURES):
         figure = Figure(figsize=(4.6, 4.4))
         axes = figure.subplots()
         axes.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1)
-        if len(matrix) <= 16:
-            for (row, column), value in np.ndenumerate(matrix):
-                if value:
-                    colour = "white" if shares[row, column] > 0.4 else INK
-                    axes.text(column, row, f"{value}", ha="center", va="center", fontsize=7, color=colour)
-        axes.set_xticks(range(len(matrix)))
-        axes.set_yticks(range(len(matrix)))
+        for (row, column), value in np.ndenumerate(matrix):
+            if value:
+                colour = "white" if shares[row, column] > 0.4 else INK
+                axes.text(column, row, f"{value}", ha="center", va="center", fontsize=7, color=colour)
+        axes.set_xticks(range(len(used)), map(str, used))
+        axes.set_yticks(range(len(used)), map(str, used))
         axes.set_xlabel("class predicted")
         axes.set_ylabel("label")
     return page.image(figure, "confusion matrix")
@@ -107,24 +115,47 @@ def utilisation(profile: dict[str, Any], pass_clocks: int) -> str:
     return page.image(figure, "share of clocks in which each unit is busy")
 
 
-def weights(config: EdgeConfig, parameters: Arrays) -> str:
-    """Histogram of the weights of every junction, before and after training."""
-    before = initial_parameters(config)[0]
+def histograms(weights: Sequence[tuple[str, Array, Array, int]]) -> str:
+    """Histograms of the weights of every part of a network, before and after training.
+
+    Args:
+        weights: title, raw values before and after, and how many fraction bits they have.
+    """
     with mpl.rc_context(page.FIGURES):
-        figure = Figure(figsize=(min(9.2, 3.4 * len(before)), 2.6))
-        grid = figure.subplots(1, len(before), squeeze=False)[0]
-        for i, axes in enumerate(grid):
-            after = config.format.to_real(parameters[f"weights_{i + 1}"])
-            start = config.format.to_real(before[i])
-            edge = float(max(np.abs(after).max(), np.abs(start).max(), 1 / config.format.one))
-            bins = np.linspace(-edge, edge, 61)
-            axes.hist(start, bins, histtype="step", color=GREY, label="before")
-            axes.hist(after, bins, color=BLUE, alpha=0.7, label="after")
-            axes.set_title(f"junction {i + 1}: {len(after):,} weights")
+        figure, grid = page.panels(len(weights), 2.4)
+        for (title, before, after, frac), axes in zip(weights, grid, strict=True):
+            scale = 2.0**frac
+            edge = max(1, *(int(np.abs(values.astype(np.int64)).max()) for values in (before, after))) / scale
+            bins = np.linspace(-edge, edge, 61).tolist()
+            axes.hist(before.ravel() / scale, bins, histtype="step", color=GREY, label="before")
+            axes.hist(after.ravel() / scale, bins, color=BLUE, alpha=0.7, label="after")
+            axes.set_title(title)
             axes.set_yticks([])
             axes.spines["left"].set_visible(False)
         grid[0].legend(loc="upper left")
     return page.image(figure, "histogram of the weights")
+
+
+def weights(config: EdgeConfig, parameters: Arrays) -> str:
+    """Histogram of the weights of every junction."""
+    shown = []
+    for i, before in enumerate(initial_parameters(config)[0]):
+        after = parameters[f"weights_{i + 1}"]
+        shown.append((f"junction {i + 1}: {len(after):,} weights", before, after, config.format.frac))
+    return histograms(shown)
+
+
+def dots(axes: Axes, shape: tuple[int, int], row: Array, column: Array, values: Array, **style: Any) -> None:
+    """A matrix with values at some places and nothing elsewhere, in a picture of at most DOTS dots.
+
+    Args:
+        shape: (rows, columns) of the matrix; neighbouring ones share a dot where there are more than dots.
+    """
+    height, width = (min(size, limit) for size, limit in zip(shape, DOTS, strict=True))
+    picture = np.full((height, width), np.nan)
+    picture[row.astype(np.int64) * height // shape[0], column.astype(np.int64) * width // shape[1]] = values
+    extent = (-0.5, shape[1] - 0.5, shape[0] - 0.5, -0.5)
+    axes.imshow(picture, aspect="auto", interpolation="nearest", extent=extent, **style)
 
 
 def connectivity(config: EdgeConfig, connections: Connectivity, parameters: Arrays) -> str:
@@ -135,12 +166,12 @@ def connectivity(config: EdgeConfig, connections: Connectivity, parameters: Arra
         figure = Figure(figsize=(9.2, sum(heights) + 0.9 * len(heights)))
         grid = figure.subplots(len(shapes), 1, squeeze=False, height_ratios=heights)[:, 0]
         for i, (shape, axes) in enumerate(zip(shapes, grid, strict=True)):
-            picture = np.full((shape.n_right, shape.n_left), np.nan)
             right = np.arange(shape.edges) // shape.fan_in
             raw = parameters[f"weights_{i + 1}"].astype(np.float64)
-            picture[right, connections.left_neuron(i)] = np.sign(raw) * np.sqrt(np.abs(raw))
-            edge = float(np.nanmax(np.abs(picture))) or 1.0
-            axes.imshow(picture, cmap="RdBu_r", vmin=-edge, vmax=edge, aspect="auto", interpolation="nearest")
+            values = np.sign(raw) * np.sqrt(np.abs(raw))
+            edge = float(np.abs(values).max()) or 1.0
+            place = right, connections.left_neuron(i)
+            dots(axes, (shape.n_right, shape.n_left), *place, values, cmap="RdBu_r", vmin=-edge, vmax=edge)
             axes.set_facecolor("#e4e7eb")
             axes.set_title(f"junction {i + 1}: {shape.edges:,} edges, {shape.density:.1%} of the possible ones")
             axes.set_xlabel(f"neuron of layer {i}")

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from flow import page, provenance
-from flow.train import plots
+from flow.train import classes, plots
 from flow.train.result import table
 from flow.train.simulation import Outcome
 from models.edge.config import EdgeConfig
 from models.edge.interleaver import Connectivity
+from models.edge.schedule import Schedule
+
+_ROUNDING = {False: "half up", True: "stochastically"}
 
 
 def verdict(result: dict[str, Any]) -> str:
@@ -23,6 +26,18 @@ def verdict(result: dict[str, Any]) -> str:
     elif not result["complete"]:
         kind, text = "stopped", "interrupted; equal in every bit so far"
     return f'<p><span class="verdict {kind}">{escape(text)}</span></p>'
+
+
+def _data(config: EdgeConfig) -> str:
+    """The images."""
+    pool = config.data.pool
+    return config.data.set.upper() + (f" (means of {pool} × {pool} pixels)" if pool > 1 else "")
+
+
+def _turns(config: EdgeConfig) -> str:
+    """How often a sample comes in."""
+    period = Schedule(config).period(config.training.mode)
+    return "a sample enters in every one" if period == 1 else f"a sample enters in every {period}th"
 
 
 def _junctions(config: EdgeConfig, result: dict[str, Any]) -> str:
@@ -49,7 +64,8 @@ def write_report(
     parts = [
         f"<h1>{escape(config.name)}: {'-'.join(map(str, config.layers))}</h1>",
         f'<p class="note">{config.density:.1%} of the edges of the fully connected network; {form.width} bits, '
-        f"{form.frac} of fraction; {config.training.mode.name.lower()} training on MNIST in Verilog simulation</p>",
+        f"{form.frac} of fraction, updates rounded {_ROUNDING[config.training.stochastic]}; "
+        f"{config.training.mode.name.lower()} training on {_data(config)} in Verilog simulation</p>",
         verdict(result),
         page.rows(list(table(result))),
         page.section(
@@ -62,21 +78,20 @@ def write_report(
             plots.accuracy(result["history"]),
         ))  # fmt: skip
     if result["confusion"]:
-        parts.append(page.section(
-            "Confusion matrix", "Test images by label and predicted class, after the last epoch.",
-            plots.confusion(result["confusion"]),
-        ))  # fmt: skip
+        parts.append(classes.section(result["confusion"], "in the last test"))
     if outcome.state.profile:
         parts.append(page.section(
             "Units at work",
             "Share of the clocks in which each unit handles edges, over the first run: from the busy counters, read "
-            "over AXI4-Lite while the engine worked. A pass is one sample's turn.",
+            f"over AXI4-Lite while the engine worked. A pass takes {result['pass_clocks']:,} clocks; {_turns(config)}.",
             plots.utilisation(outcome.state.profile, result["pass_clocks"]),
         ))  # fmt: skip
     parts += [
         page.section("Weights", "Before and after training.", plots.weights(config, outcome.parameters)),
         page.section(
-            "Connectivity", "Every dot is an edge, red for positive and blue for negative weights.",
+            "Connectivity",
+            "Every dot is an edge, red for positive and blue for negative weights; neighbours share a dot where layers "
+            f"have more than {plots.DOTS[1]} neurons on the left or {plots.DOTS[0]} on the right.",
             plots.connectivity(config, connections, outcome.parameters),
         ),
         provenance.section(result),

@@ -7,6 +7,7 @@ from typing import Any
 
 from flow.train.request import Request
 from flow.train.simulation import Outcome
+from models import confusion
 from models.edge.config import EdgeConfig
 from models.edge.schedule import Schedule
 
@@ -20,7 +21,17 @@ def busy_slots(record: dict[str, Any], config: EdgeConfig) -> int:
     )
 
 
-def _per_epoch(history: list[dict[str, Any]], twin: list[float]) -> list[dict[str, Any]]:
+def _points(curve: list[list[int]], samples: int) -> list[tuple[float, float]]:
+    """(share of the epoch that is done, share of right ones since the point before) of parts [samples, right]."""
+    done, points = 0, []
+    for count, right in curve:
+        done += count
+        if count:
+            points.append((done / samples, right / count))
+    return points
+
+
+def _per_epoch(history: list[dict[str, Any]], twin: list[float], samples: int) -> list[dict[str, Any]]:
     epochs: dict[int, dict[str, Any]] = {}
     for record in history:
         epoch = epochs.setdefault(record["epoch"], {"epoch": record["epoch"] + 1, "samples": 0, "correct": 0})
@@ -33,7 +44,7 @@ def _per_epoch(history: list[dict[str, Any]], twin: list[float]) -> list[dict[st
             epoch["samples"] += record["samples"]
             epoch["correct"] += record["correct"]
             epoch["lr_shift"] = record["lr_shift"]
-            epoch.setdefault("curve", []).extend(record["curve"])
+            epoch["curve"] = _points(record["curve"], samples)
             epoch["training_accuracy"] = epoch["correct"] / epoch["samples"]
     return list(epochs.values())
 
@@ -51,7 +62,7 @@ def results(request: Request, outcome: Outcome, twin: list[float]) -> dict[str, 
     schedule = Schedule(config)
     training = [record for record in history if not record["tests"]]
     samples, clocks = _sum(training, "samples"), _sum(training, "clocks")
-    epochs = _per_epoch(history, twin)
+    epochs = _per_epoch(history, twin, request.samples)
     tested: dict[str, Any] = next((epoch for epoch in reversed(epochs) if "test_accuracy" in epoch), {})
     simulated, spent = _sum(history, "simulated_clocks"), _sum(history, "simulation_seconds")
     return {
@@ -59,6 +70,7 @@ def results(request: Request, outcome: Outcome, twin: list[float]) -> dict[str, 
             "name": config.name, "layers": list(config.layers), "activation": list(config.activations),
             "fan_out": [shape.fan_out for shape in config.junctions], "z": [shape.z for shape in config.junctions],
             "density": config.density, "width": config.format.width, "frac": config.format.frac,
+            "classes": config.classes, "data": config.data.set, "pool": config.data.pool,
             "mode": config.training.mode.name.lower(), "clock_mhz": config.clock_mhz,
             "rounding": "stochastic" if config.training.stochastic else "half_up",
         },
@@ -93,6 +105,7 @@ def results(request: Request, outcome: Outcome, twin: list[float]) -> dict[str, 
         },
         "history": epochs,
         "confusion": outcome.state.confusion,
+        "by_label": confusion.by_label(outcome.state.confusion),
     }  # fmt: skip
 
 
@@ -115,7 +128,7 @@ def table(result: dict[str, Any]) -> list[tuple[str, str]]:
         ("clocks per sample", f"{result['clocks_per_sample']:.4f} (pass: {result['pass_clocks']})"),
         ("stalled clocks", f"{result['stalls']:,}"),
         ("edge slots used", f"{result['edge_slot_utilisation']:.2%}"),
-        ("time at " + f"{mhz:g} MHz", f"{result['simulated_seconds']:.4f} s"),
+        (f"time at {mhz:g} MHz", f"{1000 * result['simulated_seconds']:,.4f} ms"),
         ("simulation speed", f"{result['simulated_clocks_per_second']:,.0f} clocks/s ({result['simulator']})"),
         ("wall time", f"{result['wall_seconds']:.1f} s, and {result['build_seconds']:.1f} s to build"),
     ]

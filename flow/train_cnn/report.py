@@ -15,12 +15,19 @@ from matplotlib.ticker import MaxNLocator
 
 from flow import array_counters, page, provenance
 from flow.page import BLUE, GREY, ORANGE
-from flow.train import plots
+from flow.train import classes, plots
 from flow.train.report import verdict
 from flow.train_cnn.request import Request
 from flow.train_cnn.result import table
+from models.pe_array.config import Training
 from models.pe_array.network import PeNetwork
 from models.pe_array.weights_file import starting_network
+
+ROWS = 40
+"""Of a table of steps or epochs, and bars of a picture, at most."""
+
+_NAMES = 10
+"""Steps that have their number below such a picture, at most."""
 
 
 def write_report(path: Path, request: Request, network: PeNetwork, result: dict[str, Any]) -> None:
@@ -29,15 +36,17 @@ def write_report(path: Path, request: Request, network: PeNetwork, result: dict[
     Args:
         network: as the training left it.
     """
-    config, steps = request.config, result["steps"]
+    config, steps, widths = request.config, result["steps"], request.config.widths
+    shown = _thinned(steps)
     parts = [
         f"<h1>{escape(config.name)}</h1>",
-        f'<p class="note">{config.pes} PEs of {config.training.batch} MACs; 8-bit activations, gradients and weights, '
-        f"24-bit masters; {network.density:.1%} of the weights left; MNIST, in Verilog simulation and in its model</p>",
+        f'<p class="note">{config.pes} PEs of {config.training.batch} MACs; {widths.data}-bit activations, gradients '
+        f"and weights, {widths.master}-bit masters, {_rounding(config.training)}; {network.density:.1%} of the weights "
+        "left; MNIST, in Verilog simulation and in its model</p>",
         verdict(result),
         page.rows(table(result)),
         page.section("Layers", "As trained.", _layers(network)),
-        page.section("Simulated steps", "What the array counted.", _steps(steps)),
+        page.section("Simulated steps", f"What the array counted.{_left_out(steps)}", _steps(shown)),
         page.section(
             "Clocks of the parts of a step",
             "What each part adds to the clocks of a step, from the end of the parts before it to its own end. Updates "
@@ -45,24 +54,47 @@ def write_report(path: Path, request: Request, network: PeNetwork, result: dict[
             _parts(steps),
         ),
         page.section(
-            "Epochs", "Images right and loss (cross-entropy per image) while training, simulated steps included.",
-            _epochs(result["history"]) + _curves(result["history"]),
+            "Epochs",
+            "Images right and loss (cross-entropy per image) while training, simulated steps included."
+            f"{_left_out(result['history'])}",
+            _epochs(_thinned(result["history"])) + _curves(result["history"]),
         ),
     ]  # fmt: skip
     if result["confusion"]:
-        parts.append(page.section(
-            "Confusion matrix", "Test images by label and predicted class, after the last epoch.",
-            plots.confusion(result["confusion"]),
-        ))  # fmt: skip
+        parts.append(classes.section(result["confusion"], "after the last epoch"))
     if steps:
         parts.append(array_counters.section(result["counters"]))
     parts += [
-        page.section("PEs at work", "Clocks of the simulated steps.", _utilisation(steps, config.pes)),
+        page.section(
+            "PEs at work", f"Clocks of the simulated steps.{_left_out(steps)}", _utilisation(shown, config.pes)
+        ),
         page.section("Weights", "Masters before and after training.", _weights(network)),
         page.section("Sparsity", "Kernels and weights that are left, output channels downwards.", _pattern(network)),
         provenance.section(result),
     ]
     path.write_text(page.document(config.name, parts))
+
+
+def _rounding(training: Training) -> str:
+    """What is rounded how."""
+    named = (("updates", training.stochastic_updates), ("gradients", training.stochastic_gradients))
+    stochastic = [name for name, is_stochastic in named if is_stochastic]
+    return f"{' and '.join(stochastic)} rounded stochastically" if stochastic else "rounded half up"
+
+
+def _thinned(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """At most ROWS of them, evenly spaced."""
+    return records[:: _stride(records)]
+
+
+def _left_out(records: list[dict[str, Any]]) -> str:
+    """The note that says so."""
+    stride = _stride(records)
+    return f" One of {stride} is shown; all of them are in result.json." if stride > 1 else ""
+
+
+def _stride(records: list[dict[str, Any]]) -> int:
+    return max(1, -(-len(records) // ROWS))
 
 
 def _layers(network: PeNetwork) -> str:
@@ -96,8 +128,9 @@ def _parts(steps: list[dict[str, Any]]) -> str:
     rows = []
     for name in shown[0]["parts"]:
         rows.append((name, *(f"{step['parts'][name]:,}" for step in shown)))
-    for kind in ("ff", "ng", "wg", "update"):
-        sums = [sum(n for name, n in step["parts"].items() if re.fullmatch(rf"{kind}\d+.*", name)) for step in shown]
+    kinds = dict.fromkeys(re.sub(r"\d.*", "", name) for name in shown[0]["parts"] if re.search(r"\d", name))
+    for kind in kinds:
+        sums = [sum(n for name, n in step["parts"].items() if re.match(rf"{kind}\d", name)) for step in shown]
         rows.append((f"all {kind}", *(f"{each:,}" for each in sums)))
     return page.rows(rows, ("part and layer", *(f"step {step['step']:,}, {step['density']:.1%}" for step in shown)))
 
@@ -132,12 +165,14 @@ def _utilisation(steps: list[dict[str, Any]], pes: int) -> str:
     with mpl.rc_context(page.FIGURES):
         figure = Figure(figsize=(6.4, 2.6))
         axes = figure.subplots()
-        names = [f"{step['step']:,}" for step in steps]
+        names, places = [f"{step['step']:,}" for step in steps], np.arange(len(steps))
         below = np.zeros(len(steps))
         for key, label, colour in (("BUSY_PES", "MACs work", BLUE), ("STALL_PES", "PE waits", ORANGE)):
             share = np.array([100 * step["counters"][key] / step["counters"]["CLOCKS"] / pes for step in steps])
-            axes.bar(names, share, bottom=below, color=colour, label=label)
+            axes.bar(places, share, bottom=below, color=colour, label=label)
             below += share
+        every = -(-len(steps) // _NAMES)
+        axes.set_xticks(places[::every], names[::every])
         axes.set_ylim(0, 100)
         axes.set_ylabel("% of the clocks of all PEs")
         axes.set_xlabel("step")
@@ -146,32 +181,22 @@ def _utilisation(steps: list[dict[str, Any]], pes: int) -> str:
 
 
 def _weights(network: PeNetwork) -> str:
-    shown, start = [index for index, weights in enumerate(network.weights) if weights], starting_network(network.config)
-    with mpl.rc_context(page.FIGURES):
-        figure = Figure(figsize=(9.2, 2.6))
-        grid = figure.subplots(1, len(shown), squeeze=False)[0]
-        for index, axes in zip(shown, grid, strict=True):
-            scale = 2.0 ** (network.config.layers[index].weight_frac + 16)
-            before = start.layer_weights(index).masters.ravel() / scale
-            after = network.layer_weights(index).masters.ravel() / scale
-            edge = float(max(np.abs(before).max(), np.abs(after).max()))
-            bins = np.linspace(-edge, edge, 61)
-            axes.hist(before, bins, histtype="step", color=GREY)
-            axes.hist(after, bins, color=BLUE, alpha=0.7)
-            axes.set_title(f"layer {index}: {after.size:,} left")
-            axes.set_yticks([])
-    return page.image(figure, "histogram of the weights")
+    start, shown = starting_network(network.config), []
+    for index, layer in enumerate(network.config.layers):
+        if layer.has_weights:
+            before, after = (each.layer_weights(index).masters for each in (start, network))
+            shown.append((f"layer {index}: {after.size:,} left", before, after, layer.master_frac))
+    return plots.histograms(shown)
 
 
 def _pattern(network: PeNetwork) -> str:
     shown = [index for index, weights in enumerate(network.weights) if weights]
     with mpl.rc_context(page.FIGURES):
-        figure = Figure(figsize=(9.2, 2.8))
-        grid = figure.subplots(1, len(shown), squeeze=False)[0]
+        figure, grid = page.panels(len(shown), 2.6)
         for index, axes in zip(shown, grid, strict=True):
             weights = network.layer_weights(index)
-            picture = np.zeros((weights.conv.rows, weights.conv.cols))
-            picture[weights.positions.row, weights.positions.col] = 1
-            axes.imshow(picture, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
-            axes.set_title(f"layer {index}: {picture.mean():.1%}")
+            conv, positions = weights.conv, weights.positions
+            places = (conv.rows, conv.cols), positions.row, positions.col
+            plots.dots(axes, *places, np.ones(len(positions)), cmap="Blues", vmin=0, vmax=1)
+            axes.set_title(f"layer {index}: {weights.masters.size / network.config.layers[index].weights:.1%}")
     return page.image(figure, "elements that are left")

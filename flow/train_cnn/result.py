@@ -5,16 +5,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from flow import array_counters
 from flow.train_cnn.request import Request
 from flow.train_cnn.simulation import Outcome
+from models import confusion
 from models.pe_array import published
 from models.pe_array.config import NEVER, PeConfig
 from models.pe_array.images import LabelArray
 from models.pe_array.training import Epoch, Trainer
 from tb.pe_array.train_job import Record, images_to_test
+
+_ROUNDING = {False: "half_up", True: "stochastic"}
 
 
 def results(
@@ -33,7 +34,10 @@ def results(
         "config": {
             "name": config.name, "pes": config.pes, "batch": config.training.batch, "epochs": request.job.epochs,
             "prune_at": None if config.training.prune_at == NEVER else config.training.prune_at,
-            "rewind": config.training.rewind, "parameters": request.params,
+            "rewind": config.training.rewind, "data_bits": config.widths.data, "master_bits": config.widths.master,
+            "update_rounding": _ROUNDING[config.training.stochastic_updates],
+            "gradient_rounding": _ROUNDING[config.training.stochastic_gradients],
+            "clock_mhz": config.clock_mhz, "parameters": request.params,
         },
         "simulator": request.sim,
         "complete": outcome.failure is None and not outcome.interrupted,
@@ -67,12 +71,13 @@ def _epoch(number: int, epoch: Epoch) -> dict[str, Any]:
 
 
 def _judged(config: PeConfig, predicted: LabelArray | None) -> dict[str, Any]:
-    """Accuracy and confusion matrix, [label][class], of the test set."""
+    """Accuracy on the test set, and what was taken for what."""
     if predicted is None:
-        return {"model_test_accuracy": None, "confusion": []}
-    labels, classes = images_to_test(config).labels, config.classes
-    counts = np.bincount(labels * classes + predicted, minlength=classes * classes).reshape(classes, classes)
-    return {"model_test_accuracy": float((labels == predicted).mean()), "confusion": counts.tolist()}
+        return {"model_test_accuracy": None, "confusion": [], "by_label": []}
+    labels = images_to_test(config).labels
+    counted = confusion.cells(labels, predicted)
+    accuracy = float((labels == predicted).mean())
+    return {"model_test_accuracy": accuracy, "confusion": counted, "by_label": confusion.by_label(counted)}
 
 
 def _clocks(result: dict[str, Any]) -> str:
@@ -90,14 +95,11 @@ def table(result: dict[str, Any]) -> list[tuple[str, str]]:
         ("failure", result["failure"] or "none"),
     ]
     if result["steps"]:
-        per_step = result["clocks_per_step"]
+        per_step, mhz = result["clocks_per_step"], result["config"]["clock_mhz"]
         rows += [
             ("steps in simulation", f"{len(result['steps'])}"),
             ("clocks measured / predicted", _clocks(result)),
-            (
-                "clocks per step",
-                f"{per_step:,.0f} ({per_step / published.CLOCK_MHZ / 1000:.2f} ms at {published.clock()})",
-            ),
+            ("clocks per step", f"{per_step:,.0f} ({per_step / mhz / 1000:,.4g} ms at {published.clock(mhz)})"),
             ("clocks in which MACs work", f"{result['mac_utilisation']:.1%}"),
             ("simulated clocks per second", f"{result['simulated_clocks_per_second']:,.0f}"),
         ]
@@ -111,7 +113,8 @@ def table(result: dict[str, Any]) -> list[tuple[str, str]]:
         ))  # fmt: skip
     if "initial_test_accuracy" in result:
         rows.append(("test accuracy of the initial weights", f"{result['initial_test_accuracy']:.2%}"))
-        rows.append(("the same, pruned at once", f"{result['pruned_test_accuracy']:.2%}"))
+        if result["config"]["prune_at"] is not None:
+            rows.append(("the same, pruned at once", f"{result['pruned_test_accuracy']:.2%}"))
     if result["model_test_accuracy"] is not None:
         rows.append(("test accuracy after the last epoch, model", f"{result['model_test_accuracy']:.2%}"))
     return rows

@@ -3,7 +3,7 @@
 
 A scale is a number of fraction bits: raw integers stand for ``raw / 2**frac``. Those of activations, gradients and
 MAC weights are given per layer; all shifts follow from them and are checked here, and so is that no accumulator can
-overflow. Masters have 16 fraction bits more than MAC weights.
+overflow. Masters have as many fraction bits more than MAC weights as they have bits more.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from models.pe_array import published
 from models.pe_array.gradient_passes import GradientPass, check_passes, gradient_passes, label
 from models.pe_array.layers import ACC_BITS, GRADIENT_BITS, PRESET_MAX, SHIFT_MAX, average_scale
 from models.pe_array.shapes import KERNEL_MAX, Conv, Pool
@@ -196,6 +197,7 @@ class PeConfig:
     Attributes:
         pes: PEs of the array that trains it, for simulation.
         widths: of data and masters, parameters of that array.
+        clock_mhz: for which times are reported; the published system's, where the file does not say.
     """
 
     name: str
@@ -203,6 +205,7 @@ class PeConfig:
     training: Training
     pes: int = 8
     widths: Widths = STANDARD
+    clock_mhz: float = published.CLOCK_MHZ
 
     @property
     def in_shape(self) -> Shape:
@@ -267,6 +270,9 @@ class PeConfig:
         pes = array.integer("pes", 1, 64, 8)
         if pes & (pes - 1):
             raise ConfigError(f"array.pes = {pes} must be a power of two")
+        clock = root.table("clock")
+        clock_mhz = clock.real("mhz", 0.001, 100_000.0, float(published.CLOCK_MHZ))
+        clock.finish()
         array.finish()
         image.finish()
         root.finish()
@@ -278,7 +284,7 @@ class PeConfig:
         last = built[-1]
         if not last.has_weights or last.relu or last.out_shape[1:] != (1, 1):
             raise ConfigError(f"layers[{len(layers) - 1}] must have weights, no ReLU, and a 1 x 1 map to give classes")
-        return cls(name, tuple(built), training, pes, widths)
+        return cls(name, tuple(built), training, pes, widths, clock_mhz)
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,7 @@ class Csb:
         pointers: elements before each block, int64 (blocks + 1,).
         coordinates: row in bits 15 … 8, column in 7 … 0, inside the block, uint16 (elements,).
         values: MAC weights, int8 (elements, KH*KW).
-        masters: 24-bit master weights, int32 (elements, KH*KW).
+        masters: master weights, int32 (elements, KH*KW).
     """
 
     shape: CsbShape

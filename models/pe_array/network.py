@@ -226,7 +226,7 @@ class PeNetwork:
     def _delta(self, i: int, trace: Trace) -> None:
         """Gradient by the output of layer i, with the derivative of that layer's ReLU, from those of the layers behind.
 
-        Every pass is rounded to 8 bits once, with all that it begins with.
+        Every pass is rounded to the width of data once, with all that it begins with.
         """
         output = trace.outputs[i]
         for number, each in enumerate(self.config.passes(i)):

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import cocotb
-import numpy as np
 
+from models.confusion import cells
 from models.edge.config import EdgeConfig
 from models.edge.interleaver import Connectivity
 from models.edge.network import EdgeNetwork, RunResult
@@ -36,14 +36,10 @@ from tb.edge.train_check import (
 from tb.edge.train_files import Command, Op
 from tb.edge.train_player import Player
 from tb.edge.train_profile import Profile
-from tb.edge.train_state import CHECKPOINT, EVENTS, MISMATCH, Job, State, Step, identity, load_checkpoint, steps
+from tb.edge.train_state import CHECKPOINT, EVENTS, MISMATCH, Job, State, Step, curve, identity, load_checkpoint, steps
 
 _EVENT_SECONDS = 0.25
 """How often a run reports its progress and looks for an interrupt, roughly."""
-
-
-_CURVE = 50
-"""Points of the accuracy curve per epoch."""
 
 
 class Interrupted(Exception):
@@ -110,12 +106,11 @@ class Trainer:
         )
         compared = self.compare(step, result, counters, labels[run.order])
         clocks, stalls = clocks_and_stalls(counters)
-        classes = int(self.config.classes)
+        right = result.classes == labels[run.order]
         if tests:
-            pairs = labels[run.order].astype(np.int64) * classes + result.classes
-            self.state.confusion = np.bincount(pairs, minlength=classes * classes).reshape(-1, classes).tolist()
+            self.state.confusion = cells(labels[run.order], result.classes)
         record = {
-            "curve": [] if tests else self.curve(step, result, labels[run.order]),
+            "curve": [] if tests else curve(run.first, right, self.job.samples),
             "epoch": run.epoch, "tests": tests, "mode": step.mode.name.lower(), "samples": len(run.order),
             "correct": counters["CORRECT"], "model_correct": result.correct, "compared": compared,
             "clocks_predicted": Schedule(self.config).clocks(len(run.order), step.mode), "clocks": clocks,
@@ -128,8 +123,8 @@ class Trainer:
             "processor_seconds": ended[1] - started[1],
             "all_clocks": self.player.now - clock, "seconds": time.perf_counter() - begin,
         }  # fmt: skip
-        self.state.history.append(record)
-        self.event("run", **record)
+        self.state.add(record)
+        self.event("run", **{key: record[key] for key in ("epoch", "tests", "samples", "correct")})
 
     async def watch(self, step: Step) -> None:
         """Sleep through a run, but for reports of its progress. Raises Interrupted."""
@@ -175,12 +170,6 @@ class Trainer:
             + check_parameters(where, parameters, self.network)
             + check_counters(where, counters, result, self.config, step.mode)
         )
-
-    def curve(self, step: Step, result: RunResult, labels: Any) -> list[tuple[float, float]]:
-        """Share of right predictions over parts of a run: (share of the epoch that is then done, share right)."""
-        right = result.classes == labels
-        parts = np.array_split(np.arange(len(right)), max(1, min(len(right), _CURVE * len(right) // self.job.samples)))
-        return [((step.run.first + int(part[-1]) + 1) / self.job.samples, float(right[part].mean())) for part in parts]
 
     def interrupt(self, *_: Any) -> None:
         """Signal handler."""

@@ -11,6 +11,9 @@ from tb.edge.registers import Reg, Status
 from tb.edge.train_check import counter_registers
 from tb.edge.train_player import Player
 
+_PER_PASS = 32
+"""Readings that are kept of a pass, at most: a pass may take a hundred thousand clocks."""
+
 
 class Profile:
     """Readings of all busy counters, each with the clock in which it was taken."""
@@ -22,6 +25,7 @@ class Profile:
         self.units = [name for name in names if name != "BUSY_BP 1"]  # junction 1 has no BP
         self.registers = {name: registers[name] for name in self.units}
         self.begin = player.now
+        self.spacing = config.pass_clocks // _PER_PASS
         self.parts: dict[str, list[list[list[int]]]] = {"fill": [], "drain": []}
 
     async def sample(self, part: str) -> None:
@@ -30,7 +34,10 @@ class Profile:
         for name, address in self.registers.items():
             values = await self.player.read({name: address})
             row.append([self.player.now - self.begin, values[name]])
-        self.parts[part].append(row)
+        kept = self.parts[part]
+        if len(kept) >= 2 and row[0][0] - kept[-2][0][0] < self.spacing:
+            kept.pop()  # the first and the last reading of a part are always there
+        kept.append(row)
 
     async def fill(self, schedule: Schedule, n: int, mode: Mode) -> None:
         """Read until the pipeline is full and a few samples more have entered, or the run ends."""

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from models import checkpoint
+from models.confusion import Cells
 from models.edge.config import EdgeConfig, Mode
 from models.edge.network import EdgeNetwork
 from models.edge.training import RawData, Run, plan
@@ -20,6 +22,13 @@ from models.edge.training import RawData, Run, plan
 CHECKPOINT = "checkpoint.npz"
 EVENTS = "events.jsonl"
 MISMATCH = "mismatch.json"
+
+CURVE = 50
+"""Points of the accuracy curve per epoch."""
+_LAYOUT = 2
+"""Of the checkpoint's state: one of another layout is refused."""
+_SAME = ("epoch", "tests", "mode", "lr_shift")
+"""What runs have in common that are one record."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +87,30 @@ def steps(config: EdgeConfig, data: RawData, samples: int, epochs: int) -> Itera
 def identity(config: EdgeConfig, samples: int) -> str:
     """What two trainings must share for the one to go on where the other stopped: all but the number of epochs."""
     same = replace(config, training=replace(config.training, epochs=1), clock_mhz=1.0)
-    return hashlib.sha256(f"{same!r} {samples}".encode()).hexdigest()
+    return hashlib.sha256(f"{_LAYOUT} {same!r} {samples}".encode()).hexdigest()
+
+
+def curve(first: int, right: npt.NDArray[np.bool_], samples: int) -> list[list[int]]:
+    """[samples, right ones] of a run in each of the CURVE parts of its epoch.
+
+    Args:
+        first: samples of the epoch before the run.
+        right: shape (samples of the run,).
+        samples: of the epoch.
+    """
+    part = np.arange(first, first + len(right)) * CURVE // samples
+    counts = [np.bincount(part, minlength=CURVE), np.bincount(part[right], minlength=CURVE)]
+    points: list[list[int]] = np.stack(counts, axis=1).tolist()
+    return points
+
+
+def _sum(left: Any, right: Any) -> Any:
+    """Element by element."""
+    if isinstance(left, dict):
+        return {key: _sum(value, right[key]) for key, value in left.items()}
+    if isinstance(left, list):
+        return [_sum(*pair) for pair in zip(left, right, strict=True)]
+    return left + right
 
 
 @dataclass
@@ -87,16 +119,26 @@ class State:
 
     Attributes:
         next_step: steps done.
-        history: a record per step: what it was, what it gave, what it cost.
+        history: what the runs gave and cost, all that an epoch trained in one record and its test in another, so that
+            short runs do not make it longer.
         profile: clocks and busy counters while the first run filled, ran and drained.
-        confusion: counts of the last test, [label][class].
+        confusion: of the last test.
     """
 
     identity: str
     next_step: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
     profile: dict[str, Any] = field(default_factory=dict)
-    confusion: list[list[int]] = field(default_factory=list)
+    confusion: Cells = field(default_factory=list)
+
+    def add(self, record: dict[str, Any]) -> None:
+        """Note what a run gave: numbers, and lists and dicts of numbers, which add up over the runs of an epoch."""
+        last = self.history[-1] if self.history else {}
+        if all(last.get(key) == record[key] for key in _SAME):
+            shared = {key: record[key] for key in _SAME}
+            self.history[-1] = {key: _sum(last[key], value) for key, value in record.items()} | shared
+        else:
+            self.history.append(record)
 
     def save(self, path: Path, network: EdgeNetwork) -> None:
         """Write state and parameters."""

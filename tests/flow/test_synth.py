@@ -19,6 +19,7 @@ from flow.synth_pe import PeTarget
 from flow.synth_target import Figures
 from models.edge.config import EdgeConfig
 from models.pe_array.config import PeConfig
+from models.pe_array.widths import Widths
 
 MNIST_64 = EdgeConfig.load(ROOT / "configs" / "mnist_64.toml")
 LENET5 = PeConfig.load(ROOT / "configs" / "lenet5_mnist.toml")
@@ -121,7 +122,9 @@ def test_the_configuration_decides_which_engine() -> None:
     areas = [(name, "xc7") for name in ("pe_8", "frame_2x8", "array_2x8", "pe_32")]
     assert runs == [*areas, ("pe_8", "ecp5")]
     target = synth.plan("configs/lenet5_mnist.toml").runs[2][0]
-    assert ".P(2),\n    .B(8),\n    .FRAC(4)" in target.wrapper("")
+    assert ".P(2),\n    .B(8),\n    .FRAC(4),\n    .DATA(8),\n    .MASTER(24)" in target.wrapper("")
+    narrow = dataclasses.replace(target, config=dataclasses.replace(LENET5, widths=Widths(4, 16)))
+    assert ".DATA(4),\n    .MASTER(16)" in narrow.wrapper("")
     with pytest.raises(FlowError, match="no such file"):
         synth.plan("configs/missing.toml")
 

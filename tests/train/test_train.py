@@ -53,7 +53,7 @@ pool = 4
 
 def check_page(page: str) -> None:
     """Every picture is there, and none comes from elsewhere."""
-    titles = ["Accuracy", "Confusion matrix", "Units at work", "Weights", "Connectivity"]
+    titles = ["Accuracy", "Classes", "Units at work", "Weights", "Connectivity"]
     assert [title for title in re.findall("<h2>(.*?)</h2>", page) if title in titles] == titles
     assert page.count("<img ") == len(titles)
     sources = re.findall(r'(?:src|href)="(.{20})', page)
@@ -75,10 +75,13 @@ def test_tiny_training(sim: str, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert result["clocks_measured"] == result["clocks_predicted"]
     assert result["test_accuracy"] == result["model_test_accuracy"]
     assert len(result["history"]) == 2
-    assert sum(map(sum, result["confusion"])) == result["test_samples"] == 60
-    assert sum(result["confusion"][i][i] for i in range(10)) == round(60 * result["test_accuracy"])
+    assert sum(images for *_, images in result["confusion"]) == result["test_samples"] == 60
+    assert sum(label["right"] for label in result["by_label"]) == round(60 * result["test_accuracy"])
     assert "pass  tiny: simulation and model are equal in every bit" in capsys.readouterr().out
     check_page((tmp_path / REPORT).read_text())
+    events = [json.loads(line) for line in (tmp_path / EVENTS).read_text().splitlines()]
+    assert [event["tests"] for event in events if event["event"] == "run"] == [False, True] * 2
+    assert max(len(event) for event in events) == 5, "what progress is made of, and no counters of every run"
     arrays = weights_of(tmp_path)
     assert arrays["weights_1"].shape == arrays["left_neuron_1"].shape == (request.config.junctions[0].edges,)
 

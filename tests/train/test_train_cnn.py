@@ -119,8 +119,8 @@ def test_small_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert [(epoch["epoch"], epoch["images"], epoch["rate_shift"]) for epoch in result["history"]] == [
         (1, IMAGES, 11), (2, IMAGES, 12),
     ]  # fmt: skip
-    assert sum(map(sum, result["confusion"])) == 10_000
-    assert sum(result["confusion"][n][n] for n in range(10)) == round(10_000 * result["model_test_accuracy"])
+    assert sum(images for *_, images in result["confusion"]) == 10_000
+    assert sum(label["right"] for label in result["by_label"]) == round(10_000 * result["model_test_accuracy"])
     assert result["versions"].keys() == {"commit", "simulator", "Python", "numpy", "numba"}
     assert result["configuration"] == SMALL
 
@@ -137,7 +137,7 @@ def test_small_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
         "Simulated steps",
         "Clocks of the parts of a step",
         "Epochs",
-        "Confusion matrix",
+        "Classes",
         "Counters",
         "PEs at work",
         "Weights",

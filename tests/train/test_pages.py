@@ -1,0 +1,385 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What pages and results of trainings say follows their configuration, and their size what occurred; no simulator."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from test_train_cnn import SMALL
+
+from flow import page
+from flow.train import classes, plots
+from flow.train import request as edge
+from flow.train import simulation as edge_simulation
+from flow.train.report import write_report as write_edge
+from flow.train.result import results as edge_results
+from flow.train.result import table as edge_table
+from flow.train_cnn import request as cnn
+from flow.train_cnn import result as cnn_result
+from flow.train_cnn.report import ROWS, write_report
+from flow.train_cnn.simulation import Outcome
+from models import confusion
+from models.edge.config import EdgeConfig
+from models.edge.interleaver import Connectivity
+from models.edge.parameters import initial_parameters
+from models.edge.schedule import Schedule
+from models.edge.training import RawData
+from models.pe_array.config import PeConfig
+from models.pe_array.images import Images
+from models.pe_array.training import Trainer
+from tb.edge.train_check import counter_registers
+from tb.edge.train_profile import Profile
+from tb.edge.train_state import CHECKPOINT, CURVE, State, curve
+from tb.pe_array.array_registers import Counter
+from tb.pe_array.train_job import Job, Record
+
+UNITS = ("FF", "BP", "UP")
+MADE_BY = {"command": "make", "configuration_file": "a.toml", "configuration": "", "versions": {"commit": "0"}}
+
+
+def note(written: str) -> str:
+    """The line below a page's heading."""
+    found = re.search('<p class="note">(.*?)</p>', written)
+    assert found
+    return found[1]
+
+
+@pytest.fixture
+def histograms(monkeypatch: pytest.MonkeyPatch) -> list[tuple[np.ndarray[Any, Any], list[float]]]:
+    """Values and edges of the bins of every histogram that is drawn."""
+    drawn: list[tuple[np.ndarray[Any, Any], list[float]]] = []
+    draw = Axes.hist
+
+    def hist(self: Axes, values: Any, bins: Any, **style: Any) -> Any:
+        drawn.append((np.asarray(values), list(bins)))
+        return draw(self, values, bins, **style)
+
+    monkeypatch.setattr(Axes, "hist", hist)
+    return drawn
+
+
+@pytest.fixture(autouse=True)
+def unrendered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are made, but not turned into SVG, which takes most of the time."""
+    monkeypatch.setattr(page, "image", lambda figure, text: f'<img alt="{text}">')
+
+
+# ----- edge-processing engine
+
+
+def edge_config(**tables: dict[str, Any]) -> EdgeConfig:
+    """Three junctions, 7 x 7 pixels."""
+    values: dict[str, Any] = {
+        "name": "unusual",
+        "network": {
+            "layers": [49, 14, 14, 16], "fan_out": [2, 7, 8], "z": [7, 7, 14],
+            "activation": ["relu", "relu", "sigmoid"], "classes": 16,
+        },
+        "format": {"width": 9, "frac": 5},
+        "training": {"mode": "sequential", "rounding": "half_up"},
+        "data": {"set": "mnist", "pool": 4},
+        "clock": {"mhz": 62.5},
+    }  # fmt: skip
+    return EdgeConfig.from_dict(values | tables)
+
+
+def edge_record(config: EdgeConfig, samples: int, tests: bool = False, first: int = 0, of: int = 0) -> dict[str, Any]:
+    """What a run leaves, half of its samples right."""
+    count = range(len(config.junctions))
+    right = np.arange(first, first + samples) % 2 == 0
+    return {
+        "curve": [] if tests else curve(first, right, of or samples),
+        "epoch": 0, "tests": tests, "mode": "inference" if tests else config.training.mode.name.lower(),
+        "samples": samples, "correct": int(right.sum()), "model_correct": int(right.sum()), "compared": 10 * samples,
+        "clocks_predicted": 64 * samples, "clocks": 64 * samples, "stalls": 3, "lr_shift": 2,
+        "busy": {unit: [samples for _ in count] for unit in UNITS},
+        "saturations": {unit: list(count) for unit in UNITS},
+        "simulated_clocks": 65 * samples, "simulation_seconds": 0.5, "processor_seconds": 0.25,
+        "all_clocks": 70 * samples, "seconds": 1.0,
+    }  # fmt: skip
+
+
+def edge_page(directory: Path, config: EdgeConfig, state: State) -> tuple[str, dict[str, Any]]:
+    """Page and result of a training that ended with a state."""
+    none = np.zeros((0, config.layers[0]), dtype=np.int16)
+    data = RawData(none, none[:, 0].astype("u1"), none, none[:, 0].astype("u1"))
+    asked = edge.Request(directory / "a.toml", config, data, "icarus", 1, 50, False, (), directory)
+    weights, biases = initial_parameters(config)
+    arrays = {f"weights_{i + 1}": values for i, values in enumerate(weights)}
+    arrays |= {f"biases_{i + 1}": values for i, values in enumerate(biases)}
+    outcome = edge_simulation.Outcome(state, arrays, None, 0, False)
+    result = edge_results(asked, outcome, []) | MADE_BY | {"wall_seconds": 1.0, "build_seconds": 1.0}
+    write_edge(directory / "page.html", config, Connectivity.generate(config), outcome, result)
+    return (directory / "page.html").read_text(), result
+
+
+def test_page_of_an_unusual_edge_configuration(tmp_path: Path, histograms: list[Any]) -> None:
+    """Widths, rounding, mode, pooling, clock and turns of the samples are those of the configuration."""
+    config = edge_config()
+    state = State("key", 2, [edge_record(config, 50), edge_record(config, 20, tests=True)])
+    state.profile = {"units": ["BUSY_FF 1"], "fill": [[[1, 0]], [[9, 4]]], "drain": [[[90, 40]], [[99, 44]]]}
+    written, result = edge_page(tmp_path, config, state)
+    assert "9 bits, 5 of fraction, updates rounded half up; sequential training on MNIST (means of 4 × 4 pixels)" in (
+        note(written)
+    )
+    period = Schedule(config).pipeline + 1
+    assert f"A pass takes {config.pass_clocks:,} clocks; a sample enters in every {period}th." in written
+    figures = dict(edge_table(result))
+    assert figures["time at 62.5 MHz"] == f"{1000 * 64 * 50 / 62.5e6:,.4f} ms" == "0.0512 ms"
+    assert figures["test accuracy, RTL"] == "50.00% of 20 images"
+    assert len(histograms) == 2 * 3
+    before = initial_parameters(config)[0]
+    for i, raw in enumerate(before):
+        largest = np.abs(raw).max() / 2**5
+        assert histograms[2 * i][1] == pytest.approx(np.linspace(-largest, largest, 61))
+
+    usual = edge_config(training={}, data={"set": "mnist", "pool": 2}, network={
+        "layers": [196, 16], "fan_out": [4], "z": [49], "activation": ["sigmoid"], "classes": 10,
+    })  # fmt: skip
+    state = State("key", 1, [edge_record(usual, 50)], state.profile)
+    written, result = edge_page(tmp_path, usual, state)
+    assert "updates rounded stochastically; pipelined training on MNIST (means of 2 × 2 pixels)" in note(written)
+    assert f"A pass takes {usual.pass_clocks:,} clocks; a sample enters in every one." in written
+    assert "<h2>Classes</h2>" not in written, "there was no test"
+
+
+def test_runs_of_an_epoch_are_one_record(tmp_path: Path) -> None:
+    """Runs of one sample give the history, and so the checkpoint and the page, of one run of all of them."""
+    config = edge_config()
+    whole, parts = State("key"), State("key")
+    whole.add(edge_record(config, 120))
+    for first in range(120):
+        parts.add(edge_record(config, 1, first=first, of=120))
+    for state in (whole, parts):
+        state.add(edge_record(config, 20, tests=True))
+        state.add(edge_record(config, 30) | {"epoch": 1})
+    assert [record["samples"] for record in parts.history] == [120, 20, 30]
+    assert parts.history[0]["curve"] == whole.history[0]["curve"]
+    assert len(parts.history[0]["curve"]) == CURVE
+    assert parts.history[0]["saturations"]["UP"] == [0, 120, 240]
+    got, expected = (edge_page(tmp_path, config, state)[1] for state in (parts, whole))
+    for key in ("samples", "compared", "clocks_measured", "history"):
+        assert got[key] == expected[key], key
+    assert got["stalls"] == 3 * 121
+
+
+def test_curve_of_an_epoch_that_stopped() -> None:
+    """Its points lie where its samples were."""
+    config = edge_config()
+    state = State("key")
+    state.add(edge_record(config, 30, of=50))
+    asked = edge.Request(Path(), config, None, "icarus", 1, 50, False, (), Path())  # type: ignore[arg-type]
+    result = edge_results(asked, edge_simulation.Outcome(state, {}, None, 0, True), [])
+    points = result["history"][0]["curve"]
+    assert points[0] == (1 / 50, 1.0)
+    assert points[-1] == (30 / 50, 0.0)
+    assert len(points) == 30
+
+
+def test_profile_of_long_passes_stays_small() -> None:
+    """Some readings of a pass are kept, evenly, and the first and the last of all."""
+    config = edge_config(network={
+        "layers": [784, 784, 16], "fan_out": [16, 1], "z": [1, 1], "activation": ["relu", "sigmoid"], "classes": 10,
+    })  # fmt: skip
+    assert config.pass_clocks == 784 * 16
+
+    class Player:
+        now = 100
+
+        async def read(self, registers: dict[str, int]) -> dict[str, int]:
+            self.now += 6
+            return dict.fromkeys(registers, self.now)
+
+    profile = Profile(Player(), config)  # type: ignore[arg-type]
+    assert len(profile.units) == len([n for n in counter_registers(config) if n.startswith("BUSY")]) - 1
+    filling = profile.fill(Schedule(config), 100, config.training.mode)
+    with pytest.raises(StopIteration):
+        filling.send(None)
+    clocks = [row[0][0] for row in profile.result()["fill"]]
+    passes = Schedule(config).pipeline + 8
+    assert clocks[0] == 6
+    assert passes * config.pass_clocks - 60 < clocks[-1] <= passes * config.pass_clocks + 6
+    assert 25 * passes < len(clocks) < 33 * passes
+    spaces = np.diff(clocks)
+    assert spaces[:-1].max() <= config.pass_clocks // 32 + 60
+
+
+# ----- classes
+
+
+def test_confusion_of_many_classes_has_the_size_of_the_test(tmp_path: Path) -> None:
+    """3,000 classes, 500 images: result, checkpoint and page stay small, and nothing is lost."""
+    rng = np.random.default_rng(1)
+    labels = rng.integers(0, 3000, 500)
+    predicted = np.where(rng.random(500) < 0.5, labels, rng.integers(0, 3000, 500))
+    counted = confusion.cells(labels, predicted)
+    assert len(counted) <= 500
+    assert len(json.dumps(counted)) < 20_000
+    dense = np.zeros((3000, 3000), dtype=int)
+    np.add.at(dense, (labels, predicted), 1)
+    assert counted == [[row, column, dense[row, column]] for row, column in np.argwhere(dense)]
+    rows = confusion.by_label(counted)
+    assert [row["label"] for row in rows] == sorted(set(labels.tolist()))
+    assert sum(row["images"] for row in rows) == 500
+    assert sum(row["right"] for row in rows) == (labels == predicted).sum() == dense.trace()
+    config = edge_config()
+    state = State("key", 2, [edge_record(config, 50), edge_record(config, 500, tests=True)], {}, counted)
+    state.save(tmp_path / CHECKPOINT, type("Network", (), {"weights": [], "biases": []}))  # type: ignore[arg-type]
+    assert (tmp_path / CHECKPOINT).stat().st_size < 200_000
+    section = classes.section(counted, "in the last test")
+    assert "<img" not in section
+    assert section.count("<tr>") == 2 * (1 + classes.ROWS)
+    assert f"Of {len(rows):,} labels the 20 with the smallest share right" in section
+
+
+def test_section_of_few_classes() -> None:
+    """A matrix of the classes that occurred, and each with what it was taken for, most often first."""
+    counted = [[0, 0, 8], [0, 2, 1], [0, 30, 1], [2, 0, 3], [2, 2, 1], [2, 30, 4]]
+    section = classes.section(counted, "after the last epoch")
+    assert section.startswith('<h2>Classes</h2><p class="note">Test images by label and predicted class, after the')
+    assert section.count("<img") == 1
+    assert "<tr><td>0</td><td>10</td><td>80.00%</td><td>2 (1), 30 (1)</td></tr>" in section
+    assert "<tr><td>2</td><td>8</td><td>12.50%</td><td>30 (4), 0 (3)</td></tr>" in section
+    one = classes.section([[0, 0, 5]], "in the last test")
+    assert "<tr><td>0</td><td>5</td><td>100.00%</td><td></td></tr>" in one
+    many = classes.section([[n % 10, n, 1] for n in range(classes.MATRIX + 1)], "in the last test")
+    assert "<img" not in many, "too many classes for a matrix"
+
+
+def test_dots_of_a_large_matrix_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The picture of 50,000 x 60,000 places has a bounded size, and every element a dot."""
+    shown = []
+    monkeypatch.setattr(Axes, "imshow", lambda _, picture, **style: shown.append((picture, style["extent"])))
+    axes = page.panels(1, 2.0)[1][0]
+    place = np.array([0, 49_999]), np.array([59_999, 30_000])
+    plots.dots(axes, (50_000, 60_000), *place, np.array([1.0, -1.0]))
+    plots.dots(axes, (2, 3), np.array([1]), np.array([2]), np.array([5.0]))
+    picture, extent = shown[0]
+    assert picture.shape == plots.DOTS
+    assert (picture[0, -1], picture[-1, 300]) == (1.0, -1.0)
+    assert np.isfinite(picture).sum() == 2
+    assert extent == (-0.5, 59_999.5, 49_999.5, -0.5)
+    np.testing.assert_array_equal(shown[1][0], [[np.nan] * 3, [np.nan, np.nan, 5.0]])
+
+
+# ----- PE array
+
+
+def cnn_config(change: Callable[[str], str] = str) -> PeConfig:
+    """The small network with another text."""
+    return PeConfig.from_dict(tomllib.loads(change(SMALL)))
+
+
+def cnn_step(number: int, density: float = 1.0) -> dict[str, Any]:
+    """The event of a simulated step of 500,000 clocks."""
+    counters = {counter.name: 1000 for counter in Counter} | {"CLOCKS": 500_000, "BUSY_PES": 700_000}
+    parts = {"pointers": 1, "ff0": 2, "ff1": 3, "delta": 4, "skip2": 5, "ng1": 7, "wg0": 8, "update0": 9, "end": 10}
+    return {
+        "step": number, "correct": 3, "images": 8, "density": density, "compared": 9, "seconds": 2.0,
+        "descriptors": 7, "clocks": 500_000, "parts": parts, "counters": counters, "groups": [(350_000, 10)] * 2,
+    }  # fmt: skip
+
+
+def cnn_page(
+    directory: Path, config: PeConfig, steps: int = 2, monkeypatch: pytest.MonkeyPatch | None = None
+) -> tuple[str, dict[str, Any], Trainer]:
+    """Page and result of a training that was not."""
+    images = Images(np.zeros((64, 28, 28), np.int8), np.arange(64) % config.classes)
+    if monkeypatch:
+        monkeypatch.setattr(cnn_result, "images_to_test", lambda _: images)
+    trainer = Trainer(config, images)
+    job = Job("a.toml", str(directory), 1, steps, 0, 64, False)
+    asked = cnn.Request(directory / "a.toml", config, {}, "icarus", job, ())
+    record = Record([cnn_step(number) for number in range(steps)])
+    result = cnn_result.results(asked, Outcome(), trainer, record, images.labels if monkeypatch else None)
+    result |= MADE_BY
+    write_report(directory / "page.html", asked, trainer.network, result)
+    return (directory / "page.html").read_text(), result, trainer
+
+
+@pytest.mark.parametrize(("data", "master"), [(4, 16), (8, 24), (5, 32)])
+def test_widths_of_a_cnn_page(data: int, master: int, tmp_path: Path, histograms: list[Any]) -> None:
+    """Widths and scale of the masters, as the configuration has them."""
+    written, result, trainer = cnn_page(
+        tmp_path,
+        cnn_config(
+            lambda text: (
+                text.replace("weight_frac = 7", "weight_frac = 3").replace("rate_shift = [11, 12]", "rate_shift = [30]")
+                + f"data_bits = {data}\nmaster_bits = {master}\n"
+            )
+        ),
+    )
+    assert f"2 PEs of 8 MACs; {data}-bit activations, gradients and weights, {master}-bit masters, rounded half up" in (
+        note(written)
+    )
+    assert (result["config"]["data_bits"], result["config"]["master_bits"]) == (data, master)
+    assert len(histograms) == 2 * 2
+    for number, (index, frac) in enumerate(((0, 3), (2, 6))):
+        masters = trainer.network.layer_weights(index).masters
+        values, bins = histograms[2 * number]
+        np.testing.assert_array_equal(values, masters.ravel() / 2.0 ** (frac + master - data))
+        assert bins[-1] == np.abs(masters.astype(float)).max() / 2.0 ** (frac + master - data)
+        assert bins == pytest.approx(np.linspace(-bins[-1], bins[-1], 61))
+
+
+def test_clock_rounding_and_pruning_of_a_cnn_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rounding = '[training]\ngradient_rounding = "stochastic"\n'
+    config = cnn_config(
+        lambda text: text.replace("[training]\n", rounding).replace("prune_at = 5\n", "") + "[clock]\nmhz = 12.5\n"
+    )
+    written, result, _ = cnn_page(tmp_path, config, monkeypatch=monkeypatch)
+    assert "8-bit activations, gradients and weights, 24-bit masters, gradients rounded stochastically" in note(written)
+    result |= {"initial_test_accuracy": 0.5, "pruned_test_accuracy": 0.25}
+    figures = dict(cnn_result.table(result))
+    assert figures["clocks per step"] == "500,000 (40 ms at 12.5 MHz (assumed))"
+    assert figures["clocks in which MACs work"] == "70.0%"
+    assert "the same, pruned at once" not in figures, "it never is"
+    assert (result["config"]["update_rounding"], result["config"]["gradient_rounding"]) == ("half_up", "stochastic")
+    assert result["confusion"] == [[n, n, 7 if n < 4 else 6] for n in range(10)]
+    assert result["by_label"][9] == {"label": 9, "images": 6, "right": 6}
+    assert "<tr><td>all ff</td><td>5</td></tr><tr><td>all skip</td><td>5</td></tr>" in written
+
+    _, result, _ = cnn_page(tmp_path, replace(cnn_config(), name="x" * 90))
+    figures = dict(cnn_result.table(result | {"initial_test_accuracy": 0.5, "pruned_test_accuracy": 0.25}))
+    assert figures["clocks per step"] == "500,000 (2 ms at 250 MHz (assumed))"
+    assert figures["the same, pruned at once"] == "25.00%"
+
+
+def test_depth_wise_layers_are_not_sparse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left of a layer is a share of the weights that it can have."""
+    titles: list[str] = []
+    monkeypatch.setattr(Axes, "set_title", lambda _, text: titles.append(text))
+    layer = '[[layers]]\nkind = "conv"\noutputs = 3\ngroups = 3\nkernel = 3\nweight_frac = 7\nout_frac = 4\n'
+    text = SMALL.replace('[[layers]]\nkind = "max_pool"\nkernel = 2\n', layer + "delta_frac = 9\n")
+    cnn_page(tmp_path, cnn_config(lambda _: text))
+    assert [title for title in titles if "%" in title] == ["layer 0: 100.0%", "layer 1: 100.0%", "layer 2: 100.0%"]
+
+
+def test_page_of_many_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some of them are shown, evenly, few enough numbers below their bars to be read; the result has all."""
+    numbers: list[str] = []
+    monkeypatch.setattr(Axes, "set_xticks", lambda _, places, names: numbers.extend(names))
+    written, result, _ = cnn_page(tmp_path, cnn_config(), steps=4 * ROWS - 1)
+    table = written[written.index("<h2>Simulated steps") : written.index("<h2>Clocks of the parts")]
+    assert table.count("<tr>") == 1 + ROWS
+    assert "One of 4 is shown; all of them are in result.json." in table
+    assert f"<tr><td>{4 * ROWS - 4}</td>" in table
+    assert numbers == [f"{number}" for number in range(0, 4 * ROWS - 1, 16)]
+    assert len(result["steps"]) == 4 * ROWS - 1
+
+
+def test_panels_do_not_overlap() -> None:
+    """Ten layers are three rows of four."""
+    figure, axes = page.panels(10, 2.0)
+    assert len(axes) == 10
+    assert figure.get_size_inches().tolist() == [9.2, 6.0]
+    assert len({round(each.get_position().y0, 3) for each in axes}) == 3

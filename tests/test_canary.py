@@ -21,6 +21,7 @@ BROKEN = {
     "lfsr16": ("TAPS = 16'hB400", "TAPS = 16'hB401"),
     "mac_lane": ("a1_reg > best2_reg", "a1_reg >= best2_reg"),
     "pe_issue": ("same1 ? 2'd1", "same1 ? 2'd0"),
+    "interleaver": ("cfg_write && cfg_perms", "cfg_write"),
     "pe": ("load3_y_reg ? load3_addr_reg : d3_waddr", "load3_y_reg ? d3_waddr : d3_waddr"),
 }
 

@@ -278,3 +278,44 @@ async def soft_reset_in_dump(b: Bench) -> None:
         await b.clocks(b.rng.randint(1, 20))
         b.dut.soft_rst.value = 0
         await dump
+
+
+@bench_test(timeout_clocks=100_000)
+async def hard_resets(b: Bench) -> None:
+    """A hard reset ends a LOAD or a DUMP and its frame; a soft reset behind it has no rest of a frame to swallow."""
+    port = await set_up(b)
+    dut, keys = b.dut, list(port.banks.expected)
+    for _ in range(4):
+        key = b.rng.choice(keys)
+        bank, dumping = port.banks.expected[key], b.rng.random() < 0.3
+        start = port.banks.accepted
+        words = port.random(key, len(bank.words()) + b.rng.choice([0, 3]))
+        await port.command("dump" if dumping else "load", *key)
+        if dumping:
+            await b.clocks(b.rng.randint(1, 20))
+        else:
+            port.words_in.send_nowait(axi.frame(words))
+            await port.words_accepted(start + b.rng.randint(1, len(words)))
+        port.words_in.pause = True
+        port.words_in.clear_pause_generator()
+        await b.clocks(8)
+        got, lanes = port.banks.accepted - start, len(bank.rows[0])
+        bank.fill(words[: len(words) if got >= len(words) else got // lanes * lanes])
+        soft = b.rng.random() < 0.7
+        b.cover("reset", "hard_in_dump" if dumping else "hard_in_load" if got < len(words) else "hard_after_load")
+        b.cover("reset", "soft_behind_hard", int(soft and 0 < got < len(words)))
+        dut.rst.value = 1
+        await b.clocks()
+        dut.rst.value = 0
+        if soft:
+            await b.clocks(b.rng.randint(0, 2))
+            dut.soft_rst.value = 1
+            await b.clocks()
+            dut.soft_rst.value = 0
+        await b.settle()
+        b.scoreboard.expect("busy", [0, 0, 0])
+        b.scoreboard.got("busy", [int(pin.value) for pin in (dut.load_busy, dut.dump_busy, dut.m_axis_param_tvalid)])
+        axi.stall(b, port.words_in)
+        await b.clocks()
+        await port.load(b.rng.choice(keys), "right")
+        await port.dump(b.rng.choice(keys))

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bench of rtl/edge/sample_loader.v: good and bad frames, slots, soft resets at any clock, full rate."""
+"""Bench of rtl/edge/sample_loader.v: good and bad frames, slots, resets of both kinds at any clock, full rate."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from itertools import repeat
 
 from tb.edge.frame_model import FrameModel
 from tb.lib import axi, patterns
@@ -33,20 +32,22 @@ class Loader:
         self.waiting = 0  # committed and not taken
         self.taken: deque[int] = deque()  # clocks at which the slots of taken frames become free
         self.takes = 0
+        self.cut = False  # a hard reset has cut a frame off, and no beat has come since
         self._word: tuple[int, list[int]] = (0, [])  # expected in the next clock
         self._verdict = ("", 0)  # of the beat one clock ago, two clocks ago
         self._verdict_before = ("", 0)
 
     def frame(self, kind: str) -> None:
-        """Queue a frame: "good", "short", "long" or "label" (bad label)."""
+        """Queue a frame: "good", "short", "long" or "label" (bad label). Short and long ones may have any label."""
         b, beats = self.b, self.beats
-        b.cover("frame", kind)
         if kind == "short":
             beats = b.rng.choice([1, self.beats - 1, b.rng.randint(1, self.beats - 1)])
         elif kind == "long":
             beats = b.rng.choice([self.beats + 1, 2 * self.beats, b.rng.randint(self.beats + 1, 3 * self.beats + 1)])
         label = b.rng.choice([0, self.classes - 1, b.rng.randrange(self.classes)])
-        if kind == "label":
+        bad_label = kind == "label" or (kind != "good" and b.rng.random() < 0.5)
+        b.cover("frame", f"{kind}_bad_label" if bad_label and kind != "label" else kind)
+        if bad_label:
             label = b.rng.choice([self.classes, 0xFFFF, b.rng.randint(self.classes, 0xFFFF)])
         words = [b.rng.getrandbits(self.lane_bits) for _ in range(beats * self.lanes)]
         frame = axi.frame(words, label, self.lanes)
@@ -59,14 +60,16 @@ class Loader:
         for _ in range(count):
             self.frame(self.b.rng.choice(kinds) if self.b.rng.random() < bad else "good")
 
-    async def step(self, take: bool, hold: int, soft_reset: bool = False) -> None:
-        """One clock: the engine takes a waiting frame if it likes, and needs it for `hold` clocks."""
+    async def step(self, take: bool, hold: int, soft: bool = False, hard: bool = False) -> None:
+        """One clock: the engine takes a waiting frame if it likes, and needs it for `hold` clocks; resets."""
         b, dut, board = self.b, self.dut, self.b.scoreboard
-        dut.soft_rst.value = soft_reset
-        free = bool(self.taken) and self.taken[0] <= self.clock and not soft_reset
+        dut.soft_rst.value = soft
+        dut.rst.value = hard
+        reset = soft or hard
+        free = bool(self.taken) and self.taken[0] <= self.clock and not reset
         dut.frame_free.value = free
         await b.settle()
-        take = take and self.waiting > 0 and not soft_reset
+        take = take and self.waiting > 0 and not reset
         dut.frame_take.value = take
 
         valid, words = self._word
@@ -86,11 +89,15 @@ class Loader:
         board.got("drops", [int(getattr(dut, name).value) for name in ("drop_short", "drop_long", "drop_label")])
         board.expect("frame_valid", self.waiting > 0)
         board.got("frame_valid", int(dut.frame_valid.value))
-        board.expect("tready", not soft_reset and (self.model.begun or self.used < self.slots))
+        board.expect("tready", not reset and (self.model.begun or self.used < self.slots))
         board.got("tready", int(dut.s_axis_tready.value))
-        await self._advance(take, free, hold, soft_reset)
+        await self._advance(take, free, hold)
+        if reset:
+            self._reset(hard, soft)
+        self.clock += 1
+        await self.b.clocks()
 
-    async def _advance(self, take: bool, free: bool, hold: int, soft_reset: bool) -> None:
+    async def _advance(self, take: bool, free: bool, hold: int) -> None:
         dut = self.dut
         accepted = dut.s_axis_tvalid.value == 1 and dut.s_axis_tready.value == 1
         committed = self._verdict_before[0] == "good"
@@ -103,6 +110,7 @@ class Loader:
             wanted = not self.model.swallowing
             self._verdict = (self.model.beat(words, bool(dut.s_axis_tlast.value), label), label)
             self._word = (int(wanted), words)
+            self.cut = False
         self.used += (self._verdict[0] == "good") - free
         self.waiting += committed - take
         self.takes += take
@@ -110,23 +118,42 @@ class Loader:
             self.taken.popleft()
         if take:
             self.taken.append(self.clock + hold)
-        if soft_reset:
-            self.b.cover("reset", "mid_frame" if self.model.begun else "between_frames")
-            self.model.soft_reset()
-            self.used = self.waiting = 0
-            self.taken.clear()
-            self._word, self._verdict, self._verdict_before = (0, []), ("", 0), ("", 0)
-        self.clock += 1
-        await self.b.clocks()
 
-    async def run(self, takes: Iterator[bool], longest_hold: int, resets: float = 0.0, limit: int = 30_000) -> None:
-        """Step until all frames are through, with soft resets at random."""
+    def _reset(self, hard: bool, soft: bool) -> None:
+        """Everything is forgotten; only the hard reset forgets that a frame has begun."""
+        kind = "both" if hard and soft else "hard" if hard else "soft"
+        place = "swallowing" if self.model.swallowing else "mid_frame" if self.model.begun else "between_frames"
+        self.b.cover("reset", f"{kind}_{place}")
+        if hard:
+            self.cut = self.cut or self.model.begun
+            self.model = FrameModel(self.beats, self.classes)
+        else:
+            if self.cut:
+                self.b.cover("reset", "soft_behind_cut_frame")
+            self.model.soft_reset()
+        self.used = self.waiting = 0
+        self.taken.clear()
+        self._word, self._verdict, self._verdict_before = (0, []), ("", 0), ("", 0)
+
+    async def run(
+        self, takes: Iterator[bool], longest_hold: int, resets: float = 0.0, hard: float = 0.0, limit: int = 30_000
+    ) -> None:
+        """Step until all frames are through, with resets at random, a share of them hard.
+
+        A soft reset often comes soon after a hard one: before the next frame, or in its first beats.
+        """
+        rng = self.b.rng
         for _ in range(limit):
             if self.source.idle() and not (self.used or self.waiting or self.taken):
                 return
-            pulse = self.b.rng.random() < resets
-            for _ in range(self.b.rng.randint(1, 3) if pulse else 1):
-                await self.step(not next(takes), self.b.rng.randint(1, longest_hold), pulse)
+            pulse = [(False, False)]
+            if rng.random() < resets:
+                pulse = [(True, False)] * rng.randint(1, 3)
+                if rng.random() < hard:
+                    soon = [(False, False)] * rng.choice([0, 0, 1, 2]) + [(True, False)]
+                    pulse = [(rng.random() < 0.2, True)] * rng.randint(1, 2) + rng.choice([[], soon])
+            for soft_reset, hard_reset in pulse:
+                await self.step(not next(takes), rng.randint(1, longest_hold), soft_reset, hard_reset)
         raise TimeoutError(f"frames were not through after {limit} clocks")
 
 
@@ -157,20 +184,14 @@ async def soft_resets(b: Bench) -> None:
 
 
 @bench_test(timeout_clocks=40_000)
-async def hard_reset_in_mid_frame(b: Bench) -> None:
-    """After a hard reset nothing is left of a begun frame: the next beat begins a new one."""
+async def hard_resets(b: Bench) -> None:
+    """After a hard reset nothing is left of a begun frame, whatever soft resets there are: the next beat begins one."""
     loader = Loader(b)
+    (name,) = axi.stall(b, loader.source)
+    b.cover("source", name)
     await b.reset()
-    loader.frames(3, bad=0.5)
-    for _ in range(b.rng.randint(2, 3 * loader.beats)):
-        await loader.step(False, 1)
-    while not loader.source.empty():
-        loader.source.queue.get_nowait()
-    b.dut.frame_take.value = b.dut.frame_free.value = 0
-    await b.reset()
-    after = Loader(b)
-    after.frames(10, bad=0.3)
-    await after.run(repeat(False), 5)
+    loader.frames(40, bad=0.5)
+    await loader.run(patterns.random_pauses(b.rng, 0.5), 2 * loader.beats, resets=0.5 / loader.beats, hard=0.6)
 
 
 @bench_test(timeout_clocks=40_000)

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every output of a collect_store in every clock, from the cycle model: order and lengths of its commands too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from models.pe_array import clock_table
+from models.pe_array import collect_clocks as model
+from models.pe_array.descriptors import Collect, Slot
+from models.pe_array.pack_clocks import CHUNK, DEPTH, S_ENDED, S_NAMED, S_OPEN, S_WORDS, pack_grant
+from tb.lib.bench import Bench
+
+_FIELDS = {
+    Slot: {"slot": (56, 6), "beat": (96, 24), "gradients": (128, 24)},
+    Collect: {"add": (56, 1), "address": (96, 32)},
+}
+"""First bit and width of the fields in a descriptor [docs/pe_array.md, section 6]."""
+
+
+def _row(word: int) -> np.ndarray[Any, Any]:
+    """A descriptor as the model has it."""
+    row = np.zeros(clock_table.COLUMNS, dtype=np.int64)
+    row[clock_table.OPCODE] = opcode = word & 0xFF
+    kind = Slot if opcode == Slot.opcode else Collect
+    for name, (low, width) in _FIELDS[kind].items():
+        row[clock_table.column(kind, name)] = word >> low & ((1 << width) - 1)
+    return row
+
+
+class CollectWatch:
+    """Compares from the moment it is made, once there has been a reset, with every reset anew.
+
+    The model has CHUNK and DEPTH of the PE array only, and no errors.
+    """
+
+    def __init__(self, b: Bench) -> None:
+        self.b = b
+        self.pes, self.lanes = int(b.params["P"]), int(b.params["B"])
+        self.state: model.CollectState | None = None
+        if (b.params["CHUNK"], b.params["DEPTH"]) == (CHUNK, DEPTH):
+            b.start(self._run())
+
+    def _level(self, pin: str) -> int:
+        return int(getattr(self.b.dut, pin).value)
+
+    def _check(self, **pins: int) -> None:
+        for pin, expected in pins.items():
+            self.b.scoreboard.expect(pin, int(expected))
+            self.b.scoreboard.got(pin, self._level(pin))
+
+    async def _run(self) -> None:
+        reset = False
+        while True:
+            await self.b.settle()
+            if reset:
+                self.state = model.collect_state(self.pes, self.lanes)
+            reset = self.b.dut.rst.value == 1
+            if self.state is not None and not reset:
+                self._clock(self.state)
+            await self.b.clocks()
+
+    def _clock(self, state: model.CollectState) -> None:
+        given = self._level("grad_valid")
+        entered = np.zeros(self.pes, dtype=np.int64)
+        pack_grant(state.pack, np.array([given >> slot & 1 for slot in range(self.pes)]), entered)
+        self._check(grad_ready=sum(int(enters) << slot for slot, enters in enumerate(entered)))
+        rd_cmd_ready, wr_cmd_ready, wr_ready = map(self._level, ("rd_cmd_ready", "wr_cmd_ready", "wr_ready"))
+        word = self._level("d_data") if self._level("d_valid") else 0
+        row = _row(word)
+        took = bool(word) and bool(model.collect_d_ready(state, row, rd_cmd_ready))
+        if word:
+            self._check(d_ready=took)
+        for port, (first, beats) in (("rd", model.collect_read(state)), ("wr", model.collect_write(state))):
+            self._check(**{f"{port}_cmd_valid": beats > 0})
+            if beats:
+                address = first * self.lanes % (1 << 32)
+                self._check(**{f"{port}_cmd_addr": address, f"{port}_cmd_beats": beats - 1})
+        self._check(
+            rd_ready=bool(model.collect_rd_ready(state, wr_ready)), wr_valid=state.n[model.K_WORD],
+            done=state.n[model.K_DONE], idle=bool(model.collect_idle(state)),
+        )  # fmt: skip
+        self._cover(state, took and row[clock_table.OPCODE] == Collect.opcode)
+        model.collect_clock(
+            state, took, row, rd_cmd_ready, self._level("rd_valid"), wr_cmd_ready, wr_ready, self._level("wr_done"),
+            entered,
+        )  # fmt: skip
+
+    def _cover(self, state: model.CollectState, start: bool) -> None:
+        slots = state.pack.slots
+        if start:
+            self.b.cover("named", "all" if slots[S_NAMED].all() else "some" if slots[S_NAMED].any() else "none")
+        wants = (slots[S_WORDS] >= CHUNK) | ((slots[S_ENDED] != 0) & (slots[S_WORDS] > 0))
+        if wants.sum() > 1:
+            self.b.cover("turn", "several_want")
+        if (slots[S_OPEN] != 0).any() and not start and (slots[S_NAMED] != 0).any():
+            self.b.cover("named", "while_open")

@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every command a user types. All of them do their own set-up; the work is in flow/.
 
-FLOW  := .venv/bin/python -m flow
-SETUP := .venv/stamp
+# without the user's PYTHON… variables, and in UTF-8 whatever the locale
+FLOW  := .venv/bin/python -E -X utf8 -m flow
 
-SIM ?= verilator
+# A variable counts where it is given to make; one that only happens to be in the environment changes no run.
+ASKED := BUILD CONFIG EPOCHS FROM LAYERS MODULE RESUME SAMPLES SCOPE SEED SEEDS SET SIM STEPS TEST TO UPDATE WAVES
+$(foreach name,$(ASKED),$(if $(filter environment%,$(origin $(name))),\
+    $(warning $(name)=$($(name)) in the environment is not used: give it after make)$(eval $(name) :=)))
+
+# where everything is written, relative to where make runs; flow/paths.py reads it
+export EDGELOOM_BUILD := $(or $(BUILD),$(EDGELOOM_BUILD))
 
 .PHONY: help setup modules sim train train-cnn bench scoreboard full-size synth test lint regress coverage clean
 
@@ -12,66 +18,67 @@ SIM ?= verilator
 help:
 	@sed -n 's/^## //p' Makefile
 
-$(SETUP): requirements.txt flow/setup.sh
-	@sh flow/setup.sh
-
 ## make setup                          .venv and Icarus; every other target does it by itself
-setup: $(SETUP)
+setup:
+	@sh flow/setup.sh
 
 ## make train [CONFIG=configs/mnist_64.toml] [EPOCHS=n] [SAMPLES=n] [SIM=icarus] [RESUME=1]
 ##                                     train MNIST in simulation, every bit compared with the model
-train: $(SETUP)
-	@$(FLOW) train --config "$(or $(CONFIG),configs/mnist_64.toml)" --epochs "$(EPOCHS)" --samples "$(SAMPLES)" --sim "$(SIM)" --resume "$(RESUME)"
+train: setup
+	@$(FLOW) train --config "$(or $(CONFIG),configs/mnist_64.toml)" --epochs "$(EPOCHS)" --samples "$(SAMPLES)" --sim "$(or $(SIM),verilator)" --resume "$(RESUME)"
 
 ## make train-cnn [CONFIG=configs/lenet5_mnist.toml] [STEPS=n] [EPOCHS=n] [SAMPLES=n] [SIM=icarus] [RESUME=1]
 ##                                     train LeNet-5 on the PE array: some steps in simulation, the rest in the model
-train-cnn: $(SETUP)
-	@$(FLOW) train-cnn --config "$(or $(CONFIG),configs/lenet5_mnist.toml)" --steps "$(STEPS)" --epochs "$(EPOCHS)" --samples "$(SAMPLES)" --sim "$(SIM)" --resume "$(RESUME)"
+train-cnn: setup
+	@$(FLOW) train-cnn --config "$(or $(CONFIG),configs/lenet5_mnist.toml)" --steps "$(STEPS)" --epochs "$(EPOCHS)" --samples "$(SAMPLES)" --sim "$(or $(SIM),verilator)" --resume "$(RESUME)"
 
 ## make bench [CONFIG=configs/mnist_64.toml] [SAMPLES=n]
 ##                                     speed of the simulation, beside a bare C++ loop, and of the model
-bench: $(SETUP)
+bench: setup
 	@$(FLOW) bench --config "$(or $(CONFIG),configs/mnist_64.toml)" --samples "$(SAMPLES)"
 
 ## make scoreboard                     clocks of the PE array beside the published tables; page in build/scoreboard
-scoreboard: $(SETUP)
+scoreboard: setup
 	@$(FLOW) scoreboard
 
 ## make full-size [LAYERS=conv4_2,conv1,dense6]
 ##                                     layers of VGG-11 on 32 PEs of 32 MACs in simulation, all memory compared
-full-size: $(SETUP)
+full-size: setup
 	@$(FLOW) full-size --layers "$(LAYERS)"
 
 ## make synth [CONFIG=configs/mnist_64.toml] [UPDATE=1]
 ##                                     area (Yosys, xc7) and clock (nextpnr, ECP5) against tests/synth_baseline.json
-synth: $(SETUP)
-	@$(FLOW) synth --config "$(or $(CONFIG),configs/mnist_64.toml)" $(if $(filter 1,$(UPDATE)),--update)
+synth: setup
+	@$(FLOW) synth --config "$(or $(CONFIG),configs/mnist_64.toml)" --update "$(UPDATE)"
 
-## make test                           lint, unit tests and the regression on both simulators
-test: $(SETUP)
+## make test [JOBS=n]                  lint, unit tests and the regression on both simulators
+test: setup
 	@$(FLOW) test
 
 ## make lint                           warnings of Verilator on all RTL, ruff, mypy
-lint: $(SETUP)
+lint: setup
 	@$(FLOW) lint
 
 ## make regress [SEEDS=20]             the regression alone, on more seeds
-regress: $(SETUP)
-	@$(FLOW) regress $(if $(SEEDS),--seeds $(SEEDS))
+regress: setup
+	@$(FLOW) regress $(if $(SEEDS),--seeds "$(SEEDS)")
 
 ## make coverage                       coverage of RTL, models and functional points, with its gates
-coverage: $(SETUP)
+coverage: setup
 	@$(FLOW) coverage
 
 ## make modules                        the modules that have a bench
-modules: $(SETUP)
+modules: setup
 	@$(FLOW) modules
 
-## make sim MODULE=x [SIM=icarus] [SET=name|all] [CONFIG=file] [SEED=n,n,…] [WAVES=1]
-##                                     run the bench of one module
-sim: $(SETUP)
-	@$(FLOW) sim "$(MODULE)" --sim "$(SIM)" --seed "$(or $(SEED),1)" --set "$(SET)" --config "$(CONFIG)" $(if $(filter 1,$(WAVES)),--waves)
+## make sim MODULE=x [SIM=icarus] [SET=name|all] [CONFIG=file] [SEED=n,n,…] [TEST=name|?]
+##          [WAVES=1 [SCOPE=instance,…] [FROM=clock] [TO=clock]]
+##                                     run the bench of one module; waves of some instances and clocks of 10 ns alone
+sim: setup
+	@$(FLOW) sim "$(MODULE)" --sim "$(or $(SIM),verilator)" --seed "$(or $(SEED),1)" --set "$(SET)" --config "$(CONFIG)" --test "$(TEST)" --waves "$(WAVES)" --scope "$(SCOPE)" --from "$(FROM)" --to "$(TO)"
 
 ## make clean                          remove all build outputs
 clean:
-	rm -rf build
+	@sh flow/clean.sh
+
+## make … BUILD=directory              any of these: all outputs are in that directory, not in build; a new or empty one

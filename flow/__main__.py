@@ -7,8 +7,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from flow import paths
+from flow import environment, paths
 from flow.paths import FlowError
+from models.toml_section import ConfigError
 
 
 def _modules(_: argparse.Namespace) -> int:
@@ -18,37 +19,26 @@ def _modules(_: argparse.Namespace) -> int:
     return 0
 
 
-def _seeds(text: str) -> tuple[int, ...]:
-    try:
-        seeds = tuple(int(seed) for seed in text.split(","))
-    except ValueError:
-        seeds = ()
-    if not seeds or min(seeds) < 1:
-        raise argparse.ArgumentTypeError(f"SEED={text} must be a number from 1 or several, as in 1,2,3")
-    return seeds
-
-
 def _sim(arguments: argparse.Namespace) -> int:
-    from flow import modules
+    from flow import ask, waves
+    from flow.benches import tests_of
     from flow.simulate import Run, simulate
 
-    module = modules.find_module(arguments.module)
-    if arguments.config:
-        config = Path(arguments.config).resolve()
-        if not config.is_file():
-            raise FlowError(f"CONFIG={arguments.config}: there is no such file")
-        sets = [modules.TestSet("config", {}, config)]
-    elif arguments.set == "all":
-        sets = list(module.sets)
-    else:
-        sets = [module.find_set(arguments.set) if arguments.set else module.sets[0]]
+    asked = ask.sim(
+        arguments.module, arguments.set, arguments.config, arguments.sim, arguments.seed, arguments.test,
+        arguments.waves, arguments.scope, getattr(arguments, "from"), arguments.to,
+    )  # fmt: skip
+    if asked.test == ask.LIST:
+        benches = [each.bench or asked.module.bench for each in asked.sets]
+        print("\n".join(dict.fromkeys(name for bench in benches for name in tests_of(bench))))
+        return 0
     passed = True
-    for test_set in sets:
-        run = Run(module, test_set, arguments.sim, arguments.seed, waves=arguments.waves)
+    for test_set in asked.sets:
+        run = Run(asked.module, test_set, asked.sim, asked.seeds, waves=asked.waves, test=asked.test)
         result = simulate(run)
         print(result.report())
-        if arguments.waves:
-            print(f"waves: {paths.relative(run.directory)}")
+        if asked.waves:
+            print(waves.report(run.waves_file))
         passed = passed and result.passed
     return 0 if passed else 1
 
@@ -61,20 +51,23 @@ def _lint(_: argparse.Namespace) -> int:
 
 def _test(arguments: argparse.Namespace) -> int:
     from flow import regress
+    from flow.ask import seed_count
 
-    return 0 if regress.test(arguments.seeds) else 1
+    return 0 if regress.test(seed_count(arguments.seeds)) else 1
 
 
 def _regress(arguments: argparse.Namespace) -> int:
     from flow import regress
+    from flow.ask import seed_count
 
-    return 0 if regress.regress(arguments.seeds) else 1
+    return 0 if regress.regress(seed_count(arguments.seeds)) else 1
 
 
 def _coverage(arguments: argparse.Namespace) -> int:
+    from flow.ask import seed_count
     from flow.coverage import campaign
 
-    return 0 if campaign.run(arguments.seeds) else 1
+    return 0 if campaign.run(seed_count(arguments.seeds)) else 1
 
 
 def _train(arguments: argparse.Namespace) -> int:
@@ -103,15 +96,21 @@ def _bench(arguments: argparse.Namespace) -> int:
 
 
 def _synth(arguments: argparse.Namespace) -> int:
+    from flow.ask import switch
     from flow.synth import synth
 
-    return 0 if synth(arguments.config, arguments.update) else 1
+    return 0 if synth(arguments.config, switch("UPDATE", arguments.update, "make the figures the new baselines")) else 1
 
 
 def _scoreboard(arguments: argparse.Namespace) -> int:
+    from flow.run_directory import RunDirectory, alone_in
     from models.pe_array import scoreboard
 
-    scoreboard.main(["--out", str(arguments.out)])
+    with alone_in(arguments.out):
+        directory = RunDirectory(arguments.out, {"command": paths.make_command("scoreboard")})
+        with directory.run("scoreboard.html"):
+            scoreboard.main(["--out", str(arguments.out)])
+            directory.published = True  # by the line above
     return 0
 
 
@@ -129,17 +128,21 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(function=_modules)
     command = commands.add_parser("sim", help="run the bench of one module")
     command.add_argument("module")
-    command.add_argument("--sim", choices=("verilator", "icarus"), default="verilator")
-    command.add_argument("--seed", type=_seeds, default=(1,))
+    command.add_argument("--sim", default="verilator")
+    command.add_argument("--seed", default="1", help="one, or several with commas between them")
     command.add_argument("--set", default="", help="parameter set of the test plan (default: the first; 'all': every)")
     command.add_argument("--config", default="", help="engine configuration instead of a set")
-    command.add_argument("--waves", action="store_true")
+    command.add_argument("--test", default="", help="one test of the bench; '?' lists them")
+    command.add_argument("--waves", default="", help="1: record the signals")
+    command.add_argument("--scope", default="", help="of these instances alone, with commas between them")
+    for name in ("from", "to"):
+        command.add_argument(f"--{name}", default="", help=f"{name} this clock of 10 ns")
     command.set_defaults(function=_sim)
     command = commands.add_parser("lint", help="warnings of Verilator, ruff and mypy")
     command.set_defaults(function=_lint)
     for name, function, default in (("test", _test, 5), ("regress", _regress, 20), ("coverage", _coverage, 5)):
         command = commands.add_parser(name)
-        command.add_argument("--seeds", type=int, default=default)
+        command.add_argument("--seeds", default=str(default))
         command.set_defaults(function=function)
     train = commands.add_parser("train", help="train in simulation and compare every bit with the model")
     bench = commands.add_parser("bench", help="speed of simulation and model")
@@ -164,7 +167,7 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(function=_full_size)
     command = commands.add_parser("synth", help="area and clock, compared with the baselines")
     command.add_argument("--config", default="configs/mnist_64.toml")
-    command.add_argument("--update", action="store_true", help="make the figures found the new baselines")
+    command.add_argument("--update", default="", help="1: make the figures found the new baselines")
     command.set_defaults(function=_synth)
     return parser
 
@@ -172,10 +175,14 @@ def _parser() -> argparse.ArgumentParser:
 def main() -> int:
     """Run one command; problems that the user can mend are one message without a traceback."""
     arguments = _parser().parse_args()
-    paths.set_environment()
     try:
-        return int(arguments.function(arguments))
-    except FlowError as error:
+        if sys.flags.optimize:
+            raise FlowError(environment.WITHOUT_ASSERTS)
+        if arguments.function is not _modules:  # which writes nothing
+            paths.set_environment()
+        with paths.writing(paths.BUILD):
+            return int(arguments.function(arguments))
+    except (FlowError, ConfigError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -184,4 +191,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    environment.restart_as_make_does()
     sys.exit(main())

@@ -14,12 +14,13 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from cocotb_tools.runner import Icarus, VerilatorControlFile
+from cocotb_tools.runner import VerilatorControlFile
 from filelock import FileLock
 
-from flow import verilog
-from flow.paths import INCLUDE_DIRS, SIM, FlowError, relative
-from flow.runners import FastVerilator, control_file, runner_for
+from flow import verilog, waves
+from flow.paths import INCLUDE_DIRS, SIM, FlowError, check_room, relative
+from flow.runners import FastVerilator, PlainIcarus, control_file, runner_for
+from models.whole_file import write_text
 
 # Options of Verilator: all warnings stop the build, assertions are checked, and whatever is not initialised or is X
 # gets a random value at run time.
@@ -65,6 +66,7 @@ class Options:
     coverage: bool = False
     fast: bool = False  # spend more build time on a faster program
     own_clock: bool = False  # the design has delays
+    scopes: tuple[str, ...] = ()  # Icarus: what waves are of, if not of all
     blocks: tuple[str, ...] = ()  # Verilator: modules that are compiled once for all of their instances
 
     @property
@@ -115,7 +117,7 @@ def inputs(design: Design, options: Options) -> dict[str, object]:
         "tool": tool_version(options.sim),
         "arguments": [*options.arguments, *TIMESCALE],
         "fast": options.fast,
-        "waves": options.waves,
+        "waves": [waves.fingerprint(options.sim), *options.scopes] if options.waves else [],
         "blocks": options.blocks,
     }
 
@@ -146,11 +148,11 @@ def build(design: Design, options: Options) -> Path:
             shutil.rmtree(target, ignore_errors=True)
             target.mkdir()
             _compile(runner, design, options, target)
-            done.write_text(json.dumps(inputs(design, options), indent=1) + "\n")
+            write_text(done, json.dumps(inputs(design, options), indent=1) + "\n")
     return target
 
 
-def _compile(runner: FastVerilator | Icarus, design: Design, options: Options, target: Path) -> None:
+def _compile(runner: FastVerilator | PlainIcarus, design: Design, options: Options, target: Path) -> None:
     sources: list[Path | VerilatorControlFile] = [file.path for file in design.files]
     arguments = [*options.arguments]
     if options.blocks:
@@ -160,11 +162,14 @@ def _compile(runner: FastVerilator | Icarus, design: Design, options: Options, t
         arguments += ["--hierarchical-params-file", str(unused)]
     if isinstance(runner, FastVerilator):
         sources.insert(0, control_file(target, design.top, options.blocks))
-        kind = f"{tool_version('verilator')} {options.waves} {options.coverage} {options.own_clock} {options.fast}"
+        recording = waves.fingerprint(options.sim) if options.waves else ""
+        kind = f"{tool_version('verilator')} {recording} {options.coverage} {options.own_clock} {options.fast}"
         runner.runtime = SIM / options.sim / f"runtime-{hashlib.sha256(kind.encode()).hexdigest()[:12]}"
         runner.make_args = options.make_arguments
         runner.hierarchical = bool(options.blocks)
         runner.jobs = (os.cpu_count() or 1) if options.fast else 1
+    else:
+        runner.scopes = options.scopes
     log = target / "build.log"
     try:
         runner.build(
@@ -180,7 +185,10 @@ def _compile(runner: FastVerilator | Icarus, design: Design, options: Options, t
             log_file=log,
         )
     except RuntimeError as error:
+        if options.scopes and "cocotb_iverilog_dump" in log.read_text(errors="replace"):
+            raise waves.no_scope(options.scopes, design.top) from None
         output = "\n".join(log.read_text(errors="replace").splitlines()[-40:])
+        check_room(output)
         message = f"{options.sim} does not build {design.top}:\n{output}\n(all of it: {relative(log)})"
         raise BuildError(message) from error
     if isinstance(runner, FastVerilator):

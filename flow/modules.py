@@ -24,13 +24,14 @@ from __future__ import annotations
 
 import functools
 import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from flow import verilog
+from flow.config_file import flow_errors
 from flow.paths import ROOT, FlowError, relative
+from models.toml_section import read_toml
 
 SIMULATORS = ("verilator", "icarus")
 PLANS = ("tb/lib/testplan.toml", "tb/edge/testplan.toml", "tb/pe_array/testplan.toml")
@@ -53,6 +54,7 @@ class TestSet:
     coverage: bool = True
     fast: bool = False
     bench: str | None = None
+    patience: int = 1  # the bench may take so many times as many clocks
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,11 @@ class Module:
     points: tuple[str, ...]
     sets: tuple[TestSet, ...]
     parts: tuple[str, ...] = ()
+
+    @property
+    def takes_config(self) -> bool:
+        """True if an engine configuration alone says all of its parameters, as in one of its sets."""
+        return any(each.config is not None and not each.params for each in self.sets)
 
     @property
     def title(self) -> str:
@@ -142,10 +149,8 @@ def _read_module(row: dict[str, Any], plan: Path) -> Module:
 
 def read_plan(plan: Path) -> list[Module]:
     """The rows of one test-plan file."""
-    try:
-        rows = tomllib.loads(plan.read_text())
-    except tomllib.TOMLDecodeError as error:
-        raise FlowError(f"{relative(plan)}: {error}") from error
+    with flow_errors():
+        rows = read_toml(plan)
     return [_read_module(row, plan) for row in rows.get("module", [])]
 
 

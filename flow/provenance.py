@@ -26,18 +26,19 @@ def commit() -> str:
     return done.stdout.strip() or "unknown"
 
 
-def provenance(command: str, configuration: Path, sim: str) -> dict[str, Any]:
-    """For result.json: the command, the configuration's file and text, versions by name."""
-    versions = {"commit": commit(), "simulator": build.tool_version(sim), "Python": platform.python_version()}
-    versions |= {name: importlib.metadata.version(name) for name in _PACKAGES}
-    return {
-        "command": command, "configuration_file": relative(configuration), "configuration": configuration.read_text(),
-        "versions": versions,
-    }  # fmt: skip
+def origin(command: str, configuration: Path, text: str) -> dict[str, Any]:
+    """For result.json from the first moment: the command, the configuration's file, and its text when the run began."""
+    return {"command": command, "configuration_file": relative(configuration), "configuration": text}
+
+
+def versions(sim: str) -> dict[str, str]:
+    """Of the checkout and of all tools, by name; ``versions`` in result.json."""
+    found = {"commit": commit(), "simulator": build.tool_version(sim), "Python": platform.python_version()}
+    return found | {name: importlib.metadata.version(name) for name in _PACKAGES}
 
 
 def section(result: dict[str, Any]) -> str:
-    """For the page, out of what ``provenance`` gave."""
+    """For the page, out of ``origin`` and ``versions``."""
     rows = [("command", str(result["command"])), *result["versions"].items()]
     name, text = escape(result["configuration_file"]), escape(result["configuration"])
     file = f"<details><summary>{name}</summary><pre>{text}</pre></details>"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make test` and `make regress`: pytest over two processes or more, with JUnit XML under build/."""
+"""`make test` and `make regress`: pytest over two processes or more, with JUnit XML in the build directory."""
 
 from __future__ import annotations
 
@@ -9,21 +9,29 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from flow.ask import whole_number
 from flow.paths import BUILD, ROOT, relative
+from models.whole_file import part_of
+
+PYTEST_CACHE = ("-o", f"cache_dir={BUILD / 'cache' / 'pytest'}")
 
 
 def processes() -> int:
     """How many test processes: one per core, or JOBS."""
-    return int(os.environ.get("JOBS") or os.cpu_count() or 1)
+    jobs = os.environ.get("JOBS")
+    return whole_number("JOBS", jobs, 1, 256, "test processes") if jobs else os.cpu_count() or 1
 
 
 def run_pytest(arguments: Sequence[str], junit: Path) -> bool:
     """Run pytest in parallel with these arguments; True if everything passed."""
     junit.parent.mkdir(parents=True, exist_ok=True)
+    junit.unlink(missing_ok=True)
     command = [sys.executable, "-m", "pytest", "-n", str(processes()), "--dist", "load", "--maxschedchunk=1"]
-    command += [f"--junitxml={junit}", "-o", "junit_family=xunit2", *arguments]
+    command += [f"--junitxml={part_of(junit)}", "-o", "junit_family=xunit2", *PYTEST_CACHE, *arguments]
     passed = subprocess.run(command, cwd=ROOT, check=False).returncode == 0
-    print(f"results: {relative(junit)}")
+    if part_of(junit).is_file():
+        part_of(junit).replace(junit)
+        print(f"results: {relative(junit)}")
     return passed
 
 

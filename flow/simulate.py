@@ -7,22 +7,27 @@ import contextlib
 import json
 import re
 import shutil
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from xml.etree import ElementTree
 
-from cocotb_tools.check_results import get_results
 from filelock import FileLock
 
-from flow import build, verilog
+from flow import build, verilog, waves
+from flow.benches import expected, test_filter, tests_of
 from flow.build import Design, Options
 from flow.modules import Module, TestSet
-from flow.paths import RUNS, FlowError, relative
+from flow.paths import RUNS, FlowError, make_command, relative
 from flow.runners import ENVIRONMENT, runner_for
+from flow.waves import Waves
 
 Params = dict[str, int | str]
 
-_SIGMOID_FILE = "sigmoid.hex"
+_SIGMOID_FILE, _CONFIG = "sigmoid.hex", "config.toml"
+RESULTS, LOG = "results.xml", "run.log"
+"""Files of a run: verdicts of its tests, and what the simulator said."""
 
 
 @dataclass(frozen=True)
@@ -33,17 +38,24 @@ class Run:
     test_set: TestSet
     sim: str
     seeds: tuple[int, ...]
-    waves: bool = False
+    waves: Waves | None = None
     coverage: bool = False
     design: Design | None = None  # another design than the module's own (a deliberately broken copy)
     label: str = ""  # tells its directory apart from the ordinary run's
+    test: str = ""  # the one test that runs, if not all
 
     @property
     def directory(self) -> Path:
         """Where the run's log, results, waveform and coverage are; the same for the same run."""
         kind = ("coverage-" if self.coverage else "") + self.label + self.sim
         seeds = f"seed{self.seeds[0]}" + (f"-{self.seeds[-1]}" if len(self.seeds) > 1 else "")
-        return RUNS / kind / self.module.name / self.test_set.name / seeds
+        return RUNS / kind / self.module.name / self.test_set.name / "-".join(filter(None, (seeds, self.test)))
+
+    @property
+    def waves_file(self) -> Path:
+        """Where its waves are, if it records any."""
+        name = f"{self.module.name}-{self.test_set.name}-{self.seeds[0]}"
+        return self.directory / f"{name}.{waves.suffix(self.sim)}"
 
     @property
     def bench(self) -> str:
@@ -57,7 +69,8 @@ class Run:
         chosen = f"SET={self.test_set.name}"
         if self.test_set.name == "config" and config is not None:
             chosen = f"CONFIG={relative(config)}"
-        return f"make sim MODULE={self.module.name} SIM={self.sim} {chosen} SEED={','.join(map(str, self.seeds))}"
+        words = [f"MODULE={self.module.name}", f"SIM={self.sim}", chosen, f"SEED={','.join(map(str, self.seeds))}"]
+        return make_command("sim", *words, *([f"TEST={self.test}"] if self.test else []))
 
 
 @dataclass(frozen=True)
@@ -82,7 +95,8 @@ class Result:
         if self.passed:
             return f"pass  {name}: {self.tests} tests, {seeds}"
         failures = [f"  {test}: {message}" for test, message in self.failures.items()]
-        lines = [f"FAIL  {name}: {len(self.failures)} of {self.tests} tests, {seeds}", *failures]
+        due = len(expected(self.run.bench, self.run.seeds, self.run.test))
+        lines = [f"FAIL  {name}: {self.tests} of {due} tests ran, {seeds}", *failures]
         return "\n".join([*lines, f"  log: {relative(self.log)}", f"replay: {self.replay}"])
 
 
@@ -127,13 +141,14 @@ def _environment(run: Run, params: dict[str, int | str]) -> dict[str, str]:
     environment = ENVIRONMENT | {
         "EDGELOOM_SEEDS": ",".join(map(str, run.seeds)),
         "EDGELOOM_PARAMS": json.dumps({name: plain_value(value) for name, value in params.items()}),
+        "EDGELOOM_PATIENCE": str(run.test_set.patience),
         "EDGELOOM_MODULE": run.module.name,
         "EDGELOOM_POINTS": json.dumps(run.module.points),
         "EDGELOOM_COVERAGE": str(run.directory / "functional.json"),
         "COCOTB_RANDOM_SEED": str(run.seeds[0]),
     }
     if run.test_set.config is not None:
-        environment["EDGELOOM_CONFIG"] = str(run.test_set.config)
+        environment["EDGELOOM_CONFIG"] = str(run.directory / _CONFIG)
     return environment
 
 
@@ -141,47 +156,61 @@ def simulate(run: Run) -> Result:
     """Build what is needed, run the bench and judge the results.
 
     A run in which no test ran (a bench that cannot be imported, a simulator that died) has failed. Where one seed of
-    several failed, it is tried alone: if it fails there too, it alone is in the replay line (else it needs what the
-    seeds before it left in the design).
+    several failed, it is tried alone, first in the test that failed and then in all: if it fails there too, it alone is
+    in the replay line (else it needs what ran before it left in the design).
 
     Raises:
         BuildError: the design does not build.
     """
     result = _simulate(run)
-    seeds = [int(seed) for name in result.failures for seed in re.findall(r"/seed=(\d+)$", name)]
-    if seeds and len(run.seeds) > 1:
-        alone = replace(run, seeds=(seeds[0],))
+    for alone in _smaller(run, result):
         if not _simulate(alone).passed:
             return replace(result, replay=alone.replay)
     return result
 
 
+def _smaller(run: Run, result: Result) -> list[Run]:
+    """Smaller runs in which the first test that failed could fail again, the smallest first."""
+    failed = next(filter(None, (re.fullmatch(r"(\w+)/seed=(\d+)", name) for name in result.failures)), None)
+    if failed is None:
+        return []
+    seed = replace(run, seeds=(int(failed[2]),))
+    test = replace(seed, test=failed[1]) if len(tests_of(run.bench)) > 1 else seed
+    return [each for each in ([test, seed] if test != seed else [seed]) if each != run]
+
+
 def _simulate(run: Run) -> Result:
+    config = run.test_set.config
+    text = b"" if config is None else config.read_bytes()  # the bench reads it after a build that may take long
     params = parameters(run.module, run.test_set)
-    options = Options(run.sim, run.waves, run.coverage, run.test_set.fast)
+    scopes = run.waves.scopes if run.waves and run.sim == "icarus" else ()
+    options = Options(run.sim, run.waves is not None, run.coverage, run.test_set.fast, scopes=scopes)
     built = build.build(run.design or Design.of(run.module.top, params), options)
+    if run.waves:
+        waves.require_scopes(run.waves, run.sim, run.module.top, built)
     RUNS.mkdir(parents=True, exist_ok=True)
     run.directory.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{run.directory}.lock"):
         shutil.rmtree(run.directory, ignore_errors=True)
         run.directory.mkdir()
+        if config is not None:
+            (run.directory / _CONFIG).write_bytes(text)
         _write_sigmoid(params, run.directory)
         results, log, died = _execute(run, built, params)
-        return Result(run, *judge(run.bench, results, log, died), log, run.replay)
+        return Result(run, *judge(expected(run.bench, run.seeds, run.test), results, log, died), log, run.replay)
 
 
 def _execute(run: Run, built: Path, params: dict[str, int | str]) -> tuple[Path, Path, str]:
     """Run the simulator; its results file, its log, and what it died of, if it did."""
     runner = runner_for(run.sim)
-    results, log = run.directory / "results.xml", run.directory / "run.log"
-    waves = run.directory / f"{run.module.name}-{run.test_set.name}-{run.seeds[0]}"
-    plusargs, arguments = [], []
+    results, log = run.directory / RESULTS, run.directory / LOG
+    plusargs: list[str] = []
+    arguments: list[str] = []
+    if run.waves:
+        plusargs, arguments = waves.arguments(run.waves, run.sim, run.module.top, run.waves_file)
     if run.sim == "verilator":
-        plusargs = ["+verilator+rand+reset+2", f"+verilator+seed+{run.seeds[0]}"]
+        plusargs += ["+verilator+rand+reset+2", f"+verilator+seed+{run.seeds[0]}"]
         plusargs += [f"+verilator+coverage+file+{run.directory / 'coverage.dat'}"] if run.coverage else []
-        arguments = ["--trace-file", f"{waves}.vcd"] if run.waves else []
-    elif run.waves:
-        plusargs = [f"+dumpfile_path={waves}.fst"]
     died = ""
     try:
         runner.test(
@@ -194,9 +223,10 @@ def _execute(run: Run, built: Path, params: dict[str, int | str]) -> tuple[Path,
             plusargs=plusargs,
             test_args=arguments,
             extra_env=_environment(run, params),
-            waves=run.waves,
+            waves=run.waves is not None,
             timescale=build.TIMESCALE,
             log_file=log,
+            test_filter=test_filter(run.test) if run.test else None,
         )
     except (SystemExit, RuntimeError) as error:
         died = str(error)
@@ -211,7 +241,7 @@ def run_job(bench: str, top: str, sim: str, built: Path, directory: Path, job: P
         params: HDL parameters that the program was built with.
     """
     told = {"EDGELOOM_TRAIN": str(job), "EDGELOOM_PARAMS": json.dumps(params)}
-    results, log = directory / "results.xml", directory / "run.log"
+    results, log = directory / RESULTS, directory / LOG
     with contextlib.suppress(SystemExit, RuntimeError):  # the results file tells; without one the run has failed
         runner_for(sim).test(
             test_module=bench,
@@ -224,27 +254,35 @@ def run_job(bench: str, top: str, sim: str, built: Path, directory: Path, job: P
             timescale=build.TIMESCALE,
             log_file=log,
         )
-    return judge(bench, results, log)[1]
+    return judge(expected(bench, ()), results, log)[1]
 
 
-def judge(bench: str, results: Path, log: Path, died: str = "") -> tuple[int, dict[str, str]]:
-    """How many tests of a bench ran, and the message of every failure by name; no failure means that all passed.
+def judge(due: Sequence[str], results: Path, log: Path, died: str = "") -> tuple[int, dict[str, str]]:
+    """How many tests ran, and the message of every failure by name; no failure means that all passed.
 
-    `died` is what the simulator program ended with, if not with success.
+    Args:
+        due: names of the tests that must be in the results, neither more nor less.
+        died: what the simulator program ended with, if not with success.
     """
     try:
-        tests, _ = get_results(results)
-    except (RuntimeError, ElementTree.ParseError):
+        cases = list(ElementTree.parse(results).getroot().iter("testcase"))
+    except (OSError, ElementTree.ParseError):
         return 0, {"(no results)": _last_lines(log)}
-    failures = _failures(results)
-    if not tests:
-        failures = {"(no tests)": f"{bench} has no test that ran"}
-    return tests, _with_last_words(failures, log) or _silent_failure(log, died)
+    failures = _with_last_words(_failures(cases), log) or _silent_failure(log, died)
+    ran = Counter(case.get("name", "?") for case in cases)
+    return len(cases), failures | _miscounted(Counter(due), ran)
 
 
-def _failures(results: Path) -> dict[str, str]:
+def _miscounted(due: Counter[str], ran: Counter[str]) -> dict[str, str]:
+    """Tests that should have run and did not, and those that nobody knows of."""
+    found = {"(did not run)": due - ran, "(not in the bench's source)": ran - due}
+    found |= {} if due else {"(no tests)": Counter(["the bench has none"])}
+    return {name: ", ".join(tests.elements()) for name, tests in found.items() if tests}
+
+
+def _failures(cases: Iterable[ElementTree.Element]) -> dict[str, str]:
     failures: dict[str, str] = {}
-    for case in ElementTree.parse(results).getroot().iter("testcase"):
+    for case in cases:
         for kind in ("failure", "error", "skipped"):
             if (problem := case.find(kind)) is not None:
                 what = (problem.get("type") or kind, problem.get("message"))

@@ -13,18 +13,21 @@ import hashlib
 import importlib.metadata
 import json
 import time
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from flow import netlist, synth_edge, synth_pe, verilog
+from flow.config_file import EDGE, PE_ARRAY, find, has
 from flow.netlist import Netlist, Timing
-from flow.paths import BUILD, ROOT, relative
+from flow.paths import BUILD, ROOT, from_root, make_command, relative
+from flow.provenance import origin
+from flow.run_directory import RunDirectory, alone_in
 from flow.synth_target import Plan, Target
 from flow.train.request import load_config as load_edge
 from flow.train_cnn.request import load_config as load_pe
+from models.whole_file import write_text
 
 BASELINE = ROOT / "tests" / "synth_baseline.json"
 
@@ -76,7 +79,7 @@ def _prepare(target: Target, family: str) -> tuple[Path, str]:
     out.mkdir(parents=True, exist_ok=True)
     for name, text in target.data().items():
         (out / name).write_text(text)
-    (out / "synth_top.v").write_text(target.wrapper(relative(out)))
+    (out / "synth_top.v").write_text(target.wrapper(from_root(out)))
     return out, script(out / "synth_top.v", out)
 
 
@@ -89,7 +92,7 @@ def run(target: Target, family: str) -> Outcome:
         netlist.synthesise(family, text, out)
         if family == "ecp5":
             netlist.place_and_route(out)
-        done.write_text(json.dumps({"seconds": time.monotonic() - start}))
+        write_text(done, json.dumps({"seconds": time.monotonic() - start}))
     found = netlist.read_netlist(family, out)
     timing = netlist.read_timing(json.loads((out / "timing.json").read_text())) if family == "ecp5" else None
     problems = target.structure_problems(found) if family == "xc7" else []
@@ -140,11 +143,7 @@ def plan(path: str) -> Plan:
     Raises:
         FlowError: the file is missing or breaks a rule.
     """
-    given = Path(path) if Path(path).exists() else ROOT / path
-    try:
-        layers = "layers" in tomllib.loads(given.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
-        layers = False  # loading it says what is wrong
+    layers = has(find(path, EDGE, PE_ARRAY), PE_ARRAY)  # of a file that cannot be read, loading says what is wrong
     return synth_pe.plan(load_pe(path)[1]) if layers else synth_edge.plan(load_edge(path)[1])
 
 
@@ -174,12 +173,23 @@ def record(config: str, outcomes: list[Outcome], reference: dict[str, Any], path
     for outcome in outcomes:
         targets = reference["baseline"].setdefault(config, {}).setdefault(outcome.target, {})
         targets[outcome.family] = outcome.figures
-    path.write_text(json.dumps(reference, indent=2) + "\n")
+    write_text(path, json.dumps(reference, indent=2) + "\n")
 
 
 def synth(path: str, update: bool = False) -> bool:
     """Run the plan of a configuration file; print and save the results. True if nothing is wrong with them."""
+    given = Path(path) if Path(path).exists() else ROOT / path
     planned = plan(path)
+    file = given.resolve()
+    command = make_command("synth", f"CONFIG={relative(file)}", *(["UPDATE=1"] if update else []))
+    directory = BUILD / "synth" / planned.config_name
+    with alone_in(directory):
+        results = RunDirectory(directory, origin(command, file, file.read_text(encoding="utf-8")))
+        with results.run():
+            return _synth(planned, update, results)
+
+
+def _synth(planned: Plan, update: bool, directory: RunDirectory) -> bool:
     config = planned.config_name
     reference = json.loads(BASELINE.read_text())
     outcomes = []
@@ -198,10 +208,10 @@ def synth(path: str, update: bool = False) -> bool:
     targets: dict[str, dict[str, Any]] = {}
     for outcome in outcomes:
         targets.setdefault(outcome.target, {})[outcome.family] = outcome.as_dict()
-    report = BUILD / "synth" / config / "result.json"
-    results = {"config": config, "passed": passed, "targets": targets, **compared.report}
+    results: dict[str, Any] = {"complete": True, "failure": None, "config": config, "passed": passed}
+    results |= {"targets": targets, **compared.report}
     if compared.problems:
         results["problems"] = compared.problems
-    report.write_text(json.dumps(results, indent=1) + "\n")
-    print(f"all figures: {relative(report)}")
+    directory.publish(results, {})
+    print(f"all figures: {relative(directory.result)}")
     return passed

@@ -4,14 +4,16 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-Arrays = dict[str, np.ndarray[Any, Any]]
+from models import array_file
+from models.array_file import Arrays, Expected
+
+_TEXTS = {"identity": Expected(np.str_), "state": Expected(np.str_)}
 
 
 class CheckpointError(RuntimeError):
@@ -26,30 +28,36 @@ def write(path: Path, identity: str, state: Any, arrays: Mapping[str, np.ndarray
         state: what JSON can hold.
         arrays: not named ``identity`` or ``state``.
     """
-    part = path.with_name(f"{path.name}.part")
-    with part.open("wb") as file:
-        np.savez(file, identity=np.array(identity), state=np.array(json.dumps(state)), **arrays)  # type: ignore[arg-type]
-    part.replace(path)
+    array_file.write(path, {"identity": np.array(identity), "state": np.array(json.dumps(state)), **arrays})
 
 
-def read(path: Path, identity: str) -> tuple[Any, Arrays]:
-    """State and arrays of a checkpoint. Raises CheckpointError."""
+def read(path: Path, identity: str, expected: Mapping[str, Expected]) -> tuple[Any, Arrays]:
+    """State and arrays of a checkpoint.
+
+    Args:
+        expected: what its arrays must be, all of them.
+
+    Raises:
+        CheckpointError: it is missing or damaged, or belongs to another training.
+    """
     if not path.is_file():
         raise CheckpointError(f"there is no checkpoint {path}: train without RESUME first")
     try:
-        with np.load(path) as file:
-            arrays = dict(file)
-        found, state = str(arrays.pop("identity")), json.loads(str(arrays.pop("state")))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        arrays = array_file.read(path)
+        array_file.check({name: arrays[name] for name in _TEXTS if name in arrays}, _TEXTS)
+        found, text = str(arrays.pop("identity")), str(arrays.pop("state"))
+        if found != identity:
+            raise CheckpointError(
+                f"{path} belongs to another configuration or number of SAMPLES: give those again, or train anew "
+                f"without RESUME"
+            )
+        array_file.check(arrays, expected)
+        state = json.loads(text)
+    except (ValueError, RecursionError) as error:
         raise damaged(path, error) from None
-    if found != identity:
-        raise CheckpointError(
-            f"{path} belongs to another configuration or number of SAMPLES: give those again, or train anew "
-            f"without RESUME"
-        )
     return state, arrays
 
 
 def damaged(path: Path, error: Exception) -> CheckpointError:
-    """What to say of a checkpoint that lacks something."""
+    """What to say of a checkpoint in which something is not what it must be."""
     return CheckpointError(f"{path} is damaged ({error}): train anew, without RESUME")

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.fixed_point import Format
+from models.whole_file import written
 
 DATA_DIR = Path(__file__).resolve().parent.parent / "data" / "mnist"
 
@@ -96,9 +97,8 @@ def fetch(name: str, directory: Path = DATA_DIR, mirrors: tuple[str, ...] = MIRR
             faults.append(f"{url}: wrong MD5")
             continue
         directory.mkdir(parents=True, exist_ok=True)
-        part = directory / f"{name}.gz.part"
-        part.write_bytes(packed)
-        part.replace(directory / f"{name}.gz")
+        with written(directory / f"{name}.gz") as (file,):
+            file.write(packed)
         return
     raise DataError(
         f"{directory / name}.gz is missing and could not be fetched ({'; '.join(faults)}). "

@@ -3,14 +3,25 @@
 
 from __future__ import annotations
 
+import codecs
+import locale
+import sys
+
 import pytest
 
-from flow import paths
+from flow import environment, paths
 
-paths.set_environment()
+paths.set_environment(keep=("PYTEST_", "COVERAGE_"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("edgeloom")
     group.addoption("--seeds", type=int, default=5, help="seeds per parameter set in the regression (default 5)")
     group.addoption("--rtl-coverage", action="store_true", help="regression on the Verilator coverage build")
+
+
+def pytest_configure() -> None:
+    if sys.flags.optimize:
+        raise pytest.UsageError(environment.WITHOUT_ASSERTS)
+    if codecs.lookup(locale.getpreferredencoding(False)).name != "utf-8":
+        raise pytest.UsageError("files of the tests are UTF-8 and this locale is not: export PYTHONUTF8=1")

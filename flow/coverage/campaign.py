@@ -11,7 +11,7 @@ import sys
 
 from flow.coverage import report
 from flow.paths import BUILD, ROOT, RUNS, relative
-from flow.regress import processes, run_pytest
+from flow.regress import PYTEST_CACHE, processes, run_pytest
 
 PAGES = BUILD / "coverage"
 _PYTHON = PAGES / "python"
@@ -26,7 +26,7 @@ def measure_models() -> float | None:
     shutil.rmtree(_PYTHON, ignore_errors=True)
     _PYTHON.mkdir(parents=True)
     environment = os.environ | {"COVERAGE_FILE": str(_PYTHON / "data")}
-    pytest = ["-m", "pytest", "-q", "-n", str(processes()), "tests/models"]
+    pytest = ["-m", "pytest", "-q", "-n", str(processes()), *PYTEST_CACHE, "tests/models"]
 
     def coverage(*arguments: str) -> int:
         command = [sys.executable, "-m", "coverage", *arguments]
@@ -44,6 +44,7 @@ def measure_models() -> float | None:
 def run(seeds: int) -> bool:
     """The whole campaign; True if every test passed and every gate is met."""
     shutil.rmtree(_RUNS, ignore_errors=True)
+    report.remove(PAGES)
     arguments = ["--rtl-coverage", f"--seeds={seeds}", "tests/test_regression.py"]
     passed = run_pytest(arguments, BUILD / "junit-coverage.xml")
     models = measure_models()

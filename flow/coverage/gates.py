@@ -17,12 +17,13 @@ SIMULATION and `endif, are no part of the design and are not counted: they fire 
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from flow.config_file import flow_errors
 from flow.coverage.data import KINDS, FileCoverage, Point
 from flow.paths import FlowError, relative
+from models.toml_section import read_toml
 
 
 @dataclass
@@ -62,7 +63,9 @@ class Score:
 def read_waivers(path: Path) -> list[Waiver]:
     """The waivers of a file; each must be complete and give a reason."""
     waivers = []
-    for row in tomllib.loads(path.read_text()).get("waiver", []):
+    with flow_errors():
+        rows = read_toml(path).get("waiver", [])
+    for row in rows:
         keys = {"file", "kind", "match", "reason"}
         if row.keys() != keys or not all(isinstance(row[key], str) and row[key].strip() for key in keys):
             raise FlowError(f"{relative(path)}: a waiver must have {', '.join(sorted(keys))}; this one is {row}")
@@ -112,7 +115,8 @@ def score(coverage: FileCoverage, waivers: list[Waiver], source: list[str]) -> d
 
 def read_gates(path: Path) -> dict[str, float]:
     """Least percentages by name: line, branch, toggle (per RTL module), models (Python lines)."""
-    gates = tomllib.loads(path.read_text())
+    with flow_errors():
+        gates = read_toml(path)
     expected = {*KINDS, "models"}
     if gates.keys() != expected:
         raise FlowError(f"{relative(path)} must set exactly {', '.join(sorted(expected))}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from html import escape
-from pathlib import Path
 
 from flow.coverage.data import KINDS, FileCoverage, Point
 from flow.coverage.gates import Score, Waiver
@@ -113,10 +112,3 @@ def source_page(coverage: FileCoverage, score: dict[str, Score], source: list[st
     parts += [f"<h2>Not covered</h2><ul>{holes}</ul>"] if holes else []
     parts += [f"<h2>Waived</h2><ul>{excused}</ul>"] if excused else []
     return page(coverage.path, "".join(parts) + f"<h2>Source</h2><table class='source'>{''.join(rows)}</table>")
-
-
-def write(directory: Path, pages: dict[str, str]) -> None:
-    """Write pages by file name."""
-    directory.mkdir(parents=True, exist_ok=True)
-    for name, text in pages.items():
-        (directory / name).write_text(text)

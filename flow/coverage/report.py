@@ -12,9 +12,12 @@ from flow import modules, verilog
 from flow.coverage import data, functional, gates, html
 from flow.coverage.gates import Score, Waiver
 from flow.paths import ROOT, relative
+from models.whole_file import written
 
 GATES = ROOT / "tests" / "coverage_gates.toml"
 WAIVERS = ROOT / "tests" / "coverage_waivers.toml"
+
+_INDEX, _JSON = "index.html", "coverage.json"
 
 
 @dataclass
@@ -139,9 +142,18 @@ def write(report: Report, directory: Path) -> None:
         f"<h2>Python models</h2><p>{python} (≥ {report.gates['models']:g} %)</p>"
         f"<h2>Functional points</h2>{html.functional_table(report.functional)}"
     )
-    pages = {"index.html": html.page("Coverage", index)}
+    pages = {_INDEX: html.page("Coverage", index)}
     for name, scores in report.scores.items():
         source = (ROOT / name).read_text().splitlines()
         pages[html.file_name(name)] = html.source_page(report.files[name], scores, source, report.waivers)
-    html.write(directory, pages)
-    (directory / "coverage.json").write_text(as_json(report))
+    directory.mkdir(parents=True, exist_ok=True)
+    names = [*reversed(pages), _JSON]
+    with written(*(directory / name for name in names)) as files:
+        for file, text in zip(files, (*reversed(pages.values()), as_json(report)), strict=True):
+            file.write(text.encode())
+
+
+def remove(directory: Path) -> None:
+    """Remove what ``write`` left of an earlier run, but for the pages of modules, which the first page leads to."""
+    for name in (_JSON, _INDEX):
+        (directory / name).unlink(missing_ok=True)

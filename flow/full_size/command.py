@@ -4,25 +4,23 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from flow import build
 from flow.build import Design, Options
 from flow.full_size.request import replay
 from flow.full_size.result import HEAD, document, notes, results, table
-from flow.paths import FlowError, relative
-from flow.simulate import run_job
+from flow.paths import relative
+from flow.run_directory import JOB, RESULT, RunDirectory, alone_in, text_writer
+from flow.simulate import LOG, RESULTS, run_job
 from flow.train.watch import Watcher
 from models.pe_array.scoreboard_page import text
+from tb.pe_array.array_registers import MEMORY_IN, MEMORY_OUT
 from tb.pe_array.full_size_job import EVENTS, MISMATCH, Job
 
 HARNESS = "array_harness"
-RESULT = "result.json"
 REPORT = "report.html"
 _BENCH = "tb.pe_array.full_size"
 
@@ -56,36 +54,37 @@ def full_size(job: Job, sim: str = "verilator", design: Design | None = None) ->
     Raises:
         FlowError: the user can mend it.
     """
-    directory = Path(job.directory)
-    directory.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(f"{directory}.lock", timeout=0):
-            return _full_size(job, sim, design)
-    except Timeout:
-        raise FlowError(f"another run writes to {relative(directory)}") from None
-
-
-def _full_size(job: Job, sim: str, design: Design | None) -> int:
-    directory = Path(job.directory)
-    total = sum(len(job.phases(name)) for name in job.chosen)
-    print(f"{', '.join(job.chosen)}: {total} phases on {job.pes} PEs of {job.lanes} MACs, {sim}", flush=True)
-    begin = time.monotonic()
-    phases, failure = _simulate(job, sim, design, Progress(total))
-    result = results(job, phases, failure, time.monotonic() - begin)
-    (directory / RESULT).write_text(json.dumps(result, indent=1) + "\n")
-    (directory / REPORT).write_text(document(result))
-    print(text(HEAD, table(result)), *notes(result), sep="\n")
-    for path in (directory / RESULT, directory / REPORT):
-        print(f"  {relative(path)}")
+    with alone_in(Path(job.directory)):
+        directory = RunDirectory(Path(job.directory), {"command": replay(job)})
+        with directory.run(REPORT, MISMATCH, EVENTS):
+            failure, result = _full_size(job, sim, design, directory)
     if failure is not None:
-        print(f"FAIL  full-size: {failure}\n  log: {relative(directory / 'run' / 'run.log')}\nreplay: {replay(job)}")
+        log = relative(directory.directory / "run" / LOG)
+        print(f"FAIL  full-size: {failure}\n  log: {log}\nreplay: {replay(job)}")
         return 1
     print(f"pass  full-size: {result['bytes_compared']:,} bytes of memory equal to the model's")
     return 0
 
 
+def _full_size(
+    job: Job, sim: str, design: Design | None, directory: RunDirectory
+) -> tuple[str | None, dict[str, Any]]:  # fmt: skip
+    """What went wrong, and the results."""
+    total = sum(len(job.phases(name)) for name in job.chosen)
+    print(f"{', '.join(job.chosen)}: {total} phases on {job.pes} PEs of {job.lanes} MACs, {sim}", flush=True)
+    begin = time.monotonic()
+    run = directory.scratch(job.save, (LOG, RESULTS, MEMORY_IN, MEMORY_OUT))
+    phases, failure = _simulate(job, sim, design, Progress(total), run)
+    result = results(job, phases, failure, time.monotonic() - begin)
+    directory.publish(result, {REPORT: text_writer(document(result))})
+    print(text(HEAD, table(result)), *notes(result), sep="\n")
+    for name in (RESULT, REPORT):
+        print(f"  {relative(directory.directory / name)}")
+    return failure, result
+
+
 def _simulate(
-    job: Job, sim: str, design: Design | None, progress: Progress
+    job: Job, sim: str, design: Design | None, progress: Progress, run: Path
 ) -> tuple[list[dict[str, Any]], str | None]:  # fmt: skip
     """Events of the phases that are right, and what went wrong."""
     design = design or Design.of(HARNESS, dict(job.parameters))
@@ -94,13 +93,8 @@ def _simulate(
         print("building the simulation, once per size; many PEs take some minutes …", flush=True)
     built = build.build(design, options)
     directory = Path(job.directory)
-    run = directory / "run"
-    shutil.rmtree(run, ignore_errors=True)
-    run.mkdir()
-    (directory / MISMATCH).unlink(missing_ok=True)
-    job.save(run / "job.json")
     with Watcher(directory / EVENTS, progress):
-        failures = run_job(_BENCH, HARNESS, sim, built, run, run / "job.json", design.params)
+        failures = run_job(_BENCH, HARNESS, sim, built, run, run / JOB, design.params)
     events = directory / EVENTS
     phases = [json.loads(line) for line in events.read_text().splitlines()] if events.is_file() else []
     failure = "; ".join(failures.values()) or None

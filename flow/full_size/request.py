@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flow.paths import BUILD, FlowError
+from flow.paths import BUILD, FlowError, make_command
 from tb.pe_array.full_size_job import Job, vgg11
 
 DIRECTORY = BUILD / "full_size"
@@ -25,4 +25,4 @@ def request(layers: str = "", directory: Path = DIRECTORY) -> Job:
 
 def replay(job: Job) -> str:
     """The command that does it again."""
-    return f"make full-size LAYERS={','.join(job.chosen)}"
+    return make_command("full-size", f"LAYERS={','.join(job.chosen)}")

@@ -28,6 +28,7 @@ def results(job: Job, phases: list[dict[str, Any]], failure: str | None, seconds
         "pes": job.pes, "lanes": job.lanes, "latency": job.latency, "clock_mhz": published.CLOCK_MHZ,
         "layers": [layer.__dict__ for layer in job.network if layer.name in job.chosen],
         "parameters": job.parameters,
+        "complete": failure is None,
         "failure": failure,
         "mismatches": 0 if failure is None else None,
         "bytes_compared": sum(each["compared"] for each in phases),

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from flow import build
+from flow import build, environment
 from flow.build import BuildError, Options
-from flow.paths import INCLUDE_DIRS, ROOT, SIM, FlowError, relative
+from flow.paths import INCLUDE_DIRS, ROOT, SIM, FlowError, check_room, relative
 from flow.runners import require_tools
 from flow.train.request import Request
 from flow.train.simulation import HARNESS, design_of, write_sigmoid
@@ -71,10 +71,11 @@ def build_bare(config: EdgeConfig) -> Path:
                 "--prefix", "Vtop", "-Mdir", str(target), *parameters,
                 *(str(file.path) for file in design.files), str(LOOP),
             ]  # fmt: skip
-            environment = os.environ | {"MAKEFLAGS": " ".join(_OPTIONS.make_arguments)}
-            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+            variables = environment.kept(os.environ) | {"MAKEFLAGS": " ".join(_OPTIONS.make_arguments)}
+            done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
             (target / "build.log").write_text(done.stdout + done.stderr)
             if done.returncode:
+                check_room(done.stderr)
                 raise BuildError(f"verilator does not build {relative(LOOP)}:\n{done.stderr}")
             (target / "done").touch()
     return target / "Vtop"

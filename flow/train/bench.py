@@ -7,20 +7,23 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from flow.paths import BUILD, FlowError, relative
-from flow.train.bare import build_bare, measure
-from flow.train.command import RESULT, train
+from flow.paths import BUILD, FlowError, make_command, relative
+from flow.provenance import origin
+from flow.run_directory import RESULT, RunDirectory, alone_in
+from flow.train.bare import Speed, build_bare, measure
+from flow.train.command import train
 from flow.train.request import Request
 from models.edge.benchmark import samples_per_second
 from models.edge.config import MNIST_TRAIN
 from models.edge.training import plan
 from tb.edge.train_check import Mismatch
-from tb.edge.train_state import CHECKPOINT, identity, load_checkpoint
+from tb.edge.train_state import CHECKPOINT, load_checkpoint
 
 TARGETS = {"ratio": 0.5, "epoch_seconds": 180.0, "model_samples_per_second": 100_000.0}
 """To reach with the configuration of that name and whole epochs, on two free cores: at least, at most, at least."""
 _TARGETS_OF = "mnist_64"
 
+FIGURES = "bench.json"
 _REPEAT = 2
 
 
@@ -32,23 +35,37 @@ def bench(request: Request) -> int:
     under cocotb.
     """
     directory = BUILD / "bench" / request.config.name
-    program = build_bare(request.config)
-    try:
-        bare = [measure(request, program, directory / "bare") for _ in range(_REPEAT)]
-    except Mismatch as mismatch:
-        raise FlowError(str(mismatch)) from None
-    training = replace(request, epochs=1, resume=False, directory=directory / "train")
-    if status := train(training):
-        return status
+    command = make_command("bench", *(word for word in request.asked if not word.startswith("EPOCHS=")))
+    with alone_in(directory):
+        results = RunDirectory(directory, origin(command, request.path, request.text), FIGURES)
+        with results.run():
+            program = build_bare(request.config)
+            try:
+                bare = [measure(request, program, directory / "bare") for _ in range(_REPEAT)]
+            except Mismatch as mismatch:
+                raise FlowError(str(mismatch)) from None
+            training = replace(request, epochs=1, resume=False, directory=directory / "train")
+            if status := train(training):
+                return status
+            figures = _figures(training, bare)
+            results.publish(figures, {})
+    print(_text(figures))
+    print(f"  {relative(results.result)}")
+    return 0
+
+
+def _figures(training: Request, bare: list[Speed]) -> dict[str, Any]:
+    """What the file of figures holds, of a training that has ended and of the bare loop."""
     result: dict[str, Any] = json.loads((training.directory / RESULT).read_text())
-    key = identity(request.config, request.samples)
-    first = load_checkpoint(training.directory / CHECKPOINT, key)[0].history[0]
+    first = load_checkpoint(training.directory / CHECKPOINT, training.config, training.samples)[0].history[0]
     best = min(bare, key=lambda speed: speed.processor_seconds)
     alone, beside = best.clocks / best.processor_seconds, first["simulated_clocks"] / first["processor_seconds"]
-    whole = request.config.name == _TARGETS_OF and request.samples == MNIST_TRAIN
-    figures: dict[str, Any] = {
-        "config": request.config.name,
-        "samples": len(next(plan(request.config, request.samples, 1)).order),
+    whole = training.config.name == _TARGETS_OF and training.samples == MNIST_TRAIN
+    return {
+        "config": training.config.name,
+        "complete": True,
+        "failure": None,
+        "samples": len(next(plan(training.config, training.samples, 1)).order),
         "clocks": best.clocks,
         "bare_clocks_per_second": best.clocks / best.seconds,
         "bare_clocks_per_processor_second": alone,
@@ -56,14 +73,9 @@ def bench(request: Request) -> int:
         "cocotb_clocks_per_processor_second": beside,
         "ratio": beside / alone,
         "epoch_seconds": result["wall_seconds"],
-        "model_samples_per_second": samples_per_second(request.config, request.data, request.samples, _REPEAT),
+        "model_samples_per_second": samples_per_second(training.config, training.data, training.samples, _REPEAT),
         "targets": TARGETS if whole else {},
     }
-    path = directory / "bench.json"
-    path.write_text(json.dumps(figures, indent=1) + "\n")
-    print(_text(figures))
-    print(f"  {relative(path)}")
-    return 0
 
 
 def _text(figures: dict[str, Any]) -> str:

@@ -3,27 +3,32 @@
 
 from __future__ import annotations
 
-import json
+import dataclasses
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from flow import build
 from flow.build import Design
-from flow.paths import FlowError, alone_in, relative
-from flow.provenance import provenance
-from flow.train.report import write_report
+from flow.paths import FlowError, relative
+from flow.provenance import origin, versions
+from flow.run_directory import CONFIG, JOB, RESULT, RunDirectory, Writer, alone_in, text_writer
+from flow.train.report import report
 from flow.train.request import Request
 from flow.train.result import results, table
-from flow.train.simulation import Outcome, design_of, options, simulate
+from flow.train.simulation import SCRATCH, Outcome, design_of, options, simulate
 from flow.train.twin import TwinProcess
 from models.checkpoint import CheckpointError
+from models.edge.config import EdgeConfig
 from models.edge.interleaver import Connectivity
+from models.toml_section import ConfigError
+from models.whole_file import write_text
 from tb.edge.train_files import PARAMS_IN, PREDICTIONS, SAMPLES
-from tb.edge.train_state import CHECKPOINT, identity, load_checkpoint, steps
+from tb.edge.train_state import CHECKPOINT, EVENTS, MISMATCH, Job, identity, load_checkpoint, steps
 
-RESULT = "result.json"
 WEIGHTS = "weights.npz"
 REPORT = "report.html"
 
@@ -42,34 +47,64 @@ def train(request: Request, design: Design | None = None) -> int:
 
 
 def _train(request: Request, design: Design | None) -> int:
-    begin = time.monotonic()
+    directory = RunDirectory(request.directory, origin(request.replay(resume=False), request.path, request.text))
     key = identity(request.config, request.samples)
-    history: list[dict[str, Any]] = []
-    if request.resume:
-        history = _done_before(request, key)
+    history = _done_before(request) if request.resume else []
+    with directory.run(WEIGHTS, REPORT, MISMATCH, EVENTS, *([] if request.resume else [CHECKPOINT])):
+        outcome = _run(request, design, directory, key, history)
+    return _verdict(request, outcome)
+
+
+def _run(
+    request: Request, design: Design | None, directory: RunDirectory, key: str, history: list[dict[str, Any]]
+) -> Outcome:  # fmt: skip
+    """From the frozen configuration to the results; `history` is what was done before."""
+    begin = time.monotonic()
+    config = request.directory / "run" / CONFIG
+    job = Job(str(config), str(request.directory), request.samples, request.epochs, request.resume)
+    run = directory.scratch(job.save, SCRATCH)
+    write_text(config, request.text)
+    check_frozen(lambda: EdgeConfig.load(config) == request.config, request.path)
     _headline(request)
     design = design or design_of(request.config)
     if not build.is_built(design, options(request.sim)):
         print("building the simulation, once per configuration …", flush=True)
     built = build.build(design, options(request.sim))
     build_seconds = time.monotonic() - begin
-    with TwinProcess(request.path, request.samples, request.epochs) as twin:
-        outcome = simulate(request, built, key, history)
-        stopped = outcome.failure is not None or outcome.interrupted
-        accuracies = [] if stopped else twin.result()
-    result = results(request, outcome, accuracies)
-    result |= provenance(request.replay(resume=False), request.path, request.sim)
+    accuracies: list[float] = []
+    with TwinProcess(config, request.samples, request.epochs) as twin:
+        outcome = simulate(request, run / JOB, built, key, history)
+        if outcome.failure is None and not outcome.interrupted:
+            try:
+                accuracies = twin.result()
+            except FlowError as error:
+                outcome = dataclasses.replace(outcome, failure=str(error))
+    result = results(request, outcome, accuracies) | directory.origin | {"versions": versions(request.sim)}
     result |= {"build_seconds": build_seconds, "wall_seconds": time.monotonic() - begin - build_seconds}
-    _save(request, outcome, result)
+    directory.publish(result, _files(request, outcome, result))
+    if outcome.failure is None:
+        for name in (SAMPLES, PREDICTIONS, PARAMS_IN):
+            (run / name).unlink(missing_ok=True)
     print("\n".join(f"  {what:28} {value}" for what, value in table(result)))
     for name in (RESULT, WEIGHTS, REPORT):
-        print(f"  {relative(request.directory / name)}")
-    return _verdict(request, outcome)
+        if (request.directory / name).is_file():
+            print(f"  {relative(request.directory / name)}")
+    return outcome
 
 
-def _done_before(request: Request, key: str) -> list[dict[str, Any]]:
+def check_frozen(equal: Callable[[], bool], path: Path) -> None:
+    """Raise FlowError unless the copy of a configuration says what the file said when the request was checked."""
     try:
-        state = load_checkpoint(request.directory / CHECKPOINT, key)[0]
+        if equal():
+            return
+    except ConfigError:
+        pass
+    raise FlowError(f"{relative(path)} was changed while it was read: run again")
+
+
+def _done_before(request: Request) -> list[dict[str, Any]]:
+    try:
+        state = load_checkpoint(request.directory / CHECKPOINT, request.config, request.samples)[0]
     except CheckpointError as error:
         raise FlowError(str(error)) from None
     if state.next_step >= len(list(steps(request.config, request.data, request.samples, request.epochs))):
@@ -87,19 +122,16 @@ def _headline(request: Request) -> None:
     print(f"{config.name}: {sizes}, {config.density:.1%} of the edges, {what}, {request.sim}", flush=True)
 
 
-def _save(request: Request, outcome: Outcome, result: dict[str, Any]) -> None:
-    directory = request.directory
-    (directory / RESULT).write_text(json.dumps(result, indent=1) + "\n")
+def _files(request: Request, outcome: Outcome, result: dict[str, Any]) -> dict[str, Writer]:
+    """What writes the files beside RESULT."""
     connectivity = Connectivity.generate(request.config)
     arrays = dict(outcome.parameters)
     for i in range(len(request.config.junctions)):
         arrays[f"left_neuron_{i + 1}"] = connectivity.left_neuron(i)
-    np.savez_compressed(directory / WEIGHTS, **arrays)
+    files: dict[str, Writer] = {WEIGHTS: lambda file: np.savez_compressed(file, **arrays)}
     if outcome.parameters:
-        write_report(directory / REPORT, request.config, connectivity, outcome, result)
-    if outcome.failure is None:
-        for name in (SAMPLES, PREDICTIONS, PARAMS_IN):
-            (directory / "run" / name).unlink(missing_ok=True)
+        files[REPORT] = text_writer(report(request.config, connectivity, outcome, result))
+    return files
 
 
 def _verdict(request: Request, outcome: Outcome) -> int:

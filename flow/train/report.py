@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from html import escape
-from pathlib import Path
 from typing import Any
 
 from flow import page, provenance
@@ -56,10 +55,8 @@ def _junctions(config: EdgeConfig, result: dict[str, Any]) -> str:
     return page.rows(rows, head)
 
 
-def write_report(
-    path: Path, config: EdgeConfig, connections: Connectivity, outcome: Outcome, result: dict[str, Any]
-) -> None:
-    """Write the page."""
+def report(config: EdgeConfig, connections: Connectivity, outcome: Outcome, result: dict[str, Any]) -> str:
+    """The page."""
     form = config.format
     parts = [
         f"<h1>{escape(config.name)}: {'-'.join(map(str, config.layers))}</h1>",
@@ -96,4 +93,4 @@ def write_report(
         ),
         provenance.section(result),
     ]  # fmt: skip
-    path.write_text(page.document(config.name, parts))
+    return page.document(config.name, parts)

@@ -6,12 +6,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from flow.modules import SIMULATORS
-from flow.paths import BUILD, ROOT, FlowError, relative
+from flow.ask import simulator, switch, whole_number
+from flow.config_file import EDGE, find, flow_errors
+from flow.paths import BUILD, FlowError, make_command, relative
 from models.edge.config import EdgeConfig
 from models.edge.training import RawData
 from models.mnist import DataError
-from models.toml_section import ConfigError
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Request:
         resume: go on from the checkpoint.
         asked: the variables that the user gave, for the replay line.
         directory: where everything is left.
+        text: of the configuration file, as it was read.
     """
 
     path: Path
@@ -37,42 +38,23 @@ class Request:
     resume: bool
     asked: tuple[str, ...]
     directory: Path
+    text: str
 
     def replay(self, resume: bool) -> str:
         """The command that does it again."""
-        return " ".join(["make train", *self.asked, *(["RESUME=1"] if resume else [])])
-
-
-def whole_number(variable: str, text: str, low: int, high: int, why: str) -> int:
-    """The value of a variable of the make command line. Raises FlowError."""
-    try:
-        value = int(text)
-    except ValueError:
-        raise FlowError(f"{variable}={text} must be a whole number, {low} … {high} ({why})") from None
-    if not low <= value <= high:
-        raise FlowError(f"{variable}={text} must be {low} … {high} ({why})")
-    return value
+        return make_command("train", *self.asked, *(["RESUME=1"] if resume else []))
 
 
 def resumes(text: str) -> bool:
     """What RESUME says. Raises FlowError."""
-    if text not in ("", "0", "1"):
-        raise FlowError(f"RESUME={text} must be 1 (go on from the checkpoint) or 0")
-    return text == "1"
+    return switch("RESUME", text, "go on from the checkpoint")
 
 
 def load_config(text: str) -> tuple[Path, EdgeConfig]:
     """The configuration that CONFIG names, relative to where make runs or to the checkout. Raises FlowError."""
-    given = Path(text)
-    path = given if given.is_absolute() or given.exists() else ROOT / given
-    if not path.is_file():
-        files = sorted((ROOT / "configs").glob("*.toml"))
-        shipped = ", ".join(relative(file) for file in files if "[network]" in file.read_text())
-        raise FlowError(f"CONFIG={text}: there is no such file; shipped are {shipped}")
-    try:
+    path = find(text, EDGE)
+    with flow_errors():
         return path.resolve(), EdgeConfig.load(path)
-    except ConfigError as error:
-        raise FlowError(str(error)) from None
 
 
 def request(
@@ -84,8 +66,7 @@ def request(
     directory: Path | None = None,
 ) -> Request:
     """Check the variables of the make command line; empty ones have their default. Raises FlowError."""
-    if sim not in SIMULATORS:
-        raise FlowError(f"SIM={sim} must be one of {', '.join(SIMULATORS)}")
+    simulator(sim)
     going_on = resumes(resume)
     path, loaded = load_config(config)
     if loaded.data.set == "none":
@@ -103,4 +84,5 @@ def request(
     asked += [f"{name}={value}" for name, value in (("EPOCHS", epochs), ("SAMPLES", samples)) if value]
     asked += [f"SIM={sim}"] if sim != "verilator" else []
     target = directory or BUILD / "train" / loaded.name
-    return Request(path, loaded, data, sim, number, count, going_on, tuple(asked), target)
+    text = path.read_text(encoding="utf-8")
+    return Request(path, loaded, data, sim, number, count, going_on, tuple(asked), target, text)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +11,20 @@ from types import FrameType
 from typing import Any
 
 from flow.build import Design, Options
-from flow.simulate import run_job
+from flow.simulate import LOG, RESULTS, run_job
 from flow.train.request import Request
 from flow.train.watch import Progress, Watcher
+from models.array_file import Arrays
 from models.edge.activation import SigmoidTable
 from models.edge.config import EdgeConfig
-from tb.edge.train_state import CHECKPOINT, EVENTS, MISMATCH, Job, State, load_checkpoint
+from tb.edge.train_files import PARAMS_IN, PARAMS_OUT, PREDICTIONS, SAMPLES
+from tb.edge.train_state import CHECKPOINT, EVENTS, MISMATCH, State, load_checkpoint
 
 HARNESS = "train_harness"
 SIGMOID_FILE = "sigmoid.hex"
+SCRATCH = (LOG, RESULTS, SIGMOID_FILE, SAMPLES, PREDICTIONS, PARAMS_IN, PARAMS_OUT)
+"""Files that a simulation leaves where it runs."""
+
 _BENCH = "tb.edge.train"
 
 
@@ -76,23 +80,23 @@ def options(sim: str) -> Options:
     return Options(sim, fast=True, own_clock=True)
 
 
-def simulate(request: Request, built: Path, key: str, history: list[dict[str, Any]]) -> Outcome:
-    """Run what was built in directory `built`, and judge; `history` is what was done before."""
-    run = request.directory / "run"
-    shutil.rmtree(run, ignore_errors=True)
-    run.mkdir(parents=True)
+def simulate(request: Request, job: Path, built: Path, key: str, history: list[dict[str, Any]]) -> Outcome:
+    """Run what was built in directory `built` on a job, and judge.
+
+    Args:
+        job: its file, in the directory where it runs.
+        history: what was done before.
+    """
+    run = job.parent
     checkpoint, mismatch = request.directory / CHECKPOINT, request.directory / MISMATCH
-    mismatch.unlink(missing_ok=True)
-    if not request.resume:
-        checkpoint.unlink(missing_ok=True)
     write_sigmoid(request.config, run)
-    job = Job(str(request.path), str(request.directory), request.samples, request.epochs, request.resume)
-    job.save(run / "job.json")
     tests = min(request.samples, len(request.data.test_x))
     progress = Progress(request.epochs, request.samples, tests, history)
     with Interrupts() as interrupts, Watcher(request.directory / EVENTS, progress):
-        failures = run_job(_BENCH, HARNESS, request.sim, built, run, run / "job.json", {})
-    state, parameters = load_checkpoint(checkpoint, key) if checkpoint.is_file() else (State(key), {})
+        failures = run_job(_BENCH, HARNESS, request.sim, built, run, job, {})
+    state, parameters = State(key), Arrays()
+    if checkpoint.is_file():
+        state, parameters = load_checkpoint(checkpoint, request.config, request.samples)
     if mismatch.is_file():
         found = json.loads(mismatch.read_text())
         return Outcome(state, parameters, found["text"], found["count"], False)

@@ -47,7 +47,7 @@ class TwinProcess:
         """Wait for the accuracies. Raises FlowError."""
         output, errors = self.process.communicate()
         if self.process.returncode:
-            raise FlowError(f"the float64 twin failed:\n{errors}")
+            raise FlowError(f"the float64 twin failed: {(errors.splitlines() or ['it was killed'])[-1]}")
         found: list[float] = json.loads(output)
         return found
 

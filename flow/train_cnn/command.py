@@ -3,28 +3,38 @@
 
 from __future__ import annotations
 
-import json
 import time
-from pathlib import Path
+from dataclasses import replace
+
+import numpy as np
 
 from flow.build import Design
-from flow.paths import FlowError, alone_in, relative
-from flow.provenance import provenance
+from flow.paths import FlowError, relative
+from flow.provenance import origin, versions
+from flow.run_directory import CONFIG, RESULT, RunDirectory, Writer, alone_in, text_writer
+from flow.train.command import REPORT, WEIGHTS, check_frozen
 from flow.train.simulation import Interrupts
 from flow.train.watch import duration
-from flow.train_cnn.report import write_report
+from flow.train_cnn.report import report
 from flow.train_cnn.request import Request
 from flow.train_cnn.result import results, table
-from flow.train_cnn.simulation import Outcome, Progress, simulate
+from flow.train_cnn.simulation import SCRATCH, Outcome, Progress, simulate
 from models.checkpoint import CheckpointError
 from models.pe_array.training import Trainer, accuracies_of_pruning
-from models.pe_array.weights_file import save_weights
+from models.pe_array.weights_file import WeightsError, weight_arrays
+from models.whole_file import write_text
 from tb.pe_array import train_job
-from tb.pe_array.train_job import CHECKPOINT, Job, Record, places_of, simulation_is_over
+from tb.pe_array.train_job import (
+    CHECKPOINT,
+    EVENTS,
+    MISMATCH,
+    Job,
+    Record,
+    places_of,
+    simulation_is_over,
+)
 
-RESULT = "result.json"
-WEIGHTS = "weights.npz"
-REPORT = "report.html"
+_INITIAL = "initial.npz"
 
 
 def train(request: Request, design: Design | None = None) -> int:
@@ -41,10 +51,41 @@ def train(request: Request, design: Design | None = None) -> int:
 
 
 def _train(request: Request, design: Design | None) -> int:
-    config, job = request.config, request.job
-    begin = time.monotonic()
-    trainer = train_job.trainer_of(config, job.samples)
-    record = _done_before(job, trainer)
+    directory = RunDirectory(request.directory, origin(request.replay(resume=False), request.path, request.text))
+    request = _frozen(request, directory)
+    try:
+        trainer = train_job.trainer_of(request.config, request.job.samples, request.data)
+    except WeightsError as error:
+        raise FlowError(str(error)) from None
+    record = _done_before(request.job, trainer)
+    with directory.run(WEIGHTS, REPORT, MISMATCH, EVENTS, *([] if request.job.resume else [CHECKPOINT])):
+        outcome = _run(request, design, directory, trainer, record)
+    return _verdict(request, outcome)
+
+
+def _frozen(request: Request, directory: RunDirectory) -> Request:
+    """The request with copies of the user's files, which nobody edits while it runs. Raises FlowError."""
+    run, initial = request.directory / "run", request.config.training.initial
+    job = replace(request.job, config=str(run / CONFIG), initial=None if initial is None else str(run / _INITIAL))
+    directory.scratch(job.save, (*SCRATCH, _INITIAL))
+    write_text(run / CONFIG, request.text)
+    config = request.config
+    if initial is not None:
+        config = train_job.with_initial(config, run / _INITIAL)
+        try:
+            weights = initial.read_bytes()
+        except OSError as error:
+            raise FlowError(f"{relative(initial)} cannot be read: {error.strerror}") from None
+        (run / _INITIAL).write_bytes(weights)
+    check_frozen(lambda: job.configuration() == config, request.path)
+    return replace(request, config=config, job=job)
+
+
+def _run(
+    request: Request, design: Design | None, directory: RunDirectory, trainer: Trainer, record: Record
+) -> Outcome:  # fmt: skip
+    """All that the checkpoint does not have yet, and the results."""
+    begin, job = time.monotonic(), request.job
     _headline(request, trainer)
     outcome = Outcome()
     if not train_job.simulation_is_over(job, trainer, record):
@@ -54,26 +95,25 @@ def _train(request: Request, design: Design | None) -> int:
             record = train_job.load(job, trainer)
     if outcome == Outcome() and not train_in_model(trainer, job, record):
         outcome = Outcome(interrupted=True)
-    test = trainer.classes(train_job.images_to_test(config)) if outcome == Outcome() else None
+    test = trainer.classes(train_job.images_to_test(request.config, request.data)) if outcome == Outcome() else None
     result = results(request, outcome, trainer, record, test)
-    result |= _start(request)
-    result |= provenance(request.replay(resume=False), request.path, request.sim)
+    result |= _start(request) | directory.origin | {"versions": versions(request.sim)}
     result |= {"wall_seconds": time.monotonic() - begin}
-    save_weights(request.directory / WEIGHTS, trainer.network)
-    (request.directory / RESULT).write_text(json.dumps(result, indent=1) + "\n")
+    arrays = weight_arrays(trainer.network)
+    files: dict[str, Writer] = {WEIGHTS: lambda file: np.savez_compressed(file, **arrays)}  # type: ignore[arg-type]
     if record.steps:
-        write_report(request.directory / REPORT, request, trainer.network, result)
+        files[REPORT] = text_writer(report(request, trainer.network, result))
+    directory.publish(result, files)
     print("\n".join(f"  {what:30} {value}" for what, value in table(result)))
     for name in (RESULT, WEIGHTS, REPORT, CHECKPOINT):
         if (request.directory / name).is_file():
             print(f"  {relative(request.directory / name)}")
-    return _verdict(request, outcome)
+    return outcome
 
 
 def _done_before(job: Job, trainer: Trainer) -> Record:
-    """Go on from the checkpoint if the user wants that, else remove it; what was simulated. Raises FlowError."""
+    """Go on from the checkpoint if the user wants that; what was simulated. Raises FlowError."""
     if not job.resume:
-        (Path(job.directory) / CHECKPOINT).unlink(missing_ok=True)
         return Record()
     try:
         record = train_job.load(job, trainer)
@@ -97,7 +137,7 @@ def _start(request: Request) -> dict[str, float]:
     """Accuracy on the test set of trained weights that the training began with, dense and pruned at once."""
     if request.config.training.initial is None:
         return {}
-    dense, pruned = accuracies_of_pruning(request.config, train_job.images_to_test(request.config))
+    dense, pruned = accuracies_of_pruning(request.config, train_job.images_to_test(request.config, request.data))
     return {"initial_test_accuracy": dense, "pruned_test_accuracy": pruned}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -30,8 +29,8 @@ _NAMES = 10
 """Steps that have their number below such a picture, at most."""
 
 
-def write_report(path: Path, request: Request, network: PeNetwork, result: dict[str, Any]) -> None:
-    """Write the page.
+def report(request: Request, network: PeNetwork, result: dict[str, Any]) -> str:
+    """The page.
 
     Args:
         network: as the training left it.
@@ -72,7 +71,7 @@ def write_report(path: Path, request: Request, network: PeNetwork, result: dict[
         page.section("Sparsity", "Kernels and weights that are left, output channels downwards.", _pattern(network)),
         provenance.section(result),
     ]
-    path.write_text(page.document(config.name, parts))
+    return page.document(config.name, parts)
 
 
 def _rounding(training: Training) -> str:

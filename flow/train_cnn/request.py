@@ -6,13 +6,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from flow.modules import SIMULATORS
-from flow.paths import BUILD, ROOT, FlowError, relative
-from flow.train.request import resumes, whole_number
-from models.mnist import DataError
+from flow.ask import simulator, whole_number
+from flow.config_file import PE_ARRAY, find, flow_errors
+from flow.paths import BUILD, FlowError, in_build, make_command, relative
+from flow.train.request import resumes
+from models import mnist
+from models.mnist import DataError, Mnist
 from models.pe_array.config import PeConfig
 from models.pe_array.weights_file import WeightsError
-from models.toml_section import ConfigError
+from models.telling import Telling
 from tb.pe_array import train_job
 from tb.pe_array.train_job import Job
 
@@ -31,6 +33,8 @@ class Request:
         sim: simulator.
         job: for the simulation.
         asked: the variables that the user gave, for the replay line.
+        text: of the configuration file, as it was read.
+        data: what is trained and tested on.
     """
 
     path: Path
@@ -39,6 +43,8 @@ class Request:
     sim: str
     job: Job
     asked: tuple[str, ...]
+    text: str
+    data: Mnist
 
     @property
     def directory(self) -> Path:
@@ -47,21 +53,14 @@ class Request:
 
     def replay(self, resume: bool) -> str:
         """The command that does it again, or goes on."""
-        return " ".join(["make train-cnn", *self.asked, *(["RESUME=1"] if resume else [])])
+        return make_command("train-cnn", *self.asked, *(["RESUME=1"] if resume else []))
 
 
 def load_config(text: str) -> tuple[Path, PeConfig]:
     """The configuration that CONFIG names, relative to where make runs or to the checkout. Raises FlowError."""
-    given = Path(text)
-    path = given if given.is_absolute() or given.exists() else ROOT / given
-    if not path.is_file():
-        files = sorted((ROOT / "configs").glob("*.toml"))
-        shipped = ", ".join(relative(file) for file in files if "[[layers]]" in file.read_text())
-        raise FlowError(f"CONFIG={text}: there is no such file; shipped are {shipped}")
-    try:
+    path = find(text, PE_ARRAY)
+    with flow_errors():
         return path.resolve(), PeConfig.load(path)
-    except ConfigError as error:
-        raise FlowError(f"{relative(path)}: {error}") from None
 
 
 def request(
@@ -69,8 +68,7 @@ def request(
     resume: str = "", directory: Path | None = None,
 ) -> Request:  # fmt: skip
     """Check the variables of the make command line; empty ones have their default. Raises FlowError."""
-    if sim not in SIMULATORS:
-        raise FlowError(f"SIM={sim} must be one of {', '.join(SIMULATORS)}")
+    simulator(sim)
     going_on = resumes(resume)
     path, loaded = load_config(config)
     batch = loaded.training.batch
@@ -81,13 +79,21 @@ def request(
     number = loaded.training.epochs
     if epochs:
         number = whole_number("EPOCHS", epochs, 1, 10_000, "epochs of the whole training")
+    if loaded.training.initial is not None:
+        loaded = train_job.with_initial(loaded, in_build(loaded.training.initial))
     try:
-        train_job.trainer_of(loaded, images)
-        params: dict[str, int | str] = dict(train_job.parameters(loaded))
+        with Telling() as tell:
+            tell(f"{loaded.name}: making the network")
+            data = mnist.load()
+            train_job.trainer_of(loaded, images, data)
+            params: dict[str, int | str] = dict(
+                train_job.parameters(loaded, lambda what: tell(f"{loaded.name}: {what}"))
+            )
     except (DataError, ValueError, WeightsError) as error:
         raise FlowError(f"{relative(path)}: {error}") from None
     given = (("STEPS", steps), ("EPOCHS", epochs), ("SAMPLES", samples), ("SIM", sim if sim != "verilator" else ""))
     asked = [f"CONFIG={relative(path)}", *(f"{name}={value}" for name, value in given if value)]
     target = directory or BUILD / "train" / loaded.name
     job = Job(str(path), str(target), number, count, min(count, 8), images, going_on)
-    return Request(path, loaded, params, sim, job, tuple(asked))
+    text = path.read_text(encoding="utf-8")
+    return Request(path, loaded, params, sim, job, tuple(asked), text, data)

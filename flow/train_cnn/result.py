@@ -10,7 +10,7 @@ from flow.train_cnn.request import Request
 from flow.train_cnn.simulation import Outcome
 from models import confusion
 from models.pe_array import published
-from models.pe_array.config import NEVER, PeConfig
+from models.pe_array.config import NEVER
 from models.pe_array.images import LabelArray
 from models.pe_array.training import Epoch, Trainer
 from tb.pe_array.train_job import Record, images_to_test
@@ -58,7 +58,7 @@ def results(
         "counters": array_counters.totals(steps, config.pes, config.training.batch),
         "steps_done": trainer.step,
         "history": [_epoch(number, epoch) for number, epoch in enumerate(trainer.history, 1)],
-        **_judged(config, predicted),
+        **_judged(request, predicted),
         "steps": steps,
     }  # fmt: skip
 
@@ -70,11 +70,11 @@ def _epoch(number: int, epoch: Epoch) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _judged(config: PeConfig, predicted: LabelArray | None) -> dict[str, Any]:
+def _judged(request: Request, predicted: LabelArray | None) -> dict[str, Any]:
     """Accuracy on the test set, and what was taken for what."""
     if predicted is None:
         return {"model_test_accuracy": None, "confusion": [], "by_label": []}
-    labels = images_to_test(config).labels
+    labels = images_to_test(request.config, request.data).labels
     counted = confusion.cells(labels, predicted)
     accuracy = float((labels == predicted).mean())
     return {"model_test_accuracy": accuracy, "confusion": counted, "by_label": confusion.by_label(counted)}

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +11,17 @@ from typing import Any
 
 from flow import build
 from flow.build import Design, Options
-from flow.simulate import run_job
+from flow.run_directory import JOB
+from flow.simulate import LOG, RESULTS, run_job
 from flow.train.simulation import Interrupts
 from flow.train.watch import Watcher, duration
+from tb.pe_array.array_registers import MEMORY_IN, MEMORY_OUT
 from tb.pe_array.train_job import EVENTS, MISMATCH, Job
 
 HARNESS = "array_harness"
+SCRATCH = (LOG, RESULTS, MEMORY_IN, MEMORY_OUT)
+"""Files that a simulation leaves where it runs."""
+
 _BENCH = "tb.pe_array.train"
 _BAR = 20
 
@@ -80,7 +84,7 @@ class Progress:
 
 
 def simulate(job: Job, params: dict[str, int | str], sim: str, progress: Progress, design: Design | None) -> Outcome:
-    """Build, run and judge.
+    """Build, run the job whose file is in run/, and judge.
 
     Args:
         design: another design than the harness (for tests that break it on purpose).
@@ -92,13 +96,9 @@ def simulate(job: Job, params: dict[str, int | str], sim: str, progress: Progres
     built = build.build(design, options)
     directory = Path(job.directory)
     run, mismatch = directory / "run", directory / MISMATCH
-    shutil.rmtree(run, ignore_errors=True)
-    run.mkdir(parents=True)
-    mismatch.unlink(missing_ok=True)
-    job.save(run / "job.json")
     progress.start = time.monotonic()
     with Interrupts() as interrupts, Watcher(directory / EVENTS, progress):
-        failures = run_job(_BENCH, HARNESS, sim, built, run, run / "job.json", design.params)
+        failures = run_job(_BENCH, HARNESS, sim, built, run, run / JOB, design.params)
     if mismatch.is_file():
         found = json.loads(mismatch.read_text())
         return Outcome(found["text"], found["count"])

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from models.command_line import Parser, integer, one_line_errors, whole_number
+from models.edge.rules import WIDTH_MAX, WIDTH_MIN, frac_max
 from models.fixed_point import Format, IntArray
 
 MAX_ADDRESS_BITS = 12
@@ -65,14 +66,16 @@ def activate(s: npt.ArrayLike, activation: str, fmt: Format) -> tuple[IntArray, 
     return relu(s, fmt) if activation == "relu" else SigmoidTable.build(fmt)(s)
 
 
-def main(arguments: list[str]) -> int:
-    """``python -m models.edge.activation WIDTH FRAC``: print the table of a format for ``$readmemh``."""
-    if len(arguments) != 2 or not all(argument.isdigit() for argument in arguments):
-        print("usage: python -m models.edge.activation WIDTH FRAC > sigmoid.hex", file=sys.stderr)
-        return 2
-    print(SigmoidTable.build(Format(int(arguments[0]), int(arguments[1]))).hex_text(), end="")
-    return 0
+def main(arguments: list[str] | None = None) -> None:
+    """Command line: print the table of a format for ``$readmemh``."""
+    parser = Parser("models.edge.activation", "Sigmoid table of a format, for $readmemh: write it to SIGMOID_FILE.")
+    parser.add_argument("width", metavar="WIDTH", type=whole_number(WIDTH_MIN, WIDTH_MAX), help="bits of a number")
+    parser.add_argument("frac", metavar="FRAC", type=integer, help="those after the binary point")
+    with one_line_errors():
+        options = parser.parse_args(arguments)
+        parser.limit("FRAC", options.frac, 1, frac_max(options.width), f"of {options.width} bits")
+        print(SigmoidTable.build(Format(options.width, options.frac)).hex_text(), end="")
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main()

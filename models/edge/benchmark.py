@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-import argparse
 import time
 from pathlib import Path
 
+from models.command_line import Parser, integer, one_line_errors
 from models.edge.config import EdgeConfig
 from models.edge.interleaver import Connectivity
 from models.edge.network import EdgeNetwork
-from models.edge.training import RawData, plan
+from models.edge.training import RawData, chosen_samples, plan
 
 DEFAULT_CONFIG = Path(__file__).resolve().parent.parent.parent / "configs" / "mnist_64.toml"
 WARM_UP = 16
@@ -39,16 +39,15 @@ def samples_per_second(config: EdgeConfig, data: RawData, samples: int, repeat: 
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description="Training speed of the bit-exact model on one core.")
-    parser.add_argument("config", type=Path, nargs="?", default=DEFAULT_CONFIG)
-    parser.add_argument("--samples", type=int)
-    options = parser.parse_args(arguments)
-    config = EdgeConfig.load(options.config)
-    data = RawData.load(config)
-    samples = len(data.train_x) if options.samples is None else options.samples
-    print(
-        f"{config.name}: {samples_per_second(config, data, samples):,.0f} training samples per second of processor time"
-    )
+    parser = Parser("models.edge.benchmark", "Training speed of the bit-exact model of the edge engine on one core.")
+    parser.add_argument("config", type=Path, nargs="?", default=DEFAULT_CONFIG, help="configuration file")
+    parser.add_argument("--samples", type=integer, help="the first so many (default: all)")
+    with one_line_errors():
+        options = parser.parse_args(arguments)
+        config = EdgeConfig.load(options.config)
+        samples = chosen_samples(parser, config, options.samples)
+        speed = samples_per_second(config, RawData.load(config), samples)
+        print(f"{config.name}: {speed:,.0f} training samples per second of processor time")
 
 
 if __name__ == "__main__":

@@ -6,21 +6,22 @@ The file format is TOML; docs/configuration.md lists the keys. The rules are tho
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
-from models.edge.rules import check_network
+from models.edge.rules import WIDTH_MAX, WIDTH_MIN, check_network, frac_max
 from models.edge.shape import JunctionShape, junction_shapes
 from models.fixed_point import Format
-from models.toml_section import ConfigError, Section
+from models.toml_section import ConfigError, Section, named, parse, read_text
 
 ACTIVATIONS = ("sigmoid", "relu")
 ROUNDINGS = ("half_up", "stochastic")
 DATA_SETS = ("none", "mnist")
+
+EPOCHS_MAX = 10_000
 
 MNIST_SIDE = 28
 MNIST_CLASSES = 10
@@ -97,27 +98,29 @@ class EdgeConfig:
     @classmethod
     def load(cls, path: str | Path) -> EdgeConfig:
         """Read a TOML file. Errors name the file too."""
-        try:
-            with open(path, "rb") as file:
-                return cls.from_dict(tomllib.load(file))
-        except FileNotFoundError:
-            raise ConfigError(f"{path}: no such configuration file") from None
-        except (ConfigError, tomllib.TOMLDecodeError) as error:
-            raise ConfigError(f"{path}: {error}") from None
+        return cls.parse(read_text(path), path)
+
+    @classmethod
+    def parse(cls, text: str, path: str | Path) -> EdgeConfig:
+        """Read the text of a TOML file; errors name the file."""
+        values = parse(text, path)
+        with named(path):
+            return cls.from_dict(values)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> EdgeConfig:
         """Validate what a TOML file holds."""
         if "layers" in values:
-            raise ConfigError("[[layers]] belong to the PE array; a network of this engine is a table [network]")
+            raise ConfigError(
+                "[[layers]] belong to the PE array, whose commands are make train-cnn and "
+                "python -m models.pe_array.training; a network of the edge engine is a table [network]"
+            )
         top = Section(values)
-        name = top.text("name")
-        if not name.replace("_", "").replace("-", "").isalnum():
-            raise ConfigError(f"name = {name!r} must consist of letters, digits, '_' and '-' (it names directories)")
+        name = top.file_name("name")
 
         form = top.table("format", required=True)
-        width = form.integer("width", 4, 16)
-        number = Format(width, form.integer("frac", 1, width - 2))
+        width = form.integer("width", WIDTH_MIN, WIDTH_MAX)
+        number = Format(width, form.integer("frac", 1, frac_max(width)))
         form.finish()
 
         net = top.table("network", required=True)
@@ -167,10 +170,15 @@ class EdgeConfig:
         return max(junction.clocks for junction in self.junctions)
 
     @property
+    def edges(self) -> int:
+        """Edges of all junctions."""
+        return sum(junction.edges for junction in self.junctions)
+
+    @property
     def density(self) -> float:
         """Edges present / edges of the fully connected network."""
         possible = sum(junction.n_left * junction.n_right for junction in self.junctions)
-        return sum(junction.edges for junction in self.junctions) / possible
+        return self.edges / possible
 
     def verilog_parameters(self, sigmoid_file: str | Path) -> dict[str, int | str]:
         """Parameters of ``edge_top`` as Verilog literals: numbers, sized hex vectors, a quoted file name."""
@@ -221,7 +229,7 @@ def _training(table: Section) -> tuple[int, Training]:
     mode = table.choice("mode", TRAINING_MODES, default="pipelined")
     training = Training(
         mode=Mode[mode.upper()],
-        epochs=table.integer("epochs", 1, 10_000, default=1),
+        epochs=table.integer("epochs", 1, EPOCHS_MAX, default=1),
         lr_shifts=table.integers("lr_shift", 0, lr_max, default=[min(4, lr_max)]),
         stochastic=table.choice("rounding", ROUNDINGS, default="stochastic") == "stochastic",
         rng_seed=table.integer("rng_seed", 0, 65535, default=1),

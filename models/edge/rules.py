@@ -5,6 +5,15 @@ from __future__ import annotations
 
 from models.toml_section import ConfigError
 
+WIDTH_MIN, WIDTH_MAX = 4, 16
+"""Bits of a number."""
+
+
+def frac_max(width: int) -> int:
+    """Most fraction bits of numbers of so many bits; at least one."""
+    return width - 2
+
+
 MAX_JUNCTIONS = 56
 """The 12-bit register map has room for so many blocks of junction registers."""
 

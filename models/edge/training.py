@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,11 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from models import mnist
-from models.edge.config import EdgeConfig, Mode
+from models.command_line import Parser, integer, one_line_errors, whole_number
+from models.edge.config import EPOCHS_MAX, EdgeConfig, Mode
 from models.edge.float_twin import FloatTwin
 from models.edge.interleaver import Connectivity
 from models.edge.network import EdgeNetwork
 from models.fixed_point import LFSR_SEED_FACTOR
+from models.toml_section import ConfigError
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,12 @@ class RawData:
 
     @classmethod
     def load(cls, config: EdgeConfig) -> RawData:
-        """The data set that the configuration names."""
+        """The data set that the configuration names. Raises ConfigError, DataError."""
         if config.data.set != "mnist":
-            raise ValueError(f"data.set = {config.data.set!r}: configuration {config.name} names no data set")
+            raise ConfigError(
+                f"data.set = {config.data.set!r}: configuration {config.name} names no data set: "
+                'add [data] set = "mnist"'
+            )
         data = mnist.load()
         pool, n_train, n_test = config.data.pool, config.data.train_samples, config.data.test_samples
         train, test = (
@@ -121,24 +125,32 @@ def train(
             correct, seconds = 0, 0.0
 
 
+def chosen_samples(parser: Parser, config: EdgeConfig, samples: int | None) -> int:
+    """Samples of an epoch: what ``--samples`` says, or all that the configuration has."""
+    most = config.data.train_samples
+    parser.limit("--samples", samples, 1, most, f"training samples of {config.name}")
+    return most if samples is None else samples
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description="Train the bit-exact model and its float64 twin.")
-    parser.add_argument("config", type=Path)
-    parser.add_argument("--epochs", type=int)
-    parser.add_argument("--samples", type=int)
-    options = parser.parse_args(arguments)
-    config = EdgeConfig.load(options.config)
-    print(f"{config.name}: {'-'.join(map(str, config.layers))}, density {config.density:.2%}")
-    print("epoch   train    test  float test  samples/s")
-    data = RawData.load(config)
-    count = len(data.train_x) if options.samples is None else options.samples
-    for result in train(config, data, options.samples, options.epochs):
-        print(
-            f"{result.epoch + 1:5d} {result.train:7.2%} {result.test:7.2%} {result.test_float:11.2%} "
-            f"{count / result.seconds:10,.0f}",
-            flush=True,
-        )
+    parser = Parser("models.edge.training", "Train the bit-exact model of the edge engine and its float64 twin.")
+    parser.add_argument("config", type=Path, help="configuration file (docs/configuration.md)")
+    parser.add_argument("--epochs", type=whole_number(1, EPOCHS_MAX), help="default: the configuration's")
+    parser.add_argument("--samples", type=integer, help="of an epoch, the first so many (default: all)")
+    with one_line_errors():
+        options = parser.parse_args(arguments)
+        config = EdgeConfig.load(options.config)
+        count = chosen_samples(parser, config, options.samples)
+        data = RawData.load(config)
+        print(f"{config.name}: {'-'.join(map(str, config.layers))}, density {config.density:.2%}")
+        print("epoch   train    test  float test  samples/s", flush=True)
+        for result in train(config, data, count, options.epochs):
+            print(
+                f"{result.epoch + 1:5d} {result.train:7.2%} {result.test:7.2%} {result.test_float:11.2%} "
+                f"{count / result.seconds:10,.0f}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

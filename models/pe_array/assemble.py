@@ -7,11 +7,10 @@ each other, each waiting until all operations of those before it are done.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import accumulate
-
-import numpy as np
 
 from models.pe_array import descriptors as d
 from models.pe_array.csb import Csb, beat_offsets
@@ -123,11 +122,10 @@ def chain(lists: Iterable[Sequence[Descriptor]]) -> list[Descriptor]:
     base = After()
     for part in lists:
         made += [
-            replace(
-                each,
-                after=After(
+            each.behind(
+                After(
                     base.loads + each.after.loads, base.computes + each.after.computes, base.stores + each.after.stores
-                ),
+                )
             )
             for each in part
         ]
@@ -197,6 +195,8 @@ class _Assembler:
         copies = [len(places.outputs) if isinstance(each, Drain) else 1 for each in program.stores()]
         self._stores = [0, *accumulate(copies)]
         self._first_load = first
+        self._beats: dict[int, list[int]] = {}
+        self._pointers: list[int] = [] if places.csb is None else places.csb.pointers.tolist()
 
     def descriptors(self) -> list[Descriptor]:
         places = self._places
@@ -211,6 +211,12 @@ class _Assembler:
         if self._places.csb is None:
             raise ValueError("places need the matrix")
         return self._places.csb
+
+    def _offsets(self, element_bytes: int) -> list[int]:
+        """First beat of every block in an array of so many bytes per element."""
+        if element_bytes not in self._beats:  # every stream asks for it
+            self._beats[element_bytes] = beat_offsets(self._csb().pointers, element_bytes, self._lanes).tolist()
+        return self._beats[element_bytes]
 
     def _after(self, after: After) -> After:
         """Counts of operations as counts of descriptors."""
@@ -276,11 +282,11 @@ class _Assembler:
     def _limits(self, load: LoadStream) -> tuple[int, int, int]:
         """Highest row and column, and number, of coordinates in a stream, which are all of one block."""
         csb = self._csb()
-        offsets = beat_offsets(csb.pointers, 2, self._lanes)
-        block = int(np.searchsorted(offsets, load.first, "right")) - 1
+        offsets = self._offsets(2)
+        block = bisect_right(offsets, load.first) - 1
         rows, cols = csb.shape.extent(*divmod(block, csb.shape.grid[1]))
-        before = (load.first - int(offsets[block])) * self._lanes // 2
-        left = int(csb.pointers[block + 1] - csb.pointers[block]) - before
+        before = (load.first - offsets[block]) * self._lanes // 2
+        left = self._pointers[block + 1] - self._pointers[block] - before
         return rows - 1, cols - 1, min(left, load.beats * self._lanes // 2, CHECKED)
 
     def _drain(self, drain: Drain) -> None:
@@ -315,14 +321,14 @@ class _Assembler:
         csb, address = self._csb(), self._places.gradients
         if address is None:
             raise ValueError("places need gradients")
-        offsets = beat_offsets(csb.pointers, csb.shape.weights, self._lanes) * 4
+        offsets = self._offsets(csb.shape.weights)
         for slot, (first, count) in enumerate(collect.slots):
             if count:
-                block = int(np.searchsorted(csb.pointers, first, "right")) - 1
-                words, rest = divmod((first - int(csb.pointers[block])) * collect.results, self._lanes // 4)
+                block = bisect_right(self._pointers, first) - 1
+                words, rest = divmod((first - self._pointers[block]) * collect.results, self._lanes // 4)
                 if rest:
                     raise ValueError(f"element {first} of block {block} does not begin a beat of gradients")
-                self._made.append(d.Slot(slot, int(offsets[block]) + words, count * collect.results))
+                self._made.append(d.Slot(slot, 4 * offsets[block] + words, count * collect.results))
         self._made.append(d.Collect(address, collect.add, after=self._after(collect.after)))
 
 

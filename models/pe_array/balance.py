@@ -182,7 +182,11 @@ def _loads(
     """
     parts: list[IntArray] = [np.zeros((len(orders[name]), 1), dtype=np.int64)]
     for layer in layers:
-        counts = layer.mask.reshape(len(layer.mask), -1, layer.pixels).sum(axis=2)  # per channel of the source
+        if name not in (layer.source, layer.target):
+            continue
+        counts: npt.NDArray[Any] = layer.mask  # per channel of the source
+        if layer.pixels > 1:
+            counts = counts.reshape(len(counts), -1, layer.pixels).sum(axis=2)
         for end, other, clocks, matrix in (
             (layer.target, layer.source, layer.ff, counts),
             (layer.source, layer.target, layer.ng, counts.T),

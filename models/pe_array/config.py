@@ -8,33 +8,34 @@ overflow. Masters have as many fraction bits more than MAC weights as they have 
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models.pe_array import published
+from models.pe_array import fitting, published
 from models.pe_array.gradient_passes import GradientPass, check_passes, gradient_passes, label
 from models.pe_array.layers import ACC_BITS, GRADIENT_BITS, PRESET_MAX, SHIFT_MAX, average_scale
 from models.pe_array.shapes import KERNEL_MAX, Conv, Pool
 from models.pe_array.widths import STANDARD, Widths
-from models.toml_section import ConfigError, Section
+from models.toml_section import ConfigError, Section, named, parse, read_text
 
 KINDS = ("conv", "dense", "max_pool", "average_pool", "global_average_pool")
 IMAGE = -1
 """In place of a layer's number: the network's input."""
 IMAGE_NAME = "image"
 LOGIT_FRAC_MAX = 7
-BATCHES = (4, 8, 16, 32, 64)
+BATCHES = (8, 16, 32, 64)
 ROUNDINGS = ("half_up", "stochastic")
-STOCHASTIC_BATCH_MIN = 8
-"""Stochastic rounding follows the program of a whole array, whose B is at least this."""
 FRAC_LIMIT = 24
 NEVER = 2**31 - 1
 """``prune_at`` of a training without pruning."""
+EPOCHS_MAX = 10_000
 SIZE_MAX = 1024
-CHANNELS_MAX = 65536
+CHANNELS_MAX = 4096
+"""Runs that a descriptor can name: a drain of more channels of a part of a map does not fit in one."""
+CLASSES_MAX = 256
+"""Of DELTA."""
 
 Shape = tuple[int, int, int]
 
@@ -91,6 +92,11 @@ class Layer:
     def has_weights(self) -> bool:
         """Whether it is a convolution or fully connected."""
         return isinstance(self.window, Conv)
+
+    @property
+    def reads_image(self) -> bool:
+        """Whether it reads the network's input, by which there is no gradient."""
+        return self.reads == IMAGE
 
     @property
     def multiplier(self) -> int:
@@ -195,22 +201,19 @@ class PeConfig:
     """A network and its training.
 
     Attributes:
+        in_shape: (channels, H, W) of the images.
         pes: PEs of the array that trains it, for simulation.
         widths: of data and masters, parameters of that array.
         clock_mhz: for which times are reported; the published system's, where the file does not say.
     """
 
     name: str
+    in_shape: Shape
     layers: tuple[Layer, ...]
     training: Training
     pes: int = 8
     widths: Widths = STANDARD
     clock_mhz: float = published.CLOCK_MHZ
-
-    @property
-    def in_shape(self) -> Shape:
-        """(channels, H, W) of the images."""
-        return self.layers[0].in_shape
 
     @property
     def classes(self) -> int:
@@ -228,11 +231,15 @@ class PeConfig:
 
     @classmethod
     def load(cls, path: Path) -> PeConfig:
-        """Read a TOML file. Raises ConfigError with key, value and rule where one is broken."""
-        try:
-            return cls.from_dict(tomllib.loads(path.read_text()), path.resolve().parent)
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise ConfigError(f"{path} cannot be read: {error}") from None
+        """Read a TOML file. Raises ConfigError with file, key, value and rule where one is broken."""
+        return cls.parse(read_text(path), path)
+
+    @classmethod
+    def parse(cls, text: str, path: Path) -> PeConfig:
+        """Read the text of a TOML file, whose name and directory count as ``load`` says."""
+        values = parse(text, path)
+        with named(path):
+            return cls.from_dict(values, path.resolve().parent)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], directory: Path = Path()) -> PeConfig:
@@ -242,11 +249,16 @@ class PeConfig:
             ConfigError: a rule is broken.
         """
         given = dict(values)
+        if "network" in given:
+            raise ConfigError(
+                "[network] belongs to the edge engine, whose commands are make train and "
+                "python -m models.edge.training; a network of the PE array is [[layers]]"
+            )
         layers = given.pop("layers", None)
         if not isinstance(layers, list) or not layers:
             raise ConfigError("[[layers]] must be at least one table")
         root = Section(given)
-        name = root.text("name")
+        name = root.file_name("name")
         image = root.table("input", required=True)
         shape = (
             image.integer("channels", 1, CHANNELS_MAX, 1),
@@ -258,13 +270,10 @@ class PeConfig:
             array.integer("data_bits", 4, 8, STANDARD.data), array.integer("master_bits", 16, 32, STANDARD.master)
         )
         built: list[Layer] = []
-        before = _Map(IMAGE_NAME, shape, image.integer("frac", 0, FRAC_LIMIT), 0)
-        maps = {IMAGE: before}
+        maps = {IMAGE: _Map(IMAGE_NAME, shape, image.integer("frac", 0, FRAC_LIMIT), 0)}
         for i, table in enumerate(layers):
             layer = _layer(Section(table, f"layers[{i}]"), maps, last=i == len(layers) - 1, widths=widths)
             built.append(layer)
-            if i == 0:
-                maps[IMAGE] = replace(before, shape=layer.in_shape)  # flattened, if the first layer does
             maps[i] = _Map(layer.name, layer.out_shape, layer.out_frac, layer.delta_frac)
         training = _training(root.table("training", required=True), directory)
         pes = array.integer("pes", 1, 64, 8)
@@ -284,7 +293,14 @@ class PeConfig:
         last = built[-1]
         if not last.has_weights or last.relu or last.out_shape[1:] != (1, 1):
             raise ConfigError(f"layers[{len(layers) - 1}] must have weights, no ReLU, and a 1 x 1 map to give classes")
-        return cls(name, tuple(built), training, pes, widths, clock_mhz)
+        if last.out_shape[0] > CLASSES_MAX:
+            raise ConfigError(
+                f"layers[{len(layers) - 1}].outputs = {last.out_shape[0]} must be at most {CLASSES_MAX} in the last "
+                "layer, the classes for which the array makes output deltas"
+            )
+        made = cls(name, shape, tuple(built), training, pes, widths, clock_mhz)
+        fitting.check(made)
+        return made
 
 
 @dataclass(frozen=True)
@@ -378,12 +394,13 @@ def _check_uses(layers: list[Layer]) -> None:
 
 
 def _training(table: Section, directory: Path) -> Training:
-    batch = table.integer("batch", 4, 64)
+    batch = table.integer("batch", 1, BATCHES[-1])
     if batch not in BATCHES:
-        raise ConfigError(f"{table.key('batch')} = {batch} must be one of {', '.join(map(str, BATCHES))}")
+        legal = ", ".join(map(str, BATCHES))
+        raise ConfigError(f"{table.key('batch')} = {batch} must be one of {legal}: a PE has a MAC for every image")
     training = Training(
         batch=batch,
-        epochs=table.integer("epochs", 1, 10000),
+        epochs=table.integer("epochs", 1, EPOCHS_MAX),
         rate_shifts=table.integers("rate_shift", 0, 40),
         momentum_shift=table.integer("momentum_shift", 0, 15, 0),
         init_seed=table.integer("init_seed", 0, 2**31 - 1),
@@ -398,10 +415,6 @@ def _training(table: Section, directory: Path) -> Training:
         rounding_seed=table.integer("rounding_seed", 1, 65535, 1),
     )
     table.finish()
-    if training.stochastic and batch < STOCHASTIC_BATCH_MIN:
-        raise ConfigError(
-            f"{table.key('batch')} = {batch} must be at least {STOCHASTIC_BATCH_MIN} with stochastic rounding"
-        )
     return training
 
 

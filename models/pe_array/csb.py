@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -138,28 +140,43 @@ def encode(
             f"masters {dense.shape}, values {small.shape} and mask {stored.shape} must be of one matrix of kernels"
         )
     shape = CsbShape(rows, cols, block_rows, block_cols, height, width)
+    row, col = np.nonzero(stored)
+    return encode_elements(shape, row, col, dense[row, col].astype(np.int32), small[row, col])[0]
+
+
+def encode_elements(
+    shape: CsbShape, row: IntArray, col: IntArray, masters: npt.NDArray[np.int32], values: ByteArray
+) -> tuple[Csb, IntArray]:
+    """Encode elements whose matrix is never made: it may be far larger than what is stored.
+
+    Args:
+        row, col: of every element in the whole matrix, in any order, (elements,).
+        masters, values: of every element, (elements, KH, KW) or (elements, KH*KW).
+
+    Returns:
+        The matrix, and which of the given elements each of its elements is, int64 (elements,).
+    """
+    block = row // shape.block_rows * shape.grid[1] + col // shape.block_cols
+    inside = row % shape.block_rows << 8 | col % shape.block_cols
+    # block by block, in row-major order: 16-bit keys are sorted in linear time
+    order = np.argsort(inside.astype(np.uint16), kind="stable")
+    order = order[np.argsort(block[order].astype(np.min_scalar_type(shape.blocks)), kind="stable")]
     pointers = np.zeros(shape.blocks + 1, dtype=np.int64)
-    row_parts: list[IntArray] = []
-    col_parts: list[IntArray] = []
-    coordinate_parts: list[IntArray] = []
-    for block in range(shape.blocks):
-        i, j = divmod(block, shape.grid[1])
-        row0, col0 = i * block_rows, j * block_cols
-        row, col = np.nonzero(stored[row0 : row0 + block_rows, col0 : col0 + block_cols])
-        order = hazard_order(row, col)
-        row, col = row[order], col[order]
-        pointers[block + 1] = pointers[block] + len(row)
-        row_parts.append(row + row0)
-        col_parts.append(col + col0)
-        coordinate_parts.append(row << 8 | col)
-    all_rows, all_cols = np.concatenate(row_parts), np.concatenate(col_parts)
+    np.cumsum(np.bincount(block, minlength=shape.blocks), out=pointers[1:])
+    coordinates = inside[order]
+    bounds = pointers.tolist()
+    for first, last in pairwise(bounds):
+        if last - first > 1:
+            apart = hazard_order(coordinates[first:last] >> 8, coordinates[first:last] & 0xFF)
+            order[first:last] = order[first:last][apart]
+    kept = (len(order), shape.weights)
     return Csb(
         shape=shape,
         pointers=pointers,
-        coordinates=np.concatenate(coordinate_parts).astype(np.uint16),
-        values=small[all_rows, all_cols].reshape(-1, shape.weights),
-        masters=dense[all_rows, all_cols].reshape(-1, shape.weights).astype(np.int32),
-    )
+        coordinates=inside[order].astype(np.uint16),
+        values=values[order].reshape(kept),
+        masters=masters[order].reshape(kept),
+    ), order
 
 
 def decode(csb: Csb, widths: Widths = STANDARD) -> tuple[IntArray, ByteArray, npt.NDArray[np.bool_]]:
@@ -257,8 +274,15 @@ def to_image(csb: Csb, lanes: int) -> CsbImage:
     """Bytes of a matrix in memory, for beats of ``lanes`` bytes."""
 
     def blocks(array: npt.NDArray[Any], unit: int = lanes) -> ByteArray:
-        parts = [pad_bytes(array[csb.elements(block)], unit) for block in range(csb.shape.blocks)]
-        return np.concatenate(parts)
+        size = array.itemsize * math.prod(array.shape[1:])
+        flat = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"), copy=False)).reshape(-1).view(np.int8)
+        offsets = (beat_offsets(csb.pointers, size, unit) * unit).tolist()
+        image = np.zeros(offsets[-1], dtype=np.int8)
+        for offset, first, last in zip(offsets, bounds, bounds[1:], strict=False):
+            image[offset : offset + (last - first) * size] = flat[first * size : last * size]
+        return image
+
+    bounds = csb.pointers.tolist()
 
     pointers = pad_bytes(csb.pointers.astype(np.uint32), lanes)
     return CsbImage(

@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from enum import IntEnum
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
+
+import numpy as np
 
 from models.pe_array.operations import After
 
@@ -42,6 +44,9 @@ class Engine(IntEnum):
     LOAD = 1
     COMPUTE = 2
     STORE = 3
+
+
+_ENGINES = tuple(Engine)
 
 
 class DescriptorError(ValueError):
@@ -99,21 +104,34 @@ class Descriptor:
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        for name, bits, _ in _layout(self.opcode):
-            low, high = bits.less, (1 << bits.width) - 1 + bits.less
-            value = getattr(self, name)
-            for part in value if bits.pair else (value,):
-                if not low <= part <= high:
-                    raise ValueError(f"{type(self).__name__} {name} = {value} must be {low} … {high}")
-        for name in _AFTER:
-            value = getattr(self.after, name)
-            if not 0 <= value < 1 << 24:
-                raise ValueError(f"{type(self).__name__} after.{name} = {value} must be 0 … {(1 << 24) - 1}")
+        given = self.__dict__
+        for name, low, high, pair in _ranges(self.opcode):
+            value = given[name]
+            if not (low <= min(value) and max(value) <= high if pair else low <= value <= high):
+                raise ValueError(f"{type(self).__name__} {name} = {value} must be {low} … {high}")
+        self._check_after()
+
+    def _check_after(self) -> None:
+        after = self.after
+        if not (
+            0 <= after.loads < 1 << 24 and 0 <= after.computes < 1 << 24 and 0 <= after.stores < 1 << 24
+        ):  # fmt: skip
+            for name in _AFTER:
+                value = getattr(after, name)
+                if not 0 <= value < 1 << 24:
+                    raise ValueError(f"{type(self).__name__} after.{name} = {value} must be 0 … {(1 << 24) - 1}")
+
+    def behind(self, after: After) -> Self:
+        """The same with other counts to wait for: ``replace`` for the many descriptors of a program."""
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__dict__, after=after)
+        made._check_after()
+        return made
 
     @property
     def engine(self) -> Engine:
         """The engine that executes it."""
-        return Engine(self.opcode >> 4)
+        return _ENGINES[self.opcode >> 4]
 
 
 _AFTER = {"loads": 8, "computes": 32, "stores": 64}
@@ -125,6 +143,14 @@ def _layout(opcode: int) -> tuple[tuple[str, Bits, bool], ...]:
     """(name, bits, whether it is a flag) of the fields of an opcode."""
     named = [each for each in fields(KINDS[opcode]) if each.metadata]
     return tuple((each.name, each.metadata["bits"], each.type == "bool") for each in named)
+
+
+@cache
+def _ranges(opcode: int) -> tuple[tuple[str, int, int, bool], ...]:
+    """(name, least, most, whether it is a pair) of the fields of an opcode."""
+    return tuple(
+        (name, bits.less, (1 << bits.width) - 1 + bits.less, bits.pair) for name, bits, _ in _layout(opcode)
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -349,8 +375,23 @@ def unpack(word: int, index: int = 0) -> Descriptor:
 
 
 def encode(descriptors: Sequence[Descriptor]) -> bytes:
-    """The program in memory, 32 bytes per descriptor."""
-    return b"".join(pack(each).to_bytes(BYTES, "little") for each in descriptors)
+    """The program in memory, 32 bytes per descriptor: ``pack`` of each, made field by field."""
+    words = np.zeros((len(descriptors), BYTES // 8), dtype="<u8")
+    places: dict[int, list[int]] = {}
+    for place, each in enumerate(descriptors):
+        places.setdefault(each.opcode, []).append(place)
+    for opcode, rows in places.items():
+        given = [descriptors[row].__dict__ for row in rows]
+        parts = [([opcode] * len(rows), 0)]
+        for name, low in _AFTER.items():
+            parts.append(([getattr(each["after"], name) for each in given], low))
+        for name, bits, _ in _layout(opcode):
+            values = [each[name] for each in given]
+            for n, column in enumerate(zip(*values, strict=True) if bits.pair else (values,)):
+                parts.append(([int(value) - bits.less for value in column], bits.low + n * bits.width))
+        for column, low in parts:  # no field crosses one of the four words
+            words[rows, low // 64] |= np.array(column, dtype=np.uint64) << np.uint64(low % 64)
+    return words.tobytes()
 
 
 def decode(program: bytes) -> list[Descriptor]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.pe_array.csb import Csb, to_image
+from models.pe_array.csb import Csb, CsbImage
 from models.pe_array.geometry import TilePlan
 from models.pe_array.map_transfer import DrainCommand, LoadCommand, PeWindows
 from models.pe_array.operations import (
@@ -30,7 +30,7 @@ from models.pe_array.operations import (
     SetWindows,
     Source,
 )
-from models.pe_array.pe_model import ELEMENTS_MAX, ByteArray, Memory, Op, pad_bytes
+from models.pe_array.pe_model import ELEMENTS_MAX, ByteArray, Memory, Op, PeShape, pad_bytes
 from models.pe_array.tiling import EMPTY, Grid, Layer, Split, Strip
 
 
@@ -75,6 +75,25 @@ class Group:
     rounds: list[Round]
 
 
+def elements_per_command(op: Op, weights: int, shape: PeShape) -> int:
+    """Elements of so many weights for which halves of E and W have room, a whole number of beats of both.
+
+    Raises:
+        ValueError: none.
+    """
+    lanes = shape.lanes
+    room = shape.e_depth // 2 * lanes // 2
+    if op == Op.MAC:
+        room = min(room, shape.w_depth // 2 * lanes // weights)
+    step = 1
+    while step * 2 % lanes or step * weights % lanes:
+        step *= 2
+    room = min(room, ELEMENTS_MAX) // step * step
+    if room < 1:
+        raise ValueError(f"{step} elements of {weights} weights do not fit in halves of E and W")
+    return room
+
+
 class Emitter:
     """Makes the operations of a layer's phase, strip by strip.
 
@@ -97,12 +116,12 @@ class Emitter:
         self._held: dict[Memory, list[dict[int, object]]] = {Memory.X: [{}, {}], Memory.Y: [{}, {}]}
         self._fields: dict[Field, list[int | None]] = {field: [None] * grid.pes for field in Field}
         self._strips = 0
-        self._room = self._elements_per_command()
+        # pooling: all elements in one command
+        self._room = 1 << 30 if csb is None else elements_per_command(layer.op, csb.shape.weights, grid.shape)
 
-    def program(self, channels: int) -> Program:
-        """What has been made; ``channels`` of the map that is drained, 0 for WG."""
+    def program(self, channels: int, image: CsbImage | None = None) -> Program:
+        """What has been made; ``channels`` of the map that is drained, 0 for WG; ``image`` of the weights."""
         literals: ByteArray = np.frombuffer(b"".join(self._literals), dtype=np.int8)
-        image = None if self._csb is None else to_image(self._csb, self._lanes)
         gradients = (0, 0)
         if self._csb is not None and self._layer.op == Op.GRAD:
             gradients = (len(self._csb.coordinates), self._csb.shape.weights)
@@ -196,14 +215,12 @@ class Emitter:
         else:
             slots = {slot: needs[slot] for slot, key in keys.items() if again or held[half].get(slot) != key}
             held[half] |= keys
-        plans = [plan for plan in strip.plans if plan is not None]
-        regions = [plan.window if memory == Memory.X else plan.operand for plan in plans]
-        rows = [row for region in regions if region.pixels for row in (region.y, region.y + region.height)]
+        row, rows = strip.rows[memory == Memory.Y]
         width = (self._layer.input_size if memory == Memory.X else self._layer.operand_size)[1]
         if rows:
             for slot, channels in slots.items():
                 command = LoadCommand(
-                    channels=channels.count, row=min(rows), rows=max(rows) - min(rows), width=width, base=base,
+                    channels=channels.count, row=row, rows=rows, width=width, base=base,
                     to_y=memory == Memory.Y, slot=slot, shift=(self._layer.preset or 0) if memory == Memory.Y else 0,
                 )  # fmt: skip
                 self._operations.append(LoadMap(command, channels.first, after))
@@ -211,22 +228,6 @@ class Emitter:
         return half
 
     # --- rounds ---
-
-    def _elements_per_command(self) -> int:
-        """Elements for which halves of E and W have room, a whole number of beats of both."""
-        if self._csb is None:
-            return 1 << 30
-        shape, weights = self._grid.shape, self._csb.shape.weights
-        room = shape.e_depth // 2 * self._lanes // 2
-        if self._layer.op == Op.MAC:
-            room = min(room, shape.w_depth // 2 * self._lanes // weights)
-        step = 1
-        while step * 2 % self._lanes or step * weights % self._lanes:
-            step *= 2
-        room = min(room, ELEMENTS_MAX) // step * step
-        if room < 1:
-            raise ValueError(f"{step} elements of {weights} weights do not fit in halves of E and W")
-        return room
 
     def _group(self, strip: Strip, group: Group) -> None:
         """All rounds of a group, then its drain."""

@@ -13,17 +13,27 @@ tensor once. Not counted: clocks, control, wires, filling T, FIFOs, leakage, ref
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from models.command_line import Parser, one_line_errors
 from models.pe_array import networks, published
 from models.pe_array.networks import Layer
 from models.pe_array.pe_model import Memory, PeShape
 from models.pe_array.published import PHASES, Phase
-from models.pe_array.roofline import COORDINATE_BYTES, CSB8, DENSE8, Storage, densities_of, reach, work
+from models.pe_array.roofline import (
+    COORDINATE_BYTES,
+    CSB8,
+    DENSE8,
+    Storage,
+    add_network,
+    chosen_densities,
+    densities_of,
+    reach,
+    work,
+)
 
 TAP_BYTES = 4
 
@@ -271,20 +281,11 @@ def report(network: str, batch: int, densities: Mapping[str, float]) -> str:
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m models.pe_array.energy", description=f"Energy of a training step on the PE array. {NOTE}"
-    )
-    parser.add_argument("network", nargs="?", default=published.NETWORK, choices=networks.NAMES)
-    parser.add_argument("--batch", type=int, default=published.BATCH)
-    parser.add_argument("--density", type=float, help="of every layer (default: as published, else 1)")
-    options = parser.parse_args(arguments)
-    densities = densities_of(options.network)
-    if options.density is not None:
-        densities = dict.fromkeys(densities, options.density)
-    try:
-        print(report(options.network, options.batch, densities))
-    except ValueError as error:
-        parser.error(str(error))
+    parser = Parser("models.pe_array.energy", f"Energy of a training step on the PE array. {NOTE}")
+    add_network(parser)
+    with one_line_errors():
+        options = parser.parse_args(arguments)
+        print(report(options.network, options.batch, chosen_densities(options)))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,11 @@ from models import mnist
 Int8Array = npt.NDArray[np.int8]
 LabelArray = npt.NDArray[np.int64]
 
+SHAPE = (1, 28, 28)
+"""Channels, rows and columns of an image of MNIST."""
+CLASSES = 10
+"""Of MNIST."""
+
 
 @dataclass(frozen=True)
 class Images:

@@ -10,10 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.fixed_point import IntArray
-from models.pe_array import program
-from models.pe_array.config import IMAGE, Layer
-from models.pe_array.csb import Csb, CsbImage, beat_offsets, encode, to_image
-from models.pe_array.csb_order import BLOCK_MAX
+from models.pe_array.csb import Csb, CsbImage, CsbShape, beat_offsets, encode_elements, to_image
 from models.pe_array.network import Weights
 from models.pe_array.operations import Program
 from models.pe_array.pe_model import Op
@@ -50,15 +47,14 @@ class LayerMatrix:
             rows, cols: the channel that is in place ``n`` of memory, of outputs and of inputs.
         """
         conv, positions = weights.conv, weights.positions
-        number = np.full((conv.rows, conv.cols), -1, dtype=np.int64)
-        number[positions.row, positions.col] = np.arange(len(positions))
-        number = number[rows][:, cols]
-        masters = positions.scatter(weights.masters, conv)[rows][:, cols]
-        csb = encode(masters, number >= 0, *block, widths=weights.widths)
+        shape = CsbShape(conv.rows, conv.cols, *block, *conv.kernel)
+        # argsort turns an order around: the place of every channel
+        row, col = np.argsort(rows)[positions.row], np.argsort(cols)[positions.col]
+        csb, element = encode_elements(shape, row, col, weights.masters, weights.mac)
         offsets = beat_offsets(csb.pointers, csb.shape.weights, lanes) * lanes
         of_block = np.repeat(offsets[:-1] - csb.pointers[:-1] * csb.shape.weights, np.diff(csb.pointers))
         weight = np.arange(len(of_block) * csb.shape.weights, dtype=np.int64).reshape(-1, csb.shape.weights)
-        return cls(csb, to_image(csb, lanes), number[csb.positions()], weight + of_block[:, None], int(offsets[-1]))
+        return cls(csb, to_image(csb, lanes), element, weight + of_block[:, None], int(offsets[-1]))
 
     def spread(self, weights: npt.NDArray[np.integer], dtype: str) -> npt.NDArray[np.integer]:
         """Array as in memory of the network's (n, KH, KW), zeros between the blocks."""
@@ -78,43 +74,6 @@ class LayerMatrix:
         between = np.ones(self.length, dtype=np.bool_)
         between[self.places] = False
         return array[between]
-
-
-def choose_block(layer: Layer, grid: Grid) -> Pair:
-    """Rows and columns of a layer's blocks, with which all its phases fit.
-
-    As many blocks per side as slots can be busy with: small maps have no other work for all PEs, large ones have tiles.
-    Where that does not fit in the memories of the PEs, the longer side is halved.
-
-    Raises:
-        ValueError: not even blocks of one element fit.
-    """
-    conv, pixels = layer.conv, layer.out_shape[1] * layer.out_shape[2]
-    parts = max(2, grid.pes // pixels, min(conv.groups, grid.pes))
-    rows, cols = (-(-n // max(parts, -(-n // BLOCK_MAX))) for n in (conv.rows, conv.cols))
-    while True:
-        try:
-            _phases_fit(layer, (rows, cols), grid)
-        except ValueError as error:
-            if rows == cols == 1:
-                raise ValueError(f"a block of one element does not fit: {error}") from error
-            rows, cols = (rows, -(-cols // 2)) if cols >= rows else (-(-rows // 2), cols)
-        else:
-            return rows, cols
-
-
-def _phases_fit(layer: Layer, block: Pair, grid: Grid) -> None:
-    """ValueError where a phase does not fit, which only the size of the blocks decides, not what is in them."""
-    conv, size = layer.conv, layer.in_shape[1:]
-    one = np.zeros((conv.rows, conv.cols, *conv.kernel), dtype=np.int64)
-    mask = np.zeros((conv.rows, conv.cols), dtype=np.bool_)
-    mask[0, 0] = True
-    csb = encode(one, mask, *block)
-    rows, cols = csb.shape.grid
-    first_fit(lambda split: program.forward(conv, csb, *size, grid, split), conv, size, grid, rows)
-    first_fit(lambda split: program.weight_gradient(conv, csb, *size, grid, split), conv, size, grid, max(rows, cols))
-    if layer.reads != IMAGE:  # there is no gradient by the image
-        first_fit(lambda split: program.input_gradient(conv, csb, *size, grid, split), conv, size, grid, cols, True)
 
 
 def first_fit(

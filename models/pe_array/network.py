@@ -6,12 +6,12 @@ Maps are int8 (channels, H, W, batch), see layers.py; scales and shifts are thos
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from models.checkpoint import Arrays
+from models.array_file import Arrays, Expected
 from models.fixed_point import Format
 from models.pe_array import kernels, layers
 from models.pe_array.config import IMAGE, PeConfig
@@ -22,9 +22,9 @@ from models.pe_array.layers import (
     Int32Array,
     UInt8Array,
 )
-from models.pe_array.pruning import prune
+from models.pe_array.pruning import kept_elements, prune
 from models.pe_array.requantise import output_delta8
-from models.pe_array.rounding import RandomWords
+from models.pe_array.rounding import PERIOD, RandomWords
 from models.pe_array.shapes import Conv, Pool, Positions
 from models.pe_array.widths import STANDARD, Widths
 
@@ -100,6 +100,26 @@ def initial_weights(config: PeConfig, index: int) -> Weights:
     return Weights(conv, positions, masters, np.zeros_like(masters), config.widths)
 
 
+def expected_elements(config: PeConfig, index: int) -> dict[str, Expected]:
+    """What a file holds of a layer's elements: arrays ``row``, ``col`` and ``masters`` with the layer's number."""
+    conv, limit, count = config.layers[index].conv, 1 << (config.widths.master - 1), f"elements of layer {index}"
+    return {
+        f"row_{index}": Expected(np.int32, (count,), 0, conv.rows - 1),
+        f"col_{index}": Expected(np.int32, (count,), 0, conv.cols - 1),
+        f"masters_{index}": Expected(np.int32, (count, *conv.kernel), -limit, limit - 1),
+    }
+
+
+def read_positions(arrays: Arrays, conv: Conv, index: int) -> Positions:
+    """Positions of ``expected_elements``. Raises ValueError, with the arrays' names."""
+    positions = Positions(arrays[f"row_{index}"], arrays[f"col_{index}"])
+    try:
+        positions.check(conv)
+    except ValueError as error:
+        raise ValueError(f"row_{index}, col_{index}: {error}") from None
+    return positions
+
+
 class PeNetwork:
     """A network with its weights; these change as it trains.
 
@@ -117,10 +137,20 @@ class PeNetwork:
         self.weights = [
             initial_weights(config, i) if layer.has_weights else None for i, layer in enumerate(config.layers)
         ]
+        self._elements = self._counts()
         self.saturations = np.zeros((3, len(config.layers)), dtype=np.int64)
         self.pruned = False
         self.random = RandomWords(config) if config.training.stochastic else None
         self._bits = config.widths.data
+
+    def _counts(self) -> list[int]:
+        """Elements of every layer."""
+        return [len(weights.positions) if weights else 0 for weights in self.weights]
+
+    def begin_with(self, weights: list[Weights | None]) -> None:
+        """Weights with which the training begins, in place of random ones."""
+        self.weights = weights
+        self._elements = self._counts()
 
     def layer_weights(self, index: int) -> Weights:
         """Weights of a layer. TypeError for pooling."""
@@ -161,20 +191,44 @@ class PeNetwork:
                 arrays |= {f"masters_{i}": weights.masters, f"momenta_{i}": weights.momenta}
         return arrays
 
+    def expected(self) -> dict[str, Expected]:
+        """What a ``state`` of this training can be, at any step."""
+        momentum = 1 << (layers.MOMENTUM_BITS - 1) if self.config.training.momentum_shift else 0
+        found = {
+            "pruned": Expected(np.bool_),
+            "saturations": Expected(np.int64, self.saturations.shape, 0, np.iinfo(np.int64).max),
+        }
+        if self.random:
+            found["random_words"] = Expected(np.int64, (2,), 0, PERIOD - 1)
+        for i, layer in enumerate(self.config.layers):
+            if layer.has_weights:
+                found |= expected_elements(self.config, i)
+                found[f"momenta_{i}"] = replace(
+                    found[f"masters_{i}"], low=-momentum, high=momentum - 1 if momentum else 0
+                )
+        return found
+
     def restore(self, arrays: Arrays) -> None:
-        """Go on from a ``state``. KeyError: it lacks something; then nothing has changed."""
-        restored = [
-            Weights(
-                layer.conv, Positions(arrays[f"row_{i}"], arrays[f"col_{i}"]), arrays[f"masters_{i}"],
-                arrays[f"momenta_{i}"], self.config.widths,
-            ) if layer.has_weights else None
-            for i, layer in enumerate(self.config.layers)
-        ]  # fmt: skip
-        taken = arrays["random_words"] if self.random else None
-        self.pruned, self.saturations = bool(arrays["pruned"]), arrays["saturations"]
-        self.weights = restored
-        if self.random and taken is not None:
-            self.random.taken, self.random.order = taken, None
+        """Go on from a ``state`` that is as ``expected``.
+
+        Raises:
+            ValueError: elements are at no positions of a training of this network; then nothing has changed.
+        """
+        pruned, restored = bool(arrays["pruned"]), []
+        for i, (layer, count) in enumerate(zip(self.config.layers, self._elements, strict=True)):
+            weights = None
+            if layer.has_weights:
+                positions = read_positions(arrays, layer.conv, i)
+                left = min(count, kept_elements(layer.conv, layer.density)) if pruned else count
+                if len(positions) != left:
+                    state = "pruned" if pruned else "not pruned"
+                    raise ValueError(f"row_{i} has {len(positions)} elements, must have {left}: the network is {state}")
+                masters, momenta = arrays[f"masters_{i}"], arrays[f"momenta_{i}"]
+                weights = Weights(layer.conv, positions, masters, momenta, self.config.widths)
+            restored.append(weights)
+        self.pruned, self.saturations, self.weights = pruned, arrays["saturations"], restored
+        if self.random:
+            self.random.taken, self.random.order = arrays["random_words"], None
 
     def forward(self, images: Int8Array) -> Trace:
         """Phase FF of images (channels, H, W, batch)."""

@@ -23,6 +23,7 @@ from models.pe_array.operations import Program
 from models.pe_array.requantise import Field
 from models.pe_array.shapes import Conv, Pair, Pool, Window
 from models.pe_array.tiling import Grid, Split
+from models.telling import silent
 
 
 @dataclass(frozen=True)
@@ -78,15 +79,18 @@ class Maker:
     Attributes:
         matrices: of the layers with weights.
         search: look for the split and the strips with the least estimate; otherwise take the first split that fits.
+        tell: is told which phase is being made.
     """
 
     config: PeConfig
     grid: Grid
     matrices: Mapping[int, LayerMatrix]
     search: bool
+    tell: Callable[[str], None] = silent
 
     def forward(self, index: int, training: bool) -> Phase:
         """FF of a layer; ``training``: with the indices of maxima."""
+        self._telling(index, "FF")
         layer, name = self.config.layers[index], f"output{index}"
         channels, size, grid = layer.in_shape[0], layer.in_shape[1:], self.grid
         outputs = [MapOutput(name, layer.forward_shift, relu=layer.relu)]
@@ -110,6 +114,7 @@ class Maker:
 
     def gradient_pass(self, index: int, each: GradientPass) -> Phase:
         """A part of the gradient by the output of layer ``index``: NG, back through pooling, or what is added."""
+        self._telling(each.layer, "NG")
         number, preset = each.layer, None if each.preset is None else each.preset_shift
         target, layer = self.config.layers[index], self.config.layers[number]
         operand = None if each.preset is None else f"delta{each.preset}"
@@ -145,6 +150,7 @@ class Maker:
 
     def weight_gradient(self, index: int) -> Phase:
         """WG of a layer with weights."""
+        self._telling(index, "WG")
         layer, csb = self.config.layers[index], self.matrices[index].csb
         made = self._made(
             lambda split: program.weight_gradient(layer.conv, csb, *layer.in_shape[1:], self.grid, split), layer,
@@ -166,6 +172,9 @@ class Maker:
             for reader in reversed(range(len(layers))):
                 if layers[reader].reads == index and reader in self.matrices:
                     yield self.weight_gradient(reader)
+
+    def _telling(self, index: int, phase: str) -> None:
+        self.tell(f"planning layer {index + 1} of {len(self.config.layers)}: {phase}")
 
     def _average(self, layer: Layer, pool: Pool, backward: bool, preset: int | None = None) -> Program:
         channels, height, width = layer.in_shape
@@ -207,32 +216,33 @@ def channel_orders(network: PeNetwork, blocks: Mapping[int, Pair], balanced: boo
     for index, layer in enumerate(layers):  # pooling keeps its channels, and what is added has the same order
         same = layer.add if layer.has_weights else layer.reads
         names.append(f"output{index}" if same is None else names[same + 1])
-    orders = {name: np.arange(channels) for name, channels in zip(names, _channels(layers), strict=True)}
+    orders = {name: np.arange(channels) for name, channels in zip(names, _channels(network.config), strict=True)}
     if balanced:
         ends = {names[index + 1]: block[0] for index, block in blocks.items()}
         parts = [
             balance.Layer(
                 network.layer_weights(index).positions.mask(layers[index].conv), names[layers[index].reads + 1],
-                names[index + 1], _pixels(layers, index), ng=int(layers[index].reads != IMAGE),
+                names[index + 1], _pixels(network.config, index), ng=int(not layers[index].reads_image),
             )
             for index in blocks
         ]  # fmt: skip
         fixed = (names[0], names[-1])
-        orders |= balance.orders_of_tensors(parts, ends | {"image": layers[0].in_shape[0]}, fixed)
+        orders |= balance.orders_of_tensors(parts, ends | {"image": network.config.in_shape[0]}, fixed)
     return [orders[name] for name in names]
 
 
 def matrix_of(network: PeNetwork, index: int, block: Pair, orders: list[IntArray], lanes: int) -> LayerMatrix:
     """Weights of a layer as in memory."""
-    pixels = _pixels(network.config.layers, index)
+    pixels = _pixels(network.config, index)
     cols = (orders[network.config.layers[index].reads + 1][:, None] * pixels + np.arange(pixels)).reshape(-1)
     return LayerMatrix.make(network.layer_weights(index), block, lanes, orders[index + 1], cols)
 
 
-def _channels(layers: tuple[Layer, ...]) -> list[int]:
-    return [layers[0].in_shape[0], *(layer.out_shape[0] for layer in layers)]
+def _channels(config: PeConfig) -> list[int]:
+    return [config.in_shape[0], *(layer.out_shape[0] for layer in config.layers)]
 
 
-def _pixels(layers: tuple[Layer, ...], index: int) -> int:
+def _pixels(config: PeConfig, index: int) -> int:
     """Columns of a layer's matrix per channel of the map that it reads: above 1 where that is flattened."""
-    return layers[index].in_shape[0] // _channels(layers)[layers[index].reads + 1]
+    layer = config.layers[index]
+    return layer.in_shape[0] // _channels(config)[layer.reads + 1]

@@ -8,18 +8,19 @@ longer side of the matrix), so that what a slot computes is a run of channels th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import islice, zip_longest
 
 import numpy as np
 
 from models.fixed_point import IntArray
-from models.pe_array.csb import Csb, beat_offsets
+from models.pe_array.csb import Csb, beat_offsets, to_image
 from models.pe_array.emitter import Channels, Emitter, Group, Round, Task
 from models.pe_array.estimate import estimate
 from models.pe_array.operations import Program
-from models.pe_array.pe_model import ELEMENTS_MAX, Op
+from models.pe_array.pe_model import ELEMENTS_MAX, Op, PeShape
 from models.pe_array.shapes import Conv, Pool
 from models.pe_array.tiling import Grid, Layer, Room, Split, Strip, choose_split, strip_choices
 
@@ -190,7 +191,7 @@ def _pooling(layer: Layer, grid: Grid, split: Split | None, channels: int, multi
         finer = 0  # how often the channels of a group have been halved since a strip was the whole map
         while count and finer < FINER:
             try:
-                strips, whole = _strip_choices(layer, grid, each, count, count)[0]
+                strips, whole = next(_strip_choices(layer, grid, each, count, count))
             except ValueError as error:
                 why = error
             else:
@@ -238,6 +239,7 @@ def _build(
         csb: the weights.
     """
     splits = [split] if split is not None else choose_split(layer, grid.pes, parts)
+    image = to_image(csb, grid.shape.lanes)
     best: tuple[int, Program] | None = None
     why = ValueError("no split")
     tried = 0
@@ -245,7 +247,7 @@ def _build(
         if best is not None and tried >= SPLITS:
             break
         try:
-            choices = _strip_choices(layer, grid, each, *size)
+            choices = list(_strip_choices(layer, grid, each, *size))
         except ValueError as error:
             why = error
             continue
@@ -259,7 +261,7 @@ def _build(
                 emitter = Emitter(layer, grid, each, whole, csb)
                 for strip in strips:
                     emitter.strip(strip, groups(each, strip))
-                made = emitter.program(channels)
+                made = emitter.program(channels, image)
                 clocks = estimate(made, grid)
                 if best is None or clocks < best[0]:
                     best = clocks, made
@@ -268,9 +270,14 @@ def _build(
     return best[1]
 
 
+def room_of(shape: PeShape, channels_in: int, channels_out: int) -> Room:
+    """What a tile must fit in that has so many channels in X and in Y: halves of these memories, and all of T."""
+    return Room(shape.x_depth // 2, shape.y_depth // 2, shape.t_depth * shape.lanes // 4, channels_in, channels_out)
+
+
 def _strip_choices(
     layer: Layer, grid: Grid, split: Split, channels_in: int, channels_out: int
-) -> list[tuple[list[Strip], bool]]:  # fmt: skip
+) -> Iterator[tuple[list[Strip], bool]]:  # fmt: skip
     """Strips, and whether T is used as a whole or in halves: one strip, or some choices of several.
 
     Raises:
@@ -278,20 +285,17 @@ def _strip_choices(
     """
     if split.slots * split.tiles != grid.pes:
         raise ValueError(f"{split} is not a split of {grid.pes} PEs")
-    shape = grid.shape
-    entries = shape.t_depth * shape.lanes // 4
 
-    def room(entries: int) -> Room:
-        return Room(shape.x_depth // 2, shape.y_depth // 2, entries, channels_in, channels_out)
+    def some(fewest: list[Strip], ways: Iterator[list[Strip]], whole: bool) -> Iterator[tuple[list[Strip], bool]]:
+        yield fewest, whole
+        for strips in islice(ways, STRIPS - 1) if len(fewest) <= MANY else ():
+            yield strips, whole
 
-    def some(entries: int) -> list[list[Strip]]:
-        ways = strip_choices(layer, split, room(entries))
-        fewest = next(ways)
-        return [fewest, *(islice(ways, STRIPS - 1) if len(fewest) <= MANY else ())]
-
-    made = some(entries)
-    choices = [(strips, True) for strips in made]
-    if len(made[0]) > 1:
+    room = room_of(grid.shape, channels_in, channels_out)
+    ways = strip_choices(layer, split, room)
+    fewest = next(ways)
+    if len(fewest) > 1:
+        halves = strip_choices(layer, split, replace(room, entries=room.entries // 2))
         with suppress(ValueError):
-            choices = [(strips, False) for strips in some(entries // 2)] + choices
-    return choices
+            yield from some(next(halves), halves, False)
+    yield from some(fewest, ways, True)

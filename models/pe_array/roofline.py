@@ -16,6 +16,7 @@ import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from models.command_line import Parser, number, one_line_errors, whole_number
 from models.pe_array import networks, published
 from models.pe_array.csb import CsbShape
 from models.pe_array.csb_order import BLOCK_MAX
@@ -324,38 +325,42 @@ def report(rows: list[Bound], compare: bool) -> str:
     return "\n".join(lines)
 
 
+def add_network(parser: Parser) -> None:
+    """Arguments that say what is trained: network, batch, density."""
+    parser.add_argument("network", nargs="?", default=published.NETWORK, choices=networks.NAMES)
+    parser.add_argument("--batch", type=whole_number(1, 1 << 16), default=published.BATCH)
+    parser.add_argument("--density", type=number(0, 1), help="of every layer (default: as published, else 1)")
+
+
+def chosen_densities(options: argparse.Namespace) -> dict[str, float]:
+    """Of every layer of the network in those arguments."""
+    densities = densities_of(options.network)
+    return densities if options.density is None else dict.fromkeys(densities, options.density)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m models.pe_array.roofline", description=f"Least time of a network's layers on a PE array. {NOTE}"
-    )
-    parser.add_argument("network", nargs="?", default=published.NETWORK, choices=networks.NAMES)
-    parser.add_argument("--batch", type=int, default=published.BATCH)
-    parser.add_argument("--density", type=float, help="of every layer (default: as published, else 1)")
-    parser.add_argument("--pes", type=int, default=published.PES)
-    parser.add_argument("--lanes", type=int, default=published.LANES, help="MACs of a PE, images of a pixel word")
-    parser.add_argument("--mhz", type=float, default=published.CLOCK_MHZ)
-    parser.add_argument(
-        "--gbytes", type=float, default=float(published.GBYTES_PER_SECOND), help="10^9 bytes/s of memory"
-    )
+    parser = Parser("models.pe_array.roofline", f"Least time of a network's layers on a PE array. {NOTE}")
+    add_network(parser)
+    many, rate = whole_number(1, 1 << 16), number(1e-3, 1e6)
+    parser.add_argument("--pes", type=many, default=published.PES)
+    parser.add_argument("--lanes", type=many, default=published.LANES, help="MACs of a PE, images of a pixel word")
+    parser.add_argument("--mhz", type=rate, default=published.CLOCK_MHZ)
+    gbytes = float(published.GBYTES_PER_SECOND)
+    parser.add_argument("--gbytes", type=rate, default=gbytes, help="10^9 bytes/s of memory")
     parser.add_argument("--momentum", action="store_true", help="32-bit momenta are read and written in WG")
-    options = parser.parse_args(arguments)
-    densities = densities_of(options.network)
-    if options.density is not None:
-        densities = dict.fromkeys(densities, options.density)
-    try:
+    with one_line_errors():
+        options = parser.parse_args(arguments)
         machine = Machine(options.pes, options.lanes, options.mhz * 1e6, options.gbytes * 1e9)
         storage = Storage(momentum=4 if options.momentum else 0)
-        rows = bounds(options.network, machine, options.batch, densities, storage)
-    except ValueError as error:
-        parser.error(str(error))
-    as_published = (published.NETWORK, published.BATCH, None, Machine(), CSB8)
-    compare = (options.network, options.batch, options.density, machine, storage) == as_published
-    print(
-        f"{options.network}, batch {options.batch}, {machine.pes} x {machine.lanes} MACs at "
-        f"{published.clock(options.mhz)} ({1e-9 * machine.peak:g} GOP/s), {options.gbytes:g} GB/s"
-    )
-    print(report(rows, compare))
+        rows = bounds(options.network, machine, options.batch, chosen_densities(options), storage)
+        as_published = (published.NETWORK, published.BATCH, None, Machine(), CSB8)
+        compare = (options.network, options.batch, options.density, machine, storage) == as_published
+        print(
+            f"{options.network}, batch {options.batch}, {machine.pes} x {machine.lanes} MACs at "
+            f"{published.clock(options.mhz)} ({1e-9 * machine.peak:g} GOP/s), {options.gbytes:g} GB/s"
+        )
+        print(report(rows, compare))
 
 
 if __name__ == "__main__":

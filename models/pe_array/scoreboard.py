@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from models.command_line import Parser, one_line_errors, output_directory, whole_number
 from models.pe_array import published, scoreboard_b, scoreboard_c, scoreboard_c_table, scoreboard_page, scoreboard_step
 from models.pe_array.phase_clocks import LATENCY
 from models.pe_array.published import PHASES
@@ -19,6 +19,7 @@ from models.pe_array.scoreboard_b import ALL, Board
 from models.pe_array.scoreboard_c import FineTuning, Stepper
 from models.pe_array.scoreboard_page import text
 from models.pe_array.scoreboard_step import Whole
+from models.whole_file import written
 
 
 def result(board: Board, wholes: list[Whole], rows: list[FineTuning], notes: list[str]) -> dict[str, Any]:
@@ -45,34 +46,37 @@ def _report(row: FineTuning) -> None:
     print(f"{row.network} on {row.data_set}: {row.seconds:.0f} s, published {row.published_seconds:.0f} s", flush=True)
 
 
-def main(arguments: list[str] | None = None) -> Board:
-    """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m models.pe_array.scoreboard", description="Published and ours.")
-    parser.add_argument("--latency", type=int, default=LATENCY, help="clocks of the memory")
-    names, layers = [*scoreboard_c.NAMES], [*published.VGG11]
-    parser.add_argument("--layers", nargs="*", default=[], choices=layers, help="only these of B, and no whole step")
-    parser.add_argument("--networks", nargs="*", default=names, choices=names, help="only these of system C")
-    parser.add_argument("--out", default="", help="directory for result.json and scoreboard.html")
-    options = parser.parse_args(arguments)
-    board = scoreboard_b.run(options.latency, tuple(options.layers))
-    wholes = [] if options.layers else scoreboard_step.run(options.latency)
+def _print_and_write(latency: int, layers: list[str], networks: list[str], directory: Path | None) -> None:
+    board = scoreboard_b.run(latency, tuple(layers))
+    wholes = [] if layers else scoreboard_step.run(latency)
     print(text(scoreboard_step.HEAD, scoreboard_step.table(wholes)), *scoreboard_step.notes(wholes), "", sep="\n\n")
     print(text(scoreboard_step.where_head(wholes), scoreboard_step.where(board, wholes)), "", sep="\n\n")
     print(text(scoreboard_b.HEAD, scoreboard_b.table(board)))
     print(text(scoreboard_b.TOTALS_HEAD, scoreboard_b.totals(board)), *scoreboard_b.notes(board), "", sep="\n\n")
-    stepper = Stepper(options.latency)
-    rows = scoreboard_c.fine_tuning(stepper, options.networks, _report)
+    stepper = Stepper(latency)
+    rows = scoreboard_c.fine_tuning(stepper, networks, _report)
     notes = scoreboard_c_table.notes(rows, stepper)
     print("", text(scoreboard_c_table.HEAD, scoreboard_c_table.table(rows)), *notes, sep="\n\n")
-    if options.out:
-        directory = Path(options.out)
-        directory.mkdir(parents=True, exist_ok=True)
-        found = json.dumps(result(board, wholes, rows, notes), indent=1)
-        (directory / "result.json").write_text(found + "\n", encoding="utf-8")
+    if directory:
+        found = json.dumps({"complete": True, "state": "complete", **result(board, wholes, rows, notes)}, indent=1)
         page = scoreboard_page.page(board, wholes, rows, notes)
-        (directory / "scoreboard.html").write_text(page, encoding="utf-8")
+        with written(directory / "scoreboard.html", directory / "result.json") as files:
+            for file, content in zip(files, (page, found + "\n"), strict=True):
+                file.write(content.encode())
         print(f"\nwritten: {directory / 'result.json'}, {directory / 'scoreboard.html'}")
-    return board
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line."""
+    parser = Parser("models.pe_array.scoreboard", "The published tables of systems B and C beside our array.")
+    parser.add_argument("--latency", type=whole_number(1, 10_000), default=LATENCY, help="clocks of the memory")
+    parser.add_argument("--layers", nargs="+", default=[], choices=[*published.VGG11], help="only these of system B")
+    names = [*scoreboard_c.NAMES]
+    parser.add_argument("--networks", nargs="+", default=names, choices=names, help="only these of system C")
+    parser.add_argument("--out", type=output_directory, help="directory for result.json and scoreboard.html")
+    with one_line_errors():
+        options = parser.parse_args(arguments)
+        _print_and_write(options.latency, options.layers, options.networks, options.out)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from typing import Any
 from models.pe_array import networks, published
 from models.pe_array.array_exact import ArrayClocks
 from models.pe_array.config import PeConfig
+from models.pe_array.fitting import grid_of
 from models.pe_array.network import PeNetwork
 from models.pe_array.phase_clocks import SIZES
 from models.pe_array.published import PHASES
@@ -20,7 +21,7 @@ from models.pe_array.scoreboard_b import BLOCKS, POOLED, Board
 from models.pe_array.shapes import Pair
 from models.pe_array.step_clocks import clocks_of_parts
 from models.pe_array.step_memory import StepMemory
-from models.pe_array.step_program import StepProgram, grid_of
+from models.pe_array.step_program import StepProgram
 
 MOMENTUM_SHIFT = 3
 """Of v' = v - v / 8 + g; clocks only depend on whether there is momentum."""

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Sequence as List
-from dataclasses import replace
 
 from models.pe_array.allocation import Tensor
 from models.pe_array.descriptors import (
@@ -71,18 +70,18 @@ class Sequence:
             if isinstance(each, Map):
                 source = phase.operand if each.y else phase.x
                 ready = max(self._stored.get(source or "", 0), drained if each.y else 0)
-                self._put(replace(each, after=After(0, computes + after.computes, ready)))
+                self._put(each.behind(After(0, computes + after.computes, ready)))
             elif isinstance(each, Stream):
-                self._put(replace(each, after=After(0, computes + after.computes, 0)))
+                self._put(each.behind(After(0, computes + after.computes, 0)))
             elif isinstance(each, Compute):
                 ready = max(drained, self._collected if each.op == Op.GRAD else 0)
-                self._put(replace(each, after=After(loads + after.loads, 0, ready)))
+                self._put(each.behind(After(loads + after.loads, 0, ready)))
             elif isinstance(each, Drain):
                 masks = [self._stored[made.mask] for made in phase.outputs if made.mask is not None]
-                self._put(replace(each, after=After(0, computes + after.computes, max(masks, default=0))))
+                self._put(each.behind(After(0, computes + after.computes, max(masks, default=0))))
             elif isinstance(each, Collect):
                 key, slots = tuple(slots), []
-                self._put(replace(each, after=After(stores=collects[key] if each.add else 0)))
+                self._put(each.behind(After(stores=collects[key] if each.add else 0)))
                 collects[key] = self._stores
             else:
                 if isinstance(each, Slot):
@@ -111,6 +110,7 @@ class Sequence:
     def _put(self, descriptor: Descriptor) -> None:
         self.descriptors.append(descriptor)
         if descriptor.counts:
-            self._loads += descriptor.engine is Engine.LOAD
-            self._computes += descriptor.engine is Engine.COMPUTE
-            self._stores += descriptor.engine is Engine.STORE
+            engine = descriptor.engine
+            self._loads += engine is Engine.LOAD
+            self._computes += engine is Engine.COMPUTE
+            self._stores += engine is Engine.STORE

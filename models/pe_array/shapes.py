@@ -6,6 +6,7 @@ Feature maps have shape (channels, H, W, batch). A fully connected layer is a 1 
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +52,7 @@ class Window:
         """Weights of a kernel, KH*KW."""
         return self.kernel[0] * self.kernel[1]
 
+    @functools.lru_cache(maxsize=4096)  # noqa: B019 - a window is a few numbers
     def out_size(self, height: int, width: int) -> Pair:
         """(height, width) of the output for an input of that size; ValueError where not one window fits."""
         size = []
@@ -107,6 +109,7 @@ class Pool(Window):
         """A window from short forms, see ``Conv.make``; the stride is by default the kernel."""
         return cls(_pair(kernel), _pair(kernel if stride is None else stride), pads(pad), _pair(dilation))
 
+    @functools.lru_cache(maxsize=4096)  # noqa: B019 - a window is a few numbers
     def out_size(self, height: int, width: int) -> Pair:
         """As ``Window.out_size``; ValueError also where a window sees nothing but padding."""
         size = super().out_size(height, width)

@@ -8,7 +8,7 @@ pooling) of the layers that read it, their WG and update. What the program finds
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -20,22 +20,15 @@ from models.pe_array.allocation import Allocation, Tensor
 from models.pe_array.assemble import MapAt, OutputAt, Places, assemble
 from models.pe_array.config import PeConfig, Shape
 from models.pe_array.descriptors import BYTES, Descriptor, Update, encode
-from models.pe_array.layer_matrix import LayerMatrix, choose_block
+from models.pe_array.fitting import LANES_MIN, choose_block
+from models.pe_array.layer_matrix import LayerMatrix
 from models.pe_array.layers import ACC_BITS, SHIFT_MAX
 from models.pe_array.network import PeNetwork
-from models.pe_array.pe_model import PeShape
 from models.pe_array.phases import Phase
 from models.pe_array.sequence import Sequence
 from models.pe_array.shapes import Pair, Positions
 from models.pe_array.tiling import Grid
-
-LANES_MIN = 8
-"""Least B of the whole engine."""
-
-
-def grid_of(config: PeConfig) -> Grid:
-    """The array that a configuration names; memories of the PEs have their default depths."""
-    return Grid(config.pes, PeShape(config.training.batch, ACC_BITS))
+from models.telling import silent
 
 
 class StepProgram:
@@ -52,6 +45,7 @@ class StepProgram:
         balanced: permute channels so that slots have nearly the same work.
         blocks: rows and columns of blocks of some layers; those of the others are chosen.
         search: look for the fastest program of every phase, which takes long; otherwise take the first that fits.
+        tell: is told what is being made.
 
     Attributes:
         config, grid, training: as given.
@@ -69,7 +63,7 @@ class StepProgram:
 
     def __init__(
         self, network: PeNetwork, grid: Grid, *, training: bool = True, base: int = 0, balanced: bool = True,
-        blocks: Mapping[int, Pair] | None = None, search: bool = True,
+        blocks: Mapping[int, Pair] | None = None, search: bool = True, tell: Callable[[str], None] = silent,
     ) -> None:  # fmt: skip
         self.config: PeConfig = network.config
         self.grid, self.training = grid, training
@@ -83,6 +77,7 @@ class StepProgram:
         for index in weighted:
             if index not in sizes:
                 sizes[index] = choose_block(self.config.layers[index], grid)
+        tell("planning the order of the channels")
         orders = phases.channel_orders(network, {index: sizes[index] for index in weighted}, balanced)
         self.positions: dict[int, Positions] = {i: network.layer_weights(i).positions for i in weighted}
         self.matrices: dict[int, LayerMatrix] = {
@@ -91,10 +86,11 @@ class StepProgram:
         self._orders = {"image": orders[0]}
         for index in range(len(self.config.layers)):
             self._orders |= {f"{kind}{index}": orders[index + 1] for kind in ("output", "index", "delta")}
-        maker = phases.Maker(self.config, grid, self.matrices, search)
+        maker = phases.Maker(self.config, grid, self.matrices, search, tell)
         self.phases: list[Phase] = [maker.forward(index, training) for index in range(len(self.config.layers))]
         if training:
             self.phases += maker.backward()
+        tell(f"planning a program of {len(self.phases)} phases")
         self.constants: dict[str, npt.NDArray[np.int8]] = {}
         self.allocation = Allocation(lanes, base)
         self.parts: list[tuple[str, int]] = []

@@ -8,7 +8,7 @@ a tile's own raster; here they are changed to the common one.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -123,6 +123,7 @@ class Layer:
     def _outputs(self) -> Pair:
         return self.window.out_size(self.height, self.width)
 
+    @functools.lru_cache(maxsize=65536)  # noqa: B019 - a layer is a few numbers
     def plan(self, tile: Region) -> TilePlan:
         """Plan of a tile, see ``geometry``. ValueError where it does not fit in a command."""
         if isinstance(self.window, Pool) and any(self.window.pad):
@@ -132,6 +133,13 @@ class Layer:
         made = _plan(replace(self, height=height, width=width), Region(y, x, tile.height, tile.width))
         window = self._moved(made.window, tile.y - y, tile.x - x)
         return replace(made, tile=tile, window=window, operand=window if self.op == Op.UNPOOL else tile)
+
+    def unlike(self, axis: int) -> list[int]:
+        """Lines of the map along an axis, one of each kind: a pixel on any other line has the plan of one on these."""
+        lines = range(self.size[axis])
+        if isinstance(self.window, Pool) and any(self.window.pad):
+            return list(lines)
+        return list({self._nearest(axis, Region(n, n, 1, 1)): n for n in lines}.values())
 
     @functools.lru_cache(maxsize=65536)  # noqa: B019 - a layer is a few numbers
     def taps(self, axis: int, first: int, lines: int) -> int:
@@ -202,15 +210,21 @@ class Strip:
         """Words of a full tile."""
         return self.tile_height * self.tile_width
 
-    @property
+    @functools.cached_property
     def entries(self) -> int:
         """Entries of the longest tap list: clocks of an element."""
         return max(len(plan.entries) for plan in self.plans if plan is not None)
 
-    @property
+    @functools.cached_property
     def busy(self) -> int:
         """Tiles that have a plan, one bit each."""
         return sum(1 << n for n, plan in enumerate(self.plans) if plan is not None)
+
+    @functools.cached_property
+    def rows(self) -> tuple[Pair, Pair]:
+        """First row, and number of rows, of what the tiles need of the maps in X and in Y; no rows where nothing."""
+        plans = [plan for plan in self.plans if plan is not None]
+        return _hull([plan.window for plan in plans]), _hull([plan.operand for plan in plans])
 
 
 @dataclass(frozen=True)
@@ -275,11 +289,11 @@ def strip_choices(layer: Layer, split: Split, room: Room) -> Iterator[list[Strip
     for rows, cols in choices:
         if found and cols != width:
             continue
-        regions = [
+        regions = (
             Region(y, x, min(rows, height - y), min(cols, width - x))
             for y in range(0, height, rows)
             for x in range(0, width, cols)
-        ]
+        )
         try:
             strips = [strip_of(layer, split, region, room) for region in regions]
         except ValueError as error:
@@ -333,6 +347,12 @@ def in_raster(plan: TilePlan, high: int, wide: int) -> TilePlan:
         for x in range(wide)
     ]
     return replace(plan, entries=np.concatenate(placed), results=high * wide)
+
+
+def _hull(regions: Sequence[Region]) -> Pair:
+    """First row of regions that have pixels, and the number of rows to the last one."""
+    rows = [row for region in regions if region.pixels for row in (region.y, region.y + region.height)]
+    return (min(rows), max(rows) - min(rows)) if rows else (0, 0)
 
 
 def _nothing(layer: Layer, region: Region) -> TilePlan:

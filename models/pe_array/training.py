@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,15 +21,21 @@ import numpy.typing as npt
 
 from models import checkpoint, mnist
 from models.checkpoint import CheckpointError
-from models.pe_array.config import PeConfig
+from models.command_line import Parser, integer, one_line_errors, output_file, whole_number
+from models.pe_array.config import EPOCHS_MAX, PeConfig
+from models.pe_array.fitting import grid_of
 from models.pe_array.float_layers import cross_entropy
 from models.pe_array.float_network import FloatNetwork
-from models.pe_array.images import Images, Int8Array, LabelArray, classes
+from models.pe_array.images import CLASSES, SHAPE, Images, Int8Array, LabelArray, classes
 from models.pe_array.network import PeNetwork, Trace
 from models.pe_array.rounding import WordOrder
-from models.pe_array.step_program import StepProgram, grid_of
+from models.pe_array.step_program import StepProgram
 from models.pe_array.weights_file import WeightsError, save_weights, starting_network
-from models.toml_section import ConfigError
+from models.telling import Telling
+from models.toml_section import ConfigError, Section
+
+LOSS_MAX = 300.0
+"""More than the cross-entropy of an image can be: logits of 8 bits differ by at most 255."""
 
 
 @dataclass
@@ -86,9 +93,10 @@ class Trainer:
     """
 
     def __init__(self, config: PeConfig, data: Images, twin: bool = False) -> None:
-        """Raises ValueError, WeightsError."""
-        if config.in_shape != (1, 28, 28) or len(data) < config.training.batch or data.labels.max() >= config.classes:
-            raise ValueError(f"{config.name} cannot train on {len(data)} images of MNIST: {config.in_shape} inputs")
+        """Raises ConfigError, WeightsError."""
+        check_data(config)
+        if len(data) < config.training.batch:
+            raise ConfigError(f"{len(data)} images must be at least a batch, {config.training.batch}")
         self.config = config
         self.data = data
         self.network = starting_network(config)
@@ -132,7 +140,8 @@ class Trainer:
         words = self.network.random
         if words is not None and words.order is None:
             try:
-                words.order = WordOrder.of(StepProgram(self.network, grid_of(self.config)))
+                with Telling() as tell:
+                    words.order = WordOrder.of(StepProgram(self.network, grid_of(self.config), tell=tell))
             except ValueError as error:
                 raise ConfigError(f"stochastic rounding has the order of a program: {error}") from error
 
@@ -164,7 +173,11 @@ class Trainer:
     def train_epoch(self) -> EpochResult:
         """Train to the end of the epoch."""
         epoch, place = divmod(self.step, self.steps_per_epoch)
-        steps = [self.train_step().counts for _ in range(place, self.steps_per_epoch)]
+        steps = []
+        with Telling() as tell:
+            for step in range(place, self.steps_per_epoch):
+                tell(f"epoch {epoch + 1}: step {step + 1:,} of {self.steps_per_epoch:,}")
+                steps.append(self.train_step().counts)
         correct, twin_correct, seconds, twin_seconds = (sum(each) for each in zip(*steps, strict=True))
         count = len(steps) * self.config.training.batch
         twin_share = twin_correct / count if self.twin else float("nan")
@@ -200,23 +213,67 @@ class Trainer:
         state = {"step": self.step, "history": [asdict(epoch) for epoch in self.history], "record": record}
         checkpoint.write(path, self.identity, state, self.network.state())
 
-    def load(self, path: Path) -> Any:
+    def load(self, path: Path, read_record: Callable[[Section, int], Any] | None = None) -> Any:
         """Go on from a checkpoint; the record that was saved with it.
+
+        Args:
+            read_record: makes the record out of its table, given the step that is next; ValueError where it is damaged.
 
         Raises:
             CheckpointError: it cannot be used; then nothing has changed.
         """
         if self.twin:
             raise CheckpointError("a training with a twin cannot go on from a checkpoint, which does not hold the twin")
-        state, arrays = checkpoint.read(path, self.identity)
+        given, arrays = checkpoint.read(path, self.identity, self.network.expected())
         try:
-            step, record = int(state["step"]), state["record"]
-            history = [Epoch(**epoch) for epoch in state["history"]]
+            state = Section(given, "state")
+            step = state.integer("step", 0, EPOCHS_MAX * self.steps_per_epoch)
+            tables = state.tables("history", -(-step // self.steps_per_epoch))
+            history = [self._epoch(number, table, step) for number, table in enumerate(tables)]
+            record = state.anything("record")
+            if read_record:
+                record = read_record(state.table("record", required=True), step)
+            state.finish()
+            pruned, due = bool(arrays["pruned"]), self.config.training.prune_at
+            if step != due and pruned != (step > due):
+                raise ValueError(f"pruned = {pruned} at step = {step} of a training that prunes before step {due}")
             self.network.restore(arrays)
-        except (KeyError, TypeError) as error:
+        except ValueError as error:
             raise checkpoint.damaged(path, error) from None
         self.step, self.history = step, history
         return record
+
+    def _epoch(self, number: int, table: Section, step: int) -> Epoch:
+        """What a checkpoint before a step says of an epoch. Raises ConfigError."""
+        batch, most = self.config.training.batch, self.steps_per_epoch
+        images = batch * min(most, step - number * most)
+        rate_shift = self.config.training.rate_shift(number)
+        table.fixed("rate_shift", rate_shift)
+        table.fixed("images", images)
+        epoch = Epoch(
+            rate_shift,
+            images,
+            table.integer("correct", 0, images),
+            table.real("loss", 0.0, LOSS_MAX * images),
+            table.real("density", 0.0, 1.0),
+        )
+        table.finish()
+        return epoch
+
+
+def check_data(config: PeConfig) -> None:
+    """ConfigError where a network is not one for the images of MNIST and their classes."""
+    if config.in_shape != SHAPE:
+        channels, height, width = config.in_shape
+        raise ConfigError(
+            f"input: channels = {channels}, height = {height}, width = {width} must be {' x '.join(map(str, SHAPE))}, "
+            "the images of MNIST"
+        )
+    if config.classes < CLASSES:
+        raise ConfigError(
+            f"layers[{len(config.layers) - 1}].outputs = {config.classes} must be at least {CLASSES}, the "
+            "classes of MNIST"
+        )
 
 
 def identity(network: PeNetwork, samples: int) -> str:
@@ -250,14 +307,23 @@ def accuracies_of_pruning(config: PeConfig, data: Images) -> tuple[float, float]
     return before, share()
 
 
-def run(config: PeConfig, data: Images, judge: Images, options: argparse.Namespace) -> Iterator[str]:
+def _percent(share: float) -> str:
+    return "-" if math.isnan(share) else f"{share:.2%}"
+
+
+def run(trainer: Trainer, judge: Images, options: argparse.Namespace) -> Iterator[str]:
     """Train and yield the lines to print. Raises CheckpointError, ConfigError, WeightsError."""
-    trainer = Trainer(config, data, options.twin)
-    if options.resume:
-        trainer.load(options.checkpoint)
+    config, record = trainer.config, None
     epochs = options.epochs or config.training.epochs
+    if options.resume:
+        record = trainer.load(options.checkpoint)
+        if trainer.step >= epochs * trainer.steps_per_epoch and not options.weights:
+            raise CheckpointError(
+                f"--resume: nothing is left to do, {len(trainer.history)} of {epochs} epochs are done; "
+                f"give more --epochs"
+            )
     name = "validation" if options.validate else "test"
-    yield f"{config.name}: {len(data)} images, {len(judge)} for {name}"
+    yield f"{config.name}: {len(trainer.data)} images, {len(judge)} for {name}"
     if config.training.initial:
         before, after = accuracies_of_pruning(config, judge)
         yield f"initial weights: {before:.2%} right of {name}, after pruning at once {after:.2%}"
@@ -265,13 +331,13 @@ def run(config: PeConfig, data: Images, judge: Images, options: argparse.Namespa
     while trainer.step < epochs * trainer.steps_per_epoch:
         result = trainer.train_epoch()
         if options.checkpoint:
-            trainer.save(options.checkpoint)
+            trainer.save(options.checkpoint, record)
         last = result.epoch + 1 == epochs
         judged = (trainer.accuracy(judge), trainer.twin_accuracy(judge)) if options.validate or last else None
-        shown, twin = (f"{judged[0]:.2%}", f"{judged[1]:.2%}") if judged else ("-", "-")
+        shown, twin = map(_percent, judged or (math.nan, math.nan))
         yield (
-            f"{result.epoch + 1:5d} {result.density:8.2%} {result.correct:8.2%} {shown:>13} {result.twin:12.2%} "
-            f"{twin:>17} {result.seconds:8.1f} {result.twin_seconds:14.1f}"
+            f"{result.epoch + 1:5d} {result.density:8.2%} {result.correct:8.2%} {shown:>13} "
+            f"{_percent(result.twin):>12} {twin:>17} {result.seconds:8.1f} {result.twin_seconds:14.1f}"
         )
     if options.weights:
         save_weights(options.weights, trainer.network)
@@ -279,32 +345,56 @@ def run(config: PeConfig, data: Images, judge: Images, options: argparse.Namespa
     yield "clipped: " + ", ".join(f"{phase} {counts}" for phase, counts in clipped)
 
 
+def _check_files(parser: Parser, config: PeConfig, options: argparse.Namespace) -> None:
+    """Refuse to write one file over another that the command needs."""
+    files = {"the configuration": options.config, "training.initial": config.training.initial}
+    for option in ("checkpoint", "weights"):
+        path: Path | None = getattr(options, option)
+        for what, other in files.items():
+            if path and other and path.resolve() == other.resolve():
+                parser.error(f"argument --{option}: {path} is {what} too; name another file")
+        files[f"--{option}"] = path
+
+
+def _images(parser: Parser, config: PeConfig, options: argparse.Namespace) -> tuple[Images, Images]:
+    """What is trained on and what is judged by, as the arguments say. Raises DataError."""
+    held_back = config.training.validation if options.validate else 0
+    if options.validate and not held_back:
+        parser.error(f"argument --validate: training.validation = 0 of {config.name} holds no images back")
+    both = mnist.load()
+    count = len(both.train_labels) - held_back
+    parser.limit("--samples", options.samples, config.training.batch, count, "at least a batch, at most all images")
+    data = Images.of(both.train_images, both.train_labels, config.widths.data)
+    judge = Images.of(both.test_images, both.test_labels, config.widths.data)
+    if options.validate:
+        data, judge = data[:count], data[count:]
+    return data[: options.samples], judge[: options.samples]
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description="Train the bit-exact model of the PE array on MNIST.")
-    parser.add_argument("config", type=Path)
-    parser.add_argument("--epochs", type=int, help="of the whole training (default: the configuration's)")
-    parser.add_argument("--samples", type=int, help="use so many images of each set")
+    parser = Parser("models.pe_array.training", "Train the bit-exact model of the PE array on MNIST.")
+    parser.add_argument("config", type=Path, help="configuration file (docs/pe_training.md)")
+    epochs = whole_number(1, EPOCHS_MAX)
+    parser.add_argument("--epochs", type=epochs, help="of the whole training (default: the configuration's)")
+    parser.add_argument("--samples", type=integer, help="use so many images of each set, or all that it has")
     parser.add_argument("--validate", action="store_true", help="hold images of the training set back, no test")
     parser.add_argument("--twin", action="store_true", help="train the dense float64 twin beside it")
-    parser.add_argument("--checkpoint", type=Path, help="file to write after every epoch")
-    parser.add_argument("--weights", type=Path, help="file for the weights at the end")
+    parser.add_argument("--checkpoint", type=output_file, help="file to write after every epoch")
+    parser.add_argument("--weights", type=output_file, help="file for the weights at the end")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint")
-    options = parser.parse_args(arguments)
-    if options.resume and not options.checkpoint:
-        parser.error("--resume needs --checkpoint")
-    try:
+    with one_line_errors(WeightsError):
+        options = parser.parse_args(arguments)
+        if options.resume and not options.checkpoint:
+            parser.error("--resume needs --checkpoint")
         config = PeConfig.load(options.config)
-        both = mnist.load()
-        data = Images.of(both.train_images, both.train_labels, config.widths.data)
-        judge = Images.of(both.test_images, both.test_labels, config.widths.data)
-        if options.validate:
-            held_back = config.training.validation
-            data, judge = data[: len(data) - held_back], data[len(data) - held_back :]
-        for line in run(config, data[: options.samples], judge[: options.samples], options):
+        _check_files(parser, config, options)
+        data, judge = _images(parser, config, options)
+        with Telling() as tell:
+            tell("making the network")
+            trainer = Trainer(config, data, options.twin)
+        for line in run(trainer, judge, options):
             print(line, flush=True)
-    except (CheckpointError, ConfigError, WeightsError, mnist.DataError) as error:
-        parser.exit(1, f"{error}\n")
 
 
 if __name__ == "__main__":

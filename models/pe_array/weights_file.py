@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
-import zipfile
+import os.path
 from pathlib import Path
 
 import numpy as np
 
-from models.checkpoint import Arrays
+from models import array_file
+from models.array_file import Arrays, Expected
 from models.pe_array.config import PeConfig
-from models.pe_array.network import PeNetwork, Weights
-from models.pe_array.shapes import Positions
+from models.pe_array.network import PeNetwork, Weights, expected_elements, read_positions
 
 
 class WeightsError(RuntimeError):
@@ -19,7 +19,12 @@ class WeightsError(RuntimeError):
 
 
 def save_weights(path: Path, network: PeNetwork) -> None:
-    """Write ``row_i``, ``col_i``, ``masters_i``, ``mac_i``, ``weight_frac_i`` of layers with weights; ``widths``."""
+    """Write what ``weight_arrays`` gives; a reader sees the old file or the new one, never a part."""
+    array_file.write(path, weight_arrays(network), compressed=True)
+
+
+def weight_arrays(network: PeNetwork) -> Arrays:
+    """``row_i``, ``col_i``, ``masters_i``, ``mac_i``, ``weight_frac_i`` of layers with weights; ``widths``."""
     widths = network.config.widths
     arrays: Arrays = {"widths": np.array([widths.data, widths.master])}
     for i, weights in enumerate(network.weights):
@@ -27,7 +32,7 @@ def save_weights(path: Path, network: PeNetwork) -> None:
             arrays |= {f"row_{i}": weights.positions.row, f"col_{i}": weights.positions.col}
             arrays |= {f"masters_{i}": weights.masters, f"mac_{i}": weights.mac}
             arrays[f"weight_frac_{i}"] = np.array(network.config.layers[i].weight_frac)
-    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
+    return arrays
 
 
 def load_weights(path: Path, network: PeNetwork) -> None:
@@ -36,52 +41,45 @@ def load_weights(path: Path, network: PeNetwork) -> None:
     Raises:
         WeightsError: it cannot be used; then nothing has changed.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise WeightsError(f"there is no {path}: train the network that training.initial names first")
+    config = network.config
     try:
-        with np.load(path) as file:
-            arrays = dict(file)
-        _check_widths(arrays, network.config)
-        weights = [
-            _layer(arrays, i, network.config) if layer.has_weights else None
-            for i, layer in enumerate(network.config.layers)
-        ]
-    except KeyError as error:
-        raise WeightsError(f"{path} holds no weights of this network: it has no {error}") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise WeightsError(f"{path} holds no weights of this network: {error}") from None
-    if sum(name.startswith("masters_") for name in arrays) != sum(map(bool, weights)):
-        raise WeightsError(f"{path} holds the weights of a network of more layers")
-    network.weights = weights
+        arrays = array_file.read(path)
+        array_file.check(arrays, _expected(config))
+        _check_widths(arrays, config)
+        weights = [_layer(arrays, i, config) if layer.has_weights else None for i, layer in enumerate(config.layers)]
+    except ValueError as error:
+        raise WeightsError(f"{path} is damaged or holds the weights of another network: {error}") from None
+    network.begin_with(weights)
+
+
+def _expected(config: PeConfig) -> dict[str, Expected]:
+    """What ``save_weights`` writes of a network, pruned or not."""
+    found = {"widths": Expected(np.int64, (2,), 0, 64)}
+    limit = 1 << (config.widths.data - 1)
+    for i, layer in enumerate(config.layers):
+        if layer.has_weights:
+            found |= expected_elements(config, i)
+            found[f"mac_{i}"] = Expected(np.int8, found[f"masters_{i}"].shape, -limit, limit - 1)
+            found[f"weight_frac_{i}"] = Expected(np.int64, (), layer.weight_frac, layer.weight_frac)
+    return found
 
 
 def _check_widths(arrays: Arrays, config: PeConfig) -> None:
-    """Raises KeyError, ValueError."""
+    """Raises ValueError."""
     found, wanted = tuple(arrays["widths"].tolist()), (config.widths.data, config.widths.master)
     if found != wanted:
-        raise ValueError(f"array.data_bits and array.master_bits are {found} in it, not {wanted}")
+        raise ValueError(f"widths: array.data_bits and array.master_bits are {found} in it, not {wanted}")
 
 
 def _layer(arrays: Arrays, index: int, config: PeConfig) -> Weights:
-    """Weights of a layer. Raises KeyError, ValueError."""
-    layer = config.layers[index]
-    positions = Positions(arrays[f"row_{index}"], arrays[f"col_{index}"])
-    masters, frac = arrays[f"masters_{index}"], int(arrays[f"weight_frac_{index}"])
-    if frac != layer.weight_frac:
-        raise ValueError(f"layer {index} has weight_frac = {frac}, not {layer.weight_frac}")
-    if masters.shape != (len(positions), *layer.conv.kernel) or masters.dtype != np.int32:
-        raise ValueError(
-            f"layer {index} has masters {masters.dtype} {masters.shape}, not int32 "
-            f"{(len(positions), *layer.conv.kernel)}"
-        )
-    limit = 1 << (config.widths.master - 1)
-    if len(masters) and not -limit <= masters.min() <= masters.max() < limit:
-        raise ValueError(f"layer {index} has masters beyond {config.widths.master} bits")
-    try:
-        positions.check(layer.conv)
-    except (ValueError, IndexError) as error:
-        raise ValueError(f"layer {index}: {error}") from None
-    return Weights(layer.conv, positions, masters, np.zeros_like(masters), config.widths)
+    """Weights of a layer. Raises ValueError."""
+    conv, masters = config.layers[index].conv, arrays[f"masters_{index}"]
+    weights = Weights(conv, read_positions(arrays, conv, index), masters, np.zeros_like(masters), config.widths)
+    if not np.array_equal(weights.mac, arrays[f"mac_{index}"]):
+        raise ValueError(f"mac_{index} are not the MAC weights of masters_{index}")
+    return weights
 
 
 def starting_network(config: PeConfig) -> PeNetwork:

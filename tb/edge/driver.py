@@ -16,7 +16,7 @@ from models.edge.network import EdgeNetwork
 from models.edge.schedule import Schedule
 from tb.edge.registers import STOCHASTIC, Ctrl, JunctionReg, Kind, Reg, Status, junction_register
 from tb.lib import axi
-from tb.lib.bench import Bench
+from tb.lib.bench import PATIENCE, Bench
 
 _STREAM_CLOCKS = 20_000
 
@@ -78,7 +78,7 @@ class EdgeDriver:
 
     async def wait_status(self, bits: Status, value: bool, reads: int = 5000) -> Status:
         """Read STATUS until any of `bits` is set (`value`), or all are clear (not `value`); the last STATUS."""
-        for _ in range(reads):
+        for _ in range(reads * PATIENCE):
             status = await self.status()
             if bool(status & bits) == value:
                 return status
@@ -116,7 +116,7 @@ class EdgeDriver:
 
     async def admitted(self, n: int, reads: int = 5000) -> None:
         """Read SAMPLES until n samples have been admitted."""
-        for _ in range(reads):
+        for _ in range(reads * PATIENCE):
             if await self.regs.get(Reg.SAMPLES) >= n:
                 return
         raise TimeoutError(f"read SAMPLES {reads} times, waiting for {n}")

@@ -24,6 +24,7 @@ from models.edge.interleaver import Connectivity
 from models.edge.network import EdgeNetwork, RunResult
 from models.edge.schedule import Schedule
 from models.edge.training import RawData
+from models.whole_file import write_text
 from tb.edge import train_files as files
 from tb.edge.train_check import (
     Mismatch,
@@ -57,11 +58,10 @@ class Trainer:
         self.directory = Path(job.directory)
         self.player = Player(dut)
         self.interrupted = False
-        key = identity(self.config, job.samples)
-        self.state = State(key)
+        self.state = State(identity(self.config, job.samples))
         parameters: tuple[list[Any] | None, list[Any] | None] = (None, None)
         if job.resume:
-            self.state, arrays = load_checkpoint(self.directory / CHECKPOINT, key)
+            self.state, arrays = load_checkpoint(self.directory / CHECKPOINT, self.config, job.samples)
             count = range(1, len(self.config.junctions) + 1)
             parameters = [arrays[f"weights_{i}"] for i in count], [arrays[f"biases_{i}"] for i in count]
         self.network = EdgeNetwork(self.config, self.connectivity, *parameters)
@@ -185,7 +185,7 @@ async def train(dut: Any) -> None:
     except Interrupted:
         trainer.event("interrupted")
     except Mismatch as mismatch:
-        (trainer.directory / MISMATCH).write_text(json.dumps({"text": str(mismatch), "count": mismatch.count}) + "\n")
+        write_text(trainer.directory / MISMATCH, json.dumps({"text": str(mismatch), "count": mismatch.count}) + "\n")
         raise
     finally:
         trainer.events.close()

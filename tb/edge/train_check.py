@@ -89,6 +89,11 @@ def _units() -> list[tuple[str, JunctionReg]]:
     return [(register.name, register) for register in JunctionReg if register.name.startswith(("BUSY", "SAT"))]
 
 
+def busy_units(config: EdgeConfig) -> list[str]:
+    """Names of the units that can be busy; junction 1 has no BP."""
+    return [name for name in counter_registers(config) if name.startswith("BUSY") and name != "BUSY_BP 1"]
+
+
 def clocks_and_stalls(counters: dict[str, int]) -> tuple[int, int]:
     """CYCLES - STALLS, and STALLS."""
     cycles, stalls = (counters[f"{name}_LO"] | counters[f"{name}_HI"] << 32 for name in ("CYCLES", "STALLS"))

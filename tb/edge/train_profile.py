@@ -8,7 +8,7 @@ from typing import Any
 from models.edge.config import EdgeConfig, Mode
 from models.edge.schedule import Schedule
 from tb.edge.registers import Reg, Status
-from tb.edge.train_check import counter_registers
+from tb.edge.train_check import busy_units, counter_registers
 from tb.edge.train_player import Player
 
 _PER_PASS = 32
@@ -21,8 +21,7 @@ class Profile:
     def __init__(self, player: Player, config: EdgeConfig) -> None:
         self.player = player
         registers = counter_registers(config)
-        names = [name for name in registers if name.startswith("BUSY")]
-        self.units = [name for name in names if name != "BUSY_BP 1"]  # junction 1 has no BP
+        self.units = busy_units(config)
         self.registers = {name: registers[name] for name in self.units}
         self.begin = player.now
         self.spacing = config.pass_clocks // _PER_PASS

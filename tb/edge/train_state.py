@@ -14,21 +14,21 @@ import numpy as np
 import numpy.typing as npt
 
 from models import checkpoint
+from models.array_file import Arrays, Expected
 from models.confusion import Cells
-from models.edge.config import EdgeConfig, Mode
+from models.edge.config import EPOCHS_MAX, EdgeConfig, Mode
 from models.edge.network import EdgeNetwork
 from models.edge.training import RawData, Run, plan
+from models.toml_section import ConfigError, Section
+from models.whole_file import write_text
+from tb.edge.train_history import CURVE, SAME, check_state
 
 CHECKPOINT = "checkpoint.npz"
 EVENTS = "events.jsonl"
 MISMATCH = "mismatch.json"
 
-CURVE = 50
-"""Points of the accuracy curve per epoch."""
 _LAYOUT = 2
 """Of the checkpoint's state: one of another layout is refused."""
-_SAME = ("epoch", "tests", "mode", "lr_shift")
-"""What runs have in common that are one record."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Job:
     """What to do.
 
     Attributes:
-        config: path of the TOML file.
+        config: path of the TOML file, a copy that nobody edits meanwhile.
         directory: where checkpoint, events and, on failure, the mismatch are written.
         samples: training samples per epoch, the first ones of the set; as many test images, or all there are.
         epochs: epochs of the whole training, those before a resumption included.
@@ -56,7 +56,7 @@ class Job:
 
     def save(self, path: Path) -> None:
         """Write as JSON."""
-        path.write_text(json.dumps(asdict(self), indent=1) + "\n")
+        write_text(path, json.dumps(asdict(self), indent=1) + "\n")
 
 
 @dataclass(frozen=True)
@@ -71,15 +71,27 @@ class Step:
     def tests(self) -> bool:
         return self.mode == Mode.INFERENCE
 
+    @property
+    def known(self) -> dict[str, Any]:
+        """Fields of its record that are known before it is played."""
+        return {
+            "epoch": self.run.epoch, "tests": self.tests, "mode": self.mode.name.lower(),
+            "samples": len(self.run.order), "lr_shift": self.run.lr_shift,
+        }  # fmt: skip
+
 
 def steps(config: EdgeConfig, data: RawData, samples: int, epochs: int) -> Iterator[Step]:
     """All runs of a training in order: those of the plan, and a test after the last one of each epoch."""
+    return _steps(config, len(data.test_x), samples, epochs)
+
+
+def _steps(config: EdgeConfig, tests: int, samples: int, epochs: int) -> Iterator[Step]:
     number = 0
     for run in plan(config, samples, epochs):
         yield Step(number, run, config.training.mode)
         number += 1
         if run.first + len(run.order) == samples:
-            images = np.arange(min(samples, len(data.test_x)))
+            images = np.arange(min(samples, tests))
             yield Step(number, replace(run, first=0, order=images), Mode.INFERENCE)
             number += 1
 
@@ -134,8 +146,8 @@ class State:
     def add(self, record: dict[str, Any]) -> None:
         """Note what a run gave: numbers, and lists and dicts of numbers, which add up over the runs of an epoch."""
         last = self.history[-1] if self.history else {}
-        if all(last.get(key) == record[key] for key in _SAME):
-            shared = {key: record[key] for key in _SAME}
+        if all(last.get(key) == record[key] for key in SAME):
+            shared = {key: record[key] for key in SAME}
             self.history[-1] = {key: _sum(last[key], value) for key, value in record.items()} | shared
         else:
             self.history.append(record)
@@ -147,10 +159,17 @@ class State:
         checkpoint.write(path, self.identity, asdict(self), arrays)
 
 
-def load_checkpoint(path: Path, expected_identity: str) -> tuple[State, checkpoint.Arrays]:
-    """State and arrays (``weights_1`` …, ``biases_1`` …) of a checkpoint. Raises CheckpointError."""
-    state, arrays = checkpoint.read(path, expected_identity)
+def load_checkpoint(path: Path, config: EdgeConfig, samples: int) -> tuple[State, Arrays]:
+    """State and arrays (``weights_1`` …, ``biases_1`` …) of a checkpoint of a training. Raises CheckpointError."""
+    expected, limit = {}, config.format
+    for i, shape in enumerate(config.junctions, 1):
+        expected[f"weights_{i}"] = Expected(np.int16, (shape.edges,), limit.min_raw, limit.max_raw)
+        expected[f"biases_{i}"] = Expected(np.int16, (shape.n_right,), limit.min_raw, limit.max_raw)
+    key = identity(config, samples)
+    given, arrays = checkpoint.read(path, key, expected)
+    plan = (step.known for step in _steps(config, config.data.test_samples, samples, EPOCHS_MAX))
     try:
-        return State(**state), arrays
-    except TypeError as error:
+        check_state(Section(given, "state"), config, key, plan)
+    except ConfigError as error:
         raise checkpoint.damaged(path, error) from None
+    return State(**given), arrays

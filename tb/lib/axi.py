@@ -12,7 +12,7 @@ from cocotbext.axi import AxiStreamBus, AxiStreamFrame, AxiStreamSink, AxiStream
 from cocotbext.axi import axil_channels as axil
 
 from tb.lib import patterns
-from tb.lib.bench import PERIOD_NS, Bench
+from tb.lib.bench import PATIENCE, PERIOD_NS, Bench
 
 OKAY, SLVERR = 0, 2
 
@@ -49,7 +49,7 @@ def frame(words: Iterable[int], user: int = 0, lanes: int = 1) -> AxiStreamFrame
 
 async def receive(sink: AxiStreamSink, clocks: int = _WAIT_CLOCKS) -> tuple[list[int], list[int]]:
     """The next frame: its words and, for each word, tuser of its beat."""
-    received = await with_timeout(sink.recv(compact=False), clocks * PERIOD_NS, "ns")
+    received = await with_timeout(sink.recv(compact=False), clocks * PATIENCE * PERIOD_NS, "ns")
     return list(received.tdata), list(received.tuser)
 
 
@@ -112,7 +112,7 @@ class AxiLite:
 
 
 async def _bounded(coroutine: Any) -> Any:
-    return await with_timeout(coroutine, _WAIT_CLOCKS * PERIOD_NS, "ns")
+    return await with_timeout(coroutine, _WAIT_CLOCKS * PATIENCE * PERIOD_NS, "ns")
 
 
 def stall(b: Bench, *channels: Any) -> list[str]:

@@ -8,7 +8,8 @@
         ...
 
 Every test runs once per seed of EDGELOOM_SEEDS in one simulator process, each run a result of its own. flow/ sets the
-environment: EDGELOOM_SEEDS "1,2,3", EDGELOOM_PARAMS (JSON: HDL parameters), EDGELOOM_CONFIG (TOML file or nothing).
+environment: EDGELOOM_SEEDS "1,2,3", EDGELOOM_PARAMS (JSON: HDL parameters), EDGELOOM_CONFIG (TOML file or nothing),
+EDGELOOM_PATIENCE (see PATIENCE).
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from models.edge.config import EdgeConfig
 
 PERIOD_NS = 10
+PATIENCE = int(os.environ.get("EDGELOOM_PATIENCE", "1"))
+"""Every bounded wait may take so many times as many clocks: more than once for a user's configuration that is larger
+than those of the test plan."""
 
 _coverage = coverage.from_environment()
 
@@ -107,8 +111,9 @@ class Bench:
         """Wait, looking after every rising edge, until `condition()` holds; the clocks it took.
 
         Raises:
-            TimeoutError: it did not hold within `clocks` clocks; names `what`.
+            TimeoutError: it did not hold within `clocks` clocks (times PATIENCE); names `what`.
         """
+        clocks *= PATIENCE
         for waited in range(clocks + 1):
             if condition():
                 return waited
@@ -124,7 +129,7 @@ def bench_test(timeout_clocks: int, clock: str | None = "clk") -> Callable[[Call
     """Make `async def test(b: Bench)` a cocotb test that runs once per seed.
 
     Args:
-        timeout_clocks: the test fails after so many clock periods of simulated time.
+        timeout_clocks: the test fails after so many clock periods of simulated time (times PATIENCE).
         clock: name of the clock input, driven at PERIOD_NS; None: the design has no clock, or makes its own.
     """
 
@@ -141,7 +146,7 @@ def bench_test(timeout_clocks: int, clock: str | None = "clk") -> Callable[[Call
                 if path := os.environ.get("EDGELOOM_COVERAGE"):
                     _coverage.save(Path(path))
 
-        test = cocotb.test(timeout_time=timeout_clocks * PERIOD_NS, timeout_unit="ns")(run)
+        test = cocotb.test(timeout_time=timeout_clocks * PATIENCE * PERIOD_NS, timeout_unit="ns")(run)
         return cocotb.parametrize(seed=seeds())(test)
 
     return decorate

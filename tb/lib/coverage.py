@@ -10,6 +10,8 @@ import json
 import os
 from pathlib import Path
 
+from models.whole_file import write_text
+
 
 class UnknownPoint(AssertionError):
     """A bench hit a coverage point that its row of the test plan does not declare."""
@@ -34,7 +36,7 @@ class FunctionalCoverage:
 
     def save(self, path: Path) -> None:
         """Write `{module, hits}` to `path`."""
-        path.write_text(json.dumps({"module": self.module, "hits": self.hits}, indent=1) + "\n")
+        write_text(path, json.dumps({"module": self.module, "hits": self.hits}, indent=1) + "\n")
 
 
 def from_environment() -> FunctionalCoverage:

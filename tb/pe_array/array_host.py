@@ -15,7 +15,17 @@ from models.pe_array import descriptors as d
 from models.pe_array.machine import Stop
 from models.pe_array.tiling import Grid
 from tb.lib.bench import PERIOD_NS, Bench
-from tb.pe_array.array_registers import SEED_ENABLE, Control, Counter, GroupCount, Reg, Status, group_addresses
+from tb.pe_array.array_registers import (
+    MEMORY_IN,
+    MEMORY_OUT,
+    SEED_ENABLE,
+    Control,
+    Counter,
+    GroupCount,
+    Reg,
+    Status,
+    group_addresses,
+)
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -108,13 +118,13 @@ class ArrayHost:
     async def load(self, memory: Bytes) -> None:
         """Put all of the memory, uint8 (size,)."""
         assert len(memory) == self.size
-        Path("memory_in.bin").write_bytes(memory.reshape(-1, self._bus)[:, ::-1].tobytes())
+        Path(MEMORY_IN).write_bytes(memory.reshape(-1, self._bus)[:, ::-1].tobytes())
         await self.command(Op.LOAD)
 
     async def dump(self) -> Bytes:
         """All of the memory, uint8 (size,)."""
         await self.command(Op.DUMP)
-        return np.fromfile("memory_out.bin", dtype=np.uint8)
+        return np.fromfile(MEMORY_OUT, dtype=np.uint8)
 
     async def start(
         self, address: int, length: int, read: tuple[int, int], write: tuple[int, int], seed: int | None

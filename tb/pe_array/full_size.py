@@ -18,6 +18,7 @@ import numpy as np
 
 from models.pe_array.array_exact import Run
 from models.pe_array.csb import Csb
+from models.whole_file import write_text
 from tb.lib.bench import Bench
 from tb.pe_array.array_host import ArrayHost
 from tb.pe_array.array_registers import Counter
@@ -108,5 +109,5 @@ async def full_size(dut: Any) -> None:
     try:
         await FullSize(Bench(dut, "full_size", 1, "clk"), job).run()
     except Mismatch as mismatch:
-        (Path(job.directory) / MISMATCH).write_text(json.dumps({"text": str(mismatch)}) + "\n")
+        write_text(Path(job.directory) / MISMATCH, json.dumps({"text": str(mismatch)}) + "\n")
         raise

@@ -24,6 +24,7 @@ from models.pe_array.shapes import Conv, Positions
 from models.pe_array.tiling import Grid
 from models.pe_array.update import weight_update
 from models.pe_array.widths import STANDARD
+from models.whole_file import write_text
 
 EVENTS = "events.jsonl"
 MISMATCH = "mismatch.json"
@@ -94,7 +95,7 @@ class Job:
 
     def save(self, path: Path) -> None:
         """Write as JSON."""
-        path.write_text(json.dumps(asdict(self), indent=1) + "\n")
+        write_text(path, json.dumps(asdict(self), indent=1) + "\n")
 
     @property
     def grid(self) -> Grid:

@@ -23,17 +23,19 @@ import cocotb
 import numpy as np
 import numpy.typing as npt
 
+from models import mnist
 from models.pe_array import winding
 from models.pe_array.array_exact import ArrayClocks, Run, Sizes
-from models.pe_array.config import PeConfig
 from models.pe_array.descriptors import Descriptor, encode
+from models.pe_array.fitting import grid_of
 from models.pe_array.network import PeNetwork, Trace
 from models.pe_array.rounding import RandomWords, WordOrder
 from models.pe_array.shapes import Pair
 from models.pe_array.step_clocks import clocks_of_parts, predicted
 from models.pe_array.step_memory import StepMemory
-from models.pe_array.step_program import StepProgram, grid_of
+from models.pe_array.step_program import StepProgram
 from models.pe_array.tiling import Grid
+from models.whole_file import write_text
 from tb.lib.bench import Bench
 from tb.pe_array.array_host import ArrayHost, Bytes, fill
 from tb.pe_array.array_registers import Counter
@@ -175,8 +177,9 @@ class Training:
 
     def __init__(self, b: Bench, job: Job) -> None:
         self.job, self.directory = job, Path(job.directory)
-        self.config = PeConfig.load(Path(job.config))
-        self.trainer = trainer_of(self.config, job.samples)
+        self.config, data = job.configuration(), mnist.load()
+        self.trainer = trainer_of(self.config, job.samples, data)
+        self.images_to_test = images_to_test(self.config, data)
         self.network = self.trainer.network
         self.record = load(job, self.trainer) if job.resume else Record()
         self.simulation = Simulation(ArrayHost(b), grid_of(self.config))
@@ -267,7 +270,7 @@ class Training:
         """A batch of test images in simulation and in the model."""
         if self.simulation.made is None:
             self.simulation.prepare(self.network, self.trainer.rate_shift, training=False)
-        memory, size, images = self.simulation.memory, self.config.training.batch, images_to_test(self.config)
+        memory, size, images = self.simulation.memory, self.config.training.batch, self.images_to_test
         rows = np.arange(batch * size, (batch + 1) * size)
         memory.put_batch(images.batch(rows))
         ran = await self.simulation.run()
@@ -314,7 +317,7 @@ async def train(dut: Any) -> None:
     except Interrupted:
         training.event("interrupted")
     except Mismatch as mismatch:
-        (training.directory / MISMATCH).write_text(json.dumps({"text": str(mismatch), "count": mismatch.count}) + "\n")
+        write_text(training.directory / MISMATCH, json.dumps({"text": str(mismatch), "count": mismatch.count}) + "\n")
         raise
     finally:
         training.events.close()

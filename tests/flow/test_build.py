@@ -96,6 +96,13 @@ def test_missing_tools_are_named_with_the_remedy(sim: str, message: str, monkeyp
         runners.require_tools(sim)
 
 
+@pytest.mark.parametrize("character", list(" $#':=é\\"))
+def test_a_folder_that_make_cannot_name_is_refused(character: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runners, "ROOT", Path(f"/a{character}b"))
+    with pytest.raises(FlowError, match="do not build in a folder with '"):
+        runners.require_tools("verilator")
+
+
 def test_tools_write_below_build_only() -> None:
     paths.set_environment()
     for variable in ("CCACHE_DIR", "NUMBA_CACHE_DIR", "YOWASP_CACHE_DIR", "MPLCONFIGDIR", "XDG_CACHE_HOME", "TMPDIR"):

@@ -91,7 +91,8 @@ def flow(*arguments: str) -> subprocess.CompletedProcess[str]:
         ([""], "error: say which module"),
         (["round_sat", "--set", "nope"], "error: round_sat has no set 'nope'"),
         (["round_sat", "--config", "nope.toml"], "error: CONFIG=nope.toml: there is no such file"),
-        (["round_sat", "--seed", "0"], "SEED=0 must be a number from 1"),
+        (["round_sat", "--config", "README.md"], "README.md: Expected '=' after a key in a key/value pair (at line 3"),
+        (["round_sat", "--seed", "0"], "error: SEED=0 must be 1 … 2147483647"),
     ],
 )
 def test_user_errors_have_no_traceback(arguments: list[str], message: str) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The set-up script names what is missing together with the command that installs it, and then changes nothing."""
+"""The set-up script names what is missing together with the command that installs it, and never loses a .venv."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -66,6 +67,183 @@ def test_missing_tool_is_named(tmp_path: Path, programs: dict[str, str], message
     assert result.returncode == 1
     assert message in result.stderr
     assert not (tmp_path / ".venv").exists()
+
+
+PYTHON = """#!/bin/sh
+# A Python whose packages are files of this test: `offline` and `killed` say what becomes of pip.
+case "$2" in
+    *"< (3, 11)"*) exit 0;;
+    *version_info*) echo 3.12;;
+    venv)
+        mkdir -p "$3/bin"
+        cp "$0" "$3/bin/python"
+        echo "#!$PWD/$3/bin/python" >"$3/bin/tool"
+        echo "command = python3 -m venv $PWD/$3" >"$3/pyvenv.cfg";;
+    pip)
+        echo pip >>pip.log
+        sleep 0.2
+        [ ! -f killed ] || kill -9 $PPID
+        [ ! -f offline ] || exit 1;;
+esac
+"""
+
+
+class Checkout:
+    """The script, requirements, and programs that do what the test says."""
+
+    PROGRAMS: ClassVar = {
+        "python3": PYTHON,
+        "apt-get": "#!/bin/sh\nexit 1\n",  # nothing is installed on this machine
+        "c++": "#!/bin/sh\ncat >/dev/null\n[ ! -f no_headers ]\n",
+        "iverilog": "",
+    }
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        (path / "flow").mkdir(parents=True)
+        shutil.copy(ROOT / "flow" / "setup.sh", path / "flow")
+        (path / "requirements.txt").write_text("a==1\n")
+        binaries = path / "bin"
+        binaries.mkdir()
+        for name, text in self.PROGRAMS.items():
+            (binaries / name).write_text(text)
+            (binaries / name).chmod(0o755)
+        self.environment = {"PATH": f"{binaries}:/usr/bin:/bin", "HOME": "/"}
+
+    def start(self, **variables: str) -> subprocess.Popen[str]:
+        command = ["sh", str(self.path / "flow" / "setup.sh")]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, env=self.environment | variables, stdout=pipe, stderr=pipe, text=True)
+
+    def run(self, **variables: str) -> tuple[int, str]:
+        """Return code, and everything that it said."""
+        process = self.start(**variables)
+        out, error = process.communicate(timeout=60)
+        return process.returncode, out + error
+
+    @property
+    def installs(self) -> int:
+        log = self.path / "pip.log"
+        return log.read_text().count("pip") if log.exists() else 0
+
+    def is_whole(self) -> bool:
+        """A .venv that works is in place, with its own paths, and nothing beside it."""
+        venv = self.path / ".venv"
+        place = f"#!{venv}/bin/python\n"
+        beside = [each.name for each in self.path.iterdir() if each.name.startswith(".venv")]
+        return (venv / "bin" / "tool").read_text() == place and beside == [".venv"]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    made = Checkout(tmp_path / "checkout")
+    assert made.run()[0] == 0
+    assert made.is_whole()
+    assert made.installs == 1
+    return made
+
+
+def test_contents_decide_and_not_times(checkout: Checkout) -> None:
+    os.utime(checkout.path / "requirements.txt", (4e9, 4e9))
+    assert checkout.run() == (0, "")
+    assert checkout.installs == 1
+    (checkout.path / "requirements.txt").write_text("a==2\n")
+    os.utime(checkout.path / "requirements.txt", (1, 1))
+    assert checkout.run()[0] == 0
+    assert checkout.installs == 2
+    assert checkout.is_whole()
+
+
+def test_a_new_script_checks_again_and_keeps_the_packages(checkout: Checkout) -> None:
+    with (checkout.path / "flow" / "setup.sh").open("a") as script:
+        script.write("echo checked\n")
+    assert "checked" in checkout.run()[1]
+    assert checkout.run() == (0, "")
+    assert checkout.installs == 1
+
+
+def test_without_network_the_old_one_stays(checkout: Checkout) -> None:
+    (checkout.path / "requirements.txt").write_text("a==2\n")
+    (checkout.path / "offline").touch()
+    code, said = checkout.run()
+    assert code == 1
+    assert said.endswith("setup: pip could not install the packages of requirements.txt; .venv is as it was\n")
+    assert checkout.is_whole()
+    (checkout.path / "requirements.txt").write_text("a==1\n")
+    assert checkout.run() == (0, "")
+
+
+def test_a_kill_leaves_the_old_one_and_no_obstacle(checkout: Checkout) -> None:
+    (checkout.path / "requirements.txt").write_text("a==2\n")
+    (checkout.path / "killed").touch()
+    assert checkout.run()[0] == -9
+    assert (checkout.path / ".venv" / "packages").read_text() == "Python 3.12\na==1\n"
+    (checkout.path / "killed").unlink()
+    assert checkout.run()[0] == 0
+    assert checkout.is_whole()
+
+
+def test_a_kill_in_the_middle_of_the_change_is_undone(checkout: Checkout) -> None:
+    (checkout.path / ".venv").rename(checkout.path / ".venv.old")
+    assert checkout.run()[0] == 0
+    assert checkout.is_whole()
+    assert checkout.installs == 1
+
+
+def test_a_checkout_that_was_moved_gets_its_paths(checkout: Checkout, tmp_path: Path) -> None:
+    checkout.path.rename(tmp_path / "moved")
+    checkout.path = tmp_path / "moved"
+    checkout.environment["PATH"] = f"{checkout.path}/bin:/usr/bin:/bin"
+    assert checkout.run()[0] == 0
+    assert checkout.is_whole()
+    assert checkout.installs == 1
+
+
+def test_optional_headers_are_named_and_not_needed(tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path / "checkout")
+    (checkout.path / "no_headers").touch()
+    code, said = checkout.run()
+    assert code == 0
+    assert said.rstrip().endswith("install them with: sudo apt-get install liblz4-dev zlib1g-dev")
+    assert checkout.run() == (0, "")
+
+
+def test_two_at_a_time_make_one(tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path / "checkout")
+    both = [checkout.start(), checkout.start()]
+    said = [process.communicate(timeout=60)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert sum("waiting for another set-up" in each for each in said) == 1
+    assert checkout.installs == 1
+    assert checkout.is_whole()
+
+
+def test_users_variables_of_python_do_not_break_it(tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path / "checkout")
+    (checkout.path / "bin" / "python3").write_text(f'#!/bin/sh\n[ -z "$PYTHONHOME" ] || exit 1\n{PYTHON[10:]}')
+    assert checkout.run(PYTHONHOME="/nonexistent")[0] == 0
+
+
+@pytest.mark.parametrize("character", list(" $#':=é"))
+def test_a_folder_in_which_nothing_builds_is_named(character: str, tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path / f"a{character}b")
+    code, said = checkout.run()
+    assert code == 1
+    assert said.startswith(f"setup: the checkout is in {checkout.path}, but make and Verilator only build in folders")
+    assert said.count("\n") == 1
+    assert not (checkout.path / ".venv").exists()
+
+
+@pytest.mark.parametrize(
+    ("manager", "command"),
+    [
+        ("brew", "xcode-select --install; brew install python icarus-verilog"),
+        ("dnf", "sudo dnf install gcc-c++ make perl python3 iverilog"),
+        ("pacman", "sudo pacman -S gcc make perl python iverilog"),
+    ],
+)
+def test_other_systems_have_their_command(manager: str, command: str, tmp_path: Path) -> None:
+    assert command in setup(tmp_path, {manager: ""}).stderr
 
 
 def test_requirements_are_pinned() -> None:

@@ -24,8 +24,13 @@ TOY = Module(
 
 
 def run(kind: str, monkeypatch: pytest.MonkeyPatch, sim: str = "icarus", seeds: tuple[int, ...] = (1,)) -> Result:
-    monkeypatch.setenv("TOY_TEST", kind)
+    monkeypatch.setitem(simulate.ENVIRONMENT, "TOY_TEST", kind)
     return simulate.simulate(Run(TOY, TOY.sets[0], sim, seeds, label=f"toy-{kind}-"))
+
+
+def run_other(bench: str, seeds: tuple[int, ...] = (1,), test: str = "") -> Result:
+    other = replace(TOY, bench=f"tests.flow.{bench}")
+    return simulate.simulate(Run(other, TOY.sets[0], "icarus", seeds, label=f"{bench}-", test=test))
 
 
 @pytest.mark.parametrize("sim", modules.SIMULATORS)
@@ -42,8 +47,6 @@ def test_good_bench_passes_once_per_seed(sim: str, monkeypatch: pytest.MonkeyPat
     ("kind", "message"),
     [
         ("import_error", "this bench cannot be imported"),
-        ("no_test", "no results"),
-        ("skipped", "skipped"),
         ("compares_nothing", "without a single comparison"),
         ("never_comes", "1 expected items never came"),
         ("unexpected", "got 0, but nothing is expected"),
@@ -52,6 +55,8 @@ def test_good_bench_passes_once_per_seed(sim: str, monkeypatch: pytest.MonkeyPat
         ("failing_task", "a task beside the test failed"),
         ("unknown_point", "'no such/point' is not declared for popcount"),
         ("killed", "no results"),
+        ("plain_assert", "an assert of Python's"),
+        ("made_at_run_time", "(not in the bench's source): made/seed=1"),
     ],
 )
 def test_whatever_goes_wrong_is_a_failure(kind: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,6 +66,42 @@ def test_whatever_goes_wrong_is_a_failure(kind: str, message: str, monkeypatch: 
     lines = result.report().splitlines()
     assert lines[-1] == "replay: make sim MODULE=popcount SIM=icarus SET=n7 SEED=1"
     assert sum(line.startswith("replay:") for line in lines) == 1
+
+
+@pytest.mark.parametrize(("bench", "message"), [("toy_empty", "no results"), ("toy_skipped", "skipped")])
+def test_a_bench_in_which_nothing_runs_fails(bench: str, message: str) -> None:
+    result = run_other(bench)
+    assert not result.passed
+    assert message in result.report()
+
+
+def test_the_users_environment_does_not_reach_a_bench(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of these alone, reaching the simulator or cocotb's runner, changes or breaks the run."""
+    for variable, value in {
+        "COCOTB_TEST_FILTER": "seed=1$", "COCOTB_MAX_FAILURES": "1", "COCOTB_RANDOM_SEED": "x",
+        "COCOTB_TEST_MODULES": "os", "EDGELOOM_SEEDS": "1", "EDGELOOM_POINTS": "[]", "GPI_USERS": "/nonexistent.so",
+        "PYTHONHOME": "/nonexistent", "SIM_CMD_PREFIX": "true", "WAVES": "1",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(variable, value)
+    assert run("good", monkeypatch, seeds=(1, 2)).report() == "pass  popcount n7 icarus: 2 tests, seeds 1,2"
+
+
+def test_an_assert_of_a_bench_holds_without_asserts_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONOPTIMIZE", "1")
+    assert "an assert of Python's" in run("plain_assert", monkeypatch).report()
+
+
+def test_fewer_tests_than_the_bench_has_are_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(simulate.ENVIRONMENT, "COCOTB_TEST_FILTER", "seed=1$")
+    result = run("good", monkeypatch, seeds=(1, 2, 3))
+    assert result.failures == {"(did not run)": "toy/seed=2, toy/seed=3"}
+    assert result.report().startswith("FAIL  popcount n7 icarus: 1 of 3 tests ran")
+
+
+def test_one_test_by_name() -> None:
+    assert run_other("toy_pair", (1, 2), "right").report() == "pass  popcount n7 icarus: 2 tests, seeds 1,2"
+    report = run_other("toy_pair", (1, 2)).report()
+    assert report.splitlines()[-1] == "replay: make sim MODULE=popcount SIM=icarus SET=n7 SEED=1 TEST=wrong"
 
 
 @pytest.mark.parametrize("sim", modules.SIMULATORS)
@@ -73,7 +114,7 @@ def test_replay_names_the_seed_that_fails_alone(sim: str, monkeypatch: pytest.Mo
 
 def test_illegal_parameters_stop_icarus_with_their_message(monkeypatch: pytest.MonkeyPatch) -> None:
     """Icarus knows no error during elaboration in Verilog; the message comes before the first clock."""
-    monkeypatch.setenv("TOY_TEST", "good")
+    monkeypatch.setitem(simulate.ENVIRONMENT, "TOY_TEST", "good")
     result = simulate.simulate(Run(TOY, TestSet("n0", {"N": 0}, None), "icarus", (1,)))
     assert not result.passed
     assert "N = 0 must be at least 1" in result.report()
@@ -83,12 +124,14 @@ def test_death_after_passed_tests_is_a_failure(tmp_path: Path) -> None:
     results, log = tmp_path / "results.xml", tmp_path / "run.log"
     results.write_text('<testsuites><testsuite tests="1"><testcase name="a"/></testsuite></testsuites>')
     log.write_text("all is well\n")
-    assert simulate.judge("bench", results, log) == (1, {})
-    assert simulate.judge("bench", results, log, "return code: 1") == (1, {"(simulator)": "return code: 1"})
+    assert simulate.judge(["a"], results, log) == (1, {})
+    unknown = {"(not in the bench's source)": "a", "(no tests)": "the bench has none"}
+    assert simulate.judge([], results, log) == (1, unknown)
+    assert simulate.judge(["a"], results, log, "return code: 1") == (1, {"(simulator)": "return code: 1"})
     log.write_text("all is well\n%Error: foo.v:3: assertion failed\n")
-    assert "assertion failed" in simulate.judge("bench", results, log)[1]["(simulator)"]
+    assert "assertion failed" in simulate.judge(["a"], results, log)[1]["(simulator)"]
     results.write_text("<testsuites>")
-    assert simulate.judge("bench", results, log)[0] == 0
+    assert simulate.judge(["a"], results, log)[0] == 0
 
 
 def test_directories_of_different_runs_differ() -> None:
@@ -98,6 +141,7 @@ def test_directories_of_different_runs_differ() -> None:
         replace(base, seeds=(1,)),
         replace(base, coverage=True),
         replace(base, label="x-"),
+        replace(base, test="a"),
         replace(base, test_set=TestSet("n8", {"N": 8}, None)),
     ]
     assert len({run.directory for run in [base, *others]}) == len(others) + 1
@@ -122,6 +166,29 @@ def test_parameters_of_a_configuration_are_those_the_module_declares(monkeypatch
     declared = simulate.verilog.library()["edge_engine"].parameters
     assert values.keys() <= set(declared)
     assert {"JUNCTIONS", "LAYERS", "WIDTH", "SIGMOID_FILE"} <= values.keys()
+
+
+def test_configuration_that_is_edited_while_the_design_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bench reads the one that the design was built for."""
+    config, seen = tmp_path / "tiny.toml", []
+    text = (modules.ROOT / "configs" / "tiny.toml").read_text()
+    config.write_text(text)
+
+    def edit(*_: object) -> Path:
+        config.write_text("name =")
+        return tmp_path
+
+    def execute(run: Run, *_: object) -> tuple[Path, Path, str]:
+        seen.append(Path(simulate._environment(run, {})["EDGELOOM_CONFIG"]).read_text())
+        return tmp_path / "results.xml", tmp_path / "run.log", ""
+
+    monkeypatch.setattr(simulate.build, "build", edit)
+    monkeypatch.setattr(simulate, "_execute", execute)
+    test_set = TestSet("config", {}, config)
+    simulate.simulate(Run(modules.find_module("edge_engine"), test_set, "icarus", (1,), label="toy-edited-"))
+    assert seen == [text]
 
 
 def test_sigmoid_table_needs_the_format(tmp_path: Path) -> None:

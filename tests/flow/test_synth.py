@@ -16,7 +16,7 @@ from flow.paths import BUILD, ROOT, FlowError
 from flow.synth import Outcome
 from flow.synth_edge import EdgeTarget
 from flow.synth_pe import PeTarget
-from flow.synth_target import Figures
+from flow.synth_target import Figures, Plan
 from models.edge.config import EdgeConfig
 from models.pe_array.config import PeConfig
 from models.pe_array.widths import Widths
@@ -253,3 +253,34 @@ def test_a_failing_tool_is_reported(tmp_path: Path) -> None:
 def test_a_missing_tool_is_named(tmp_path: Path) -> None:
     with pytest.raises(FlowError, match="yowasp-nothing is missing; install it with: make setup"):
         netlist.run_tool("yowasp-nothing", [], tmp_path / "tool.log")
+
+
+def test_results_of_a_synthesis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They name their configuration, whose text decides whose they are, and are gone while the next one runs."""
+    config, other, directory = tmp_path / "mine.toml", tmp_path / "other.toml", tmp_path / "synth" / "same"
+    text = (ROOT / "configs" / "tiny.toml").read_text().replace('"tiny"', '"same"')
+    config.write_text(text)
+    other.write_text(text + "# another\n")
+    runs: list[tuple[EdgeTarget, str]] = []
+    monkeypatch.setattr(synth, "BUILD", tmp_path)
+    monkeypatch.setattr(synth, "plan", lambda _: Plan("same", runs))
+    assert synth.synth(str(config))
+
+    def told() -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((directory / "result.json").read_text())
+        return found
+
+    assert told()["configuration"] == text
+    assert told()["complete"]
+    with pytest.raises(FlowError, match=r"synth/same has the results of .*mine\.toml, .* as .*other\.toml"):
+        synth.synth(str(other))
+
+    def stop(*_: object) -> Outcome:
+        assert told()["state"] == "running"
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(synth, "run", stop)
+    runs.append((EdgeTarget(EdgeConfig.load(config), 1), "xc7"))
+    with pytest.raises(KeyboardInterrupt):
+        synth.synth(str(config))
+    assert (told()["complete"], told()["state"]) == (False, "interrupted")

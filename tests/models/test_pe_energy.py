@@ -187,4 +187,4 @@ def test_command_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith("LeNet-5, batch 1,")
     with pytest.raises(SystemExit):
         main(["LeNet-5", "--density", "-1"])
-    assert "density = -1.0 of conv1 must be 0 … 1" in capsys.readouterr().err
+    assert "error: argument --density: -1.0 must be 0 … 1" in capsys.readouterr().err

@@ -149,14 +149,15 @@ def test_files_that_cannot_be_used(dense: Trainer, tmp_path: Path) -> None:
         arrays = dict(file)
     masters, row = arrays["masters_0"], arrays["row_0"]
     cases: list[tuple[str, Any, str]] = [
-        ("masters_2", None, r"it has no 'masters_2"),
-        ("weight_frac_0", np.array(6), r"layer 0 has weight_frac = 6, not 7"),
-        ("masters_0", masters[1:], r"layer 0 has masters int32 \(7, 5, 5\), not int32 \(8, 5, 5\)"),
-        ("masters_0", masters.astype(np.int64), r"layer 0 has masters int64"),
-        ("masters_0", masters + (1 << 23), r"layer 0 has masters beyond 24 bits"),
-        ("row_0", row + 1, r"layer 0: row of 8 elements must be 0 … 7"),
-        ("row_0", 0 * row, r"layer 0: a position occurs twice"),
-        ("masters_3", masters, r"holds the weights of a network of more layers"),
+        ("masters_2", None, r"it has no masters_2"),
+        ("weight_frac_0", np.array(6), r"weight_frac_0 has values 6 … 6, must be 7 … 7"),
+        ("masters_0", masters[1:], r"masters_0 is int32 \(7, 5, 5\), must be int32 \(8, 5, 5\)"),
+        ("masters_0", masters.astype(np.int64), r"masters_0 is int64"),
+        ("masters_0", masters + (1 << 23), r"masters_0 has values .* must be -8388608 … 8388607"),
+        ("mac_0", -arrays["mac_0"], r"mac_0 are not the MAC weights of masters_0"),
+        ("row_0", row + 1, r"row_0 has values 1 … 8, must be 0 … 7"),
+        ("row_0", 0 * row, r"row_0, col_0: a position occurs twice"),
+        ("masters_3", masters, r"'masters_3' does not belong in it"),
     ]
     before = network.state()
     for key, value, message in cases:
@@ -164,7 +165,7 @@ def test_files_that_cannot_be_used(dense: Trainer, tmp_path: Path) -> None:
         with pytest.raises(WeightsError, match=message):
             load_weights(path, network)
     path.write_bytes(path.read_bytes()[:300])
-    with pytest.raises(WeightsError, match="holds no weights of this network"):
+    with pytest.raises(WeightsError, match="is damaged or holds the weights of another network"):
         load_weights(path, network)
     path.unlink()
     with pytest.raises(WeightsError, match=r"there is no .*weights\.npz: train the network that training\.initial"):

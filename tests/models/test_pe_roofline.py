@@ -209,7 +209,7 @@ def test_command_line_compares_only_what_can_be_compared(
 def test_command_line_errors(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["LeNet-5", "--density", "2"])
-    assert "density = 2.0 of conv1 must be 0 … 1" in capsys.readouterr().err
+    assert "error: argument --density: 2.0 must be 0 … 1" in capsys.readouterr().err
 
 
 def test_report_of_one_layer_has_no_ng() -> None:

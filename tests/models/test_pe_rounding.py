@@ -226,7 +226,7 @@ def test_seeds_and_kinds_of_rounding_differ() -> None:
         ({"gradient_rounding": 1}, "training.gradient_rounding = 1 must be one of half_up, stochastic"),
         ({"rounding_seed": 0}, "training.rounding_seed = 0 must be 1 … 65535"),
         ({"rounding_seed": 65536}, "training.rounding_seed = 65536 must be 1 … 65535"),
-        ({"update_rounding": "stochastic", "batch": 4}, "training.batch = 4 must be at least 8 with stochastic"),
+        ({"update_rounding": "stochastic", "batch": 4}, "training.batch = 4 must be one of 8, 16"),
     ],
 )
 def test_refused_keys(keys: dict[str, Any], message: str) -> None:

@@ -16,7 +16,7 @@ import pytest
 from models.pe_array.allocation import Allocation
 from models.pe_array.config import PeConfig
 from models.pe_array.descriptors import Collect, Compute, Descriptor, Drain, Engine, Map, Stream, Update, encode
-from models.pe_array.layer_matrix import choose_block
+from models.pe_array.fitting import choose_block
 from models.pe_array.machine import Machine
 from models.pe_array.network import PeNetwork, Trace
 from models.pe_array.operations import After
@@ -390,10 +390,11 @@ def test_differences_are_named() -> None:
 
 def test_what_cannot_be_is_refused() -> None:
     network = fixed()
+    config = network.config
     with pytest.raises(ValueError, match="B = 16 must be the batch, 8"):
         StepProgram(network, Grid(2, PeShape(16)))
     with pytest.raises(ValueError, match=r"B = 4 must be .* at least 8"):
-        StepProgram(fixed(batch=4), Grid(2, PeShape(4)))
+        StepProgram(PeNetwork(replace(config, training=replace(config.training, batch=4))), Grid(2, PeShape(4)))
     with pytest.raises(ValueError, match="ACC = 24 must be at least 32"):
         StepProgram(network, Grid(2, PeShape(8, 24)))
     with pytest.raises(ValueError, match="base = 0x20 must be a multiple of 128"):

@@ -10,10 +10,11 @@ from test_pe_finetune import DENSE
 
 from models.pe_array.array_exact import ArrayClocks, Run, Sizes
 from models.pe_array.config import PeConfig
+from models.pe_array.fitting import grid_of
 from models.pe_array.network import PeNetwork
 from models.pe_array.step_clocks import clocks_of_parts, predicted
 from models.pe_array.step_memory import StepMemory
-from models.pe_array.step_program import StepProgram, grid_of
+from models.pe_array.step_program import StepProgram
 from tb.pe_array.array_registers import Counter
 from tb.pe_array.train import Comparison, Mismatch, Ran, compare_clocks
 

@@ -20,12 +20,12 @@ from flow import page
 from flow.train import classes, plots
 from flow.train import request as edge
 from flow.train import simulation as edge_simulation
-from flow.train.report import write_report as write_edge
+from flow.train.report import report as edge_report
 from flow.train.result import results as edge_results
 from flow.train.result import table as edge_table
 from flow.train_cnn import request as cnn
 from flow.train_cnn import result as cnn_result
-from flow.train_cnn.report import ROWS, write_report
+from flow.train_cnn.report import ROWS, report
 from flow.train_cnn.simulation import Outcome
 from models import confusion
 from models.edge.config import EdgeConfig
@@ -33,6 +33,7 @@ from models.edge.interleaver import Connectivity
 from models.edge.parameters import initial_parameters
 from models.edge.schedule import Schedule
 from models.edge.training import RawData
+from models.mnist import Mnist
 from models.pe_array.config import PeConfig
 from models.pe_array.images import Images
 from models.pe_array.training import Trainer
@@ -112,14 +113,13 @@ def edge_page(directory: Path, config: EdgeConfig, state: State) -> tuple[str, d
     """Page and result of a training that ended with a state."""
     none = np.zeros((0, config.layers[0]), dtype=np.int16)
     data = RawData(none, none[:, 0].astype("u1"), none, none[:, 0].astype("u1"))
-    asked = edge.Request(directory / "a.toml", config, data, "icarus", 1, 50, False, (), directory)
+    asked = edge.Request(directory / "a.toml", config, data, "icarus", 1, 50, False, (), directory, "")
     weights, biases = initial_parameters(config)
     arrays = {f"weights_{i + 1}": values for i, values in enumerate(weights)}
     arrays |= {f"biases_{i + 1}": values for i, values in enumerate(biases)}
     outcome = edge_simulation.Outcome(state, arrays, None, 0, False)
     result = edge_results(asked, outcome, []) | MADE_BY | {"wall_seconds": 1.0, "build_seconds": 1.0}
-    write_edge(directory / "page.html", config, Connectivity.generate(config), outcome, result)
-    return (directory / "page.html").read_text(), result
+    return edge_report(config, Connectivity.generate(config), outcome, result), result
 
 
 def test_page_of_an_unusual_edge_configuration(tmp_path: Path, histograms: list[Any]) -> None:
@@ -177,7 +177,7 @@ def test_curve_of_an_epoch_that_stopped() -> None:
     config = edge_config()
     state = State("key")
     state.add(edge_record(config, 30, of=50))
-    asked = edge.Request(Path(), config, None, "icarus", 1, 50, False, (), Path())  # type: ignore[arg-type]
+    asked = edge.Request(Path(), config, None, "icarus", 1, 50, False, (), Path(), "")  # type: ignore[arg-type]
     result = edge_results(asked, edge_simulation.Outcome(state, {}, None, 0, True), [])
     points = result["history"][0]["curve"]
     assert points[0] == (1 / 50, 1.0)
@@ -294,16 +294,16 @@ def cnn_page(
 ) -> tuple[str, dict[str, Any], Trainer]:
     """Page and result of a training that was not."""
     images = Images(np.zeros((64, 28, 28), np.int8), np.arange(64) % config.classes)
+    none = Mnist(*(np.zeros((0, 28, 28), np.uint8),) * 4)
     if monkeypatch:
-        monkeypatch.setattr(cnn_result, "images_to_test", lambda _: images)
+        monkeypatch.setattr(cnn_result, "images_to_test", lambda *_: images)
     trainer = Trainer(config, images)
     job = Job("a.toml", str(directory), 1, steps, 0, 64, False)
-    asked = cnn.Request(directory / "a.toml", config, {}, "icarus", job, ())
+    asked = cnn.Request(directory / "a.toml", config, {}, "icarus", job, (), "", none)
     record = Record([cnn_step(number) for number in range(steps)])
     result = cnn_result.results(asked, Outcome(), trainer, record, images.labels if monkeypatch else None)
     result |= MADE_BY
-    write_report(directory / "page.html", asked, trainer.network, result)
-    return (directory / "page.html").read_text(), result, trainer
+    return report(asked, trainer.network, result), result, trainer
 
 
 @pytest.mark.parametrize(("data", "master"), [(4, 16), (8, 24), (5, 32)])

@@ -3,18 +3,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from trainings import TINY, training, variant
+from trainings import TINY, edge_checkpoint, training, variant
 
-from flow.paths import FlowError, alone_in
+from flow import config_file, synth
+from flow.config_file import EDGE, PE_ARRAY
+from flow.paths import FlowError
+from flow.run_directory import alone_in
 from flow.train.command import train
+from flow.train.request import load_config as load_edge
 from flow.train.request import request
+from flow.train_cnn.request import load_config as load_pe
 from models import mnist
-from models.edge.interleaver import Connectivity
-from models.edge.network import EdgeNetwork
-from tb.edge.train_state import CHECKPOINT, State, identity
+from models.edge.config import EdgeConfig
+from tb.edge.train_state import CHECKPOINT
 
 
 @pytest.mark.parametrize(
@@ -41,6 +46,40 @@ def test_illegal_configuration_names_file_key_value_and_rule(tmp_path: Path) -> 
         request(str(config))
 
 
+@pytest.mark.parametrize(
+    ("find", "shipped"), [(load_edge, "configs/tiny.toml"), (load_pe, "configs/lenet5_mnist.toml")]
+)
+def test_files_that_are_no_configurations(find: Callable[[str], object], shipped: str, tmp_path: Path) -> None:
+    """Both commands say the same, and so does the one that asks a file for which engine it is."""
+    bad = tmp_path / "latin.toml"
+    bad.write_bytes('name = "x" # caf\xe9'.encode("latin-1"))
+    cases = {
+        str(tmp_path): "a directory, not a configuration: name a TOML file in it",
+        str(bad): r"latin\.toml: line 1, byte 17: 0xe9 is not UTF-8",
+        "x" * 300: "there is no such file; shipped are ",
+        str(bad / "x.toml"): "there is no such file",
+    }
+    for text, message in cases.items():
+        for each in (find, synth.plan):
+            with pytest.raises(FlowError, match=message) as caught:
+                each(text)
+            assert str(caught.value).isprintable()
+    assert find(shipped)
+
+
+def test_shipped_configurations_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file in configs/ that nobody can read is listed for neither engine."""
+    monkeypatch.setattr(config_file, "ROOT", tmp_path)
+    (tmp_path / "configs").mkdir()
+    for name, content in {"edge": b"[network]\n", "pe": b"# [network]\n[[layers]]\n", "bad": b"\xff[network]"}.items():
+        (tmp_path / "configs" / f"{name}.toml").write_bytes(content)
+    for engines, names in (((EDGE,), ["edge"]), ((PE_ARRAY,), ["pe"]), ((EDGE, PE_ARRAY), ["edge", "pe"])):
+        with pytest.raises(FlowError) as caught:
+            config_file.find("no.toml", *engines)
+        listed = str(caught.value).split("shipped are ")[1].split(", ")
+        assert [Path(each).stem for each in listed] == names
+
+
 def test_configuration_without_data(tmp_path: Path) -> None:
     config = tmp_path / "no_data.toml"
     config.write_text(TINY.read_text().split("[data]")[0])
@@ -64,12 +103,6 @@ def test_data_files(content: bytes | None, message: str, tmp_path: Path, monkeyp
         request(str(TINY))
 
 
-def checkpoint(directory: Path, key: str, next_step: int = 0) -> None:
-    config = training(TINY, directory).config
-    network = EdgeNetwork(config, Connectivity.generate(config))
-    State(key, next_step, [{"epoch": 0}] * next_step).save(directory / CHECKPOINT, network)
-
-
 def test_resume_without_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(FlowError, match=r"there is no checkpoint .*: train without RESUME first"):
         train(training(TINY, tmp_path, resume="1"))
@@ -82,13 +115,13 @@ def test_resume_from_damaged_checkpoint(tmp_path: Path) -> None:
 
 
 def test_resume_of_another_training(tmp_path: Path) -> None:
-    checkpoint(tmp_path, identity(training(TINY, tmp_path).config, 99))
+    edge_checkpoint(tmp_path / CHECKPOINT, EdgeConfig.load(TINY), 99, 0)
     with pytest.raises(FlowError, match="belongs to another configuration or number of SAMPLES"):
         train(training(TINY, tmp_path, samples="100", resume="1"))
 
 
 def test_resume_of_a_complete_training(tmp_path: Path) -> None:
-    checkpoint(tmp_path, identity(training(TINY, tmp_path).config, 100), 2)
+    edge_checkpoint(tmp_path / CHECKPOINT, EdgeConfig.load(TINY), 100, 2)
     with pytest.raises(FlowError, match=r"nothing is left to do, 1 of EPOCHS=1 are done; give more EPOCHS"):
         train(training(TINY, tmp_path, epochs="1", samples="100", resume="1"))
 
@@ -97,7 +130,7 @@ def test_one_training_at_a_time(tmp_path: Path) -> None:
     out = tmp_path / "out"
     with (
         alone_in(out),
-        pytest.raises(FlowError, match=r"another training is using .*out: wait for its end"),
+        pytest.raises(FlowError, match=r"another run is using .*out: wait for its end"),
         alone_in(out),
     ):
         pass

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,14 @@ from flow.build import Design
 from flow.paths import ROOT
 from flow.train.command import RESULT, WEIGHTS
 from flow.train.request import Request, request
+from models.edge.config import EdgeConfig
+from models.edge.interleaver import Connectivity
+from models.edge.network import EdgeNetwork
+from models.edge.training import RawData
+from tb.edge.train_check import busy_units
+from tb.edge.train_history import CURVE
+from tb.edge.train_state import State, identity, steps
+from tb.pe_array.array_registers import Counter
 
 TINY = ROOT / "configs" / "tiny.toml"
 
@@ -57,3 +66,41 @@ def broken_design(design: Design, module: str, correct: str, broken: str, direct
     copy.write_text(text.replace(correct, broken))
     files = [replace(file, path=copy) if file.name == module else file for file in design.files]
     return replace(design, files=tuple(files))
+
+
+def edge_checkpoint(path: Path, config: EdgeConfig, samples: int, done: int) -> State:
+    """Write the checkpoint of a training in which so many steps are done; what it says is made up."""
+    units = busy_units(config)
+    reading = [[[n + k, n] for k in range(len(units))] for n in (0, 9)]
+    profile = {"units": units, "fill": reading[:1], "drain": reading[1:]} if done else {}
+    state, junctions = State(identity(config, samples), done, profile=profile), len(config.junctions)
+    tests = RawData.load(config)
+    for step in itertools.islice(steps(config, tests, samples, 10_000), done):
+        busy = {unit: [5] * junctions for unit in ("FF", "BP", "UP")}
+        state.add(step.known | {
+            "correct": 3, "model_correct": 3, "compared": 99, "clocks_predicted": 9, "clocks": 9, "stalls": 1,
+            "simulated_clocks": 12, "all_clocks": 20, "simulation_seconds": 0.25, "processor_seconds": 0.25,
+            "seconds": 0.5, "busy": busy, "saturations": busy, "curve": [] if step.tests else [[2, 1]] * CURVE,
+        })  # fmt: skip
+        if step.tests:
+            state.confusion = [[1, 2, len(step.run.order)]]
+    state.save(path, EdgeNetwork(config, Connectivity.generate(config)))
+    return state
+
+
+def step_event(number: int) -> dict[str, Any]:
+    """What a simulated step of the PE array leaves in a checkpoint; made up."""
+    event = batch_event(number)
+    del event["batch"]
+    return event | {
+        "event": "step", "step": number, "density": 0.5, "seconds": 0.25, "descriptors": 7, "parts": {"ff0": 9},
+        "groups": [[1, 2]],
+    }  # fmt: skip
+
+
+def batch_event(number: int) -> dict[str, Any]:
+    """The same of a batch of test images."""
+    counters = dict.fromkeys(Counter.__members__, 3)
+    return {
+        "event": "test", "batch": number, "correct": 1, "images": 8, "compared": 99, "clocks": 9, "counters": counters
+    }  # fmt: skip

@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A training works with what it found at its start, and nothing of an earlier one stands beside it.
+
+The simulations are replaced by what meanwhile happens to the user's files.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from trainings import TINY, training, variant
+
+from flow.paths import FlowError, relative
+from flow.train import command as edge
+from flow.train import simulation as edge_simulation
+from flow.train_cnn import command as cnn
+from flow.train_cnn import simulation as cnn_simulation
+from flow.train_cnn.request import Request, request
+from models import mnist
+from models.edge.config import EdgeConfig
+from models.edge.interleaver import Connectivity
+from models.edge.network import EdgeNetwork
+from models.mnist import DataError, Mnist
+from models.pe_array.config import PeConfig
+from models.pe_array.network import PeNetwork
+from models.pe_array.weights_file import save_weights
+from tb.edge.train_state import CHECKPOINT, Job, State, identity
+from tb.pe_array.train_job import Job as CnnJob
+
+LEFT = ("weights.npz", "report.html", "mismatch.json", "checkpoint.npz")
+DENSE = """
+name = "dense"
+[input]
+height = 28
+width = 28
+frac = 7
+[[layers]]
+kind = "conv"
+outputs = 2
+kernel = 7
+stride = 7
+weight_frac = 7
+out_frac = 4
+delta_frac = 9
+density = 0.7
+[[layers]]
+kind = "dense"
+outputs = 10
+weight_frac = 6
+out_frac = 4
+density = 0.3
+[training]
+batch = 8
+epochs = 1
+rate_shift = [11]
+init_seed = 1
+order_seed = 1
+initial = "initial.npz"
+prune_at = 0
+[array]
+pes = 2
+"""
+
+Meanwhile = Callable[[Path], None]
+
+
+@pytest.fixture(scope="module")
+def images() -> Mnist:
+    """Enough of MNIST for what is tested here."""
+    whole = mnist.load()
+    return Mnist(*(getattr(whole, field.name)[:100] for field in fields(whole)))
+
+
+@pytest.fixture(autouse=True)
+def data(images: Mnist, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mnist, "load", lambda: images)
+
+
+class Twin:
+    """In place of the twin's process: the configuration that it would read."""
+
+    config = ""
+
+    def __init__(self, path: Path, *_: int) -> None:
+        type(self).config = path.read_text()
+
+    def __enter__(self) -> Twin:
+        return self
+
+    def result(self) -> list[float]:
+        return []
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def simulated(monkeypatch: pytest.MonkeyPatch) -> Callable[[Meanwhile], None]:
+    """Gives what is to happen in place of a simulation, with the file of its job."""
+
+    def choose(meanwhile: Meanwhile) -> None:
+        def run_job(*arguments: Any) -> dict[str, str]:
+            meanwhile(arguments[5])
+            return {}
+
+        for module in (edge_simulation, cnn_simulation):
+            monkeypatch.setattr(module, "run_job", run_job)
+
+    for module in (edge, cnn_simulation):
+        monkeypatch.setattr(module.build, "is_built", lambda *_: True)
+        monkeypatch.setattr(module.build, "build", lambda *_: Path())
+    monkeypatch.setattr(edge, "TwinProcess", Twin)
+    return choose
+
+
+def told(directory: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((directory / "result.json").read_text())
+    return found
+
+
+def leave_checkpoint(path: Path) -> None:
+    """What a simulation leaves that was killed before its first run had ended."""
+    job = Job.load(path)
+    config = EdgeConfig.load(job.config)
+    network = EdgeNetwork(config, Connectivity.generate(config))
+    State(identity(config, job.samples)).save(Path(job.directory) / CHECKPOINT, network)
+
+
+@pytest.mark.parametrize("change", [lambda path: path.write_text("name = "), Path.unlink])
+def test_configuration_that_is_edited_meanwhile(
+    change: Meanwhile, tmp_path: Path, simulated: Callable[[Meanwhile], None]
+) -> None:
+    config, out = variant(tmp_path, "edited"), tmp_path / "out"
+    text, read = config.read_text(), []
+
+    def edit(job: Path) -> None:
+        change(config)
+        read.append(Path(Job.load(job).config).read_text())
+        leave_checkpoint(job)
+
+    simulated(edit)
+    assert edge.train(training(config, out, samples="50")) == 0
+    result = told(out)
+    assert result["configuration"] == text == read[0] == Twin.config
+    assert result["configuration_file"] == relative(config)
+    assert "name = &quot;edited&quot;" in (out / "report.html").read_text()
+
+
+def starting(directory: Path, **variables: str) -> Request:
+    """A request for a training that begins with trained weights."""
+    (directory / "dense.toml").write_text(DENSE)
+    config = PeConfig.load(directory / "dense.toml")
+    save_weights(directory / "initial.npz", PeNetwork(config))
+    return request(str(directory / "dense.toml"), samples="16", directory=directory / "out", **variables)
+
+
+def test_weights_and_data_that_are_replaced_meanwhile(
+    tmp_path: Path, simulated: Callable[[Meanwhile], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The training goes on with what it has, and so does what is told of its start."""
+
+    def damaged() -> Mnist:
+        raise DataError("the data are damaged")
+
+    asked, seen = starting(tmp_path), []
+    initial = (tmp_path / "initial.npz").read_bytes()
+
+    def replace(path: Path) -> None:
+        (tmp_path / "initial.npz").unlink()
+        (tmp_path / "dense.toml").write_text("name =")
+        monkeypatch.setattr(mnist, "load", damaged)
+        job = CnnJob.load(path)
+        config = job.configuration()
+        assert config.training.initial is not None
+        seen.append((config.training.initial.read_bytes(), config.layers))
+
+    simulated(replace)
+    assert cnn.train(asked) == 0
+    assert seen == [(initial, asked.config.layers)]
+    result = told(tmp_path / "out")
+    assert result["configuration"] == DENSE
+    assert result["initial_test_accuracy"] > 0
+    assert result["complete"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), FlowError("no disk")])
+def test_results_of_the_training_before_are_gone(
+    error: BaseException, tmp_path: Path, simulated: Callable[[Meanwhile], None]
+) -> None:
+    """While the next one runs, and after it was stopped."""
+    stopped = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+
+    def stop(job: Path) -> None:
+        found = told(job.parent.parent)
+        assert (found["complete"], found["state"]) == (False, "running")
+        assert not [name for name in LEFT if (job.parent.parent / name).exists()]
+        raise error
+
+    simulated(stop)
+    for engine, asked in (("edge", training(TINY, tmp_path / "edge")), ("out", starting(tmp_path))):
+        directory = tmp_path / engine
+        (directory / "run").mkdir(parents=True)
+        for name in LEFT:
+            (directory / name).touch()
+        (directory / "run" / "notes").touch()
+        (directory / "result.json").write_text('{"complete": true}')
+        with pytest.raises(type(error)):
+            edge.train(asked) if engine == "edge" else cnn.train(asked)
+        found = told(directory)
+        assert (found["complete"], found["state"]) == (False, stopped)
+        assert (directory / "run" / "notes").exists(), "no run made it"
+
+
+def test_resumption_that_is_refused_leaves_the_results(tmp_path: Path, simulated: Callable[[Meanwhile], None]) -> None:
+    simulated(lambda job: None)
+    for directory, train in (
+        (tmp_path / "edge", lambda: edge.train(training(TINY, tmp_path / "edge", resume="1"))),
+        (tmp_path / "out", lambda: cnn.train(starting(tmp_path, resume="1"))),
+    ):
+        directory.mkdir()
+        (directory / "result.json").write_text('{"complete": true}')
+        (directory / "weights.npz").touch()
+        with pytest.raises(FlowError, match="there is no checkpoint"):
+            train()
+        assert told(directory) == {"complete": True}
+        assert (directory / "weights.npz").exists()
+
+
+def test_other_configuration_of_the_same_name(tmp_path: Path, simulated: Callable[[Meanwhile], None]) -> None:
+    """The engines share the directory."""
+    simulated(lambda job: None)
+    asked, other = starting(tmp_path), tmp_path / "elsewhere"
+    assert cnn.train(asked) == 0
+    before = told(tmp_path / "out")
+    other.mkdir()
+    config = variant(other, "dense")
+    with pytest.raises(FlowError, match=r"out has the results of .*/dense\.toml, which .* as .*elsewhere/dense\.toml"):
+        edge.train(training(config, tmp_path / "out"))
+    assert told(tmp_path / "out") == before
+    (tmp_path / "dense.toml").unlink()
+    assert edge.train(training(config, tmp_path / "out")) == 0
+    np.testing.assert_equal(told(tmp_path / "out")["configuration"], config.read_text())
+
+
+def test_twin_that_fails_costs_no_results(
+    tmp_path: Path, simulated: Callable[[Meanwhile], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Twin) -> list[float]:
+        raise FlowError("the float64 twin failed: MemoryError")
+
+    monkeypatch.setattr(Twin, "result", fail)
+    simulated(lambda job: None)
+    assert edge.train(training(TINY, tmp_path)) == 1
+    result = told(tmp_path)
+    assert (result["state"], result["failure"]) == ("failed", "the float64 twin failed: MemoryError")
+    assert (tmp_path / "weights.npz").exists()

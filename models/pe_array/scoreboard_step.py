@@ -67,7 +67,7 @@ def vgg11(momentum: bool) -> PeConfig:
             layers.append({"name": f"pool of {layer.name}", "kind": "max_pool", "kernel": 2})
     first = shapes[0]
     return PeConfig.from_dict({
-        "name": published.NETWORK,
+        "name": published.NETWORK.replace(" ", "_"),
         "input": {"channels": first.conv.cols, "height": first.height, "width": first.width, "frac": 7},
         "layers": layers,
         "training": {

@@ -130,7 +130,7 @@ class PePlan(Plan):
         lines = [
             f"EXTRAPOLATED, not synthesised as a whole: {pes} PEs x {lanes} lanes = {pes} x pe_{lanes} + {rest} "
             f"(an array without its PEs){bound}",
-            _row(f"  {pes} x {lanes}, added up", total),
+            _row(f"  {pes} x {lanes}, extrapolated", total),
             _row(f"  published: {reference['system']['name']}", published),
             f"  the same sum misses the synthesised array_{few}x{narrow} by "
             + ", ".join(f"{share:+.1%} {name}" for name, share in misses.items()),
@@ -138,7 +138,7 @@ class PePlan(Plan):
         report = {"rule": lines[0], "figures": total, "published": dict(published), "sum_misses_array": misses}
         limits = reference["system"]["limits"]
         problems = [
-            f"{name} = {total[name]:g} of {pes} x {lanes}, added up, is above the published {published[name]:g}"
+            f"{name} = {total[name]:g} of {pes} x {lanes}, extrapolated, is above the published {published[name]:g}"
             for name in limits
             if total[name] > published[name]
         ]

@@ -216,7 +216,7 @@ def energies(
     network: str, variant: str = SPARSE8.name, batch: int = published.BATCH,
     densities: Mapping[str, float] | None = None,
 ) -> dict[tuple[str, Phase], Energy]:  # fmt: skip
-    """Energy of every (layer, phase) of a training step; the first layer has no NG.
+    """Energy of every (layer, phase) of a training step, without pooling; the first layer has no NG.
 
     Args:
         network: a name that ``networks`` knows, else KeyError.
@@ -259,13 +259,13 @@ def _columns(part: Energy) -> str:
 
 
 def report(network: str, batch: int, densities: Mapping[str, float]) -> str:
-    """The energy of every layer and phase in 8 bits, sparse, and of a step in all variants."""
+    """The energy of every layer and phase in 8 bits, sparse, and of all phases of a step in all variants."""
     width = max(map(len, (*densities, *VARIANTS)))
     head = f"{'MAC':>11} {'PE memory':>11} {'external memory':>22} {'sum':>24}"
     parts = energies(network, SPARSE8.name, batch, densities)
     lines = [f"{network}, batch {batch}, energies in µJ", NOTE, "", f"{'8 bits, sparse':{width}} ph   {head}"]
     lines += [f"{layer:{width}} {phase}   {_columns(part)}" for (layer, phase), part in parts.items()]
-    lines += ["", f"{'one step':{width}}      {head}  times the first"]
+    lines += ["", f"{'all phases':{width}}      {head}  times the first"]
     first = _sum(parts).total
     for variant in VARIANTS:
         whole = _sum(energies(network, variant, batch, densities))

@@ -22,7 +22,7 @@ GRID = Grid(published.PES, PeShape(published.LANES))
 """32 PEs of 32 MACs; memories at their default depths, 26 BRAM36 per PE."""
 
 PORT = published.LANES * published.CLOCK_MHZ * 1e6 / 1e9
-"""GB/s of our read port; that of system B's memory is 38.4 in all."""
+"""GB/s of our read port at the assumed clock; that of system B's memory is 38.4 in all."""
 
 UPDATE_READ, UPDATE_WRITTEN = 8, 5
 """Beats that UPDATE reads and writes for a beat of MAC weights: masters and gradients; masters and weights."""

@@ -22,8 +22,8 @@ from models.pe_array.operations import After, Program
 from models.pe_array.tiling import Grid
 
 LATENCY = 48
-"""Clocks of the memory, where no others are stated: at 250 MHz 192 ns, which a DDR4 controller behind an interconnect
-keeps."""
+"""Clocks of the memory, where no others are stated: at the assumed 250 MHz 192 ns, which a DDR4 controller behind an
+interconnect keeps."""
 OUTSTANDING = 16
 """OUTSTANDING of the ports, by default: commands of a few beats, as the gradients of a slot are, need more bursts on
 their way than the RTL's default of 8 to hide LATENCY; with 8 WG of a 2 x 2 map takes a fifth longer."""

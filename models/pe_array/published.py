@@ -31,6 +31,14 @@ PES = 32
 LANES = 32
 """MACs of a PE, one per image of the batch."""
 CLOCK_MHZ = 250
+"""Of the published system B. Our times and GOP/s assume it: no clock of the whole array has been measured."""
+
+
+def clock(mhz: float = CLOCK_MHZ) -> str:
+    """How a clock is named wherever times that rest on it are shown."""
+    return f"{mhz:g} MHz (assumed)"
+
+
 GBYTES_PER_SECOND = Decimal("38.4")
 """Two channels of DDR4-2400 together."""
 MASTER_BITS, MAC_BITS, ACCUMULATOR_BITS = 24, 8, 32

@@ -298,6 +298,7 @@ def report(rows: list[Bound], compare: bool) -> str:
         padded = sum(row.work.sparse_macs / row.work.macs * row.compute_seconds for row in part if row.work.macs)
         line = (
             f"{phase:4} at least {1e3 * seconds:9.3f} ms, {1e-9 * operations / seconds:7.1f} GOP/s at most"
+            f" at {published.clock(part[0].machine.clock / 1e6)}"
             f" (MACs alone {1e3 * sum(row.compute_seconds for row in part):.3f} ms,"
             f" with those on padding {1e3 * padded:.3f} ms;"
             f" memory alone {1e3 * sum(row.memory_seconds for row in part):.3f} ms)"
@@ -315,6 +316,7 @@ def report(rows: list[Bound], compare: bool) -> str:
         "",
         "MOP: dense operations, those on padding included, as published. MOP*: of stored kernels, on the map alone.",
         "GOP/s: dense operations in the least time. MB: every tensor once.",
+        "Sums: phases one behind the other; if they overlap, the greater of MACs alone and memory alone is the bound.",
     ]
     if compare:
         lines.append(
@@ -355,8 +357,8 @@ def main(arguments: list[str] | None = None) -> None:
         as_published = (published.NETWORK, published.BATCH, None, Machine(), CSB8)
         compare = (options.network, options.batch, options.density, machine, storage) == as_published
         print(
-            f"{options.network}, batch {options.batch}, {machine.pes} x {machine.lanes} MACs at {options.mhz:g} MHz "
-            f"({1e-9 * machine.peak:g} GOP/s), {options.gbytes:g} GB/s"
+            f"{options.network}, batch {options.batch}, {machine.pes} x {machine.lanes} MACs at "
+            f"{published.clock(options.mhz)} ({1e-9 * machine.peak:g} GOP/s), {options.gbytes:g} GB/s"
         )
         print(report(rows, compare))
 

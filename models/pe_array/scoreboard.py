@@ -12,27 +12,32 @@ from pathlib import Path
 from typing import Any
 
 from models.command_line import Parser, one_line_errors, output_directory, whole_number
-from models.pe_array import published, scoreboard_b, scoreboard_c, scoreboard_page
+from models.pe_array import published, scoreboard_b, scoreboard_c, scoreboard_c_table, scoreboard_page, scoreboard_step
 from models.pe_array.phase_clocks import LATENCY
 from models.pe_array.published import PHASES
-from models.pe_array.scoreboard_b import Board
+from models.pe_array.scoreboard_b import ALL, Board
 from models.pe_array.scoreboard_c import FineTuning, Stepper
 from models.pe_array.scoreboard_page import text
+from models.pe_array.scoreboard_step import Whole
 from models.whole_file import written
 
 
-def result(board: Board, rows: list[FineTuning], notes: list[str]) -> dict[str, Any]:
-    """All figures for result.json; ``notes``: of system C."""
+def result(board: Board, wholes: list[Whole], rows: list[FineTuning], notes: list[str]) -> dict[str, Any]:
+    """All figures for result.json; ``wholes``: steps of system B, ``notes``: of system C."""
     return {
         "latency": board.latency,
+        "clock": published.clock(),
+        "steps": [asdict(whole) | {"ms": whole.millis} for whole in wholes],
         "rows": [
             asdict(row)
             | {"micros": row.micros, "used": row.used, "as_published": row.as_published, "gops": row.gops}
             for row in board.rows
         ],
         "pooling_clocks": board.pooling,
-        "step_ms": {phase: board.clocks(phase) / published.CLOCK_MHZ / 1e3 for phase in (*PHASES, "step")},
-        "system_c": [asdict(row) | {"seconds": row.seconds} for row in rows],
+        "phases_alone_ms": {phase: board.clocks(phase) / published.CLOCK_MHZ / 1e3 for phase in (*PHASES, ALL)},
+        "system_c": [
+            asdict(row) | {"seconds": row.seconds, "bound_above_published": row.bound_above_published} for row in rows
+        ],
         "system_c_notes": notes,
     }  # fmt: skip
 
@@ -43,15 +48,18 @@ def _report(row: FineTuning) -> None:
 
 def _print_and_write(latency: int, layers: list[str], networks: list[str], directory: Path | None) -> None:
     board = scoreboard_b.run(latency, tuple(layers))
+    wholes = [] if layers else scoreboard_step.run(latency)
+    print(text(scoreboard_step.HEAD, scoreboard_step.table(wholes)), *scoreboard_step.notes(wholes), "", sep="\n\n")
+    print(text(scoreboard_step.where_head(wholes), scoreboard_step.where(board, wholes)), "", sep="\n\n")
     print(text(scoreboard_b.HEAD, scoreboard_b.table(board)))
     print(text(scoreboard_b.TOTALS_HEAD, scoreboard_b.totals(board)), *scoreboard_b.notes(board), "", sep="\n\n")
     stepper = Stepper(latency)
     rows = scoreboard_c.fine_tuning(stepper, networks, _report)
-    notes = scoreboard_c.notes(rows, stepper)
-    print("", text(scoreboard_c.HEAD, scoreboard_c.table(rows)), *notes, sep="\n\n")
+    notes = scoreboard_c_table.notes(rows, stepper)
+    print("", text(scoreboard_c_table.HEAD, scoreboard_c_table.table(rows)), *notes, sep="\n\n")
     if directory:
-        found = json.dumps({"complete": True, "state": "complete", **result(board, rows, notes)}, indent=1)
-        page = scoreboard_page.page(board, rows, notes)
+        found = json.dumps({"complete": True, "state": "complete", **result(board, wholes, rows, notes)}, indent=1)
+        page = scoreboard_page.page(board, wholes, rows, notes)
         with written(directory / "scoreboard.html", directory / "result.json") as files:
             for file, content in zip(files, (page, found + "\n"), strict=True):
                 file.write(content.encode())

@@ -23,7 +23,6 @@ from models.pe_array.csb import Csb
 from models.pe_array.csb_order import BLOCK_MAX
 from models.pe_array.layer_phases import (
     GRID,
-    PORT,
     UPDATE_READ,
     UPDATE_WRITTEN,
     about,
@@ -35,7 +34,8 @@ from models.pe_array.layer_phases import (
     weight_beats,
 )
 from models.pe_array.phase_clocks import LATENCY, SIZES, PhaseProgram, Update
-from models.pe_array.published import PHASES, Phase
+from models.pe_array.published import BATCH, CLOCK_MHZ, PHASES, Phase
+from models.pe_array.roofline import reach, work
 from models.pe_array.shapes import Conv, Pair
 
 IMAGES = {"CIFAR-10": 50_000, "SVHN": 73_257, "Linnaeus5": 6_000, "VOC2007": 5_011}
@@ -44,10 +44,10 @@ CLASSES = {"CIFAR-10": 10, "SVHN": 10, "Linnaeus5": 5, "VOC2007": 20}
 NAMES = {"AlexNet": "AlexNet", "VGG16": "VGG-16", "MobileNetV1": "MobileNetV1"}
 """Networks of the table, as ``networks`` calls them."""
 EPOCHS = 100
+BEYOND = "MAC bound", "convolutions", "fully connected", "pooling", "update"
+"""What the clocks of a step go to."""
 SMALLEST = 32
 """Pixels of a side of CIFAR-10's and SVHN's images; also what the networks divide the size of an image by."""
-LARGEST = 224
-"""Pixels of a side for which VGG-16 and MobileNetV1 were made."""
 
 PLAYED = 20_000
 """Estimated clocks up to which a phase is played."""
@@ -164,8 +164,8 @@ class Stepper:
             if shape not in self.blocks:
                 self.blocks[shape] = self._block(layer, mask, phases)
             csb, programs = self._programs(layer, mask, phases, shape)
-            work = len(csb.coordinates) * layer.conv.taps * layer.out_size[0] * layer.out_size[1] // GRID.pes
-            parts = [self._part(layer.name, phase, made, work) for phase, made in zip(phases, programs, strict=True)]
+            macs = len(csb.coordinates) * reach(layer.conv, layer.height, layer.width).pairs // GRID.pes
+            parts = [self._part(layer.name, phase, made, macs) for phase, made in zip(phases, programs, strict=True)]
             self.parts[shape, density] = parts, weight_beats(csb)
         return self.parts[shape, density]
 
@@ -204,11 +204,11 @@ class Stepper:
             self.parts[pooling] = [self._part(name, "pooling", made, 0) for made in pool_programs(pooling)], 0
         return self.parts[pooling][0]
 
-    def _part(self, layer: str, phase: str, made: PhaseProgram, work: int) -> Part:
+    def _part(self, layer: str, phase: str, made: PhaseProgram, macs: int) -> Part:
         moved, estimated = traffic(made), about(made)
         played = estimated <= self.played
         clocks = made.clocks(GRID, replace(SIZES, latency=self.latency)).clocks if played else estimated
-        shares = {"MACs": work, "read port": moved.read, "write port": moved.written}
+        shares = {"MACs": macs, "read port": moved.read, "write port": moved.written}
         bound = max(shares, key=lambda name: shares[name])
         return Part(layer, phase, clocks, moved.read, moved.written, bound, played, estimated)
 
@@ -238,7 +238,10 @@ class FineTuning:
         estimated: share of the clocks that is estimated, not played.
         shares: of FF, NG, WG, pooling and update in the clocks.
         largest: layers with the most clocks, with their share and the bound of their longest phase.
-        bound_seconds: every one of 1,106 MACs busy in every clock with a stored weight.
+        bound_seconds: every one of our MACs busy in every clock with a stored weight and a pixel of the map.
+        beyond: shares of the clocks: the MAC bound, and what convolutions and fully connected layers need beyond it,
+            pooling, update.
+        reads: beats that FF, NG and WG read over those of reading every tensor once.
         uniform_seconds: if all layers had the same density; None where that was not computed.
     """
 
@@ -254,12 +257,19 @@ class FineTuning:
     shares: dict[str, float]
     largest: list[str]
     bound_seconds: float
+    beyond: dict[str, float]
+    reads: float
     uniform_seconds: float | None = None
 
     @property
     def seconds(self) -> float:
         """Of all epochs."""
-        return self.clocks * self.steps / (published.CLOCK_MHZ * 1e6)
+        return self.clocks * self.steps / (CLOCK_MHZ * 1e6)
+
+    @property
+    def bound_above_published(self) -> bool:
+        """Whether our MACs could not reach the published time even if all of them always had work."""
+        return self.bound_seconds > self.published_seconds
 
 
 def fine_tuning(
@@ -281,24 +291,67 @@ def fine_tuned(stepper: Stepper, line: published.FineTuning) -> FineTuning:
     layers, pools = networks.sized(NAMES[line.network], size, CLASSES[line.data_set])
     density = densities(layers, sparse)
     parts = stepper.step(layers, pools, density)
-    clocks, steps = sum(part.clocks for part in parts), -(-images // published.BATCH) * EPOCHS
+    clocks, steps = sum(part.clocks for part in parts), steps_of(line.data_set)
     uniform = None
     if line.data_set == "CIFAR-10":
         other = stepper.step(layers, pools, densities(layers, sparse, uniform=True))
-        uniform = sum(part.clocks for part in other) * steps / (published.CLOCK_MHZ * 1e6)
+        uniform = sum(part.clocks for part in other) * steps / (CLOCK_MHZ * 1e6)
     kinds = (*PHASES, "pooling", "update")
     return FineTuning(
         line.network, line.data_set, images, sparse, size, float(line.fpga_seconds), steps, clocks,
         sum(part.clocks for part in parts if not part.played and part.phase != "update") / clocks,
         {kind: sum(part.clocks for part in parts if part.phase == kind) / clocks for kind in kinds},
-        _largest(parts), bound_seconds(layers, density, images), uniform,
+        _largest(parts), bound_seconds(layers, density, steps), _beyond(layers, density, parts),
+        _reads(layers, density, parts), uniform,
     )  # fmt: skip
 
 
-def bound_seconds(layers: Sequence[networks.Layer], density: dict[str, float], images: int) -> float:
-    """MACs that cannot be left out (three phases, no NG of the first layer) over those of 1,106 in 100 epochs."""
-    macs = sum(layer.macs * density[layer.name] * (3 if n else 2) for n, layer in enumerate(layers))
-    return macs * images * EPOCHS / (published.AREA_C.dsp * published.CLOCK_MHZ * 1e6)
+def steps_of(data_set: str) -> int:
+    """Steps of all epochs; the last of an epoch takes as long as the others."""
+    return -(-IMAGES[data_set] // BATCH) * EPOCHS
+
+
+def bound_seconds(layers: Sequence[networks.Layer], density: dict[str, float], steps: int) -> float:
+    """Least time of some steps: MACs that cannot be left out over all that ``GRID`` has in a second."""
+    return sum(_bounds(layers, density).values()) * steps / (CLOCK_MHZ * 1e6)
+
+
+def _bounds(layers: Sequence[networks.Layer], density: dict[str, float]) -> dict[str, float]:
+    """Clocks of a step in which all MACs of ``GRID`` multiply a stored weight and a pixel of the map, by layer.
+
+    Three phases, but no NG of the first layer.
+    """
+    return {
+        layer.name: layer.kernels * density[layer.name] * reach(layer.conv, layer.height, layer.width).pairs
+        * (3 if n else 2) * BATCH / (GRID.pes * GRID.shape.lanes)
+        for n, layer in enumerate(layers)
+    }  # fmt: skip
+
+
+def _beyond(layers: Sequence[networks.Layer], density: dict[str, float], parts: Sequence[Part]) -> dict[str, float]:
+    """Shares of the clocks of a step: the MAC bound, and what comes on top of it, by kind."""
+    bounds = _bounds(layers, density)
+    connected = {layer.name: layer.fully_connected for layer in layers}
+    clocks = {"MAC bound": sum(bounds.values())} | dict.fromkeys(BEYOND[1:], 0.0)
+    for layer in layers:
+        clocks[BEYOND[1 + layer.fully_connected]] -= bounds[layer.name]
+    for part in parts:
+        kind = part.phase if part.layer not in connected else BEYOND[1 + connected[part.layer]]
+        clocks[kind] += part.clocks
+    return {kind: number / sum(part.clocks for part in parts) for kind, number in clocks.items()}
+
+
+def _reads(layers: Sequence[networks.Layer], density: dict[str, float], parts: Sequence[Part]) -> float:
+    """Beats that phases of layers read, over those of reading every tensor once."""
+    phases = {(part.layer, part.phase): part.read for part in parts}
+    read = once = 0.0
+    for layer in layers:
+        for phase in PHASES:
+            if (beats := phases.get((layer.name, phase))) is not None:
+                moved = work(layer, phase, density=density[layer.name]).traffic
+                read += beats
+                once += sum(moved[name] for name in moved if name.endswith("read") and name != "masters read")
+    return read * GRID.shape.lanes / once
 
 
 def _largest(parts: Sequence[Part], count: int = 3) -> list[str]:
@@ -311,55 +364,3 @@ def _largest(parts: Sequence[Part], count: int = 3) -> list[str]:
         f"{name} {clocks[name] / total:.0%} ({max(by_layer[name], key=lambda part: part.clocks).bound})"
         for name in sorted(clocks, key=lambda name: -clocks[name])[:count]
     ]
-
-
-HEAD = (
-    "network", "data set", "images", "image", "sparse %", "published s", "ours s", "published / ours", "MAC bound s",
-    "ms a step", "FF NG WG pooling update", "largest layers (bound)",
-)  # fmt: skip
-
-
-def table(rows: Sequence[FineTuning]) -> list[tuple[str, ...]]:
-    """Rows as text, columns ``HEAD``."""
-    return [
-        (
-            row.network, row.data_set, f"{row.images}", f"{row.size} x {row.size}", f"{row.sparse_percent}",
-            f"{row.published_seconds:.0f}", f"{row.seconds:.0f}", f"{row.published_seconds / row.seconds:.2f}",
-            f"{row.bound_seconds:.0f}", f"{row.clocks / published.CLOCK_MHZ / 1e3:.2f}",
-            " ".join(f"{share:.0%}" for share in row.shares.values()), ", ".join(row.largest),
-        )
-        for row in rows
-    ]  # fmt: skip
-
-
-def notes(rows: Sequence[FineTuning], stepper: Stepper) -> list[str]:
-    """What the figures rest on."""
-    number, whole, least, most = stepper.errors()
-    shares = [row.estimated for row in rows]
-    times = ", ".join(f"{name} {relative_time(name):.2f} ({image_size(name)})" for name in IMAGES)
-    large, _ = networks.sized("VGG-16", LARGEST, 10)
-    line = next(each for each in published.FINE_TUNING if each.network == "VGG16")
-    bound = bound_seconds(large, densities(large, float(line.sparse_percent)), IMAGES[line.data_set])
-    found = [
-        f"System C, 100 epochs, batch 32, times of its FPGA. Ours: cycle model, not RTL: {GRID.pes * GRID.shape.lanes} "
-        f"MACs at {published.CLOCK_MHZ} MHz, on an FPGA about as many DSPs as system C's {published.AREA_C.dsp}; one "
-        f"port, {PORT:g} GB/s each way. System C keeps its weights on chip; its clock is not published.",
-        "Images: sizes are not published. Published time per image over that of CIFAR-10, and the side in pixels that "
-        f"we take for it, 32 times its root to a multiple of 32: {times}. Not {LARGEST} x {LARGEST} for all: VGG-16 on "
-        f"CIFAR-10 would take {published.AREA_C.dsp} MACs {bound:.0f} s, published are {line.fpga_seconds}.",
-        "Layers are those of the published networks with as many outputs as classes; fully connected layers read the "
-        "last map as large as it is; AlexNet has conv1 padded by 5 and pools of 2 x 2. No biases, no normalisation.",
-        "Sparsity: kernels (fully connected: weights) at random places; the first and depth-wise layers are dense, all "
-        "others have one density, so that the whole network has the table's. Channels are not permuted for balance.",
-        f"Estimated, not played: {min(shares, default=0):.0%} … {max(shares, default=0):.0%} of the clocks of a row. "
-        f"Estimates of {number} phases that were played too are {whole:+.1%} off in all, {least:+.1%} … {most:+.1%} "
-        "each. Phases do not overlap, but updates with NG.",
-    ]
-    others = [
-        f"{row.network} {row.uniform_seconds:.0f} s instead of {row.seconds:.0f}"
-        for row in rows
-        if row.uniform_seconds is not None
-    ]
-    if others:
-        found.append(f"With one density for all layers, CIFAR-10: {', '.join(others)}.")
-    return found

@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from models.pe_array import published, scoreboard_b, scoreboard_c
+from models.pe_array import published, scoreboard_b, scoreboard_c, scoreboard_c_table, scoreboard_step
 from models.pe_array.scoreboard_b import Board
 from models.pe_array.scoreboard_c import FineTuning
+from models.pe_array.scoreboard_step import Whole
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1f2933; max-width: 1080px; margin: 2em auto; padding: 0 1em; }
@@ -29,8 +30,8 @@ def text(head: tuple[str, ...], lines: list[tuple[str, ...]]) -> str:
     )
 
 
-def page(board: Board, rows: Sequence[FineTuning], notes: Sequence[str]) -> str:
-    """The page: the tables, and bars for every time; ``notes``: of system C."""
+def page(board: Board, wholes: Sequence[Whole], rows: Sequence[FineTuning], notes: Sequence[str]) -> str:
+    """The page: the tables, and bars for every time; ``wholes``: steps of system B, ``notes``: of system C."""
     lines = scoreboard_b.table(board)
     of_layers = [(f"{line[0]} {line[1]}", float(line[2]), float(line[6])) for line in lines]
     of_networks = [(f"{row.network} {row.data_set}", row.published_seconds, row.seconds) for row in rows]
@@ -39,12 +40,16 @@ def page(board: Board, rows: Sequence[FineTuning], notes: Sequence[str]) -> str:
         f"<title>Scoreboard of the PE array</title><style>{_STYLE}</style></head><body>"
         f"<h1>Scoreboard of the PE array</h1>{_paragraphs(scoreboard_b.notes(board))}"
         f"<h2>System B: a training step of 32 images, {published.NETWORK}</h2>"
-        f"{_rows(scoreboard_b.TOTALS_HEAD, scoreboard_b.totals(board))}"
+        f"{_paragraphs(scoreboard_step.notes(wholes))}{_rows(scoreboard_step.HEAD, scoreboard_step.table(wholes))}"
+        f"<h2>Where the clocks go</h2>"
+        f"{_rows(scoreboard_step.where_head(wholes), scoreboard_step.where(board, wholes))}"
+        f"<h2>Phases alone</h2>{_rows(scoreboard_b.TOTALS_HEAD, scoreboard_b.totals(board))}"
         f"<h2>Layers</h2>{_rows(scoreboard_b.HEAD, lines)}"
-        f"<h2>Times in µs: published grey, ours blue</h2>{_bars(of_layers)}"
+        f"<h2>Times in µs, ours at {published.clock()}: published grey, ours blue</h2>{_bars(of_layers)}"
         f"<h2>System C: {scoreboard_c.EPOCHS} epochs</h2>{_paragraphs(notes)}"
-        f"{_rows(scoreboard_c.HEAD, scoreboard_c.table(rows))}"
-        f"<h2>Times in s: published grey, ours blue</h2>{_bars(of_networks)}</body></html>\n"
+        f"{_rows(scoreboard_c_table.HEAD, scoreboard_c_table.table(rows))}"
+        f"<h2>Times in s, ours at {published.clock()}: published grey, ours blue</h2>{_bars(of_networks)}"
+        "</body></html>\n"
     )
 
 

@@ -148,7 +148,7 @@ def test_extrapolation(monkeypatch: pytest.MonkeyPatch) -> None:
     assert report["published"] == {"lut_total": 199111, "ff": 249122, "block_ram": 1060, "dsp": 1030}
     assert report["sum_misses_array"] == pytest.approx({"lut_total": 0.25, "ff": 0.25, "block_ram": -0.25, "dsp": 2})
     more = plan.compare(figures | {"pe_32": sized(10000, 34)}, REFERENCE)
-    assert more.problems == ["block_ram = 1089 of 32 x 32, added up, is above the published 1060"]
+    assert more.problems == ["block_ram = 1089 of 32 x 32, extrapolated, is above the published 1060"]
     monkeypatch.setattr(synth_pe, "AROUND", synth_pe.LARGE)
     exact = synth_pe.plan(LENET5)
     assert [target.name for target, _ in exact.runs][-2] == "frame_32x32"

@@ -181,7 +181,9 @@ def test_illegal_arguments() -> None:
 def test_command_line(capsys: pytest.CaptureFixture[str]) -> None:
     main(["VGG-11 CIFAR", "--batch", "32"])
     out = capsys.readouterr().out
-    assert out.startswith("VGG-11 CIFAR, batch 32, 32 x 32 MACs at 250 MHz (512 GOP/s), 38.4 GB/s\nA bound, not a meas")
+    assert out.startswith(
+        "VGG-11 CIFAR, batch 32, 32 x 32 MACs at 250 MHz (assumed) (512 GOP/s), 38.4 GB/s\nA bound, not a meas"
+    )
     lines = {tuple(line.split()[:2]): line for line in out.splitlines()}
     line = " ".join(lines["conv4_2", "WG"].split())
     assert line == ("conv4_2 WG 2415.92 0.300 503.32 7.052 71.4 compute 983.0 2457.6 | 3933 614.2 memory 36 4.0")

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.pe_array import networks, published, scoreboard, scoreboard_b, scoreboard_c
+from models.pe_array import networks, published, scoreboard, scoreboard_b, scoreboard_c, scoreboard_c_table
 from models.pe_array.block_search import best_block, phase_clocks
 from models.pe_array.layer_phases import GRID, coded, phase_program, random_mask, traffic, weight_beats
 from models.pe_array.networks import Layer, Pooling
 from models.pe_array.scoreboard_b import BLOCKS, Board, Row
-from models.pe_array.scoreboard_c import Stepper, densities, image_size
+from models.pe_array.scoreboard_c import FineTuning, Stepper, densities, image_size
 from models.pe_array.shapes import Conv, Pool
 
 SMALL = ("dense7", "dense8")
@@ -35,7 +35,7 @@ def test_rows_are_what_the_clocks_say(board: Board) -> None:
         assert row.gops == pytest.approx(row.gop / row.micros * 1e6)
         theirs = published.VGG11[row.layer].runs[row.phase]
         assert row.micros < float(theirs.micros)
-    assert board.clocks("step") == sum(board.clocks(phase) for phase in published.PHASES)
+    assert board.clocks(scoreboard_b.ALL) == sum(board.clocks(phase) for phase in published.PHASES)
     assert board.pooling["FF"] > 0 < board.pooling["NG"]  # of conv5_2
     assert all(row.update_clocks == 0 for row in board.rows if row.phase != "WG")
     # nothing but NG of layers below can hide an update: that of the lowest layer stands by itself
@@ -70,16 +70,21 @@ def test_matrices_have_the_densities_of_the_table_and_even_blocks() -> None:
 
 
 def test_totals_of_the_published_column() -> None:
-    """Of the layers and phases that have a row."""
+    """Of the layers and phases that have a row; no GOP/s of phases that are no step together."""
     rows = [Row("conv1", "FF", 1000, 0, 10, 10, 1.0, "MACs"), Row("conv1", "WG", 500, 0, 10, 10, 1.0, "MACs")]
     lines = {line[0]: line for line in scoreboard_b.totals(Board(rows, {"FF": 250, "NG": 0}))}
     assert (lines["FF"][1], lines["FF"][2], lines["FF"][3]) == ("0.733", "0.004", "0.005")
-    assert (lines["step"][1], "NG" in lines) == ("4.891", False)
+    assert (lines["all"][1], "NG" in lines) == ("4.891", False)
+    assert (lines["FF"][-1], lines["all"][-1]) == ("250000", "–")
 
 
 def test_tables_have_a_cell_per_head(board: Board) -> None:
-    assert len(scoreboard_b.totals(board)) == 4
-    assert all(len(line) == len(scoreboard_b.HEAD) for line in scoreboard_b.table(board))
+    totals = scoreboard_b.totals(board)
+    assert len(totals) == 4
+    for head, lines in ((scoreboard_b.HEAD, scoreboard_b.table(board)), (scoreboard_b.TOTALS_HEAD, totals)):
+        for line in lines:
+            assert len(line) == len(head)
+            assert line[head.index("clock")] == "250 MHz (assumed)", "in the row itself"
     assert any("not RTL itself" in note for note in scoreboard_b.notes(board))
 
 
@@ -109,6 +114,50 @@ def test_a_sparsity_that_dense_layers_do_not_allow() -> None:
     layers, _ = networks.sized("MobileNetV1", 32, 10)
     with pytest.raises(ValueError, match=r"layers that stay dense have .* 1\.0% are to be kept"):
         densities(layers, 99.0)
+
+
+BOUNDS = {
+    "AlexNet": (180, 286, 63, 113), "VGG16": (1089, 1141, 567, 1222), "MobileNetV1": (85, 118, 39, 85),
+}  # fmt: skip
+"""Seconds of 1,024 MACs at 250 MHz, in the order of the data sets."""
+
+
+def bound(line: published.FineTuning) -> float:
+    """The MAC bound of a row, without playing it."""
+    layers, _ = networks.sized(
+        scoreboard_c.NAMES[line.network], image_size(line.data_set), scoreboard_c.CLASSES[line.data_set]
+    )
+    density = densities(layers, float(line.sparse_percent))
+    return scoreboard_c.bound_seconds(layers, density, scoreboard_c.steps_of(line.data_set))
+
+
+@pytest.mark.parametrize("network", scoreboard_c.NAMES)
+def test_mac_bounds(network: str) -> None:
+    lines = [line for line in published.FINE_TUNING if line.network == network]
+    assert tuple(round(bound(line)) for line in lines) == BOUNDS[network]
+
+
+def test_a_mac_bound_by_hand() -> None:
+    """8 kernels of 3 x 3 on 2 x 2 pixels see 4 of 9 taps per pixel: 8 * 16 MACs; 4 weights by 3 phases behind them."""
+    layers = [Layer("a", Conv.make(4, 2, 3, 1, 1), 2, 2), Layer("b", Conv.make(2, 4), 1, 1, fully_connected=True)]
+    found = scoreboard_c.bound_seconds(layers, {"a": 1.0, "b": 0.5}, 250_000_000)
+    assert found == 32 * (2 * 8 * 16 + 3 * 4) / 1024
+
+
+def test_a_row_says_where_its_bound_is_above_the_published_time() -> None:
+    rows = []
+    for line in published.FINE_TUNING:
+        if line.network == "VGG16":
+            rows.append(FineTuning(
+                line.network, line.data_set, 1, 90.0, 32, float(line.fpga_seconds), 1, 1, 0.0, {}, [], bound(line), {},
+                1.5,
+            ))  # fmt: skip
+    lines = scoreboard_c_table.table(rows)
+    column, clock = (scoreboard_c_table.HEAD.index(name) for name in ("MAC bound s", "clock"))
+    assert [line[column] for line in lines] == ["1089, above published", "1141", "567", "1222, above published"]
+    assert [line[clock] for line in lines] == ["250 MHz (assumed)"] * 4
+    assert all(len(line) == len(scoreboard_c_table.HEAD) for line in lines)
+    assert any("VGG16 on CIFAR-10, VGG16 on VOC2007." in note for note in scoreboard_c_table.notes(rows, Stepper(30)))
 
 
 LAYERS = [
@@ -181,6 +230,13 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkey
         assert row["seconds"] == pytest.approx(row["clocks"] * row["steps"] / 250e6)
         assert sum(row["shares"].values()) == pytest.approx(1)
         assert row["estimated"] == 0
+        assert sum(row["beyond"].values()) == pytest.approx(1)
+        assert row["beyond"]["MAC bound"] * row["seconds"] == pytest.approx(row["bound_seconds"])
+        assert all(row["beyond"][kind] > 0 for kind in ("MAC bound", "convolutions", "fully connected", "update"))
+        assert row["reads"] > 1
+        assert not row["bound_above_published"]
+    assert (found["steps"], found["clock"]) == ([], "250 MHz (assumed)")
     html = (tmp_path / "scoreboard.html").read_text(encoding="utf-8")
-    assert html.count("<tr>") == 1 + 4 + 1 + 3 + 3 + 1 + 4 + 4
+    assert html.count("<tr>") == 1 + 1 + 7 + 1 + 4 + 1 + 3 + 3 + 1 + 4 + 4
+    assert html.count("<td>250 MHz (assumed)</td>") == 4 + 3 + 4
     assert "<script" not in html

@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from flow import array_counters, page
-from models.pe_array import published
+from models.pe_array import assumed, published
 from models.pe_array.published import Phase
 from tb.pe_array.full_size_job import UPDATE, Job
 
@@ -25,7 +25,7 @@ def results(job: Job, phases: list[dict[str, Any]], failure: str | None, seconds
         seconds: of the simulation with its programs and comparisons.
     """
     return {
-        "pes": job.pes, "lanes": job.lanes, "latency": job.latency, "clock_mhz": published.CLOCK_MHZ,
+        "pes": job.pes, "lanes": job.lanes, "latency": job.latency, "clock_mhz": assumed.CLOCK_MHZ,
         "layers": [layer.__dict__ for layer in job.network if layer.name in job.chosen],
         "parameters": job.parameters,
         "complete": failure is None,
@@ -52,7 +52,7 @@ def table(result: dict[str, Any]) -> list[tuple[str, ...]]:
         (
             each["layer"], each["phase"], f"{each['clocks']:,}", f"{each['predicted']:,}",
             f"{each['difference']:+,}", f"{each['utilisation']:.1%}" if each["phase"] != UPDATE else "–",
-            f"{each['clocks'] / published.CLOCK_MHZ:.1f}", published.clock(),
+            f"{each['clocks'] / assumed.CLOCK_MHZ:.1f}", assumed.clock(),
             _published(each["layer"], each["phase"]), f"{each['written']:,}",
         )
         for each in result["phases"]
@@ -63,7 +63,7 @@ def notes(result: dict[str, Any]) -> list[str]:
     """What the figures rest on."""
     return [
         f"{result['pes']} PEs of {result['lanes']} MACs, batch {result['lanes']}, in Verilog simulation; random sparse "
-        f"weights at the published densities, random data. Times at {published.clock()}: the published clock, not "
+        f"weights at the published densities, random data. Times at {assumed.clock()}: the published clock, not "
         "one that this array has been measured to reach.",
         f"Memory: a beat of {result['lanes']} bytes per clock each way, {result['latency']} clocks of latency.",
         "Clocks are those that the array counts; difference: predicted less RTL, must be 0. MACs in use: clocks that "

@@ -9,7 +9,7 @@ from flow import array_counters
 from flow.train_cnn.request import Request
 from flow.train_cnn.simulation import Outcome
 from models import confusion
-from models.pe_array import published
+from models.pe_array import assumed
 from models.pe_array.config import NEVER
 from models.pe_array.images import LabelArray
 from models.pe_array.training import Epoch, Trainer
@@ -99,7 +99,7 @@ def table(result: dict[str, Any]) -> list[tuple[str, str]]:
         rows += [
             ("steps in simulation", f"{len(result['steps'])}"),
             ("clocks measured / predicted", _clocks(result)),
-            ("clocks per step", f"{per_step:,.0f} ({per_step / mhz / 1000:,.4g} ms at {published.clock(mhz)})"),
+            ("clocks per step", f"{per_step:,.0f} ({per_step / mhz / 1000:,.4g} ms at {assumed.clock(mhz)})"),
             ("clocks in which MACs work", f"{result['mac_utilisation']:.1%}"),
             ("simulated clocks per second", f"{result['simulated_clocks_per_second']:,.0f}"),
         ]

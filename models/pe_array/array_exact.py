@@ -35,6 +35,7 @@ from models.pe_array.cell_clocks import (
 from models.pe_array.clock_fifo import NONE
 from models.pe_array.clock_parts import Flag, Int
 from models.pe_array.descriptors import Engine
+from models.pe_array.grid import Grid
 from models.pe_array.load_clocks import (
     LoadState,
     load_clock,
@@ -45,7 +46,7 @@ from models.pe_array.load_clocks import (
     load_rd_ready,
     load_state,
 )  # fmt: skip
-from models.pe_array.machine_memory import Bytes
+from models.pe_array.runs import Bytes
 from models.pe_array.store_clocks import (
     StoreState,
     store_clock,
@@ -62,7 +63,6 @@ from models.pe_array.store_clocks import (
 )  # fmt: skip
 from models.pe_array.sum_clocks import SumState, sum_clock, sum_empty, sum_ready, sum_state, sum_valid
 from models.pe_array.tile_clocks import drain_words
-from models.pe_array.tiling import Grid
 
 FETCH_CHUNK = 4096
 """Beats of a read command for descriptors [program_fetch: CHUNK]."""

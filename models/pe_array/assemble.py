@@ -15,7 +15,6 @@ from itertools import accumulate
 from models.pe_array import descriptors as d
 from models.pe_array.csb import Csb, beat_offsets
 from models.pe_array.descriptors import Descriptor
-from models.pe_array.geometry import Region
 from models.pe_array.map_transfer import PeWindows
 from models.pe_array.operations import (
     After,
@@ -30,7 +29,8 @@ from models.pe_array.operations import (
     SetWindows,
     Source,
 )
-from models.pe_array.pe_model import Memory, Op
+from models.pe_array.pe_command import Memory, Op
+from models.pe_array.region import Region
 from models.pe_array.requantise import Field
 from models.pe_array.shapes import Pair
 

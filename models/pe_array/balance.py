@@ -17,6 +17,7 @@ import numpy.typing as npt
 from numba import njit
 
 from models.fixed_point import IntArray
+from models.pe_array.room import block_sums
 
 Array = Any  # Numba compiles the functions for the types they are called with
 Int = Any  # int64 in compiled code
@@ -46,14 +47,6 @@ class Layer:
     pixels: int = 1
     ff: int = 1
     ng: int = 1
-
-
-def block_sums(mask: npt.ArrayLike, block_rows: int, block_cols: int) -> IntArray:
-    """Elements of every block, int64 (block rows, block columns)."""
-    counts = np.asarray(mask).astype(np.int64)
-    for axis, size in enumerate((block_rows, block_cols)):
-        counts = np.add.reduceat(counts, np.arange(0, counts.shape[axis], size), axis=axis)
-    return counts
 
 
 def excess(mask: npt.ArrayLike, block_rows: int, block_cols: int, slots: int, slack: int = SLACK) -> float:

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from models.pe_array.csb_order import BLOCK_MAX
+from models.pe_array.grid import Grid
 from models.pe_array.layer_phases import about, coded, phase_program
 from models.pe_array.networks import Layer
 from models.pe_array.published import Phase
 from models.pe_array.shapes import Pair
-from models.pe_array.tiling import Grid
 
 NEVER = 1 << 62
 """Clocks of blocks that do not fit."""

@@ -13,9 +13,9 @@ from models.fixed_point import IntArray
 from models.pe_array import descriptors as d
 from models.pe_array import pe_timing
 from models.pe_array.clock_parts import Array, Flag, Int
-from models.pe_array.machine_memory import Bytes
+from models.pe_array.grid import Grid
 from models.pe_array.operations import Field
-from models.pe_array.pe_model import NULL_BIT, Memory, Op
+from models.pe_array.pe_command import NULL_BIT, Memory, Op
 from models.pe_array.pe_timing import (
     C_ELEMENTS,
     C_OP,
@@ -36,7 +36,7 @@ from models.pe_array.pe_timing import (
     WRITES,
     step,
 )  # fmt: skip
-from models.pe_array.tiling import Grid
+from models.pe_array.runs import Bytes
 
 LOAD_TO_WRITE = 3
 """Clocks from a load to Y to its write, for which it waits if the PE writes itself [pe]."""

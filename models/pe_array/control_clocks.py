@@ -17,7 +17,7 @@ from models.pe_array.clock_parts import Array, Flag, Int
 from models.pe_array.clock_table import COMPUTES, LOADS, OPCODE, STORES, column
 from models.pe_array.descriptors import BYTES, Cause, Engine
 from models.pe_array.operations import Field
-from models.pe_array.pe_model import Op
+from models.pe_array.pe_command import Op
 
 ADDRESS_BITS = 32
 ADDRESS, OPCODE_FAULT, FIELD, HOST = int(Cause.ADDRESS), int(Cause.OPCODE), int(Cause.FIELD), int(Cause.HOST)

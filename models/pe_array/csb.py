@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from models.fixed_point import IntArray, saturate
 from models.pe_array.csb_order import BLOCK_MAX, hazard_order
-from models.pe_array.pe_model import ByteArray, pad_bytes
+from models.pe_array.pe_command import ByteArray, pad_bytes
 from models.pe_array.widths import STANDARD, Widths
 
 Coordinates = npt.NDArray[np.uint16]

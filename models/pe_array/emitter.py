@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from models.pe_array.csb import Csb, CsbImage
 from models.pe_array.geometry import TilePlan
+from models.pe_array.grid import Grid
 from models.pe_array.map_transfer import DrainCommand, LoadCommand, PeWindows
 from models.pe_array.operations import (
     After,
@@ -30,8 +31,9 @@ from models.pe_array.operations import (
     SetWindows,
     Source,
 )
-from models.pe_array.pe_model import ELEMENTS_MAX, ByteArray, Memory, Op, PeShape, pad_bytes
-from models.pe_array.tiling import EMPTY, Grid, Layer, Split, Strip
+from models.pe_array.pe_command import ByteArray, Memory, Op, pad_bytes
+from models.pe_array.room import elements_per_command
+from models.pe_array.tiling import EMPTY, Layer, Split, Strip
 
 
 @dataclass(frozen=True)
@@ -73,25 +75,6 @@ class Group:
 
     results: list[Channels]
     rounds: list[Round]
-
-
-def elements_per_command(op: Op, weights: int, shape: PeShape) -> int:
-    """Elements of so many weights for which halves of E and W have room, a whole number of beats of both.
-
-    Raises:
-        ValueError: none.
-    """
-    lanes = shape.lanes
-    room = shape.e_depth // 2 * lanes // 2
-    if op == Op.MAC:
-        room = min(room, shape.w_depth // 2 * lanes // weights)
-    step = 1
-    while step * 2 % lanes or step * weights % lanes:
-        step *= 2
-    room = min(room, ELEMENTS_MAX) // step * step
-    if room < 1:
-        raise ValueError(f"{step} elements of {weights} weights do not fit in halves of E and W")
-    return room
 
 
 class Emitter:

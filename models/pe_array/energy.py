@@ -21,7 +21,7 @@ from typing import Literal
 from models.command_line import Parser, one_line_errors
 from models.pe_array import networks, published
 from models.pe_array.networks import Layer
-from models.pe_array.pe_model import Memory, PeShape
+from models.pe_array.pe_command import Memory, PeShape
 from models.pe_array.published import PHASES, Phase
 from models.pe_array.roofline import (
     COORDINATE_BYTES,

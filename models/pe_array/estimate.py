@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.fixed_point import IntArray
+from models.pe_array.grid import Grid
 from models.pe_array.operations import (
     After,
     Collect,
@@ -26,8 +27,7 @@ from models.pe_array.operations import (
     SetField,
     SetWindows,
 )  # fmt: skip
-from models.pe_array.pe_model import Op
-from models.pe_array.tiling import Grid
+from models.pe_array.pe_command import Op
 
 LATENCY = 60
 """Clocks from an operation's start to its first beat, where nothing could be asked for ahead; about a memory's."""

@@ -8,27 +8,23 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from models.fixed_point import IntArray
-from models.pe_array.balance import block_sums
 from models.pe_array.csb_order import BLOCK_MAX
-from models.pe_array.emitter import elements_per_command
-from models.pe_array.geometry import Region
 from models.pe_array.gradient_passes import label
-from models.pe_array.layers import ACC_BITS
-from models.pe_array.pe_model import Op, PeShape
-from models.pe_array.program import room_of
+from models.pe_array.grid import Grid
+from models.pe_array.layer import Layer
+from models.pe_array.pe_command import Op
+from models.pe_array.region import Region
+from models.pe_array.room import block_sums, elements_per_command, room_of
 from models.pe_array.shapes import Conv, Pair
-from models.pe_array.tiling import Grid, Split, choose_split, strip_of, strips_of
 from models.pe_array.tiling import Layer as Phase
+from models.pe_array.tiling import Split, choose_split, strip_of, strips_of
 from models.toml_section import ConfigError
-
-if TYPE_CHECKING:
-    from models.pe_array.config import Layer, PeConfig
 
 LANES_MIN = 8
 """Least B, and batch, of the whole engine."""
@@ -38,11 +34,6 @@ COMMANDS_MAX = 1 << 17
 """Commands of a step that are planned, as ``Piece.commands`` counts them."""
 _WEIGHT_BYTES = 1 + 3 * 4
 """MAC weight, master, momentum and gradient."""
-
-
-def grid_of(config: PeConfig) -> Grid:
-    """The array that a configuration names; memories of the PEs have their default depths."""
-    return Grid(config.pes, PeShape(config.training.batch, ACC_BITS))
 
 
 def choose_block(layer: Layer, grid: Grid) -> Pair:
@@ -164,20 +155,20 @@ class Piece:
         raise ValueError("a single pixel per PE does not fit")
 
 
-def check(config: PeConfig) -> None:
-    """Refuse what the array of a configuration cannot run, or what its simulation could not hold.
+def check(layers: Sequence[Layer], grid: Grid) -> None:
+    """Refuse layers that an array cannot run, or that its simulation could not hold.
 
     Raises:
         ConfigError: a layer does not fit in the PEs, or the network is larger than ``BYTES_MAX`` or ``COMMANDS_MAX``.
     """
-    batch, layers = config.training.batch, config.layers
+    batch = grid.shape.lanes
     sizes = [least_bytes(layer, batch) for layer in layers]
     if sum(sizes) > BYTES_MAX:
         raise ConfigError(
-            f"{_largest(config, sizes)}: weights and maps of a batch of {batch} take {sum(sizes):,} bytes of memory, "
+            f"{_largest(layers, sizes)}: weights and maps of a batch of {batch} take {sum(sizes):,} bytes of memory, "
             f"which must be at most {BYTES_MAX:,} to be simulated: fewer outputs, or a smaller batch"
         )
-    grid, commands = grid_of(config), []
+    commands = []
     for index, layer in enumerate(layers):
         try:
             commands.append(sum(piece.commands(grid) for piece in pieces(layer, grid)))
@@ -189,13 +180,13 @@ def check(config: PeConfig) -> None:
             ) from None
     if sum(commands) > COMMANDS_MAX:
         raise ConfigError(
-            f"{_largest(config, commands)}: a step takes about {sum(commands):,} commands, which must be at most "
+            f"{_largest(layers, commands)}: a step takes about {sum(commands):,} commands, which must be at most "
             f"{COMMANDS_MAX:,} to be planned: fewer outputs, smaller maps or a smaller dilation"
         )
 
 
-def _largest(config: PeConfig, shares: list[int]) -> str:
+def _largest(layers: Sequence[Layer], shares: list[int]) -> str:
     """The layer with the largest share, for messages."""
     index = int(np.argmax(shares))
-    outputs = f".outputs = {config.layers[index].out_shape[0]}" if config.layers[index].has_weights else ""
-    return f"{label(config.layers, index)}{outputs}"
+    outputs = f".outputs = {layers[index].out_shape[0]}" if layers[index].has_weights else ""
+    return f"{label(layers, index)}{outputs}"

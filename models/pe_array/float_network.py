@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from models.pe_array import float_layers
-from models.pe_array.config import IMAGE, PeConfig
+from models.pe_array.config import PeConfig
 from models.pe_array.float_layers import FloatArray, IntArray
+from models.pe_array.layer import IMAGE
 from models.pe_array.network import PeNetwork
 from models.pe_array.shapes import Pool
 

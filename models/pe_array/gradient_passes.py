@@ -17,7 +17,7 @@ from models.pe_array.layers import ACC_BITS, PRESET_MAX, SHIFT_MAX
 from models.toml_section import ConfigError
 
 if TYPE_CHECKING:
-    from models.pe_array.config import Layer
+    from models.pe_array.layer import Layer
 
 
 @dataclass(frozen=True)

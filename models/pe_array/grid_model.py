@@ -10,6 +10,7 @@ from random import Random
 import numpy as np
 
 from models.fixed_point import IntArray
+from models.pe_array.grid import Grid
 from models.pe_array.map_transfer import drain_reads, load_writes
 from models.pe_array.operations import (
     After,
@@ -26,8 +27,8 @@ from models.pe_array.operations import (
     SetWindows,
     StoreOp,
 )
-from models.pe_array.pe_model import GRADIENT_BITS, ByteArray, Memory, ProcessingElement, wrap
-from models.pe_array.tiling import Grid
+from models.pe_array.pe_command import GRADIENT_BITS, ByteArray, Memory, wrap
+from models.pe_array.pe_model import ProcessingElement
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,13 @@ import numpy.typing as npt
 
 from models.fixed_point import IntArray
 from models.pe_array.csb import Csb, CsbImage, CsbShape, beat_offsets, encode_elements, to_image
+from models.pe_array.grid import Grid
 from models.pe_array.network import Weights
 from models.pe_array.operations import Program
-from models.pe_array.pe_model import Op
+from models.pe_array.pe_command import Op
 from models.pe_array.shapes import Pair, Window
-from models.pe_array.tiling import Grid, Split, choose_split
 from models.pe_array.tiling import Layer as TileLayer
+from models.pe_array.tiling import Split, choose_split
 
 
 @dataclass(frozen=True)

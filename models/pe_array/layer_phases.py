@@ -8,20 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.pe_array import networks, program, published
+from models.pe_array import assumed, networks, program, published
 from models.pe_array.csb import Csb, encode
 from models.pe_array.estimate import estimate
+from models.pe_array.grid import Grid
 from models.pe_array.operations import Collect, Drain, LoadMap, LoadStream, SetWindows
-from models.pe_array.pe_model import PeShape
+from models.pe_array.pe_command import PeShape
 from models.pe_array.phase_clocks import PhaseProgram
 from models.pe_array.published import Phase
 from models.pe_array.shapes import Conv, Pair
-from models.pe_array.tiling import Grid
 
 GRID = Grid(published.PES, PeShape(published.LANES))
 """32 PEs of 32 MACs; memories at their default depths, 26 BRAM36 per PE."""
 
-PORT = published.LANES * published.CLOCK_MHZ * 1e6 / 1e9
+PORT = published.LANES * assumed.CLOCK_MHZ * 1e6 / 1e9
 """GB/s of our read port at the assumed clock; that of system B's memory is 38.4 in all."""
 
 UPDATE_READ, UPDATE_WRITTEN = 8, 5

@@ -18,8 +18,9 @@ from models.pe_array import descriptors as d
 from models.pe_array.descriptors import BYTES, Cause, DescriptorError, Engine
 from models.pe_array.machine_engines import Clipped, ComputeEngine, LoadEngine, StoreEngine
 from models.pe_array.machine_grid import MachineGrid
-from models.pe_array.machine_memory import ADDRESSES, BusMemory, Bytes, Refused, Runs
-from models.pe_array.pe_model import PeShape
+from models.pe_array.machine_memory import BusMemory, Refused
+from models.pe_array.pe_command import PeShape
+from models.pe_array.runs import ADDRESSES, Bytes, Runs
 from models.pe_array.widths import STANDARD, Widths
 
 QUEUE = 8

@@ -14,12 +14,13 @@ from models.fixed_point import IntArray
 from models.pe_array import descriptors as d
 from models.pe_array.descriptors import Cause, Engine
 from models.pe_array.machine_grid import MachineGrid
-from models.pe_array.machine_memory import BusMemory, Bytes, Refused, Runs
+from models.pe_array.machine_memory import BusMemory, Refused
 from models.pe_array.map_transfer import DrainCommand, LoadCommand, drain_reads
 from models.pe_array.operations import Compute, Field
-from models.pe_array.pe_model import GRADIENT_BITS, Memory, Op, PeShape, wrap
+from models.pe_array.pe_command import GRADIENT_BITS, Memory, Op, PeShape, wrap
 from models.pe_array.requantise import Field as Part
 from models.pe_array.requantise import RandomLanes, output_delta8, requantise
+from models.pe_array.runs import Bytes, Runs
 from models.pe_array.update import pack_gradients, weight_update
 from models.pe_array.widths import Widths
 

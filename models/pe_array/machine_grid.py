@@ -6,10 +6,11 @@ from __future__ import annotations
 import numpy as np
 
 from models.fixed_point import IntArray
-from models.pe_array.machine_memory import Bytes
 from models.pe_array.map_transfer import ADDRESSES, LoadCommand
 from models.pe_array.operations import Compute, Field
-from models.pe_array.pe_model import GRADIENT_BITS, Memory, Op, PeShape, ProcessingElement, wrap
+from models.pe_array.pe_command import GRADIENT_BITS, Memory, Op, PeShape, wrap
+from models.pe_array.pe_model import ProcessingElement
+from models.pe_array.runs import Bytes
 from models.pe_array.shapes import Pair
 
 

@@ -13,7 +13,7 @@ from itertools import product
 import numpy as np
 
 from models.fixed_point import IntArray
-from models.pe_array.geometry import Region
+from models.pe_array.region import Region
 
 PES_MAX = 64
 CHANNELS_MAX = 4096

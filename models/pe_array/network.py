@@ -14,7 +14,8 @@ import numpy.typing as npt
 from models.array_file import Arrays, Expected
 from models.fixed_point import Format
 from models.pe_array import kernels, layers
-from models.pe_array.config import IMAGE, PeConfig
+from models.pe_array.config import PeConfig
+from models.pe_array.layer import IMAGE
 from models.pe_array.layers import (
     HALF_UP,
     SHIFT_MAX,

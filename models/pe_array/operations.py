@@ -14,7 +14,7 @@ from enum import Enum, IntEnum
 
 from models.pe_array.csb import CsbImage
 from models.pe_array.map_transfer import DrainCommand, LoadCommand, PeWindows
-from models.pe_array.pe_model import ByteArray, Command, Memory, Op
+from models.pe_array.pe_command import ByteArray, Command, Memory, Op
 from models.pe_array.shapes import Pair
 
 

@@ -16,16 +16,8 @@ import numpy.typing as npt
 from numba import njit
 
 from models.fixed_point import IntArray
-from models.pe_array.pe_model import (
-    LAST_BIT,
-    NULL_BIT,
-    YOFF_BITS,
-    YOFF_LOW,
-    Command,
-    Op,
-    PeShape,
-    ProcessingElement,
-)  # fmt: skip
+from models.pe_array.pe_command import LAST_BIT, NULL_BIT, YOFF_BITS, YOFF_LOW, Command, Op, PeShape
+from models.pe_array.pe_model import ProcessingElement
 
 Array = Any  # Numba compiles the functions for the types they are called with
 Int = Any  # int64 in compiled code

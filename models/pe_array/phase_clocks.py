@@ -18,8 +18,8 @@ from models.pe_array.array_exact import ArrayClocks, Run, Sizes
 from models.pe_array.assemble import MapAt, OutputAt, Places, assemble
 from models.pe_array.csb import Csb, beat_offsets
 from models.pe_array.descriptors import Engine
+from models.pe_array.grid import Grid
 from models.pe_array.operations import After, Program
-from models.pe_array.tiling import Grid
 
 LATENCY = 48
 """Clocks of the memory, where no others are stated: at the assumed 250 MHz 192 ns, which a DDR4 controller behind an

@@ -15,14 +15,16 @@ import numpy as np
 
 from models.fixed_point import IntArray
 from models.pe_array import balance, program
-from models.pe_array.config import IMAGE, Layer, PeConfig, Shape
+from models.pe_array.config import PeConfig
 from models.pe_array.gradient_passes import GradientPass
+from models.pe_array.grid import Grid
+from models.pe_array.layer import IMAGE, Layer, Shape
 from models.pe_array.layer_matrix import LayerMatrix, first_fit
 from models.pe_array.network import PeNetwork
 from models.pe_array.operations import Program
 from models.pe_array.requantise import Field
 from models.pe_array.shapes import Conv, Pair, Pool, Window
-from models.pe_array.tiling import Grid, Split
+from models.pe_array.tiling import Split
 from models.telling import silent
 
 

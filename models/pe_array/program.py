@@ -19,10 +19,12 @@ from models.fixed_point import IntArray
 from models.pe_array.csb import Csb, beat_offsets, to_image
 from models.pe_array.emitter import Channels, Emitter, Group, Round, Task
 from models.pe_array.estimate import estimate
+from models.pe_array.grid import Grid
 from models.pe_array.operations import Program
-from models.pe_array.pe_model import ELEMENTS_MAX, Op, PeShape
+from models.pe_array.pe_command import ELEMENTS_MAX, Op
+from models.pe_array.room import room_of
 from models.pe_array.shapes import Conv, Pool
-from models.pe_array.tiling import Grid, Layer, Room, Split, Strip, choose_split, strip_choices
+from models.pe_array.tiling import Layer, Split, Strip, choose_split, strip_choices
 
 CHANNELS_MAX = 256
 """Channels that a coordinate can name."""
@@ -268,11 +270,6 @@ def _build(
     if best is None:
         raise why
     return best[1]
-
-
-def room_of(shape: PeShape, channels_in: int, channels_out: int) -> Room:
-    """What a tile must fit in that has so many channels in X and in Y: halves of these memories, and all of T."""
-    return Room(shape.x_depth // 2, shape.y_depth // 2, shape.t_depth * shape.lanes // 4, channels_in, channels_out)
 
 
 def _strip_choices(

@@ -18,6 +18,7 @@ from decimal import Decimal
 from typing import Literal
 
 from models.pe_array import networks
+from models.pe_array.assumed import CLOCK_MHZ
 
 Phase = Literal["FF", "NG", "WG"]
 PHASES: tuple[Phase, ...] = ("FF", "NG", "WG")
@@ -30,13 +31,6 @@ BATCH = 32
 PES = 32
 LANES = 32
 """MACs of a PE, one per image of the batch."""
-CLOCK_MHZ = 250
-"""Of the published system B. Our times and GOP/s assume it: no clock of the whole array has been measured."""
-
-
-def clock(mhz: float = CLOCK_MHZ) -> str:
-    """How a clock is named wherever times that rest on it are shown."""
-    return f"{mhz:g} MHz (assumed)"
 
 
 GBYTES_PER_SECOND = Decimal("38.4")

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from models.command_line import Parser, number, one_line_errors, whole_number
-from models.pe_array import networks, published
+from models.pe_array import assumed, networks, published
 from models.pe_array.csb import CsbShape
 from models.pe_array.csb_order import BLOCK_MAX
 from models.pe_array.networks import Layer
@@ -43,7 +43,7 @@ class Machine:
 
     pes: int = published.PES
     lanes: int = published.LANES
-    clock: float = published.CLOCK_MHZ * 1e6
+    clock: float = assumed.CLOCK_MHZ * 1e6
     bandwidth: float = float(published.GBYTES_PER_SECOND) * 1e9
 
     def __post_init__(self) -> None:
@@ -298,7 +298,7 @@ def report(rows: list[Bound], compare: bool) -> str:
         padded = sum(row.work.sparse_macs / row.work.macs * row.compute_seconds for row in part if row.work.macs)
         line = (
             f"{phase:4} at least {1e3 * seconds:9.3f} ms, {1e-9 * operations / seconds:7.1f} GOP/s at most"
-            f" at {published.clock(part[0].machine.clock / 1e6)}"
+            f" at {assumed.clock(part[0].machine.clock / 1e6)}"
             f" (MACs alone {1e3 * sum(row.compute_seconds for row in part):.3f} ms,"
             f" with those on padding {1e3 * padded:.3f} ms;"
             f" memory alone {1e3 * sum(row.memory_seconds for row in part):.3f} ms)"
@@ -345,7 +345,7 @@ def main(arguments: list[str] | None = None) -> None:
     many, rate = whole_number(1, 1 << 16), number(1e-3, 1e6)
     parser.add_argument("--pes", type=many, default=published.PES)
     parser.add_argument("--lanes", type=many, default=published.LANES, help="MACs of a PE, images of a pixel word")
-    parser.add_argument("--mhz", type=rate, default=published.CLOCK_MHZ)
+    parser.add_argument("--mhz", type=rate, default=assumed.CLOCK_MHZ)
     gbytes = float(published.GBYTES_PER_SECOND)
     parser.add_argument("--gbytes", type=rate, default=gbytes, help="10^9 bytes/s of memory")
     parser.add_argument("--momentum", action="store_true", help="32-bit momenta are read and written in WG")
@@ -358,7 +358,7 @@ def main(arguments: list[str] | None = None) -> None:
         compare = (options.network, options.batch, options.density, machine, storage) == as_published
         print(
             f"{options.network}, batch {options.batch}, {machine.pes} x {machine.lanes} MACs at "
-            f"{published.clock(options.mhz)} ({1e-9 * machine.peak:g} GOP/s), {options.gbytes:g} GB/s"
+            f"{assumed.clock(options.mhz)} ({1e-9 * machine.peak:g} GOP/s), {options.gbytes:g} GB/s"
         )
         print(report(rows, compare))
 

@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from models.command_line import Parser, one_line_errors, output_directory, whole_number
-from models.pe_array import published, scoreboard_b, scoreboard_c, scoreboard_c_table, scoreboard_page, scoreboard_step
+from models.pe_array import (
+    assumed,
+    published,
+    scoreboard_b,
+    scoreboard_c,
+    scoreboard_c_table,
+    scoreboard_page,
+    scoreboard_step,
+)
 from models.pe_array.phase_clocks import LATENCY
 from models.pe_array.published import PHASES
 from models.pe_array.scoreboard_b import ALL, Board
@@ -26,7 +34,7 @@ def result(board: Board, wholes: list[Whole], rows: list[FineTuning], notes: lis
     """All figures for result.json; ``wholes``: steps of system B, ``notes``: of system C."""
     return {
         "latency": board.latency,
-        "clock": published.clock(),
+        "clock": assumed.clock(),
         "steps": [asdict(whole) | {"ms": whole.millis} for whole in wholes],
         "rows": [
             asdict(row)
@@ -34,7 +42,7 @@ def result(board: Board, wholes: list[Whole], rows: list[FineTuning], notes: lis
             for row in board.rows
         ],
         "pooling_clocks": board.pooling,
-        "phases_alone_ms": {phase: board.clocks(phase) / published.CLOCK_MHZ / 1e3 for phase in (*PHASES, ALL)},
+        "phases_alone_ms": {phase: board.clocks(phase) / assumed.CLOCK_MHZ / 1e3 for phase in (*PHASES, ALL)},
         "system_c": [
             asdict(row) | {"seconds": row.seconds, "bound_above_published": row.bound_above_published} for row in rows
         ],

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from models.pe_array import balance, networks, published
+from models.pe_array import assumed, balance, networks, published
 from models.pe_array.array_exact import Run, Sizes
 from models.pe_array.csb import Csb
 from models.pe_array.layer_phases import GRID, PORT, UPDATE_READ, coded, phase_program, pool_programs, weight_beats
@@ -61,7 +61,7 @@ class Row:
     @property
     def micros(self) -> float:
         """Time in µs at the assumed clock."""
-        return self.clocks / published.CLOCK_MHZ
+        return self.clocks / assumed.CLOCK_MHZ
 
     @property
     def used(self) -> float:
@@ -223,7 +223,7 @@ def table(board: Board) -> list[tuple[str, ...]]:
         theirs = published.VGG11[row.layer].runs[row.phase]
         lines.append((
             row.layer, row.phase, str(theirs.micros), str(theirs.gops), f"{theirs.utilisation} %", theirs.bound,
-            f"{row.micros:.0f}", published.clock(), f"{row.gops:.1f}", f"{100 * row.used:.1f} %",
+            f"{row.micros:.0f}", assumed.clock(), f"{row.gops:.1f}", f"{100 * row.used:.1f} %",
             f"{100 * row.as_published:.1f} %", row.bound,
         ))  # fmt: skip
     return lines
@@ -233,14 +233,14 @@ def totals(board: Board) -> list[tuple[str, ...]]:
     """Totals of the rows that there are in ms: published, ours, ours with pooling; GOP/s of a phase."""
     lines: list[tuple[str, ...]] = []
     for phase in (*PHASES, ALL):
-        ours = board.clocks(phase) / published.CLOCK_MHZ / 1e3
-        pools = sum(n for name, n in board.pooling.items() if phase in (name, ALL)) / published.CLOCK_MHZ / 1e3
+        ours = board.clocks(phase) / assumed.CLOCK_MHZ / 1e3
+        pools = sum(n for name, n in board.pooling.items() if phase in (name, ALL)) / assumed.CLOCK_MHZ / 1e3
         rows = [row for row in board.rows if phase in (row.phase, ALL)]
         if not rows:
             continue
         theirs = sum(float(published.VGG11[row.layer].runs[row.phase].micros) / 1e3 for row in rows)
         rate = "–" if phase == ALL else f"{sum(row.gop for row in rows) / ours * 1e3:.0f}"
-        lines.append((str(phase), f"{theirs:.3f}", f"{ours:.3f}", f"{ours + pools:.3f}", published.clock(), rate))
+        lines.append((str(phase), f"{theirs:.3f}", f"{ours:.3f}", f"{ours + pools:.3f}", assumed.clock(), rate))
     return lines
 
 
@@ -252,7 +252,7 @@ def notes(board: Board) -> list[str]:
     used, counted = board.worst()
     return [
         f"Ours: cycle model, not RTL itself, whose clocks it predicts exactly (make full-size): {GRID.pes} PEs x "
-        f"{GRID.shape.lanes} MACs at {published.clock()}; reading and writing {PORT:g} GB/s each (one port of "
+        f"{GRID.shape.lanes} MACs at {assumed.clock()}; reading and writing {PORT:g} GB/s each (one port of "
         f"{published.LANES} bytes) of the {published.GBYTES_PER_SECOND} GB/s that the published system's two channels "
         f"of DDR4-2400 have; {board.latency} clocks of latency, {OUTSTANDING} bursts on their way. Published: "
         "simulation.",

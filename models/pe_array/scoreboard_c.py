@@ -18,6 +18,7 @@ from math import sqrt
 import numpy as np
 
 from models.pe_array import networks, published
+from models.pe_array.assumed import CLOCK_MHZ
 from models.pe_array.block_search import best_block, halved
 from models.pe_array.csb import Csb
 from models.pe_array.csb_order import BLOCK_MAX
@@ -34,7 +35,7 @@ from models.pe_array.layer_phases import (
     weight_beats,
 )
 from models.pe_array.phase_clocks import LATENCY, SIZES, PhaseProgram, Update
-from models.pe_array.published import BATCH, CLOCK_MHZ, PHASES, Phase
+from models.pe_array.published import BATCH, PHASES, Phase
 from models.pe_array.roofline import reach, work
 from models.pe_array.shapes import Conv, Pair
 

@@ -32,7 +32,7 @@ from models.pe_array.descriptors import (
     Update,
 )
 from models.pe_array.operations import After
-from models.pe_array.pe_model import Op
+from models.pe_array.pe_command import Op
 from models.pe_array.phases import Phase
 
 

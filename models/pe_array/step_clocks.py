@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from models.pe_array.array_exact import Run
-from models.pe_array.descriptors import Engine
-from models.pe_array.step_program import StepProgram
+from models.pe_array.descriptors import Descriptor, Engine
 
 COUNTERS = {
     "CLOCKS": "clocks", "BUSY_PES": "busy", "STALL_PES": "stalls", "LOAD_CLOCKS": "load_clocks",
@@ -19,18 +20,25 @@ def predicted(clocks: Run) -> dict[str, int]:
     return {name: int(getattr(clocks, attribute)) for name, attribute in COUNTERS.items()}
 
 
-def clocks_of_parts(step: StepProgram, run: Run) -> dict[str, int]:
+def clocks_of_parts(
+    parts: Sequence[tuple[str, int]], descriptors: Sequence[Descriptor], run: Run
+) -> dict[str, int]:  # fmt: skip
     """Clocks that each part of a program adds: those from the end of the parts before it to its own end.
 
     Of parts that work at the same time, as updates do beside the phases behind them, the one that ends later counts.
     What is left after the last one, until the program has ended, is ``end``.
+
+    Args:
+        parts: name of every part, and the number of descriptors up to its end.
+        descriptors: of the program.
+        run: of it.
     """
     counted = dict.fromkeys(Engine, 0)
     added: dict[str, int] = {}
     ended = first = 0
-    for name, last in step.parts:
+    for name, last in parts:
         end = ended
-        for each in step.descriptors[first:last]:
+        for each in descriptors[first:last]:
             if each.counts:
                 end = max(end, run.done[each.engine][counted[each.engine]])
                 counted[each.engine] += 1

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.pe_array.allocation import MemoryArray
-from models.pe_array.config import IMAGE
+from models.pe_array.layer import IMAGE
 from models.pe_array.layers import Int8Array
 from models.pe_array.network import PeNetwork, Trace, Weights
 from models.pe_array.step_program import StepProgram

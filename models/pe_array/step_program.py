@@ -18,16 +18,17 @@ from models.fixed_point import IntArray
 from models.pe_array import phases
 from models.pe_array.allocation import Allocation, Tensor
 from models.pe_array.assemble import MapAt, OutputAt, Places, assemble
-from models.pe_array.config import PeConfig, Shape
+from models.pe_array.config import PeConfig
 from models.pe_array.descriptors import BYTES, Descriptor, Update, encode
 from models.pe_array.fitting import LANES_MIN, choose_block
+from models.pe_array.grid import Grid
+from models.pe_array.layer import Shape
 from models.pe_array.layer_matrix import LayerMatrix
 from models.pe_array.layers import ACC_BITS, SHIFT_MAX
 from models.pe_array.network import PeNetwork
 from models.pe_array.phases import Phase
 from models.pe_array.sequence import Sequence
 from models.pe_array.shapes import Pair, Positions
-from models.pe_array.tiling import Grid
 from models.telling import silent
 
 
@@ -35,7 +36,7 @@ class StepProgram:
     """Program and layout of memory, for the positions that a network's elements have now: pruning needs a new one.
 
     Where the configuration rounds stochastically, the words that the network's model needs have the order of this
-    program: ``rounding.WordOrder.of(program)``.
+    program: ``word_order.word_order(program)``.
 
     Args:
         network: its configuration and the positions of its elements.

@@ -15,28 +15,12 @@ from itertools import groupby
 import numpy as np
 
 from models.pe_array import geometry
-from models.pe_array.geometry import Region, TilePlan
-from models.pe_array.pe_model import LAST_BIT, TAPS_MAX, YOFF_BITS, YOFF_LOW, Op, PeShape, Tap, pack_taps
+from models.pe_array.geometry import TilePlan
+from models.pe_array.pe_command import LAST_BIT, TAPS_MAX, YOFF_BITS, YOFF_LOW, Op, Tap, pack_taps
+from models.pe_array.region import Region
 from models.pe_array.shapes import Pair, Pool, Window
 
 EMPTY = Region(0, 0, 0, 0)
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A number of PEs and their parameters.
-
-    Raises:
-        ValueError: the number is not a power of two, 1 … 64.
-    """
-
-    pes: int
-    shape: PeShape
-
-    def __post_init__(self) -> None:
-        """Check the number."""
-        if self.pes not in (1, 2, 4, 8, 16, 32, 64):
-            raise ValueError(f"pes = {self.pes} must be a power of two, 1 … 64")
 
 
 @dataclass(frozen=True)

@@ -22,13 +22,13 @@ import numpy.typing as npt
 from models import checkpoint, mnist
 from models.checkpoint import CheckpointError
 from models.command_line import Parser, integer, one_line_errors, output_file, whole_number
-from models.pe_array.config import EPOCHS_MAX, PeConfig
-from models.pe_array.fitting import grid_of
+from models.pe_array.config import EPOCHS_MAX, PeConfig, grid_of
 from models.pe_array.float_layers import cross_entropy
 from models.pe_array.float_network import FloatNetwork
 from models.pe_array.images import CLASSES, SHAPE, Images, Int8Array, LabelArray, classes
 from models.pe_array.network import PeNetwork, Trace
 from models.pe_array.rounding import WordOrder
+from models.pe_array.word_order import word_order
 from models.pe_array.step_program import StepProgram
 from models.pe_array.weights_file import WeightsError, save_weights, starting_network
 from models.telling import Telling
@@ -141,7 +141,7 @@ class Trainer:
         if words is not None and words.order is None:
             try:
                 with Telling() as tell:
-                    words.order = WordOrder.of(StepProgram(self.network, grid_of(self.config), tell=tell))
+                    words.order = word_order(StepProgram(self.network, grid_of(self.config), tell=tell))
             except ValueError as error:
                 raise ConfigError(f"stochastic rounding has the order of a program: {error}") from error
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.fixed_point import IntArray, round_shift, saturate
-from models.pe_array.pe_model import GRADIENT_BITS, wrap
+from models.pe_array.pe_command import GRADIENT_BITS, wrap
 from models.pe_array.requantise import BoolArray, rounded
 from models.pe_array.widths import STANDARD, Widths
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy.typing as npt
 
 from models.fixed_point import round_shift, saturate
-from models.pe_array.pe_model import ByteArray
+from models.pe_array.pe_command import ByteArray
 
 
 @dataclass(frozen=True)

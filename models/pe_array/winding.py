@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from models.pe_array.descriptors import Compute, Descriptor, Drain, Output, Set, Update
+from models.pe_array.grid import Grid
 from models.pe_array.operations import Field
-from models.pe_array.pe_model import Op
+from models.pe_array.pe_command import Op
 from models.pe_array.rounding import PERIOD, UPDATE_WORDS, RandomWords
-from models.pe_array.tiling import Grid
 
 BEATS = 128
 """Most beats of MAC weights of an UPDATE, and a quarter of the words of a DRAIN."""

@@ -11,7 +11,7 @@ from typing import Any
 from models.pe_array import descriptors as d
 from models.pe_array.descriptors import BYTES, KINDS, Cause, Descriptor
 from models.pe_array.machine_memory import Fault
-from models.pe_array.pe_model import Op
+from models.pe_array.pe_command import Op
 from tb.pe_array.array_cases import CaseMemory
 
 FAULTS = (

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from cocotb.triggers import SimTimeoutError, with_timeout
 
 from models.pe_array import descriptors as d
+from models.pe_array.grid import Grid
 from models.pe_array.machine import Stop
-from models.pe_array.tiling import Grid
 from tb.lib.bench import PERIOD_NS, Bench
 from tb.pe_array.array_registers import (
     MEMORY_IN,

@@ -17,11 +17,11 @@ from models.pe_array import layers, networks, program, published, scoreboard_b
 from models.pe_array.array_exact import ArrayClocks, Sizes
 from models.pe_array.assemble import MapAt, OutputAt, Places, assemble
 from models.pe_array.csb import Csb, to_image
+from models.pe_array.grid import Grid
 from models.pe_array.operations import Program
-from models.pe_array.pe_model import PeShape
+from models.pe_array.pe_command import PeShape
 from models.pe_array.phase_clocks import ALIGNED_BEATS, LATENCY, OUTSTANDING
 from models.pe_array.shapes import Conv, Positions
-from models.pe_array.tiling import Grid
 from models.pe_array.update import weight_update
 from models.pe_array.widths import STANDARD
 from models.whole_file import write_text

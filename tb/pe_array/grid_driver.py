@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator
 
 import numpy as np
 
-from models.pe_array.geometry import Region
+from models.pe_array.grid import Grid
 from models.pe_array.grid_model import Result, map_words, place_drain, place_gradients
 from models.pe_array.map_transfer import LoadCommand, PeWindows
 from models.pe_array.operations import (
@@ -24,8 +24,8 @@ from models.pe_array.operations import (
     SetWindows,
     Source,
 )
-from models.pe_array.pe_model import ByteArray, Memory, PeShape
-from models.pe_array.tiling import Grid
+from models.pe_array.pe_command import ByteArray, Memory, PeShape
+from models.pe_array.region import Region
 from tb.lib import patterns
 from tb.lib.bench import Bench
 from tb.lib.lanes import pack, unpack

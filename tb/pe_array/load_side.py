@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from models.pe_array.descriptors import Descriptor, Map, Pointers, Stream, Window
-from models.pe_array.geometry import Region
 from models.pe_array.map_timing import LoadTiming
 from models.pe_array.map_transfer import LoadCommand, PeWindows, load_writes
+from models.pe_array.region import Region
 from tb.lib import patterns
 from tb.lib.bench import Bench
 from tb.pe_array.port_memory import PortMemory

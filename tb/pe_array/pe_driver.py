@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from models.fixed_point import IntArray
-from models.pe_array.pe_model import Command, Memory, ProcessingElement
+from models.pe_array.pe_command import Command, Memory
+from models.pe_array.pe_model import ProcessingElement
 from models.pe_array.pe_timing import DRAIN, Work, predict
 from tb.lib import patterns
 from tb.lib.bench import Bench

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from models.fixed_point import IntArray
-from models.pe_array.pe_model import Command, Memory, Op, PeShape, ProcessingElement, Tap, pack_taps
+from models.pe_array.pe_command import Command, Memory, Op, PeShape, Tap, pack_taps
+from models.pe_array.pe_model import ProcessingElement
 from tb.lib import values
 from tb.lib.bench import Bench
 

@@ -13,7 +13,7 @@ from models.pe_array import descriptors as d
 from models.pe_array.array_exact import ArrayClocks, Sizes
 from models.pe_array.assemble import chain
 from models.pe_array.operations import Field
-from models.pe_array.pe_model import Op
+from models.pe_array.pe_command import Op
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.array_cases import KINDS, CaseMemory
 from tb.pe_array.array_host import ArrayHost

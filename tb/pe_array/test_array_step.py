@@ -13,12 +13,13 @@ import numpy as np
 
 from models.pe_array.config import PeConfig
 from models.pe_array.descriptors import encode
+from models.pe_array.grid import Grid
 from models.pe_array.layers import ACC_BITS
 from models.pe_array.network import PeNetwork
 from models.pe_array.rounding import WordOrder
+from models.pe_array.word_order import word_order
 from models.pe_array.step_memory import StepMemory
 from models.pe_array.step_program import StepProgram
-from models.pe_array.tiling import Grid
 from models.pe_array.widths import STANDARD
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.array_cases import grid_of
@@ -85,7 +86,7 @@ async def steps(b: Bench) -> None:
         network, replace(grid, shape=replace(grid.shape, acc_bits=ACC_BITS)), base=base, search=False
     )  # fmt: skip
     assert network.random is not None
-    network.random.order = WordOrder.of(step)
+    network.random.order = word_order(step)
     memory = StepMemory(step, np.zeros(host.size, dtype=np.uint8))
     memory.put(network, rate)
     await host.reset(base, b.rng.random() < 0.5)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from models.pe_array.descriptors import Cause, Collect, Slot
-from models.pe_array.pe_model import GRADIENT_BITS, wrap
+from models.pe_array.pe_command import GRADIENT_BITS, wrap
 from models.pe_array.update import pack_gradients
 from tb.lib import patterns, values
 from tb.lib.bench import Bench, bench_test

@@ -10,6 +10,7 @@ import numpy as np
 from models.fixed_point import IntArray
 from models.pe_array import layers, program
 from models.pe_array.csb import encode
+from models.pe_array.grid import Grid
 from models.pe_array.grid_model import ModelGrid
 from models.pe_array.map_transfer import DrainCommand
 from models.pe_array.operations import (
@@ -23,10 +24,10 @@ from models.pe_array.operations import (
     SetField,
     Source,
 )
-from models.pe_array.pe_model import ByteArray, Memory, Op, Tap, pack_taps, pad_bytes
+from models.pe_array.pe_command import ByteArray, Memory, Op, Tap, pack_taps, pad_bytes
 from models.pe_array.pe_timing import Work, predict
 from models.pe_array.shapes import Conv, Pool, Positions
-from models.pe_array.tiling import Grid, Split
+from models.pe_array.tiling import Split
 from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.grid_driver import PORTS, GridDriver

@@ -12,7 +12,7 @@ from models.pe_array.machine_engines import StoreEngine
 from models.pe_array.machine_grid import MachineGrid
 from models.pe_array.machine_memory import BusMemory, Fault, Refused
 from models.pe_array.map_transfer import drain_reads
-from models.pe_array.pe_model import PeShape
+from models.pe_array.pe_command import PeShape
 from tb.lib import values
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.descriptor_port import DescriptorPort

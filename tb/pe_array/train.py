@@ -26,15 +26,16 @@ import numpy.typing as npt
 from models import mnist
 from models.pe_array import winding
 from models.pe_array.array_exact import ArrayClocks, Run, Sizes
+from models.pe_array.config import grid_of
 from models.pe_array.descriptors import Descriptor, encode
-from models.pe_array.fitting import grid_of
+from models.pe_array.grid import Grid
 from models.pe_array.network import PeNetwork, Trace
 from models.pe_array.rounding import RandomWords, WordOrder
+from models.pe_array.word_order import word_order
 from models.pe_array.shapes import Pair
 from models.pe_array.step_clocks import clocks_of_parts, predicted
 from models.pe_array.step_memory import StepMemory
 from models.pe_array.step_program import StepProgram
-from models.pe_array.tiling import Grid
 from models.whole_file import write_text
 from tb.lib.bench import Bench
 from tb.pe_array.array_host import ArrayHost, Bytes, fill
@@ -135,7 +136,7 @@ class Simulation:
         """A program for the positions that the network's elements have now, and a memory with its weights."""
         step = StepProgram(network, self.grid, training=training)
         if training and network.random:
-            network.random.order = WordOrder.of(step)
+            network.random.order = word_order(step)
         self.made = StepMemory(step, np.zeros(self.host.size, dtype=np.uint8))
         self.made.put(network, rate_shift)
 
@@ -261,7 +262,7 @@ class Training:
         self.record.steps.append(self.event(
             "step", step=number, correct=result.correct, images=len(rows), density=network.density,
             compared=comparison.values, seconds=ran.seconds, descriptors=memory.step.length, clocks=ran.clocks.clocks,
-            parts=clocks_of_parts(memory.step, ran.clocks),
+            parts=clocks_of_parts(memory.step.parts, memory.step.descriptors, ran.clocks),
             counters={counter.name: value for counter, value in counters.items()},
             groups=[(each.busy, each.stalled) for each in await self.simulation.host.groups()],
         ))  # fmt: skip

@@ -12,9 +12,8 @@ from typing import Any
 from models import mnist
 from models.mnist import Mnist
 from models.pe_array import winding
-from models.pe_array.config import NEVER, PeConfig
+from models.pe_array.config import NEVER, PeConfig, grid_of
 from models.pe_array.descriptors import BYTES
-from models.pe_array.fitting import grid_of
 from models.pe_array.images import Images
 from models.pe_array.network import PeNetwork
 from models.pe_array.step_program import StepProgram

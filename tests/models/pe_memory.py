@@ -10,7 +10,7 @@ import numpy as np
 from models.pe_array.csb import Csb
 from models.pe_array.descriptors import Descriptor, encode
 from models.pe_array.machine import Machine
-from models.pe_array.pe_model import PeShape
+from models.pe_array.pe_command import PeShape
 
 BASE = 0x8000_0000
 

@@ -19,11 +19,11 @@ from models.pe_array import descriptors as d
 from models.pe_array.array_exact import ArrayClocks, Run, Sizes
 from models.pe_array.assemble import chain
 from models.pe_array.descriptors import Engine
+from models.pe_array.grid import Grid
 from models.pe_array.machine import Machine
 from models.pe_array.operations import After
-from models.pe_array.pe_model import PeShape
+from models.pe_array.pe_command import PeShape
 from models.pe_array.port_clocks import credit, credit_clock, credit_open
-from models.pe_array.tiling import Grid
 from tb.pe_array.array_cases import KINDS, CaseMemory
 
 SHAPE = PeShape(8, 32, x_depth=128, y_depth=64, w_depth=64, e_depth=16, t_depth=128)

@@ -15,13 +15,14 @@ from models.pe_array import descriptors as d
 from models.pe_array import layers, program
 from models.pe_array.assemble import MapAt, OutputAt, Places, assemble, chain, fold, totals
 from models.pe_array.csb import Csb, encode
+from models.pe_array.grid import Grid
 from models.pe_array.machine import Machine
 from models.pe_array.map_transfer import DrainCommand, LoadCommand
 from models.pe_array.operations import After, Collect, Compute, Drain, LoadMap, Program
-from models.pe_array.pe_model import Op, PeShape
+from models.pe_array.pe_command import Op, PeShape
 from models.pe_array.requantise import Field
 from models.pe_array.shapes import Conv, Pool, Positions
-from models.pe_array.tiling import Grid, Split
+from models.pe_array.tiling import Split
 from tests.models.pe_memory import Image, execute, kept, laid_out, read
 
 LANES = 8

@@ -11,7 +11,6 @@ import pytest
 from models.pe_array import balance
 from models.pe_array.balance import (
     Layer,
-    block_sums,
     distribute,
     excess,
     order_of_channels,
@@ -19,6 +18,7 @@ from models.pe_array.balance import (
     permute,
     slots_of_blocks,
 )
+from models.pe_array.room import block_sums
 
 CHANNELS = 512
 

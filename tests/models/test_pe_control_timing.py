@@ -19,7 +19,7 @@ from models.pe_array.control_timing import (
 )
 from models.pe_array.descriptors import Cause, Compute, Descriptor, Engine, Map, Pointers, Set, pack
 from models.pe_array.operations import After
-from models.pe_array.pe_model import Op
+from models.pe_array.pe_command import Op
 
 READY = (True, True, True)
 NO_FAULTS = (None,) * 5

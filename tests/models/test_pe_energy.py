@@ -23,7 +23,7 @@ from models.pe_array.energy import (
     saving,
 )
 from models.pe_array.networks import Layer
-from models.pe_array.pe_model import Memory, PeShape
+from models.pe_array.pe_command import Memory, PeShape
 from models.pe_array.roofline import work
 from models.pe_array.shapes import Conv
 

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from models.pe_array import fitting
-from models.pe_array.config import PeConfig
-from models.pe_array.fitting import grid_of
+from models.pe_array.config import PeConfig, grid_of
 from models.pe_array.network import PeNetwork
 from models.pe_array.rounding import WordOrder
+from models.pe_array.word_order import word_order
 from models.pe_array.step_memory import StepMemory
 from models.pe_array.step_program import StepProgram
 from models.pe_array.training import check_data
@@ -86,7 +86,7 @@ def test_whatever_is_accepted_has_a_program() -> None:
         check_data(config)
         network = PeNetwork(config)
         step = StepProgram(network, grid_of(config), search=False)
-        WordOrder.of(step)
+        word_order(step)
         StepMemory(step).put(network, 16)
         assert sum(fitting.least_bytes(layer, config.training.batch) for layer in config.layers) < step.allocation.size
     assert late, "windows that are too large are among those refused"

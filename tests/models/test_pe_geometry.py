@@ -13,8 +13,10 @@ import pytest
 
 from models.pe_array import geometry, layers
 from models.pe_array.csb import Csb, encode
-from models.pe_array.geometry import Region, TilePlan, best_split, split
-from models.pe_array.pe_model import Command, Memory, Op, PeShape, ProcessingElement, pad_bytes, unpack_taps
+from models.pe_array.geometry import TilePlan, best_split, split
+from models.pe_array.pe_command import Command, Memory, Op, PeShape, pad_bytes, unpack_taps
+from models.pe_array.pe_model import ProcessingElement
+from models.pe_array.region import Region
 from models.pe_array.shapes import Conv, Pool, Positions, Window
 
 LANES = 4

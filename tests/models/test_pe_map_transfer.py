@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from models.pe_array.clock_fifo import NONE, fifo, fifo_clock, fifo_head
-from models.pe_array.geometry import Region
 from models.pe_array.map_timing import DrainTiming, LoadTiming
 from models.pe_array.map_transfer import (
     ADDRESSES,
@@ -24,6 +23,7 @@ from models.pe_array.map_transfer import (
     drain_reads,
     load_writes,
 )
+from models.pe_array.region import Region
 from models.pe_array.tile_clocks import DRAIN_LATENCY
 
 NOTHING = Region(0, 0, 0, 0)

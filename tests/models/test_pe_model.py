@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from models.pe_array import pe_model
-from models.pe_array.pe_model import Command, Memory, Op, PeShape, ProcessingElement, Tap, pack_taps, unpack_taps
+from models.pe_array.pe_command import Command, Memory, Op, PeShape, Tap, pack_taps, unpack_taps, pad_bytes
+from models.pe_array.pe_model import ProcessingElement
 
 
 @pytest.fixture(params=["compiled", "python"])
@@ -160,13 +161,13 @@ def test_sums_wrap_and_the_largest_gradient_fits_in_32_bits() -> None:
     pe = ProcessingElement(64, 48, t_depth=64)
     pe.load(Memory.X, 0, bytes([0x80] * 64))
     pe.load(Memory.Y, 0, bytes([0x80] * 64))
-    pe.load(Memory.T, 0, pe_model.pad_bytes(pack_taps([Tap(last=k == 1022) for k in range(1023)]), 64))
+    pe.load(Memory.T, 0, pad_bytes(pack_taps([Tap(last=k == 1022) for k in range(1023)]), 64))
     total = sum(pe.run(Command(op=Op.GRAD, taps=1023, elements=1)))
     assert total == 64 * 1023 * 128 * 128 < 1 << 31
     narrow = ProcessingElement(4, 16)
     narrow.load(Memory.W, 0, bytes([0x80] * 4))
     narrow.load(Memory.X, 0, bytes([0x80, 0x7F, 0, 1]))
-    narrow.load(Memory.T, 0, pe_model.pad_bytes(pack_taps([Tap(last=True)]), 4))
+    narrow.load(Memory.T, 0, pad_bytes(pack_taps([Tap(last=True)]), 4))
     for _ in range(2):
         narrow.run(Command(op=Op.MAC, taps=1, elements=1))
     assert narrow.drain(0).tolist() == [[-32768, -32512, 0, -256]]
@@ -175,7 +176,7 @@ def test_sums_wrap_and_the_largest_gradient_fits_in_32_bits() -> None:
 def test_a_window_of_nulls_has_no_maximum() -> None:
     pe = ProcessingElement(4)
     pe.load(Memory.X, 0, bytes([1, 2, 3, 4]))
-    pe.load(Memory.T, 0, pe_model.pad_bytes(pack_taps([Tap(woff=5, last=True, null=True), Tap(woff=6, last=True)]), 4))
+    pe.load(Memory.T, 0, pad_bytes(pack_taps([Tap(woff=5, last=True, null=True), Tap(woff=6, last=True)]), 4))
     pe.run(Command(op=Op.MAX, taps=1, elements=1, ybase=3))
     pe.run(Command(op=Op.MAX, taps=1, elements=1, ybase=4, tbase=1))
     assert pe.drain(3, 2).tolist() == [[0x80] * 4, [0x601, 0x602, 0x603, 0x604]]

@@ -16,11 +16,12 @@ from models.pe_array.array_exact import Run, Sizes
 from models.pe_array.csb import Csb, encode
 from models.pe_array.descriptors import Engine
 from models.pe_array.estimate import estimate
+from models.pe_array.grid import Grid
 from models.pe_array.operations import After, Collect, Drain, LoadMap, LoadStream
-from models.pe_array.pe_model import Op, PeShape
+from models.pe_array.pe_command import Op, PeShape
 from models.pe_array.phase_clocks import PhaseProgram, Update, among
 from models.pe_array.shapes import Conv, Pool
-from models.pe_array.tiling import Grid, Layer, Room, Split, choose_split, strip_choices
+from models.pe_array.tiling import Layer, Room, Split, choose_split, strip_choices
 
 SHAPE = PeShape(8, 32, x_depth=512, y_depth=256, w_depth=256, e_depth=64, t_depth=256)
 CONV = Conv.make(16, 12, kernel=3, pad=1)

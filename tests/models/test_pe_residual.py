@@ -19,13 +19,13 @@ from models.pe_array import float_layers, requantise
 from models.pe_array.config import PeConfig
 from models.pe_array.descriptors import Engine, Map
 from models.pe_array.float_network import FloatNetwork
+from models.pe_array.grid import Grid
 from models.pe_array.layers import average_scale
 from models.pe_array.network import PeNetwork, Trace
 from models.pe_array.operations import Field, SetField
-from models.pe_array.pe_model import PeShape
+from models.pe_array.pe_command import PeShape
 from models.pe_array.step_memory import StepMemory
 from models.pe_array.step_program import StepProgram
-from models.pe_array.tiling import Grid
 from models.pe_array.widths import STANDARD
 from models.toml_section import ConfigError
 

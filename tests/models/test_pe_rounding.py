@@ -29,13 +29,14 @@ from models.fixed_point import lane_seed, lfsr_step
 from models.pe_array import layers, winding
 from models.pe_array.config import PeConfig
 from models.pe_array.descriptors import BYTES, encode
+from models.pe_array.grid import Grid
 from models.pe_array.machine import Machine
 from models.pe_array.network import PeNetwork
 from models.pe_array.requantise import requantise
 from models.pe_array.rounding import PERIOD, RandomWords, WordOrder
+from models.pe_array.word_order import word_order
 from models.pe_array.step_memory import StepMemory
 from models.pe_array.step_program import StepProgram
-from models.pe_array.tiling import Grid
 from models.toml_section import ConfigError
 
 BOTH = {"update_rounding": "stochastic", "gradient_rounding": "stochastic", "rounding_seed": 4711}
@@ -83,7 +84,7 @@ def test_residual_networks(name: str) -> None:
     document["input"] |= {"channels": 2, "height": 6, "width": 6}
     network = PeNetwork(stochastic(PeConfig.from_dict(document)))
     step = StepProgram(network, Grid(4, SHAPE), search=False)
-    assert max(map(len, WordOrder.of(step).deltas.values())) > 1
+    assert max(map(len, word_order(step).deltas.values())) > 1
     train(network, step, 2)
 
 
@@ -95,7 +96,7 @@ def test_strips_and_pruning_in_between() -> None:
     for part in range(2):
         step = StepProgram(network, Grid(4, SHAPE), search=False)
         assert network.random is not None
-        network.random.order = WordOrder.of(step)
+        network.random.order = word_order(step)
         memory = StepMemory(step)
         memory.put(network, rate)
         array = machine(memory)
@@ -133,7 +134,7 @@ def test_every_word_of_a_step_is_used_once() -> None:
     """Every weight and every pixel has a word of its own; what is left over is what fills the blocks."""
     network = fixed(size=LARGE, **BOTH)
     step = StepProgram(network, Grid(4, SHAPE), search=False)
-    order = WordOrder.of(step)
+    order = word_order(step)
     weights = np.concatenate([each.reshape(-1) for each in order.updates.values()])
     assert sorted(order.updates) == [0, 2, 4, 5]
     assert len(np.unique(weights)) == len(weights) < order.update_words * 2
@@ -180,7 +181,7 @@ def test_the_mean_of_the_rounding_error_vanishes(shift: int) -> None:
     network = PeNetwork(config)
     step = StepProgram(network, Grid(4, SHAPE), search=False)
     assert network.random is not None
-    network.random.order = WordOrder.of(step)
+    network.random.order = word_order(step)
     rng = np.random.default_rng(1)
     errors = []
     gradient = rng.integers(-(1 << shift), 1 << shift, network.layer_weights(0).masters.size)
@@ -208,7 +209,7 @@ def test_seeds_and_kinds_of_rounding_differ() -> None:
     def masters(**keys: Any) -> bytes:
         network = fixed(**keys)
         if network.random:
-            network.random.order = WordOrder.of(StepProgram(network, Grid(4, SHAPE), search=False))
+            network.random.order = word_order(StepProgram(network, Grid(4, SHAPE), search=False))
         for n in range(2):
             network.train_step(*batch(network.config, n), 14)
         return network.layer_weights(0).masters.tobytes()

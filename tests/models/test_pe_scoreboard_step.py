@@ -12,8 +12,7 @@ from test_pe_finetune import DENSE
 
 from models.pe_array import networks, published, scoreboard, scoreboard_c, scoreboard_step
 from models.pe_array.array_exact import ArrayClocks
-from models.pe_array.config import PeConfig
-from models.pe_array.fitting import grid_of
+from models.pe_array.config import PeConfig, grid_of
 from models.pe_array.network import PeNetwork
 from models.pe_array.phase_clocks import SIZES
 from models.pe_array.scoreboard_b import Board, Row

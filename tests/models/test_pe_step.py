@@ -17,16 +17,17 @@ from models.pe_array.allocation import Allocation
 from models.pe_array.config import PeConfig
 from models.pe_array.descriptors import Collect, Compute, Descriptor, Drain, Engine, Map, Stream, Update, encode
 from models.pe_array.fitting import choose_block
+from models.pe_array.grid import Grid
 from models.pe_array.machine import Machine
 from models.pe_array.network import PeNetwork, Trace
 from models.pe_array.operations import After
-from models.pe_array.pe_model import PeShape
+from models.pe_array.pe_command import PeShape
 from models.pe_array.rounding import WordOrder
+from models.pe_array.word_order import word_order
 from models.pe_array.sequence import Sequence
 from models.pe_array.shapes import Pair
 from models.pe_array.step_memory import StepMemory
 from models.pe_array.step_program import StepProgram
-from models.pe_array.tiling import Grid
 from models.toml_section import ConfigError
 
 LENET = Path(__file__).resolve().parents[2] / "configs" / "lenet5_mnist.toml"
@@ -84,7 +85,7 @@ def train(network: PeNetwork, step: StepProgram, steps: int, seed: int = 0) -> S
     first = step.write_window[0] - step.allocation.base
     last = step.write_window[1] + 1 - step.allocation.base
     if network.random:
-        network.random.order = WordOrder.of(step)
+        network.random.order = word_order(step)
     for n in range(steps):
         images, labels = batch(network.config, 100 * seed + n)
         memory.put_batch(images, labels)

@@ -9,8 +9,7 @@ import pytest
 from test_pe_finetune import DENSE
 
 from models.pe_array.array_exact import ArrayClocks, Run, Sizes
-from models.pe_array.config import PeConfig
-from models.pe_array.fitting import grid_of
+from models.pe_array.config import PeConfig, grid_of
 from models.pe_array.network import PeNetwork
 from models.pe_array.step_clocks import clocks_of_parts, predicted
 from models.pe_array.step_memory import StepMemory
@@ -28,7 +27,7 @@ def test_parts_make_the_whole(training: bool, tmp_path: Path) -> None:
     memory = StepMemory(step)
     memory.put(network, 11)
     run = ArrayClocks(step.grid, Sizes(latency=40)).run(step.address, step.descriptors, memory.memory)
-    parts = clocks_of_parts(step, run)
+    parts = clocks_of_parts(step.parts, step.descriptors, run)
     forward = ["pointers", "ff0", "ff1", "ff2"]
     backward = ["delta", "ng2", "wg2", "update2", "ng1", "wg0", "update0"]
     assert list(parts) == [*forward, *(backward if training else ()), "end"]

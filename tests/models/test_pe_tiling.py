@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from models.pe_array import geometry
-from models.pe_array.geometry import Region
-from models.pe_array.pe_model import Op
+from models.pe_array.pe_command import Op
+from models.pe_array.region import Region
 from models.pe_array.shapes import Conv, Pool
 from models.pe_array.tiling import Layer
 

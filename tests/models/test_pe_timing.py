@@ -14,8 +14,9 @@ import pytest
 
 from models.pe_array import pe_timing
 from models.pe_array.csb import encode
-from models.pe_array.geometry import Region, forward
-from models.pe_array.pe_model import Command, Memory, Op, PeShape, ProcessingElement, Tap, pack_taps
+from models.pe_array.geometry import forward
+from models.pe_array.pe_command import Command, Memory, Op, PeShape, Tap, pack_taps
+from models.pe_array.pe_model import ProcessingElement
 from models.pe_array.pe_timing import (
     FENCE,
     FIRST_ISSUE,
@@ -32,6 +33,7 @@ from models.pe_array.pe_timing import (
     gradient_latency,
     predict,
 )  # fmt: skip
+from models.pe_array.region import Region
 
 SHAPE = PeShape(8)
 

@@ -17,15 +17,15 @@ from test_pe_layers import interpreted  # noqa: F401
 from models import checkpoint, mnist
 from models.checkpoint import CheckpointError
 from models.pe_array import float_layers, kernels, requantise, training
-from models.pe_array.config import PeConfig
+from models.pe_array.config import PeConfig, grid_of
 from models.pe_array.csb import encode
-from models.pe_array.fitting import grid_of
 from models.pe_array.float_network import FloatNetwork
 from models.pe_array.images import Images
 from models.pe_array.layers import HALF_UP
 from models.pe_array.network import PeNetwork
 from models.pe_array.pruning import kept_elements
 from models.pe_array.rounding import WordOrder
+from models.pe_array.word_order import word_order
 from models.pe_array.shapes import Positions
 from models.pe_array.step_program import StepProgram
 from models.pe_array.training import Trainer
@@ -403,7 +403,7 @@ def test_random_words_go_on_from_a_checkpoint(tmp_path: Path) -> None:
         for trainer in (whole, parts):
             trainer.prune_if_due()
             program = StepProgram(trainer.network, grid_of(trainer.config), search=False)  # made faster
-            trainer.network.random.order = WordOrder.of(program)
+            trainer.network.random.order = word_order(program)
             trainer.train_step()
         if step in (1, 4):
             parts.save(tmp_path / "checkpoint.npz")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from flow import environment, paths
 from flow.paths import FlowError
-from models.toml_section import ConfigError
+from models.lib.toml_section import ConfigError
 
 
 def _modules(_: argparse.Namespace) -> int:
@@ -104,7 +104,7 @@ def _synth(arguments: argparse.Namespace) -> int:
 
 def _scoreboard(arguments: argparse.Namespace) -> int:
     from flow.run_directory import RunDirectory, alone_in
-    from models.pe_array import scoreboard
+    from studies import scoreboard
 
     with alone_in(arguments.out):
         directory = RunDirectory(arguments.out, {"command": paths.make_command("scoreboard")})

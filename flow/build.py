@@ -20,7 +20,7 @@ from filelock import FileLock
 from flow import verilog, waves
 from flow.paths import INCLUDE_DIRS, SIM, FlowError, check_room, relative
 from flow.runners import FastVerilator, PlainIcarus, control_file, runner_for
-from models.whole_file import write_text
+from models.lib.whole_file import write_text
 
 # Options of Verilator: all warnings stop the build, assertions are checked, and whatever is not initialised or is X
 # gets a random value at run time.

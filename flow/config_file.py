@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flow.paths import ROOT, FlowError, relative
-from models.toml_section import ConfigError, read_toml, shown_path
+from models.lib.toml_section import ConfigError, read_toml, shown_path
 
 EDGE = "network"
 PE_ARRAY = "layers"

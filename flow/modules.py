@@ -32,7 +32,7 @@ from typing import Any
 from flow import verilog
 from flow.config_file import flow_errors
 from flow.paths import ROOT, FlowError, relative
-from models.toml_section import read_toml
+from models.lib.toml_section import read_toml
 
 SIMULATORS = ("verilator", "icarus")
 PLANS = ("tb/lib/testplan.toml", "tb/edge/testplan.toml", "tb/pe_array/testplan.toml")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from flow.ask import whole_number
 from flow.paths import BUILD, ROOT, relative
-from models.whole_file import part_of
+from models.lib.whole_file import part_of
 
 PYTEST_CACHE = ("-o", f"cache_dir={BUILD / 'cache' / 'pytest'}")
 

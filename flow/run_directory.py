@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 from filelock import FileLock, Timeout
 
 from flow.paths import ROOT, FlowError, relative, writing
-from models.whole_file import part_of, write_text, written
+from models.lib.whole_file import part_of, write_text, written
 
 RESULT = "result.json"
 JOB = "job.json"

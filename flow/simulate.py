@@ -128,7 +128,7 @@ def _write_sigmoid(params: dict[str, int | str], directory: Path) -> None:
     """The table that $readmemh reads, beside the running simulator."""
     if plain_value(params.get("SIGMOID_FILE", "")) == _SIGMOID_FILE:
         from models.edge.activation import SigmoidTable
-        from models.fixed_point import Format
+        from models.lib.fixed_point import Format
 
         missing = [name for name in ("WIDTH", "FRAC") if name not in params]
         if missing:

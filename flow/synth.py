@@ -27,7 +27,7 @@ from flow.run_directory import RunDirectory, alone_in
 from flow.synth_target import Plan, Target
 from flow.train.request import load_config as load_edge
 from flow.train_cnn.request import load_config as load_pe
-from models.whole_file import write_text
+from models.lib.whole_file import write_text
 
 BASELINE = ROOT / "tests" / "synth_baseline.json"
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from flow.netlist import Netlist
 from flow.synth_target import Comparison, Figures, Plan, Target, wrapper_text
-from models.pe_array.config import PeConfig
+from models.pe_array.network.config import PeConfig
 
 TOP = "pe_array"
 SMALL = (2, 8)

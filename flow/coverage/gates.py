@@ -23,7 +23,7 @@ from pathlib import Path
 from flow.config_file import flow_errors
 from flow.coverage.data import KINDS, FileCoverage, Point
 from flow.paths import FlowError, relative
-from models.toml_section import read_toml
+from models.lib.toml_section import read_toml
 
 
 @dataclass

@@ -12,7 +12,7 @@ from flow import modules, verilog
 from flow.coverage import data, functional, gates, html
 from flow.coverage.gates import Score, Waiver
 from flow.paths import ROOT, relative
-from models.whole_file import written
+from models.lib.whole_file import written
 
 GATES = ROOT / "tests" / "coverage_gates.toml"
 WAIVERS = ROOT / "tests" / "coverage_waivers.toml"

@@ -16,7 +16,7 @@ from flow.paths import relative
 from flow.run_directory import JOB, RESULT, RunDirectory, alone_in, text_writer
 from flow.simulate import LOG, RESULTS, run_job
 from flow.train.watch import Watcher
-from models.pe_array.scoreboard_page import text
+from studies.scoreboard_page import text
 from tb.pe_array.array_registers import MEMORY_IN, MEMORY_OUT
 from tb.pe_array.full_size_job import EVENTS, MISMATCH, Job
 

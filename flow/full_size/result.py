@@ -7,8 +7,9 @@ from html import escape
 from typing import Any
 
 from flow import array_counters, page
-from models.pe_array import assumed, published
-from models.pe_array.published import Phase
+from models.pe_array.isa import assumed
+from studies import published
+from studies.published import Phase
 from tb.pe_array.full_size_job import UPDATE, Job
 
 HEAD = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from flow import page
 from flow.train import plots
-from models.confusion import Cells, by_label, mistakes
+from models.lib.confusion import Cells, by_label, mistakes
 
 MATRIX = 16
 """Classes that a picture of the confusion matrix may have."""

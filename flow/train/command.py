@@ -21,11 +21,11 @@ from flow.train.request import Request
 from flow.train.result import results, table
 from flow.train.simulation import SCRATCH, Outcome, design_of, options, simulate
 from flow.train.twin import TwinProcess
-from models.checkpoint import CheckpointError
 from models.edge.config import EdgeConfig
 from models.edge.interleaver import Connectivity
-from models.toml_section import ConfigError
-from models.whole_file import write_text
+from models.lib.checkpoint import CheckpointError
+from models.lib.toml_section import ConfigError
+from models.lib.whole_file import write_text
 from tb.edge.train_files import PARAMS_IN, PREDICTIONS, SAMPLES
 from tb.edge.train_state import CHECKPOINT, EVENTS, MISMATCH, Job, identity, load_checkpoint, steps
 

@@ -14,10 +14,10 @@ from matplotlib.ticker import MaxNLocator
 
 from flow import page
 from flow.page import BLUE, GREEN, GREY, INK, ORANGE
-from models.confusion import Cells
 from models.edge.config import EdgeConfig
 from models.edge.interleaver import Connectivity
 from models.edge.parameters import initial_parameters
+from models.lib.confusion import Cells
 
 Array = np.ndarray[Any, Any]
 Arrays = dict[str, Array]

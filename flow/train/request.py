@@ -11,7 +11,7 @@ from flow.config_file import EDGE, find, flow_errors
 from flow.paths import BUILD, FlowError, make_command, relative
 from models.edge.config import EdgeConfig
 from models.edge.training import RawData
-from models.mnist import DataError
+from models.lib.mnist import DataError
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from typing import Any
 
 from flow.train.request import Request
 from flow.train.simulation import Outcome
-from models import confusion
 from models.edge.config import EdgeConfig
 from models.edge.schedule import Schedule
+from models.lib import confusion
 
 UNITS = ("FF", "BP", "UP")
 

@@ -14,9 +14,9 @@ from flow.build import Design, Options
 from flow.simulate import LOG, RESULTS, run_job
 from flow.train.request import Request
 from flow.train.watch import Progress, Watcher
-from models.array_file import Arrays
 from models.edge.activation import SigmoidTable
 from models.edge.config import EdgeConfig
+from models.lib.array_file import Arrays
 from tb.edge.train_files import PARAMS_IN, PARAMS_OUT, PREDICTIONS, SAMPLES
 from tb.edge.train_state import CHECKPOINT, EVENTS, MISMATCH, State, load_checkpoint
 

@@ -19,10 +19,10 @@ from flow.train_cnn.report import report
 from flow.train_cnn.request import Request
 from flow.train_cnn.result import results, table
 from flow.train_cnn.simulation import SCRATCH, Outcome, Progress, simulate
-from models.checkpoint import CheckpointError
-from models.pe_array.training import Trainer, accuracies_of_pruning
-from models.pe_array.weights_file import WeightsError, weight_arrays
-from models.whole_file import write_text
+from models.lib.checkpoint import CheckpointError
+from models.lib.whole_file import write_text
+from models.pe_array.training.trainer import Trainer, accuracies_of_pruning
+from models.pe_array.training.weights_file import WeightsError, weight_arrays
 from tb.pe_array import train_job
 from tb.pe_array.train_job import (
     CHECKPOINT,

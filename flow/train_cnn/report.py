@@ -18,9 +18,9 @@ from flow.train import classes, plots
 from flow.train.report import verdict
 from flow.train_cnn.request import Request
 from flow.train_cnn.result import table
-from models.pe_array.config import Training
-from models.pe_array.network import PeNetwork
-from models.pe_array.weights_file import starting_network
+from models.pe_array.network.config import Training
+from models.pe_array.network.network import PeNetwork
+from models.pe_array.training.weights_file import starting_network
 
 ROWS = 40
 """Of a table of steps or epochs, and bars of a picture, at most."""

@@ -10,11 +10,11 @@ from flow.ask import simulator, whole_number
 from flow.config_file import PE_ARRAY, find, flow_errors
 from flow.paths import BUILD, FlowError, in_build, make_command, relative
 from flow.train.request import resumes
-from models import mnist
-from models.mnist import DataError, Mnist
-from models.pe_array.config import PeConfig
-from models.pe_array.weights_file import WeightsError
-from models.telling import Telling
+from models.lib import mnist
+from models.lib.mnist import DataError, Mnist
+from models.lib.telling import Telling
+from models.pe_array.network.config import PeConfig
+from models.pe_array.training.weights_file import WeightsError
 from tb.pe_array import train_job
 from tb.pe_array.train_job import Job
 

@@ -8,11 +8,11 @@ from typing import Any
 from flow import array_counters
 from flow.train_cnn.request import Request
 from flow.train_cnn.simulation import Outcome
-from models import confusion
-from models.pe_array import assumed
-from models.pe_array.config import NEVER
-from models.pe_array.images import LabelArray
-from models.pe_array.training import Epoch, Trainer
+from models.lib import confusion
+from models.pe_array.isa import assumed
+from models.pe_array.network.config import NEVER
+from models.pe_array.training.images import LabelArray
+from models.pe_array.training.trainer import Epoch, Trainer
 from tb.pe_array.train_job import Record, images_to_test
 
 _ROUNDING = {False: "half_up", True: "stochastic"}

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.command_line import Parser, integer, one_line_errors, whole_number
 from models.edge.rules import WIDTH_MAX, WIDTH_MIN, frac_max
-from models.fixed_point import Format, IntArray
+from models.lib.command_line import Parser, integer, one_line_errors, whole_number
+from models.lib.fixed_point import Format, IntArray
 
 MAX_ADDRESS_BITS = 12
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from models.fixed_point import Format, IntArray, half_addend, round_shift, saturate, stochastic_addend
+from models.lib.fixed_point import Format, IntArray, half_addend, round_shift, saturate, stochastic_addend
 
 Mask = npt.NDArray[np.bool_]
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from models.command_line import Parser, integer, one_line_errors
 from models.edge.config import EdgeConfig
 from models.edge.interleaver import Connectivity
 from models.edge.network import EdgeNetwork
 from models.edge.training import RawData, chosen_samples, plan
+from models.lib.command_line import Parser, integer, one_line_errors
 
 DEFAULT_CONFIG = Path(__file__).resolve().parent.parent.parent / "configs" / "mnist_64.toml"
 WARM_UP = 16

@@ -14,8 +14,8 @@ from typing import Any
 
 from models.edge.rules import WIDTH_MAX, WIDTH_MIN, check_network, frac_max
 from models.edge.shape import JunctionShape, junction_shapes
-from models.fixed_point import Format
-from models.toml_section import ConfigError, Section, named, parse, read_text
+from models.lib.fixed_point import Format
+from models.lib.toml_section import ConfigError, Section, named, parse, read_text
 
 ACTIVATIONS = ("sigmoid", "relu")
 ROUNDINGS = ("half_up", "stochastic")

@@ -18,7 +18,7 @@ import numpy as np
 from numba import njit
 
 from models.edge.schedule import Operation
-from models.fixed_point import LFSR_TAPS
+from models.lib.fixed_point import LFSR_TAPS
 
 Array = Any  # Numba compiles the functions for the types they are called with
 Int = Any  # int64 in compiled code

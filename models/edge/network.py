@@ -17,7 +17,7 @@ from models.edge.interleaver import Connectivity
 from models.edge.layout import Layout
 from models.edge.parameters import Int16Array, initial_parameters
 from models.edge.schedule import Schedule
-from models.fixed_point import lane_seed
+from models.lib.fixed_point import lane_seed
 
 IntArray = npt.NDArray[np.int64]
 

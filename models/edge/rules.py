@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from models.toml_section import ConfigError
+from models.lib.toml_section import ConfigError
 
 WIDTH_MIN, WIDTH_MAX = 4, 16
 """Bits of a number."""

@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from models import mnist
-from models.command_line import Parser, integer, one_line_errors, whole_number
 from models.edge.config import EPOCHS_MAX, EdgeConfig, Mode
 from models.edge.float_twin import FloatTwin
 from models.edge.interleaver import Connectivity
 from models.edge.network import EdgeNetwork
-from models.fixed_point import LFSR_SEED_FACTOR
-from models.toml_section import ConfigError
+from models.lib import mnist
+from models.lib.command_line import Parser, integer, one_line_errors, whole_number
+from models.lib.fixed_point import LFSR_SEED_FACTOR
+from models.lib.toml_section import ConfigError
 
 
 @dataclass(frozen=True)

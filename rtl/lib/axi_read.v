@@ -23,7 +23,7 @@
  * is at m_valid 4 clocks after the command was taken, or later: it waits until all before it has been read.
  * Throughput: a request per clock; a beat per clock without gaps between bursts and between commands, if the
  * memory gives the first beat of a request after L clocks and both FIFO_DEPTH and OUTSTANDING bursts are at
- * least L + 20 beats. models/memory_port.py predicts every clock.
+ * least L + 20 beats. models/lib/memory_port.py predicts every clock.
  */
 module axi_read #(
     // Bits of a byte address, 24 to 64

@@ -25,7 +25,7 @@
  * all before it is answered, done follows 1 clock later.
  * Throughput: a beat per clock without gaps between bursts and between commands, if the memory takes one per
  * clock and answers a burst L clocks after its last beat, and OUTSTANDING bursts (ragged ones at the ends of
- * commands are short) are at least L + 20 beats. models/memory_port.py predicts every clock.
+ * commands are short) are at least L + 20 beats. models/lib/memory_port.py predicts every clock.
  */
 module axi_write #(
     // Bits of a byte address, 24 to 64

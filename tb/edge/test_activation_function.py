@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.edge.activation import MAX_ADDRESS_BITS, activate
-from models.fixed_point import Format
+from models.lib.fixed_point import Format
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import pack
 from tb.lib.trace import Trace

@@ -9,7 +9,7 @@ from models.edge.activation import activate
 from models.edge.arithmetic import ff_sum
 from models.edge.schedule import tree_latency
 from models.edge.shape import JunctionShape
-from models.fixed_point import Format
+from models.lib.fixed_point import Format
 from tb.lib import patterns, values
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import pack

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from models.edge.arithmetic import output_delta
-from models.fixed_point import Format
+from models.lib.fixed_point import Format
 from tb.edge.ring import RingTrace
 from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test

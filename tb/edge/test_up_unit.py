@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.edge.arithmetic import bias_update, rounding_addend, weight_update
-from models.fixed_point import LFSR_SEED_FACTOR, Format, lane_seed, lfsr_step
+from models.lib.fixed_point import LFSR_SEED_FACTOR, Format, lane_seed, lfsr_step
 from tb.lib import patterns, values
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import pack

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from models.fixed_point import saturate
+from models.lib.fixed_point import saturate
 from tb.edge import rows
 from tb.edge.rows import RowAccess
 from tb.lib.bench import Bench, bench_test

@@ -18,13 +18,13 @@ from typing import Any
 
 import cocotb
 
-from models.confusion import cells
 from models.edge.config import EdgeConfig
 from models.edge.interleaver import Connectivity
 from models.edge.network import EdgeNetwork, RunResult
 from models.edge.schedule import Schedule
 from models.edge.training import RawData
-from models.whole_file import write_text
+from models.lib.confusion import cells
+from models.lib.whole_file import write_text
 from tb.edge import train_files as files
 from tb.edge.train_check import (
     Mismatch,

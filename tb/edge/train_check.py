@@ -11,7 +11,7 @@ import numpy.typing as npt
 from models.edge.config import EdgeConfig, Mode
 from models.edge.network import EdgeNetwork, RunResult
 from models.edge.schedule import Schedule
-from models.fixed_point import Format
+from models.lib.fixed_point import Format
 from tb.edge.registers import JunctionReg, Kind, Reg, Status, junction_register
 from tb.edge.train_files import Predictions
 

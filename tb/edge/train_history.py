@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from models.edge.config import EdgeConfig
-from models.toml_section import COUNT_MAX, ConfigError, Section
+from models.lib.toml_section import COUNT_MAX, ConfigError, Section
 from tb.edge.train_check import busy_units
 
 CURVE = 50

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models import checkpoint
-from models.array_file import Arrays, Expected
-from models.confusion import Cells
 from models.edge.config import EPOCHS_MAX, EdgeConfig, Mode
 from models.edge.network import EdgeNetwork
 from models.edge.training import RawData, Run, plan
-from models.toml_section import ConfigError, Section
-from models.whole_file import write_text
+from models.lib import checkpoint
+from models.lib.array_file import Arrays, Expected
+from models.lib.confusion import Cells
+from models.lib.toml_section import ConfigError, Section
+from models.lib.whole_file import write_text
 from tb.edge.train_history import CURVE, SAME, check_state
 
 CHECKPOINT = "checkpoint.npz"

@@ -10,7 +10,7 @@ import json
 import os
 from pathlib import Path
 
-from models.whole_file import write_text
+from models.lib.whole_file import write_text
 
 
 class UnknownPoint(AssertionError):

@@ -12,7 +12,7 @@ from typing import Any
 from cocotb.utils import get_sim_time
 from cocotbext.axi import AxiReadBus, AxiSlaveRead, AxiSlaveWrite, AxiWriteBus
 
-from models.memory_port import PAGE_BYTES, Command, Error, Port
+from models.lib.memory_port import PAGE_BYTES, Command, Error, Port
 from tb.lib import patterns
 from tb.lib.bench import PERIOD_NS, Bench
 
@@ -107,7 +107,7 @@ def write_slave(b: Bench, image: Image) -> Any:
 
 
 async def fixed_read(b: Bench, image: Image, latency: int) -> None:
-    """The memory of `models.memory_port.Port`: takes every request at once, gives a beat per clock."""
+    """The memory of `models.lib.memory_port.Port`: takes every request at once, gives a beat per clock."""
     dut = b.dut
     dut.m_axi_arready.value = 1
     due: deque[tuple[int, int, bool]] = deque()  # first possible clock, address, rlast
@@ -128,7 +128,7 @@ async def fixed_read(b: Bench, image: Image, latency: int) -> None:
 
 
 async def fixed_write(b: Bench, image: Image, latency: int) -> None:
-    """The memory of `models.memory_port.Port`: takes every address and beat at once, a response per clock."""
+    """The memory of `models.lib.memory_port.Port`: takes every address and beat at once, a response per clock."""
     dut = b.dut
     dut.m_axi_awready.value = 1
     dut.m_axi_wready.value = 1

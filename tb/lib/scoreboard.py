@@ -13,7 +13,7 @@ Values = int | Iterable[Any]
 
 
 class RealFormat(Protocol):
-    """What the scoreboard needs of a number format: `models.fixed_point.Format` has it."""
+    """What the scoreboard needs of a number format: `models.lib.fixed_point.Format` has it."""
 
     def to_real(self, raw: Any) -> Any: ...
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.fixed_point import Format
+from models.lib.fixed_point import Format
 from tb.lib import values
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import pack, signed_range

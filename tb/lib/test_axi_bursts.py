@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from models.memory_port import PAGE_BYTES, Burst, Command, Port
+from models.lib.memory_port import PAGE_BYTES, Burst, Command, Port
 from tb.lib import memory_port, patterns
 from tb.lib.bench import Bench, bench_test
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from models.narrow_port import joined, parts, response
+from models.lib.narrow_port import joined, parts, response
 from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test
 from tb.lib.memory_port import now

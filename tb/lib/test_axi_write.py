@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from models.memory_port import Command, Error, Port, write_clocks
+from models.lib.memory_port import Command, Error, Port, write_clocks
 from tb.lib import axi, memory_port, patterns
 from tb.lib.bench import Bench, bench_test
 from tb.lib.memory_port import AlwaysOne, Commands, Image, now

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bench of rtl/lib/lfsr16.v against lfsr_step of models/fixed_point.py."""
+"""Bench of rtl/lib/lfsr16.v against lfsr_step of models/lib/fixed_point.py."""
 
 from __future__ import annotations
 
-from models.fixed_point import lfsr_step
+from models.lib.fixed_point import lfsr_step
 from tb.lib.bench import Bench, bench_test
 from tb.lib.trace import Trace
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bench of rtl/lib/round_sat.v: rounded, clipped value and both flags against models/fixed_point.py."""
+"""Bench of rtl/lib/round_sat.v: rounded, clipped value and both flags against models/lib/fixed_point.py."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from models.fixed_point import Format, half_addend, round_shift, saturate
+from models.lib.fixed_point import Format, half_addend, round_shift, saturate
 from tb.lib import values
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import pack, unpack

@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from models.pe_array import descriptors as d
-from models.pe_array import program
-from models.pe_array.assemble import MapAt, OutputAt, Places, assemble, chain
-from models.pe_array.csb import Csb, beat_offsets, encode
-from models.pe_array.grid import Grid
-from models.pe_array.operations import After, Compute, Program, SetField
-from models.pe_array.operations import Field as Own
-from models.pe_array.pe_command import PeShape
-from models.pe_array.requantise import Field
-from models.pe_array.shapes import Conv, Pool
-from models.pe_array.tiling import Split
+from models.pe_array.compiler import program
+from models.pe_array.compiler.assemble import MapAt, OutputAt, Places, assemble, chain
+from models.pe_array.isa import descriptors as d
+from models.pe_array.isa.csb import Csb, beat_offsets, encode
+from models.pe_array.isa.grid import Grid
+from models.pe_array.isa.operations import After, Compute, Program, SetField
+from models.pe_array.isa.operations import Field as Own
+from models.pe_array.isa.pe_command import PeShape
+from models.pe_array.isa.shapes import Conv, Pool
+from models.pe_array.network.requantise import Field
+from models.pe_array.tiles.tiling import Split
 from tb.lib.bench import Bench
 from tb.pe_array.array_host import fill
 from tb.pe_array.hdl_widths import widths_of

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from models.pe_array import descriptors as d
-from models.pe_array.descriptors import BYTES, KINDS, Cause, Descriptor
-from models.pe_array.machine_memory import Fault
-from models.pe_array.pe_command import Op
+from models.pe_array.isa import descriptors as d
+from models.pe_array.isa.descriptors import BYTES, KINDS, Cause, Descriptor
+from models.pe_array.isa.pe_command import Op
+from models.pe_array.machine.memory import Fault
 from tb.pe_array.array_cases import CaseMemory
 
 FAULTS = (

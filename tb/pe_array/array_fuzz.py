@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from models.pe_array import descriptors as d
-from models.pe_array.map_transfer import DrainCommand
-from models.pe_array.operations import After, Field
-from models.pe_array.pe_command import LAST_BIT, NULL_BIT, YOFF_LOW, Op
+from models.pe_array.isa import descriptors as d
+from models.pe_array.isa.map_transfer import DrainCommand
+from models.pe_array.isa.operations import After, Field
+from models.pe_array.isa.pe_command import LAST_BIT, NULL_BIT, YOFF_LOW, Op
 from tb.pe_array.array_cases import CaseMemory
 
 _E, _T = 1, 2

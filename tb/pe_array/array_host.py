@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from cocotb.triggers import SimTimeoutError, with_timeout
 
-from models.pe_array import descriptors as d
-from models.pe_array.grid import Grid
-from models.pe_array.machine import Stop
+from models.pe_array.isa import descriptors as d
+from models.pe_array.isa.grid import Grid
+from models.pe_array.machine.machine import Stop
 from tb.lib.bench import PERIOD_NS, Bench
 from tb.pe_array.array_registers import (
     MEMORY_IN,

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from models.pe_array import clock_table
-from models.pe_array import collect_clocks as model
-from models.pe_array.descriptors import Collect, Slot
-from models.pe_array.pack_clocks import CHUNK, DEPTH, S_ENDED, S_NAMED, S_OPEN, S_WORDS, pack_grant
+from models.pe_array.clocks import collect_store as model
+from models.pe_array.clocks import table as clock_table
+from models.pe_array.clocks.gradient_pack import CHUNK, DEPTH, S_ENDED, S_NAMED, S_OPEN, S_WORDS, pack_grant
+from models.pe_array.isa.descriptors import Collect, Slot
 from tb.lib.bench import Bench
 
 _FIELDS = {

@@ -7,9 +7,9 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from models.fixed_point import IntArray
-from models.pe_array.descriptors import Drain
-from models.pe_array.map_transfer import DrainCommand
+from models.lib.fixed_point import IntArray
+from models.pe_array.isa.descriptors import Drain
+from models.pe_array.isa.map_transfer import DrainCommand
 from tb.lib import patterns, values
 from tb.lib.bench import Bench
 from tb.lib.lanes import pack

@@ -2,7 +2,7 @@
 """Layers on array_harness, phase by phase: the whole memory and the counters compared with the models after each.
 
 Run by flow/full_size, which writes the job to the file that EDGELOOM_TRAIN names. What must be in memory comes from the
-layers' definition (models/pe_array/layers.py, update.py), not from what the phases before left.
+layers' definition (models/pe_array/network/layers.py, update.py), not from what the phases before left.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Any
 import cocotb
 import numpy as np
 
-from models.pe_array.array_exact import Run
-from models.pe_array.csb import Csb
-from models.whole_file import write_text
+from models.lib.whole_file import write_text
+from models.pe_array.clocks.pe_array import Run
+from models.pe_array.isa.csb import Csb
 from tb.lib.bench import Bench
 from tb.pe_array.array_host import ArrayHost
 from tb.pe_array.array_registers import Counter

@@ -12,19 +12,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.pe_array import descriptors as d
-from models.pe_array import layers, networks, program, published, scoreboard_b
-from models.pe_array.array_exact import ArrayClocks, Sizes
-from models.pe_array.assemble import MapAt, OutputAt, Places, assemble
-from models.pe_array.csb import Csb, to_image
-from models.pe_array.grid import Grid
-from models.pe_array.operations import Program
-from models.pe_array.pe_command import PeShape
-from models.pe_array.phase_clocks import ALIGNED_BEATS, LATENCY, OUTSTANDING
-from models.pe_array.shapes import Conv, Positions
-from models.pe_array.update import weight_update
-from models.pe_array.widths import STANDARD
-from models.whole_file import write_text
+from models.lib.whole_file import write_text
+from models.pe_array.clocks.pe_array import ArrayClocks, Sizes
+from models.pe_array.compiler import program
+from models.pe_array.compiler.assemble import MapAt, OutputAt, Places, assemble
+from models.pe_array.isa import descriptors as d
+from models.pe_array.isa.csb import Csb, to_image
+from models.pe_array.isa.grid import Grid
+from models.pe_array.isa.operations import Program
+from models.pe_array.isa.pe_command import PeShape
+from models.pe_array.isa.shapes import Conv, Positions
+from models.pe_array.isa.widths import STANDARD
+from models.pe_array.network import layers
+from models.pe_array.network.weight_update import weight_update
+from studies import networks, published, scoreboard_b
+from studies.phase_clocks import ALIGNED_BEATS, LATENCY, OUTSTANDING
 
 EVENTS = "events.jsonl"
 MISMATCH = "mismatch.json"

@@ -8,10 +8,9 @@ from collections.abc import Generator, Iterator
 
 import numpy as np
 
-from models.pe_array.grid import Grid
-from models.pe_array.grid_model import Result, map_words, place_drain, place_gradients
-from models.pe_array.map_transfer import LoadCommand, PeWindows
-from models.pe_array.operations import (
+from models.pe_array.isa.grid import Grid
+from models.pe_array.isa.map_transfer import LoadCommand, PeWindows
+from models.pe_array.isa.operations import (
     After,
     Collect,
     Compute,
@@ -24,8 +23,9 @@ from models.pe_array.operations import (
     SetWindows,
     Source,
 )
-from models.pe_array.pe_command import ByteArray, Memory, PeShape
-from models.pe_array.region import Region
+from models.pe_array.isa.pe_command import ByteArray, Memory, PeShape
+from models.pe_array.isa.region import Region
+from models.pe_array.machine.layer_program import Result, map_words, place_drain, place_gradients
 from tb.lib import patterns
 from tb.lib.bench import Bench
 from tb.lib.lanes import pack, unpack

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from models.pe_array.widths import STANDARD, Widths
+from models.pe_array.isa.widths import STANDARD, Widths
 from tb.lib.bench import Bench
 
 

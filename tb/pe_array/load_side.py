@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The load side of a grid as the load engine sees it, and what a list of its descriptors must do there.
 
-The maps of the grid are the clock model of map_load (`models.pe_array.map_timing`), so that ready, done and idle
+The maps of the grid are the clock model of map_load (`models.pe_array.clocks.map_timing`), so that ready, done and idle
 are those of the real one.
 """
 
@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from models.pe_array.descriptors import Descriptor, Map, Pointers, Stream, Window
-from models.pe_array.map_timing import LoadTiming
-from models.pe_array.map_transfer import LoadCommand, PeWindows, load_writes
-from models.pe_array.region import Region
+from models.pe_array.clocks.map_timing import LoadTiming
+from models.pe_array.isa.descriptors import Descriptor, Map, Pointers, Stream, Window
+from models.pe_array.isa.map_transfer import LoadCommand, PeWindows, load_writes
+from models.pe_array.isa.region import Region
 from tb.lib import patterns
 from tb.lib.bench import Bench
 from tb.pe_array.port_memory import PortMemory

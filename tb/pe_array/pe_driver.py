@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from models.fixed_point import IntArray
-from models.pe_array.pe_command import Command, Memory
-from models.pe_array.pe_model import ProcessingElement
-from models.pe_array.pe_timing import DRAIN, Work, predict
+from models.lib.fixed_point import IntArray
+from models.pe_array.clocks.pe import DRAIN, Work, predict
+from models.pe_array.isa.pe_command import Command, Memory
+from models.pe_array.machine.pe import ProcessingElement
 from tb.lib import patterns
 from tb.lib.bench import Bench
 from tb.lib.lanes import pack, unpack

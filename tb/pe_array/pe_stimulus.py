@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from models.fixed_point import IntArray
-from models.pe_array.pe_command import Command, Memory, Op, PeShape, Tap, pack_taps
-from models.pe_array.pe_model import ProcessingElement
+from models.lib.fixed_point import IntArray
+from models.pe_array.isa.pe_command import Command, Memory, Op, PeShape, Tap, pack_taps
+from models.pe_array.machine.pe import ProcessingElement
 from tb.lib import values
 from tb.lib.bench import Bench
 

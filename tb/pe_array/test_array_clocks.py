@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from models.pe_array import descriptors as d
-from models.pe_array.array_exact import ArrayClocks, Sizes
-from models.pe_array.assemble import chain
-from models.pe_array.operations import Field
-from models.pe_array.pe_command import Op
+from models.pe_array.clocks.pe_array import ArrayClocks, Sizes
+from models.pe_array.compiler.assemble import chain
+from models.pe_array.isa import descriptors as d
+from models.pe_array.isa.operations import Field
+from models.pe_array.isa.pe_command import Op
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.array_cases import KINDS, CaseMemory
 from tb.pe_array.array_host import ArrayHost

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from models.pe_array.control_clocks import HOLD_CLOCKS, IDLE_CLOCKS
-from models.pe_array.control_timing import ControlClocks, Fault
-from models.pe_array.descriptors import Cause
+from models.pe_array.clocks.control import HOLD_CLOCKS, IDLE_CLOCKS
+from models.pe_array.clocks.control_timing import ControlClocks, Fault
+from models.pe_array.isa.descriptors import Cause
 from tb.lib.bench import Bench, bench_test
 
 SOURCES = ("dispatch", "fetch", "load", "compute", "store")

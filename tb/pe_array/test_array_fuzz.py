@@ -13,10 +13,10 @@ from random import Random
 import numpy as np
 from cocotb.triggers import Timer
 
-from models.pe_array import descriptors as d
-from models.pe_array.descriptors import BYTES, Cause
-from models.pe_array.machine import Machine, Stop
-from models.pe_array.machine_memory import Fault
+from models.pe_array.isa import descriptors as d
+from models.pe_array.isa.descriptors import BYTES, Cause
+from models.pe_array.machine.machine import Machine, Stop
+from models.pe_array.machine.memory import Fault
 from tb.lib.bench import PERIOD_NS, Bench, bench_test
 from tb.pe_array.array_cases import CaseMemory
 from tb.pe_array.array_fuzz import FuzzProgram

@@ -11,16 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from models.pe_array.config import PeConfig
-from models.pe_array.descriptors import encode
-from models.pe_array.grid import Grid
-from models.pe_array.layers import ACC_BITS
-from models.pe_array.network import PeNetwork
-from models.pe_array.rounding import WordOrder
-from models.pe_array.word_order import word_order
-from models.pe_array.step_memory import StepMemory
-from models.pe_array.step_program import StepProgram
-from models.pe_array.widths import STANDARD
+from models.pe_array.compiler.step_memory import StepMemory
+from models.pe_array.compiler.step_program import StepProgram
+from models.pe_array.compiler.word_order import word_order
+from models.pe_array.isa.descriptors import encode
+from models.pe_array.isa.grid import Grid
+from models.pe_array.isa.widths import STANDARD
+from models.pe_array.network.config import PeConfig
+from models.pe_array.network.layers import ACC_BITS
+from models.pe_array.network.network import PeNetwork
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.array_cases import grid_of
 from tb.pe_array.array_host import ArrayHost, fill

@@ -7,9 +7,9 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from models.pe_array.descriptors import Cause, Collect, Slot
-from models.pe_array.pe_command import GRADIENT_BITS, wrap
-from models.pe_array.update import pack_gradients
+from models.pe_array.isa.descriptors import Cause, Collect, Slot
+from models.pe_array.isa.pe_command import GRADIENT_BITS, wrap
+from models.pe_array.network.weight_update import pack_gradients
 from tb.lib import patterns, values
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import pack

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from models.pe_array.control_timing import ComputeClocks, Item
-from models.pe_array.descriptors import Compute, Descriptor, Set, pack
-from models.pe_array.operations import After
-from models.pe_array.pe_command import Op
+from models.pe_array.clocks.control_timing import ComputeClocks, Item
+from models.pe_array.isa.descriptors import Compute, Descriptor, Set, pack
+from models.pe_array.isa.operations import After
+from models.pe_array.isa.pe_command import Op
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.clockwise import Clockwise
 

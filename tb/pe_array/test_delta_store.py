@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from models.pe_array.descriptors import Cause, Delta
-from models.pe_array.requantise import output_delta8
+from models.pe_array.isa.descriptors import Cause, Delta
+from models.pe_array.network.requantise import output_delta8
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.descriptor_port import DescriptorPort
 from tb.pe_array.hdl_widths import widths_of

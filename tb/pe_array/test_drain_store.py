@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from models.fixed_point import IntArray
-from models.pe_array.descriptors import Cause, Drain, Output
-from models.pe_array.requantise import Field, RandomLanes, requantise
+from models.lib.fixed_point import IntArray
+from models.pe_array.isa.descriptors import Cause, Drain, Output
+from models.pe_array.network.requantise import Field, RandomLanes, requantise
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.descriptor_port import DescriptorPort
 from tb.pe_array.drain_side import DrainSide, drain_command

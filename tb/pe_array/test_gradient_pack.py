@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from models.pe_array.update import pack_gradients
+from models.pe_array.network.weight_update import pack_gradients
 from tb.lib import patterns, values
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import index_width, pack, unpack

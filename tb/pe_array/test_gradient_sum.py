@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from models.pe_array.update import sum_gradients
+from models.pe_array.network.weight_update import sum_gradients
 from tb.lib import patterns, values
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import pack, unpack

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from models.pe_array.descriptors import Cause, Descriptor, Map, Pointers, Stream, Window, pack
+from models.pe_array.isa.descriptors import Cause, Descriptor, Map, Pointers, Stream, Window, pack
 from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.descriptor_port import DescriptorPort

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from models.pe_array.pe_command import NO_MAXIMUM, Op, wrap
+from models.pe_array.isa.pe_command import NO_MAXIMUM, Op, wrap
 from tb.lib import patterns, values
 from tb.lib.bench import Bench, bench_test
 from tb.lib.trace import Trace

@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 
-from models.pe_array.map_timing import LoadTiming
-from models.pe_array.map_transfer import CHANNELS_MAX, COUNT_MAX, LoadCommand, PeWindows, load_writes
-from models.pe_array.pe_command import Memory
-from models.pe_array.region import Region
+from models.pe_array.clocks.map_timing import LoadTiming
+from models.pe_array.isa.map_transfer import CHANNELS_MAX, COUNT_MAX, LoadCommand, PeWindows, load_writes
+from models.pe_array.isa.pe_command import Memory
+from models.pe_array.isa.region import Region
 from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import pack

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import replace
 
-from models.pe_array.map_timing import RasterTiming
-from models.pe_array.map_transfer import CHANNELS_MAX, COUNT_MAX, LoadCommand
+from models.pe_array.clocks.map_timing import RasterTiming
+from models.pe_array.isa.map_transfer import CHANNELS_MAX, COUNT_MAX, LoadCommand
 from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import pack

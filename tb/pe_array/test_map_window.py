@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from models.pe_array.map_timing import Beat, WindowTiming
-from models.pe_array.map_transfer import COUNT_MAX, LoadCommand, PeWindows
-from models.pe_array.region import Region
+from models.pe_array.clocks.map_timing import Beat, WindowTiming
+from models.pe_array.isa.map_transfer import COUNT_MAX, LoadCommand, PeWindows
+from models.pe_array.isa.region import Region
 from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test
 

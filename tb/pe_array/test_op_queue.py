@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from models.pe_array.control_timing import Item, QueueClocks
-from models.pe_array.descriptors import KINDS
+from models.pe_array.clocks.control_timing import Item, QueueClocks
+from models.pe_array.isa.descriptors import KINDS
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.clockwise import Clockwise
 

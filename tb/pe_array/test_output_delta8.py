@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.pe_array.requantise import output_delta8
+from models.pe_array.network.requantise import output_delta8
 from tb.lib import values
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import pack, unpack

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from models.pe_array.pe_command import Command, Memory, Op
-from models.pe_array.pe_model import ProcessingElement
+from models.pe_array.isa.pe_command import Command, Memory, Op
+from models.pe_array.machine.pe import ProcessingElement
 from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.pe_driver import PeDriver

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections import deque
 
-from models.pe_array.pe_command import Memory, Op, PeShape, Tap
-from models.pe_array.pe_model import ProcessingElement
+from models.pe_array.isa.pe_command import Memory, Op, PeShape, Tap
+from models.pe_array.machine.pe import ProcessingElement
 from tb.lib import patterns, values
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import pack

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.pe_array import descriptors as d
-from models.pe_array.assemble import chain
-from models.pe_array.descriptors import BYTES, Cause, Engine
-from models.pe_array.machine import Machine
+from models.pe_array.compiler.assemble import chain
+from models.pe_array.isa import descriptors as d
+from models.pe_array.isa.descriptors import BYTES, Cause, Engine
+from models.pe_array.machine.machine import Machine
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.array_cases import KINDS, CaseMemory
 from tb.pe_array.array_faults import FAULTS, make_faulty

@@ -7,27 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.fixed_point import IntArray
-from models.pe_array import layers, program
-from models.pe_array.csb import encode
-from models.pe_array.grid import Grid
-from models.pe_array.grid_model import ModelGrid
-from models.pe_array.map_transfer import DrainCommand
-from models.pe_array.operations import (
-    After,
-    Compute,
-    Drain,
-    Field,
-    LoadMap,
-    LoadStream,
-    Program,
-    SetField,
-    Source,
-)
-from models.pe_array.pe_command import ByteArray, Memory, Op, Tap, pack_taps, pad_bytes
-from models.pe_array.pe_timing import Work, predict
-from models.pe_array.shapes import Conv, Pool, Positions
-from models.pe_array.tiling import Split
+from models.lib.fixed_point import IntArray
+from models.pe_array.clocks.pe import Work, predict
+from models.pe_array.compiler import program
+from models.pe_array.isa.csb import encode
+from models.pe_array.isa.grid import Grid
+from models.pe_array.isa.map_transfer import DrainCommand
+from models.pe_array.isa.operations import After, Compute, Drain, Field, LoadMap, LoadStream, Program, SetField, Source
+from models.pe_array.isa.pe_command import ByteArray, Memory, Op, Tap, pack_taps, pad_bytes
+from models.pe_array.isa.shapes import Conv, Pool, Positions
+from models.pe_array.machine.layer_program import ModelGrid
+from models.pe_array.network import layers
+from models.pe_array.tiles.tiling import Split
 from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.grid_driver import PORTS, GridDriver

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from models.pe_array.pe_command import Op
-from models.pe_array.pe_timing import DRAIN, FENCE, HAZARD, PIPE, PIPE_LONG
+from models.pe_array.clocks.pe import DRAIN, FENCE, HAZARD, PIPE, PIPE_LONG
+from models.pe_array.isa.pe_command import Op
 from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test
 

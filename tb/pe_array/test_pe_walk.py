@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import fields, replace
 
-from models.pe_array.pe_command import Command, Op
-from models.pe_array.pe_timing import QUEUE
+from models.pe_array.clocks.pe import QUEUE
+from models.pe_array.isa.pe_command import Command, Op
 from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from cocotb.triggers import Timer
 
-from models.pe_array.control_timing import FetchClocks
-from models.pe_array.descriptors import BYTES, Cause
+from models.pe_array.clocks.control_timing import FetchClocks
+from models.pe_array.isa.descriptors import BYTES, Cause
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.clockwise import Clockwise
 from tb.pe_array.port_memory import PortMemory

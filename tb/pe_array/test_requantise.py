@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.fixed_point import LFSR_SEED_FACTOR
-from models.pe_array.requantise import Field, RandomLanes, requantise
+from models.lib.fixed_point import LFSR_SEED_FACTOR
+from models.pe_array.network.requantise import Field, RandomLanes, requantise
 from tb.lib import values
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import pack, unpack

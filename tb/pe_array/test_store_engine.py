@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from models.pe_array.descriptors import Cause, Collect, Delta, Descriptor, Drain, Output, Slot, Update
-from models.pe_array.machine_engines import StoreEngine
-from models.pe_array.machine_grid import MachineGrid
-from models.pe_array.machine_memory import BusMemory, Fault, Refused
-from models.pe_array.map_transfer import drain_reads
-from models.pe_array.pe_command import PeShape
+from models.pe_array.isa.descriptors import Cause, Collect, Delta, Descriptor, Drain, Output, Slot, Update
+from models.pe_array.isa.map_transfer import drain_reads
+from models.pe_array.isa.pe_command import PeShape
+from models.pe_array.machine.engines import StoreEngine
+from models.pe_array.machine.grid import MachineGrid
+from models.pe_array.machine.memory import BusMemory, Fault, Refused
 from tb.lib import values
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.descriptor_port import DescriptorPort

@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 
-from models.pe_array.map_timing import DrainTiming
-from models.pe_array.map_transfer import COUNT_MAX, DrainCommand
+from models.pe_array.clocks.map_timing import DrainTiming
+from models.pe_array.isa.map_transfer import COUNT_MAX, DrainCommand
 from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from models.fixed_point import LFSR_SEED_FACTOR, IntArray
-from models.pe_array.descriptors import Cause, Update
-from models.pe_array.requantise import RandomLanes
-from models.pe_array.update import weight_update
+from models.lib.fixed_point import LFSR_SEED_FACTOR, IntArray
+from models.pe_array.isa.descriptors import Cause, Update
+from models.pe_array.network.requantise import RandomLanes
+from models.pe_array.network.weight_update import weight_update
 from tb.lib import values
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.descriptor_port import DescriptorPort

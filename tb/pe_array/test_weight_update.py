@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.fixed_point import LFSR_SEED_FACTOR, IntArray
-from models.pe_array.requantise import RandomLanes
-from models.pe_array.update import weight_update
+from models.lib.fixed_point import LFSR_SEED_FACTOR, IntArray
+from models.pe_array.network.requantise import RandomLanes
+from models.pe_array.network.weight_update import weight_update
 from tb.lib import values
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import pack, unpack

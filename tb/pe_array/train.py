@@ -23,20 +23,20 @@ import cocotb
 import numpy as np
 import numpy.typing as npt
 
-from models import mnist
-from models.pe_array import winding
-from models.pe_array.array_exact import ArrayClocks, Run, Sizes
-from models.pe_array.config import grid_of
-from models.pe_array.descriptors import Descriptor, encode
-from models.pe_array.grid import Grid
-from models.pe_array.network import PeNetwork, Trace
-from models.pe_array.rounding import RandomWords, WordOrder
-from models.pe_array.word_order import word_order
-from models.pe_array.shapes import Pair
-from models.pe_array.step_clocks import clocks_of_parts, predicted
-from models.pe_array.step_memory import StepMemory
-from models.pe_array.step_program import StepProgram
-from models.whole_file import write_text
+from models.lib import mnist
+from models.lib.whole_file import write_text
+from models.pe_array.clocks.pe_array import ArrayClocks, Run, Sizes
+from models.pe_array.clocks.step import clocks_of_parts, predicted
+from models.pe_array.compiler import random_programs as winding
+from models.pe_array.compiler.step_memory import StepMemory
+from models.pe_array.compiler.step_program import StepProgram
+from models.pe_array.compiler.word_order import word_order
+from models.pe_array.isa.descriptors import Descriptor, encode
+from models.pe_array.isa.grid import Grid
+from models.pe_array.isa.shapes import Pair
+from models.pe_array.network.config import grid_of
+from models.pe_array.network.network import PeNetwork, Trace
+from models.pe_array.network.random_words import RandomWords
 from tb.lib.bench import Bench
 from tb.pe_array.array_host import ArrayHost, Bytes, fill
 from tb.pe_array.array_registers import Counter

@@ -9,18 +9,18 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from models import mnist
-from models.mnist import Mnist
-from models.pe_array import winding
-from models.pe_array.config import NEVER, PeConfig, grid_of
-from models.pe_array.descriptors import BYTES
-from models.pe_array.images import Images
-from models.pe_array.network import PeNetwork
-from models.pe_array.step_program import StepProgram
-from models.pe_array.training import Trainer
-from models.telling import silent
-from models.toml_section import COUNT_MAX, Section
-from models.whole_file import write_text
+from models.lib import mnist
+from models.lib.mnist import Mnist
+from models.lib.telling import silent
+from models.lib.toml_section import COUNT_MAX, Section
+from models.lib.whole_file import write_text
+from models.pe_array.compiler import random_programs as winding
+from models.pe_array.compiler.step_program import StepProgram
+from models.pe_array.isa.descriptors import BYTES
+from models.pe_array.network.config import NEVER, PeConfig, grid_of
+from models.pe_array.network.network import PeNetwork
+from models.pe_array.training.images import Images
+from models.pe_array.training.trainer import Trainer
 from tb.pe_array.array_registers import Counter
 
 CHECKPOINT = "checkpoint.npz"

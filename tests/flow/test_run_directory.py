@@ -20,9 +20,9 @@ from flow import __main__, regress
 from flow.coverage import report
 from flow.paths import FlowError, relative
 from flow.run_directory import RESULT, RunDirectory, alone_in, text_writer
-from models import checkpoint
-from models.pe_array import scoreboard
-from models.whole_file import write_text, written
+from models.lib import checkpoint
+from models.lib.whole_file import write_text, written
+from studies import scoreboard
 
 DONE = {"complete": True, "failure": None}
 

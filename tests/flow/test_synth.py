@@ -18,8 +18,8 @@ from flow.synth_edge import EdgeTarget
 from flow.synth_pe import PeTarget
 from flow.synth_target import Figures, Plan
 from models.edge.config import EdgeConfig
-from models.pe_array.config import PeConfig
-from models.pe_array.widths import Widths
+from models.pe_array.isa.widths import Widths
+from models.pe_array.network.config import PeConfig
 
 MNIST_64 = EdgeConfig.load(ROOT / "configs" / "mnist_64.toml")
 LENET5 = PeConfig.load(ROOT / "configs" / "lenet5_mnist.toml")

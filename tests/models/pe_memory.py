@@ -7,10 +7,10 @@ import random
 
 import numpy as np
 
-from models.pe_array.csb import Csb
-from models.pe_array.descriptors import Descriptor, encode
-from models.pe_array.machine import Machine
-from models.pe_array.pe_command import PeShape
+from models.pe_array.isa.csb import Csb
+from models.pe_array.isa.descriptors import Descriptor, encode
+from models.pe_array.isa.pe_command import PeShape
+from models.pe_array.machine.machine import Machine
 
 BASE = 0x8000_0000
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from models import command_line, mnist
-from models.pe_array import training
-from models.pe_array.training import Trainer
+from models.lib import command_line, mnist
+from models.pe_array.training import trainer as training
+from models.pe_array.training.trainer import Trainer
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = str(ROOT / "configs" / "tiny.toml")

@@ -11,7 +11,7 @@ import pytest
 
 from models.edge import activation, arithmetic
 from models.edge.activation import SigmoidTable, activate
-from models.fixed_point import Format
+from models.lib.fixed_point import Format
 
 FORMATS = [Format(4, 1), Format(8, 5), Format(12, 8), Format(16, 12), Format(16, 14)]
 

@@ -12,7 +12,7 @@ import pytest
 from edge_configs import values
 
 from models.edge.config import EdgeConfig, Mode
-from models.toml_section import ConfigError
+from models.lib.toml_section import ConfigError
 
 ALL = sorted((Path(__file__).resolve().parents[2] / "configs").glob("*.toml"))
 CONFIGS = [path for path in ALL if "network" in tomllib.loads(path.read_text())]

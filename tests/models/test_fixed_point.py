@@ -9,15 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from models.fixed_point import (
-    Format,
-    half_addend,
-    lane_seed,
-    lfsr_step,
-    round_shift,
-    saturate,
-    stochastic_addend,
-)
+from models.lib.fixed_point import Format, half_addend, lane_seed, lfsr_step, round_shift, saturate, stochastic_addend
 
 
 @pytest.mark.parametrize(("width", "frac", "low", "high"), [(12, 8, -8.0, 7.99609375), (8, 5, -4.0, 3.96875)])

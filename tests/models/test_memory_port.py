@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""models/memory_port.py: bursts and refusals, clocks worked out by hand, and the throughput that is promised."""
+"""models/lib/memory_port.py: bursts and refusals, clocks worked out by hand, and the throughput that is promised."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from models.memory_port import BURST_BEATS, PAGE_BYTES, Command, Port, read_clocks, write_clocks
+from models.lib.memory_port import BURST_BEATS, PAGE_BYTES, Command, Port, read_clocks, write_clocks
 
 EVERYTHING = (0, 1 << 32)
 

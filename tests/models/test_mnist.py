@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models import mnist
-from models.fixed_point import Format
+from models.lib import mnist
+from models.lib.fixed_point import Format
 
 NAME = "t10k-labels-idx1-ubyte"
 

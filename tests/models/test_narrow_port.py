@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""models/narrow_port.py: examples worked out by hand."""
+"""models/lib/narrow_port.py: examples worked out by hand."""
 
 from __future__ import annotations
 
-from models.narrow_port import joined, parts, response
+from models.lib.narrow_port import joined, parts, response
 
 
 def test_parts_are_little_endian() -> None:

@@ -14,16 +14,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.pe_array import array_exact, pe_timing
-from models.pe_array import descriptors as d
-from models.pe_array.array_exact import ArrayClocks, Run, Sizes
-from models.pe_array.assemble import chain
-from models.pe_array.descriptors import Engine
-from models.pe_array.grid import Grid
-from models.pe_array.machine import Machine
-from models.pe_array.operations import After
-from models.pe_array.pe_command import PeShape
-from models.pe_array.port_clocks import credit, credit_clock, credit_open
+from models.pe_array.clocks import pe as pe_timing
+from models.pe_array.clocks import pe_array as array_exact
+from models.pe_array.clocks.pe_array import ArrayClocks, Run, Sizes
+from models.pe_array.clocks.ports import credit, credit_clock, credit_open
+from models.pe_array.compiler.assemble import chain
+from models.pe_array.isa import descriptors as d
+from models.pe_array.isa.descriptors import Engine
+from models.pe_array.isa.grid import Grid
+from models.pe_array.isa.operations import After
+from models.pe_array.isa.pe_command import PeShape
+from models.pe_array.machine.machine import Machine
 from tb.pe_array.array_cases import KINDS, CaseMemory
 
 SHAPE = PeShape(8, 32, x_depth=128, y_depth=64, w_depth=64, e_depth=16, t_depth=128)

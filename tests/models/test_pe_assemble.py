@@ -11,18 +11,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.pe_array import descriptors as d
-from models.pe_array import layers, program
-from models.pe_array.assemble import MapAt, OutputAt, Places, assemble, chain, fold, totals
-from models.pe_array.csb import Csb, encode
-from models.pe_array.grid import Grid
-from models.pe_array.machine import Machine
-from models.pe_array.map_transfer import DrainCommand, LoadCommand
-from models.pe_array.operations import After, Collect, Compute, Drain, LoadMap, Program
-from models.pe_array.pe_command import Op, PeShape
-from models.pe_array.requantise import Field
-from models.pe_array.shapes import Conv, Pool, Positions
-from models.pe_array.tiling import Split
+from models.pe_array.compiler import program
+from models.pe_array.compiler.assemble import MapAt, OutputAt, Places, assemble, chain, fold, totals
+from models.pe_array.isa import descriptors as d
+from models.pe_array.isa.csb import Csb, encode
+from models.pe_array.isa.grid import Grid
+from models.pe_array.isa.map_transfer import DrainCommand, LoadCommand
+from models.pe_array.isa.operations import After, Collect, Compute, Drain, LoadMap, Program
+from models.pe_array.isa.pe_command import Op, PeShape
+from models.pe_array.isa.shapes import Conv, Pool, Positions
+from models.pe_array.machine.machine import Machine
+from models.pe_array.network import layers
+from models.pe_array.network.requantise import Field
+from models.pe_array.tiles.tiling import Split
 from tests.models.pe_memory import Image, execute, kept, laid_out, read
 
 LANES = 8

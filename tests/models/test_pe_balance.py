@@ -8,8 +8,8 @@ import itertools
 import numpy as np
 import pytest
 
-from models.pe_array import balance
-from models.pe_array.balance import (
+from models.pe_array.compiler import balance
+from models.pe_array.compiler.balance import (
     Layer,
     distribute,
     excess,
@@ -18,7 +18,7 @@ from models.pe_array.balance import (
     permute,
     slots_of_blocks,
 )
-from models.pe_array.room import block_sums
+from models.pe_array.tiles.room import block_sums
 
 CHANNELS = 512
 

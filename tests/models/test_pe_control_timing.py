@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from models.pe_array.control_clocks import HOLD_CLOCKS, IDLE_CLOCKS, QUIET
-from models.pe_array.control_timing import (
+from models.pe_array.clocks.control import HOLD_CLOCKS, IDLE_CLOCKS, QUIET
+from models.pe_array.clocks.control_timing import (
     ComputeClocks,
     ControlClocks,
     DispatchClocks,
@@ -17,9 +17,9 @@ from models.pe_array.control_timing import (
     Item,
     QueueClocks,
 )
-from models.pe_array.descriptors import Cause, Compute, Descriptor, Engine, Map, Pointers, Set, pack
-from models.pe_array.operations import After
-from models.pe_array.pe_command import Op
+from models.pe_array.isa.descriptors import Cause, Compute, Descriptor, Engine, Map, Pointers, Set, pack
+from models.pe_array.isa.operations import After
+from models.pe_array.isa.pe_command import Op
 
 READY = (True, True, True)
 NO_FAULTS = (None,) * 5

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.pe_array import csb_order
-from models.pe_array.csb import (
+from models.pe_array.isa import csb_order
+from models.pe_array.isa.csb import (
     Csb,
     CsbError,
     CsbImage,
@@ -22,8 +22,8 @@ from models.pe_array.csb import (
     from_image,
     to_image,
 )
-from models.pe_array.csb_order import HAZARD, hazard_order
-from models.pe_array.widths import STANDARD
+from models.pe_array.isa.csb_order import HAZARD, hazard_order
+from models.pe_array.isa.widths import STANDARD
 
 SHAPES = [
     (1, 1, 1, 1, 1, 1),

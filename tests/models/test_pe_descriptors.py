@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from models.pe_array import descriptors as d
-from models.pe_array.operations import After
+from models.pe_array.isa import descriptors as d
+from models.pe_array.isa.operations import After
 
 
 def words(descriptor: d.Descriptor) -> list[int]:

@@ -7,8 +7,10 @@ import math
 
 import pytest
 
-from models.pe_array import networks, published
-from models.pe_array.energy import (
+from models.pe_array.isa.pe_command import Memory, PeShape
+from models.pe_array.isa.shapes import Conv
+from studies import networks, published
+from studies.energy import (
     HOROWITZ_45NM,
     SPARSE8,
     VARIANTS,
@@ -22,10 +24,8 @@ from models.pe_array.energy import (
     main,
     saving,
 )
-from models.pe_array.networks import Layer
-from models.pe_array.pe_command import Memory, PeShape
-from models.pe_array.roofline import work
-from models.pe_array.shapes import Conv
+from studies.networks import Layer
+from studies.roofline import work
 
 SMALL = Layer("small", Conv.make(2, 3, 3, pad=1), 4, 4)
 """Six kernels of 3 x 3 on 4 x 4 pixels; 100 pairs of output pixel and tap are on the map."""

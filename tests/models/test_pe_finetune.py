@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models import mnist
-from models.checkpoint import CheckpointError
-from models.pe_array import training
-from models.pe_array.config import NEVER, PeConfig
-from models.pe_array.images import Images
-from models.pe_array.network import PeNetwork, initial_weights
-from models.pe_array.pruning import kept_elements, strongest
-from models.pe_array.training import Trainer, accuracies_of_pruning
-from models.pe_array.weights_file import WeightsError, load_weights, save_weights, starting_network
+from models.lib import mnist
+from models.lib.checkpoint import CheckpointError
+from models.pe_array.network.config import NEVER, PeConfig
+from models.pe_array.network.network import PeNetwork, initial_weights
+from models.pe_array.network.pruning import kept_elements, strongest
+from models.pe_array.training import trainer as training
+from models.pe_array.training.images import Images
+from models.pe_array.training.trainer import Trainer, accuracies_of_pruning
+from models.pe_array.training.weights_file import WeightsError, load_weights, save_weights, starting_network
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 

@@ -12,16 +12,15 @@ from typing import Any
 
 import pytest
 
-from models.pe_array import fitting
-from models.pe_array.config import PeConfig, grid_of
-from models.pe_array.network import PeNetwork
-from models.pe_array.rounding import WordOrder
-from models.pe_array.word_order import word_order
-from models.pe_array.step_memory import StepMemory
-from models.pe_array.step_program import StepProgram
-from models.pe_array.training import check_data
-from models.telling import QUIET, Telling
-from models.toml_section import ConfigError
+from models.lib.telling import QUIET, Telling
+from models.lib.toml_section import ConfigError
+from models.pe_array.compiler.step_memory import StepMemory
+from models.pe_array.compiler.step_program import StepProgram
+from models.pe_array.compiler.word_order import word_order
+from models.pe_array.network import fitting
+from models.pe_array.network.config import PeConfig, grid_of
+from models.pe_array.network.network import PeNetwork
+from models.pe_array.training.trainer import check_data
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 LAST = {"kind": "dense", "outputs": 10, "weight_frac": 6, "out_frac": 4}

@@ -17,8 +17,8 @@ from onnx.backend.test.case.node import averagepool, conv, convinteger, convtran
 from onnx.reference import ReferenceEvaluator
 from test_pe_layers import random_conv
 
-from models.pe_array import float_layers, layers
-from models.pe_array.shapes import Conv, Pool, Positions
+from models.pe_array.isa.shapes import Conv, Pool, Positions
+from models.pe_array.network import float_layers, layers
 
 STEP = 1e-6
 CASES = (averagepool, conv, convinteger, convtranspose, globalaveragepool, maxpool)  # importing them makes the cases

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.pe_array import geometry, layers
-from models.pe_array.csb import Csb, encode
-from models.pe_array.geometry import TilePlan, best_split, split
-from models.pe_array.pe_command import Command, Memory, Op, PeShape, pad_bytes, unpack_taps
-from models.pe_array.pe_model import ProcessingElement
-from models.pe_array.region import Region
-from models.pe_array.shapes import Conv, Pool, Positions, Window
+from models.pe_array.isa.csb import Csb, encode
+from models.pe_array.isa.pe_command import Command, Memory, Op, PeShape, pad_bytes, unpack_taps
+from models.pe_array.isa.region import Region
+from models.pe_array.isa.shapes import Conv, Pool, Positions, Window
+from models.pe_array.machine.pe import ProcessingElement
+from models.pe_array.network import layers
+from models.pe_array.tiles import geometry
+from models.pe_array.tiles.geometry import TilePlan, best_split, split
 
 LANES = 4
 SHAPE = PeShape(LANES, 32, x_depth=4096, y_depth=1024, w_depth=256, e_depth=16, t_depth=1024)

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from numba.core.registry import CPUDispatcher
 
-from models.fixed_point import round_shift, saturate
-from models.pe_array import kernels, layers
-from models.pe_array.shapes import Conv, Pool, Positions, Window, pads
+from models.lib.fixed_point import round_shift, saturate
+from models.pe_array.isa.shapes import Conv, Pool, Positions, Window, pads
+from models.pe_array.network import kernels, layers
 
 SIMPLE = Conv.make(2, 3, kernel=3, pad=1)
 

@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.fixed_point import lane_seed, lfsr_step
-from models.pe_array import descriptors as d
-from models.pe_array.descriptors import Cause, Descriptor, Engine
-from models.pe_array.machine import Machine, Stop
-from models.pe_array.machine_memory import Fault
-from models.pe_array.map_transfer import LoadCommand, PeWindows, load_writes
-from models.pe_array.operations import After, Field
-from models.pe_array.pe_command import Memory, Op, PeShape, Tap, pack_taps, pad_bytes
-from models.pe_array.region import Region
-from models.pe_array.requantise import sigmoid_table
+from models.lib.fixed_point import lane_seed, lfsr_step
+from models.pe_array.isa import descriptors as d
+from models.pe_array.isa.descriptors import Cause, Descriptor, Engine
+from models.pe_array.isa.map_transfer import LoadCommand, PeWindows, load_writes
+from models.pe_array.isa.operations import After, Field
+from models.pe_array.isa.pe_command import Memory, Op, PeShape, Tap, pack_taps, pad_bytes
+from models.pe_array.isa.region import Region
+from models.pe_array.machine.machine import Machine, Stop
+from models.pe_array.machine.memory import Fault
+from models.pe_array.network.requantise import sigmoid_table
 from tests.models.pe_memory import BASE, Image, kept, read
 
 LANES, PES = 8, 4

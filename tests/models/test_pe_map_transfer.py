@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.pe_array.clock_fifo import NONE, fifo, fifo_clock, fifo_head
-from models.pe_array.map_timing import DrainTiming, LoadTiming
-from models.pe_array.map_transfer import (
+from models.pe_array.clocks.map_timing import DrainTiming, LoadTiming
+from models.pe_array.clocks.stream_fifo import NONE, fifo, fifo_clock, fifo_head
+from models.pe_array.clocks.tile_drain import DRAIN_LATENCY
+from models.pe_array.isa.map_transfer import (
     ADDRESSES,
     CHANNELS_MAX,
     COUNT_MAX,
@@ -23,8 +24,7 @@ from models.pe_array.map_transfer import (
     drain_reads,
     load_writes,
 )
-from models.pe_array.region import Region
-from models.pe_array.tile_clocks import DRAIN_LATENCY
+from models.pe_array.isa.region import Region
 
 NOTHING = Region(0, 0, 0, 0)
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.pe_array import pe_model
-from models.pe_array.pe_command import Command, Memory, Op, PeShape, Tap, pack_taps, unpack_taps, pad_bytes
-from models.pe_array.pe_model import ProcessingElement
+from models.pe_array.isa.pe_command import Command, Memory, Op, PeShape, Tap, pack_taps, pad_bytes, unpack_taps
+from models.pe_array.machine import pe as pe_model
+from models.pe_array.machine.pe import ProcessingElement
 
 
 @pytest.fixture(params=["compiled", "python"])

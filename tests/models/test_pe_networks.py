@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from models.pe_array import networks
+from studies import networks
 
 
 def test_differences_from_the_survey_are_those_that_are_explained() -> None:

@@ -10,18 +10,19 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from models.pe_array import descriptors as d
-from models.pe_array import pe_timing, program
-from models.pe_array.array_exact import Run, Sizes
-from models.pe_array.csb import Csb, encode
-from models.pe_array.descriptors import Engine
-from models.pe_array.estimate import estimate
-from models.pe_array.grid import Grid
-from models.pe_array.operations import After, Collect, Drain, LoadMap, LoadStream
-from models.pe_array.pe_command import Op, PeShape
-from models.pe_array.phase_clocks import PhaseProgram, Update, among
-from models.pe_array.shapes import Conv, Pool
-from models.pe_array.tiling import Layer, Room, Split, choose_split, strip_choices
+from models.pe_array.clocks import pe as pe_timing
+from models.pe_array.clocks.pe_array import Run, Sizes
+from models.pe_array.compiler import program
+from models.pe_array.compiler.estimate import estimate
+from models.pe_array.isa import descriptors as d
+from models.pe_array.isa.csb import Csb, encode
+from models.pe_array.isa.descriptors import Engine
+from models.pe_array.isa.grid import Grid
+from models.pe_array.isa.operations import After, Collect, Drain, LoadMap, LoadStream
+from models.pe_array.isa.pe_command import Op, PeShape
+from models.pe_array.isa.shapes import Conv, Pool
+from models.pe_array.tiles.tiling import Layer, Room, Split, choose_split, strip_choices
+from studies.phase_clocks import PhaseProgram, Update, among
 
 SHAPE = PeShape(8, 32, x_depth=512, y_depth=256, w_depth=256, e_depth=64, t_depth=256)
 CONV = Conv.make(16, 12, kernel=3, pad=1)

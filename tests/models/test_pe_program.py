@@ -10,15 +10,26 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.pe_array import layers, program
-from models.pe_array.csb import Csb, encode
-from models.pe_array.grid import Grid
-from models.pe_array.grid_model import ModelGrid, Result, map_words
-from models.pe_array.map_transfer import LoadCommand
-from models.pe_array.operations import After, Collect, Compute, Drain, LoadMap, LoadStream, Program, SetWindows, Source
-from models.pe_array.pe_command import Memory, Op, PeShape
-from models.pe_array.shapes import Conv, Pool, Positions
-from models.pe_array.tiling import Layer, Room, Split, choose_split, strips_of
+from models.pe_array.compiler import program
+from models.pe_array.isa.csb import Csb, encode
+from models.pe_array.isa.grid import Grid
+from models.pe_array.isa.map_transfer import LoadCommand
+from models.pe_array.isa.operations import (
+    After,
+    Collect,
+    Compute,
+    Drain,
+    LoadMap,
+    LoadStream,
+    Program,
+    SetWindows,
+    Source,
+)
+from models.pe_array.isa.pe_command import Memory, Op, PeShape
+from models.pe_array.isa.shapes import Conv, Pool, Positions
+from models.pe_array.machine.layer_program import ModelGrid, Result, map_words
+from models.pe_array.network import layers
+from models.pe_array.tiles.tiling import Layer, Room, Split, choose_split, strips_of
 
 LANES = 4
 SHAPE = PeShape(LANES, 32, x_depth=512, y_depth=256, w_depth=256, e_depth=16, t_depth=512)

@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.pe_array.pruning import kept_elements, prune, strongest
-from models.pe_array.shapes import Conv, Positions
+from models.pe_array.isa.shapes import Conv, Positions
+from models.pe_array.network.pruning import kept_elements, prune, strongest
 
 
 def test_kernels_stay_by_the_sum_of_their_magnitudes() -> None:

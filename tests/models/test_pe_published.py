@@ -8,8 +8,8 @@ from decimal import Decimal
 
 import pytest
 
-from models.pe_array import networks, published
-from models.pe_array.published import PHASES, Phase
+from studies import networks, published
+from studies.published import PHASES, Phase
 
 
 def test_misfits_are_those_that_are_explained() -> None:

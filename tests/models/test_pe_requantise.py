@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from flow.paths import ROOT
-from models.fixed_point import lfsr_step
-from models.pe_array import layers
-from models.pe_array.requantise import (
+from models.lib.fixed_point import lfsr_step
+from models.pe_array.network import layers
+from models.pe_array.network.requantise import (
     Field,
     RandomLanes,
     output_delta8,

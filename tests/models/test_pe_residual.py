@@ -15,19 +15,19 @@ import pytest
 from onnx.reference import ReferenceEvaluator
 from test_pe_step import Favour, batch, execute, hasty, machine, same, train, values
 
-from models.pe_array import float_layers, requantise
-from models.pe_array.config import PeConfig
-from models.pe_array.descriptors import Engine, Map
-from models.pe_array.float_network import FloatNetwork
-from models.pe_array.grid import Grid
-from models.pe_array.layers import average_scale
-from models.pe_array.network import PeNetwork, Trace
-from models.pe_array.operations import Field, SetField
-from models.pe_array.pe_command import PeShape
-from models.pe_array.step_memory import StepMemory
-from models.pe_array.step_program import StepProgram
-from models.pe_array.widths import STANDARD
-from models.toml_section import ConfigError
+from models.lib.toml_section import ConfigError
+from models.pe_array.compiler.step_memory import StepMemory
+from models.pe_array.compiler.step_program import StepProgram
+from models.pe_array.isa.descriptors import Engine, Map
+from models.pe_array.isa.grid import Grid
+from models.pe_array.isa.operations import Field, SetField
+from models.pe_array.isa.pe_command import PeShape
+from models.pe_array.isa.widths import STANDARD
+from models.pe_array.network import float_layers, requantise
+from models.pe_array.network.config import PeConfig
+from models.pe_array.network.float_network import FloatNetwork
+from models.pe_array.network.layers import average_scale
+from models.pe_array.network.network import PeNetwork, Trace
 
 RESNET = Path(__file__).resolve().parents[2] / "configs" / "resnet_mnist.toml"
 

@@ -6,12 +6,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.pe_array import geometry, networks, published, roofline
-from models.pe_array.csb import encode, to_image
-from models.pe_array.networks import Layer
-from models.pe_array.published import PHASES
-from models.pe_array.roofline import DENSE8, Bound, Machine, Storage, Work, bounds, main, reach, work
-from models.pe_array.shapes import Conv
+from models.pe_array.isa.csb import encode, to_image
+from models.pe_array.isa.shapes import Conv
+from models.pe_array.tiles import geometry
+from studies import networks, published, roofline
+from studies.networks import Layer
+from studies.published import PHASES
+from studies.roofline import DENSE8, Bound, Machine, Storage, Work, bounds, main, reach, work
 
 SMALL = Layer("small", Conv.make(2, 3, 3, pad=1), 4, 4)
 """Six kernels of 3 x 3 on 4 x 4 pixels: 54 weights; 10 x 10 of 16 x 9 pairs of pixel and tap are on the map."""

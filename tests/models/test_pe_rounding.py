@@ -25,19 +25,20 @@ from test_pe_step import (
     values,
 )
 
-from models.fixed_point import lane_seed, lfsr_step
-from models.pe_array import layers, winding
-from models.pe_array.config import PeConfig
-from models.pe_array.descriptors import BYTES, encode
-from models.pe_array.grid import Grid
-from models.pe_array.machine import Machine
-from models.pe_array.network import PeNetwork
-from models.pe_array.requantise import requantise
-from models.pe_array.rounding import PERIOD, RandomWords, WordOrder
-from models.pe_array.word_order import word_order
-from models.pe_array.step_memory import StepMemory
-from models.pe_array.step_program import StepProgram
-from models.toml_section import ConfigError
+from models.lib.fixed_point import lane_seed, lfsr_step
+from models.lib.toml_section import ConfigError
+from models.pe_array.compiler import random_programs as winding
+from models.pe_array.compiler.step_memory import StepMemory
+from models.pe_array.compiler.step_program import StepProgram
+from models.pe_array.compiler.word_order import word_order
+from models.pe_array.isa.descriptors import BYTES, encode
+from models.pe_array.isa.grid import Grid
+from models.pe_array.machine.machine import Machine
+from models.pe_array.network import layers
+from models.pe_array.network.config import PeConfig
+from models.pe_array.network.network import PeNetwork
+from models.pe_array.network.random_words import PERIOD, RandomWords, WordOrder
+from models.pe_array.network.requantise import requantise
 
 BOTH = {"update_rounding": "stochastic", "gradient_rounding": "stochastic", "rounding_seed": 4711}
 

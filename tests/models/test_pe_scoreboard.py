@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.pe_array import networks, published, scoreboard, scoreboard_b, scoreboard_c, scoreboard_c_table
-from models.pe_array.block_search import best_block, phase_clocks
-from models.pe_array.layer_phases import GRID, coded, phase_program, random_mask, traffic, weight_beats
-from models.pe_array.networks import Layer, Pooling
-from models.pe_array.scoreboard_b import BLOCKS, Board, Row
-from models.pe_array.scoreboard_c import FineTuning, Stepper, densities, image_size
-from models.pe_array.shapes import Conv, Pool
+from models.pe_array.isa.shapes import Conv, Pool
+from studies import networks, published, scoreboard, scoreboard_b, scoreboard_c, scoreboard_c_table
+from studies.block_search import best_block, phase_clocks
+from studies.layer_phases import GRID, coded, phase_program, random_mask, traffic, weight_beats
+from studies.networks import Layer, Pooling
+from studies.scoreboard_b import BLOCKS, Board, Row
+from studies.scoreboard_c import FineTuning, Stepper, densities, image_size
 
 SMALL = ("dense7", "dense8")
 

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from test_pe_finetune import DENSE
 
-from models.pe_array import networks, published, scoreboard, scoreboard_c, scoreboard_step
-from models.pe_array.array_exact import ArrayClocks
-from models.pe_array.config import PeConfig, grid_of
-from models.pe_array.network import PeNetwork
-from models.pe_array.phase_clocks import SIZES
-from models.pe_array.scoreboard_b import Board, Row
-from models.pe_array.scoreboard_step import KINDS, Whole, play, vgg11
-from models.pe_array.step_memory import StepMemory
-from models.pe_array.step_program import StepProgram
+from models.pe_array.clocks.pe_array import ArrayClocks
+from models.pe_array.compiler.step_memory import StepMemory
+from models.pe_array.compiler.step_program import StepProgram
+from models.pe_array.network.config import PeConfig, grid_of
+from models.pe_array.network.network import PeNetwork
+from studies import networks, published, scoreboard, scoreboard_c, scoreboard_step
+from studies.phase_clocks import SIZES
+from studies.scoreboard_b import Board, Row
+from studies.scoreboard_step import KINDS, Whole, play, vgg11
 
 LATENCY = 40
 

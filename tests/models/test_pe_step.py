@@ -13,22 +13,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.pe_array.allocation import Allocation
-from models.pe_array.config import PeConfig
-from models.pe_array.descriptors import Collect, Compute, Descriptor, Drain, Engine, Map, Stream, Update, encode
-from models.pe_array.fitting import choose_block
-from models.pe_array.grid import Grid
-from models.pe_array.machine import Machine
-from models.pe_array.network import PeNetwork, Trace
-from models.pe_array.operations import After
-from models.pe_array.pe_command import PeShape
-from models.pe_array.rounding import WordOrder
-from models.pe_array.word_order import word_order
-from models.pe_array.sequence import Sequence
-from models.pe_array.shapes import Pair
-from models.pe_array.step_memory import StepMemory
-from models.pe_array.step_program import StepProgram
-from models.toml_section import ConfigError
+from models.lib.toml_section import ConfigError
+from models.pe_array.compiler.allocation import Allocation
+from models.pe_array.compiler.sequence import Sequence
+from models.pe_array.compiler.step_memory import StepMemory
+from models.pe_array.compiler.step_program import StepProgram
+from models.pe_array.compiler.word_order import word_order
+from models.pe_array.isa.descriptors import Collect, Compute, Descriptor, Drain, Engine, Map, Stream, Update, encode
+from models.pe_array.isa.grid import Grid
+from models.pe_array.isa.operations import After
+from models.pe_array.isa.pe_command import PeShape
+from models.pe_array.isa.shapes import Pair
+from models.pe_array.machine.machine import Machine
+from models.pe_array.network.config import PeConfig
+from models.pe_array.network.fitting import choose_block
+from models.pe_array.network.network import PeNetwork, Trace
 
 LENET = Path(__file__).resolve().parents[2] / "configs" / "lenet5_mnist.toml"
 SHAPE = PeShape(8, 32, x_depth=256, y_depth=128, w_depth=64, e_depth=16, t_depth=64)

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from test_pe_finetune import DENSE
 
-from models.pe_array.array_exact import ArrayClocks, Run, Sizes
-from models.pe_array.config import PeConfig, grid_of
-from models.pe_array.network import PeNetwork
-from models.pe_array.step_clocks import clocks_of_parts, predicted
-from models.pe_array.step_memory import StepMemory
-from models.pe_array.step_program import StepProgram
+from models.pe_array.clocks.pe_array import ArrayClocks, Run, Sizes
+from models.pe_array.clocks.step import clocks_of_parts, predicted
+from models.pe_array.compiler.step_memory import StepMemory
+from models.pe_array.compiler.step_program import StepProgram
+from models.pe_array.network.config import PeConfig, grid_of
+from models.pe_array.network.network import PeNetwork
 from tb.pe_array.array_registers import Counter
 from tb.pe_array.train import Comparison, Mismatch, Ran, compare_clocks
 

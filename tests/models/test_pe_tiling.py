@@ -8,11 +8,11 @@ import random
 import numpy as np
 import pytest
 
-from models.pe_array import geometry
-from models.pe_array.pe_command import Op
-from models.pe_array.region import Region
-from models.pe_array.shapes import Conv, Pool
-from models.pe_array.tiling import Layer
+from models.pe_array.isa.pe_command import Op
+from models.pe_array.isa.region import Region
+from models.pe_array.isa.shapes import Conv, Pool
+from models.pe_array.tiles import geometry
+from models.pe_array.tiles.tiling import Layer
 
 
 def on_whole_map(layer: Layer, tile: Region) -> geometry.TilePlan:

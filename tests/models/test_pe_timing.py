@@ -12,12 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.pe_array import pe_timing
-from models.pe_array.csb import encode
-from models.pe_array.geometry import forward
-from models.pe_array.pe_command import Command, Memory, Op, PeShape, Tap, pack_taps
-from models.pe_array.pe_model import ProcessingElement
-from models.pe_array.pe_timing import (
+from models.pe_array.clocks import pe as pe_timing
+from models.pe_array.clocks.pe import (
     FENCE,
     FIRST_ISSUE,
     GRADIENTS,
@@ -32,8 +28,12 @@ from models.pe_array.pe_timing import (
     Work,
     gradient_latency,
     predict,
-)  # fmt: skip
-from models.pe_array.region import Region
+)
+from models.pe_array.isa.csb import encode
+from models.pe_array.isa.pe_command import Command, Memory, Op, PeShape, Tap, pack_taps
+from models.pe_array.isa.region import Region
+from models.pe_array.machine.pe import ProcessingElement
+from models.pe_array.tiles.geometry import forward
 
 SHAPE = PeShape(8)
 
@@ -275,6 +275,6 @@ def test_a_layer_of_a_million_clocks_takes_less_than_a_second() -> None:
 
 
 def forward_plan() -> Any:
-    from models.pe_array.shapes import Conv
+    from models.pe_array.isa.shapes import Conv
 
     return forward(Conv.make(1, 1, kernel=3, pad=1), 4, 4, Region(0, 0, 4, 4))

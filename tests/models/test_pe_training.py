@@ -14,24 +14,24 @@ import numpy as np
 import pytest
 from test_pe_layers import interpreted  # noqa: F401
 
-from models import checkpoint, mnist
-from models.checkpoint import CheckpointError
-from models.pe_array import float_layers, kernels, requantise, training
-from models.pe_array.config import PeConfig, grid_of
-from models.pe_array.csb import encode
-from models.pe_array.float_network import FloatNetwork
-from models.pe_array.images import Images
-from models.pe_array.layers import HALF_UP
-from models.pe_array.network import PeNetwork
-from models.pe_array.pruning import kept_elements
-from models.pe_array.rounding import WordOrder
-from models.pe_array.word_order import word_order
-from models.pe_array.shapes import Positions
-from models.pe_array.step_program import StepProgram
-from models.pe_array.training import Trainer
-from models.pe_array.update import weight_update
-from models.pe_array.widths import STANDARD, Widths
-from models.toml_section import ConfigError
+from models.lib import checkpoint, mnist
+from models.lib.checkpoint import CheckpointError
+from models.lib.toml_section import ConfigError
+from models.pe_array.compiler.step_program import StepProgram
+from models.pe_array.compiler.word_order import word_order
+from models.pe_array.isa.csb import encode
+from models.pe_array.isa.shapes import Positions
+from models.pe_array.isa.widths import STANDARD, Widths
+from models.pe_array.network import float_layers, kernels, requantise
+from models.pe_array.network.config import PeConfig, grid_of
+from models.pe_array.network.float_network import FloatNetwork
+from models.pe_array.network.layers import HALF_UP
+from models.pe_array.network.network import PeNetwork
+from models.pe_array.network.pruning import kept_elements
+from models.pe_array.network.weight_update import weight_update
+from models.pe_array.training import trainer as training
+from models.pe_array.training.images import Images
+from models.pe_array.training.trainer import Trainer
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 LENET = CONFIGS / "lenet5_mnist.toml"

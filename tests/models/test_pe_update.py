@@ -9,9 +9,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from models.pe_array.requantise import RandomLanes
-from models.pe_array.update import pack_gradients, sum_gradients, weight_update
-from models.pe_array.widths import STANDARD, Widths
+from models.pe_array.isa.widths import STANDARD, Widths
+from models.pe_array.network.requantise import RandomLanes
+from models.pe_array.network.weight_update import pack_gradients, sum_gradients, weight_update
 
 
 def clip(x: int, bits: int) -> int:

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from models import toml_section
 from models.edge.config import EdgeConfig
-from models.pe_array.config import PeConfig
-from models.toml_section import ConfigError
+from models.lib import toml_section
+from models.lib.toml_section import ConfigError
+from models.pe_array.network.config import PeConfig
 
 SHIPPED = sorted((Path(__file__).resolve().parents[2] / "configs").glob("*.toml"))
 ENGINES = (EdgeConfig, PeConfig)

@@ -11,7 +11,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from models.fixed_point import Format
+from models.lib.fixed_point import Format
 from tb.lib import lanes, patterns
 from tb.lib.coverage import FunctionalCoverage, UnknownPoint
 from tb.lib.scoreboard import Scoreboard, ScoreboardMismatch

@@ -14,14 +14,14 @@ import pytest
 from mutants import arrays_of, broken_archives, with_state, wrong_arrays, wrong_states
 from trainings import TINY, batch_event, edge_checkpoint, step_event
 
-from models import mnist
-from models.checkpoint import CheckpointError
 from models.edge.config import EdgeConfig
-from models.pe_array.config import PeConfig
-from models.pe_array.images import Images
-from models.pe_array.network import PeNetwork
-from models.pe_array.training import Trainer
-from models.pe_array.weights_file import WeightsError, load_weights, save_weights
+from models.lib import mnist
+from models.lib.checkpoint import CheckpointError
+from models.pe_array.network.config import PeConfig
+from models.pe_array.network.network import PeNetwork
+from models.pe_array.training.images import Images
+from models.pe_array.training.trainer import Trainer
+from models.pe_array.training.weights_file import WeightsError, load_weights, save_weights
 from tb.edge.train_state import load_checkpoint
 from tb.pe_array.train_job import Record, read_record
 
@@ -213,9 +213,7 @@ def test_checkpoints_of_the_edge_engine(tmp_path: Path) -> None:
 
     cases = list(wrong_arrays(whole, LIMITS))
     given = json.loads(str(whole["state"]))
-    cases += [
-        (name, with_state(whole, changed)) for name, changed in wrong_states(given, r".*\.(fill|drain)\[\d\]")
-    ]
+    cases += [(name, with_state(whole, changed)) for name, changed in wrong_states(given, r".*\.(fill|drain)\[\d\]")]
     cases += [("state.history", with_state(whole, given | {"next_step": n})) for n in (0, 1, 3, 10**9)]
     cases += [("state.confusion", with_state(whole, given | {"confusion": []}))]
     cases += [("state.history[1].tests", with_state(whole, given | {"history": given["history"][::-1]}))]

@@ -22,14 +22,14 @@ from flow.train import simulation as edge_simulation
 from flow.train_cnn import command as cnn
 from flow.train_cnn import simulation as cnn_simulation
 from flow.train_cnn.request import Request, request
-from models import mnist
 from models.edge.config import EdgeConfig
 from models.edge.interleaver import Connectivity
 from models.edge.network import EdgeNetwork
-from models.mnist import DataError, Mnist
-from models.pe_array.config import PeConfig
-from models.pe_array.network import PeNetwork
-from models.pe_array.weights_file import save_weights
+from models.lib import mnist
+from models.lib.mnist import DataError, Mnist
+from models.pe_array.network.config import PeConfig
+from models.pe_array.network.network import PeNetwork
+from models.pe_array.training.weights_file import save_weights
 from tb.edge.train_state import CHECKPOINT, Job, State, identity
 from tb.pe_array.train_job import Job as CnnJob
 

@@ -14,7 +14,7 @@ from flow.build import Design
 from flow.full_size.command import HARNESS, REPORT, RESULT, full_size
 from flow.full_size.request import replay, request
 from flow.paths import FlowError
-from models.pe_array import networks, published
+from studies import networks, published
 from tb.pe_array.full_size_job import Job, LayerMemory
 
 NETWORK = (

@@ -27,16 +27,16 @@ from flow.train_cnn import request as cnn
 from flow.train_cnn import result as cnn_result
 from flow.train_cnn.report import ROWS, report
 from flow.train_cnn.simulation import Outcome
-from models import confusion
 from models.edge.config import EdgeConfig
 from models.edge.interleaver import Connectivity
 from models.edge.parameters import initial_parameters
 from models.edge.schedule import Schedule
 from models.edge.training import RawData
-from models.mnist import Mnist
-from models.pe_array.config import PeConfig
-from models.pe_array.images import Images
-from models.pe_array.training import Trainer
+from models.lib import confusion
+from models.lib.mnist import Mnist
+from models.pe_array.network.config import PeConfig
+from models.pe_array.training.images import Images
+from models.pe_array.training.trainer import Trainer
 from tb.edge.train_check import counter_registers
 from tb.edge.train_profile import Profile
 from tb.edge.train_state import CHECKPOINT, CURVE, State, curve

@@ -17,8 +17,8 @@ from flow.train.command import train
 from flow.train.request import load_config as load_edge
 from flow.train.request import request
 from flow.train_cnn.request import load_config as load_pe
-from models import mnist
 from models.edge.config import EdgeConfig
+from models.lib import mnist
 from tb.edge.train_state import CHECKPOINT
 
 

@@ -23,8 +23,8 @@ from flow.paths import BUILD, ROOT, FlowError, relative
 from flow.train_cnn.command import REPORT, RESULT, train, train_in_model
 from flow.train_cnn.request import Request, request
 from flow.train_cnn.simulation import HARNESS
-from models.pe_array.config import PeConfig
-from models.pe_array.training import StepResult, Trainer
+from models.pe_array.network.config import PeConfig
+from models.pe_array.training.trainer import StepResult, Trainer
 from tb.pe_array.train_job import (
     CHECKPOINT,
     EVENTS,

@@ -16,7 +16,7 @@ from trainings import TINY, training, variant
 from flow.train.plots import utilisation_points
 from flow.train.watch import Progress, Watcher, duration
 from models.edge.config import EdgeConfig, Mode
-from models.fixed_point import Format
+from models.lib.fixed_point import Format
 from tb.edge import train_files as files
 from tb.edge.train_check import Mismatch, check_array
 from tb.edge.train_state import identity, steps

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clock by clock, compiled: rtl/pe_array/drain_store.v with requantise.v, for descriptors without errors."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from models.lib.fixed_point import IntArray
+from models.pe_array.clocks import table as clock_table
+from models.pe_array.clocks.parts import Array, Beats, Flag, Int, pipe_clock, pipe_ready
+from models.pe_array.clocks.tile_drain import (
+    DRAIN_END,
+    DRAIN_FIRST,
+    DRAIN_LATENCY,
+    T_WAITING,
+    TileState,
+    tile_clock,
+    tile_state,
+    tile_word,
+)
+from models.pe_array.isa import descriptors as d
+
+CHECK = 4
+"""Clocks in which the lengths of a DRAIN are compared."""
+PIPE = 3
+"""Stages of requantise."""
+PENDING = 127
+"""Most write commands that are not answered."""
+
+OUTPUT, DRAIN = d.Output.opcode, d.Drain.opcode
+_ADDRESS, _MASK, _RUNS, _RUN_BEATS, _RUN_STRIDE, _GROUPS, _GROUP_STRIDE, _USE_MASK = (
+    clock_table.column(d.Output, name)
+    for name in ("address", "mask", "runs", "run_beats", "run_stride", "groups", "group_stride", "use_mask")
+)  # fmt: skip
+
+D_STATE, D_OFFER, D_FIRST, D_END, D_WRITTEN, D_READ, D_RUNS, D_PENDING, D_COMMANDED, D_DONE, D_LANES = range(11)
+"""Registers: 0 idle, 1 … CHECK: lengths are compared, CHECK + 1: run; a command for the tiles waits, and its words;
+commands given for writing and reading, of so many; those not answered; all are given; pulse; B."""
+
+
+class DrainState(NamedTuple):
+    """Registers D_…, the row of the last OUTPUT, the stages of requantise, the tiles."""
+
+    n: IntArray
+    output: IntArray
+    pipe: IntArray
+    tiles: TileState
+
+
+def drain_state(pes: int, lanes: int) -> DrainState:
+    """As after a reset. pes, lanes: P, B."""
+    n = np.zeros(D_LANES + 1, dtype=np.int64)
+    n[D_LANES] = lanes
+    output = np.zeros(clock_table.COLUMNS, dtype=np.int64)
+    return DrainState(n, output, np.zeros(PIPE, dtype=np.int64), tile_state(pes, DRAIN_LATENCY))
+
+
+@njit(cache=True)
+def _run(state: DrainState, address: Int, number: Int) -> Beats:
+    """A command of the pattern that the last OUTPUT names."""
+    output = state.output
+    group, run = number // output[_RUNS], number % output[_RUNS]
+    first = address // state.n[D_LANES] + group * output[_GROUP_STRIDE] + run * output[_RUN_STRIDE]
+    return first, output[_RUN_BEATS]
+
+
+@njit(cache=True)
+def drain_read(state: DrainState) -> Beats:
+    """Command at the read port: first beat, and beats or 0."""
+    if state.n[D_STATE] > CHECK and state.n[D_READ] < state.n[D_RUNS] and state.output[_USE_MASK]:
+        return _run(state, state.output[_MASK], state.n[D_READ])
+    return 0, 0
+
+
+@njit(cache=True)
+def drain_write(state: DrainState) -> Beats:
+    """Command at the write port."""
+    if state.n[D_STATE] > CHECK and state.n[D_WRITTEN] < state.n[D_RUNS] and state.n[D_PENDING] != PENDING:
+        return _run(state, state.output[_ADDRESS], state.n[D_WRITTEN])
+    return 0, 0
+
+
+@njit(cache=True)
+def drain_word(state: DrainState) -> Flag:
+    """A beat stands at the write port."""
+    return state.pipe[PIPE - 1] != 0
+
+
+@njit(cache=True)
+def drain_rd_ready(state: DrainState, wr_ready: Flag) -> Flag:
+    """A beat of the mask is taken."""
+    runs = state.n[D_STATE] > CHECK and state.output[_USE_MASK] != 0
+    return runs and tile_word(state.tiles) and pipe_ready(state.pipe, wr_ready)
+
+
+@njit(cache=True)
+def drain_clock(
+    state: DrainState, took: Flag, row: Array, rd_cmd_ready: Flag, beat: Flag, wr_cmd_ready: Flag, wr_ready: Flag,
+    answer: Flag, words: Array,
+) -> None:  # fmt: skip
+    """One clock.
+
+    Args:
+        took: a descriptor is taken, while idle; row: its row.
+        rd_cmd_ready, wr_cmd_ready: the ports take commands.
+        beat: of a mask stands at the read port.
+        wr_ready: the write port takes a beat.
+        answer: a write command is answered.
+        words: table of the drains' words.
+    """
+    n = state.n
+    runs = n[D_STATE] > CHECK
+    masked = beat or state.output[_USE_MASK] == 0
+    word = runs and tile_word(state.tiles)
+    drain_ready = runs and masked and pipe_ready(state.pipe, wr_ready)
+    command = drain_write(state)[1] != 0 and wr_cmd_ready
+    asks = drain_read(state)[1] != 0 and rd_cmd_ready
+    ends = runs and n[D_COMMANDED] != 0 and n[D_PENDING] == 0
+    offer = n[D_OFFER] != 0
+    if offer and state.tiles.n[T_WAITING] == 0:
+        n[D_OFFER] = 0
+    pipe_clock(state.pipe, word and masked, wr_ready)
+    tile_clock(state.tiles, offer, n[D_FIRST], n[D_END], drain_ready, words)
+
+    if command:
+        n[D_WRITTEN] += 1
+        n[D_PENDING] += 1
+    if answer:
+        n[D_PENDING] -= 1
+    if asks:
+        n[D_READ] += 1
+    last = command and n[D_WRITTEN] == n[D_RUNS]
+    n[D_COMMANDED] = 1 if n[D_STATE] > 0 and (n[D_COMMANDED] or last) else 0
+    if 0 < n[D_STATE] <= CHECK:
+        n[D_STATE] += 1
+    n[D_DONE] = 1 if ends else 0
+    if ends:
+        n[D_STATE] = 0
+    if took and row[clock_table.OPCODE] == OUTPUT:
+        state.output[:] = row
+    elif took:
+        n[D_STATE], n[D_OFFER], n[D_FIRST], n[D_END] = 1, 1, row[DRAIN_FIRST], row[DRAIN_END]
+        n[D_WRITTEN] = n[D_READ] = 0
+        n[D_RUNS] = state.output[_GROUPS] * state.output[_RUNS]

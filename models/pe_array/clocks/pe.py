@@ -1,0 +1,337 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Exact clocks of a processing element (docs/pe_array.md, section 4, "Clocks"): when its entries are issued.
+
+The model knows commands, coordinates and tap lists, and the events on the ports: when commands are offered, in which
+clocks the drain reads, in which ones the gradient port is ready. It computes no data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from models.lib.fixed_point import IntArray
+from models.pe_array.isa.pe_command import LAST_BIT, NULL_BIT, YOFF_BITS, YOFF_LOW, Command, Op, PeShape
+from models.pe_array.machine.pe import ProcessingElement
+
+Array = Any  # Numba compiles the functions for the types they are called with
+Int = Any  # int64 in compiled code
+
+QUEUE = 2
+"""Commands that wait, beside the one that is walked."""
+STAGES = 6
+"""Ticks from an entry of the walk to the issue stage."""
+FIRST_ISSUE = STAGES + 2
+"""Clocks from taking a command to the issue of its first entry, where nothing delays it."""
+PIPE = 7
+"""Clocks from the issue of a ``last`` or of a clear in MAC and MAX to its write to Y."""
+PIPE_LONG = 11
+"""The same in UNPOOL and, for a clear, in GRAD. ``done`` follows one clock later."""
+HAZARD = 3
+"""Clocks between MAC results of the same Y word."""
+FENCE = 8
+"""Clocks between commands of different operations, and from a clear to the first entry of GRAD and UNPOOL."""
+GRADIENTS = 16
+"""Gradients that may be on their way to the port."""
+DRAIN = 6
+"""Clocks from ``drain_read`` to ``drain_valid``."""
+
+WAIT_HAZARD, WAIT_FENCE, WAIT_GRADIENT, WAIT_DRAIN = range(4)
+"""Columns of ``Timing.waits``, the rules (a) … (d)."""
+
+C_OP, C_SWAP, C_CLEAR, C_ELEMENTS, C_TAPS, C_YBASE, C_YSTRIDE, C_E, C_T, C_OFFERED = range(10)
+
+
+def gradient_latency(lanes: int) -> int:
+    """Clocks from the issue of a GRAD ``last`` to the gradient at the port, where none is before it."""
+    return 12 + (((lanes - 1).bit_length() + 1) >> 1)
+
+
+@dataclass(frozen=True)
+class Work:
+    """A command with what it finds in the memories, and when it comes.
+
+    Attributes:
+        command: a legal command.
+        coordinates: uint16, those of its elements.
+        entries: uint32, its tap list.
+        offered: first clock in which ``cmd_valid`` offers it; clock 0 is the first one with ``cmd_ready``.
+
+    Raises:
+        ValueError: an array has not as many entries as the command says.
+    """
+
+    command: Command
+    coordinates: npt.NDArray[np.uint16]
+    entries: npt.NDArray[np.uint32]
+    offered: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the lengths."""
+        for name, array, wanted in (
+            ("coordinates", self.coordinates, self.command.elements),
+            ("entries", self.entries, self.command.taps),
+        ):
+            if len(array) != wanted:
+                raise ValueError(f"{len(array)} {name} must be {wanted}, as many as the command says")
+
+    @classmethod
+    def of(cls, pe: ProcessingElement, command: Command, offered: int = 0) -> Work:
+        """A command and what it finds in the memories of a PE now."""
+        command.check(pe.shape)
+        first_e, first_t = command.ebase * (pe.shape.lanes // 2), command.tbase * (pe.shape.lanes // 4)
+        coordinates = pe.e[(first_e + np.arange(command.elements)) % len(pe.e)]
+        return cls(command, coordinates, pe.t[(first_t + np.arange(command.taps)) % len(pe.t)], offered)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Clocks of a sequence of commands.
+
+    Attributes:
+        taken, first, last, done: int64 (commands,): when each was taken from the port, when its first and its final
+            entry were issued, when ``done`` pulsed.
+        waits: int64 (commands, 4): clocks in which an entry of the command waited at the issue stage; a clock in which
+            several rules ask for it counts for the first one, (a) … (d).
+        issued: clock of every entry, int64; its length is the number of ``busy`` pulses.
+        writes: clocks in which Y is written, int64, in order of issue.
+        gradients: clocks in which a gradient is taken at the port, int64.
+    """
+
+    taken: IntArray
+    first: IntArray
+    last: IntArray
+    done: IntArray
+    waits: IntArray
+    issued: IntArray
+    writes: IntArray
+    gradients: IntArray
+
+    @property
+    def stalls(self) -> int:
+        """Number of ``stall`` pulses."""
+        return int(self.waits.sum())
+
+
+def predict(
+    works: Sequence[Work],
+    shape: PeShape,
+    drain_read: npt.ArrayLike = (),
+    grad_ready: npt.ArrayLike = (),
+) -> Timing:
+    """Clocks of commands that come one after the other.
+
+    Args:
+        works: the commands, in order.
+        shape: the PE's parameters.
+        drain_read: bool (clocks,): the drain reads; false after the end.
+        grad_ready: bool (clocks,): the gradient port is ready; true after the end.
+    """
+    table = np.zeros((len(works), C_OFFERED + 1), dtype=np.int64)
+    entries = gradients = e0 = 0
+    lists: dict[int, int] = {}  # start of every tap list that occurs, by identity
+    parts: list[npt.NDArray[np.uint32]] = []
+    t0 = 0
+    for row, work in zip(table, works, strict=True):
+        c = work.command
+        if id(work.entries) not in lists:
+            lists[id(work.entries)] = t0
+            parts.append(work.entries)
+            t0 += len(work.entries)
+        row[:] = (
+            c.op, c.swap, c.clear, c.elements, c.taps, c.ybase, c.ystride, e0, lists[id(work.entries)], work.offered,
+        )  # fmt: skip
+        e0 += c.elements
+        entries += max(1, c.clear + c.elements * c.taps)
+        gradients += c.elements * c.taps if c.op == Op.GRAD else 0
+    empty = np.zeros(0)
+    coordinates = np.concatenate([empty, *(work.coordinates for work in works)]).astype(np.int64)
+    taps = np.concatenate([empty, *parts]).astype(np.int64)
+    clocks = np.zeros((len(works), 4), dtype=np.int64)
+    waits = np.zeros((len(works), 4), dtype=np.int64)
+    issued, writes = np.zeros(entries, dtype=np.int64), np.zeros(entries, dtype=np.int64)
+    taken = np.zeros(gradients, dtype=np.int64)
+    n_writes, n_taken = simulate(
+        table, coordinates, taps, shape.y_depth - 1, gradient_latency(shape.lanes),
+        np.asarray(drain_read, dtype=np.bool_), np.asarray(grad_ready, dtype=np.bool_),
+        clocks, waits, issued, writes, taken,
+    )  # fmt: skip
+    times = clocks.T.copy()
+    return Timing(times[0], times[1], times[2], times[3], waits, issued, writes[:n_writes], taken[:n_taken])
+
+
+(
+    COMMAND, WALK_LEFT, PIPELINE, CLEAR_AT, ELEMENT, TAP, OP_BEFORE, BEFORE, NEAR_Y, NEAR_CLOCK, FAR_Y, FAR_CLOCK,
+    TAKEN, LEFT, PROMISED, GONE,
+) = range(16)  # fmt: skip
+"""State of a PE, one number each: the command, clear, element and tap that are issued next; entries that the walk has
+still to make (0: idle); a bit per stage between walk and issue stage, set where there is an entry; operation and clock
+of the issue before; Y word and clock of the last two MAC results or clears; commands taken from the port and gone from
+the queue; gradients issued and taken at the port."""
+
+NOTHING, ISSUED, WRITES, GRADIENT, FIRST, FINAL = 0, 8, 16, 32, 64, 128
+"""What ``step`` returns: the column of ``waits`` + 1 where an entry waits, or what an issued entry does, added up."""
+
+
+@njit(cache=True)
+def reset(state: Array) -> None:
+    """The state after a reset, int64 (16,)."""
+    state[:] = 0
+    state[BEFORE] = -FENCE
+    state[NEAR_Y], state[NEAR_CLOCK] = -1, -HAZARD
+    state[FAR_Y], state[FAR_CLOCK] = -1, -HAZARD
+
+
+@njit(cache=True)
+def step(
+    state: Array, table: Array, first: Int, stride: Int, coordinates: Array, taps: Array, y_mask: Int, clock: Int,
+    drained: Any,
+) -> Any:  # fmt: skip
+    """A clock of a PE from the queue to the issue stage; what is taken at its ports is the caller's.
+
+    Args:
+        state: of the PE.
+        table: commands, columns C_…; the PE's command ``n`` is row ``first + n*stride``.
+        coordinates, taps: int64, of all commands.
+        y_mask: depth of Y less 1.
+        clock: its number.
+        drained: the drain reads.
+    """
+    wait = -1
+    entry = np.int64(0)
+    clearing = real = last = False
+    y = np.int64(-1)
+    ready = state[PIPELINE] >> (STAGES - 1) & 1 == 1
+    opening = False
+    op = elements = clear = n_taps = np.int64(0)
+    if ready:
+        at = first + state[COMMAND] * stride
+        op, clear, elements, n_taps = table[at, C_OP], table[at, C_CLEAR], table[at, C_ELEMENTS], table[at, C_TAPS]
+        opening = state[CLEAR_AT] == 0 and state[ELEMENT] == 0 and state[TAP] == 0
+        clearing = state[CLEAR_AT] < clear
+        real = not clearing and elements > 0
+        if real:
+            entry = taps[table[at, C_T] + state[TAP]]
+            last = (entry >> LAST_BIT & 1) == 1
+            if last and op == 0:
+                coordinate = coordinates[table[at, C_E] + state[ELEMENT]]
+                out = coordinate & 0xFF if table[at, C_SWAP] else coordinate >> 8
+                yoff = entry >> YOFF_LOW & ((1 << YOFF_BITS) - 1)
+                y = (table[at, C_YBASE] + out * table[at, C_YSTRIDE] + yoff) & y_mask
+        elif clearing:
+            y = (table[at, C_YBASE] + state[CLEAR_AT]) & y_mask
+        fence = (opening and op != state[OP_BEFORE]) or (
+            real and state[ELEMENT] == 0 and state[TAP] == 0 and state[CLEAR_AT] > 0 and (op in (1, 3))
+        )
+        reads_y = real and (last if op == 0 else op != 2 and (entry >> NULL_BIT & 1) == 0)
+        if (
+            last
+            and op == 0
+            and (
+                (y == state[NEAR_Y] and clock - state[NEAR_CLOCK] < HAZARD)
+                or (y == state[FAR_Y] and clock - state[FAR_CLOCK] < HAZARD)
+            )
+        ):
+            wait = WAIT_HAZARD
+        elif fence and clock - state[BEFORE] < FENCE:
+            wait = WAIT_FENCE
+        elif last and op == 1 and state[PROMISED] - state[GONE] >= GRADIENTS:
+            wait = WAIT_GRADIENT
+        elif reads_y and drained:
+            wait = WAIT_DRAIN
+    if wait >= 0:
+        return wait + 1
+
+    happened = NOTHING
+    if ready:
+        happened = ISSUED
+        if opening:
+            happened += FIRST
+            state[OP_BEFORE] = op
+        if clearing or (last and op == 0):
+            state[FAR_Y], state[FAR_CLOCK] = state[NEAR_Y], state[NEAR_CLOCK]
+            state[NEAR_Y], state[NEAR_CLOCK] = y, clock
+        if clearing or (last and op != 1):
+            happened += WRITES
+        if last and op == 1:
+            happened += GRADIENT
+            state[PROMISED] += 1
+        state[BEFORE] = clock
+        # the next entry
+        if clearing:
+            state[CLEAR_AT] += 1
+        elif real:
+            state[TAP] += 1
+            if state[TAP] == n_taps:
+                state[TAP] = 0
+                state[ELEMENT] += 1
+        if state[CLEAR_AT] == clear and state[ELEMENT] == elements:
+            happened += FINAL
+            state[COMMAND] += 1
+            state[CLEAR_AT] = state[ELEMENT] = state[TAP] = 0
+
+    state[PIPELINE] = (state[PIPELINE] << 1 | (1 if state[WALK_LEFT] > 0 else 0)) & ((1 << STAGES) - 1)
+    if state[WALK_LEFT] > 0:
+        state[WALK_LEFT] -= 1
+    if state[WALK_LEFT] == 0 and state[TAKEN] > state[LEFT]:
+        at = first + state[LEFT] * stride
+        state[WALK_LEFT] = max(1, table[at, C_CLEAR] + table[at, C_ELEMENTS] * table[at, C_TAPS])
+        state[LEFT] += 1
+    return happened
+
+
+@njit(cache=True)
+def simulate(
+    table: Array, coordinates: Array, taps: Array, y_mask: Int, latency: Int, drain: Array, ready: Array,
+    clocks: Array, waits: Array, issued: Array, writes: Array, taken: Array,
+) -> Any:  # fmt: skip
+    """Play the clocks of a PE; returns the numbers of writes to Y and of gradients.
+
+    Args:
+        table: a row per command, columns C_…; coordinates, taps: int64, of all commands.
+        y_mask: depth of Y less 1; latency: of a gradient.
+        drain, ready: events per clock.
+        clocks, waits, issued, writes, taken: filled (``Timing``; clocks: taken, first, last, done).
+    """
+    commands = len(table)
+    state = np.zeros(16, dtype=np.int64)
+    reset(state)
+    n_issued = n_writes = 0
+    clock = np.int64(0)
+    while state[COMMAND] < commands or state[GONE] < state[PROMISED]:
+        waiting = state[TAKEN] - state[LEFT]
+        command, gone = state[COMMAND], state[GONE]
+        # gradients at the port: those whose time has come, one per clock; until then `taken` holds when that is
+        pops = gone < state[PROMISED] and taken[gone] <= clock and (clock >= len(ready) or ready[clock])
+        happened = step(
+            state, table, 0, 1, coordinates, taps, y_mask, clock, clock < len(drain) and drain[clock]
+        )  # fmt: skip
+        if pops:
+            taken[gone] = clock
+            state[GONE] += 1
+        if happened & ISSUED:
+            op = table[command, C_OP]
+            issued[n_issued] = clock
+            n_issued += 1
+            if happened & FIRST:
+                clocks[command, 1] = clock
+            if happened & WRITES:
+                writes[n_writes] = clock + (PIPE_LONG if op in (1, 3) else PIPE)
+                n_writes += 1
+            if happened & GRADIENT:
+                taken[state[PROMISED] - 1] = clock + latency
+            if happened & FINAL:
+                clocks[command, 2] = clock
+                clocks[command, 3] = clock + 1 + (PIPE_LONG if op in (1, 3) else PIPE)
+        elif happened:
+            waits[command, happened - 1] += 1
+        if state[TAKEN] < commands and waiting < QUEUE and table[state[TAKEN], C_OFFERED] <= clock:
+            clocks[state[TAKEN], 0] = clock
+            state[TAKEN] += 1
+        clock += 1
+    return n_writes, state[PROMISED]

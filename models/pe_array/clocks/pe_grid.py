@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clock by clock, compiled: the PEs of rtl/pe_array/pe_grid.v, each as ``pe_timing`` has it, and their commands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from models.lib.fixed_point import IntArray
+from models.pe_array.clocks import pe as pe_timing
+from models.pe_array.clocks.parts import Array, Flag, Int
+from models.pe_array.clocks.pe import (
+    C_ELEMENTS,
+    C_OP,
+    C_T,
+    C_TAPS,
+    COMMAND,
+    FINAL,
+    GONE,
+    GRADIENT,
+    GRADIENTS,
+    ISSUED,
+    LEFT,
+    PIPE,
+    PIPE_LONG,
+    PROMISED,
+    QUEUE,
+    TAKEN,
+    WRITES,
+    step,
+)
+from models.pe_array.isa import descriptors as d
+from models.pe_array.isa.grid import Grid
+from models.pe_array.isa.operations import Field
+from models.pe_array.isa.pe_command import NULL_BIT, Memory, Op
+from models.pe_array.isa.runs import Bytes
+
+LOAD_TO_WRITE = 3
+"""Clocks from a load to Y to its write, for which it waits if the PE writes itself [pe]."""
+ENDS = 32
+"""Commands whose ends are kept: a PE is ahead of the others by fewer."""
+_LONG = int(Op.GRAD), int(Op.UNPOOL)
+
+G_COUNT, G_COUNTED, G_READY, G_DONE, G_LATENCY, G_Y_MASK, G_SIZE = range(7)
+"""Commands taken by the grid, and done; a command, or a field, is taken; pulse done; clocks from issue
+to gradient; depth of Y less 1."""
+
+
+class CellState(NamedTuple):
+    """Registers.
+
+    Attributes:
+        n: G_….
+        pes: (PEs, 16), of ``pe_timing``.
+        offer: PEs that have not taken the command.
+        writes: of every PE: bit c: it writes Y c clocks from now.
+        gradients: (PEs, GRADIENTS): clocks from which they are at the port; number n at n mod GRADIENTS.
+        ends: (PEs, ENDS): clocks of the PEs' done, as ``gradients``.
+        finished: commands whose end a PE has written there.
+        at_work: (2, PEs): 1 where an entry was issued in the last clock, and where one waited.
+    """
+
+    n: IntArray
+    pes: IntArray
+    offer: IntArray
+    writes: IntArray
+    gradients: IntArray
+    ends: IntArray
+    finished: IntArray
+    at_work: IntArray
+
+
+class Work(NamedTuple):
+    """What the commands of a program find, as ``pe_timing.step`` takes it.
+
+    Attributes:
+        rows: columns C_…, all PEs of a command together.
+        coordinates, taps: of all commands.
+    """
+
+    rows: IntArray
+    coordinates: IntArray
+    taps: IntArray
+
+    def macs(self) -> int:
+        """Entries of all PEs that multiply a weight and a pixel of the map."""
+        real = np.concatenate([[0], np.cumsum(1 - (self.taps >> NULL_BIT & 1))])
+        first, elements, count = (self.rows[:, column] for column in (C_T, C_ELEMENTS, C_TAPS))
+        return int((elements * (real[first + count] - real[first])).sum())
+
+
+def cell_state(grid: Grid) -> CellState:
+    """As after a reset."""
+    pes = grid.pes
+    n = np.zeros(G_SIZE, dtype=np.int64)
+    n[G_READY], n[G_LATENCY] = 1, pe_timing.gradient_latency(grid.shape.lanes)
+    n[G_Y_MASK] = grid.shape.y_depth - 1
+    cells = np.zeros((pes, 16), dtype=np.int64)
+    for each in cells:
+        pe_timing.reset(each)
+    offer, writes, finished = (np.zeros(pes, dtype=np.int64) for _ in range(3))
+    gradients, ends = (np.zeros((pes, size), dtype=np.int64) for size in (GRADIENTS, ENDS))
+    return CellState(n, cells, offer, writes, gradients, ends, finished, np.zeros((2, pes), dtype=np.int64))
+
+
+def cell_begin(state: CellState) -> None:
+    """Commands are counted from 0 on; the PEs are idle."""
+    for column in (COMMAND, TAKEN, LEFT, PROMISED, GONE):
+        state.pes[:, column] = 0
+    state.n[G_COUNT] = state.n[G_COUNTED] = 0
+    state.finished[:] = state.writes[:] = 0
+
+
+@njit(cache=True)
+def cell_idle(state: CellState) -> Flag:
+    """No command is inside."""
+    n = state.n
+    return n[G_READY] != 0 and n[G_COUNTED] == n[G_COUNT] and n[G_DONE] == 0
+
+
+@njit(cache=True)
+def cell_outputs(state: CellState, clock: Int, y_writes: Array, gradients: Array) -> None:
+    """Fill in which PEs write Y when a load of this clock would, and which have a gradient at their port."""
+    for pe in range(len(state.pes)):
+        y_writes[pe] = state.writes[pe] >> LOAD_TO_WRITE & 1
+        gone = state.pes[pe, GONE]
+        there = gone < state.pes[pe, PROMISED] and state.gradients[pe, gone % GRADIENTS] <= clock
+        gradients[pe] = 1 if there else 0
+
+
+@njit(cache=True)
+def cell_clock(state: CellState, command: Flag, drained: Int, clock: Int, accepted: Array, work: Work) -> None:
+    """One clock.
+
+    Args:
+        command: one is taken.
+        drained: PE that is drained, or NONE.
+        clock: its number.
+        accepted: PEs whose gradient is taken.
+        work: of the program.
+    """
+    n, pes = state.n, len(state.pes)
+    rows = work.rows
+    state.at_work[:] = 0
+    done = True
+    offered = 0
+    for pe in range(pes):
+        own = state.pes[pe]
+        waiting, number = own[TAKEN] - own[LEFT], own[COMMAND]
+        if own[TAKEN] > number:
+            happened = step(
+                own, rows, pe, pes, work.coordinates, work.taps, n[G_Y_MASK], clock, drained == pe
+            )  # fmt: skip
+            if happened & ISSUED:
+                pipe = PIPE_LONG if rows[number * pes + pe, C_OP] in _LONG else PIPE
+                if happened & WRITES:
+                    state.writes[pe] |= 1 << pipe
+                if happened & GRADIENT:
+                    state.gradients[pe, (own[PROMISED] - 1) % GRADIENTS] = clock + n[G_LATENCY]
+                if happened & FINAL:
+                    state.ends[pe, state.finished[pe] % ENDS] = clock + 1 + pipe
+                    state.finished[pe] += 1
+                state.at_work[0, pe] = 1
+            elif happened:
+                state.at_work[1, pe] = 1
+        own[GONE] += accepted[pe]
+        if state.offer[pe] and waiting < QUEUE:
+            own[TAKEN] += 1
+            state.offer[pe] = 0
+        state.writes[pe] >>= 1
+        offered += state.offer[pe]
+        if state.finished[pe] <= n[G_COUNTED] or state.ends[pe, n[G_COUNTED] % ENDS] >= clock:
+            done = False
+    n[G_DONE] = 1 if done else 0
+    n[G_COUNTED] += n[G_DONE]
+    if command:
+        state.offer[:] = 1
+        n[G_COUNT] += 1
+        offered = pes
+    n[G_READY] = 1 if offered == 0 else 0
+
+
+class Stored:
+    """What the PEs' memories of coordinates and taps, and their fields, hold from program to program.
+
+    Args:
+        grid: PEs and their memories.
+    """
+
+    def __init__(self, grid: Grid) -> None:
+        self._grid, pes, shape = grid, grid.pes, grid.shape
+        self._e = np.zeros((pes, shape.e_depth * shape.lanes // 2), dtype=np.int64)
+        self._t = np.zeros((pes, shape.t_depth * shape.lanes // 4), dtype=np.int64)
+        self._fields = {name: np.zeros(pes, dtype=np.int64) for name in Field}
+
+    def work(self, program: Sequence[d.Descriptor], memory: Bytes, base: int) -> Work:
+        """What the commands of a program find, one after the other.
+
+        Args:
+            memory: uint8; base: address of its first byte.
+        """
+        rows: list[tuple[int, ...]] = []
+        coordinates: list[IntArray] = []
+        taps: list[IntArray] = []
+        e0 = t0 = 0
+        pes, lanes = self._grid.pes, self._grid.shape.lanes
+        for each in program:
+            if isinstance(each, d.Stream):
+                self._stream(each, memory, base)
+            elif isinstance(each, d.Set):
+                mine = [pe for pe in range(pes) if each.pes >> pe & 1]
+                self._fields[Field(each.field)][mine] = each.value
+            elif isinstance(each, d.Compute):
+                f = self._fields
+                for pe in range(pes):
+                    elements, count = int(f[Field.ELEMENTS][pe]), int(f[Field.TAPS][pe])
+                    first_e = each.ebase * (lanes // 2) + np.arange(elements)
+                    first_t = int(f[Field.TBASE][pe]) * (lanes // 4) + np.arange(count)
+                    rows.append((
+                        each.op, each.swap, int(f[Field.CLEAR][pe]), elements, count, each.ybase,
+                        int(f[Field.YSTRIDE][pe]), e0, t0, 0,
+                    ))  # fmt: skip
+                    coordinates.append(self._e[pe, first_e % self._e.shape[1]])
+                    taps.append(self._t[pe, first_t % self._t.shape[1]])
+                    e0, t0 = e0 + elements, t0 + count
+        nothing = np.zeros(0, dtype=np.int64)
+        table = np.array(rows, dtype=np.int64).reshape(len(rows), pe_timing.C_OFFERED + 1)
+        return Work(table, np.concatenate([nothing, *coordinates]), np.concatenate([nothing, *taps]))
+
+    def _stream(self, stream: d.Stream, memory: Bytes, base: int) -> None:
+        to = stream.memory + Memory.W
+        if to not in (Memory.E, Memory.T):
+            return
+        size, lanes = 2 if to == Memory.E else 4, self._grid.shape.lanes
+        start = stream.address - base
+        raw = memory[start : start + stream.beats * lanes]
+        values = raw.view(f"<u{size}").astype(np.int64)
+        target = self._e if to == Memory.E else self._t
+        where = (stream.word * lanes // size + np.arange(len(values))) % target.shape[1]
+        for pe in range(self._grid.pes):
+            if stream.pes >> pe & 1:
+                target[pe, where] = values

@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clock by clock, compiled: rtl/pe_array/store_engine.v, one part at work at a time, for descriptors without errors."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from models.lib.fixed_point import IntArray
+from models.pe_array.clocks import table as clock_table
+from models.pe_array.clocks.collect_store import (
+    COLLECT,
+    K_DONE,
+    K_WORD,
+    SLOT,
+    CollectState,
+    collect_clock,
+    collect_d_ready,
+    collect_idle,
+    collect_rd_ready,
+    collect_read,
+    collect_state,
+    collect_write,
+)
+from models.pe_array.clocks.delta_store import (
+    E_ACTIVE,
+    E_DONE,
+    DeltaState,
+    delta_clock,
+    delta_rd_ready,
+    delta_read,
+    delta_state,
+    delta_word,
+    delta_write,
+)
+from models.pe_array.clocks.drain_store import (
+    D_DONE,
+    D_STATE,
+    DRAIN,
+    OUTPUT,
+    DrainState,
+    drain_clock,
+    drain_rd_ready,
+    drain_read,
+    drain_state,
+    drain_word,
+    drain_write,
+)
+from models.pe_array.clocks.gradient_pack import pack_grant
+from models.pe_array.clocks.parts import Array, Beats, Flag, Int
+from models.pe_array.clocks.stream_fifo import NONE
+from models.pe_array.clocks.tile_drain import PE_BITS, T_READ
+from models.pe_array.clocks.update_store import (
+    U_ACTIVE,
+    U_DONE,
+    UpdateState,
+    update_clock,
+    update_idle,
+    update_rd_ready,
+    update_read,
+    update_state,
+    update_word,
+    update_write,
+)
+from models.pe_array.isa.descriptors import Update
+
+UPDATE = Update.opcode
+
+PART_DRAIN, PART_COLLECT, PART_UPDATE, PART_DELTA = range(4)
+
+
+class StoreState(NamedTuple):
+    """The part that has the ports (one number), and the parts."""
+
+    part: IntArray
+    drain: DrainState
+    collect: CollectState
+    update: UpdateState
+    delta: DeltaState
+
+
+def store_state(pes: int, lanes: int) -> StoreState:
+    """As after a reset. pes, lanes: P, B."""
+    return StoreState(
+        np.full(1, PART_DRAIN, dtype=np.int64), drain_state(pes, lanes), collect_state(pes, lanes), update_state(lanes),
+        delta_state(lanes),
+    )  # fmt: skip
+
+
+@njit(cache=True)
+def _part_of(row: Array) -> Int:
+    opcode = row[clock_table.OPCODE]
+    if opcode in (OUTPUT, DRAIN):
+        return PART_DRAIN
+    if opcode in (SLOT, COLLECT):
+        return PART_COLLECT
+    return PART_UPDATE if opcode == UPDATE else PART_DELTA
+
+
+@njit(cache=True)
+def store_drained(state: StoreState) -> Int:
+    """PE that a drain reads, or NONE."""
+    word = state.drain.tiles.n[T_READ]
+    return NONE if word == NONE else word >> 1 & ((1 << PE_BITS) - 1)
+
+
+@njit(cache=True)
+def store_idle(state: StoreState) -> Flag:
+    """Nothing is begun and not done."""
+    return (
+        state.drain.n[D_STATE] == 0 and collect_idle(state.collect) and update_idle(state.update)
+        and state.delta.n[E_ACTIVE] == 0
+    )  # fmt: skip
+
+
+@njit(cache=True)
+def store_done(state: StoreState) -> Flag:
+    """Pulse."""
+    return (
+        state.drain.n[D_DONE] != 0 or state.collect.n[K_DONE] != 0 or state.update.n[U_DONE] != 0
+        or state.delta.n[E_DONE] != 0
+    )  # fmt: skip
+
+
+@njit(cache=True)
+def store_read(state: StoreState) -> Beats:
+    """Command at the read port: first beat, and beats or 0."""
+    part = state.part[0]
+    if part == PART_DRAIN:
+        return drain_read(state.drain)
+    if part == PART_COLLECT:
+        return collect_read(state.collect)
+    return update_read(state.update) if part == PART_UPDATE else delta_read(state.delta)
+
+
+@njit(cache=True)
+def store_write(state: StoreState) -> Beats:
+    """Command at the write port."""
+    part = state.part[0]
+    if part == PART_DRAIN:
+        return drain_write(state.drain)
+    if part == PART_COLLECT:
+        return collect_write(state.collect)
+    return update_write(state.update) if part == PART_UPDATE else delta_write(state.delta)
+
+
+@njit(cache=True)
+def store_word(state: StoreState) -> Flag:
+    """A beat stands at the write port."""
+    part = state.part[0]
+    if part == PART_DRAIN:
+        return drain_word(state.drain)
+    if part == PART_COLLECT:
+        return state.collect.n[K_WORD] != 0
+    return update_word(state.update) if part == PART_UPDATE else delta_word(state.delta)
+
+
+@njit(cache=True)
+def store_rd_ready(state: StoreState, wr_ready: Flag) -> Flag:
+    """A beat at the read port is taken."""
+    part = state.part[0]
+    if part == PART_DRAIN:
+        return drain_rd_ready(state.drain, wr_ready)
+    if part == PART_COLLECT:
+        return collect_rd_ready(state.collect, wr_ready)
+    return update_rd_ready(state.update) if part == PART_UPDATE else delta_rd_ready(state.delta, wr_ready)
+
+
+@njit(cache=True)
+def store_d_ready(state: StoreState, row: Array, rd_cmd_ready: Flag) -> Flag:
+    """The descriptor of this row is taken."""
+    part = _part_of(row)
+    here = part == state.part[0]
+    if not here and not store_idle(state):
+        return False
+    if part == PART_DRAIN:
+        return state.drain.n[D_STATE] == 0
+    if part == PART_COLLECT:
+        return collect_d_ready(state.collect, row, rd_cmd_ready and here)
+    return state.update.n[U_ACTIVE] == 0 if part == PART_UPDATE else state.delta.n[E_ACTIVE] == 0
+
+
+@njit(cache=True)
+def store_enters(state: StoreState, given: Array, entered: Array) -> None:
+    """Slots whose gradients are taken, of those that have one, 0 or 1 each."""
+    pack_grant(state.collect.pack, given, entered)
+
+
+@njit(cache=True)
+def store_clock(
+    state: StoreState, took: Flag, row: Array, rd_cmd_ready: Flag, beat: Flag, wr_cmd_ready: Flag, wr_ready: Flag,
+    answer: Flag, entered: Array, words: Array,
+) -> None:  # fmt: skip
+    """One clock.
+
+    Args:
+        took: a descriptor is taken; row: its row.
+        rd_cmd_ready, wr_cmd_ready: the ports take commands.
+        beat: stands at the read port.
+        wr_ready: the write port takes a beat.
+        answer: a write command is answered.
+        entered: what ``store_enters`` found in this clock.
+        words: the program's table of drained words (``tile_clocks.drain_words``).
+    """
+    part, of = state.part[0], _part_of(row)
+    here = part == PART_DRAIN
+    drain_clock(
+        state.drain, took and of == PART_DRAIN, row, rd_cmd_ready and here, beat and here, wr_cmd_ready and here,
+        wr_ready and here, answer and here, words,
+    )  # fmt: skip
+    here = part == PART_COLLECT
+    collect_clock(
+        state.collect, took and of == PART_COLLECT, row, rd_cmd_ready and here, beat and here, wr_cmd_ready and here,
+        wr_ready and here, answer and here, entered,
+    )  # fmt: skip
+    here = part == PART_UPDATE
+    update_clock(
+        state.update, took and of == PART_UPDATE, row, rd_cmd_ready and here, beat and here, wr_cmd_ready and here,
+        wr_ready and here, answer and here,
+    )  # fmt: skip
+    here = part == PART_DELTA
+    delta_clock(
+        state.delta, took and of == PART_DELTA, row, rd_cmd_ready and here, beat and here, wr_cmd_ready and here,
+        wr_ready and here, answer and here,
+    )  # fmt: skip
+    if took:
+        state.part[0] = of

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""About the clocks of a layer program, operation by operation, in milliseconds: good enough to choose among programs.
+
+``array_exact`` plays every clock. Here an operation has a start, when what it waits for is done and its engine is
+free, and a length: a clock per beat that is loaded, per word that is drained, per ``lanes/4`` gradients, per entry of
+the tap list and element. Every descriptor takes a clock of the read port.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import numpy.typing as npt
+
+from models.lib.fixed_point import IntArray
+from models.pe_array.isa.grid import Grid
+from models.pe_array.isa.operations import (
+    After,
+    Collect,
+    Compute,
+    Drain,
+    Field,
+    LoadMap,
+    LoadStream,
+    Program,
+    SetField,
+    SetWindows,
+)
+from models.pe_array.isa.pe_command import Op
+
+LATENCY = 60
+"""Clocks from an operation's start to its first beat, where nothing could be asked for ahead; about a memory's."""
+WINDOW = 5
+"""Clocks of a PE's windows."""
+DONE = 12
+"""Clocks from the last entry of a command until what waits for it can start."""
+ANSWER = 60
+"""Clocks between a store's last beat and the next store."""
+BEGIN = 12
+"""Clocks between two collects."""
+COMMANDS = 3
+"""Commands that a PE holds, with the one it works on."""
+REST = 32
+"""Gradients that PEs of a slot may be ahead of each other."""
+
+
+@functools.lru_cache(maxsize=65536)
+def _pes(mask: int, pes: int) -> npt.NDArray[np.bool_]:
+    return np.array([mask >> pe & 1 for pe in range(pes)], dtype=np.bool_)
+
+
+def estimate(program: Program, grid: Grid, masked: bool = False, outputs: int = 1) -> int:
+    """Clocks from the start of a program to its end; ``masked``, ``outputs``: see ``phase_clocks.PhaseProgram``."""
+    lanes, pes = grid.shape.lanes, grid.pes
+    fields = {field: np.zeros(pes, dtype=np.int64) for field in Field}
+    loads, computes, stores = [0], [0], [0]  # clock of every operation's end
+    load = compute = store = 0  # clock from which each engine is free
+    finish: IntArray = np.zeros(pes, dtype=np.int64)
+    history = [0] * COMMANDS  # clock in which all PEs have finished each of the last commands
+    begun = collected = 0  # start of the last GRAD; clock from which the next gradients are collected
+
+    def waited(after: After) -> int:
+        return max(loads[after.loads], computes[after.computes], stores[after.stores])
+
+    for operation in program.operations:
+        load += 1
+        if isinstance(operation, SetField):
+            fields[operation.field][_pes(operation.pes, pes)] = operation.value
+            compute += 1
+        elif isinstance(operation, SetWindows):
+            load += WINDOW * pes + LATENCY
+        elif isinstance(operation, LoadStream | LoadMap):
+            beats = operation.beats if isinstance(operation, LoadStream) else operation.command.beats
+            after = operation.after
+            load = max(load, waited(after) + LATENCY) + beats
+            loads.append(load + DONE)
+        elif isinstance(operation, Compute):
+            ready = max(compute, waited(operation.after), history[-COMMANDS], loads[-1])
+            cost = fields[Field.CLEAR] + fields[Field.ELEMENTS] * fields[Field.TAPS]
+            begun = max(ready, int(finish.min()))
+            starts = np.maximum(finish, ready)
+            if operation.op == Op.GRAD:  # what is ahead of the collect before waits with some gradients
+                starts = np.maximum(starts, collected - REST * fields[Field.TAPS] // program.gradients[1])
+            finish = starts + np.maximum(cost, 1)
+            compute = ready
+            history.append(int(finish.max()))
+            computes.append(history[-1] + DONE)
+        elif isinstance(operation, Drain):
+            start = max(store, waited(operation.after))
+            store = start + outputs * (operation.command.words + ANSWER)
+            load += outputs * operation.command.words * masked
+            stores.append(store)
+        else:
+            finish, length = _collected(operation, finish, max(store, begun), lanes)
+            collected = length + BEGIN + operation.add * ANSWER
+            history[-1] = max(history[-1], length)
+            computes[-1] = history[-1] + DONE
+            load += len(operation.slots)
+            if operation.add:
+                load += sum(count for _, count in operation.slots) * operation.results * 4 // lanes
+            store = collected
+            stores.append(length + ANSWER)
+    return max(load, history[-1], store)
+
+
+def _collected(operation: Collect, finish: IntArray, start: int, lanes: int) -> tuple[IntArray, int]:
+    """When PEs have finished whose gradients are collected from ``start`` on, and the last gradient is there."""
+    slots = finish.reshape(-1, 1 << operation.tiles_log2)
+    counts = np.array([count * operation.results for _, count in operation.slots], dtype=np.int64)
+    last = start + int(counts.sum()) * 4 // lanes
+    # PEs of a slot wait for the slowest, all for the packer
+    slots = np.repeat(slots.max(axis=1, keepdims=True), slots.shape[1], axis=1)
+    late = max(0, last - REST - int(slots.max()))
+    return slots.reshape(-1) + late, max(last, int(slots.max()))

@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Phases of a network's training step in the order in which the PE array works on them, and the order of its channels.
+
+Tensors have names: ``image``, ``labels``; ``output3``, ``index3``, ``delta3`` are those of layer 3, the delta being the
+gradient by its output; ``pointers3``, ``coordinates3``, ``values3``, ``masters3``, ``momenta3``, ``gradients3`` are its
+matrix. A fully connected layer reads the output of the one before as it is in memory: flattening costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.lib.fixed_point import IntArray
+from models.lib.telling import silent
+from models.pe_array.compiler import balance, program
+from models.pe_array.compiler.layer_matrix import LayerMatrix, first_fit
+from models.pe_array.isa.grid import Grid
+from models.pe_array.isa.operations import Program
+from models.pe_array.isa.shapes import Conv, Pair, Pool, Window
+from models.pe_array.network.config import PeConfig
+from models.pe_array.network.gradient_passes import GradientPass
+from models.pe_array.network.layer import IMAGE, Layer, Shape
+from models.pe_array.network.network import PeNetwork
+from models.pe_array.network.requantise import Field
+from models.pe_array.tiles.tiling import Split
+
+
+@dataclass(frozen=True)
+class MapOutput:
+    """What becomes of the accumulators that a phase drains.
+
+    Attributes:
+        tensor: the map in memory.
+        shift, field, relu: settings of the requantising.
+        mask: map of activations where the derivative of a ReLU comes in, or None.
+        stochastic: round with random words.
+    """
+
+    tensor: str
+    shift: int
+    field: Field = Field.SUM
+    relu: bool = False
+    mask: str | None = None
+    stochastic: bool = False
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One phase of a layer.
+
+    Attributes:
+        name: such as ``ff3``, ``ng3``, ``wg3``; ``skip3``: the gradient by the map that layer 3 adds to its sums.
+        layer: its number.
+        x, operand: the maps that X has windows of, and that are loaded to Y.
+        x_shape, operand_shape: of these, as the layer sees them.
+        outputs: maps that are drained, all of the same accumulators; none in WG.
+    """
+
+    name: str
+    layer: int
+    program: Program
+    x: str
+    x_shape: Shape
+    operand: str | None = None
+    operand_shape: Shape = (0, 0, 0)
+    outputs: tuple[MapOutput, ...] = ()
+
+    @property
+    def gradients(self) -> bool:
+        """Whether gradients are collected: WG."""
+        return not self.outputs
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Makes the phases of a network.
+
+    Attributes:
+        matrices: of the layers with weights.
+        search: look for the split and the strips with the least estimate; otherwise take the first split that fits.
+        tell: is told which phase is being made.
+    """
+
+    config: PeConfig
+    grid: Grid
+    matrices: Mapping[int, LayerMatrix]
+    search: bool
+    tell: Callable[[str], None] = silent
+
+    def forward(self, index: int, training: bool) -> Phase:
+        """FF of a layer; ``training``: with the indices of maxima."""
+        self._telling(index, "FF")
+        layer, name = self.config.layers[index], f"output{index}"
+        channels, size, grid = layer.in_shape[0], layer.in_shape[1:], self.grid
+        outputs = [MapOutput(name, layer.forward_shift, relu=layer.relu)]
+        preset, operand = (None, None) if layer.add is None else (layer.add_shift, output_of(layer.add))
+        if isinstance(layer.window, Conv):
+            conv, csb = layer.window, self.matrices[index].csb
+            made = self._made(
+                lambda split: program.forward(conv, csb, *size, grid, split, preset), layer, csb.shape.grid[0]
+            )
+        else:
+            pool = layer.window
+            if layer.kind == "max_pool":
+                made = self._made(lambda split: program.max_pool(pool, channels, *size, grid, split), layer, channels)
+                outputs = [MapOutput(name, 0, Field.VALUE)]
+                if training:
+                    outputs.append(MapOutput(f"index{index}", 0, Field.INDEX))
+            else:
+                made = self._average(layer, pool, backward=False)
+        source = output_of(layer.reads)
+        return Phase(f"ff{index}", index, made, source, layer.in_shape, operand, layer.out_shape, tuple(outputs))
+
+    def gradient_pass(self, index: int, each: GradientPass) -> Phase:
+        """A part of the gradient by the output of layer ``index``: NG, back through pooling, or what is added."""
+        self._telling(each.layer, "NG")
+        number, preset = each.layer, None if each.preset is None else each.preset_shift
+        target, layer = self.config.layers[index], self.config.layers[number]
+        operand = None if each.preset is None else f"delta{each.preset}"
+        mask = f"output{index}" if each.last and target.relu else None
+        stochastic = self.config.training.stochastic_gradients
+        outputs = (MapOutput(f"delta{index}", each.shift, mask=mask, stochastic=stochastic),)
+        channels, size, grid = layer.in_shape[0], layer.in_shape[1:], self.grid
+        if each.skip:
+            shape, one = layer.out_shape, Pool()
+            made = self._split(
+                lambda split: program.average_pool(one, *shape, grid, split=split, preset=preset), one, shape, shape[0]
+            )
+            return Phase(f"skip{number}", number, made, f"delta{number}", shape, operand, shape, outputs)
+        operand_shape = layer.in_shape
+        if isinstance(layer.window, Conv):
+            conv, csb = layer.window, self.matrices[number].csb
+            made = self._made(
+                lambda split: program.input_gradient(conv, csb, *size, grid, split, preset), layer, csb.shape.grid[1],
+                True,
+            )  # fmt: skip
+        else:
+            pool = layer.window
+            if layer.kind == "max_pool":
+                made = self._made(
+                    lambda split: program.max_unpool(pool, channels, *size, grid, split), layer, channels, True
+                )
+                operand, operand_shape = f"index{number}", layer.out_shape
+            else:
+                made = self._average(layer, pool, True, preset)
+        return Phase(
+            f"ng{number}", number, made, f"delta{number}", layer.out_shape, operand, operand_shape, outputs
+        )  # fmt: skip
+
+    def weight_gradient(self, index: int) -> Phase:
+        """WG of a layer with weights."""
+        self._telling(index, "WG")
+        layer, csb = self.config.layers[index], self.matrices[index].csb
+        made = self._made(
+            lambda split: program.weight_gradient(layer.conv, csb, *layer.in_shape[1:], self.grid, split), layer,
+            max(csb.shape.grid),
+        )  # fmt: skip
+        source = output_of(layer.reads)
+        return Phase(f"wg{index}", index, made, source, layer.in_shape, f"delta{index}", layer.out_shape)
+
+    def backward(self) -> Iterator[Phase]:
+        """From the last map to the image: the gradient by the map, then WG of the layers that read it.
+
+        So NG of a layer is before its WG, whose update runs beside what follows.
+        """
+        layers = self.config.layers
+        for index in reversed(range(IMAGE, len(layers))):
+            if index != IMAGE:
+                for each in self.config.passes(index):
+                    yield self.gradient_pass(index, each)
+            for reader in reversed(range(len(layers))):
+                if layers[reader].reads == index and reader in self.matrices:
+                    yield self.weight_gradient(reader)
+
+    def _telling(self, index: int, phase: str) -> None:
+        self.tell(f"planning layer {index + 1} of {len(self.config.layers)}: {phase}")
+
+    def _average(self, layer: Layer, pool: Pool, backward: bool, preset: int | None = None) -> Program:
+        channels, height, width = layer.in_shape
+        return self._made(
+            lambda split: program.average_pool(
+                pool, channels, height, width, self.grid, layer.multiplier, backward, split, preset
+            ),
+            layer, channels, backward,
+        )  # fmt: skip
+
+    def _made(
+        self, make: Callable[[Split | None], Program], layer: Layer, parts: int, backward: bool = False
+    ) -> Program:  # fmt: skip
+        return self._split(make, layer.window, layer.in_shape, parts, backward)
+
+    def _split(
+        self, make: Callable[[Split | None], Program], window: Window, shape: Shape, parts: int, backward: bool = False
+    ) -> Program:  # fmt: skip
+        if self.search:
+            return make(None)
+        return first_fit(make, window, shape[1:], self.grid, parts, backward)
+
+
+def output_of(index: int) -> str:
+    """Name of the map that a layer makes, or of the image."""
+    return "image" if index == IMAGE else f"output{index}"
+
+
+def channel_orders(network: PeNetwork, blocks: Mapping[int, Pair], balanced: bool) -> list[IntArray]:
+    """The channel in every place of memory, of the image and then of the layers' outputs.
+
+    Args:
+        blocks: rows and columns of the blocks of every layer with weights.
+        balanced: put channels in an order in which slots have nearly the same work (``balance``); otherwise they stay
+            where they are. Images and logits always do.
+    """
+    layers = network.config.layers
+    names = ["image"]
+    for index, layer in enumerate(layers):  # pooling keeps its channels, and what is added has the same order
+        same = layer.add if layer.has_weights else layer.reads
+        names.append(f"output{index}" if same is None else names[same + 1])
+    orders = {name: np.arange(channels) for name, channels in zip(names, _channels(network.config), strict=True)}
+    if balanced:
+        ends = {names[index + 1]: block[0] for index, block in blocks.items()}
+        parts = [
+            balance.Layer(
+                network.layer_weights(index).positions.mask(layers[index].conv), names[layers[index].reads + 1],
+                names[index + 1], _pixels(network.config, index), ng=int(not layers[index].reads_image),
+            )
+            for index in blocks
+        ]  # fmt: skip
+        fixed = (names[0], names[-1])
+        orders |= balance.orders_of_tensors(parts, ends | {"image": network.config.in_shape[0]}, fixed)
+    return [orders[name] for name in names]
+
+
+def matrix_of(network: PeNetwork, index: int, block: Pair, orders: list[IntArray], lanes: int) -> LayerMatrix:
+    """Weights of a layer as in memory."""
+    pixels = _pixels(network.config, index)
+    cols = (orders[network.config.layers[index].reads + 1][:, None] * pixels + np.arange(pixels)).reshape(-1)
+    return LayerMatrix.make(network.layer_weights(index), block, lanes, orders[index + 1], cols)
+
+
+def _channels(config: PeConfig) -> list[int]:
+    return [config.in_shape[0], *(layer.out_shape[0] for layer in config.layers)]
+
+
+def _pixels(config: PeConfig, index: int) -> int:
+    """Columns of a layer's matrix per channel of the map that it reads: above 1 where that is flattened."""
+    layer = config.layers[index]
+    return layer.in_shape[0] // _channels(config)[layer.reads + 1]

@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Layer programs: the operations with which a grid of PEs computes a layer's phase (docs/pe_array.md, section 7).
+
+Work is cut into strips of the map, groups of output channels, and rounds. In a round every slot has at most one task: a
+block of the CSB matrix, or a group of channels to pool. Slots take blocks of output channels in turn (WG: blocks of the
+longer side of the matrix), so that what a slot computes is a run of channels that a drain can read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from itertools import islice, zip_longest
+
+import numpy as np
+
+from models.lib.fixed_point import IntArray
+from models.pe_array.compiler.emitter import Channels, Emitter, Group, Round, Task
+from models.pe_array.compiler.estimate import estimate
+from models.pe_array.isa.csb import Csb, beat_offsets, to_image
+from models.pe_array.isa.grid import Grid
+from models.pe_array.isa.operations import Program
+from models.pe_array.isa.pe_command import ELEMENTS_MAX, Op
+from models.pe_array.isa.shapes import Conv, Pool
+from models.pe_array.tiles.room import room_of
+from models.pe_array.tiles.tiling import Layer, Split, Strip, choose_split, strip_choices
+
+CHANNELS_MAX = 256
+"""Channels that a coordinate can name."""
+
+SPLITS = 8
+"""Splits of those that fit whose programs are made and compared."""
+STRIPS = 3
+"""Ways to cut a map into strips that are compared."""
+MANY = 8
+"""Strips above which no more of them are tried."""
+FINER = 3
+"""Numbers of channels per group that are compared in pooling."""
+
+Groups = Callable[[Split, Strip], list[Group]]
+
+
+def forward(
+    conv: Conv, csb: Csb, height: int, width: int, grid: Grid, split: Split | None = None, preset: int | None = None
+) -> Program:  # fmt: skip
+    """FF: accumulators (rows, OH, OW) of a map (cols, height, width).
+
+    Args:
+        split: of the grid; by default the one with the fewest clocks of those that fit.
+        preset: the sums begin with a map of their size (to Y), shifted left by so many bits; None: with 0.
+
+    Raises:
+        ValueError: it does not fit, even with one pixel per PE: the blocks are too large for the memories.
+    """
+    layer = Layer(Op.MAC, conv, height, width, preset=preset)
+    return _convolution(layer, csb, grid, split, conv.rows)
+
+
+def input_gradient(
+    conv: Conv, csb: Csb, height: int, width: int, grid: Grid, split: Split | None = None, preset: int | None = None
+) -> Program:  # fmt: skip
+    """NG: accumulators (cols, height, width) of the output's gradient (rows, OH, OW). See ``forward``."""
+    layer = Layer(Op.MAC, conv, height, width, backward=True, preset=preset)
+    return _convolution(layer, csb, grid, split, conv.cols)
+
+
+def weight_gradient(conv: Conv, csb: Csb, height: int, width: int, grid: Grid, split: Split | None = None) -> Program:
+    """WG: gradients (elements, KH*KW) of an input map (to X) and the output's gradient (to Y). See ``forward``."""
+    layer = Layer(Op.GRAD, conv, height, width)
+    blocks = _Blocks(csb, grid.shape.lanes)
+
+    def groups_by(by_rows: bool, together: bool = True) -> Groups:
+        """Slots have blocks of rows of their own, or of columns; ``together``: and blocks of the other in common."""
+        mine, other = (blocks.rows, blocks.cols) if by_rows else (blocks.cols, blocks.rows)
+
+        def groups(split: Split, strip: Strip) -> list[Group]:
+            rounds: list[Round] = []
+            for first in range(0, mine, split.slots):
+                slots = range(first, min(first + split.slots, mine))
+                tasks = [[blocks.task(n, k) if by_rows else blocks.task(k, n) for k in range(other)] for n in slots]
+                if together:
+                    rounds += [list(each) for each in zip(*tasks, strict=True) if any(task.count for task in each)]
+                else:
+                    rounds += map(list, zip_longest(*([task for task in each if task.count] for each in tasks)))
+            return [Group([], rounds)]
+
+        return groups
+
+    size = (csb.shape.block_cols, csb.shape.block_rows)
+    longer = blocks.rows > blocks.cols
+    ways = [groups_by(longer), groups_by(not longer)]
+    if conv.groups > 1:  # most blocks are empty: slots that share a column hardly ever have work together
+        ways.append(groups_by(longer, together=False))
+    return _build(layer, grid, split, max(blocks.rows, blocks.cols), size, ways, 0, csb)
+
+
+def max_pool(pool: Pool, channels: int, height: int, width: int, grid: Grid, split: Split | None = None) -> Program:
+    """Max pooling of a map (channels, height, width): accumulators whose bytes 0 and 1 are maximum and index."""
+    return _pooling(Layer(Op.MAX, pool, height, width), grid, split, channels)
+
+
+def max_unpool(pool: Pool, channels: int, height: int, width: int, grid: Grid, split: Split | None = None) -> Program:
+    """Backward pass of max pooling: the output's gradient (to X) and its indices (to Y), both (channels, OH, OW)."""
+    return _pooling(Layer(Op.UNPOOL, pool, height, width, backward=True), grid, split, channels)
+
+
+def average_pool(
+    pool: Pool, channels: int, height: int, width: int, grid: Grid, multiplier: int = 1, backward: bool = False,
+    split: Split | None = None, preset: int | None = None,
+) -> Program:  # fmt: skip
+    """Sums of windows times ``multiplier`` (1 … 127) or, with ``backward``, of the windows of each pixel.
+
+    ``preset`` as in ``forward``. A window of one pixel with it adds two maps.
+    """
+    layer = Layer(Op.MAC, pool, height, width, backward, one_weight=True, preset=preset)
+    return _pooling(layer, grid, split, channels, multiplier)
+
+
+class _Blocks:
+    """The blocks of a matrix as tasks. ``rows`` and ``cols`` count blocks."""
+
+    def __init__(self, csb: Csb, lanes: int) -> None:
+        self._csb = csb
+        self._tasks: dict[tuple[int, int, bool], Task] = {}
+        self.rows, self.cols = csb.shape.grid
+        self._beats: list[IntArray] = [beat_offsets(csb.pointers, n, lanes) for n in (2, csb.shape.weights)]
+
+    def task(self, i: int, j: int, backward: bool = False) -> Task:
+        """Block (i, j); X holds the channels of its columns, Y those of its rows (NG: exchanged)."""
+        if (i, j, backward) not in self._tasks:  # every strip, split and order of a program asks for it
+            self._tasks[i, j, backward] = self._task(i, j, backward)
+        return self._tasks[i, j, backward]
+
+    def _task(self, i: int, j: int, backward: bool) -> Task:
+        shape = self._csb.shape
+        number, extent = i * self.cols + j, shape.extent(i, j)
+        rows, cols = Channels(i * shape.block_rows, extent[0]), Channels(j * shape.block_cols, extent[1])
+        source, result = (rows, cols) if backward else (cols, rows)
+        where = self._csb.elements(number)
+        first = (int(self._beats[0][number]), int(self._beats[1][number]))
+        return Task(source, result, where.start, where.stop - where.start, first)
+
+
+def _convolution(layer: Layer, csb: Csb, grid: Grid, split: Split | None, channels: int) -> Program:
+    blocks = _Blocks(csb, grid.shape.lanes)
+    size = (csb.shape.block_cols, csb.shape.block_rows)
+    outs, ins = (blocks.cols, blocks.rows) if layer.backward else (blocks.rows, blocks.cols)
+
+    def groups(split: Split, strip: Strip) -> list[Group]:
+        made = []
+        for first in range(0, outs, split.slots):
+            slots = [
+                [blocks.task(k, n, True) if layer.backward else blocks.task(n, k) for k in range(ins)]
+                for n in range(first, min(first + split.slots, outs))
+            ]
+            rounds = _rounds(slots, strip.entries, strip.region.height * layer.input_size[1])
+            made.append(Group([tasks[0].result for tasks in slots], rounds))
+        return made
+
+    return _build(layer, grid, split, outs, size[::-1] if layer.backward else size, [groups], channels, csb)
+
+
+def _rounds(slots: list[list[Task]], entries: int, words: int) -> list[Round]:
+    """Rounds in which all slots share the channels of X, or each slot has its own; what takes less time.
+
+    Args:
+        slots: the tasks of every slot, with the same channels of X at the same place.
+        entries: clocks of an element.
+        words: about the clocks to load a channel.
+    """
+    together: list[Round] = [list(tasks) for tasks in zip(*slots, strict=True) if any(task.count for task in tasks)]
+    lists = [[task for task in tasks if task.count] for tasks in slots]
+    alone: list[Round] = [list(tasks) for tasks in zip_longest(*lists)]
+
+    def cost(rounds: list[Round], loads: int) -> int:
+        work = sum(max(task.count for task in tasks if task is not None) for tasks in rounds)
+        return max(work * entries, loads * slots[0][0].source.count * words)
+
+    # alone wins where it is faster; at the same time, fewer loads
+    return alone if cost(alone, sum(map(len, lists))) < cost(together, len(together)) else together
+
+
+def _pooling(layer: Layer, grid: Grid, split: Split | None, channels: int, multiplier: int = 0) -> Program:
+    shape, lanes = grid.shape, grid.shape.lanes
+    splits = [split] if split is not None else choose_split(layer, grid.pes, channels)[:SPLITS]
+    elements = min(CHANNELS_MAX, ELEMENTS_MAX, shape.e_depth * lanes // 2)
+
+    best: tuple[int, Program] | None = None
+    why = ValueError("no split")
+    for each in splits:
+        count = min(elements, -(-channels // each.slots))
+        finer = 0  # how often the channels of a group have been halved since a strip was the whole map
+        while count and finer < FINER:
+            try:
+                strips, whole = next(_strip_choices(layer, grid, each, count, count))
+            except ValueError as error:
+                why = error
+            else:
+                finer += len(strips) == 1
+                if len(strips) == 1 or count == 1:
+                    made = _pooled(layer, grid, each, strips, whole, channels, count, multiplier)
+                    clocks = estimate(made, grid)
+                    if best is None or clocks < best[0]:
+                        best = clocks, made
+            count = 0 if count == 1 else -(-count // 2)
+    if best is None:
+        raise why
+    return best[1]
+
+
+def _pooled(
+    layer: Layer, grid: Grid, split: Split, strips: list[Strip], whole: bool, channels: int, count: int, multiplier: int
+) -> Program:  # fmt: skip
+    """The program of a pooling layer with ``count`` channels per slot and group."""
+    emitter = Emitter(layer, grid, split, whole, None)
+    emitter.constants(np.arange(count, dtype=np.uint16) * 257, multiplier)
+    for strip in strips:
+        groups = []
+        for first in range(0, channels, split.slots * count):
+            stop = min(first + split.slots * count, channels)
+            parts = [Channels(n, min(count, stop - n)) for n in range(first, stop, count)]
+            groups.append(Group(parts, [[Task(part, part, 0, part.count) for part in parts]]))
+        emitter.strip(strip, groups)
+    return emitter.program(channels)
+
+
+def _build(
+    layer: Layer, grid: Grid, split: Split | None, parts: int, size: tuple[int, int], variants: Sequence[Groups],
+    channels: int, csb: Csb,
+) -> Program:  # fmt: skip
+    """The program with the least estimate of those that fit.
+
+    Args:
+        layer, grid: the phase, and on what.
+        split: the only one to try; by default the ``SPLITS`` that ``choose_split`` puts first, or more if none fits.
+        parts: blocks that slots can work on at the same time.
+        size: channels of a block in X and in Y.
+        variants: ways to give slots their work.
+        channels: of the map that is drained.
+        csb: the weights.
+    """
+    splits = [split] if split is not None else choose_split(layer, grid.pes, parts)
+    image = to_image(csb, grid.shape.lanes)
+    best: tuple[int, Program] | None = None
+    why = ValueError("no split")
+    tried = 0
+    for each in splits:
+        if best is not None and tried >= SPLITS:
+            break
+        try:
+            choices = list(_strip_choices(layer, grid, each, *size))
+        except ValueError as error:
+            why = error
+            continue
+        tried += 1
+        for strips, whole in choices:
+            # what a slot that does an equal part takes at least
+            least = len(csb.coordinates) * sum(strip.entries for strip in strips) // min(each.slots, parts)
+            if best is not None and least >= best[0]:
+                continue
+            for groups in variants:
+                emitter = Emitter(layer, grid, each, whole, csb)
+                for strip in strips:
+                    emitter.strip(strip, groups(each, strip))
+                made = emitter.program(channels, image)
+                clocks = estimate(made, grid)
+                if best is None or clocks < best[0]:
+                    best = clocks, made
+    if best is None:
+        raise why
+    return best[1]
+
+
+def _strip_choices(
+    layer: Layer, grid: Grid, split: Split, channels_in: int, channels_out: int
+) -> Iterator[tuple[list[Strip], bool]]:  # fmt: skip
+    """Strips, and whether T is used as a whole or in halves: one strip, or some choices of several.
+
+    Raises:
+        ValueError: none fits, or it is not a split of the grid.
+    """
+    if split.slots * split.tiles != grid.pes:
+        raise ValueError(f"{split} is not a split of {grid.pes} PEs")
+
+    def some(fewest: list[Strip], ways: Iterator[list[Strip]], whole: bool) -> Iterator[tuple[list[Strip], bool]]:
+        yield fewest, whole
+        for strips in islice(ways, STRIPS - 1) if len(fewest) <= MANY else ():
+            yield strips, whole
+
+    room = room_of(grid.shape, channels_in, channels_out)
+    ways = strip_choices(layer, split, room)
+    fewest = next(ways)
+    if len(fewest) > 1:
+        halves = strip_choices(layer, split, replace(room, entries=room.entries // 2))
+        with suppress(ValueError):
+            yield from some(next(halves), halves, False)
+    yield from some(fewest, ways, True)

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Phases behind each other in one program: what an operation of a phase must wait for of the phases before.
+
+The descriptors of a phase count loads, computes and stores from its start. Behind others,
+
+- loads wait until all computes of the phases before are done, because the memories of the PEs are used anew,
+- loads of a map wait until it is stored, and commands and loads to Y until no drain reads Y any more,
+- the first gradients of a WG wait for the collects of the WG before: sums of gradients are set for one split at a time,
+- a collect that adds waits for the one whose gradients it adds to,
+- an update waits for the gradients, and for the loads of the phases that multiply with the old weights.
+
+Nothing in a step waits for an update, so that updates run beside the phases behind them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence as List
+
+from models.pe_array.compiler.allocation import Tensor
+from models.pe_array.compiler.phases import Phase
+from models.pe_array.isa.descriptors import (
+    Collect,
+    Compute,
+    Delta,
+    Descriptor,
+    Drain,
+    Engine,
+    Map,
+    Pointers,
+    Slot,
+    Stream,
+    Update,
+)
+from models.pe_array.isa.operations import After
+from models.pe_array.isa.pe_command import Op
+
+
+class Sequence:
+    """A program in the making.
+
+    Args:
+        tensors: of the network, by name.
+
+    Attributes:
+        descriptors: made so far.
+    """
+
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        self._tensors = tensors
+        self.descriptors: list[Descriptor] = []
+        self._loads = self._computes = self._stores = 0
+        self._stored: dict[str, int] = {}  # stores after which a map is complete
+        self._read: dict[int, int] = {}  # loads after which a layer's weights are no longer needed
+        self._drained = 0  # stores after which no drain reads Y
+        self._collected = 0  # stores after which all gradients are in memory
+
+    def check(self, layer: int, blocks: int, elements: int) -> None:
+        """Check the pointers of a layer's matrix."""
+        self._put(Pointers(self._tensors[f"pointers{layer}"].address, blocks, elements))
+
+    def add(self, phase: Phase, descriptors: List[Descriptor]) -> None:
+        """A phase, whose descriptors count from their own start."""
+        loads, computes, stores = self._loads, self._computes, self._stores
+        collects: dict[tuple[Slot, ...], int] = {}
+        slots: list[Slot] = []
+        for each in descriptors:
+            after = each.after
+            drained = stores + after.stores if after.stores else self._drained
+            if isinstance(each, Map):
+                source = phase.operand if each.y else phase.x
+                ready = max(self._stored.get(source or "", 0), drained if each.y else 0)
+                self._put(each.behind(After(0, computes + after.computes, ready)))
+            elif isinstance(each, Stream):
+                self._put(each.behind(After(0, computes + after.computes, 0)))
+            elif isinstance(each, Compute):
+                ready = max(drained, self._collected if each.op == Op.GRAD else 0)
+                self._put(each.behind(After(loads + after.loads, 0, ready)))
+            elif isinstance(each, Drain):
+                masks = [self._stored[made.mask] for made in phase.outputs if made.mask is not None]
+                self._put(each.behind(After(0, computes + after.computes, max(masks, default=0))))
+            elif isinstance(each, Collect):
+                key, slots = tuple(slots), []
+                self._put(each.behind(After(stores=collects[key] if each.add else 0)))
+                collects[key] = self._stores
+            else:
+                if isinstance(each, Slot):
+                    slots.append(each)
+                self._put(each)
+        for made in phase.outputs:
+            self._stored[made.tensor] = self._drained = self._stores
+        if phase.gradients:
+            self._collected = self._stores
+        self._read[phase.layer] = self._loads
+
+    def delta(self, layer: int, classes: int) -> None:
+        """Deltas of the last layer, whose outputs are the logits."""
+        logits, labels, output = (self._tensors[name].address for name in (f"output{layer}", "labels", f"delta{layer}"))
+        self._put(Delta(logits, labels, output, classes, after=After(stores=self._stored[f"output{layer}"])))
+        self._stored[f"delta{layer}"] = self._stores
+
+    def update(self, layer: int, beats: int, shift: int, decay: int, stochastic: bool = False) -> None:
+        """New weights of a layer, after its last phase."""
+        gradients, masters, momenta, values = (
+            self._tensors[f"{name}{layer}"].address for name in ("gradients", "masters", "momenta", "values")
+        )
+        after = After(self._read[layer], 0, self._collected)
+        self._put(Update(gradients, masters, values, beats, shift, stochastic, decay, momenta, after=after))
+
+    def _put(self, descriptor: Descriptor) -> None:
+        self.descriptors.append(descriptor)
+        if descriptor.counts:
+            engine = descriptor.engine
+            self._loads += engine is Engine.LOAD
+            self._computes += engine is Engine.COMPUTE
+            self._stores += engine is Engine.STORE

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a training step finds in memory and leaves there, from the form of the network's model and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.pe_array.compiler.allocation import MemoryArray
+from models.pe_array.compiler.step_program import StepProgram
+from models.pe_array.network.layer import IMAGE
+from models.pe_array.network.layers import Int8Array
+from models.pe_array.network.network import PeNetwork, Trace, Weights
+
+STATE = ("masters", "momenta", "gradients")
+
+
+class StepMemory:
+    """The memory of a step's program.
+
+    Args:
+        step: the program.
+        memory: uint8 (allocation.size,), byte 0 is that of the allocation's base; None: zeros. It is not copied.
+
+    Attributes:
+        memory: the bytes; whoever executes the program changes them in place.
+    """
+
+    def __init__(self, step: StepProgram, memory: MemoryArray | None = None) -> None:
+        self.step = step
+        self.memory: MemoryArray = np.zeros(step.allocation.size, dtype=np.uint8) if memory is None else memory
+
+    def __getitem__(self, name: str) -> npt.NDArray[Any]:
+        """A tensor as it is in memory, channels in their order there; writing to it changes the memory."""
+        return self.step.allocation.view(self.memory, name)
+
+    # --- before ---
+
+    def put(self, network: PeNetwork, rate_shift: int) -> None:
+        """All that a training or an inference begins with, but the images: the program, what it needs, the weights.
+
+        Args:
+            network: the one that the program was made for, or one with its elements at the same positions.
+            rate_shift: of the updates.
+        """
+        self.put_program(rate_shift)
+        for name, data in self.step.constants.items():
+            self[name][:] = data
+        self.put_weights(network)
+
+    def put_program(self, rate_shift: int) -> None:
+        """The program, with another rate: 2**-rate_shift. ValueError where a layer's update shift cannot be had."""
+        self["program"][:] = np.frombuffer(self.step.program(rate_shift), dtype=np.uint8)
+
+    def put_weights(self, network: PeNetwork) -> None:
+        """Masters, momenta and MAC weights; gradients become zeros, and so does what is between the blocks."""
+        for index, matrix in self.step.matrices.items():
+            weights = network.layer_weights(index)
+            if not self.step.matches(index, weights.positions):
+                raise ValueError(f"layer {index} has elements elsewhere than in the program: it needs a new one")
+            self[f"values{index}"][:] = matrix.spread(weights.mac, "i1")
+            if self.step.training:
+                self[f"masters{index}"][:] = matrix.spread(weights.masters, "<i4")
+                self[f"momenta{index}"][:] = matrix.spread(weights.momenta, "<i4")
+                self[f"gradients{index}"][:] = 0
+
+    def put_batch(self, images: Int8Array, labels: npt.ArrayLike | None = None) -> None:
+        """Images int8 (channels, H, W, B) and, for training, their labels (B,), 0 … 255."""
+        image = self["image"]
+        if images.shape != self.step.config.in_shape + image.shape[-1:] or images.dtype != np.int8:
+            raise ValueError(f"images {images.dtype} {images.shape} must be int8 {image.shape}")
+        image[:] = images.reshape(image.shape)
+        if labels is not None:
+            self["labels"][:] = np.asarray(labels)
+
+    # --- after ---
+
+    def map(self, name: str) -> npt.NDArray[Any]:
+        """A copy of a map (channels, H, W, B), channels in the network's order."""
+        tensor = self[name]
+        unordered = np.empty_like(tensor)
+        unordered[self.step.order(name)] = tensor
+        return unordered
+
+    @property
+    def logits(self) -> Int8Array:
+        """(classes, B)."""
+        last = len(self.step.config.layers) - 1
+        return self.map(f"output{last}").reshape(self.step.config.classes, -1)
+
+    def trace(self) -> Trace:
+        """Maps and gradients of the last batch in the form of the network's model.
+
+        Without training there are no indices, deltas and gradients: arrays of no elements.
+        """
+        layers, training = self.step.config.layers, self.step.training
+        outputs = [self.map(f"output{index}") for index in range(len(layers))]
+        image = self.map("image")
+        found = Trace([], outputs, [], [], [])
+        for index, layer in enumerate(layers):
+            read = image if layer.reads == IMAGE else outputs[layer.reads]
+            found.inputs.append(read.reshape(*layer.in_shape, -1))
+            pooled = training and layer.kind == "max_pool"
+            found.indices.append(self.map(f"index{index}") if pooled else np.empty(0, dtype=np.uint8))
+            found.deltas.append(self.map(f"delta{index}") if training else np.empty(0, dtype=np.int8))
+            weighted = training and layer.has_weights
+            found.gradients.append(self._elements("gradients", index) if weighted else np.empty(0, dtype=np.int32))
+        return found
+
+    def weights(self) -> list[Weights | None]:
+        """State of all layers in the network's form; ``mac`` is what memory has, not what follows from the masters.
+
+        Raises:
+            ValueError: a program without training has no masters.
+        """
+        if not self.step.training:
+            raise ValueError("a program without training has no masters")
+        found: list[Weights | None] = []
+        for index, layer in enumerate(self.step.config.layers):
+            if index not in self.step.matrices:
+                found.append(None)
+                continue
+            masters, momenta = (self._elements(name, index) for name in ("masters", "momenta"))
+            weights = Weights(layer.conv, self.step.positions[index], masters, momenta, self.step.config.widths)
+            weights.mac = self._elements("values", index)
+            found.append(weights)
+        return found
+
+    def gaps(self, index: int) -> npt.NDArray[Any]:
+        """What a layer's arrays of weights have between the blocks: zeros, before and after every step."""
+        names = ("values", *STATE) if self.step.training else ("values",)
+        matrix = self.step.matrices[index]
+        return np.concatenate([matrix.gaps(self[f"{name}{index}"]) for name in names])
+
+    def differences(self, other: StepMemory) -> list[str]:
+        """Tensors in which another memory of the same program differs, each with the first place where it does."""
+        found: list[str] = []
+        for name in self.step.tensors:
+            mine, its = self[name], other[name]
+            different = np.argwhere(mine != its)
+            if len(different):
+                at = tuple(different[0].tolist())
+                found.append(f"{name}: {len(different)} of {mine.size} differ, first {at}: {mine[at]}, {its[at]}")
+        return found
+
+    def _elements(self, name: str, index: int) -> npt.NDArray[Any]:
+        return self.step.matrices[index].gather(self[f"{name}{index}"])

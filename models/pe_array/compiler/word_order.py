@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which random word of the array rounds which weight or pixel: that order is taken from a step's program."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from models.lib.fixed_point import IntArray
+from models.pe_array.compiler.step_program import StepProgram
+from models.pe_array.isa.descriptors import Drain, Output, Update
+from models.pe_array.isa.runs import Runs
+from models.pe_array.network.random_words import UPDATE_WORDS, WordOrder
+
+
+def word_order(step: StepProgram) -> WordOrder:
+    """Of a training step's program."""
+    updates, update_words = _updates(step)
+    deltas, delta_words = _deltas(step)
+    return WordOrder(updates, update_words, deltas, delta_words)
+
+
+def _updates(step: StepProgram) -> tuple[dict[int, IntArray], int]:
+    layers = {step.tensors[f"values{index}"].address: index for index in step.matrices}
+    found: dict[int, IntArray] = {}
+    words, lanes = 0, step.grid.shape.lanes // UPDATE_WORDS
+    for each in step.descriptors:
+        if isinstance(each, Update) and each.stochastic:
+            matrix = step.matrices[layers[each.weights]]
+            numbers = matrix.gather(words * lanes + np.arange(matrix.length))
+            found[layers[each.weights]] = numbers.astype(np.int64)
+            words += UPDATE_WORDS * each.beats
+    return found, words
+
+
+def _deltas(step: StepProgram) -> tuple[dict[int, list[IntArray]], int]:
+    lanes, words = step.grid.shape.lanes, 0
+    maps = {index: step.tensors[f"delta{index}"] for index in range(len(step.config.layers))}
+    writes: dict[int, list[IntArray]] = {index: [] for index in maps}  # per drain: places in the map, and words
+    output = None
+    for each in step.descriptors:
+        if isinstance(each, Output):
+            output = each
+        elif isinstance(each, Drain) and output is not None and output.stochastic:
+            index = next(n for n, map in maps.items() if 0 <= output.address - map.address < map.bytes)
+            levels = [(output.runs, output.run_stride * lanes), (output.groups, output.group_stride * lanes)]
+            at = Runs.pattern(output.address - maps[index].address, output.run_beats, levels).addresses(lanes) // lanes
+            writes[index].append(np.stack([at, words + np.arange(len(at))]))
+            words += len(at)
+    found: dict[int, list[IntArray]] = {}
+    for index, drains in writes.items():
+        if drains:
+            shape = step.config.layers[index].out_shape
+            passes = np.concatenate(drains, axis=1).reshape(2, -1, math.prod(shape))  # each writes the whole map
+            found[index] = []
+            for at, numbers in zip(*passes, strict=True):
+                order = np.empty(shape, dtype=np.int64)
+                order[step.order(f"delta{index}")] = numbers[np.argsort(at)].reshape(shape)
+                found[index].append(order)
+    return found, words

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs of beats in the memory of the PE array: what a descriptor reads or writes, address by address."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from models.lib.fixed_point import IntArray
+from models.pe_array.isa.shapes import Pair
+
+Bytes = npt.NDArray[np.uint8]
+ADDRESSES = 1 << 32
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Runs of beats, in order.
+
+    Attributes:
+        starts: byte addresses, int64 (runs,).
+        beats: of every run, int64 (runs,).
+    """
+
+    starts: IntArray
+    beats: IntArray
+
+    @classmethod
+    def one(cls, address: int, beats: int) -> Runs:
+        """A single run."""
+        return cls(np.array([address]), np.array([beats]))
+
+    @classmethod
+    def pattern(cls, address: int, beats: int, levels: Sequence[Pair]) -> Runs:
+        """Runs of so many beats at nested (count, stride in bytes), the innermost first; addresses modulo 2^32."""
+        starts = np.array([address])
+        for count, stride in levels:
+            starts = (np.arange(count)[:, None] * stride + starts[None, :]).reshape(-1)
+        return cls(starts % ADDRESSES, np.full(len(starts), beats))
+
+    @property
+    def total(self) -> int:
+        """Beats of all runs."""
+        return int(self.beats.sum())
+
+    def addresses(self, lanes: int) -> IntArray:
+        """Byte address of every beat, int64 (total,)."""
+        ends = np.cumsum(self.beats)
+        within = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - self.beats, self.beats)
+        return np.asarray(np.repeat(self.starts, self.beats) + within * lanes, dtype=np.int64)

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Widths of the numbers that rounding and saturation make (docs/pe_array.md, section 2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy.typing as npt
+
+from models.lib.fixed_point import round_shift, saturate
+from models.pe_array.isa.pe_command import ByteArray
+
+
+@dataclass(frozen=True)
+class Widths:
+    """Parameters DATA and MASTER of the array. In memory the numbers are sign-extended to bytes and to 32 bits.
+
+    Attributes:
+        data: bits of activations, gradients of maps and MAC weights, 4 … 8.
+        master: bits of master weights, 16 … 32.
+
+    Raises:
+        ValueError: one is outside its range.
+    """
+
+    data: int = 8
+    master: int = 24
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        for name, low, high in (("data", 4, 8), ("master", 16, 32)):
+            if not low <= getattr(self, name) <= high:
+                raise ValueError(f"{name} = {getattr(self, name)} bits must be {low} … {high}")
+
+    @property
+    def dropped(self) -> int:
+        """Bits of a master below the MAC weight's."""
+        return self.master - self.data
+
+    def mac_weights(self, masters: npt.ArrayLike) -> ByteArray:
+        """MAC weights of masters, ``sat(hu(w, MASTER - DATA))``; same shape, int8."""
+        return saturate(round_shift(masters, self.dropped), self.data)[0].astype("i1")
+
+
+STANDARD = Widths()
+"""Those of the published system."""

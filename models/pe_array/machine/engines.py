@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The three engines of the PE array: what each descriptor does (docs/pe_array.md, section 6).
+
+Operations happen at once; which one is next, and when, is the business of ``machine``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.lib.fixed_point import IntArray
+from models.pe_array.isa import descriptors as d
+from models.pe_array.isa.descriptors import Cause, Engine
+from models.pe_array.isa.map_transfer import DrainCommand, LoadCommand, drain_reads
+from models.pe_array.isa.operations import Compute, Field
+from models.pe_array.isa.pe_command import GRADIENT_BITS, Memory, Op, PeShape, wrap
+from models.pe_array.isa.runs import Bytes, Runs
+from models.pe_array.isa.widths import Widths
+from models.pe_array.machine.grid import MachineGrid
+from models.pe_array.machine.memory import BusMemory, Refused
+from models.pe_array.network.requantise import Field as Part
+from models.pe_array.network.requantise import RandomLanes, output_delta8, requantise
+from models.pe_array.network.weight_update import pack_gradients, weight_update
+
+WEIGHT_BYTES = 4
+"""Of masters, gradients and momenta."""
+CLASSES_MAX = 256
+"""A label is a byte."""
+POINTER_RUN = 256
+"""Beats of a read of pointers."""
+
+
+@dataclass
+class Clipped:
+    """Values that were clipped: by requantise, and of masters, momenta and MAC weights."""
+
+    outputs: int = 0
+    masters: int = 0
+    momenta: int = 0
+    weights: int = 0
+
+
+class LoadEngine:
+    """WINDOW, MAP, STREAM, POINTERS. Beats before a fault are looked at first."""
+
+    def __init__(self, grid: MachineGrid, memory: BusMemory) -> None:
+        """Between this memory and this grid."""
+        self._grid, self._memory = grid, memory
+
+    def ready(self, descriptor: d.Descriptor) -> bool:
+        """Always."""
+        return True
+
+    def execute(self, descriptor: d.Descriptor) -> None:
+        """One descriptor; raises Refused."""
+        if isinstance(descriptor, d.Window):
+            pes = len(self._grid.pes)
+            if descriptor.pe >= pes or descriptor.slot >= pes:
+                raise Refused(Cause.FIELD)
+            self._grid.windows[descriptor.pe] = (
+                descriptor.x_columns, descriptor.x_rows, descriptor.y_columns, descriptor.y_rows,
+            )  # fmt: skip
+            self._grid.slots[descriptor.pe] = descriptor.slot
+        elif isinstance(descriptor, d.Map):
+            self._map(descriptor)
+        elif isinstance(descriptor, d.Stream):
+            self._stream(descriptor)
+        elif isinstance(descriptor, d.Pointers):
+            self._pointers(descriptor)
+
+    def _map(self, load: d.Map) -> None:
+        command = LoadCommand(
+            load.channels, load.row, load.rows, load.width, load.base, load.y, None if load.all else load.slot,
+            load.shift,
+        )  # fmt: skip
+        if not command.legal(len(self._grid.pes)) or load.run_beats * load.runs != command.beats:
+            raise Refused(Cause.FIELD)
+        levels = [(load.runs, load.run_stride * self._memory.lanes)]
+        runs = Runs.pattern(load.address, load.run_beats, levels)
+        self._grid.load_map(command, self._memory.get(Engine.LOAD, runs))
+
+    def _stream(self, load: d.Stream) -> None:
+        if load.memory == 3:
+            raise Refused(Cause.FIELD)
+        words, cause = self._memory.read(Engine.LOAD, Runs.one(load.address, load.beats))
+        coordinates = words.reshape(-1).view("<u2")[: load.coordinates].astype(np.int64)
+        if load.check and ((coordinates >> 8 > load.row_max) | (coordinates & 0xFF > load.col_max)).any():
+            raise Refused(Cause.COORDINATE)
+        if cause is not None:
+            raise Refused(cause)
+        self._grid.load_stream(Memory(load.memory + Memory.W), load.pes, load.word, words)
+
+    def _pointers(self, load: d.Pointers) -> None:
+        lanes = self._memory.lanes
+        beats = load.blocks // (lanes // 4) + 1
+        starts = np.arange(0, beats, POINTER_RUN)
+        runs = Runs(load.address + starts * lanes, np.minimum(beats - starts, POINTER_RUN))
+        words, cause = self._memory.read(Engine.LOAD, runs)
+        pointers = words.reshape(-1).view("<u4")[: load.blocks + 1].astype(np.int64)
+        complete = len(pointers) == load.blocks + 1
+        if (
+            (np.diff(pointers) < 0).any()
+            or (pointers[:1] != 0).any()
+            or (complete and int(pointers[-1]) != load.elements)
+        ):
+            raise Refused(Cause.POINTERS)
+        if cause is not None:
+            raise Refused(cause)
+
+
+class ComputeEngine:
+    """SET, COMPUTE."""
+
+    def __init__(self, grid: MachineGrid) -> None:
+        """Commands for this grid."""
+        self._grid = grid
+
+    def ready(self, descriptor: d.Descriptor) -> bool:
+        """Whether it can be executed: another number of PEs per slot only where no gradient is left."""
+        if not isinstance(descriptor, d.Compute) or descriptor.op != Op.GRAD:
+            return True
+        same = descriptor.tiles_log2 == self._grid.tiles_log2
+        return same or not any(len(left) for left in self._grid.gradients)
+
+    def execute(self, descriptor: d.Descriptor) -> None:
+        """One descriptor; raises Refused."""
+        shape = self._grid.shape
+        if isinstance(descriptor, d.Set):
+            if descriptor.field > max(Field):
+                raise Refused(Cause.FIELD)
+            field = Field(descriptor.field)
+            value = descriptor.value & _field_mask(field, shape)
+            for n, fields in enumerate(self._grid.fields):
+                if descriptor.pes >> n & 1:
+                    fields[field] = value
+        elif isinstance(descriptor, d.Compute):
+            if descriptor.op == Op.GRAD and 1 << descriptor.tiles_log2 > len(self._grid.pes):
+                raise Refused(Cause.FIELD)
+            operation = Compute(
+                op=Op(descriptor.op), swap=descriptor.swap, ebase=descriptor.ebase % shape.e_depth,
+                wbase=descriptor.wbase % shape.w_depth, wstride=descriptor.wstride,
+                xbase=descriptor.xbase % shape.x_depth, ybase=descriptor.ybase % shape.y_depth,
+                rbase=descriptor.rbase % shape.y_depth,
+            )  # fmt: skip
+            self._grid.compute(operation, descriptor.tiles_log2)
+
+
+def _field_mask(field: Field, shape: PeShape) -> int:
+    """Bits of a field that the grid has."""
+    if field is Field.TBASE:
+        return shape.t_depth - 1
+    return {Field.CLEAR: 0x7FF, Field.TAPS: 0x3FF, Field.YSTRIDE: 0x3FF}.get(field, 0xFFF)
+
+
+class StoreEngine:
+    """DRAIN, OUTPUT, SLOT, COLLECT, UPDATE, DELTA. Of a descriptor with an error nothing is written.
+
+    Attributes:
+        clipped: counts since ``reset``.
+        outputs, updates: random words of requantise (lanes 0 … B-1) and of the updates (lanes B …).
+    """
+
+    def __init__(self, grid: MachineGrid, memory: BusMemory, delta_frac: int, widths: Widths) -> None:
+        """delta_frac: fraction bits of the logits."""
+        self._widths = widths
+        self._grid, self._memory, self._frac = grid, memory, delta_frac
+        lanes = memory.lanes
+        self.outputs, self.updates = RandomLanes(lanes, 0), RandomLanes(lanes // WEIGHT_BYTES, 0, lanes)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget settings, named slots and counts; the random words stay."""
+        self._output: d.Output | None = None
+        self._named: dict[int, d.Slot] = {}
+        self.clipped = Clipped()
+
+    def seed(self, seed: int) -> None:
+        """Start all random words anew."""
+        self.outputs.load(seed)
+        self.updates.load(seed)
+
+    def ready(self, descriptor: d.Descriptor) -> bool:
+        """Whether it can be executed: a COLLECT where the gradients are there."""
+        if not isinstance(descriptor, d.Collect):
+            return True
+        return all(len(self._grid.gradients[each.slot]) >= each.gradients for each in self._named.values())
+
+    def execute(self, descriptor: d.Descriptor) -> None:
+        """One descriptor; raises Refused."""
+        if isinstance(descriptor, d.Output):
+            if descriptor.field > max(Part):
+                raise Refused(Cause.FIELD)
+            self._output = descriptor
+        elif isinstance(descriptor, d.Slot):
+            if descriptor.slot >= len(self._grid.pes):
+                raise Refused(Cause.FIELD)
+            self._named[descriptor.slot] = descriptor
+        elif isinstance(descriptor, d.Drain):
+            self._drain(descriptor)
+        elif isinstance(descriptor, d.Collect):
+            self._collect(descriptor)
+        elif isinstance(descriptor, d.Update):
+            self._update(descriptor)
+        elif isinstance(descriptor, d.Delta):
+            self._delta(descriptor)
+
+    def _drain(self, drain: d.Drain) -> None:
+        command = DrainCommand(
+            drain.slots, drain.channels, drain.channels_last, drain.height, drain.width, drain.tile_height,
+            drain.tile_width, drain.sy_log2, drain.sx_log2, drain.ybase, drain.ystride,
+        )  # fmt: skip
+        to, lanes = self._output, self._memory.lanes
+        if to is None or not command.legal(len(self._grid.pes)):
+            raise Refused(Cause.FIELD)
+        if command.words != to.run_beats * to.runs * to.groups:
+            raise Refused(Cause.FIELD)
+        levels = [(to.runs, to.run_stride * lanes), (to.groups, to.group_stride * lanes)]
+        mask = None
+        if to.use_mask:
+            mask = self._memory.get(Engine.STORE, Runs.pattern(to.mask, to.run_beats, levels)).view(np.int8)
+        units, addresses = drain_reads(command, len(self._grid.pes), self._grid.shape.y_depth)
+        stochastic = to.stochastic and to.field == Part.SUM
+        runs = Runs.pattern(to.address, to.run_beats, levels)
+        random = self.outputs.take(command.words) if stochastic else None
+        words, clipped = requantise(
+            self._grid.y[units, addresses], to.shift, random, to.relu, mask, Part(to.field), self._widths.data
+        )
+        self._memory.put(Engine.STORE, (runs, words.astype(np.int8)))
+        self.clipped.outputs += int(clipped.sum())
+
+    def _collect(self, collect: d.Collect) -> None:
+        lanes = self._memory.lanes
+        named = [each for _, each in sorted(self._named.items()) if each.gradients]
+        self._named = {}
+        beats = np.array([-(-each.gradients // (lanes // WEIGHT_BYTES)) for each in named], dtype=np.int64)
+        starts = np.array([collect.address + each.beat * lanes for each in named], dtype=np.int64)
+        runs = Runs(starts, beats)
+        packed = [pack_gradients(self._grid.take(each.slot, each.gradients), lanes // WEIGHT_BYTES) for each in named]
+        words = np.concatenate([np.zeros((0, lanes // WEIGHT_BYTES), dtype=np.int64), *packed])
+        if collect.add:
+            words = wrap(words + self._memory.get(Engine.STORE, runs).view("<i4"), GRADIENT_BITS)
+        self._memory.put(Engine.STORE, (runs, _containers(words)))
+
+    def _update(self, update: d.Update) -> None:
+        long, short = update.beats * WEIGHT_BYTES, update.beats
+
+        def words(address: int) -> IntArray:
+            return self._memory.get(Engine.STORE, Runs.one(address, long)).view("<i4").astype(np.int64)
+
+        gradient, master = words(update.gradients), wrap(words(update.masters), self._widths.master)
+        momentum = words(update.momenta) if update.decay else None
+        random = self.updates.take(long) if update.stochastic else None
+        new = weight_update(master, gradient, update.shift, random, momentum, update.decay, self._widths)
+        writes = [(Runs.one(update.masters, long), _containers(new.master))]
+        if new.momentum is not None:
+            writes.append((Runs.one(update.momenta, long), _containers(new.momentum)))
+        self._memory.put(Engine.STORE, *writes, (Runs.one(update.weights, short), new.weight.astype(np.int8)))
+        self.clipped.masters += int(new.master_clipped.sum())
+        self.clipped.momenta += int(new.momentum_clipped.sum())
+        self.clipped.weights += int(new.weight_clipped.sum())
+
+    def _delta(self, delta: d.Delta) -> None:
+        if delta.classes > CLASSES_MAX:
+            raise Refused(Cause.FIELD)
+        logits = self._memory.get(Engine.STORE, Runs.one(delta.logits, delta.classes)).view(np.int8)
+        labels = self._memory.get(Engine.STORE, Runs.one(delta.labels, 1)).reshape(-1)
+        deltas = output_delta8(logits, labels, self._frac, self._widths.data)
+        self._memory.put(Engine.STORE, (Runs.one(delta.output, delta.classes), deltas.astype(np.int8)))
+
+
+def _containers(values: IntArray) -> Bytes:
+    """Numbers in 32-bit containers, little-endian, as bytes."""
+    return np.ascontiguousarray(values.astype("<i4")).view(np.uint8)

@@ -1,0 +1,337 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Configuration of a network that the PE array trains: layers, scales, pruning, training. The file format is TOML.
+
+A scale is a number of fraction bits: raw integers stand for ``raw / 2**frac``. Those of activations, gradients and
+MAC weights are given per layer; all shifts follow from them and are checked here, and so is that no accumulator can
+overflow. Masters have as many fraction bits more than MAC weights as they have bits more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models.lib.toml_section import ConfigError, Section, named, parse, read_text
+from models.pe_array.isa import assumed
+from models.pe_array.isa.grid import Grid
+from models.pe_array.isa.pe_command import PeShape
+from models.pe_array.isa.shapes import KERNEL_MAX, Conv, Pool
+from models.pe_array.isa.widths import STANDARD, Widths
+from models.pe_array.network import fitting
+from models.pe_array.network.gradient_passes import GradientPass, check_passes, gradient_passes, label
+from models.pe_array.network.layer import IMAGE, Layer, Shape
+from models.pe_array.network.layers import ACC_BITS, GRADIENT_BITS, PRESET_MAX, SHIFT_MAX
+
+KINDS = ("conv", "dense", "max_pool", "average_pool", "global_average_pool")
+IMAGE_NAME = "image"
+LOGIT_FRAC_MAX = 7
+BATCHES = (8, 16, 32, 64)
+ROUNDINGS = ("half_up", "stochastic")
+FRAC_LIMIT = 24
+NEVER = 2**31 - 1
+"""``prune_at`` of a training without pruning."""
+EPOCHS_MAX = 10_000
+SIZE_MAX = 1024
+CHANNELS_MAX = 4096
+"""Runs that a descriptor can name: a drain of more channels of a part of a map does not fit in one."""
+CLASSES_MAX = 256
+"""Of DELTA."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a network is trained (table ``[training]``).
+
+    Attributes:
+        batch: images per step; images left over at the end of an epoch are not used.
+        rate_shifts: of every epoch, the last one for all further; the rate 2**-shift is for the *sum* over the batch.
+        momentum_shift: m of v' = v - v / 2**m + g; 0: no momentum.
+        init_seed, order_seed: of the initial weights, and of the order of the images.
+        init_scale: initial weights are normal with deviation init_scale * sqrt(2 / fan-in).
+        prune_at: number of the step before which the layers are pruned to their densities; 0: before the first; NEVER.
+        rewind: what is left after pruning begins again, from the random initial weights (lottery ticket).
+        initial: file of the weights that the training begins with (training/weights_file.py); None: random ones.
+        validation: images at the end of the training set that ``--validate`` holds back.
+        stochastic_updates, stochastic_gradients: round stochastically in weight updates, and in the requantising of
+            gradients by maps; otherwise half up, like everything else.
+        rounding_seed: of the random words, 1 … 65535.
+    """
+
+    batch: int
+    epochs: int
+    rate_shifts: tuple[int, ...]
+    momentum_shift: int
+    init_seed: int
+    init_scale: float
+    order_seed: int
+    prune_at: int
+    validation: int
+    rewind: bool = False
+    initial: Path | None = None
+    stochastic_updates: bool = False
+    stochastic_gradients: bool = False
+    rounding_seed: int = 1
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether anything is rounded stochastically."""
+        return self.stochastic_updates or self.stochastic_gradients
+
+    def rate_shift(self, epoch: int) -> int:
+        """Of an epoch, 0 being the first."""
+        return self.rate_shifts[min(epoch, len(self.rate_shifts) - 1)]
+
+
+@dataclass(frozen=True)
+class PeConfig:
+    """A network and its training.
+
+    Attributes:
+        in_shape: (channels, H, W) of the images.
+        pes: PEs of the array that trains it, for simulation.
+        widths: of data and masters, parameters of that array.
+        clock_mhz: for which times are reported; the published system's, where the file does not say.
+    """
+
+    name: str
+    in_shape: Shape
+    layers: tuple[Layer, ...]
+    training: Training
+    pes: int = 8
+    widths: Widths = STANDARD
+    clock_mhz: float = assumed.CLOCK_MHZ
+
+    @property
+    def classes(self) -> int:
+        """Outputs of the last layer."""
+        return self.layers[-1].out_shape[0]
+
+    @property
+    def logit_frac(self) -> int:
+        """Fraction bits of the last layer's outputs, parameter f of the output delta."""
+        return self.layers[-1].out_frac
+
+    def passes(self, index: int) -> list[GradientPass]:
+        """How the gradient by a layer's output is made."""
+        return gradient_passes(self.layers, index)
+
+    @classmethod
+    def load(cls, path: Path) -> PeConfig:
+        """Read a TOML file. Raises ConfigError with file, key, value and rule where one is broken."""
+        return cls.parse(read_text(path), path)
+
+    @classmethod
+    def parse(cls, text: str, path: Path) -> PeConfig:
+        """Read the text of a TOML file, whose name and directory count as ``load`` says."""
+        values = parse(text, path)
+        with named(path):
+            return cls.from_dict(values, path.resolve().parent)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], directory: Path = Path()) -> PeConfig:
+        """The configuration that a TOML document holds; files that it names are relative to a directory.
+
+        Raises:
+            ConfigError: a rule is broken.
+        """
+        given = dict(values)
+        if "network" in given:
+            raise ConfigError(
+                "[network] belongs to the edge engine, whose commands are make train and "
+                "python -m models.edge.training; a network of the PE array is [[layers]]"
+            )
+        layers = given.pop("layers", None)
+        if not isinstance(layers, list) or not layers:
+            raise ConfigError("[[layers]] must be at least one table")
+        root = Section(given)
+        name = root.file_name("name")
+        image = root.table("input", required=True)
+        shape = (
+            image.integer("channels", 1, CHANNELS_MAX, 1),
+            image.integer("height", 1, SIZE_MAX),
+            image.integer("width", 1, SIZE_MAX),
+        )
+        array = root.table("array")
+        widths = Widths(
+            array.integer("data_bits", 4, 8, STANDARD.data), array.integer("master_bits", 16, 32, STANDARD.master)
+        )
+        built: list[Layer] = []
+        maps = {IMAGE: _Map(IMAGE_NAME, shape, image.integer("frac", 0, FRAC_LIMIT), 0)}
+        for i, table in enumerate(layers):
+            layer = _layer(Section(table, f"layers[{i}]"), maps, last=i == len(layers) - 1, widths=widths)
+            built.append(layer)
+            maps[i] = _Map(layer.name, layer.out_shape, layer.out_frac, layer.delta_frac)
+        training = _training(root.table("training", required=True), directory)
+        pes = array.integer("pes", 1, 64, 8)
+        if pes & (pes - 1):
+            raise ConfigError(f"array.pes = {pes} must be a power of two")
+        clock = root.table("clock")
+        clock_mhz = clock.real("mhz", 0.001, 100_000.0, float(assumed.CLOCK_MHZ))
+        clock.finish()
+        array.finish()
+        image.finish()
+        root.finish()
+        for i, layer in enumerate(built):
+            _check(f"layers[{i}]", layer, training)
+        _check_uses(built)
+        for i in range(len(built)):
+            check_passes(built, i)
+        last = built[-1]
+        if not last.has_weights or last.relu or last.out_shape[1:] != (1, 1):
+            raise ConfigError(f"layers[{len(layers) - 1}] must have weights, no ReLU, and a 1 x 1 map to give classes")
+        if last.out_shape[0] > CLASSES_MAX:
+            raise ConfigError(
+                f"layers[{len(layers) - 1}].outputs = {last.out_shape[0]} must be at most {CLASSES_MAX} in the last "
+                "layer, the classes for which the array makes output deltas"
+            )
+        made = cls(name, shape, tuple(built), training, pes, widths, clock_mhz)
+        fitting.check(made.layers, grid_of(made))
+        return made
+
+
+@dataclass(frozen=True)
+class _Map:
+    """What a layer leaves to the ones behind it."""
+
+    name: str
+    shape: Shape
+    frac: int
+    delta_frac: int
+
+
+def _earlier(table: Section, key: str, maps: Mapping[int, _Map], default: str | None = None) -> int:
+    """The layer that a key names."""
+    name = table.text(key, default)
+    for index, each in maps.items():
+        if each.name == name:
+            return index
+    names = ", ".join(each.name for each in maps.values())
+    raise ConfigError(f"{table.key(key)} = {name!r} must be the name of an earlier layer (here: {names})")
+
+
+def _layer(table: Section, maps: Mapping[int, _Map], last: bool, widths: Widths) -> Layer:
+    name = table.text("name", f"layers[{len(maps) - 1}]")
+    if any(name == each.name for each in maps.values()):
+        raise ConfigError(f"{table.key('name')} = {name!r} is the name of an earlier map; names must differ")
+    reads = _earlier(table, "input", maps, maps[max(maps)].name)
+    shape, frac, delta_frac = maps[reads].shape, maps[reads].frac, maps[reads].delta_frac
+    kind = table.choice("kind", KINDS)
+    if kind == "dense":
+        shape = (shape[0] * shape[1] * shape[2], 1, 1)
+    window: Conv | Pool
+    more: dict[str, Any] = {}
+    out_frac = frac
+    out_delta_frac = delta_frac
+    if "average" in kind:
+        out_frac = table.integer("out_frac", 0, FRAC_LIMIT, frac)
+        out_delta_frac = table.integer("delta_frac", 0, FRAC_LIMIT, delta_frac)
+    try:
+        kernel = 1 if kind in ("dense", "global_average_pool") else table.integer("kernel", 1, KERNEL_MAX)
+        if kind == "global_average_pool":
+            window, channels, kind = Pool.make(shape[1:]), shape[0], "average_pool"
+        else:
+            stride = table.integer("stride", 1, SIZE_MAX, kernel if "pool" in kind else 1)
+            pad = table.integer("pad", 0, SIZE_MAX, 0)
+            dilation = table.integer("dilation", 1, SIZE_MAX, 1)
+            if "pool" in kind:
+                window, channels = Pool.make(kernel, stride, pad, dilation), shape[0]
+            else:
+                channels = table.integer("outputs", 1, CHANNELS_MAX)
+                groups = table.integer("groups", 1, CHANNELS_MAX, 1)
+                window = Conv.make(channels, shape[0], kernel, stride, pad, dilation, groups)
+                more["weight_frac"] = table.integer("weight_frac", 0, FRAC_LIMIT)
+                more["density"] = table.real("density", 1e-6, 1.0, 1.0)
+                more["rate_shift"] = table.integer("rate_shift", 0, 15, 0)
+                more["init_scale"] = table.real("init_scale", 0.0, 16.0, 1.0)
+                out_frac = table.integer("out_frac", 0, LOGIT_FRAC_MAX if last else FRAC_LIMIT)
+                out_delta_frac = widths.data - 1 if last else table.integer("delta_frac", 0, FRAC_LIMIT)
+        out_shape = (channels, *window.out_size(shape[1], shape[2]))
+    except ConfigError:
+        raise
+    except ValueError as error:
+        raise ConfigError(f"{table.key('kind')} = {kind}: {error}") from None
+    relu = "pool" not in kind and table.flag("relu", not last)
+    if "pool" not in kind and table.given("add"):
+        more |= _added(table, maps, out_shape)
+    table.finish()
+    return Layer(
+        kind, window, shape, out_shape, relu, frac, out_frac, delta_frac, out_delta_frac, name=name,
+        reads=reads, widths=widths, **more,
+    )  # fmt: skip
+
+
+def _added(table: Section, maps: Mapping[int, _Map], shape: Shape) -> dict[str, Any]:
+    """The map that a layer adds to its sums."""
+    index = _earlier(table, "add", maps)
+    if maps[index].shape != shape:
+        raise ConfigError(
+            f"{table.key('add')} = {maps[index].name}: its map of {' x '.join(map(str, maps[index].shape))} must have "
+            f"the size of this layer's output, {' x '.join(map(str, shape))}"
+        )
+    return {"add": index, "add_frac": maps[index].frac}
+
+
+def _check_uses(layers: list[Layer]) -> None:
+    """ConfigError where a map is made and not used."""
+    used = {each.reads for each in layers} | {each.add for each in layers}
+    for i in range(len(layers) - 1):
+        if i not in used:
+            raise ConfigError(f"{label(layers, i)}: its output must be the input of a layer, or be added by one")
+
+
+def _training(table: Section, directory: Path) -> Training:
+    batch = table.integer("batch", 1, BATCHES[-1])
+    if batch not in BATCHES:
+        legal = ", ".join(map(str, BATCHES))
+        raise ConfigError(f"{table.key('batch')} = {batch} must be one of {legal}: a PE has a MAC for every image")
+    training = Training(
+        batch=batch,
+        epochs=table.integer("epochs", 1, EPOCHS_MAX),
+        rate_shifts=table.integers("rate_shift", 0, 40),
+        momentum_shift=table.integer("momentum_shift", 0, 15, 0),
+        init_seed=table.integer("init_seed", 0, 2**31 - 1),
+        init_scale=table.real("init_scale", 0.0, 16.0, 1.0),
+        order_seed=table.integer("order_seed", 0, 2**31 - 1),
+        prune_at=table.integer("prune_at", 0, NEVER, NEVER),
+        validation=table.integer("validation", 0, 59_000, 5000),
+        rewind=table.flag("rewind", False),
+        initial=table.path("initial", directory),
+        stochastic_updates=table.choice("update_rounding", ROUNDINGS, "half_up") == "stochastic",
+        stochastic_gradients=table.choice("gradient_rounding", ROUNDINGS, "half_up") == "stochastic",
+        rounding_seed=table.integer("rounding_seed", 1, 65535, 1),
+    )
+    table.finish()
+    return training
+
+
+def _check(name: str, layer: Layer, training: Training) -> None:
+    """Shifts that the hardware has, and accumulators that cannot overflow; those of NG are ``check_passes``'s."""
+    shifts = {"forward shift": (layer.forward_shift, SHIFT_MAX)}
+    added = 0
+    if layer.add is not None:
+        shifts["shift of the map that is added"] = layer.add_shift, PRESET_MAX
+        added = 1 << max(0, 7 + layer.add_shift)
+    if layer.has_weights:
+        for rate in training.rate_shifts:
+            shifts[f"update shift at rate_shift = {rate}"] = layer.update_shift(rate), SHIFT_MAX
+        conv = layer.conv
+        out = layer.out_shape
+        terms = {
+            "forward": (conv.cols // conv.groups * conv.taps, added, ACC_BITS),
+            "input gradient": (layer.backward_terms, 0, ACC_BITS),
+            "weight gradient": (out[1] * out[2] * training.batch, 0, GRADIENT_BITS),
+        }
+        for phase, (count, more, bits) in terms.items():
+            if (count << 14) + more >= 1 << (bits - 1):
+                what = f"{count} products of the {phase}" + (" and the map that is added" if more else "")
+                raise ConfigError(f"{name}: {what} do not fit in {bits} bits")
+    for what, (shift, most) in shifts.items():
+        if not 0 <= shift <= most:
+            raise ConfigError(f"{name}: {what} = {shift} must be 0 … {most}; it follows from the fraction bits")
+
+
+def grid_of(config: PeConfig) -> Grid:
+    """The array that a configuration names; memories of the PEs have their default depths."""
+    return Grid(config.pes, PeShape(config.training.batch, ACC_BITS))

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether the array can run a network: sizes of CSB blocks with which all phases fit in the PEs, memory, commands.
+
+Nothing is planned for that. What decides is the smallest piece of work: one pixel per PE, one element per block.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from models.lib.fixed_point import IntArray
+from models.lib.toml_section import ConfigError
+from models.pe_array.isa.csb_order import BLOCK_MAX
+from models.pe_array.isa.grid import Grid
+from models.pe_array.isa.pe_command import Op
+from models.pe_array.isa.region import Region
+from models.pe_array.isa.shapes import Conv, Pair
+from models.pe_array.network.gradient_passes import label
+from models.pe_array.network.layer import Layer
+from models.pe_array.tiles.room import block_sums, elements_per_command, room_of
+from models.pe_array.tiles.tiling import Layer as Phase
+from models.pe_array.tiles.tiling import Split, choose_split, strip_of, strips_of
+
+LANES_MIN = 8
+"""Least B, and batch, of the whole engine."""
+BYTES_MAX = 1 << 28
+"""Memory of a step that is simulated."""
+COMMANDS_MAX = 1 << 17
+"""Commands of a step that are planned, as ``Piece.commands`` counts them."""
+_WEIGHT_BYTES = 1 + 3 * 4
+"""MAC weight, master, momentum and gradient."""
+
+
+def choose_block(layer: Layer, grid: Grid) -> Pair:
+    """Rows and columns of a layer's blocks, with which all its phases fit.
+
+    As many blocks per side as slots can be busy with: small maps have no other work for all PEs, large ones have tiles.
+    Where that does not fit in the memories of the PEs, the longer side is halved.
+
+    Raises:
+        ValueError: not even blocks of one element fit.
+    """
+    return _block(layer.conv, layer.in_shape[1:], not layer.reads_image, grid)
+
+
+@functools.lru_cache(maxsize=4096)
+def _block(conv: Conv, size: Pair, backward: bool, grid: Grid) -> Pair:
+    """``choose_block``; ``backward``: there is a gradient by the map that the layer reads."""
+    height, width = conv.out_size(*size)
+    parts = max(2, grid.pes // (height * width), min(conv.groups, grid.pes))
+    rows, cols = (-(-n // max(parts, -(-n // BLOCK_MAX))) for n in (conv.rows, conv.cols))
+    while True:
+        try:
+            for phase in conv_phases(conv, size, backward):
+                check_pixel(phase, grid, *(rows, cols) if phase.backward else (cols, rows))
+        except ValueError as error:
+            if rows == cols == 1:
+                raise ValueError(f"a block of one element does not fit: {error}") from error
+            rows, cols = (rows, -(-cols // 2)) if cols >= rows else (-(-rows // 2), cols)
+        else:
+            return rows, cols
+
+
+def conv_phases(conv: Conv, size: Pair, backward: bool) -> list[Phase]:
+    """FF, WG and, with ``backward``, NG of a layer with weights that reads a map of that size."""
+    phases = [Phase(Op.MAC, conv, *size), Phase(Op.GRAD, conv, *size)]
+    return [*phases, Phase(Op.MAC, conv, *size, backward=True)] if backward else phases
+
+
+def check_pixel(phase: Phase, grid: Grid, channels_in: int, channels_out: int) -> None:
+    """ValueError where a PE has no room for a single pixel of so many channels of X and of Y."""
+    if isinstance(phase.window, Conv):
+        elements_per_command(phase.op, phase.window.taps, grid.shape)
+    room = room_of(grid.shape, channels_in, channels_out)
+    rows, cols = (phase.unlike(axis) for axis in (0, 1))
+    try:
+        for y in rows:
+            for x in cols:
+                strip_of(phase, Split(grid.pes, 1, 1), Region(y, x, 1, 1), room)
+    except ValueError as error:
+        raise ValueError(f"a single pixel per PE does not fit: {error}") from error
+
+
+def least_bytes(layer: Layer, batch: int) -> int:
+    """Bytes that a dense training step has of a layer's weights and maps, without what fills blocks."""
+    maps = math.prod(layer.out_shape) * (3 if layer.kind == "max_pool" else 2)  # values, gradients, indices
+    weights = layer.weights * _WEIGHT_BYTES + layer.weights // layer.window.taps * 2 if layer.has_weights else 0
+    return maps * batch + weights
+
+
+def pieces(layer: Layer, grid: Grid) -> list[Piece]:
+    """Of all phases of a layer. ValueError where one does not fit."""
+    window, size = layer.window, layer.in_shape[1:]
+    if isinstance(window, Conv):
+        block = choose_block(layer, grid)
+        elements = block_sums(window.allowed(), *block) if window.groups > 1 else _dense(window, block)
+        made = []
+        for phase in conv_phases(window, size, not layer.reads_image):
+            ways = elements.shape[phase.backward] if phase.op == Op.MAC else max(elements.shape)
+            held = block if phase.backward else (block[1], block[0])
+            preset = layer.add_shift if layer.add is not None and phase.op == Op.MAC and not phase.backward else None
+            room = elements_per_command(phase.op, window.taps, grid.shape)
+            made.append(Piece(replace(phase, preset=preset), elements, ways, *held, room))
+        return made
+    largest = layer.kind == "max_pool"
+    phases = [Phase(Op.MAX if largest else Op.MAC, window, *size, one_weight=not largest)]
+    if not layer.reads_image:
+        phases.append(replace(phases[0], op=Op.UNPOOL if largest else Op.MAC, backward=True))
+    for phase in phases:
+        check_pixel(phase, grid, 1, 1)
+    channels = np.array([layer.in_shape[0]])
+    return [Piece(phase, channels, layer.in_shape[0], 1, 1, grid.pes) for phase in phases]
+
+
+def _dense(conv: Conv, block: Pair) -> IntArray:
+    """Elements of the blocks of a matrix without gaps."""
+    rows, cols = (
+        np.diff([*range(0, total, size), total]) for total, size in zip((conv.rows, conv.cols), block, strict=True)
+    )  # fmt: skip
+    return np.outer(rows, cols)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A phase of a layer, and what its commands work on at once.
+
+    Attributes:
+        elements: of every block, or channels of every group that is pooled; int64 of any shape.
+        parts: blocks, or groups of channels, that slots can work on at the same time.
+        channels_in, channels_out: that a PE holds of a pixel, in X and in Y.
+        per_command: elements that a command can have.
+    """
+
+    phase: Phase
+    elements: IntArray
+    parts: int
+    channels_in: int
+    channels_out: int
+    per_command: int
+
+    def commands(self, grid: Grid) -> int:
+        """Loads of coordinates that the first split takes; the one that is chosen may take other numbers of strips."""
+        room = room_of(grid.shape, self.channels_in, self.channels_out)
+        for split in choose_split(self.phase, grid.pes, self.parts):
+            try:
+                strips = len(strips_of(self.phase, split, room))
+            except ValueError:
+                continue
+            return strips * int((-(-self.elements // self.per_command)).sum())
+        raise ValueError("a single pixel per PE does not fit")
+
+
+def check(layers: Sequence[Layer], grid: Grid) -> None:
+    """Refuse layers that an array cannot run, or that its simulation could not hold.
+
+    Raises:
+        ConfigError: a layer does not fit in the PEs, or the network is larger than ``BYTES_MAX`` or ``COMMANDS_MAX``.
+    """
+    batch = grid.shape.lanes
+    sizes = [least_bytes(layer, batch) for layer in layers]
+    if sum(sizes) > BYTES_MAX:
+        raise ConfigError(
+            f"{_largest(layers, sizes)}: weights and maps of a batch of {batch} take {sum(sizes):,} bytes of memory, "
+            f"which must be at most {BYTES_MAX:,} to be simulated: fewer outputs, or a smaller batch"
+        )
+    commands = []
+    for index, layer in enumerate(layers):
+        try:
+            commands.append(sum(piece.commands(grid) for piece in pieces(layer, grid)))
+        except ValueError as error:
+            kernel, dilation = layer.window.kernel[0], layer.window.dilation[0]
+            raise ConfigError(
+                f"{label(layers, index)}: kernel = {kernel} with dilation = {dilation} on a map of "
+                f"{layer.in_shape[1]} x {layer.in_shape[2]} does not fit in the array's PEs: {error}"
+            ) from None
+    if sum(commands) > COMMANDS_MAX:
+        raise ConfigError(
+            f"{_largest(layers, commands)}: a step takes about {sum(commands):,} commands, which must be at most "
+            f"{COMMANDS_MAX:,} to be planned: fewer outputs, smaller maps or a smaller dilation"
+        )
+
+
+def _largest(layers: Sequence[Layer], shares: list[int]) -> str:
+    """The layer with the largest share, for messages."""
+    index = int(np.argmax(shares))
+    outputs = f".outputs = {layers[index].out_shape[0]}" if layers[index].has_weights else ""
+    return f"{label(layers, index)}{outputs}"

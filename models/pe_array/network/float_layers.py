@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Float64 twin of the bit-exact layers: the same operations on real numbers, written independently of them.
+
+Maps are (channels, H, W, batch), kernels are dense (rows, cols, KH, KW) and zero where a group or a mask allows none.
+A convolution is a matrix product with the patches of its input; all gradients are those of sums over the batch.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from models.pe_array.isa.shapes import Conv, Pool, Window
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+def _slices(window: Window, tap: int, size: tuple[int, int]) -> tuple[slice, slice]:
+    """Rows and columns of the padded map that a tap sees, one for each window."""
+    index = divmod(tap, window.kernel[1])
+    first = [index[axis] * window.dilation[axis] for axis in range(2)]
+    rows, cols = (
+        slice(first[axis], first[axis] + (size[axis] - 1) * window.stride[axis] + 1, window.stride[axis])
+        for axis in range(2)
+    )
+    return rows, cols
+
+
+def _patches(window: Window, x: FloatArray, fill: float = 0.0) -> FloatArray:
+    """(channels, taps, OH, OW, batch): what every window sees of a map; ``fill`` in the padding."""
+    size = window.out_size(x.shape[1], x.shape[2])
+    top, left, bottom, right = window.pad
+    padded = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=fill)
+    out = np.empty((x.shape[0], window.taps, *size, x.shape[3]))
+    for tap in range(window.taps):
+        out[:, tap] = padded[:, *_slices(window, tap, size)]
+    return out
+
+
+def _overlay(window: Window, patches: FloatArray, height: int, width: int) -> FloatArray:
+    """Adjoint of ``_patches``: a map (channels, height, width, batch) of the sums of all that windows hold."""
+    top, left, bottom, right = window.pad
+    out = np.zeros((patches.shape[0], height + top + bottom, width + left + right, patches.shape[4]))
+    for tap in range(window.taps):
+        out[:, *_slices(window, tap, (patches.shape[2], patches.shape[3]))] += patches[:, tap]
+    return np.ascontiguousarray(out[:, top : top + height, left : left + width])
+
+
+def _grouped(conv: Conv, w: FloatArray) -> FloatArray:
+    """Kernels (groups, rows/groups, cols/groups * taps) of a dense (rows, cols, KH, KW)."""
+    groups, rows, cols = conv.groups, conv.rows // conv.groups, conv.cols // conv.groups
+    blocks = w.reshape(groups, rows, groups, cols * conv.taps)
+    return blocks[np.arange(groups), :, np.arange(groups)]
+
+
+def conv_forward(conv: Conv, x: FloatArray, w: FloatArray) -> FloatArray:
+    """Convolution (rows, OH, OW, batch) of x (cols, H, W, batch)."""
+    patches = _patches(conv, x)
+    shape = (conv.rows, *patches.shape[2:])
+    product = _grouped(conv, w) @ patches.reshape(conv.groups, conv.cols // conv.groups * conv.taps, -1)
+    return product.reshape(shape)
+
+
+def conv_input_gradient(conv: Conv, d: FloatArray, w: FloatArray, height: int, width: int) -> FloatArray:
+    """Gradient (cols, height, width, batch) of the input from d (rows, OH, OW, batch) of the output."""
+    back = _grouped(conv, w).transpose(0, 2, 1) @ d.reshape(conv.groups, conv.rows // conv.groups, -1)
+    return _overlay(conv, back.reshape(conv.cols, conv.taps, *d.shape[1:]), height, width)
+
+
+def conv_weight_gradient(conv: Conv, x: FloatArray, d: FloatArray) -> FloatArray:
+    """Gradient of the kernels, dense (rows, cols, KH, KW), zero outside the groups."""
+    groups, rows, cols = conv.groups, conv.rows // conv.groups, conv.cols // conv.groups
+    patches = _patches(conv, x).reshape(groups, cols * conv.taps, -1)
+    blocks = d.reshape(groups, rows, -1) @ patches.transpose(0, 2, 1)
+    out = np.zeros((groups, rows, groups, cols * conv.taps))
+    out[np.arange(groups), :, np.arange(groups)] = blocks
+    return out.reshape(conv.rows, conv.cols, *conv.kernel)
+
+
+def max_pool(pool: Pool, x: FloatArray) -> tuple[FloatArray, IntArray]:
+    """(maxima, taps of the first maxima), both (C, OH, OW, batch)."""
+    pool.out_size(x.shape[1], x.shape[2])
+    patches = _patches(pool, x, -np.inf)
+    index = patches.argmax(axis=1)
+    return np.take_along_axis(patches, index[:, None], axis=1)[:, 0], index
+
+
+def max_pool_backward(pool: Pool, d: FloatArray, index: IntArray, height: int, width: int) -> FloatArray:
+    """Gradient (C, height, width, batch) of the input from d (C, OH, OW, batch) of the maxima."""
+    chosen = np.arange(pool.taps)[:, None, None, None] == index[:, None]
+    return _overlay(pool, chosen * d[:, None], height, width)
+
+
+def average_pool(pool: Pool, x: FloatArray) -> FloatArray:
+    """Averages (C, OH, OW, batch); padding counts as pixels of value 0."""
+    pool.out_size(x.shape[1], x.shape[2])
+    average: FloatArray = _patches(pool, x).mean(axis=1)
+    return average
+
+
+def average_pool_backward(pool: Pool, d: FloatArray, height: int, width: int) -> FloatArray:
+    """Gradient (C, height, width, batch) of the input from d (C, OH, OW, batch) of the averages."""
+    shape = (d.shape[0], pool.taps, *d.shape[1:])
+    return _overlay(pool, np.broadcast_to(d[:, None] / pool.taps, shape), height, width)
+
+
+def relu(x: FloatArray) -> FloatArray:
+    """max(x, 0)."""
+    return np.maximum(x, 0.0)
+
+
+def relu_backward(d: FloatArray, a: FloatArray) -> FloatArray:
+    """d where the activation a is positive, else 0."""
+    return np.where(a > 0.0, d, 0.0)
+
+
+def sigmoid(logits: FloatArray) -> FloatArray:
+    """1 / (1 + exp(-logits)), without overflow."""
+    return 0.5 * (1.0 + np.tanh(0.5 * logits))
+
+
+def cross_entropy(logits: FloatArray, labels: IntArray) -> float:
+    """Sum over outputs and batch of the binary cross-entropies of sigmoid(logits) (classes, batch) and the labels."""
+    target = np.arange(len(logits))[:, None] == labels
+    return float((np.logaddexp(0.0, logits) - logits * target).sum())
+
+
+def output_delta(logits: FloatArray, labels: IntArray) -> FloatArray:
+    """Gradient of ``cross_entropy`` by the logits (classes, batch)."""
+    delta: FloatArray = sigmoid(logits) - (np.arange(len(logits))[:, None] == labels)
+    return delta
+
+
+def update(w: FloatArray, v: FloatArray | None, gradient: FloatArray, rate: float, momentum_shift: int = 0) -> None:
+    """Step of gradient descent, in place: ``v <- v * (1 - 2**-m) + g; w <- w - rate * v``; without momentum g is v."""
+    if v is not None:
+        v *= 1.0 - 2.0**-momentum_shift
+        v += gradient
+        gradient = v
+    w -= rate * gradient

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Float64 twin of a network of the PE array: same layers, initial weights, order and rates, no rounding anywhere."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from models.pe_array.isa.shapes import Pool
+from models.pe_array.network import float_layers
+from models.pe_array.network.config import PeConfig
+from models.pe_array.network.float_layers import FloatArray, IntArray
+from models.pe_array.network.layer import IMAGE
+from models.pe_array.network.network import PeNetwork
+
+
+class FloatNetwork:
+    """Twin of a network, dense, with that network's masters at the time of construction.
+
+    Attributes:
+        weights: float64 (rows, cols, KH, KW) per layer, empty for pooling.
+        momenta: as weights; None in a training without momentum.
+    """
+
+    def __init__(self, network: PeNetwork) -> None:
+        self.config: PeConfig = network.config
+        self.weights: list[FloatArray] = []
+        for layer, state in zip(self.config.layers, network.weights, strict=True):
+            if state is None:
+                self.weights.append(np.empty(0))
+            else:
+                real = state.masters / 2.0**layer.master_frac
+                self.weights.append(state.positions.scatter(real, state.conv).astype(np.float64))
+        decay = self.config.training.momentum_shift
+        self.momenta = [np.zeros_like(w) if decay else None for w in self.weights]
+
+    def forward(self, images: FloatArray) -> tuple[list[FloatArray], list[IntArray]]:
+        """(outputs of all layers, indices of maxima) of images (channels, H, W, batch)."""
+        maps: list[FloatArray] = []
+        indices: list[IntArray] = []
+        for layer, w in zip(self.config.layers, self.weights, strict=True):
+            x = self._map(maps, images, layer.reads).reshape(*layer.in_shape, -1)
+            index = np.empty(0, dtype=np.int64)
+            if not isinstance(layer.window, Pool):
+                x = float_layers.conv_forward(layer.window, x, w)
+            elif layer.kind == "max_pool":
+                x, index = float_layers.max_pool(layer.window, x)
+            else:
+                x = float_layers.average_pool(layer.window, x)
+            if layer.add is not None:
+                x = x + self._map(maps, images, layer.add).reshape(x.shape)
+            maps.append(float_layers.relu(x) if layer.relu else x)
+            indices.append(index)
+        return maps, indices
+
+    @staticmethod
+    def _map(maps: list[FloatArray], images: FloatArray, index: int) -> FloatArray:
+        return images if index == IMAGE else maps[index]
+
+    def gradients(self, images: FloatArray, labels: IntArray) -> tuple[list[FloatArray], int]:
+        """(gradients of the summed cross-entropy by all weights, empty for pooling; number of correct answers)."""
+        maps, indices = self.forward(images)
+        logits = maps[-1].reshape(self.config.classes, -1)
+        deltas = [np.zeros_like(each) for each in maps]  # by the outputs: what the layers behind have added so far
+        deltas[-1] += float_layers.output_delta(logits, labels).reshape(maps[-1].shape)
+        found: list[FloatArray] = []
+        for i in reversed(range(len(self.config.layers))):
+            layer, d = self.config.layers[i], deltas[i]
+            if layer.relu:
+                d = float_layers.relu_backward(d, maps[i])
+            if layer.add is not None and layer.add != IMAGE:
+                deltas[layer.add] += d.reshape(deltas[layer.add].shape)
+            size = layer.in_shape[1], layer.in_shape[2]
+            gradient = np.empty(0)
+            if not isinstance(layer.window, Pool):
+                x = self._map(maps, images, layer.reads).reshape(*layer.in_shape, -1)
+                gradient = float_layers.conv_weight_gradient(layer.window, x, d)
+            found.append(gradient)
+            if layer.reads == IMAGE:
+                continue
+            if not isinstance(layer.window, Pool):
+                d = float_layers.conv_input_gradient(layer.window, d, self.weights[i], *size)
+            elif layer.kind == "max_pool":
+                d = float_layers.max_pool_backward(layer.window, d, indices[i], *size)
+            else:
+                d = float_layers.average_pool_backward(layer.window, d, *size)
+            deltas[layer.reads] += d.reshape(deltas[layer.reads].shape)
+        return found[::-1], int((logits.argmax(axis=0) == labels).sum())
+
+    def train_step(self, images: FloatArray, labels: IntArray, rate_shift: int) -> int:
+        """One step on a batch; the number of correct answers before it."""
+        found, correct = self.gradients(images, labels)
+        for layer, w, v, gradient in zip(self.config.layers, self.weights, self.momenta, found, strict=True):
+            rate = 2.0 ** -(rate_shift + layer.rate_shift)
+            float_layers.update(w, v, gradient, rate, self.config.training.momentum_shift)
+        return correct
+
+    def classify(self, images: FloatArray) -> npt.NDArray[np.int64]:
+        """Classes (batch,) of images."""
+        logits = self.forward(images)[0][-1]
+        return np.asarray(logits.reshape(logits.shape[0], -1).argmax(axis=0), dtype=np.int64)

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the gradient by a map comes together from those of the layers that read it or add it to their sums.
+
+Every such layer is worth a *pass*: NG of the layer, its way back through pooling, or, where it adds the map, its own
+gradient as it is. The sums of a pass begin with what Y holds before it (docs/pe_array.md, section 2): the gradient by
+the output of a layer that adds the map, or what the passes before have made, rounded to 8 bits. So the first layer that
+adds a map costs no pass of its own, where another one follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from models.lib.toml_section import ConfigError
+from models.pe_array.network.layers import ACC_BITS, PRESET_MAX, SHIFT_MAX
+
+if TYPE_CHECKING:
+    from models.pe_array.network.layer import Layer
+
+
+@dataclass(frozen=True)
+class GradientPass:
+    """One of the programs that make the gradient by a map.
+
+    Attributes:
+        layer: the gradient by this layer's output is what it reads.
+        skip: the layer adds the map; otherwise it reads it.
+        preset: the sums begin with the gradient by this layer's output, which is that by the map itself where an
+            earlier pass has made a part of it; None: with 0.
+        preset_shift: left shift of these.
+        shift: of the requantising.
+        last: the gradient is complete, so that the derivative of the map's ReLU comes in.
+    """
+
+    layer: int
+    skip: bool
+    preset: int | None
+    preset_shift: int
+    shift: int
+    last: bool
+
+
+def gradient_passes(layers: Sequence[Layer], index: int) -> list[GradientPass]:
+    """The passes for the gradient by a layer's output, in their order; none for the last layer.
+
+    A max pooling comes first, because it cannot add to what is in Y; then layers that add the map, the one with the
+    fewest fraction bits first; then those that read it, from the last to the first.
+    """
+    readers = [n for n in reversed(range(len(layers))) if layers[n].reads == index]
+    adders = [n for n in reversed(range(len(layers))) if layers[n].add == index]
+    adders.sort(key=lambda n: layers[n].delta_frac)
+    order = [(n, False) for n in readers if layers[n].kind == "max_pool"]
+    order += [(n, True) for n in adders]
+    order += [(n, False) for n in readers if layers[n].kind != "max_pool"]
+    held: tuple[int, int] | None = None  # layer whose gradient the next pass begins with, and its fraction bits
+    frac = layers[index].delta_frac
+    passes: list[GradientPass] = []
+    for place, (n, skip) in enumerate(order):
+        last = place == len(order) - 1
+        if skip and held is None and not last:
+            held = n, layers[n].delta_frac
+            continue
+        sums = layers[n].delta_frac if skip else layers[n].backward_frac
+        preset, shift = (None, 0) if held is None else (held[0], sums - held[1])
+        passes.append(GradientPass(n, skip, preset, shift, sums - frac, last))
+        held = index, frac
+    return passes
+
+
+def label(layers: Sequence[Layer], index: int) -> str:
+    """A layer for messages."""
+    number = f"layers[{index}]"
+    return number if layers[index].name == number else f"{number} ({layers[index].name})"
+
+
+def check_passes(layers: Sequence[Layer], index: int) -> None:
+    """ConfigError where the hardware has no such shift, or an accumulator could overflow."""
+    pools = [n for n, layer in enumerate(layers) if layer.reads == index and layer.kind == "max_pool"]
+    if len(pools) > 1:
+        raise ConfigError(
+            f"layers[{pools[1]}].input = {layers[index].name}: layers[{pools[0]}] reads it too, and only one max_pool "
+            "may read a map, because the way back through it cannot add to what another one has made"
+        )
+    for each in gradient_passes(layers, index):
+        layer, target = layers[each.layer], layers[index]
+        name = label(layers, each.layer)
+        if not 0 <= each.shift <= SHIFT_MAX:
+            raise ConfigError(
+                f"{name}: backward shift = {each.shift} must be 0 … {SHIFT_MAX}; it follows from the fraction bits, "
+                f"to delta_frac = {target.delta_frac} of {label(layers, index)}"
+            )
+        if each.preset is not None:
+            preset = label(layers, each.preset)
+            if not 0 <= each.preset_shift <= PRESET_MAX:
+                raise ConfigError(
+                    f"{name}: what it adds to the gradient by {label(layers, index)} begins with that of {preset}, "
+                    f"delta_frac = {layers[each.preset].delta_frac}, whose shift = {each.preset_shift} must be 0 … "
+                    f"{PRESET_MAX}; it follows from the fraction bits"
+                )
+            terms = 1 if each.skip else layer.backward_terms
+            if (terms << 14) + (1 << 7 + each.preset_shift) >= 1 << (ACC_BITS - 1):
+                raise ConfigError(
+                    f"{name}: {terms} products of the input gradient and that of {preset}, shifted by "
+                    f"{each.preset_shift}, do not fit in {ACC_BITS} bits"
+                )

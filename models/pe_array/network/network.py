@@ -1,0 +1,340 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bit-exact model of a network that the PE array trains: what a training step leaves in memory, LSB for LSB.
+
+Maps are int8 (channels, H, W, batch), see layers.py; scales and shifts are those of the configuration.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from models.lib.array_file import Arrays, Expected
+from models.lib.fixed_point import Format
+from models.pe_array.isa.shapes import Conv, Pool, Positions
+from models.pe_array.isa.widths import STANDARD, Widths
+from models.pe_array.network import kernels, layers
+from models.pe_array.network.config import PeConfig
+from models.pe_array.network.layer import IMAGE
+from models.pe_array.network.layers import HALF_UP, SHIFT_MAX, Int8Array, Int32Array, UInt8Array
+from models.pe_array.network.pruning import kept_elements, prune
+from models.pe_array.network.random_words import PERIOD, RandomWords
+from models.pe_array.network.requantise import output_delta8
+
+Int64Array = npt.NDArray[np.int64]
+FORWARD, BACKWARD, UPDATE = range(3)
+
+
+@dataclass
+class Weights:
+    """State of a layer with weights: elements (n, KH, KW) at their positions.
+
+    Attributes:
+        masters: int32.
+        momenta: int32; all zero, and unused, in a training without momentum.
+        widths: of masters and MAC weights.
+        mac: int8, what the MACs multiply with: always ``widths.mac_weights(masters)``.
+    """
+
+    conv: Conv
+    positions: Positions
+    masters: Int32Array
+    momenta: Int32Array
+    widths: Widths = STANDARD
+    mac: Int8Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.refresh()
+
+    def refresh(self) -> None:
+        """MAC weights anew, after masters were replaced."""
+        self.mac = self.widths.mac_weights(self.masters)
+
+    def prune(self, density: float) -> None:
+        """Drop the weakest elements: ``density`` of all positions stay."""
+        self.positions, keep = prune(self.conv, self.positions, self.masters, density)
+        self.masters, self.momenta = self.masters[keep], self.momenta[keep]
+        self.refresh()
+
+
+@dataclass
+class Trace:
+    """Maps of one batch.
+
+    Attributes:
+        inputs: input of every layer.
+        outputs: output of every layer, after requantising and ReLU.
+        indices: indices of every layer's maxima; empty for other layers.
+        deltas: gradient by every layer's output, after its ReLU's derivative; filled by the way back.
+        gradients: of every layer's weights (n, KH, KW), empty for pooling; filled by the way back.
+    """
+
+    inputs: list[Int8Array]
+    outputs: list[Int8Array]
+    indices: list[UInt8Array]
+    deltas: list[Int8Array]
+    gradients: list[Int32Array]
+
+    @property
+    def logits(self) -> Int8Array:
+        """(classes, batch)."""
+        return self.outputs[-1].reshape(self.outputs[-1].shape[0], -1)
+
+
+def initial_weights(config: PeConfig, index: int) -> Weights:
+    """Dense weights of a layer: normal with deviation ``sqrt(2 / fan-in)`` times both init_scale, momenta zero."""
+    layer, conv = config.layers[index], config.layers[index].conv
+    positions = Positions.all_of(conv)
+    fan_in = conv.cols // conv.groups * conv.taps
+    rng = np.random.default_rng([config.training.init_seed, index])
+    deviation = config.training.init_scale * layer.init_scale * np.sqrt(2.0 / fan_in)
+    real = rng.standard_normal((len(positions), *conv.kernel)) * deviation
+    masters = Format(config.widths.master, layer.master_frac).quantise(real).astype(np.int32)
+    return Weights(conv, positions, masters, np.zeros_like(masters), config.widths)
+
+
+def expected_elements(config: PeConfig, index: int) -> dict[str, Expected]:
+    """What a file holds of a layer's elements: arrays ``row``, ``col`` and ``masters`` with the layer's number."""
+    conv, limit, count = config.layers[index].conv, 1 << (config.widths.master - 1), f"elements of layer {index}"
+    return {
+        f"row_{index}": Expected(np.int32, (count,), 0, conv.rows - 1),
+        f"col_{index}": Expected(np.int32, (count,), 0, conv.cols - 1),
+        f"masters_{index}": Expected(np.int32, (count, *conv.kernel), -limit, limit - 1),
+    }
+
+
+def read_positions(arrays: Arrays, conv: Conv, index: int) -> Positions:
+    """Positions of ``expected_elements``. Raises ValueError, with the arrays' names."""
+    positions = Positions(arrays[f"row_{index}"], arrays[f"col_{index}"])
+    try:
+        positions.check(conv)
+    except ValueError as error:
+        raise ValueError(f"row_{index}, col_{index}: {error}") from None
+    return positions
+
+
+class PeNetwork:
+    """A network with its weights; these change as it trains.
+
+    Attributes:
+        weights: state per layer, None for pooling.
+        saturations: int64 (3, layers), values clipped since construction: on the way forward, logits included; on the
+            way back, in the gradients by the layer's output (not counted for the last); masters and momenta in updates.
+        pruned: whether ``prune`` has happened.
+        random: words of stochastic rounding, None where all rounds half up. Their order must be set before the first
+            step and after ``prune``, which forgets it.
+    """
+
+    def __init__(self, config: PeConfig) -> None:
+        self.config = config
+        self.weights = [
+            initial_weights(config, i) if layer.has_weights else None for i, layer in enumerate(config.layers)
+        ]
+        self._elements = self._counts()
+        self.saturations = np.zeros((3, len(config.layers)), dtype=np.int64)
+        self.pruned = False
+        self.random = RandomWords(config) if config.training.stochastic else None
+        self._bits = config.widths.data
+
+    def _counts(self) -> list[int]:
+        """Elements of every layer."""
+        return [len(weights.positions) if weights else 0 for weights in self.weights]
+
+    def begin_with(self, weights: list[Weights | None]) -> None:
+        """Weights with which the training begins, in place of random ones."""
+        self.weights = weights
+        self._elements = self._counts()
+
+    def layer_weights(self, index: int) -> Weights:
+        """Weights of a layer. TypeError for pooling."""
+        weights = self.weights[index]
+        if weights is None:
+            raise TypeError(f"layer {index} is {self.config.layers[index].kind} and has no weights")
+        return weights
+
+    @property
+    def density(self) -> float:
+        """Share of all weights that are still there."""
+        kept = sum(weights.masters.size for weights in self.weights if weights)
+        return kept / sum(layer.weights for layer in self.config.layers if layer.has_weights)
+
+    def prune(self) -> None:
+        """Prune every layer to its density; in a training that rewinds, what is left gets its initial weights again."""
+        for index, (layer, weights) in enumerate(zip(self.config.layers, self.weights, strict=True)):
+            if weights:
+                weights.prune(layer.density)
+                if self.config.training.rewind:
+                    first = initial_weights(self.config, index)
+                    dense = first.positions.scatter(first.masters, layer.conv)
+                    weights.masters = weights.positions.gather(dense).astype(np.int32)
+                    weights.momenta = np.zeros_like(weights.masters)
+                    weights.refresh()
+        self.pruned = True
+        if self.random:
+            self.random.order = None
+
+    def state(self) -> Arrays:
+        """All that the rest of a training depends on, and what was counted: arrays by name, for ``restore``."""
+        arrays: Arrays = {"pruned": np.array(self.pruned), "saturations": self.saturations}
+        if self.random:
+            arrays["random_words"] = self.random.taken
+        for i, weights in enumerate(self.weights):
+            if weights:
+                arrays |= {f"row_{i}": weights.positions.row, f"col_{i}": weights.positions.col}
+                arrays |= {f"masters_{i}": weights.masters, f"momenta_{i}": weights.momenta}
+        return arrays
+
+    def expected(self) -> dict[str, Expected]:
+        """What a ``state`` of this training can be, at any step."""
+        momentum = 1 << (layers.MOMENTUM_BITS - 1) if self.config.training.momentum_shift else 0
+        found = {
+            "pruned": Expected(np.bool_),
+            "saturations": Expected(np.int64, self.saturations.shape, 0, np.iinfo(np.int64).max),
+        }
+        if self.random:
+            found["random_words"] = Expected(np.int64, (2,), 0, PERIOD - 1)
+        for i, layer in enumerate(self.config.layers):
+            if layer.has_weights:
+                found |= expected_elements(self.config, i)
+                found[f"momenta_{i}"] = replace(
+                    found[f"masters_{i}"], low=-momentum, high=momentum - 1 if momentum else 0
+                )
+        return found
+
+    def restore(self, arrays: Arrays) -> None:
+        """Go on from a ``state`` that is as ``expected``.
+
+        Raises:
+            ValueError: elements are at no positions of a training of this network; then nothing has changed.
+        """
+        pruned, restored = bool(arrays["pruned"]), []
+        for i, (layer, count) in enumerate(zip(self.config.layers, self._elements, strict=True)):
+            weights = None
+            if layer.has_weights:
+                positions = read_positions(arrays, layer.conv, i)
+                left = min(count, kept_elements(layer.conv, layer.density)) if pruned else count
+                if len(positions) != left:
+                    state = "pruned" if pruned else "not pruned"
+                    raise ValueError(f"row_{i} has {len(positions)} elements, must have {left}: the network is {state}")
+                masters, momenta = arrays[f"masters_{i}"], arrays[f"momenta_{i}"]
+                weights = Weights(layer.conv, positions, masters, momenta, self.config.widths)
+            restored.append(weights)
+        self.pruned, self.saturations, self.weights = pruned, arrays["saturations"], restored
+        if self.random:
+            self.random.taken, self.random.order = arrays["random_words"], None
+
+    def forward(self, images: Int8Array) -> Trace:
+        """Phase FF of images (channels, H, W, batch)."""
+        if images.ndim != 4 or images.shape[:3] != self.config.in_shape:
+            raise ValueError(
+                f"images {images.shape} must be (channels, H, W, batch) = {self.config.in_shape} + (batch,)"
+            )
+        trace = Trace([], [], [], [], [])
+        for i, layer in enumerate(self.config.layers):
+            x = images if layer.reads == IMAGE else trace.outputs[layer.reads]
+            x = x.reshape(*layer.in_shape, -1)
+            trace.inputs.append(x)
+            index = np.empty(0, dtype=np.uint8)
+            if isinstance(layer.window, Pool) and layer.kind == "max_pool":
+                x, index = layers.max_pool(layer.window, x)
+            else:
+                if isinstance(layer.window, Pool):
+                    acc = layers.average_pool(layer.window, x, layer.multiplier)
+                else:
+                    weights = self.layer_weights(i)
+                    acc = layers.conv_forward(layer.window, x, weights.positions, weights.mac)
+                if layer.add is not None:
+                    skip = images if layer.add == IMAGE else trace.outputs[layer.add]
+                    acc = layers.add_residual(acc, skip.reshape(acc.shape), layer.add_shift)
+                x = self._requantise(FORWARD, i, acc, layer.forward_shift, relu=layer.relu)
+            trace.outputs.append(x)
+            trace.indices.append(index)
+        return trace
+
+    def backward(self, trace: Trace, labels: npt.ArrayLike) -> None:
+        """Output delta, phases NG and WG of the batch: fills deltas and gradients of the trace."""
+        count = len(self.config.layers)
+        trace.deltas = [np.empty(0, dtype=np.int8)] * count
+        trace.gradients = [np.empty(0, dtype=np.int32)] * count
+        delta = output_delta8(trace.logits, labels, self.config.logit_frac, self._bits).astype(np.int8)
+        trace.deltas[-1] = delta.reshape(trace.outputs[-1].shape)
+        for i in reversed(range(count)):
+            if i < count - 1:
+                self._delta(i, trace)
+            layer = self.config.layers[i]
+            if layer.has_weights:
+                positions = self.layer_weights(i).positions
+                trace.gradients[i] = layers.conv_weight_gradient(
+                    layer.conv, trace.inputs[i], trace.deltas[i], positions
+                )
+        if self.random:
+            self.random.deltas_done()
+
+    def _delta(self, i: int, trace: Trace) -> None:
+        """Gradient by the output of layer i, with the derivative of that layer's ReLU, from those of the layers behind.
+
+        Every pass is rounded to the width of data once, with all that it begins with.
+        """
+        output = trace.outputs[i]
+        for number, each in enumerate(self.config.passes(i)):
+            acc = trace.deltas[each.layer].astype(np.int32) if each.skip else self._input_gradient(each.layer, trace)
+            acc = acc.reshape(output.shape)
+            if each.preset is not None:
+                acc = layers.add_residual(acc, trace.deltas[each.preset].reshape(output.shape), each.preset_shift)
+            mask = output if each.last and self.config.layers[i].relu else None
+            random = self.random.of_delta(i, number) if self.random else HALF_UP
+            trace.deltas[i] = self._requantise(BACKWARD, i, acc, each.shift, mask=mask, random=random)
+
+    def _input_gradient(self, i: int, trace: Trace) -> layers.Accumulators:
+        """Sums of NG, or of the way back through pooling."""
+        layer, d = self.config.layers[i], trace.deltas[i]
+        size = layer.in_shape[1], layer.in_shape[2]
+        if isinstance(layer.window, Conv):
+            weights = self.layer_weights(i)
+            return layers.conv_input_gradient(layer.window, d, weights.positions, weights.mac, *size)
+        if layer.kind == "max_pool":
+            return layers.max_pool_backward(layer.window, d, trace.indices[i], *size)
+        return layers.average_pool_backward(layer.window, d, *size, layer.multiplier)
+
+    def update(self, trace: Trace, rate_shift: int) -> None:
+        """Update all weights with the gradients of a trace, at the rate 2**-rate_shift.
+
+        Raises:
+            ValueError: the rate is out of reach of a layer's update shift, 0 … 31.
+        """
+        decay = self.config.training.momentum_shift
+        for i, layer in enumerate(self.config.layers):
+            if layer.has_weights and not 0 <= layer.update_shift(rate_shift) <= SHIFT_MAX:
+                shift = layer.update_shift(rate_shift)
+                raise ValueError(f"layer {i}: update shift = {shift} must be 0 … {SHIFT_MAX}")
+        for i, (layer, weights) in enumerate(zip(self.config.layers, self.weights, strict=True)):
+            if weights:
+                count = kernels.update(
+                    trace.gradients[i].reshape(-1), weights.masters.reshape(-1), weights.momenta.reshape(-1),
+                    weights.mac.reshape(-1), layer.update_shift(rate_shift), decay,
+                    self.config.widths.master, self._bits, self.random.of_update(i) if self.random else HALF_UP,
+                )  # fmt: skip
+                self.saturations[UPDATE, i] += count
+        if self.random:
+            self.random.updates_done()
+
+    def train_step(self, images: Int8Array, labels: npt.ArrayLike, rate_shift: int) -> Trace:
+        """One step on a batch: forward, backward, update."""
+        trace = self.forward(images)
+        self.backward(trace, labels)
+        self.update(trace, rate_shift)
+        return trace
+
+    def classify(self, images: Int8Array) -> Int64Array:
+        """Classes (batch,) of images: of equal logits, the first."""
+        return np.asarray(self.forward(images).logits.argmax(axis=0), dtype=np.int64)
+
+    def _requantise(
+        self, phase: int, index: int, acc: layers.Accumulators, shift: int, relu: bool = False,
+        mask: Int8Array | None = None, random: layers.UInt16Array = HALF_UP,
+    ) -> Int8Array:  # fmt: skip
+        result = layers.requantise(acc, shift, relu, mask, random, self._bits)
+        self.saturations[phase, index] += result.saturated
+        return result.values

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From partial gradients to new weights, word by word as the RTL makes them (docs/pe_array.md, sections 2 and 5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from models.lib.fixed_point import IntArray, round_shift, saturate
+from models.pe_array.isa.pe_command import GRADIENT_BITS, wrap
+from models.pe_array.isa.widths import STANDARD, Widths
+from models.pe_array.network.requantise import BoolArray, rounded
+
+MOMENTUM_BITS = 32
+DECAY_MAX = 15
+
+
+def sum_gradients(partial: npt.ArrayLike, group: int) -> IntArray:
+    """Sums of the partial gradients of each slot, modulo 2^32, int64 (P // group, n).
+
+    Args:
+        partial: what each PE delivers, in its order, (P, n); PE ``p`` belongs to slot ``p // group``.
+        group: S, PEs per slot.
+
+    Raises:
+        ValueError: S does not divide P.
+    """
+    values = np.asarray(partial, dtype=np.int64)
+    if group < 1 or len(values) % group:
+        raise ValueError(f"group = {group} must divide P = {len(values)}")
+    return wrap(values.reshape(-1, group, values.shape[1]).sum(axis=1), GRADIENT_BITS)
+
+
+def pack_gradients(gradients: npt.ArrayLike, lanes: int) -> IntArray:
+    """Words of ``lanes`` gradients, lane 0 first, zeros in the lanes that the last one lacks; int64 (words, lanes)."""
+    flat = np.asarray(gradients, dtype=np.int64).reshape(-1)
+    return np.concatenate([flat, np.zeros(-len(flat) % lanes, dtype=np.int64)]).reshape(-1, lanes)
+
+
+@dataclass(frozen=True)
+class Updated:
+    """What `weight_update.v` gives, all of one shape.
+
+    Attributes:
+        master: new master weights, signed.
+        momentum: new momenta, 32 bits signed; None where there were none.
+        weight: MAC weights, signed.
+        master_clipped, momentum_clipped, weight_clipped: which were clipped.
+    """
+
+    master: IntArray
+    momentum: IntArray | None
+    weight: IntArray
+    master_clipped: BoolArray
+    momentum_clipped: BoolArray
+    weight_clipped: BoolArray
+
+
+def weight_update(
+    master: npt.ArrayLike,
+    gradient: npt.ArrayLike,
+    shift: int,
+    random: npt.ArrayLike | None = None,
+    momentum: npt.ArrayLike | None = None,
+    decay: int = 0,
+    widths: Widths = STANDARD,
+) -> Updated:
+    """``w' = sat(w - round(g, k))``, with momentum ``v' = sat32(v - hu(v, m) + g)`` in place of g.
+
+    Args:
+        master: weights w, any shape.
+        gradient: 32-bit gradients g of the same shape.
+        shift: k, 0 … 31.
+        random: 16-bit random words of the same shape; None rounds half up.
+        momentum: 32-bit momenta v of the same shape; needs ``decay``.
+        decay: m, 1 … 15; 0 without momentum.
+        widths: of masters and MAC weights.
+
+    Raises:
+        ValueError: a shift out of its range, or only one of momentum and decay.
+    """
+    w, g = np.asarray(master, dtype=np.int64), np.asarray(gradient, dtype=np.int64)
+    if not 0 <= decay <= DECAY_MAX:
+        raise ValueError(f"decay = {decay} must be 0 … {DECAY_MAX}")
+    if (momentum is not None) != (decay > 0):
+        raise ValueError(f"decay = {decay} must be {'0 without' if decay else 'at least 1 with'} momenta")
+    step, new_momentum, momentum_clipped = g, None, np.zeros(g.shape, dtype=np.bool_)
+    if momentum is not None:
+        v = np.asarray(momentum, dtype=np.int64)
+        new_momentum, momentum_clipped = saturate(v - round_shift(v, decay) + g, MOMENTUM_BITS)
+        step = new_momentum
+    new, clipped = saturate(w - rounded(step, shift, random), widths.master)
+    weight, weight_clipped = saturate(round_shift(new, widths.dropped), widths.data)
+    return Updated(new, new_momentum, weight, clipped, momentum_clipped, weight_clipped)

@@ -1,0 +1,400 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training on MNIST: ``python -m models.pe_array.training configs/lenet5_mnist.toml [--epochs n] …``.
+
+Without ``--validate`` the whole training set is trained on, and the test set is looked at once, at the end. With it,
+the last images of the training set are held back and classified after every epoch: those choose hyper-parameters.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.lib import checkpoint, mnist
+from models.lib.checkpoint import CheckpointError
+from models.lib.command_line import Parser, integer, one_line_errors, output_file, whole_number
+from models.lib.telling import Telling
+from models.lib.toml_section import ConfigError, Section
+from models.pe_array.compiler.step_program import StepProgram
+from models.pe_array.compiler.word_order import word_order
+from models.pe_array.network.config import EPOCHS_MAX, PeConfig, grid_of
+from models.pe_array.network.float_layers import cross_entropy
+from models.pe_array.network.float_network import FloatNetwork
+from models.pe_array.network.network import PeNetwork, Trace
+from models.pe_array.training.images import CLASSES, SHAPE, Images, Int8Array, LabelArray, classes
+from models.pe_array.training.weights_file import WeightsError, save_weights, starting_network
+
+LOSS_MAX = 300.0
+"""More than the cross-entropy of an image can be: logits of 8 bits differ by at most 255."""
+
+
+@dataclass
+class Epoch:
+    """What the steps of an epoch gave so far.
+
+    Attributes:
+        rate_shift: of its steps.
+        images, correct, loss: how many were trained on, how many of them were classified correctly before the step,
+            and the sum of their cross-entropies.
+        density: share of the weights in the last step.
+    """
+
+    rate_shift: int
+    images: int = 0
+    correct: int = 0
+    loss: float = 0.0
+    density: float = 1.0
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """Shares of correct answers, 0 … 1, while training, of the network and of its twin (nan: none); seconds."""
+
+    epoch: int
+    correct: float
+    twin: float
+    density: float
+    seconds: float
+    twin_seconds: float
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What a step gave: all maps, images classified correctly by the network and its twin, seconds of both."""
+
+    trace: Trace
+    correct: int
+    twin_correct: int
+    seconds: float
+    twin_seconds: float
+
+    @property
+    def counts(self) -> tuple[float, float, float, float]:
+        """All but the maps."""
+        return self.correct, self.twin_correct, self.seconds, self.twin_seconds
+
+
+class Trainer:
+    """A training under way: the network, its twin if asked for, and how far it is.
+
+    Attributes:
+        step: number of the next step, counted from the beginning of the training.
+        history: of every epoch that has begun.
+    """
+
+    def __init__(self, config: PeConfig, data: Images, twin: bool = False) -> None:
+        """Raises ConfigError, WeightsError."""
+        check_data(config)
+        if len(data) < config.training.batch:
+            raise ConfigError(f"{len(data)} images must be at least a batch, {config.training.batch}")
+        self.config = config
+        self.data = data
+        self.network = starting_network(config)
+        self._identity = identity(self.network, len(data))
+        self.twin = FloatNetwork(self.network) if twin else None
+        self.step = 0
+        self.history: list[Epoch] = []
+        self._order: tuple[int, LabelArray] | None = None  # of the images, in an epoch
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Full batches in the data."""
+        return len(self.data) // self.config.training.batch
+
+    def batch_rows(self, step: int) -> LabelArray:
+        """Rows of the data that a step trains on."""
+        epoch, place = divmod(step, self.steps_per_epoch)
+        if self._order is None or self._order[0] != epoch:
+            self._order = epoch, mnist.epoch_order(len(self.data), epoch, self.config.training.order_seed)
+        batch = self.config.training.batch
+        return self._order[1][place * batch : (place + 1) * batch]
+
+    @property
+    def rate_shift(self) -> int:
+        """Of the next step."""
+        return self.config.training.rate_shift(self.step // self.steps_per_epoch)
+
+    def prune_if_due(self) -> bool:
+        """Prune before the step for which the configuration says so; whether that happened."""
+        if self.step < self.config.training.prune_at or self.network.pruned:
+            return False
+        self.network.prune()
+        return True
+
+    def order_words(self) -> None:
+        """Where random words have no order, they get that of the program for the present positions, which is made.
+
+        Raises:
+            ConfigError: there is no program on the configuration's array.
+        """
+        words = self.network.random
+        if words is not None and words.order is None:
+            try:
+                with Telling() as tell:
+                    words.order = word_order(StepProgram(self.network, grid_of(self.config), tell=tell))
+            except ValueError as error:
+                raise ConfigError(f"stochastic rounding has the order of a program: {error}") from error
+
+    def train_step(self) -> StepResult:
+        """The next step."""
+        self.prune_if_due()
+        self.order_words()
+        rows, rate_shift = self.batch_rows(self.step), self.rate_shift
+        images, labels = self.data.batch(rows), self.data.labels[rows]
+        begin = time.perf_counter()
+        trace = self.network.train_step(images, labels, rate_shift)
+        correct, twin_correct = int((trace.logits.argmax(axis=0) == labels).sum()), 0
+        middle = time.perf_counter()
+        if self.twin:
+            twin_correct = self.twin.train_step(real(self.config, images), labels, rate_shift)
+        self._note(trace, labels, correct)
+        self.step += 1
+        return StepResult(trace, correct, twin_correct, middle - begin, time.perf_counter() - middle)
+
+    def _note(self, trace: Trace, labels: LabelArray, correct: int) -> None:
+        if self.step % self.steps_per_epoch == 0:
+            self.history.append(Epoch(self.rate_shift))
+        epoch = self.history[-1]
+        epoch.images += len(labels)
+        epoch.correct += correct
+        epoch.loss += cross_entropy(trace.logits / 2.0**self.config.logit_frac, labels)
+        epoch.density = self.network.density
+
+    def train_epoch(self) -> EpochResult:
+        """Train to the end of the epoch."""
+        epoch, place = divmod(self.step, self.steps_per_epoch)
+        steps = []
+        with Telling() as tell:
+            for step in range(place, self.steps_per_epoch):
+                tell(f"epoch {epoch + 1}: step {step + 1:,} of {self.steps_per_epoch:,}")
+                steps.append(self.train_step().counts)
+        correct, twin_correct, seconds, twin_seconds = (sum(each) for each in zip(*steps, strict=True))
+        count = len(steps) * self.config.training.batch
+        twin_share = twin_correct / count if self.twin else float("nan")
+        return EpochResult(epoch, correct / count, twin_share, self.network.density, seconds, twin_seconds)
+
+    def classes(self, data: Images) -> LabelArray:
+        """What the network takes images for."""
+        return classes(self.network.classify, data, self.config.training.batch)
+
+    def accuracy(self, data: Images) -> float:
+        """Share of images that the network classifies correctly."""
+        return float((self.classes(data) == data.labels).mean())
+
+    def twin_accuracy(self, data: Images) -> float:
+        """Share of images that the twin classifies correctly; nan without one."""
+        twin = self.twin
+        if twin is None:
+            return float("nan")
+        found = classes(lambda images: twin.classify(real(self.config, images)), data, self.config.training.batch)
+        return float((found == data.labels).mean())
+
+    @property
+    def identity(self) -> str:
+        """Of checkpoints that this training can go on from."""
+        return self._identity
+
+    def save(self, path: Path, record: Any = None) -> None:
+        """Write a checkpoint: everything that the rest of the training depends on, but not the twin.
+
+        Args:
+            record: what else ``load`` is to give back; JSON must be able to hold it.
+        """
+        state = {"step": self.step, "history": [asdict(epoch) for epoch in self.history], "record": record}
+        checkpoint.write(path, self.identity, state, self.network.state())
+
+    def load(self, path: Path, read_record: Callable[[Section, int], Any] | None = None) -> Any:
+        """Go on from a checkpoint; the record that was saved with it.
+
+        Args:
+            read_record: makes the record out of its table, given the step that is next; ValueError where it is damaged.
+
+        Raises:
+            CheckpointError: it cannot be used; then nothing has changed.
+        """
+        if self.twin:
+            raise CheckpointError("a training with a twin cannot go on from a checkpoint, which does not hold the twin")
+        given, arrays = checkpoint.read(path, self.identity, self.network.expected())
+        try:
+            state = Section(given, "state")
+            step = state.integer("step", 0, EPOCHS_MAX * self.steps_per_epoch)
+            tables = state.tables("history", -(-step // self.steps_per_epoch))
+            history = [self._epoch(number, table, step) for number, table in enumerate(tables)]
+            record = state.anything("record")
+            if read_record:
+                record = read_record(state.table("record", required=True), step)
+            state.finish()
+            pruned, due = bool(arrays["pruned"]), self.config.training.prune_at
+            if step != due and pruned != (step > due):
+                raise ValueError(f"pruned = {pruned} at step = {step} of a training that prunes before step {due}")
+            self.network.restore(arrays)
+        except ValueError as error:
+            raise checkpoint.damaged(path, error) from None
+        self.step, self.history = step, history
+        return record
+
+    def _epoch(self, number: int, table: Section, step: int) -> Epoch:
+        """What a checkpoint before a step says of an epoch. Raises ConfigError."""
+        batch, most = self.config.training.batch, self.steps_per_epoch
+        images = batch * min(most, step - number * most)
+        rate_shift = self.config.training.rate_shift(number)
+        table.fixed("rate_shift", rate_shift)
+        table.fixed("images", images)
+        epoch = Epoch(
+            rate_shift,
+            images,
+            table.integer("correct", 0, images),
+            table.real("loss", 0.0, LOSS_MAX * images),
+            table.real("density", 0.0, 1.0),
+        )
+        table.finish()
+        return epoch
+
+
+def check_data(config: PeConfig) -> None:
+    """ConfigError where a network is not one for the images of MNIST and their classes."""
+    if config.in_shape != SHAPE:
+        channels, height, width = config.in_shape
+        raise ConfigError(
+            f"input: channels = {channels}, height = {height}, width = {width} must be {' x '.join(map(str, SHAPE))}, "
+            "the images of MNIST"
+        )
+    if config.classes < CLASSES:
+        raise ConfigError(
+            f"layers[{len(config.layers) - 1}].outputs = {config.classes} must be at least {CLASSES}, the "
+            "classes of MNIST"
+        )
+
+
+def identity(network: PeNetwork, samples: int) -> str:
+    """Text that is equal for trainings that go the same way, whatever their number of epochs.
+
+    Args:
+        network: before the first step.
+    """
+    training = replace(network.config.training, epochs=1, validation=0, initial=None)
+    config = network.config
+    digest = hashlib.sha256(f"{config.layers!r} {training!r} {config.pes} {samples}".encode())
+    for name, array in network.state().items():
+        digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def real(config: PeConfig, images: Int8Array) -> npt.NDArray[np.float64]:
+    """What raw input maps stand for."""
+    return images / 2.0 ** config.layers[0].in_frac
+
+
+def accuracies_of_pruning(config: PeConfig, data: Images) -> tuple[float, float]:
+    """Share of images that the starting network classifies correctly, as it is and pruned. Raises WeightsError."""
+    network = starting_network(config)
+
+    def share() -> float:
+        return float((classes(network.classify, data, config.training.batch) == data.labels).mean())
+
+    before = share()
+    network.prune()
+    return before, share()
+
+
+def _percent(share: float) -> str:
+    return "-" if math.isnan(share) else f"{share:.2%}"
+
+
+def run(trainer: Trainer, judge: Images, options: argparse.Namespace) -> Iterator[str]:
+    """Train and yield the lines to print. Raises CheckpointError, ConfigError, WeightsError."""
+    config, record = trainer.config, None
+    epochs = options.epochs or config.training.epochs
+    if options.resume:
+        record = trainer.load(options.checkpoint)
+        if trainer.step >= epochs * trainer.steps_per_epoch and not options.weights:
+            raise CheckpointError(
+                f"--resume: nothing is left to do, {len(trainer.history)} of {epochs} epochs are done; "
+                f"give more --epochs"
+            )
+    name = "validation" if options.validate else "test"
+    yield f"{config.name}: {len(trainer.data)} images, {len(judge)} for {name}"
+    if config.training.initial:
+        before, after = accuracies_of_pruning(config, judge)
+        yield f"initial weights: {before:.2%} right of {name}, after pruning at once {after:.2%}"
+    yield f"epoch  density    train    {name:>10}  float train  float {name:>10}  seconds  float seconds"
+    while trainer.step < epochs * trainer.steps_per_epoch:
+        result = trainer.train_epoch()
+        if options.checkpoint:
+            trainer.save(options.checkpoint, record)
+        last = result.epoch + 1 == epochs
+        judged = (trainer.accuracy(judge), trainer.twin_accuracy(judge)) if options.validate or last else None
+        shown, twin = map(_percent, judged or (math.nan, math.nan))
+        yield (
+            f"{result.epoch + 1:5d} {result.density:8.2%} {result.correct:8.2%} {shown:>13} "
+            f"{_percent(result.twin):>12} {twin:>17} {result.seconds:8.1f} {result.twin_seconds:14.1f}"
+        )
+    if options.weights:
+        save_weights(options.weights, trainer.network)
+    clipped = zip(("forward", "backward", "update"), trainer.network.saturations.tolist(), strict=True)
+    yield "clipped: " + ", ".join(f"{phase} {counts}" for phase, counts in clipped)
+
+
+def _check_files(parser: Parser, config: PeConfig, options: argparse.Namespace) -> None:
+    """Refuse to write one file over another that the command needs."""
+    files = {"the configuration": options.config, "training.initial": config.training.initial}
+    for option in ("checkpoint", "weights"):
+        path: Path | None = getattr(options, option)
+        for what, other in files.items():
+            if path and other and path.resolve() == other.resolve():
+                parser.error(f"argument --{option}: {path} is {what} too; name another file")
+        files[f"--{option}"] = path
+
+
+def _images(parser: Parser, config: PeConfig, options: argparse.Namespace) -> tuple[Images, Images]:
+    """What is trained on and what is judged by, as the arguments say. Raises DataError."""
+    held_back = config.training.validation if options.validate else 0
+    if options.validate and not held_back:
+        parser.error(f"argument --validate: training.validation = 0 of {config.name} holds no images back")
+    both = mnist.load()
+    count = len(both.train_labels) - held_back
+    parser.limit("--samples", options.samples, config.training.batch, count, "at least a batch, at most all images")
+    data = Images.of(both.train_images, both.train_labels, config.widths.data)
+    judge = Images.of(both.test_images, both.test_labels, config.widths.data)
+    if options.validate:
+        data, judge = data[:count], data[count:]
+    return data[: options.samples], judge[: options.samples]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line."""
+    parser = Parser("models.pe_array.training", "Train the bit-exact model of the PE array on MNIST.")
+    parser.add_argument("config", type=Path, help="configuration file (docs/pe_training.md)")
+    epochs = whole_number(1, EPOCHS_MAX)
+    parser.add_argument("--epochs", type=epochs, help="of the whole training (default: the configuration's)")
+    parser.add_argument("--samples", type=integer, help="use so many images of each set, or all that it has")
+    parser.add_argument("--validate", action="store_true", help="hold images of the training set back, no test")
+    parser.add_argument("--twin", action="store_true", help="train the dense float64 twin beside it")
+    parser.add_argument("--checkpoint", type=output_file, help="file to write after every epoch")
+    parser.add_argument("--weights", type=output_file, help="file for the weights at the end")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint")
+    with one_line_errors(WeightsError):
+        options = parser.parse_args(arguments)
+        if options.resume and not options.checkpoint:
+            parser.error("--resume needs --checkpoint")
+        config = PeConfig.load(options.config)
+        _check_files(parser, config, options)
+        data, judge = _images(parser, config, options)
+        with Telling() as tell:
+            tell("making the network")
+            trainer = Trainer(config, data, options.twin)
+        for line in run(trainer, judge, options):
+            print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The published tables of systems B and C beside the cycle model of our array.
+
+``python -m studies.scoreboard`` prints them and writes ``result.json`` and ``scoreboard.html``.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from models.lib.command_line import Parser, one_line_errors, output_directory, whole_number
+from models.lib.whole_file import written
+from models.pe_array.isa import assumed
+from studies import published, scoreboard_b, scoreboard_c, scoreboard_c_table, scoreboard_page, scoreboard_step
+from studies.phase_clocks import LATENCY
+from studies.published import PHASES
+from studies.scoreboard_b import ALL, Board
+from studies.scoreboard_c import FineTuning, Stepper
+from studies.scoreboard_page import text
+from studies.scoreboard_step import Whole
+
+
+def result(board: Board, wholes: list[Whole], rows: list[FineTuning], notes: list[str]) -> dict[str, Any]:
+    """All figures for result.json; ``wholes``: steps of system B, ``notes``: of system C."""
+    return {
+        "latency": board.latency,
+        "clock": assumed.clock(),
+        "steps": [asdict(whole) | {"ms": whole.millis} for whole in wholes],
+        "rows": [
+            asdict(row)
+            | {"micros": row.micros, "used": row.used, "as_published": row.as_published, "gops": row.gops}
+            for row in board.rows
+        ],
+        "pooling_clocks": board.pooling,
+        "phases_alone_ms": {phase: board.clocks(phase) / assumed.CLOCK_MHZ / 1e3 for phase in (*PHASES, ALL)},
+        "system_c": [
+            asdict(row) | {"seconds": row.seconds, "bound_above_published": row.bound_above_published} for row in rows
+        ],
+        "system_c_notes": notes,
+    }  # fmt: skip
+
+
+def _report(row: FineTuning) -> None:
+    print(f"{row.network} on {row.data_set}: {row.seconds:.0f} s, published {row.published_seconds:.0f} s", flush=True)
+
+
+def _print_and_write(latency: int, layers: list[str], networks: list[str], directory: Path | None) -> None:
+    board = scoreboard_b.run(latency, tuple(layers))
+    wholes = [] if layers else scoreboard_step.run(latency)
+    print(text(scoreboard_step.HEAD, scoreboard_step.table(wholes)), *scoreboard_step.notes(wholes), "", sep="\n\n")
+    print(text(scoreboard_step.where_head(wholes), scoreboard_step.where(board, wholes)), "", sep="\n\n")
+    print(text(scoreboard_b.HEAD, scoreboard_b.table(board)))
+    print(text(scoreboard_b.TOTALS_HEAD, scoreboard_b.totals(board)), *scoreboard_b.notes(board), "", sep="\n\n")
+    stepper = Stepper(latency)
+    rows = scoreboard_c.fine_tuning(stepper, networks, _report)
+    notes = scoreboard_c_table.notes(rows, stepper)
+    print("", text(scoreboard_c_table.HEAD, scoreboard_c_table.table(rows)), *notes, sep="\n\n")
+    if directory:
+        found = json.dumps({"complete": True, "state": "complete", **result(board, wholes, rows, notes)}, indent=1)
+        page = scoreboard_page.page(board, wholes, rows, notes)
+        with written(directory / "scoreboard.html", directory / "result.json") as files:
+            for file, content in zip(files, (page, found + "\n"), strict=True):
+                file.write(content.encode())
+        print(f"\nwritten: {directory / 'result.json'}, {directory / 'scoreboard.html'}")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line."""
+    parser = Parser("models.pe_array.scoreboard", "The published tables of systems B and C beside our array.")
+    parser.add_argument("--latency", type=whole_number(1, 10_000), default=LATENCY, help="clocks of the memory")
+    parser.add_argument("--layers", nargs="+", default=[], choices=[*published.VGG11], help="only these of system B")
+    names = [*scoreboard_c.NAMES]
+    parser.add_argument("--networks", nargs="+", default=names, choices=names, help="only these of system C")
+    parser.add_argument("--out", type=output_directory, help="directory for result.json and scoreboard.html")
+    with one_line_errors():
+        options = parser.parse_args(arguments)
+        _print_and_write(options.latency, options.layers, options.networks, options.out)
+
+
+if __name__ == "__main__":
+    main()

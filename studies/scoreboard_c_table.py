@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""System C's table as text, and what its figures rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from models.pe_array.isa import assumed
+from studies import networks, published
+from studies.layer_phases import GRID, PORT
+from studies.scoreboard_c import (
+    IMAGES,
+    FineTuning,
+    Stepper,
+    bound_seconds,
+    densities,
+    image_size,
+    relative_time,
+    steps_of,
+)
+
+LARGEST = 224
+"""Pixels of a side for which VGG-16 and MobileNetV1 were made."""
+
+HEAD = (
+    "network", "data set", "images", "image", "sparse %", "published s", "ours s", "clock", "published / ours",
+    "MAC bound s", "ms a step", "FF NG WG pooling update", "bound, beyond it: conv FC pooling update",
+    "largest layers (bound)",
+)  # fmt: skip
+
+
+def table(rows: Sequence[FineTuning]) -> list[tuple[str, ...]]:
+    """Rows as text, columns ``HEAD``."""
+    return [
+        (
+            row.network, row.data_set, f"{row.images}", f"{row.size} x {row.size}", f"{row.sparse_percent}",
+            f"{row.published_seconds:.0f}", f"{row.seconds:.0f}", assumed.clock(),
+            f"{row.published_seconds / row.seconds:.2f}",
+            f"{row.bound_seconds:.0f}" + ", above published" * row.bound_above_published,
+            f"{row.clocks / assumed.CLOCK_MHZ / 1e3:.2f}",
+            " ".join(f"{share:.0%}" for share in row.shares.values()),
+            " ".join(f"{share:.0%}" for share in row.beyond.values()), ", ".join(row.largest),
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def notes(rows: Sequence[FineTuning], stepper: Stepper) -> list[str]:
+    """What the figures rest on."""
+    number, whole, least, most = stepper.errors()
+    shares = [row.estimated for row in rows]
+    times = ", ".join(f"{name} {relative_time(name):.2f} ({image_size(name)})" for name in IMAGES)
+    large, _ = networks.sized("VGG-16", LARGEST, 10)
+    line = next(each for each in published.FINE_TUNING if each.network == "VGG16")
+    bound = bound_seconds(large, densities(large, float(line.sparse_percent)), steps_of(line.data_set))
+    macs = GRID.pes * GRID.shape.lanes
+    above = [f"{row.network} on {row.data_set}" for row in rows if row.bound_above_published]
+    found = [
+        f"System C, 100 epochs, batch 32, times of its FPGA. Ours: cycle model, not RTL: {macs} MACs at "
+        f"{assumed.clock()}, on an FPGA about as many DSPs as system C's {published.AREA_C.dsp} (ours extrapolated); "
+        f"one port, {PORT:g} GB/s each way. The clock of system C is not published.",
+        f"MAC bound: {macs} MACs with a stored weight and a pixel of the map in every clock; no program on this array "
+        "is faster. Above the published time, it says that images, spread of the sparsity or clock were others there: "
+        f"{', '.join(above) or 'no row'}.",
+        "Beyond the bound: FF, NG and WG read, row by row, "
+        f"{', '.join(f'{row.reads:.2f}' for row in rows)} times the beats of every tensor once: maps come again, for "
+        f"half of Y holds {GRID.shape.y_depth // 2} words, so that few channels of results share a load, and loads "
+        "take full rows. Fully connected layers use a weight once per 32 images, which its 3 bytes with the coordinate "
+        "take longer to read. Pooling and updates come on top, and the first load and last drain of every phase.",
+        "Images: sizes are not published. Published time per image over that of CIFAR-10, and the side in pixels that "
+        f"we take for it, 32 times its root to a multiple of 32: {times}. Not {LARGEST} x {LARGEST} for all: VGG-16 on "
+        f"CIFAR-10 would take our MACs {bound:.0f} s, published are {line.fpga_seconds}.",
+        "Layers are those of the published networks with as many outputs as classes; fully connected layers read the "
+        "last map as large as it is; AlexNet has conv1 padded by 5 and pools of 2 x 2. No biases, no normalisation.",
+        "Sparsity: kernels (fully connected: weights) at random places; the first and depth-wise layers are dense, all "
+        "others have one density, so that the whole network has the table's. Channels are not permuted for balance.",
+        f"Estimated, not played: {min(shares, default=0):.0%} … {max(shares, default=0):.0%} of the clocks of a row. "
+        f"Estimates of {number} phases that were played too are {whole:+.1%} off in all, {least:+.1%} … {most:+.1%} "
+        "each. Phases do not overlap, but updates with NG.",
+    ]
+    others = [
+        f"{row.network} {row.uniform_seconds:.0f} s instead of {row.seconds:.0f}"
+        for row in rows
+        if row.uniform_seconds is not None
+    ]
+    if others:
+        found.append(f"With one density for all layers, CIFAR-10: {', '.join(others)}.")
+    return found

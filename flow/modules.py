@@ -4,7 +4,7 @@
 A row of tb/<part>/testplan.toml:
 
     [[module]]
-    name = "round_sat"                      # Verilog module; its bench is tb/<part>/test_round_sat.py
+    name = "round_sat"                      # Verilog module; its bench is test_round_sat.py in tb/<part> or below
     bench = "tb.lib.test_round_sat"         # only if it is elsewhere, or several with commas between them
     top = "round_sat_harness"               # only if the bench drives a harness around the module
     parts = ["shift_stage"]                 # modules that exist only inside this one and are tested in it
@@ -131,6 +131,13 @@ def _read_set(row: dict[str, Any], where: str) -> TestSet:
     )
 
 
+def _bench_of(name: str, plan: Path) -> str:
+    """The bench of a module: beside the plan or in a folder below it, where the module's folder has that name."""
+    file = next(iter(sorted(plan.parent.rglob(f"test_{name}.py"))), plan.parent / f"test_{name}.py")
+    root = ROOT if plan.is_relative_to(ROOT) else plan.parent.parent
+    return ".".join(file.relative_to(root).with_suffix("").parts)
+
+
 def _read_module(row: dict[str, Any], plan: Path) -> Module:
     _check_keys(row, _MODULE_KEYS, relative(plan))
     name = row["name"]
@@ -138,10 +145,9 @@ def _read_module(row: dict[str, Any], plan: Path) -> Module:
     sets = tuple(_read_set(entry, where) for entry in row.get("set", [{"name": "default"}]))
     if len({s.name for s in sets}) != len(sets):
         raise FlowError(f"{where}: two sets have the same name")
-    package = ".".join(plan.parent.relative_to(ROOT).parts) if plan.is_relative_to(ROOT) else plan.parent.name
     return Module(
         name=name,
-        bench=row.get("bench", f"{package}.test_{name}"),
+        bench=row.get("bench") or _bench_of(name, plan),
         top=row.get("top", name),
         points=expand_points(row.get("points", [])),
         sets=sets,

@@ -281,7 +281,7 @@ def report(network: str, batch: int, densities: Mapping[str, float]) -> str:
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
-    parser = Parser("models.pe_array.energy", f"Energy of a training step on the PE array. {NOTE}")
+    parser = Parser("studies.energy", f"Energy of a training step on the PE array. {NOTE}")
     add_network(parser)
     with one_line_errors():
         options = parser.parse_args(arguments)

@@ -341,7 +341,7 @@ def chosen_densities(options: argparse.Namespace) -> dict[str, float]:
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
-    parser = Parser("models.pe_array.roofline", f"Least time of a network's layers on a PE array. {NOTE}")
+    parser = Parser("studies.roofline", f"Least time of a network's layers on a PE array. {NOTE}")
     add_network(parser)
     many, rate = whole_number(1, 1 << 16), number(1e-3, 1e6)
     parser.add_argument("--pes", type=many, default=published.PES)

@@ -69,7 +69,7 @@ def _print_and_write(latency: int, layers: list[str], networks: list[str], direc
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
-    parser = Parser("models.pe_array.scoreboard", "The published tables of systems B and C beside our array.")
+    parser = Parser("studies.scoreboard", "The published tables of systems B and C beside our array.")
     parser.add_argument("--latency", type=whole_number(1, 10_000), default=LATENCY, help="clocks of the memory")
     parser.add_argument("--layers", nargs="+", default=[], choices=[*published.VGG11], help="only these of system B")
     names = [*scoreboard_c.NAMES]

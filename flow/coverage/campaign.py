@@ -19,14 +19,15 @@ _RUNS = RUNS / "coverage-verilator"
 
 
 def measure_models() -> float | None:
-    """Covered lines of models/ in percent, from its unit tests; None if they fail.
+    """Covered lines of models/ and studies/ in percent, from their unit tests; None if they fail.
 
     Lines of compiled kernels count because the tests run those as plain Python too, on small cases.
     """
     shutil.rmtree(_PYTHON, ignore_errors=True)
     _PYTHON.mkdir(parents=True)
     environment = os.environ | {"COVERAGE_FILE": str(_PYTHON / "data")}
-    pytest = ["-m", "pytest", "-q", "-n", str(processes()), *PYTEST_CACHE, "tests/models"]
+    pytest = ["-m", "pytest", "-q", "-n", str(processes()), *PYTEST_CACHE]
+    pytest += ["tests/models", "tests/studies"]
 
     def coverage(*arguments: str) -> int:
         command = [sys.executable, "-m", "coverage", *arguments]

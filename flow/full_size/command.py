@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make full-size`: builds the array, runs tb/pe_array/full_size.py on it, and leaves figures and a page."""
+"""`make full-size`: builds the array, runs tb/pe_array/runs/full_size.py on it, and leaves figures and a page."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from flow.run_directory import JOB, RESULT, RunDirectory, alone_in, text_writer
 from flow.simulate import LOG, RESULTS, run_job
 from flow.train.watch import Watcher
 from studies.scoreboard_page import text
-from tb.pe_array.array_registers import MEMORY_IN, MEMORY_OUT
-from tb.pe_array.full_size_job import EVENTS, MISMATCH, Job
+from tb.pe_array.drivers.array_registers import MEMORY_IN, MEMORY_OUT
+from tb.pe_array.runs.full_size_job import EVENTS, MISMATCH, Job
 
 HARNESS = "array_harness"
 REPORT = "report.html"
-_BENCH = "tb.pe_array.full_size"
+_BENCH = "tb.pe_array.runs.full_size"
 
 
 class Progress:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from flow.paths import BUILD, FlowError, make_command
-from tb.pe_array.full_size_job import Job, vgg11
+from tb.pe_array.runs.full_size_job import Job, vgg11
 
 DIRECTORY = BUILD / "full_size"
 LAYERS = "conv4_2,conv1,dense6"

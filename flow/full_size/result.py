@@ -10,7 +10,7 @@ from flow import array_counters, page
 from models.pe_array.isa import assumed
 from studies import published
 from studies.published import Phase
-from tb.pe_array.full_size_job import UPDATE, Job
+from tb.pe_array.runs.full_size_job import UPDATE, Job
 
 HEAD = (
     "layer", "phase", "clocks", "predicted", "difference", "MACs in use", "µs", "clock", "published µs",

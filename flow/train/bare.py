@@ -24,11 +24,11 @@ from models.edge.config import EdgeConfig
 from models.edge.interleaver import Connectivity
 from models.edge.network import EdgeNetwork
 from models.edge.training import plan
-from tb.edge import train_files as files
-from tb.edge.train_check import check_parameters, check_predictions
-from tb.edge.train_files import Command, Op
+from tb.edge.runs import train_files as files
+from tb.edge.runs.train_check import check_parameters, check_predictions
+from tb.edge.runs.train_files import Command, Op
 
-LOOP = ROOT / "tb" / "edge" / "bare_loop.cpp"
+LOOP = ROOT / "tb" / "edge" / "runs" / "bare_loop.cpp"
 _OPTIONS = Options("verilator", fast=True)
 
 

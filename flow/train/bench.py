@@ -16,8 +16,8 @@ from flow.train.request import Request
 from models.edge.benchmark import samples_per_second
 from models.edge.config import MNIST_TRAIN
 from models.edge.training import plan
-from tb.edge.train_check import Mismatch
-from tb.edge.train_state import CHECKPOINT, load_checkpoint
+from tb.edge.runs.train_check import Mismatch
+from tb.edge.runs.train_state import CHECKPOINT, load_checkpoint
 
 TARGETS = {"ratio": 0.5, "epoch_seconds": 180.0, "model_samples_per_second": 100_000.0}
 """To reach with the configuration of that name and whole epochs, on two free cores: at least, at most, at least."""

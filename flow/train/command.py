@@ -26,8 +26,8 @@ from models.edge.interleaver import Connectivity
 from models.lib.checkpoint import CheckpointError
 from models.lib.toml_section import ConfigError
 from models.lib.whole_file import write_text
-from tb.edge.train_files import PARAMS_IN, PREDICTIONS, SAMPLES
-from tb.edge.train_state import CHECKPOINT, EVENTS, MISMATCH, Job, identity, load_checkpoint, steps
+from tb.edge.runs.train_files import PARAMS_IN, PREDICTIONS, SAMPLES
+from tb.edge.runs.train_state import CHECKPOINT, EVENTS, MISMATCH, Job, identity, load_checkpoint, steps
 
 WEIGHTS = "weights.npz"
 REPORT = "report.html"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builds the harness for a configuration and runs tb/edge/train.py on it."""
+"""Builds the harness for a configuration and runs tb/edge/runs/train.py on it."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from flow.train.watch import Progress, Watcher
 from models.edge.activation import SigmoidTable
 from models.edge.config import EdgeConfig
 from models.lib.array_file import Arrays
-from tb.edge.train_files import PARAMS_IN, PARAMS_OUT, PREDICTIONS, SAMPLES
-from tb.edge.train_state import CHECKPOINT, EVENTS, MISMATCH, State, load_checkpoint
+from tb.edge.runs.train_files import PARAMS_IN, PARAMS_OUT, PREDICTIONS, SAMPLES
+from tb.edge.runs.train_state import CHECKPOINT, EVENTS, MISMATCH, State, load_checkpoint
 
 HARNESS = "train_harness"
 SIGMOID_FILE = "sigmoid.hex"
 SCRATCH = (LOG, RESULTS, SIGMOID_FILE, SAMPLES, PREDICTIONS, PARAMS_IN, PARAMS_OUT)
 """Files that a simulation leaves where it runs."""
 
-_BENCH = "tb.edge.train"
+_BENCH = "tb.edge.runs.train"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from models.edge.float_twin import FloatTwin
 from models.edge.interleaver import Connectivity
 from models.edge.network import EdgeNetwork
 from models.edge.training import RawData
-from tb.edge.train_state import steps
+from tb.edge.runs.train_state import steps
 
 
 def accuracies(path: Path, samples: int, epochs: int) -> list[float]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Progress of a training on the terminal: follows the events that tb/edge/train.py writes."""
+"""Progress of a training on the terminal: follows the events that tb/edge/runs/train.py writes."""
 
 from __future__ import annotations
 

@@ -23,16 +23,8 @@ from models.lib.checkpoint import CheckpointError
 from models.lib.whole_file import write_text
 from models.pe_array.training.trainer import Trainer, accuracies_of_pruning
 from models.pe_array.training.weights_file import WeightsError, weight_arrays
-from tb.pe_array import train_job
-from tb.pe_array.train_job import (
-    CHECKPOINT,
-    EVENTS,
-    MISMATCH,
-    Job,
-    Record,
-    places_of,
-    simulation_is_over,
-)
+from tb.pe_array.runs import train_job
+from tb.pe_array.runs.train_job import CHECKPOINT, EVENTS, MISMATCH, Job, Record, places_of, simulation_is_over
 
 _INITIAL = "initial.npz"
 

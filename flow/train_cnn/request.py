@@ -15,8 +15,8 @@ from models.lib.mnist import DataError, Mnist
 from models.lib.telling import Telling
 from models.pe_array.network.config import PeConfig
 from models.pe_array.training.weights_file import WeightsError
-from tb.pe_array import train_job
-from tb.pe_array.train_job import Job
+from tb.pe_array.runs import train_job
+from tb.pe_array.runs.train_job import Job
 
 STEPS = 10
 """Simulated steps in each place, where the user does not say."""

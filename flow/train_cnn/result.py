@@ -13,7 +13,7 @@ from models.pe_array.isa import assumed
 from models.pe_array.network.config import NEVER
 from models.pe_array.training.images import LabelArray
 from models.pe_array.training.trainer import Epoch, Trainer
-from tb.pe_array.train_job import Record, images_to_test
+from tb.pe_array.runs.train_job import Record, images_to_test
 
 _ROUNDING = {False: "half_up", True: "stochastic"}
 

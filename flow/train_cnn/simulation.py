@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builds the array for a configuration, runs tb/pe_array/train.py on it and shows how far it is."""
+"""Builds the array for a configuration, runs tb/pe_array/runs/train.py on it and shows how far it is."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from flow.run_directory import JOB
 from flow.simulate import LOG, RESULTS, run_job
 from flow.train.simulation import Interrupts
 from flow.train.watch import Watcher, duration
-from tb.pe_array.array_registers import MEMORY_IN, MEMORY_OUT
-from tb.pe_array.train_job import EVENTS, MISMATCH, Job
+from tb.pe_array.drivers.array_registers import MEMORY_IN, MEMORY_OUT
+from tb.pe_array.runs.train_job import EVENTS, MISMATCH, Job
 
 HARNESS = "array_harness"
 SCRATCH = (LOG, RESULTS, MEMORY_IN, MEMORY_OUT)
 """Files that a simulation leaves where it runs."""
 
-_BENCH = "tb.pe_array.train"
+_BENCH = "tb.pe_array.runs.train"
 _BAR = 20
 
 

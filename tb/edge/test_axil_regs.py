@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections import Counter
 
 from models.edge.config import EdgeConfig
-from tb.edge.register_checks import check_constants, check_refusals, check_settings
-from tb.edge.registers import STOCHASTIC, Ctrl, JunctionReg, Kind, Reg, Status, junction_register
-from tb.lib import axi
+from tb.edge.drivers.register_checks import check_constants, check_refusals, check_settings
+from tb.edge.drivers.registers import STOCHASTIC, Ctrl, JunctionReg, Kind, Reg, Status, junction_register
+from tb.lib.axi import bus as axi
 from tb.lib.bench import Bench, bench_test
 
 SOFT_RESET_CLOCKS = 16

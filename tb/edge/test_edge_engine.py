@@ -8,8 +8,8 @@ import numpy as np
 from models.edge.config import EdgeConfig, Mode
 from models.edge.network import RunResult
 from models.edge.schedule import Schedule
-from tb.edge.engine_port import EnginePort
-from tb.edge.networks import random_network, random_samples
+from tb.edge.drivers.engine_port import EnginePort
+from tb.edge.drivers.networks import random_network, random_samples
 from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test
 

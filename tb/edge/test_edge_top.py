@@ -7,10 +7,10 @@ Soft resets are in test_edge_top_reset.py.
 from __future__ import annotations
 
 from models.edge.config import Mode
-from tb.edge.networks import random_network, random_samples
-from tb.edge.register_checks import check_constants, check_refusals, check_settings
-from tb.edge.registers import Ctrl, Kind, Reg, Status
-from tb.edge.session import check_counters, drained, expect, one_run, send_with_bad_frames, set_up
+from tb.edge.drivers.networks import random_network, random_samples
+from tb.edge.drivers.register_checks import check_constants, check_refusals, check_settings
+from tb.edge.drivers.registers import Ctrl, Kind, Reg, Status
+from tb.edge.drivers.session import check_counters, drained, expect, one_run, send_with_bad_frames, set_up
 from tb.lib.bench import Bench, bench_test
 
 

@@ -9,11 +9,11 @@ from cocotbext.axi import AxiStreamSource
 from models.edge.config import Mode
 from models.edge.interleaver import Connectivity
 from models.edge.network import EdgeNetwork
-from tb.edge.driver import EdgeDriver
-from tb.edge.frame_model import FrameModel
-from tb.edge.networks import random_network, random_samples
-from tb.edge.registers import Ctrl, Kind, Reg, Status
-from tb.edge.session import check_counters, drained, expect, one_run, send_with_bad_frames, set_up
+from tb.edge.drivers.driver import EdgeDriver
+from tb.edge.drivers.frame_model import FrameModel
+from tb.edge.drivers.networks import random_network, random_samples
+from tb.edge.drivers.registers import Ctrl, Kind, Reg, Status
+from tb.edge.drivers.session import check_counters, drained, expect, one_run, send_with_bad_frames, set_up
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import unpack
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from models.edge.arithmetic import Mask, bp_sum, hidden_delta
 from models.lib.fixed_point import Format
-from tb.edge.ring import RingTrace
+from tb.edge.drivers.ring import RingTrace
 from tb.lib import patterns, values
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import pack

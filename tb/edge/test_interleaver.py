@@ -7,9 +7,9 @@ import numpy as np
 
 from models.edge.interleaver import Connectivity
 from models.edge.shape import JunctionShape
-from tb.edge import rows
-from tb.edge.rows import RowAccess
-from tb.edge.rows import together as rows_together
+from tb.edge.drivers import rows
+from tb.edge.drivers.rows import RowAccess
+from tb.edge.drivers.rows import together as rows_together
 from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import index_width

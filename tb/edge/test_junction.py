@@ -22,7 +22,7 @@ from models.edge.interleaver import Connectivity
 from models.edge.schedule import tree_latency
 from models.edge.shape import JunctionShape
 from models.lib.fixed_point import Format, lane_seed, lfsr_step
-from tb.edge.rows import RowAccess
+from tb.edge.drivers.rows import RowAccess
 from tb.lib import values
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import pack

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tb.edge.ring import RingTrace
+from tb.edge.drivers.ring import RingTrace
 from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test
 from tb.lib.trace import Trace

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tb.lib import axi, patterns
+from tb.lib import patterns
+from tb.lib.axi import bus as axi
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import pack, signed_range
 

@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from tb.edge.frame_model import FrameModel
-from tb.lib import axi, patterns
+from tb.edge.drivers.frame_model import FrameModel
+from tb.lib import patterns
+from tb.lib.axi import bus as axi
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import unpack
 

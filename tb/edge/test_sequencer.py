@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from models.edge.config import Mode
 from models.edge.schedule import RUN_OVERHEAD, Schedule
-from tb.edge.sequencer_model import Inputs, Phase, SequencerModel
+from tb.edge.drivers.sequencer_model import Inputs, Phase, SequencerModel
 from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test
 from tb.lib.trace import Trace

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.lib.fixed_point import saturate
-from tb.edge import rows
-from tb.edge.rows import RowAccess
+from tb.edge.drivers import rows
+from tb.edge.drivers.rows import RowAccess
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import index_width, pack
 from tb.lib.trace import Trace

@@ -18,7 +18,7 @@ def test_the_phrase() -> None:
     assert assumed.clock(70.8) == "70.8 MHz (assumed)"
 
 
-@pytest.mark.parametrize("place", ["README.md", "docs", "flow", "models"])
+@pytest.mark.parametrize("place", ["README.md", "docs", "flow", "models", "studies"])
 def test_no_line_names_the_clock_without_saying_that_it_is_assumed(place: str) -> None:
     root = paths.ROOT / place
     files = [root] if root.is_file() else [*root.rglob("*.md"), *root.rglob("*.py")]

@@ -13,7 +13,7 @@ from flow.paths import BUILD
 from flow.train import bench
 from flow.train.bare import build_bare, measure
 from models.edge.schedule import Schedule
-from tb.edge.train_check import Mismatch
+from tb.edge.runs.train_check import Mismatch
 
 
 def test_bench(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,8 +22,8 @@ from models.pe_array.network.network import PeNetwork
 from models.pe_array.training.images import Images
 from models.pe_array.training.trainer import Trainer
 from models.pe_array.training.weights_file import WeightsError, load_weights, save_weights
-from tb.edge.train_state import load_checkpoint
-from tb.pe_array.train_job import Record, read_record
+from tb.edge.runs.train_state import load_checkpoint
+from tb.pe_array.runs.train_job import Record, read_record
 
 SAMPLES = 60
 IMAGES = 20

@@ -30,8 +30,8 @@ from models.lib.mnist import DataError, Mnist
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.training.weights_file import save_weights
-from tb.edge.train_state import CHECKPOINT, Job, State, identity
-from tb.pe_array.train_job import Job as CnnJob
+from tb.edge.runs.train_state import CHECKPOINT, Job, State, identity
+from tb.pe_array.runs.train_job import Job as CnnJob
 
 LEFT = ("weights.npz", "report.html", "mismatch.json", "checkpoint.npz")
 DENSE = """

@@ -15,7 +15,7 @@ from flow.full_size.command import HARNESS, REPORT, RESULT, full_size
 from flow.full_size.request import replay, request
 from flow.paths import FlowError
 from studies import networks, published
-from tb.pe_array.full_size_job import Job, LayerMemory
+from tb.pe_array.runs.full_size_job import Job, LayerMemory
 
 NETWORK = (
     {"name": "first", "rows": 6, "cols": 3, "kernel": 3, "pad": 1, "height": 5, "width": 4,

@@ -37,11 +37,11 @@ from models.lib.mnist import Mnist
 from models.pe_array.network.config import PeConfig
 from models.pe_array.training.images import Images
 from models.pe_array.training.trainer import Trainer
-from tb.edge.train_check import counter_registers
-from tb.edge.train_profile import Profile
-from tb.edge.train_state import CHECKPOINT, CURVE, State, curve
-from tb.pe_array.array_registers import Counter
-from tb.pe_array.train_job import Job, Record
+from tb.edge.runs.train_check import counter_registers
+from tb.edge.runs.train_profile import Profile
+from tb.edge.runs.train_state import CHECKPOINT, CURVE, State, curve
+from tb.pe_array.drivers.array_registers import Counter
+from tb.pe_array.runs.train_job import Job, Record
 
 UNITS = ("FF", "BP", "UP")
 MADE_BY = {"command": "make", "configuration_file": "a.toml", "configuration": "", "versions": {"commit": "0"}}

@@ -19,7 +19,7 @@ from flow.train.request import request
 from flow.train_cnn.request import load_config as load_pe
 from models.edge.config import EdgeConfig
 from models.lib import mnist
-from tb.edge.train_state import CHECKPOINT
+from tb.edge.runs.train_state import CHECKPOINT
 
 
 @pytest.mark.parametrize(

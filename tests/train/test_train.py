@@ -21,7 +21,7 @@ from flow.modules import SIMULATORS
 from flow.paths import BUILD, ROOT
 from flow.train.command import REPORT, train
 from flow.train.simulation import design_of
-from tb.edge.train_state import EVENTS
+from tb.edge.runs.train_state import EVENTS
 
 KEYS = {
     "config", "samples", "mismatches", "compared", "test_accuracy", "model_test_accuracy", "clocks_predicted",

@@ -25,7 +25,7 @@ from flow.train_cnn.request import Request, request
 from flow.train_cnn.simulation import HARNESS
 from models.pe_array.network.config import PeConfig
 from models.pe_array.training.trainer import StepResult, Trainer
-from tb.pe_array.train_job import (
+from tb.pe_array.runs.train_job import (
     CHECKPOINT,
     EVENTS,
     Record,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clock by clock, compiled: rtl/pe_array/chunk_writer.v."""
+"""Clock by clock, compiled: rtl/pe_array/store/chunk_writer.v."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def _flags(values: Sequence[bool | int]) -> IntArray:
 
 
 class FetchClocks:
-    """rtl/pe_array/program_fetch.v.
+    """rtl/pe_array/control/program_fetch.v.
 
     Attributes:
         command: (byte address, beats) at the read port, or None.
@@ -93,7 +93,7 @@ class FetchClocks:
 
 
 class DispatchClocks:
-    """rtl/pe_array/dispatcher.v.
+    """rtl/pe_array/control/dispatcher.v.
 
     Attributes:
         held: the descriptor inside, or None.
@@ -138,7 +138,7 @@ class DispatchClocks:
 
 
 class QueueClocks:
-    """rtl/pe_array/op_queue.v.
+    """rtl/pe_array/control/op_queue.v.
 
     Attributes:
         s_ready: a descriptor is taken.
@@ -179,7 +179,7 @@ class QueueClocks:
 
 
 class ComputeClocks:
-    """rtl/pe_array/compute_engine.v.
+    """rtl/pe_array/control/compute_engine.v.
 
     Attributes:
         set: SET that is offered to the grid, or None.
@@ -232,7 +232,7 @@ class ComputeClocks:
 
 
 class ControlClocks:
-    """rtl/pe_array/array_control.v.
+    """rtl/pe_array/control/array_control.v.
 
     Attributes:
         run, seed_load: pulses.

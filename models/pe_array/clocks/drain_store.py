@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clock by clock, compiled: rtl/pe_array/drain_store.v with requantise.v, for descriptors without errors."""
+"""Clock by clock, compiled: rtl/pe_array/store/drain_store.v with requantise.v, for descriptors without errors."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clock by clock, compiled: gradients of slots to words: rtl/pe_array/gradient_pack.v and collect_slots.v."""
+"""Clock by clock, compiled: gradients of slots to words: rtl/pe_array/store/gradient_pack.v and collect_slots.v."""
 
 from __future__ import annotations
 

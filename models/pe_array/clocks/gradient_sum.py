@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clock by clock, compiled: rtl/pe_array/gradient_sum.v."""
+"""Clock by clock, compiled: rtl/pe_array/grid/gradient_sum.v."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clock by clock, compiled: rtl/pe_array/load_engine.v with map_load.v behind it, for descriptors without errors."""
+"""Clock by clock, compiled: load_engine.v with map_load.v behind it, for descriptors without errors."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class LoadState(NamedTuple):
         streams: ring of the PEs of the beats on their way.
         command: of the raster.
         readies: of every PE.
-        maps: rtl/pe_array/map_load.v.
+        maps: rtl/pe_array/load/map_load.v.
     """
 
     n: IntArray

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clock by clock, compiled: rtl/pe_array/map_load.v, that is map_raster.v and a map_window.v per PE.
+"""Clock by clock, compiled: rtl/pe_array/load/map_load.v, that is map_raster.v and a map_window.v per PE.
 
 Illegal commands are marked by who makes them (``M_LEGAL``), with ``LoadCommand.legal``.
 """

@@ -30,7 +30,7 @@ class Read(NamedTuple):
 
 
 class DrainTiming:
-    """rtl/pe_array/tile_drain.v, compiled in ``tile_clocks``.
+    """rtl/pe_array/store/tile_drain.v, compiled in ``tile_clocks``.
 
     Attributes:
         cmd_ready, cmd_error, idle: outputs in this clock.
@@ -111,7 +111,7 @@ def _slot(command: LoadCommand) -> int:
 
 
 class WindowTiming:
-    """rtl/pe_array/map_window.v.
+    """rtl/pe_array/load/map_window.v.
 
     Attributes:
         windows: of the PE; they may be exchanged while no load runs.
@@ -180,7 +180,7 @@ class WindowTiming:
 
 
 class RasterTiming:
-    """rtl/pe_array/map_raster.v.
+    """rtl/pe_array/load/map_raster.v.
 
     Attributes:
         cmd_ready, cmd_error, done, s_ready, idle: outputs in this clock.
@@ -247,7 +247,7 @@ class RasterTiming:
 
 
 class LoadTiming:
-    """rtl/pe_array/map_load.v: a raster and one window per PE.
+    """rtl/pe_array/load/map_load.v: a raster and one window per PE.
 
     Args:
         windows: of the PEs.

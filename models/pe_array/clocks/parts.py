@@ -15,7 +15,7 @@ Beats = Any  # first beat, and how many of them, 0: none
 
 @njit(cache=True)
 def pipe_ready(pipe: Array, m_ready: Flag) -> Flag:
-    """rtl/pe_array/pipe_control.v: stages that move where there is room; int64 (stages,), 1 where one holds a word."""
+    """pipe_control.v: stages that move where there is room; int64 (stages,), 1 where one holds a word."""
     return m_ready or not pipe.all()
 
 

@@ -2,7 +2,7 @@
 """Exact clocks of programs on the whole array under a steady memory (docs/pe_array.md, sections 6 and 8).
 
 Every register that time depends on is played, compiled: the parts in ``*_clocks.py``, put together as pe_array.v does.
-tb/pe_array/test_array_clocks.py demands the clocks of the RTL, flow/full_size those of whole layers. Programs run
+tb/pe_array/top/test_array_clocks.py demands the clocks of the RTL, flow/full_size those of whole layers. Programs run
 without errors.
 """
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clock by clock, compiled: the PEs of rtl/pe_array/pe_grid.v, each as ``pe_timing`` has it, and their commands."""
+"""Clock by clock, compiled: the PEs of pe_grid.v, each as ``pe_timing`` has it, and their commands."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clock by clock, compiled: rtl/pe_array/tile_drain.v.
+"""Clock by clock, compiled: rtl/pe_array/store/tile_drain.v.
 
 What it reads is a table made ahead (``drain_words``): numbers of words, in which PE, address and the mark of a
 command's final one stand. A command is a range of the table; an empty range stands for an illegal one.

@@ -394,7 +394,3 @@ def main(arguments: list[str] | None = None) -> None:
             trainer = Trainer(config, data, options.twin)
         for line in run(trainer, judge, options):
             print(line, flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bench of rtl/lib/axi_narrow.v: beats taken to parts and put together, interleaved by ID, with errors and pauses."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from models.lib.narrow_port import joined, parts, response
+from tb.lib import patterns
+from tb.lib.axi.memory_port import now
+from tb.lib.bench import Bench, bench_test
+
+Part = tuple[int, int, int, int]  # ID, data, response, last
+Beat = tuple[int, int, int]  # data, strobes, last
+
+
+class Unit:
+    """Both sides of the port.
+
+    Attributes:
+        writes: beats that the master has yet to offer; due: parts of reads per ID that the bus has yet to give.
+        clocks: in which beats and parts moved.
+    """
+
+    def __init__(self, b: Bench) -> None:
+        p = b.params
+        self.b, self.wide, self.narrow, self.ids = b, int(p["S_WIDTH"]), int(p["M_WIDTH"]), int(p["IDS"])
+        self.ratio = self.wide // self.narrow
+        self.writes: deque[Beat] = deque()
+        self.due: list[deque[Part]] = [deque() for _ in range(self.ids)]
+        self.pauses: dict[str, Iterator[bool]] = dict.fromkeys(("writes", "w", "reads", "r"), patterns.never())
+        self.clocks: dict[str, list[int]] = {name: [] for name in ("written", "w", "read", "r")}
+        self.switch = 0.5  # how often another ID comes next
+        self.offered: Beat | None = None
+        self.given: Part | None = None
+        self.last_id = 0
+        self.inside = [0] * self.ids  # parts of a beat that have gone, per ID
+        self.gathered: list[list[Part]] = [[] for _ in range(self.ids)]  # and which they were
+        for pin in ("s_axi_wvalid", "s_axi_rready", "m_axi_wready", "m_axi_rvalid"):
+            getattr(b.dut, pin).value = 0
+        b.start(self._run())
+
+    def stall(self) -> None:
+        """Other patterns of pauses."""
+        for name in self.pauses:
+            kind, self.pauses[name] = patterns.any_pattern(self.b.rng)
+            self.b.cover(name, kind)
+
+    def write(self, count: int) -> None:
+        """Bursts of so many beats together, and their parts at the bus."""
+        rng, left = self.b.rng, 0
+        for n in range(count):
+            left = left or min(count - n, rng.randint(1, 16))
+            beat = rng.getrandbits(self.wide), rng.getrandbits(self.wide // 8), int(left == 1)
+            left -= 1
+            self.writes.append(beat)
+            data, strobes = parts(beat[0], self.narrow, self.ratio), parts(beat[1], self.narrow // 8, self.ratio)
+            for place in range(self.ratio):
+                last = beat[2] and place == self.ratio - 1
+                self.b.scoreboard.expect("w", [data[place], strobes[place], int(last)])
+
+    def read(self, count: int) -> None:
+        """Bursts of so many beats together for each ID."""
+        rng = self.b.rng
+        for id_, queue in enumerate(self.due):
+            left = 0
+            for n in range(count):
+                left = left or min(count - n, rng.randint(1, 16))
+                data = parts(rng.getrandbits(self.wide), self.narrow, self.ratio)
+                faulty = rng.random() < 0.3
+                for place in range(self.ratio):
+                    resp = rng.randrange(4) if faulty and rng.random() < 0.5 else 0
+                    queue.append((id_, data[place], resp, int(left == 1 and place == self.ratio - 1)))
+                left -= 1
+
+    def done(self) -> bool:
+        """Everything has moved."""
+        idle = not self.writes and not any(self.due) and self.offered is None and self.given is None
+        return idle and not self.b.scoreboard.pending
+
+    def forget(self) -> None:
+        """What a reset drops, and what was not yet offered."""
+        self.writes.clear()
+        for queue in self.due:
+            queue.clear()
+        self.offered = self.given = None
+        self.inside = [0] * self.ids
+        self.gathered = [[] for _ in range(self.ids)]
+        for channel in self.b.scoreboard.channels.values():
+            channel.expected.clear()
+
+    def _part(self, part: Part) -> None:
+        """A part that moved at the bus."""
+        id_, ratio = part[0], self.ratio
+        if any(self.inside[other] for other in range(self.ids) if other != id_):
+            self.b.cover("parts", "interleaved")
+        self.gathered[id_].append(part)
+        self.inside[id_] = len(self.gathered[id_]) % ratio
+        if len(self.gathered[id_]) == ratio:
+            beat, self.gathered[id_] = self.gathered[id_], []
+            self.b.cover("parts", "next_beat")
+            responses = [each[2] for each in beat]
+            errors = sum(each >= 2 for each in responses)
+            merged = response(responses)
+            self.b.cover("response", "several" if errors > 1 else ("okay", "exokay", "slverr", "decerr")[merged])
+            self.b.scoreboard.expect("r", [id_, joined([each[1] for each in beat], self.narrow), merged, beat[-1][3]])
+
+    async def _run(self) -> None:
+        b, dut, rng = self.b, self.b.dut, self.b.rng
+        while True:
+            await b.clocks()
+            if dut.rst.value == 1:
+                dut.s_axi_wvalid.value = dut.m_axi_rvalid.value = 0
+                continue
+            # handshakes of the clock that ends
+            if self.offered is not None and dut.s_axi_wready.value == 1:
+                self.clocks["written"].append(now())
+                self.offered = None
+            if dut.m_axi_wvalid.value == 1 and dut.m_axi_wready.value == 1:
+                self.clocks["w"].append(now())
+                pins = (dut.m_axi_wdata, dut.m_axi_wstrb, dut.m_axi_wlast)
+                b.scoreboard.got("w", [int(pin.value) for pin in pins])
+            moved = self.given is not None and dut.m_axi_rready.value == 1
+            if moved:
+                assert self.given is not None
+                self.clocks["r"].append(now())
+                self._part(self.given)
+                self.given = None
+            if dut.s_axi_rvalid.value == 1 and dut.s_axi_rready.value == 1:
+                self.clocks["read"].append(now())
+                beat = (dut.s_axi_rid, dut.s_axi_rdata, dut.s_axi_rresp, dut.s_axi_rlast)
+                b.scoreboard.got("r", [int(pin.value) for pin in beat])
+            # the next clock
+            if self.offered is None and self.writes and not next(self.pauses["writes"]):
+                self.offered = self.writes.popleft()
+                dut.s_axi_wdata.value, dut.s_axi_wstrb.value, dut.s_axi_wlast.value = self.offered
+            dut.s_axi_wvalid.value = int(self.offered is not None)
+            waiting = [id_ for id_, queue in enumerate(self.due) if queue]
+            if self.given is None and waiting and not next(self.pauses["reads"]):
+                if self.last_id not in waiting or rng.random() < self.switch:
+                    self.last_id = rng.choice(waiting)
+                self.given = self.due[self.last_id].popleft()
+                dut.m_axi_rid.value, dut.m_axi_rdata.value, dut.m_axi_rresp.value, dut.m_axi_rlast.value = self.given
+            dut.m_axi_rvalid.value = int(self.given is not None)
+            dut.m_axi_wready.value = int(not next(self.pauses["w"]))
+            dut.s_axi_rready.value = int(not next(self.pauses["r"]))
+
+
+async def _requests(b: Bench, unit: Unit) -> None:
+    """Length and size pass without a clock."""
+    dut = b.dut
+    for _ in range(20):
+        lengths = [b.rng.randrange(256 // unit.ratio) for _ in range(2)]
+        dut.s_axi_awlen.value, dut.s_axi_arlen.value = lengths
+        dut.s_axi_awsize.value = dut.s_axi_arsize.value = (unit.wide // 8).bit_length() - 1
+        await b.settle()
+        for channel, length in zip(("aw", "ar"), lengths, strict=True):
+            b.scoreboard.expect(channel, [(length + 1) * unit.ratio - 1, (unit.narrow // 8).bit_length() - 1])
+            seen = getattr(dut, f"m_axi_{channel}len").value, getattr(dut, f"m_axi_{channel}size").value
+            b.scoreboard.got(channel, [int(each) for each in seen])
+        await b.clocks()
+
+
+@bench_test(timeout_clocks=100_000)
+async def stalled(b: Bench) -> None:
+    """Beats of all IDs, errors, and every pattern of pauses at the four handshakes."""
+    unit = Unit(b)
+    await b.reset()
+    await _requests(b, unit)
+    for _ in range(8):
+        unit.stall()
+        unit.switch = b.rng.choice([0.05, 0.5, 1])
+        unit.write(b.rng.choice([1, 12, 30]))
+        unit.read(b.rng.choice([1, 4, 12]))
+        await b.wait_for(unit.done, 30_000, "all beats")
+
+
+@bench_test(timeout_clocks=20_000)
+async def full_speed(b: Bench) -> None:
+    """As many clocks per beat as it has parts, without gaps; writes are a clock later at the bus, reads are not."""
+    unit = Unit(b)
+    await b.reset()
+    unit.write(20)
+    unit.read(20)
+    await b.wait_for(unit.done, 5000, "all beats")
+    ratio = unit.ratio
+    first = {name: clocks[0] for name, clocks in unit.clocks.items()}
+    count = 20 * ratio
+    delay = int(ratio > 1)
+    b.scoreboard.expect("w clocks", [first["written"] + delay + n for n in range(count)])
+    b.scoreboard.got("w clocks", unit.clocks["w"])
+    b.scoreboard.expect("r clocks", [first["r"] + n for n in range(count * unit.ids)])
+    b.scoreboard.got("r clocks", unit.clocks["r"])
+    b.scoreboard.expect("read beats", 20 * unit.ids)
+    b.scoreboard.got("read beats", len(unit.clocks["read"]))
+    b.scoreboard.expect("last read", unit.clocks["r"][-1])
+    b.scoreboard.got("last read", unit.clocks["read"][-1])
+
+
+@bench_test(timeout_clocks=40_000)
+async def resets(b: Bench) -> None:
+    """A reset forgets the parts of beats that are not complete."""
+    unit = Unit(b)
+    await b.reset()
+    for _ in range(12):
+        unit.write(4)
+        unit.read(4)
+        await b.clocks(b.rng.randint(3, 12 + 2 * unit.ratio))
+        if len(unit.clocks["w"]) % unit.ratio:
+            b.cover("reset", "mid_write")
+        if any(unit.inside):
+            b.cover("reset", "mid_read")
+        await b.reset()
+        unit.forget()
+        unit.clocks["w"].clear()
+        unit.write(3)
+        unit.read(3)
+        await b.wait_for(unit.done, 5000, "beats after a reset")

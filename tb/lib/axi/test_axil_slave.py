@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bench of rtl/lib/axil_slave.v: which accesses become pulses, and what is answered."""
+
+from __future__ import annotations
+
+from cocotb.triggers import with_timeout
+from cocotbext.axi import axil_channels as axil
+
+from tb.lib.axi import bus as axi
+from tb.lib.bench import PERIOD_NS, Bench, bench_test
+
+
+class User:
+    """The registers behind the slave: a memory in which some addresses refuse, with answers held back at random."""
+
+    def __init__(self, b: Bench) -> None:
+        self.b, self.dut = b, b.dut
+        self.words = 1 << (b.params["ADDR_WIDTH"] - 2)
+        self.memory = [b.rng.getrandbits(32) for _ in range(self.words)]
+        self.refuses_write = [b.rng.random() < 0.3 for _ in range(self.words)]
+        self.refuses_read = [b.rng.random() < 0.3 for _ in range(self.words)]
+        self.writes = self.reads = 0
+        for name in ("write_ok", "write_hold", "read_ok", "read_data"):
+            getattr(b.dut, name).value = 0
+        b.start(self._run())
+
+    async def _run(self) -> None:
+        dut, rng = self.dut, self.b.rng
+        hold = 0
+        while True:
+            await self.b.settle()
+            hold = max(0, hold - 1)
+            write, read = dut.write.value == 1, dut.read.value == 1
+            dut.write_ok.value = dut.read_ok.value = rng.getrandbits(1)
+            dut.read_data.value = rng.getrandbits(32)
+            if write:
+                address = dut.write_addr.value.to_unsigned()
+                self.writes += 1
+                dut.write_ok.value = not self.refuses_write[address]
+                if not self.refuses_write[address]:
+                    self.memory[address] = dut.write_data.value.to_unsigned()
+                hold = rng.choice([0, 0, rng.randint(1, 20)])
+            if read:
+                address = dut.read_addr.value.to_unsigned()
+                self.reads += 1
+                dut.read_ok.value = not self.refuses_read[address]
+                dut.read_data.value = self.memory[address]
+            if hold:
+                answered = dut.s_axil_bvalid.value == 1 and dut.write_hold.value == 1
+                self.b.scoreboard.expect("answer while held", False)
+                self.b.scoreboard.got("answer while held", answered)
+            await self.b.clocks()
+            dut.write_hold.value = hold > 0
+
+
+def random_address(b: Bench) -> int:
+    """Often aligned, often one of a few."""
+    address = b.rng.randrange(1 << b.params["ADDR_WIDTH"])
+    return b.rng.choice([address, address & ~3, address & ~3, address & 0x1C])
+
+
+async def set_up(b: Bench) -> tuple[axi.AxiLite, User]:
+    """Master and user around a slave out of reset, stalls on all channels."""
+    master, user = axi.AxiLite(b), User(b)
+    names = axi.stall(b, *master.channels)
+    for channel, name in zip(("aw", "w", "b", "ar", "r"), names, strict=True):
+        b.cover(channel, name)
+    await b.reset()
+    return master, user
+
+
+@bench_test(timeout_clocks=100_000)
+async def accesses(b: Bench) -> None:
+    """Reads and writes one after the other, illegal ones among them; a mirror of the memory says what comes."""
+    master, user = await set_up(b)
+    mirror = list(user.memory)
+    writes = reads = 0
+    for _ in range(150):
+        address = random_address(b)
+        word = address >> 2
+        if b.rng.random() < 0.5:
+            data, strobe = b.rng.getrandbits(32), b.rng.choice([0xF, 0xF, b.rng.randrange(16)])
+            legal = address % 4 == 0 and strobe == 0xF
+            writes += legal
+            good = legal and not user.refuses_write[word]
+            if good:
+                mirror[word] = data
+            b.cover("write", "done" if good else "refused" if legal else "misaligned" if address % 4 else "strobe")
+            b.scoreboard.expect("bresp", axi.OKAY if good else axi.SLVERR)
+            b.scoreboard.got("bresp", await master.write(address, data, strobe))
+        else:
+            legal = address % 4 == 0
+            reads += legal
+            good = legal and not user.refuses_read[word]
+            b.cover("read", "done" if good else "refused" if legal else "misaligned")
+            b.scoreboard.expect("read", [mirror[word], axi.OKAY] if good else [0, axi.SLVERR])
+            b.scoreboard.got("read", await master.read(address))
+    b.scoreboard.expect("pulses", [writes, reads])
+    b.scoreboard.got("pulses", [user.writes, user.reads])
+    b.scoreboard.expect("memory", mirror)
+    b.scoreboard.got("memory", user.memory)
+
+
+@bench_test(timeout_clocks=100_000)
+async def queued_accesses(b: Bench) -> None:
+    """Addresses and data far ahead of each other, reads and writes at the same time: answers come in order."""
+    master, user = await set_up(b)
+    mirror = list(user.memory)
+    count = 60
+    half = 1 << (b.params["ADDR_WIDTH"] - 1)
+    addresses = [random_address(b) % half for _ in range(count)]
+    expected = []
+    for address in addresses:
+        data = b.rng.getrandbits(32)
+        good = address % 4 == 0 and not user.refuses_write[address >> 2]
+        if good:
+            mirror[address >> 2] = data
+        expected.append(axi.OKAY if good else axi.SLVERR)
+        master.aw.send_nowait(axil.AxiLiteAWTransaction(awaddr=address, awprot=b.rng.randrange(8)))
+        master.w.send_nowait(axil.AxiLiteWTransaction(wdata=data, wstrb=0xF))
+    b.scoreboard.expect("bresp", expected)
+    read = [b.rng.randrange(half >> 2, half >> 1) for _ in range(count)]  # the half that nobody writes
+    for word in read:
+        b.scoreboard.expect("read", [0, axi.SLVERR] if user.refuses_read[word] else [mirror[word], axi.OKAY])
+        master.ar.send_nowait(axil.AxiLiteARTransaction(araddr=word * 4, arprot=b.rng.randrange(8)))
+    for _ in range(count):
+        answer = await with_timeout(master.b.recv(), 2000 * PERIOD_NS, "ns")
+        b.scoreboard.got("bresp", int(answer.bresp))
+    for _ in range(count):
+        answer = await with_timeout(master.r.recv(), 2000 * PERIOD_NS, "ns")
+        b.scoreboard.got("read", [int(answer.rdata), int(answer.rresp)])
+    b.scoreboard.expect("memory", mirror)
+    b.scoreboard.got("memory", user.memory)

@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The load side of a grid as the load engine sees it, and what a list of its descriptors must do there.
+
+The maps of the grid are the clock model of map_load (`models.pe_array.clocks.map_timing`), so that ready, done and idle
+are those of the real one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from models.pe_array.clocks.map_timing import LoadTiming
+from models.pe_array.isa.descriptors import Descriptor, Map, Pointers, Stream, Window
+from models.pe_array.isa.map_transfer import LoadCommand, PeWindows, load_writes
+from models.pe_array.isa.region import Region
+from tb.lib import patterns
+from tb.lib.bench import Bench
+from tb.pe_array.drivers.port_memory import PortMemory
+
+MAP_DEPTH = 16
+"""Beats that can wait at a PE."""
+_FIELDS = ("channels", "row", "rows", "width", "y", "all", "slot", "base", "shift")
+_INPUTS = ("map_cmd_ready", "map_done", "map_idle", "map_ready", "streamed")
+
+Written = tuple[int, int, int, int]
+"""Of a map: to Y, address, shift, data."""
+Streamed = tuple[int, int, int, int]
+"""Memory, word, mask of PEs, data."""
+Registers = list[int]
+"""Columns of X, rows of X, columns of Y, rows of Y, slot; first in bits 11:0, last + 1 in bits 23:12."""
+
+
+def region(columns: int, rows: int) -> Region:
+    """The window that two registers stand for."""
+    x, y = columns & 0xFFF, rows & 0xFFF
+    return Region(y, x, (rows >> 12) - y, (columns >> 12) - x)
+
+
+def windows_of(registers: Registers) -> PeWindows:
+    """The windows that a PE's registers stand for."""
+    return PeWindows(region(*registers[:2]), region(*registers[2:4]), registers[4])
+
+
+def map_command(descriptor: Map) -> LoadCommand:
+    """The grid's command of a descriptor."""
+    d = descriptor
+    slot = None if d.all else d.slot
+    return LoadCommand(d.channels, d.row, d.rows, d.width, d.base, d.y, slot, d.shift)
+
+
+@dataclass
+class Effects:
+    """What comes to the grid: beats of streams in order, writes of maps per PE in order, and registers of windows."""
+
+    registers: list[Registers]
+    streams: list[Streamed] = field(default_factory=list)
+    writes: list[list[Written]] = field(default_factory=list)
+    counts: list[list[int]] = field(default_factory=list)  # of streams and of writes, after every counted operation
+
+    def add(self, descriptor: Descriptor, memory: PortMemory) -> None:
+        """What one more legal descriptor does."""
+        d = descriptor
+        if isinstance(d, Window):
+            pairs = (d.x_columns, d.x_rows, d.y_columns, d.y_rows)
+            self.registers[d.pe] = [low | high << 12 for low, high in pairs] + [d.slot]
+            return
+        if isinstance(d, Stream):
+            for n, word in enumerate(beats(memory, d.address, d.beats)):
+                self.streams.append((d.memory, (d.word + n) % 4096, d.pes % (1 << len(self.registers)), word))
+        if isinstance(d, Map):
+            words = []
+            for run in range(d.runs):
+                words += beats(memory, d.address + run * d.run_stride * memory.beat, d.run_beats)
+            command = map_command(d)
+            of_pes = load_writes(command, [windows_of(registers) for registers in self.registers])
+            for log, of_pe in zip(self.writes, of_pes, strict=True):
+                log += [(int(command.to_y), addr, command.shift, words[beat]) for addr, beat in of_pe]
+        assert isinstance(d, Stream | Map | Pointers)
+        self.counts.append([len(self.streams), *(len(log) for log in self.writes)])
+
+
+def beats(memory: PortMemory, addr: int, count: int) -> list[int]:
+    """Beats of the memory as unsigned integers."""
+    return [int.from_bytes(word.tobytes(), "little") for word in memory.words(addr, count)]
+
+
+class LoadSide:
+    """Serves the grid's ports from the moment it is made; a reset of the design resets the maps, windows stay.
+
+    Attributes:
+        gaps: pause pattern of every PE.
+        registers: windows of the PEs.
+        streams, writes: as in `Effects`, since the last `forget`.
+        done_counts: numbers of streams and writes that were there when `done` came.
+        record: keep `events`.
+        events: clocks of what happened, by pin, since the last `forget`.
+        clock: of the clocks since it was made.
+    """
+
+    def __init__(self, b: Bench) -> None:
+        self.b, self.pes, self.stages = b, int(b.params["P"]), int(b.params["STAGES"])
+        self.gaps: list[Iterator[bool]] = [patterns.never()] * self.pes
+        self.registers: list[Registers] = [[0] * 5 for _ in range(self.pes)]
+        self.clock = 0
+        self.record = False
+        self._driven: dict[str, int] = {}
+        self._handles: dict[str, Any] = {}
+        self._reset()
+        self.forget()
+        self._drive()
+        b.start(self._run())
+
+    def any_gaps(self) -> None:
+        """Random patterns of PEs that are not ready, covered as "pe/half" and so on."""
+        for pe in range(self.pes):
+            name, self.gaps[pe] = patterns.any_pattern(self.b.rng)
+            self.b.cover("pe", name)
+
+    def forget(self) -> None:
+        """Nothing has come."""
+        self.streams: list[Streamed] = []
+        self._stream_clocks: list[int] = []
+        self.writes: list[list[Written]] = [[] for _ in range(self.pes)]
+        self.done_counts: list[list[int]] = []
+        self.events: dict[str, list[int]] = {}
+
+    def expected(self) -> Effects:
+        """Effects of no descriptors, from the windows that are there."""
+        return Effects([list(registers) for registers in self.registers], writes=[[] for _ in range(self.pes)])
+
+    def compare(self, effects: Effects, whole: bool = True) -> None:
+        """All that came is what was to come; not whole: so far."""
+        board = self.b.scoreboard
+        came = {"streams": self.streams} | {f"writes of PE {pe}": log for pe, log in enumerate(self.writes)}
+        should = {"streams": effects.streams} | {f"writes of PE {pe}": log for pe, log in enumerate(effects.writes)}
+        for name, got in came.items():
+            wanted = should[name] if whole else should[name][: len(got)]
+            board.expect(name, [value for each in wanted for value in each])
+            board.got(name, [value for each in got for value in each])
+        if whole:
+            board.expect("windows", [value for registers in effects.registers for value in registers])
+            board.got("windows", [value for registers in self.registers for value in registers])
+            assert len(self.done_counts) == len(effects.counts)
+        for number, (there, needed) in enumerate(zip(self.done_counts, effects.counts, strict=False)):
+            late = [n for n, m in zip(there, needed, strict=True) if n < m]
+            assert not late, f"operation {number} is done with {there} streamed beats and writes, not {needed}"
+
+    # --- one clock ---
+
+    def _reset(self) -> None:
+        self.model = LoadTiming([windows_of(registers) for registers in self.registers], self.stages, MAP_DEPTH)
+        self._data: list[int] = []
+        self._way = [False] * self.stages
+        self._held: dict[str, tuple[int, ...]] = {}
+
+    def _level(self, name: str) -> bool:
+        handle = self._handles.get(name)
+        if handle is None:
+            handle = self._handles[name] = getattr(self.b.dut, name)
+        return bool(handle.value == 1)
+
+    def _drive(self) -> None:
+        raster = self.model.raster
+        levels = (raster.cmd_ready, raster.done, raster.idle, raster.s_ready, not any(self._way))
+        for name, level in zip(_INPUTS, levels, strict=True):
+            if self._driven.get(name) != level:
+                getattr(self.b.dut, name).value = self._driven[name] = int(level)
+
+    async def _run(self) -> None:
+        while True:
+            await self.b.clocks()
+            self.clock += 1
+            if self.b.dut.rst.value != 0:
+                self._reset()
+            else:
+                self._step()
+            self._drive()
+
+    def _step(self) -> None:
+        dut, raster = self.b.dut, self.model.raster
+        if self.record:
+            self._record()
+        if self._level("done"):
+            there = sum(clock + self.stages < self.clock for clock in self._stream_clocks)
+            self.done_counts.append([there, *map(len, self.writes)])
+        if self._level("window_valid"):
+            assert raster.idle, "a window is written while maps are loaded"
+            pe, select = int(dut.window_pe.value), int(dut.window_select.value)
+            self.registers[pe][select] = int(dut.window_data.value)
+            self.model.windows[pe].windows = windows_of(self.registers[pe])
+        stream = self._level("stream_valid")
+        if stream:
+            self.streams.append(self._payload("stream", ("select", "addr", "pes", "data")))  # type: ignore[arg-type]
+            self._stream_clocks.append(self.clock)
+        self._way = [stream, *self._way[:-1]]
+        self._maps()
+
+    def _record(self) -> None:
+        for pin in ("rd_cmd_valid", "window_valid", "map_cmd_valid", "map_valid", "stream_valid", "done", "error"):
+            if self._level(pin):
+                self.events.setdefault(pin, []).append(self.clock)
+        for valid, ready in (("rd_valid", "rd_ready"), ("map_valid", "map_ready")):
+            if self._level(valid) and self._level(ready):
+                self.events.setdefault(ready, []).append(self.clock)
+        if self.model.raster.done:
+            self.events.setdefault("map_done", []).append(self.clock)
+
+    def _maps(self) -> None:
+        model, raster = self.model, self.model.raster
+        command = None
+        if (fields := self._offer("map_cmd", _FIELDS, raster.cmd_ready)) is not None:
+            v = dict(zip(_FIELDS, fields, strict=True))
+            slot = None if v["all"] else v["slot"]
+            command = LoadCommand(
+                v["channels"], v["row"], v["rows"], v["width"], v["base"], bool(v["y"]), slot, v["shift"]
+            )
+        word = self._offer("map", ("data",), raster.s_ready)
+        if word is not None and raster.s_ready:
+            self._data.append(word[0])
+        if command is None and raster.idle and not raster.done:
+            return
+        readies = [not next(gap) for gap in self.gaps]
+        for pe, (load, ready) in enumerate(zip(model.loads, readies, strict=True)):
+            if load is not None and ready:
+                of, addr = load.beat.command, load.addr
+                assert addr is not None
+                self.writes[pe].append((int(of.to_y), addr, of.shift, self._data[load.beat.number]))
+        model.clock(command, word is not None, readies)
+        assert not raster.cmd_error, f"the grid refuses a map command, the last one was {command}"
+
+    def _payload(self, name: str, pins: Sequence[str]) -> tuple[int, ...]:
+        return tuple(int(getattr(self.b.dut, f"{name}_{pin}").value) for pin in pins)
+
+    def _offer(self, name: str, pins: Sequence[str], ready: bool) -> tuple[int, ...] | None:
+        """What is offered; it must stay until it is taken."""
+        before = self._held.pop(name, None)
+        if not self._level(f"{name}_valid"):
+            assert before is None, f"{name}_valid fell before {name}_ready"
+            return None
+        offer = self._payload(name, pins)
+        assert before in (None, offer), f"{name} changed before it was taken"
+        if not ready:
+            self._held[name] = offer
+        return offer

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bench of pe_address.v: addresses and weights of random entries, while words of E, T and W are loaded."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from models.pe_array.isa.pe_command import Memory, Op, PeShape, Tap
+from models.pe_array.machine.pe import ProcessingElement
+from tb.lib import patterns, values
+from tb.lib.bench import Bench, bench_test
+from tb.lib.lanes import pack
+
+TICKS = 5
+"""From an entry of the walk to the outputs."""
+
+PINS = {"E": Memory.E, "T": Memory.T, "W": Memory.W}
+
+
+class Addresses:
+    """A model of the memories, and the entries on their way."""
+
+    def __init__(self, b: Bench) -> None:
+        self.b = b
+        p = b.params
+        self.shape = PeShape(
+            p["B"], x_depth=1 << p["XAW"], y_depth=1 << p["YAW"],
+            w_depth=1 << p["WAW"], e_depth=1 << p["EAW"], t_depth=1 << p["TAW"],
+        )  # fmt: skip
+        self.pe = ProcessingElement(self.shape.lanes, 32, *(self.shape.depth(memory) for memory in Memory))
+        self.results = 0
+
+    async def load(self, memory: Memory, addr: int) -> None:
+        """Write a random word, and wait for the clock."""
+        b, depth = self.b, self.shape.depth(memory)
+        word = values.signed(b, 8, self.shape.lanes, "uniform")
+        if memory == Memory.T:
+            word[3::4] &= 0x7F  # bit 31 of an entry is 0
+        self.pe.load(memory, addr, word)
+        b.dut.load_addr.value = addr + depth * b.rng.randrange(4096 // depth)
+        b.dut.load_data.value = pack(word, 8)
+        pin = getattr(b.dut, f"load_{memory.name.lower()}")
+        pin.value = 1
+        b.cover("load", memory.name.lower())
+        await b.clocks()
+        pin.value = 0
+
+    def drive(self, valid: bool, first: bool) -> dict[str, int] | None:
+        """A random entry on the inputs; what must come of it."""
+        b, shape, dut = self.b, self.shape, self.b.dut
+        rng = b.rng
+        op = rng.choice(list(Op))
+        kind = rng.choice(["tap", "tap", "tap", "tap", "clear", "empty"])
+        xbase, xstride = rng.randrange(shape.x_depth), rng.randrange(shape.x_depth)
+        ybase, ystride, rbase = (rng.randrange(shape.y_depth) for _ in range(3))
+        swap, fence, ends = (rng.random() < 0.5 for _ in range(3))
+        epos, tpos, wpos = (rng.randrange(len(array)) for array in (self.pe.e, self.pe.t, self.pe.w))
+        pins = {
+            "valid": valid, "clear": kind == "clear", "tap": kind == "tap", "first": first, "fence": fence,
+            "ends": ends, "op": op, "swap": swap, "epos": epos, "tpos": tpos, "wpos": wpos, "xbase": xbase,
+            "xstride": xstride, "ybase": ybase, "ystride": ystride, "rbase": rbase,
+        }  # fmt: skip
+        for name, value in pins.items():
+            getattr(dut, f"in_{name}").value = int(value)
+        if not valid:
+            return None
+        expected = {"clear": kind == "clear", "fence": fence, "ends": ends, "op": int(op)}
+        b.cover("entry", kind if kind != "tap" else op.name.lower())
+        if first:
+            self.results = 0
+            self.rbase = rbase
+        if kind != "tap":
+            expected |= {"skip": 1, "last": 0}
+            return expected | ({"raddr": ybase} if kind == "clear" else {})
+        tap = Tap.unpack(int(self.pe.t[tpos]))
+        row, col = int(self.pe.e[epos]) >> 8, int(self.pe.e[epos]) & 0xFF
+        into, out = (row, col) if swap else (col, row)
+        yaddr = (ybase + out * ystride + tap.yoff) % shape.y_depth
+        weight = int(self.pe.w[(wpos + tap.woff) % len(self.pe.w)]) & 0xFF
+        expected |= {
+            "skip": tap.null, "last": tap.last, "yaddr": yaddr,
+            "xaddr": (xbase + into * xstride + tap.xoff) % shape.x_depth,
+            "raddr": (self.rbase + self.results) % shape.y_depth if op == Op.UNPOOL else yaddr,
+            "value": weight if op == Op.MAC else tap.woff,
+        }  # fmt: skip
+        self.results += tap.last
+        b.cover("null", int(tap.null))
+        b.cover("swap", int(swap))
+        return expected
+
+
+async def start(b: Bench) -> Addresses:
+    """Reset, and random words everywhere."""
+    model = Addresses(b)
+    for pin in ("load_e", "load_t", "load_w", "go", "in_valid"):
+        getattr(b.dut, pin).value = 0
+    await b.reset()
+    for memory in PINS.values():
+        for addr in range(model.shape.depth(memory)):
+            await model.load(memory, addr)
+    return model
+
+
+@bench_test(timeout_clocks=30_000)
+async def entries(b: Bench) -> None:
+    """Entries with any addresses, with and without pauses; then other words in the memories, and again."""
+    model = await start(b)
+    dut = b.dut
+    for _ in range(4):
+        name, pauses = patterns.any_pattern(b.rng)
+        b.cover("go", name)
+        p_valid = b.rng.choice([1.0, 0.7])
+        line: deque[dict[str, int] | None] = deque([None] * TICKS)
+        first = True
+        for number in range(200 + TICKS):
+            valid = number < 200 and (first or b.rng.random() < p_valid)
+            entry = model.drive(valid, first)
+            first = (first and not valid) or b.rng.random() < 0.1
+            for pause in pauses:
+                dut.go.value = int(not pause)
+                await b.settle()
+                due = line[0]
+                b.scoreboard.expect("valid", int(due is not None))
+                b.scoreboard.got("valid", int(dut.valid.value))
+                for pin, value in (due or {}).items():
+                    handle = getattr(dut, pin)
+                    b.scoreboard.expect(pin, int(value))
+                    b.scoreboard.got(pin, int(handle.value) if len(handle) == 1 else handle.value.to_unsigned())
+                await b.clocks()
+                if not pause:
+                    break
+            line.popleft()
+            line.append(entry)
+        dut.go.value = 0
+        for memory in PINS.values():
+            for _ in range(8):
+                await model.load(memory, b.rng.randrange(model.shape.depth(memory)))
+
+
+@bench_test(timeout_clocks=10_000)
+async def reset_in_flight(b: Bench) -> None:
+    """A reset drops the entries on their way."""
+    model = await start(b)
+    for _ in range(5):
+        b.dut.go.value = 1
+        for _ in range(b.rng.randint(1, 6)):
+            model.drive(True, True)
+            await b.clocks()
+        b.dut.in_valid.value = 0
+        await b.reset()
+        b.cover("reset", "in_flight")
+        for _ in range(TICKS + 1):
+            await b.settle()
+            b.scoreboard.expect("valid", 0)
+            b.scoreboard.got("valid", int(b.dut.valid.value))
+            await b.clocks()

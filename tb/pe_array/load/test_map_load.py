@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bench of map_load.v, with map_raster and map_window: every output in every clock against the model."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+
+from models.pe_array.clocks.map_timing import LoadTiming
+from models.pe_array.isa.map_transfer import CHANNELS_MAX, COUNT_MAX, LoadCommand, PeWindows, load_writes
+from models.pe_array.isa.pe_command import Memory
+from models.pe_array.isa.region import Region
+from tb.lib import patterns
+from tb.lib.bench import Bench, bench_test
+from tb.lib.lanes import pack
+
+_FIELDS = {"channels": 13, "row": 12, "rows": 12, "width": 12, "y": 1, "all": 1, "slot": 6, "base": 12, "shift": 4}
+_ILLEGAL = ("channels", "many_channels", "rows", "width", "beyond_last_row", "slot")
+_INPUTS = ("set_valid", "set_pe", "set_select", "set_data", "cmd_valid", "s_valid", "s_data", "load_ready")
+_BEATS = 150  # of a command, about
+
+
+class LoadBench:
+    """The loader with its memory stream, the PEs' load ports and the model, in step clock by clock."""
+
+    def __init__(self, b: Bench) -> None:
+        p = {name: int(value) for name, value in b.params.items()}
+        self.b, self.pes, self.bits = b, p["P"], 8 * p["B"]
+        self.stages, self.depth = p["STAGES"], p["DEPTH"]
+        self.windows = [PeWindows(Region(0, 0, 0, 0), Region(0, 0, 0, 0), 0)] * self.pes
+        self.queue: deque[LoadCommand] = deque()
+        self.now = 0
+        self.clocks: dict[str, list[int]] = {"taken": [], "done": []}
+        self.restart()
+
+    def restart(self) -> None:
+        """Everything as after a reset: the windows stay."""
+        self.model = LoadTiming(self.windows, self.stages, self.depth)
+        self.data: dict[int, int] = {}
+        self.taken = 0
+        self.held = False  # a beat that was offered and not taken stays
+        self.queue.clear()
+        for name in [*_INPUTS, *(f"cmd_{field}" for field in _FIELDS)]:
+            getattr(self.b.dut, name).value = 0
+
+    async def set_windows(self, windows: list[PeWindows]) -> None:
+        """Write the registers of all PEs, in any order."""
+        b, dut = self.b, self.b.dut
+        writes = []
+        for pe, of_pe in enumerate(windows):
+            regions = ((0, of_pe.x), (2, of_pe.y))
+            for select, r in regions:
+                writes += [(pe, select, r.x | (r.x + r.width) << 12), (pe, select + 1, r.y | (r.y + r.height) << 12)]
+            writes.append((pe, 4, of_pe.slot))
+        b.rng.shuffle(writes)
+        for pe, select, data in writes:
+            for name, value in (("valid", 1), ("pe", pe), ("select", select), ("data", data)):
+                getattr(dut, f"set_{name}").value = value
+            await b.clocks()
+        dut.set_valid.value = 0
+        await b.clocks()
+        self.windows = windows
+        for timing, of_pe in zip(self.model.windows, windows, strict=True):
+            timing.windows = of_pe
+
+    async def clock(self, offer: bool, send: bool, readies: list[bool]) -> None:
+        """One clock: offer the next command or not, send a beat or not; PEs that are ready or not."""
+        b, dut, board, raster = self.b, self.b.dut, self.b.scoreboard, self.model.raster
+        command = self.queue[0] if offer and self.queue else None
+        send = send or self.held
+        dut.cmd_valid.value = int(command is not None)
+        values = self._fields(command) if command else {name: b.rng.getrandbits(bits) for name, bits in _FIELDS.items()}
+        for name, value in values.items():
+            getattr(dut, f"cmd_{name}").value = value
+        data = b.rng.choice([0, (1 << self.bits) - 1, b.rng.getrandbits(self.bits), b.rng.getrandbits(self.bits)])
+        dut.s_valid.value = int(send)
+        dut.s_data.value = data
+        dut.load_ready.value = pack(map(int, readies), 1)
+        dut.set_data.value = b.rng.getrandbits(24)
+        await b.clocks()
+
+        if raster.done:
+            self.clocks["done"].append(self.now)
+        names = ("cmd_ready", "cmd_error", "done", "s_ready", "idle")
+        board.expect("control", [getattr(raster, name) for name in names])
+        board.got("control", [int(getattr(dut, name).value) for name in names])
+        self._compare_loads()
+        self.held = send and not raster.s_ready
+        if send and raster.s_ready:
+            self.data[self.taken] = data
+            self.taken += 1
+            self.clocks["taken"].append(self.now)
+        elif send and not raster.cmd_ready:
+            b.cover("beat", "waits")
+        if command and raster.cmd_ready:
+            self.queue.popleft()
+            b.cover("command", "alone" if raster.idle else "queued")
+        self.model.clock(command, send, readies)
+        self.now += 1
+
+    def _compare_loads(self) -> None:
+        board, dut, loads = self.b.scoreboard, self.b.dut, self.model.loads
+        board.expect("load_valid", pack((int(load is not None) for load in loads), 1))
+        board.got("load_valid", int(dut.load_valid.value))
+        widths = {"select": 3, "addr": 12, "shift": 4, "data": self.bits}
+        words = {name: getattr(dut, f"load_{name}").value for name in widths}
+        for pe, load in enumerate(loads):
+            if load is not None and load.addr is not None:
+                command = load.beat.command
+                select = Memory.Y if command.to_y else Memory.X
+                board.expect("load", [select, load.addr, command.shift, self.data[load.beat.number]])
+                board.got("load", [int(words[n][(pe + 1) * width - 1 : pe * width]) for n, width in widths.items()])
+
+    @staticmethod
+    def _fields(command: LoadCommand) -> dict[str, int]:
+        return {
+            "channels": command.channels, "row": command.row, "rows": command.rows, "width": command.width,
+            "y": int(command.to_y), "all": int(command.slot is None), "slot": command.slot or 0, "base": command.base,
+            "shift": command.shift,
+        }  # fmt: skip
+
+    async def finish(
+        self, offers: Iterator[bool], sends: Iterator[bool], readies: list[Iterator[bool]], clocks: int
+    ) -> None:
+        """Until all commands are done."""
+        for _ in range(clocks):
+            if (
+                not self.queue
+                and self.model.raster.idle
+                and not (self.model.raster.cmd_error or self.model.raster.done)
+            ):
+                return
+            await self.clock(not next(offers), not next(sends), [not next(ready) for ready in readies])
+        raise TimeoutError(f"commands are not done after {clocks} clocks")
+
+    def ready(self) -> list[Iterator[bool]]:
+        """PEs that are always ready."""
+        return [patterns.never() for _ in range(self.pes)]
+
+    def region(self, height: int, width: int) -> Region:
+        """A window on a map of that size, or on a larger one."""
+        rng = self.b.rng
+        kind = rng.choice(["none", "pixel", "map", "part", "part", "anywhere"])
+        self.b.cover("window", kind)
+        if kind == "map":
+            return Region(0, 0, height, width)
+        if kind == "anywhere":
+            y, x = rng.randrange(COUNT_MAX), rng.randrange(COUNT_MAX)
+            return Region(y, x, rng.randint(0, COUNT_MAX - y), rng.randint(0, COUNT_MAX - x))
+        y, x = rng.randrange(height), rng.randrange(width)
+        if kind == "none":
+            return Region(y, x, 0, rng.randint(0, width - x))
+        return (
+            Region(y, x, 1, 1)
+            if kind == "pixel"
+            else Region(y, x, rng.randint(1, height - y), rng.randint(1, width - x))
+        )
+
+    def random_windows(self, height: int, width: int) -> list[PeWindows]:
+        """Windows of all PEs on maps of about that size."""
+        slots = self.b.rng.randint(1, self.pes)
+        return [
+            PeWindows(self.region(height, width), self.region(height, width), self.b.rng.randrange(slots))
+            for _ in range(self.pes)
+        ]
+
+    def legal(self, height: int, width: int) -> LoadCommand:
+        """A random legal command on a map of about that size."""
+        rng = self.b.rng
+        row = rng.choice([0, rng.randrange(height)])
+        rows = rng.choice([1, height - row, rng.randint(1, height - row)])
+        most = max(1, _BEATS // (rows * width))
+        to_y = rng.random() < 0.5
+        slot = rng.choice([None, None, rng.randrange(self.pes)])
+        channels, base = rng.choice([1, most, rng.randint(1, most)]), rng.choice([0, rng.randrange(1 << 12)])
+        command = LoadCommand(channels, row, rows, width, base, to_y, slot, rng.randrange(16))
+        self.b.cover("to", f"{'y' if to_y else 'x'}_{'all' if slot is None else 'slot'}")
+        if command.beats == 1:
+            self.b.cover("command", "one_beat")
+        return command
+
+    def illegal(self) -> LoadCommand:
+        """A command that breaks one rule."""
+        rng = self.b.rng
+        kind = rng.choice(_ILLEGAL[:-1] if self.pes == 64 else _ILLEGAL)
+        self.b.cover("illegal", kind)
+        command = self.legal(5, 5)
+        if kind == "many_channels":
+            return replace(command, channels=rng.choice([CHANNELS_MAX + 1, rng.randint(CHANNELS_MAX + 1, 2**13 - 1)]))
+        if kind == "beyond_last_row":
+            row = rng.randint(1, COUNT_MAX)
+            return replace(
+                command, row=row, rows=rng.choice([COUNT_MAX + 1 - row, rng.randint(COUNT_MAX + 1 - row, COUNT_MAX)])
+            )
+        if kind == "slot":
+            return replace(command, slot=rng.choice([self.pes, rng.randint(self.pes, 63)]))
+        if kind == "channels":
+            return replace(command, channels=0)
+        return replace(command, rows=0) if kind == "rows" else replace(command, width=0)
+
+
+async def _start(b: Bench) -> LoadBench:
+    load = LoadBench(b)
+    await b.reset("set_valid")
+    return load
+
+
+@bench_test(timeout_clocks=200_000)
+async def commands(b: Bench) -> None:
+    """Legal and illegal commands on windows of all kinds, under all patterns on all ports."""
+    load = await _start(b)
+    for _ in range(5):
+        height, width = b.rng.choice([(1, 1), (b.rng.randint(1, 8), b.rng.randint(1, 8))])
+        await load.set_windows(load.random_windows(height, width))
+        offer_name, offers = patterns.any_pattern(b.rng)
+        send_name, sends = patterns.any_pattern(b.rng)
+        b.cover("offers", offer_name)
+        b.cover("beats", send_name)
+        share = b.rng.choice([0, 0, 0.3])
+        for _ in range(b.rng.randint(1, 5)):
+            load.queue.append(load.illegal() if b.rng.random() < share else load.legal(height, width))
+        readies = load.ready()
+        for pe in range(load.pes):
+            ready_name, pauses = patterns.any_pattern(b.rng)
+            if b.rng.random() < 0.7:
+                b.cover("ready", ready_name)
+                readies[pe] = pauses
+        await load.finish(offers, sends, readies, 50_000)
+
+
+@bench_test(timeout_clocks=40_000)
+async def resets(b: Bench) -> None:
+    """A reset at any moment forgets everything but the windows."""
+    load = await _start(b)
+    await load.set_windows(load.random_windows(6, 7))
+    for n in range(8):
+        load.queue.extend(load.legal(6, 7) for _ in range(3 if n else 0))
+        readies = [patterns.any_pattern(b.rng)[1] for _ in range(load.pes)]
+        for _ in range(b.rng.choice([2, 3, 6, b.rng.randint(1, 100)])):
+            await load.clock(True, True, [not next(ready) for ready in readies])
+        b.cover("reset", "idle" if load.model.raster.idle else "beats_inside" if any(load.model.loads) else "running")
+        load.restart()
+        await b.reset("set_valid")
+    load.queue.append(load.legal(6, 7))
+    await load.finish(patterns.never(), patterns.never(), load.ready(), 20_000)
+
+
+@bench_test(timeout_clocks=40_000)
+async def rate(b: Bench) -> None:
+    """Ready PEs and a steady stream: no gap in commands nor between them, and `done` when the contract says."""
+    load = await _start(b)
+    await load.set_windows(load.random_windows(6, 7))
+    shape = replace(load.legal(6, 7), channels=2, row=0, rows=6, width=7)
+    for _ in range(3):
+        load.queue.extend(replace(shape, to_y=b.rng.random() < 0.5) for _ in range(3))
+        total, begin = sum(command.beats for command in load.queue), load.now
+        for clocks in load.clocks.values():
+            clocks.clear()
+        await load.finish(patterns.never(), patterns.never(), load.ready(), 20_000)
+        b.scoreboard.expect("taken", range(begin + 3, begin + 3 + total))
+        b.scoreboard.got("taken", load.clocks["taken"])
+        b.scoreboard.expect("done", [begin + 2 + n * shape.beats + load.stages + 5 for n in (1, 2, 3)])
+        b.scoreboard.got("done", load.clocks["done"])
+
+
+@bench_test(timeout_clocks=80_000)
+async def largest(b: Bench) -> None:
+    """The largest counts, one of them per seed; with many PEs only columns, where the loads are cheap to compare."""
+    load = await _start(b)
+    far = Region(COUNT_MAX - 1, 0, 1, 1), Region(0, COUNT_MAX - 1, 1, 1)
+    await load.set_windows([PeWindows(*far, slot=0)] * load.pes)
+    counts = [
+        ("cols", LoadCommand(1, 0, 1, COUNT_MAX, base=COUNT_MAX, to_y=True, shift=15), 1),
+        ("rows", LoadCommand(1, 1, COUNT_MAX - 1, 1, base=COUNT_MAX), 1),
+        ("channels", LoadCommand(CHANNELS_MAX, COUNT_MAX - 1, 1, 1, base=1, slot=0), CHANNELS_MAX),
+    ]
+    name, command, writes = counts[b.seed % 3 if load.pes <= 2 else 0]
+    b.cover("largest", name)
+    load.queue.append(command)
+    b.scoreboard.expect("writes", sum(map(len, load_writes(command, load.windows))))
+    b.scoreboard.got("writes", writes * load.pes)
+    await load.finish(patterns.never(), patterns.never(), load.ready(), 30_000)

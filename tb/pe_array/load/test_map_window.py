@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bench of rtl/pe_array/load/map_window.v: a broadcast at full rate that heeds `room` as late as the raster does."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from models.pe_array.clocks.map_timing import Beat, WindowTiming
+from models.pe_array.isa.map_transfer import COUNT_MAX, LoadCommand, PeWindows
+from models.pe_array.isa.region import Region
+from tb.lib import patterns
+from tb.lib.bench import Bench, bench_test
+
+_BEAT_BITS = {"row": 12, "col": 12, "first": 1, "last": 1, "y": 1, "all": 1, "base": 12, "shift": 4}
+
+KEPT = ("set_valid", "slot_reg", *(f"{map_}_{ends}_reg" for map_ in "xy" for ends in ("cols", "rows")))
+"""The windows stay over a reset, and may be written in it."""
+
+
+class WindowBench:
+    """A window, its broadcast and the model, in step clock by clock."""
+
+    def __init__(self, b: Bench) -> None:
+        self.b, self.dut = b, b.dut
+        p = {name: int(value) for name, value in b.params.items()}
+        self.bits, self.slot_bits, self.stages, self.depth = 8 * p["B"], p["SW"], p["STAGES"], p["DEPTH"]
+        self.windows = PeWindows(Region(0, 0, 0, 0), Region(0, 0, 0, 0), 0)
+        self.restart()
+
+    def restart(self) -> None:
+        """Everything as after a reset: the windows stay."""
+        self.model = WindowTiming(self.windows, self.stages, self.depth)
+        self.rooms = deque([True] * (self.stages + 1))
+        self.data: dict[int, int] = {}
+        for name in ("set_valid", "b_valid", "load_ready"):
+            getattr(self.dut, name).value = 0
+
+    async def set_windows(self) -> None:
+        """Random windows on maps of 6 x 7 pixels, or of the largest size."""
+        b, dut, rng = self.b, self.dut, self.b.rng
+
+        def region() -> Region:
+            if rng.random() < 0.2:
+                y, x = rng.randrange(COUNT_MAX), rng.randrange(COUNT_MAX)
+                return Region(y, x, rng.randint(0, COUNT_MAX - y), rng.randint(0, COUNT_MAX - x))
+            y, x = rng.randrange(6), rng.randrange(7)
+            return Region(y, x, rng.randint(0, 6 - y), rng.randint(0, 7 - x))
+
+        self.windows = PeWindows(region(), region(), rng.getrandbits(self.slot_bits))
+        x, y = self.windows.x, self.windows.y
+        ends = [(x.x, x.x + x.width), (x.y, x.y + x.height), (y.x, y.x + y.width), (y.y, y.y + y.height)]
+        writes = [(select, low | high << 12) for select, (low, high) in enumerate(ends)]
+        for select, data in b.rng.sample([*writes, (4, self.windows.slot)], 5):
+            dut.set_valid.value = 1
+            dut.set_select.value = select
+            dut.set_data.value = data
+            await b.clocks()
+        dut.set_valid.value = 0
+        self.model.windows = self.windows
+
+    async def clock(self, beat: Beat | None, ready: bool) -> None:
+        """One clock: a beat or none, a PE that is ready or not."""
+        b, dut, board, model = self.b, self.dut, self.b.scoreboard, self.model
+        values = {name: b.rng.getrandbits(bits) for name, bits in _BEAT_BITS.items()}
+        values["slot"], values["data"] = b.rng.getrandbits(self.slot_bits), b.rng.getrandbits(self.bits)
+        if beat is not None:
+            command = beat.command
+            values |= {
+                "row": beat.row, "col": beat.col, "first": beat.first, "last": beat.last, "y": command.to_y,
+                "all": command.slot is None, "base": command.base, "shift": command.shift,
+            }  # fmt: skip
+            if command.slot is not None:
+                values["slot"] = command.slot
+            self.data[beat.number] = values["data"]
+        dut.b_valid.value = int(beat is not None)
+        for name, value in values.items():
+            getattr(dut, f"b_{name}").value = int(value)
+        dut.load_ready.value = int(ready)
+        dut.set_select.value, dut.set_data.value = b.rng.getrandbits(3), b.rng.getrandbits(24)
+        await b.clocks()
+
+        load = model.load
+        board.expect("control", [model.room, model.ended, load is not None])
+        board.got("control", [int(pin.value) for pin in (dut.room, dut.ended, dut.load_valid)])
+        if load is not None and load.addr is not None:
+            command = load.beat.command
+            board.expect("load", [command.to_y, load.addr, command.shift, self.data[load.beat.number]])
+            board.got("load", [int(getattr(dut, f"load_{n}").value) for n in ("select", "addr", "shift", "data")])
+        b.cover("fifo", "full" if model.inside == self.depth else "some" if model.inside else "empty")
+        self.rooms.append(model.room)
+        self.rooms.popleft()
+        model.clock(beat, ready)
+
+    def beats(self, commands: int) -> Iterator[Beat]:
+        """The beats of some random commands."""
+        rng, number = self.b.rng, 0
+        for _ in range(commands):
+            row = rng.choice([0, rng.randrange(6), COUNT_MAX - 2])
+            rows, width = rng.randint(1, 6 if row < 6 else 2), rng.choice([1, 7, rng.randint(1, 12)])
+            slot = rng.choice([None, self.windows.slot, rng.getrandbits(self.slot_bits)])
+            base, to_y, shift = rng.getrandbits(12), rng.random() < 0.5, rng.randrange(16)
+            rows = min(rows, COUNT_MAX - row)
+            command = LoadCommand(rng.randint(1, 4), row, rows, width, base, to_y, slot, shift)
+            self.b.cover("for", "all" if slot is None else "this" if slot == self.windows.slot else "other")
+            last = command.beats - 1
+            for n, (y, x) in enumerate(command.positions()):
+                yield Beat(number, y, x, n == 0, n == last, command)
+                number += 1
+
+    async def run(self, beats: Iterator[Beat], sends: Iterator[bool], readies: Iterator[bool], clocks: int) -> bool:
+        """Until all beats have left, or for so many clocks; whether they have."""
+        beat = next(beats, None)
+        for _ in range(clocks):
+            if beat is None and not self.model.inside:
+                return True
+            send = self.rooms[0] and not next(sends)
+            await self.clock(beat if send else None, not next(readies))
+            if send:
+                beat = next(beats, None)
+        return False
+
+
+async def _start(b: Bench) -> WindowBench:
+    window = WindowBench(b)
+    await b.reset(*KEPT)
+    return window
+
+
+@bench_test(timeout_clocks=100_000)
+async def commands(b: Bench) -> None:
+    """Windows and commands of all kinds under all patterns."""
+    window = await _start(b)
+    for _ in range(8):
+        await window.set_windows()
+        send_name, sends = patterns.any_pattern(b.rng)
+        ready_name, readies = patterns.any_pattern(b.rng)
+        b.cover("beats", send_name)
+        b.cover("ready", ready_name)
+        if not await window.run(window.beats(6), sends, readies, 10_000):
+            raise TimeoutError("beats wait for ever")
+        await window.clock(None, True)
+        await window.clock(None, True)
+
+
+@bench_test(timeout_clocks=20_000)
+async def resets(b: Bench) -> None:
+    """A reset empties the FIFO, and the windows stay."""
+    window = await _start(b)
+    await window.set_windows()
+    for _ in range(8):
+        _, readies = patterns.any_pattern(b.rng)
+        await window.run(window.beats(4), patterns.never(), readies, b.rng.randint(3, 60))
+        b.cover("reset", "filled" if window.model.inside else "empty")
+        window.restart()
+        await b.reset(*KEPT)
+    if not await window.run(window.beats(4), patterns.never(), patterns.never(), 10_000):
+        raise TimeoutError("beats wait for ever")
+
+
+@bench_test(timeout_clocks=5_000)
+async def full(b: Bench) -> None:
+    """A PE that takes nothing while beats come as long as they may: the FIFO fills up to its last word."""
+    window = await _start(b)
+    await window.set_windows()
+    window.windows = window.model.windows
+    region = next((r for r in (window.windows.x, window.windows.y) if r.pixels), None)
+    if region is None:
+        region = Region(0, 0, COUNT_MAX, COUNT_MAX)
+        for select in (0, 1):
+            b.dut.set_valid.value, b.dut.set_select.value, b.dut.set_data.value = 1, select, COUNT_MAX << 12
+            await b.clocks()
+        b.dut.set_valid.value = 0
+        window.windows = window.model.windows = PeWindows(region, window.windows.y, window.windows.slot)
+    command = LoadCommand(100, region.y, 1, COUNT_MAX, to_y=region is window.windows.y)
+    beats = (Beat(n, region.y, region.x, n == 0, n == 99, command) for n in range(100))
+    stuck = (n < 60 for n in range(1_000))
+    if not await window.run(beats, patterns.never(), stuck, 400):
+        raise TimeoutError("beats wait for ever")

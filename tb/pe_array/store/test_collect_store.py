@@ -1,0 +1,397 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bench of rtl/pe_array/store/collect_store.v: gradients of all slots to memory, alone or added to what is there."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from models.pe_array.isa.descriptors import Cause, Collect, Slot
+from models.pe_array.isa.pe_command import GRADIENT_BITS, wrap
+from models.pe_array.network.weight_update import pack_gradients
+from tb.lib import patterns, values
+from tb.lib.bench import Bench, bench_test
+from tb.lib.lanes import pack
+from tb.pe_array.drivers.collect_watch import CollectWatch
+from tb.pe_array.drivers.descriptor_port import DescriptorPort
+from tb.pe_array.drivers.port_memory import PortMemory
+
+TO_COMMAND, DONE = 8, 2
+"""Clocks: last gradient of a slot, if it fills a beat, to the write command; last answer to done."""
+COUNT_MAX = (1 << 24) - 1
+COMMANDS = 15
+"""Write commands of a COLLECT without an answer, at most."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a COLLECT gets from a slot: first beat, relative to the place of the array, and number of gradients."""
+
+    slot: int
+    beat: int
+    gradients: int
+
+
+class Slots:
+    """The sums of the gradients: what each slot offers, in its order; an offer stays until it is taken.
+
+    Attributes:
+        queue: gradients still to be taken, unsigned; the first one of a slot may be offered.
+        gaps: pause pattern by slot.
+        taken: clock in which the slot's last gradient was taken.
+    """
+
+    def __init__(self, b: Bench) -> None:
+        self.b, self.count = b, int(b.params["P"])
+        self.queue: list[deque[int]] = [deque() for _ in range(self.count)]
+        self.gaps: list[Iterator[bool]] = [patterns.never()] * self.count
+        self.taken = [0] * self.count
+        self._offered = [False] * self.count
+        self._clock = 0
+        b.dut.grad_valid.value = 0
+        b.start(self._run())
+
+    def any_gaps(self) -> None:
+        """Random patterns at all slots."""
+        for slot in range(self.count):
+            name, self.gaps[slot] = patterns.any_pattern(self.b.rng)
+            self.b.cover("gradients", name)
+
+    def _take(self) -> None:
+        ready = int(self.b.dut.grad_ready.value)
+        assert not ready or self.b.dut.idle.value == 0, "a gradient enters while no COLLECT runs"
+        for slot in range(self.count):
+            if ready >> slot & 1:
+                assert self._offered[slot], f"slot {slot} is taken from without an offer"
+                self.queue[slot].popleft()
+                self.taken[slot] = self._clock
+                self._offered[slot] = False
+
+    async def _run(self) -> None:
+        while True:
+            await self.b.clocks()
+            self._clock += 1
+            if self.b.dut.rst.value != 0:
+                for queue in self.queue:
+                    queue.clear()
+                self._offered = [False] * self.count
+            else:
+                self._take()
+            for slot, queue in enumerate(self.queue):
+                if queue and not self._offered[slot]:
+                    self._offered[slot] = not next(self.gaps[slot])
+            data = [
+                queue[0] if offered else self.b.rng.getrandbits(32)
+                for queue, offered in zip(self.queue, self._offered, strict=True)
+            ]
+            self.b.dut.grad_valid.value = pack(self._offered, 1)
+            self.b.dut.grad_data.value = pack(data, 32)
+
+
+class Unit:
+    """A collect_store between its queue, a grid and a memory, and their model."""
+
+    def __init__(self, b: Bench, errors: bool = False) -> None:
+        self.b, self.beat = b, int(b.params["B"])
+        self.lanes, self.count, self.rounds = self.beat // 4, int(b.params["P"]), 3 if int(b.params["P"]) <= 4 else 1
+        self.beats = beats = 128 * self.count
+        size = beats * self.beat
+        self.memory = PortMemory(b, min(b.rng.getrandbits(32) // self.beat * self.beat, (1 << 32) - size), size)
+        self.port, self.slots = DescriptorPort(b), Slots(b)
+        self.expected = self.memory.data.copy()
+        if not errors:  # of which the cycle model knows nothing
+            CollectWatch(b)
+
+    async def start(self) -> None:
+        """Reset."""
+        await self.b.reset()
+        self.memory.writes.clear()
+        self.memory.answers = 0
+        self.expected[:] = self.memory.data
+
+    def parts(self, slots: Sequence[int], longest: int = 60) -> list[Part]:
+        """Random numbers of gradients for these slots, their beats one behind the other with gaps."""
+        rng, parts, beat = self.b.rng, [], rng_gap(self.b)
+        for slot in rng.sample(list(slots), len(slots)):
+            kind = rng.choice(["one", "whole", "any", "any", "short"])
+            gradients = {
+                "one": 1,
+                "whole": self.lanes * rng.randint(1, max(1, longest // self.lanes)),
+                "any": rng.randint(1, longest),
+                "short": rng.randint(1, self.lanes),
+            }[kind]
+            parts.append(Part(slot, beat, gradients))
+            beat += -(-gradients // self.lanes) + rng_gap(self.b)
+            self.b.cover("part", "one" if gradients == 1 else "ragged" if gradients % self.lanes else "whole")
+        assert beat <= self.beats, "the array does not fit in memory"
+        self.b.cover("slots", "none" if not parts else "all" if len(parts) == self.count else "some")
+        return parts
+
+    def name(self, parts: Sequence[Part], first: int) -> None:
+        """SLOTs for these parts; `first` is added to all beats. Some slots are named before and not meant."""
+        rng = self.b.rng
+        for part in parts:
+            if rng.random() < 0.1:
+                self.port.send(Slot(part.slot, rng.getrandbits(24), rng.getrandbits(24)))
+                self.b.cover("named", "twice")
+            self.port.send(Slot(part.slot, first + part.beat, part.gradients), self.noise())
+        others = sorted(set(range(self.count)) - {part.slot for part in parts})
+        for slot in others if rng.random() < 0.3 else []:
+            self.port.send(Slot(slot, rng.getrandbits(24), 0), self.noise())
+            self.b.cover("named", "without_gradients")
+
+    def noise(self) -> int:
+        """Bits that SLOT and COLLECT ignore."""
+        return self.b.rng.getrandbits(96) << 160 | self.b.rng.getrandbits(2) << 62 | self.b.rng.getrandbits(8) << 88
+
+    def collect(self, parts: Sequence[Part], add: bool, offer: bool = True, place: int | None = None) -> int:
+        """A COLLECT of these parts and its gradients, also in the model; its place in the program.
+
+        Args:
+            offer: the slots have the gradients at once; else they must be put into their queues later.
+            place: beat of memory where the array begins; None: anywhere.
+        """
+        rng, memory = self.b.rng, self.memory
+        used = max((part.beat + -(-part.gradients // self.lanes) for part in parts), default=0)
+        place = rng.randint(0, self.beats - used) if place is None else place
+        first = rng.choice([0, rng.getrandbits(24)])
+        first = min(first, COUNT_MAX - used)
+        self.name(parts, first)
+        address = (memory.base + (place - first) * self.beat) % (1 << 32)
+        index = self.port.send(Collect(address, add), self.noise() >> 32 << 32)
+        self.b.cover("add", add)
+        self.sums: dict[int, list[int]] = {}
+        for part in parts:
+            fresh = values.signed(self.b, 32, part.gradients)
+            words = pack_gradients(fresh, self.lanes)
+            there = self.expected.view("<i4").reshape(-1, self.lanes)
+            rows = slice(place + part.beat, place + part.beat + len(words))
+            there[rows] = wrap(there[rows] + words if add else words, GRADIENT_BITS)
+            self.sums[part.slot] = [int(x) & 0xFFFFFFFF for x in fresh]
+            if offer:
+                self.slots.queue[part.slot].extend(self.sums[part.slot])
+        return index
+
+    def any_gaps(self) -> None:
+        """Other patterns at all handshakes."""
+        for side in (self.memory, self.port, self.slots):
+            side.any_gaps()
+
+    async def after_reset(self) -> None:
+        """A COLLECT of some slots, often not all: one that was named before the reset must not enter."""
+        some = self.b.rng.sample(range(self.count), self.b.rng.randint(0, self.count))
+        self.collect(self.parts(some, 20), self.b.rng.random() < 0.5)
+        self.b.cover("after_reset", "none" if not some else "all" if len(some) == self.count else "some")
+        await self.compare()
+
+    async def compare(self) -> None:
+        """Wait for the end and compare all of memory."""
+        await self.port.until_done()
+        board = self.b.scoreboard
+        board.expect("memory", 0)
+        board.got("memory", int((self.memory.data != self.expected).sum()))
+        board.expect("answers", len(self.memory.writes))
+        board.got("answers", self.memory.answers)
+        board.expect("left", 0)
+        board.got("left", sum(len(queue) for queue in self.slots.queue))
+
+
+def rng_gap(b: Bench) -> int:
+    """Beats between two parts."""
+    return b.rng.choice([0, 0, b.rng.randint(0, 20)])
+
+
+@bench_test(timeout_clocks=100_000)
+async def collects(b: Bench) -> None:
+    """Several COLLECTs behind each other, all on the same memory, under every pattern of pauses."""
+    unit = Unit(b)
+    await unit.start()
+    for _ in range(unit.rounds):
+        unit.any_gaps()
+        for _ in range(4):
+            some = b.rng.sample(range(unit.count), b.rng.randint(0, unit.count))
+            chosen = b.rng.choice([some, list(range(unit.count)), [b.rng.randrange(unit.count)]])
+            unit.collect(unit.parts(chosen), b.rng.random() < 0.5)
+        if b.rng.random() < 0.7:  # what is written is read at once
+            unit.memory.latency = 60
+            parts = unit.parts(range(unit.count), 30)
+            for _ in range(2):
+                unit.collect(parts, add=True, place=0)
+        await unit.compare()
+
+
+@bench_test(timeout_clocks=20_000)
+async def clocks(b: Bench) -> None:
+    """Latencies, and a beat per clock where the gradients come as fast."""
+    unit = Unit(b)
+    unit.memory.fast()
+    await unit.start()
+    dut = b.dut
+    for gradients in (1, unit.lanes):
+        unit.collect([Part(0, 0, gradients)], add=False)
+        await b.wait_for(lambda: dut.wr_cmd_valid.value == 1, 1000, "a command")
+        seen = unit.slots._clock
+        await b.wait_for(lambda: dut.wr_done.value == 1, 1000, "the answer")
+        # this test and the ports look at the same clock edges, in no particular order: a clock more or less
+        assert seen - unit.slots.taken[0] - (TO_COMMAND + unit.lanes - gradients) in (-1, 0, 1)
+        seen = unit.port.clock
+        await unit.compare()
+        assert unit.port.finished[-1] - seen - DONE in (-1, 0, 1)
+    for add in (False, True):
+        each = 60 * unit.lanes
+        parts = [Part(slot, slot * each // unit.lanes, each) for slot in range(unit.count)]
+        unit.collect(parts, add)
+        sent: list[int] = []
+        begun = len(unit.port.taken)
+        while unit.port.busy:
+            await b.clocks()
+            if dut.wr_valid.value == 1 and dut.wr_ready.value == 1:
+                sent.append(unit.port.clock)
+        least = max(each, each * unit.count // unit.lanes)  # a gradient per clock and slot, a beat per clock
+        took = sent[-1] - unit.port.taken[begun + unit.count]
+        fill = int(b.params["CHUNK"]) * max(unit.lanes, unit.count)
+        slack = fill + TO_COMMAND + 2 * unit.lanes + 20
+        shallow = int(b.params["DEPTH"]) < 16  # the words of a chunk take the place of those to come
+        assert shallow or took <= least + slack, f"{took} clocks for {len(sent)} beats, {least} + {slack} are allowed"
+        await unit.compare()
+
+
+@bench_test(timeout_clocks=20_000)
+async def late_answers(b: Bench) -> None:
+    """Answers come so late that no more write commands may go out; the COLLECT behind waits for the one before."""
+    unit = Unit(b)
+    await unit.start()
+    unit.memory.fast()
+    unit.memory.queue, unit.memory.latency = 40, 400
+    for add in (False, True):
+        unit.collect([Part(slot, slot * 40, 40 * unit.lanes) for slot in range(unit.count)], add)
+    most = 0
+    while unit.port.busy:
+        await b.clocks()
+        most = max(most, len(unit.memory.writes) - unit.memory.answers)
+    assert most == COMMANDS, f"{most} commands wait for an answer"
+    await unit.compare()
+
+
+@bench_test(timeout_clocks=60_000)
+async def apart(b: Bench) -> None:
+    """Slots do not wait for each other; what belongs to the next COLLECT does not enter in this one."""
+    unit = Unit(b)
+    await unit.start()
+    for add in (False, True):
+        late = b.rng.randrange(unit.count)
+        parts = unit.parts(range(unit.count))
+        unit.collect(parts, add, offer=False)
+        sums = unit.sums
+        for slot in sums.keys() - {late}:
+            unit.slots.queue[slot].extend(sums[slot])
+        others = sum(-(-part.gradients // unit.lanes) for part in parts if part.slot != late)
+        before = len(unit.memory.written)
+
+        def all_others(before: int = before, others: int = others) -> bool:
+            return len(unit.memory.written) - before == others
+
+        await b.wait_for(all_others, 5000, "the words of all other slots")
+        unit.collect(unit.parts(range(unit.count)), not add, offer=False)
+        following = unit.sums
+        for slot in following.keys() - {late}:
+            unit.slots.queue[slot].extend(following[slot])
+        await b.clocks(100)
+        b.scoreboard.expect("waiting", [len(following[slot]) for slot in sorted(following.keys() - {late})])
+        b.scoreboard.got("waiting", [len(unit.slots.queue[slot]) for slot in sorted(following.keys() - {late})])
+        unit.slots.queue[late].extend(sums[late])
+        unit.slots.queue[late].extend(following[late])
+        await unit.compare()
+
+
+KINDS = (
+    "slot", "read_outside", "read_misaligned", "read_slverr", "read_decerr",
+    "write_outside", "write_misaligned", "write_slverr", "write_decerr", "write_before",
+)  # fmt: skip
+
+
+@bench_test(timeout_clocks=100_000)
+async def errors(b: Bench) -> None:
+    """Illegal slots, refused commands and error responses, one after the other; then all works again."""
+    unit = Unit(b, errors=True)
+    await unit.start()
+    for kind in b.rng.sample(KINDS, len(KINDS)):
+        if b.rng.random() < 0.2:
+            unit.any_gaps()
+        cause, index = await provoke(unit, kind)
+        b.cover("error", kind)
+        b.scoreboard.expect("error", [cause, index])
+        b.scoreboard.got("error", await unit.port.until_error())
+        unit.memory.read_faults.clear()
+        unit.memory.write_faults.clear()
+        unit.memory.read_window = unit.memory.write_window = (
+            unit.memory.base,
+            unit.memory.base + unit.beats * unit.beat,
+        )
+        await unit.start()
+        await unit.after_reset()
+
+
+async def provoke(unit: Unit, kind: str) -> tuple[Cause, int]:
+    """An error of that kind is on its way; its cause and place."""
+    memory, rng = unit.memory, unit.b.rng
+    if kind == "slot":
+        if rng.random() < 0.5:
+            unit.collect(unit.parts([0]), False)
+        return Cause.FIELD, unit.port.send(Slot(rng.choice([unit.count, rng.randint(unit.count, 63), 63]), 0, 1))
+    add = kind.startswith("read") or rng.random() < 0.5
+    if kind.endswith("misaligned"):
+        # (a read is refused before a write is)
+        unit.port.send(Slot(0, 0, 5))
+        unit.slots.queue[0].extend([0] * 5)
+        return Cause.ADDRESS, unit.port.send(Collect(memory.base + rng.randrange(1, unit.beat), kind[0] == "r"))
+    window = (memory.base, memory.base + unit.beats * unit.beat)
+    empty = (window[1], window[1])
+    faults = {addr: 2 if kind.endswith("slverr") else 3 for addr in range(*window, unit.beat)}
+    cause = {
+        "read_slverr": Cause.READ_SLVERR, "read_decerr": Cause.READ_DECERR,
+        "write_slverr": Cause.WRITE_SLVERR, "write_decerr": Cause.WRITE_DECERR, "write_before": Cause.WRITE_DECERR,
+    }.get(kind, Cause.ADDRESS)  # fmt: skip
+    if rng.random() < 0.5 and kind != "write_before":  # one before that is good
+        unit.collect(unit.parts(range(unit.count), 20), False)
+        await unit.compare()
+    if kind == "read_outside":
+        memory.read_window = empty
+    elif kind == "write_outside":
+        memory.write_window = empty
+    elif kind.startswith("read"):
+        memory.read_faults.update(faults)
+    else:
+        memory.write_faults.update(faults)
+    index = unit.collect(unit.parts(range(unit.count)), add)
+    if kind == "write_before":  # the answers come late, the next one has begun
+        memory.latency = 100
+        unit.collect(unit.parts(range(unit.count)), False)
+    return cause, index
+
+
+@bench_test(timeout_clocks=60_000)
+async def resets(b: Bench) -> None:
+    """A reset forgets what is under way, however long it would have been."""
+    unit = Unit(b)
+    for round_ in range(unit.rounds):
+        await unit.start()
+        await unit.after_reset()
+        unit.any_gaps()
+        for slot in range(unit.count):
+            unit.port.send(Slot(slot, b.rng.getrandbits(24), b.rng.getrandbits(24) | 1 << 10), unit.noise())
+            unit.slots.queue[slot].extend(b.rng.getrandbits(32) for _ in range(8 * unit.lanes * (round_ + 1)))
+        if round_ % 2:  # its first beats are in memory
+            parts = [Part(slot, 0, 1 << 20 | b.rng.getrandbits(23)) for slot in range(unit.count)]
+            first = b.rng.getrandbits(23)
+            for part in parts:
+                where = part.slot * unit.beats // unit.count
+                unit.port.send(Slot(part.slot, first + where, part.gradients))
+            add = b.rng.random() < 0.5
+            unit.port.send(Collect((unit.memory.base - first * unit.beat) % (1 << 32), add))
+            await b.wait_for(lambda: unit.port.begun > unit.port.done, 4000, "the collect")
+        await b.clocks(b.rng.randint(1, 200))
+        b.cover("reset", "running" if unit.port.begun > unit.port.done else "named")
+    await unit.start()
+    await unit.after_reset()

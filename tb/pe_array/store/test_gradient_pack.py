@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bench of rtl/pe_array/store/gradient_pack.v: slots of all rates, ragged ends, requests in any order, exact clocks."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from models.pe_array.network.weight_update import pack_gradients
+from tb.lib import patterns, values
+from tb.lib.bench import Bench, bench_test
+from tb.lib.lanes import index_width, pack, unpack
+
+READY_AFTER = 2
+"""Clocks from a word's last gradient to the first request for it."""
+
+
+@dataclass
+class Slot:
+    """One slot: what it will give, and what of it is inside."""
+
+    blocks: deque[list[int]] = field(default_factory=deque)  # gradients still to come, block by block
+    expected: deque[int] = field(default_factory=deque)  # words of all blocks
+    pauses: Iterator[bool] = field(default_factory=patterns.never)
+    offered: bool = False
+    flushing: bool = False
+    lane: int = 0
+    complete: deque[int] = field(default_factory=deque)  # clocks in which the words inside were completed
+    taken: int = 0
+
+
+class Unit:
+    """A gradient_pack and its model, which knows the rotation of every lane."""
+
+    def __init__(self, b: Bench) -> None:
+        self.b = b
+        self.count, self.lanes, self.depth = b.params["P"], b.params["U"], b.params["DEPTH"]
+        self.rounds = 8 if self.count <= 8 else 2  # many slots take the bench long
+        self.now = 0
+        self.m_pauses: Iterator[bool] = patterns.never()
+        self.take_pauses: Iterator[bool] = patterns.never()
+        self.request: int | None = None
+        self.forget()
+
+    def forget(self) -> None:
+        """Nothing is under way."""
+        self.slots = [Slot() for _ in range(self.count)]
+        self.last_granted = [self.count - 1] * self.lanes
+        self.output: int | None = None
+        self.request = None
+
+    def feed(self, slot: int, gradients: int) -> None:
+        """A block for a slot."""
+        block = [int(x) for x in values.signed(self.b, 32, gradients)]
+        ragged = gradients % self.lanes
+        self.b.cover("end", "whole" if ragged == 0 else "one_lane" if ragged == 1 else "ragged")
+        self.slots[slot].blocks.append(block)
+        self.slots[slot].expected.extend(pack(word, 32) for word in pack_gradients(block, self.lanes))
+
+    def _offer(self, slot: Slot) -> None:
+        """A slot offers its next gradient, or the end of its block."""
+        if slot.offered or slot.flushing or not slot.blocks:
+            return
+        if not slot.blocks[0]:
+            slot.flushing = self.b.rng.random() < 0.5
+        else:
+            slot.offered = not next(slot.pauses)
+
+    def _grants(self) -> set[int]:
+        """Slots that write in this clock: for each lane the first one behind the last granted."""
+        granted = set()
+        for lane in range(self.lanes):
+            wants = [
+                number
+                for number, slot in enumerate(self.slots)
+                if slot.lane == lane
+                and len(slot.complete) < self.depth
+                and (lane > 0 if slot.flushing else slot.offered)
+            ]
+            if wants:
+                last = self.last_granted[lane]
+                chosen = min(wants, key=lambda number: (number <= last, number))
+                self.last_granted[lane] = chosen
+                granted.add(chosen)
+                self.b.cover("lane", "free" if len(wants) == 1 else "contended")
+        return granted
+
+    async def step(self) -> None:
+        """One clock."""
+        b, dut, board = self.b, self.b.dut, self.b.scoreboard
+        for slot in self.slots:
+            self._offer(slot)
+        data = [s.blocks[0][0] if s.offered else b.rng.getrandbits(32) for s in self.slots]
+        if self.request is None and not next(self.take_pauses):
+            self.request = b.rng.randrange(self.count)
+        elif self.request is not None and b.rng.random() < 0.1:
+            self.request = b.rng.randrange(self.count)  # a request need not stay
+        m_ready = not next(self.m_pauses)
+        dut.s_valid.value = pack([s.offered for s in self.slots], 1)
+        dut.s_data.value = pack(data, 32)
+        dut.flush_valid.value = pack([s.flushing for s in self.slots], 1)
+        dut.take_valid.value = int(self.request is not None)
+        dut.take_slot.value = self.request if self.request is not None else b.rng.randrange(self.count)
+        dut.m_ready.value = int(m_ready)
+        await b.settle()
+
+        count_width = index_width(self.depth + 1)
+        words = [sum(t + READY_AFTER <= self.now for t in slot.complete) for slot in self.slots]
+        board.expect("words", words)
+        board.got("words", unpack(int(dut.words.value), count_width, self.count, signed=False))
+        granted = self._grants()  # a place whose word is requested in this clock is free from the next
+        self._compare_output(m_ready)
+        self._compare_request(words)
+        self._compare_writes(granted)
+        self.now += 1
+        await b.clocks()
+
+    def _compare_output(self, m_ready: bool) -> None:
+        board, dut = self.b.scoreboard, self.b.dut
+        board.expect("m_valid", int(self.output is not None))
+        board.got("m_valid", int(dut.m_valid.value))
+        if self.output is not None:
+            board.expect("m_data", self.output)
+            board.got("m_data", int(dut.m_data.value))
+            if m_ready:
+                self.output = None
+
+    def _compare_request(self, words: list[int]) -> None:
+        if self.request is None:
+            return
+        board, slot = self.b.scoreboard, self.slots[self.request]
+        possible = words[self.request] > 0 and self.output is None
+        board.expect("take_ready", int(possible))
+        board.got("take_ready", int(self.b.dut.take_ready.value))
+        if possible:
+            slot.complete.popleft()
+            slot.taken += 1
+            self.output = slot.expected.popleft()
+            self.request = None
+
+    def _compare_writes(self, granted: set[int]) -> None:
+        board, dut = self.b.scoreboard, self.b.dut
+        if any(len(slot.complete) == self.depth for slot in self.slots):
+            self.b.cover("fifo", "full")
+        board.expect("s_ready", [int(n in granted and not s.flushing) for n, s in enumerate(self.slots)])
+        board.got("s_ready", unpack(int(dut.s_ready.value), 1, self.count, signed=False))
+        board.expect("flush_ready", [int(s.flushing and s.lane == 0) for s in self.slots])
+        board.got("flush_ready", unpack(int(dut.flush_ready.value), 1, self.count, signed=False))
+        for number, slot in enumerate(self.slots):
+            if slot.flushing and slot.lane == 0:
+                slot.flushing = False
+                slot.blocks.popleft()
+            if number in granted:
+                if not slot.flushing:
+                    slot.blocks[0].pop(0)
+                    slot.offered = False
+                slot.lane = (slot.lane + 1) % self.lanes
+                if slot.lane == 0:
+                    slot.complete.append(self.now)
+
+    async def reset(self) -> None:
+        """Reset."""
+        self.forget()
+        for pin in ("s_valid", "s_data", "flush_valid", "take_valid", "take_slot", "m_ready"):
+            getattr(self.b.dut, pin).value = 0
+        await self.b.reset()
+
+    def stall(self) -> None:
+        """Other patterns of pauses at all handshakes."""
+        for slot in self.slots:
+            name, slot.pauses = patterns.any_pattern(self.b.rng)
+            self.b.cover("gradients", name)
+        name, self.take_pauses = patterns.any_pattern(self.b.rng)
+        self.b.cover("requests", name)
+        name, self.m_pauses = patterns.any_pattern(self.b.rng)
+        self.b.cover("output", name)
+
+    @property
+    def busy(self) -> bool:
+        """Anything is under way."""
+        return self.output is not None or any(slot.blocks or slot.expected for slot in self.slots)
+
+    async def drain(self) -> None:
+        """Until nothing is under way."""
+        for _ in range(50_000):
+            if not self.busy:
+                return
+            await self.step()
+        raise TimeoutError("words are left")
+
+
+@bench_test(timeout_clocks=100_000)
+async def blocks(b: Bench) -> None:
+    """Blocks of all lengths, empty ones among them, under every pattern of pauses."""
+    unit = Unit(b)
+    await unit.reset()
+    for _ in range(unit.rounds):
+        unit.stall()
+        for _ in range(2 * unit.count + 4):
+            length = b.rng.choice([0, 1, unit.lanes, b.rng.randint(0, 4 * unit.lanes)])
+            unit.feed(b.rng.randrange(unit.count), length)
+        for _ in range(60):
+            await unit.step()
+    await unit.drain()
+    await unit.step()
+
+
+@bench_test(timeout_clocks=20_000)
+async def full_rate(b: Bench) -> None:
+    """All slots start together; once sorted out, a word per clock or, with few slots, a gradient per clock and slot."""
+    unit = Unit(b)
+    await unit.reset()
+    words = max(4, 64 // unit.count)
+    for slot in range(unit.count):
+        unit.feed(slot, words * unit.lanes)
+    clocks = 0
+    while any(slot.blocks and slot.blocks[0] for slot in unit.slots):
+        # request where most words wait, so that no FIFO is full
+        unit.request = max(range(unit.count), key=lambda number: len(unit.slots[number].complete))
+        await unit.step()
+        clocks += 1
+        if clocks > 20_000:
+            raise TimeoutError("gradients are left")
+    least = words * max(unit.lanes, unit.count)
+    assert clocks <= least + 2 * (unit.lanes + unit.count), f"{clocks} clocks, {least} would be possible"
+    await unit.drain()
+
+
+@bench_test(timeout_clocks=100_000)
+async def resets(b: Bench) -> None:
+    """A reset forgets everything, a word half written included."""
+    unit = Unit(b)
+    for _ in range(unit.rounds):
+        await unit.reset()
+        unit.stall()
+        for _ in range(2 * unit.count):
+            unit.feed(b.rng.randrange(unit.count), b.rng.randint(1, 3 * unit.lanes))
+        for _ in range(b.rng.randint(1, 60)):
+            await unit.step()
+        b.cover("reset", "mid_word" if any(slot.lane for slot in unit.slots) else "between_words")
+    await unit.drain()

@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bench of rtl/pe_array/store/store_engine.v: operations of all kinds behind each other, against the machine's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from models.pe_array.isa.descriptors import Cause, Collect, Delta, Descriptor, Drain, Output, Slot, Update
+from models.pe_array.isa.map_transfer import drain_reads
+from models.pe_array.isa.pe_command import PeShape
+from models.pe_array.machine.engines import StoreEngine
+from models.pe_array.machine.grid import MachineGrid
+from models.pe_array.machine.memory import BusMemory, Fault, Refused
+from tb.lib import values
+from tb.lib.bench import Bench, bench_test
+from tb.pe_array.drivers.descriptor_port import DescriptorPort
+from tb.pe_array.drivers.drain_side import DrainSide, drain_command
+from tb.pe_array.drivers.hdl_widths import widths_of
+from tb.pe_array.drivers.port_memory import PortMemory
+from tb.pe_array.store.test_collect_store import Slots
+
+ARRAY, MAPS = 256, 256
+"""Beats of the gradients, of the masters and of the momenta, and of the maps."""
+CLIPPED = ("outputs", "masters", "momenta", "weights")
+WORDS_MAX = 40
+"""Of a drain."""
+
+
+class Unit:
+    """A store_engine between its queue, a grid and a memory, and the machine's."""
+
+    def __init__(self, b: Bench) -> None:
+        p = {name: int(value) for name, value in b.params.items()}
+        self.b, self.beat, self.count = b, p["B"], p["P"]
+        size = 1 << 15
+        self.memory = PortMemory(b, b.rng.randrange(1 << 17) << 15, size)
+        self.port, self.side, self.slots = DescriptorPort(b), DrainSide(b, self.count), Slots(b)
+        shape = PeShape(p["B"], p["ACC"], 16, 1 << p["YAW"], 16, 16, 16)
+        self.grid = MachineGrid(self.count, shape)
+        self.grid.y[:] = values.signed(b, p["ACC"], self.grid.y.shape, "small")
+        self.model = BusMemory(self.beat, self.memory.data.copy(), self.memory.base)
+        self.engine = StoreEngine(self.grid, self.model, p["FRAC"], widths_of(b))
+        self.clipped = dict.fromkeys(CLIPPED, 0)
+        b.start(self._count())
+
+    async def _count(self) -> None:
+        while True:
+            await self.b.clocks()
+            if self.b.dut.rst.value == 0:
+                for name in CLIPPED:
+                    self.clipped[name] += int(getattr(self.b.dut, f"clipped_{name}").value)
+
+    async def start(self) -> None:
+        """Reset and load a seed; what memory holds stays, no errors any more."""
+        seed = self.b.rng.getrandbits(16)
+        self.b.dut.seed.value = seed
+        self.b.dut.seed_load.value = 1
+        await self.b.reset()
+        self.b.dut.seed_load.value = 0
+        self.memory.read_faults.clear()
+        self.memory.write_faults.clear()
+        self.model.faults.clear()
+        self.model.data[:] = self.memory.data
+        self.grid.reset()
+        self.engine.reset()
+        self.engine.seed(seed)
+        self.clipped = dict.fromkeys(CLIPPED, 0)
+
+    def any_gaps(self) -> None:
+        """Other patterns at all handshakes."""
+        for side in (self.memory, self.port, self.side, self.slots):
+            side.any_gaps()
+
+    def addr(self, beat: int) -> int:
+        """Address of a beat."""
+        return self.memory.base + beat * self.beat
+
+    def send(self, descriptor: Descriptor) -> tuple[Cause, int] | None:
+        """Queue a descriptor and execute it in the model; its error, if it has one."""
+        index = self.port.send(descriptor)
+        if isinstance(descriptor, Drain):
+            units, addresses = drain_reads(drain_command(descriptor), self.count, self.grid.shape.y_depth)
+            self.side.expect(descriptor, accumulators=self.grid.y[units, addresses])
+        try:
+            self.engine.execute(descriptor)
+        except Refused as stop:
+            return stop.cause, index
+        return None
+
+    # --- operations of all kinds, on the same arrays ---
+
+    def drain(self) -> list[Descriptor]:
+        """DRAIN to the maps, mostly with an OUTPUT before it; masks are from the half that is not written."""
+        rng = self.b.rng
+        slots = rng.randint(1, self.count)
+        channels = rng.randint(1, 3)
+        height, width = rng.randint(1, 3), rng.randint(1, 3)
+        while slots * channels * height * width > WORDS_MAX:
+            slots -= 1
+        drain = Drain(
+            slots, channels, channels, height, width, height, width, ybase=rng.getrandbits(12), ystride=height * width
+        )
+        words = drain_command(drain).words
+        halves = rng.sample([0, 1], 2)
+        output = Output(
+            self.addr(self.maps + halves[0] * MAPS // 2 + rng.randint(0, 10)), run_beats=height * width,
+            runs=words // (height * width), run_stride=height * width,
+            mask=self.addr(self.maps + halves[1] * MAPS // 2 + rng.randint(0, 10)), shift=rng.randrange(20),
+            field=rng.choice([0, 0, 1, 2]), stochastic=rng.random() < 0.5, relu=rng.random() < 0.5,
+            use_mask=rng.random() < 0.5,
+        )  # fmt: skip
+        return [output, drain, drain] if rng.random() < 0.2 else [output, drain]
+
+    def collect(self) -> list[Descriptor]:
+        """SLOTs and a COLLECT to the gradients; the grid has what they want."""
+        rng, lanes = self.b.rng, self.beat // 4
+        named: list[Descriptor] = []
+        beat = 0
+        for slot in rng.sample(range(self.count), rng.randint(1, self.count)):
+            gradients = rng.randint(1, 24)
+            named.append(Slot(slot, beat, gradients))
+            beat += -(-gradients // lanes) + rng.randrange(3)
+            fresh = values.signed(self.b, 32, gradients)
+            self.grid.gradients[slot] = np.concatenate([self.grid.gradients[slot], fresh])
+            self.slots.queue[slot].extend(int(x) & 0xFFFFFFFF for x in fresh)
+        return [*named, Collect(self.addr(rng.randrange(ARRAY - beat)), add=rng.random() < 0.5)]
+
+    def update(self) -> list[Descriptor]:
+        """UPDATE of some of the weights."""
+        rng = self.b.rng
+        beats = rng.choice([1, rng.randint(1, 6)])
+        place = rng.randrange(ARRAY - 4 * beats)
+        gradients, masters, momenta = (self.addr(array * ARRAY + place) for array in range(3))
+        decay = rng.choice([0, rng.randint(1, 15)])
+        return [
+            Update(
+                gradients, masters, self.addr(3 * ARRAY + place // 4), beats, shift=rng.choice([0, 8, 20]),
+                stochastic=rng.random() < 0.5, decay=decay, momenta=momenta,
+            )
+        ]  # fmt: skip
+
+    def delta(self) -> list[Descriptor]:
+        """DELTA from one half of the maps to the other."""
+        rng = self.b.rng
+        halves = rng.sample([0, 1], 2)
+        logits, output = (self.addr(self.maps + half * MAPS // 2 + rng.randint(0, 20)) for half in halves)
+        return [Delta(logits, self.addr(self.maps + MAPS), output, rng.randint(1, 20))]
+
+    @property
+    def maps(self) -> int:
+        """First beat of the maps, behind the arrays of weights."""
+        return 3 * ARRAY + ARRAY // 4 + 8
+
+    @property
+    def kinds(self) -> dict[str, Callable[[], list[Descriptor]]]:
+        """All kinds of operations."""
+        return {"drain": self.drain, "collect": self.collect, "update": self.update, "delta": self.delta}
+
+    def send_any(self, number: int, before: str = "") -> None:
+        """So many operations of random kinds; none has an error."""
+        for _ in range(number):
+            kind = self.b.rng.choice(list(self.kinds))
+            for descriptor in self.kinds[kind]():
+                assert self.send(descriptor) is None
+            if before:
+                self.b.cover("before", f"{before}_{kind}")
+            before = kind
+
+    async def compare(self) -> None:
+        """Wait for the end and compare all of memory and the counts."""
+        await self.port.until_done()
+        await self.b.clocks(2)  # clipped values are counted one clock late
+        board = self.b.scoreboard
+        board.expect("memory", 0)
+        board.got("memory", int((self.memory.data != self.model.data).sum()))
+        board.expect("clipped", [getattr(self.engine.clipped, name) for name in CLIPPED])
+        board.got("clipped", self.clipped.values())
+
+
+@bench_test(timeout_clocks=100_000)
+async def operations(b: Bench) -> None:
+    """Operations of all kinds in any order, each on what those before have left, under every pattern of pauses."""
+    unit = Unit(b)
+    await unit.start()
+    for _ in range(4):
+        unit.any_gaps()
+        unit.send_any(5)
+        await unit.compare()
+
+
+ERRORS = ("opcode_far", "opcode_behind", "field", "lengths", "slot", "collect", "update", "delta", "drain")
+
+
+@bench_test(timeout_clocks=100_000)
+async def errors(b: Bench) -> None:
+    """Each part reports its errors, with the right place in the program; then all works again."""
+    unit = Unit(b)
+    await unit.start()
+    for n in range(3):  # three seeds have them all
+        kind = ERRORS[(3 * b.seed + n) % len(ERRORS)]
+        unit.any_gaps()
+        unit.send_any(1)
+        if kind in unit.kinds or b.rng.random() < 0.5:  # otherwise an error behind what is still under way
+            await unit.compare()
+        expected = provoke(unit, kind)
+        b.cover("error", kind)
+        b.scoreboard.expect("error", expected)
+        b.scoreboard.got("error", await unit.port.until_error())
+        unit.port.send(unit.update()[0])  # nothing is taken any more
+        left = len(unit.port.queue)
+        await b.clocks(10)
+        b.scoreboard.expect("left", left)
+        b.scoreboard.got("left", len(unit.port.queue))
+        assert b.dut.idle.value == 0
+        await unit.start()
+        unit.send_any(1)
+        await unit.compare()
+
+
+def provoke(unit: Unit, kind: str) -> tuple[Cause, int]:
+    """An error of that kind, the last thing that is sent; its cause and place."""
+    rng = unit.b.rng
+    if kind.startswith("opcode"):
+        others = [0x30 ^ 1 << rng.randrange(3, 8), rng.randrange(0x30), rng.randrange(0x38, 0x100)]
+        opcode = rng.choice([0x36, 0x37] if kind == "opcode_behind" else others)
+        return Cause.OPCODE, unit.port.send_word(rng.getrandbits(248) << 8 | opcode)
+    made: list[Descriptor]
+    if kind == "field":
+        made = [Output(0, 1, field=3)]
+    elif kind == "lengths":
+        sizes = [rng.getrandbits(12) for _ in range(8)]
+        drain = Drain(rng.getrandbits(7), *sizes, sy_log2=rng.getrandbits(3), sx_log2=rng.getrandbits(3))  # type: ignore[misc]
+        unit.port.send(Output(unit.addr(unit.maps), 7))
+        unit.side.expect(drain, most=20)
+        return Cause.FIELD, unit.port.send(drain)
+    elif kind == "slot":
+        made = [Slot(rng.randint(unit.count, 63), 0, 1)]
+    else:
+        made = unit.kinds[kind]()
+        spoil(unit)
+    for descriptor in made:
+        if (stop := unit.send(descriptor)) is not None:
+            return stop
+    raise AssertionError(f"{kind} has no error")
+
+
+def spoil(unit: Unit) -> None:
+    """All of memory answers writes with an error."""
+    cause = unit.b.rng.choice([Cause.WRITE_SLVERR, Cause.WRITE_DECERR])
+    memory = unit.memory
+    unit.model.faults.append(Fault(memory.base, memory.base + len(memory.data) - 1, cause))
+    for addr in range(memory.base, memory.base + len(memory.data), unit.beat):
+        memory.write_faults[addr] = cause - Cause.WRITE_SLVERR + 2
+
+
+@bench_test(timeout_clocks=60_000)
+async def resets(b: Bench) -> None:
+    """A reset in the middle of any operation."""
+    unit = Unit(b)
+    await unit.start()
+    for _ in range(4):
+        unit.any_gaps()
+        unit.send_any(2)
+        await b.wait_for(lambda: unit.port.begun, 2000, "an operation")
+        await b.clocks(b.rng.randint(0, 60))
+        b.cover("reset", "running" if unit.port.busy else "done")
+        await unit.start()
+    unit.send_any(1)
+    await unit.compare()
+    b.cover("reset", "done")
+    await unit.start()
+    unit.send_any(3)
+    await unit.compare()

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bench of tile_drain.v: every output in every clock against the model, with PEs that answer its reads."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+
+from models.pe_array.clocks.map_timing import DrainTiming
+from models.pe_array.isa.map_transfer import COUNT_MAX, DrainCommand
+from tb.lib import patterns
+from tb.lib.bench import Bench, bench_test
+
+_FIELDS = {
+    "slots": 7, "channels": 12, "channels_last": 12, "height": 12, "width": 12, "tile_height": 12, "tile_width": 12,
+    "sy_log2": 3, "sx_log2": 3, "ybase": 0, "ystride": 0,
+}  # fmt: skip
+_ILLEGAL = (
+    "slots", "channels", "channels_last", "height", "width", "tile_height", "tile_width", "many_slots", "many_tiles",
+    "short_tiles", "narrow_tiles", "random",
+)  # fmt: skip
+_WORDS = 250  # of a command, about
+
+
+class DrainBench:
+    """The drain, PEs with random words in Y, and the model, in step clock by clock."""
+
+    def __init__(self, b: Bench) -> None:
+        p = {name: int(value) for name, value in b.params.items()}
+        self.b, self.pes, self.word = b, p["P"], p["B"] * p["ACC"]
+        self.depth, self.latency = 1 << p["YAW"], p["LATENCY"]
+        self.y = [[b.rng.getrandbits(self.word) for _ in range(self.depth)] for _ in range(self.pes)]
+        self.queue: deque[DrainCommand] = deque()
+        self.now = 0
+        self.words: list[int] = []  # clocks of words that left
+        self.restart()
+
+    def restart(self) -> None:
+        """Everything as after a reset."""
+        self.model = DrainTiming(self.pes, self.depth, self.latency)
+        self.answers: deque[tuple[int, int] | None] = deque([None] * self.latency)
+        self.queue.clear()
+        for name in [*(f"cmd_{field}" for field in ("valid", *_FIELDS)), "m_ready", "drain_data"]:
+            getattr(self.b.dut, name).value = 0
+
+    async def clock(self, offer: bool, ready: bool) -> None:
+        """One clock: offer the next command or not, be ready for a word or not."""
+        b, dut, board, model = self.b, self.b.dut, self.b.scoreboard, self.model
+        command = self.queue[0] if offer and self.queue else None
+        dut.cmd_valid.value = int(command is not None)
+        for name, bits in _FIELDS.items():
+            noise = b.rng.getrandbits(bits or (self.depth - 1).bit_length())
+            getattr(dut, f"cmd_{name}").value = getattr(command, name) if command else noise
+        dut.m_ready.value = int(ready)
+        data = b.rng.getrandbits(self.pes * self.word)
+        if answer := self.answers.popleft():
+            low = answer[0] * self.word
+            data = data & ~(((1 << self.word) - 1) << low) | self.y[answer[0]][answer[1]] << low
+        dut.drain_data.value = data
+        await b.clocks()
+
+        read, word = model.read, model.word
+        board.expect("control", [model.cmd_ready, model.cmd_error, model.idle, word is not None])
+        board.got("control", [int(pin.value) for pin in (dut.cmd_ready, dut.cmd_error, dut.idle, dut.m_valid)])
+        board.expect("drain_read", 1 << read.pe if read else 0)
+        board.got("drain_read", int(dut.drain_read.value))
+        if read:
+            board.expect("drain_addr", read.addr)
+            board.got("drain_addr", int(dut.drain_addr.value))
+        self.answers.append((read.pe, read.addr) if read else None)
+        if word:
+            board.expect("word", [self.y[word.pe][word.addr], word.last])
+            board.got("word", [int(dut.m_data.value), int(dut.m_last.value)])
+            if ready:
+                self.words.append(self.now)
+        if command and model.cmd_ready:
+            self.queue.popleft()
+            b.cover("command", "alone" if model.idle else "queued")
+        model.clock(command, ready)
+        self.now += 1
+
+    async def finish(self, offers: Iterator[bool], readies: Iterator[bool], clocks: int) -> None:
+        """Until all commands are done."""
+        for _ in range(clocks):
+            if not self.queue and self.model.idle and not self.model.cmd_error:
+                return
+            await self.clock(not next(offers), not next(readies))
+        raise TimeoutError(f"commands are not done after {clocks} clocks")
+
+    def legal(self) -> DrainCommand:
+        """A random legal command of about _WORDS words at most."""
+        rng = self.b.rng
+        logs = rng.randint(0, (self.pes - 1).bit_length())
+        sx_log2 = rng.randint(0, logs)
+        sy_log2 = logs - sx_log2
+        slots = rng.choice([1, self.pes >> logs, rng.randint(1, self.pes >> logs)])
+        longest = max(1, _WORDS // slots)
+        height = rng.choice([1, rng.randint(1, min(longest, 40)), rng.randint(1, min(longest, 6))])
+        width = rng.choice([1, rng.randint(1, max(1, min(longest // height, 60)))])
+        most = max(1, longest // (height * width))
+        channels = rng.choice([1, most, rng.randint(1, most)])
+        last = rng.choice([1, channels, rng.randint(1, channels)])
+        tile_height, tile_width = -(-height >> sy_log2), -(-width >> sx_log2)
+        kind = rng.choice(["least", "least", "larger", "huge"])
+        if kind == "larger":
+            tile_height, tile_width = tile_height + rng.randint(0, 2), tile_width + rng.randint(0, 2)
+        elif kind == "huge":
+            tile_height, tile_width = rng.randint(tile_height, COUNT_MAX), rng.randint(tile_width, COUNT_MAX)
+        command = DrainCommand(
+            slots, channels if slots > 1 else rng.randint(1, COUNT_MAX), last, height, width, tile_height, tile_width,
+            sy_log2, sx_log2, rng.randrange(self.depth),
+            rng.choice([tile_height * tile_width % self.depth, rng.randrange(self.depth)]),
+        )  # fmt: skip
+        self._cover(command)
+        return command
+
+    def _cover(self, command: DrainCommand) -> None:
+        cover = self.b.cover
+        cover("grid", f"{'tall' if command.sy_log2 else ''}{'wide' if command.sx_log2 else ''}" or "one_tile")
+        used = command.slots * command.tiles
+        cover("slots", "one" if command.slots == 1 else "all" if used == self.pes else "some")
+        full = command.height == command.tile_height << command.sy_log2
+        full = full and command.width == command.tile_width << command.sx_log2
+        cover("tiles", "full" if full else "ragged")
+        if command.words == 1:
+            cover("command", "one_word")
+        if command.slots > 1 and command.channels != command.channels_last:
+            cover("command", "last_slot_shorter")
+
+    def illegal(self) -> DrainCommand:
+        """A command that breaks a rule."""
+        rng, pes = self.b.rng, self.pes
+        while True:
+            kind, command = rng.choice(_ILLEGAL), self.legal()
+            if kind == "many_slots":
+                command = replace(command, slots=rng.choice([pes // command.tiles + 1, 127]))
+            elif kind == "many_tiles":
+                sy_log2 = rng.randint((pes - 1).bit_length() + 1, 7) if pes < 64 else 7
+                command = replace(command, slots=1, sy_log2=sy_log2)
+            elif kind in ("short_tiles", "narrow_tiles"):
+                axis = {"short_tiles": ("height", "sy_log2"), "narrow_tiles": ("width", "sx_log2")}[kind]
+                size = rng.choice([1, rng.randint(1, 30)])
+                beyond = (size << getattr(command, axis[1])) + 1
+                command = replace(command, **{f"tile_{axis[0]}": size, axis[0]: rng.choice([beyond, COUNT_MAX])})
+            elif kind == "random":
+                values = {name: rng.getrandbits(bits or 1) for name, bits in _FIELDS.items()}
+                command = DrainCommand(**values)
+            else:
+                command = replace(command, **{kind: 0})
+            if not command.legal(pes):
+                self.b.cover("illegal", kind)
+                return command
+
+
+async def _start(b: Bench) -> DrainBench:
+    drain = DrainBench(b)
+    await b.reset()
+    return drain
+
+
+@bench_test(timeout_clocks=200_000)
+async def commands(b: Bench) -> None:
+    """Legal and illegal commands under all patterns of offering and taking."""
+    drain = await _start(b)
+    for _ in range(8):
+        offer_name, offers = patterns.any_pattern(b.rng)
+        ready_name, readies = patterns.any_pattern(b.rng)
+        b.cover("offers", offer_name)
+        b.cover("sink", ready_name)
+        share = b.rng.choice([0, 0.2, 0.8])
+        for _ in range(b.rng.randint(1, 5)):
+            drain.queue.append(drain.illegal() if b.rng.random() < share else drain.legal())
+        await drain.finish(offers, readies, 20_000)
+
+
+@bench_test(timeout_clocks=40_000)
+async def resets(b: Bench) -> None:
+    """A reset at any moment forgets everything."""
+    drain = await _start(b)
+    for n in range(8):
+        drain.queue.extend(drain.legal() for _ in range(3 if n else 0))
+        _, readies = patterns.any_pattern(b.rng)
+        for _ in range(b.rng.choice([2, 3, 6, b.rng.randint(1, 100)])):
+            await drain.clock(True, not next(readies))
+        b.cover("reset", "idle" if drain.model.idle else "words_inside" if drain.model.word else "running")
+        drain.restart()
+        await b.reset()
+    drain.queue.append(drain.legal())
+    await drain.finish(patterns.never(), patterns.never(), 20_000)
+
+
+@bench_test(timeout_clocks=40_000)
+async def rate(b: Bench) -> None:
+    """A sink that always takes: first word after the latency of the contract, then one word per clock without a gap."""
+    drain = await _start(b)
+    levels = ((drain.pes - 1).bit_length() + 1) // 2
+    for _ in range(3):
+        drain.queue.extend(replace(drain.legal(), height=4, width=5, tile_height=4, tile_width=5) for _ in range(3))
+        total, begin = sum(command.words for command in drain.queue), drain.now
+        drain.words.clear()
+        await drain.finish(patterns.never(), patterns.never(), 20_000)
+        first = begin + 4 + drain.latency + levels + 2
+        b.scoreboard.expect("clocks", range(first, first + total))
+        b.scoreboard.got("clocks", drain.words)
+
+
+@bench_test(timeout_clocks=80_000)
+async def largest(b: Bench) -> None:
+    """The largest counts, one of them per seed; only with few PEs, where the reads are cheap to compare."""
+    drain = await _start(b)
+    shapes = ((COUNT_MAX, 1, 1), (1, COUNT_MAX, 1), (1, 1, COUNT_MAX), (COUNT_MAX // 64, 8, 8))
+    channels, height, width = shapes[b.seed % 4] if drain.pes <= 4 else (300, 1, 1)
+    tiles = (b.rng.choice([height, COUNT_MAX]), b.rng.choice([width, COUNT_MAX]))
+    drain.queue.append(DrainCommand(1, 1, channels, height, width, *tiles, ybase=1, ystride=drain.depth - 1))
+    b.cover("largest", "channels" if channels > 1 and height == 1 else "rows" if height > 8 else "cols")
+    await drain.finish(patterns.never(), patterns.never(), 30_000)

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clocks of a step's program: its parts make the whole, and a difference to what the array counts is found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from models.pe_array.clocks.pe_array import ArrayClocks, Run, Sizes
+from models.pe_array.clocks.step import clocks_of_parts, predicted
+from models.pe_array.compiler.step_memory import StepMemory
+from models.pe_array.compiler.step_program import StepProgram
+from models.pe_array.network.config import PeConfig, grid_of
+from models.pe_array.network.network import PeNetwork
+from tb.pe_array.drivers.array_registers import Counter
+from tb.pe_array.runs.train import Comparison, Mismatch, Ran, compare_clocks
+from tests.models.pe_array.training.test_pe_finetune import DENSE
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_parts_make_the_whole(training: bool, tmp_path: Path) -> None:
+    path = tmp_path / "dense.toml"
+    path.write_text(DENSE + "[array]\npes = 2\n")
+    network = PeNetwork(PeConfig.load(path))
+    step = StepProgram(network, grid_of(network.config), training=training, search=False)
+    memory = StepMemory(step)
+    memory.put(network, 11)
+    run = ArrayClocks(step.grid, Sizes(latency=40)).run(step.address, step.descriptors, memory.memory)
+    parts = clocks_of_parts(step.parts, step.descriptors, run)
+    forward = ["pointers", "ff0", "ff1", "ff2"]
+    backward = ["delta", "ng2", "wg2", "update2", "ng1", "wg0", "update0"]
+    assert list(parts) == [*forward, *(backward if training else ()), "end"]
+    assert sum(parts.values()) == run.clocks
+    assert min(parts.values()) >= 0
+    assert parts["ff0"] > parts["ff1"] > 0, "25 taps of each pixel, and four"
+    busy = {name: clocks for name, clocks in predicted(run).items() if name != "STALL_PES"}
+    assert min(busy.values()) > 0
+
+
+def test_a_difference_is_found() -> None:
+    clocks = Run(clocks=100, busy=50, stalls=3, load_clocks=20, compute_clocks=60, store_clocks=40)
+    counters = {Counter[name]: value for name, value in predicted(clocks).items()}
+    comparison = Comparison("step 7")
+    compare_clocks(comparison, Ran(counters, clocks, 1.0))
+    assert comparison.values == len(counters) == 6
+    for counter, value in counters.items():
+        wrong = counters | {counter: value + 1}
+        with pytest.raises(Mismatch, match=rf"step 7: counter {counter.name}.*expected \d+, got \d+"):
+            compare_clocks(comparison, Ran(wrong, clocks, 1.0))

@@ -1,0 +1,398 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Residual additions, several consumers of a map, global average pooling: models, programs, and what is refused."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx.helper as oh
+import pytest
+from onnx.reference import ReferenceEvaluator
+
+from models.lib.toml_section import ConfigError
+from models.pe_array.compiler.step_memory import StepMemory
+from models.pe_array.compiler.step_program import StepProgram
+from models.pe_array.isa.descriptors import Engine, Map
+from models.pe_array.isa.grid import Grid
+from models.pe_array.isa.operations import Field, SetField
+from models.pe_array.isa.pe_command import PeShape
+from models.pe_array.isa.widths import STANDARD
+from models.pe_array.network import float_layers, requantise
+from models.pe_array.network.config import PeConfig
+from models.pe_array.network.float_network import FloatNetwork
+from models.pe_array.network.layers import average_scale
+from models.pe_array.network.network import PeNetwork, Trace
+from tests.models.pe_array.compiler.test_pe_step import Favour, batch, execute, hasty, machine, same, train, values
+
+RESNET = Path(__file__).resolve().parents[4] / "configs" / "resnet_mnist.toml"
+
+Layers = list[dict[str, Any]]
+
+
+def conv(name: str, **keys: Any) -> dict[str, Any]:
+    """A 3 x 3 convolution that keeps the size of its map."""
+    kernel = keys.get("kernel", 3)
+    plain = {
+        "kind": "conv", "name": name, "outputs": 4, "kernel": kernel, "pad": kernel // 2, "weight_frac": 6,
+        "out_frac": 4, "delta_frac": 6, "density": 0.6,
+    }  # fmt: skip
+    return plain | keys
+
+
+def pool(name: str, kind: str = "max_pool", **keys: Any) -> dict[str, Any]:
+    return {"kind": kind, "name": name, "kernel": 3, "stride": 1, "pad": 1} | keys
+
+
+OUTPUT: dict[str, Any] = {"kind": "dense", "outputs": 5, "weight_frac": 6, "out_frac": 4}
+HEAD: Layers = [{"kind": "global_average_pool", "out_frac": 6, "delta_frac": 5}, OUTPUT]
+
+NETS: dict[str, Layers] = {
+    "identity": [conv("a"), conv("b"), conv("c", add="a"), *HEAD],
+    "projection": [
+        conv("a"), conv("b", outputs=6, stride=2), conv("p", outputs=6, kernel=1, stride=2, input="a", relu=False),
+        conv("c", outputs=6, input="b", add="p", out_frac=3), conv("d", outputs=6, add="c", delta_frac=7), *HEAD,
+    ],
+    "over a max pool": [conv("a"), pool("m"), conv("c", add="a", delta_frac=7), *HEAD],
+    "max pool, two additions and a reader": [
+        conv("a"), pool("m"), conv("c", add="a", delta_frac=7), conv("d", input="a", add="c", delta_frac=8),
+        conv("e", add="a"), *HEAD,
+    ],
+    "average pool, depth-wise": [
+        conv("a", outputs=6), pool("m", "average_pool"), conv("dw", outputs=6, groups=6, density=1.0),
+        conv("pw", outputs=6, kernel=1, add="a"), conv("dil", outputs=6, dilation=2, pad=2, input="m", add="pw"), *HEAD,
+    ],
+    "reads and adds the same": [conv("a"), conv("b", add="a"), conv("c", kernel=1, add="b"), *HEAD],
+    "two readers": [conv("a"), conv("b"), conv("c", input="a", add="b"), conv("d", input="a", add="c"), *HEAD],
+    "the image": [
+        conv("a", outputs=3, input="image", add="image"), conv("b", input="image"), conv("c", add="b", input="a"),
+        *HEAD,
+    ],
+    "unnamed": [
+        conv("x"), {k: v for k, v in conv("").items() if k != "name"}, conv("c", add="layers[1]", input="x"), *HEAD,
+    ],
+    "dense": [
+        conv("a"), OUTPUT | {"name": "f", "outputs": 7, "delta_frac": 6},
+        OUTPUT | {"name": "g", "outputs": 7, "delta_frac": 6, "add": "f"},
+        OUTPUT | {"outputs": 7, "add": "g", "input": "a"},
+    ],
+}  # fmt: skip
+
+
+def document(name: str, size: tuple[int, int] = (6, 5), lanes: int = 8) -> dict[str, Any]:
+    made = values(random.Random(1), [dict(layer) for layer in NETS[name]], lanes, momentum=2)
+    made["input"] |= {"channels": 3, "height": size[0], "width": size[1]}
+    made["training"]["rate_shift"] = [14]
+    return made
+
+
+def network(name: str, size: tuple[int, int] = (6, 5), lanes: int = 8, prune: bool = True) -> PeNetwork:
+    made = PeNetwork(PeConfig.from_dict(document(name, size, lanes)))
+    if prune:
+        made.prune()
+    return made
+
+
+def rounded(acc: np.ndarray, shift: int, relu: bool = False, mask: np.ndarray | None = None) -> np.ndarray:
+    return requantise.requantise(np.rint(acc).astype(int), shift, relu=relu, mask=mask)[0].astype(float)
+
+
+class Reference:
+    """The laws of docs/pe_array.md written down once more, on float64 layers, which are exact on integers."""
+
+    def __init__(self, net: PeNetwork, images: np.ndarray, labels: np.ndarray) -> None:
+        self.layers, self.net = net.config.layers, net
+        self.maps: dict[int, np.ndarray] = {-1: images.astype(float)}
+        self.indices: dict[int, np.ndarray] = {}
+        for n, layer in enumerate(self.layers):
+            x = self.maps[layer.reads].reshape(*layer.in_shape, -1)
+            if layer.kind == "max_pool":
+                self.maps[n], self.indices[n] = float_layers.max_pool(layer.window, x)
+                continue
+            if layer.kind == "average_pool":
+                acc = float_layers.average_pool(layer.window, x) * layer.window.taps * layer.multiplier
+            else:
+                acc = float_layers.conv_forward(layer.window, x, self.dense(n))
+            if layer.add is not None:
+                acc = acc + self.maps[layer.add] * 2.0 ** (layer.in_frac + layer.weight_frac - layer.add_frac)
+            self.maps[n] = rounded(acc, layer.forward_shift, layer.relu)
+        logits = self.maps[len(self.layers) - 1]
+        d = requantise.output_delta8(logits.reshape(len(logits), -1).astype(int), labels, net.config.logit_frac)
+        self.deltas = {len(self.layers) - 1: d.astype(float).reshape(logits.shape)}
+        for n in reversed(range(len(self.layers) - 1)):
+            self.deltas[n] = self.delta(n)
+
+    def dense(self, n: int) -> np.ndarray:
+        weights = self.net.layer_weights(n)
+        return weights.positions.scatter(STANDARD.mac_weights(weights.masters).astype(float), weights.conv)
+
+    def way_back(self, n: int) -> tuple[np.ndarray, int]:
+        """Sums of a layer's way back, and their fraction bits."""
+        layer, d = self.layers[n], self.deltas[n]
+        size = layer.in_shape[1:]
+        if layer.kind == "max_pool":
+            return float_layers.max_pool_backward(layer.window, d, self.indices[n], *size), layer.delta_frac
+        if layer.kind == "average_pool":
+            acc = float_layers.average_pool_backward(layer.window, d, *size) * layer.window.taps * layer.multiplier
+            return acc, layer.delta_frac + average_scale(layer.window.taps)[1]
+        acc = float_layers.conv_input_gradient(layer.window, d, self.dense(n), *size)
+        return acc, layer.delta_frac + layer.weight_frac
+
+    def delta(self, n: int) -> np.ndarray:
+        """Max pooling first, then additions from few fraction bits to many, then readers from last to first."""
+        frac, shape = self.layers[n].delta_frac, self.maps[n].shape
+        behind = list(enumerate(self.layers))[::-1]
+        parts = [self.way_back(k) for k, layer in behind if layer.reads == n and layer.kind == "max_pool"]
+        adders = sorted((k for k, layer in behind if layer.add == n), key=lambda k: self.layers[k].delta_frac)
+        unrounded = [] if parts else [self.deltas[k] for k in adders[:1]]
+        begin = [self.layers[k].delta_frac for k in adders[:1]]
+        parts += [(self.deltas[k], self.layers[k].delta_frac) for k in adders]
+        parts += [self.way_back(k) for k, layer in behind if layer.reads == n and layer.kind != "max_pool"]
+        value, scale = np.zeros(shape), 0
+        if unrounded and len(parts) > 1:
+            value, scale = unrounded[0], begin[0]
+            parts = parts[1:]
+        for place, (acc, sums) in enumerate(parts):
+            total = acc.reshape(shape) + value.reshape(shape) * 2.0 ** (sums - scale)
+            mask = self.maps[n].astype(int) if place == len(parts) - 1 and self.layers[n].relu else None
+            value, scale = rounded(total, sums - frac, mask=mask), frac
+        return value
+
+    def compare(self, trace: Trace) -> None:
+        for n in range(len(self.layers)):
+            assert np.array_equal(trace.outputs[n], self.maps[n]), n
+            assert np.array_equal(trace.deltas[n], self.deltas[n]), n
+            if self.layers[n].has_weights:
+                x = self.maps[self.layers[n].reads].reshape(*self.layers[n].in_shape, -1)
+                dense = float_layers.conv_weight_gradient(self.layers[n].conv, x, self.deltas[n])
+                assert np.array_equal(trace.gradients[n], self.net.layer_weights(n).positions.gather(dense)), n
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_steps_bit_by_bit(name: str) -> None:
+    net = network(name)
+    for seed in range(3):
+        images, labels = batch(net.config, seed)
+        trace = net.forward(images)
+        net.backward(trace, labels)
+        Reference(net, images, labels).compare(trace)
+        assert all(delta.any() for delta in trace.deltas)
+        net.update(trace, 14)
+
+
+def test_forward_against_onnx() -> None:
+    """A residual block out of ONNX's operators: two convolutions, a projection, the sum rounded once, then ReLU."""
+    net = network("projection", prune=False)
+    images, _ = batch(net.config, 1)
+    trace = net.forward(images)
+    layers = net.config.layers
+    tensors, nodes = [], []
+
+    def add_conv(n: int, source: str, skip: str = "") -> str:
+        layer, weights = layers[n], net.layer_weights(n)
+        w = weights.positions.scatter(weights.mac.astype(np.float64), layer.conv)
+        half = 2.0 ** (layer.forward_shift - 1)
+        numbers = {"w": w, "half": half, "scale": 2.0**-layer.forward_shift, "low": -128.0, "high": 127.0}
+        for name, data in numbers.items():
+            tensors.append(onnx.numpy_helper.from_array(np.array(data), f"{name}{n}"))
+        window = {"strides": layer.conv.stride, "pads": layer.conv.pad}
+        nodes.append(oh.make_node("Conv", [source, f"w{n}"], [f"c{n}"], kernel_shape=layer.conv.kernel, **window))
+        sums = f"c{n}"
+        if skip:
+            tensors.append(onnx.numpy_helper.from_array(np.array(2.0**layer.add_shift), f"up{n}"))
+            nodes.append(oh.make_node("Mul", [skip, f"up{n}"], [f"s{n}"]))
+            nodes.append(oh.make_node("Add", [sums, f"s{n}"], [f"t{n}"]))
+            sums = f"t{n}"
+        nodes.append(oh.make_node("Add", [sums, f"half{n}"], [f"h{n}"]))
+        nodes.append(oh.make_node("Mul", [f"h{n}", f"scale{n}"], [f"m{n}"]))
+        nodes.append(oh.make_node("Floor", [f"m{n}"], [f"f{n}"]))
+        nodes.append(oh.make_node("Clip", [f"f{n}", f"low{n}", f"high{n}"], [f"y{n}"]))
+        if layer.relu:
+            nodes.append(oh.make_node("Relu", [f"y{n}"], [f"r{n}"]))
+        return f"r{n}" if layer.relu else f"y{n}"
+
+    a = add_conv(0, "x")
+    c = add_conv(3, add_conv(1, a), add_conv(2, a))
+    d = add_conv(4, c, c)
+    info = [oh.make_tensor_value_info(name, onnx.TensorProto.DOUBLE, None) for name in ("x", c, d)]
+    graph = oh.make_graph(nodes, "block", info[:1], info[1:], tensors)
+    model = oh.make_model(graph, opset_imports=[oh.make_opsetid("", 18)])
+    found = ReferenceEvaluator(model).run(None, {"x": images.astype(np.float64).transpose(3, 0, 1, 2)})
+    for n, got in zip((3, 4), found, strict=True):
+        assert np.array_equal(got.transpose(1, 2, 3, 0), trace.outputs[n])
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_twin_has_the_gradient_of_its_loss(name: str) -> None:
+    twin = FloatNetwork(network(name, prune=False))
+    images, labels = batch(twin.config, 1)
+    x, labels = images / 64.0, labels % twin.config.classes
+
+    def loss() -> float:
+        logits = twin.forward(x)[0][-1]
+        return float_layers.cross_entropy(logits.reshape(len(logits), -1), labels)
+
+    found, _ = twin.gradients(x, labels)
+    rng = np.random.default_rng(1)
+    for layer, w, gradient in zip(twin.config.layers, twin.weights, found, strict=True):
+        if not layer.has_weights:
+            continue
+        allowed = np.flatnonzero(np.broadcast_to(layer.conv.allowed()[:, :, None, None], w.shape))
+        for k in rng.choice(allowed, min(len(allowed), 6), replace=False):
+            at, start = np.unravel_index(k, w.shape), w.reshape(-1)[k]
+            w[at] = start + 1e-6
+            high = loss()
+            w[at] = start - 1e-6
+            low = loss()
+            w[at] = start
+            assert gradient[at] == pytest.approx((high - low) / 2e-6, abs=1e-4)
+
+
+@pytest.mark.parametrize(("name", "seed"), [*zip(NETS, [0, 1] * 5, strict=True), ("projection", 0), ("two readers", 1)])
+def test_steps_on_the_array(name: str, seed: int) -> None:
+    """Memories of several sizes, so that there are strips, tiles and both halves; in order, then in random orders."""
+    rng = random.Random(list(NETS).index(name) * 10 + seed)
+    shape = PeShape(
+        8, 32, rng.choice([128, 256]), rng.choice([32, 64, 256]), rng.choice([32, 64]), rng.choice([8, 16]),
+        rng.choice([32, 128]),
+    )  # fmt: skip
+    size = rng.choice([(6, 5), (8, 8), (7, 4)])
+    step = StepProgram(network(name, size), Grid(rng.choice([2, 4]), shape), balanced=seed == 0, search=seed == 0)
+    train(network(name, size), step, 2, seed)
+
+
+def test_sums_begin_with_a_map_and_nothing_is_cleared() -> None:
+    """An identity block on one strip: the map that is added is loaded to Y, shifted, once forward and once back."""
+    net = network("identity", (4, 4))
+    step = StepProgram(net, Grid(4, PeShape(8)), search=False)
+    names = [phase.name for phase in step.phases]
+    assert names[:5] == ["ff0", "ff1", "ff2", "ff3", "ff4"]
+    assert names[5:] == ["ng4", "wg4", "ng3", "ng2", "wg2", "ng1", "wg1", "wg0"]
+    layer = net.config.layers[2]
+    assert (layer.add, layer.add_shift) == (0, 6)
+    loads = {each.address for each in step.descriptors if isinstance(each, Map) and each.y and each.shift}
+    for name in ("output0", "delta2"):
+        tensor = step.tensors[name]
+        own = {address for address in loads if tensor.address <= address < tensor.address + tensor.bytes}
+        assert own, name
+        loads -= own
+    assert not loads
+    for phase in step.phases:
+        fields = [each for each in phase.program.computes() if isinstance(each, SetField)]
+        cleared = any(each.field == Field.CLEAR and each.value for each in fields)
+        assert cleared == (phase.name.startswith(("ff", "ng")) and phase.name not in ("ff2", "ng1"))
+
+
+def test_a_missing_wait_of_what_sums_begin_with_is_seen() -> None:
+    """The map must be stored, and the half of Y drained, before the map is loaded there."""
+    net = network("identity", (8, 8))
+    step = StepProgram(net, Grid(4, PeShape(8, 32, x_depth=128, y_depth=32)), search=False)
+    favour = Favour(Engine.LOAD, Engine.COMPUTE, Engine.STORE)
+    images, labels = batch(net.config, 1)
+    expected = StepMemory(step)
+    expected.put(net, 14)
+    expected.put_batch(images, labels)
+    start = expected.memory.copy()
+    execute(machine(expected), step, favour)
+    same(expected.trace(), net.train_step(images, labels, 14))
+    broken = hasty(step, lambda each: replace(each.after, stores=0) if isinstance(each, Map) and each.shift else None)
+    memory = StepMemory(step, start)
+    memory["program"][:] = np.frombuffer(broken, np.uint8)
+    assert machine(memory).run(step.address, step.length, order=favour) is None
+    assert [each for each in memory.differences(expected) if not each.startswith("program")]
+
+
+def test_tiles_of_different_size_are_not_preset() -> None:
+    """Of a map with prime sides the strips are such that all tiles are full ones."""
+    net = network("identity", (7, 7))
+    step = StepProgram(net, Grid(4, PeShape(8)))
+    train(network("identity", (7, 7)), step, 1)
+    for phase in step.phases:
+        if phase.name in ("ff2", "ng1"):
+            for each in phase.program.stores():
+                command = each.command
+                assert command.height % command.tile_height == command.width % command.tile_width == 0
+
+
+def broken(net: str, layer: int, **keys: Any) -> dict[str, Any]:
+    made = document(net)
+    made["layers"][layer] |= keys
+    return made
+
+
+@pytest.mark.parametrize(
+    ("net", "layer", "keys", "message"),
+    [
+        ("identity", 2, {"add": "d"}, r"layers\[2\]\.add = 'd' must be .* an earlier layer \(here: image, a, b\)"),
+        ("identity", 1, {"add": "c"}, r"layers\[1\]\.add = 'c' must be the name of an earlier layer"),
+        ("identity", 2, {"input": "c"}, r"layers\[2\]\.input = 'c' must be the name of an earlier layer"),
+        ("identity", 2, {"name": "a"}, r"layers\[2\]\.name = 'a' is the name of an earlier map"),
+        ("identity", 2, {"name": "image"}, r"layers\[2\]\.name = 'image' is the name of an earlier map"),
+        ("identity", 2, {"add": 1}, r"layers\[2\]\.add = 1 must be a string"),
+        ("identity", 2, {"outputs": 5}, r"layers\[2\]\.add = a: its map of 4 x 6 x 5 must have .* output, 5 x 6 x 5"),
+        ("identity", 2, {"input": "a"}, r"layers\[1\] \(b\): its output must be the input of a layer, or be added"),
+        ("identity", 0, {"out_frac": 11}, r"layers\[2\]: shift of the map that is added = -1 must be 0 … 15"),
+        ("identity", 2, {"delta_frac": 13}, r"layers\[1\] \(b\): what it adds to the gradient by layers\[0\] \(a\) "
+         r"begins with that of layers\[2\] \(c\), delta_frac = 13, whose shift = -1 must be 0 … 15"),
+        ("projection", 3, {"delta_frac": 5}, r"layers\[3\] \(c\): backward shift = -1 must be .* to delta_frac = 6"),
+        ("over a max pool", 1, {"add": "a"}, r"layers\[1\]\.add is not a known key"),
+        ("over a max pool", 3, {"kernel": 2}, r"layers\[3\]\.kernel is not a known key"),
+    ],
+)  # fmt: skip
+def test_configurations_that_break_a_rule(net: str, layer: int, keys: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        PeConfig.from_dict(broken(net, layer, **keys))
+
+
+def test_more_rules() -> None:
+    two = document("over a max pool")
+    two["layers"].insert(2, pool("m2", input="a", kind="max_pool"))
+    two["layers"].insert(3, conv("e", add="m"))
+    with pytest.raises(ConfigError, match=r"layers\[2\]\.input = a: layers\[1\] reads it too, and only one max_pool"):
+        PeConfig.from_dict(two)
+    with pytest.raises(ConfigError, match=r"kind = global_average_pool: kernel = \(12, 5\) must be 1 … 11"):
+        PeConfig.from_dict(document("identity", (12, 5)))
+    big = document("dense")
+    big["input"] |= {"channels": 4095, "height": 8, "width": 4, "frac": 10}
+    big["layers"] = [
+        {**OUTPUT, "name": "f", "delta_frac": 6},
+        {**OUTPUT, "input": "image", "add": "f", "out_frac": 4, "weight_frac": 9},
+    ]  # fmt: skip
+    with pytest.raises(ConfigError, match=r"layers\[1\]: 131040 products of the forward and the map that is added"):
+        PeConfig.from_dict(big)
+
+
+def test_initial_weights_of_a_layer_are_scaled() -> None:
+    plain, scaled = document("identity"), broken("identity", 1, init_scale=0.5)
+    scaled["layers"][2]["init_scale"] = 0.0
+    a, b = (PeNetwork(PeConfig.from_dict(each)) for each in (plain, scaled))
+    assert np.array_equal(a.layer_weights(0).masters, b.layer_weights(0).masters)
+    assert np.abs(a.layer_weights(1).masters - 2 * b.layer_weights(1).masters).max() <= 1
+    assert a.layer_weights(2).masters.any()
+    assert not b.layer_weights(2).masters.any()
+
+
+def test_shipped_configuration_has_every_kind_of_convolution() -> None:
+    config = PeConfig.load(RESNET)
+    layers = config.layers
+    convs = [layer for layer in layers if layer.kind == "conv"]
+    for what in (
+        any(layer.conv.dilation == (2, 2) for layer in convs),
+        any(layer.conv.groups == layer.conv.cols > 1 for layer in convs),
+        any(layer.conv.kernel == (1, 1) and layer.conv.stride == (1, 1) for layer in convs),
+        any(layer.conv.kernel == (1, 1) and layer.conv.stride == (2, 2) for layer in convs),
+        layers[-2].kind == "average_pool" and layers[-2].out_shape[1:] == (1, 1),
+        any(layers[layer.add].conv.stride == (2, 2) for layer in convs if layer.add),
+    ):
+        assert what
+    network = PeNetwork(config)
+    network.prune()
+    assert network.density < 0.5
+    assert config.training.prune_at < config.training.epochs * 1875 // 2
+    counts = [len(config.passes(index)) for index in range(len(layers))]
+    assert counts[2] == 2  # block1 is read by a convolution and by the projection
+    assert sum(counts) == len(layers)

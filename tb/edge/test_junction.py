@@ -283,7 +283,7 @@ class JunctionTrace:
 async def passes(b: Bench) -> None:
     """Runs, trained or not, between loads of all parameters and of some; all are compared before and after each."""
     junction = JunctionTrace(b)
-    for what in b.rng.sample(["apart", "together"], 2) + ["some"]:
+    for what in [*b.rng.sample(["apart", "together"], 2), "some"]:
         junction.load(what)
         junction.dump()
         train, stochastic = b.rng.random() < 0.8, b.rng.random() < 0.5

@@ -76,7 +76,7 @@ class JunctionTrace:
             self.trace.watch(pin, 16 if pin.startswith("sat") else 1, default=0)
         self.trace.watch("right_last", 1)
         self.trace.watch("right_act", self.fmt.width, signed=True, fmt=self.fmt)
-        self.trace.watch("left_sum", self.left_width, signed=True)
+        self.trace.watch("left_sum", self.left_width, signed=True, default=0 if self.first else None)
         self.trace.watch("cfg_out", 32, signed=True)
         self.now = 0
         shape, self.dither = self.shape, bool(p["DITHER"])

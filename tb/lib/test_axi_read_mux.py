@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bench of rtl/lib/axi_read_mux.v: requests in turn to the clock, beats by ID from a memory that answers as it likes."""
+"""Bench of rtl/lib/axi_read_mux.v: requests in turn to the clock, beats by ID from a memory that answers any time."""
 
 from __future__ import annotations
 

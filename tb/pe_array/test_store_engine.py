@@ -190,6 +190,20 @@ async def operations(b: Bench) -> None:
         await unit.compare()
 
 
+@bench_test(timeout_clocks=20_000)
+async def slots_in_collect(b: Bench) -> None:
+    """Only other parts wait for the end of an operation: SLOTs are taken while the COLLECT before them runs."""
+    unit = Unit(b)
+    await unit.start()
+    first = unit.collect()
+    for descriptor in first + unit.collect():
+        assert unit.send(descriptor) is None
+    await unit.compare()
+    b.cover("before", "collect_collect")
+    b.scoreboard.expect("a SLOT is taken before the COLLECT is done", True)
+    b.scoreboard.got("a SLOT is taken before the COLLECT is done", unit.port.taken[len(first)] < unit.port.finished[0])
+
+
 ERRORS = ("opcode_far", "opcode_behind", "field", "lengths", "slot", "collect", "update", "delta", "drain")
 
 
@@ -202,12 +216,18 @@ async def errors(b: Bench) -> None:
         kind = ERRORS[(3 * b.seed + n) % len(ERRORS)]
         unit.any_gaps()
         unit.send_any(1)
-        if kind in unit.kinds or b.rng.random() < 0.5:  # otherwise an error behind what is still under way
+        waits = kind in unit.kinds or (kind != "opcode_behind" and b.rng.random() < 0.5)
+        if waits:  # otherwise an error behind what is still under way
             await unit.compare()
         expected = provoke(unit, kind)
         b.cover("error", kind)
         b.scoreboard.expect("error", expected)
         b.scoreboard.got("error", await unit.port.until_error())
+        if kind.startswith("opcode"):  # it is looked at when all before it is done
+            b.cover("unknown", "behind_the_end" if waits else "while_running")
+            late = sum(clock > unit.port.errors[0][2] for clock in unit.port.finished)
+            b.scoreboard.expect("not done before the error", 0)
+            b.scoreboard.got("not done before the error", late + unit.port.begun - unit.port.done)
         unit.port.send(unit.update()[0])  # nothing is taken any more
         left = len(unit.port.queue)
         await b.clocks(10)

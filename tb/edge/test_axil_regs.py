@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bench of rtl/edge/axil_regs.v: register map, commands in every state, flags, counters read while they run."""
+"""Bench of rtl/edge/axil_regs.v: register map, commands in every state, flags, counters that run, hard resets."""
 
 from __future__ import annotations
 
@@ -54,6 +54,9 @@ class Engine:
         dut = self.dut
         while True:
             await self.b.settle()
+            if dut.rst.value == 1:
+                await self._hard_reset()
+                continue
             soft_reset = dut.soft_rst.value == 1
             if dut.start.value == 1:
                 self.busy["run_busy"] = True
@@ -68,10 +71,20 @@ class Engine:
             if soft_reset:
                 self.busy["run_busy"] = self.busy["load_busy"] = False
                 assert dut.s_axil_bvalid.value == 0, "an answer during the soft reset"
-            await self.b.clocks()
-            for name, busy in self.busy.items():
-                getattr(dut, name).value = busy
-            self._events()
+            await self._next_clock()
+
+    async def _hard_reset(self) -> None:
+        """What was before it, and what happens in its clock, is forgotten."""
+        self.pulses.clear()
+        self.totals.clear()
+        self.busy = dict.fromkeys(self.busy, False)
+        await self._next_clock()
+
+    async def _next_clock(self) -> None:
+        await self.b.clocks()
+        for name, busy in self.busy.items():
+            getattr(self.dut, name).value = busy
+        self._events()
 
     def _events(self) -> None:
         rng, junctions = self.b.rng, len(self.config.junctions)
@@ -259,3 +272,61 @@ async def check_totals(b: Bench, regs: axi.AxiLite, engine: Engine) -> None:
         for i in range(len(engine.config.junctions)):
             b.scoreboard.expect(name, engine.totals[name, i] % 2**32)
             b.scoreboard.got(name, await regs.get(junction_register(i + 1, offset)))
+
+
+@bench_test(timeout_clocks=200_000)
+async def hard_resets(b: Bench) -> None:
+    """A hard reset at any clock of an access, command or soft reset, in a storm of events: all is as at first."""
+    regs, engine = await set_up(b)
+    zero = {Reg.MODE, Reg.LR_SHIFT, Reg.NSAMPLES, Reg.RNG_SEED, Reg.PARAM_SEL}
+    for _ in range(12):
+        for register in b.rng.sample([*zero], 3):
+            await regs.set(register, 1)
+        command = b.rng.choice([*COMMANDS])
+        await regs.set(Reg.CTRL, command)
+        await check_status(b, regs, engine, Counter({COMMANDS[command]: 1}), Status(0), False)
+        await engine.pulse(b.rng.choice([*FLAGS]))
+        engine.storm = b.rng.choice([0.5, 1.0])
+        for register in b.rng.sample([Reg.CYCLES_LO, Reg.STALLS_LO], b.rng.randint(0, 2)):
+            await regs.get(register)
+        await hard_reset_in_access(b, regs, engine)
+        names = ("start", "load", "dump", "stop", "soft_rst", "lr_shift", "sel_junction", "sel_kind")
+        await b.settle()
+        b.scoreboard.expect("outputs after a reset", [0] * len(names))
+        b.scoreboard.got("outputs after a reset", [int(getattr(b.dut, name).value) for name in names])
+        await b.clocks(2)
+        pulses: Counter[str] = Counter()
+        if b.rng.random() < 0.3:
+            b.cover("hard_reset", "soft_behind")
+            await regs.set(Reg.CTRL, Ctrl.SOFT_RESET)
+            pulses["soft_rst"] += SOFT_RESET_CLOCKS
+        zero_now = b.rng.sample([*zero, Reg.DROPPED, Reg.CYCLES_HI, Reg.STALLS_HI], len(zero) + 3)
+        for register in zero_now:
+            b.scoreboard.expect("registers after a reset", [register, 0])
+            b.scoreboard.got("registers after a reset", [register, await regs.get(register)])
+        await check_status(b, regs, engine, pulses, Status(0), False)
+        await check_totals(b, regs, engine)
+        engine.pulses.clear()
+
+
+async def hard_reset_in_access(b: Bench, regs: axi.AxiLite, engine: Engine) -> None:
+    """Begin an access, and end it and all else with a reset of one clock, all events and flags in it at random."""
+    kind = b.rng.choice(["write", "command", "soft_reset", "read"])
+    b.cover("hard_reset", kind)
+    if kind == "read":
+        regs.read_nowait(b.rng.choice([*Reg]))
+    elif kind == "write":
+        regs.write_nowait(b.rng.choice([Reg.NSAMPLES, Reg.RNG_SEED, Reg.PARAM_SEL]), b.rng.getrandbits(32))
+    else:
+        regs.write_nowait(Reg.CTRL, Ctrl.SOFT_RESET if kind == "soft_reset" else b.rng.choice([*COMMANDS, Ctrl.STOP]))
+    await b.clocks(b.rng.randint(0, 12))
+    b.dut.rst.value = 1
+    for name in (*FLAGS, "run_done"):
+        getattr(b.dut, name).value = b.rng.getrandbits(1)
+    await b.clocks()
+    for channel in regs.channels:  # only now, as an answer may have come with the beginning of the reset
+        channel.clear()
+    engine.storm = 0.0
+    b.dut.rst.value = 0
+    for name in (*FLAGS, "run_done"):
+        getattr(b.dut, name).value = 0

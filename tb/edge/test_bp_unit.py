@@ -156,13 +156,15 @@ async def any_addresses(b: Bench) -> None:
 
 @bench_test(timeout_clocks=10_000)
 async def reset_in_flight(b: Bench) -> None:
-    """A reset in mid-pass drops what is in flight; the passes after it are right."""
+    """A reset in mid-pass drops what is in flight and what enters in its clock; the passes after it are right."""
     bp = BackpropagationTrace(b)
     for _ in range(5):
         bp.junction_pass(patterns.never(), rows=b.rng.randint(1, bp.shape.clocks))
         bp.now += b.rng.randint(1, 3)
         bp.trace.reset(bp.now)
-        b.cover("reset", "in_flight")
+        entering = b.rng.random() < 0.7
+        bp.trace.drive(bp.now, valid=int(entering))
+        b.cover("reset", "with_entry" if entering else "in_flight")
         bp.now += 1
         bp.junction_pass(patterns.never())
     await bp.trace.run()

@@ -97,7 +97,7 @@ async def neurons(b: Bench) -> None:
 
 @bench_test(timeout_clocks=5_000)
 async def reset_in_flight(b: Bench) -> None:
-    """A reset drops the neurons in flight, also a half-fed one; the next ones are right."""
+    """A reset drops the neurons in flight, also a half-fed one, and what enters with it; the next are right."""
     ff = FeedforwardTrace(b)
     for _ in range(8):
         for _ in range(b.rng.randint(1, 4)):
@@ -106,7 +106,9 @@ async def reset_in_flight(b: Bench) -> None:
             ff.neurons("small", complete=False)
         ff.clock += b.rng.randint(0, 3)
         ff.trace.reset(ff.clock)
-        b.cover("reset", "in_flight")
+        entering = b.rng.random() < 0.7
+        ff.trace.drive(ff.clock, valid=int(entering))
+        b.cover("reset", "with_entry" if entering else "in_flight")
         ff.clock += 1
     ff.neurons("small")
     await ff.trace.run()

@@ -22,14 +22,15 @@ from models.edge.interleaver import Connectivity
 from models.edge.schedule import tree_latency
 from models.edge.shape import JunctionShape
 from models.lib.fixed_point import Format, lane_seed, lfsr_step
-from tb.edge.drivers.rows import RowAccess
+from tb.edge.drivers.rows import RowAccess, together
 from tb.lib import values
 from tb.lib.bench import Bench, bench_test
-from tb.lib.lanes import pack
+from tb.lib.lanes import index_width, pack
 from tb.lib.trace import Trace
 from tb.lib.values import IntArray
 
-WEIGHTS, BIASES, SEEDS, PERMS = range(4)
+SEEDS, PERMS = 2, 3
+"""cfg_kind of the banks of the connectivity, behind 0: weights and 1: biases."""
 S0 = 1  # clocks from pass_start to the first row
 
 
@@ -64,53 +65,75 @@ class JunctionTrace:
         noise = {
             "left_act": self.p_in * self.fmt.width, "right_sum": self.shape.p * self.right_width, "label": 16,
             "ff_token": 1, "up_token": 1, "up_train": 1, "rng_seed": 16, "cfg_word": 32, "cfg_addr": 16,
-            "left_rd_token": 1, "lr_shift": 5,
+            "left_rd_token": 1, "lr_shift": 5, "cfg_kind": 2,
         }  # fmt: skip
         control = ["pass_start", "left_valid", "left_commit", "left_abort", "left_rd_start", "left_rd_en",
                    "left_rd_step", "seed_load", "stochastic", "cfg_shift", "cfg_write", "cfg_read",
-                   "cfg_junction", "cfg_kind"]  # fmt: skip
+                   "cfg_junction"]  # fmt: skip
         self.trace = Trace(b, control, noise)
         for pin in ("right_valid", "busy_ff", "busy_bp", "busy_up", "sat_ff", "sat_bp", "sat_up", "right_rd_en",
                     "right_rd_step"):  # fmt: skip
             self.trace.watch(pin, 16 if pin.startswith("sat") else 1, default=0)
         self.trace.watch("right_last", 1)
         self.trace.watch("right_act", self.fmt.width, signed=True, fmt=self.fmt)
-        self.trace.watch("left_sum", self.left_width, signed=True)
+        self.trace.watch("left_sum", self.left_width, signed=True, default=0 if self.first else None)
         self.trace.watch("cfg_out", 32, signed=True)
         self.now = 0
+        shape, self.dither = self.shape, bool(p["DITHER"])
+        self.w = np.zeros(shape.edges, dtype=np.int64)
+        self.bias = np.zeros(shape.n_right, dtype=np.int64)
+        seeds = np.zeros((shape.fan_out if p["SWEEP_SEEDS"] else 1, shape.z), dtype=np.int64)
+        perms = np.tile(np.arange(shape.z), (shape.fan_out, 1))
+        self.tables: list[IntArray] = [self.w.reshape(-1, shape.z), self.bias.reshape(-1, shape.p), seeds, perms]
+        widths = self.fmt.width, self.fmt.width, index_width(shape.sweep), index_width(shape.z)
+        self.accesses = [self._access(kind, width) for kind, width in enumerate(widths)]
 
     # -- parameters ------------------------------------------------------------------------------
 
     def _access(self, kind: int, width: int) -> RowAccess:
-        pins = {"cfg_junction": self.b.params["INDEX"], "cfg_kind": kind}
-        return RowAccess(self.b, self.trace, width, 32, pins)
+        index = self.b.params["INDEX"]
+        elsewhere = {"cfg_junction": index ^ 1 << self.b.rng.randrange(8)}  # with any kind
+        return RowAccess(self.b, self.trace, width, 32, {"cfg_junction": index, "cfg_kind": kind}, elsewhere)
 
-    def load(self) -> None:
-        """Random connectivity and parameters, all loaded, and the connectivity dumped again."""
-        shape, b, fmt = self.shape, self.b, self.fmt
-        rows = shape.fan_out if b.params["SWEEP_SEEDS"] else 1
-        seeds = b.np.integers(0, shape.sweep, (rows, shape.z)).astype(np.int32)
-        perms = np.tile(np.arange(shape.z, dtype=np.int32), (shape.fan_out, 1))
-        if b.params["DITHER"]:
-            perms = b.np.permuted(perms, axis=1)
-        self.left_of = Connectivity((shape,), (seeds,), (perms,)).left_neuron(0)
-        style = b.rng.choice(["small", "uniform", "corners"])
-        self.w = values.signed(b, fmt.width, shape.edges, style)
-        self.bias = values.signed(b, fmt.width, shape.n_right, style)
-        address = max(1, (shape.sweep - 1).bit_length())
-        tables = [(SEEDS, seeds, address)]
-        if b.params["DITHER"]:
-            tables.append((PERMS, perms, max(1, (shape.z - 1).bit_length())))
-        for kind, table, width in tables:
-            self.now = self._access(kind, width).load(self.now, table)
-            self.now = self._access(kind, width).dump(self.now, table)
-        self.now = self._access(WEIGHTS, fmt.width).load(self.now, self.w.reshape(-1, shape.z))
-        self.now = self._access(BIASES, fmt.width).load(self.now, self.bias.reshape(-1, shape.p)) + 2
+    def load(self, what: str) -> None:
+        """New parameters, also seeds and permutations. Without DITHER what is written to these must go nowhere.
+
+        Args:
+            what: "apart": all banks, one behind the other in any order; "together": all, their clocks mixed;
+                "some": some rows of some banks; the rest stays.
+        """
+        rng = self.b.rng
+        self.b.cover("load", what)
+        style = rng.choice(["small", "uniform", "corners"])
+        steps = []
+        for kind in rng.sample(range(4), rng.randint(1, 3) if what == "some" else 4):
+            table = self.tables[kind]
+            addresses = rng.sample(range(len(table)), rng.randint(1, len(table)) if what == "some" else len(table))
+            words = self._words(kind, (len(addresses), table.shape[1]), style)
+            if kind != PERMS or self.dither:
+                table[addresses] = words
+            steps.append((self.accesses[kind], self.accesses[kind].loading(words, addresses)))
+        for group in [steps] if what == "together" else [[step] for step in steps]:
+            self.now = together(self.now, group)
+        seeds, perms = (self.tables[kind].astype(np.int32) for kind in (SEEDS, PERMS))
+        self.left_of = Connectivity((self.shape,), (seeds,), (perms,)).left_neuron(0)
+        self.now += 2
+
+    def _words(self, kind: int, rows: tuple[int, int], style: str) -> IntArray:
+        if kind == SEEDS:
+            return self.b.np.integers(0, self.shape.sweep, rows)
+        if kind == PERMS:
+            return self.b.np.permuted(np.tile(np.arange(rows[1]), (rows[0], 1)), axis=1)
+        return values.signed(self.b, self.fmt.width, rows, style)
 
     def dump(self) -> None:
-        """Dump weights and biases: they must be the model's."""
-        self.now = self._access(WEIGHTS, self.fmt.width).dump(self.now, self.w.reshape(-1, self.shape.z)) + 1
-        self.now = self._access(BIASES, self.fmt.width).dump(self.now, self.bias.reshape(-1, self.shape.p)) + 1
+        """Read all banks, one behind the other or their clocks mixed; without DITHER all permutations read 0."""
+        tables = [table * (kind != PERMS or self.dither) for kind, table in enumerate(self.tables)]
+        steps = [(access, access.dumping(table)) for access, table in zip(self.accesses, tables, strict=True)]
+        self.b.rng.shuffle(steps)
+        for group in self.b.rng.choice([[steps], [[step] for step in steps]]):
+            self.now = together(self.now, group)
+        self.now += 1
 
     # -- passes ----------------------------------------------------------------------------------
 
@@ -142,6 +165,8 @@ class JunctionTrace:
         self.now += self.latency + 16
         for clock in range(begin, self.now):
             self.trace.drive(clock, stochastic=int(stochastic))
+            if rng.random() < 0.2:
+                rng.choice(self.accesses).idle(clock)
 
     def _write_frame(self, style: str | None) -> Sample:
         """Write the left activations of a sample, as a frame that may be given up once before."""
@@ -256,10 +281,11 @@ class JunctionTrace:
 
 @bench_test(timeout_clocks=60_000)
 async def passes(b: Bench) -> None:
-    """Some runs with the same parameters, trained or not, then all parameters are compared."""
+    """Runs, trained or not, between loads of all parameters and of some; all are compared before and after each."""
     junction = JunctionTrace(b)
-    junction.load()
-    for _ in range(3):
+    for what in [*b.rng.sample(["apart", "together"], 2), "some"]:
+        junction.load(what)
+        junction.dump()
         train, stochastic = b.rng.random() < 0.8, b.rng.random() < 0.5
         b.cover("run", "training" if train else "inference")
         b.cover("rounding", "stochastic" if stochastic else "half_up")

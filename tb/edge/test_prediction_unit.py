@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bench of rtl/edge/prediction_unit.v: classes, room for frames, back-pressure, soft resets at any clock."""
+"""Bench of rtl/edge/prediction_unit.v: classes, room for frames, back-pressure, resets of both kinds at any clock."""
 
 from __future__ import annotations
 
@@ -68,27 +68,39 @@ class Unit:
         label = b.rng.choice([class_, b.rng.randrange(self.classes)])
         return Frame(outputs.tolist(), label, class_, ready_at)
 
-    async def step(self, admit: bool, latency: int, pause: bool, soft_reset: bool = False) -> None:
-        """One clock: the engine admits a sample if it likes and may, and sends a group unless it pauses."""
+    async def step(self, admit: bool, latency: int, pause: bool, soft: bool = False, hard: bool = False) -> None:
+        """One clock: the engine admits a sample if it likes and may, and sends a group unless it pauses; resets.
+
+        In a reset it may do both at any time, and what it shows without a group is anything.
+        """
         b, dut, board = self.b, self.dut, self.b.scoreboard
+        reset = soft or hard
         promised = len(self.engine) + len(self.closing) + self.complete
         group = None
-        if self.engine and self.engine[0].ready_at <= self.clock and not pause and not soft_reset:
+        if self.engine and self.engine[0].ready_at <= self.clock and not pause and not reset:
             group = self.engine[0]
             first = group.groups_sent * self.lanes
             dut.out_data.value = pack(group.outputs[first : first + self.lanes], self.width)
             dut.out_last.value = group.groups_sent == self.groups - 1
             dut.out_label.value = group.label
-        dut.out_valid.value = group is not None
-        dut.soft_rst.value = soft_reset
+        else:
+            for name in ("out_data", "out_last", "out_label"):
+                pins = getattr(dut, name)
+                pins.value = b.rng.getrandbits(len(pins))
+        dut.out_valid.value = group is not None or (reset and b.rng.random() < 0.5)
+        dut.soft_rst.value = soft
+        dut.rst.value = hard
         room = promised < self.capacity
-        admit = admit and room and not soft_reset
-        dut.admit.value = admit
+        dut.admit.value = admit if reset else admit and room
+        admit = admit and room and not reset
         await b.settle()
 
+        if not self.complete:
+            board.expect("tvalid without a complete frame", 0)
+            board.got("tvalid without a complete frame", int(dut.m_axis_tvalid.value))
         board.expect("out_room", room)
         board.got("out_room", int(dut.out_room.value))
-        due = bool(self.closing) and self.closing[0].complete_at == self.clock and not soft_reset
+        due = bool(self.closing) and self.closing[0].complete_at == self.clock and not reset
         done = self.closing[0] if due else None
         board.expect("predicted, correct", [done is not None, done is not None and done.class_ == done.label])
         board.got("predicted, correct", [int(dut.predicted.value), int(dut.correct.value)])
@@ -109,14 +121,24 @@ class Unit:
                 self.engine.popleft()
                 group.complete_at = self.clock + self.levels + 1
                 self.closing.append(group)
-        if soft_reset:
-            b.cover("reset", "mid_frame" if self.engine and self.engine[0].groups_sent else "between_frames")
-            if self.complete:
-                b.cover("reset", "complete_waiting")
-            self.engine.clear()
-            self.closing.clear()
+        if reset:
+            self._reset(hard)
         self.clock += 1
         await b.clocks()
+
+    def _reset(self, hard: bool) -> None:
+        """What is not complete is forgotten; a hard reset forgets the complete frames too."""
+        kind = "hard_" if hard else ""
+        self.b.cover("reset", kind + ("mid_frame" if self.engine and self.engine[0].groups_sent else "between_frames"))
+        if self.complete:
+            self.b.cover("reset", f"{kind}complete_waiting")
+        self.engine.clear()
+        self.closing.clear()
+        if hard:
+            self.complete = 0
+            for name in ("words", "tuser"):
+                self.b.scoreboard.expect(name, [])
+                self.b.scoreboard.channels[name].expected.clear()
 
     async def collect(self) -> None:
         """Compare what the sink receives."""
@@ -172,6 +194,22 @@ async def soft_resets(b: Bench) -> None:
         pulse = b.rng.random() < 0.2 / unit.groups
         for _ in range(b.rng.randint(1, 3) if pulse else 1):
             await unit.step(not next(admits), random_latency(b, unit), next(pauses), pulse)
+    await unit.drain()
+
+
+@bench_test(timeout_clocks=100_000)
+async def hard_resets(b: Bench) -> None:
+    """After a hard reset nothing is left, not even of complete frames; soft resets come in it and soon behind it."""
+    unit, admits, pauses = await set_up(b)
+    rng = b.rng
+    for _ in range(10 * unit.groups + 400):
+        pulse = [(False, False)]
+        if rng.random() < 0.3 / unit.groups:
+            soon = [(False, False)] * rng.choice([0, 0, 1, 2]) + [(True, False)]
+            pulse = [(rng.random() < 0.2, True)] * rng.randint(1, 2) + rng.choice([[], soon])
+            b.cover("reset", "soft_behind_hard", int(pulse[-1] == (True, False)))
+        for soft, hard in pulse:
+            await unit.step(not next(admits), random_latency(b, unit), next(pauses), soft, hard)
     await unit.drain()
 
 

@@ -90,15 +90,23 @@ class AxiLite:
 
     async def write(self, address: int, data: int, strobe: int = 0xF) -> int:
         """Write one word; the response (OKAY or SLVERR)."""
+        self.write_nowait(address, data, strobe)
+        return int((await _bounded(self.b.recv())).bresp)
+
+    def write_nowait(self, address: int, data: int, strobe: int = 0xF) -> None:
+        """Begin to write one word, without its response."""
         self.aw.send_nowait(axil.AxiLiteAWTransaction(awaddr=address))
         self.w.send_nowait(axil.AxiLiteWTransaction(wdata=data, wstrb=strobe))
-        return int((await _bounded(self.b.recv())).bresp)
 
     async def read(self, address: int) -> tuple[int, int]:
         """Read one word; (data, response)."""
-        self.ar.send_nowait(axil.AxiLiteARTransaction(araddr=address))
+        self.read_nowait(address)
         answer = await _bounded(self.r.recv())
         return int(answer.rdata), int(answer.rresp)
+
+    def read_nowait(self, address: int) -> None:
+        """Begin to read one word, without its answer."""
+        self.ar.send_nowait(axil.AxiLiteARTransaction(araddr=address))
 
     async def set(self, address: int, data: int) -> None:
         """Write a register that must accept it."""

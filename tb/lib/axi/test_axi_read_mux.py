@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bench of rtl/lib/axi_read_mux.v: requests in turn, beats by ID from a memory that answers as it likes."""
+"""Bench of rtl/lib/axi_read_mux.v: requests in turn to the clock, beats by ID from a memory that answers any time."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ class Masters:
         self.granted: list[tuple[int, int]] = []
         b.dut.s_axi_arvalid.value = 0
         b.dut.s_axi_rready.value = 0
+        Turns(b, self.n)
         b.start(self._ask())
         b.start(self._receive())
 
@@ -85,6 +86,56 @@ class Masters:
     def done(self) -> bool:
         """Every request was made and answered."""
         return not any(self.wanted) and not any(self.offered) and not any(self.owed) and not self.b.scoreboard.pending
+
+
+class Turns:
+    """What waits in the mux, clock by clock: who is at the port, who comes next, and who may ask again.
+
+    Attributes:
+        waiting: requests of each master in the mux, those at the port excepted.
+        at_port: master of the request at the port.
+    """
+
+    def __init__(self, b: Bench, n: int) -> None:
+        self.b, self.n = b, n
+        self._reset()
+        b.start(self._watch())
+
+    def _reset(self) -> None:
+        self.waiting = [0] * self.n
+        self.at_port: int | None = None
+        self.last = self.n - 1
+
+    async def _watch(self) -> None:
+        b, dut = self.b, self.b.dut
+        while True:
+            await b.clocks()
+            if dut.rst.value == 1:
+                self._reset()
+                continue
+            b.scoreboard.expect("arready", [waiting < 2 for waiting in self.waiting])
+            b.scoreboard.got("arready", [int(dut.s_axi_arready.value) >> i & 1 for i in range(self.n)])
+            b.scoreboard.expect("arvalid, arid", [self.at_port is not None, self.at_port or 0])
+            shown = int(dut.m_axi_arvalid.value)
+            b.scoreboard.got("arvalid, arid", [shown, int(dut.m_axi_arid.value) if shown else 0])
+            taken = int(dut.s_axi_arvalid.value) & int(dut.s_axi_arready.value)
+            if self.at_port is None or dut.m_axi_arready.value == 1:
+                self.at_port = self._next()
+            elif sum(waiting > 0 for waiting in self.waiting) > 1:
+                b.cover("turn", "waits")
+            for i in range(self.n):
+                self.waiting[i] += taken >> i & 1
+
+    def _next(self) -> int | None:
+        """The next master above the last one that waits, after the highest the lowest; its request goes to the port."""
+        after = [(self.last + 1 + i) % self.n for i in range(self.n)]
+        chosen = next((i for i in after if self.waiting[i]), None)
+        if chosen is not None:
+            if sum(waiting > 0 for waiting in self.waiting) > 1:
+                self.b.cover("turn", "above" if chosen > self.last else "from_the_lowest")
+            self.waiting[chosen] -= 1
+            self.last = chosen
+        return chosen
 
 
 class Memory:

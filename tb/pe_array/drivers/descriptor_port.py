@@ -36,7 +36,7 @@ class DescriptorPort:
         self.clock = 0
         self._offered = self._valid = False
         self._forget()
-        b.dut.d_valid.value = 0
+        b.dut.d_valid.value = b.dut.d_data.value = 0
         b.start(self._run())
 
     def any_gaps(self) -> None:

@@ -13,7 +13,7 @@ from models.pe_array.isa.pe_command import PeShape
 from models.pe_array.machine.engines import StoreEngine
 from models.pe_array.machine.grid import MachineGrid
 from models.pe_array.machine.memory import BusMemory, Fault, Refused
-from tb.lib import values
+from tb.lib import patterns, values
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.drivers.descriptor_port import DescriptorPort
 from tb.pe_array.drivers.drain_side import DrainSide, drain_command
@@ -43,6 +43,7 @@ class Unit:
         self.model = BusMemory(self.beat, self.memory.data.copy(), self.memory.base)
         self.engine = StoreEngine(self.grid, self.model, p["FRAC"], widths_of(b))
         self.clipped = dict.fromkeys(CLIPPED, 0)
+        self.commands = 0  # clocks with a command for memory behind an error
         b.start(self._count())
 
     async def _count(self) -> None:
@@ -51,6 +52,8 @@ class Unit:
             if self.b.dut.rst.value == 0:
                 for name in CLIPPED:
                     self.clipped[name] += int(getattr(self.b.dut, f"clipped_{name}").value)
+                if self.port.errors:
+                    self.commands += self.b.dut.rd_cmd_valid.value == 1 or self.b.dut.wr_cmd_valid.value == 1
 
     async def start(self) -> None:
         """Reset and load a seed; what memory holds stays, no errors any more."""
@@ -66,6 +69,7 @@ class Unit:
         self.grid.reset()
         self.engine.reset()
         self.engine.seed(seed)
+        self.commands = 0
         self.clipped = dict.fromkeys(CLIPPED, 0)
 
     def any_gaps(self) -> None:
@@ -190,6 +194,20 @@ async def operations(b: Bench) -> None:
         await unit.compare()
 
 
+@bench_test(timeout_clocks=20_000)
+async def slots_in_collect(b: Bench) -> None:
+    """Only other parts wait for the end of an operation: SLOTs are taken while the COLLECT before them runs."""
+    unit = Unit(b)
+    await unit.start()
+    first = unit.collect()
+    for descriptor in first + unit.collect():
+        assert unit.send(descriptor) is None
+    await unit.compare()
+    b.cover("before", "collect_collect")
+    b.scoreboard.expect("a SLOT is taken before the COLLECT is done", True)
+    b.scoreboard.got("a SLOT is taken before the COLLECT is done", unit.port.taken[len(first)] < unit.port.finished[0])
+
+
 ERRORS = ("opcode_far", "opcode_behind", "field", "lengths", "slot", "collect", "update", "delta", "drain")
 
 
@@ -202,17 +220,30 @@ async def errors(b: Bench) -> None:
         kind = ERRORS[(3 * b.seed + n) % len(ERRORS)]
         unit.any_gaps()
         unit.send_any(1)
-        if kind in unit.kinds or b.rng.random() < 0.5:  # otherwise an error behind what is still under way
+        waits = kind in unit.kinds or (kind != "opcode_behind" and b.rng.random() < 0.5)
+        if waits:  # otherwise an error behind what is still under way
             await unit.compare()
         expected = provoke(unit, kind)
         b.cover("error", kind)
         b.scoreboard.expect("error", expected)
         b.scoreboard.got("error", await unit.port.until_error())
-        unit.port.send(unit.update()[0])  # nothing is taken any more
+        if kind.startswith("opcode"):  # it is looked at when all before it is done
+            b.cover("unknown", "behind_the_end" if waits else "while_running")
+            late = sum(clock > unit.port.errors[0][2] for clock in unit.port.finished)
+            b.scoreboard.expect("not done before the error", 0)
+            b.scoreboard.got("not done before the error", late + unit.port.begun - unit.port.done)
+        unit.port.gaps = patterns.never()
+        if kind != "opcode_behind":  # nothing is taken or reported any more
+            unit.port.send(unit.update()[0])
+        else:
+            unit.port.send_word(b.rng.getrandbits(248) << 8 | 0x36)
         left = len(unit.port.queue)
         await b.clocks(10)
-        b.scoreboard.expect("left", left)
-        b.scoreboard.got("left", len(unit.port.queue))
+        b.scoreboard.expect("left, errors", [left, 1])
+        b.scoreboard.got("left, errors", [len(unit.port.queue), len(unit.port.errors)])
+        if kind.startswith("opcode"):
+            b.scoreboard.expect("commands behind an unknown opcode", 0)
+            b.scoreboard.got("commands behind an unknown opcode", unit.commands)
         assert b.dut.idle.value == 0
         await unit.start()
         unit.send_any(1)
@@ -270,6 +301,9 @@ async def resets(b: Bench) -> None:
     unit.send_any(1)
     await unit.compare()
     b.cover("reset", "done")
+    unit.port.gaps = patterns.never()
+    unit.port.send_word(0x36)  # offered in the clock of the reset
+    await b.clocks()
     await unit.start()
     unit.send_any(3)
     await unit.compare()

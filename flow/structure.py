@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules of the house that `make lint` checks: where an import may point, and where files are.
+
+Wings are listed from the ground up. A module imports from its own wing and from those below it, never from one
+above, and no modules import each other in a circle; imports that only a type checker sees count too.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from flow.paths import ROOT
+
+WINGS = (
+    "models.lib", "models.edge", "models.pe_array.isa", "models.pe_array.network", "models.pe_array.machine",
+    "models.pe_array.clocks", "models.pe_array.compiler", "models.pe_array.training", "studies", "tb", "flow",
+)  # fmt: skip
+FILES_MAX = 25
+"""Most files of a folder."""
+CLOCKS = "models/pe_array/clocks"
+WITHOUT_RTL = {"parts", "table", "step", "control", "control_timing", "map_timing", "ports"}
+"""Clock models that are not those of one RTL module: what several share, and groups of small modules."""
+
+_ROOTS = ("models", "studies", "tb", "flow")
+_FOLDERS = (*_ROOTS, "rtl", "tests", "docs", "configs")
+
+
+def wing_of(module: str) -> str | None:
+    """The wing that a module belongs to."""
+    return next((wing for wing in WINGS if module == wing or module.startswith(f"{wing}.")), None)
+
+
+def imports(root: Path) -> dict[str, set[str]]:
+    """The modules that each module of the checkout imports, by dotted name; those of libraries are left out."""
+    files = {".".join(path.relative_to(root).with_suffix("").parts): path for path in _python(root)}
+    return {name: set(_imported(path, files.keys())) for name, path in files.items()}
+
+
+def _python(root: Path) -> Iterator[Path]:
+    for folder in _ROOTS:
+        yield from sorted((root / folder).rglob("*.py"))
+
+
+def _imported(path: Path, known: Iterable[str]) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in known)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                within = f"{node.module}.{alias.name}"
+                if (found := within if within in known else node.module) in known:
+                    yield found
+
+
+def upward(graph: dict[str, set[str]]) -> list[str]:
+    """Complaints about imports from a wing above."""
+    return [
+        f"{module} imports {target}: {wing_of(module)} must not know {wing_of(target)}, which is above it"
+        for module, targets in graph.items()
+        for target in sorted(targets)
+        if (ours := wing_of(module)) and (theirs := wing_of(target)) and WINGS.index(theirs) > WINGS.index(ours)
+    ]
+
+
+def circles(graph: dict[str, set[str]]) -> list[str]:
+    """Complaints about modules that import each other, directly or by way of others."""
+    reach: dict[str, set[str]] = {}
+
+    def visit(module: str) -> set[str]:
+        if module not in reach:
+            reach[module] = set()
+            stack = [*graph[module]]
+            while stack:
+                target = stack.pop()
+                if target not in reach[module]:
+                    reach[module].add(target)
+                    stack += graph[target]
+        return reach[module]
+
+    found = {frozenset(m for m in visit(module) if module in visit(m)) for module in graph if module in visit(module)}
+    return [f"import circle: {', '.join(sorted(circle))}" for circle in sorted(found, key=sorted)]
+
+
+def crowded(root: Path) -> list[str]:
+    """Complaints about folders of too many files."""
+    complaints = []
+    for top in _FOLDERS:
+        for folder in (root / top, *sorted(path for path in (root / top).rglob("*") if path.is_dir())):
+            count = sum(path.is_file() for path in folder.iterdir()) if folder.is_dir() else 0
+            if folder.name != "__pycache__" and count > FILES_MAX:
+                complaints.append(f"{folder.relative_to(root)}: {count} files, at most {FILES_MAX} in a folder")
+    return complaints
+
+
+def clocks_without_rtl(root: Path) -> list[str]:
+    """Complaints about clock models that have no RTL module of their name."""
+    rtl = {path.stem for path in (root / "rtl").rglob("*.v")}
+    names = (path.stem for path in sorted((root / CLOCKS).glob("*.py")) if path.stem != "__init__")
+    return [
+        f"{CLOCKS}/{name}.py: there is no module rtl/**/{name}.v" for name in names if name not in rtl | WITHOUT_RTL
+    ]
+
+
+def complaints(root: Path = ROOT) -> list[str]:
+    """All that breaks a rule."""
+    graph = imports(root)
+    return [*upward(graph), *circles(graph), *crowded(root), *clocks_without_rtl(root)]

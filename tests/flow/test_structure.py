@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rules of the house see what breaks them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flow import structure
+
+
+def house(root: Path, files: dict[str, str]) -> list[str]:
+    """Complaints about a checkout of these files."""
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return structure.complaints(root)
+
+
+def test_this_house_keeps_them() -> None:
+    graph = structure.imports(structure.ROOT)
+    assert structure.complaints() == []
+    assert "models.pe_array.isa.descriptors" in graph["models.pe_array.compiler.assemble"]
+    assert all(any(module.startswith(wing) for module in graph) for wing in structure.WINGS)
+
+
+def test_imports_from_above_are_seen_even_those_for_type_checkers(tmp_path: Path) -> None:
+    text = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from models.pe_array.compiler import program\n"
+    found = house(tmp_path, {"models/pe_array/isa/csb.py": text, "models/pe_array/compiler/program.py": ""})
+    assert found == [
+        "models.pe_array.isa.csb imports models.pe_array.compiler.program: models.pe_array.isa must not know "
+        "models.pe_array.compiler, which is above it"
+    ]
+
+
+def test_circles_are_seen(tmp_path: Path) -> None:
+    files = {
+        "flow/a.py": "from flow.b import x", "flow/b.py": "import flow.c", "flow/c.py": "from flow import a",
+        "flow/d.py": "from flow import a",
+    }  # fmt: skip
+    assert house(tmp_path, files) == ["import circle: flow.a, flow.b, flow.c"]
+
+
+def test_crowded_folders_are_seen(tmp_path: Path) -> None:
+    assert house(tmp_path, {f"rtl/x/m{n}.v": "" for n in range(25)}) == []
+    assert house(tmp_path, {"rtl/x/one_more.v": ""}) == ["rtl/x: 26 files, at most 25 in a folder"]
+
+
+def test_clock_models_have_the_name_of_a_module(tmp_path: Path) -> None:
+    files = {"rtl/pe_array/grid/pe.v": ""} | {f"models/pe_array/clocks/{n}.py": "" for n in ("pe", "table", "winding")}
+    assert house(tmp_path, files) == ["models/pe_array/clocks/winding.py: there is no module rtl/**/winding.v"]

@@ -97,7 +97,7 @@ def _bench(arguments: argparse.Namespace) -> int:
 
 def _synth(arguments: argparse.Namespace) -> int:
     from flow.ask import switch
-    from flow.synth import synth
+    from flow.synth.command import synth
 
     return 0 if synth(arguments.config, switch("UPDATE", arguments.update, "make the figures the new baselines")) else 1
 

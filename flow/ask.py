@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from flow import modules
 from flow.benches import find_test
+from flow.config_file import load_edge
 from flow.modules import SIMULATORS, Module, TestSet
 from flow.paths import FlowError
 from flow.waves import PERIOD_NS, Waves, read_scopes
@@ -78,9 +79,7 @@ def sets(module: Module, name: str, config: str) -> tuple[TestSet, ...]:
     if name and config:
         raise FlowError(f"SET={name} CONFIG={config}: give one of them")
     if config:
-        from flow.train.request import load_config
-
-        path, loaded = load_config(config)
+        path, loaded = load_edge(config)
         if not module.takes_config:
             able = ", ".join(each.name for each in modules.test_plan().values() if each.takes_config)
             own = "|".join(each.name for each in module.sets)
@@ -93,9 +92,7 @@ def sets(module: Module, name: str, config: str) -> tuple[TestSet, ...]:
 
 def _patience(module: Module, config: EdgeConfig) -> int:
     """How many times as many edges a configuration has as the largest of the module's own sets."""
-    from flow.train.request import load_config
-
-    own = [load_config(str(each.config))[1].edges for each in module.sets if each.config]
+    own = [load_edge(str(each.config))[1].edges for each in module.sets if each.config]
     return -(-config.edges // max(own))
 
 

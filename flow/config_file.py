@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flow.paths import ROOT, FlowError, relative
+from models.edge.config import EdgeConfig
 from models.lib.toml_section import ConfigError, read_toml, shown_path
+from models.pe_array.network.config import PeConfig
 
 EDGE = "network"
 PE_ARRAY = "layers"
@@ -45,3 +47,17 @@ def has(path: Path, engine: str) -> bool:
         return engine in read_toml(path)
     except ConfigError:
         return False
+
+
+def load_edge(text: str) -> tuple[Path, EdgeConfig]:
+    """The configuration of the edge engine that CONFIG names, and its file. Raises FlowError."""
+    path = find(text, EDGE)
+    with flow_errors():
+        return path.resolve(), EdgeConfig.load(path)
+
+
+def load_pe(text: str) -> tuple[Path, PeConfig]:
+    """The configuration of the PE array that CONFIG names, and its file. Raises FlowError."""
+    path = find(text, PE_ARRAY)
+    with flow_errors():
+        return path.resolve(), PeConfig.load(path)

@@ -14,8 +14,9 @@ from pathlib import Path
 from flow.paths import ROOT
 
 WINGS = (
-    "models.lib", "models.edge", "models.pe_array.isa", "models.pe_array.network", "models.pe_array.machine",
-    "models.pe_array.clocks", "models.pe_array.compiler", "models.pe_array.training", "studies", "tb", "flow",
+    "models.lib", "models.edge", "models.pe_array.isa", "models.pe_array.tiles", "models.pe_array.network",
+    "models.pe_array.machine", "models.pe_array.clocks", "models.pe_array.compiler", "models.pe_array.training",
+    "studies", "tb", "flow",
 )  # fmt: skip
 FILES_MAX = 25
 """Most files of a folder."""

@@ -9,8 +9,8 @@ import pytest
 
 from flow import modules, verilog
 from flow.build import literal
-from flow.netlist import run_tool
 from flow.paths import BUILD, INCLUDE_DIRS, FlowError, relative
+from flow.synth.netlist import run_tool
 
 LIBRARY = sorted(name for name, file in verilog.library().items() if file.path.parent.parts[-2:] == ("rtl", "lib"))
 

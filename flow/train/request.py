@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flow.ask import simulator, switch, whole_number
-from flow.config_file import EDGE, find, flow_errors
+from flow.config_file import load_edge
 from flow.paths import BUILD, FlowError, make_command, relative
 from models.edge.config import EdgeConfig
 from models.edge.training import RawData
@@ -50,13 +50,6 @@ def resumes(text: str) -> bool:
     return switch("RESUME", text, "go on from the checkpoint")
 
 
-def load_config(text: str) -> tuple[Path, EdgeConfig]:
-    """The configuration that CONFIG names, relative to where make runs or to the checkout. Raises FlowError."""
-    path = find(text, EDGE)
-    with flow_errors():
-        return path.resolve(), EdgeConfig.load(path)
-
-
 def request(
     config: str,
     epochs: str = "",
@@ -68,7 +61,7 @@ def request(
     """Check the variables of the make command line; empty ones have their default. Raises FlowError."""
     simulator(sim)
     going_on = resumes(resume)
-    path, loaded = load_config(config)
+    path, loaded = load_edge(config)
     if loaded.data.set == "none":
         raise FlowError(f'{relative(path)} names no data: add [data] set = "mnist"')
     try:

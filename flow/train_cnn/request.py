@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flow.ask import simulator, whole_number
-from flow.config_file import PE_ARRAY, find, flow_errors
+from flow.config_file import load_pe
 from flow.paths import BUILD, FlowError, in_build, make_command, relative
 from flow.train.request import resumes
 from models.lib import mnist
@@ -56,13 +56,6 @@ class Request:
         return make_command("train-cnn", *self.asked, *(["RESUME=1"] if resume else []))
 
 
-def load_config(text: str) -> tuple[Path, PeConfig]:
-    """The configuration that CONFIG names, relative to where make runs or to the checkout. Raises FlowError."""
-    path = find(text, PE_ARRAY)
-    with flow_errors():
-        return path.resolve(), PeConfig.load(path)
-
-
 def request(
     config: str, steps: str = "", epochs: str = "", samples: str = "", sim: str = "verilator",
     resume: str = "", directory: Path | None = None,
@@ -70,7 +63,7 @@ def request(
     """Check the variables of the make command line; empty ones have their default. Raises FlowError."""
     simulator(sim)
     going_on = resumes(resume)
-    path, loaded = load_config(config)
+    path, loaded = load_pe(config)
     batch = loaded.training.batch
     count = whole_number("STEPS", steps, 1, 100_000, "simulated steps in each place") if steps else STEPS
     images = TRAINING_IMAGES

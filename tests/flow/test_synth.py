@@ -10,13 +10,17 @@ from typing import Any
 
 import pytest
 
-from flow import netlist, synth, synth_edge, synth_pe, verilog
-from flow.netlist import Area, Netlist
+from flow import verilog
 from flow.paths import BUILD, ROOT, FlowError
-from flow.synth import Outcome
-from flow.synth_edge import EdgeTarget
-from flow.synth_pe import PeTarget
-from flow.synth_target import Figures, Plan
+from flow.synth import command as synth
+from flow.synth import edge as synth_edge
+from flow.synth import netlist
+from flow.synth import pe as synth_pe
+from flow.synth.command import Outcome
+from flow.synth.edge import EdgeTarget
+from flow.synth.netlist import Area, Netlist
+from flow.synth.pe import PeTarget
+from flow.synth.target import Figures, Plan
 from models.edge.config import EdgeConfig
 from models.pe_array.isa.widths import Widths
 from models.pe_array.network.config import PeConfig

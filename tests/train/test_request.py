@@ -9,14 +9,13 @@ from pathlib import Path
 import pytest
 from trainings import TINY, edge_checkpoint, training, variant
 
-from flow import config_file, synth
-from flow.config_file import EDGE, PE_ARRAY
+from flow import config_file
+from flow.config_file import EDGE, PE_ARRAY, load_edge, load_pe
 from flow.paths import FlowError
 from flow.run_directory import alone_in
+from flow.synth import command as synth
 from flow.train.command import train
-from flow.train.request import load_config as load_edge
 from flow.train.request import request
-from flow.train_cnn.request import load_config as load_pe
 from models.edge.config import EdgeConfig
 from models.lib import mnist
 from tb.edge.runs.train_state import CHECKPOINT

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flow.netlist import Netlist
-from flow.synth_target import Plan, Target, wrapper_text
+from flow.synth.netlist import Netlist
+from flow.synth.target import Plan, Target, wrapper_text
 from models.edge.activation import SigmoidTable
 from models.edge.config import EdgeConfig
 

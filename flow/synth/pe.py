@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from flow.netlist import Netlist
-from flow.synth_target import Comparison, Figures, Plan, Target, wrapper_text
+from flow.synth.netlist import Netlist
+from flow.synth.target import Comparison, Figures, Plan, Target, wrapper_text
 from models.pe_array.network.config import PeConfig
 
 TOP = "pe_array"

@@ -63,7 +63,7 @@ def xc7_area(cells: Mapping[str, int]) -> Area:
     unknown = [cell for cell in cells if cell.startswith(("RAM", "SRL")) and cell not in _XC7_MEMORY_LUTS]
     unknown = [cell for cell in unknown if cell not in ("RAMB36E1", "RAMB18E1")]
     if unknown:
-        raise FlowError(f"memory cells of unknown size: {', '.join(unknown)}; add them to flow/netlist.py")
+        raise FlowError(f"memory cells of unknown size: {', '.join(unknown)}; add them to flow/synth/netlist.py")
     return Area(
         lut=sum(cells.get(cell, 0) for cell in _XC7_LUTS),
         lut_memory=sum(cells.get(cell, 0) * luts for cell, luts in _XC7_MEMORY_LUTS.items()),

@@ -18,15 +18,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flow import netlist, synth_edge, synth_pe, verilog
-from flow.config_file import EDGE, PE_ARRAY, find, has
-from flow.netlist import Netlist, Timing
+from flow import verilog
+from flow.config_file import EDGE, PE_ARRAY, find, has, load_edge, load_pe
 from flow.paths import BUILD, ROOT, from_root, make_command, relative
 from flow.provenance import origin
 from flow.run_directory import RunDirectory, alone_in
-from flow.synth_target import Plan, Target
-from flow.train.request import load_config as load_edge
-from flow.train_cnn.request import load_config as load_pe
+from flow.synth import edge as synth_edge
+from flow.synth import netlist
+from flow.synth import pe as synth_pe
+from flow.synth.netlist import Netlist, Timing
+from flow.synth.target import Plan, Target
 from models.lib.whole_file import write_text
 
 BASELINE = ROOT / "tests" / "synth_baseline.json"

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from flow.netlist import Netlist
+from flow.synth.netlist import Netlist
 
 Figures = Mapping[str, float]
 """The figures that have a baseline, by name."""

@@ -2,7 +2,7 @@
 """Exact clocks of a layer's phase by itself on the whole array (docs/pe_array.md, section 8).
 
 The phase is assembled into a memory of which only coordinates and tap lists, on which clocks depend, have contents, and
-played by ``array_exact`` from everything idle to the end of the program.
+played by ``clocks.pe_array`` from everything idle to the end of the program.
 """
 
 from __future__ import annotations

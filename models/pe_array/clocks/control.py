@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clock by clock, compiled: fetch, dispatch, queues, compute engine and stop control (docs/pe_array.md, section 6).
 
-A descriptor is the number of its row in a table of ``clock_table``; NONE: there is none. ``control_timing`` has each
+A descriptor is the number of its row in a table of ``table``; NONE: there is none. ``control_timing`` has each
 part for itself.
 """
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clock by clock, compiled: the PEs of pe_grid.v, each as ``pe_timing`` has it, and their commands."""
+"""Clock by clock, compiled: the PEs of pe_grid.v, each as ``clocks.pe`` has it, and their commands."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class CellState(NamedTuple):
 
     Attributes:
         n: G_….
-        pes: (PEs, 16), of ``pe_timing``.
+        pes: (PEs, 16), of ``clocks.pe``.
         offer: PEs that have not taken the command.
         writes: of every PE: bit c: it writes Y c clocks from now.
         gradients: (PEs, GRADIENTS): clocks from which they are at the port; number n at n mod GRADIENTS.
@@ -74,7 +74,7 @@ class CellState(NamedTuple):
 
 
 class Work(NamedTuple):
-    """What the commands of a program find, as ``pe_timing.step`` takes it.
+    """What the commands of a program find, as ``clocks.pe.step`` takes it.
 
     Attributes:
         rows: columns C_…, all PEs of a command together.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """About the clocks of a layer program, operation by operation, in milliseconds: good enough to choose among programs.
 
-``array_exact`` plays every clock. Here an operation has a start, when what it waits for is done and its engine is
+``clocks.pe_array`` plays every clock. Here an operation has a start, when what it waits for is done and its engine is
 free, and a length: a clock per beat that is loaded, per word that is drained, per ``lanes/4`` gradients, per entry of
 the tap list and element. Every descriptor takes a clock of the read port.
 """

@@ -27,7 +27,7 @@ from models.lib import mnist
 from models.lib.whole_file import write_text
 from models.pe_array.clocks.pe_array import ArrayClocks, Run, Sizes
 from models.pe_array.clocks.step import clocks_of_parts, predicted
-from models.pe_array.compiler import random_programs as winding
+from models.pe_array.compiler import random_programs
 from models.pe_array.compiler.step_memory import StepMemory
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.compiler.word_order import word_order
@@ -132,8 +132,8 @@ class Simulation:
 
     async def wind(self, words: RandomWords, seed: int) -> None:
         """Seed the array, and let its random words go on where those of the model are. Raises Mismatch."""
-        address, last = winding.SCRATCH * self.host.lanes, self.host.size - 1
-        for number, made in enumerate(winding.programs(words, self.grid)):
+        address, last = random_programs.SCRATCH * self.host.lanes, self.host.size - 1
+        for number, made in enumerate(random_programs.programs(words, self.grid)):
             memory, code = np.zeros(self.host.size, dtype=np.uint8), np.frombuffer(encode(made), dtype=np.uint8)
             memory[address : address + len(code)] = code
             await self._play(memory, address, made, (0, last), (0, address - 1), None if number else seed)

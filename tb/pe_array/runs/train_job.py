@@ -14,7 +14,7 @@ from models.lib.mnist import Mnist
 from models.lib.telling import silent
 from models.lib.toml_section import COUNT_MAX, Section
 from models.lib.whole_file import write_text
-from models.pe_array.compiler import random_programs as winding
+from models.pe_array.compiler import random_programs
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.isa.descriptors import BYTES
 from models.pe_array.network.config import NEVER, PeConfig, grid_of
@@ -165,7 +165,7 @@ def memory_beats(config: PeConfig, tell: Callable[[str], None] = silent) -> int:
     if config.training.prune_at != NEVER:
         network.prune()
         sizes.append(StepProgram(network, grid, tell=lambda what: tell(f"{what}, pruned")).allocation.size)
-    sizes.append(winding.SCRATCH * grid.shape.lanes + winding.DESCRIPTORS * BYTES)
+    sizes.append(random_programs.SCRATCH * grid.shape.lanes + random_programs.DESCRIPTORS * BYTES)
     return 1 << (max(sizes) // grid.shape.lanes).bit_length()
 
 

@@ -13,7 +13,7 @@ from test_pe_residual import NETS
 
 from models.lib.fixed_point import lane_seed, lfsr_step
 from models.lib.toml_section import ConfigError
-from models.pe_array.compiler import random_programs as winding
+from models.pe_array.compiler import random_programs
 from models.pe_array.compiler.step_memory import StepMemory
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.compiler.word_order import word_order
@@ -55,10 +55,10 @@ def wind(array: Machine, words: RandomWords, seed: int) -> int:
     """Let the lanes of an array go on with the words of a training; how many programs that took."""
     grid = Grid(len(array.grid.pes), array.grid.shape)
     winder = Machine(grid.pes, grid.shape, np.zeros(1 << 16, dtype=np.uint8))
-    count, at = 0, winding.SCRATCH * grid.shape.lanes
+    count, at = 0, random_programs.SCRATCH * grid.shape.lanes
     winder.memory.write_window = (0, at - 1)
-    for count, made in enumerate(winding.programs(words, grid), 1):
-        assert len(made) <= winding.DESCRIPTORS
+    for count, made in enumerate(random_programs.programs(words, grid), 1):
+        assert len(made) <= random_programs.DESCRIPTORS
         winder.memory.data[at : at + BYTES * len(made)] = np.frombuffer(encode(made), dtype=np.uint8)
         assert winder.run(at, len(made), seed if count == 1 else None, random.Random(count)) is None
     array.store.outputs, array.store.updates = winder.store.outputs, winder.store.updates
@@ -147,7 +147,7 @@ def test_every_word_of_a_step_is_used_once() -> None:
 
 
 @pytest.mark.parametrize("taken", [(0, 0), (4, 1), (0, 300), (2048, 512), (65534, 65534)])
-def test_winding(taken: tuple[int, int]) -> None:
+def test_random_programs(taken: tuple[int, int]) -> None:
     """The lanes of an array after as many words as were taken."""
     words = RandomWords(stochastic(fixed().config))
     words.taken[:] = taken

@@ -50,8 +50,9 @@ def _report(row: FineTuning) -> None:
 def _print_and_write(latency: int, layers: list[str], networks: list[str], directory: Path | None) -> None:
     board = scoreboard_b.run(latency, tuple(layers))
     wholes = [] if layers else scoreboard_step.run(latency)
-    print(text(scoreboard_step.HEAD, scoreboard_step.table(wholes)), *scoreboard_step.notes(wholes), "", sep="\n\n")
-    print(text(scoreboard_step.where_head(wholes), scoreboard_step.where(board, wholes)), "", sep="\n\n")
+    if wholes:  # of some layers alone there is no step
+        print(text(scoreboard_step.HEAD, scoreboard_step.table(wholes)), *scoreboard_step.notes(wholes), "", sep="\n\n")
+        print(text(scoreboard_step.where_head(wholes), scoreboard_step.where(board, wholes)), "", sep="\n\n")
     print(text(scoreboard_b.HEAD, scoreboard_b.table(board)))
     print(text(scoreboard_b.TOTALS_HEAD, scoreboard_b.totals(board)), *scoreboard_b.notes(board), "", sep="\n\n")
     stepper = Stepper(latency)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bench of rtl/pe_array/top/pe_array.v: with a steady memory a program takes the clocks that ``clocks.pe_array`` predicts.
+"""Bench of pe_array.v: with a steady memory a program takes the clocks that ``clocks.pe_array`` predicts.
 
 So do its engines: clocks in which each is not idle, entries issued, clocks in which one waits, and beats read and
 written, are all equal.

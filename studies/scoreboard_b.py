@@ -4,9 +4,9 @@
 They are no training step added up: that is ``scoreboard_step``.
 Every phase of every layer is a program (``program``) with weights at random places at the table's densities, channels
 permuted as ``balance`` does, played clock by clock (``clocks.pe_array``) from everything idle to its end. The update of
-the weights is in WG: updates are cut up between the drains of the NG of a later layer, as no program of training does, and
-what NG takes longer for it is added to the WG of the layers that are updated. Pooling, which the published table does
-not show, is by itself.
+the weights is in WG: updates are cut up between the drains of the NG of a later layer, as no program of training does,
+and what NG takes longer for it is added to the WG of the layers that are updated. Pooling, which the published table
+does not show, is by itself.
 """
 
 from __future__ import annotations

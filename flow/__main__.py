@@ -9,6 +9,7 @@ from pathlib import Path
 
 from flow import environment, paths
 from flow.paths import FlowError
+from models.lib.checkpoint import CheckpointError
 from models.lib.toml_section import ConfigError
 
 
@@ -182,7 +183,7 @@ def main() -> int:
             paths.set_environment()
         with paths.writing(paths.BUILD):
             return int(arguments.function(arguments))
-    except (FlowError, ConfigError) as error:
+    except (FlowError, CheckpointError, ConfigError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -107,7 +107,7 @@ def _done_before(request: Request) -> list[dict[str, Any]]:
         state = load_checkpoint(request.directory / CHECKPOINT, request.config, request.samples)[0]
     except CheckpointError as error:
         raise FlowError(str(error)) from None
-    if state.next_step >= len(list(steps(request.config, request.data, request.samples, request.epochs))):
+    if state.next_step >= sum(1 for _ in steps(request.config, request.data, request.samples, request.epochs)):
         epochs = 1 + max(record["epoch"] for record in state.history)
         raise FlowError(
             f"RESUME=1: nothing is left to do, {epochs} of EPOCHS={request.epochs} are done; give more EPOCHS"

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from trainings import TINY, training, variant
 
+from flow import __main__
 from flow.paths import FlowError, relative
 from flow.train import command as edge
 from flow.train import simulation as edge_simulation
@@ -260,3 +261,19 @@ def test_twin_that_fails_costs_no_results(
     result = told(tmp_path)
     assert (result["state"], result["failure"]) == ("failed", "the float64 twin failed: MemoryError")
     assert (tmp_path / "weights.npz").exists()
+
+
+def test_checkpoint_that_is_damaged_meanwhile(
+    tmp_path: Path, simulated: Callable[[Meanwhile], None], monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """The run has failed, in its results and on the terminal."""
+    asked, out = training(variant(tmp_path, "damaged"), tmp_path / "out", samples="50"), tmp_path / "out"
+    simulated(lambda job: bool((Path(Job.load(job).directory) / CHECKPOINT).write_bytes(b"nothing")))
+    monkeypatch.setattr(__main__, "_modules", lambda _: edge.train(asked))
+    monkeypatch.setattr("sys.argv", ["flow", "modules"])
+    assert __main__.main() == 1
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert said[0].startswith(f"error: {out / CHECKPOINT} is damaged")
+    assert told(out)["state"] == "failed"

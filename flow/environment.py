@@ -17,6 +17,9 @@ _STAYS = {
     "HOME", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "TZ", "USER",
     "LANG", "LANGUAGE", "NO_COLOR",
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+    "SSL_CERT_DIR", "SSL_CERT_FILE",
+    # kernels of BLAS that compute right on this machine's processor
+    "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE",
     # where this machine has its compiler's headers and libraries
     "CPATH", "LIBRARY_PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DEVELOPER_DIR", "SDKROOT",
     # what the flow reads or sets itself

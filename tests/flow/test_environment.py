@@ -22,6 +22,7 @@ CHANGES_RUNS = (
 
 def test_what_stays() -> None:
     stays = {"PATH": "p", "HOME": "h", "LC_ALL": "C", "LANG": "C", "https_proxy": "x", "TMPDIR": "t", "JOBS": "2"}
+    stays |= {"SSL_CERT_FILE": "c", "OPENBLAS_CORETYPE": "Haswell"}
     assert environment.kept(stays | dict.fromkeys(CHANGES_RUNS, "1")) == stays
     assert environment.kept({"PYTEST_X": "1", "PATHS": "1"}, ("PYTEST_",)) == {"PYTEST_X": "1"}
 

@@ -198,7 +198,6 @@ COSTS: dict[str, Cost] = {
     "fixed4": Cost(17, 20, 4, 4, 1),
 }
 
-GPU_C = "RTX 2080 Ti"
 _DATA_SETS = ("CIFAR-10", "SVHN", "Linnaeus5", "VOC2007")
 _FINE_TUNING = """
 AlexNet     92.1 91.0 93.7 94.3   2548  3672 1482 2697    615  875  372  680

@@ -40,17 +40,25 @@ def page(board: Board, wholes: Sequence[Whole], rows: Sequence[FineTuning], note
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f"<title>Scoreboard of the PE array</title><style>{_STYLE}</style></head><body>"
         f"<h1>Scoreboard of the PE array</h1>{_paragraphs(scoreboard_b.notes(board))}"
-        f"<h2>System B: a training step of 32 images, {published.NETWORK}</h2>"
-        f"{_paragraphs(scoreboard_step.notes(wholes))}{_rows(scoreboard_step.HEAD, scoreboard_step.table(wholes))}"
-        f"<h2>Where the clocks go</h2>"
-        f"{_rows(scoreboard_step.where_head(wholes), scoreboard_step.where(board, wholes))}"
-        f"<h2>Phases alone</h2>{_rows(scoreboard_b.TOTALS_HEAD, scoreboard_b.totals(board))}"
+        f"{_steps(board, wholes)}<h2>Phases alone</h2>{_rows(scoreboard_b.TOTALS_HEAD, scoreboard_b.totals(board))}"
         f"<h2>Layers</h2>{_rows(scoreboard_b.HEAD, lines)}"
         f"<h2>Times in µs, ours at {assumed.clock()}: published grey, ours blue</h2>{_bars(of_layers)}"
         f"<h2>System C: {scoreboard_c.EPOCHS} epochs</h2>{_paragraphs(notes)}"
         f"{_rows(scoreboard_c_table.HEAD, scoreboard_c_table.table(rows))}"
         f"<h2>Times in s, ours at {assumed.clock()}: published grey, ours blue</h2>{_bars(of_networks)}"
         "</body></html>\n"
+    )
+
+
+def _steps(board: Board, wholes: Sequence[Whole]) -> str:
+    """System B's step as one program; nothing where only some of its layers were played."""
+    if not wholes:
+        return ""
+    return (
+        f"<h2>System B: a training step of 32 images, {published.NETWORK}</h2>"
+        f"{_paragraphs(scoreboard_step.notes(wholes))}{_rows(scoreboard_step.HEAD, scoreboard_step.table(wholes))}"
+        f"<h2>Where the clocks go</h2>"
+        f"{_rows(scoreboard_step.where_head(wholes), scoreboard_step.where(board, wholes))}"
     )
 
 

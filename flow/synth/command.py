@@ -3,7 +3,7 @@
 
 Every figure is held against tests/synth_baseline.json, so that nothing grows or slows down unnoticed; what must hold
 for any parameters (multipliers in DSPs, memories in block RAM) is asserted on the netlist. What is synthesised of which
-engine is in `synth_edge` and `synth_pe`.
+engine is in `edge` and `pe`.
 """
 
 from __future__ import annotations
@@ -23,9 +23,7 @@ from flow.config_file import EDGE, PE_ARRAY, find, has, load_edge, load_pe
 from flow.paths import BUILD, ROOT, from_root, make_command, relative
 from flow.provenance import origin
 from flow.run_directory import RunDirectory, alone_in
-from flow.synth import edge as synth_edge
-from flow.synth import netlist
-from flow.synth import pe as synth_pe
+from flow.synth import edge, netlist, pe
 from flow.synth.netlist import Netlist, Timing
 from flow.synth.target import Plan, Target
 from models.lib.whole_file import write_text
@@ -145,7 +143,7 @@ def plan(path: str) -> Plan:
         FlowError: the file is missing or breaks a rule.
     """
     layers = has(find(path, EDGE, PE_ARRAY), PE_ARRAY)  # of a file that cannot be read, loading says what is wrong
-    return synth_pe.plan(load_pe(path)[1]) if layers else synth_edge.plan(load_edge(path)[1])
+    return pe.plan(load_pe(path)[1]) if layers else edge.plan(load_edge(path)[1])
 
 
 def table(config: str, outcomes: list[Outcome], reference: Mapping[str, Any]) -> str:

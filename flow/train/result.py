@@ -10,6 +10,7 @@ from flow.train.simulation import Outcome
 from models.edge.config import EdgeConfig
 from models.edge.schedule import Schedule
 from models.lib import confusion
+from models.pe_array.isa import assumed
 
 UNITS = ("FF", "BP", "UP")
 
@@ -128,7 +129,7 @@ def table(result: dict[str, Any]) -> list[tuple[str, str]]:
         ("clocks per sample", f"{result['clocks_per_sample']:.4f} (pass: {result['pass_clocks']})"),
         ("stalled clocks", f"{result['stalls']:,}"),
         ("edge slots used", f"{result['edge_slot_utilisation']:.2%}"),
-        (f"time at {mhz:g} MHz", f"{1000 * result['simulated_seconds']:,.4f} ms"),
+        (f"time at {assumed.clock(mhz)}", f"{1000 * result['simulated_seconds']:,.4f} ms"),
         ("simulation speed", f"{result['simulated_clocks_per_second']:,.0f} clocks/s ({result['simulator']})"),
         ("wall time", f"{result['wall_seconds']:.1f} s, and {result['build_seconds']:.1f} s to build"),
     ]

@@ -63,7 +63,9 @@ def request(
     """Check the variables of the make command line; empty ones have their default. Raises FlowError."""
     simulator(sim)
     going_on = resumes(resume)
-    path, loaded = load_pe(config)
+    with Telling() as tell:
+        tell(f"{config}: checking the network")
+        path, loaded = load_pe(config)
     batch = loaded.training.batch
     count = whole_number("STEPS", steps, 1, 100_000, "simulated steps in each place") if steps else STEPS
     images = TRAINING_IMAGES

@@ -41,15 +41,15 @@ def read(path: Path, identity: str, expected: Mapping[str, Expected]) -> tuple[A
         CheckpointError: it is missing or damaged, or belongs to another training.
     """
     if not path.is_file():
-        raise CheckpointError(f"there is no checkpoint {path}: train without RESUME first")
+        raise CheckpointError(f"there is no checkpoint {path}: train without RESUME (--resume) first")
     try:
         arrays = array_file.read(path)
         array_file.check({name: arrays[name] for name in _TEXTS if name in arrays}, _TEXTS)
         found, text = str(arrays.pop("identity")), str(arrays.pop("state"))
         if found != identity:
             raise CheckpointError(
-                f"{path} belongs to another configuration or number of SAMPLES: give those again, or train anew "
-                f"without RESUME"
+                f"{path} belongs to another configuration or number of SAMPLES (--samples): give those again, or "
+                f"train anew, without RESUME (--resume)"
             )
         array_file.check(arrays, expected)
         state = json.loads(text)
@@ -60,4 +60,4 @@ def read(path: Path, identity: str, expected: Mapping[str, Expected]) -> tuple[A
 
 def damaged(path: Path, error: Exception) -> CheckpointError:
     """What to say of a checkpoint in which something is not what it must be."""
-    return CheckpointError(f"{path} is damaged ({error}): train anew, without RESUME")
+    return CheckpointError(f"{path} is damaged ({error}): train anew, without RESUME (--resume)")

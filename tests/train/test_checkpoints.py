@@ -189,6 +189,9 @@ def test_files_of_weights(trained: tuple[Trainer, Path], tmp_path: Path) -> None
         flipped = arrays[name].copy()
         flipped.reshape(-1)[0] ^= 1 << (20 if name == "masters_0" else 3)
         cases.append((name, arrays | {name: flipped}))
+    of_layer = {name: array[:0] for name, array in arrays.items() if name.endswith("_2") and array.ndim}
+    assert of_layer.keys() == {"row_2", "col_2", "masters_2", "mac_2"}
+    cases.append(("row_2", arrays | of_layer))
     for name, changed in cases:
         np.savez(path, **changed)
         says(refusal(WeightsError, lambda: load_weights(path, network), name), path, name)

@@ -103,7 +103,7 @@ def test_data_files(content: bytes | None, message: str, tmp_path: Path, monkeyp
 
 
 def test_resume_without_checkpoint(tmp_path: Path) -> None:
-    with pytest.raises(FlowError, match=r"there is no checkpoint .*: train without RESUME first"):
+    with pytest.raises(FlowError, match=r"there is no checkpoint .*: train without RESUME \(--resume\) first"):
         train(training(TINY, tmp_path, resume="1"))
 
 

@@ -288,7 +288,7 @@ def test_interrupt_in_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_resume_of_what_does_not_fit(tmp_path: Path) -> None:
     """No checkpoint, a damaged one, one of another configuration, or of other STEPS."""
     asked = small(tmp_path, steps="4", resume="1")
-    with pytest.raises(FlowError, match=r"there is no checkpoint .*: train without RESUME first"):
+    with pytest.raises(FlowError, match=r"there is no checkpoint .*: train without RESUME \(--resume\) first"):
         train(asked)
     trainer = trainer_of(asked.config, IMAGES)
     for _ in range(3):

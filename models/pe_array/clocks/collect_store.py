@@ -9,7 +9,6 @@ import numpy as np
 from numba import njit
 
 from models.lib.fixed_point import IntArray
-from models.pe_array.clocks import table as clock_table
 from models.pe_array.clocks.chunk_writer import (
     C_BEATS,
     C_FIRST,
@@ -37,11 +36,12 @@ from models.pe_array.clocks.gradient_pack import (
 )
 from models.pe_array.clocks.parts import Array, Beats, Flag
 from models.pe_array.clocks.stream_fifo import F_COUNT, NONE, fifo, fifo_clock, fifo_head
+from models.pe_array.clocks.table import OPCODE, column
 from models.pe_array.isa import descriptors as d
 
 SLOT, COLLECT = d.Slot.opcode, d.Collect.opcode
-_SLOT, _BEAT, _GRADIENTS = (clock_table.column(d.Slot, name) for name in ("slot", "beat", "gradients"))
-_ADDRESS, _ADD = (clock_table.column(d.Collect, name) for name in ("address", "add"))
+_SLOT, _BEAT, _GRADIENTS = (column(d.Slot, name) for name in ("slot", "beat", "gradients"))
+_ADDRESS, _ADD = (column(d.Collect, name) for name in ("address", "add"))
 
 (
     K_ACTIVE, K_ADD, K_BEFORE, K_BASE, K_COMMANDS, K_COMMANDS_BEFORE, K_FIRST, K_BEATS, K_SLOT, K_WORD, K_QUIET, K_DONE,
@@ -113,7 +113,7 @@ def _advance(state: CollectState, rd_cmd_ready: Flag) -> Flag:
 @njit(cache=True)
 def collect_d_ready(state: CollectState, row: Array, rd_cmd_ready: Flag) -> Flag:
     """A descriptor is taken."""
-    if row[clock_table.OPCODE] == SLOT:
+    if row[OPCODE] == SLOT:
         return not _advance(state, rd_cmd_ready)
     return state.n[K_ACTIVE] == 0
 
@@ -146,7 +146,7 @@ def collect_clock(
     hand_over = n[K_ACTIVE] != 0 and sent and n[K_BEFORE] == 0
     answers_before = n[K_COMMANDS_BEFORE] != 0
     finish = n[K_BEFORE] != 0 and not answers_before
-    start = took and row[clock_table.OPCODE] == COLLECT
+    start = took and row[OPCODE] == COLLECT
 
     quiet = pack_quiet(pack)
     slots_clock(pack, entered, advance, slot_taken if writer[C_LEFT] == 1 else -1)

@@ -9,16 +9,14 @@ import numpy as np
 from numba import njit
 
 from models.lib.fixed_point import IntArray
-from models.pe_array.clocks import table as clock_table
 from models.pe_array.clocks.parts import Array, Beats, Flag, pipe_clock, pipe_ready
+from models.pe_array.clocks.table import column
 from models.pe_array.isa import descriptors as d
 
 PIPE = 2
 """Stages of output_delta8."""
 
-_LOGITS, _LABELS, _OUTPUT, _CLASSES = (
-    clock_table.column(d.Delta, name) for name in ("logits", "labels", "output", "classes")
-)
+_LOGITS, _LABELS, _OUTPUT, _CLASSES = (column(d.Delta, name) for name in ("logits", "labels", "output", "classes"))
 
 (
     E_ACTIVE, E_LABELS_HERE, E_DONE, E_READ, E_WRITES, E_LEFT, E_LABELS, E_LOGITS, E_OUTPUT, E_CLASSES, E_LANES,

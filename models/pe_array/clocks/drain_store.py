@@ -9,8 +9,8 @@ import numpy as np
 from numba import njit
 
 from models.lib.fixed_point import IntArray
-from models.pe_array.clocks import table as clock_table
 from models.pe_array.clocks.parts import Array, Beats, Flag, Int, pipe_clock, pipe_ready
+from models.pe_array.clocks.table import COLUMNS, OPCODE, column
 from models.pe_array.clocks.tile_drain import (
     DRAIN_END,
     DRAIN_FIRST,
@@ -32,7 +32,7 @@ PENDING = 127
 
 OUTPUT, DRAIN = d.Output.opcode, d.Drain.opcode
 _ADDRESS, _MASK, _RUNS, _RUN_BEATS, _RUN_STRIDE, _GROUPS, _GROUP_STRIDE, _USE_MASK = (
-    clock_table.column(d.Output, name)
+    column(d.Output, name)
     for name in ("address", "mask", "runs", "run_beats", "run_stride", "groups", "group_stride", "use_mask")
 )  # fmt: skip
 
@@ -54,7 +54,7 @@ def drain_state(pes: int, lanes: int) -> DrainState:
     """As after a reset. pes, lanes: P, B."""
     n = np.zeros(D_LANES + 1, dtype=np.int64)
     n[D_LANES] = lanes
-    output = np.zeros(clock_table.COLUMNS, dtype=np.int64)
+    output = np.zeros(COLUMNS, dtype=np.int64)
     return DrainState(n, output, np.zeros(PIPE, dtype=np.int64), tile_state(pes, DRAIN_LATENCY))
 
 
@@ -139,7 +139,7 @@ def drain_clock(
     n[D_DONE] = 1 if ends else 0
     if ends:
         n[D_STATE] = 0
-    if took and row[clock_table.OPCODE] == OUTPUT:
+    if took and row[OPCODE] == OUTPUT:
         state.output[:] = row
     elif took:
         n[D_STATE], n[D_OFFER], n[D_FIRST], n[D_END] = 1, 1, row[DRAIN_FIRST], row[DRAIN_END]

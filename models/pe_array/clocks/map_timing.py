@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clocks of map loads and drains (docs/pe_array.md, section 6): what stands at every port in every clock.
 
-The laws are those of ``raster_clocks`` and ``tile_clocks``. A model shows the outputs of a clock as attributes;
+The laws are those of ``map_load`` and ``tile_drain``. A model shows the outputs of a clock as attributes;
 ``clock`` says what came in during it and leads to the next one. All start as after a reset.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from models.lib.fixed_point import IntArray
 from models.pe_array.clocks import map_load as r
-from models.pe_array.clocks import tile_drain as tile_clocks
+from models.pe_array.clocks import tile_drain
 from models.pe_array.clocks.stream_fifo import F_COUNT, NONE, fifo_head
 from models.pe_array.clocks.tile_drain import DRAIN_LATENCY
 from models.pe_array.isa.map_transfer import ADDRESSES, DrainCommand, LoadCommand, PeWindows
@@ -30,7 +30,7 @@ class Read(NamedTuple):
 
 
 class DrainTiming:
-    """rtl/pe_array/store/tile_drain.v, compiled in ``tile_clocks``.
+    """rtl/pe_array/store/tile_drain.v, compiled in ``clocks.tile_drain``.
 
     Attributes:
         cmd_ready, cmd_error, idle: outputs in this clock.
@@ -44,20 +44,20 @@ class DrainTiming:
 
     def __init__(self, pes: int, y_depth: int, latency: int = DRAIN_LATENCY) -> None:
         self._pes, self._y_depth = pes, y_depth
-        self._state = tile_clocks.tile_state(pes, latency)
+        self._state = tile_drain.tile_state(pes, latency)
         self._words = np.zeros(0, dtype=np.int64)
 
     @property
     def cmd_ready(self) -> bool:
-        return not self._state.n[tile_clocks.T_WAITING]
+        return not self._state.n[tile_drain.T_WAITING]
 
     @property
     def cmd_error(self) -> bool:
-        return bool(self._state.n[tile_clocks.T_ERROR])
+        return bool(self._state.n[tile_drain.T_ERROR])
 
     @property
     def read(self) -> Read | None:
-        return _read(int(self._state.n[tile_clocks.T_READ]))
+        return _read(int(self._state.n[tile_drain.T_READ]))
 
     @property
     def word(self) -> Read | None:
@@ -65,21 +65,21 @@ class DrainTiming:
 
     @property
     def idle(self) -> bool:
-        return bool(tile_clocks.tile_idle(self._state))
+        return bool(tile_drain.tile_idle(self._state))
 
     def clock(self, command: DrainCommand | None, ready: bool) -> None:
         """One clock, with a command at the port or none, and a sink that is ready or not."""
         first = len(self._words)
         if command is not None and self.cmd_ready:
-            self._words = np.append(self._words, tile_clocks.command_words(command, self._pes, self._y_depth))
+            self._words = np.append(self._words, tile_drain.command_words(command, self._pes, self._y_depth))
         offered = command is not None
-        tile_clocks.tile_clock(self._state, offered, first, len(self._words), ready, self._words)
+        tile_drain.tile_clock(self._state, offered, first, len(self._words), ready, self._words)
 
 
 def _read(word: int) -> Read | None:
     if word == NONE:
         return None
-    return Read(tile_clocks.word_pe(word), tile_clocks.word_address(word), tile_clocks.word_last(word))
+    return Read(tile_drain.word_pe(word), tile_drain.word_address(word), tile_drain.word_last(word))
 
 
 class Beat(NamedTuple):

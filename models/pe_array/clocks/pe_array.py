@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Exact clocks of programs on the whole array under a steady memory (docs/pe_array.md, sections 6 and 8).
 
-Every register that time depends on is played, compiled: the parts in ``*_clocks.py``, put together as pe_array.v does.
+Every register that time depends on is played, compiled: the parts in this folder, put together as pe_array.v does.
 tb/pe_array/top/test_array_clocks.py demands the clocks of the RTL, flow/full_size those of whole layers. Programs run
 without errors.
 """
@@ -166,9 +166,9 @@ class State(NamedTuple):
 
     Attributes:
         clock: (1,) number of the present one.
-        fetch, dispatch, queues, computer, control: of ``control_clocks``; queues: (3, …).
+        fetch, dispatch, queues, computer, control: of ``control``; queues: (3, …).
         load, store, cells, sums: of the files of these names.
-        ports: (3, …) read ports; mux, writer: the rest of ``port_clocks``.
+        ports: (3, …) read ports; mux, writer: the rest of ``ports``.
         per_pe: (5, PEs): what goes between parts in a clock.
         flags, requests: (3, 3), (3,): the same.
     """

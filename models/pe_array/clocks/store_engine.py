@@ -9,7 +9,6 @@ import numpy as np
 from numba import njit
 
 from models.lib.fixed_point import IntArray
-from models.pe_array.clocks import table as clock_table
 from models.pe_array.clocks.collect_store import (
     COLLECT,
     K_DONE,
@@ -51,6 +50,7 @@ from models.pe_array.clocks.drain_store import (
 from models.pe_array.clocks.gradient_pack import pack_grant
 from models.pe_array.clocks.parts import Array, Beats, Flag, Int
 from models.pe_array.clocks.stream_fifo import NONE
+from models.pe_array.clocks.table import OPCODE
 from models.pe_array.clocks.tile_drain import PE_BITS, T_READ
 from models.pe_array.clocks.update_store import (
     U_ACTIVE,
@@ -91,7 +91,7 @@ def store_state(pes: int, lanes: int) -> StoreState:
 
 @njit(cache=True)
 def _part_of(row: Array) -> Int:
-    opcode = row[clock_table.OPCODE]
+    opcode = row[OPCODE]
     if opcode in (OUTPUT, DRAIN):
         return PART_DRAIN
     if opcode in (SLOT, COLLECT):
@@ -202,7 +202,7 @@ def store_clock(
         wr_ready: the write port takes a beat.
         answer: a write command is answered.
         entered: what ``store_enters`` found in this clock.
-        words: the program's table of drained words (``tile_clocks.drain_words``).
+        words: the program's table of drained words (``tile_drain.drain_words``).
     """
     part, of = state.part[0], _part_of(row)
     here = part == PART_DRAIN

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Programs as tables of int64, from which the compiled models of clocks (``*_clocks.py``) read their fields.
+"""Programs as tables of int64, from which the compiled models of clocks read their fields.
 
 A row per descriptor: opcode, counts to wait for, and the fields of its class in their order, pairs as two columns. A
 field of 64 bits is the int64 with the same bits. Columns of other classes are 0.

@@ -14,9 +14,9 @@ import numpy as np
 from numba import njit
 
 from models.lib.fixed_point import IntArray
-from models.pe_array.clocks import table as clock_table
 from models.pe_array.clocks.parts import Array, Flag, Int
 from models.pe_array.clocks.stream_fifo import F_SHOWN, NONE, fifo, fifo_clock
+from models.pe_array.clocks.table import column
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.map_transfer import DrainCommand, drain_reads
 
@@ -70,7 +70,7 @@ def command_words(command: DrainCommand, pes: int, y_depth: int) -> IntArray:
     return words
 
 
-DRAIN_FIRST = clock_table.column(d.Drain, "sx_log2") + 1
+DRAIN_FIRST = column(d.Drain, "sx_log2") + 1
 DRAIN_END = DRAIN_FIRST + 1
 """Columns of a drain's range in the table of words, behind its fields."""
 

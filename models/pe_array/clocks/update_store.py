@@ -9,7 +9,6 @@ import numpy as np
 from numba import njit
 
 from models.lib.fixed_point import IntArray
-from models.pe_array.clocks import table as clock_table
 from models.pe_array.clocks.chunk_writer import (
     C_BEATS,
     C_FIRST,
@@ -22,6 +21,7 @@ from models.pe_array.clocks.chunk_writer import (
 )
 from models.pe_array.clocks.parts import Array, Beats, Flag, Int, pipe_clock, pipe_ready
 from models.pe_array.clocks.stream_fifo import F_COUNT, F_SHOWN, NONE, fifo, fifo_clock
+from models.pe_array.clocks.table import column
 from models.pe_array.isa import descriptors as d
 
 CHUNK = 16
@@ -32,7 +32,7 @@ ROOMS = (2 * CHUNK, CHUNK // 2, 2 * CHUNK)
 """Beats of masters, MAC weights and momenta that may wait to be written."""
 
 _GRADIENTS, _MASTERS, _WEIGHTS, _MOMENTA, _BEATS, _DECAY = (
-    clock_table.column(d.Update, name)
+    column(d.Update, name)
     for name in ("gradients", "masters", "weights", "momenta", "beats", "decay")
 )  # fmt: skip
 

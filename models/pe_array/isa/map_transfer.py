@@ -15,7 +15,6 @@ import numpy as np
 from models.lib.fixed_point import IntArray
 from models.pe_array.isa.region import Region
 
-PES_MAX = 64
 CHANNELS_MAX = 4096
 """Channels of a map load."""
 COUNT_MAX = (1 << 12) - 1

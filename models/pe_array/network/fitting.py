@@ -178,9 +178,11 @@ def check(layers: Sequence[Layer], grid: Grid) -> None:
                 f"{label(layers, index)}: kernel = {kernel} with dilation = {dilation} on a map of "
                 f"{layer.in_shape[1]} x {layer.in_shape[2]} does not fit in the array's PEs: {error}"
             ) from None
+        if sum(commands) > COMMANDS_MAX:
+            break
     if sum(commands) > COMMANDS_MAX:
         raise ConfigError(
-            f"{_largest(layers, commands)}: a step takes about {sum(commands):,} commands, which must be at most "
+            f"{_largest(layers, commands)}: a step takes at least {sum(commands):,} commands, which must be at most "
             f"{COMMANDS_MAX:,} to be planned: fewer outputs, smaller maps or a smaller dilation"
         )
 

@@ -31,7 +31,6 @@ MOMENTUM_BITS = 32
 SHIFT_MAX = 31
 PRESET_MAX = 15
 """Largest left shift of a map that is loaded to Y."""
-MOMENTUM_SHIFTS = range(1, 16)
 HALF_UP: UInt16Array = np.empty(0, dtype=np.uint16)
 """In place of random words: round half up."""
 

@@ -110,6 +110,8 @@ def read_positions(arrays: Arrays, conv: Conv, index: int) -> Positions:
     positions = Positions(arrays[f"row_{index}"], arrays[f"col_{index}"])
     try:
         positions.check(conv)
+        if not len(positions):
+            raise ValueError("there are no elements; pruning leaves at least one")
     except ValueError as error:
         raise ValueError(f"row_{index}, col_{index}: {error}") from None
     return positions

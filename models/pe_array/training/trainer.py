@@ -347,6 +347,7 @@ def run(trainer: Trainer, judge: Images, options: argparse.Namespace) -> Iterato
 def _check_files(parser: Parser, config: PeConfig, options: argparse.Namespace) -> None:
     """Refuse to write one file over another that the command needs."""
     files = {"the configuration": options.config, "training.initial": config.training.initial}
+    files |= {f"{name} of the data set": mnist.DATA_DIR / f"{name}.gz" for name in mnist.MD5}
     for option in ("checkpoint", "weights"):
         path: Path | None = getattr(options, option)
         for what, other in files.items():
@@ -386,7 +387,9 @@ def main(arguments: list[str] | None = None) -> None:
         options = parser.parse_args(arguments)
         if options.resume and not options.checkpoint:
             parser.error("--resume needs --checkpoint")
-        config = PeConfig.load(options.config)
+        with Telling() as tell:
+            tell("checking the network")
+            config = PeConfig.load(options.config)
         _check_files(parser, config, options)
         data, judge = _images(parser, config, options)
         with Telling() as tell:

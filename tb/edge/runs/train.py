@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training in simulation: plays the runs of a job on train_harness and compares every one with the model.
 
-Run by flow/train.py, which writes the job to the file that EDGELOOM_TRAIN names. After each run all predictions,
+Run by flow/train/, which writes the job to the file that EDGELOOM_TRAIN names. After each run all predictions,
 parameters and counters are compared; then the checkpoint is written. An interrupt gives up the current run: what
 is left is the checkpoint before it, from which a resumed training repeats the run, so that it gives exactly what an
 uninterrupted one would have given.

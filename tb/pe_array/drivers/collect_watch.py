@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from models.pe_array.clocks import collect_store as model
-from models.pe_array.clocks import table as clock_table
 from models.pe_array.clocks.gradient_pack import CHUNK, DEPTH, S_ENDED, S_NAMED, S_OPEN, S_WORDS, pack_grant
+from models.pe_array.clocks.table import COLUMNS, OPCODE, column
 from models.pe_array.isa.descriptors import Collect, Slot
 from tb.lib.bench import Bench
 
@@ -22,11 +22,11 @@ _FIELDS = {
 
 def _row(word: int) -> np.ndarray[Any, Any]:
     """A descriptor as the model has it."""
-    row = np.zeros(clock_table.COLUMNS, dtype=np.int64)
-    row[clock_table.OPCODE] = opcode = word & 0xFF
+    row = np.zeros(COLUMNS, dtype=np.int64)
+    row[OPCODE] = opcode = word & 0xFF
     kind = Slot if opcode == Slot.opcode else Collect
     for name, (low, width) in _FIELDS[kind].items():
-        row[clock_table.column(kind, name)] = word >> low & ((1 << width) - 1)
+        row[column(kind, name)] = word >> low & ((1 << width) - 1)
     return row
 
 
@@ -82,7 +82,7 @@ class CollectWatch:
             rd_ready=bool(model.collect_rd_ready(state, wr_ready)), wr_valid=state.n[model.K_WORD],
             done=state.n[model.K_DONE], idle=bool(model.collect_idle(state)),
         )  # fmt: skip
-        self._cover(state, took and row[clock_table.OPCODE] == Collect.opcode)
+        self._cover(state, took and row[OPCODE] == Collect.opcode)
         model.collect_clock(
             state, took, row, rd_cmd_ready, self._level("rd_valid"), wr_cmd_ready, wr_ready, self._level("wr_done"),
             entered,

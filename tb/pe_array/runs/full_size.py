@@ -2,7 +2,7 @@
 """Layers on array_harness, phase by phase: the whole memory and the counters compared with the models after each.
 
 Run by flow/full_size, which writes the job to the file that EDGELOOM_TRAIN names. What must be in memory comes from the
-layers' definition (models/pe_array/network/layers.py, update.py), not from what the phases before left.
+layers' definition (models/pe_array/network/layers.py, weight_update.py), not from what the phases before left.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from models.pe_array.training.trainer import Trainer
 ROOT = Path(__file__).resolve().parents[3]
 TINY = str(ROOT / "configs" / "tiny.toml")
 LENET = str(ROOT / "configs" / "lenet5_mnist.toml")
+LABELS = str(mnist.DATA_DIR / "t10k-labels-idx1-ubyte.gz")
 EDGE, PE = "models.edge.training", "models.pe_array.training"
 
 
@@ -83,6 +84,7 @@ def no_training(monkeypatch: pytest.MonkeyPatch, data: mnist.Mnist) -> None:
         (PE, [LENET, "--weights", str(ROOT)], "is not a file: name one in that directory"),
         (PE, [LENET, "--weights", "w" * 252], " cannot be written: File name too long"),
         (PE, [LENET, "--weights", LENET], "is the configuration too; name another file"),
+        (PE, [LENET, "--weights", LABELS], "t10k-labels-idx1-ubyte of the data set too; name another file"),
         (PE, [LENET, "--weights", "build/a", "--checkpoint", "build/../build/a"], "is --checkpoint too; name"),
         ("studies.roofline", ["--pes", "0"], "argument --pes: 0 must be 1 … 65536"),
         ("studies.roofline", ["--mhz", "nan"], "argument --mhz: nan must be 0.001 … 1e+06"),

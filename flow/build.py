@@ -19,7 +19,7 @@ from filelock import FileLock
 
 from flow import verilog, waves
 from flow.paths import INCLUDE_DIRS, SIM, FlowError, check_room, relative
-from flow.runners import FastVerilator, PlainIcarus, control_file, runner_for
+from flow.runners import FastVerilator, PlainIcarus, control_file, require_tools, runner_for
 from models.lib.whole_file import write_text
 
 # Options of Verilator: all warnings stop the build, assertions are checked, and whatever is not initialised or is X
@@ -89,7 +89,8 @@ class Options:
 
 @functools.cache
 def tool_version(sim: str) -> str:
-    """The version of everything that is compiled in."""
+    """The version of everything that is compiled in. Raises FlowError where a program is missing."""
+    require_tools(sim)
     cocotb = importlib.metadata.version("cocotb")
     if sim == "icarus":
         output = subprocess.run(["iverilog", "-V"], capture_output=True, text=True, check=True).stdout

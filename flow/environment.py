@@ -21,7 +21,8 @@ _STAYS = {
     # kernels of BLAS that compute right on this machine's processor
     "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE",
     # where this machine has its compiler's headers and libraries
-    "CPATH", "LIBRARY_PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DEVELOPER_DIR", "SDKROOT",
+    "C_INCLUDE_PATH", "CPATH", "CPLUS_INCLUDE_PATH",
+    "LIBRARY_PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DEVELOPER_DIR", "SDKROOT",
     # what the flow reads or sets itself
     "CCACHE_DIR", "EDGELOOM_BUILD", "JOBS", "MPLCONFIGDIR", "MYPY_CACHE_DIR", "NUMBA_CACHE_DIR", "PYTHONUTF8",
     "RUFF_CACHE_DIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "YOWASP_CACHE_DIR",

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import re
 import shutil
@@ -22,6 +23,7 @@ from flow.modules import Module, TestSet
 from flow.paths import RUNS, FlowError, make_command, relative
 from flow.runners import ENVIRONMENT, runner_for
 from flow.waves import Waves
+from models.lib.toml_section import ConfigError, read_text
 
 Params = dict[str, int | str]
 
@@ -48,7 +50,10 @@ class Run:
     def directory(self) -> Path:
         """Where the run's log, results, waveform and coverage are; the same for the same run."""
         kind = ("coverage-" if self.coverage else "") + self.label + self.sim
-        seeds = f"seed{self.seeds[0]}" + (f"-{self.seeds[-1]}" if len(self.seeds) > 1 else "")
+        first, last = self.seeds[0], self.seeds[-1]
+        seeds = f"seed{first}" + (f"-{last}" if last != first else "")
+        if self.seeds != tuple(range(first, last + 1)):
+            seeds = f"seeds-{hashlib.sha256(repr(self.seeds).encode()).hexdigest()[:12]}"
         return RUNS / kind / self.module.name / self.test_set.name / "-".join(filter(None, (seeds, self.test)))
 
     @property
@@ -100,14 +105,20 @@ class Result:
         return "\n".join([*lines, f"  log: {relative(self.log)}", f"replay: {self.replay}"])
 
 
-def parameters(module: Module, test_set: TestSet) -> dict[str, int | str]:
-    """The HDL parameters of a set: those of its configuration that the top module declares, then its own."""
+def parameters(module: Module, test_set: TestSet, text: str | None = None) -> dict[str, int | str]:
+    """The HDL parameters of a set: those of its configuration that the top module declares, then its own.
+
+    Args:
+        text: of the configuration, where it has been read already.
+    """
     declared = verilog.library()[module.top].parameters if module.top in verilog.library() else ()
     values: dict[str, int | str] = {}
     if test_set.config is not None:
         from models.edge.config import EdgeConfig
 
-        known = EdgeConfig.load(test_set.config).verilog_parameters(_SIGMOID_FILE)
+        path = test_set.config
+        config = EdgeConfig.load(path) if text is None else EdgeConfig.parse(text, path)
+        known = config.verilog_parameters(_SIGMOID_FILE)
         values = {name: value for name, value in known.items() if name in declared}
     values |= test_set.params
     if "SIGMOID_FILE" in declared:
@@ -164,9 +175,10 @@ def simulate(run: Run) -> Result:
         BuildError: the design does not build.
     """
     result = _simulate(run)
-    for alone in _smaller(run, result):
-        if not _simulate(alone).passed:
-            return replace(result, replay=alone.replay)
+    with contextlib.suppress(FlowError, ConfigError, OSError):  # files that are edited meanwhile; the failure stands
+        for alone in _smaller(run, result):
+            if not _simulate(alone).passed:
+                return replace(result, replay=alone.replay)
     return result
 
 
@@ -182,8 +194,8 @@ def _smaller(run: Run, result: Result) -> list[Run]:
 
 def _simulate(run: Run) -> Result:
     config = run.test_set.config
-    text = b"" if config is None else config.read_bytes()  # the bench reads it after a build that may take long
-    params = parameters(run.module, run.test_set)
+    text = None if config is None else read_text(config)  # the bench reads it after a build that may take long
+    params = parameters(run.module, run.test_set, text)
     scopes = run.waves.scopes if run.waves and run.sim == "icarus" else ()
     options = Options(run.sim, run.waves is not None, run.coverage, run.test_set.fast, scopes=scopes)
     built = build.build(run.design or Design.of(run.module.top, params), options)
@@ -194,8 +206,8 @@ def _simulate(run: Run) -> Result:
     with FileLock(f"{run.directory}.lock"):
         shutil.rmtree(run.directory, ignore_errors=True)
         run.directory.mkdir()
-        if config is not None:
-            (run.directory / _CONFIG).write_bytes(text)
+        if text is not None:
+            (run.directory / _CONFIG).write_text(text)
         _write_sigmoid(params, run.directory)
         results, log, died = _execute(run, built, params)
         return Result(run, *judge(expected(run.bench, run.seeds, run.test), results, log, died), log, run.replay)

@@ -11,7 +11,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from flow.paths import ROOT
+from flow.paths import ROOT, FlowError
 
 WINGS = (
     "models.lib", "models.edge", "models.pe_array.isa", "models.pe_array.tiles", "models.pe_array.network",
@@ -48,10 +48,12 @@ def _imported(path: Path, known: Iterable[str]) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in known)
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                raise FlowError(f"{path.name}:{node.lineno}: a relative import; name the module from the checkout on")
             for alias in node.names:
                 within = f"{node.module}.{alias.name}"
-                if (found := within if within in known else node.module) in known:
+                if (found := within if within in known else str(node.module)) in known:
                     yield found
 
 

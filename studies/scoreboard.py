@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from models.lib.command_line import Parser, one_line_errors, output_directory, whole_number
@@ -18,9 +17,11 @@ from studies import published, scoreboard_b, scoreboard_c, scoreboard_c_table, s
 from studies.phase_clocks import LATENCY
 from studies.published import PHASES
 from studies.scoreboard_b import ALL, Board
-from studies.scoreboard_c import FineTuning, Stepper
+from studies.scoreboard_c import NAMES, FineTuning, Stepper
 from studies.scoreboard_page import text
 from studies.scoreboard_step import Whole
+
+PAGE = "scoreboard.html"
 
 
 def result(board: Board, wholes: list[Whole], rows: list[FineTuning], notes: list[str]) -> dict[str, Any]:
@@ -47,7 +48,8 @@ def _report(row: FineTuning) -> None:
     print(f"{row.network} on {row.data_set}: {row.seconds:.0f} s, published {row.published_seconds:.0f} s", flush=True)
 
 
-def _print_and_write(latency: int, layers: list[str], networks: list[str], directory: Path | None) -> None:
+def play(latency: int, layers: list[str], networks: list[str]) -> tuple[dict[str, Any], str]:
+    """Play and print the tables; what result.json and scoreboard.html hold."""
     board = scoreboard_b.run(latency, tuple(layers))
     wholes = [] if layers else scoreboard_step.run(latency)
     if wholes:  # of some layers alone there is no step
@@ -59,13 +61,7 @@ def _print_and_write(latency: int, layers: list[str], networks: list[str], direc
     rows = scoreboard_c.fine_tuning(stepper, networks, _report)
     notes = scoreboard_c_table.notes(rows, stepper)
     print("", text(scoreboard_c_table.HEAD, scoreboard_c_table.table(rows)), *notes, sep="\n\n")
-    if directory:
-        found = json.dumps({"complete": True, "state": "complete", **result(board, wholes, rows, notes)}, indent=1)
-        page = scoreboard_page.page(board, wholes, rows, notes)
-        with written(directory / "scoreboard.html", directory / "result.json") as files:
-            for file, content in zip(files, (page, found + "\n"), strict=True):
-                file.write(content.encode())
-        print(f"\nwritten: {directory / 'result.json'}, {directory / 'scoreboard.html'}")
+    return result(board, wholes, rows, notes), scoreboard_page.page(board, wholes, rows, notes)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -73,12 +69,18 @@ def main(arguments: list[str] | None = None) -> None:
     parser = Parser("studies.scoreboard", "The published tables of systems B and C beside our array.")
     parser.add_argument("--latency", type=whole_number(1, 10_000), default=LATENCY, help="clocks of the memory")
     parser.add_argument("--layers", nargs="+", default=[], choices=[*published.VGG11], help="only these of system B")
-    names = [*scoreboard_c.NAMES]
+    names = [*NAMES]
     parser.add_argument("--networks", nargs="+", default=names, choices=names, help="only these of system C")
     parser.add_argument("--out", type=output_directory, help="directory for result.json and scoreboard.html")
     with one_line_errors():
         options = parser.parse_args(arguments)
-        _print_and_write(options.latency, options.layers, options.networks, options.out)
+        found, page = play(options.latency, options.layers, options.networks)
+        if options.out:
+            paths = options.out / PAGE, options.out / "result.json"
+            with written(*paths) as files:
+                for file, content in zip(files, (page, json.dumps(found, indent=1) + "\n"), strict=True):
+                    file.write(content.encode())
+            print(f"\nwritten: {paths[1]}, {paths[0]}")
 
 
 if __name__ == "__main__":

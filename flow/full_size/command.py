@@ -14,6 +14,7 @@ from flow.full_size.request import replay
 from flow.full_size.result import HEAD, document, notes, results, table
 from flow.paths import relative
 from flow.run_directory import JOB, RESULT, RunDirectory, alone_in, text_writer
+from flow.runners import require_tools
 from flow.simulate import LOG, RESULTS, run_job
 from flow.train.watch import Watcher
 from studies.scoreboard_page import text
@@ -54,6 +55,7 @@ def full_size(job: Job, sim: str = "verilator", design: Design | None = None) ->
     Raises:
         FlowError: the user can mend it.
     """
+    require_tools(sim)  # before results of the run before are gone
     with alone_in(Path(job.directory)):
         directory = RunDirectory(Path(job.directory), {"command": replay(job)})
         with directory.run(REPORT, MISMATCH, EVENTS):

@@ -22,11 +22,13 @@ from flow import verilog
 from flow.config_file import EDGE, PE_ARRAY, find, has, load_edge, load_pe
 from flow.paths import BUILD, ROOT, from_root, make_command, relative
 from flow.provenance import origin
-from flow.run_directory import RunDirectory, alone_in
+from flow.run_directory import RunDirectory, alone_in, check_frozen
 from flow.synth import edge, netlist, pe
 from flow.synth.netlist import Netlist, Timing
 from flow.synth.target import Plan, Target
+from models.edge.config import EdgeConfig
 from models.lib.whole_file import write_text
+from models.pe_array.network.config import PeConfig
 
 BASELINE = ROOT / "tests" / "synth_baseline.json"
 
@@ -142,8 +144,20 @@ def plan(path: str) -> Plan:
     Raises:
         FlowError: the file is missing or breaks a rule.
     """
-    layers = has(find(path, EDGE, PE_ARRAY), PE_ARRAY)  # of a file that cannot be read, loading says what is wrong
-    return pe.plan(load_pe(path)[1]) if layers else edge.plan(load_edge(path)[1])
+    return chosen(path)[2]
+
+
+def chosen(path: str) -> tuple[Path, str, Plan]:
+    """A configuration's file, its text, and what is run for it. Raises FlowError."""
+    if has(find(path, EDGE, PE_ARRAY), PE_ARRAY):  # of a file that cannot be read, loading says what is wrong
+        file, array = load_pe(path)
+        text = file.read_text(encoding="utf-8")
+        check_frozen(lambda: PeConfig.parse(text, file) == array, file)
+        return file, text, pe.plan(array)
+    file, engine = load_edge(path)
+    text = file.read_text(encoding="utf-8")
+    check_frozen(lambda: EdgeConfig.parse(text, file) == engine, file)
+    return file, text, edge.plan(engine)
 
 
 def table(config: str, outcomes: list[Outcome], reference: Mapping[str, Any]) -> str:
@@ -177,13 +191,11 @@ def record(config: str, outcomes: list[Outcome], reference: dict[str, Any], path
 
 def synth(path: str, update: bool = False) -> bool:
     """Run the plan of a configuration file; print and save the results. True if nothing is wrong with them."""
-    given = Path(path) if Path(path).exists() else ROOT / path
-    planned = plan(path)
-    file = given.resolve()
+    file, text, planned = chosen(path)
     command = make_command("synth", f"CONFIG={relative(file)}", *(["UPDATE=1"] if update else []))
     directory = BUILD / "synth" / planned.config_name
     with alone_in(directory):
-        results = RunDirectory(directory, origin(command, file, file.read_text(encoding="utf-8")))
+        results = RunDirectory(directory, origin(command, file, text))
         with results.run():
             return _synth(planned, update, results)
 

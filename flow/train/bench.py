@@ -16,6 +16,7 @@ from flow.train.request import Request
 from models.edge.benchmark import samples_per_second
 from models.edge.config import MNIST_TRAIN
 from models.edge.training import plan
+from models.lib.command_line import INTERRUPTED
 from tb.edge.runs.train_check import Mismatch
 from tb.edge.runs.train_state import CHECKPOINT, load_checkpoint
 
@@ -46,7 +47,9 @@ def bench(request: Request) -> int:
                 raise FlowError(str(mismatch)) from None
             training = replace(request, epochs=1, resume=False, directory=directory / "train")
             if status := train(training):
-                return status
+                if status == INTERRUPTED:
+                    raise KeyboardInterrupt
+                raise FlowError(f"the training that is measured has failed: see {relative(training.directory)}")
             figures = _figures(training, bare)
             results.publish(figures, {})
     print(_text(figures))

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +13,8 @@ from flow import build
 from flow.build import Design
 from flow.paths import FlowError, relative
 from flow.provenance import origin, versions
-from flow.run_directory import CONFIG, JOB, RESULT, RunDirectory, Writer, alone_in, text_writer
+from flow.run_directory import CONFIG, JOB, RESULT, RunDirectory, Writer, alone_in, check_frozen, text_writer
+from flow.runners import require_tools
 from flow.train.report import report
 from flow.train.request import Request
 from flow.train.result import results, table
@@ -24,7 +23,6 @@ from flow.train.twin import TwinProcess
 from models.edge.config import EdgeConfig
 from models.edge.interleaver import Connectivity
 from models.lib.checkpoint import CheckpointError
-from models.lib.toml_section import ConfigError
 from models.lib.whole_file import write_text
 from tb.edge.runs.train_files import PARAMS_IN, PREDICTIONS, SAMPLES
 from tb.edge.runs.train_state import CHECKPOINT, EVENTS, MISMATCH, Job, identity, load_checkpoint, steps
@@ -42,6 +40,7 @@ def train(request: Request, design: Design | None = None) -> int:
     Raises:
         FlowError: the user can mend it.
     """
+    require_tools(request.sim)  # before results of the run before are gone
     with alone_in(request.directory):
         return _train(request, design)
 
@@ -90,16 +89,6 @@ def _run(
         if (request.directory / name).is_file():
             print(f"  {relative(request.directory / name)}")
     return outcome
-
-
-def check_frozen(equal: Callable[[], bool], path: Path) -> None:
-    """Raise FlowError unless the copy of a configuration says what the file said when the request was checked."""
-    try:
-        if equal():
-            return
-    except ConfigError:
-        pass
-    raise FlowError(f"{relative(path)} was changed while it was read: run again")
 
 
 def _done_before(request: Request) -> list[dict[str, Any]]:

@@ -11,8 +11,9 @@ import numpy as np
 from flow.build import Design
 from flow.paths import FlowError, relative
 from flow.provenance import origin, versions
-from flow.run_directory import CONFIG, RESULT, RunDirectory, Writer, alone_in, text_writer
-from flow.train.command import REPORT, WEIGHTS, check_frozen
+from flow.run_directory import CONFIG, RESULT, RunDirectory, Writer, alone_in, check_frozen, text_writer
+from flow.runners import require_tools
+from flow.train.command import REPORT, WEIGHTS
 from flow.train.simulation import Interrupts
 from flow.train.watch import duration
 from flow.train_cnn.report import report
@@ -38,6 +39,7 @@ def train(request: Request, design: Design | None = None) -> int:
     Raises:
         FlowError: the user can mend it.
     """
+    require_tools(request.sim)  # before results of the run before are gone
     with alone_in(request.directory):
         return _train(request, design)
 

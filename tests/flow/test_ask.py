@@ -32,7 +32,7 @@ def sim(module: str = "pe", **variables: str) -> ask.Sim:
         ({"seed": "3,1,3"}, r"SEED=3,1,3 must name 3 once"),
         ({"simulator_": "vcs"}, r"SIM=vcs must be one of verilator, icarus"),
         ({"waves": "yes"}, r"WAVES=yes must be 1 \(record the signals\) or 0"),
-        ({"test": "nope"}, r"TEST=nope: there is no such test; tb\.pe_array\.grid\.test_pe has any_commands, full_speed, "),
+        ({"test": "nope"}, r"TEST=nope: there is no such test; tb\.pe_array\.grid\.test_pe has any_commands, full"),
         ({"set_": "b4", "config": "configs/tiny.toml"}, r"give one of them"),
     ],
 )

@@ -201,20 +201,16 @@ def test_nothing_is_removed_that_no_run_made(tmp_path: Path) -> None:
 
 
 def test_scoreboard_that_is_stopped_leaves_no_old_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stop(arguments: list[str]) -> None:
-        assert arguments == ["--out", str(tmp_path)]
+    def stop(*_: object) -> None:
         assert files(tmp_path) == {RESULT}
         raise KeyboardInterrupt
 
-    def write(_: list[str]) -> None:
-        for name in (RESULT, "scoreboard.html"):
-            write_text(tmp_path / name, '{"complete": true}')
-
-    for main, complete in ((write, True), (stop, False)):
-        monkeypatch.setattr(scoreboard, "main", main)
+    for play, state in ((lambda *_: ({"latency": 48}, "page"), "complete"), (stop, "interrupted")):
+        monkeypatch.setattr(scoreboard, "play", play)
         with contextlib.suppress(KeyboardInterrupt):
             __main__._scoreboard(argparse.Namespace(out=tmp_path))
-        assert told(tmp_path)["complete"] == complete
+        assert (told(tmp_path)["complete"], told(tmp_path)["state"]) == (state == "complete", state)
+        assert (tmp_path / "scoreboard.html").is_file() == (state == "complete")
 
 
 def test_verdicts_of_the_tests_before_are_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

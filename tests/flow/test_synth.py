@@ -267,7 +267,7 @@ def test_results_of_a_synthesis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     other.write_text(text + "# another\n")
     runs: list[tuple[EdgeTarget, str]] = []
     monkeypatch.setattr(synth, "BUILD", tmp_path)
-    monkeypatch.setattr(synth, "plan", lambda _: Plan("same", runs))
+    monkeypatch.setattr(synth, "chosen", lambda path: (Path(path), Path(path).read_text(), Plan("same", runs)))
     assert synth.synth(str(config))
 
     def told() -> dict[str, Any]:

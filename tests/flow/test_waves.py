@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flow import ask, build, modules, simulate, waves
+from flow import ask, build, modules, paths, simulate, waves
 from flow.build import Design, Options
 from flow.paths import FlowError
 from flow.simulate import Run
@@ -28,7 +28,7 @@ def record(sim: str, chosen: Waves) -> tuple[int, int, int]:
     result = simulate.simulate(Run(READ, READ.sets[0], sim, (1,), waves=chosen, label="waves-", test="full_speed"))
     assert result.passed
     path = result.run.waves_file
-    assert waves.report(path).startswith(f"waves: build/runs/waves-{sim}/")
+    assert waves.report(path).startswith(f"waves: {paths.relative(paths.RUNS)}/waves-{sim}/")
     if path.suffix == ".vcd":
         text = path.read_text(encoding="utf-8")
         times = [int(time) for time in re.findall(r"^#(\d+)", text, re.MULTILINE)]

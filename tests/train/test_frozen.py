@@ -277,3 +277,18 @@ def test_checkpoint_that_is_damaged_meanwhile(
     assert len(said) == 1
     assert said[0].startswith(f"error: {out / CHECKPOINT} is damaged")
     assert told(out)["state"] == "failed"
+
+
+def test_missing_simulator_leaves_the_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is named before anything of the training before is removed."""
+    out = tmp_path / "out"
+    asked = training(variant(tmp_path, "mine"), out, samples="50", sim="icarus")
+    starts = starting(tmp_path, sim="icarus")
+    for name in LEFT:
+        out.mkdir(exist_ok=True)
+        (out / name).write_text("of a training of hours")
+    monkeypatch.setenv("PATH", "")
+    for train in (lambda: edge.train(asked), lambda: cnn.train(starts)):
+        with pytest.raises(FlowError, match="iverilog is missing"):
+            train()
+    assert {(out / name).read_text() for name in LEFT} == {"of a training of hours"}

@@ -11,7 +11,7 @@ import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -141,15 +141,11 @@ def test_two_commands_may_make_it_at_once(look: str, tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize("character", [*paths.PLAIN, *" $'=é"])
-def test_characters_of_its_name(character: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("check", [paths._check_foreign, runners.require_place])
+def test_characters_of_its_name(character: str, check: Callable[[Path], None], tmp_path: Path) -> None:
     """Those of the checkout's place, and no others."""
-    build = tmp_path / f"a{character}b"
-    refused = pytest.raises(FlowError) if paths.ODD.search(character) else contextlib.nullcontext()
-    with refused:
-        paths._check_foreign(build)
-    monkeypatch.setattr(runners, "BUILD", build)
-    with refused:
-        runners.require_place(runners.BUILD)
+    with pytest.raises(FlowError) if paths.ODD.search(character) else contextlib.nullcontext():
+        check(tmp_path / f"a{character}b")
 
 
 def test_directory_of_others_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,12 +245,12 @@ def test_clean_elsewhere(checkout: Path) -> None:
 
 
 def test_a_clean_that_stops_can_be_done_again(checkout: Path) -> None:
-    """The mark goes last: here after a file that cannot be removed, while one after another is."""
+    """The mark goes last: here it is stopped before that."""
     there = checkout / "there"
     (there / "sub").mkdir(parents=True)
     for name in (paths.MARK, f"sub/{paths.MARK}", "file"):
         (there / name).touch()
-    stop = "find() { command find \"$@\"; exit 1; }; . flow/clean.sh"
+    stop = 'find() { command find "$@"; exit 1; }; . flow/clean.sh'
     output_of(["sh", "-c", stop, "flow/clean.sh"], "there", checkout)
     assert [path.name for path in there.iterdir()] == [paths.MARK]
     assert clean(checkout, "there") == ""

@@ -83,10 +83,11 @@ def test_probes_of_several_processes_do_not_meet(tmp_path: Path, monkeypatch: py
     places: list[str] = []
 
     def compiler(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
-        places.append(command[command.index("-o") + 1])
+        place = command[command.index("-o") + 1]
+        places.append(place)
         if len(places) == 1:  # another process, meanwhile
             waves.fst.__wrapped__()
-        Path(places[-1]).touch()
+        Path(place).touch()
         return subprocess.CompletedProcess(command, 0)
 
     monkeypatch.setattr(waves, "BUILD", tmp_path)

@@ -4,6 +4,7 @@
 # Remove all build outputs: build/ of the checkout, or what is in the directory EDGELOOM_BUILD, if the mark is there
 # with which flow/paths.py tells its own directories from those of others.
 set -eu
+unset CDPATH # with it, cd may go to another checkout
 root=$(cd "$(dirname "$0")/.." && pwd -P)
 given=${EDGELOOM_BUILD:-$root/build}
 
@@ -23,5 +24,6 @@ fi
 case $root/ in
     "$directory"/*) refuse "holds the checkout" ;;
 esac
-find "$directory" -mindepth 1 -delete
+(cd "$directory" && find . -mindepth 1 ! -path ./.edgeloom-build -delete)
+rm "$directory/.edgeloom-build" # last: a clean that is stopped can be done again
 rmdir "$directory" 2>/dev/null || true # it may be a mount point, or where this shell is

@@ -29,6 +29,11 @@ RUNS = BUILD / "runs"
 MARK = ".edgeloom-build"
 """File in a build directory elsewhere: all in it is ours, so that `make clean` may remove it."""
 
+PLAIN = "/._+,@~%-"
+"""Beside ASCII letters and digits, all that may be in a folder in which make and Verilator build. flow/setup.sh has the
+same characters."""
+ODD = re.compile(rf"[^A-Za-z0-9{re.escape(PLAIN)}]")
+
 INCLUDE_DIRS = (ROOT / "rtl" / "lib", ROOT / "rtl" / "edge", ROOT / "rtl" / "pe_array")
 
 _CACHES = {
@@ -72,14 +77,18 @@ def set_environment(keep: tuple[str, ...] = ()) -> None:
 
 
 def _prepare_build() -> None:
-    """Make BUILD if need be, and see that it is ours and can be written. Raises FlowError."""
+    """Make BUILD if need be, and see that it is ours and can be written. Raises FlowError.
+
+    The mark is the first in it: with anything else alone there, after a kill, it would be a directory of others.
+    """
     if BUILD != _DEFAULT_BUILD:
         _check_foreign(BUILD)
     with writing(BUILD):
-        (BUILD / "tmp").mkdir(parents=True, exist_ok=True)
+        BUILD.mkdir(parents=True, exist_ok=True)
         if BUILD != _DEFAULT_BUILD:
             (BUILD / MARK).touch()
             (BUILD / ".gitignore").write_text("*\n")  # it may be in the checkout
+        (BUILD / "tmp").mkdir(exist_ok=True)
         _try_disk()  # a disk without room shows now, not after hours
 
 
@@ -91,12 +100,13 @@ def _try_disk() -> None:
 
 def _check_foreign(build: Path) -> None:
     """Refuse a directory in which `make clean` would remove what is not ours, or which tools cannot name."""
-    if re.search(r"[^\w./+,@=-]", str(build)):
-        raise FlowError(f"BUILD={build}: simulators need a path of letters, digits and ./_+,@=- only: choose another")
+    if ODD.search(str(build)):
+        raise FlowError(f"BUILD={build}: simulators need a path of letters, digits and {PLAIN} only: choose another")
     if ROOT.is_relative_to(build.resolve()):
         raise FlowError(f"BUILD={build} holds the checkout: name a new directory")
     with contextlib.suppress(OSError):  # it is not there, or is no directory: making it will tell
-        if not (build / MARK).is_file() and any(build.iterdir()):
+        # in this order: another command may be making it, the mark first
+        if any(build.iterdir()) and not (build / MARK).is_file():
             raise FlowError(f"BUILD={build} holds files of others (there is no {MARK}): name a new or empty directory")
 
 

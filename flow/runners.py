@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import shutil
 import subprocess
@@ -15,7 +14,7 @@ from cocotb_tools.runner import Icarus, Runner, Verilator
 from filelock import FileLock
 
 from flow import environment, waves
-from flow.paths import BUILD, ROOT, FlowError
+from flow.paths import BUILD, ODD, ROOT, FlowError
 
 _INSTALL = {
     "verilator": "make setup",
@@ -31,7 +30,6 @@ ENVIRONMENT = {
 }
 """Variables of every simulation."""
 
-_ODD = r"[^A-Za-z0-9/._+,@~%-]"
 _HEADER = "runtime.h"
 _HEADERS = ("memory", "string", "functional", "verilated.h", "verilated_vpi.h")
 _PROGRAMS = {"verilator": ("verilator", "c++", "make", "perl"), "icarus": ("iverilog", "vvp")}
@@ -40,7 +38,7 @@ _PROGRAMS = {"verilator": ("verilator", "c++", "make", "perl"), "icarus": ("iver
 def require_place(*folders: Path) -> None:
     """Stop if Verilator's Makefiles cannot name one of these folders. flow/setup.sh says the same before it starts."""
     for folder in folders:
-        if odd := re.search(_ODD, str(folder)):
+        if odd := ODD.search(str(folder)):
             raise FlowError(f"{folder}: make and Verilator do not build in a folder with '{odd[0]}' in it: move it")
 
 

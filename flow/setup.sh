@@ -6,10 +6,11 @@
 # A new .venv is made beside the old one, which stays in use until the new one is whole.
 # What is missing is named together with the command that installs it.
 set -eu
+unset CDPATH # with it, cd may go to another checkout
 cd "$(dirname "$0")/.."
 here=$(pwd -P)
 new=.venv.new.$$
-unset CDPATH PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONOPTIMIZE PIP_TARGET PIP_PREFIX PIP_ROOT PIP_USER PIP_DRY_RUN
+unset PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONOPTIMIZE PIP_TARGET PIP_PREFIX PIP_ROOT PIP_USER PIP_DRY_RUN
 
 # how PACKAGE…: the command that installs Debian's packages, or all that is needed where there is no apt
 how() {
@@ -69,28 +70,33 @@ restore() {
     if [ -e .venv.old ]; then
         if [ -e .venv ]; then rm -rf .venv.old; else mv .venv.old .venv; fi
     fi
-    rm -rf .venv.new.*
 }
 
-# lock: one set-up at a time; the lock is a link whose target is the number of the process that has it
+# lock: one set-up at a time. The kernel keeps the lock, on an open file, and frees it however its owner ends; no number
+# of a process is asked for, since another one has the same after a container was killed. What this script starts has
+# the file open too: a pip that outlives it still keeps others out. The file stays: who removed it could let two in.
 lock() {
-    told=""
-    until ln -s "$$" .venv.lock 2>/dev/null; do
-        owner=$(readlink .venv.lock || true)
-        if [ -z "$owner" ] && [ ! -w . ]; then
-            echo "setup: cannot write in $here" >&2
-            exit 1
-        elif [ -n "$owner" ] && ! kill -0 "$owner" 2>/dev/null; then
-            rm -f .venv.lock
-        else
-            [ -n "$told" ] || echo "setup: waiting for another set-up (process $owner)"
-            told=1
-            sleep 1
-        fi
-    done
-    trap 'restore; rm -f .venv.lock' EXIT
+    if [ ! -w . ]; then
+        echo "setup: cannot write in $here" >&2
+        exit 1
+    fi
+    exec 9>>.venv.flock
+    "$python" -c '
+import fcntl, signal
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+try:
+    fcntl.flock(0, fcntl.LOCK_EX | fcntl.LOCK_NB)
+except BlockingIOError:
+    print("setup: waiting for another set-up", flush=True)
+    fcntl.flock(0, fcntl.LOCK_EX)
+except OSError as error:
+    print(f"setup: start no other command meanwhile: this file system has no locks ({error.strerror})")
+' <&9
+    trap 'rm -rf "$new"; restore' EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
+    restore
+    rm -rf .venv.new.* .venv.lock # of set-ups that were killed; the link .venv.lock was the lock of earlier versions
 }
 
 # move_paths DIRECTORY OLD NEW: a .venv keeps its place as text: in its activation, in the first lines of its programs
@@ -105,7 +111,7 @@ move_paths() {
     rm -f "$1/changed"
 }
 
-# apt PACKAGE…: install, if root or a sudo without password allows it
+# apt PACKAGE…: install, if root or a sudo without password allows it; what that starts for good must not keep the lock
 apt() {
     if [ "$(id -u)" = 0 ]; then root=""
     elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then root="sudo -n"
@@ -116,7 +122,7 @@ apt() {
     $root apt-get install -y --no-install-recommends "$@" >/dev/null 2>&1 && return
     $root apt-get update >/dev/null 2>&1 || true
     $root apt-get install -y --no-install-recommends "$@" >/dev/null
-}
+} 9>&-
 
 # program NAME PACKAGE: a program that the build cannot do without
 program() {
@@ -143,29 +149,39 @@ make_venv() {
 
 if settled; then exit 0; fi
 
-case $here in
-*[!A-Za-z0-9/._+,@~%-]*)
+# plain: true if make and Verilator can name this folder; flow/paths.py has the same characters
+plain() (
+    LC_ALL=C
+    case $here in
+    *[!A-Za-z0-9/._+,@~%-]*) exit 1 ;;
+    esac
+)
+if ! plain; then
     echo "setup: the checkout is in $here, but make and Verilator only build in folders whose names have no other" \
         "characters than letters, digits and . _ + , @ ~ % -: move it" >&2
     exit 1
-    ;;
-esac
+fi
 
 program c++ g++
 program make make
 program perl perl
 
-# find_python: a Python that can make a .venv; sets python and version
+# find_python: a Python that can make a .venv, the one that was asked for and no other; sets python and version
 find_python() {
     python=""
-    for candidate in "${EDGELOOM_PYTHON:-python3}" python3.14 python3.13 python3.12 python3.11; do
+    set -- python3 python3.14 python3.13 python3.12 python3.11
+    [ -z "${EDGELOOM_PYTHON-}" ] || set -- "$EDGELOOM_PYTHON"
+    for candidate; do
         if command -v "$candidate" >/dev/null &&
             "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
             python=$candidate
             break
         fi
     done
-    if [ -z "$python" ]; then
+    if [ -z "$python" ] && [ -n "${EDGELOOM_PYTHON-}" ]; then
+        echo "setup: EDGELOOM_PYTHON=$EDGELOOM_PYTHON is no Python 3.11 or newer that runs here: name another" >&2
+        exit 1
+    elif [ -z "$python" ]; then
         command -v python3 >/dev/null || missing "Python 3.11 or newer" python3 python3-venv
         missing "Python 3.11 or newer" python3.11 python3.11-venv
     fi
@@ -176,7 +192,6 @@ find_python() {
 
 find_python
 lock
-restore
 if settled; then
     exit 0
 elif usable; then

@@ -11,6 +11,7 @@ import functools
 import hashlib
 import re
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,13 +52,12 @@ def read_scopes(text: str, top: str) -> tuple[str, ...]:
 @functools.cache
 def fst() -> bool:
     """True if Verilator's programs can be compiled for FST here."""
-    probe = BUILD / "tmp" / "fst_probe"
-    probe.parent.mkdir(parents=True, exist_ok=True)
+    (BUILD / "tmp").mkdir(parents=True, exist_ok=True)
     source = "#include <lz4.h>\n#include <zlib.h>\nint main() { return !zlibVersion() || !LZ4_versionNumber(); }\n"
-    command = ["c++", "-x", "c++", "-", "-o", f"{probe}", "-llz4", "-lz"]
-    found = subprocess.run(command, input=source, capture_output=True, encoding="utf-8", check=False).returncode == 0
-    probe.unlink(missing_ok=True)
-    return found
+    with tempfile.TemporaryDirectory(dir=BUILD / "tmp") as own:  # workers of a test run ask at the same time
+        command = ["c++", "-x", "c++", "-", "-o", f"{own}/probe", "-llz4", "-lz"]
+        done = subprocess.run(command, input=source, capture_output=True, encoding="utf-8", check=False)
+    return done.returncode == 0
 
 
 def suffix(sim: str) -> str:

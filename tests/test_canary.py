@@ -7,14 +7,17 @@ If one of these fails, green results of the regression mean nothing.
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+from filelock import FileLock
 
 from flow import modules, verilog
 from flow.build import Design
 from flow.paths import BUILD
 from flow.simulate import Run, parameters, simulate
+from models.lib.whole_file import write_text
 
 # (module, correct text, broken text); each correct text must be in the module exactly once
 BROKEN = (
@@ -46,10 +49,23 @@ def broken_design(name: str, correct: str, broken: str, params: dict[str, int | 
     assert text.count(correct) == 1, f"{original.path} has changed: choose another line for the canary"
     copy = BUILD / "canary" / sim / fault(broken) / original.path.name
     copy.parent.mkdir(parents=True, exist_ok=True)
-    copy.write_text(text.replace(correct, broken))
+    with FileLock(f"{copy}.lock"):  # another test makes the same copy, and its simulator may be reading it
+        write_text(copy, text.replace(correct, broken))
     design = Design.of(name, params)
     files = [replace(file, path=copy) if file.name == name else file for file in design.files]
     return replace(design, files=tuple(files))
+
+
+def test_a_copy_is_whole_whoever_makes_it_again() -> None:
+    """Two tests may break the same line at the same time."""
+    name, correct, broken = BROKEN[1]
+
+    def made(_: int) -> str:
+        design = broken_design(name, correct, broken, {}, "at-once")
+        return next(file.path for file in design.files if file.name == name).read_text()
+
+    with ThreadPoolExecutor(4) as threads:
+        assert set(threads.map(made, range(40))) == {verilog.library()[name].path.read_text().replace(correct, broken)}
 
 
 def failures(name: str, correct: str, broken: str, sim: str) -> list[str]:

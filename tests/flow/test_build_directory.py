@@ -5,17 +5,18 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from flow import __main__, modules, paths
+from flow import __main__, modules, paths, runners
 from flow.full_size import request as full_size
 from flow.modules import TestSet
 from flow.paths import ROOT, FlowError
@@ -86,6 +87,65 @@ def test_everything_is_written_there(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert paths.in_build(ROOT / "configs" / ".." / "build" / "train" / "x.npz") == build / "train" / "x.npz"
     for elsewhere in (ROOT / "configs" / "x.npz", build / "x.npz"):
         assert paths.in_build(elsewhere) == elsewhere
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_kill_while_it_is_made_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After each step."""
+    monkeypatch.setattr(paths, "BUILD", tmp_path / "build")
+    made: list[str] = []
+
+    def killed_after(steps: int) -> bool:
+        def step(path: Path, name: str, *args: object, **kwargs: object) -> object:
+            if path.is_relative_to(tmp_path) and len(made) >= steps:
+                raise KeyboardInterrupt
+            made.append(path.name)
+            return originals[name](path, *args, **kwargs)
+
+        made.clear()
+        with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
+            for name in originals:
+                patch.setattr(Path, name, functools.partialmethod(step, name))
+            paths.set_environment()
+            return False
+        return True
+
+    originals = {name: getattr(Path, name) for name in ("mkdir", "touch", "write_text")}
+    for steps in range(9):
+        if not killed_after(steps):
+            break
+        paths.set_environment()  # whatever the kill left
+        shutil.rmtree(tmp_path / "build")
+    assert steps > 3
+    assert "tmp" in made
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize("look", ["iterdir", "is_file"])
+def test_two_commands_may_make_it_at_once(look: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one makes it right after this one has looked whether it is there, or what is in it."""
+    monkeypatch.setattr(paths, "BUILD", tmp_path / "build")
+    paths.BUILD.mkdir()
+    original = getattr(Path, look)
+
+    def looked(path: Path) -> object:
+        seen = original(path)
+        seen = seen if isinstance(seen, bool) else iter(list(seen))
+        monkeypatch.undo()
+        monkeypatch.setattr(paths, "BUILD", tmp_path / "build")
+        paths.set_environment()
+        return seen
+
+    monkeypatch.setattr(Path, look, looked)
+    paths.set_environment()
+
+
+@pytest.mark.parametrize("character", [*paths.PLAIN, *" $'=é"])
+@pytest.mark.parametrize("check", [paths._check_foreign, runners.require_place])
+def test_characters_of_its_name(character: str, check: Callable[[Path], None], tmp_path: Path) -> None:
+    """Those of the checkout's place, and no others."""
+    with pytest.raises(FlowError) if paths.ODD.search(character) else contextlib.nullcontext():
+        check(tmp_path / f"a{character}b")
 
 
 def test_directory_of_others_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,6 +242,19 @@ def test_clean_elsewhere(checkout: Path) -> None:
     assert not there.exists()
     assert (checkout / "build").is_dir()
     assert (checkout / "flow").is_dir()
+
+
+def test_a_clean_that_stops_can_be_done_again(checkout: Path) -> None:
+    """The mark goes last: here it is stopped before that."""
+    there = checkout / "there"
+    (there / "sub").mkdir(parents=True)
+    for name in (paths.MARK, f"sub/{paths.MARK}", "file"):
+        (there / name).touch()
+    stop = 'find() { command find "$@"; exit 1; }; . flow/clean.sh'
+    output_of(["sh", "-c", stop, "flow/clean.sh"], "there", checkout)
+    assert [path.name for path in there.iterdir()] == [paths.MARK]
+    assert clean(checkout, "there") == ""
+    assert not there.exists()
 
 
 def test_clean_removes_nothing_of_others(checkout: Path) -> None:

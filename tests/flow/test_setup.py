@@ -4,13 +4,17 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
+from flow import paths
 from flow.paths import ROOT
 
 OLD_PYTHON = '#!/bin/sh\ncase "$2" in *version_info*) exit 1;; esac\n'
@@ -70,8 +74,9 @@ def test_missing_tool_is_named(tmp_path: Path, programs: dict[str, str], message
 
 
 PYTHON = """#!/bin/sh
-# A Python whose packages are files of this test: `offline` and `killed` say what becomes of pip.
+# A Python whose packages are files of this test: `offline`, `killed` and `slow` say what becomes of pip.
 case "$2" in
+    *fcntl*) exec REAL "$@";;
     *"< (3, 11)"*) exit 0;;
     *version_info*) echo 3.12;;
     venv)
@@ -81,11 +86,15 @@ case "$2" in
         echo "command = python3 -m venv $PWD/$3" >"$3/pyvenv.cfg";;
     pip)
         echo pip >>pip.log
-        sleep 0.2
+        i=0
+        while [ -f slow ] && [ $i -lt 600 ]; do sleep 0.05; i=$((i + 1)); done
         [ ! -f killed ] || kill -9 $PPID
         [ ! -f offline ] || exit 1;;
 esac
-"""
+""".replace("REAL", sys.executable)
+
+
+WAITING = "setup: waiting for another set-up\n"
 
 
 class Checkout:
@@ -110,8 +119,8 @@ class Checkout:
             (binaries / name).chmod(0o755)
         self.environment = {"PATH": f"{binaries}:/usr/bin:/bin", "HOME": "/"}
 
-    def start(self, **variables: str) -> subprocess.Popen[str]:
-        command = ["sh", str(self.path / "flow" / "setup.sh")]
+    def start(self, shell: str = "sh", **variables: str) -> subprocess.Popen[str]:
+        command = [shell, str(self.path / "flow" / "setup.sh")]
         pipe = subprocess.PIPE
         return subprocess.Popen(command, env=self.environment | variables, stdout=pipe, stderr=pipe, text=True)
 
@@ -126,12 +135,21 @@ class Checkout:
         log = self.path / "pip.log"
         return log.read_text().count("pip") if log.exists() else 0
 
+    def installing(self) -> subprocess.Popen[str]:
+        """A set-up whose pip runs for as long as the file `slow` is there."""
+        (self.path / "slow").touch()
+        before = self.installs
+        process = self.start()
+        while self.installs == before and process.poll() is None:
+            time.sleep(0.02)
+        return process
+
     def is_whole(self) -> bool:
-        """A .venv that works is in place, with its own paths, and nothing beside it."""
+        """A .venv that works is in place, with its own paths, and nothing beside it but the file that is locked."""
         venv = self.path / ".venv"
         place = f"#!{venv}/bin/python\n"
-        beside = [each.name for each in self.path.iterdir() if each.name.startswith(".venv")]
-        return (venv / "bin" / "tool").read_text() == place and beside == [".venv"]
+        beside = {each.name for each in self.path.iterdir() if each.name.startswith(".venv")}
+        return (venv / "bin" / "tool").read_text() == place and beside == {".venv", ".venv.flock"}
 
 
 @pytest.fixture
@@ -210,12 +228,84 @@ def test_optional_headers_are_named_and_not_needed(tmp_path: Path) -> None:
 
 def test_two_at_a_time_make_one(tmp_path: Path) -> None:
     checkout = Checkout(tmp_path / "checkout")
-    both = [checkout.start(), checkout.start()]
-    said = [process.communicate(timeout=60)[0] for process in both]
+    both = [checkout.installing(), checkout.start()]
+    assert both[1].stdout
+    assert both[1].stdout.readline() == WAITING
+    (checkout.path / "slow").unlink()
+    said = [process.communicate(timeout=60) for process in both]
     assert [process.returncode for process in both] == [0, 0]
-    assert sum("waiting for another set-up" in each for each in said) == 1
+    assert said[1] == ("", "")
     assert checkout.installs == 1
     assert checkout.is_whole()
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+def test_one_of_those_that_wait_takes_over_from_a_killed_one(shell: str, tmp_path: Path) -> None:
+    """Not before the pip that outlives it has ended, and both never at once."""
+    checkout = Checkout(tmp_path / "checkout")
+    first = checkout.installing()
+    others = [checkout.start(shell), checkout.start(shell)]
+    for process in others:
+        assert process.stdout
+        assert process.stdout.readline() == WAITING
+    first.kill()
+    first.wait()
+    assert checkout.installs == 1
+    (checkout.path / "slow").unlink()
+    for process in others:
+        process.communicate(timeout=60)
+    assert [process.returncode for process in others] == [0, 0]
+    assert checkout.installs == 2
+    assert checkout.is_whole()
+    first.communicate()
+
+
+@pytest.mark.parametrize("number", [None, os.getpid()])
+def test_what_a_killed_container_left_is_no_obstacle(number: int | None, checkout: Checkout) -> None:
+    """Whose process has the number now that stood in the lock of earlier versions: nobody, or one that lives."""
+    (checkout.path / "requirements.txt").write_text("a==2\n")
+    (checkout.path / ".venv.new.23" / "bin").mkdir(parents=True)
+    (checkout.path / ".venv.lock").symlink_to(str(number or 2**22 + 1))
+    process = checkout.start()
+    try:
+        process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert process.returncode == 0
+    assert checkout.is_whole()
+
+
+@pytest.mark.parametrize("asked", ["python3.9", "nonexistent", "old python"])
+def test_a_python_that_was_asked_for_is_the_only_one(asked: str, checkout: Checkout) -> None:
+    for name in ("python3.9", "old python"):
+        (checkout.path / "bin" / name).write_text(OLD_PYTHON)
+        (checkout.path / "bin" / name).chmod(0o755)
+    code, said = checkout.run(EDGELOOM_PYTHON=asked)
+    assert code == 1
+    assert said == f"setup: EDGELOOM_PYTHON={asked} is no Python 3.11 or newer that runs here: name another\n"
+    assert checkout.installs == 1
+    assert checkout.run(EDGELOOM_PYTHON="python3") == checkout.run() == (0, "")
+    assert checkout.is_whole()
+
+
+def test_cdpath_leads_to_no_other_checkout(tmp_path: Path) -> None:
+    """`cd flow/..` goes below a folder of CDPATH if that has a flow."""
+    here, other = Checkout(tmp_path / "here"), Checkout(tmp_path / "other")
+    for checkout in (here, other):
+        (checkout.path / "bin" / "make").write_text("#!/bin/sh\npwd -P >>ran\n")
+        (checkout.path / "bin" / "make").chmod(0o755)
+        (checkout.path / "build").mkdir()
+        for script in (".ci/run", "flow/clean.sh"):
+            (checkout.path / script).parent.mkdir(exist_ok=True)
+            shutil.copy(ROOT / script, checkout.path / script)
+    environment = here.environment | {"CDPATH": str(other.path)}
+    before = sorted(other.path.rglob("*"))
+    for script in ("flow/setup.sh", "flow/clean.sh", ".ci/run"):
+        subprocess.run(["sh", script], cwd=here.path, env=environment, check=True)
+    assert here.is_whole()
+    assert not (here.path / "build").exists()
+    assert (here.path / "ran").read_text() == f"{here.path}\n" * 2
+    assert sorted(other.path.rglob("*")) == before
 
 
 def test_users_variables_of_python_do_not_break_it(tmp_path: Path) -> None:
@@ -244,6 +334,20 @@ def test_a_folder_in_which_nothing_builds_is_named(character: str, tmp_path: Pat
 )
 def test_other_systems_have_their_command(manager: str, command: str, tmp_path: Path) -> None:
     assert command in setup(tmp_path, {manager: ""}).stderr
+
+
+def test_the_script_and_python_take_the_same_folders() -> None:
+    """Every character, of which / is between folders."""
+    script = (ROOT / "flow" / "setup.sh").read_text()
+    check = re.search(r"plain\(\) \(.*?\n\)\n", script, re.DOTALL)
+    assert check
+    characters = [chr(code) for code in range(1, 128)] + ["é", "ß", "中", "\udcff"]
+    each = f'{check[0]}for here; do if plain; then echo "plain"; else echo "odd"; fi; done'
+    for shell in ("sh", "bash"):
+        said = subprocess.run([shell, "-c", each, shell, *characters], capture_output=True, text=True, check=True)
+        expected = ["odd" if paths.ODD.search(character) else "plain" for character in characters]
+        assert said.stdout.split() == expected
+        assert expected.count("plain") == 26 + 26 + 10 + len(paths.PLAIN)
 
 
 def test_requirements_are_pinned() -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,25 @@ def test_the_top_module_may_be_named() -> None:
     asked = ask.waves_of("stream_fifo", "1", "stream_fifo.ram,other[3].x,ram", "", "7")
     assert asked == Waves(("ram", "other[3].x"), 0, 7)
     assert ask.waves_of("stream_fifo", "1", "stream_fifo", "", "") == Waves()
+
+
+def test_probes_of_several_processes_do_not_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each compiles to a place of its own, and leaves nothing."""
+    places: list[str] = []
+
+    def compiler(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        place = command[command.index("-o") + 1]
+        places.append(place)
+        if len(places) == 1:  # another process, meanwhile
+            waves.fst.__wrapped__()
+        Path(place).touch()
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(waves, "BUILD", tmp_path)
+    monkeypatch.setattr(subprocess, "run", compiler)
+    assert waves.fst.__wrapped__()
+    assert len(set(places)) == 2
+    assert not list((tmp_path / "tmp").iterdir())
 
 
 def test_without_lz4_it_is_vcd_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

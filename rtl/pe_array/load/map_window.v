@@ -12,7 +12,8 @@
  * Latency: 2 clocks from the broadcast to the load port. load_valid/load_ready: valid never drops before it is taken.
  * The broadcast does not wait: `room` says, one clock later, whether at most DEPTH - STAGES - 3 beats wait; the
  * raster stops in time when it is low. `ended` changes its value when the last beat of a command, for this PE or not,
- * and with it all before, has left. Windows may be written while no load runs.
+ * and with it all before, has left. Windows may be written while no load runs. No beat comes in the first clock after a
+ * reset: the FIFO takes nothing in it.
  */
 module map_window #(
     // bytes of a pixel word

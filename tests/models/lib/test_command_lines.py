@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from models.lib import command_line, mnist
+from models.lib import command_line, mnist, telling
 from models.pe_array.training import trainer as training
 from models.pe_array.training.trainer import Trainer
 
@@ -35,6 +35,12 @@ def refused(module: str, arguments: list[str], capsys: pytest.CaptureFixture[str
     assert said.endswith("\n")
     assert said[:-1].isprintable(), "one line"
     return int(str(caught.value.code)), said
+
+
+@pytest.fixture(autouse=True)
+def no_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the machine is, the error output has errors alone."""
+    monkeypatch.setattr(telling, "QUIET", 3600.0)
 
 
 @pytest.fixture(scope="module")

@@ -216,12 +216,17 @@ async def errors(b: Bench) -> None:
     """Each part reports its errors, with the right place in the program; then all works again."""
     unit = Unit(b)
     await unit.start()
+    cases: list[tuple[str, bool]] = []  # kind, and whether all before has ended; else it is still under way
     for n in range(3):  # three seeds have them all
         kind = ERRORS[(3 * b.seed + n) % len(ERRORS)]
+        if kind == "opcode_far":
+            cases += [(kind, True), (kind, False)]
+        else:
+            cases.append((kind, kind in unit.kinds or (kind != "opcode_behind" and b.rng.random() < 0.5)))
+    for kind, waits in cases:
         unit.any_gaps()
         unit.send_any(1)
-        waits = kind in unit.kinds or (kind != "opcode_behind" and b.rng.random() < 0.5)
-        if waits:  # otherwise an error behind what is still under way
+        if waits:
             await unit.compare()
         expected = provoke(unit, kind)
         b.cover("error", kind)

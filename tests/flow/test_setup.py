@@ -260,12 +260,12 @@ def test_one_of_those_that_wait_takes_over_from_a_killed_one(shell: str, tmp_pat
     first.communicate()
 
 
-@pytest.mark.parametrize("number", [None, os.getpid()])
-def test_what_a_killed_container_left_is_no_obstacle(number: int | None, checkout: Checkout) -> None:
+@pytest.mark.parametrize("alive", [False, True])
+def test_what_a_killed_container_left_is_no_obstacle(alive: bool, checkout: Checkout) -> None:
     """Whose process has the number now that stood in the lock of earlier versions: nobody, or one that lives."""
     (checkout.path / "requirements.txt").write_text("a==2\n")
     (checkout.path / ".venv.new.23" / "bin").mkdir(parents=True)
-    (checkout.path / ".venv.lock").symlink_to(str(number or 2**22 + 1))
+    (checkout.path / ".venv.lock").symlink_to(str(os.getpid() if alive else 2**22 + 1))
     process = checkout.start()
     try:
         process.communicate(timeout=20)

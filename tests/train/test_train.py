@@ -102,8 +102,8 @@ def wait_until_runs(path: Path, runs: int, process: subprocess.Popen[bytes]) -> 
     while time.monotonic() < deadline and process.poll() is None:
         events = path.read_text().splitlines() if path.is_file() else []
         kinds = [json.loads(line)["event"] for line in events if line.endswith("}")]
-        if kinds.count("run") >= runs and kinds[-1] == "progress":
-            return
+        if kinds.count("run") >= runs and (kinds[-1] == "progress" or kinds.count("run") > runs + 2):
+            return  # on a busy machine the progress of a run may stand in the file too shortly to be seen
         time.sleep(0.02)
     pytest.fail(f"the training did not get so far; it ended with {process.poll()}")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from flow.ask import simulator, switch, whole_number
 from flow.config_file import load_edge
 from flow.paths import BUILD, FlowError, make_command, relative
-from models.edge.config import EdgeConfig
+from models.edge.config import EPOCHS_MAX, EdgeConfig
 from models.edge.training import RawData
 from models.lib.mnist import DataError
 
@@ -72,7 +72,7 @@ def request(
     count = whole_number("SAMPLES", samples, 1, rows, "training samples per epoch") if samples else rows
     number = loaded.training.epochs
     if epochs:
-        number = whole_number("EPOCHS", epochs, 1, 10_000, "epochs of the whole training")
+        number = whole_number("EPOCHS", epochs, 1, EPOCHS_MAX, "epochs of the whole training")
     asked = [f"CONFIG={relative(path)}"]
     asked += [f"{name}={value}" for name, value in (("EPOCHS", epochs), ("SAMPLES", samples)) if value]
     asked += [f"SIM={sim}"] if sim != "verilator" else []

@@ -13,7 +13,7 @@ from flow.train.request import resumes
 from models.lib import mnist
 from models.lib.mnist import DataError, Mnist
 from models.lib.telling import Telling
-from models.pe_array.network.config import PeConfig
+from models.pe_array.network.config import EPOCHS_MAX, PeConfig
 from models.pe_array.training.weights_file import WeightsError
 from tb.pe_array.runs import train_job
 from tb.pe_array.runs.train_job import Job
@@ -73,7 +73,7 @@ def request(
         images = whole_number("SAMPLES", samples, batch, TRAINING_IMAGES, "training images, at least a batch")
     number = loaded.training.epochs
     if epochs:
-        number = whole_number("EPOCHS", epochs, 1, 10_000, "epochs of the whole training")
+        number = whole_number("EPOCHS", epochs, 1, EPOCHS_MAX, "epochs of the whole training")
     if loaded.training.initial is not None:
         loaded = train_job.with_initial(loaded, in_build(loaded.training.initial))
     try:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`make lint`: Verilator's warnings on every module of rtl/ as synthesis sees it, ruff and mypy on the Python.
 
-The rules on where an import may point and where files are stand in ``structure``; a generated file that is stale
-(``generate``) is a complaint too.
+The rules on where an import may point and where files are stand in ``structure``, those on text in ``prose``; a
+generated file that is stale is a complaint of ``generate.files``.
 
 Modules are linted with their default parameters and with every set of the test plan: other parameters are other RTL,
 and in the simulator builds unused signals of the top module do not show, since cocotb could use them.
@@ -14,7 +14,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from flow import modules, structure, verilog
+from flow import modules, prose, structure, verilog
 from flow.build import literal
 from flow.generate import files
 from flow.paths import INCLUDE_DIRS, ROOT, relative
@@ -71,9 +71,10 @@ def lint() -> bool:
     """Print all complaints; True if there are none."""
     complaints = lint_verilog()
     print("\n".join(complaints) if complaints else "verilator: no warnings", flush=True)
-    for name, found in (("structure", structure.complaints()), ("generated files", files.complaints())):
-        print("\n".join(found) if found else f"{name}: no complaints", flush=True)
-        complaints += found
+    for rules in (structure, prose, files):
+        broken = rules.complaints()
+        print("\n".join(broken) if broken else f"{rules.__name__.removeprefix('flow.')}: no complaints", flush=True)
+        complaints += broken
     for tool in PYTHON_TOOLS:
         complaint = lint_python(tool)
         print(complaint or f"{tool}: no warnings", flush=True)

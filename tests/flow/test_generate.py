@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flow.generate import files, parts, verilog
+from flow.generate import bare, files, parts, verilog
 from flow.generate.parts import Codes
 from models.lib.registers import Code
 from models.pe_array.isa.descriptors import Collect, Delta, Slot
@@ -55,3 +55,29 @@ def test_a_name_that_stands_for_two_things_is_refused() -> None:
     part = Codes("X", Long, 4)
     with pytest.raises(ValueError, match="Test: X_ONE stands for two things"):
         verilog.header("X_VH", "Test", ["x.py"], [part, part])
+
+
+BARE = """\
+module x (input wire [255:0] d_data, input wire [31:0] rd_data, input wire [3:0] cause);
+`include "descriptors.vh"
+wire a = d_data[56]; // d_data[57]
+wire [3:0] b = d_data[107 : 96];
+wire [7:0] c = d_data[`D_OPCODE] == 8'h30, e = rd_data[7:0];
+wire [3:0] cause_next = a ? 4'd3 : 4'd0;
+wire [255:0] kept = {rd_data, d_data[255:8*B]};
+wire [3:0] f = d_data[12 +: P];
+endmodule
+"""
+
+
+def test_bare_numbers_are_seen(tmp_path: Path) -> None:
+    (tmp_path / "rtl").mkdir()
+    (tmp_path / "rtl/x.v").write_text(BARE)
+    mend = "use the name that descriptors.vh has for it"
+    assert sorted(bare.complaints(tmp_path)) == [
+        f"rtl/x.v:3: bits of a descriptor as numbers, d_data[56]: {mend}",
+        f"rtl/x.v:4: bits of a descriptor as numbers, d_data[107 : 96]: {mend}",
+        f"rtl/x.v:5: an opcode as a number, 8'h30: {mend}",
+        f"rtl/x.v:6: a cause as a number, cause_next = a ? 4'd3: {mend}",
+        f"rtl/x.v:8: bits of a descriptor as numbers, d_data[12 +: P]: {mend}",
+    ]

@@ -17,11 +17,11 @@ from models.lib.whole_file import write_text
 from models.pe_array.compiler import random_programs
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.isa.descriptors import BYTES
+from models.pe_array.isa.registers import Counter
 from models.pe_array.network.config import NEVER, PeConfig, grid_of
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.training.images import Images
 from models.pe_array.training.trainer import Trainer
-from tb.pe_array.drivers.array_registers import Counter
 
 CHECKPOINT = "checkpoint.npz"
 EVENTS = "events.jsonl"

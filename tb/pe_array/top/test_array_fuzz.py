@@ -15,13 +15,13 @@ from cocotb.triggers import Timer
 
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.descriptors import BYTES, Cause
+from models.pe_array.isa.registers import ArrayReg, ArrayStatus, Control, Counter
 from models.pe_array.machine.machine import Machine, Stop
 from models.pe_array.machine.memory import Fault
 from tb.lib.bench import PERIOD_NS, Bench, bench_test
 from tb.pe_array.drivers.array_cases import CaseMemory
 from tb.pe_array.drivers.array_fuzz import FuzzProgram
 from tb.pe_array.drivers.array_host import ArrayHost
-from tb.pe_array.drivers.array_registers import Control, Counter, Reg, Status
 from tb.pe_array.drivers.hdl_widths import widths_of
 
 _PATIENCE = (3_000, 5_000, 30_000)
@@ -101,12 +101,12 @@ class Fuzz:
         await host.start(address, length, *memory.windows, seed)
         for clocks in _PATIENCE:
             await Timer(clocks * PERIOD_NS, "ns")
-            if not await host.read(Reg.STATUS) & Status.BUSY:
+            if not await host.read(ArrayReg.STATUS) & ArrayStatus.BUSY:
                 return await host.finish(200), False
         counts = await host.counters()
         done = [counts[each] for each in (Counter.LOADS, Counter.COMPUTES, Counter.STORES)]
         self.b.dut._log.info(f"stopped by the host after so many loads, computes and stores: {done}")
-        await host.write(Reg.CONTROL, Control.STOP)
+        await host.write(ArrayReg.CONTROL, Control.STOP)
         return await host.finish(2_000), True
 
     async def good(self, length: int) -> None:

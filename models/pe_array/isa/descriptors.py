@@ -220,7 +220,7 @@ class Pointers(Descriptor):
 
 @dataclass(frozen=True)
 class Set(Descriptor):
-    """A field of the commands that follow (numbers of ``operations.Field``), for the PEs in ``pes``."""
+    """A field of the commands that follow (numbers of ``operations.CommandField``), for the PEs in ``pes``."""
 
     opcode = 0x20
     field: int = _a(0, 3)
@@ -268,7 +268,7 @@ class Drain(Descriptor):
 class Output(Descriptor):
     """For the drains that follow: ``groups`` groups of ``runs`` runs of ``run_beats`` beats; strides in beats.
 
-    ``field`` has the numbers of ``requantise.Field``. Mask words lie in the same pattern, from ``mask`` on.
+    ``field`` has the numbers of ``requantise.AccumulatorField``. Mask words lie in the same pattern, from ``mask`` on.
     """
 
     opcode = 0x31

@@ -29,7 +29,7 @@ from models.pe_array.network.layers import average_scale
 from models.pe_array.network.network import PeNetwork, Trace
 from tests.models.pe_array.compiler.test_pe_step import Favour, batch, execute, hasty, machine, same, train, values
 
-RESNET = Path(__file__).resolve().parents[4] / "configs" / "resnet_mnist.toml"
+RESNET = Path(__file__).resolve().parents[4] / "configs" / "pe_array" / "resnet_mnist.toml"
 
 Layers = list[dict[str, Any]]
 

@@ -25,7 +25,7 @@ from tb.edge.runs.train_check import busy_units
 from tb.edge.runs.train_history import CURVE
 from tb.edge.runs.train_state import State, identity, steps
 
-TINY = ROOT / "configs" / "tiny.toml"
+TINY = ROOT / "configs" / "edge" / "tiny.toml"
 
 
 def variant(directory: Path, name: str, base: Path = TINY, **changes: str) -> Path:

@@ -3,7 +3,8 @@
 
 Wings are listed from the ground up. A module imports from its own wing and from those below it, never from one
 above, and no modules import each other in a circle; imports that only a type checker sees count too. In the RTL no
-number stands where a generated header has a name (``generate.bare``).
+number stands where a generated header has a name (``generate.bare``), and defaults are those of the models
+(``generate.defaults``).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from flow.generate import bare
+from flow.generate import bare, defaults
 from flow.paths import ROOT, FlowError
 
 WINGS = (
@@ -125,5 +126,5 @@ def namesakes(root: Path) -> list[str]:
 def complaints(root: Path = ROOT) -> list[str]:
     """All that breaks a rule."""
     graph = imports(root)
-    files = [*crowded(root), *clocks_without_rtl(root), *namesakes(root), *bare.complaints(root)]
-    return [*upward(graph), *circles(graph), *files]
+    files = [*crowded(root), *clocks_without_rtl(root), *namesakes(root)]
+    return [*upward(graph), *circles(graph), *files, *bare.complaints(root), *defaults.complaints(root)]

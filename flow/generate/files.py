@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flow.generate import c_header, markdown, verilog
-from flow.generate.parts import Codes, Descriptors, Part
+from flow.generate.parts import Codes, Descriptors, Parameters, Part
 from flow.paths import ROOT, make_command
 from models.edge.registers import EDGE, Kind
 from models.pe_array.isa.descriptors import (
@@ -29,6 +29,7 @@ from models.pe_array.isa.descriptors import (
     Update,
     Window,
 )
+from models.pe_array.isa.parameters import PARAMETERS
 from models.pe_array.isa.registers import ARRAY
 
 _ISA = "models/pe_array/isa/descriptors.py"
@@ -38,6 +39,8 @@ _DESCRIPTORS = Descriptors({
     "load": (Window, Map, Stream, Pointers), "compute": (Set, Compute), "drain": (Drain, Output),
     "collect": (Slot, Collect), "update": (Update,), "delta": (Delta,),
 })  # fmt: skip
+
+_PARAMETERS = Parameters(tuple((name, f"`{each.default}`", each.legal, each.doc) for name, each in PARAMETERS.items()))
 
 FILES: dict[str, Callable[[], str]] = {
     "rtl/edge/edge_registers.vh": lambda: verilog.header(
@@ -59,6 +62,9 @@ FILES: dict[str, Callable[[], str]] = {
     ),
     "docs/reference/edge_registers.md": lambda: markdown.page(
         "Registers of the edge engine", [EDGE.source], _EDGE_PARTS
+    ),
+    "docs/reference/array_parameters.md": lambda: markdown.page(
+        "Parameters of the PE array", ["models/pe_array/isa/parameters.py"], [_PARAMETERS]
     ),
     "docs/reference/array_registers.md": lambda: markdown.page("Registers of the PE array", [ARRAY.source], [ARRAY]),
     "docs/reference/descriptors.md": lambda: markdown.page(

@@ -47,6 +47,17 @@ class Descriptors:
         return [(kind.__name__.upper(), kind) for _, kind in sorted(KINDS.items())]
 
 
+@dataclass(frozen=True)
+class Parameters:
+    """Parameters of a top level, for its page.
+
+    Attributes:
+        rows: name, default, legal values, meaning.
+    """
+
+    rows: tuple[tuple[str, str, str, str], ...]
+
+
 Part = RegisterMap | Codes | Descriptors
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from flow.generate import bare, files, parts, verilog
+from flow.generate import bare, defaults, files, parts, verilog
 from flow.generate.parts import Codes
 from models.lib.registers import Code
 from models.pe_array.isa.descriptors import Collect, Delta, Slot
+from models.pe_array.isa.parameters import PARAMETERS
 
 
 def test_none_is_stale() -> None:
@@ -80,4 +81,22 @@ def test_bare_numbers_are_seen(tmp_path: Path) -> None:
         f"rtl/x.v:5: an opcode as a number, 8'h30: {mend}",
         f"rtl/x.v:6: a cause as a number, cause_next = a ? 4'd3: {mend}",
         f"rtl/x.v:8: bits of a descriptor as numbers, d_data[12 +: P]: {mend}",
+    ]
+
+
+def test_other_defaults_are_seen(tmp_path: Path) -> None:
+    (tmp_path / "rtl/pe_array/top").mkdir(parents=True)
+    (tmp_path / "tb/pe_array").mkdir(parents=True)
+    names = "\n".join(f"parameter {name} = {each.default}," for name, each in PARAMETERS.items())
+    (tmp_path / "rtl/pe_array/top/pe_array.v").write_text(names.replace("ACC = 32", "ACC = 33") + "\nparameter NEW = 1")
+    (tmp_path / "rtl/pe_array/x.v").write_text(
+        "parameter P = 16,\nparameter XAW = 9, // log2\nparameter YAW = $clog2(Y)\n"
+    )
+    (tmp_path / "tb/pe_array/array_harness.v").write_text("parameter P = 4,\nparameter QUEUE_DEPTH = 9\n")
+    assert defaults.complaints(tmp_path) == [
+        "rtl/pe_array/top/pe_array.v: ACC = 33, but PARAMETERS of the models have 32",
+        "rtl/pe_array/top/pe_array.v: parameters differ from PARAMETERS of the models: NEW",
+        "rtl/pe_array/x.v: P = 16, but PARAMETERS of the models have 32",
+        "rtl/pe_array/x.v: XAW = 9, but PARAMETERS of the models have 10",
+        "tb/pe_array/array_harness.v: QUEUE_DEPTH = 9, but PARAMETERS of the models have 8",
     ]

@@ -11,7 +11,8 @@ from pathlib import Path
 from flow.generate.parts import fields_of
 from flow.paths import ROOT
 from models.edge.registers import EdgeReg, EdgeStatus, JunctionReg, Kind, ModeBits, junction_register
-from models.pe_array.isa.descriptors import KINDS, Cause, Descriptor, encode
+from models.pe_array.isa.descriptors import KINDS, Cause, Descriptor
+from models.pe_array.isa.encoding import encode
 from models.pe_array.isa.operations import After
 from models.pe_array.isa.registers import ArrayReg, ArrayStatus, Counter, group_addresses
 

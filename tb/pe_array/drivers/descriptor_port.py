@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from models.pe_array.isa.descriptors import Descriptor, pack
+from models.pe_array.isa.descriptors import Descriptor
+from models.pe_array.isa.encoding import pack
 from tb.lib import patterns
 from tb.lib.bench import Bench
 

@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from models.pe_array.isa.descriptors import Cause, Descriptor, Map, Pointers, Stream, Window, pack
+from models.pe_array.isa.descriptors import Cause, Descriptor, Map, Pointers, Stream, Window
+from models.pe_array.isa.encoding import pack
 from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.drivers.descriptor_port import DescriptorPort

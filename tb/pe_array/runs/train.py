@@ -31,7 +31,8 @@ from models.pe_array.compiler import random_programs
 from models.pe_array.compiler.step_memory import StepMemory
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.compiler.word_order import word_order
-from models.pe_array.isa.descriptors import Descriptor, encode
+from models.pe_array.isa.descriptors import Descriptor
+from models.pe_array.isa.encoding import encode
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.registers import Counter
 from models.pe_array.isa.shapes import Pair

@@ -15,6 +15,7 @@ from cocotb.triggers import Timer
 
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.descriptors import BYTES, Cause
+from models.pe_array.isa.encoding import DescriptorError, unpack
 from models.pe_array.isa.registers import ArrayReg, ArrayStatus, Control, Counter
 from models.pe_array.machine.machine import Machine, Stop
 from models.pe_array.machine.memory import BusFault
@@ -189,8 +190,8 @@ async def flipped_bits(b: Bench) -> None:
         memory.data[place] ^= 1 << bit % 8
         word = int.from_bytes(memory.data[address - memory.base + BYTES * at :][:BYTES].tobytes(), "little")
         try:
-            after = d.unpack(word)
-        except d.DescriptorError:
+            after = unpack(word)
+        except DescriptorError:
             changed = {"opcode"}
         else:
             changed = {"opcode"} if type(after) is not type(made[at]) else differing(made[at], after)

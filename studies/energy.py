@@ -7,7 +7,7 @@ against fp32), not for watts.
 
 Counted per phase: the MACs of the stored kernels on pixels of the map, in all lanes of the pixel words; one addition
 per result (requantise, update) and the tree that sums the lanes of a weight gradient; every access of a PE to X, Y, W,
-E and T (docs/pe_array.md, section 4), what fills them and drains them, once; external memory as in ``roofline``, every
+E and T (docs/pe_array/pe.md), what fills them and drains them, once; external memory as in ``roofline``, every
 tensor once. Not counted: clocks, control, wires, filling T, FIFOs, leakage, refetching, pooling layers.
 """
 
@@ -21,7 +21,7 @@ from typing import Literal
 from models.lib.command_line import Parser, one_line_errors
 from models.pe_array.isa.pe_command import Memory, PeShape
 from studies import networks, published
-from studies.networks import Layer
+from studies.networks import WeightLayer
 from studies.published import PHASES, Phase
 from studies.roofline import (
     COORDINATE_BYTES,
@@ -133,7 +133,7 @@ class Activity:
 
 
 def activity(
-    layer: Layer, phase: Phase, batch: int = published.BATCH, density: float = 1.0,
+    layer: WeightLayer, phase: Phase, batch: int = published.BATCH, density: float = 1.0,
     arithmetic: Arithmetic = SPARSE8, lanes: int = published.LANES,
 ) -> Activity:  # fmt: skip
     """Count a phase, all PEs together; arguments and errors as ``roofline.work``.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a processing element is told (docs/pe_array.md, section 4): its memories, tap entries, commands, ranges."""
+"""What a processing element is told (docs/pe_array/pe.md): its memories, tap entries, commands, ranges."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ class PeShape:
 
 
 @dataclass(frozen=True)
-class Command:
+class PeCommand:
     """One command; the fields are those of the contract. ``check`` tells whether a PE can take it."""
 
     op: Op

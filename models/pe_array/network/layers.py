@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bit-exact layers of the PE array (docs/pe_array.md, section 2), in all three phases of training.
+"""Bit-exact layers of the PE array (docs/pe_array/numbers.md), in all three phases of training.
 
 Maps are int8 (channels, H, W, batch): activations, and gradients, called ``d``. Kernels are elements at ``Positions``
 of the weight matrix, int8 (n, KH, KW). Sums are exact: where an accumulator of ``acc_bits`` would overflow,
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.pe_array.isa.shapes import Conv, Pool, Positions, Window
+from models.pe_array.isa.shapes import Conv, Pool, Positions, SlidingWindow
 from models.pe_array.network import kernels
 
 Int8Array = npt.NDArray[np.int8]
@@ -43,7 +43,7 @@ class Requantised:
     saturated: int
 
 
-def _geometry(window: Window) -> Int64Array:
+def _geometry(window: SlidingWindow) -> Int64Array:
     return np.array(
         [*window.kernel, *window.stride, window.pad[0], window.pad[1], *window.dilation], dtype=np.int64
     )  # fmt: skip

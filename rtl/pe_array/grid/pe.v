@@ -6,8 +6,8 @@
  * Processing element: B MACs that walk sparse kernels over the pixel words of B images
  *
  * Commands name elements (coordinates in E, weights in W), a tap list (T), and where pixels (X) and accumulators (Y)
- * are; docs/pe_array.md, section 4, has the operations, formats and clocks. One tap is issued per clock, without a
- * bubble between elements and between queued commands.
+ * are; docs/pe_array/pe.md has the operations, formats and clocks. One tap is issued per clock, without a bubble
+ * between elements and between queued commands.
  *
  * Latency: 6 clocks from drain_read, which is always obeyed, to its word; models/pe_array/clocks/pe.py has all clocks.
  *

@@ -5,9 +5,9 @@
 /*
  * Grid of processing elements: P PEs with their loads, commands, drain and sums of gradients
  *
- * docs/pe_array.md, section 5, Grid. Maps go through map_load to X and Y of the PEs whose windows want them; stream
- * beats to W, E, T of the PEs of a mask, without ever waiting; a command to all PEs, each with fields of its own that
- * were set before; accumulators come back through tile_drain, gradients through gradient_sum.
+ * docs/pe_array/grid.md. Maps go through map_load to X and Y of the PEs whose windows want them; stream beats
+ * to W, E, T of the PEs of a mask, without ever waiting; a command to all PEs, each with fields of its own that were
+ * set before; accumulators come back through tile_drain, gradients through gradient_sum.
  *
  * Latency: a stream beat is in its memory's port STAGES clocks after it was taken (`streamed`: none is on its way). A
  * command that is taken in clock c is offered to all PEs from c+1 on; cmd_ready and set_ready fall until all have taken

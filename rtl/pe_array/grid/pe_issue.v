@@ -5,9 +5,9 @@
 /*
  * Issue stage of a processing element, and the control of everything behind it
  *
- * Takes an entry per clock with `go` and issues it, unless it must wait (docs/pe_array.md, section 4): for a Y word
- * that an entry before it has yet to write, for results in flight of another operation, for room for a gradient, or for
- * the drain. Nothing stops behind it.
+ * Takes an entry per clock with `go` and issues it, unless it must wait (docs/pe_array/pe.md): for a Y word that
+ * an entry before it has yet to write, for results in flight of another operation, for room for a gradient, or for the
+ * drain. Nothing stops behind it.
  *
  * The lanes' time is that of the pixel: d0 is the clock in which the X RAM shows the pixel word of an entry. It is 3
  * clocks after the issue for MAC and MAX, which need Y at the end, and 7 for GRAD and UNPOOL, which need it at the

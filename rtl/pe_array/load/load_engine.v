@@ -5,10 +5,10 @@
 /*
  * Load engine: memory to X, Y, W, E and T of the PEs, and checks of what is loaded
  *
- * docs/pe_array.md, section 6: descriptors WINDOW, MAP, STREAM, POINTERS. load_issue sends the read commands of a
- * descriptor as soon as it is taken, load_deliver hands out their beats when they come; up to DEPTH descriptors are in
- * between, so that short streams do not pay the memory's latency each. load_place writes windows and sends map commands
- * ahead of their beats; load_order makes one `done` of every MAP, STREAM and POINTERS, in order.
+ * docs/pe_array/load_engine.md: descriptors WINDOW, MAP, STREAM, POINTERS. load_issue sends the read commands of each
+ * as soon as it is taken, load_deliver hands out their beats when they come; up to DEPTH descriptors are in between, so
+ * that short streams do not pay the memory's latency each. load_place writes windows and sends map commands ahead of
+ * their beats; load_order makes one `done` of every MAP, STREAM and POINTERS, in order.
  *
  * Latency: a descriptor that is taken in clock c has its first rd_cmd_valid in c+1, may take beats from c+7 on and have
  * map_cmd_valid or window_valid in c+7; the 5 registers of a WINDOW take a clock each. Read beat to map_valid 0 clocks,

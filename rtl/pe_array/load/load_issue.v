@@ -5,10 +5,10 @@
 /*
  * First stage of the load engine: descriptors to read commands, and what the second stage must know of them
  *
- * docs/pe_array.md, section 6, Descriptors, opcodes 10 to 13. The read commands of a descriptor go out at once, its
- * fields are checked meanwhile; then two entries come out: `op_*` for who takes the beats (MAP, STREAM, POINTERS, and a
- * descriptor with an error, whose cause is not 0), `place_*` for who writes windows and sends map commands (WINDOW,
- * MAP; none with an error). Beats of a descriptor with an error may be read.
+ * docs/pe_array/load_engine.md. The read commands of a descriptor go out at once, its fields are checked meanwhile;
+ * then two entries come out: `op_*` for who takes the beats (MAP, STREAM, POINTERS, and a descriptor with an error,
+ * whose cause is not 0), `place_*` for who writes windows and sends map commands (WINDOW, MAP; none with an error).
+ * Beats of a descriptor with an error may be read.
  *
  * Latency: a descriptor that is taken in clock c has its first rd_cmd_valid in c+1 and its entries in c+5; there is no
  * ready for entries: `room` says, in the clock in which a descriptor may be taken, that there is one for it. One

@@ -6,7 +6,7 @@
  * PE array: training of sparse networks from programs in memory
  *
  * AXI4-Lite registers start a program; its descriptors are fetched, handed to the load, compute and store engine, and
- * executed on the grid of PEs. Registers, descriptors, errors and stops: docs/pe_array.md, section 6.
+ * executed on the grid of PEs. Registers, descriptors, errors and stops: docs/pe_array/program.md.
  *
  * array_regs and array_control have registers and run control, program_unit fetches and hands out descriptors,
  * array_core executes them, memory_unit has the AXI4 master. A beat of the engines is B bytes, and BUS/8 bytes at the

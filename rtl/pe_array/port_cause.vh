@@ -2,8 +2,8 @@
 /*
  * Cause of an access that a memory port refused, or that the memory answered with an error
  *
- * Included inside the body of a module, behind descriptors.vh. An answer is the error of axi_read or axi_write: 0 none, for
- * which the cause is 0; 1 refused by the port; 2 SLVERR; 3 DECERR.
+ * Included inside the body of a module, behind descriptors.vh. An answer is the error of axi_read or axi_write:
+ * 0 none, for which the cause is 0; 1 refused by the port; 2 SLVERR; 3 DECERR.
  */
 
 function [3:0] read_cause;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Configuration of an edge-processing engine and of its training: one validated object that all else derives from.
 
-The file format is TOML; docs/configuration.md lists the keys. The rules are those of docs/edge_engine.md, section 1.
+The file format is TOML; docs/configuration.md lists the keys. The rules are those of docs/edge/overview.md.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 from models.edge.rules import WIDTH_MAX, WIDTH_MIN, check_network, frac_max
 from models.edge.shape import JunctionShape, junction_shapes
 from models.lib.fixed_point import Format
+from models.lib.network_kind import EDGE, require
 from models.lib.toml_section import ConfigError, Section, named, parse, read_text
 
 ACTIVATIONS = ("sigmoid", "relu")
@@ -110,11 +111,7 @@ class EdgeConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> EdgeConfig:
         """Validate what a TOML file holds."""
-        if "layers" in values:
-            raise ConfigError(
-                "[[layers]] belong to the PE array, whose commands are make train-cnn and "
-                "python -m models.pe_array.training; a network of the edge engine is a table [network]"
-            )
+        require(EDGE, values)
         top = Section(values)
         name = top.file_name("name")
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The plan of a training that simulation and model follow alike, and training in the model alone.
 
-``python -m models.edge.training configs/mnist_64.toml`` trains the bit-exact model and its float twin.
+``python -m models.edge.training configs/edge/mnist_64.toml`` trains the bit-exact model and its float twin.
 """
 
 from __future__ import annotations

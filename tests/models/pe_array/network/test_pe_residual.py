@@ -29,7 +29,7 @@ from models.pe_array.network.layers import average_scale
 from models.pe_array.network.network import PeNetwork, Trace
 from tests.models.pe_array.compiler.test_pe_step import Favour, batch, execute, hasty, machine, same, train, values
 
-RESNET = Path(__file__).resolve().parents[4] / "configs" / "resnet_mnist.toml"
+RESNET = Path(__file__).resolve().parents[4] / "configs" / "pe_array" / "resnet_mnist.toml"
 
 Layers = list[dict[str, Any]]
 
@@ -102,7 +102,7 @@ def rounded(acc: np.ndarray, shift: int, relu: bool = False, mask: np.ndarray | 
 
 
 class Reference:
-    """The laws of docs/pe_array.md written down once more, on float64 layers, which are exact on integers."""
+    """The laws of docs/pe_array/numbers.md written down once more, on float64 layers, which are exact on integers."""
 
     def __init__(self, net: PeNetwork, images: np.ndarray, labels: np.ndarray) -> None:
         self.layers, self.net = net.config.layers, net

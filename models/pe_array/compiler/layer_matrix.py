@@ -15,8 +15,7 @@ from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.operations import Program
 from models.pe_array.isa.shapes import Pair
 from models.pe_array.network.weights import Weights
-from models.pe_array.tiles.tiling import Layer as Phase
-from models.pe_array.tiles.tiling import Split, choose_split
+from models.pe_array.tiles.tiling import PhaseGeometry, Split, choose_split
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ class LayerMatrix:
 
 
 def first_fit(
-    make: Callable[[Split], Program], phase: Phase, grid: Grid, parts: int
+    make: Callable[[Split], Program], phase: PhaseGeometry, grid: Grid, parts: int
 ) -> Program:  # fmt: skip
     """The program of the first split that fits, those with the least work for the busiest PE first.
 

@@ -25,9 +25,8 @@ from models.pe_array.network.config import PeConfig
 from models.pe_array.network.gradient_passes import GradientPass
 from models.pe_array.network.layer import IMAGE, Shape
 from models.pe_array.network.network import PeNetwork
-from models.pe_array.network.requantise import Field
-from models.pe_array.tiles.tiling import Layer as Tiles
-from models.pe_array.tiles.tiling import Split
+from models.pe_array.network.requantise import AccumulatorField
+from models.pe_array.tiles.tiling import PhaseGeometry, Split
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class MapOutput:
 
     tensor: str
     shift: int
-    field: Field = Field.SUM
+    field: AccumulatorField = AccumulatorField.SUM
     relu: bool = False
     mask: str | None = None
     stochastic: bool = False
@@ -98,7 +97,7 @@ class Maker:
         layer = self.config.layers[index]
         outputs = [MapOutput(f"output{index}", layer.forward_shift, layer.drains[0], layer.relu)]
         if training and layer.keeps_indices:
-            outputs.append(MapOutput(f"index{index}", 0, Field.INDEX))
+            outputs.append(MapOutput(f"index{index}", 0, AccumulatorField.INDEX))
         operand = None if layer.add is None else output_of(layer.add)
         made, source = self._sums(index, layer.forward_phase()), output_of(layer.reads)
         return Phase(f"ff{index}", index, made, source, layer.in_shape, operand, layer.out_shape, tuple(outputs))
@@ -114,7 +113,7 @@ class Maker:
         outputs = (MapOutput(f"delta{index}", each.shift, mask=mask, stochastic=stochastic),)
         shape = layer.out_shape
         if each.skip:
-            copy = Tiles(Op.MAC, Pool(), *shape[1:], one_weight=True, preset=preset)
+            copy = PhaseGeometry(Op.MAC, Pool(), *shape[1:], one_weight=True, preset=preset)
             made = self._pooling(copy, shape[0], 1)
             return Phase(f"skip{number}", number, made, f"delta{number}", shape, operand, shape, outputs)
         made = self._sums(number, replace(layer.backward_phase(), preset=preset))
@@ -151,7 +150,7 @@ class Maker:
     def _telling(self, index: int, phase: str) -> None:
         self.tell(f"planning layer {index + 1} of {len(self.config.layers)}: {phase}")
 
-    def _sums(self, index: int, tiles: Tiles) -> Program:
+    def _sums(self, index: int, tiles: PhaseGeometry) -> Program:
         """FF or NG of a layer: with its matrix, or of every channel by itself."""
         layer = self.config.layers[index]
         if not layer.has_weights:
@@ -161,12 +160,12 @@ class Maker:
             lambda split: program.convolution(tiles, csb, self.grid, split), tiles, csb.shape.grid[tiles.backward]
         )
 
-    def _pooling(self, tiles: Tiles, channels: int, multiplier: int) -> Program:
+    def _pooling(self, tiles: PhaseGeometry, channels: int, multiplier: int) -> Program:
         return self._split(
             lambda split: program.pooling(tiles, self.grid, split, channels, multiplier), tiles, channels
         )
 
-    def _split(self, make: Callable[[Split | None], Program], tiles: Tiles, parts: int) -> Program:
+    def _split(self, make: Callable[[Split | None], Program], tiles: PhaseGeometry, parts: int) -> Program:
         return make(None) if self.search else first_fit(make, tiles, self.grid, parts)
 
 
@@ -192,7 +191,7 @@ def channel_orders(network: PeNetwork, blocks: Mapping[int, Pair], balanced: boo
     if balanced:
         ends = {names[index + 1]: block[0] for index, block in blocks.items()}
         parts = [
-            balance.Layer(
+            balance.BalancedLayer(
                 network.layer_weights(index).positions.mask(layers[index].conv), names[layers[index].reads + 1],
                 names[index + 1], _pixels(network.config, index), ng=int(not layers[index].reads_image),
             )

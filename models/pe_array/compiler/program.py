@@ -24,7 +24,7 @@ from models.pe_array.isa.operations import Program
 from models.pe_array.isa.pe_command import ELEMENTS_MAX, Op
 from models.pe_array.isa.shapes import Conv, Pool
 from models.pe_array.tiles.room import room_of
-from models.pe_array.tiles.tiling import Layer, Split, Strip, choose_split, strip_choices
+from models.pe_array.tiles.tiling import PhaseGeometry, Split, Strip, choose_split, strip_choices
 
 CHANNELS_MAX = 256
 """Channels that a coordinate can name."""
@@ -53,29 +53,29 @@ def forward(
     Raises:
         ValueError: it does not fit, even with one pixel per PE: the blocks are too large for the memories.
     """
-    return convolution(Layer(Op.MAC, conv, height, width, preset=preset), csb, grid, split)
+    return convolution(PhaseGeometry(Op.MAC, conv, height, width, preset=preset), csb, grid, split)
 
 
 def input_gradient(
     conv: Conv, csb: Csb, height: int, width: int, grid: Grid, split: Split | None = None, preset: int | None = None
 ) -> Program:  # fmt: skip
     """NG: accumulators (cols, height, width) of the output's gradient (rows, OH, OW). See ``forward``."""
-    return convolution(Layer(Op.MAC, conv, height, width, backward=True, preset=preset), csb, grid, split)
+    return convolution(PhaseGeometry(Op.MAC, conv, height, width, backward=True, preset=preset), csb, grid, split)
 
 
 def weight_gradient(conv: Conv, csb: Csb, height: int, width: int, grid: Grid, split: Split | None = None) -> Program:
     """WG: gradients (elements, KH*KW) of an input map (to X) and the output's gradient (to Y). See ``forward``."""
-    return gradients(Layer(Op.GRAD, conv, height, width), csb, grid, split)
+    return gradients(PhaseGeometry(Op.GRAD, conv, height, width), csb, grid, split)
 
 
 def max_pool(pool: Pool, channels: int, height: int, width: int, grid: Grid, split: Split | None = None) -> Program:
     """Max pooling of a map (channels, height, width): accumulators whose bytes 0 and 1 are maximum and index."""
-    return pooling(Layer(Op.MAX, pool, height, width), grid, split, channels)
+    return pooling(PhaseGeometry(Op.MAX, pool, height, width), grid, split, channels)
 
 
 def max_unpool(pool: Pool, channels: int, height: int, width: int, grid: Grid, split: Split | None = None) -> Program:
     """Backward pass of max pooling: the output's gradient (to X) and its indices (to Y), both (channels, OH, OW)."""
-    return pooling(Layer(Op.UNPOOL, pool, height, width, backward=True), grid, split, channels)
+    return pooling(PhaseGeometry(Op.UNPOOL, pool, height, width, backward=True), grid, split, channels)
 
 
 def average_pool(
@@ -86,11 +86,11 @@ def average_pool(
 
     ``preset`` as in ``forward``. A window of one pixel with it adds two maps.
     """
-    layer = Layer(Op.MAC, pool, height, width, backward, one_weight=True, preset=preset)
+    layer = PhaseGeometry(Op.MAC, pool, height, width, backward, one_weight=True, preset=preset)
     return pooling(layer, grid, split, channels, multiplier)
 
 
-def gradients(layer: Layer, csb: Csb, grid: Grid, split: Split | None = None) -> Program:
+def gradients(layer: PhaseGeometry, csb: Csb, grid: Grid, split: Split | None = None) -> Program:
     """Gradients at the elements of a matrix: WG. ValueError as in ``forward``."""
     blocks = _Blocks(csb, grid.shape.lanes)
 
@@ -145,7 +145,7 @@ class _Blocks:
         return Task(source, result, where.start, where.stop - where.start, first)
 
 
-def convolution(layer: Layer, csb: Csb, grid: Grid, split: Split | None = None) -> Program:
+def convolution(layer: PhaseGeometry, csb: Csb, grid: Grid, split: Split | None = None) -> Program:
     """Sums of products with the elements of a matrix, which has a row for every output: FF, NG. Errors: ``forward``."""
     blocks = _Blocks(csb, grid.shape.lanes)
     size = (csb.shape.block_cols, csb.shape.block_rows)
@@ -186,7 +186,7 @@ def _rounds(slots: list[list[Task]], entries: int, words: int) -> list[Round]:
     return alone if cost(alone, sum(map(len, lists))) < cost(together, len(together)) else together
 
 
-def pooling(layer: Layer, grid: Grid, split: Split | None, channels: int, multiplier: int = 0) -> Program:
+def pooling(layer: PhaseGeometry, grid: Grid, split: Split | None, channels: int, multiplier: int = 0) -> Program:
     """What works on each of so many channels by itself. ``multiplier``: MAC's one weight. Errors: ``forward``."""
     shape, lanes = grid.shape, grid.shape.lanes
     splits = [split] if split is not None else choose_split(layer, grid.pes, channels)[:SPLITS]
@@ -216,7 +216,8 @@ def pooling(layer: Layer, grid: Grid, split: Split | None, channels: int, multip
 
 
 def _pooled(
-    layer: Layer, grid: Grid, split: Split, strips: list[Strip], whole: bool, channels: int, count: int, multiplier: int
+    layer: PhaseGeometry, grid: Grid, split: Split, strips: list[Strip], whole: bool, channels: int, count: int,
+    multiplier: int,
 ) -> Program:  # fmt: skip
     """The program of a pooling layer with ``count`` channels per slot and group."""
     emitter = Emitter(layer, grid, split, whole, None)
@@ -232,8 +233,8 @@ def _pooled(
 
 
 def _build(
-    layer: Layer, grid: Grid, split: Split | None, parts: int, size: tuple[int, int], variants: Sequence[Groups],
-    channels: int, csb: Csb,
+    layer: PhaseGeometry, grid: Grid, split: Split | None, parts: int, size: tuple[int, int],
+    variants: Sequence[Groups], channels: int, csb: Csb,
 ) -> Program:  # fmt: skip
     """The program with the least estimate of those that fit.
 
@@ -279,7 +280,7 @@ def _build(
 
 
 def _strip_choices(
-    layer: Layer, grid: Grid, split: Split, channels_in: int, channels_out: int
+    layer: PhaseGeometry, grid: Grid, split: Split, channels_in: int, channels_out: int
 ) -> Iterator[tuple[list[Strip], bool]]:  # fmt: skip
     """Strips, and whether T is used as a whole or in halves: one strip, or some choices of several.
 

@@ -23,8 +23,7 @@ from models.pe_array.isa.shapes import Conv, Pair
 from models.pe_array.network.gradient_passes import label
 from models.pe_array.network.layer import Layer
 from models.pe_array.tiles.room import block_sums, elements_per_command, room_of
-from models.pe_array.tiles.tiling import Layer as Phase
-from models.pe_array.tiles.tiling import Split, choose_split, strip_of, strips_of
+from models.pe_array.tiles.tiling import PhaseGeometry, Split, choose_split, strip_of, strips_of
 
 LANES_MIN = 8
 """Least B, and batch, of the whole engine."""
@@ -49,7 +48,7 @@ def choose_block(layer: Layer, grid: Grid) -> Pair:
 
 
 @functools.lru_cache(maxsize=4096)
-def _block(conv: Conv, phases: tuple[Phase, ...], grid: Grid) -> Pair:
+def _block(conv: Conv, phases: tuple[PhaseGeometry, ...], grid: Grid) -> Pair:
     """``choose_block`` for these phases, the first of them FF."""
     height, width = phases[0].size
     parts = max(2, grid.pes // (height * width), min(conv.groups, grid.pes))
@@ -66,7 +65,7 @@ def _block(conv: Conv, phases: tuple[Phase, ...], grid: Grid) -> Pair:
             return rows, cols
 
 
-def check_pixel(phase: Phase, grid: Grid, channels_in: int, channels_out: int) -> None:
+def check_pixel(phase: PhaseGeometry, grid: Grid, channels_in: int, channels_out: int) -> None:
     """ValueError where a PE has no room for a single pixel of so many channels of X and of Y."""
     if isinstance(phase.window, Conv):
         elements_per_command(phase.op, phase.window.taps, grid.shape)
@@ -124,7 +123,7 @@ class Piece:
         per_command: elements that a command can have.
     """
 
-    phase: Phase
+    phase: PhaseGeometry
     elements: IntArray
     parts: int
     channels_in: int

@@ -20,9 +20,9 @@ from models.pe_array.isa.widths import STANDARD, Widths
 from models.pe_array.network import layers
 from models.pe_array.network.float_layers import FloatArray, IntArray
 from models.pe_array.network.layers import Accumulators, Int8Array, Int32Array, UInt8Array
-from models.pe_array.network.requantise import Field
+from models.pe_array.network.requantise import AccumulatorField
 from models.pe_array.network.weights import Weights
-from models.pe_array.tiles.tiling import Layer as Phase
+from models.pe_array.tiles.tiling import PhaseGeometry
 
 IMAGE = -1
 """In place of a layer's number: the network's input."""
@@ -108,7 +108,7 @@ class Layer(ABC):
     kind: ClassVar[str]
     has_weights: ClassVar[bool] = False
     may_add: ClassVar[bool] = False
-    drains: ClassVar[tuple[Field, ...]] = (Field.SUM,)
+    drains: ClassVar[tuple[AccumulatorField, ...]] = (AccumulatorField.SUM,)
 
     window: Conv | Pool
     in_shape: Shape
@@ -156,11 +156,11 @@ class Layer(ABC):
         return self.window.taps
 
     @abstractmethod
-    def forward_phase(self) -> Phase:
+    def forward_phase(self) -> PhaseGeometry:
         """FF for the array: operation and geometry."""
 
     @abstractmethod
-    def backward_phase(self) -> Phase:
+    def backward_phase(self) -> PhaseGeometry:
         """NG for the array: operation and geometry, with sums that begin with 0."""
 
     @abstractmethod
@@ -196,16 +196,16 @@ class Layer(ABC):
         made = layers.requantise(acc, self.forward_shift, self.relu, bits=self.widths.data)
         return Activations(made.values, NO_INDICES, made.saturated)
 
-    def phases(self) -> list[Phase]:
+    def phases(self) -> list[PhaseGeometry]:
         """FF, WG where it has weights, and NG where there is a gradient by the map that it reads."""
         made = [self.forward_phase()]
         if self.has_weights:
             made.append(self.gradient_phase())
         return made if self.reads_image else [*made, self.backward_phase()]
 
-    def gradient_phase(self) -> Phase:
+    def gradient_phase(self) -> PhaseGeometry:
         """WG of a layer with weights for the array: operation and geometry."""
-        return Phase(Op.GRAD, self.conv, *self.in_shape[1:])
+        return PhaseGeometry(Op.GRAD, self.conv, *self.in_shape[1:])
 
     @property
     def conv(self) -> Conv:
@@ -217,7 +217,7 @@ class Layer(ABC):
     @property
     def keeps_indices(self) -> bool:
         """FF leaves indices that NG reads, in place of what its sums could begin with."""
-        return Field.INDEX in self.drains
+        return AccumulatorField.INDEX in self.drains
 
     @property
     def reads_image(self) -> bool:

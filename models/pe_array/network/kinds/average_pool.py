@@ -14,7 +14,7 @@ from models.pe_array.network.kinds.pooling import Pooling
 from models.pe_array.network.layer import FRAC_LIMIT, NO_FLOAT_INDICES, Activations, Layer, Place
 from models.pe_array.network.layers import Accumulators, Int8Array, UInt8Array
 from models.pe_array.network.weights import Weights
-from models.pe_array.tiles.tiling import Layer as Phase
+from models.pe_array.tiles.tiling import PhaseGeometry
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,13 @@ class AveragePool(Pooling):
         """Those of the multiplier."""
         return layers.average_scale(self.window.taps)[1]
 
-    def forward_phase(self) -> Phase:
+    def forward_phase(self) -> PhaseGeometry:
         """FF."""
-        return Phase(Op.MAC, self.window, *self.in_shape[1:], one_weight=True)
+        return PhaseGeometry(Op.MAC, self.window, *self.in_shape[1:], one_weight=True)
 
-    def backward_phase(self) -> Phase:
+    def backward_phase(self) -> PhaseGeometry:
         """NG."""
-        return Phase(Op.MAC, self.window, *self.in_shape[1:], backward=True, one_weight=True)
+        return PhaseGeometry(Op.MAC, self.window, *self.in_shape[1:], backward=True, one_weight=True)
 
     def feedforward(self, x: Int8Array, weights: Weights | None, added: Int8Array | None) -> Activations:
         """See ``Layer.feedforward``."""

@@ -22,7 +22,7 @@ from models.pe_array.network.layer import (
 )  # fmt: skip
 from models.pe_array.network.layers import Accumulators, Int8Array, Int32Array, UInt8Array
 from models.pe_array.network.weights import Weights
-from models.pe_array.tiles.tiling import Layer as Phase
+from models.pe_array.tiles.tiling import PhaseGeometry
 
 LOGIT_FRAC_MAX = 7
 
@@ -73,13 +73,13 @@ class Convolution(Layer):
         """Of the output channels that share a group, and the taps of a kernel."""
         return self.window.rows // self.window.groups * self.window.taps
 
-    def forward_phase(self) -> Phase:
+    def forward_phase(self) -> PhaseGeometry:
         """FF."""
-        return Phase(Op.MAC, self.window, *self.in_shape[1:], preset=self.preset)
+        return PhaseGeometry(Op.MAC, self.window, *self.in_shape[1:], preset=self.preset)
 
-    def backward_phase(self) -> Phase:
+    def backward_phase(self) -> PhaseGeometry:
         """NG."""
-        return Phase(Op.MAC, self.window, *self.in_shape[1:], backward=True)
+        return PhaseGeometry(Op.MAC, self.window, *self.in_shape[1:], backward=True)
 
     def feedforward(self, x: Int8Array, weights: Weights | None, added: Int8Array | None) -> Activations:
         """See ``Layer.feedforward``."""

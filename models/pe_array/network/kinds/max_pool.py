@@ -12,9 +12,9 @@ from models.pe_array.network.float_layers import FloatArray, IntArray
 from models.pe_array.network.kinds.pooling import Pooling
 from models.pe_array.network.layer import Activations, Layer, Place
 from models.pe_array.network.layers import Accumulators, Int8Array, UInt8Array
-from models.pe_array.network.requantise import Field
+from models.pe_array.network.requantise import AccumulatorField
 from models.pe_array.network.weights import Weights
-from models.pe_array.tiles.tiling import Layer as Phase
+from models.pe_array.tiles.tiling import PhaseGeometry
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class MaxPool(Pooling):
     """Values as they come in, with the index of the first maximum of every window. Nothing is rounded."""
 
     kind = "max_pool"
-    drains = (Field.VALUE, Field.INDEX)
+    drains = (AccumulatorField.VALUE, AccumulatorField.INDEX)
 
     @classmethod
     def read(cls, table: Section, place: Place) -> Layer:
@@ -36,13 +36,13 @@ class MaxPool(Pooling):
         """None: there are no products."""
         return 0
 
-    def forward_phase(self) -> Phase:
+    def forward_phase(self) -> PhaseGeometry:
         """FF."""
-        return Phase(Op.MAX, self.window, *self.in_shape[1:])
+        return PhaseGeometry(Op.MAX, self.window, *self.in_shape[1:])
 
-    def backward_phase(self) -> Phase:
+    def backward_phase(self) -> PhaseGeometry:
         """NG."""
-        return Phase(Op.UNPOOL, self.window, *self.in_shape[1:], backward=True)
+        return PhaseGeometry(Op.UNPOOL, self.window, *self.in_shape[1:], backward=True)
 
     def feedforward(self, x: Int8Array, weights: Weights | None, added: Int8Array | None) -> Activations:
         """See ``Layer.feedforward``."""

@@ -10,7 +10,7 @@ from models.pe_array.isa.pe_command import Op
 from models.pe_array.isa.shapes import Pool
 from models.pe_array.network import float_layers, layers
 from models.pe_array.network.float_layers import FloatArray, IntArray
-from models.pe_array.network.kinds.pooling import Pooling
+from models.pe_array.network.kinds.channel_wise import ChannelWise
 from models.pe_array.network.layer import FRAC_LIMIT, NO_FLOAT_INDICES, Activations, Layer, Place
 from models.pe_array.network.layers import Accumulators, Int8Array, UInt8Array
 from models.pe_array.network.weights import Weights
@@ -18,7 +18,7 @@ from models.pe_array.tiles.tiling import PhaseGeometry
 
 
 @dataclass(frozen=True)
-class AveragePool(Pooling):
+class AveragePool(ChannelWise):
     """A convolution of every channel by itself, all of whose weights are ``multiplier``."""
 
     kind = "average_pool"

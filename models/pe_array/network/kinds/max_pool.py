@@ -9,7 +9,7 @@ from models.lib.toml_section import Section
 from models.pe_array.isa.pe_command import Op
 from models.pe_array.network import float_layers, layers
 from models.pe_array.network.float_layers import FloatArray, IntArray
-from models.pe_array.network.kinds.pooling import Pooling
+from models.pe_array.network.kinds.channel_wise import ChannelWise
 from models.pe_array.network.layer import Activations, Layer, Place
 from models.pe_array.network.layers import Accumulators, Int8Array, UInt8Array
 from models.pe_array.network.requantise import AccumulatorField
@@ -18,7 +18,7 @@ from models.pe_array.tiles.tiling import PhaseGeometry
 
 
 @dataclass(frozen=True)
-class MaxPool(Pooling):
+class MaxPool(ChannelWise):
     """Values as they come in, with the index of the first maximum of every window. Nothing is rounded."""
 
     kind = "max_pool"

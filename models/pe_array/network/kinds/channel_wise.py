@@ -11,7 +11,7 @@ from models.pe_array.network.layer import SIZE_MAX, Layer, Place
 
 
 @dataclass(frozen=True)
-class Pooling(Layer):
+class ChannelWise(Layer):
     """A window that slides over a map; there are no weights."""
 
     window: Pool

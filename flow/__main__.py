@@ -50,6 +50,13 @@ def _lint(_: argparse.Namespace) -> int:
     return 0 if lint() else 1
 
 
+def _docs(_: argparse.Namespace) -> int:
+    from flow.docs.command import docs
+
+    print(f"written: {paths.relative(docs())}")
+    return 0
+
+
 def _test(arguments: argparse.Namespace) -> int:
     from flow import regress
     from flow.ask import seed_count
@@ -144,6 +151,8 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(function=_sim)
     command = commands.add_parser("lint", help="warnings of Verilator, ruff and mypy")
     command.set_defaults(function=_lint)
+    command = commands.add_parser("docs", help="pictures and site of the docs")
+    command.set_defaults(function=_docs)
     for name, function, default in (("test", _test, 5), ("regress", _regress, 20), ("coverage", _coverage, 5)):
         command = commands.add_parser(name)
         command.add_argument("--seeds", default=str(default))

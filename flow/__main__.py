@@ -57,6 +57,18 @@ def _docs(_: argparse.Namespace) -> int:
     return 0
 
 
+def _generate(arguments: argparse.Namespace) -> int:
+    from flow.generate import files
+
+    if arguments.check:
+        stale = files.complaints()
+        print("\n".join(stale) if stale else "generated files: none is stale")
+        return 1 if stale else 0
+    changed = files.write()
+    print("\n".join(f"written: {name}" for name in changed) if changed else "all generated files are as they should be")
+    return 0
+
+
 def _test(arguments: argparse.Namespace) -> int:
     from flow import regress
     from flow.ask import seed_count
@@ -153,6 +165,9 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(function=_lint)
     command = commands.add_parser("docs", help="pictures and site of the docs")
     command.set_defaults(function=_docs)
+    command = commands.add_parser("generate", help="headers and tables of docs/reference from the models")
+    command.add_argument("--check", action="store_true", help="write nothing, fail where one is stale")
+    command.set_defaults(function=_generate)
     for name, function, default in (("test", _test, 5), ("regress", _regress, 20), ("coverage", _coverage, 5)):
         command = commands.add_parser(name)
         command.add_argument("--seeds", default=str(default))
@@ -160,14 +175,14 @@ def _parser() -> argparse.ArgumentParser:
     train = commands.add_parser("train", help="train in simulation and compare every bit with the model")
     bench = commands.add_parser("bench", help="speed of simulation and model")
     for command, function in ((train, _train), (bench, _bench)):
-        command.add_argument("--config", default="configs/mnist_64.toml")
+        command.add_argument("--config", default="configs/edge/mnist_64.toml")
         command.add_argument("--samples", default="")
         command.set_defaults(function=function)
     for name in ("epochs", "resume"):
         train.add_argument(f"--{name}", default="")
     train.add_argument("--sim", default="verilator")
     command = commands.add_parser("train-cnn", help="train a CNN on the PE array, in simulation and in its model")
-    command.add_argument("--config", default="configs/lenet5_mnist.toml")
+    command.add_argument("--config", default="configs/pe_array/lenet5_mnist.toml")
     for name in ("steps", "epochs", "samples", "resume"):
         command.add_argument(f"--{name}", default="")
     command.add_argument("--sim", default="verilator")
@@ -179,7 +194,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--layers", default="", help="names with commas between them")
     command.set_defaults(function=_full_size)
     command = commands.add_parser("synth", help="area and clock, compared with the baselines")
-    command.add_argument("--config", default="configs/mnist_64.toml")
+    command.add_argument("--config", default="configs/edge/mnist_64.toml")
     command.add_argument("--update", default="", help="1: make the figures found the new baselines")
     command.set_defaults(function=_synth)
     return parser

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bare numbers in the RTL where a generated header has a name: bits of a descriptor, opcodes, causes.
+"""Bare numbers in the RTL where a generated header has a name, and names of fields that the RTL forgets.
 
 A descriptor is what is declared with 256 bits. Opcodes and causes are looked for where there is one, or the header.
 """
@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from flow.generate.parts import DESCRIPTORS, fields_of
 from flow.paths import ROOT
 
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -20,12 +21,19 @@ _CAUSE = re.compile(r"\bcause\w*\s*<?=[^;=]*\b4'd[1-9]\d*\b")
 
 
 def complaints(root: Path = ROOT) -> list[str]:
-    """One line for every bare number."""
-    return [
+    """One line for every bare number and every forgotten field."""
+    found = [
         f"{path.relative_to(root)}:{line}: {what}: use the name that descriptors.vh has for it"
         for path in sorted((root / "rtl").rglob("*.v"))
         for line, what in _found(path.read_text(encoding="utf-8"))
     ]
+    for module, kinds in DESCRIPTORS.units.values():
+        for path in (root / "rtl").rglob(f"{module}.v"):
+            code = _COMMENT.sub("", path.read_text(encoding="utf-8"))
+            fields = [f"D_{kind.__name__.upper()}_{field}" for kind in kinds for field, _ in fields_of(kind)]
+            forgotten = [name for name in fields if not re.search(rf"`{name}\b", code)]
+            found += [f"{path.relative_to(root)}: `{name} is not used: the field has no effect" for name in forgotten]
+    return found
 
 
 def _found(text: str) -> Iterator[tuple[int, str]]:

@@ -108,7 +108,7 @@ def _descriptors(part: Descriptors) -> Iterator[tuple[str, list[Line]]]:
     for name, kind in part.kinds():
         yield f"{name}: {_doc(kind)}", list(_fields(name, kind))
     lines = []
-    for unit, kinds in part.units.items():
+    for unit, (_, kinds) in part.units.items():
         ranges = ", ".join(f"d[{_range(Bits(low, high - low + 1))}]" for high, low in unused(kinds))
         lines.append((f"D_UNUSED_{unit.upper()}(d)", f"{{{ranges}}}", ""))
     yield "Bits that no field of the opcodes of a module has", lines

@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from flow.generate import bare, defaults, files, parts, verilog
 from flow.generate.parts import Codes
+from flow.paths import INCLUDE_DIRS
+from flow.verilog import library
 from models.lib.registers import Code
 from models.pe_array.isa.descriptors import Collect, Delta, Slot
 from models.pe_array.isa.parameters import PARAMETERS
@@ -100,3 +104,27 @@ def test_other_defaults_are_seen(tmp_path: Path) -> None:
         "rtl/pe_array/x.v: XAW = 9, but PARAMETERS of the models have 10",
         "tb/pe_array/array_harness.v: QUEUE_DEPTH = 9, but PARAMETERS of the models have 8",
     ]
+
+
+def test_fields_that_the_rtl_forgets_are_seen(tmp_path: Path) -> None:
+    (tmp_path / "rtl").mkdir()
+    (tmp_path / "rtl/collect_store.v").write_text(
+        "wire a = d_data[`D_SLOT_SLOT], b = d_data[`D_COLLECT_ADDRESS]; // `D_SLOT_BEAT\n"
+    )
+    assert bare.complaints(tmp_path) == [
+        f"rtl/collect_store.v: `{name} is not used: the field has no effect"
+        for name in ("D_SLOT_BEAT", "D_SLOT_GRADIENTS", "D_COLLECT_ADD")
+    ]
+
+
+def test_a_new_field_of_the_compute_engine_is_a_warning(tmp_path: Path) -> None:
+    """Its bits are no longer among those that no field has, and the RTL does not look at them yet."""
+    text = files.FILES["rtl/pe_array/descriptors.vh"]()
+    free, rest = re.search(r"`define D_UNUSED_COMPUTE\(d\) +{d\[(\S+)\], (.*)}", text).groups()  # type: ignore[union-attr]
+    (tmp_path / "descriptors.vh").write_text(text.replace(f"{{d[{free}], {rest}}}", f"{{{rest}}}"))
+    options = ["--lint-only", "-Wall", "--quiet", *(f"-I{each}" for each in (tmp_path, *INCLUDE_DIRS))]
+    (tmp_path / "compute_engine.v").write_text(library()["compute_engine"].path.read_text())
+    command = ["verilator", *options, "--top-module", "compute_engine", str(tmp_path / "compute_engine.v")]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert f"UNUSEDSIGNAL: {tmp_path}/compute_engine.v" in result.stderr
+    assert f"Bits of signal are not used: 'data_reg'[{free}]" in result.stderr

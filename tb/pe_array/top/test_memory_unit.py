@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from models.lib.memory_port import PAGE_BYTES, PortCommand, Error, Port
+from models.lib.memory_port import PAGE_BYTES, Error, Port, PortCommand
 from tb.lib import patterns
 from tb.lib.axi import bus as axi
 from tb.lib.axi import memory_port

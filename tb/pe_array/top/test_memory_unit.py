@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from models.lib.memory_port import PAGE_BYTES, Command, Error, Port
+from models.lib.memory_port import PAGE_BYTES, Error, Port, PortCommand
 from tb.lib import patterns
 from tb.lib.axi import bus as axi
 from tb.lib.axi import memory_port
@@ -32,7 +32,7 @@ class Streams:
         self.read_image, self.write_image = Image(b.rng, bus, faults), Image(b.rng, bus, faults)
         self.slaves = memory_port.read_slave(b, self.read_image), memory_port.write_slave(b, self.write_image)
         self.read_port, self.write_port = self._port("read"), self._port("write")
-        self.queues: list[deque[Command]] = [deque() for _ in range(READERS + 1)]  # the writer's is the last
+        self.queues: list[deque[PortCommand]] = [deque() for _ in range(READERS + 1)]  # the writer's is the last
         self.items: list[deque[tuple[int, int, int]]] = [deque() for _ in range(READERS)]  # data, last, error
         self.reports: deque[Error] = deque()
         self.left: deque[int | None] = deque()  # addresses of beats to write; None: of a refused command
@@ -70,25 +70,25 @@ class Streams:
         for _ in range(count):
             _, command = memory_port.command(self.b.rng, port, 32, 40)
             if place == READERS and command.beats > 100:  # a refused one, all of which must be given
-                command = Command(command.addr, 100)
+                command = PortCommand(command.addr, 100)
             self.queues[place].append(command)
 
     def add_each(self, place: int) -> None:
         """A command that is refused, and one that fails with each error of the memory."""
         port, image = (self.write_port, self.write_image) if place == READERS else (self.read_port, self.read_image)
         first = -(-port.window[0] // self.beat) * self.beat
-        self.queues[place].append(Command(first - self.beat, 2))
+        self.queues[place].append(PortCommand(first - self.beat, 2))
         for i, error in enumerate((Error.SLVERR, Error.DECERR)):
             addr = first + (1 + 2 * place + i) * PAGE_BYTES // 2 // self.beat * self.beat
             image.fail(addr + self.beat, error)
-            self.queues[place].append(Command(addr, 3))
+            self.queues[place].append(PortCommand(addr, 3))
 
-    def _parts(self, command: Command) -> list[range]:
+    def _parts(self, command: PortCommand) -> list[range]:
         """Addresses of the bus beats of each beat."""
         addresses = range(command.addr, command.addr + command.beats * self.beat, self.beat)
         return [range(addr, addr + self.beat, self.b.params["BUS"] // 8) for addr in addresses]
 
-    def _taken(self, place: int, command: Command) -> None:
+    def _taken(self, place: int, command: PortCommand) -> None:
         if place == READERS:
             refused = self.write_port.refuses(command)
             addresses = [] if refused else [addr for beat in self._parts(command) for addr in beat]
@@ -111,7 +111,7 @@ class Streams:
 
     async def _run(self) -> None:
         dut, rng = self.b.dut, self.b.rng
-        offered: list[Command | None] = [None] * (READERS + 1)
+        offered: list[PortCommand | None] = [None] * (READERS + 1)
         ready, giving, value = 0, False, 0
         while True:
             await self.b.clocks()
@@ -131,7 +131,7 @@ class Streams:
             if giving and dut.wr_ready.value == 1:
                 self.seen["given"] = now()
                 if (addr := self.left.popleft()) is not None:
-                    for part, data in zip(self._parts(Command(addr, 1))[0], self._split(value), strict=True):
+                    for part, data in zip(self._parts(PortCommand(addr, 1))[0], self._split(value), strict=True):
                         self.memory[part] = data
                 giving = False
             for place, queue in enumerate(self.queues):
@@ -149,9 +149,9 @@ class Streams:
     def _split(self, value: int) -> list[int]:
         return unpack(value, self.b.params["BUS"], 8 * self.beat // self.b.params["BUS"], signed=False)
 
-    def _offer(self, offered: list[Command | None]) -> None:
+    def _offer(self, offered: list[PortCommand | None]) -> None:
         dut = self.b.dut
-        commands = [command or Command(self.b.rng.getrandbits(32), 1) for command in offered]
+        commands = [command or PortCommand(self.b.rng.getrandbits(32), 1) for command in offered]
         dut.rd_cmd_valid.value = sum((offered[place] is not None) << place for place in range(READERS))
         dut.rd_cmd_addr.value = pack((command.addr for command in commands[:READERS]), 32)
         dut.rd_cmd_beats.value = pack((command.beats - 1 for command in commands[:READERS]), 16)
@@ -261,14 +261,14 @@ async def latencies(b: Bench) -> None:
     await b.reset()
     port: Any = streams.read_port
     for place in range(READERS):
-        streams.queues[place].append(Command(-(-port.window[0] // port.beat_bytes) * port.beat_bytes, 1))
+        streams.queues[place].append(PortCommand(-(-port.window[0] // port.beat_bytes) * port.beat_bytes, 1))
         await b.wait_for(streams.done, 1000, "a beat")
         b.scoreboard.expect("request, beat", [5, 2])
         seen = streams.seen
         b.scoreboard.got("request, beat", [seen["arvalid"] - seen["command"], seen["item"] - seen["rvalid"]])
         await b.clocks(5)
     port = streams.write_port
-    streams.queues[READERS].append(Command(-(-port.window[0] // port.beat_bytes) * port.beat_bytes, 1))
+    streams.queues[READERS].append(PortCommand(-(-port.window[0] // port.beat_bytes) * port.beat_bytes, 1))
     await b.wait_for(streams.done, 1000, "a write")
     b.scoreboard.expect("request, report", [2, 1])
     seen = streams.seen

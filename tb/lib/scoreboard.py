@@ -90,6 +90,11 @@ class Scoreboard:
         """Items still expected, over all channels."""
         return sum(len(channel.expected) for channel in self.channels.values())
 
+    def forget(self, channel: str | None = None) -> None:
+        """What a channel, or every one, still expects will not come: a reset has dropped it."""
+        for each in self.channels.values() if channel is None else [self._channel(channel)]:
+            each.expected.clear()
+
     def finish(self) -> None:
         """End-of-test check.
 

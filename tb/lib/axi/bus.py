@@ -91,22 +91,30 @@ class AxiLite:
     async def write(self, address: int, data: int, strobe: int = 0xF) -> int:
         """Write one word; the response (OKAY or SLVERR)."""
         self.write_nowait(address, data, strobe)
-        return int((await _bounded(self.b.recv())).bresp)
+        return await self.response()
 
-    def write_nowait(self, address: int, data: int, strobe: int = 0xF) -> None:
+    def write_nowait(self, address: int, data: int, strobe: int = 0xF, prot: int = 0) -> None:
         """Begin to write one word, without its response."""
-        self.aw.send_nowait(axil.AxiLiteAWTransaction(awaddr=address))
+        self.aw.send_nowait(axil.AxiLiteAWTransaction(awaddr=address, awprot=prot))
         self.w.send_nowait(axil.AxiLiteWTransaction(wdata=data, wstrb=strobe))
 
     async def read(self, address: int) -> tuple[int, int]:
         """Read one word; (data, response)."""
         self.read_nowait(address)
+        return await self.answer()
+
+    def read_nowait(self, address: int, prot: int = 0) -> None:
+        """Begin to read one word, without its answer."""
+        self.ar.send_nowait(axil.AxiLiteARTransaction(araddr=address, arprot=prot))
+
+    async def response(self) -> int:
+        """The response to the next of the writes that were begun."""
+        return int((await _bounded(self.b.recv())).bresp)
+
+    async def answer(self) -> tuple[int, int]:
+        """(data, response) of the next of the reads that were begun."""
         answer = await _bounded(self.r.recv())
         return int(answer.rdata), int(answer.rresp)
-
-    def read_nowait(self, address: int) -> None:
-        """Begin to read one word, without its answer."""
-        self.ar.send_nowait(axil.AxiLiteARTransaction(araddr=address))
 
     async def set(self, address: int, data: int) -> None:
         """Write a register that must accept it."""

@@ -108,50 +108,45 @@ def write_slave(b: Bench, image: Image) -> Any:
 
 async def fixed_read(b: Bench, image: Image, latency: int) -> None:
     """The memory of `models.lib.memory_port.Port`: takes every request at once, gives a beat per clock."""
-    dut = b.dut
-    dut.m_axi_arready.value = 1
+    b.drive(m_axi_arready=1)
     due: deque[tuple[int, int, bool]] = deque()  # first possible clock, address, rlast
     while True:
-        dut.m_axi_rvalid.value = int(ready := bool(due) and due[0][0] <= now() + 1)
+        b.drive(m_axi_rvalid=(ready := bool(due) and due[0][0] <= now() + 1))
         if ready:
             _, addr, last = due.popleft()
-            dut.m_axi_rdata.value = image.beat(addr)
-            dut.m_axi_rlast.value = int(last)
-            dut.m_axi_rresp.value = 0
+            b.drive(m_axi_rdata=image.beat(addr), m_axi_rlast=last, m_axi_rresp=0)
         await b.clocks()
-        if dut.rst.value == 1:
+        if b.high("rst"):
             continue
-        if dut.m_axi_arvalid.value == 1:
-            addr, beats = dut.m_axi_araddr.value.to_unsigned(), dut.m_axi_arlen.value.to_unsigned() + 1
+        if b.high("m_axi_arvalid"):
+            addr, beats = b.see("m_axi_araddr"), b.see("m_axi_arlen") + 1
             for i in range(beats):
                 due.append((now() + latency, addr + i * image.beat_bytes, i == beats - 1))
 
 
 async def fixed_write(b: Bench, image: Image, latency: int) -> None:
     """The memory of `models.lib.memory_port.Port`: takes every address and beat at once, a response per clock."""
-    dut = b.dut
-    dut.m_axi_awready.value = 1
-    dut.m_axi_wready.value = 1
+    b.drive(m_axi_awready=1, m_axi_wready=1)
     bursts: deque[tuple[int, int, int]] = deque()  # address, beats, clock
     data: deque[tuple[int, bool, int]] = deque()  # beat, wlast, clock
     due: deque[int] = deque()
     while True:
-        dut.m_axi_bvalid.value = int(ready := bool(due) and due[0] <= now() + 1)
+        b.drive(m_axi_bvalid=(ready := bool(due) and due[0] <= now() + 1))
         if ready:
             due.popleft()
-            dut.m_axi_bresp.value = 0
+            b.drive(m_axi_bresp=0)
         await b.clocks()
-        if dut.rst.value == 1:
+        if b.high("rst"):
             continue
-        if dut.m_axi_awvalid.value == 1:
-            bursts.append((dut.m_axi_awaddr.value.to_unsigned(), dut.m_axi_awlen.value.to_unsigned() + 1, now()))
-        if dut.m_axi_wvalid.value == 1:
-            data.append((dut.m_axi_wdata.value.to_unsigned(), dut.m_axi_wlast.value == 1, now()))
+        if b.high("m_axi_awvalid"):
+            bursts.append((b.see("m_axi_awaddr"), b.see("m_axi_awlen") + 1, now()))
+        if b.high("m_axi_wvalid"):
+            data.append((b.see("m_axi_wdata"), b.high("m_axi_wlast"), now()))
         if bursts and len(data) >= bursts[0][1]:
             addr, beats, clock = bursts.popleft()
             for i in range(beats):
                 value, last, clock_of_beat = data.popleft()
-                assert last == (i == beats - 1), f"WLAST is {last} with beat {i} of {beats}"
+                b.require(last == (i == beats - 1), f"WLAST is {last} with beat {i} of {beats}")
                 image.store(addr + i * image.beat_bytes, value)
             due.append(max(clock, clock_of_beat) + latency)
 
@@ -169,7 +164,7 @@ def window(b: Bench) -> tuple[int, int]:
     end = max(end, base + 8 * PAGE_BYTES // size * size + rng.choice([-1, 0]))
     if rng.random() < 0.2:
         base, end = 0, most
-    b.dut.window_base.value, b.dut.window_end.value = base, end
+    b.drive(window_base=base, window_end=end)
     return base, end
 
 
@@ -209,15 +204,14 @@ class Commands:
         self.queue: deque[Command] = deque()
         self.taken: list[int] = []
         self.pauses = patterns.never()
-        b.dut.cmd_valid.value = 0
+        b.drive(cmd_valid=0)
         b.start(self._drive())
 
     async def _drive(self) -> None:
-        dut = self.b.dut
         offered: Command | None = None
         while True:
             await self.b.clocks()
-            if offered is not None and dut.cmd_ready.value == 1:
+            if offered is not None and self.b.high("cmd_ready"):
                 self.taken.append(now())
                 self.on_taken(offered)
                 if self.queue and self.queue[0] is offered:
@@ -227,9 +221,8 @@ class Commands:
                 offered = None
             if offered is None and self.queue and self.queue[0].offer <= now() + 1 and not next(self.pauses):
                 offered = self.queue[0]
-                dut.cmd_addr.value = offered.addr
-                dut.cmd_beats.value = offered.beats - 1
-            dut.cmd_valid.value = int(offered is not None)
+                self.b.drive(cmd_addr=offered.addr, cmd_beats=offered.beats - 1)
+            self.b.drive(cmd_valid=offered is not None)
 
 
 class AlwaysOne:
@@ -242,18 +235,17 @@ class AlwaysOne:
     async def _watch(self) -> None:
         while True:
             await self.b.clocks()
-            self.faults += self.b.dut.rst.value == 0 and getattr(self.b.dut, self.name).value != 1
+            self.faults += self.b.low("rst") and not self.b.high(self.name)
 
     def check(self) -> None:
         """It was always 1."""
-        self.b.scoreboard.expect(self.name, 0)
-        self.b.scoreboard.got(self.name, self.faults)
+        self.b.equal(self.name, self.faults, 0)
 
 
 def constants(b: Bench, prefix: str) -> list[int]:
     """The address channel's signals that never change, as they are: size, burst, lock, cache, prot, id."""
     names = ("size", "burst", "lock", "cache", "prot", "id")
-    return [int(getattr(b.dut, f"{PREFIX}_{prefix}{name}").value) for name in names]
+    return [b.see(f"{PREFIX}_{prefix}{name}") for name in names]
 
 
 def expected_constants(beat_bytes: int) -> list[int]:

@@ -21,7 +21,7 @@ class Reader:
     """Commands in; requests and items out, compared as they come."""
 
     def __init__(self, b: Bench, faults: float, latency: int = 1) -> None:
-        self.b, dut = b, b.dut
+        self.b = b
         size = b.params["DATA_WIDTH"] // 8
         self.port = Port(size, b.params["FIFO_DEPTH"], b.params["OUTSTANDING"], memory_port.window(b), latency)
         self.image = Image(b.rng, size, faults)
@@ -31,8 +31,7 @@ class Reader:
         self.item_clocks: list[int] = []
         self.pauses = patterns.never()
         self.ready: Callable[[int], bool] = lambda _clock: not next(self.pauses)
-        dut.cancel.value = 0
-        dut.m_ready.value = 0
+        b.drive(cancel=0, m_ready=0)
         self.commands = Commands(b, self._taken)
         self.rready = AlwaysOne(b, "m_axi_rready")
         b.start(self._watch_requests())
@@ -57,31 +56,29 @@ class Reader:
         self.b.cover("outcome", error.name.lower())
 
     async def _watch_requests(self) -> None:
-        dut = self.b.dut
         while True:
             await self.b.clocks()
-            if dut.rst.value == 0 and dut.m_axi_arvalid.value == 1 and dut.m_axi_arready.value == 1:
+            if self.b.low("rst") and self.b.high("m_axi_arvalid") and self.b.high("m_axi_arready"):
                 self.request_clocks.append(now())
-                seen = [dut.m_axi_araddr.value.to_unsigned(), dut.m_axi_arlen.value.to_unsigned()]
+                seen = [self.b.see("m_axi_araddr"), self.b.see("m_axi_arlen")]
                 self._compare("request", self.requests, seen + memory_port.constants(self.b, "ar"))
 
     async def _take_items(self) -> None:
-        dut = self.b.dut
         ready = False
         while True:
             await self.b.clocks()
-            if ready and dut.m_valid.value == 1:
+            if ready and self.b.high("m_valid"):
                 self.item_clocks.append(now())
-                error = dut.m_error.value.to_unsigned()
-                data = 0 if error else dut.m_data.value.to_unsigned()
-                self._compare("item", self.items, [data, int(dut.m_last.value), error])
+                error = self.b.see("m_error")
+                data = 0 if error else self.b.see("m_data")
+                self._compare("item", self.items, [data, self.b.see("m_last"), error])
             ready = self.ready(now() + 1)
-            dut.m_ready.value = int(ready)
+            self.b.drive(m_ready=ready)
 
     def _compare(self, channel: str, expected: deque[list[int]], got: list[int]) -> None:
         if expected:
-            self.b.scoreboard.expect(channel, expected.popleft())
-        self.b.scoreboard.got(channel, got)
+            self.b.expect(channel, expected.popleft())
+        self.b.got(channel, got)
 
     def add(self, kinds: int, most: int = 100) -> None:
         """So many random commands."""
@@ -102,7 +99,7 @@ class Reader:
 
         def done() -> bool:
             waiting = self.commands.queue or self.requests or self.items
-            return not waiting and self.b.dut.cmd_valid.value == 0 and self.b.dut.idle.value == 1
+            return not waiting and self.b.low("cmd_valid") and self.b.high("idle")
 
         await self.b.wait_for(done, _WAIT, "all commands to be read")
         await self.b.clocks(3)
@@ -141,27 +138,26 @@ async def cancelled(b: Bench) -> None:
         _stall(reader, slave)
         reader.add(b.rng.randint(0, 8))
         await b.clocks(b.rng.choice([1, b.rng.randint(1, 20), b.rng.randint(20, 300)]))
-        b.dut.cancel.value = 1
+        b.drive(cancel=1)
         reader.commands.queue.clear()
         await b.clocks()
-        b.cover("cancel", "idle" if b.dut.idle.value == 1 else "busy")
+        b.cover("cancel", "idle" if b.high("idle") else "busy")
         await b.settle()
-        request_stands = b.dut.m_axi_arvalid.value == 1
+        request_stands = b.high("m_axi_arvalid")
         reader.items.clear()
         while len(reader.requests) > int(request_stands):
             reader.requests.pop()
-        b.scoreboard.expect("m_valid after cancel", 0)
-        b.scoreboard.got("m_valid after cancel", int(b.dut.m_valid.value))
+        b.equal("m_valid after cancel", b.see("m_valid"), 0)
         longer = b.rng.choice([0, 0, b.rng.randint(1, 60)])
         if longer:
             await b.clocks(longer)
-        b.dut.cancel.value = 0
+        b.drive(cancel=0)
         b.cover("cancel", "long" if longer else "pulse")
         if b.rng.random() < 0.5:
             reader.add(b.rng.randint(1, 4))
             b.cover("cancel", "next_at_once")
         else:
-            await b.wait_for(lambda: b.dut.idle.value == 1, _WAIT, "idle after cancel")
+            await b.wait_for(lambda: b.high("idle"), _WAIT, "idle after cancel")
         await reader.finish()
 
 
@@ -194,8 +190,7 @@ async def exact_clocks(b: Bench) -> None:
             ("request clock", predicted.requests, reader.request_clocks),
             ("item clock", predicted.items, reader.item_clocks),
         ):
-            b.scoreboard.expect(channel, expected)
-            b.scoreboard.got(channel, got)
+            b.equal(channel, got, expected)
 
 
 @bench_test(timeout_clocks=100_000)
@@ -213,8 +208,6 @@ async def full_speed(b: Bench) -> None:
     gaps = clocks[-1] - clocks[0] + 1 - sum(command.beats for command in commands)
     near = min(reader.port.fifo_depth, 16 * reader.port.outstanding) >= reader.port.latency + 20
     b.cover("speed", "no_gap" if near else "starved")
-    b.scoreboard.expect("latency", commands[0].offer + 3 + 1 + 2)
-    b.scoreboard.got("latency", clocks[0])
+    b.equal("latency", clocks[0], commands[0].offer + 3 + 1 + 2)
     if near:
-        b.scoreboard.expect("gaps", 0)
-        b.scoreboard.got("gaps", gaps)
+        b.equal("gaps", gaps, 0)

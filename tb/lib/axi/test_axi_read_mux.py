@@ -36,8 +36,7 @@ class Masters:
         self.slow: list[Iterator[bool]] = [patterns.never()] * self.n
         self.asked: list[list[int]] = [[] for _ in range(self.n)]
         self.granted: list[tuple[int, int]] = []
-        b.dut.s_axi_arvalid.value = 0
-        b.dut.s_axi_rready.value = 0
+        b.drive(s_axi_arvalid=0, s_axi_rready=0)
         Turns(b, self.n)
         b.start(self._ask())
         b.start(self._receive())
@@ -50,42 +49,40 @@ class Masters:
             self.wanted[master].append(request)
 
     async def _ask(self) -> None:
-        dut = self.b.dut
         while True:
             await self.b.clocks()
-            if dut.rst.value == 1:
+            if self.b.high("rst"):
                 continue
-            ready = int(dut.s_axi_arready.value)
+            ready = self.b.see("s_axi_arready")
             for i in range(self.n):
                 offer = self.offered[i]
                 if offer is not None and ready >> i & 1:
-                    self.b.scoreboard.expect(f"request {i}", offer)
+                    self.b.expect(f"request {i}", offer)
                     self.asked[i].append(now())
                     self.offered[i] = None
                 if self.offered[i] is None and self.wanted[i] and not next(self.idle[i]):
                     self.offered[i] = self.wanted[i].popleft()
-            dut.s_axi_arvalid.value = sum((offer is not None) << i for i, offer in enumerate(self.offered))
+            self.b.drive(s_axi_arvalid=sum((offer is not None) << i for i, offer in enumerate(self.offered)))
             for number, (name, width) in enumerate(self.widths.items()):
                 lanes = [self.b.rng.getrandbits(width) if offer is None else offer[number] for offer in self.offered]
-                getattr(dut, f"s_axi_ar{name}").value = pack(lanes, width)
+                self.b.drive({f"s_axi_ar{name}": pack(lanes, width)})
 
     async def _receive(self) -> None:
-        dut = self.b.dut
         ready = 0
         while True:
             await self.b.clocks()
-            taken = int(dut.s_axi_rvalid.value) & ready if ready else 0
+            taken = self.b.see("s_axi_rvalid") & ready if ready else 0
             for i in range(self.n):
                 if taken >> i & 1:
-                    self.b.scoreboard.expect(f"beat {i}", self.owed[i].popleft())
-                    seen = dut.s_axi_rdata.value.to_unsigned(), int(dut.s_axi_rresp.value), int(dut.s_axi_rlast.value)
-                    self.b.scoreboard.got(f"beat {i}", seen)
+                    self.b.expect(f"beat {i}", self.owed[i].popleft())
+                    seen = self.b.see("s_axi_rdata"), self.b.see("s_axi_rresp"), self.b.see("s_axi_rlast")
+                    self.b.got(f"beat {i}", seen)
             ready = sum((not next(self.slow[i])) << i for i in range(self.n))
-            dut.s_axi_rready.value = ready
+            self.b.drive(s_axi_rready=ready)
 
     def done(self) -> bool:
         """Every request was made and answered."""
-        return not any(self.wanted) and not any(self.offered) and not any(self.owed) and not self.b.scoreboard.pending
+        return not any(self.wanted) and not any(self.offered) and not any(self.owed) and not self.b.pending
 
 
 class Turns:
@@ -107,19 +104,22 @@ class Turns:
         self.last = self.n - 1
 
     async def _watch(self) -> None:
-        b, dut = self.b, self.b.dut
+        b = self.b
         while True:
             await b.clocks()
-            if dut.rst.value == 1:
+            if b.high("rst"):
                 self._reset()
                 continue
-            b.scoreboard.expect("arready", [waiting < 2 for waiting in self.waiting])
-            b.scoreboard.got("arready", [int(dut.s_axi_arready.value) >> i & 1 for i in range(self.n)])
-            b.scoreboard.expect("arvalid, arid", [self.at_port is not None, self.at_port or 0])
-            shown = int(dut.m_axi_arvalid.value)
-            b.scoreboard.got("arvalid, arid", [shown, int(dut.m_axi_arid.value) if shown else 0])
-            taken = int(dut.s_axi_arvalid.value) & int(dut.s_axi_arready.value)
-            if self.at_port is None or dut.m_axi_arready.value == 1:
+            b.equal(
+                "arready",
+                [b.see("s_axi_arready") >> i & 1 for i in range(self.n)],
+                [waiting < 2 for waiting in self.waiting],
+            )
+            b.expect("arvalid, arid", [self.at_port is not None, self.at_port or 0])
+            shown = b.see("m_axi_arvalid")
+            b.got("arvalid, arid", [shown, b.see("m_axi_arid") if shown else 0])
+            taken = b.see("s_axi_arvalid") & b.see("s_axi_arready")
+            if self.at_port is None or b.high("m_axi_arready"):
                 self.at_port = self._next()
             elif sum(waiting > 0 for waiting in self.waiting) > 1:
                 b.cover("turn", "waits")
@@ -147,46 +147,45 @@ class Memory:
         self.requests, self.beats = patterns.never(), patterns.never()
         self.switch = 0.5  # how often another ID comes next
         self.last_id: int | None = None
-        b.dut.m_axi_arready.value = 0
-        b.dut.m_axi_rvalid.value = 0
+        b.drive(m_axi_arready=0, m_axi_rvalid=0)
         b.start(self._take())
         b.start(self._give())
 
     async def _take(self) -> None:
-        dut, rng = self.b.dut, self.b.rng
+        rng = self.b.rng
         ready = False
         while True:
             await self.b.clocks()
-            if ready and dut.rst.value == 0 and dut.m_axi_arvalid.value == 1:
-                master = int(dut.m_axi_arid.value)
+            if ready and self.b.low("rst") and self.b.high("m_axi_arvalid"):
+                master = self.b.see("m_axi_arid")
                 self.masters.granted.append((now(), master))
-                seen = [int(getattr(dut, f"m_axi_ar{name}").value) for name in _FIELDS]
-                self.b.scoreboard.got(f"request {master}", seen)
+                seen = [self.b.see(f"m_axi_ar{name}") for name in _FIELDS]
+                self.b.got(f"request {master}", seen)
                 for k in range(seen[1] + 1):
                     beat = rng.getrandbits(int(self.b.params["DATA_WIDTH"])), rng.randrange(4), int(k == seen[1])
                     self.due[master].append(beat)
                     self.masters.owed[master].append(beat)
             ready = not next(self.requests)
-            dut.m_axi_arready.value = int(ready)
+            self.b.drive(m_axi_arready=ready)
 
     async def _give(self) -> None:
-        dut, rng = self.b.dut, self.b.rng
+        rng = self.b.rng
         standing = False
         while True:
             await self.b.clocks()
-            if standing and dut.m_axi_rready.value == 1:
+            if standing and self.b.high("m_axi_rready"):
                 standing = False
             waiting = [i for i, beats in enumerate(self.due) if beats]
             if not standing and waiting and not next(self.beats):
                 if self.last_id not in waiting or rng.random() < self.switch:
                     self._choose(rng.choice(waiting))
                 assert self.last_id is not None
-                dut.m_axi_rid.value = self.last_id
+                self.b.drive(m_axi_rid=self.last_id)
                 beat = self.due[self.last_id].popleft()
-                dut.m_axi_rdata.value, dut.m_axi_rresp.value, dut.m_axi_rlast.value = beat
+                self.b.drive(dict(zip(("m_axi_rdata", "m_axi_rresp", "m_axi_rlast"), beat, strict=True)))
                 self.inside = not beat[2]
                 standing = True
-            dut.m_axi_rvalid.value = int(standing)
+            self.b.drive(m_axi_rvalid=standing)
 
     inside = False  # the last beat was not the end of its burst
 
@@ -241,14 +240,13 @@ async def full_speed(b: Bench) -> None:
                 masters.wanted[i][-1][1] = 0
         await b.clocks(len(asking) * count + 8)
         start = masters.asked[asking[0]][0]
-        b.scoreboard.expect("clocks", range(start + 2, start + 2 + count * len(asking)))
-        b.scoreboard.got("clocks", [clock for clock, _ in masters.granted])
+        b.equal("clocks", [clock for clock, _ in masters.granted], range(start + 2, start + 2 + count * len(asking)))
         order = [master for _, master in masters.granted]
-        b.scoreboard.expect("in turn", [1] * len(order))
+        b.expect("in turn", [1] * len(order))
         rounds = [order[k : k + len(asking)] for k in range(0, len(order), len(asking))]
-        b.scoreboard.got("in turn", [sorted(one) == asking and one == rounds[0] for one in rounds for _ in one])
+        b.got("in turn", [sorted(one) == asking and one == rounds[0] for one in rounds for _ in one])
         await b.wait_for(masters.done, 1000, "all beats")
-        assert not any(memory.due)
+        b.require(not any(memory.due), "the memory still owes beats")
 
 
 @bench_test(timeout_clocks=20_000)
@@ -265,13 +263,12 @@ async def resets(b: Bench) -> None:
         for i in range(masters.n):
             masters.wanted[i].clear()
         await b.clocks(8)
-        waits = b.dut.m_axi_arvalid.value == 1
+        waits = b.high("m_axi_arvalid")
         b.cover("reset", "filled" if waits else "empty")
         masters.offered = [None] * masters.n
-        b.dut.s_axi_arvalid.value = 0
+        b.drive(s_axi_arvalid=0)
         await b.reset()
-        for channel in b.scoreboard.channels.values():
-            channel.expected.clear()
+        b.forget()
         memory.requests = patterns.never()
         await b.clocks(10)
         for i in range(masters.n):

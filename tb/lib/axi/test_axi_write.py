@@ -21,7 +21,7 @@ class Writer:
     """Commands and beats in; requests, beats at the memory and reports out, compared as they come."""
 
     def __init__(self, b: Bench, faults: float, latency: int = 1) -> None:
-        self.b, dut = b, b.dut
+        self.b = b
         size = b.params["DATA_WIDTH"] // 8
         self.port = Port(size, b.params["FIFO_DEPTH"], b.params["OUTSTANDING"], memory_port.window(b), latency)
         self.image = Image(b.rng, size, faults)
@@ -33,7 +33,7 @@ class Writer:
         self.clocks: dict[str, list[int]] = {name: [] for name in ("beats", "requests", "written", "done")}
         self.pauses = patterns.never()
         self.given: Callable[[int], bool] = lambda _clock: not next(self.pauses)
-        dut.cancel.value = 0
+        b.drive(cancel=0)
         self.commands = Commands(b, self._taken)
         self.bready = AlwaysOne(b, "m_axi_bready")
         b.start(self._give())
@@ -51,20 +51,19 @@ class Writer:
 
     async def _give(self) -> None:
         """Beats of all commands, those not yet taken included: the next one waits at the port for its command."""
-        dut, rng, width = self.b.dut, self.b.rng, self.b.params["DATA_WIDTH"]
+        rng, width = self.b.rng, self.b.params["DATA_WIDTH"]
         begun: list[tuple[int, int]] = []  # address and data of the present burst
         valid = False
-        dut.s_valid.value = 0
+        self.b.drive(s_valid=0)
         while True:
             await self.b.clocks()
-            if dut.cancel.value == 1:
+            if self.b.high("cancel"):
                 begun = []
-            if valid and dut.s_ready.value == 1:
+            if valid and self.b.high("s_ready"):
                 self.clocks["beats"].append(now())
-                self.b.scoreboard.expect("beats taken of commands taken", 1)
-                self.b.scoreboard.got("beats taken of commands taken", int(bool(self.stored)))
+                self.b.equal("beats taken of commands taken", int(bool(self.stored)), 1)
                 addr, ends, refused = self.stored.popleft()
-                begun.append((addr, dut.s_data.value.to_unsigned()))
+                begun.append((addr, self.b.see("s_data")))
                 if ends and not refused:
                     self._begin(begun)
                 if ends:
@@ -72,8 +71,8 @@ class Writer:
                 valid = False
             if not valid:
                 valid = self.given(now() + 1)
-                dut.s_data.value = rng.getrandbits(width)
-            dut.s_valid.value = int(valid)
+                self.b.drive(s_data=rng.getrandbits(width))
+            self.b.drive(s_valid=valid)
 
     def _begin(self, burst: list[tuple[int, int]]) -> None:
         """All of a burst has been taken: it must now be written."""
@@ -84,29 +83,28 @@ class Writer:
             self.memory[addr] = value
 
     async def _watch(self) -> None:
-        dut = self.b.dut
         while True:
             await self.b.clocks()
-            if dut.rst.value == 1:
+            if self.b.high("rst"):
                 continue
-            if dut.m_axi_awvalid.value == 1 and dut.m_axi_awready.value == 1:
+            if self.b.high("m_axi_awvalid") and self.b.high("m_axi_awready"):
                 self.clocks["requests"].append(now())
-                seen = [dut.m_axi_awaddr.value.to_unsigned(), dut.m_axi_awlen.value.to_unsigned()]
+                seen = [self.b.see("m_axi_awaddr"), self.b.see("m_axi_awlen")]
                 self._compare("request", self.requests, seen + memory_port.constants(self.b, "aw"))
-            if dut.m_axi_wvalid.value == 1 and dut.m_axi_wready.value == 1:
+            if self.b.high("m_axi_wvalid") and self.b.high("m_axi_wready"):
                 self.clocks["written"].append(now())
-                beat = [dut.m_axi_wdata.value.to_unsigned(), dut.m_axi_wstrb.value.to_unsigned()]
-                self._compare("beat", self.beats, [*beat, int(dut.m_axi_wlast.value)])
-            if dut.done.value == 1:
+                beat = [self.b.see("m_axi_wdata"), self.b.see("m_axi_wstrb")]
+                self._compare("beat", self.beats, [*beat, self.b.see("m_axi_wlast")])
+            if self.b.high("done"):
                 self.clocks["done"].append(now())
                 if self.reports:
-                    self.b.scoreboard.expect("done", self.reports.popleft())
-                self.b.scoreboard.got("done", dut.done_error.value.to_unsigned())
+                    self.b.expect("done", self.reports.popleft())
+                self.b.got("done", self.b.see("done_error"))
 
     def _compare(self, channel: str, expected: deque[list[int]], got: list[int]) -> None:
         if expected:
-            self.b.scoreboard.expect(channel, expected.popleft())
-        self.b.scoreboard.got(channel, got)
+            self.b.expect(channel, expected.popleft())
+        self.b.got(channel, got)
 
     def add(self, count: int, most: int = 100) -> None:
         """So many random commands."""
@@ -121,11 +119,10 @@ class Writer:
 
     async def finish(self) -> None:
         """All commands are done, and memory is what it must be."""
-        dut = self.b.dut
 
         def done() -> bool:
             waiting = self.commands.queue or self.requests or self.beats or self.reports or self.stored
-            return not waiting and dut.cmd_valid.value == 0 and dut.idle.value == 1
+            return not waiting and self.b.low("cmd_valid") and self.b.high("idle")
 
         await self.b.wait_for(done, _WAIT, "all commands to be written")
         await self.b.clocks(3)
@@ -134,7 +131,7 @@ class Writer:
 
     def compare_memory(self) -> None:
         """Every beat that was to be written, and no other."""
-        for memory, tell in ((self.memory, self.b.scoreboard.expect), (self.image.written, self.b.scoreboard.got)):
+        for memory, tell in ((self.memory, self.b.expect), (self.image.written, self.b.got)):
             tell("beats written", len(memory))
             for addr in sorted(memory):
                 tell("memory", [addr, memory[addr]])
@@ -175,23 +172,23 @@ async def cancelled(b: Bench) -> None:
         if b.rng.random() < 0.3:
             writer.commands.queue.append(Command(b.rng.getrandbits(b.params["ADDR_WIDTH"]), b.rng.randint(1, 65536)))
         await b.clocks(b.rng.choice([1, b.rng.randint(1, 20), b.rng.randint(20, 300)]))
-        b.dut.cancel.value = 1
+        b.drive(cancel=1)
         writer.commands.queue.clear()
         await b.clocks()
-        b.cover("cancel", "idle" if b.dut.idle.value == 1 else "busy")
+        b.cover("cancel", "idle" if b.high("idle") else "busy")
         await b.settle()
         writer.stored.clear()
         writer.reports.clear()
         longer = b.rng.choice([0, 0, b.rng.randint(1, 60)])
         if longer:
             await b.clocks(longer)
-        b.dut.cancel.value = 0
+        b.drive(cancel=0)
         b.cover("cancel", "long" if longer else "pulse")
         if b.rng.random() < 0.5:
             writer.add(b.rng.randint(1, 4))
             b.cover("cancel", "next_at_once")
         else:
-            await b.wait_for(lambda: b.dut.idle.value == 1, _WAIT, "idle after cancel")
+            await b.wait_for(lambda: b.high("idle"), _WAIT, "idle after cancel")
         await writer.finish()
 
 
@@ -225,11 +222,9 @@ async def exact_clocks(b: Bench) -> None:
         for clocks in writer.clocks.values():
             clocks.clear()
         await writer.finish()
-        b.scoreboard.expect("taken", predicted.taken)
-        b.scoreboard.got("taken", writer.commands.taken)
+        b.equal("taken", writer.commands.taken, predicted.taken)
         for channel, clocks in writer.clocks.items():
-            b.scoreboard.expect(f"{channel} clock", getattr(predicted, channel))
-            b.scoreboard.got(f"{channel} clock", clocks)
+            b.equal(f"{channel} clock", clocks, getattr(predicted, channel))
 
 
 @bench_test(timeout_clocks=100_000)
@@ -246,8 +241,10 @@ async def full_speed(b: Bench) -> None:
     clocks = writer.clocks["written"]
     near = 16 * writer.port.outstanding >= writer.port.latency + 20
     b.cover("speed", "no_gap" if near else "starved")
-    b.scoreboard.expect("latency", [offer + 2, offer + 2 + 15 + 2, offer + 2 + 15 + 2])
-    b.scoreboard.got("latency", [writer.clocks["beats"][0], writer.clocks["requests"][0], clocks[0]])
+    b.equal(
+        "latency",
+        [writer.clocks["beats"][0], writer.clocks["requests"][0], clocks[0]],
+        [offer + 2, offer + 2 + 15 + 2, offer + 2 + 15 + 2],
+    )
     if near:
-        b.scoreboard.expect("gaps", 0)
-        b.scoreboard.got("gaps", clocks[-1] - clocks[0] + 1 - len(clocks))
+        b.equal("gaps", clocks[-1] - clocks[0] + 1 - len(clocks), 0)

@@ -11,7 +11,7 @@
  * left layer, and the derivatives (or, at the output, the deltas) of its right layer.
  *
  * Timing: `pass_start` is a pulse with the tokens of the pass; the first row enters in the next clock (s0).
- * Passes follow each other after C clocks or more. Stages are listed in docs/edge_engine.md, section 5.
+ * Passes follow each other after C clocks or more. Stages are listed in docs/edge/junction.md.
  */
 module junction #
 (

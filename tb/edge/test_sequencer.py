@@ -101,26 +101,23 @@ class SequencerTrace:
 
     async def count(self) -> None:
         """Count the clocks and samples of every run, in the design, and compare with the schedule's prediction."""
-        dut, board = self.b.dut, self.b.scoreboard
         clocks = admitted = freed = 0
         mode = Mode.PIPELINED
         while True:
             await self.b.clocks()
-            if int(dut.rst.value):
+            if self.b.see("rst"):
                 clocks = admitted = freed = 0
                 continue
-            if int(dut.done.value):
+            if self.b.see("done"):
                 expected = self.schedule.clocks(admitted, mode) if admitted else RUN_OVERHEAD
-                board.expect("clocks of a run", expected)
-                board.got("clocks of a run", clocks)
-                board.expect("samples that left", admitted)
-                board.got("samples that left", freed)
+                self.b.equal("clocks of a run", clocks, expected)
+                self.b.equal("samples that left", freed, admitted)
                 clocks = admitted = freed = 0
-            if int(dut.start.value) and not int(dut.busy.value):
-                mode = Mode(dut.mode.value.to_unsigned())
-            clocks += int(dut.busy.value) - int(dut.stall.value)
-            admitted += int(dut.admit.value)
-            freed += int(dut.frame_free.value)
+            if self.b.see("start") and not self.b.see("busy"):
+                mode = Mode(self.b.see("mode"))
+            clocks += self.b.see("busy") - self.b.see("stall")
+            admitted += self.b.see("admit")
+            freed += self.b.see("frame_free")
 
     def random_run(self, limit: int | None = None) -> None:
         """A run that ends by its count, or by `stop`."""

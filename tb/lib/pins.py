@@ -66,6 +66,10 @@ class Pins:
         word, width = self.see(pin), self.width(pin)
         return word - (1 << width) if word >> width - 1 else word
 
+    def known(self, pin: str) -> bool:
+        """Every bit of a pin is 0 or 1."""
+        return bool(self.handle(pin).value.is_resolvable)
+
     def high(self, pin: str) -> bool:
         """A pin of one bit is 1, and not 0 or unknown."""
         return bool(self.handle(pin).value == 1)

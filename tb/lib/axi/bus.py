@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 from cocotb.triggers import with_timeout
 from cocotbext.axi import AxiStreamBus, AxiStreamFrame, AxiStreamSink, AxiStreamSource
@@ -15,6 +15,7 @@ from tb.lib import patterns
 from tb.lib.bench import PATIENCE, PERIOD_NS, Bench
 
 OKAY, SLVERR = 0, 2
+StreamFrame: TypeAlias = AxiStreamFrame
 
 _WAIT_CLOCKS = 2000
 
@@ -41,11 +42,11 @@ def stream_sink(b: Bench, prefix: str, lanes: int = 1) -> AxiStreamSink:
     return AxiStreamSink(AxiStreamBus.from_prefix(b.dut, prefix), b.clk, b.dut.rst, byte_lanes=lanes)
 
 
-def frame(words: Iterable[int], user: int = 0, lanes: int = 1) -> AxiStreamFrame:
+def frame(words: Iterable[int], user: int = 0, lanes: int = 1) -> StreamFrame:
     """A frame of words, unsigned as on the bus; `user` is tuser of the last beat, other beats have 0."""
     data = [int(word) for word in words]
     last_beat = (len(data) - 1) // lanes * lanes
-    return AxiStreamFrame(data, tuser=[0] * last_beat + [user] * (len(data) - last_beat))
+    return StreamFrame(data, tuser=[0] * last_beat + [user] * (len(data) - last_beat))
 
 
 async def receive(sink: AxiStreamSink, clocks: int = _WAIT_CLOCKS) -> tuple[list[int], list[int]]:
@@ -140,3 +141,10 @@ def stall(b: Bench, *channels: Any) -> list[str]:
         channel.set_pause_generator(pattern)
         names.append(name)
     return names
+
+
+def full_speed(*channels: Any) -> None:
+    """No stalls of these channels from now on."""
+    for channel in channels:
+        channel.clear_pause_generator()
+        channel.pause = False

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Words and descriptors on their way into a design: queues that keep the rules of valid and ready."""
+"""What stands at the ports of a design: queues that keep the rules of valid and ready, and whoever lives there."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable
 from typing import Generic, TypeVar
 
+from tb.lib.bench import Bench
 from tb.lib.patterns import Gaps
 
 T = TypeVar("T")
@@ -57,3 +59,39 @@ class Source(Generic[T]):
         """Forget all items."""
         self.offered = False
         self.queue.clear()
+
+
+class Beside(ABC):
+    """Base of what lives beside the test, from the moment it is made.
+
+    In every clock: `look` at the handshakes of the clock that ends, or `forget` them if it is one of a reset; then
+    `drive` the inputs of the next one. A class calls this constructor last.
+
+    Attributes:
+        clock: clocks since it was made.
+    """
+
+    def __init__(self, b: Bench) -> None:
+        self.b = b
+        self.clock = 0
+        b.start(self._run())
+
+    async def _run(self) -> None:
+        while True:
+            await self.b.clocks()
+            self.clock += 1
+            if self.b.low("rst"):
+                self.look()
+            else:
+                self.forget()
+            self.drive()
+
+    @abstractmethod
+    def look(self) -> None:
+        """Compare outputs and take what was handed over in the clock that ends."""
+
+    def forget(self) -> None:  # noqa: B027 - most, not all, have something to forget
+        """What a reset withdraws."""
+
+    def drive(self) -> None:  # noqa: B027 - some only look
+        """Inputs of the next clock."""

@@ -31,7 +31,7 @@ import numpy as np
 from cocotb.clock import Clock
 from cocotb.handle import HierarchyArrayObject, HierarchyObject, LogicArrayObject, LogicObject, PackedObject
 from cocotb.task import Task
-from cocotb.triggers import FallingEdge, ReadOnly, RisingEdge, Timer
+from cocotb.triggers import FallingEdge, ReadOnly, RisingEdge, SimTimeoutError, Timer, with_timeout
 
 from tb.lib import coverage
 from tb.lib.pins import Pins
@@ -140,6 +140,18 @@ class Bench(Pins):
         """Wait until combinational outputs follow the inputs written in this clock (to the falling edge)."""
         await (FallingEdge(self.clk) if self.clk is not None else Timer(PERIOD_NS // 2, unit="ns"))
 
+    async def sleep(self, clocks: float) -> None:
+        """Wait for so long, as `clocks` does, without being woken in every clock."""
+        await Timer(clocks * PERIOD_NS, unit="ns")
+
+    async def change(self, pin: str, clocks: float) -> bool:
+        """Sleep until a pin changes, or for so many clocks; whether it has changed. For transactions of long runs."""
+        try:
+            await with_timeout(self.handle(pin).value_change, clocks * PERIOD_NS, "ns")
+        except SimTimeoutError:
+            return False
+        return True
+
     async def reset(self, *kept: str) -> None:
         """One clock of `rst`, then a look at the outputs, each of which must be quiet. Set the inputs before.
 
@@ -190,6 +202,10 @@ class Bench(Pins):
                 return waited
             await self.clocks()
         raise TimeoutError(f"waited {clocks} clocks for {what}")
+
+    def log(self, text: str) -> None:
+        """A line in the log of the run."""
+        self.dut._log.info(text)
 
     def cover(self, group: str, bin_: str | int | bool, count: int = 1) -> None:
         """Count a hit of the coverage point `group/bin_`, which the test plan declares."""

@@ -66,6 +66,10 @@ class Pins:
         word, width = self.see(pin), self.width(pin)
         return word - (1 << width) if word >> width - 1 else word
 
+    def see_lane(self, pin: str, lane: int, width: int) -> int:
+        """One lane of `width` bits of a pin, the others of which may be unknown."""
+        return int(self.handle(pin).value[width * lane + width - 1 : width * lane])
+
     def known(self, pin: str) -> bool:
         """Every bit of a pin is 0 or 1."""
         return bool(self.handle(pin).value.is_resolvable)
@@ -91,14 +95,14 @@ class Pins:
         self.scoreboard.expect(channel, expected, fmt)
         self.scoreboard.got(channel, got)
 
-    def require(self, condition: object, otherwise: str) -> None:
+    def require(self, condition: object, otherwise: object) -> None:
         """A rule that must hold: `require(low <= clocks <= high, f"{clocks} clocks")`; it counts as a comparison.
 
         Raises:
             ScoreboardMismatch: it does not hold; says `otherwise`.
         """
         if not condition:
-            raise ScoreboardMismatch(otherwise)
+            raise ScoreboardMismatch(str(otherwise))
         self.equal("rules", 1, 1)
 
     def expect(self, channel: str, values: Values, fmt: RealFormat | None = None) -> None:
@@ -113,6 +117,10 @@ class Pins:
     def pending(self) -> int:
         """Items that channels still expect."""
         return self.scoreboard.pending
+
+    def pending_in(self, channel: str) -> int:
+        """Those of one channel."""
+        return len(self.scoreboard.channels[channel].expected) if channel in self.scoreboard.channels else 0
 
     def forget(self, channel: str | None = None) -> None:
         """What a channel, or every one, still expects will not come: a reset has dropped it."""

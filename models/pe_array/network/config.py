@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from models.lib.network_kind import PE_ARRAY, require
 from models.lib.toml_section import ConfigError, Section, named, parse, read_text
 from models.pe_array.isa import assumed
 from models.pe_array.isa.grid import Grid
@@ -136,12 +137,8 @@ class PeConfig:
         Raises:
             ConfigError: a rule is broken.
         """
+        require(PE_ARRAY, values)
         given = dict(values)
-        if "network" in given:
-            raise ConfigError(
-                "[network] belongs to the edge engine, whose commands are make train and "
-                "python -m models.edge.training; a network of the PE array is [[layers]]"
-            )
         layers = given.pop("layers", None)
         if not isinstance(layers, list) or not layers:
             raise ConfigError("[[layers]] must be at least one table")

@@ -44,12 +44,11 @@ class CollectWatch:
             b.start(self._run())
 
     def _level(self, pin: str) -> int:
-        return int(getattr(self.b.dut, pin).value)
+        return self.b.see(pin)
 
     def _check(self, **pins: int) -> None:
         for pin, expected in pins.items():
-            self.b.scoreboard.expect(pin, int(expected))
-            self.b.scoreboard.got(pin, self._level(pin))
+            self.b.equal(pin, self._level(pin), int(expected))
 
     async def _run(self) -> None:
         reset = False
@@ -57,7 +56,7 @@ class CollectWatch:
             await self.b.settle()
             if reset:
                 self.state = model.collect_state(self.pes, self.lanes)
-            reset = self.b.dut.rst.value == 1
+            reset = self.b.high("rst")
             if self.state is not None and not reset:
                 self._clock(self.state)
             await self.b.clocks()

@@ -36,7 +36,7 @@ class DescriptorPort:
         self.clock = 0
         self._offered = self._valid = False
         self._forget()
-        b.dut.d_valid.value = b.dut.d_data.value = 0
+        b.drive(d_valid=0, d_data=0)
         b.start(self._run())
 
     def any_gaps(self) -> None:
@@ -68,14 +68,14 @@ class DescriptorPort:
             AssertionError: an error was reported.
         """
         await self.b.wait_for(lambda: self.errors or not self.busy, clocks, "the end of all operations")
-        assert not self.errors, f"error {self.errors}"
-        await self.b.wait_for(lambda: self.b.dut.idle.value == 1, 3, "idle")
+        self.b.require(not self.errors, f"error {self.errors}")
+        await self.b.wait_for(lambda: self.b.high("idle"), 3, "idle")
 
     async def until_error(self, clocks: int = 20_000) -> tuple[int, int]:
         """(cause, index) of the first error; a few clocks later, it was the only one."""
         await self.b.wait_for(lambda: self.errors, clocks, "an error")
         await self.b.clocks(self.b.rng.randint(1, 30))
-        assert len(self.errors) == 1, f"more than one error: {self.errors}"
+        self.b.require(len(self.errors) == 1, f"more than one error: {self.errors}")
         return self.errors[0][0], self.errors[0][1]
 
     @property
@@ -90,11 +90,10 @@ class DescriptorPort:
         self.errors: list[tuple[int, int, int]] = []
 
     async def _run(self) -> None:
-        dut = self.b.dut
         while True:
             await self.b.clocks()
             self.clock += 1
-            if dut.rst.value != 0:
+            if not self.b.low("rst"):
                 self._forget()
             else:
                 self._watch()
@@ -104,23 +103,21 @@ class DescriptorPort:
                 if self._offered:
                     word, index, _ = self.queue[0]
                 if self._offered or self.b.rng.random() < 0.1:  # nothing may depend on them
-                    dut.d_data.value = word
-                    dut.d_index.value = index
+                    self.b.drive(d_data=word, d_index=index)
             if self._valid != self._offered:
-                dut.d_valid.value = int(self._offered)
+                self.b.drive(d_valid=self._offered)
                 self._valid = self._offered
 
     def _watch(self) -> None:
-        dut = self.b.dut
-        if dut.done.value == 1:
+        if self.b.high("done"):
             self.done += 1
             self.finished.append(self.clock)
-            assert self.done <= self.begun, "an operation is done that never began"
-        if dut.idle.value == 1:
-            assert self.begun == self.done, f"idle with {self.begun} operations begun and {self.done} done"
-        if dut.error.value == 1:
-            self.errors.append((int(dut.error_cause.value), int(dut.error_index.value), self.clock))
-        if self._offered and dut.d_ready.value == 1:
+            self.b.require(self.done <= self.begun, "an operation is done that never began")
+        if self.b.high("idle"):
+            self.b.require(self.begun == self.done, f"idle with {self.begun} operations begun and {self.done} done")
+        if self.b.high("error"):
+            self.errors.append((self.b.see("error_cause"), self.b.see("error_index"), self.clock))
+        if self._offered and self.b.high("d_ready"):
             self.begun += self.queue.popleft()[2]
             self.taken.append(self.clock)
             self._offered = False

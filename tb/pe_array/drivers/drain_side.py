@@ -70,7 +70,7 @@ class DrainSide:
 
     def _pin(self, name: str, value: bool) -> None:
         if self._driven.get(name) != value:
-            getattr(self.b.dut, name).value = int(value)
+            self.b.drive({name: value})
             self._driven[name] = value
 
     def _forget(self) -> None:
@@ -81,12 +81,15 @@ class DrainSide:
         self.expected.clear()
 
     def _take_command(self) -> None:
-        dut, board, params = self.b.dut, self.b.scoreboard, self.b.params
+        params = self.b.params
         drain, accumulators = self.expected.popleft()
         for name in _FIELDS:
             wide = int(getattr(drain, name))
-            board.expect(name, wide % (1 << int(params["YAW"])) if name in ("ybase", "ystride") else wide)
-            board.got(name, int(getattr(dut, f"drain_cmd_{name}").value))
+            self.b.equal(
+                name,
+                self.b.see(f"drain_cmd_{name}"),
+                wide % (1 << int(params["YAW"])) if name in ("ybase", "ystride") else wide,
+            )
         if len(accumulators):
             words = deque(pack(word, int(params["ACC"])) for word in accumulators)
             self._jobs.append(_Job(words, self._clock + FIRST_WORD + self.b.rng.randrange(16)))
@@ -94,19 +97,19 @@ class DrainSide:
             self._error_at = self._clock + 2  # driven one clock later
 
     async def _run(self) -> None:
-        dut, rng = self.b.dut, self.b.rng
+        rng = self.b.rng
         width = int(self.b.params["B"]) * int(self.b.params["ACC"])
         while True:
             await self.b.clocks()
             self._clock += 1
-            if dut.rst.value != 0:
+            if not self.b.low("rst"):
                 self._forget()
-            if self._offered and dut.drain_ready.value == 1:
+            if self._offered and self.b.high("drain_ready"):
                 self._offered = False
                 self._jobs[0].words.popleft()
                 if not self._jobs[0].words:
                     self._jobs.popleft()
-            if self._cmd_ready and dut.drain_cmd_valid.value == 1:
+            if self._cmd_ready and self.b.high("drain_cmd_valid"):
                 self._take_command()
             self._cmd_ready = not next(self.gaps["drain_cmd"])
             self._pin("drain_cmd_ready", self._cmd_ready)
@@ -114,9 +117,7 @@ class DrainSide:
             if not self._offered:
                 self._offered = bool(self._jobs) and self._jobs[0].due <= self._clock and not next(self.gaps["drain"])
                 if self._offered:
-                    dut.drain_data.value = self._jobs[0].words[0]
-                    dut.drain_last.value = int(len(self._jobs[0].words) == 1)
+                    self.b.drive(drain_data=self._jobs[0].words[0], drain_last=len(self._jobs[0].words) == 1)
                 elif rng.random() < 0.1:
-                    dut.drain_data.value = rng.getrandbits(width)
-                    dut.drain_last.value = rng.getrandbits(1)
+                    self.b.drive(drain_data=rng.getrandbits(width), drain_last=rng.getrandbits(1))
             self._pin("drain_valid", self._offered)

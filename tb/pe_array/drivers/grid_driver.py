@@ -12,9 +12,9 @@ from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.map_transfer import LoadCommand, PeWindows
 from models.pe_array.isa.operations import (
     After,
-    Collect,
-    Compute,
-    Drain,
+    CollectGradients,
+    ComputeTiles,
+    DrainMap,
     LoadMap,
     LoadStream,
     Operation,
@@ -71,7 +71,6 @@ class GridDriver:
         self.b, self.grid = b, grid_of(b)
         self.gaps: dict[str, Iterator[bool]] = {port: patterns.never() for port in PORTS}
         self.serial = False
-        self._last: dict[str, int] = {}
         self.seen = dict.fromkeys(_OUTPUTS, 0)
         shape = self.grid.shape
         xaw, yaw, waw, eaw = ((depth - 1).bit_length() for depth in (
@@ -131,8 +130,7 @@ class GridDriver:
 
     def pin(self, name: str, value: int) -> None:
         """Set an input."""
-        if self._last.get(name) != value:
-            getattr(self.b.dut, name).value = self._last[name] = value
+        self.b.drive({name: value})
 
     def any_gaps(self) -> None:
         """Random patterns at all ports."""
@@ -158,7 +156,7 @@ class GridDriver:
         self._gradients: list[deque[int]] = [deque() for _ in range(self.grid.pes)]
         self._words: list[list[int]] = []
         self._ended = False
-        collects = [each for each in program.stores() if isinstance(each, Collect)]
+        collects = [each for each in program.stores() if isinstance(each, CollectGradients)]
         self.pin("tiles_log2", collects[0].tiles_log2 if collects else 0)
         engines: list[Engine] = [self._load_engine(), self._compute_engine(), self._store_engine()]
         quiet, state = 0, None
@@ -175,13 +173,12 @@ class GridDriver:
 
     async def tick(self) -> None:
         """The rest of a clock, when the engines have set their pins."""
-        dut = self.b.dut
         drain_ready = not next(self.gaps["drain"])
         grad_ready = 0 if next(self.gaps["grad"]) else (1 << self.grid.pes) - 1
         self.pin("drain_ready", drain_ready)
         self.pin("grad_ready", grad_ready)
         await self.b.settle()
-        seen = self.seen = {name: int(getattr(dut, name).value) for name in _OUTPUTS}
+        seen = self.seen = {name: self.b.see(name) for name in _OUTPUTS}
         if seen["map_done"]:
             self._loaded[self._maps_on_way.popleft()] = True
         if seen["streamed"]:
@@ -193,13 +190,12 @@ class GridDriver:
             self.done.append(self.clock)
         if seen["drain_valid"] and drain_ready:
             shape = self.grid.shape
-            self._words.append(unpack(dut.drain_data.value.to_unsigned(), shape.acc_bits, shape.lanes))
-            self._ended = bool(dut.drain_last.value)
+            self._words.append(unpack(self.b.see("drain_data"), shape.acc_bits, shape.lanes))
+            self._ended = self.b.high("drain_last")
         if seen["grad_valid"] & grad_ready:
-            values = dut.grad_data.value  # those that are not valid may be unknown
             for slot, queue in enumerate(self._gradients):
                 if seen["grad_valid"] >> slot & 1:
-                    queue.append(values[32 * slot + 31 : 32 * slot].to_signed())
+                    queue.append(unpack(self.b.see_lane("grad_data", slot, 32), 32, 1)[0])
         self.busy += [seen["busy_pes"] >> pe & 1 for pe in range(self.grid.pes)]
         self.stall += [seen["stall_pes"] >> pe & 1 for pe in range(self.grid.pes)]
         await self.b.clocks()
@@ -241,7 +237,7 @@ class GridDriver:
             while not self._ready(operation.after):
                 yield
             if (
-                self._computed < sum(isinstance(each, Compute) for each in self.program.operations)
+                self._computed < sum(isinstance(each, ComputeTiles) for each in self.program.operations)
                 and self.seen["busy_pes"]
             ):
                 self.b.cover("load", "while_running")
@@ -276,13 +272,13 @@ class GridDriver:
     def _compute_engine(self) -> Engine:
         drains = 0
         for operation in self.program.operations:
-            if isinstance(operation, Drain):
+            if isinstance(operation, DrainMap):
                 drains += 1
             if isinstance(operation, SetField):
                 yield from self._offer(
                     "set", "set_ready", pes=operation.pes, field=operation.field, value=operation.value
                 )  # fmt: skip
-            elif isinstance(operation, Compute):
+            elif isinstance(operation, ComputeTiles):
                 while not self._ready(operation.after) or (self.serial and self._stored < drains):
                     yield
                 yield from self._offer(
@@ -295,7 +291,7 @@ class GridDriver:
 
     def _store_engine(self) -> Engine:
         for operation in self.program.stores():
-            if isinstance(operation, Collect):
+            if isinstance(operation, CollectGradients):
                 yield from self._collect(operation)
             else:
                 while not self._ready(operation.after):
@@ -307,13 +303,12 @@ class GridDriver:
                 yield from self._offer("drain_cmd", "drain_cmd_ready", **fields)
                 while len(self._words) < command.words:
                     yield
-                self.b.scoreboard.expect("drain_last", 1)
-                self.b.scoreboard.got("drain_last", int(self._ended))
+                self.b.equal("drain_last", int(self._ended), 1)
                 place_drain(self.result.out, operation, np.array(self._words, dtype=np.int64))
                 self._words.clear()
             self._stored += 1
 
-    def _collect(self, operation: Collect) -> Engine:
+    def _collect(self, operation: CollectGradients) -> Engine:
         for slot, (_, count) in enumerate(operation.slots):
             queue = self._gradients[slot]
             while len(queue) < count * operation.results:

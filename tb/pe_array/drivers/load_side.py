@@ -132,20 +132,24 @@ class LoadSide:
 
     def compare(self, effects: Effects, whole: bool = True) -> None:
         """All that came is what was to come; not whole: so far."""
-        board = self.b.scoreboard
         came = {"streams": self.streams} | {f"writes of PE {pe}": log for pe, log in enumerate(self.writes)}
         should = {"streams": effects.streams} | {f"writes of PE {pe}": log for pe, log in enumerate(effects.writes)}
         for name, got in came.items():
             wanted = should[name] if whole else should[name][: len(got)]
-            board.expect(name, [value for each in wanted for value in each])
-            board.got(name, [value for each in got for value in each])
+            self.b.equal(name, [value for each in got for value in each], [value for each in wanted for value in each])
         if whole:
-            board.expect("windows", [value for registers in effects.registers for value in registers])
-            board.got("windows", [value for registers in self.registers for value in registers])
-            assert len(self.done_counts) == len(effects.counts)
+            self.b.equal(
+                "windows",
+                [value for registers in self.registers for value in registers],
+                [value for registers in effects.registers for value in registers],
+            )
+            self.b.require(
+                len(self.done_counts) == len(effects.counts),
+                "not as many operations done as count",
+            )
         for number, (there, needed) in enumerate(zip(self.done_counts, effects.counts, strict=False)):
             late = [n for n, m in zip(there, needed, strict=True) if n < m]
-            assert not late, f"operation {number} is done with {there} streamed beats and writes, not {needed}"
+            self.b.require(not late, f"operation {number} is done with {there} streamed beats and writes, not {needed}")
 
     # --- one clock ---
 
@@ -156,39 +160,34 @@ class LoadSide:
         self._held: dict[str, tuple[int, ...]] = {}
 
     def _level(self, name: str) -> bool:
-        handle = self._handles.get(name)
-        if handle is None:
-            handle = self._handles[name] = getattr(self.b.dut, name)
-        return bool(handle.value == 1)
+        return self.b.high(name)
 
     def _drive(self) -> None:
         raster = self.model.raster
         levels = (raster.cmd_ready, raster.done, raster.idle, raster.s_ready, not any(self._way))
-        for name, level in zip(_INPUTS, levels, strict=True):
-            if self._driven.get(name) != level:
-                getattr(self.b.dut, name).value = self._driven[name] = int(level)
+        self.b.drive(dict(zip(_INPUTS, levels, strict=True)))
 
     async def _run(self) -> None:
         while True:
             await self.b.clocks()
             self.clock += 1
-            if self.b.dut.rst.value != 0:
+            if not self.b.low("rst"):
                 self._reset()
             else:
                 self._step()
             self._drive()
 
     def _step(self) -> None:
-        dut, raster = self.b.dut, self.model.raster
+        raster = self.model.raster
         if self.record:
             self._record()
         if self._level("done"):
             there = sum(clock + self.stages < self.clock for clock in self._stream_clocks)
             self.done_counts.append([there, *map(len, self.writes)])
         if self._level("window_valid"):
-            assert raster.idle, "a window is written while maps are loaded"
-            pe, select = int(dut.window_pe.value), int(dut.window_select.value)
-            self.registers[pe][select] = int(dut.window_data.value)
+            self.b.require(raster.idle, "a window is written while maps are loaded")
+            pe, select = self.b.see("window_pe"), self.b.see("window_select")
+            self.registers[pe][select] = self.b.see("window_data")
             self.model.windows[pe].windows = windows_of(self.registers[pe])
         stream = self._level("stream_valid")
         if stream:
@@ -228,19 +227,19 @@ class LoadSide:
                 assert addr is not None
                 self.writes[pe].append((int(of.to_y), addr, of.shift, self._data[load.beat.number]))
         model.clock(command, word is not None, readies)
-        assert not raster.cmd_error, f"the grid refuses a map command, the last one was {command}"
+        self.b.require(not raster.cmd_error, f"the grid refuses a map command, the last one was {command}")
 
     def _payload(self, name: str, pins: Sequence[str]) -> tuple[int, ...]:
-        return tuple(int(getattr(self.b.dut, f"{name}_{pin}").value) for pin in pins)
+        return tuple(self.b.see(f"{name}_{pin}") for pin in pins)
 
     def _offer(self, name: str, pins: Sequence[str], ready: bool) -> tuple[int, ...] | None:
         """What is offered; it must stay until it is taken."""
         before = self._held.pop(name, None)
         if not self._level(f"{name}_valid"):
-            assert before is None, f"{name}_valid fell before {name}_ready"
+            self.b.require(before is None, f"{name}_valid fell before {name}_ready")
             return None
         offer = self._payload(name, pins)
-        assert before in (None, offer), f"{name} changed before it was taken"
+        self.b.require(before in (None, offer), f"{name} changed before it was taken")
         if not ready:
             self._held[name] = offer
         return offer

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from models.lib.fixed_point import IntArray
-from models.pe_array.clocks.pe import DRAIN, Work, predict
-from models.pe_array.isa.pe_command import Command, Memory
+from models.pe_array.clocks.pe import DRAIN, OfferedCommand, predict
+from models.pe_array.isa.pe_command import Memory, PeCommand
 from models.pe_array.machine.pe import ProcessingElement
 from tb.lib import patterns
 from tb.lib.bench import Bench
@@ -25,7 +25,7 @@ LOAD_TO_WRITE = 3
 KEPT = ("load_valid", *(f"load_{memory}_reg" for memory in "xywet"), "y_we_reg")
 """Memories stay over a reset: these write them, also in its clock."""
 
-_FIELDS = [field.name for field in fields(Command)]
+_FIELDS = [field.name for field in fields(PeCommand)]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class PeDriver:
     def __init__(self, b: Bench) -> None:
         self.b = b
         self.pe = ProcessingElement(**self._model_arguments())
-        self.commands: deque[Command] = deque()
+        self.commands: deque[PeCommand] = deque()
         self.loads: deque[Load] = deque()
         self.drains: deque[tuple[int, bool]] = deque()
         self.gaps: dict[str, Iterator[bool]] = {port: patterns.never() for port in ("cmd", "load", "drain", "ready")}
@@ -65,8 +65,8 @@ class PeDriver:
         return {field.name: getattr(shape, field.name) for field in fields(shape)}
 
     def _forget(self) -> None:
-        self.works: list[Work] = []
-        self._offer: Command | None = None
+        self.works: list[OfferedCommand] = []
+        self._offer: PeCommand | None = None
         self._offered = 0
         self._load: Load | None = None
         self._drain_due: deque[tuple[int, IntArray | None]] = deque()
@@ -88,11 +88,10 @@ class PeDriver:
         self._forget()
 
     def _set(self, pin: str, value: int) -> None:
-        if self._last.get(pin) != value:
-            getattr(self.b.dut, pin).value = self._last[pin] = value
+        self.b.drive({pin: value})
 
     def _get(self, pin: str) -> int:
-        return int(getattr(self.b.dut, pin).value)
+        return self.b.see(pin)
 
     def load_words(self, memory: Memory, addr: int, words: IntArray, shift: int = 0) -> None:
         """Queue loads of words (n, lanes) from `addr` on, modulo the depth."""
@@ -123,9 +122,8 @@ class PeDriver:
     @property
     def idle(self) -> bool:
         """Nothing is to be offered, everything taken is done and every gradient is out."""
-        board = self.b.scoreboard.channels.get("gradient")
         waiting = self.loads or self._load or not self.drained
-        return not waiting and not self.working and not (board and board.expected)
+        return not waiting and not self.working and not self.b.pending_in("gradient")
 
     async def run(self, until: Callable[[], bool], limit: int) -> None:
         """Play clocks until a condition holds that is looked at before each."""
@@ -188,13 +186,11 @@ class PeDriver:
 
     def _watch(self) -> None:
         """Outputs of this clock, and what they mean for the model."""
-        board = self.b.scoreboard
-        board.expect("idle", int(self.done == len(self.works)))
-        board.got("idle", self._get("idle"))
+        self.b.equal("idle", self._get("idle"), int(self.done == len(self.works)))
         if self._offer is not None and self._get("cmd_ready"):
             self._taken.append(self.clock)
-            self.works.append(Work.of(self.pe, self._offer, self._offered))
-            board.expect("gradient", self.pe.run(self._offer))
+            self.works.append(OfferedCommand.of(self.pe, self._offer, self._offered))
+            self.b.expect("gradient", self.pe.run(self._offer))
             self._offer = None
         if self._load is not None:
             ready = bool(self._get("load_ready"))
@@ -216,23 +212,21 @@ class PeDriver:
         self._watch_data()
 
     def _watch_data(self) -> None:
-        board, shape = self.b.scoreboard, self.pe.shape
+        shape = self.pe.shape
         if self._get("grad_valid") and self._grad_ready[-1]:
             self._gradients.append(self.clock)
-            board.got("gradient", self.b.dut.grad_data.value.to_signed())
+            self.b.got("gradient", self.b.see_signed("grad_data"))
         due = bool(self._drain_due) and self._drain_due[0][0] == self.clock
-        board.expect("drain_valid", int(due))
-        board.got("drain_valid", self._get("drain_valid"))
+        self.b.equal("drain_valid", self._get("drain_valid"), int(due))
         if due:
             _, words = self._drain_due.popleft()
             if words is not None:
-                board.expect("drain_data", words)
-                got: Any = self.b.dut.drain_data.value.to_unsigned()
-                board.got("drain_data", unpack(got, shape.acc_bits, shape.lanes))
+                self.b.expect("drain_data", words)
+                got: Any = self.b.see("drain_data")
+                self.b.got("drain_data", unpack(got, shape.acc_bits, shape.lanes))
 
     def check_clocks(self) -> None:
         """Every event since the start in its predicted clock."""
-        board = self.b.scoreboard
         timing = predict(self.works, self.pe.shape, np.array(self._drain_read), np.array(self._grad_ready))
         found = (
             ("taken", timing.taken, self._taken),
@@ -242,13 +236,11 @@ class PeDriver:
             ("gradient_taken", timing.gradients, self._gradients),
         )
         for channel, expected, got in found:
-            board.expect(f"clock_{channel}", expected)
-            board.got(f"clock_{channel}", got)
+            self.b.equal(f"clock_{channel}", got, expected)
         writes = set(timing.writes.tolist())
         for clock, ready in self._y_loads:
             blocked = clock + LOAD_TO_WRITE in writes
-            board.expect("load_ready", int(not blocked))
-            board.got("load_ready", int(ready))
+            self.b.equal("load_ready", int(ready), int(not blocked))
             if blocked:
                 self.b.cover("load", "y_waits")
         for kind, clocks in zip(("hazard", "fence", "gradient", "drain"), timing.waits.sum(axis=0), strict=True):

@@ -108,7 +108,7 @@ class PortMemory:
         """The beats from an address on, (beats, B), a view."""
         start = addr - self.base
         end = start + beats * self.beat
-        assert 0 <= start < end <= len(self.data), f"{beats} beats at {addr:#x} are not there"
+        self.b.require(0 <= start < end <= len(self.data), f"{beats} beats at {addr:#x} are not there")
         words: ByteWords = self.data[start:end].reshape(beats, self.beat)
         return words
 
@@ -132,20 +132,20 @@ class PortMemory:
         self._item: tuple[int, bool, int] | None = None
 
     def _pin(self, name: str, value: int) -> None:
-        if self._driven.get(name) != value:
-            getattr(self.b.dut, name).value = self._driven[name] = value
+        self._driven[name] = value
+        self.b.drive({name: value})
 
     def _level(self, name: str) -> bool:
-        return bool(getattr(self.b.dut, name).value == 1)
+        return self.b.high(name)
 
     def _offer(self, name: str, payload: Sequence[str]) -> tuple[int, ...] | None:
         """What the design offered in the clock that has ended if it was taken; an offer that is not must stay."""
         before = self._offers.pop(name, None)
         if not self._level(f"{name}_valid"):
-            assert before is None, f"{name}_valid fell before {name}_ready"
+            self.b.require(before is None, f"{name}_valid fell before {name}_ready")
             return None
-        offer = tuple(getattr(self.b.dut, f"{name}_{pin}").value.to_unsigned() for pin in payload)
-        assert before in (None, offer), f"{name} changed before it was taken"
+        offer = tuple(self.b.see(f"{name}_{pin}") for pin in payload)
+        self.b.require(before in (None, offer), f"{name} changed before it was taken")
         if self._driven[f"{name}_ready"]:
             return offer
         self._offers[name] = offer
@@ -163,7 +163,7 @@ class PortMemory:
         while True:
             await b.clocks()
             self._clock += 1
-            if b.dut.rst.value != 0:
+            if not b.low("rst"):
                 self._forget()
             else:
                 if "rd" in self.ports:

@@ -75,7 +75,7 @@ class Unit:
     def own(self, beats: int) -> int:
         """An address of beats whose contents nobody else writes."""
         address, self.free = self.free, self.free + beats * self.beat
-        assert self.free <= self.memory.base + SIZE
+        self.b.require(self.free <= self.memory.base + SIZE, "the descriptors need more memory than there is")
         return address
 
     def window(self) -> Window:
@@ -174,9 +174,9 @@ class Unit:
             effects.add(each, self.memory)
         self.send(descriptors)
         await self.b.wait_for(lambda: self.port.errors or not self.port.busy, clocks, "the end of all loads")
-        assert not self.port.errors, f"error {self.port.errors}"
+        self.b.require(not self.port.errors, f"error {self.port.errors}")
         await self.b.clocks()  # a window has no done, and idle is still high in the clock in which it is taken
-        await self.b.wait_for(lambda: self.b.dut.idle.value == 1, 1000, "idle")
+        await self.b.wait_for(lambda: self.b.high("idle"), 1000, "idle")
         self.side.compare(effects)
 
 
@@ -385,9 +385,8 @@ async def errors(b: Bench) -> None:
         unit.send(after)
         b.cover("cause", int(cause))
         b.cover("error", "first" if not before else "later")
-        b.scoreboard.expect("error", [int(cause), index])
-        b.scoreboard.got("error", await unit.port.until_error())
-        assert unit.port.done <= counted, "the operation with the error is done"
+        b.equal("error", await unit.port.until_error(), [int(cause), index])
+        b.require(unit.port.done <= counted, "the operation with the error is done")
         if cause in (Cause.OPCODE, Cause.FIELD, Cause.ADDRESS):
             unit.side.compare(effects, whole=False)
 
@@ -403,7 +402,7 @@ async def resets(b: Bench) -> None:
         if b.rng.random() < 0.3:
             unit.send([wrong_field(unit)])
         await b.clocks(b.rng.randint(1, 300))
-        b.cover("reset", "idle" if b.dut.idle.value == 1 else "running")
+        b.cover("reset", "idle" if b.high("idle") else "running")
         await unit.start()
         await unit.run([unit.descriptor() for _ in range(3)])
     await unit.start()
@@ -420,7 +419,7 @@ async def latencies(b: Bench) -> None:
     await unit.start()
     unit.side.record = True
     unit.fast()
-    board, events, stages = b.scoreboard, unit.side.events, unit.stages
+    events, stages = unit.side.events, unit.stages
     everything = Window(0, 0, (0, 4095), (0, 4095), (0, 4095), (0, 4095))
 
     async def one(descriptor: Descriptor) -> tuple[int, dict[str, list[int]]]:
@@ -429,27 +428,26 @@ async def latencies(b: Bench) -> None:
         return unit.port.taken[-1], unit.side.events
 
     taken, events = await one(everything)
-    board.expect("window", range(7, 12))
-    board.got("window", [clock - taken for clock in events["window_valid"]])
+    b.equal("window", [clock - taken for clock in events["window_valid"]], range(7, 12))
     for beats in (1, b.rng.randint(2, 9)):
         taken, events = await one(replace(unit.stream(), address=unit.place(beats), beats=beats))
-        board.expect("stream", [1, beats, *[1] * beats, max(4, stages + 2)])
-        board.got("stream", [events["rd_cmd_valid"][0] - taken, len(events["rd_ready"])])
-        board.got("stream", [s - r for s, r in zip(events["stream_valid"], events["rd_ready"], strict=True)])
-        board.got("stream", unit.port.finished[0] - events["rd_ready"][-1])
+        b.equal(
+            "stream",
+            [events["rd_cmd_valid"][0] - taken, len(events["rd_ready"])],
+            [1, beats, *[1] * beats, max(4, stages + 2)],
+        )
+        b.got("stream", [s - r for s, r in zip(events["stream_valid"], events["rd_ready"], strict=True)])
+        b.got("stream", unit.port.finished[0] - events["rd_ready"][-1])
         taken, events = await one(Map(unit.place(beats), beats, 1, 0, beats, 1, 0, 0, 1, all=True))
-        board.expect("map", [7, 0, 1])
-        board.got("map", events["map_cmd_valid"][0] - taken)
-        board.got("map", events["map_ready"][-1] - events["rd_ready"][-1])
-        board.got("map", events["done"][0] - events["map_done"][0])
+        b.equal("map", events["map_cmd_valid"][0] - taken, [7, 0, 1])
+        b.got("map", events["map_ready"][-1] - events["rd_ready"][-1])
+        b.got("map", events["done"][0] - events["map_done"][0])
     taken, events = await one(unit.pointers(20))
-    board.expect("pointers", max(4, stages + 2))
-    board.got("pointers", events["done"][0] - events["rd_ready"][-1])
+    b.equal("pointers", events["done"][0] - events["rd_ready"][-1], max(4, stages + 2))
     unit.send([replace(unit.pointers(2), elements=(1 << 32) - 2)])
     unit.side.forget()
     await b.wait_for(lambda: unit.port.errors, 100, "the error")
-    board.expect("error", 4)
-    board.got("error", unit.port.errors[0][2] - unit.side.events["rd_ready"][-1])
+    b.equal("error", unit.port.errors[0][2] - unit.side.events["rd_ready"][-1], 4)
 
 
 @bench_test(timeout_clocks=20_000)
@@ -463,14 +461,14 @@ async def rates(b: Bench) -> None:
     for beats in (1, 2, 3, b.rng.randint(4, 9)):
         await unit.run([replace(unit.stream(), address=unit.place(beats), beats=beats) for _ in range(40)])
         clocks = unit.side.events["stream_valid"]
-        b.scoreboard.expect(f"streams of {beats}", 40 * beats)
-        b.scoreboard.got(f"streams of {beats}", len(clocks))
+        b.equal(f"streams of {beats}", len(clocks), 40 * beats)
         most = 40 * beats + (40 if beats == 1 else 0)
-        assert clocks[-1] - clocks[0] < most, f"40 streams of {beats} beats take {clocks[-1] - clocks[0] + 1} clocks"
+        b.require(
+            clocks[-1] - clocks[0] < most, f"40 streams of {beats} beats take {clocks[-1] - clocks[0] + 1} clocks"
+        )
     words = unit.stages + 8
     for runs in (1, words):
         maps = [Map(unit.place(words), words // runs, runs, 1, words, 1, 0, 0, 1, all=True) for _ in range(10)]
         await unit.run([*maps])
         clocks = unit.side.events["map_ready"]
-        b.scoreboard.expect("maps", 10 * words)
-        b.scoreboard.got("maps", clocks[-1] - clocks[0] + 1)
+        b.equal("maps", clocks[-1] - clocks[0] + 1, 10 * words)

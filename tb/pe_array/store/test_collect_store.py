@@ -49,7 +49,7 @@ class Slots:
         self.taken = [0] * self.count
         self._offered = [False] * self.count
         self._clock = 0
-        b.dut.grad_valid.value = 0
+        b.drive(grad_valid=0)
         b.start(self._run())
 
     def any_gaps(self) -> None:
@@ -59,11 +59,11 @@ class Slots:
             self.b.cover("gradients", name)
 
     def _take(self) -> None:
-        ready = int(self.b.dut.grad_ready.value)
-        assert not ready or self.b.dut.idle.value == 0, "a gradient enters while no COLLECT runs"
+        ready = self.b.see("grad_ready")
+        self.b.require(not ready or self.b.low("idle"), "a gradient enters while no COLLECT runs")
         for slot in range(self.count):
             if ready >> slot & 1:
-                assert self._offered[slot], f"slot {slot} is taken from without an offer"
+                self.b.require(self._offered[slot], f"slot {slot} is taken from without an offer")
                 self.queue[slot].popleft()
                 self.taken[slot] = self._clock
                 self._offered[slot] = False
@@ -72,7 +72,7 @@ class Slots:
         while True:
             await self.b.clocks()
             self._clock += 1
-            if self.b.dut.rst.value != 0:
+            if not self.b.low("rst"):
                 for queue in self.queue:
                     queue.clear()
                 self._offered = [False] * self.count
@@ -85,8 +85,7 @@ class Slots:
                 queue[0] if offered else self.b.rng.getrandbits(32)
                 for queue, offered in zip(self.queue, self._offered, strict=True)
             ]
-            self.b.dut.grad_valid.value = pack(self._offered, 1)
-            self.b.dut.grad_data.value = pack(data, 32)
+            self.b.drive(grad_valid=pack(self._offered, 1), grad_data=pack(data, 32))
 
 
 class Unit:
@@ -124,7 +123,7 @@ class Unit:
             parts.append(Part(slot, beat, gradients))
             beat += -(-gradients // self.lanes) + rng_gap(self.b)
             self.b.cover("part", "one" if gradients == 1 else "ragged" if gradients % self.lanes else "whole")
-        assert beat <= self.beats, "the array does not fit in memory"
+        self.b.require(beat <= self.beats, "the array does not fit in memory")
         self.b.cover("slots", "none" if not parts else "all" if len(parts) == self.count else "some")
         return parts
 
@@ -188,13 +187,9 @@ class Unit:
     async def compare(self) -> None:
         """Wait for the end and compare all of memory."""
         await self.port.until_done()
-        board = self.b.scoreboard
-        board.expect("memory", 0)
-        board.got("memory", int((self.memory.data != self.expected).sum()))
-        board.expect("answers", len(self.memory.writes))
-        board.got("answers", self.memory.answers)
-        board.expect("left", 0)
-        board.got("left", sum(len(queue) for queue in self.slots.queue))
+        self.b.equal("memory", int((self.memory.data != self.expected).sum()), 0)
+        self.b.equal("answers", self.memory.answers, len(self.memory.writes))
+        self.b.equal("left", sum(len(queue) for queue in self.slots.queue), 0)
 
 
 def rng_gap(b: Bench) -> int:
@@ -227,17 +222,22 @@ async def clocks(b: Bench) -> None:
     unit = Unit(b)
     unit.memory.fast()
     await unit.start()
-    dut = b.dut
     for gradients in (1, unit.lanes):
         unit.collect([Part(0, 0, gradients)], add=False)
-        await b.wait_for(lambda: dut.wr_cmd_valid.value == 1, 1000, "a command")
+        await b.wait_for(lambda: b.high("wr_cmd_valid"), 1000, "a command")
         seen = unit.slots._clock
-        await b.wait_for(lambda: dut.wr_done.value == 1, 1000, "the answer")
+        await b.wait_for(lambda: b.high("wr_done"), 1000, "the answer")
         # this test and the ports look at the same clock edges, in no particular order: a clock more or less
-        assert seen - unit.slots.taken[0] - (TO_COMMAND + unit.lanes - gradients) in (-1, 0, 1)
+        b.require(
+            seen - unit.slots.taken[0] - (TO_COMMAND + unit.lanes - gradients) in (-1, 0, 1),
+            "the clock of the first command",
+        )
         seen = unit.port.clock
         await unit.compare()
-        assert unit.port.finished[-1] - seen - DONE in (-1, 0, 1)
+        b.require(
+            unit.port.finished[-1] - seen - DONE in (-1, 0, 1),
+            "the clock of done",
+        )
     for add in (False, True):
         each = 60 * unit.lanes
         parts = [Part(slot, slot * each // unit.lanes, each) for slot in range(unit.count)]
@@ -246,14 +246,16 @@ async def clocks(b: Bench) -> None:
         begun = len(unit.port.taken)
         while unit.port.busy:
             await b.clocks()
-            if dut.wr_valid.value == 1 and dut.wr_ready.value == 1:
+            if b.high("wr_valid") and b.high("wr_ready"):
                 sent.append(unit.port.clock)
         least = max(each, each * unit.count // unit.lanes)  # a gradient per clock and slot, a beat per clock
         took = sent[-1] - unit.port.taken[begun + unit.count]
         fill = int(b.params["CHUNK"]) * max(unit.lanes, unit.count)
         slack = fill + TO_COMMAND + 2 * unit.lanes + 20
         shallow = int(b.params["DEPTH"]) < 16  # the words of a chunk take the place of those to come
-        assert shallow or took <= least + slack, f"{took} clocks for {len(sent)} beats, {least} + {slack} are allowed"
+        b.require(
+            shallow or took <= least + slack, f"{took} clocks for {len(sent)} beats, {least} + {slack} are allowed"
+        )
         await unit.compare()
 
 
@@ -270,7 +272,7 @@ async def late_answers(b: Bench) -> None:
     while unit.port.busy:
         await b.clocks()
         most = max(most, len(unit.memory.writes) - unit.memory.answers)
-    assert most == COMMANDS, f"{most} commands wait for an answer"
+    b.require(most == COMMANDS, f"{most} commands wait for an answer")
     await unit.compare()
 
 
@@ -298,8 +300,11 @@ async def apart(b: Bench) -> None:
         for slot in following.keys() - {late}:
             unit.slots.queue[slot].extend(following[slot])
         await b.clocks(100)
-        b.scoreboard.expect("waiting", [len(following[slot]) for slot in sorted(following.keys() - {late})])
-        b.scoreboard.got("waiting", [len(unit.slots.queue[slot]) for slot in sorted(following.keys() - {late})])
+        b.equal(
+            "waiting",
+            [len(unit.slots.queue[slot]) for slot in sorted(following.keys() - {late})],
+            [len(following[slot]) for slot in sorted(following.keys() - {late})],
+        )
         unit.slots.queue[late].extend(sums[late])
         unit.slots.queue[late].extend(following[late])
         await unit.compare()
@@ -321,8 +326,7 @@ async def errors(b: Bench) -> None:
             unit.any_gaps()
         cause, index = await provoke(unit, kind)
         b.cover("error", kind)
-        b.scoreboard.expect("error", [cause, index])
-        b.scoreboard.got("error", await unit.port.until_error())
+        b.equal("error", await unit.port.until_error(), [cause, index])
         unit.memory.read_faults.clear()
         unit.memory.write_faults.clear()
         unit.memory.read_window = unit.memory.write_window = (

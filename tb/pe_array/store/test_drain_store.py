@@ -9,7 +9,7 @@ import numpy as np
 
 from models.lib.fixed_point import IntArray
 from models.pe_array.isa.descriptors import Cause, Drain, Output
-from models.pe_array.network.requantise import Field, RandomLanes, requantise
+from models.pe_array.network.requantise import AccumulatorField, RandomLanes, requantise
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.drivers.descriptor_port import DescriptorPort
 from tb.pe_array.drivers.drain_side import DrainSide, drain_command
@@ -64,16 +64,15 @@ class Unit:
     async def _count(self) -> None:
         while True:
             await self.b.clocks()
-            if self.b.dut.rst.value == 0:
-                self.clipped += int(self.b.dut.clipped.value)
+            if self.b.low("rst"):
+                self.clipped += self.b.see("clipped")
 
     async def start(self) -> None:
         """Reset and load a seed."""
         seed = self.b.rng.getrandbits(16)
-        self.b.dut.seed.value = seed
-        self.b.dut.seed_load.value = 1
+        self.b.drive(seed=seed, seed_load=1)
         await self.b.reset()
-        self.b.dut.seed_load.value = 0
+        self.b.drive(seed_load=0)
         self.random.load(seed)
         self.memory.writes.clear()
         self.memory.answers = self.clipped = self.expected.clipped = 0
@@ -108,7 +107,7 @@ class Unit:
             run_stride = (groups - 1) * group_stride + run_beats + rng.randint(0, spread)
         kind: dict[str, int | bool] = {
             "shift": rng.choice([0, rng.randrange(32), max(0, int(self.b.params["ACC"]) - rng.randint(6, 10)) % 32]),
-            "field": rng.choice([Field.SUM, Field.SUM, Field.SUM, Field.VALUE, Field.INDEX]),
+            "field": rng.choice([*[AccumulatorField.SUM] * 3, AccumulatorField.VALUE, AccumulatorField.INDEX]),
             "stochastic": rng.random() < 0.5,
             "relu": rng.random() < 0.5,
             "use_mask": rng.random() < 0.5,
@@ -123,7 +122,7 @@ class Unit:
         """An address where a pattern fits: of writes in the upper half of memory, of masks in the lower one."""
         half = len(self.memory.data) // 2
         room = half // self.beat - int(offsets(output).max()) - 1
-        assert room >= 0, f"{output} does not fit"
+        self.b.require(room >= 0, f"{output} does not fit")
         return self.memory.base + half * upper + self.b.rng.randint(0, room) * self.beat
 
     def result(self, output: Output, accumulators: IntArray) -> None:
@@ -131,8 +130,8 @@ class Unit:
         b, addresses = self.b, offsets(output) * self.beat - self.memory.base
         where = (addresses + output.address)[:, None] + np.arange(self.beat)
         of_mask = (addresses + output.mask)[:, None] + np.arange(self.beat)
-        field = Field(output.field)
-        stochastic = output.stochastic and field is Field.SUM
+        field = AccumulatorField(output.field)
+        stochastic = output.stochastic and field is AccumulatorField.SUM
         random = self.random.take(len(accumulators)) if stochastic else None
         mask = as_signed(self.expected.data[of_mask]) if output.use_mask else None
         y, clipped = requantise(accumulators, output.shift, random, output.relu, mask, field, self.bits)
@@ -158,21 +157,16 @@ class Unit:
     async def compare(self) -> None:
         """Wait for the end and compare all of memory."""
         await self.port.until_done()
-        board = self.b.scoreboard
         await self.b.clocks(2)  # clipped values are counted one clock late
-        board.expect("clipped", self.expected.clipped)
-        board.got("clipped", self.clipped)
-        board.expect("memory", 0)
-        board.got("memory", int((self.memory.data != self.expected.data).sum()))
-        board.expect("answers", len(self.memory.writes))
-        board.got("answers", self.memory.answers)
+        self.b.equal("clipped", self.clipped, self.expected.clipped)
+        self.b.equal("memory", int((self.memory.data != self.expected.data).sum()), 0)
+        self.b.equal("answers", self.memory.answers, len(self.memory.writes))
 
     async def fails(self, cause: Cause, index: int) -> None:
         """An error is reported; after a reset, all is as new."""
-        board, done = self.b.scoreboard, self.port.done
-        board.expect("error", [cause, index])
-        board.got("error", await self.port.until_error())
-        assert self.port.done == done, "what had an error is done all the same"
+        done = self.port.done
+        self.b.equal("error", await self.port.until_error(), [cause, index])
+        self.b.require(self.port.done == done, "what had an error is done all the same")
         await self.start()
 
 
@@ -206,24 +200,36 @@ async def clocks(b: Bench) -> None:
     drain = one_tile(slots=4, channels=2, channels_last=3, height=5, width=6)
     words = drain_command(drain).words
     unit.send(unit.output(words, use_mask=bool(b.seed % 2), stochastic=True), drain)
-    dut, port = b.dut, unit.port
+    port = unit.port
     seen: dict[str, list[int]] = {name: [] for name in ("drain_cmd_valid", "wr_cmd_valid", "rd_cmd_valid", "wr_done")}
     moved: list[int] = []
     while not port.done:
         await b.clocks()
         for name, clocks_seen in seen.items():
-            if getattr(dut, name).value == 1:
+            if b.high(name):
                 clocks_seen.append(port.clock)
-        if dut.wr_valid.value == 1 and dut.wr_ready.value == 1:
+        if b.high("wr_valid") and b.high("wr_ready"):
             moved.append(port.clock)
     start = port.taken[-1]
     # this test and the ports look at the same clock edges, in no particular order: a clock more or less
-    assert seen["drain_cmd_valid"][0] - start - COMMAND in (-1, 0, 1)
-    assert seen["wr_cmd_valid"][0] - seen["drain_cmd_valid"][0] == CHECKED - COMMAND
-    assert not seen["rd_cmd_valid"] or seen["rd_cmd_valid"][0] == seen["wr_cmd_valid"][0]
-    assert port.finished[-1] - seen["wr_done"][-1] - DONE in (-1, 0, 1)
+    b.require(
+        seen["drain_cmd_valid"][0] - start - COMMAND in (-1, 0, 1),
+        "the clock of the drain's command",
+    )
+    b.require(
+        seen["wr_cmd_valid"][0] - seen["drain_cmd_valid"][0] == CHECKED - COMMAND,
+        "the clock of the write command",
+    )
+    b.require(
+        not seen["rd_cmd_valid"] or seen["rd_cmd_valid"][0] == seen["wr_cmd_valid"][0],
+        "the clock of the read command",
+    )
+    b.require(
+        port.finished[-1] - seen["wr_done"][-1] - DONE in (-1, 0, 1),
+        "the clock of done",
+    )
     if unit.settings.runs * unit.settings.groups == 1:
-        assert moved[-1] - moved[0] == words - 1, f"{words} words in {moved[-1] - moved[0] + 1} clocks"
+        b.require(moved[-1] - moved[0] == words - 1, f"{words} words in {moved[-1] - moved[0] + 1} clocks")
     await unit.compare()
 
 
@@ -252,7 +258,7 @@ async def many_runs(b: Bench) -> None:
         waiting = max(waiting, len(unit.memory.writes) - unit.memory.answers)
         if waiting > 120:
             b.cover("answers", "many_wait")
-    assert waiting <= 127, f"{waiting} commands wait for an answer"
+    b.require(waiting <= 127, f"{waiting} commands wait for an answer")
     await unit.compare()
 
 
@@ -281,15 +287,20 @@ async def lengths(b: Bench) -> None:
                 output, run_beats=rng.randint(1, 1 << 16), runs=rng.randint(1, 1 << 12), groups=rng.randint(1, 1 << 12),
                 run_stride=rng.getrandbits(20), group_stride=rng.getrandbits(20),
             )  # fmt: skip
-        assert drain_command(drain).words != output.run_beats * output.runs * output.groups
+        b.require(
+            drain_command(drain).words != output.run_beats * output.runs * output.groups,
+            "the lengths agree",
+        )
         unit.port.send(output)
         index = unit.port.send(drain)
         unit.side.expect(drain, most=20)
         commands = len(unit.memory.writes) + len(unit.memory.reads)
         await b.wait_for(lambda: unit.port.errors, 2000, "an error")
-        assert unit.port.errors[0][2] - unit.port.taken[-1] == REPORT
-        b.scoreboard.expect("commands", commands)
-        b.scoreboard.got("commands", len(unit.memory.writes) + len(unit.memory.reads))
+        b.require(
+            unit.port.errors[0][2] - unit.port.taken[-1] == REPORT,
+            "the clock of the error",
+        )
+        b.equal("commands", len(unit.memory.writes) + len(unit.memory.reads), commands)
         await unit.fails(Cause.FIELD, index)
         b.cover("lengths", kind)
 

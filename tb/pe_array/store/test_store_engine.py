@@ -12,7 +12,7 @@ from models.pe_array.isa.map_transfer import drain_reads
 from models.pe_array.isa.pe_command import PeShape
 from models.pe_array.machine.engines import StoreEngine
 from models.pe_array.machine.grid import MachineGrid
-from models.pe_array.machine.memory import BusMemory, Fault, Refused
+from models.pe_array.machine.memory import BusFault, BusMemory, Refused
 from tb.lib import patterns, values
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.drivers.descriptor_port import DescriptorPort
@@ -49,19 +49,18 @@ class Unit:
     async def _count(self) -> None:
         while True:
             await self.b.clocks()
-            if self.b.dut.rst.value == 0:
+            if self.b.low("rst"):
                 for name in CLIPPED:
-                    self.clipped[name] += int(getattr(self.b.dut, f"clipped_{name}").value)
+                    self.clipped[name] += self.b.see(f"clipped_{name}")
                 if self.port.errors:
-                    self.commands += self.b.dut.rd_cmd_valid.value == 1 or self.b.dut.wr_cmd_valid.value == 1
+                    self.commands += self.b.high("rd_cmd_valid") or self.b.high("wr_cmd_valid")
 
     async def start(self) -> None:
         """Reset and load a seed; what memory holds stays, no errors any more."""
         seed = self.b.rng.getrandbits(16)
-        self.b.dut.seed.value = seed
-        self.b.dut.seed_load.value = 1
+        self.b.drive(seed=seed, seed_load=1)
         await self.b.reset()
-        self.b.dut.seed_load.value = 0
+        self.b.drive(seed_load=0)
         self.memory.read_faults.clear()
         self.memory.write_faults.clear()
         self.model.faults.clear()
@@ -167,7 +166,7 @@ class Unit:
         for _ in range(number):
             kind = self.b.rng.choice(list(self.kinds))
             for descriptor in self.kinds[kind]():
-                assert self.send(descriptor) is None
+                self.b.require(self.send(descriptor) is None, "an error is expected")
             if before:
                 self.b.cover("before", f"{before}_{kind}")
             before = kind
@@ -176,11 +175,8 @@ class Unit:
         """Wait for the end and compare all of memory and the counts."""
         await self.port.until_done()
         await self.b.clocks(2)  # clipped values are counted one clock late
-        board = self.b.scoreboard
-        board.expect("memory", 0)
-        board.got("memory", int((self.memory.data != self.model.data).sum()))
-        board.expect("clipped", [getattr(self.engine.clipped, name) for name in CLIPPED])
-        board.got("clipped", self.clipped.values())
+        self.b.equal("memory", int((self.memory.data != self.model.data).sum()), 0)
+        self.b.equal("clipped", self.clipped.values(), [getattr(self.engine.clipped, name) for name in CLIPPED])
 
 
 @bench_test(timeout_clocks=100_000)
@@ -201,11 +197,10 @@ async def slots_in_collect(b: Bench) -> None:
     await unit.start()
     first = unit.collect()
     for descriptor in first + unit.collect():
-        assert unit.send(descriptor) is None
+        b.require(unit.send(descriptor) is None, "an error is expected")
     await unit.compare()
     b.cover("before", "collect_collect")
-    b.scoreboard.expect("a SLOT is taken before the COLLECT is done", True)
-    b.scoreboard.got("a SLOT is taken before the COLLECT is done", unit.port.taken[len(first)] < unit.port.finished[0])
+    b.equal("a SLOT is taken before the COLLECT is done", unit.port.taken[len(first)] < unit.port.finished[0], True)
 
 
 ERRORS = ("opcode_far", "opcode_behind", "field", "lengths", "slot", "collect", "update", "delta", "drain")
@@ -230,13 +225,11 @@ async def errors(b: Bench) -> None:
             await unit.compare()
         expected = provoke(unit, kind)
         b.cover("error", kind)
-        b.scoreboard.expect("error", expected)
-        b.scoreboard.got("error", await unit.port.until_error())
+        b.equal("error", await unit.port.until_error(), expected)
         if kind.startswith("opcode"):  # it is looked at when all before it is done
             b.cover("unknown", "behind_the_end" if waits else "while_running")
             late = sum(clock > unit.port.errors[0][2] for clock in unit.port.finished)
-            b.scoreboard.expect("not done before the error", 0)
-            b.scoreboard.got("not done before the error", late + unit.port.begun - unit.port.done)
+            b.equal("not done before the error", late + unit.port.begun - unit.port.done, 0)
         unit.port.gaps = patterns.never()
         if kind != "opcode_behind":  # nothing is taken or reported any more
             unit.port.send(unit.update()[0])
@@ -244,12 +237,10 @@ async def errors(b: Bench) -> None:
             unit.port.send_word(b.rng.getrandbits(248) << 8 | 0x36)
         left = len(unit.port.queue)
         await b.clocks(10)
-        b.scoreboard.expect("left, errors", [left, 1])
-        b.scoreboard.got("left, errors", [len(unit.port.queue), len(unit.port.errors)])
+        b.equal("left, errors", [len(unit.port.queue), len(unit.port.errors)], [left, 1])
         if kind.startswith("opcode"):
-            b.scoreboard.expect("commands behind an unknown opcode", 0)
-            b.scoreboard.got("commands behind an unknown opcode", unit.commands)
-        assert b.dut.idle.value == 0
+            b.equal("commands behind an unknown opcode", unit.commands, 0)
+        b.require(b.low("idle"), "idle while an operation runs")
         await unit.start()
         unit.send_any(1)
         await unit.compare()
@@ -286,7 +277,7 @@ def spoil(unit: Unit) -> None:
     """All of memory answers writes with an error."""
     cause = unit.b.rng.choice([Cause.WRITE_SLVERR, Cause.WRITE_DECERR])
     memory = unit.memory
-    unit.model.faults.append(Fault(memory.base, memory.base + len(memory.data) - 1, cause))
+    unit.model.faults.append(BusFault(memory.base, memory.base + len(memory.data) - 1, cause))
     for addr in range(memory.base, memory.base + len(memory.data), unit.beat):
         memory.write_faults[addr] = cause - Cause.WRITE_SLVERR + 2
 

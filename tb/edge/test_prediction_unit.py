@@ -90,7 +90,7 @@ class Unit:
         room = promised < self.capacity
         b.drive(admit=admit if reset else admit and room)
         admit = admit and room and not reset
-        await b.settle()
+        await b.clocks()
 
         if not self.complete:
             b.equal("tvalid without a complete frame", b.see("m_axis_tvalid"), 0)
@@ -118,7 +118,6 @@ class Unit:
         if reset:
             self._reset(hard)
         self.clock += 1
-        await b.clocks()
 
     def _reset(self, hard: bool) -> None:
         """What is not complete is forgotten; a hard reset forgets the complete frames too."""

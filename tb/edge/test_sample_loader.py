@@ -67,7 +67,7 @@ class Loader:
         reset = soft or hard
         free = bool(self.taken) and self.taken[0] <= self.clock and not reset
         b.drive(frame_free=free)
-        await b.settle()
+        await b.clocks()
         take = take and self.waiting > 0 and not reset
         b.drive(frame_take=take)
 
@@ -91,7 +91,6 @@ class Loader:
         if reset:
             self._reset(hard, soft)
         self.clock += 1
-        await self.b.clocks()
 
     async def _advance(self, take: bool, free: bool, hold: int) -> None:
         accepted = self.b.high("s_axis_tvalid") and self.b.high("s_axis_tready")

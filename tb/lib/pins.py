@@ -122,6 +122,6 @@ class Pins:
         """Those of one channel."""
         return len(self.scoreboard.channels[channel].expected) if channel in self.scoreboard.channels else 0
 
-    def forget(self, channel: str | None = None) -> None:
-        """What a channel, or every one, still expects will not come: a reset has dropped it."""
-        self.scoreboard.forget(channel)
+    def forget(self, channel: str | None = None, keep: int = 0) -> None:
+        """What a channel, or every one, still expects will not come, but for its first items: a reset dropped it."""
+        self.scoreboard.forget(channel, keep)

@@ -62,10 +62,11 @@ class Source(Generic[T]):
 
 
 class Beside(ABC):
-    """Base of what lives beside the test, from the moment it is made.
+    """Base of what lives beside the test at some ports of the design, from the moment it is made.
 
-    In every clock: `look` at the handshakes of the clock that ends, or `forget` them if it is one of a reset; then
-    `drive` the inputs of the next one. A class calls this constructor last.
+    In every clock it may `look` at what the clock that ends has brought, or `reset` itself if `rst` was high in it;
+    then it may `drive` the inputs of the next one. Where an input depends on outputs of the same clock, it may `answer`
+    in the middle of the clock.
 
     Attributes:
         clock: clocks since it was made.
@@ -77,21 +78,49 @@ class Beside(ABC):
         b.start(self._run())
 
     async def _run(self) -> None:
+        answers = type(self).answer is not Beside.answer
         while True:
+            if answers:
+                await self.b.settle()
+                self.answer()
             await self.b.clocks()
             self.clock += 1
             if self.b.low("rst"):
                 self.look()
             else:
-                self.forget()
+                self.reset()
             self.drive()
+
+    def answer(self) -> None:  # noqa: B027 - few do
+        """Inputs of this clock that depend on its outputs."""
 
     @abstractmethod
     def look(self) -> None:
-        """Compare outputs and take what was handed over in the clock that ends."""
+        """Compare outputs, and follow the handshakes of the clock that ends."""
 
-    def forget(self) -> None:  # noqa: B027 - most, not all, have something to forget
-        """What a reset withdraws."""
+    def reset(self) -> None:  # noqa: B027 - most, not all, have something to forget
+        """Forget what the design forgets in a reset."""
 
     def drive(self) -> None:  # noqa: B027 - some only look
         """Inputs of the next clock."""
+
+
+class Tally(Beside):
+    """Sums of outputs over the clocks, resets excepted.
+
+    Attributes:
+        sums: by pin; a test may set them back.
+    """
+
+    def __init__(self, b: Bench, *pins: str) -> None:
+        super().__init__(b)
+        self.sums = dict.fromkeys(pins, 0)
+
+    def look(self) -> None:
+        """Add what is at the pins."""
+        for pin in self.sums:
+            self.sums[pin] += self.b.see(pin)
+
+    def clear(self) -> None:
+        """Count from 0 again."""
+        self.sums = dict.fromkeys(self.sums, 0)

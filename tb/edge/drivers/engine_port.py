@@ -88,10 +88,9 @@ class EnginePort:
             self.bench.drive(cfg_read=0)
             await self.bench.clocks(2)
             for _ in range(lanes):
-                await self.bench.settle()
-                words.append(self.bench.see_signed("cfg_out"))
                 self.bench.drive(cfg_shift=1)
                 await self.bench.clocks()
+                words.append(self.bench.see_signed("cfg_out"))
                 self.bench.drive(cfg_shift=0)
         self.bench.drive(cfg_junction=0)
         return words
@@ -156,7 +155,7 @@ class EnginePort:
         lanes = self.config.junctions[-1].p
         while True:
             self.bench.drive(frame_valid=self.waiting > 0, out_room=not next(room))
-            await self.bench.settle()
+            await self.bench.clocks()
             take = self.bench.see("frame_take")
             free = self.bench.see("frame_free")
             self.admitted += self.bench.see("admit")
@@ -173,7 +172,6 @@ class EnginePort:
                 self.bench.got("outputs", unpack(self.bench.see("out_data"), self.width, lanes))
                 if self.bench.see("out_last"):
                     self.bench.got("labels", self.bench.see("out_label"))
-            await self.bench.clocks()
             self.waiting -= take
             self.slots += free
 

@@ -13,8 +13,9 @@ from cocotb.utils import get_sim_time
 from cocotbext.axi import AxiReadBus, AxiSlaveRead, AxiSlaveWrite, AxiWriteBus
 
 from models.lib.memory_port import PAGE_BYTES, Error, Port, PortCommand
-from tb.lib import patterns
 from tb.lib.bench import PERIOD_NS, Bench
+from tb.lib.patterns import Gaps
+from tb.lib.ports import Beside
 
 PREFIX = "m_axi"
 
@@ -106,49 +107,65 @@ def write_slave(b: Bench, image: Image) -> Any:
     return slave
 
 
-async def fixed_read(b: Bench, image: Image, latency: int) -> None:
+class FixedRead(Beside):
     """The memory of `models.lib.memory_port.Port`: takes every request at once, gives a beat per clock."""
-    b.drive(m_axi_arready=1)
-    due: deque[tuple[int, int, bool]] = deque()  # first possible clock, address, rlast
-    while True:
-        b.drive(m_axi_rvalid=(ready := bool(due) and due[0][0] <= now() + 1))
-        if ready:
-            _, addr, last = due.popleft()
-            b.drive(m_axi_rdata=image.beat(addr), m_axi_rlast=last, m_axi_rresp=0)
-        await b.clocks()
-        if b.high("rst"):
-            continue
-        if b.high("m_axi_arvalid"):
-            addr, beats = b.see("m_axi_araddr"), b.see("m_axi_arlen") + 1
+
+    def __init__(self, b: Bench, image: Image, latency: int) -> None:
+        super().__init__(b)
+        self.image, self.latency = image, latency
+        self._due: deque[tuple[int, int, bool]] = deque()  # first possible clock, address, rlast
+        b.drive(m_axi_arready=1, m_axi_rvalid=0)
+
+    def look(self) -> None:
+        """A request."""
+        if self.b.high("m_axi_arvalid"):
+            addr, beats = self.b.see("m_axi_araddr"), self.b.see("m_axi_arlen") + 1
             for i in range(beats):
-                due.append((now() + latency, addr + i * image.beat_bytes, i == beats - 1))
+                self._due.append((now() + self.latency, addr + i * self.image.beat_bytes, i == beats - 1))
+
+    def drive(self) -> None:
+        """The next beat."""
+        ready = bool(self._due) and self._due[0][0] <= now() + 1
+        self.b.drive(m_axi_rvalid=ready)
+        if ready:
+            _, addr, last = self._due.popleft()
+            self.b.drive(m_axi_rdata=self.image.beat(addr), m_axi_rlast=last, m_axi_rresp=0)
 
 
-async def fixed_write(b: Bench, image: Image, latency: int) -> None:
+class FixedWrite(Beside):
     """The memory of `models.lib.memory_port.Port`: takes every address and beat at once, a response per clock."""
-    b.drive(m_axi_awready=1, m_axi_wready=1)
-    bursts: deque[tuple[int, int, int]] = deque()  # address, beats, clock
-    data: deque[tuple[int, bool, int]] = deque()  # beat, wlast, clock
-    due: deque[int] = deque()
-    while True:
-        b.drive(m_axi_bvalid=(ready := bool(due) and due[0] <= now() + 1))
-        if ready:
-            due.popleft()
-            b.drive(m_axi_bresp=0)
-        await b.clocks()
-        if b.high("rst"):
-            continue
+
+    def __init__(self, b: Bench, image: Image, latency: int) -> None:
+        super().__init__(b)
+        self.image, self.latency = image, latency
+        self._bursts: deque[tuple[int, int, int]] = deque()  # address, beats, clock
+        self._data: deque[tuple[int, bool, int]] = deque()  # beat, wlast, clock
+        self._due: deque[int] = deque()
+        b.drive(m_axi_awready=1, m_axi_wready=1, m_axi_bvalid=0)
+
+    def look(self) -> None:
+        """An address, a beat, and a burst that is complete."""
+        b, clock = self.b, now()
         if b.high("m_axi_awvalid"):
-            bursts.append((b.see("m_axi_awaddr"), b.see("m_axi_awlen") + 1, now()))
+            self._bursts.append((b.see("m_axi_awaddr"), b.see("m_axi_awlen") + 1, clock))
         if b.high("m_axi_wvalid"):
-            data.append((b.see("m_axi_wdata"), b.high("m_axi_wlast"), now()))
-        if bursts and len(data) >= bursts[0][1]:
-            addr, beats, clock = bursts.popleft()
+            self._data.append((b.see("m_axi_wdata"), b.high("m_axi_wlast"), clock))
+        if self._bursts and len(self._data) >= self._bursts[0][1]:
+            addr, beats, clock = self._bursts.popleft()
             for i in range(beats):
-                value, last, clock_of_beat = data.popleft()
+                value, last, of_beat = self._data.popleft()
                 b.require(last == (i == beats - 1), f"WLAST is {last} with beat {i} of {beats}")
-                image.store(addr + i * image.beat_bytes, value)
-            due.append(max(clock, clock_of_beat) + latency)
+                self.image.store(addr + i * self.image.beat_bytes, value)
+                clock = max(clock, of_beat)
+            self._due.append(clock + self.latency)
+
+    def drive(self) -> None:
+        """The next response."""
+        ready = bool(self._due) and self._due[0] <= now() + 1
+        self.b.drive(m_axi_bvalid=ready)
+        if ready:
+            self._due.popleft()
+            self.b.drive(m_axi_bresp=0)
 
 
 def window(b: Bench) -> tuple[int, int]:
@@ -196,46 +213,55 @@ def command(rng: Random, port: Port, addr_width: int, most: int = 100, offer: in
     return name, PortCommand(places[name], beats, offer)
 
 
-class Commands:
-    """Drives the command port; `queue` may be filled and cleared at any time."""
+class Commands(Beside):
+    """Drives the command port; `queue` may be filled and cleared at any time.
 
-    def __init__(self, b: Bench, on_taken: Callable[[PortCommand], None]) -> None:
-        self.b, self.on_taken = b, on_taken
+    Args:
+        on_taken: is called with every command that the design takes.
+
+    Attributes:
+        taken: clocks in which commands were taken.
+        gaps: the pattern of "cmd".
+    """
+
+    def __init__(self, b: Bench, gaps: Gaps, on_taken: Callable[[PortCommand], None]) -> None:
+        super().__init__(b)
+        self.on_taken = on_taken
         self.queue: deque[PortCommand] = deque()
         self.taken: list[int] = []
-        self.pauses = patterns.never()
+        self.gaps = gaps
+        self._offered: PortCommand | None = None
         b.drive(cmd_valid=0)
-        b.start(self._drive())
 
-    async def _drive(self) -> None:
-        offered: PortCommand | None = None
-        while True:
-            await self.b.clocks()
-            if offered is not None and self.b.high("cmd_ready"):
-                self.taken.append(now())
-                self.on_taken(offered)
-                if self.queue and self.queue[0] is offered:
-                    self.queue.popleft()
-                offered = None
-            elif not self.queue:
-                offered = None
-            if offered is None and self.queue and self.queue[0].offer <= now() + 1 and not next(self.pauses):
-                offered = self.queue[0]
-                self.b.drive(cmd_addr=offered.addr, cmd_beats=offered.beats - 1)
-            self.b.drive(cmd_valid=offered is not None)
+    def look(self) -> None:
+        """A command that was taken, or withdrawn by a test that cleared the queue."""
+        if self._offered is not None and self.b.high("cmd_ready"):
+            self.taken.append(now())
+            self.on_taken(self._offered)
+            if self.queue and self.queue[0] is self._offered:
+                self.queue.popleft()
+            self._offered = None
+        elif not self.queue:
+            self._offered = None
+
+    def drive(self) -> None:
+        """The next command, from its clock on."""
+        if self._offered is None and self.queue and self.queue[0].offer <= now() + 1 and self.gaps.go("cmd"):
+            self._offered = self.queue[0]
+            self.b.drive(cmd_addr=self._offered.addr, cmd_beats=self._offered.beats - 1)
+        self.b.drive(cmd_valid=self._offered is not None)
 
 
-class AlwaysOne:
+class AlwaysOne(Beside):
     """Counts clocks in which a signal is not 1, from the end of the reset on."""
 
     def __init__(self, b: Bench, name: str) -> None:
-        self.b, self.name, self.faults = b, name, 0
-        b.start(self._watch())
+        super().__init__(b)
+        self.name, self.faults = name, 0
 
-    async def _watch(self) -> None:
-        while True:
-            await self.b.clocks()
-            self.faults += self.b.low("rst") and not self.b.high(self.name)
+    def look(self) -> None:
+        """One clock."""
+        self.faults += not self.b.high(self.name)
 
     def check(self) -> None:
         """It was always 1."""

@@ -4,18 +4,18 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 
 from models.lib.narrow_port import joined, parts, response
-from tb.lib import patterns
 from tb.lib.axi.memory_port import now
 from tb.lib.bench import Bench, bench_test
+from tb.lib.patterns import Gaps
+from tb.lib.ports import Beside
 
 Part = tuple[int, int, int, int]  # ID, data, response, last
 Beat = tuple[int, int, int]  # data, strobes, last
 
 
-class Unit:
+class Unit(Beside):
     """Both sides of the port.
 
     Attributes:
@@ -25,11 +25,12 @@ class Unit:
 
     def __init__(self, b: Bench) -> None:
         p = b.params
-        self.b, self.wide, self.narrow, self.ids = b, int(p["S_WIDTH"]), int(p["M_WIDTH"]), int(p["IDS"])
+        super().__init__(b)
+        self.wide, self.narrow, self.ids = int(p["S_WIDTH"]), int(p["M_WIDTH"]), int(p["IDS"])
         self.ratio = self.wide // self.narrow
         self.writes: deque[Beat] = deque()
         self.due: list[deque[Part]] = [deque() for _ in range(self.ids)]
-        self.pauses: dict[str, Iterator[bool]] = dict.fromkeys(("writes", "w", "reads", "r"), patterns.never())
+        self.gaps = Gaps(b, "writes", "w", "reads", "r")
         self.clocks: dict[str, list[int]] = {name: [] for name in ("written", "w", "read", "r")}
         self.switch = 0.5  # how often another ID comes next
         self.offered: Beat | None = None
@@ -38,13 +39,6 @@ class Unit:
         self.inside = [0] * self.ids  # parts of a beat that have gone, per ID
         self.gathered: list[list[Part]] = [[] for _ in range(self.ids)]  # and which they were
         b.drive(dict.fromkeys(("s_axi_wvalid", "s_axi_rready", "m_axi_wready", "m_axi_rvalid"), 0))
-        b.start(self._run())
-
-    def stall(self) -> None:
-        """Other patterns of pauses."""
-        for name in self.pauses:
-            kind, self.pauses[name] = patterns.any_pattern(self.b.rng)
-            self.b.cover(name, kind)
 
     def write(self, count: int) -> None:
         """Bursts of so many beats together, and their parts at the bus."""
@@ -78,7 +72,7 @@ class Unit:
         idle = not self.writes and not any(self.due) and self.offered is None and self.given is None
         return idle and not self.b.pending
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """What a reset drops, and what was not yet offered."""
         self.writes.clear()
         for queue in self.due:
@@ -104,45 +98,37 @@ class Unit:
             self.b.cover("response", "several" if errors > 1 else ("okay", "exokay", "slverr", "decerr")[merged])
             self.b.expect("r", [id_, joined([each[1] for each in beat], self.narrow), merged, beat[-1][3]])
 
-    async def _run(self) -> None:
+    def look(self) -> None:
+        """What moved at the four handshakes."""
+        b = self.b
+        if self.offered is not None and b.high("s_axi_wready"):
+            self.clocks["written"].append(now())
+            self.offered = None
+        if b.high("m_axi_wvalid") and b.high("m_axi_wready"):
+            self.clocks["w"].append(now())
+            b.got("w", [b.see(f"m_axi_w{name}") for name in ("data", "strb", "last")])
+        if self.given is not None and b.high("m_axi_rready"):
+            self.clocks["r"].append(now())
+            self._part(self.given)
+            self.given = None
+        if b.high("s_axi_rvalid") and b.high("s_axi_rready"):
+            self.clocks["read"].append(now())
+            b.got("r", [b.see(f"s_axi_r{name}") for name in ("id", "data", "resp", "last")])
+
+    def drive(self) -> None:
+        """The next beat and part, and who takes them."""
         b, rng = self.b, self.b.rng
-        while True:
-            await b.clocks()
-            if b.high("rst"):
-                b.drive(s_axi_wvalid=0, m_axi_rvalid=0)
-                continue
-            # handshakes of the clock that ends
-            if self.offered is not None and b.high("s_axi_wready"):
-                self.clocks["written"].append(now())
-                self.offered = None
-            if b.high("m_axi_wvalid") and b.high("m_axi_wready"):
-                self.clocks["w"].append(now())
-                b.got("w", [b.see(f"m_axi_w{name}") for name in ("data", "strb", "last")])
-            moved = self.given is not None and b.high("m_axi_rready")
-            if moved:
-                assert self.given is not None
-                self.clocks["r"].append(now())
-                self._part(self.given)
-                self.given = None
-            if b.high("s_axi_rvalid") and b.high("s_axi_rready"):
-                self.clocks["read"].append(now())
-                b.got("r", [b.see(f"s_axi_r{name}") for name in ("id", "data", "resp", "last")])
-            # the next clock
-            if self.offered is None and self.writes and not next(self.pauses["writes"]):
-                self.offered = self.writes.popleft()
-                b.drive(dict(zip(("s_axi_wdata", "s_axi_wstrb", "s_axi_wlast"), self.offered, strict=True)))
-            b.drive(s_axi_wvalid=self.offered is not None)
-            waiting = [id_ for id_, queue in enumerate(self.due) if queue]
-            if self.given is None and waiting and not next(self.pauses["reads"]):
-                if self.last_id not in waiting or rng.random() < self.switch:
-                    self.last_id = rng.choice(waiting)
-                self.given = self.due[self.last_id].popleft()
-                b.drive(dict(zip(("m_axi_rid", "m_axi_rdata", "m_axi_rresp", "m_axi_rlast"), self.given, strict=True)))
-            b.drive(
-                m_axi_rvalid=self.given is not None,
-                m_axi_wready=not next(self.pauses["w"]),
-                s_axi_rready=not next(self.pauses["r"]),
-            )
+        if self.offered is None and self.writes and self.gaps.go("writes"):
+            self.offered = self.writes.popleft()
+            b.drive(dict(zip(("s_axi_wdata", "s_axi_wstrb", "s_axi_wlast"), self.offered, strict=True)))
+        waiting = [id_ for id_, queue in enumerate(self.due) if queue]
+        if self.given is None and waiting and self.gaps.go("reads"):
+            if self.last_id not in waiting or rng.random() < self.switch:
+                self.last_id = rng.choice(waiting)
+            self.given = self.due[self.last_id].popleft()
+            b.drive(dict(zip(("m_axi_rid", "m_axi_rdata", "m_axi_rresp", "m_axi_rlast"), self.given, strict=True)))
+        b.drive(s_axi_wvalid=self.offered is not None, m_axi_rvalid=self.given is not None)
+        b.drive(m_axi_wready=self.gaps.go("w"), s_axi_rready=self.gaps.go("r"))
 
 
 async def _requests(b: Bench, unit: Unit) -> None:
@@ -168,7 +154,7 @@ async def stalled(b: Bench) -> None:
     await b.reset()
     await _requests(b, unit)
     for _ in range(8):
-        unit.stall()
+        unit.gaps.any()
         unit.switch = b.rng.choice([0.05, 0.5, 1])
         unit.write(b.rng.choice([1, 12, 30]))
         unit.read(b.rng.choice([1, 4, 12]))
@@ -207,7 +193,6 @@ async def resets(b: Bench) -> None:
         if any(unit.inside):
             b.cover("reset", "mid_read")
         await b.reset()
-        unit.forget()
         unit.clocks["w"].clear()
         unit.write(3)
         unit.read(3)

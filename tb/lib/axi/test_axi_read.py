@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -11,74 +10,66 @@ from models.lib.memory_port import Error, Port, PortCommand, read_clocks
 from tb.lib import patterns
 from tb.lib.axi import bus as axi
 from tb.lib.axi import memory_port
-from tb.lib.axi.memory_port import AlwaysOne, Commands, Image, now
+from tb.lib.axi.memory_port import AlwaysOne, Commands, FixedRead, Image, now
 from tb.lib.bench import Bench, bench_test
+from tb.lib.patterns import Gaps
+from tb.lib.ports import Beside
 
 _WAIT = 20_000
+REQUEST_ITEMS = 8
+"""Numbers that the scoreboard has for a request."""
 
 
-class Reader:
+class Reader(Beside):
     """Commands in; requests and items out, compared as they come."""
 
     def __init__(self, b: Bench, faults: float, latency: int = 1) -> None:
-        self.b = b
+        super().__init__(b)
         size = b.params["DATA_WIDTH"] // 8
         self.port = Port(size, b.params["FIFO_DEPTH"], b.params["OUTSTANDING"], memory_port.window(b), latency)
         self.image = Image(b.rng, size, faults)
-        self.requests: deque[list[int]] = deque()
-        self.items: deque[list[int]] = deque()
         self.request_clocks: list[int] = []
         self.item_clocks: list[int] = []
-        self.pauses = patterns.never()
-        self.ready: Callable[[int], bool] = lambda _clock: not next(self.pauses)
+        self.gaps = Gaps(b, "stream", "cmd")
+        self.ready: Callable[[int], bool] = lambda _clock: self.gaps.go("stream")
+        self._ready = False
         b.drive(cancel=0, m_ready=0)
-        self.commands = Commands(b, self._taken)
+        self.commands = Commands(b, self.gaps, self._taken)
         self.rready = AlwaysOne(b, "m_axi_rready")
-        b.start(self._watch_requests())
-        b.start(self._take_items())
 
     def _taken(self, command: PortCommand) -> None:
         size = self.port.beat_bytes
         if self.port.refuses(command):
-            self.items.append([0, 1, Error.REFUSED])
+            self.b.expect("item", [0, 1, Error.REFUSED])
             return
         for burst in self.port.bursts(command):
-            self.requests.append([burst.addr, burst.beats - 1, *memory_port.expected_constants(size)])
+            self.b.expect("request", [burst.addr, burst.beats - 1, *memory_port.expected_constants(size)])
         addresses = [command.addr + i * size for i in range(command.beats)]
         error = self.image.error(addresses)
         for addr in addresses:
             last = addr == addresses[-1]
             if self.image.answer(addr) >= 2:
                 break
-            self.items.append([self.image.beat(addr), int(last), 0])
+            self.b.expect("item", [self.image.beat(addr), int(last), 0])
         if error:
-            self.items.append([0, 1, error])
+            self.b.expect("item", [0, 1, error])
         self.b.cover("outcome", error.name.lower())
 
-    async def _watch_requests(self) -> None:
-        while True:
-            await self.b.clocks()
-            if self.b.low("rst") and self.b.high("m_axi_arvalid") and self.b.high("m_axi_arready"):
-                self.request_clocks.append(now())
-                seen = [self.b.see("m_axi_araddr"), self.b.see("m_axi_arlen")]
-                self._compare("request", self.requests, seen + memory_port.constants(self.b, "ar"))
+    def look(self) -> None:
+        """A request, and an item that was taken."""
+        b = self.b
+        if b.high("m_axi_arvalid") and b.high("m_axi_arready"):
+            self.request_clocks.append(now())
+            b.got("request", [b.see("m_axi_araddr"), b.see("m_axi_arlen"), *memory_port.constants(b, "ar")])
+        if self._ready and b.high("m_valid"):
+            self.item_clocks.append(now())
+            error = b.see("m_error")
+            b.got("item", [0 if error else b.see("m_data"), b.see("m_last"), error])
 
-    async def _take_items(self) -> None:
-        ready = False
-        while True:
-            await self.b.clocks()
-            if ready and self.b.high("m_valid"):
-                self.item_clocks.append(now())
-                error = self.b.see("m_error")
-                data = 0 if error else self.b.see("m_data")
-                self._compare("item", self.items, [data, self.b.see("m_last"), error])
-            ready = self.ready(now() + 1)
-            self.b.drive(m_ready=ready)
-
-    def _compare(self, channel: str, expected: deque[list[int]], got: list[int]) -> None:
-        if expected:
-            self.b.expect(channel, expected.popleft())
-        self.b.got(channel, got)
+    def drive(self) -> None:
+        """Ready for an item, or not."""
+        self._ready = self.ready(now() + 1)
+        self.b.drive(m_ready=self._ready)
 
     def add(self, kinds: int, most: int = 100) -> None:
         """So many random commands."""
@@ -98,7 +89,7 @@ class Reader:
         """All commands are done, and nothing stays behind."""
 
         def done() -> bool:
-            waiting = self.commands.queue or self.requests or self.items
+            waiting = self.commands.queue or self.b.pending
             return not waiting and self.b.low("cmd_valid") and self.b.high("idle")
 
         await self.b.wait_for(done, _WAIT, "all commands to be read")
@@ -110,10 +101,7 @@ def _stall(reader: Reader, slave: Any) -> None:
     b = reader.b
     for name, pattern in zip(("ar", "r"), axi.stall(b, slave.ar_channel, slave.r_channel), strict=True):
         b.cover(name, pattern)
-    name, reader.pauses = patterns.any_pattern(b.rng)
-    b.cover("stream", name)
-    name, reader.commands.pauses = patterns.any_pattern(b.rng)
-    b.cover("cmd", name)
+    reader.gaps.any()
 
 
 @bench_test(timeout_clocks=100_000)
@@ -144,9 +132,8 @@ async def cancelled(b: Bench) -> None:
         b.cover("cancel", "idle" if b.high("idle") else "busy")
         await b.settle()
         request_stands = b.high("m_axi_arvalid")
-        reader.items.clear()
-        while len(reader.requests) > int(request_stands):
-            reader.requests.pop()
+        b.forget("item")
+        b.forget("request", keep=REQUEST_ITEMS * request_stands)
         b.equal("m_valid after cancel", b.see("m_valid"), 0)
         longer = b.rng.choice([0, 0, b.rng.randint(1, 60)])
         if longer:
@@ -165,7 +152,7 @@ async def cancelled(b: Bench) -> None:
 async def exact_clocks(b: Bench) -> None:
     """Every handshake in the clock that the model says, behind a memory of fixed latency."""
     reader = Reader(b, faults=0, latency=b.rng.choice([1, 2, b.rng.randint(3, 30), b.rng.randint(30, 80)]))
-    b.start(memory_port.fixed_read(b, reader.image, reader.port.latency))
+    FixedRead(b, reader.image, reader.port.latency)
     await b.reset()
     for _ in range(4):
         name, pauses = patterns.any_pattern(b.rng)
@@ -197,7 +184,7 @@ async def exact_clocks(b: Bench) -> None:
 async def full_speed(b: Bench) -> None:
     """One long command and many short ones: no gap where the memory is near enough, and none more than must be."""
     reader = Reader(b, faults=0, latency=1)
-    b.start(memory_port.fixed_read(b, reader.image, 1))
+    FixedRead(b, reader.image, 1)
     await b.reset()
     size, offer = reader.port.beat_bytes, now() + 5
     first = -(-reader.port.window[0] // (16 * size)) * 16 * size

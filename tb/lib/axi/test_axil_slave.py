@@ -5,45 +5,47 @@ from __future__ import annotations
 
 from tb.lib.axi import bus as axi
 from tb.lib.bench import Bench, bench_test
+from tb.lib.ports import Beside
 
 
-class User:
+class User(Beside):
     """The registers behind the slave: a memory in which some addresses refuse, with answers held back at random."""
 
     def __init__(self, b: Bench) -> None:
-        self.b = b
+        super().__init__(b)
         self.words = 1 << (b.params["ADDR_WIDTH"] - 2)
         self.memory = [b.rng.getrandbits(32) for _ in range(self.words)]
         self.refuses_write = [b.rng.random() < 0.3 for _ in range(self.words)]
         self.refuses_read = [b.rng.random() < 0.3 for _ in range(self.words)]
         self.writes = self.reads = 0
         b.drive(dict.fromkeys(("write_ok", "write_hold", "read_ok", "read_data"), 0))
-        b.start(self._run())
+        self._hold = 0  # clocks to hold an answer back
 
-    async def _run(self) -> None:
-        rng = self.b.rng
-        hold = 0
-        while True:
-            await self.b.settle()
-            hold = max(0, hold - 1)
-            write, read = self.b.high("write"), self.b.high("read")
-            self.b.drive(write_ok=rng.getrandbits(1), read_ok=rng.getrandbits(1), read_data=rng.getrandbits(32))
-            if write:
-                address = self.b.see("write_addr")
-                self.writes += 1
-                self.b.drive(write_ok=not self.refuses_write[address])
-                if not self.refuses_write[address]:
-                    self.memory[address] = self.b.see("write_data")
-                hold = rng.choice([0, 0, rng.randint(1, 20)])
-            if read:
-                address = self.b.see("read_addr")
-                self.reads += 1
-                self.b.drive(read_ok=not self.refuses_read[address], read_data=self.memory[address])
-            if hold:
-                answered = self.b.high("s_axil_bvalid") and self.b.high("write_hold")
-                self.b.equal("answer while held", answered, False)
-            await self.b.clocks()
-            self.b.drive(write_hold=hold > 0)
+    def answer(self) -> None:
+        """Whether an access is good, and what is read, in its own clock; anything in others."""
+        b, rng = self.b, self.b.rng
+        b.drive(write_ok=rng.getrandbits(1), read_ok=rng.getrandbits(1), read_data=rng.getrandbits(32))
+        self._hold = max(0, self._hold - 1)
+        if b.high("write"):
+            address = b.see("write_addr")
+            self.writes += 1
+            b.drive(write_ok=not self.refuses_write[address])
+            if not self.refuses_write[address]:
+                self.memory[address] = b.see("write_data")
+            self._hold = rng.choice([0, 0, rng.randint(1, 20)])
+        if b.high("read"):
+            address = b.see("read_addr")
+            self.reads += 1
+            b.drive(read_ok=not self.refuses_read[address], read_data=self.memory[address])
+
+    def look(self) -> None:
+        """No answer comes while it is held back."""
+        if self._hold:
+            self.b.equal("answer while held", self.b.high("s_axil_bvalid") and self.b.high("write_hold"), False)
+
+    def drive(self) -> None:
+        """Hold the answer back."""
+        self.b.drive(write_hold=self._hold > 0)
 
 
 def random_address(b: Bench) -> int:

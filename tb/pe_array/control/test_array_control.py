@@ -50,7 +50,7 @@ class Control:
             ones = (1 << width) - 1
             b.drive({pin: ones ^ (1 << rng.randrange(width)) if pin == busy else ones})
         b.drive(ports_idle=ports)
-        await b.settle()
+        await b.clocks()
         cause, engine, index = model.status or (0, 0, 0)
         expected = {
             "busy": model.busy, "ended": model.ended, "error": model.status is not None, "error_cause": cause,
@@ -63,7 +63,6 @@ class Control:
         self.ended += model.ended and not before
         if model.run:
             b.cover("start", "seed" if model.seed_load else "plain")
-        await b.clocks()
 
     async def begin(self) -> None:
         await self.clock(start=True)

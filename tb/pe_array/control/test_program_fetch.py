@@ -6,7 +6,7 @@ from __future__ import annotations
 from models.pe_array.clocks.control_timing import FetchClocks
 from models.pe_array.isa.descriptors import BYTES, Cause
 from tb.lib.bench import Bench, bench_test
-from tb.pe_array.drivers.clockwise import Clockwise
+from tb.lib.patterns import Gaps
 from tb.pe_array.drivers.port_memory import PortMemory
 
 LENGTH_MAX = (1 << 24) - 1
@@ -17,8 +17,8 @@ class Fetch:
 
     def __init__(self, b: Bench, base: int, size: int) -> None:
         self.b, self.beat, self.chunk = b, int(b.params["B"]), int(b.params["CHUNK"])
-        self.io = Clockwise(b, ["p"])
-        self.io.drive(start=0, addr=0, length=0, p_ready=0)
+        self.gaps = Gaps(b, "p")
+        self.b.drive(start=0, addr=0, length=0, p_ready=0)
         self.memory = PortMemory(b, base, size, ["rd"])
         self.model = FetchClocks(self.beat, self.chunk)
         self.addr = 0
@@ -26,7 +26,7 @@ class Fetch:
         self.fetched = 0
 
     def any_gaps(self) -> None:
-        self.io.any_gaps()
+        self.gaps.any()
         self.memory.any_gaps()
         self.memory.latency = min(self.memory.latency, 10)  # commands are short
 
@@ -36,19 +36,19 @@ class Fetch:
         return bool(self.b.high("rd_valid") and not self.b.low("rd_error"))
 
     async def reset(self) -> None:
-        self.io.drive(start=0)
+        self.b.drive(start=0)
         await self.b.reset()
         self.model = FetchClocks(self.beat, self.chunk)
         self.errors.clear()
 
     async def clock(self, start: tuple[int, int] | None = None) -> None:
         """One clock, with a list (address, descriptors) to begin or none."""
-        b, io, model = self.b, self.io, self.model
-        p_ready = io.go("p")
+        b, gaps, model = self.b, self.gaps, self.model
+        p_ready = gaps.go("p")
         addr, length = start or (b.rng.getrandbits(32), b.rng.getrandbits(24))
-        io.drive(start=start is not None, addr=addr, length=length, p_ready=p_ready)
-        await b.settle()
-        io.check(
+        b.drive(start=start is not None, addr=addr, length=length, p_ready=p_ready)
+        await b.clocks()
+        b.check(
             idle=model.idle,
             error=model.error is not None,
             p_valid=model.index is not None,
@@ -56,20 +56,19 @@ class Fetch:
             rd_ready=model.rd_ready(p_ready),
         )
         if model.error is not None:
-            io.check(error_cause=model.error.cause, error_index=model.error.index)
+            b.check(error_cause=model.error.cause, error_index=model.error.index)
             self.errors.append((model.error.cause, model.error.index))
         if model.command is not None:
-            io.check(rd_cmd_addr=model.command[0], rd_cmd_beats=model.command[1] - 1)
+            b.check(rd_cmd_addr=model.command[0], rd_cmd_beats=model.command[1] - 1)
         if model.index is not None:
             place = self.addr + model.index * BYTES - self.memory.base
             data = self.memory.data[place : place + BYTES].tobytes()
-            io.check(p_index=model.index, p_data=int.from_bytes(data, "little"))
+            b.check(p_index=model.index, p_data=int.from_bytes(data, "little"))
             self.fetched += p_ready
         if start is not None and model.idle:
             self.addr = addr
         item = b.see("rd_error") if b.high("rd_valid") else None
         model.clock(start, b.high("rd_cmd_ready"), item, p_ready)
-        await b.clocks()
 
     async def run(self, addr: int, length: int, clocks: int = 20_000) -> int:
         """Fetch a list to its end or error; the clocks that it takes."""

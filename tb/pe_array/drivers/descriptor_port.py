@@ -6,15 +6,24 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
+from models.pe_array.clocks.control_timing import Item
 from models.pe_array.isa.descriptors import Descriptor, pack
 from tb.lib import patterns
 from tb.lib.bench import Bench
+from tb.lib.ports import Beside
 
 COMMON_BITS = {8: 24, 32: 24, 64: 24}
 """First bit and width of the counts to wait for, which an engine does not look at."""
 
 
-class DescriptorPort:
+def drive_item(b: Bench, name: str, item: Item | None) -> None:
+    """A descriptor with its place at an input of this clock, or none: then its bits are random."""
+    rng = b.rng
+    word, index = (item.word, item.index) if item is not None else (rng.getrandbits(256), rng.getrandbits(24))
+    b.drive({f"{name}_valid": item is not None, f"{name}_data": word, f"{name}_index": index})
+
+
+class DescriptorPort(Beside):
     """Offers descriptors; a reset of the design withdraws all of them.
 
     Attributes:
@@ -28,16 +37,14 @@ class DescriptorPort:
     """
 
     def __init__(self, b: Bench) -> None:
-        self.b = b
+        super().__init__(b)
         self.gaps: Iterator[bool] = patterns.never()
         self.queue: deque[tuple[int, int, bool]] = deque()
         self.taken: list[int] = []
         self.finished: list[int] = []
-        self.clock = 0
-        self._offered = self._valid = False
-        self._forget()
+        self._offered = False
+        self.reset()
         b.drive(d_valid=0, d_data=0)
-        b.start(self._run())
 
     def any_gaps(self) -> None:
         """A random pattern of pauses, covered as "descriptors/half" and so on."""
@@ -83,32 +90,26 @@ class DescriptorPort:
         """A descriptor is not taken, or an operation not done."""
         return bool(self.queue) or self.begun != self.done
 
-    def _forget(self) -> None:
+    def reset(self) -> None:
+        """All descriptors are withdrawn."""
         self.queue.clear()
         self._offered = False
         self.begun = self.done = 0
         self.errors: list[tuple[int, int, int]] = []
 
-    async def _run(self) -> None:
-        while True:
-            await self.b.clocks()
-            self.clock += 1
-            if not self.b.low("rst"):
-                self._forget()
-            else:
-                self._watch()
-            if not self._offered:
-                self._offered = bool(self.queue) and not next(self.gaps)
-                word, index = self.b.rng.getrandbits(256), self.b.rng.getrandbits(24)
-                if self._offered:
-                    word, index, _ = self.queue[0]
-                if self._offered or self.b.rng.random() < 0.1:  # nothing may depend on them
-                    self.b.drive(d_data=word, d_index=index)
-            if self._valid != self._offered:
-                self.b.drive(d_valid=self._offered)
-                self._valid = self._offered
+    def drive(self) -> None:
+        """Offer the next descriptor; nothing may depend on what stands there without valid."""
+        if not self._offered:
+            self._offered = bool(self.queue) and not next(self.gaps)
+            word, index = self.b.rng.getrandbits(256), self.b.rng.getrandbits(24)
+            if self._offered:
+                word, index, _ = self.queue[0]
+            if self._offered or self.b.rng.random() < 0.1:
+                self.b.drive(d_data=word, d_index=index)
+        self.b.drive(d_valid=self._offered)
 
-    def _watch(self) -> None:
+    def look(self) -> None:
+        """Follow done, idle, error and the handshake."""
         if self.b.high("done"):
             self.done += 1
             self.finished.append(self.clock)

@@ -177,7 +177,7 @@ class GridDriver:
         grad_ready = 0 if next(self.gaps["grad"]) else (1 << self.grid.pes) - 1
         self.pin("drain_ready", drain_ready)
         self.pin("grad_ready", grad_ready)
-        await self.b.settle()
+        await self.b.clocks()
         seen = self.seen = {name: self.b.see(name) for name in _OUTPUTS}
         if seen["map_done"]:
             self._loaded[self._maps_on_way.popleft()] = True
@@ -198,7 +198,6 @@ class GridDriver:
                     queue.append(unpack(self.b.see_lane("grad_data", slot, 32), 32, 1)[0])
         self.busy += [seen["busy_pes"] >> pe & 1 for pe in range(self.grid.pes)]
         self.stall += [seen["stall_pes"] >> pe & 1 for pe in range(self.grid.pes)]
-        await self.b.clocks()
         self.clock += 1
 
     def _ready(self, after: After) -> bool:

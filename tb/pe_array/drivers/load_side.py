@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from models.pe_array.clocks.map_timing import LoadTiming
 from models.pe_array.isa.descriptors import Descriptor, Map, Pointers, Stream, Window
@@ -17,6 +16,7 @@ from models.pe_array.isa.map_transfer import LoadCommand, PeWindows, load_writes
 from models.pe_array.isa.region import Region
 from tb.lib import patterns
 from tb.lib.bench import Bench
+from tb.lib.ports import Beside
 from tb.pe_array.drivers.port_memory import PortMemory
 
 MAP_DEPTH = 16
@@ -86,7 +86,7 @@ def beats(memory: PortMemory, addr: int, count: int) -> list[int]:
     return [int.from_bytes(word.tobytes(), "little") for word in memory.words(addr, count)]
 
 
-class LoadSide:
+class LoadSide(Beside):
     """Serves the grid's ports from the moment it is made; a reset of the design resets the maps, windows stay.
 
     Attributes:
@@ -96,21 +96,17 @@ class LoadSide:
         done_counts: numbers of streams and writes that were there when `done` came.
         record: keep `events`.
         events: clocks of what happened, by pin, since the last `forget`.
-        clock: of the clocks since it was made.
     """
 
     def __init__(self, b: Bench) -> None:
-        self.b, self.pes, self.stages = b, int(b.params["P"]), int(b.params["STAGES"])
+        super().__init__(b)
+        self.pes, self.stages = int(b.params["P"]), int(b.params["STAGES"])
         self.gaps: list[Iterator[bool]] = [patterns.never()] * self.pes
         self.registers: list[Registers] = [[0] * 5 for _ in range(self.pes)]
-        self.clock = 0
         self.record = False
-        self._driven: dict[str, int] = {}
-        self._handles: dict[str, Any] = {}
-        self._reset()
+        self.reset()
         self.forget()
-        self._drive()
-        b.start(self._run())
+        self.drive()
 
     def any_gaps(self) -> None:
         """Random patterns of PEs that are not ready, covered as "pe/half" and so on."""
@@ -153,43 +149,33 @@ class LoadSide:
 
     # --- one clock ---
 
-    def _reset(self) -> None:
+    def reset(self) -> None:
+        """Maps are dropped, windows stay."""
         self.model = LoadTiming([windows_of(registers) for registers in self.registers], self.stages, MAP_DEPTH)
         self._data: list[int] = []
         self._way = [False] * self.stages
         self._held: dict[str, tuple[int, ...]] = {}
 
-    def _level(self, name: str) -> bool:
-        return self.b.high(name)
-
-    def _drive(self) -> None:
+    def drive(self) -> None:
+        """What the model of the map loads says."""
         raster = self.model.raster
         levels = (raster.cmd_ready, raster.done, raster.idle, raster.s_ready, not any(self._way))
         self.b.drive(dict(zip(_INPUTS, levels, strict=True)))
 
-    async def _run(self) -> None:
-        while True:
-            await self.b.clocks()
-            self.clock += 1
-            if not self.b.low("rst"):
-                self._reset()
-            else:
-                self._step()
-            self._drive()
-
-    def _step(self) -> None:
+    def look(self) -> None:
+        """Record what comes, and let the model follow."""
         raster = self.model.raster
         if self.record:
             self._record()
-        if self._level("done"):
+        if self.b.high("done"):
             there = sum(clock + self.stages < self.clock for clock in self._stream_clocks)
             self.done_counts.append([there, *map(len, self.writes)])
-        if self._level("window_valid"):
+        if self.b.high("window_valid"):
             self.b.require(raster.idle, "a window is written while maps are loaded")
             pe, select = self.b.see("window_pe"), self.b.see("window_select")
             self.registers[pe][select] = self.b.see("window_data")
             self.model.windows[pe].windows = windows_of(self.registers[pe])
-        stream = self._level("stream_valid")
+        stream = self.b.high("stream_valid")
         if stream:
             self.streams.append(self._payload("stream", ("select", "addr", "pes", "data")))  # type: ignore[arg-type]
             self._stream_clocks.append(self.clock)
@@ -198,10 +184,10 @@ class LoadSide:
 
     def _record(self) -> None:
         for pin in ("rd_cmd_valid", "window_valid", "map_cmd_valid", "map_valid", "stream_valid", "done", "error"):
-            if self._level(pin):
+            if self.b.high(pin):
                 self.events.setdefault(pin, []).append(self.clock)
         for valid, ready in (("rd_valid", "rd_ready"), ("map_valid", "map_ready")):
-            if self._level(valid) and self._level(ready):
+            if self.b.high(valid) and self.b.high(ready):
                 self.events.setdefault(ready, []).append(self.clock)
         if self.model.raster.done:
             self.events.setdefault("map_done", []).append(self.clock)
@@ -235,7 +221,7 @@ class LoadSide:
     def _offer(self, name: str, pins: Sequence[str], ready: bool) -> tuple[int, ...] | None:
         """What is offered; it must stay until it is taken."""
         before = self._held.pop(name, None)
-        if not self._level(f"{name}_valid"):
+        if not self.b.high(f"{name}_valid"):
             self.b.require(before is None, f"{name}_valid fell before {name}_ready")
             return None
         offer = self._payload(name, pins)

@@ -146,9 +146,8 @@ class PeDriver:
         self._set("grad_ready", ready)
         self._drain_read.append(drains)
         self._grad_ready.append(ready)
-        await self.b.settle()
-        self._watch()
         await self.b.clocks()
+        self._watch()
         self.clock += 1
 
     def _drive_command(self) -> None:

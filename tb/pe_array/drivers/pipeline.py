@@ -111,7 +111,7 @@ class Pipeline:
         for source in self.sources:
             source.drive()
         b.drive(settings, m_ready=m_ready)
-        await b.settle()
+        await b.clocks()
         loads, needs = self._loads(m_ready), self.needs(settings)
         taking = loads[0] and all(s.offered for s, need in zip(self.sources, needs, strict=True) if need)
         takes = self.takes(settings)
@@ -128,7 +128,6 @@ class Pipeline:
         for stage in reversed(range(len(self.stages))):
             if loads[stage]:
                 self.stages[stage] = self.stages[stage - 1] if stage else new
-        await b.clocks()
         return taking
 
     def _compare(self, channel: str, expected: bool, got: bool) -> None:

@@ -70,7 +70,7 @@ class Unit:
         data = [self.partial[pe][0] if self.offered[pe] else b.rng.getrandbits(32) for pe in range(self.pes)]
         m_ready = [not next(pauses) for pauses in self.m_pauses]
         b.drive(s_valid=pack(self.offered, 1), s_data=pack(data, 32), m_ready=pack(m_ready, 1))
-        await b.settle()
+        await b.clocks()
         s_ready = unpack(b.see("s_ready"), 1, self.pes, signed=False)
         m_valid = unpack(b.see("m_valid"), 1, self.pes, signed=False)
         self._compare_outputs(m_valid, m_ready)
@@ -82,7 +82,6 @@ class Unit:
             elif self.offered[pe]:
                 b.cover("fifo", "full")
         self.now += 1
-        await b.clocks()
 
     def _members(self, slot: int) -> range:
         return range(slot << self.level, slot + 1 << self.level)

@@ -297,11 +297,10 @@ async def illegal(b: Bench, driver: GridDriver) -> None:
     for clock in range(6):
         for port in errors:
             driver.pin(f"{port}_valid", int(clock == 0))
-        await b.settle()
+        await b.clocks()
         for port, clocks in errors.items():
             if b.see(f"{port}_error"):
                 clocks.append(clock)
-        await b.clocks()
     for port, clocks in errors.items():
         b.equal(f"{port}_error", clocks, [3])
         b.cover("error", port)

@@ -154,7 +154,7 @@ async def play(b: Bench, model: IssueModel, clocks: int, resets: float = 0.0) ->
         taken = model.outstanding > 0 and not next(takes) and b.rng.random() < 0.5
         reset = b.rng.random() < resets
         b.drive(rst=reset, drain_read=drain, drain_addr=addr, grad_taken=taken)
-        await b.settle()
+        await b.clocks()
         if drain:
             model.drain(addr)
         rule = model.waits(at_issue, drain) if at_issue is not None else ""
@@ -168,7 +168,6 @@ async def play(b: Bench, model: IssueModel, clocks: int, resets: float = 0.0) ->
                 b.cover("op", at_issue.op.name.lower())
             at_issue, offered = coming, False
         model.outstanding -= taken
-        await b.clocks()
         model.clock += 1
         if reset:
             for drops in sorted({pin for due in model.due.values() for pin in due} & {*FLAGS} - {*NOT_RESET}):

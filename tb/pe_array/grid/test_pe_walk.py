@@ -99,7 +99,7 @@ async def play(
             drive(b, offer)
         tick = not next(pauses)
         b.drive(cmd_valid=offer is not None, go=tick)
-        await b.settle()
+        await b.clocks()
         ready = walk.ready and len(queue) < QUEUE
         walk.ready = True
         b.check(cmd_ready=ready, valid=bool(walking))
@@ -114,7 +114,6 @@ async def play(
         if taken is not None:
             queue.append(walk.entries(taken))
             offer = None
-        await b.clocks()
     else:
         if clocks is None:
             raise TimeoutError(f"{len(todo)} commands are still waiting")

@@ -31,7 +31,7 @@ class SteadyMemory(PortMemory):
     """One that always answers after `latency` clocks."""
 
     def _due(self) -> int:
-        return self._clock + self.latency
+        return self.clock + self.latency
 
 
 class Unit:

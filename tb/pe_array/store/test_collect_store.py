@@ -13,6 +13,7 @@ from models.pe_array.network.weight_update import pack_gradients
 from tb.lib import patterns, values
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import pack
+from tb.lib.ports import Beside
 from tb.pe_array.drivers.collect_watch import CollectWatch
 from tb.pe_array.drivers.descriptor_port import DescriptorPort
 from tb.pe_array.drivers.port_memory import PortMemory
@@ -33,7 +34,7 @@ class Part:
     gradients: int
 
 
-class Slots:
+class Slots(Beside):
     """The sums of the gradients: what each slot offers, in its order; an offer stays until it is taken.
 
     Attributes:
@@ -43,14 +44,13 @@ class Slots:
     """
 
     def __init__(self, b: Bench) -> None:
-        self.b, self.count = b, int(b.params["P"])
+        super().__init__(b)
+        self.count = int(b.params["P"])
         self.queue: list[deque[int]] = [deque() for _ in range(self.count)]
         self.gaps: list[Iterator[bool]] = [patterns.never()] * self.count
         self.taken = [0] * self.count
         self._offered = [False] * self.count
-        self._clock = 0
         b.drive(grad_valid=0)
-        b.start(self._run())
 
     def any_gaps(self) -> None:
         """Random patterns at all slots."""
@@ -58,34 +58,33 @@ class Slots:
             name, self.gaps[slot] = patterns.any_pattern(self.b.rng)
             self.b.cover("gradients", name)
 
-    def _take(self) -> None:
+    def look(self) -> None:
+        """Gradients that were taken."""
         ready = self.b.see("grad_ready")
         self.b.require(not ready or self.b.low("idle"), "a gradient enters while no COLLECT runs")
         for slot in range(self.count):
             if ready >> slot & 1:
                 self.b.require(self._offered[slot], f"slot {slot} is taken from without an offer")
                 self.queue[slot].popleft()
-                self.taken[slot] = self._clock
+                self.taken[slot] = self.clock
                 self._offered[slot] = False
 
-    async def _run(self) -> None:
-        while True:
-            await self.b.clocks()
-            self._clock += 1
-            if not self.b.low("rst"):
-                for queue in self.queue:
-                    queue.clear()
-                self._offered = [False] * self.count
-            else:
-                self._take()
-            for slot, queue in enumerate(self.queue):
-                if queue and not self._offered[slot]:
-                    self._offered[slot] = not next(self.gaps[slot])
-            data = [
-                queue[0] if offered else self.b.rng.getrandbits(32)
-                for queue, offered in zip(self.queue, self._offered, strict=True)
-            ]
-            self.b.drive(grad_valid=pack(self._offered, 1), grad_data=pack(data, 32))
+    def reset(self) -> None:
+        """All gradients are withdrawn."""
+        for queue in self.queue:
+            queue.clear()
+        self._offered = [False] * self.count
+
+    def drive(self) -> None:
+        """Offer the next gradients."""
+        for slot, queue in enumerate(self.queue):
+            if queue and not self._offered[slot]:
+                self._offered[slot] = not next(self.gaps[slot])
+        data = [
+            queue[0] if offered else self.b.rng.getrandbits(32)
+            for queue, offered in zip(self.queue, self._offered, strict=True)
+        ]
+        self.b.drive(grad_valid=pack(self._offered, 1), grad_data=pack(data, 32))
 
 
 class Unit:
@@ -99,7 +98,7 @@ class Unit:
         self.memory = PortMemory(b, min(b.rng.getrandbits(32) // self.beat * self.beat, (1 << 32) - size), size)
         self.port, self.slots = DescriptorPort(b), Slots(b)
         self.expected = self.memory.data.copy()
-        if not errors:  # of which the cycle model knows nothing
+        if not errors and CollectWatch.fits(b):  # of errors the cycle model knows nothing
             CollectWatch(b)
 
     async def start(self) -> None:
@@ -225,7 +224,7 @@ async def clocks(b: Bench) -> None:
     for gradients in (1, unit.lanes):
         unit.collect([Part(0, 0, gradients)], add=False)
         await b.wait_for(lambda: b.high("wr_cmd_valid"), 1000, "a command")
-        seen = unit.slots._clock
+        seen = unit.slots.clock
         await b.wait_for(lambda: b.high("wr_done"), 1000, "the answer")
         # this test and the ports look at the same clock edges, in no particular order: a clock more or less
         b.require(

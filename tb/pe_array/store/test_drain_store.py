@@ -11,6 +11,7 @@ from models.lib.fixed_point import IntArray
 from models.pe_array.isa.descriptors import Cause, Drain, Output
 from models.pe_array.network.requantise import AccumulatorField, RandomLanes, requantise
 from tb.lib.bench import Bench, bench_test
+from tb.lib.ports import Tally
 from tb.pe_array.drivers.descriptor_port import DescriptorPort
 from tb.pe_array.drivers.drain_side import DrainSide, drain_command
 from tb.pe_array.drivers.hdl_widths import widths_of
@@ -58,14 +59,7 @@ class Unit:
         self.bits = widths_of(b).data
         self.random = RandomLanes(self.beat, 0, int(b.params["LANE_BASE"]))
         self.expected = Expected(self.memory.data.copy())
-        self.clipped = 0
-        b.start(self._count())
-
-    async def _count(self) -> None:
-        while True:
-            await self.b.clocks()
-            if self.b.low("rst"):
-                self.clipped += self.b.see("clipped")
+        self.tally = Tally(b, "clipped")
 
     async def start(self) -> None:
         """Reset and load a seed."""
@@ -75,7 +69,8 @@ class Unit:
         self.b.drive(seed_load=0)
         self.random.load(seed)
         self.memory.writes.clear()
-        self.memory.answers = self.clipped = self.expected.clipped = 0
+        self.memory.answers = self.expected.clipped = 0
+        self.tally.clear()
         self.expected.data[:] = self.memory.data
 
     def drain(self, most: int = 40) -> Drain:
@@ -158,7 +153,7 @@ class Unit:
         """Wait for the end and compare all of memory."""
         await self.port.until_done()
         await self.b.clocks(2)  # clipped values are counted one clock late
-        self.b.equal("clipped", self.clipped, self.expected.clipped)
+        self.b.equal("clipped", self.tally.sums["clipped"], self.expected.clipped)
         self.b.equal("memory", int((self.memory.data != self.expected.data).sum()), 0)
         self.b.equal("answers", self.memory.answers, len(self.memory.writes))
 

@@ -105,7 +105,7 @@ class Unit:
             take_slot=self.request if self.request is not None else b.rng.randrange(self.count),
             m_ready=m_ready,
         )
-        await b.settle()
+        await b.clocks()
 
         count_width = index_width(self.depth + 1)
         words = [sum(t + READY_AFTER <= self.now for t in slot.complete) for slot in self.slots]
@@ -115,7 +115,6 @@ class Unit:
         self._compare_request(words)
         self._compare_writes(granted)
         self.now += 1
-        await b.clocks()
 
     def _compare_output(self, m_ready: bool) -> None:
         self.b.check(m_valid=self.output is not None)

@@ -15,6 +15,7 @@ from models.pe_array.machine.grid import MachineGrid
 from models.pe_array.machine.memory import BusFault, BusMemory, Refused
 from tb.lib import patterns, values
 from tb.lib.bench import Bench, bench_test
+from tb.lib.ports import Beside, Tally
 from tb.pe_array.drivers.descriptor_port import DescriptorPort
 from tb.pe_array.drivers.drain_side import DrainSide, drain_command
 from tb.pe_array.drivers.hdl_widths import widths_of
@@ -26,6 +27,24 @@ ARRAY, MAPS = 256, 256
 CLIPPED = ("outputs", "masters", "momenta", "weights")
 WORDS_MAX = 40
 """Of a drain."""
+
+
+class CommandsBehindError(Beside):
+    """Counts clocks with a command for memory behind an error.
+
+    Attributes:
+        count: of such clocks.
+    """
+
+    def __init__(self, b: Bench, port: DescriptorPort) -> None:
+        super().__init__(b)
+        self._port = port
+        self.count = 0
+
+    def look(self) -> None:
+        """One clock."""
+        if self._port.errors:
+            self.count += self.b.high("rd_cmd_valid") or self.b.high("wr_cmd_valid")
 
 
 class Unit:
@@ -42,18 +61,8 @@ class Unit:
         self.grid.y[:] = values.signed(b, p["ACC"], self.grid.y.shape, "small")
         self.model = BusMemory(self.beat, self.memory.data.copy(), self.memory.base)
         self.engine = StoreEngine(self.grid, self.model, p["FRAC"], widths_of(b))
-        self.clipped = dict.fromkeys(CLIPPED, 0)
-        self.commands = 0  # clocks with a command for memory behind an error
-        b.start(self._count())
-
-    async def _count(self) -> None:
-        while True:
-            await self.b.clocks()
-            if self.b.low("rst"):
-                for name in CLIPPED:
-                    self.clipped[name] += self.b.see(f"clipped_{name}")
-                if self.port.errors:
-                    self.commands += self.b.high("rd_cmd_valid") or self.b.high("wr_cmd_valid")
+        self.tally = Tally(b, *(f"clipped_{name}" for name in CLIPPED))
+        self.late = CommandsBehindError(b, self.port)
 
     async def start(self) -> None:
         """Reset and load a seed; what memory holds stays, no errors any more."""
@@ -68,8 +77,8 @@ class Unit:
         self.grid.reset()
         self.engine.reset()
         self.engine.seed(seed)
-        self.commands = 0
-        self.clipped = dict.fromkeys(CLIPPED, 0)
+        self.late.count = 0
+        self.tally.clear()
 
     def any_gaps(self) -> None:
         """Other patterns at all handshakes."""
@@ -176,7 +185,7 @@ class Unit:
         await self.port.until_done()
         await self.b.clocks(2)  # clipped values are counted one clock late
         self.b.equal("memory", int((self.memory.data != self.model.data).sum()), 0)
-        self.b.equal("clipped", self.clipped.values(), [getattr(self.engine.clipped, name) for name in CLIPPED])
+        self.b.equal("clipped", self.tally.sums.values(), [getattr(self.engine.clipped, name) for name in CLIPPED])
 
 
 @bench_test(timeout_clocks=100_000)
@@ -239,7 +248,7 @@ async def errors(b: Bench) -> None:
         await b.clocks(10)
         b.equal("left, errors", [len(unit.port.queue), len(unit.port.errors)], [left, 1])
         if kind.startswith("opcode"):
-            b.equal("commands behind an unknown opcode", unit.commands, 0)
+            b.equal("commands behind an unknown opcode", unit.late.count, 0)
         b.require(b.low("idle"), "idle while an operation runs")
         await unit.start()
         unit.send_any(1)

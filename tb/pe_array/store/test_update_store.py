@@ -13,6 +13,7 @@ from models.pe_array.network.requantise import RandomLanes
 from models.pe_array.network.weight_update import weight_update
 from tb.lib import values
 from tb.lib.bench import Bench, bench_test
+from tb.lib.ports import Tally
 from tb.pe_array.drivers.descriptor_port import DescriptorPort
 from tb.pe_array.drivers.hdl_widths import widths_of
 from tb.pe_array.drivers.port_memory import PortMemory
@@ -37,17 +38,9 @@ class Unit:
         self.widths = widths_of(b)
         self.random = RandomLanes(self.lanes, 0, self.lane_base)
         self.expected = self.memory.data.copy()
-        self.clipped = dict.fromkeys(CLIPPED, 0)
+        self.tally = Tally(b, *(f"{name}_clipped" for name in CLIPPED))
         self.expected_clipped = dict.fromkeys(CLIPPED, 0)
         b.drive(seed_load=0, seed=0)
-        b.start(self._count())
-
-    async def _count(self) -> None:
-        while True:
-            await self.b.clocks()
-            if self.b.low("rst"):
-                for name in CLIPPED:
-                    self.clipped[name] += self.b.see(f"{name}_clipped")
 
     async def seed(self) -> None:
         """Load all random lanes; now and then with the number that is 0 in one of them."""
@@ -66,8 +59,8 @@ class Unit:
         await self.seed()
         self.memory.writes.clear()
         self.memory.answers = 0
-        for name in CLIPPED:
-            self.clipped[name] = self.expected_clipped[name] = 0
+        self.tally.clear()
+        self.expected_clipped = dict.fromkeys(CLIPPED, 0)
         self.expected[:] = self.memory.data
 
     def any_gaps(self) -> None:
@@ -153,7 +146,7 @@ class Unit:
         """Wait for the end and compare all of memory."""
         await self.port.until_done()
         for name in CLIPPED:
-            self.b.equal(f"{name} clipped", self.clipped[name], self.expected_clipped[name])
+            self.b.equal(f"{name} clipped", self.tally.sums[f"{name}_clipped"], self.expected_clipped[name])
         self.b.equal("memory", int((self.memory.data != self.expected).sum()), 0)
         self.b.equal("answers", self.memory.answers, len(self.memory.writes))
 

@@ -67,10 +67,11 @@ class Gaps:
 
     Args:
         names: of the handshakes, also groups of coverage: "rd" hits "rd/half" and so on.
+        group: of coverage, for all of them.
     """
 
-    def __init__(self, b: Bench, *names: str) -> None:
-        self._b = b
+    def __init__(self, b: Bench, *names: str, group: str | None = None) -> None:
+        self._b, self._group = b, group
         self._patterns: dict[str, Iterator[bool]] = {name: never() for name in names}
 
     def go(self, name: str) -> bool:
@@ -81,7 +82,7 @@ class Gaps:
         """Other random patterns from now on, for these handshakes or for all."""
         for name in names or self._patterns:
             kind, self._patterns[name] = any_pattern(self._b.rng)
-            self._b.cover(name, kind)
+            self._b.cover(self._group or name, kind)
 
     def none(self, *names: str) -> None:
         """Full speed from now on, for these handshakes or for all."""

@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 
 from models.pe_array.clocks.control_timing import Item
 from models.pe_array.isa.descriptors import Descriptor, pack
-from tb.lib import patterns
 from tb.lib.bench import Bench
+from tb.lib.patterns import Gaps
 from tb.lib.ports import Beside
 
 COMMON_BITS = {8: 24, 32: 24, 64: 24}
@@ -27,7 +26,7 @@ class DescriptorPort(Beside):
     """Offers descriptors; a reset of the design withdraws all of them.
 
     Attributes:
-        gaps: pause pattern of the offers.
+        gaps: pauses of the offers, "descriptors".
         queue: descriptors still to be taken, packed, with their places in the program and whether they count.
         taken: clocks in which descriptors were taken, since the port was made.
         begun, done: counted operations taken, and done, since the last reset.
@@ -38,18 +37,13 @@ class DescriptorPort(Beside):
 
     def __init__(self, b: Bench) -> None:
         super().__init__(b)
-        self.gaps: Iterator[bool] = patterns.never()
+        self.gaps = Gaps(b, "descriptors")
         self.queue: deque[tuple[int, int, bool]] = deque()
         self.taken: list[int] = []
         self.finished: list[int] = []
         self._offered = False
         self.reset()
         b.drive(d_valid=0, d_data=0)
-
-    def any_gaps(self) -> None:
-        """A random pattern of pauses, covered as "descriptors/half" and so on."""
-        name, self.gaps = patterns.any_pattern(self.b.rng)
-        self.b.cover("descriptors", name)
 
     def send(self, descriptor: Descriptor, noise: int = 0) -> int:
         """Queue a descriptor with random counts and a random place, which it returns; `noise`: bits to set besides."""
@@ -100,7 +94,7 @@ class DescriptorPort(Beside):
     def drive(self) -> None:
         """Offer the next descriptor; nothing may depend on what stands there without valid."""
         if not self._offered:
-            self._offered = bool(self.queue) and not next(self.gaps)
+            self._offered = bool(self.queue) and self.gaps.go("descriptors")
             word, index = self.b.rng.getrandbits(256), self.b.rng.getrandbits(24)
             if self._offered:
                 word, index, _ = self.queue[0]

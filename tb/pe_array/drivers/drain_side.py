@@ -4,15 +4,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from models.lib.fixed_point import IntArray
 from models.pe_array.isa.descriptors import Drain
 from models.pe_array.isa.map_transfer import DrainCommand
-from tb.lib import patterns, values
+from tb.lib import values
 from tb.lib.bench import Bench
 from tb.lib.lanes import pack
+from tb.lib.patterns import Gaps
 from tb.lib.ports import Beside
 
 FIRST_WORD = 1
@@ -39,23 +39,17 @@ class DrainSide(Beside):
 
     Attributes:
         pes: of the grid; it decides what is legal.
-        gaps: pause patterns of "drain_cmd" and "drain".
+        gaps: pauses of "drain_cmd" and "drain".
         expected: commands that must come, with their accumulators (words, B).
     """
 
     def __init__(self, b: Bench, pes: int = 64) -> None:
         super().__init__(b)
         self.pes = pes
-        self.gaps: dict[str, Iterator[bool]] = {name: patterns.never() for name in ("drain_cmd", "drain")}
+        self.gaps = Gaps(b, "drain_cmd", "drain")
         self.expected: deque[tuple[Drain, IntArray]] = deque()
         self.reset()
         b.drive(drain_cmd_ready=0, drain_cmd_error=0, drain_valid=0)
-
-    def any_gaps(self) -> None:
-        """Random patterns of pauses."""
-        for gap in self.gaps:
-            name, self.gaps[gap] = patterns.any_pattern(self.b.rng)
-            self.b.cover(gap, name)
 
     def expect(self, drain: Drain, most: int = 1 << 20, accumulators: IntArray | None = None) -> IntArray:
         """A command that must come; its accumulators, signed, (words, B): at most so many, none if it is illegal."""
@@ -103,10 +97,10 @@ class DrainSide(Beside):
     def drive(self) -> None:
         """Room for a command, the error of one, and the next word."""
         b, rng = self.b, self.b.rng
-        self._cmd_ready = not next(self.gaps["drain_cmd"])
+        self._cmd_ready = self.gaps.go("drain_cmd")
         b.drive(drain_cmd_ready=self._cmd_ready, drain_cmd_error=self._error_at == self.clock)
         if not self._offered:
-            self._offered = bool(self._jobs) and self._jobs[0].due <= self.clock and not next(self.gaps["drain"])
+            self._offered = bool(self._jobs) and self._jobs[0].due <= self.clock and self.gaps.go("drain")
             if self._offered:
                 b.drive(drain_data=self._jobs[0].words[0], drain_last=len(self._jobs[0].words) == 1)
             elif rng.random() < 0.1:

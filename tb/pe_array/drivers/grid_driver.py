@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 
 import numpy as np
 
@@ -26,9 +26,9 @@ from models.pe_array.isa.operations import (
 from models.pe_array.isa.pe_command import ByteArray, Memory, PeShape
 from models.pe_array.isa.region import Region
 from models.pe_array.machine.layer_program import Result, map_words, place_drain, place_gradients
-from tb.lib import patterns
 from tb.lib.bench import Bench
 from tb.lib.lanes import pack, unpack
+from tb.lib.patterns import Gaps
 
 Engine = Generator[None, None, None]
 
@@ -59,7 +59,7 @@ class GridDriver:
     """Ports of the grid, clock by clock.
 
     Attributes:
-        gaps: pause pattern of every port in PORTS.
+        gaps: pauses of the ports in PORTS.
         serial: a command waits for the drains before it in the program, so that none gets in its way.
         clock: of the clocks since the reset.
         taken, done: clocks in which a command was taken, and of the done pulses.
@@ -69,7 +69,7 @@ class GridDriver:
 
     def __init__(self, b: Bench) -> None:
         self.b, self.grid = b, grid_of(b)
-        self.gaps: dict[str, Iterator[bool]] = {port: patterns.never() for port in PORTS}
+        self.gaps = Gaps(b, *PORTS)
         self.serial = False
         self.seen = dict.fromkeys(_OUTPUTS, 0)
         shape = self.grid.shape
@@ -132,12 +132,6 @@ class GridDriver:
         """Set an input."""
         self.b.drive({name: value})
 
-    def any_gaps(self) -> None:
-        """Random patterns at all ports."""
-        for port in PORTS:
-            name, self.gaps[port] = patterns.any_pattern(self.b.rng)
-            self.b.cover(port, name)
-
     async def run(self, program: Program, x: ByteArray, operand: ByteArray | None, stop: int = 0) -> Result:
         """Execute a program until all is stored, or for ``stop`` clocks.
 
@@ -173,8 +167,8 @@ class GridDriver:
 
     async def tick(self) -> None:
         """The rest of a clock, when the engines have set their pins."""
-        drain_ready = not next(self.gaps["drain"])
-        grad_ready = 0 if next(self.gaps["grad"]) else (1 << self.grid.pes) - 1
+        drain_ready = self.gaps.go("drain")
+        grad_ready = 0 if not self.gaps.go("grad") else (1 << self.grid.pes) - 1
         self.pin("drain_ready", drain_ready)
         self.pin("grad_ready", grad_ready)
         await self.b.clocks()
@@ -208,7 +202,7 @@ class GridDriver:
 
     def _offer(self, port: str, ready: str, **fields: int) -> Engine:
         """Offer something until it is taken; then leave random values at the port, which must not matter."""
-        while next(self.gaps[port]):
+        while not self.gaps.go(port):
             yield
         for name, value in fields.items():
             self.pin(f"{port}_{name}", value)

@@ -7,15 +7,15 @@ are those of the real one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from models.pe_array.clocks.map_timing import LoadTiming
 from models.pe_array.isa.descriptors import Descriptor, Map, Pointers, Stream, Window
 from models.pe_array.isa.map_transfer import LoadCommand, PeWindows, load_writes
 from models.pe_array.isa.region import Region
-from tb.lib import patterns
 from tb.lib.bench import Bench
+from tb.lib.patterns import Gaps
 from tb.lib.ports import Beside
 from tb.pe_array.drivers.port_memory import PortMemory
 
@@ -90,7 +90,7 @@ class LoadSide(Beside):
     """Serves the grid's ports from the moment it is made; a reset of the design resets the maps, windows stay.
 
     Attributes:
-        gaps: pause pattern of every PE.
+        gaps: pauses of every PE, by its number.
         registers: windows of the PEs.
         streams, writes: as in `Effects`, since the last `forget`.
         done_counts: numbers of streams and writes that were there when `done` came.
@@ -101,18 +101,12 @@ class LoadSide(Beside):
     def __init__(self, b: Bench) -> None:
         super().__init__(b)
         self.pes, self.stages = int(b.params["P"]), int(b.params["STAGES"])
-        self.gaps: list[Iterator[bool]] = [patterns.never()] * self.pes
+        self.gaps = Gaps(b, *map(str, range(self.pes)), group="pe")
         self.registers: list[Registers] = [[0] * 5 for _ in range(self.pes)]
         self.record = False
         self.reset()
         self.forget()
         self.drive()
-
-    def any_gaps(self) -> None:
-        """Random patterns of PEs that are not ready, covered as "pe/half" and so on."""
-        for pe in range(self.pes):
-            name, self.gaps[pe] = patterns.any_pattern(self.b.rng)
-            self.b.cover("pe", name)
 
     def forget(self) -> None:
         """Nothing has come."""
@@ -206,7 +200,7 @@ class LoadSide(Beside):
             self._data.append(word[0])
         if command is None and raster.idle and not raster.done:
             return
-        readies = [not next(gap) for gap in self.gaps]
+        readies = [self.gaps.go(str(pe)) for pe in range(self.pes)]
         for pe, (load, ready) in enumerate(zip(model.loads, readies, strict=True)):
             if load is not None and ready:
                 of, addr = load.beat.command, load.addr

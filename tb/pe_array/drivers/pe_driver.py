@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -14,9 +14,9 @@ from models.lib.fixed_point import IntArray
 from models.pe_array.clocks.pe import DRAIN, OfferedCommand, predict
 from models.pe_array.isa.pe_command import Memory, PeCommand
 from models.pe_array.machine.pe import ProcessingElement
-from tb.lib import patterns
 from tb.lib.bench import Bench
 from tb.lib.lanes import pack, unpack
+from tb.lib.patterns import Gaps
 from tb.pe_array.drivers.pe_stimulus import memory_words, shape_of
 
 LOAD_TO_WRITE = 3
@@ -54,7 +54,7 @@ class PeDriver:
         self.commands: deque[PeCommand] = deque()
         self.loads: deque[Load] = deque()
         self.drains: deque[tuple[int, bool]] = deque()
-        self.gaps: dict[str, Iterator[bool]] = {port: patterns.never() for port in ("cmd", "load", "drain", "ready")}
+        self.gaps = Gaps(b, "cmd", "load", "drain", "ready")
         self.clock = 0
         self.done = 0
         self._last: dict[str, int] = {}
@@ -142,7 +142,7 @@ class PeDriver:
         self._drive_command()
         self._drive_load()
         drains = self._drive_drain()
-        ready = not next(self.gaps["ready"])
+        ready = self.gaps.go("ready")
         self._set("grad_ready", ready)
         self._drain_read.append(drains)
         self._grad_ready.append(ready)
@@ -151,7 +151,7 @@ class PeDriver:
         self.clock += 1
 
     def _drive_command(self) -> None:
-        pause = next(self.gaps["cmd"])
+        pause = not self.gaps.go("cmd")
         if self._offer is None and self.commands and not pause:
             self._offer, self._offered = self.commands.popleft(), self.clock
             for name in _FIELDS:
@@ -159,7 +159,7 @@ class PeDriver:
         self._set("cmd_valid", self._offer is not None)
 
     def _drive_load(self) -> None:
-        pause = next(self.gaps["load"])
+        pause = not self.gaps.go("load")
         if self._load is None and self.loads and not pause:
             self._load = self.loads.popleft()
             depth = self.pe.shape.depth(self._load.memory)
@@ -174,7 +174,7 @@ class PeDriver:
         self._set("load_valid", self._load is not None)
 
     def _drive_drain(self) -> bool:
-        pause = next(self.gaps["drain"])
+        pause = not self.gaps.go("drain")
         drains = bool(self.drains) and not pause
         if drains:
             addr, compared = self.drains.popleft()

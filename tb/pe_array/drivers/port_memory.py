@@ -14,15 +14,15 @@ taken, or as it is when the beat is offered; a write command is stored beat by b
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tb.lib import patterns
 from tb.lib.bench import Bench
+from tb.lib.patterns import Gaps
 from tb.lib.ports import Beside
 
 ByteWords = npt.NDArray[np.uint8]
@@ -61,7 +61,7 @@ class PortMemory(Beside):
         base, data: first address and bytes from there on, uint8.
         read_window, write_window: first byte and the byte behind the last; a command not all inside is refused.
         read_faults, write_faults: error (2 or 3) of a beat by its address.
-        gaps: pause pattern by handshake: "rd_cmd", "rd", "wr_cmd", "wr".
+        gaps: pauses of the handshakes: "rd_cmd", "rd", "wr_cmd", "wr".
         latency: a read's first beat and a write's answer come 1 … this many clocks later.
         queue: commands of each kind that are taken and not complete, at most.
         reads, writes: (address, beats) of all commands taken.
@@ -77,7 +77,7 @@ class PortMemory(Beside):
         self.read_window = self.write_window = (base, base + size)
         self.read_faults: dict[int, int] = {}
         self.write_faults: dict[int, int] = {}
-        self.gaps: dict[str, Iterator[bool]] = {gap: patterns.never() for port in ports for gap in GAPS[port]}
+        self.gaps = Gaps(b, *(gap for port in ports for gap in GAPS[port]))
         self.latency, self.queue = 20, 4
         self.reads: list[tuple[int, int]] = []
         self.writes: list[tuple[int, int]] = []
@@ -85,20 +85,18 @@ class PortMemory(Beside):
         self.answers = 0
         self._offers: dict[str, tuple[int, ...]] = {}
         self.reset()
-        b.drive({f"{gap}_ready": 0 for gap in self.gaps if gap != "rd"})
+        b.drive({f"{gap}_ready": 0 for port in ports for gap in GAPS[port] if gap != "rd"})
         b.drive({{"rd": "rd_valid", "wr": "wr_done"}[port]: 0 for port in self.ports})
 
     def any_gaps(self) -> None:
         """Random patterns at all handshakes, and another latency and queue."""
-        for gap in self.gaps:
-            name, self.gaps[gap] = patterns.any_pattern(self.b.rng)
-            self.b.cover(gap, name)
+        self.gaps.any()
         self.latency = self.b.rng.choice([1, 5, 60])
         self.queue = self.b.rng.choice([1, 2, 8])
 
     def fast(self) -> None:
         """No pauses, answers and first beats as early as they can be."""
-        self.gaps = {gap: patterns.never() for gap in self.gaps}
+        self.gaps.none()
         self.latency, self.queue = 1, 16
 
     def words(self, addr: int, beats: int) -> ByteWords:
@@ -183,8 +181,8 @@ class PortMemory(Beside):
 
     def _drive_read(self) -> None:
         b = self.b
-        b.drive(rd_cmd_ready=len(self._reads) < self.queue and not next(self.gaps["rd_cmd"]))
-        if self._item is None and self._reads and self._reads[0].due <= self.clock and not next(self.gaps["rd"]):
+        b.drive(rd_cmd_ready=len(self._reads) < self.queue and self.gaps.go("rd_cmd"))
+        if self._item is None and self._reads and self._reads[0].due <= self.clock and self.gaps.go("rd"):
             self._item = self._next_item(self._reads[0])
             b.drive(rd_data=self._item[0], rd_last=self._item[1], rd_error=self._item[2])
         elif self._item is None and self.b.rng.random() < 0.2:  # nothing may depend on them
@@ -224,8 +222,8 @@ class PortMemory(Beside):
 
     def _drive_write(self) -> None:
         room = len(self._fills) + len(self._waits) < self.queue
-        self.b.drive(wr_cmd_ready=room and not next(self.gaps["wr_cmd"]))
-        self.b.drive(wr_ready=bool(self._fills) and not next(self.gaps["wr"]))
+        self.b.drive(wr_cmd_ready=room and self.gaps.go("wr_cmd"))
+        self.b.drive(wr_ready=bool(self._fills) and self.gaps.go("wr"))
         answer = bool(self._waits) and self._waits[0].due <= self.clock
         if answer:
             write = self._waits.popleft()

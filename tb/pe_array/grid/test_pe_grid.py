@@ -31,7 +31,7 @@ from models.pe_array.network import layers
 from models.pe_array.tiles.tiling import Split
 from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test
-from tb.pe_array.drivers.grid_driver import PORTS, GridDriver
+from tb.pe_array.drivers.grid_driver import GridDriver
 
 DONE_LATER = 2
 """Clocks from the last PE's done to the grid's."""
@@ -170,7 +170,7 @@ async def any_layers(b: Bench) -> None:
     await driver.start()
     await driver.fill()
     for kind in b.rng.sample(KINDS, len(KINDS)):
-        driver.any_gaps()
+        driver.gaps.any()
         await check(b, driver, any_case(b, driver.grid, kind, 400))
 
 
@@ -194,7 +194,7 @@ async def predicted_clocks(b: Bench) -> None:
     for kind in b.rng.sample([kind for kind in KINDS if kind != "wg"], 3):
         case = any_case(b, driver.grid, kind, 600)
         if b.rng.random() < 0.5:
-            driver.gaps["cmd"] = patterns.any_pattern(b.rng)[1]
+            driver.gaps.set("cmd", patterns.any_pattern(b.rng)[1])
         await driver.start()
         await check(b, driver, case)
         check_clocks(b, driver, commands(driver.grid, case))
@@ -266,7 +266,7 @@ async def gradients_wait(b: Bench) -> None:
     row, col = csb.positions()
     sums = layers.conv_weight_gradient(conv, x, d, Positions(row.astype(np.int32), col.astype(np.int32)))
     made = program.weight_gradient(conv, csb, 1, 1, driver.grid, any_split(b, driver.grid))
-    driver.gaps["grad"] = patterns.random_pauses(b.rng, 0.95)
+    driver.gaps.set("grad", patterns.random_pauses(b.rng, 0.95))
     await check(b, driver, Case(made, x, d, sums))
     if driver.stall.sum() > 50:
         b.cover("stall", "gradients")
@@ -279,13 +279,13 @@ async def reset_and_errors(b: Bench) -> None:
     await driver.start()
     await driver.fill()
     for kind in b.rng.sample(KINDS, 3):
-        driver.any_gaps()
+        driver.gaps.any()
         case = any_case(b, driver.grid, kind, 200)
         await driver.run(case.program, case.x, case.operand, stop=b.rng.randint(20, 400))
         b.cover("reset", "in_flight")
         await driver.start()
         await illegal(b, driver)
-    driver.gaps = {port: patterns.never() for port in PORTS}
+    driver.gaps.none()
     await check(b, driver, any_case(b, driver.grid, b.rng.choice(KINDS), 200))
 
 

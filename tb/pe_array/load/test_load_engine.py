@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from models.pe_array.isa.descriptors import Cause, Descriptor, Map, Pointers, Stream, Window, pack
-from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.drivers.descriptor_port import DescriptorPort
 from tb.pe_array.drivers.load_side import LoadSide
@@ -55,15 +54,15 @@ class Unit:
 
     def any_gaps(self) -> None:
         """Random patterns everywhere."""
-        self.port.any_gaps()
+        self.port.gaps.any()
         self.memory.any_gaps()
-        self.side.any_gaps()
+        self.side.gaps.any()
 
     def fast(self) -> None:
         """No pauses."""
         self.memory.fast()
-        self.port.gaps = patterns.never()
-        self.side.gaps = [patterns.never()] * self.pes
+        self.port.gaps.none()
+        self.side.gaps.none()
 
     # --- descriptors ---
 

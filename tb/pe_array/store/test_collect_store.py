@@ -4,15 +4,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from models.pe_array.isa.descriptors import Cause, Collect, Slot
 from models.pe_array.isa.pe_command import GRADIENT_BITS, wrap
 from models.pe_array.network.weight_update import pack_gradients
-from tb.lib import patterns, values
+from tb.lib import values
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import pack
+from tb.lib.patterns import Gaps
 from tb.lib.ports import Beside
 from tb.pe_array.drivers.collect_watch import CollectWatch
 from tb.pe_array.drivers.descriptor_port import DescriptorPort
@@ -39,7 +40,7 @@ class Slots(Beside):
 
     Attributes:
         queue: gradients still to be taken, unsigned; the first one of a slot may be offered.
-        gaps: pause pattern by slot.
+        gaps: pauses by slot.
         taken: clock in which the slot's last gradient was taken.
     """
 
@@ -47,16 +48,10 @@ class Slots(Beside):
         super().__init__(b)
         self.count = int(b.params["P"])
         self.queue: list[deque[int]] = [deque() for _ in range(self.count)]
-        self.gaps: list[Iterator[bool]] = [patterns.never()] * self.count
+        self.gaps = Gaps(b, *map(str, range(self.count)), group="gradients")
         self.taken = [0] * self.count
         self._offered = [False] * self.count
         b.drive(grad_valid=0)
-
-    def any_gaps(self) -> None:
-        """Random patterns at all slots."""
-        for slot in range(self.count):
-            name, self.gaps[slot] = patterns.any_pattern(self.b.rng)
-            self.b.cover("gradients", name)
 
     def look(self) -> None:
         """Gradients that were taken."""
@@ -79,7 +74,7 @@ class Slots(Beside):
         """Offer the next gradients."""
         for slot, queue in enumerate(self.queue):
             if queue and not self._offered[slot]:
-                self._offered[slot] = not next(self.gaps[slot])
+                self._offered[slot] = self.gaps.go(str(slot))
         data = [
             queue[0] if offered else self.b.rng.getrandbits(32)
             for queue, offered in zip(self.queue, self._offered, strict=True)
@@ -173,8 +168,9 @@ class Unit:
 
     def any_gaps(self) -> None:
         """Other patterns at all handshakes."""
-        for side in (self.memory, self.port, self.slots):
-            side.any_gaps()
+        self.memory.any_gaps()
+        for each in (self.port, self.slots):
+            each.gaps.any()
 
     async def after_reset(self) -> None:
         """A COLLECT of some slots, often not all: one that was named before the reset must not enter."""

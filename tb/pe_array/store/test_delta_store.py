@@ -40,7 +40,7 @@ class Unit:
     def any_gaps(self) -> None:
         """Other patterns at all handshakes."""
         self.memory.any_gaps()
-        self.port.any_gaps()
+        self.port.gaps.any()
 
     def delta(self, classes: int, in_place: bool = False) -> Delta:
         """A descriptor: logits in the first half of memory, labels at its end, deltas in the second half."""

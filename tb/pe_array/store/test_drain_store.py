@@ -146,8 +146,9 @@ class Unit:
 
     def any_gaps(self) -> None:
         """Other patterns at all handshakes."""
-        for part in (self.memory, self.port, self.side):
-            part.any_gaps()
+        self.memory.any_gaps()
+        for each in (self.port, self.side):
+            each.gaps.any()
 
     async def compare(self) -> None:
         """Wait for the end and compare all of memory."""

@@ -13,7 +13,7 @@ from models.pe_array.isa.pe_command import PeShape
 from models.pe_array.machine.engines import StoreEngine
 from models.pe_array.machine.grid import MachineGrid
 from models.pe_array.machine.memory import BusFault, BusMemory, Refused
-from tb.lib import patterns, values
+from tb.lib import values
 from tb.lib.bench import Bench, bench_test
 from tb.lib.ports import Beside, Tally
 from tb.pe_array.drivers.descriptor_port import DescriptorPort
@@ -82,8 +82,9 @@ class Unit:
 
     def any_gaps(self) -> None:
         """Other patterns at all handshakes."""
-        for side in (self.memory, self.port, self.side, self.slots):
-            side.any_gaps()
+        self.memory.any_gaps()
+        for each in (self.port, self.side, self.slots):
+            each.gaps.any()
 
     def addr(self, beat: int) -> int:
         """Address of a beat."""
@@ -239,7 +240,7 @@ async def errors(b: Bench) -> None:
             b.cover("unknown", "behind_the_end" if waits else "while_running")
             late = sum(clock > unit.port.errors[0][2] for clock in unit.port.finished)
             b.equal("not done before the error", late + unit.port.begun - unit.port.done, 0)
-        unit.port.gaps = patterns.never()
+        unit.port.gaps.none()
         if kind != "opcode_behind":  # nothing is taken or reported any more
             unit.port.send(unit.update()[0])
         else:
@@ -306,7 +307,7 @@ async def resets(b: Bench) -> None:
     unit.send_any(1)
     await unit.compare()
     b.cover("reset", "done")
-    unit.port.gaps = patterns.never()
+    unit.port.gaps.none()
     unit.port.send_word(0x36)  # offered in the clock of the reset
     await b.clocks()
     await unit.start()

@@ -66,7 +66,7 @@ class Unit:
     def any_gaps(self) -> None:
         """Other patterns at all handshakes."""
         self.memory.any_gaps()
-        self.port.any_gaps()
+        self.port.gaps.any()
 
     def descriptor(self, beats: int, **given: int | bool) -> Update:
         """An UPDATE of so many beats of MAC weights: arrays anywhere in memory, side by side; random settings."""

@@ -10,6 +10,7 @@ from tb.edge.drivers.register_checks import check_constants, check_refusals, che
 from tb.edge.drivers.registers import STOCHASTIC, Ctrl, JunctionReg, Kind, Reg, Status, junction_register
 from tb.lib.axi import bus as axi
 from tb.lib.bench import Bench, bench_test
+from tb.lib.ports import Beside
 
 SOFT_RESET_CLOCKS = 16
 SETTINGS = ("mode", "stochastic", "nsamples", "rng_seed")
@@ -29,7 +30,7 @@ JUNCTION_EVENTS = {
 }  # fmt: skip
 
 
-class Engine:
+class Engine(Beside):
     """What the registers control: becomes busy on a command, makes events, counts what it sees.
 
     Attributes:
@@ -39,7 +40,8 @@ class Engine:
     """
 
     def __init__(self, b: Bench, config: EdgeConfig) -> None:
-        self.b, self.config = b, config
+        super().__init__(b)
+        self.config = config
         self.pulses: Counter[str] = Counter()
         self.busy = dict.fromkeys(BUSY.values(), False)
         self.totals: Counter[str | tuple[str, int]] = Counter()
@@ -48,38 +50,30 @@ class Engine:
         self.run_settings: list[int] = []
         self.section: list[int] = []
         b.drive(dict.fromkeys((*BUSY.values(), *EVENTS, *FLAGS, *JUNCTION_EVENTS, "run_done"), 0))
-        b.start(self._run())
 
-    async def _run(self) -> None:
-        while True:
-            await self.b.settle()
-            if self.b.high("rst"):
-                await self._hard_reset()
-                continue
-            soft_reset = self.b.high("soft_rst")
-            if self.b.high("start"):
-                self.busy["run_busy"] = True
-                self.run_settings = [self.b.see(name) for name in SETTINGS]
-            for name in ("load", "dump"):
-                if self.b.high(name):
-                    self.busy[BUSY[name]] = True
-                    self.section = [self.b.see("sel_junction"), self.b.see("sel_kind")]
-            for name in ("start", "load", "dump", "soft_rst"):
-                self.pulses[name] += self.b.high(name)
-            if soft_reset:
-                self.busy["run_busy"] = self.busy["load_busy"] = False
-                self.b.require(self.b.low("s_axil_bvalid"), "an answer during the soft reset")
-            await self._next_clock()
+    def answer(self) -> None:
+        """Follow the commands of this clock; a reset makes all of it forgotten."""
+        b = self.b
+        if b.high("rst"):
+            self.pulses.clear()
+            self.totals.clear()
+            self.busy = dict.fromkeys(self.busy, False)
+            return
+        if b.high("start"):
+            self.busy["run_busy"] = True
+            self.run_settings = [b.see(name) for name in SETTINGS]
+        for name in ("load", "dump"):
+            if b.high(name):
+                self.busy[BUSY[name]] = True
+                self.section = [b.see("sel_junction"), b.see("sel_kind")]
+        for name in ("start", "load", "dump", "soft_rst"):
+            self.pulses[name] += b.high(name)
+        if b.high("soft_rst"):
+            self.busy["run_busy"] = self.busy["load_busy"] = False
+            b.require(b.low("s_axil_bvalid"), "an answer during the soft reset")
 
-    async def _hard_reset(self) -> None:
-        """What was before it, and what happens in its clock, is forgotten."""
-        self.pulses.clear()
-        self.totals.clear()
-        self.busy = dict.fromkeys(self.busy, False)
-        await self._next_clock()
-
-    async def _next_clock(self) -> None:
-        await self.b.clocks()
+    def drive(self) -> None:
+        """What is busy, and events."""
         self.b.drive(self.busy)
         self._events()
 

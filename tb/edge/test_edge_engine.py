@@ -48,13 +48,13 @@ async def runs(b: Bench) -> None:
     config = b.config
     connectivity, network = random_network(b, config)
     port = EnginePort(b, config)
-    await port.reset(Schedule(config).input_slots)
+    await port.restart(Schedule(config).input_slots)
     await port.load_network(connectivity, network)
     idle_name, idle = patterns.any_pattern(b.rng)
     room_name, room = patterns.any_pattern(b.rng)
     b.cover("input", idle_name)
     b.cover("output", room_name)
-    b.start(port.watch(room))
+    port.follow(room)
     for mode in b.rng.sample(list(Mode), 3):
         n = b.rng.choice([1, 2, b.rng.randint(3, 12)])
         endless = b.rng.random() < 0.3
@@ -80,9 +80,9 @@ async def full_speed(b: Bench) -> None:
     config = b.config
     connectivity, network = random_network(b, config)
     port = EnginePort(b, config)
-    await port.reset(Schedule(config).input_slots)
+    await port.restart(Schedule(config).input_slots)
     await port.load_network(connectivity, network)
-    b.start(port.watch(patterns.never()))
+    port.follow(patterns.never())
     n = 40
     x, labels = random_samples(b, config, n)
     lr_shift = b.rng.randint(config.lr_max // 2, config.lr_max)
@@ -104,7 +104,7 @@ async def reset_in_mid_run(b: Bench) -> None:
     connectivity, network = random_network(b, config)
     port = EnginePort(b, config)
     slots = Schedule(config).input_slots
-    await port.reset(slots)
+    await port.restart(slots)
     await port.load_network(connectivity, network)
     x, labels = random_samples(b, config, 8)
     sending = b.start(port.send(x, labels, patterns.never()))
@@ -115,10 +115,10 @@ async def reset_in_mid_run(b: Bench) -> None:
     b.cover("reset", "mid_run")
     sending.cancel()
     b.drive(dict.fromkeys(("act_valid", "act_commit", "act_abort"), 0))
-    await port.reset(slots)
+    await port.restart(slots)
     connectivity, network = random_network(b, config)
     await port.load_network(connectivity, network)
-    b.start(port.watch(patterns.never()))
+    port.follow(patterns.never())
     result = network.run(x, labels, Mode.SEQUENTIAL, 2 % config.lr_max, False, 5)
     expect(b, config, result, labels)
     b.start(port.send(x, labels, patterns.never()))

@@ -16,9 +16,10 @@ from tb.edge.drivers.session import check_counters, drained, expect, one_run, se
 from tb.lib.axi import bus as axi
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import unpack
+from tb.lib.ports import Beside, Transfers
 
 
-class SampleMonitor:
+class SampleMonitor(Beside):
     """Feeds the frame model with the beats that the design accepts on s_axis."""
 
     def __init__(self, driver: EdgeDriver) -> None:
@@ -26,20 +27,19 @@ class SampleMonitor:
         self.driver = driver
         self.model = FrameModel(config.layers[0] // config.in_lanes, config.classes)
         self.resetting = False  # a soft reset is over when its write is answered
-        driver.bench.start(self._run())
+        super().__init__(driver.bench)
 
-    async def _run(self) -> None:
-        b, config = self.driver.bench, self.driver.config
+    def look(self) -> None:
+        """A beat that was taken, and the end of a soft reset."""
+        b, config = self.b, self.driver.config
         mask, sign = (1 << config.format.width) - 1, 1 << (config.format.width - 1)
-        while True:
-            await b.clocks()
-            if self.resetting and b.see("s_axil_bvalid"):
-                self.model.soft_reset()
-                self.resetting = False
-            if b.high("s_axis_tvalid") and b.high("s_axis_tready"):
-                lanes = unpack(b.see("s_axis_tdata"), self.driver.lane_bits, config.in_lanes)
-                words = [((lane & mask) ^ sign) - sign for lane in lanes]
-                self.model.beat(words, b.high("s_axis_tlast"), b.see("s_axis_tuser"))
+        if self.resetting and b.high("s_axil_bvalid"):
+            self.model.soft_reset()
+            self.resetting = False
+        if b.high("s_axis_tvalid") and b.high("s_axis_tready"):
+            lanes = unpack(b.see("s_axis_tdata"), self.driver.lane_bits, config.in_lanes)
+            words = [((lane & mask) ^ sign) - sign for lane in lanes]
+            self.model.beat(words, b.high("s_axis_tlast"), b.see("s_axis_tuser"))
 
     async def soft_reset(self) -> None:
         """Reset the engine and the model."""
@@ -187,26 +187,18 @@ async def reset_in_mid_load(b: Bench) -> None:
     await driver.load_network(connectivity, network)
     shape, fmt = config.junctions[0], config.format
     words = b.np.integers(fmt.min_raw, fmt.max_raw, shape.edges, endpoint=True)
-    accepted = 0
-
-    async def count() -> None:
-        nonlocal accepted
-        while True:
-            await b.clocks()
-            accepted += b.high("s_axis_param_tvalid") and b.high("s_axis_param_tready")
-
+    taken = Transfers(b, "s_axis_param")
     stop_at = b.rng.choice([0, *[b.rng.randint(1, shape.edges - 3)] * 3])
-    b.start(count())
     await driver.select(1, Kind.WEIGHTS)
     await driver.command(Ctrl.LOAD)
     if stop_at:
         driver.params_in.send_nowait(driver.section_frame(words))
-    await b.wait_for(lambda: accepted >= stop_at, 20_000, f"{stop_at} words loaded")
+    await b.wait_for(lambda: taken.count >= stop_at, 20_000, f"{stop_at} words loaded")
     driver.params_in.clear_pause_generator()
     driver.params_in.pause = True
     await b.clocks(10)
-    b.cover("reset", "mid_load" if accepted else "before_load")
-    rows = accepted // shape.z
+    b.cover("reset", "mid_load" if taken.count else "before_load")
+    rows = taken.count // shape.z
     network.weights[0][: rows * shape.z] = words[: rows * shape.z]
     await driver.command(Ctrl.SOFT_RESET)
     b.equal("status", await driver.status(), 0)

@@ -10,6 +10,7 @@ from models.edge.config import EdgeConfig
 from tb.edge.drivers.registers import Kind
 from tb.lib.axi import bus as axi
 from tb.lib.bench import Bench, bench_test
+from tb.lib.ports import Beside
 
 
 @dataclass
@@ -38,11 +39,11 @@ class Bank:
         return bool(self.limit) and word >= self.limit
 
 
-class Banks:
+class Banks(Beside):
     """All banks of an engine, clocked by the ports of the design."""
 
     def __init__(self, b: Bench, config: EdgeConfig) -> None:
-        self.b = b
+        super().__init__(b)
         self.banks: dict[tuple[int, int], Bank] = {}
         self.expected: dict[tuple[int, int], Bank] = {}
         for banks in (self.banks, self.expected):
@@ -54,25 +55,27 @@ class Banks:
                 if config.dither:
                     banks[i + 1, Kind.PERMS] = self._bank(shape.fan_out, shape.z, shape.z)
         self.errors = self.bad_commands = self.accepted = 0
-        b.start(self._run())
+        b.drive(cfg_out=0)
 
     @staticmethod
     def _bank(rows: int, lanes: int, limit: int = 0) -> Bank:
         return Bank([[0] * lanes for _ in range(rows)], limit, [0] * lanes)
 
-    async def _run(self) -> None:
-        self.b.drive(cfg_out=0)
-        while True:
-            await self.b.settle()
-            shift, write, read = (int(self.b.high(f"cfg_{name}")) for name in ("shift", "write", "read"))
-            self.errors += self.b.high("param_err")
-            self.bad_commands += self.b.high("bad_cmd")
-            self.accepted += self.b.high("s_axis_param_tvalid") and self.b.high("s_axis_param_tready")
-            self._edge(shift, write, read)
-            await self.b.clocks()
-            if self.b.known("cfg_junction") and self.b.known("cfg_kind"):
-                bank = self.banks.get((self.b.see("cfg_junction"), self.b.see("cfg_kind")))
-                self.b.drive(cfg_out=bank.shift[0] if bank else self.b.rng.getrandbits(32))
+    def answer(self) -> None:
+        """An access of this clock, and the flags."""
+        b = self.b
+        shift, write, read = (int(b.high(f"cfg_{name}")) for name in ("shift", "write", "read"))
+        self.errors += b.high("param_err")
+        self.bad_commands += b.high("bad_cmd")
+        self.accepted += b.high("s_axis_param_tvalid") and b.high("s_axis_param_tready")
+        self._edge(shift, write, read)
+
+    def drive(self) -> None:
+        """The word of the bank that is selected, or anything."""
+        b = self.b
+        if b.known("cfg_junction") and b.known("cfg_kind"):
+            bank = self.banks.get((b.see("cfg_junction"), b.see("cfg_kind")))
+            b.drive(cfg_out=bank.shift[0] if bank else b.rng.getrandbits(32))
 
     def _edge(self, shift: int, write: int, read: int) -> None:
         captured = False

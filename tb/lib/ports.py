@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable
 from typing import Generic, TypeVar
@@ -61,7 +60,7 @@ class Source(Generic[T]):
         self.queue.clear()
 
 
-class Beside(ABC):
+class Beside:
     """Base of what lives beside the test at some ports of the design, from the moment it is made.
 
     In every clock it may `look` at what the clock that ends has brought, or `reset` itself if `rst` was high in it;
@@ -91,17 +90,16 @@ class Beside(ABC):
                 self.reset()
             self.drive()
 
-    def answer(self) -> None:  # noqa: B027 - few do
+    def answer(self) -> None:
         """Inputs of this clock that depend on its outputs."""
 
-    @abstractmethod
     def look(self) -> None:
         """Compare outputs, and follow the handshakes of the clock that ends."""
 
-    def reset(self) -> None:  # noqa: B027 - most, not all, have something to forget
+    def reset(self) -> None:
         """Forget what the design forgets in a reset."""
 
-    def drive(self) -> None:  # noqa: B027 - some only look
+    def drive(self) -> None:
         """Inputs of the next clock."""
 
 
@@ -124,3 +122,20 @@ class Tally(Beside):
     def clear(self) -> None:
         """Count from 0 again."""
         self.sums = dict.fromkeys(self.sums, 0)
+
+
+class Transfers(Beside):
+    """Counts the beats of an AXI4-Stream, `prefix`_t….
+
+    Attributes:
+        count: beats so far.
+    """
+
+    def __init__(self, b: Bench, prefix: str) -> None:
+        super().__init__(b)
+        self._prefix = prefix
+        self.count = 0
+
+    def look(self) -> None:
+        """One clock."""
+        self.count += self.b.high(f"{self._prefix}_tvalid") and self.b.high(f"{self._prefix}_tready")

@@ -7,6 +7,7 @@ from collections import Counter as Count
 
 from tb.lib.axi import bus as axi
 from tb.lib.bench import Bench, bench_test
+from tb.lib.ports import Beside
 from tb.pe_array.drivers.array_registers import (
     SETTINGS,
     Control,
@@ -24,7 +25,7 @@ _WORDS = 1 << 64
 _REFUSED = ("read_unmapped", "write_unmapped", "read_misaligned", "write_misaligned", "write_strobe", "length")
 
 
-class Array:
+class Array(Beside):
     """What the registers control: becomes busy one clock after start, and makes events.
 
     Attributes:
@@ -33,7 +34,7 @@ class Array:
     """
 
     def __init__(self, b: Bench) -> None:
-        self.b = b
+        super().__init__(b)
         self.pes, self.lanes = int(b.params["P"]), int(b.params["B"])
         self.groups = groups_of({**b.params})
         self.addresses = counter_addresses(self.groups)
@@ -45,7 +46,8 @@ class Array:
         self.settings: list[int] = []
         b.drive(dict.fromkeys(("busy", "ended", "error", "error_cause", "error_engine", "error_index"), 0))
         self._drive([0] * len(Counter), 0, 0)
-        b.start(self._run())
+        self._events = [0] * len(Counter)
+        self._before = self._pes = (0, 0)  # PEs busy and stalled: those of the clock before are counted
 
     def _drive(self, events: list[int], busy: int, stalled: int) -> None:
         self.b.drive(
@@ -86,27 +88,34 @@ class Array:
                 for each in (total.address, address):
                     self.totals[each] += (pes & own).bit_count() * self.step
 
-    async def _run(self) -> None:
-        events = [0] * len(Counter)
-        before = pes = (0, 0)  # PEs busy and stalled: those of the clock before are counted
-        while True:
-            await self.b.clocks()
-            starts = self.b.low("rst") and self.b.high("start")
-            if self.b.low("rst"):
-                self.pulses["start"] += starts
-                self.pulses["stop"] += self.b.high("stop")
-            for counter in Counter:
-                self.totals[counter.address] += events[counter] * self.step
-            self._count_pes(*before)
-            if starts:
-                self.totals.clear()
-                self.busy = True
-                names = ("program_addr", "program_length", "read_base", "read_end", "write_base", "write_end")
-                self.settings = [self.b.see(name) for name in (*names, "seed_enable", "seed")]
-            self.b.drive(busy=self.busy)
-            events = [self._amount(counter) for counter in Counter]
-            before, pes = (pes, (self._some_pes(), self._some_pes())) if self.b.low("rst") else ((0, 0), (0, 0))
-            self._drive(events, *pes)
+    def look(self) -> None:
+        """Follow start and stop; events of the clock are counted."""
+        b, starts = self.b, self.b.high("start")
+        self.pulses["start"] += starts
+        self.pulses["stop"] += b.high("stop")
+        self._count()
+        if starts:
+            self.totals.clear()
+            self.busy = True
+            names = ("program_addr", "program_length", "read_base", "read_end", "write_base", "write_end")
+            self.settings = [b.see(name) for name in (*names, "seed_enable", "seed")]
+        self._before, self._pes = self._pes, (self._some_pes(), self._some_pes())
+
+    def reset(self) -> None:
+        """No PE is busy."""
+        self._count()
+        self._before = self._pes = (0, 0)
+
+    def _count(self) -> None:
+        for counter in Counter:
+            self.totals[counter.address] += self._events[counter] * self.step
+        self._count_pes(*self._before)
+
+    def drive(self) -> None:
+        """Events of the next clock."""
+        self.b.drive(busy=self.busy)
+        self._events = [self._amount(counter) for counter in Counter]
+        self._drive(self._events, *self._pes)
 
     async def quiet(self) -> None:
         """No events any more."""

@@ -63,13 +63,11 @@ class Loader:
     async def step(self, take: bool, hold: int, soft: bool = False, hard: bool = False) -> None:
         """One clock: the engine takes a waiting frame if it likes, and needs it for `hold` clocks; resets."""
         b = self.b
-        b.drive(soft_rst=soft, rst=hard)
         reset = soft or hard
         free = bool(self.taken) and self.taken[0] <= self.clock and not reset
-        b.drive(frame_free=free)
-        await b.clocks()
         take = take and self.waiting > 0 and not reset
-        b.drive(frame_take=take)
+        b.drive(soft_rst=soft, rst=hard, frame_free=free, frame_take=take)
+        await b.clocks()
 
         valid, words = self._word
         b.check(act_valid=valid)
@@ -87,12 +85,12 @@ class Loader:
         )
         b.check(frame_valid=self.waiting > 0)
         b.equal("tready", b.see("s_axis_tready"), not reset and (self.model.begun or self.used < self.slots))
-        await self._advance(take, free, hold)
+        self._advance(take, free, hold)
         if reset:
             self._reset(hard, soft)
         self.clock += 1
 
-    async def _advance(self, take: bool, free: bool, hold: int) -> None:
+    def _advance(self, take: bool, free: bool, hold: int) -> None:
         accepted = self.b.high("s_axis_tvalid") and self.b.high("s_axis_tready")
         committed = self._verdict_before[0] == "good"
         self._verdict_before, self._verdict, self._word = self._verdict, ("", 0), (0, [])

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,11 +11,9 @@ from models.pe_array.isa.pe_command import GRADIENT_BITS, wrap
 from models.pe_array.network.weight_update import pack_gradients
 from tb.lib import values
 from tb.lib.bench import Bench, bench_test
-from tb.lib.lanes import pack
-from tb.lib.patterns import Gaps
-from tb.lib.ports import Beside
 from tb.pe_array.drivers.collect_watch import CollectWatch
 from tb.pe_array.drivers.descriptor_port import DescriptorPort
+from tb.pe_array.drivers.gradient_slots import GradientSlots
 from tb.pe_array.drivers.port_memory import PortMemory
 
 TO_COMMAND, DONE = 8, 2
@@ -35,53 +32,6 @@ class Part:
     gradients: int
 
 
-class Slots(Beside):
-    """The sums of the gradients: what each slot offers, in its order; an offer stays until it is taken.
-
-    Attributes:
-        queue: gradients still to be taken, unsigned; the first one of a slot may be offered.
-        gaps: pauses by slot.
-        taken: clock in which the slot's last gradient was taken.
-    """
-
-    def __init__(self, b: Bench) -> None:
-        super().__init__(b)
-        self.count = int(b.params["P"])
-        self.queue: list[deque[int]] = [deque() for _ in range(self.count)]
-        self.gaps = Gaps(b, *map(str, range(self.count)), group="gradients")
-        self.taken = [0] * self.count
-        self._offered = [False] * self.count
-        b.drive(grad_valid=0)
-
-    def look(self) -> None:
-        """Gradients that were taken."""
-        ready = self.b.see("grad_ready")
-        self.b.require(not ready or self.b.low("idle"), "a gradient enters while no COLLECT runs")
-        for slot in range(self.count):
-            if ready >> slot & 1:
-                self.b.require(self._offered[slot], f"slot {slot} is taken from without an offer")
-                self.queue[slot].popleft()
-                self.taken[slot] = self.clock
-                self._offered[slot] = False
-
-    def reset(self) -> None:
-        """All gradients are withdrawn."""
-        for queue in self.queue:
-            queue.clear()
-        self._offered = [False] * self.count
-
-    def drive(self) -> None:
-        """Offer the next gradients."""
-        for slot, queue in enumerate(self.queue):
-            if queue and not self._offered[slot]:
-                self._offered[slot] = self.gaps.go(str(slot))
-        data = [
-            queue[0] if offered else self.b.rng.getrandbits(32)
-            for queue, offered in zip(self.queue, self._offered, strict=True)
-        ]
-        self.b.drive(grad_valid=pack(self._offered, 1), grad_data=pack(data, 32))
-
-
 class Unit:
     """A collect_store between its queue, a grid and a memory, and their model."""
 
@@ -91,7 +41,7 @@ class Unit:
         self.beats = beats = 128 * self.count
         size = beats * self.beat
         self.memory = PortMemory(b, min(b.rng.getrandbits(32) // self.beat * self.beat, (1 << 32) - size), size)
-        self.port, self.slots = DescriptorPort(b), Slots(b)
+        self.port, self.slots = DescriptorPort(b), GradientSlots(b)
         self.expected = self.memory.data.copy()
         if not errors and CollectWatch.fits(b):  # of errors the cycle model knows nothing
             CollectWatch(b)

@@ -18,9 +18,9 @@ from tb.lib.bench import Bench, bench_test
 from tb.lib.ports import Beside, Tally
 from tb.pe_array.drivers.descriptor_port import DescriptorPort
 from tb.pe_array.drivers.drain_side import DrainSide, drain_command
+from tb.pe_array.drivers.gradient_slots import GradientSlots
 from tb.pe_array.drivers.hdl_widths import widths_of
 from tb.pe_array.drivers.port_memory import PortMemory
-from tb.pe_array.store.test_collect_store import Slots
 
 ARRAY, MAPS = 256, 256
 """Beats of the gradients, of the masters and of the momenta, and of the maps."""
@@ -55,7 +55,7 @@ class Unit:
         self.b, self.beat, self.count = b, p["B"], p["P"]
         size = 1 << 15
         self.memory = PortMemory(b, b.rng.randrange(1 << 17) << 15, size)
-        self.port, self.side, self.slots = DescriptorPort(b), DrainSide(b, self.count), Slots(b)
+        self.port, self.side, self.slots = DescriptorPort(b), DrainSide(b, self.count), GradientSlots(b)
         shape = PeShape(p["B"], p["ACC"], 16, 1 << p["YAW"], 16, 16, 16)
         self.grid = MachineGrid(self.count, shape)
         self.grid.y[:] = values.signed(b, p["ACC"], self.grid.y.shape, "small")

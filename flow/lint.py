@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`make lint`: Verilator's warnings on every module of rtl/ as synthesis sees it, ruff and mypy on the Python.
 
-The rules on where an import may point and where files are stand in ``structure``.
+The rules on where an import may point and where files are stand in ``structure``, those on text in ``prose``.
 
 Modules are linted with their default parameters and with every set of the test plan: other parameters are other RTL,
 and in the simulator builds unused signals of the top module do not show, since cocotb could use them.
@@ -13,7 +13,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from flow import modules, structure, verilog
+from flow import modules, prose, structure, verilog
 from flow.build import literal
 from flow.paths import INCLUDE_DIRS, ROOT, relative
 from flow.regress import processes
@@ -69,9 +69,10 @@ def lint() -> bool:
     """Print all complaints; True if there are none."""
     complaints = lint_verilog()
     print("\n".join(complaints) if complaints else "verilator: no warnings", flush=True)
-    broken = structure.complaints()
-    print("\n".join(broken) if broken else "structure: no complaints", flush=True)
-    complaints += broken
+    for rules in (structure, prose):
+        broken = rules.complaints()
+        print("\n".join(broken) if broken else f"{rules.__name__.removeprefix('flow.')}: no complaints", flush=True)
+        complaints += broken
     for tool in PYTHON_TOOLS:
         complaint = lint_python(tool)
         print(complaint or f"{tool}: no warnings", flush=True)

@@ -7,7 +7,7 @@ against fp32), not for watts.
 
 Counted per phase: the MACs of the stored kernels on pixels of the map, in all lanes of the pixel words; one addition
 per result (requantise, update) and the tree that sums the lanes of a weight gradient; every access of a PE to X, Y, W,
-E and T (docs/pe_array.md, section 4), what fills them and drains them, once; external memory as in ``roofline``, every
+E and T (docs/pe_array/pe.md), what fills them and drains them, once; external memory as in ``roofline``, every
 tensor once. Not counted: clocks, control, wires, filling T, FIFOs, leakage, refetching, pooling layers.
 """
 

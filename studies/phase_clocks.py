@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Exact clocks of a layer's phase by itself on the whole array (docs/pe_array.md, section 8).
+"""Exact clocks of a layer's phase by itself on the whole array (docs/pe_array/clocks.md).
 
 The phase is assembled into a memory of which only coordinates and tap lists, on which clocks depend, have contents, and
 played by ``clocks.pe_array`` from everything idle to the end of the program.

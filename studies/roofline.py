@@ -6,7 +6,7 @@ MAC works in every clock, that every tensor crosses the memory port exactly once
 free), and that computing and moving overlap entirely. Clocks to clear accumulators, ragged tiles, slots with unequal
 load, blocks filled up to whole beats, and layers without weights (pooling) come on top and are not in it.
 
-Formats are those of docs/pe_array.md, section 3; the roofline is that of S. Williams, A. Waterman, D. Patterson,
+Formats are those of docs/pe_array/csb.md; the roofline is that of S. Williams, A. Waterman, D. Patterson,
 "Roofline: An Insightful Visual Performance Model for Multicore Architectures", Comm. ACM 52(4), 2009.
 """
 
@@ -61,7 +61,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Storage:
-    """Bytes of numbers in memory; by default those of section 3.
+    """Bytes of numbers in memory; by default those of docs/pe_array/csb.md.
 
     Attributes:
         value: of an activation, a gradient or a MAC weight.

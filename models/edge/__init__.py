@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reference model of the edge-processing engine (docs/edge_engine.md)."""
+"""Reference model of the edge-processing engine (docs/edge/overview.md)."""

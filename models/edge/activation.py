@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Activation functions and their derivatives in raw fixed point (docs/edge_engine.md, section 2)."""
+"""Activation functions and their derivatives in raw fixed point (docs/edge/arithmetic.md)."""
 
 from __future__ import annotations
 

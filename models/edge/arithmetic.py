@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The engine's operations on raw fixed point, one function each (docs/edge_engine.md, section 2).
+"""The engine's operations on raw fixed point, one function each (docs/edge/arithmetic.md).
 
 All arguments are integers or integer arrays that broadcast; results are int64. ``network.py`` computes the same
 in compiled loops; these are for the benches of single modules and for reading.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Configuration of an edge-processing engine and of its training: one validated object that all else derives from.
 
-The file format is TOML; docs/configuration.md lists the keys. The rules are those of docs/edge_engine.md, section 1.
+The file format is TOML; docs/configuration.md lists the keys. The rules are those of docs/edge/overview.md.
 """
 
 from __future__ import annotations

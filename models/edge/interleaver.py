@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Interleaver: which left neuron every edge comes from (docs/edge_engine.md, section 1), and proof that it is legal."""
+"""Interleaver: which left neuron every edge comes from (docs/edge/overview.md), and proof that it is legal."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compiled inner loops of the bit-exact network (docs/edge_engine.md, section 2).
+"""Compiled inner loops of the bit-exact network (docs/edge/arithmetic.md).
 
 Written for speed: parameters and activations are int16 in edge order, the innermost loops run over contiguous
 edges so that they become SIMD code, and sums are 32 bits wide where that is exact. Casts to np.int32 keep Numba

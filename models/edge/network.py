@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bit-exact model of the whole engine: what comes out of ``edge_top``, LSB for LSB (docs/edge_engine.md)."""
+"""Bit-exact model of the whole engine: what comes out of ``edge_top``, LSB for LSB (docs/edge/top.md)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules that a network must keep so that an engine can be built for it (docs/edge_engine.md, section 1)."""
+"""Rules that a network must keep so that an engine can be built for it (docs/edge/overview.md)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Schedule of the engine and exact prediction of its clocks (docs/edge_engine.md, section 3)."""
+"""Schedule of the engine and exact prediction of its clocks (docs/edge/schedule.md)."""
 
 from __future__ import annotations
 

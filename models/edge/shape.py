@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shape of a junction: the numbers of docs/edge_engine.md, section 1."""
+"""Shape of a junction: the numbers of docs/edge/overview.md."""
 
 from __future__ import annotations
 

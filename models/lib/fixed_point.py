@@ -2,7 +2,7 @@
 """The one definition of number format, rounding, saturation and random rounding bits.
 
 Numbers are raw fixed point: signed integers of ``width`` bits that stand for ``raw / 2**frac``.
-The formulas are those of docs/edge_engine.md, section 2.
+The formulas are those of docs/edge/arithmetic.md.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@
 /*
  * AXI4-Lite registers: commands, settings, status and counters
  *
- * The map is in docs/edge_engine.md, section 4. A refused access (SLVERR) changes nothing.
+ * The map is in docs/edge/registers.md. A refused access (SLVERR) changes nothing.
  *
  * MODE, NSAMPLES and RNG_SEED of a run are those at its START; LR_SHIFT is passed on at once.
  * Reading CYCLES or STALLS lo latches its hi half, so that lo followed by hi is one 48-bit value.

@@ -10,7 +10,7 @@
  * the finished sums out. A sum that is read in the clock in which it is written is forwarded, so sweeps of
  * any length, and seed vectors of any kind, lose nothing.
  *
- * Latency: 3 clocks from `valid` to `out_valid` in the last sweep (docs/edge_engine.md, section 5: s9 to
+ * Latency: 3 clocks from `valid` to `out_valid` in the last sweep (docs/edge/junction.md: s9 to
  * s12). Takes Z edges every clock, no handshake.
  */
 module bp_unit #

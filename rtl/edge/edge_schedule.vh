@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Shapes and schedule of the engine as constant functions (docs/edge_engine.md, sections 1 and 3).
+ * Shapes and schedule of the engine as constant functions (docs/edge/overview.md and docs/edge/schedule.md).
  *
  * Included inside the body of a module that has the parameters JUNCTIONS, LAYERS, FAN_OUT and LANES
  * (16 bits per entry, entry 0 in the low bits). Junctions are numbered 1 … JUNCTIONS.

@@ -7,7 +7,7 @@
  * Edge-processing engine with AXI interfaces
  *
  * AXI4-Lite for control and counters, AXI4-Stream for labelled samples in, predictions out, parameters in and
- * out. Interfaces, registers and what a soft reset does: docs/edge_engine.md, section 4.
+ * out. Interfaces, registers and what a soft reset does: docs/edge/top.md, registers.md.
  */
 module edge_top #
 (

@@ -8,8 +8,8 @@
  * Z products per clock. Z >= FI: P = Z/FI neurons complete every clock; Z < FI: one neuron completes
  * every Q = FI/Z clocks. Sums are exact and are rounded and saturated once.
  *
- * Latency: 5+T clocks from `valid` to `out_valid`, T = ceil(clog2(min(FI, Z))/2) (docs/edge_engine.md,
- * section 5: s9 to s14+T). Takes Z edges every clock, no handshake.
+ * Latency: 5+T clocks from `valid` to `out_valid`, T = ceil(clog2(min(FI, Z))/2)
+ * (docs/edge/junction.md: s9 to s14+T). Takes Z edges every clock, no handshake.
  */
 module ff_unit #
 (

@@ -12,7 +12,7 @@
  *
  * Timing: pass_start is a pulse with the tokens of the pass; the first row enters in the next clock (s0).
  * Passes follow each other after C clocks or more. Latency from a row, T clocks of the adder tree: BP sums 12 clocks,
- * right activations 14 + T. Stages are listed in docs/edge_engine.md, section 5.
+ * right activations 14 + T. Stages are listed in docs/edge/junction.md.
  */
 module junction #(
     // Number of this junction, 1 to JUNCTIONS

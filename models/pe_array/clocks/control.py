@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clock by clock, compiled: fetch, dispatch, queues, compute engine and stop control (docs/pe_array.md, section 6).
+"""Clock by clock, compiled: fetch, dispatch, queues, compute engine, stop control (docs/pe_array/program.md).
 
 A descriptor is the number of its row in a table of ``table``; NONE: there is none. ``control_timing`` has each
 part for itself.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clocks of fetch, dispatch, queues, compute engine and stop control (docs/pe_array.md, section 6), each for itself.
+"""Clocks of fetch, dispatch, queues, compute engine and stop control (docs/pe_array/program.md), each for itself.
 
 The laws are those of ``control``; here are descriptors as 256 bits, and errors. A model shows the outputs of a
 clock as attributes, or as methods of inputs that they depend on in the same clock; ``clock`` says what came in during

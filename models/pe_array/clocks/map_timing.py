@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clocks of map loads and drains (docs/pe_array.md, section 6): what stands at every port in every clock.
+"""Clocks of map loads and drains (docs/pe_array/map_load.md): what stands at every port in every clock.
 
 The laws are those of ``map_load`` and ``tile_drain``. A model shows the outputs of a clock as attributes;
 ``clock`` says what came in during it and leads to the next one. All start as after a reset.

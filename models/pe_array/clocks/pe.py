@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Exact clocks of a processing element (docs/pe_array.md, section 4, "Clocks"): when its entries are issued.
+"""Exact clocks of a processing element (docs/pe_array/pe.md, "Clocks"): when its entries are issued.
 
 The model knows commands, coordinates and tap lists, and the events on the ports: when commands are offered, in which
 clocks the drain reads, in which ones the gradient port is ready. It computes no data.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Exact clocks of programs on the whole array under a steady memory (docs/pe_array.md, sections 6 and 8).
+"""Exact clocks of programs on the whole array under a steady memory (docs/pe_array/clocks.md).
 
 Every register that time depends on is played, compiled: the parts in this folder, put together as pe_array.v does.
 tb/pe_array/top/test_array_clocks.py demands the clocks of the RTL, flow/full_size those of whole layers. Programs run

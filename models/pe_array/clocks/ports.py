@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clock by clock, compiled: the array's AXI ports with a steady memory behind them (docs/pe_array.md, section 6).
+"""Clock by clock, compiled: the array's AXI ports with a steady memory behind them (docs/lib/axi.md).
 
 rtl/lib/axi_bursts.v, axi_read.v, axi_read_mux.v, axi_write.v, and the memory of tb/pe_array/axi_memory.v. Beats have
 numbers, address / B, instead of addresses; a command or burst of 0 beats is none. Commands are inside their windows,
@@ -121,7 +121,7 @@ def read_clock(n: Array, first: Int, beats: Int, ar_ready: Flag, left: Int, pop:
         n[R_FLIGHT] -= 1
 
 
-# --- the memory's bandwidth: at most BEATS of every PER clocks (docs/pe_array.md, section 8) ---
+# --- the memory's bandwidth: at most BEATS of every PER clocks (docs/pe_array/clocks.md) ---
 
 C_CREDIT, C_BEATS, C_PER, C_SIZE = range(4)
 """Credit; what a clock gives; what a beat costs."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Places of tensors in the memory of the PE array (docs/pe_array.md, section 6): addresses, windows, bytes."""
+"""Places of tensors in the memory of the PE array (docs/pe_array/program.md): addresses, windows, bytes."""
 
 from __future__ import annotations
 

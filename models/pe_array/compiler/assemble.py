@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From layer programs to programs in memory (docs/pe_array.md, section 6): descriptors with addresses, and their chain.
+"""From layer programs to programs in memory (docs/pe_array/descriptors.md): addresses and their chain.
 
 ``assemble`` turns one layer's phase into descriptors that count from their own start; ``chain`` puts such lists behind
 each other, each waiting until all operations of those before it are done.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Even work for all slots: permutations of channels, and slots for blocks (docs/pe_array.md, section 7).
+"""Even work for all slots: permutations of channels, and slots for blocks (docs/pe_array/layer_programs.md).
 
 A tensor's channels are the rows of the layers that make it (FF gives a slot some rows) and the columns of those that
 read it (NG gives a slot some columns). They are put in an order in which the blocks that slots work on at the same time

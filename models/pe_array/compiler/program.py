@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Layer programs: the operations with which a grid of PEs computes a layer's phase (docs/pe_array.md, section 7).
+"""Layer programs: with which operations PEs compute a layer's phase (docs/pe_array/layer_programs.md).
 
 Work is cut into strips of the map, groups of output channels, and rounds. In a round every slot has at most one task: a
 block of the CSB matrix, or a group of channels to pool. Slots take blocks of output channels in turn (WG: blocks of the

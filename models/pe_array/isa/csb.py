@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compressed sparse blocks (CSB), the format of weights in memory (docs/pe_array.md, section 3)."""
+"""Compressed sparse blocks (CSB), the format of weights in memory (docs/pe_array/csb.md)."""
 
 from __future__ import annotations
 

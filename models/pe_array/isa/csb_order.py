@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Order of a block's elements in CSB (docs/pe_array.md, section 3): rows and columns come back as late as possible."""
+"""Order of a block's elements in CSB (docs/pe_array/csb.md): rows and columns come back as late as possible."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def hazard_order(row: npt.ArrayLike, col: npt.ArrayLike) -> IntArray:
 
 @njit(cache=True)
 def place(row: Array, col: Array, order: Array) -> None:
-    """The greedy order of section 3: every row is a list from which elements are taken; fills ``order``."""
+    """The greedy order of docs/pe_array/csb.md: every row is a list from which elements are taken; fills ``order``."""
     elements = len(row)
     after = np.full(elements, -1, dtype=np.int64)  # the row's next element
     first = np.full(BLOCK_MAX, -1, dtype=np.int64)

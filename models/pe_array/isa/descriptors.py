@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Descriptors: programs of the PE array as they lie in memory (docs/pe_array.md, section 6).
+"""Descriptors: programs of the PE array as they lie in memory (docs/pe_array/descriptors.md).
 
 One class per opcode, fields named as in the contract's table; numbers that the table calls "less one" are kept as what
 they count. A class accepts whatever its bits can say, also what an engine refuses (cause 2), so that wrong programs can

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Feature maps into and out of the PE grid (docs/pe_array.md, section 6, "Map loads" and "Drain"): what goes where.
+"""Feature maps into and out of the PE grid (docs/pe_array/map_load.md, drain.md): what goes where.
 
 Straight from the definitions, with divisions; the clocks are in ``map_timing``.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operations of a grid of PEs (docs/pe_array.md, section 7): what a layer program is made of.
+"""Operations of a grid of PEs (docs/pe_array/layer_programs.md): what a layer program is made of.
 
 Three engines take their operations in the order of the list and run side by side: load (``SetWindows``, ``LoadMap``,
 ``LoadStream``), compute (``SetField``, ``Compute``) and store (``Drain``, ``Collect``). What keeps them together is in

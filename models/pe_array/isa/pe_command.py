@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a processing element is told (docs/pe_array.md, section 4): its memories, tap entries, commands, ranges."""
+"""What a processing element is told (docs/pe_array/pe.md): its memories, tap entries, commands, ranges."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Widths of the numbers that rounding and saturation make (docs/pe_array.md, section 2)."""
+"""Widths of the numbers that rounding and saturation make (docs/pe_array/numbers.md)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The three engines of the PE array: what each descriptor does (docs/pe_array.md, section 6).
+"""The three engines of the PE array: what each descriptor does (docs/pe_array/descriptors.md).
 
 Operations happen at once; which one is next, and when, is the business of ``machine``.
 """

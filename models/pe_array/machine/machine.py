@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The PE array with a memory: executes programs as they lie there, bit-exactly, without clocks (docs/pe_array.md, 6).
+"""The PE array with a memory: executes programs from it, bit-exactly, without clocks (docs/pe_array/program.md).
 
 In the order of the list, or with fetch and the three engines side by side in any order that the program allows: a
 program is right if its results do not depend on it.

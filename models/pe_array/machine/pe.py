@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bit-exact model of one processing element (docs/pe_array.md, section 4): memories, loads, commands; no clocks."""
+"""Bit-exact model of one processing element (docs/pe_array/pe.md): memories, loads, commands; no clocks."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 """How the gradient by a map comes together from those of the layers that read it or add it to their sums.
 
 Every such layer is worth a *pass*: NG of the layer, its way back through pooling, or, where it adds the map, its own
-gradient as it is. The sums of a pass begin with what Y holds before it (docs/pe_array.md, section 2): the gradient by
+gradient as it is. The sums of a pass begin with what Y holds before it (docs/pe_array/numbers.md): the gradient by
 the output of a layer that adds the map, or what the passes before have made, rounded to 8 bits. So the first layer that
 adds a map costs no pass of its own, where another one follows.
 """

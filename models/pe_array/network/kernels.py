@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compiled loops of the PE array's layers on integers (docs/pe_array.md, section 2).
+"""Compiled loops of the PE array's layers on integers (docs/pe_array/numbers.md).
 
 Maps have shape (channels, H, W, batch). The images of the batch are the innermost loop, and with stride 1 a whole
 row of a map is, because its pixels follow each other: that is what becomes SIMD code. Casts to np.int32 keep Numba from

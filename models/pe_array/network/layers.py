@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bit-exact layers of the PE array (docs/pe_array.md, section 2), in all three phases of training.
+"""Bit-exact layers of the PE array (docs/pe_array/numbers.md), in all three phases of training.
 
 Maps are int8 (channels, H, W, batch): activations, and gradients, called ``d``. Kernels are elements at ``Positions``
 of the weight matrix, int8 (n, KH, KW). Sums are exact: where an accumulator of ``acc_bits`` would overflow,

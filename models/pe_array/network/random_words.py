@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stochastic rounding in a network's training: which random word of the array rounds which weight or pixel.
 
-All lanes of a module step once per word that is rounded stochastically (docs/pe_array.md, sections 2 and 7). So a
-number gets the word of its lane in the place that the program gives it: that order is data, taken from the program.
+All lanes of a module step once per word that is rounded stochastically (docs/pe_array/numbers.md, layer_programs.md).
+So a number gets the word of its lane in the place that the program gives it: that order is data, and comes from there.
 """
 
 from __future__ import annotations

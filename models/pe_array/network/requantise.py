@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Accumulators to pixel words, word by word as `requantise.v` makes them, and the deltas of the output layer.
 
-Sources of the formulas: docs/pe_array.md, sections 2 and 5. ``layers.requantise`` is the same for whole maps, rounding
-half up; here are the fields of MAX and stochastic rounding with its random words, lane by lane.
+Sources of the formulas: docs/pe_array/numbers.md, docs/pe_array/rounding.md. ``layers.requantise`` is the same for
+whole maps, rounding half up; here are the fields of MAX and stochastic rounding with its random words, lane by lane.
 """
 
 from __future__ import annotations

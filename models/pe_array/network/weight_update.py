@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From partial gradients to new weights, word by word as the RTL makes them (docs/pe_array.md, sections 2 and 5)."""
+"""From partial gradients to new weights, word by word as the RTL makes them (docs/pe_array/rounding.md)."""
 
 from __future__ import annotations
 

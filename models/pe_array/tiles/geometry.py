@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tap lists and windows of layers on the PE array (docs/pe_array.md, sections 1 and 4).
+"""Tap lists and windows of layers on the PE array (docs/pe_array/overview.md and docs/pe_array/pe.md).
 
 A map is split into tiles, one per PE of a slot. For its tile a PE holds in X a *window* of the map that it reads, and
 in Y the accumulators of the tile or operands; ``TilePlan`` says which regions these are, and with which tap list and

@@ -5,7 +5,7 @@
 /*
  * Compute engine: SET and COMPUTE descriptors to the grid
  *
- * docs/pe_array.md, section 6. A descriptor is taken into a register and offered to the grid from there. A GRAD command
+ * docs/pe_array/program.md. A descriptor is taken into a register and offered to the grid from there. A GRAD command
  * with another number of PEs per slot than the GRAD command before waits until the grid is idle and no gradient is in
  * the sums (both for 4 clocks, in which a last gradient gets from its PE to the sums), then tiles_log2 changes.
  *

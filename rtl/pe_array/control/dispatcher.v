@@ -4,7 +4,7 @@
 /*
  * Dispatcher: descriptors to the queues of their engines, and counts of what is done
  *
- * The upper digit of the opcode is the engine. A descriptor with an opcode that docs/pe_array.md, section 6 does not
+ * The upper digit of the opcode is the engine. A descriptor with an opcode that docs/pe_array/descriptors.md does not
  * name goes nowhere: error pulses, with its index. A descriptor waits for room in its queue, and those behind it with
  * it.
  *

@@ -6,7 +6,7 @@
  * Processing element: B MACs that walk sparse kernels over the pixel words of B images
  *
  * Commands name elements (coordinates in E, weights in W), a tap list (T), and where pixels (X) and accumulators (Y)
- * are; docs/pe_array.md, section 4, has the operations, formats and clocks. One tap is issued per clock, without a bubble
+ * are; docs/pe_array/pe.md has the operations, formats and clocks. One tap is issued per clock, without a bubble
  * between elements and between queued commands.
  *
  * Handshakes: cmd and gradients valid/ready; loads valid/ready, only loads to Y are ever not ready; drain_read is

@@ -33,7 +33,7 @@ module pe_cell #(
     input  wire [2:0]       set_field,      // 0 elements, 1 clear, 2 taps, 3 tbase, 4 xstride, 5 ystride
     input  wire [11:0]      set_value,      // low bits, as many as the field has
 
-    input  wire             offer,          // a command, with these common fields (docs/pe_array.md, section 4)
+    input  wire             offer,          // a command, with these common fields (docs/pe_array/pe.md)
     output wire             taken,
     input  wire [1:0]       cmd_op,
     input  wire             cmd_swap,

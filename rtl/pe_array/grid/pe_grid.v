@@ -5,7 +5,7 @@
 /*
  * Grid of processing elements: P PEs with their loads, commands, drain and sums of gradients
  *
- * docs/pe_array.md, section 5, Grid. Maps go through map_load to X and Y of the PEs whose windows want them; stream beats
+ * docs/pe_array/grid.md. Maps go through map_load to X and Y of the PEs whose windows want them; stream beats
  * to W, E, T of the PEs of a mask, without ever waiting; a command to all PEs, each with fields of its own that were
  * set before; accumulators come back through tile_drain, gradients through gradient_sum.
  *

@@ -5,7 +5,7 @@
 /*
  * Issue stage of a processing element, and the control of everything behind it
  *
- * Takes an entry per clock with `go` and issues it, unless it must wait (docs/pe_array.md, section 4): for a Y word that
+ * Takes an entry per clock with `go` and issues it, unless it must wait (docs/pe_array/pe.md): for a Y word that
  * an entry before it has yet to write, for results in flight of another operation, for room for a gradient, or for the
  * drain. Nothing stops behind it.
  *

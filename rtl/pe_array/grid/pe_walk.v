@@ -9,7 +9,7 @@
  * command follows in the next tick. All outputs are registers; they keep their values without `go`.
  *
  * Latency: a command that is taken in clock c makes its first entry in clock c+2 where nothing is before it
- * (docs/pe_array.md, section 4). cmd_valid/cmd_ready: cmd_ready is a register.
+ * (docs/pe_array/pe.md). cmd_valid/cmd_ready: cmd_ready is a register.
  */
 module pe_walk #(
     // Width of a word address of X

@@ -5,7 +5,7 @@
 /*
  * Load engine: memory to X, Y, W, E and T of the PEs, and checks of what is loaded
  *
- * docs/pe_array.md, section 6: descriptors WINDOW, MAP, STREAM, POINTERS. load_issue sends the read commands of a descriptor
+ * docs/pe_array/load_engine.md: descriptors WINDOW, MAP, STREAM, POINTERS. load_issue sends the read commands of each
  * as soon as it is taken, load_deliver hands out their beats when they come; up to DEPTH descriptors are in between, so that
  * short streams do not pay the memory's latency each. load_place writes windows and sends map commands ahead of their beats;
  * load_order makes one `done` of every MAP, STREAM and POINTERS, in order.

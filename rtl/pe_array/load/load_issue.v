@@ -5,8 +5,8 @@
 /*
  * First stage of the load engine: descriptors to read commands, and what the second stage must know of them
  *
- * docs/pe_array.md, section 6, Descriptors, opcodes 10 to 13. The read commands of a descriptor go out at once, its fields are
- * checked meanwhile; then two entries come out: `op_*` for who takes the beats (MAP, STREAM, POINTERS, and a descriptor with
+ * docs/pe_array/load_engine.md. The read commands of a descriptor go out at once, its fields are checked
+ * meanwhile; then two entries come out: `op_*` for who takes the beats (MAP, STREAM, POINTERS, and a descriptor with
  * an error, whose cause is not 0), `place_*` for who writes windows and sends map commands (WINDOW, MAP; none with an error).
  * Beats of a descriptor with an error may be read.
  *

@@ -47,7 +47,7 @@ module map_window #(
     output wire           room,
     output wire           ended,
 
-    output wire           load_valid,  // to the PE, docs/pe_array.md section 4
+    output wire           load_valid,  // to the PE, docs/pe_array/pe.md
     input  wire           load_ready,
     output wire [2:0]     load_select, // 0 X, 1 Y
     output wire [11:0]    load_addr,

@@ -3,7 +3,7 @@
 `default_nettype none
 `include "require.vh"
 /*
- * Gradients of the slots to memory: SLOT and COLLECT (docs/pe_array.md, section 6)
+ * Gradients of the slots to memory: SLOT and COLLECT (docs/pe_array/store_engine.md)
  *
  * Gradients of a slot enter while a COLLECT runs that a SLOT has named it for, so many as that SLOT says, and are packed
  * B/4 to a beat (gradient_pack.v). Slots do not wait for each other: a slot that has CHUNK complete beats, or all of its

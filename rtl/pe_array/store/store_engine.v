@@ -5,7 +5,7 @@
 /*
  * Store engine: what goes from the grid to memory, and from memory to memory
  *
- * Hands each descriptor to the part that its opcode names (docs/pe_array.md, section 6): DRAIN and OUTPUT to drain_store,
+ * Hands each descriptor to the part of its opcode (docs/pe_array/store_engine.md): DRAIN and OUTPUT to drain_store,
  * COLLECT and SLOT to collect_store, UPDATE to update_store, DELTA to delta_store. A descriptor is taken when all other
  * parts are idle, so that operations end in their order, and only one part is at the read and the write port.
  *

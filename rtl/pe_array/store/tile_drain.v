@@ -5,8 +5,9 @@
 /*
  * Accumulators of all PEs as one stream in map order
  *
- * A command reads a region of height x width pixels, channel by channel, in raster order, slot after slot (docs/pe_array.md,
- * section 6, Drain). Pixel (y, x) of channel c of slot s is read from PE s*S + (y div tile height)*Sx + x div tile width,
+ * A command reads a region of height x width pixels, channel by channel, in raster order, slot after slot
+ * (docs/pe_array/drain.md). Pixel (y, x) of channel c of slot s is read from PE
+ * s*S + (y div tile height)*Sx + x div tile width,
  * at ybase + c*ystride + (y mod tile height)*tile width + x mod tile width. Counters alone walk there, one read per clock
  * and none without room for its word in the FIFO at the end: nothing is lost under back-pressure, and a sink that always
  * takes gets one word per clock, without a gap at ends of rows, channels and slots.

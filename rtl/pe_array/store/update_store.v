@@ -3,7 +3,7 @@
 `default_nettype none
 `include "require.vh"
 /*
- * Weight update of arrays in memory: UPDATE (docs/pe_array.md, section 6)
+ * Weight update of arrays in memory: UPDATE (docs/pe_array/store_engine.md)
  *
  * Gradients, masters and, where decay is not 0, momenta are read in chunks of 16 beats in turn, go through
  * weight_update.v side by side, B/4 weights per word, and masters, MAC weights and momenta are written in chunks: all

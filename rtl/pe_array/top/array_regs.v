@@ -5,7 +5,7 @@
 /*
  * AXI4-Lite registers of the PE array: start and stop, settings, status, counters
  *
- * The map is in docs/pe_array.md, section 6. A refused access (SLVERR) changes nothing; refused are also a start and a new
+ * The map is in docs/pe_array/registers.md. A refused access (SLVERR) changes nothing; refused are a start and a new
  * setting while a program runs, and lengths that are not 1 to 2^24-1.
  *
  * Counters are cleared with start; an event in the clock of start is lost, one in the clock of a snapshot is counted behind it.

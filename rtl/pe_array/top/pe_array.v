@@ -6,7 +6,7 @@
  * PE array: training of sparse networks from programs in memory
  *
  * AXI4-Lite registers start a program; its descriptors are fetched, handed to the load, compute and store engine, and
- * executed on the grid of PEs. Registers, descriptors, errors and stops: docs/pe_array.md, section 6.
+ * executed on the grid of PEs. Registers, descriptors, errors and stops: docs/pe_array/program.md.
  *
  * One AXI4 master; a beat of the engine is B bytes, and BUS/8 bytes at the port. Reads: ID 0 program, 1 load engine, 2 store engine; writes: ID 0. A stop resets
  * engines and grid, while the AXI ports complete the bursts that have begun.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What becomes of a stream of sample beats (docs/edge_engine.md, section 4): good frames, drops, swallowed rests."""
+"""What becomes of a stream of sample beats (docs/edge/top.md): good frames, drops, swallowed rests."""
 
 from __future__ import annotations
 

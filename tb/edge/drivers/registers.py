@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Register map of edge_top (docs/edge_engine.md, section 4): addresses, bits and their names."""
+"""Register map of edge_top (docs/edge/registers.md): addresses, bits and their names."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a sequencer must show in every clock (docs/edge_engine.md, section 3)."""
+"""What a sequencer must show in every clock (docs/edge/schedule.md)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Register map of pe_array (docs/pe_array.md, section 6): addresses, bits and their names."""
+"""Register map of pe_array (docs/pe_array/registers.md): addresses, bits and their names."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ _FIELDS = {
     Slot: {"slot": (56, 6), "beat": (96, 24), "gradients": (128, 24)},
     Collect: {"add": (56, 1), "address": (96, 32)},
 }
-"""First bit and width of the fields in a descriptor [docs/pe_array.md, section 6]."""
+"""First bit and width of the fields in a descriptor [docs/pe_array/descriptors.md]."""
 
 
 def _row(word: int) -> np.ndarray[Any, Any]:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bench of rtl/pe_array/grid/pe_issue.v: in which clock each entry is issued, and what follows from it up to `done`.
 
-The rules (a) … (d) of docs/pe_array.md, section 4, are looked up in the list of what was issued before, with the
+The rules (a) … (d) of docs/pe_array/pe.md are looked up in the list of what was issued before, with the
 numbers of the cycle model.
 """
 

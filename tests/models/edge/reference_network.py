@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The engine once more, slowly: plain Python integers, pass by pass, clock by clock and lane by lane.
 
-Written from docs/edge_engine.md alone, so that it can judge models/edge. It shares no code with it: it takes the
+Written from docs/edge/*.md alone, so that it can judge models/edge. It shares no code with it: it takes the
 bare numbers of a configuration, and works out schedule, connectivity, tables and random numbers by itself.
 """
 

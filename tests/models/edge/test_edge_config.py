@@ -43,7 +43,7 @@ def small(*network: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        # rules of docs/edge_engine.md, section 1
+        # rules of docs/edge/overview.md
         ({"network__z": [96, 32]}, "network.z[0]: z = 96 does not divide W = 4096 (junction 1)"),
         (small([6, 12], [4], [12]), "network.z[0]: z = 12 does not divide N_left = 6 (junction 1)"),
         (small([6, 4], [3], [2]), "network.fan_out[0]: N_right = 4 does not divide W = 18, fan-in is not an integer"),

@@ -102,7 +102,7 @@ def rounded(acc: np.ndarray, shift: int, relu: bool = False, mask: np.ndarray | 
 
 
 class Reference:
-    """The laws of docs/pe_array.md written down once more, on float64 layers, which are exact on integers."""
+    """The laws of docs/pe_array/numbers.md written down once more, on float64 layers, which are exact on integers."""
 
     def __init__(self, net: PeNetwork, images: np.ndarray, labels: np.ndarray) -> None:
         self.layers, self.net = net.config.layers, net

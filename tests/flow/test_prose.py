@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rules for pages hold in the checkout, and each of them sees what breaks it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flow import prose
+
+A, B, C = (f"{name}.md" for name in "abc")
+
+
+def write(root: Path, name: str, text: str) -> None:
+    path = root / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+
+
+def test_the_checkout_keeps_the_rules() -> None:
+    assert prose.complaints() == []
+
+
+def test_broken_links_are_found(tmp_path: Path) -> None:
+    write(tmp_path, f"docs/{A}", f"# A page\n[b]({B}) [c]({C}) [d]({B}#more-here)\n[e](#a-page) [f](#no)\n")
+    write(tmp_path, f"docs/{B}", f"# B\n## More, `here`\n```\n[g]({C})\n```\n[h](https://example.org/{C})\n")
+    assert prose.complaints(tmp_path) == [
+        f"docs/{A}:2: a link to {C}, which is not there",
+        f"docs/{A}:3: a link to #no: that page has no such heading",
+    ]
+
+
+def test_pages_that_code_names_are_there(tmp_path: Path) -> None:
+    write(tmp_path, f"docs/{A}", "# A\n")
+    write(tmp_path, "x.v", f"// docs/{A}, docs/*{A[1:]} and {A}\n// docs/{B}, x/{A}\n")
+    assert prose.complaints(tmp_path) == [
+        f"x.v:2: names docs/{B}, and there is no such page",
+        f"x.v:2: names x/{A}, and there is no such page",
+    ]
+
+
+def test_a_build_directory_is_not_read(tmp_path: Path) -> None:
+    write(tmp_path, "elsewhere/x.v", f"// {A}\n")
+    assert prose.complaints(tmp_path) != []
+    write(tmp_path, "elsewhere/.edgeloom-build", "")
+    assert prose.complaints(tmp_path) == []
+
+
+def test_lines_and_cells_have_a_length() -> None:
+    text = f"{'x' * 120}\n{'x' * 121}\n| {'y' * 100} | {'y' * 101} |\n| [z](https://{'z' * 200}) |\n"
+    assert [number for number, _ in prose.too_long(text)] == [2, 3]
+
+
+def test_the_readme_is_short() -> None:
+    table = "## Results\n| a | b |\n|---|---|\n" + "| 1 | 2 |\n" * 8
+    assert list(prose.readme(table)) == []
+    assert list(prose.readme(table + "| 1 | 2 |\n")) == ["9 rows of results, at most 8"]
+    assert list(prose.readme("\n" * 91)) == ["91 lines, at most 90"]

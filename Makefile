@@ -12,7 +12,7 @@ $(foreach name,$(ASKED),$(if $(filter environment%,$(origin $(name))),\
 # where everything is written, relative to where make runs; flow/paths.py reads it
 export EDGELOOM_BUILD := $(or $(BUILD),$(EDGELOOM_BUILD))
 
-.PHONY: help setup modules sim train train-cnn bench scoreboard full-size synth test lint regress coverage clean
+.PHONY: help setup modules sim train train-cnn bench scoreboard full-size synth test lint generate regress coverage clean
 
 ## make help                           this list
 help:
@@ -55,9 +55,13 @@ synth: setup
 test: setup
 	@$(FLOW) test
 
-## make lint                           warnings of Verilator on all RTL, ruff, mypy
+## make lint                           warnings of Verilator on all RTL, ruff, mypy, generated files
 lint: setup
 	@$(FLOW) lint
+
+## make generate                       headers and tables of docs/reference, from the descriptions in models/
+generate: setup
+	@$(FLOW) generate
 
 ## make regress [SEEDS=20]             the regression alone, on more seeds
 regress: setup

@@ -50,6 +50,18 @@ def _lint(_: argparse.Namespace) -> int:
     return 0 if lint() else 1
 
 
+def _generate(arguments: argparse.Namespace) -> int:
+    from flow.generate import files
+
+    if arguments.check:
+        stale = files.complaints()
+        print("\n".join(stale) if stale else "generated files: none is stale")
+        return 1 if stale else 0
+    changed = files.write()
+    print("\n".join(f"written: {name}" for name in changed) if changed else "all generated files are as they should be")
+    return 0
+
+
 def _test(arguments: argparse.Namespace) -> int:
     from flow import regress
     from flow.ask import seed_count
@@ -144,6 +156,9 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(function=_sim)
     command = commands.add_parser("lint", help="warnings of Verilator, ruff and mypy")
     command.set_defaults(function=_lint)
+    command = commands.add_parser("generate", help="headers and tables of docs/reference from the models")
+    command.add_argument("--check", action="store_true", help="write nothing, fail where one is stale")
+    command.set_defaults(function=_generate)
     for name, function, default in (("test", _test, 5), ("regress", _regress, 20), ("coverage", _coverage, 5)):
         command = commands.add_parser(name)
         command.add_argument("--seeds", default=str(default))

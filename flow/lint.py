@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`make lint`: Verilator's warnings on every module of rtl/ as synthesis sees it, ruff and mypy on the Python.
 
-The rules on where an import may point and where files are stand in ``structure``, those on text in ``prose``.
+The rules on where an import may point and where files are stand in ``structure``, those on text in ``prose``; a
+generated file that is stale is a complaint of ``generate.files``.
 
 Modules are linted with their default parameters and with every set of the test plan: other parameters are other RTL,
 and in the simulator builds unused signals of the top module do not show, since cocotb could use them.
@@ -15,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from flow import modules, prose, structure, verilog
 from flow.build import literal
+from flow.generate import files
 from flow.paths import INCLUDE_DIRS, ROOT, relative
 from flow.regress import processes
 from flow.runners import require_tools
@@ -27,10 +29,10 @@ PYTHON_TOOLS: dict[str, tuple[str, ...]] = {"ruff": ("check", "--quiet", "."), "
 
 def lint_module(top: str, params: Params) -> str:
     """What Verilator says of a module with these parameters; nothing if it is clean."""
-    files = [str(file.path) for file in verilog.closure(top)]
+    sources = [str(file.path) for file in verilog.closure(top)]
     options = [f"-I{directory}" for directory in INCLUDE_DIRS]
     options += [f"-G{name}={literal(value)}" for name, value in params.items()]
-    command = ["verilator", "--lint-only", "-Wall", "--quiet", *options, "--top-module", top, *files]
+    command = ["verilator", "--lint-only", "-Wall", "--quiet", *options, "--top-module", top, *sources]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode == 0 and not result.stderr:
         return ""
@@ -69,7 +71,7 @@ def lint() -> bool:
     """Print all complaints; True if there are none."""
     complaints = lint_verilog()
     print("\n".join(complaints) if complaints else "verilator: no warnings", flush=True)
-    for rules in (structure, prose):
+    for rules in (structure, prose, files):
         broken = rules.complaints()
         print("\n".join(broken) if broken else f"{rules.__name__.removeprefix('flow.')}: no complaints", flush=True)
         complaints += broken

@@ -10,40 +10,40 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, field, fields
-from enum import IntEnum
 from functools import cache
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from models.lib.registers import Code
 from models.pe_array.isa.operations import After
 
 BYTES = 32
 """Bytes of a descriptor."""
 
 
-class Cause(IntEnum):
+class Cause(Code):
     """Why a program was stopped."""
 
-    OPCODE = 1
-    FIELD = 2
-    ADDRESS = 3
-    READ_SLVERR = 4
-    READ_DECERR = 5
-    WRITE_SLVERR = 6
-    WRITE_DECERR = 7
-    POINTERS = 8
-    COORDINATE = 9
-    HOST = 10
+    OPCODE = 1, "unknown opcode"
+    FIELD = 2, "an illegal field"
+    ADDRESS = 3, "an address outside the window that the host opened, or misaligned"
+    READ_SLVERR = 4, "SLVERR while reading"
+    READ_DECERR = 5, "DECERR while reading"
+    WRITE_SLVERR = 6, "SLVERR while writing"
+    WRITE_DECERR = 7, "DECERR while writing"
+    POINTERS = 8, "CSB: block pointers that do not start at 0, fall, or end elsewhere"
+    COORDINATE = 9, "CSB: a coordinate beyond its block"
+    HOST = 10, "stopped by the host"
 
 
-class Engine(IntEnum):
-    """Parts of the array that descriptors go through; the numbers are those of STATUS and of ``opcode >> 4``."""
+class Engine(Code):
+    """Engines: their numbers in STATUS, and upper digit of the opcode."""
 
-    FETCH = 0
-    LOAD = 1
-    COMPUTE = 2
-    STORE = 3
+    FETCH = 0, "fetch and dispatch of the program"
+    LOAD = 1, "load engine"
+    COMPUTE = 2, "compute engine"
+    STORE = 3, "store engine"
 
 
 _ENGINES = tuple(Engine)
@@ -71,18 +71,22 @@ class Bits:
     width: int
     less: int = 0
     pair: bool = False  # of two numbers of that width, the first one lower
+    doc: str = ""
 
 
-def _bits(word: int, low: int, width: int, less: int = 0, pair: bool = False, default: Any = MISSING) -> Any:
-    return field(default=default, metadata={"bits": Bits(32 * word + low, width, less, pair)})
+def _bits(
+    word: int, low: int, width: int, doc: str, less: int = 0, pair: bool = False, default: Any = MISSING
+) -> Any:  # fmt: skip
+    bits = Bits(32 * word + low, width, less, pair, doc)
+    return field(default=default, metadata={"bits": bits})
 
 
-def _a(low: int, width: int, default: Any = MISSING) -> Any:
-    return _bits(1, 24 + low, width, default=default)
+def _a(low: int, width: int, doc: str, default: Any = MISSING) -> Any:
+    return _bits(1, 24 + low, width, doc, default=default)
 
 
-def _b(low: int, width: int, default: Any = MISSING) -> Any:
-    return _bits(2, 24 + low, width, default=default)
+def _b(low: int, width: int, doc: str, default: Any = MISSING) -> Any:
+    return _bits(2, 24 + low, width, doc, default=default)
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,7 @@ class Descriptor:
         if not (
             0 <= after.loads < 1 << 24 and 0 <= after.computes < 1 << 24 and 0 <= after.stores < 1 << 24
         ):  # fmt: skip
-            for name in _AFTER:
+            for name in AFTER:
                 value = getattr(after, name)
                 if not 0 <= value < 1 << 24:
                     raise ValueError(f"{type(self).__name__} after.{name} = {value} must be 0 … {(1 << 24) - 1}")
@@ -134,12 +138,12 @@ class Descriptor:
         return _ENGINES[self.opcode >> 4]
 
 
-_AFTER = {"loads": 8, "computes": 32, "stores": 64}
+AFTER = {"loads": 8, "computes": 32, "stores": 64}
 """First bit of the counts to wait for, 24 bits each."""
 
 
 @cache
-def _layout(opcode: int) -> tuple[tuple[str, Bits, bool], ...]:
+def layout(opcode: int) -> tuple[tuple[str, Bits, bool], ...]:
     """(name, bits, whether it is a flag) of the fields of an opcode."""
     named = [each for each in fields(KINDS[opcode]) if each.metadata]
     return tuple((each.name, each.metadata["bits"], each.type == "bool") for each in named)
@@ -149,100 +153,100 @@ def _layout(opcode: int) -> tuple[tuple[str, Bits, bool], ...]:
 def _ranges(opcode: int) -> tuple[tuple[str, int, int, bool], ...]:
     """(name, least, most, whether it is a pair) of the fields of an opcode."""
     return tuple(
-        (name, bits.less, (1 << bits.width) - 1 + bits.less, bits.pair) for name, bits, _ in _layout(opcode)
+        (name, bits.less, (1 << bits.width) - 1 + bits.less, bits.pair) for name, bits, _ in layout(opcode)
     )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Window(Descriptor):
-    """Windows of a PE for map loads: (first, last + 1) columns and rows, in the whole map; and the PE's slot."""
+    """Windows of a PE for map loads: (first, last + 1) columns and rows, in the whole map; and the PE's slot.
+
+    Waits until the map loads before it are done.
+    """
 
     opcode = 0x10
-    pe: int = _a(0, 8)
-    slot: int = _b(0, 8)
-    x_columns: tuple[int, int] = _bits(3, 0, 12, pair=True)
-    x_rows: tuple[int, int] = _bits(4, 0, 12, pair=True)
-    y_columns: tuple[int, int] = _bits(5, 0, 12, pair=True)
-    y_rows: tuple[int, int] = _bits(6, 0, 12, pair=True)
+    pe: int = _a(0, 8, "PE")
+    slot: int = _b(0, 8, "its slot")
+    x_columns: tuple[int, int] = _bits(3, 0, 12, "columns that X takes", pair=True)
+    x_rows: tuple[int, int] = _bits(4, 0, 12, "rows that X takes", pair=True)
+    y_columns: tuple[int, int] = _bits(5, 0, 12, "columns that Y takes", pair=True)
+    y_rows: tuple[int, int] = _bits(6, 0, 12, "rows that Y takes", pair=True)
 
 
 @dataclass(frozen=True)
 class Map(Descriptor):
-    """Load of a map to X or Y: ``runs`` runs of ``run_beats`` beats, ``run_stride`` beats from start to start."""
+    """Load of a map to X or Y. Runs times their beats must be ``channels*rows*width``."""
 
     opcode = 0x11
     counts = True
-    address: int = _bits(3, 0, 32)
-    run_beats: int = _bits(4, 0, 16, 1)
-    runs: int = _bits(4, 16, 13, 1)
-    run_stride: int = _bits(5, 0, 20)
-    width: int = _bits(5, 20, 12)
-    channels: int = _bits(6, 0, 13)
-    base: int = _bits(6, 13, 12)
-    row: int = _bits(7, 0, 12)
-    rows: int = _bits(7, 12, 12)
-    shift: int = _a(0, 4, 0)
-    y: bool = _a(4, 1, False)
-    all: bool = _a(5, 1, False)
-    slot: int = _b(0, 8, 0)
+    address: int = _bits(3, 0, 32, "of the first run")
+    run_beats: int = _bits(4, 0, 16, "beats of a run", 1)
+    runs: int = _bits(4, 16, 13, "runs", 1)
+    run_stride: int = _bits(5, 0, 20, "beats from run to run")
+    width: int = _bits(5, 20, 12, "columns of the map")
+    channels: int = _bits(6, 0, 13, "channels, at most 4096")
+    base: int = _bits(6, 13, 12, "first word in every PE")
+    row: int = _bits(7, 0, 12, "first row")
+    rows: int = _bits(7, 12, 12, "rows")
+    shift: int = _a(0, 4, "left shift of a byte that goes to Y", default=0)
+    y: bool = _a(4, 1, "to Y, else to X", default=False)
+    all: bool = _a(5, 1, "for the PEs of all slots", default=False)
+    slot: int = _b(0, 8, "else for those of this slot", default=0)
 
 
 @dataclass(frozen=True)
 class Stream(Descriptor):
-    """Load of ``beats`` beats to W, E or T (``memory`` 0, 1, 2) of the PEs in ``pes``, from ``word`` on.
-
-    With ``check``, row and column of the first ``coordinates`` coordinates are at most ``row_max`` and ``col_max``.
-    """
+    """Load of beats to W, E or T. With ``check``, coordinates beyond ``row_max`` or ``col_max`` are an error."""
 
     opcode = 0x12
     counts = True
-    memory: int = _a(0, 2)
-    address: int = _bits(3, 0, 32)
-    beats: int = _bits(4, 0, 12, 1)
-    word: int = _bits(4, 12, 12)
-    pes: int = _bits(6, 0, 64)
-    check: bool = _b(0, 1, False)
-    row_max: int = _bits(5, 0, 8, default=0)
-    col_max: int = _bits(5, 8, 8, default=0)
-    coordinates: int = _bits(5, 16, 12, default=0)
+    memory: int = _a(0, 2, "0 W, 1 E, 2 T")
+    address: int = _bits(3, 0, 32, "of the first beat")
+    beats: int = _bits(4, 0, 12, "beats", 1)
+    word: int = _bits(4, 12, 12, "word of the memory that the first goes to")
+    pes: int = _bits(6, 0, 64, "mask of the PEs that take it")
+    check: bool = _b(0, 1, "check the coordinates", default=False)
+    row_max: int = _bits(5, 0, 8, "largest row", default=0)
+    col_max: int = _bits(5, 8, 8, "largest column", default=0)
+    coordinates: int = _bits(5, 16, 12, "how many coordinates are checked", default=0)
 
 
 @dataclass(frozen=True)
 class Pointers(Descriptor):
-    """Check of the ``blocks + 1`` block pointers of a matrix of ``elements`` elements."""
+    """Check of the block pointers of a matrix: they start at 0, do not fall, and end at ``elements``."""
 
     opcode = 0x13
     counts = True
-    address: int = _bits(3, 0, 32)
-    blocks: int = _bits(4, 0, 20)
-    elements: int = _bits(5, 0, 32)
+    address: int = _bits(3, 0, 32, "of the first pointer")
+    blocks: int = _bits(4, 0, 20, "blocks; there is one pointer more")
+    elements: int = _bits(5, 0, 32, "elements of the matrix")
 
 
 @dataclass(frozen=True)
 class Set(Descriptor):
-    """A field of the commands that follow (numbers of ``operations.Field``), for the PEs in ``pes``."""
+    """A field of the commands that follow, which every PE has for itself."""
 
     opcode = 0x20
-    field: int = _a(0, 3)
-    value: int = _bits(3, 0, 12)
-    pes: int = _bits(6, 0, 64)
+    field: int = _a(0, 3, "0 elements, 1 clear, 2 taps, 3 tbase, 4 xstride, 5 ystride")
+    value: int = _bits(3, 0, 12, "its value")
+    pes: int = _bits(6, 0, 64, "mask of the PEs that take it")
 
 
 @dataclass(frozen=True)
 class Compute(Descriptor):
-    """A command for all PEs; ``tiles_log2``: log2 of the PEs of a slot (GRAD)."""
+    """A command for all PEs. A field wider than the port that takes it loses its upper bits."""
 
     opcode = 0x21
     counts = True
-    op: int = _a(0, 2)
-    swap: bool = _a(2, 1, False)
-    tiles_log2: int = _b(0, 3, 0)
-    ebase: int = _bits(3, 0, 12, default=0)
-    wbase: int = _bits(3, 12, 12, default=0)
-    xbase: int = _bits(4, 0, 12, default=0)
-    wstride: int = _bits(4, 12, 7, default=0)
-    ybase: int = _bits(5, 0, 12, default=0)
-    rbase: int = _bits(5, 12, 12, default=0)
+    op: int = _a(0, 2, "0 MAC, 1 GRAD, 2 MAX, 3 UNPOOL")
+    swap: bool = _a(2, 1, "a coordinate's column is the output row", default=False)
+    tiles_log2: int = _b(0, 3, "log2 of the PEs of a slot (GRAD)", default=0)
+    ebase: int = _bits(3, 0, 12, "first word of E", default=0)
+    wbase: int = _bits(3, 12, 12, "first word of W", default=0)
+    xbase: int = _bits(4, 0, 12, "first word of X", default=0)
+    wstride: int = _bits(4, 12, 7, "bytes of weights per element", default=0)
+    ybase: int = _bits(5, 0, 12, "first word of Y", default=0)
+    rbase: int = _bits(5, 12, 12, "first word of the results (UNPOOL)", default=0)
 
 
 @dataclass(frozen=True)
@@ -251,87 +255,87 @@ class Drain(Descriptor):
 
     opcode = 0x30
     counts = True
-    slots: int = _a(0, 7)
-    channels: int = _bits(3, 0, 12)
-    channels_last: int = _bits(3, 12, 12)
-    height: int = _bits(4, 0, 12)
-    width: int = _bits(4, 12, 12)
-    tile_height: int = _bits(5, 0, 12)
-    tile_width: int = _bits(5, 12, 12)
-    ybase: int = _bits(6, 0, 12)
-    ystride: int = _bits(6, 12, 12)
-    sy_log2: int = _b(0, 3, 0)
-    sx_log2: int = _b(3, 3, 0)
+    slots: int = _a(0, 7, "slots")
+    channels: int = _bits(3, 0, 12, "channels of a slot")
+    channels_last: int = _bits(3, 12, 12, "channels of the last slot")
+    height: int = _bits(4, 0, 12, "rows of the region")
+    width: int = _bits(4, 12, 12, "columns of the region")
+    tile_height: int = _bits(5, 0, 12, "rows of a tile")
+    tile_width: int = _bits(5, 12, 12, "columns of a tile")
+    ybase: int = _bits(6, 0, 12, "first word of Y")
+    ystride: int = _bits(6, 12, 12, "words of Y per channel")
+    sy_log2: int = _b(0, 3, "log2 of the tiles on top of each other", default=0)
+    sx_log2: int = _b(3, 3, "log2 of the tiles side by side", default=0)
 
 
 @dataclass(frozen=True)
 class Output(Descriptor):
-    """For the drains that follow: ``groups`` groups of ``runs`` runs of ``run_beats`` beats; strides in beats.
+    """Where the drains that follow go: groups of runs of beats, which together must be as long as the drain.
 
-    ``field`` has the numbers of ``requantise.Field``. Mask words lie in the same pattern, from ``mask`` on.
+    Nothing is written where they are not. Mask words lie in the same pattern: where is written, or nowhere near it.
     """
 
     opcode = 0x31
-    address: int = _bits(3, 0, 32)
-    run_beats: int = _bits(5, 0, 16, 1)
-    runs: int = _bits(5, 16, 12, 1, default=1)
-    run_stride: int = _bits(6, 0, 20, default=0)
-    groups: int = _bits(6, 20, 12, 1, default=1)
-    group_stride: int = _bits(7, 0, 20, default=0)
-    mask: int = _bits(4, 0, 32, default=0)
-    shift: int = _a(0, 5, 0)
-    field: int = _b(0, 2, 0)
-    stochastic: bool = _b(2, 1, False)
-    relu: bool = _b(3, 1, False)
-    use_mask: bool = _b(4, 1, False)
+    address: int = _bits(3, 0, 32, "of the first run")
+    run_beats: int = _bits(5, 0, 16, "beats of a run", 1)
+    runs: int = _bits(5, 16, 12, "runs of a group", 1, default=1)
+    run_stride: int = _bits(6, 0, 20, "beats from run to run", default=0)
+    groups: int = _bits(6, 20, 12, "groups", 1, default=1)
+    group_stride: int = _bits(7, 0, 20, "beats from group to group", default=0)
+    mask: int = _bits(4, 0, 32, "address of the mask", default=0)
+    shift: int = _a(0, 5, "right shift of a sum", default=0)
+    field: int = _b(0, 2, "0 sum, 1 value of MAX, 2 its index", default=0)
+    stochastic: bool = _b(2, 1, "stochastic rounding", default=False)
+    relu: bool = _b(3, 1, "ReLU", default=False)
+    use_mask: bool = _b(4, 1, "0 where the mask is not positive", default=False)
 
 
 @dataclass(frozen=True)
 class Slot(Descriptor):
-    """For the next ``Collect``: a slot's ``gradients`` gradients go to beat ``beat`` of the array and those behind."""
+    """For the next ``Collect``: where a slot's gradients go. Of several for a slot the last one counts."""
 
     opcode = 0x32
-    slot: int = _a(0, 6)
-    beat: int = _bits(3, 0, 24)
-    gradients: int = _bits(4, 0, 24)
+    slot: int = _a(0, 6, "slot")
+    beat: int = _bits(3, 0, 24, "beat of the gradient array that the first goes to")
+    gradients: int = _bits(4, 0, 24, "gradients; 0: as if not named")
 
 
 @dataclass(frozen=True)
 class Collect(Descriptor):
-    """Gradients of the slots named since the last one, to the array at ``address``; ``add``: to what is there."""
+    """Gradients of the slots named since the last one, ``B/4`` to a beat; the last beat of a slot ends with zeros."""
 
     opcode = 0x33
     counts = True
-    address: int = _bits(3, 0, 32)
-    add: bool = _a(0, 1, False)
+    address: int = _bits(3, 0, 32, "of the gradient array")
+    add: bool = _a(0, 1, "to what is there, modulo 2^32", default=False)
 
 
 @dataclass(frozen=True)
 class Update(Descriptor):
-    """New masters, momenta (``decay`` not 0) and ``beats`` beats of MAC weights."""
+    """New masters, momenta (where ``decay`` is not 0) and MAC weights."""
 
     opcode = 0x34
     counts = True
-    gradients: int = _bits(3, 0, 32)
-    masters: int = _bits(4, 0, 32)
-    weights: int = _bits(6, 0, 32)
-    beats: int = _bits(7, 0, 24, 1)
-    shift: int = _a(0, 5)
-    stochastic: bool = _a(5, 1, False)
-    decay: int = _b(0, 4, 0)
-    momenta: int = _bits(5, 0, 32, default=0)
+    gradients: int = _bits(3, 0, 32, "address of the gradients")
+    masters: int = _bits(4, 0, 32, "address of the masters")
+    weights: int = _bits(6, 0, 32, "address of the MAC weights")
+    beats: int = _bits(7, 0, 24, "beats of MAC weights; of the other arrays four times as many", 1)
+    shift: int = _a(0, 5, "right shift of a gradient: the learning rate")
+    stochastic: bool = _a(5, 1, "stochastic rounding", default=False)
+    decay: int = _b(0, 4, "shift of the decay of momenta; 0: there are none", default=0)
+    momenta: int = _bits(5, 0, 32, "address of the momenta", default=0)
 
 
 @dataclass(frozen=True)
 class Delta(Descriptor):
-    """Deltas of an output layer with ``classes`` classes: one beat each of logits and of the result."""
+    """Deltas of an output layer: one beat each of logits and of the result per class."""
 
     opcode = 0x35
     counts = True
-    logits: int = _bits(3, 0, 32)
-    labels: int = _bits(4, 0, 32)
-    output: int = _bits(5, 0, 32)
-    classes: int = _bits(6, 0, 12, 1)
+    logits: int = _bits(3, 0, 32, "address of the logits")
+    labels: int = _bits(4, 0, 32, "address of the labels, one beat")
+    output: int = _bits(5, 0, 32, "address of the result; it may be that of the logits")
+    classes: int = _bits(6, 0, 12, "classes, at most 256", 1)
 
 
 KINDS: dict[int, type[Descriptor]] = {
@@ -344,9 +348,9 @@ KINDS: dict[int, type[Descriptor]] = {
 def pack(descriptor: Descriptor) -> int:
     """The 256 bits of a descriptor."""
     word = descriptor.opcode
-    for name, low in _AFTER.items():
+    for name, low in AFTER.items():
         word |= getattr(descriptor.after, name) << low
-    for name, bits, _ in _layout(descriptor.opcode):
+    for name, bits, _ in layout(descriptor.opcode):
         value = getattr(descriptor, name)
         for n, part in enumerate(value if bits.pair else (value,)):
             word |= (int(part) - bits.less) << (bits.low + n * bits.width)
@@ -366,12 +370,12 @@ def unpack(word: int, index: int = 0) -> Descriptor:
     if kind is None:
         raise DescriptorError(index, Cause.OPCODE, f"opcode {word & 0xFF:#04x} is unknown")
     values: dict[str, Any] = {}
-    for name, bits, flag in _layout(kind.opcode):
+    for name, bits, flag in layout(kind.opcode):
         parts = [
             (word >> (bits.low + n * bits.width) & ((1 << bits.width) - 1)) + bits.less for n in range(1 + bits.pair)
         ]
         values[name] = tuple(parts) if bits.pair else bool(parts[0]) if flag else parts[0]
-    return kind(**values, after=After(*(word >> low & 0xFFFFFF for low in _AFTER.values())))
+    return kind(**values, after=After(*(word >> low & 0xFFFFFF for low in AFTER.values())))
 
 
 def encode(descriptors: Sequence[Descriptor]) -> bytes:
@@ -383,9 +387,9 @@ def encode(descriptors: Sequence[Descriptor]) -> bytes:
     for opcode, rows in places.items():
         given = [descriptors[row].__dict__ for row in rows]
         parts = [([opcode] * len(rows), 0)]
-        for name, low in _AFTER.items():
+        for name, low in AFTER.items():
             parts.append(([getattr(each["after"], name) for each in given], low))
-        for name, bits, _ in _layout(opcode):
+        for name, bits, _ in layout(opcode):
             values = [each[name] for each in given]
             for n, column in enumerate(zip(*values, strict=True) if bits.pair else (values,)):
                 parts.append(([int(value) - bits.less for value in column], bits.low + n * bits.width))

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`make generate`: headers and tables that say again what the models say, for Verilog, C and readers.
+
+They are committed, so that nobody needs Python to read or include them; `make lint` fails where one is stale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from flow.generate import c_header, markdown, verilog
+from flow.generate.parts import Codes, Descriptors, Part
+from flow.paths import ROOT, make_command
+from models.edge.registers import EDGE, Kind
+from models.pe_array.isa.descriptors import (
+    Cause,
+    Collect,
+    Compute,
+    Delta,
+    Drain,
+    Engine,
+    Map,
+    Output,
+    Pointers,
+    Set,
+    Slot,
+    Stream,
+    Update,
+    Window,
+)
+from models.pe_array.isa.registers import ARRAY
+
+_ISA = "models/pe_array/isa/descriptors.py"
+_EDGE_PARTS: tuple[Part, ...] = (EDGE, Codes("EDGE_KIND", Kind, 2))
+_CAUSES = (Codes("CAUSE", Cause, 4), Codes("ENGINE", Engine, 2))
+_DESCRIPTORS = Descriptors({
+    "load": (Window, Map, Stream, Pointers), "compute": (Set, Compute), "drain": (Drain, Output),
+    "collect": (Slot, Collect), "update": (Update,), "delta": (Delta,),
+})  # fmt: skip
+
+FILES: dict[str, Callable[[], str]] = {
+    "rtl/edge/edge_registers.vh": lambda: verilog.header(
+        "EDGELOOM_EDGE_REGISTERS_VH", "Registers of the edge engine", [EDGE.source], _EDGE_PARTS
+    ),
+    "rtl/pe_array/array_registers.vh": lambda: verilog.header(
+        "EDGELOOM_ARRAY_REGISTERS_VH", "Registers of the PE array", [ARRAY.source], [ARRAY]
+    ),
+    "rtl/pe_array/descriptors.vh": lambda: verilog.header(
+        "EDGELOOM_DESCRIPTORS_VH", "Descriptors of the PE array's programs, causes of errors, engines", [_ISA],
+        [*_CAUSES, _DESCRIPTORS],
+    ),
+    "sw/include/edgeloom_edge.h": lambda: c_header.header(
+        "EDGELOOM_EDGE_H", "Registers of the edge engine", [EDGE.source], _EDGE_PARTS
+    ),
+    "sw/include/edgeloom_array.h": lambda: c_header.header(
+        "EDGELOOM_ARRAY_H", "Registers and descriptors of the PE array", [ARRAY.source, _ISA],
+        [ARRAY, *_CAUSES, _DESCRIPTORS],
+    ),
+    "docs/reference/edge_registers.md": lambda: markdown.page(
+        "Registers of the edge engine", [EDGE.source], _EDGE_PARTS
+    ),
+    "docs/reference/array_registers.md": lambda: markdown.page("Registers of the PE array", [ARRAY.source], [ARRAY]),
+    "docs/reference/descriptors.md": lambda: markdown.page(
+        "Descriptors of the PE array, causes of errors", [_ISA], [_DESCRIPTORS, *_CAUSES]
+    ),
+}  # fmt: skip
+"""Every generated file, from the checkout on, and what makes its text."""
+
+
+def write(root: Path = ROOT) -> list[str]:
+    """Write the files that are stale; their names."""
+    changed = [name for name, make in FILES.items() if _text(root / name) != make()]
+    for name in changed:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(FILES[name](), encoding="utf-8")
+    return changed
+
+
+def complaints(root: Path = ROOT) -> list[str]:
+    """One line for every file that is not what the models say."""
+    return [
+        f"{name} is stale: run `{make_command('generate')}` and commit it"
+        for name, make in FILES.items()
+        if _text(root / name) != make()
+    ]
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None

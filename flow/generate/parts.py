@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What goes into generated files: register maps, lists of codes and the descriptors, as the models describe them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from models.lib.registers import Code, RegisterMap
+from models.pe_array.isa.descriptors import AFTER, KINDS, Bits, Descriptor, layout
+
+OPCODE = Bits(0, 8)
+"""Where the opcode of every descriptor lies."""
+
+
+@dataclass(frozen=True)
+class Codes:
+    """Numbers with a meaning.
+
+    Attributes:
+        prefix: in front of their names.
+        bits: of the ports and registers that carry them; None: constants that are no part of a word.
+    """
+
+    prefix: str
+    codes: type[Code]
+    bits: int | None = None
+
+    @property
+    def title(self) -> str:
+        """What they are."""
+        return str(self.codes.__doc__).splitlines()[0].rstrip(".")
+
+
+@dataclass(frozen=True)
+class Descriptors:
+    """The descriptors of the PE array's programs.
+
+    Attributes:
+        units: RTL modules that take descriptors, and the opcodes that each takes.
+    """
+
+    units: dict[str, tuple[type[Descriptor], ...]]
+
+    @staticmethod
+    def kinds() -> list[tuple[str, type[Descriptor]]]:
+        """Name and class of every opcode, in their order."""
+        return [(kind.__name__.upper(), kind) for _, kind in sorted(KINDS.items())]
+
+
+Part = RegisterMap | Codes | Descriptors
+
+
+def fields_of(kind: type[Descriptor]) -> list[tuple[str, Bits]]:
+    """Name and bits of the fields of an opcode, from the lowest bit on."""
+    return sorted(((name.upper(), bits) for name, bits, _ in layout(kind.opcode)), key=lambda field: field[1].low)
+
+
+def after() -> list[tuple[str, Bits]]:
+    """Name and bits of the numbers of operations that a descriptor waits for."""
+    return [(name.upper(), Bits(low, 24, doc=f"{name} that must be done")) for name, low in AFTER.items()]
+
+
+def width_of(bits: Bits) -> int:
+    """All bits of a field, both numbers of a pair."""
+    return bits.width * (1 + bits.pair)
+
+
+def unused(kinds: tuple[type[Descriptor], ...]) -> list[tuple[int, int]]:
+    """Ranges (high, low) of a descriptor, from the top, that a module which takes these opcodes has no use for.
+
+    A module of one opcode does not look at it, and the operations to wait for are the queue's.
+    """
+    used = [bits for kind in kinds for _, bits in fields_of(kind)] + [OPCODE] * (len(kinds) > 1)
+    free = set(range(256)) - {n for bits in used for n in range(bits.low, bits.low + width_of(bits))}
+    ranges: list[tuple[int, int]] = []
+    for bit in sorted(free, reverse=True):
+        if ranges and ranges[-1][1] == bit + 1:
+            ranges[-1] = (ranges[-1][0], bit)
+        else:
+            ranges.append((bit, bit))
+    return ranges

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Verilog headers of what the models describe: macros, see ``_WHY``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from flow.generate.parts import OPCODE, Codes, Descriptors, Part, after, fields_of, unused, width_of
+from models.lib.registers import READ, Register, RegisterMap
+from models.pe_array.isa.descriptors import Bits, Descriptor
+
+_WHY = """\
+ *
+ * They are macros: every tool takes one as the range of a slice, word[`NAME], and none warns of those that a module
+ * does not use, as it would of parameters.
+"""
+
+Line = tuple[str, str, str]
+"""Macro, its value, what it is."""
+
+
+def header(guard: str, title: str, sources: Sequence[str], parts: Sequence[Part]) -> str:
+    """Text of a header.
+
+    Raises:
+        ValueError: a name stands for two things.
+    """
+    lines = [
+        "// SPDX-License-Identifier: Apache-2.0", "/*", f" * {title}", " *",
+        f" * Made by `make generate` from {' and '.join(sources)}: change that, not this.", *_WHY.splitlines(), " */",
+        f"`ifndef {guard}", f"`define {guard}",
+    ]  # fmt: skip
+    names: list[str] = []
+    for part in parts:
+        for block in _blocks(part):
+            names += [name.partition("(")[0] for name, _, _ in block[1]]
+            lines += ["", f"// {block[0]}", *_columns(block[1])]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise ValueError(f"{title}: {', '.join(sorted(twice))} stands for two things")
+    return "\n".join([*lines, "", "`endif", ""])
+
+
+def _columns(lines: list[Line]) -> Iterator[str]:
+    left = max(len(name) for name, _, _ in lines)
+    right = max((len(value) for _, value, doc in lines if doc), default=0)
+    for name, value, doc in lines:
+        text = f"`define {name:<{left}} {value}"
+        said = f"`define {name:<{left}} {value:<{right}}  // {doc}"
+        yield said if doc and len(said) <= 120 else text if len(text) <= 120 else f"`define {name} \\\n    {value}"
+
+
+def _blocks(part: Part) -> Iterator[tuple[str, list[Line]]]:
+    if isinstance(part, RegisterMap):
+        yield from _registers(part)
+    elif isinstance(part, Codes):
+        yield part.title, [_code(part, name, code, code.doc) for name, code in part.codes.__members__.items()]
+    else:
+        yield from _descriptors(part)
+
+
+def _code(part: Codes, name: str, value: int, doc: str) -> Line:
+    return f"{part.prefix}_{name}", str(value) if part.bits is None else f"{part.bits}'d{value}", doc
+
+
+def _registers(registers: RegisterMap) -> Iterator[tuple[str, list[Line]]]:
+    for block in registers.blocks:
+        prefix = "_".join(filter(None, (registers.prefix, block.name)))
+        lines: list[Line] = []
+        if block.name:
+            lines.append((f"{prefix}_BASE", _word(block.base), f"first word, byte address {block.base:03X}"))
+        if block.stride:
+            lines.append((f"{prefix}_WORDS", str(block.stride // 4), f"words from one {block.of} to the next"))
+        for register in block.registers:
+            lines += _register(prefix, register)
+        title = f"Registers of {registers.title}" if not block.name else _title(block.registers)
+        yield f"{title}: word addresses{', from the first word on' if block.name else ''}; bits of fields", lines
+
+
+def _title(members: type[Register]) -> str:
+    return str(members.__doc__).splitlines()[0].partition(";")[0].rstrip(".")
+
+
+def _word(address: int) -> str:
+    return f"10'h{address // 4:03X}"
+
+
+def _register(prefix: str, register: Register) -> Iterator[Line]:
+    name = f"{prefix}_{register.name}"
+    yield name, _word(register), register.doc.partition(";")[0]
+    for field in register.fields:
+        yield f"{name}_{field.name}", _range(Bits(field.low, field.width)), field.doc.partition(";")[0]
+    if register.reset and register.access == READ:
+        yield f"{name}_VALUE", f"{register.width}'h{register.reset:08X}", ""
+    elif register.reset:
+        yield f"{name}_RESET", f"{register.width}'h{register.reset:08X}", "after a reset"
+
+
+def _range(bits: Bits) -> str:
+    high = bits.low + width_of(bits) - 1
+    return f"{high}:{bits.low}" if high > bits.low else str(high)
+
+
+def _descriptors(part: Descriptors) -> Iterator[tuple[str, list[Line]]]:
+    yield "Opcodes", [(f"OPCODE_{name}", f"8'h{kind.opcode:02X}", "") for name, kind in part.kinds()]
+    common = [("D_OPCODE", _range(OPCODE), "")]
+    common += [(f"D_AFTER_{name}", _range(bits), bits.doc) for name, bits in after()]
+    yield "Bits of a descriptor: what all have", common
+    for name, kind in part.kinds():
+        yield f"{name}: {_doc(kind)}", list(_fields(name, kind))
+    lines = []
+    for unit, kinds in part.units.items():
+        ranges = ", ".join(f"d[{_range(Bits(low, high - low + 1))}]" for high, low in unused(kinds))
+        lines.append((f"D_UNUSED_{unit.upper()}(d)", f"{{{ranges}}}", ""))
+    yield "Bits that no field of the opcodes of a module has", lines
+
+
+def _doc(kind: type[Descriptor]) -> str:
+    return str(kind.__doc__).splitlines()[0].replace("``", "").partition(". ")[0].rstrip(".")
+
+
+def _fields(name: str, kind: type[Descriptor]) -> Iterator[Line]:
+    for field, bits in fields_of(kind):
+        doc = f"{bits.doc}{', less one' if bits.less else ''}"
+        yield f"D_{name}_{field}", _range(bits), doc

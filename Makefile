@@ -22,20 +22,20 @@ help:
 setup:
 	@sh flow/setup.sh
 
-## make train [CONFIG=configs/mnist_64.toml] [EPOCHS=n] [SAMPLES=n] [SIM=icarus] [RESUME=1]
+## make train [CONFIG=configs/edge/mnist_64.toml] [EPOCHS=n] [SAMPLES=n] [SIM=icarus] [RESUME=1]
 ##                                     train MNIST in simulation, every bit compared with the model
 train: setup
-	@$(FLOW) train --config "$(or $(CONFIG),configs/mnist_64.toml)" --epochs "$(EPOCHS)" --samples "$(SAMPLES)" --sim "$(or $(SIM),verilator)" --resume "$(RESUME)"
+	@$(FLOW) train --config "$(or $(CONFIG),configs/edge/mnist_64.toml)" --epochs "$(EPOCHS)" --samples "$(SAMPLES)" --sim "$(or $(SIM),verilator)" --resume "$(RESUME)"
 
-## make train-cnn [CONFIG=configs/lenet5_mnist.toml] [STEPS=n] [EPOCHS=n] [SAMPLES=n] [SIM=icarus] [RESUME=1]
+## make train-cnn [CONFIG=configs/pe_array/lenet5_mnist.toml] [STEPS=n] [EPOCHS=n] [SAMPLES=n] [SIM=icarus] [RESUME=1]
 ##                                     train LeNet-5 on the PE array: some steps in simulation, the rest in the model
 train-cnn: setup
-	@$(FLOW) train-cnn --config "$(or $(CONFIG),configs/lenet5_mnist.toml)" --steps "$(STEPS)" --epochs "$(EPOCHS)" --samples "$(SAMPLES)" --sim "$(or $(SIM),verilator)" --resume "$(RESUME)"
+	@$(FLOW) train-cnn --config "$(or $(CONFIG),configs/pe_array/lenet5_mnist.toml)" --steps "$(STEPS)" --epochs "$(EPOCHS)" --samples "$(SAMPLES)" --sim "$(or $(SIM),verilator)" --resume "$(RESUME)"
 
-## make bench [CONFIG=configs/mnist_64.toml] [SAMPLES=n]
+## make bench [CONFIG=configs/edge/mnist_64.toml] [SAMPLES=n]
 ##                                     speed of the simulation, beside a bare C++ loop, and of the model
 bench: setup
-	@$(FLOW) bench --config "$(or $(CONFIG),configs/mnist_64.toml)" --samples "$(SAMPLES)"
+	@$(FLOW) bench --config "$(or $(CONFIG),configs/edge/mnist_64.toml)" --samples "$(SAMPLES)"
 
 ## make scoreboard                     clocks of the PE array beside the published tables; page in build/scoreboard
 scoreboard: setup
@@ -46,10 +46,10 @@ scoreboard: setup
 full-size: setup
 	@$(FLOW) full-size --layers "$(LAYERS)"
 
-## make synth [CONFIG=configs/mnist_64.toml] [UPDATE=1]
+## make synth [CONFIG=configs/edge/mnist_64.toml] [UPDATE=1]
 ##                                     area (Yosys, xc7) and clock (nextpnr, ECP5) against tests/synth_baseline.json
 synth: setup
-	@$(FLOW) synth --config "$(or $(CONFIG),configs/mnist_64.toml)" --update "$(UPDATE)"
+	@$(FLOW) synth --config "$(or $(CONFIG),configs/edge/mnist_64.toml)" --update "$(UPDATE)"
 
 ## make test [JOBS=n]                  lint, unit tests and the regression on both simulators
 test: setup

@@ -166,14 +166,14 @@ def _parser() -> argparse.ArgumentParser:
     train = commands.add_parser("train", help="train in simulation and compare every bit with the model")
     bench = commands.add_parser("bench", help="speed of simulation and model")
     for command, function in ((train, _train), (bench, _bench)):
-        command.add_argument("--config", default="configs/mnist_64.toml")
+        command.add_argument("--config", default="configs/edge/mnist_64.toml")
         command.add_argument("--samples", default="")
         command.set_defaults(function=function)
     for name in ("epochs", "resume"):
         train.add_argument(f"--{name}", default="")
     train.add_argument("--sim", default="verilator")
     command = commands.add_parser("train-cnn", help="train a CNN on the PE array, in simulation and in its model")
-    command.add_argument("--config", default="configs/lenet5_mnist.toml")
+    command.add_argument("--config", default="configs/pe_array/lenet5_mnist.toml")
     for name in ("steps", "epochs", "samples", "resume"):
         command.add_argument(f"--{name}", default="")
     command.add_argument("--sim", default="verilator")
@@ -185,7 +185,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--layers", default="", help="names with commas between them")
     command.set_defaults(function=_full_size)
     command = commands.add_parser("synth", help="area and clock, compared with the baselines")
-    command.add_argument("--config", default="configs/mnist_64.toml")
+    command.add_argument("--config", default="configs/edge/mnist_64.toml")
     command.add_argument("--update", default="", help="1: make the figures found the new baselines")
     command.set_defaults(function=_synth)
     return parser

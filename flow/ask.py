@@ -79,12 +79,12 @@ def sets(module: Module, name: str, config: str) -> tuple[TestSet, ...]:
     if name and config:
         raise FlowError(f"SET={name} CONFIG={config}: give one of them")
     if config:
-        path, loaded = load_edge(config)
+        file = load_edge(config)
         if not module.takes_config:
             able = ", ".join(each.name for each in modules.test_plan().values() if each.takes_config)
             own = "|".join(each.name for each in module.sets)
             raise FlowError(f"MODULE={module.name} takes no CONFIG, but SET={own}; CONFIG goes with {able}")
-        return (TestSet("config", {}, path, patience=_patience(module, loaded)),)
+        return (TestSet("config", {}, file.path, patience=_patience(module, file.config)),)
     if name == "all":
         return module.sets
     return (module.find_set(name) if name else module.sets[0],)
@@ -92,7 +92,7 @@ def sets(module: Module, name: str, config: str) -> tuple[TestSet, ...]:
 
 def _patience(module: Module, config: EdgeConfig) -> int:
     """How many times as many edges a configuration has as the largest of the module's own sets."""
-    own = [load_edge(str(each.config))[1].edges for each in module.sets if each.config]
+    own = [load_edge(str(each.config)).config.edges for each in module.sets if each.config]
     return -(-config.edges // max(own))
 
 

@@ -13,7 +13,7 @@ A row of tb/<part>/testplan.toml:
     [[module.set]]
     name = "w12"                            # one build and one run per simulator
     params = { IN_WIDTH = 24, SHIFT = 8 }   # HDL parameters, or
-    config = "configs/tiny.toml"            # an engine configuration: every parameter that the top module declares
+    config = "configs/edge/tiny.toml"            # an engine configuration: every parameter that the top module declares
     sims = ["verilator"]                    # only if not both
     max_seeds = 1                           # only for long sets: the regression runs no more seeds than this
     bench = "tb.edge.test_fuzz"             # only if this set runs another bench than the module's

@@ -17,7 +17,6 @@ from typing import Any, BinaryIO
 from filelock import FileLock, Timeout
 
 from flow.paths import ROOT, FlowError, relative, writing
-from models.lib.toml_section import ConfigError
 from models.lib.whole_file import part_of, write_text, written
 
 RESULT = "result.json"
@@ -148,13 +147,3 @@ def _remove(directory: Path, names: Sequence[str]) -> None:
     for name in names:
         for path in (directory / name, part_of(directory / name)):
             path.unlink(missing_ok=True)
-
-
-def check_frozen(equal: Callable[[], bool], path: Path) -> None:
-    """Raise FlowError unless the copy of a configuration says what the file said when the request was checked."""
-    try:
-        if equal():
-            return
-    except ConfigError:
-        pass
-    raise FlowError(f"{relative(path)} was changed while it was read: run again")

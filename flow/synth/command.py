@@ -19,16 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from flow import verilog
-from flow.config_file import EDGE, PE_ARRAY, find, has, load_edge, load_pe
+from flow.config_file import load
 from flow.paths import BUILD, ROOT, from_root, make_command, relative
 from flow.provenance import origin
-from flow.run_directory import RunDirectory, alone_in, check_frozen
+from flow.run_directory import RunDirectory, alone_in
 from flow.synth import edge, netlist, pe
 from flow.synth.netlist import Netlist, Timing
 from flow.synth.target import Plan, Target
 from models.edge.config import EdgeConfig
 from models.lib.whole_file import write_text
-from models.pe_array.network.config import PeConfig
 
 BASELINE = ROOT / "tests" / "synth_baseline.json"
 
@@ -139,7 +138,7 @@ def _entry(table: Mapping[str, Any], place: tuple[str, ...]) -> Any:
 
 
 def plan(path: str) -> Plan:
-    """What is run for a configuration file: layers are what the PE array has, [network] what the edge engine has.
+    """What is run for a configuration file, of either kind.
 
     Raises:
         FlowError: the file is missing or breaks a rule.
@@ -149,15 +148,9 @@ def plan(path: str) -> Plan:
 
 def chosen(path: str) -> tuple[Path, str, Plan]:
     """A configuration's file, its text, and what is run for it. Raises FlowError."""
-    if has(find(path, EDGE, PE_ARRAY), PE_ARRAY):  # of a file that cannot be read, loading says what is wrong
-        file, array = load_pe(path)
-        text = file.read_text(encoding="utf-8")
-        check_frozen(lambda: PeConfig.parse(text, file) == array, file)
-        return file, text, pe.plan(array)
-    file, engine = load_edge(path)
-    text = file.read_text(encoding="utf-8")
-    check_frozen(lambda: EdgeConfig.parse(text, file) == engine, file)
-    return file, text, edge.plan(engine)
+    file = load(path)
+    planned = edge.plan(file.config) if isinstance(file.config, EdgeConfig) else pe.plan(file.config)
+    return file.path, file.text, planned
 
 
 def table(config: str, outcomes: list[Outcome], reference: Mapping[str, Any]) -> str:

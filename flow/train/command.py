@@ -13,14 +13,13 @@ from flow import build
 from flow.build import Design
 from flow.paths import FlowError, relative
 from flow.provenance import origin, versions
-from flow.run_directory import CONFIG, JOB, RESULT, RunDirectory, Writer, alone_in, check_frozen, text_writer
+from flow.run_directory import CONFIG, JOB, RESULT, RunDirectory, Writer, alone_in, text_writer
 from flow.runners import require_tools
 from flow.train.report import report
 from flow.train.request import Request
 from flow.train.result import results, table
 from flow.train.simulation import SCRATCH, Outcome, design_of, options, simulate
 from flow.train.twin import TwinProcess
-from models.edge.config import EdgeConfig
 from models.edge.interleaver import Connectivity
 from models.lib.checkpoint import CheckpointError
 from models.lib.whole_file import write_text
@@ -63,7 +62,6 @@ def _run(
     job = Job(str(config), str(request.directory), request.samples, request.epochs, request.resume)
     run = directory.scratch(job.save, SCRATCH)
     write_text(config, request.text)
-    check_frozen(lambda: EdgeConfig.load(config) == request.config, request.path)
     _headline(request)
     design = design or design_of(request.config)
     if not build.is_built(design, options(request.sim)):

@@ -61,7 +61,8 @@ def request(
     """Check the variables of the make command line; empty ones have their default. Raises FlowError."""
     simulator(sim)
     going_on = resumes(resume)
-    path, loaded = load_edge(config)
+    file = load_edge(config)
+    path, loaded = file.path, file.config
     if loaded.data.set == "none":
         raise FlowError(f'{relative(path)} names no data: add [data] set = "mnist"')
     try:
@@ -77,5 +78,4 @@ def request(
     asked += [f"{name}={value}" for name, value in (("EPOCHS", epochs), ("SAMPLES", samples)) if value]
     asked += [f"SIM={sim}"] if sim != "verilator" else []
     target = directory or BUILD / "train" / loaded.name
-    text = path.read_text(encoding="utf-8")
-    return Request(path, loaded, data, sim, number, count, going_on, tuple(asked), target, text)
+    return Request(path, loaded, data, sim, number, count, going_on, tuple(asked), target, file.text)

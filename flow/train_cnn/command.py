@@ -11,7 +11,7 @@ import numpy as np
 from flow.build import Design
 from flow.paths import FlowError, relative
 from flow.provenance import origin, versions
-from flow.run_directory import CONFIG, RESULT, RunDirectory, Writer, alone_in, check_frozen, text_writer
+from flow.run_directory import CONFIG, RESULT, RunDirectory, Writer, alone_in, text_writer
 from flow.runners import require_tools
 from flow.train.command import REPORT, WEIGHTS
 from flow.train.simulation import Interrupts
@@ -71,7 +71,6 @@ def _frozen(request: Request, directory: RunDirectory) -> Request:
         except OSError as error:
             raise FlowError(f"{relative(initial)} cannot be read: {error.strerror}") from None
         (run / _INITIAL).write_bytes(weights)
-    check_frozen(lambda: job.configuration() == config, request.path)
     return replace(request, config=config, job=job)
 
 

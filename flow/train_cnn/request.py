@@ -65,7 +65,8 @@ def request(
     going_on = resumes(resume)
     with Telling() as tell:
         tell(f"{config}: checking the network")
-        path, loaded = load_pe(config)
+        file = load_pe(config)
+    path, loaded = file.path, file.config
     batch = loaded.training.batch
     count = whole_number("STEPS", steps, 1, 100_000, "simulated steps in each place") if steps else STEPS
     images = TRAINING_IMAGES
@@ -90,5 +91,4 @@ def request(
     asked = [f"CONFIG={relative(path)}", *(f"{name}={value}" for name, value in given if value)]
     target = directory or BUILD / "train" / loaded.name
     job = Job(str(path), str(target), number, count, min(count, 8), images, going_on)
-    text = path.read_text(encoding="utf-8")
-    return Request(path, loaded, params, sim, job, tuple(asked), text, data)
+    return Request(path, loaded, params, sim, job, tuple(asked), file.text, data)

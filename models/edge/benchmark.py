@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Speed of the bit-exact model: ``python -m models.edge.benchmark [configs/mnist_64.toml]``."""
+"""Speed of the bit-exact model: ``python -m models.edge.benchmark [configs/edge/mnist_64.toml]``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from models.edge.network import EdgeNetwork
 from models.edge.training import RawData, chosen_samples, plan
 from models.lib.command_line import Parser, integer, one_line_errors
 
-DEFAULT_CONFIG = Path(__file__).resolve().parent.parent.parent / "configs" / "mnist_64.toml"
+DEFAULT_CONFIG = Path(__file__).resolve().parent.parent.parent / "configs" / "edge" / "mnist_64.toml"
 WARM_UP = 16
 
 

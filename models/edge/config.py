@@ -15,6 +15,7 @@ from typing import Any
 from models.edge.rules import WIDTH_MAX, WIDTH_MIN, check_network, frac_max
 from models.edge.shape import JunctionShape, junction_shapes
 from models.lib.fixed_point import Format
+from models.lib.network_kind import EDGE, require
 from models.lib.toml_section import ConfigError, Section, named, parse, read_text
 
 ACTIVATIONS = ("sigmoid", "relu")
@@ -41,7 +42,7 @@ TRAINING_MODES = ("pipelined", "sequential")
 
 
 @dataclass(frozen=True)
-class Training:
+class EdgeTraining:
     """How a network is trained (table ``[training]``)."""
 
     mode: Mode
@@ -91,7 +92,7 @@ class EdgeConfig:
     dither: bool
     connectivity_seed: int
     junctions: tuple[JunctionShape, ...]
-    training: Training
+    training: EdgeTraining
     data: Data
     clock_mhz: float
 
@@ -110,11 +111,7 @@ class EdgeConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> EdgeConfig:
         """Validate what a TOML file holds."""
-        if "layers" in values:
-            raise ConfigError(
-                "[[layers]] belong to the PE array, whose commands are make train-cnn and "
-                "python -m models.pe_array.training; a network of the edge engine is a table [network]"
-            )
+        require(EDGE, values)
         top = Section(values)
         name = top.file_name("name")
 
@@ -224,10 +221,10 @@ def check_input(junctions: tuple[JunctionShape, ...], in_lanes: int) -> None:
         )
 
 
-def _training(table: Section) -> tuple[int, Training]:
+def _training(table: Section) -> tuple[int, EdgeTraining]:
     lr_max = table.integer("lr_max", 1, 16, default=8)
     mode = table.choice("mode", TRAINING_MODES, default="pipelined")
-    training = Training(
+    training = EdgeTraining(
         mode=Mode[mode.upper()],
         epochs=table.integer("epochs", 1, EPOCHS_MAX, default=1),
         lr_shifts=table.integers("lr_shift", 0, lr_max, default=[min(4, lr_max)]),

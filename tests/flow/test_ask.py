@@ -12,7 +12,7 @@ from flow import ask, modules, regress
 from flow.paths import ROOT, FlowError
 from flow.simulate import parameters
 
-CONFIGS = ("configs/tiny.toml", "configs/lenet5_mnist.toml", "README.md", "configs", "no/such.toml")
+CONFIGS = ("configs/edge/tiny.toml", "configs/pe_array/lenet5_mnist.toml", "README.md", "configs", "no/such.toml")
 
 
 def sim(module: str = "pe", **variables: str) -> ask.Sim:
@@ -33,7 +33,7 @@ def sim(module: str = "pe", **variables: str) -> ask.Sim:
         ({"simulator_": "vcs"}, r"SIM=vcs must be one of verilator, icarus"),
         ({"waves": "yes"}, r"WAVES=yes must be 1 \(record the signals\) or 0"),
         ({"test": "nope"}, r"TEST=nope: there is no such test; tb\.pe_array\.grid\.test_pe has any_commands, full"),
-        ({"set_": "b4", "config": "configs/tiny.toml"}, r"give one of them"),
+        ({"set_": "b4", "config": "configs/edge/tiny.toml"}, r"give one of them"),
     ],
 )
 def test_variables_of_a_simulation(variables: dict[str, str], message: str) -> None:
@@ -97,7 +97,7 @@ def test_any_module_with_any_configuration_has_its_parameters_or_a_message() -> 
 
 
 def test_a_larger_configuration_has_more_time() -> None:
-    larger = [sim("param_port", config=f"configs/{name}.toml").sets[0].patience for name in ("tiny", "four_layer")]
+    larger = [sim("param_port", config=f"configs/edge/{name}.toml").sets[0].patience for name in ("tiny", "four_layer")]
     assert larger == [4, 94]
     assert sim("param_port").sets[0].patience == 1
 

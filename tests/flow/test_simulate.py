@@ -156,9 +156,9 @@ def test_directories_of_different_runs_differ() -> None:
 
 
 def test_replay_of_a_configuration() -> None:
-    config = modules.ROOT / "configs" / "tiny.toml"
+    config = modules.ROOT / "configs" / "edge" / "tiny.toml"
     run = Run(TOY, TestSet("config", {}, config), "verilator", (4,))
-    assert run.replay == "make sim MODULE=popcount SIM=verilator CONFIG=configs/tiny.toml SEED=4"
+    assert run.replay == "make sim MODULE=popcount SIM=verilator CONFIG=configs/edge/tiny.toml SEED=4"
 
 
 def test_plain_values() -> None:
@@ -181,7 +181,7 @@ def test_configuration_that_is_edited_while_the_design_is_built(
 ) -> None:
     """The bench reads the one that the design was built for."""
     config, seen = tmp_path / "tiny.toml", []
-    text = (modules.ROOT / "configs" / "tiny.toml").read_text()
+    text = (modules.ROOT / "configs" / "edge" / "tiny.toml").read_text()
     config.write_text(text)
 
     def edit(*_: object) -> Path:

@@ -25,8 +25,8 @@ from models.edge.config import EdgeConfig
 from models.pe_array.isa.widths import Widths
 from models.pe_array.network.config import PeConfig
 
-MNIST_64 = EdgeConfig.load(ROOT / "configs" / "mnist_64.toml")
-LENET5 = PeConfig.load(ROOT / "configs" / "lenet5_mnist.toml")
+MNIST_64 = EdgeConfig.load(ROOT / "configs" / "edge" / "mnist_64.toml")
+LENET5 = PeConfig.load(ROOT / "configs" / "pe_array" / "lenet5_mnist.toml")
 BANK = "rows.weights.bank.ram.mem.0.0"
 REFERENCE: dict[str, Any] = json.loads(synth.BASELINE.read_text())
 
@@ -54,10 +54,10 @@ def test_pe_is_as_small_as_its_baseline() -> None:
 
 
 def test_weights_in_lut_memory_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A copy of the junction that leaves the kind of memory to the tool does not pass."""
-    original = verilog.library()["junction"].path
+    """A copy of the junction's rows that leaves the kind of memory to the tool does not pass."""
+    original = verilog.library()["junction_rows"].path
     text = original.read_text()
-    assert text.count(".BLOCK(1)") == 1, "junction.v has changed: choose another fault"
+    assert text.count(".BLOCK(1)") == 1, "junction_rows.v has changed: choose another fault"
     copy = BUILD / "canary" / "synth" / original.name
     copy.parent.mkdir(parents=True, exist_ok=True)
     copy.write_text(text.replace(".BLOCK(1)", ".BLOCK(0)"))
@@ -122,10 +122,10 @@ def test_pes_are_left_out_of_the_frame() -> None:
 
 
 def test_the_configuration_decides_which_engine() -> None:
-    runs = [(target.name, family) for target, family in synth.plan("configs/lenet5_mnist.toml").runs]
+    runs = [(target.name, family) for target, family in synth.plan("configs/pe_array/lenet5_mnist.toml").runs]
     areas = [(name, "xc7") for name in ("pe_8", "frame_2x8", "array_2x8", "pe_32")]
     assert runs == [*areas, ("pe_8", "ecp5")]
-    target = synth.plan("configs/lenet5_mnist.toml").runs[2][0]
+    target = synth.plan("configs/pe_array/lenet5_mnist.toml").runs[2][0]
     assert ".P(2),\n    .B(8),\n    .FRAC(4),\n    .DATA(8),\n    .MASTER(24)" in target.wrapper("")
     narrow = dataclasses.replace(target, config=dataclasses.replace(LENET5, widths=Widths(4, 16)))
     assert ".DATA(4),\n    .MASTER(16)" in narrow.wrapper("")
@@ -235,9 +235,9 @@ def test_slowest_clock() -> None:
 
 
 def test_engines_too_large_for_ecp5_stay_out() -> None:
-    runs = [(target.name, family) for target, family in synth.plan("configs/mnist_64.toml").runs]
+    runs = [(target.name, family) for target, family in synth.plan("configs/edge/mnist_64.toml").runs]
     assert runs == [("junction_2", "xc7"), ("edge_top", "xc7")]
-    tiny = synth.plan("configs/tiny.toml").runs
+    tiny = synth.plan("configs/edge/tiny.toml").runs
     assert ("edge_top", "ecp5") in [(target.name, family) for target, family in tiny]
 
 
@@ -262,7 +262,7 @@ def test_a_missing_tool_is_named(tmp_path: Path) -> None:
 def test_results_of_a_synthesis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They name their configuration, whose text decides whose they are, and are gone while the next one runs."""
     config, other, directory = tmp_path / "mine.toml", tmp_path / "other.toml", tmp_path / "synth" / "same"
-    text = (ROOT / "configs" / "tiny.toml").read_text().replace('"tiny"', '"same"')
+    text = (ROOT / "configs" / "edge" / "tiny.toml").read_text().replace('"tiny"', '"same"')
     config.write_text(text)
     other.write_text(text + "# another\n")
     runs: list[tuple[EdgeTarget, str]] = []

@@ -18,7 +18,7 @@ SAMPLES = 2000
 def test_mnist_64(mode: str, rounding: str, tmp_path: Path) -> None:
     """Checkpoints every 1,000 samples; a test in inference mode on 2,000 images follows."""
     changes = {"mode": f'"{mode}"', "rounding": f'"{rounding}"', "checkpoint": str(SAMPLES // 2)}
-    config = variant(tmp_path, f"mnist_64_{mode}", ROOT / "configs" / "mnist_64.toml", **changes)
+    config = variant(tmp_path, f"mnist_64_{mode}", ROOT / "configs" / "edge" / "mnist_64.toml", **changes)
     request = training(config, tmp_path, epochs="1", samples=str(SAMPLES))
     assert train(request) == 0
     result = result_of(tmp_path)

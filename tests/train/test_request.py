@@ -10,21 +10,22 @@ import pytest
 from trainings import TINY, edge_checkpoint, training, variant
 
 from flow import config_file
-from flow.config_file import EDGE, PE_ARRAY, load_edge, load_pe
-from flow.paths import FlowError
+from flow.config_file import load_edge, load_pe
+from flow.paths import ROOT, FlowError
 from flow.run_directory import alone_in
 from flow.synth import command as synth
 from flow.train.command import train
 from flow.train.request import request
 from models.edge.config import EdgeConfig
-from models.lib import mnist
+from models.lib import mnist, toml_section
+from models.pe_array.network.config import PeConfig
 from tb.edge.runs.train_state import CHECKPOINT
 
 
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        ({"config": "no/such.toml"}, r"CONFIG=no/such\.toml: there is no such file; shipped are .*configs/tiny\.toml"),
+        ({"config": "no/such.toml"}, r"CONFIG=no/such\.toml: there is no such file; shipped are .*/edge/tiny\.toml"),
         ({"epochs": "0"}, r"EPOCHS=0 must be 1 … 10000"),
         ({"epochs": "two"}, r"EPOCHS=two must be a whole number, 1 … 10000"),
         ({"samples": "-5"}, r"SAMPLES=-5 must be 1 … \d+"),
@@ -46,7 +47,7 @@ def test_illegal_configuration_names_file_key_value_and_rule(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("find", "shipped"), [(load_edge, "configs/tiny.toml"), (load_pe, "configs/lenet5_mnist.toml")]
+    ("find", "shipped"), [(load_edge, "configs/edge/tiny.toml"), (load_pe, "configs/pe_array/lenet5_mnist.toml")]
 )
 def test_files_that_are_no_configurations(find: Callable[[str], object], shipped: str, tmp_path: Path) -> None:
     """Both commands say the same, and so does the one that asks a file for which engine it is."""
@@ -66,17 +67,29 @@ def test_files_that_are_no_configurations(find: Callable[[str], object], shipped
     assert find(shipped)
 
 
-def test_shipped_configurations_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file in configs/ that nobody can read is listed for neither engine."""
-    monkeypatch.setattr(config_file, "ROOT", tmp_path)
-    (tmp_path / "configs").mkdir()
-    for name, content in {"edge": b"[network]\n", "pe": b"# [network]\n[[layers]]\n", "bad": b"\xff[network]"}.items():
-        (tmp_path / "configs" / f"{name}.toml").write_bytes(content)
-    for engines, names in (((EDGE,), ["edge"]), ((PE_ARRAY,), ["pe"]), ((EDGE, PE_ARRAY), ["edge", "pe"])):
+def test_shipped_configurations_are_listed_by_their_kind() -> None:
+    for find, folders in ((load_edge, {"edge"}), (load_pe, {"pe_array"}), (synth.plan, {"edge", "pe_array"})):
         with pytest.raises(FlowError) as caught:
-            config_file.find("no.toml", *engines)
-        listed = str(caught.value).split("shipped are ")[1].split(", ")
-        assert [Path(each).stem for each in listed] == names
+            find("no.toml")
+        listed = [Path(each) for each in str(caught.value).split("shipped are ")[1].split(", ")]
+        assert sorted(listed) == sorted(p.relative_to(ROOT) for f in folders for p in (ROOT / "configs" / f).iterdir())
+
+
+def test_the_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Text and configuration are those of one moment, whoever edits the file meanwhile."""
+    reads = []
+
+    def read_text(path: Path) -> str:
+        reads.append(path)
+        return toml_section.read_text(path)
+
+    monkeypatch.setattr(config_file, "read_text", read_text)
+    path = variant(tmp_path, "own")
+    for load in (load_edge, config_file.load):
+        file = load(str(path))
+        assert (file.path, file.text, file.config) == (path, path.read_text(), EdgeConfig.load(path))
+    assert isinstance(config_file.load("configs/pe_array/lenet5_mnist.toml").config, PeConfig)
+    assert len(reads) == 3
 
 
 def test_configuration_without_data(tmp_path: Path) -> None:

@@ -147,7 +147,7 @@ def test_rtl_that_differs_in_one_bit_is_caught(tmp_path: Path, capsys: pytest.Ca
     assert train(request, design) == 1
     output = capsys.readouterr().out
     assert re.search(r"FAIL  tiny: epoch 1, .*\[\d+.*\]: expected -?\d+ \(= \S+\), got -?\d+ \(= \S+\); \d+ of", output)
-    assert output.splitlines()[-1] == "replay: make train CONFIG=configs/tiny.toml EPOCHS=1 SAMPLES=60 SIM=icarus"
+    assert output.splitlines()[-1] == "replay: make train CONFIG=configs/edge/tiny.toml EPOCHS=1 SAMPLES=60 SIM=icarus"
     result = result_of(tmp_path)
     assert result["mismatches"] > 0
     assert not result["complete"]

@@ -36,7 +36,7 @@ from tb.pe_array.runs.train_job import (
     trainer_of,
 )
 
-LENET = ROOT / "configs" / "lenet5_mnist.toml"
+LENET = ROOT / "configs" / "pe_array" / "lenet5_mnist.toml"
 IMAGES = 64
 
 SMALL = """
@@ -333,11 +333,11 @@ def test_places() -> None:
     [
         (
             {"config": "no/such.toml"},
-            r"no/such\.toml: there is no such file; shipped are configs/lenet5_dense\.toml, "
-            r"configs/lenet5_finetune\.toml, configs/lenet5_mnist\.toml, "
-            r"configs/resnet_mnist\.toml$",
+            r"no/such\.toml: there is no such file; shipped are configs/pe_array/lenet5_dense\.toml, "
+            r"configs/pe_array/lenet5_finetune\.toml, configs/pe_array/lenet5_mnist\.toml, "
+            r"configs/pe_array/resnet_mnist\.toml$",
         ),
-        ({"config": "configs/tiny.toml"}, r"configs/tiny\.toml: \[network\] belongs to the edge engine, .*make train "),
+        ({"config": "configs/edge/tiny.toml"}, r"/tiny\.toml: \[network\] .* of the edge engine, .* make train "),
         ({"steps": "0"}, r"STEPS=0 must be 1 … 100000"),
         ({"samples": "31"}, r"SAMPLES=31 must be 32 … 60000"),
         ({"epochs": "x"}, r"EPOCHS=x must be a whole number"),

@@ -25,7 +25,7 @@ from tb.edge.runs.train_history import CURVE
 from tb.edge.runs.train_state import State, identity, steps
 from tb.pe_array.drivers.array_registers import Counter
 
-TINY = ROOT / "configs" / "tiny.toml"
+TINY = ROOT / "configs" / "edge" / "tiny.toml"
 
 
 def variant(directory: Path, name: str, base: Path = TINY, **changes: str) -> Path:

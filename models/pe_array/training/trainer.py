@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training on MNIST: ``python -m models.pe_array.training configs/lenet5_mnist.toml [--epochs n] …``.
+"""Training on MNIST: ``python -m models.pe_array.training configs/pe_array/lenet5_mnist.toml [--epochs n] …``.
 
 Without ``--validate`` the whole training set is trained on, and the test set is looked at once, at the end. With it,
 the last images of the training set are held back and classified after every epoch: those choose hyper-parameters.

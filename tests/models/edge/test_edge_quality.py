@@ -15,7 +15,7 @@ from models.edge.config import EdgeConfig
 from models.edge.interleaver import Connectivity
 from models.edge.quality import JunctionQuality, quality
 
-CONFIGS = Path(__file__).resolve().parents[3] / "configs"
+CONFIGS = Path(__file__).resolve().parents[3] / "configs" / "edge"
 NAMES = ("mnist_64", "mnist_sparse", "four_layer", "tiny")
 
 

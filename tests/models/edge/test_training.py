@@ -16,7 +16,7 @@ from models.edge.config import EdgeConfig
 from models.edge.parameters import initial_parameters
 from models.edge.training import RawData, plan, train
 
-CONFIGS = Path(__file__).resolve().parents[3] / "configs"
+CONFIGS = Path(__file__).resolve().parents[3] / "configs" / "edge"
 TINY = str(CONFIGS / "tiny.toml")
 
 

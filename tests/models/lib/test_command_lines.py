@@ -19,8 +19,8 @@ from models.pe_array.training import trainer as training
 from models.pe_array.training.trainer import Trainer
 
 ROOT = Path(__file__).resolve().parents[3]
-TINY = str(ROOT / "configs" / "tiny.toml")
-LENET = str(ROOT / "configs" / "lenet5_mnist.toml")
+TINY = str(ROOT / "configs" / "edge" / "tiny.toml")
+LENET = str(ROOT / "configs" / "pe_array" / "lenet5_mnist.toml")
 LABELS = str(mnist.DATA_DIR / "t10k-labels-idx1-ubyte.gz")
 EDGE, PE = "models.edge.training", "models.pe_array.training"
 
@@ -65,7 +65,7 @@ def no_training(monkeypatch: pytest.MonkeyPatch, data: mnist.Mnist) -> None:
         (EDGE, [], "the following arguments are required: config; usage: python -m models.edge.training"),
         (EDGE, ["no/such.toml"], "no/such.toml: no such configuration file"),
         (EDGE, [str(ROOT)], ": a directory, not a configuration"),
-        (EDGE, [LENET], "[[layers]] belong to the PE array, whose commands are make train-cnn and python "),
+        (EDGE, [LENET], "[[layers]] makes it a network of the PE array, whose commands are make train-cnn and "),
         (EDGE, [TINY, "--samples", "0"], "argument --samples: 0 must be 1 … 200 (training samples of tiny)"),
         (EDGE, [TINY, "--samples", "-5"], "argument --samples: -5 must be 1 … 200"),
         (EDGE, [TINY, "--samples", "70000"], "argument --samples: 70000 must be 1 … 200"),
@@ -78,7 +78,7 @@ def no_training(monkeypatch: pytest.MonkeyPatch, data: mnist.Mnist) -> None:
         ("models.edge.activation", ["17", "8"], "argument WIDTH: 17 must be 4 … 16"),
         ("models.edge.activation", ["12", "11"], "argument FRAC: 11 must be 1 … 10 (of 12 bits)"),
         (PE, ["no.toml"], "no.toml: no such configuration file"),
-        (PE, [TINY], "[network] belongs to the edge engine, whose commands are make train and python "),
+        (PE, [TINY], "[network] makes it a network of the edge engine, whose commands are make train and "),
         (PE, [LENET, "--samples", "0"], "argument --samples: 0 must be 32 … 60000"),
         (PE, [LENET, "--samples", "31"], "argument --samples: 31 must be 32 … 60000"),
         (PE, [LENET, "--samples", "70000"], "argument --samples: 70000 must be 32 … 60000"),

@@ -14,17 +14,19 @@ import pytest
 
 from models.edge.config import EdgeConfig
 from models.lib import toml_section
+from models.lib.network_kind import EDGE, PE_ARRAY, NetworkKind, kind_of
 from models.lib.toml_section import ConfigError
 from models.pe_array.network.config import PeConfig
 
-SHIPPED = sorted((Path(__file__).resolve().parents[3] / "configs").glob("*.toml"))
-ENGINES = (EdgeConfig, PeConfig)
+CONFIGS = Path(__file__).resolve().parents[3] / "configs"
+SHIPPED = sorted(CONFIGS.glob("*/*.toml"))
+ENGINES: dict[NetworkKind, type[EdgeConfig] | type[PeConfig]] = {EDGE: EdgeConfig, PE_ARRAY: PeConfig}
 CASES = 12
 """Mutations of each kind, of every shipped file."""
 
 
 def engine_of(path: Path) -> type[EdgeConfig] | type[PeConfig]:
-    return EdgeConfig if "network" in tomllib.loads(path.read_text()) else PeConfig
+    return ENGINES[kind_of(tomllib.loads(path.read_text()))]
 
 
 def refusal(engine: type[EdgeConfig] | type[PeConfig], path: Path) -> str:
@@ -34,7 +36,7 @@ def refusal(engine: type[EdgeConfig] | type[PeConfig], path: Path) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", ENGINES.values())
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -62,7 +64,7 @@ def test_contents(engine: type[EdgeConfig], content: bytes, message: str, tmp_pa
     assert message in said
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", ENGINES.values())
 def test_no_files(engine: type[EdgeConfig], tmp_path: Path) -> None:
     assert refusal(engine, tmp_path) == f"{tmp_path}: a directory, not a configuration: name a TOML file in it"
     assert refusal(engine, tmp_path / "no.toml") == f"{tmp_path / 'no.toml'}: no such configuration file"
@@ -87,8 +89,8 @@ def test_byte_order_mark_and_line_ends_of_windows(path: Path, tmp_path: Path) ->
 def test_names_that_are_no_plain_file_names(name: str) -> None:
     """One rule for both engines, because both make directories of that name."""
     said = []
-    for engine, path in ((EdgeConfig, SHIPPED[0]), (PeConfig, SHIPPED[1])):
-        assert engine is engine_of(path)
+    for kind, engine in ENGINES.items():
+        path = min((CONFIGS / kind.folder).iterdir())
         with pytest.raises(ConfigError, match=r"^name = ") as caught:
             engine.from_dict(tomllib.loads(path.read_text()) | {"name": name})
         said.append(str(caught.value))
@@ -102,12 +104,40 @@ def test_names_that_are(name: str) -> None:
         assert engine_of(path).from_dict(tomllib.loads(path.read_text()) | {"name": name}).name == name
 
 
-def test_configurations_of_the_other_engine_name_its_commands() -> None:
+def test_shipped_configurations_are_in_the_folder_of_their_kind() -> None:
+    assert sorted(CONFIGS.rglob("*.toml")) == SHIPPED
     for path in SHIPPED:
-        if engine_of(path) is EdgeConfig:
-            assert "[network] belongs to the edge engine, whose commands are make train and" in refusal(PeConfig, path)
-        else:
-            assert "belong to the PE array, whose commands are make train-cnn and" in refusal(EdgeConfig, path)
+        assert kind_of(toml_section.read_toml(path)).folder == path.parent.name
+
+
+def test_configurations_of_the_other_engine_name_its_commands(tmp_path: Path) -> None:
+    """Wherever the file lies: what it holds tells the kind, and comments, texts and other tables do not."""
+    edge, array = tmp_path / "a.toml", tmp_path / "b.toml"
+    edge.write_text('# [[layers]]\nname = "[[layers]]"\nnetwork.layers = [4, 2]\n')
+    array.write_text('name = "[network]"\ntraining.network = 1\nlayers = [{ kind = "dense" }]\n')
+    assert refusal(PeConfig, edge) == (
+        f"{edge}: [network] makes it a network of the edge engine, whose commands are make train and python -m "
+        "models.edge.training; a network of the PE array has [[layers]]"
+    )
+    assert refusal(EdgeConfig, array) == (
+        f"{array}: [[layers]] makes it a network of the PE array, whose commands are make train-cnn and python -m "
+        "models.pe_array.training; a network of the edge engine has [network]"
+    )
+
+
+@pytest.mark.parametrize("engine", ENGINES.values())
+@pytest.mark.parametrize(
+    ("content", "which"),
+    [("", "neither"), ('name = "x"\n[networks]\n', "neither"), ("[network]\n[[layers]]\n", "both")],
+)
+def test_configurations_of_neither_kind_or_of_both(
+    engine: type[EdgeConfig], content: str, which: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "odd.toml"
+    path.write_text(content)
+    assert refusal(engine, path) == (
+        f"{path}: must have either [network] (edge engine) or [[layers]] (PE array), and has {which}"
+    )
 
 
 def places(values: Any) -> Iterator[tuple[Any, Any]]:
@@ -211,7 +241,7 @@ DOCUMENTS = {path.stem: tomllib.loads(path.read_text()) for path in SHIPPED} | {
 def test_values_of_the_wrong_kind(name: str) -> None:
     """Every value of a document replaced by odd ones, dropped, and given another key."""
     document, refused, rng = DOCUMENTS[name], 0, random.Random(name)
-    engine = EdgeConfig if "network" in document else PeConfig
+    engine = ENGINES[kind_of(document)]
     assert engine.from_dict(document).name == name
     count = len(list(places(document)))
     for number in range(count):

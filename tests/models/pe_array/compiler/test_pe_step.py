@@ -29,7 +29,7 @@ from models.pe_array.network.config import PeConfig
 from models.pe_array.network.fitting import choose_block
 from models.pe_array.network.network import PeNetwork, Trace
 
-LENET = Path(__file__).resolve().parents[4] / "configs" / "lenet5_mnist.toml"
+LENET = Path(__file__).resolve().parents[4] / "configs" / "pe_array" / "lenet5_mnist.toml"
 SHAPE = PeShape(8, 32, x_depth=256, y_depth=128, w_depth=64, e_depth=16, t_depth=64)
 Batch = tuple[np.ndarray, np.ndarray]
 

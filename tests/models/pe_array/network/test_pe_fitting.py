@@ -22,7 +22,7 @@ from models.pe_array.network.config import PeConfig, grid_of
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.training.trainer import check_data
 
-CONFIGS = Path(__file__).resolve().parents[4] / "configs"
+CONFIGS = Path(__file__).resolve().parents[4] / "configs" / "pe_array"
 LAST = {"kind": "dense", "outputs": 10, "weight_frac": 6, "out_frac": 4}
 FRACS = {"weight_frac": 6, "out_frac": 6, "delta_frac": 6}
 

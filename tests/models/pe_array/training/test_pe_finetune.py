@@ -19,7 +19,7 @@ from models.pe_array.training.images import Images
 from models.pe_array.training.trainer import Trainer, accuracies_of_pruning
 from models.pe_array.training.weights_file import WeightsError, load_weights, save_weights, starting_network
 
-CONFIGS = Path(__file__).resolve().parents[4] / "configs"
+CONFIGS = Path(__file__).resolve().parents[4] / "configs" / "pe_array"
 
 DENSE = """
 name = "dense"
@@ -194,7 +194,7 @@ def test_shipped_configurations() -> None:
     assert first.training.initial is None
     assert then.training.prune_at == 0
     assert then.training.initial is not None
-    assert then.training.initial.resolve() == CONFIGS.parent / "build" / "train" / first.name / "weights.npz"
+    assert then.training.initial.resolve() == CONFIGS.parents[1] / "build" / "train" / first.name / "weights.npz"
     network = PeNetwork(then)
     network.prune()
     assert network.density <= 0.1

@@ -33,7 +33,7 @@ from models.pe_array.training.images import Images
 from models.pe_array.training.trainer import Trainer
 from tests.models.pe_array.network.test_pe_layers import interpreted  # noqa: F401
 
-CONFIGS = Path(__file__).resolve().parents[4] / "configs"
+CONFIGS = Path(__file__).resolve().parents[4] / "configs" / "pe_array"
 LENET = CONFIGS / "lenet5_mnist.toml"
 
 
@@ -514,7 +514,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     ("path", "value", "message"),
     [
         ("layers", [], r"\[\[layers\]\] must be at least one table"),
-        ("layers", None, r"\[\[layers\]\] must be at least one table"),
+        ("layers", None, r"must have either \[network\] .* or \[\[layers\]\] .*, and has neither"),
         ("name", None, "name is missing"),
         ("input.height", None, r"input\.height is missing"),
         ("input.height", 1, r"layers\[2\]\.kind = conv: height = 1 with pad"),

@@ -2,9 +2,9 @@
 """Rules of the house that `make lint` checks: where an import may point, where files are, what has a name of its own.
 
 Wings are listed from the ground up. A module imports from its own wing and from those below it, never from one
-above, and no modules import each other in a circle; imports that only a type checker sees count too. In the RTL no
-number stands where a generated header has a name (``generate.bare``), and defaults are those of the models
-(``generate.defaults``).
+above, and no modules import each other in a circle; imports that only a type checker sees count too. The way a bench
+is written stands in ``bench_style``. In the RTL no number stands where a generated header has a name
+(``generate.bare``), and defaults are those of the models (``generate.defaults``).
 """
 
 from __future__ import annotations

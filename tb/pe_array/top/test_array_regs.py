@@ -17,13 +17,14 @@ from models.pe_array.isa.registers import (
 )
 from tb.lib.axi import bus as axi
 from tb.lib.bench import Bench, bench_test
+from tb.lib.ports import Beside
 from tb.pe_array.drivers.array_registers import SETTINGS, constants, groups_of
 
 _WORDS = 1 << 64
 _REFUSED = ("read_unmapped", "write_unmapped", "read_misaligned", "write_misaligned", "write_strobe", "length")
 
 
-class Array:
+class Array(Beside):
     """What the registers control: becomes busy one clock after start, and makes events.
 
     Attributes:
@@ -32,7 +33,7 @@ class Array:
     """
 
     def __init__(self, b: Bench) -> None:
-        self.b, self.dut = b, b.dut
+        super().__init__(b)
         self.pes, self.lanes = int(b.params["P"]), int(b.params["B"])
         self.groups = groups_of({**b.params})
         self.addresses = counter_addresses(self.groups)
@@ -42,25 +43,27 @@ class Array:
         self.storm = 0.0  # probability of an event in a clock
         self.totals: Count[int] = Count()
         self.settings: list[int] = []
-        for name in ("busy", "ended", "error", "error_cause", "error_engine", "error_index"):
-            getattr(b.dut, name).value = 0
+        b.drive(dict.fromkeys(("busy", "ended", "error", "error_cause", "error_engine", "error_index"), 0))
         self._drive(dict.fromkeys(Counter, 0), 0, 0)
-        b.start(self._run())
+        self._events = dict.fromkeys(Counter, 0)
+        self._before = self._pes = (0, 0)  # PEs busy and stalled: those of the clock before are counted
 
     def _drive(self, events: dict[Counter, int], busy: int, stalled: int) -> None:
         def bits(*counters: Counter) -> int:
             return sum(events[counter] << n for n, counter in enumerate(counters))
 
-        dut = self.dut
-        dut.busy_pes.value, dut.stall_pes.value = busy, stalled
-        dut.engine_busy.value = bits(Counter.LOAD_CLOCKS, Counter.COMPUTE_CLOCKS, Counter.STORE_CLOCKS)
-        dut.read_beats.value = bits(Counter.FETCH_BEATS, Counter.LOAD_BEATS, Counter.STORE_BEATS)
-        dut.written_beat.value = events[Counter.WRITTEN_BEATS]
-        dut.done.value = bits(Counter.LOADS, Counter.COMPUTES, Counter.STORES)
-        dut.clipped_outputs.value = events[Counter.CLIPPED_OUTPUTS]
-        dut.clipped_masters.value = events[Counter.CLIPPED_MASTERS]
-        dut.clipped_momenta.value = events[Counter.CLIPPED_MOMENTA]
-        dut.clipped_weights.value = events[Counter.CLIPPED_WEIGHTS]
+        self.b.drive(
+            busy_pes=busy,
+            stall_pes=stalled,
+            engine_busy=bits(Counter.LOAD_CLOCKS, Counter.COMPUTE_CLOCKS, Counter.STORE_CLOCKS),
+            read_beats=bits(Counter.FETCH_BEATS, Counter.LOAD_BEATS, Counter.STORE_BEATS),
+            written_beat=events[Counter.WRITTEN_BEATS],
+            done=bits(Counter.LOADS, Counter.COMPUTES, Counter.STORES),
+            clipped_outputs=events[Counter.CLIPPED_OUTPUTS],
+            clipped_masters=events[Counter.CLIPPED_MASTERS],
+            clipped_momenta=events[Counter.CLIPPED_MOMENTA],
+            clipped_weights=events[Counter.CLIPPED_WEIGHTS],
+        )
 
     def _amount(self, counter: Counter) -> int:
         most = dict.fromkeys(Counter, 1)
@@ -89,28 +92,34 @@ class Array:
                 for each in (total.address, address):
                     self.totals[each] += (pes & own).bit_count() * self.step
 
-    async def _run(self) -> None:
-        dut = self.dut
-        events = dict.fromkeys(Counter, 0)
-        before = pes = (0, 0)  # PEs busy and stalled: those of the clock before are counted
-        while True:
-            await self.b.clocks()
-            starts = dut.rst.value == 0 and dut.start.value == 1
-            if dut.rst.value == 0:
-                self.pulses["start"] += starts
-                self.pulses["stop"] += dut.stop.value == 1
-            for counter in Counter:
-                self.totals[counter.address] += events[counter] * self.step
-            self._count_pes(*before)
-            if starts:
-                self.totals.clear()
-                self.busy = True
-                names = ("program_addr", "program_length", "read_base", "read_end", "write_base", "write_end")
-                self.settings = [int(getattr(dut, name).value) for name in (*names, "seed_enable", "seed")]
-            dut.busy.value = int(self.busy)
-            events = {counter: self._amount(counter) for counter in Counter}
-            before, pes = (pes, (self._some_pes(), self._some_pes())) if dut.rst.value == 0 else ((0, 0), (0, 0))
-            self._drive(events, *pes)
+    def look(self) -> None:
+        """Follow start and stop; events of the clock are counted."""
+        b, starts = self.b, self.b.high("start")
+        self.pulses["start"] += starts
+        self.pulses["stop"] += b.high("stop")
+        self._count()
+        if starts:
+            self.totals.clear()
+            self.busy = True
+            names = ("program_addr", "program_length", "read_base", "read_end", "write_base", "write_end")
+            self.settings = [b.see(name) for name in (*names, "seed_enable", "seed")]
+        self._before, self._pes = self._pes, (self._some_pes(), self._some_pes())
+
+    def reset(self) -> None:
+        """No PE is busy."""
+        self._count()
+        self._before = self._pes = (0, 0)
+
+    def _count(self) -> None:
+        for counter in Counter:
+            self.totals[counter.address] += self._events[counter] * self.step
+        self._count_pes(*self._before)
+
+    def drive(self) -> None:
+        """Events of the next clock."""
+        self.b.drive(busy=self.busy)
+        self._events = {counter: self._amount(counter) for counter in Counter}
+        self._drive(self._events, *self._pes)
 
     async def quiet(self) -> None:
         """No events any more."""
@@ -130,14 +139,12 @@ async def set_up(b: Bench) -> tuple[axi.AxiLite, Array]:
 async def compare(b: Bench, regs: axi.AxiLite, values: dict[int, int], what: str) -> None:
     """Read registers, in random order."""
     for address in b.rng.sample(sorted(values), len(values)):
-        b.scoreboard.expect(what, [address, values[address]])
-        b.scoreboard.got(what, [address, await regs.get(address)])
+        b.equal(what, [address, await regs.get(address)], [address, values[address]])
 
 
 async def refused(b: Bench, access: int, what: str) -> None:
     """An access must have been answered SLVERR."""
-    b.scoreboard.expect(f"refused {what}", axi.SLVERR)
-    b.scoreboard.got(f"refused {what}", access)
+    b.equal(f"refused {what}", access, axi.SLVERR)
 
 
 @bench_test(timeout_clocks=200_000)
@@ -160,8 +167,7 @@ async def register_map(b: Bench) -> None:
         if b.rng.random() < 0.6:
             response = await regs.write(register, value)
             b.cover("setting", register.name.lower() if legal else "length_refused")
-            b.scoreboard.expect("write", axi.OKAY if legal else axi.SLVERR)
-            b.scoreboard.got("write", response)
+            b.equal("write", response, axi.OKAY if legal else axi.SLVERR)
             if legal:
                 held[register] = value & (1 << SETTINGS[register]) - 1
             continue
@@ -180,8 +186,7 @@ async def register_map(b: Bench) -> None:
         else:
             await refused(b, await regs.write(ArrayReg.LENGTH, b.rng.choice([0, 1 << 24, 0xFF000001])), kind)
     await compare(b, regs, held, "settings")
-    b.scoreboard.expect("pulses", 0)
-    b.scoreboard.got("pulses", array.pulses.total())
+    b.equal("pulses", array.pulses.total(), 0)
     await b.reset()
     await compare(b, regs, initial, "settings after a reset")
 
@@ -204,12 +209,20 @@ async def commands(b: Bench) -> None:
         await b.clocks(3)
         if not array.busy:
             continue
-        b.scoreboard.expect("settings", [
-            values[ArrayReg.PROGRAM], values[ArrayReg.LENGTH], values[ArrayReg.READ_BASE],
-            values[ArrayReg.READ_LAST] + 1, values[ArrayReg.WRITE_BASE], values[ArrayReg.WRITE_LAST] + 1,
-            Seed.ENABLE.get(values[ArrayReg.SEED]), Seed.WORD.get(values[ArrayReg.SEED]),
-        ])  # fmt: skip
-        b.scoreboard.got("settings", array.settings)
+        b.equal(
+            "settings",
+            array.settings,
+            [
+                values[ArrayReg.PROGRAM],
+                values[ArrayReg.LENGTH],
+                values[ArrayReg.READ_BASE],
+                values[ArrayReg.READ_LAST] + 1,
+                values[ArrayReg.WRITE_BASE],
+                values[ArrayReg.WRITE_LAST] + 1,
+                Seed.ENABLE.get(values[ArrayReg.SEED]),
+                Seed.WORD.get(values[ArrayReg.SEED]),
+            ],
+        )
         await compare(b, regs, {ArrayReg.STATUS: int(ArrayStatus.BUSY)}, "status")
         for register in b.rng.sample(list(SETTINGS), 3):
             await refused(b, await regs.write(register, b.rng.getrandbits(24) | 1), "while busy")
@@ -220,19 +233,21 @@ async def commands(b: Bench) -> None:
             await regs.set(ArrayReg.CONTROL, Control.STOP)
             pulses["stop"] += 1
         await compare(b, regs, values, "settings while busy")
-        status, index = {field: b.rng.getrandbits(field.width) for field in ArrayStatus}, b.rng.getrandbits(24)
-        status[ArrayStatus.BUSY] = 0
-        b.dut.ended.value, b.dut.error.value = status[ArrayStatus.ENDED], status[ArrayStatus.ERROR]
-        b.dut.error_cause.value, b.dut.error_engine.value = status[ArrayStatus.CAUSE], status[ArrayStatus.ENGINE]
-        b.dut.error_index.value = index
+        fields = [each for each in ArrayStatus if each != ArrayStatus.BUSY]
+        status, index = {each: b.rng.getrandbits(each.width) for each in fields}, b.rng.getrandbits(24)
+        b.drive(
+            ended=status[ArrayStatus.ENDED],
+            error=status[ArrayStatus.ERROR],
+            error_cause=status[ArrayStatus.CAUSE],
+            error_engine=status[ArrayStatus.ENGINE],
+            error_index=index,
+        )
         array.busy = False
         await b.clocks(2)
         word = sum(field.put(value) for field, value in status.items())
         await compare(b, regs, {ArrayReg.STATUS: word, ArrayReg.ERROR_INDEX: index}, "status")
-        for name in ("ended", "error", "error_cause", "error_engine", "error_index"):
-            getattr(b.dut, name).value = 0
-    b.scoreboard.expect("pulses", [pulses["start"], pulses["stop"]])
-    b.scoreboard.got("pulses", [array.pulses["start"], array.pulses["stop"]])
+        b.drive(dict.fromkeys(("ended", "error", "error_cause", "error_engine", "error_index"), 0))
+    b.equal("pulses", [array.pulses["start"], array.pulses["stop"]], [pulses["start"], pulses["stop"]])
 
 
 @bench_test(timeout_clocks=200_000)
@@ -242,22 +257,21 @@ async def status_at_start(b: Bench) -> None:
     for channel in regs.channels:
         channel.clear_pause_generator()
         channel.pause = False
-    b.dut.ended.value, b.dut.error_index.value = 1, 77
+    b.drive(ended=1, error_index=77)
     for wait in range(8):
         array.busy = False
-        b.dut.ended.value, b.dut.error_index.value = 1, 77
+        b.drive(ended=1, error_index=77)
         await b.clocks(4)
         task = b.start(regs.set(ArrayReg.CONTROL, Control.START))
         reads = b.start(regs.get(ArrayReg.STATUS)) if wait == 0 else None
         await b.clocks(wait)
         reads = reads or b.start(regs.get(ArrayReg.STATUS))
         await b.wait_for(lambda: array.busy, 20, "busy")
-        b.dut.ended.value, b.dut.error_index.value = 0, 0
+        b.drive(ended=0, error_index=0)
         status = await reads
         await task
         b.cover("at_start", "before" if status == ArrayStatus.ENDED else "after")
-        b.scoreboard.expect("status at start", True)
-        b.scoreboard.got("status at start", status in (ArrayStatus.ENDED, ArrayStatus.BUSY))
+        b.equal("status at start", status in (ArrayStatus.ENDED, ArrayStatus.BUSY), True)
 
 
 @bench_test(timeout_clocks=200_000)
@@ -306,6 +320,6 @@ async def compare_snapshot(b: Bench, regs: axi.AxiLite, array: Array) -> None:
         await b.clocks()
     moments.append(array.totals.copy())
     seen = [(await regs.get(each)) | (await regs.get(each + 4)) << 32 for each in array.addresses]
-    b.scoreboard.expect("snapshot of one clock", True)
+    b.expect("snapshot of one clock", True)
     equal = any(seen == [moment[each] % _WORDS for each in array.addresses] for moment in moments)
-    b.scoreboard.got("snapshot of one clock", equal)
+    b.got("snapshot of one clock", equal)

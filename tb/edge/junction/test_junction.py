@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bench of rtl/edge/junction.v: random passes of FF, BP and UP against the operations of the model, to the clock."""
+"""Bench of junction.v: random passes of FF, BP and UP against the operations of the model, to the clock."""
 
 from __future__ import annotations
 

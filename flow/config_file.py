@@ -70,9 +70,7 @@ def load(name: str) -> ConfigFile[EdgeConfig | PeConfig]:
     return _read(name, KINDS, make)
 
 
-def _read(
-    name: str, kinds: tuple[Kind, ...], make: Callable[[Mapping[str, Any], Path], Config]
-) -> ConfigFile[Config]:
+def _read(name: str, kinds: tuple[Kind, ...], make: Callable[[Mapping[str, Any], Path], Config]) -> ConfigFile[Config]:
     path = find(name, *kinds)
     with flow_errors():
         text = read_text(path)

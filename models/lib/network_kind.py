@@ -30,9 +30,7 @@ class Kind:
 
 
 EDGE = Kind("network", "[network]", "edge engine", "edge", "make train and python -m models.edge.training")
-PE_ARRAY = Kind(
-    "layers", "[[layers]]", "PE array", "pe_array", "make train-cnn and python -m models.pe_array.training"
-)
+PE_ARRAY = Kind("layers", "[[layers]]", "PE array", "pe_array", "make train-cnn and python -m models.pe_array.training")
 KINDS = (EDGE, PE_ARRAY)
 
 

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from flow.paths import ROOT, FlowError, relative
 from models.edge.config import EdgeConfig
-from models.lib.network_kind import EDGE, KINDS, PE_ARRAY, Kind, kind_of
+from models.lib.network_kind import EDGE, KINDS, PE_ARRAY, NetworkKind, kind_of
 from models.lib.toml_section import ConfigError, named, parse, read_text, shown_path
 from models.pe_array.network.config import PeConfig
 
@@ -37,7 +37,7 @@ def flow_errors() -> Iterator[None]:
         raise FlowError(str(error)) from None
 
 
-def find(name: str, *kinds: Kind) -> Path:
+def find(name: str, *kinds: NetworkKind) -> Path:
     """The file that CONFIG names, relative to where make runs or to the checkout.
 
     Raises:
@@ -70,7 +70,13 @@ def load(name: str) -> ConfigFile[EdgeConfig | PeConfig]:
     return _read(name, KINDS, make)
 
 
+<<<<<<< HEAD
 def _read(name: str, kinds: tuple[Kind, ...], make: Callable[[Mapping[str, Any], Path], Config]) -> ConfigFile[Config]:
+=======
+def _read(
+    name: str, kinds: tuple[NetworkKind, ...], make: Callable[[Mapping[str, Any], Path], Config]
+) -> ConfigFile[Config]:
+>>>>>>> main
     path = find(name, *kinds)
     with flow_errors():
         text = read_text(path)

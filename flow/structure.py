@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules of the house that `make lint` checks: where an import may point, and where files are.
+"""Rules of the house that `make lint` checks: where an import may point, where files are, what has a name of its own.
 
 Wings are listed from the ground up. A module imports from its own wing and from those below it, never from one
 above, and no modules import each other in a circle; imports that only a type checker sees count too.
@@ -23,6 +23,9 @@ FILES_MAX = 25
 CLOCKS = "models/pe_array/clocks"
 WITHOUT_RTL = {"parts", "table", "step", "control", "control_timing", "map_timing", "ports"}
 """Clock models that are not those of one RTL module: what several share, and groups of small modules."""
+
+OWN_NAMES = ("models", "studies")
+"""Folders in which no two classes have the same name: a reader who meets a name there knows what it is."""
 
 _ROOTS = ("models", "studies", "tb", "flow")
 _FOLDERS = (*_ROOTS, "rtl", "tests", "docs", "configs")
@@ -106,7 +109,18 @@ def clocks_without_rtl(root: Path) -> list[str]:
     ]
 
 
+def namesakes(root: Path) -> list[str]:
+    """Complaints about classes of the same name. Classes inside classes and functions, and private ones, count too."""
+    places: dict[str, list[str]] = {}
+    for folder in OWN_NAMES:
+        for path in sorted((root / folder).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ClassDef):
+                    places.setdefault(node.name, []).append(f"{path.relative_to(root)}:{node.lineno}")
+    return [f"class {name} stands in {', '.join(found)}" for name, found in sorted(places.items()) if len(found) > 1]
+
+
 def complaints(root: Path = ROOT) -> list[str]:
     """All that breaks a rule."""
     graph = imports(root)
-    return [*upward(graph), *circles(graph), *crowded(root), *clocks_without_rtl(root)]
+    return [*upward(graph), *circles(graph), *crowded(root), *clocks_without_rtl(root), *namesakes(root)]

@@ -12,7 +12,7 @@ from models.pe_array.isa.csb_order import BLOCK_MAX
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.shapes import Pair
 from studies.layer_phases import about, coded, phase_program
-from studies.networks import Layer
+from studies.networks import WeightLayer
 from studies.published import Phase
 
 NEVER = 1 << 62
@@ -22,7 +22,9 @@ MOVES = ((1, -1), (-1, 1), (1, 0), (0, 1), (-1, 0), (0, -1))
 """Steps that are tried, in powers of two: rows, columns."""
 
 
-def phase_clocks(layer: Layer, mask: npt.NDArray[np.bool_], block: Pair, grid: Grid, phases: tuple[Phase, ...]) -> int:
+def phase_clocks(
+    layer: WeightLayer, mask: npt.NDArray[np.bool_], block: Pair, grid: Grid, phases: tuple[Phase, ...]
+) -> int:
     """Estimated clocks of some phases together; ``NEVER`` where one of them does not fit."""
     csb = coded(layer.conv, mask, block)
     try:
@@ -32,7 +34,7 @@ def phase_clocks(layer: Layer, mask: npt.NDArray[np.bool_], block: Pair, grid: G
 
 
 def best_block(
-    layer: Layer, mask: npt.NDArray[np.bool_], grid: Grid, phases: tuple[Phase, ...], first: Pair, steps: int = 4
+    layer: WeightLayer, mask: npt.NDArray[np.bool_], grid: Grid, phases: tuple[Phase, ...], first: Pair, steps: int = 4
 ) -> Pair:  # fmt: skip
     """Rows and columns of the blocks with which the phases take the fewest estimated clocks of those that are tried.
 

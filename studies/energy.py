@@ -21,7 +21,7 @@ from typing import Literal
 from models.lib.command_line import Parser, one_line_errors
 from models.pe_array.isa.pe_command import Memory, PeShape
 from studies import networks, published
-from studies.networks import Layer
+from studies.networks import WeightLayer
 from studies.published import PHASES, Phase
 from studies.roofline import (
     COORDINATE_BYTES,
@@ -133,7 +133,7 @@ class Activity:
 
 
 def activity(
-    layer: Layer, phase: Phase, batch: int = published.BATCH, density: float = 1.0,
+    layer: WeightLayer, phase: Phase, batch: int = published.BATCH, density: float = 1.0,
     arithmetic: Arithmetic = SPARSE8, lanes: int = published.LANES,
 ) -> Activity:  # fmt: skip
     """Count a phase, all PEs together; arguments and errors as ``roofline.work``.

@@ -13,7 +13,7 @@ from models.pe_array.compiler.estimate import estimate
 from models.pe_array.isa import assumed
 from models.pe_array.isa.csb import Csb, encode
 from models.pe_array.isa.grid import Grid
-from models.pe_array.isa.operations import Collect, Drain, LoadMap, LoadStream, SetWindows
+from models.pe_array.isa.operations import CollectGradients, DrainMap, LoadMap, LoadStream, SetWindows
 from models.pe_array.isa.pe_command import PeShape
 from models.pe_array.isa.shapes import Conv, Pair
 from studies import networks, published
@@ -38,7 +38,7 @@ class Traffic:
     written: int
 
 
-def phase_program(layer: networks.Layer, csb: Csb, phase: Phase, grid: Grid = GRID) -> PhaseProgram:
+def phase_program(layer: networks.WeightLayer, csb: Csb, phase: Phase, grid: Grid = GRID) -> PhaseProgram:
     """A layer's phase."""
     conv = layer.conv
     geometry = conv, csb, layer.height, layer.width, grid
@@ -70,10 +70,10 @@ def traffic(made: PhaseProgram, grid: Grid = GRID) -> Traffic:
             read += operation.beats
         elif isinstance(operation, LoadMap):
             read += operation.command.beats
-        elif isinstance(operation, Drain):
+        elif isinstance(operation, DrainMap):
             written += made.outputs * operation.command.words
             read += made.outputs * operation.command.words * made.masked
-        elif isinstance(operation, Collect):
+        elif isinstance(operation, CollectGradients):
             beats = sum(-(-count * operation.results * 4 // grid.shape.lanes) for _, count in operation.slots)
             written += beats
             read += beats * operation.add + len(operation.slots)

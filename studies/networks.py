@@ -15,7 +15,7 @@ from models.pe_array.isa.shapes import Conv, Pool
 
 
 @dataclass(frozen=True)
-class Layer:
+class WeightLayer:
     """One layer with weights.
 
     Attributes:
@@ -67,7 +67,7 @@ class _Builder:
     """Collects layers while it follows the size of the map."""
 
     def __init__(self, channels: int, size: int) -> None:
-        self.layers: list[Layer] = []
+        self.layers: list[WeightLayer] = []
         self.pools: list[Pooling] = []
         self.channels = channels
         self.size = size
@@ -77,7 +77,7 @@ class _Builder:
     ) -> None:
         """A convolution of the current map, which its output replaces; ``pad`` keeps the size by default."""
         conv = Conv.make(rows, self.channels, kernel, stride, kernel // 2 if pad is None else pad, groups=groups)
-        self.layers.append(Layer(name, conv, self.size, self.size))
+        self.layers.append(WeightLayer(name, conv, self.size, self.size))
         self.size = conv.out_size(self.size, self.size)[0]
         self.channels = rows
 
@@ -98,7 +98,7 @@ class _Builder:
     def dense(self, name: str, rows: int) -> None:
         """A fully connected layer on all of the current map."""
         conv = Conv.make(rows, self.channels * self.size * self.size)
-        self.layers.append(Layer(name, conv, 1, 1, fully_connected=True))
+        self.layers.append(WeightLayer(name, conv, 1, 1, fully_connected=True))
         self.channels, self.size = rows, 1
 
 
@@ -251,7 +251,7 @@ NAMES = tuple(_NETWORKS)
 """The networks that ``layers`` knows."""
 
 
-def layers(network: str) -> list[Layer]:
+def layers(network: str) -> list[WeightLayer]:
     """The layers with weights of a network, first to last; KeyError with the known names where it is unknown."""
     if network not in _NETWORKS:
         raise KeyError(f"network {network!r} is unknown; known are {', '.join(NAMES)}")
@@ -265,7 +265,7 @@ _SIZED: dict[str, Callable[[int, int], _Builder]] = {
 }
 
 
-def sized(network: str, size: int, classes: int) -> tuple[list[Layer], list[Pooling]]:
+def sized(network: str, size: int, classes: int) -> tuple[list[WeightLayer], list[Pooling]]:
     """Layers with weights and pooling layers of a network for images of ``size`` x ``size`` pixels, both in order.
 
     Fully connected layers read the last map as large as it then is.

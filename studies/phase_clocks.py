@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from models.pe_array.clocks.pe_array import ArrayClocks, Run, Sizes
+from models.pe_array.clocks.pe_array import ArrayClocks, ProgramRun, Sizes
 from models.pe_array.compiler.assemble import MapAt, OutputAt, Places, assemble
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.csb import Csb, beat_offsets
@@ -37,7 +37,7 @@ Size = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
-class Update:
+class WeightUpdate:
     """UPDATE of so many beats of MAC weights (of masters and gradients it is four times as many)."""
 
     beats: int
@@ -100,9 +100,9 @@ class PhaseProgram:
     csb: Csb | None = None
     masked: bool = False
     outputs: int = 1
-    updates: tuple[Update, ...] = ()
+    updates: tuple[WeightUpdate, ...] = ()
 
-    def clocks(self, grid: Grid, sizes: Sizes | None = None) -> Run:
+    def clocks(self, grid: Grid, sizes: Sizes | None = None) -> ProgramRun:
         """Play it by itself.
 
         Args:
@@ -144,7 +144,7 @@ class PhaseProgram:
         return among(assemble(program, places, lanes), updates)
 
 
-def _update(update: Update, memory: _Memory, lanes: int) -> d.Update:
+def _update(update: WeightUpdate, memory: _Memory, lanes: int) -> d.Update:
     masters, momenta, gradients = (memory.room(4 * update.beats * lanes) for _ in range(3))
     weights = memory.room(update.beats * lanes)
     return d.Update(

@@ -41,7 +41,7 @@ PEAK_GOPS = 2 * PES * LANES * CLOCK_MHZ / 1000
 
 
 @dataclass(frozen=True)
-class Run:
+class PublishedRun:
     """One phase of one layer for a batch: time in µs, GOP/s (dense operations), MAC use in %, what bounds it."""
 
     micros: Decimal
@@ -51,12 +51,12 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Row:
+class PublishedRow:
     """One layer: dense operations of a phase in 10^9, the phases (conv1 has no NG), derived density."""
 
     layer: str
     gop: Decimal
-    runs: dict[Phase, Run]
+    runs: dict[Phase, PublishedRun]
     density: Decimal
 
 
@@ -102,7 +102,7 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class FineTuning:
+class PublishedFineTuning:
     """System C: seconds of 100 epochs at batch 32, and percent of the weights that are zero."""
 
     network: str
@@ -112,16 +112,16 @@ class FineTuning:
     fpga_seconds: Decimal
 
 
-def _row(line: str) -> Row:
+def _row(line: str) -> PublishedRow:
     layer, gop, *cells, density = line.split()
-    runs: dict[Phase, Run] = {}
+    runs: dict[Phase, PublishedRun] = {}
     for phase, start in zip(PHASES, range(0, len(cells), 4), strict=True):
         micros, gops, bound, utilisation = cells[start : start + 4]
         if micros != "-":
-            runs[phase] = Run(
+            runs[phase] = PublishedRun(
                 Decimal(micros), Decimal(gops), Decimal(utilisation), "compute" if bound == "C" else "memory"
             )
-    return Row(layer, Decimal(gop), runs, Decimal(density))
+    return PublishedRow(layer, Decimal(gop), runs, Decimal(density))
 
 
 # layer GOP, then µs, GOP/s, bound (C compute, B memory) and utilisation in % of FF, NG and WG, then the derived density
@@ -139,7 +139,7 @@ dense7  0.02   329   51.0 B 1     328   51.1 B 1     717  23.4 B 0.5  0.10
 dense8  0.003   75    4.4 B 0.1    74    4.4 B 0.1   272   1.2 B 0.02 0.10
 """
 
-VGG11: dict[str, Row] = {row.layer: row for row in map(_row, _VGG11.strip().splitlines())}
+VGG11: dict[str, PublishedRow] = {row.layer: row for row in map(_row, _VGG11.strip().splitlines())}
 """VGG-11 on CIFAR-10, batch 32: the published simulation of system B, layer by layer."""
 
 DENSITIES: dict[str, float] = {layer: float(row.density) for layer, row in VGG11.items()}
@@ -204,8 +204,8 @@ AlexNet     92.1 91.0 93.7 94.3   2548  3672 1482 2697    615  875  372  680
 VGG16       93.4 95.4 93.3 92.5   4178  6121 2430 4458   1025 1435  612 1098
 MobileNetV1 89.2 89.8 90.1 88.3   8352 12058 4902 8944   2052 2871 1223 2184
 """
-FINE_TUNING: tuple[FineTuning, ...] = tuple(
-    FineTuning(network, data_set, Decimal(cells[n]), Decimal(cells[4 + n]), Decimal(cells[8 + n]))
+FINE_TUNING: tuple[PublishedFineTuning, ...] = tuple(
+    PublishedFineTuning(network, data_set, Decimal(cells[n]), Decimal(cells[4 + n]), Decimal(cells[8 + n]))
     for network, *cells in map(str.split, _FINE_TUNING.strip().splitlines())
     for n, data_set in enumerate(_DATA_SETS)
 )

@@ -20,9 +20,9 @@ from models.lib.command_line import Parser, number, one_line_errors, whole_numbe
 from models.pe_array.isa import assumed
 from models.pe_array.isa.csb import CsbShape
 from models.pe_array.isa.csb_order import BLOCK_MAX
-from models.pe_array.isa.shapes import Window
+from models.pe_array.isa.shapes import SlidingWindow
 from studies import networks, published
-from studies.networks import Layer
+from studies.networks import WeightLayer
 from studies.published import PHASES, Phase
 
 COORDINATE_BYTES = 2
@@ -35,7 +35,7 @@ NOTE = (
 
 
 @dataclass(frozen=True)
-class Machine:
+class Accelerator:
     """``pes`` PEs of ``lanes`` MACs, their clock in Hz, and bytes per second of its memory; by default system B.
 
     Raises:
@@ -91,7 +91,7 @@ class Reach:
     inputs: int
 
 
-def reach(window: Window, height: int, width: int) -> Reach:
+def reach(window: SlidingWindow, height: int, width: int) -> Reach:
     """The reach of a window on a map of that size; it is the product of the reach in both directions."""
     pairs = outputs = inputs = 1
     for axis, (n, out) in enumerate(zip((height, width), window.out_size(height, width), strict=True)):
@@ -110,7 +110,7 @@ def reach(window: Window, height: int, width: int) -> Reach:
 
 
 @dataclass(frozen=True)
-class Work:
+class PhaseWork:
     """What a phase of a layer has to do for a batch.
 
     Attributes:
@@ -144,9 +144,9 @@ class Work:
 
 
 def work(
-    layer: Layer, phase: Phase, batch: int = published.BATCH, density: float = 1.0, lanes: int = published.LANES,
+    layer: WeightLayer, phase: Phase, batch: int = published.BATCH, density: float = 1.0, lanes: int = published.LANES,
     storage: Storage = CSB8, block: int = BLOCK_MAX,
-) -> Work:  # fmt: skip
+) -> PhaseWork:  # fmt: skip
     """Operations and bytes of a phase.
 
     Args:
@@ -192,7 +192,7 @@ def work(
             traffic["values write"] = weights * storage.value
         if storage.momentum:
             traffic |= {"momenta read": weights * storage.momentum, "momenta write": weights * storage.momentum}
-    return Work(
+    return PhaseWork(
         layer=layer.name, phase=phase, batch=batch, words=words, elements=elements,
         dense_macs=batch * layer.macs, sparse_macs=batch * weights * out_height * out_width,
         macs=batch * elements * reach(conv, layer.height, layer.width).pairs, traffic=traffic,
@@ -203,8 +203,8 @@ def work(
 class Bound:
     """Least time of some work on a machine."""
 
-    work: Work
-    machine: Machine
+    work: PhaseWork
+    machine: Accelerator
 
     @property
     def compute_seconds(self) -> float:
@@ -246,7 +246,7 @@ def densities_of(network: str) -> dict[str, float]:
 
 
 def bounds(
-    network: str, machine: Machine, batch: int = published.BATCH, densities: Mapping[str, float] | None = None,
+    network: str, machine: Accelerator, batch: int = published.BATCH, densities: Mapping[str, float] | None = None,
     storage: Storage = CSB8,
 ) -> list[Bound]:  # fmt: skip
     """Bounds of all layers, layer by layer and phase by phase; the first layer has no NG.
@@ -352,10 +352,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--momentum", action="store_true", help="32-bit momenta are read and written in WG")
     with one_line_errors():
         options = parser.parse_args(arguments)
-        machine = Machine(options.pes, options.lanes, options.mhz * 1e6, options.gbytes * 1e9)
+        machine = Accelerator(options.pes, options.lanes, options.mhz * 1e6, options.gbytes * 1e9)
         storage = Storage(momentum=4 if options.momentum else 0)
         rows = bounds(options.network, machine, options.batch, chosen_densities(options), storage)
-        as_published = (published.NETWORK, published.BATCH, None, Machine(), CSB8)
+        as_published = (published.NETWORK, published.BATCH, None, Accelerator(), CSB8)
         compare = (options.network, options.batch, options.density, machine, storage) == as_published
         print(
             f"{options.network}, batch {options.batch}, {machine.pes} x {machine.lanes} MACs at "

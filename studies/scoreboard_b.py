@@ -16,14 +16,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from models.pe_array.clocks.pe_array import Run, Sizes
+from models.pe_array.clocks.pe_array import ProgramRun, Sizes
 from models.pe_array.compiler import balance
 from models.pe_array.isa import assumed
 from models.pe_array.isa.csb import Csb
 from models.pe_array.isa.shapes import Pool
 from studies import networks, published
 from studies.layer_phases import GRID, PORT, UPDATE_READ, coded, phase_program, pool_programs, weight_beats
-from studies.phase_clocks import LATENCY, OUTSTANDING, SIZES, PhaseProgram, Update
+from studies.phase_clocks import LATENCY, OUTSTANDING, SIZES, PhaseProgram, WeightUpdate
 from studies.published import PHASES, Phase
 
 BLOCKS: dict[str, tuple[int, int]] = {
@@ -100,12 +100,12 @@ class Board:
 
 
 def matrices(
-    layers: list[networks.Layer], densities: Mapping[str, float], blocks: Mapping[str, tuple[int, int]], seed: int
+    layers: list[networks.WeightLayer], densities: Mapping[str, float], blocks: Mapping[str, tuple[int, int]], seed: int
 ) -> dict[str, Csb]:  # fmt: skip
     """Weights at random places, channels of all tensors in an order in which slots have equal work."""
     rng = np.random.default_rng(seed)
     shaped = [
-        balance.Layer(
+        balance.BalancedLayer(
             rng.random((layer.conv.rows, layer.conv.cols)) < densities[layer.name], f"t{n}", f"t{n + 1}"
         )
         for n, layer in enumerate(layers)
@@ -163,15 +163,15 @@ def run(latency: int = LATENCY, only: tuple[str, ...] = (), seed: int = 1) -> Bo
     return board
 
 
-def bound(found: Run) -> str:
+def bound(found: ProgramRun) -> str:
     """What is busy for the greatest part of the time: "MACs", "read port" or "write port"."""
     shares = {"MACs": found.busy / GRID.pes, "read port": found.read_beats, "write port": found.written_beats}
     return max(shares, key=lambda name: shares[name])
 
 
 def _updates(
-    layers: list[networks.Layer], weights: Mapping[str, Csb], programs: Mapping[tuple[str, Phase], PhaseProgram],
-    runs: Mapping[tuple[str, Phase], Run], sizes: Sizes,
+    layers: list[networks.WeightLayer], weights: Mapping[str, Csb], programs: Mapping[tuple[str, Phase], PhaseProgram],
+    runs: Mapping[tuple[str, Phase], ProgramRun], sizes: Sizes,
 ) -> dict[str, int]:  # fmt: skip
     """Clocks that the update of every layer adds: beside the NG of layers below it, or by itself without room."""
     waiting: list[tuple[str, int]] = []  # layers with beats that are not updated yet
@@ -191,14 +191,14 @@ def _updates(
                 if part < beats:
                     waiting.insert(0, (name, beats - part))
             total = sum(part for _, part in taken)
-            pieces = [Update(total * (n + 1) // gaps - total * n // gaps) for n in range(gaps)]
+            pieces = [WeightUpdate(total * (n + 1) // gaps - total * n // gaps) for n in range(gaps)]
             both = replace(made, updates=tuple(piece for piece in pieces if piece.beats))
             more = both.clocks(GRID, sizes).clocks - alone.clocks
             for name, part in taken:
                 added[name] += round(more * part / total)
         waiting.append((layer.name, weight_beats(weights[layer.name])))
     for name, beats in waiting:  # read port alone
-        added[name] += PhaseProgram(None, updates=(Update(beats),)).clocks(GRID, sizes).clocks
+        added[name] += PhaseProgram(None, updates=(WeightUpdate(beats),)).clocks(GRID, sizes).clocks
     return added
 
 

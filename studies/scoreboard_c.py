@@ -35,7 +35,7 @@ from studies.layer_phases import (
     traffic,
     weight_beats,
 )
-from studies.phase_clocks import LATENCY, SIZES, PhaseProgram, Update
+from studies.phase_clocks import LATENCY, SIZES, PhaseProgram, WeightUpdate
 from studies.published import BATCH, PHASES, Phase
 from studies.roofline import reach, work
 
@@ -76,7 +76,7 @@ def image_size(data_set: str) -> int:
     return SMALLEST * max(1, round(sqrt(relative_time(data_set))))
 
 
-def densities(layers: Sequence[networks.Layer], sparse_percent: float, uniform: bool = False) -> dict[str, float]:
+def densities(layers: Sequence[networks.WeightLayer], sparse_percent: float, uniform: bool = False) -> dict[str, float]:
     """Share of the kernels of every layer that is stored, so that the whole network has the table's sparsity.
 
     The first layer and depth-wise ones are dense, because without its one kernel a channel is cut off; all others have
@@ -130,7 +130,7 @@ class Stepper:
     blocks: dict[object, Pair] = field(default_factory=dict)
 
     def step(
-        self, layers: Sequence[networks.Layer], pools: Sequence[networks.Pooling], density: dict[str, float]
+        self, layers: Sequence[networks.WeightLayer], pools: Sequence[networks.Pooling], density: dict[str, float]
     ) -> list[Part]:  # fmt: skip
         """All parts of a step, layers from the last to the first, then the pooling layers and the update."""
         made: list[Part] = []
@@ -148,15 +148,15 @@ class Stepper:
             waiting += beats
         for pooling in pools:
             made += self._pooling(pooling)
-        rest = PhaseProgram(None, updates=(Update(max(1, round(waiting))),))  # of the first layer at least
+        rest = PhaseProgram(None, updates=(WeightUpdate(max(1, round(waiting))),))  # of the first layer at least
         # all updates take as long per beat; a long one is not played to its end
-        few = replace(rest, updates=(Update(min(rest.updates[0].beats, PLAYED // UPDATE_READ)),))
+        few = replace(rest, updates=(WeightUpdate(min(rest.updates[0].beats, PLAYED // UPDATE_READ)),))
         more = rest.updates[0].beats - few.updates[0].beats
         clocks = few.clocks(GRID, replace(SIZES, latency=self.latency)).clocks
         made.append(Part("all", "update", clocks + UPDATE_READ * more))
         return made
 
-    def _layer(self, layer: networks.Layer, density: float, first: bool) -> tuple[list[Part], int]:
+    def _layer(self, layer: networks.WeightLayer, density: float, first: bool) -> tuple[list[Part], int]:
         """Phases of a layer, and beats of its weights."""
         shape = (layer.conv, layer.height, layer.width, first)
         if (shape, density) not in self.parts:
@@ -170,7 +170,7 @@ class Stepper:
             self.parts[shape, density] = parts, weight_beats(csb)
         return self.parts[shape, density]
 
-    def _block(self, layer: networks.Layer, mask: np.ndarray, phases: tuple[Phase, ...]) -> Pair:
+    def _block(self, layer: networks.WeightLayer, mask: np.ndarray, phases: tuple[Phase, ...]) -> Pair:
         """Of larger kernels searched on the first map, the smallest; on larger maps the same is tried first.
 
         Other layers have enough blocks for all slots on each side, but not so small ones that starting them takes long.
@@ -185,7 +185,7 @@ class Stepper:
         return self.blocks[conv]
 
     def _programs(
-        self, layer: networks.Layer, mask: np.ndarray, phases: tuple[Phase, ...], shape: object
+        self, layer: networks.WeightLayer, mask: np.ndarray, phases: tuple[Phase, ...], shape: object
     ) -> tuple[Csb, list[PhaseProgram]]:  # fmt: skip
         """Programs of the phases; blocks are halved until all fit."""
         while True:
@@ -286,7 +286,7 @@ def fine_tuning(
     return rows
 
 
-def fine_tuned(stepper: Stepper, line: published.FineTuning) -> FineTuning:
+def fine_tuned(stepper: Stepper, line: published.PublishedFineTuning) -> FineTuning:
     """A row."""
     size, images, sparse = image_size(line.data_set), IMAGES[line.data_set], float(line.sparse_percent)
     layers, pools = networks.sized(NAMES[line.network], size, CLASSES[line.data_set])
@@ -312,12 +312,12 @@ def steps_of(data_set: str) -> int:
     return -(-IMAGES[data_set] // BATCH) * EPOCHS
 
 
-def bound_seconds(layers: Sequence[networks.Layer], density: dict[str, float], steps: int) -> float:
+def bound_seconds(layers: Sequence[networks.WeightLayer], density: dict[str, float], steps: int) -> float:
     """Least time of some steps: MACs that cannot be left out over all that ``GRID`` has in a second."""
     return sum(_bounds(layers, density).values()) * steps / (CLOCK_MHZ * 1e6)
 
 
-def _bounds(layers: Sequence[networks.Layer], density: dict[str, float]) -> dict[str, float]:
+def _bounds(layers: Sequence[networks.WeightLayer], density: dict[str, float]) -> dict[str, float]:
     """Clocks of a step in which all MACs of ``GRID`` multiply a stored weight and a pixel of the map, by layer.
 
     Three phases, but no NG of the first layer.
@@ -329,7 +329,9 @@ def _bounds(layers: Sequence[networks.Layer], density: dict[str, float]) -> dict
     }  # fmt: skip
 
 
-def _beyond(layers: Sequence[networks.Layer], density: dict[str, float], parts: Sequence[Part]) -> dict[str, float]:
+def _beyond(
+    layers: Sequence[networks.WeightLayer], density: dict[str, float], parts: Sequence[Part]
+) -> dict[str, float]:
     """Shares of the clocks of a step: the MAC bound, and what comes on top of it, by kind."""
     bounds = _bounds(layers, density)
     connected = {layer.name: layer.fully_connected for layer in layers}
@@ -342,7 +344,7 @@ def _beyond(layers: Sequence[networks.Layer], density: dict[str, float], parts: 
     return {kind: number / sum(part.clocks for part in parts) for kind, number in clocks.items()}
 
 
-def _reads(layers: Sequence[networks.Layer], density: dict[str, float], parts: Sequence[Part]) -> float:
+def _reads(layers: Sequence[networks.WeightLayer], density: dict[str, float], parts: Sequence[Part]) -> float:
     """Beats that phases of layers read, over those of reading every tensor once."""
     phases = {(part.layer, part.phase): part.read for part in parts}
     read = once = 0.0

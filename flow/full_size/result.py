@@ -43,7 +43,7 @@ def results(job: Job, phases: list[dict[str, Any]], failure: str | None, seconds
 
 
 def _published(layer: str, phase: str) -> str:
-    runs: dict[Phase, published.Run] = published.VGG11[layer].runs if layer in published.VGG11 else {}
+    runs: dict[Phase, published.PublishedRun] = published.VGG11[layer].runs if layer in published.VGG11 else {}
     return next((str(run.micros) for name, run in runs.items() if name == phase), "–")
 
 

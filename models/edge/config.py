@@ -42,7 +42,7 @@ TRAINING_MODES = ("pipelined", "sequential")
 
 
 @dataclass(frozen=True)
-class Training:
+class EdgeTraining:
     """How a network is trained (table ``[training]``)."""
 
     mode: Mode
@@ -92,7 +92,7 @@ class EdgeConfig:
     dither: bool
     connectivity_seed: int
     junctions: tuple[JunctionShape, ...]
-    training: Training
+    training: EdgeTraining
     data: Data
     clock_mhz: float
 
@@ -221,10 +221,10 @@ def check_input(junctions: tuple[JunctionShape, ...], in_lanes: int) -> None:
         )
 
 
-def _training(table: Section) -> tuple[int, Training]:
+def _training(table: Section) -> tuple[int, EdgeTraining]:
     lr_max = table.integer("lr_max", 1, 16, default=8)
     mode = table.choice("mode", TRAINING_MODES, default="pipelined")
-    training = Training(
+    training = EdgeTraining(
         mode=Mode[mode.upper()],
         epochs=table.integer("epochs", 1, EPOCHS_MAX, default=1),
         lr_shifts=table.integers("lr_shift", 0, lr_max, default=[min(4, lr_max)]),

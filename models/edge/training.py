@@ -25,7 +25,7 @@ from models.lib.toml_section import ConfigError
 
 
 @dataclass(frozen=True)
-class Run:
+class EdgeRun:
     """One run of the engine in training: from START until its pipeline is drained.
 
     Attributes:
@@ -44,7 +44,7 @@ class Run:
     rng_seed: int
 
 
-def plan(config: EdgeConfig, samples: int, epochs: int | None = None) -> Iterator[Run]:
+def plan(config: EdgeConfig, samples: int, epochs: int | None = None) -> Iterator[EdgeRun]:
     """The runs of a training on the first ``samples`` rows of the training set, in order.
 
     Every epoch presents all samples in an order of its own, in runs of ``checkpoint`` samples. Each run starts the
@@ -57,7 +57,7 @@ def plan(config: EdgeConfig, samples: int, epochs: int | None = None) -> Iterato
         order = mnist.epoch_order(samples, epoch, training.init_seed)
         for first in range(0, samples, length):
             seed = (training.rng_seed + number * LFSR_SEED_FACTOR) % 65536
-            yield Run(number, epoch, first, order[first : first + length], training.lr_shift(epoch), seed)
+            yield EdgeRun(number, epoch, first, order[first : first + length], training.lr_shift(epoch), seed)
             number += 1
 
 
@@ -88,7 +88,7 @@ class RawData:
 
 
 @dataclass(frozen=True)
-class EpochResult:
+class EdgeEpochResult:
     """Shares of correct predictions, 0 … 1: while training (fixed point), and on the test set; seconds of training."""
 
     epoch: int
@@ -100,7 +100,7 @@ class EpochResult:
 
 def train(
     config: EdgeConfig, data: RawData, samples: int | None = None, epochs: int | None = None, twin: bool = True
-) -> Iterator[EpochResult]:
+) -> Iterator[EdgeEpochResult]:
     """Train the bit-exact network, and its float twin if asked for, and yield the result of every epoch."""
     network = EdgeNetwork(config, Connectivity.generate(config))
     floating = FloatTwin(network) if twin else None
@@ -121,7 +121,7 @@ def train(
             test_float = float("nan")
             if floating:
                 test_float = floating.run(data.test_x, data.test_labels, Mode.INFERENCE).correct / len(data.test_x)
-            yield EpochResult(run.epoch, correct / count, test, test_float, seconds)
+            yield EdgeEpochResult(run.epoch, correct / count, test, test_float, seconds)
             correct, seconds = 0, 0.0
 
 

@@ -27,7 +27,7 @@ class Error(IntEnum):
 
 
 @dataclass(frozen=True)
-class Command:
+class PortCommand:
     """Beats to move.
 
     Attributes:
@@ -70,13 +70,13 @@ class Port:
     window: tuple[int, int]
     latency: int = 1
 
-    def refuses(self, command: Command) -> bool:
+    def refuses(self, command: PortCommand) -> bool:
         """Whether the command is misaligned or touches a byte outside the window."""
         base, end = self.window
         inside = base <= command.addr and command.addr + command.beats * self.beat_bytes <= end
         return command.addr % self.beat_bytes != 0 or not inside
 
-    def bursts(self, command: Command) -> list[Burst]:
+    def bursts(self, command: PortCommand) -> list[Burst]:
         """The bursts of a command; of a refused one, those that it would have had."""
         found = []
         first, end = command.addr // self.beat_bytes, command.addr // self.beat_bytes + command.beats
@@ -125,7 +125,7 @@ class ReadClocks:
     items: list[int] = field(default_factory=list)
 
 
-def read_clocks(port: Port, commands: Sequence[Command], ready: Callable[[int], bool] = _always) -> ReadClocks:
+def read_clocks(port: Port, commands: Sequence[PortCommand], ready: Callable[[int], bool] = _always) -> ReadClocks:
     """Predict a command list from an idle master on; no error responses.
 
     Args:
@@ -181,7 +181,7 @@ class WriteClocks:
     done: list[int] = field(default_factory=list)
 
 
-def write_clocks(port: Port, commands: Sequence[Command], given: Callable[[int], bool] = _always) -> WriteClocks:
+def write_clocks(port: Port, commands: Sequence[PortCommand], given: Callable[[int], bool] = _always) -> WriteClocks:
     """Predict a command list from an idle master on.
 
     Args:

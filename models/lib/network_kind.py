@@ -11,7 +11,7 @@ from models.lib.toml_section import ConfigError
 
 
 @dataclass(frozen=True)
-class Kind:
+class NetworkKind:
     """A kind of configuration.
 
     Attributes:
@@ -29,12 +29,14 @@ class Kind:
     commands: str
 
 
-EDGE = Kind("network", "[network]", "edge engine", "edge", "make train and python -m models.edge.training")
-PE_ARRAY = Kind("layers", "[[layers]]", "PE array", "pe_array", "make train-cnn and python -m models.pe_array.training")
+EDGE = NetworkKind("network", "[network]", "edge engine", "edge", "make train and python -m models.edge.training")
+PE_ARRAY = NetworkKind(
+    "layers", "[[layers]]", "PE array", "pe_array", "make train-cnn and python -m models.pe_array.training"
+)
 KINDS = (EDGE, PE_ARRAY)
 
 
-def kind_of(values: Mapping[str, Any]) -> Kind:
+def kind_of(values: Mapping[str, Any]) -> NetworkKind:
     """The kind of a document. Raises ConfigError if it is of neither or of both."""
     found = [kind for kind in KINDS if kind.key in values]
     if len(found) == 1:
@@ -43,7 +45,7 @@ def kind_of(values: Mapping[str, Any]) -> Kind:
     raise ConfigError(f"must have either {told}, and has {'both' if found else 'neither'}")
 
 
-def require(kind: Kind, values: Mapping[str, Any]) -> None:
+def require(kind: NetworkKind, values: Mapping[str, Any]) -> None:
     """Raise ConfigError unless a document is of this kind; the text names the commands that take it."""
     found = kind_of(values)
     if found is not kind:

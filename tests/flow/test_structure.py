@@ -49,3 +49,14 @@ def test_crowded_folders_are_seen(tmp_path: Path) -> None:
 def test_clock_models_have_the_name_of_a_module(tmp_path: Path) -> None:
     files = {"rtl/pe_array/grid/pe.v": ""} | {f"models/pe_array/clocks/{n}.py": "" for n in ("pe", "table", "winding")}
     assert house(tmp_path, files) == ["models/pe_array/clocks/winding.py: there is no module rtl/**/winding.v"]
+
+
+def test_classes_of_the_same_name_are_seen(tmp_path: Path) -> None:
+    files = {
+        "models/lib/a.py": "class Port: pass\n", "studies/b.py": "def f():\n    class Port: pass\n",
+        "models/edge/c.py": "class _Row: pass\nclass Own:\n    class _Row: pass\n", "tb/d.py": "class Port: pass\n",
+    }  # fmt: skip
+    assert house(tmp_path, files) == [
+        "class Port stands in models/lib/a.py:1, studies/b.py:2",
+        "class _Row stands in models/edge/c.py:1, models/edge/c.py:3",
+    ]

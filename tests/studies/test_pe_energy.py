@@ -24,10 +24,10 @@ from studies.energy import (
     main,
     saving,
 )
-from studies.networks import Layer
+from studies.networks import WeightLayer
 from studies.roofline import work
 
-SMALL = Layer("small", Conv.make(2, 3, 3, pad=1), 4, 4)
+SMALL = WeightLayer("small", Conv.make(2, 3, 3, pad=1), 4, 4)
 """Six kernels of 3 x 3 on 4 x 4 pixels; 100 pairs of output pixel and tap are on the map."""
 
 
@@ -58,7 +58,7 @@ def test_counts_by_hand() -> None:
 
 def test_sums_of_a_stride() -> None:
     """Depth-wise, stride 2 on 5 x 6 pixels: 3 x 3 pixels of sums in FF, all 5 x 6 in NG."""
-    layer = Layer("dw", Conv.make(8, 8, 3, 2, pad=1, groups=8), 5, 6)
+    layer = WeightLayer("dw", Conv.make(8, 8, 3, 2, pad=1, groups=8), 5, 6)
     assert activity(layer, "FF", 4, lanes=4).accesses[Memory.Y] == 2 * (8 * 9 * 4 + 8 * 9 * 4) * 4
     assert activity(layer, "NG", 4, lanes=4).accesses[Memory.Y] == 2 * (8 * 30 * 4 + 8 * 30 * 4) * 4
 

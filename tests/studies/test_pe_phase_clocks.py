@@ -11,18 +11,18 @@ import numpy as np
 import pytest
 
 from models.pe_array.clocks import pe as pe_timing
-from models.pe_array.clocks.pe_array import Run, Sizes
+from models.pe_array.clocks.pe_array import ProgramRun, Sizes
 from models.pe_array.compiler import program
 from models.pe_array.compiler.estimate import estimate
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.csb import Csb, encode
 from models.pe_array.isa.descriptors import Engine
 from models.pe_array.isa.grid import Grid
-from models.pe_array.isa.operations import After, Collect, Drain, LoadMap, LoadStream
+from models.pe_array.isa.operations import After, CollectGradients, DrainMap, LoadMap, LoadStream
 from models.pe_array.isa.pe_command import Op, PeShape
 from models.pe_array.isa.shapes import Conv, Pool
-from models.pe_array.tiles.tiling import Layer, Room, Split, choose_split, strip_choices
-from studies.phase_clocks import PhaseProgram, Update, among
+from models.pe_array.tiles.tiling import PhaseGeometry, Room, Split, choose_split, strip_choices
+from studies.phase_clocks import PhaseProgram, WeightUpdate, among
 
 SHAPE = PeShape(8, 32, x_depth=512, y_depth=256, w_depth=256, e_depth=64, t_depth=256)
 CONV = Conv.make(16, 12, kernel=3, pad=1)
@@ -56,7 +56,7 @@ def phases(
     ]
 
 
-def conserved(phase: PhaseProgram, grid: Grid, run: Run) -> None:
+def conserved(phase: PhaseProgram, grid: Grid, run: ProgramRun) -> None:
     """Every beat and word that the program names, no more and no fewer."""
     made, lanes = phase.program, grid.shape.lanes
     assert made is not None
@@ -64,10 +64,10 @@ def conserved(phase: PhaseProgram, grid: Grid, run: Run) -> None:
     streams = sum(each.beats for each in made.operations if isinstance(each, LoadStream))
     pointers = 0 if made.image is None else len(made.image.pointers) // lanes
     assert run.load_beats == maps + streams + pointers
-    words = sum(each.command.words for each in made.operations if isinstance(each, Drain))
+    words = sum(each.command.words for each in made.operations if isinstance(each, DrainMap))
     packed = added = 0
     for each in made.operations:
-        if isinstance(each, Collect):
+        if isinstance(each, CollectGradients):
             beats = sum(-(-count * each.results * 4 // lanes) for _, count in each.slots)
             packed += beats
             added += beats * each.add
@@ -96,7 +96,7 @@ def test_gradients_of_several_strips_are_added() -> None:
     grid = Grid(2, replace(SHAPE, y_depth=64))
     phase = phases(Conv.make(4, 4, kernel=3, pad=1), 7, grid)[2]
     assert phase.program is not None
-    assert any(each.add for each in phase.program.stores() if isinstance(each, Collect))
+    assert any(each.add for each in phase.program.stores() if isinstance(each, CollectGradients))
     run = phase.clocks(grid)
     conserved(phase, grid, run)
     assert run.store_beats > 0
@@ -108,7 +108,7 @@ def test_masks_maxima_and_updates() -> None:
     phase = phases(Conv.make(8, 6, kernel=3, pad=1), 4, grid)[1]
     plain, masked = phase.clocks(grid), replace(phase, masked=True).clocks(grid)
     assert masked.store_beats - plain.store_beats == plain.written_beats == 6 * 4 * 4
-    both = replace(phase, updates=(Update(7), Update(9, momentum=True))).clocks(grid)
+    both = replace(phase, updates=(WeightUpdate(7), WeightUpdate(9, momentum=True))).clocks(grid)
     assert both.store_beats == 8 * 7 + 12 * 9
     assert both.written_beats == plain.written_beats + 5 * 7 + 9 * 9
     pool = PhaseProgram(program.max_pool(Pool.make(2), 6, 4, 4, grid), (6, 4, 4))
@@ -118,7 +118,7 @@ def test_masks_maxima_and_updates() -> None:
 def test_an_update_by_itself() -> None:
     """Reads take a clock per beat, and the rest is what a program of nothing takes."""
     grid = Grid(4, SHAPE)
-    clocks = [PhaseProgram(None, updates=(Update(beats),)).clocks(grid).clocks for beats in (64, 128, 256)]
+    clocks = [PhaseProgram(None, updates=(WeightUpdate(beats),)).clocks(grid).clocks for beats in (64, 128, 256)]
     assert clocks[1] - clocks[0] == 8 * 64
     assert clocks[2] - clocks[1] == 8 * 128
     assert clocks[0] < 8 * 64 + 250
@@ -183,13 +183,13 @@ def test_updates_hide_behind_commands() -> None:
     plain = alone.clocks(grid)
     free = (plain.clocks - plain.read_beats) // 2 // 8
     drains = len(phase.program.stores())
-    busy = replace(alone, updates=(Update(free // drains),) * drains).clocks(grid)
+    busy = replace(alone, updates=(WeightUpdate(free // drains),) * drains).clocks(grid)
     assert busy.clocks < 1.03 * plain.clocks
     assert busy.read_beats > plain.read_beats + 7 * free
 
 
 def test_splits_that_are_as_good_come_from_both_ends() -> None:
-    splits = choose_split(Layer(Op.MAC, CONV, 8, 8), 16, 16)
+    splits = choose_split(PhaseGeometry(Op.MAC, CONV, 8, 8), 16, 16)
     pixels = [-(-16 // each.slots) * -(-8 // each.sy) * -(-8 // each.sx) for each in splits]
     assert pixels == sorted(pixels)
     assert [each.slots for each in splits[:2]] == [16, 1]
@@ -197,7 +197,7 @@ def test_splits_that_are_as_good_come_from_both_ends() -> None:
 
 
 def test_strips_of_full_width_follow_the_fewest() -> None:
-    layer = Layer(Op.MAC, CONV, 8, 8)
+    layer = PhaseGeometry(Op.MAC, CONV, 8, 8)
     choices = list(strip_choices(layer, Split(1, 2, 2), Room(256, 256, 200, 1, 1)))
     numbers = [len(strips) for strips in choices]
     assert numbers == sorted(numbers)

@@ -10,11 +10,11 @@ from models.pe_array.isa.csb import encode, to_image
 from models.pe_array.isa.shapes import Conv
 from models.pe_array.tiles import geometry
 from studies import networks, published, roofline
-from studies.networks import Layer
+from studies.networks import WeightLayer
 from studies.published import PHASES
-from studies.roofline import DENSE8, Bound, Machine, Storage, Work, bounds, main, reach, work
+from studies.roofline import DENSE8, Accelerator, Bound, PhaseWork, Storage, bounds, main, reach, work
 
-SMALL = Layer("small", Conv.make(2, 3, 3, pad=1), 4, 4)
+SMALL = WeightLayer("small", Conv.make(2, 3, 3, pad=1), 4, 4)
 """Six kernels of 3 x 3 on 4 x 4 pixels: 54 weights; 10 x 10 of 16 x 9 pairs of pixel and tap are on the map."""
 
 
@@ -64,12 +64,12 @@ def test_maps_take_whole_pixel_words() -> None:
     assert ragged.traffic["input map read"] == 3 * 16 * 8
     assert ragged.macs == 5 * 6 * 100
     # the second word costs as many clocks as the first, with one lane of four at work
-    machine = Machine(pes=2, lanes=4, clock=100.0, bandwidth=1e9)
+    machine = Accelerator(pes=2, lanes=4, clock=100.0, bandwidth=1e9)
     assert Bound(ragged, machine).compute_seconds == pytest.approx(2 * 6 * 100 / 2 / 100)
 
 
 def test_groups_and_stride() -> None:
-    layer = Layer("dw", Conv.make(8, 8, 3, 2, pad=1, groups=8), 5, 6)
+    layer = WeightLayer("dw", Conv.make(8, 8, 3, 2, pad=1, groups=8), 5, 6)
     job = work(layer, "FF", 4, 1.0, 4)
     assert job.elements == 8
     assert job.dense_macs == 4 * 8 * 9 * 3 * 3
@@ -107,7 +107,7 @@ def test_weights_are_those_of_a_csb_image(rows: int, cols: int, kernel: int, blo
     mask[rng.permutation(rows * cols)[: round(density * rows * cols)]] = True
     masters = rng.integers(-(1 << 23), 1 << 23, (rows, cols, kernel, kernel))
     image = to_image(encode(masters, mask.reshape(rows, cols), block, block), lanes)
-    job = work(Layer("any", Conv.make(rows, cols, kernel), 8, 8), "WG", 8, density, lanes, block=block)
+    job = work(WeightLayer("any", Conv.make(rows, cols, kernel), 8, 8), "WG", 8, density, lanes, block=block)
     blocks = -(-rows // block) * -(-cols // block)
     for name, array, filled in (
         ("values write", image.values, blocks * lanes), ("masters read", image.masters, blocks * 4 * lanes),
@@ -117,18 +117,20 @@ def test_weights_are_those_of_a_csb_image(rows: int, cols: int, kernel: int, blo
 
 
 def test_bound_by_hand() -> None:
-    job = Work("any", "FF", 4, 1, 1, dense_macs=800, sparse_macs=400, macs=200, traffic={"a read": 30, "b write": 20})
+    job = PhaseWork(
+        "any", "FF", 4, 1, 1, dense_macs=800, sparse_macs=400, macs=200, traffic={"a read": 30, "b write": 20}
+    )
     assert (job.bytes, job.intensity) == (50, 8.0)
-    compute = Bound(job, Machine(pes=2, lanes=4, clock=5.0, bandwidth=100.0))
+    compute = Bound(job, Accelerator(pes=2, lanes=4, clock=5.0, bandwidth=100.0))
     assert (compute.compute_seconds, compute.memory_seconds) == (5.0, 0.5)
     assert (compute.bound, compute.seconds, compute.attainable, compute.dense_rate) == ("compute", 5.0, 80.0, 320.0)
-    memory = Bound(job, Machine(pes=2, lanes=4, clock=5.0, bandwidth=5.0))
+    memory = Bound(job, Accelerator(pes=2, lanes=4, clock=5.0, bandwidth=5.0))
     assert (memory.bound, memory.seconds, memory.attainable, memory.dense_rate) == ("memory", 10.0, 40.0, 160.0)
 
 
 @pytest.mark.parametrize("bandwidth", [1e8, 1e9, 38.4e9, 1e12])
 def test_attainable_is_the_roof(bandwidth: float) -> None:
-    machine = Machine(bandwidth=bandwidth)
+    machine = Accelerator(bandwidth=bandwidth)
     for row in bounds("LeNet-5", machine, batch=64):
         roof = min(machine.peak, row.work.intensity * bandwidth)
         assert row.attainable == pytest.approx(roof)
@@ -136,7 +138,7 @@ def test_attainable_is_the_roof(bandwidth: float) -> None:
 
 
 def test_no_published_time_is_below_its_bound() -> None:
-    rows = bounds(published.NETWORK, Machine())
+    rows = bounds(published.NETWORK, Accelerator())
     assert len(rows) == 32
     for row in rows:
         run = published.VGG11[row.work.layer].runs[row.work.phase]
@@ -145,8 +147,8 @@ def test_no_published_time_is_below_its_bound() -> None:
 
 def test_step_of_the_published_network() -> None:
     """With padding the MACs need the 26.6 ms derived from the published times; without, 21.4 ms."""
-    rows = bounds(published.NETWORK, Machine())
-    padded = 1e3 * sum(row.work.sparse_macs for row in rows) / (Machine().peak / 2)
+    rows = bounds(published.NETWORK, Accelerator())
+    padded = 1e3 * sum(row.work.sparse_macs for row in rows) / (Accelerator().peak / 2)
     assert padded == pytest.approx(float(published.STEP_COMPUTE_LIMIT_MS), abs=0.06)
     assert 1e3 * sum(row.compute_seconds for row in rows) == pytest.approx(21.37, abs=0.01)
     assert 1e3 * sum(row.seconds for row in rows) == pytest.approx(21.39, abs=0.01)
@@ -156,15 +158,15 @@ def test_step_of_the_published_network() -> None:
 
 @pytest.mark.parametrize("network", networks.NAMES)
 def test_every_network(network: str) -> None:
-    rows = bounds(network, Machine(), batch=1, densities=dict.fromkeys(roofline.densities_of(network), 1.0))
+    rows = bounds(network, Accelerator(), batch=1, densities=dict.fromkeys(roofline.densities_of(network), 1.0))
     assert len(rows) == 3 * len(networks.layers(network)) - 1
     for row in rows:
         assert 0 < row.work.macs <= row.work.sparse_macs == row.work.dense_macs
-        assert 0 < row.attainable <= Machine().peak / 32 * (1 + 1e-12)
+        assert 0 < row.attainable <= Accelerator().peak / 32 * (1 + 1e-12)
 
 
 def test_nothing_stored_nothing_computed() -> None:
-    row = Bound(work(SMALL, "FF", 4, 0.0, 4), Machine(lanes=4))
+    row = Bound(work(SMALL, "FF", 4, 0.0, 4), Accelerator(lanes=4))
     assert (row.work.macs, row.bound, row.attainable) == (0, "memory", 0.0)
 
 
@@ -176,7 +178,7 @@ def test_illegal_arguments() -> None:
     with pytest.raises(ValueError, match=r"block_rows = 257 must be at most 256"):
         work(SMALL, "FF", block=257)
     with pytest.raises(ValueError, match=r"clock = 0 must be positive"):
-        Machine(clock=0)
+        Accelerator(clock=0)
 
 
 def test_command_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -214,6 +216,6 @@ def test_command_line_errors(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_report_of_one_layer_has_no_ng() -> None:
-    rows = [Bound(work(SMALL, phase, 4, lanes=4), Machine(lanes=4)) for phase in ("FF", "WG")]
+    rows = [Bound(work(SMALL, phase, 4, lanes=4), Accelerator(lanes=4)) for phase in ("FF", "WG")]
     summary = roofline.report(rows, compare=False).splitlines()
     assert [line[:5].strip() for line in summary if " at least " in line] == ["FF", "WG", "step"]

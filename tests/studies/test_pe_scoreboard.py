@@ -13,7 +13,7 @@ from models.pe_array.isa.shapes import Conv, Pool
 from studies import networks, published, scoreboard, scoreboard_b, scoreboard_c, scoreboard_c_table
 from studies.block_search import best_block, phase_clocks
 from studies.layer_phases import GRID, coded, phase_program, random_mask, traffic, weight_beats
-from studies.networks import Layer, Pooling
+from studies.networks import Pooling, WeightLayer
 from studies.scoreboard_b import BLOCKS, Board, Row
 from studies.scoreboard_c import FineTuning, Stepper, densities, image_size
 
@@ -97,7 +97,7 @@ def test_sizes_of_images_follow_from_the_times() -> None:
 
 
 @pytest.mark.parametrize("line", published.FINE_TUNING, ids=lambda line: f"{line.network}-{line.data_set}")
-def test_the_whole_network_has_the_sparsity_of_the_table(line: published.FineTuning) -> None:
+def test_the_whole_network_has_the_sparsity_of_the_table(line: published.PublishedFineTuning) -> None:
     layers, _ = networks.sized(scoreboard_c.NAMES[line.network], image_size(line.data_set), 10)
     total = sum(layer.weights for layer in layers)
     for uniform in (False, True):
@@ -122,7 +122,7 @@ BOUNDS = {
 """Seconds of 1,024 MACs at 250 MHz, in the order of the data sets."""
 
 
-def bound(line: published.FineTuning) -> float:
+def bound(line: published.PublishedFineTuning) -> float:
     """The MAC bound of a row, without playing it."""
     layers, _ = networks.sized(
         scoreboard_c.NAMES[line.network], image_size(line.data_set), scoreboard_c.CLASSES[line.data_set]
@@ -139,7 +139,10 @@ def test_mac_bounds(network: str) -> None:
 
 def test_a_mac_bound_by_hand() -> None:
     """8 kernels of 3 x 3 on 2 x 2 pixels see 4 of 9 taps per pixel: 8 * 16 MACs; 4 weights by 3 phases behind them."""
-    layers = [Layer("a", Conv.make(4, 2, 3, 1, 1), 2, 2), Layer("b", Conv.make(2, 4), 1, 1, fully_connected=True)]
+    layers = [
+        WeightLayer("a", Conv.make(4, 2, 3, 1, 1), 2, 2),
+        WeightLayer("b", Conv.make(2, 4), 1, 1, fully_connected=True),
+    ]
     found = scoreboard_c.bound_seconds(layers, {"a": 1.0, "b": 0.5}, 250_000_000)
     assert found == 32 * (2 * 8 * 16 + 3 * 4) / 1024
 
@@ -161,10 +164,10 @@ def test_a_row_says_where_its_bound_is_above_the_published_time() -> None:
 
 
 LAYERS = [
-    Layer("a", Conv.make(8, 3, 3, 2, 1), 16, 16),
-    Layer("b", Conv.make(8, 8, 3, 1, 1, groups=8), 8, 8),
-    Layer("c", Conv.make(40, 128), 1, 1, fully_connected=True),
-    Layer("d", Conv.make(40, 40), 1, 1, fully_connected=True),
+    WeightLayer("a", Conv.make(8, 3, 3, 2, 1), 16, 16),
+    WeightLayer("b", Conv.make(8, 8, 3, 1, 1, groups=8), 8, 8),
+    WeightLayer("c", Conv.make(40, 128), 1, 1, fully_connected=True),
+    WeightLayer("d", Conv.make(40, 40), 1, 1, fully_connected=True),
 ]
 DENSITY = {"a": 1.0, "b": 1.0, "c": 0.5, "d": 0.5}
 
@@ -193,7 +196,7 @@ def test_a_step_has_all_phases_and_updates_that_find_no_room() -> None:
 
 def test_traffic_is_what_the_play_moves() -> None:
     rng = np.random.default_rng(1)
-    layer = Layer("x", Conv.make(16, 8, 3, 1, 1), 16, 16)
+    layer = WeightLayer("x", Conv.make(16, 8, 3, 1, 1), 16, 16)
     csb = coded(layer.conv, random_mask(layer.conv, 0.5, rng), (4, 4))
     for phase in published.PHASES:
         made = phase_program(layer, csb, phase)
@@ -203,12 +206,12 @@ def test_traffic_is_what_the_play_moves() -> None:
 
 
 def test_the_search_finds_blocks_that_are_no_worse() -> None:
-    layer = Layer("x", Conv.make(64, 64), 2, 2)
+    layer = WeightLayer("x", Conv.make(64, 64), 2, 2)
     mask = random_mask(layer.conv, 0.2, np.random.default_rng(1))
     found = best_block(layer, mask, GRID, ("FF",), (64, 64), 1)
     assert phase_clocks(layer, mask, found, GRID, ("FF",)) < phase_clocks(layer, mask, (64, 64), GRID, ("FF",))
     # 256 channels of a tile do not fit in X at once
-    wide = Layer("x", Conv.make(4, 256, 11, 1, 5), 4, 4)
+    wide = WeightLayer("x", Conv.make(4, 256, 11, 1, 5), 4, 4)
     mask = random_mask(wide.conv, 0.2, np.random.default_rng(1))
     assert best_block(wide, mask, GRID, ("FF",), (4, 256), 0)[1] < 256
 

@@ -16,7 +16,7 @@ from models.pe_array.clocks.stream_fifo import F_COUNT, NONE, fifo_clock, fifo_h
 from models.pe_array.clocks.table import COMPUTES, LOADS, OPCODE, STORES, column
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.descriptors import BYTES, Cause, Engine
-from models.pe_array.isa.operations import Field
+from models.pe_array.isa.operations import CommandField
 from models.pe_array.isa.pe_command import Op
 
 ADDRESS_BITS = 32
@@ -182,7 +182,7 @@ C_PES, C_HELD, C_IS_SET, C_WANTED, C_QUIET, C_TILES, C_FAULT, C_SIZE = range(8)
 tiles_log2 as the grid sees it; cause of an error in this clock, or 0."""
 SET = d.Set.opcode
 GRAD = int(Op.GRAD)
-FIELDS = len(Field)
+FIELDS = len(CommandField)
 _FIELD, _OP, _TILES = column(d.Set, "field"), column(d.Compute, "op"), column(d.Compute, "tiles_log2")
 
 

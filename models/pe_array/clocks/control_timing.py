@@ -29,7 +29,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Fault:
+class EngineFault:
     """An error that an engine reports: cause, and place of the descriptor."""
 
     cause: int
@@ -71,9 +71,9 @@ class FetchClocks:
         return bool(self._n[c.F_IDLE])
 
     @property
-    def error(self) -> Fault | None:
+    def error(self) -> EngineFault | None:
         n = self._n
-        return Fault(int(n[c.F_CAUSE]), int(n[c.F_INDEX])) if n[c.F_CAUSE] else None
+        return EngineFault(int(n[c.F_CAUSE]), int(n[c.F_INDEX])) if n[c.F_CAUSE] else None
 
     def rd_ready(self, p_ready: bool) -> bool:
         """A beat is taken in a clock in which nothing is left of the one before, or the last of it goes."""
@@ -115,9 +115,9 @@ class DispatchClocks:
         return Engine(int(self._n[c.D_TO])) if self._n[c.D_HELD] != NONE else None
 
     @property
-    def error(self) -> Fault | None:
+    def error(self) -> EngineFault | None:
         cause = int(self._n[c.D_FAULT])
-        return Fault(cause, self._item.index) if cause and self._item is not None else None
+        return EngineFault(cause, self._item.index) if cause and self._item is not None else None
 
     @property
     def counts(self) -> tuple[int, int, int]:
@@ -211,9 +211,9 @@ class ComputeClocks:
         return int(self._n[c.C_TILES])
 
     @property
-    def error(self) -> Fault | None:
+    def error(self) -> EngineFault | None:
         cause = int(self._n[c.C_FAULT])
-        return Fault(cause, self._item.index) if cause and self._item is not None else None
+        return EngineFault(cause, self._item.index) if cause and self._item is not None else None
 
     def idle(self, grid_idle: bool) -> bool:
         """Nothing is begun and not done."""
@@ -276,7 +276,7 @@ class ControlClocks:
         return bool(self._n[c.A_RESET]) and not self._n[c.A_ENDED]
 
     def clock(
-        self, start: bool, seed: bool, stop: bool, faults: Sequence[Fault | None], idle: bool, ports_idle: bool
+        self, start: bool, seed: bool, stop: bool, faults: Sequence[EngineFault | None], idle: bool, ports_idle: bool
     ) -> None:
         """One clock.
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from numba import njit
 
 from models.lib.fixed_point import IntArray
-from models.pe_array.isa.pe_command import LAST_BIT, NULL_BIT, YOFF_BITS, YOFF_LOW, Command, Op, PeShape
+from models.pe_array.isa.pe_command import LAST_BIT, NULL_BIT, YOFF_BITS, YOFF_LOW, Op, PeCommand, PeShape
 from models.pe_array.machine.pe import ProcessingElement
 
 Array = Any  # Numba compiles the functions for the types they are called with
@@ -53,7 +53,7 @@ def gradient_latency(lanes: int) -> int:
 
 
 @dataclass(frozen=True)
-class Work:
+class OfferedCommand:
     """A command with what it finds in the memories, and when it comes.
 
     Attributes:
@@ -66,7 +66,7 @@ class Work:
         ValueError: an array has not as many entries as the command says.
     """
 
-    command: Command
+    command: PeCommand
     coordinates: npt.NDArray[np.uint16]
     entries: npt.NDArray[np.uint32]
     offered: int = 0
@@ -81,7 +81,7 @@ class Work:
                 raise ValueError(f"{len(array)} {name} must be {wanted}, as many as the command says")
 
     @classmethod
-    def of(cls, pe: ProcessingElement, command: Command, offered: int = 0) -> Work:
+    def of(cls, pe: ProcessingElement, command: PeCommand, offered: int = 0) -> OfferedCommand:
         """A command and what it finds in the memories of a PE now."""
         command.check(pe.shape)
         first_e, first_t = command.ebase * (pe.shape.lanes // 2), command.tbase * (pe.shape.lanes // 4)
@@ -119,7 +119,7 @@ class Timing:
 
 
 def predict(
-    works: Sequence[Work],
+    works: Sequence[OfferedCommand],
     shape: PeShape,
     drain_read: npt.ArrayLike = (),
     grad_ready: npt.ArrayLike = (),

@@ -35,8 +35,8 @@ from models.pe_array.clocks.pe_grid import (
     G_DONE,
     G_READY,
     CellState,
+    GridWork,
     Stored,
-    Work,
     cell_begin,
     cell_clock,
     cell_idle,
@@ -123,7 +123,7 @@ QUIET = 20
     CLOCKS, LOAD_CLOCKS, COMPUTE_CLOCKS, STORE_CLOCKS, FETCH_BEATS, LOAD_BEATS, STORE_BEATS,
     WRITTEN_BEATS, COUNTERS,
 ) = range(9)  # fmt: skip
-"""What is counted, as in ``Run``."""
+"""What is counted, as in ``ProgramRun``."""
 _COUNTED = (
     "clocks", "load_clocks", "compute_clocks", "store_clocks", "fetch_beats", "load_beats",
     "store_beats", "written_beats",
@@ -131,7 +131,7 @@ _COUNTED = (
 
 
 @dataclass
-class Run:
+class ProgramRun:
     """What a program took: clocks from START to the end, as CLOCKS counts them, and the counters of the same names.
 
     Attributes:
@@ -202,7 +202,7 @@ class Played(NamedTuple):
 
     table: IntArray
     words: IntArray
-    work: Work
+    work: GridWork
     counters: IntArray
     at_work: IntArray
     done: IntArray
@@ -376,7 +376,7 @@ class ArrayClocks:
         )  # fmt: skip
         _play(self._state, self._played([d.Set(0, 0, 0)], np.zeros(0, dtype=np.uint8), 0), NONE, self._quiet, 0)
 
-    def run(self, address: int, program: Sequence[d.Descriptor], memory: Bytes, base: int = 0) -> Run:
+    def run(self, address: int, program: Sequence[d.Descriptor], memory: Bytes, base: int = 0) -> ProgramRun:
         """Play a program to its end.
 
         Args:
@@ -397,7 +397,7 @@ class ArrayClocks:
         ends = zip(_ENGINES, played.done, played.ended, strict=True)
         done = {engine: of[:count].tolist() for engine, of, count in ends}
         pe_busy, pe_stalls = played.at_work.tolist()
-        result = Run(
+        result = ProgramRun(
             busy=sum(pe_busy), stalls=sum(pe_stalls), macs=played.work.macs(), done=done, pe_busy=pe_busy,
             pe_stalls=pe_stalls,
         )  # fmt: skip

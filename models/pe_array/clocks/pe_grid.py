@@ -34,7 +34,7 @@ from models.pe_array.clocks.pe import (
 )
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.grid import Grid
-from models.pe_array.isa.operations import Field
+from models.pe_array.isa.operations import CommandField
 from models.pe_array.isa.pe_command import NULL_BIT, Memory, Op
 from models.pe_array.isa.runs import Bytes
 
@@ -73,7 +73,7 @@ class CellState(NamedTuple):
     at_work: IntArray
 
 
-class Work(NamedTuple):
+class GridWork(NamedTuple):
     """What the commands of a program find, as ``clocks.pe.step`` takes it.
 
     Attributes:
@@ -132,7 +132,7 @@ def cell_outputs(state: CellState, clock: Int, y_writes: Array, gradients: Array
 
 
 @njit(cache=True)
-def cell_clock(state: CellState, command: Flag, drained: Int, clock: Int, accepted: Array, work: Work) -> None:
+def cell_clock(state: CellState, command: Flag, drained: Int, clock: Int, accepted: Array, work: GridWork) -> None:
     """One clock.
 
     Args:
@@ -194,9 +194,9 @@ class Stored:
         self._grid, pes, shape = grid, grid.pes, grid.shape
         self._e = np.zeros((pes, shape.e_depth * shape.lanes // 2), dtype=np.int64)
         self._t = np.zeros((pes, shape.t_depth * shape.lanes // 4), dtype=np.int64)
-        self._fields = {name: np.zeros(pes, dtype=np.int64) for name in Field}
+        self._fields = {name: np.zeros(pes, dtype=np.int64) for name in CommandField}
 
-    def work(self, program: Sequence[d.Descriptor], memory: Bytes, base: int) -> Work:
+    def work(self, program: Sequence[d.Descriptor], memory: Bytes, base: int) -> GridWork:
         """What the commands of a program find, one after the other.
 
         Args:
@@ -212,23 +212,23 @@ class Stored:
                 self._stream(each, memory, base)
             elif isinstance(each, d.Set):
                 mine = [pe for pe in range(pes) if each.pes >> pe & 1]
-                self._fields[Field(each.field)][mine] = each.value
+                self._fields[CommandField(each.field)][mine] = each.value
             elif isinstance(each, d.Compute):
                 f = self._fields
                 for pe in range(pes):
-                    elements, count = int(f[Field.ELEMENTS][pe]), int(f[Field.TAPS][pe])
+                    elements, count = int(f[CommandField.ELEMENTS][pe]), int(f[CommandField.TAPS][pe])
                     first_e = each.ebase * (lanes // 2) + np.arange(elements)
-                    first_t = int(f[Field.TBASE][pe]) * (lanes // 4) + np.arange(count)
+                    first_t = int(f[CommandField.TBASE][pe]) * (lanes // 4) + np.arange(count)
                     rows.append((
-                        each.op, each.swap, int(f[Field.CLEAR][pe]), elements, count, each.ybase,
-                        int(f[Field.YSTRIDE][pe]), e0, t0, 0,
+                        each.op, each.swap, int(f[CommandField.CLEAR][pe]), elements, count, each.ybase,
+                        int(f[CommandField.YSTRIDE][pe]), e0, t0, 0,
                     ))  # fmt: skip
                     coordinates.append(self._e[pe, first_e % self._e.shape[1]])
                     taps.append(self._t[pe, first_t % self._t.shape[1]])
                     e0, t0 = e0 + elements, t0 + count
         nothing = np.zeros(0, dtype=np.int64)
         table = np.array(rows, dtype=np.int64).reshape(len(rows), pe_timing.C_OFFERED + 1)
-        return Work(table, np.concatenate([nothing, *coordinates]), np.concatenate([nothing, *taps]))
+        return GridWork(table, np.concatenate([nothing, *coordinates]), np.concatenate([nothing, *taps]))
 
     def _stream(self, stream: d.Stream, memory: Bytes, base: int) -> None:
         to = stream.memory + Memory.W

@@ -5,23 +5,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from models.pe_array.clocks.pe_array import Run
+from models.pe_array.clocks.pe_array import ProgramRun
 from models.pe_array.isa.descriptors import Descriptor, Engine
 
 COUNTERS = {
     "CLOCKS": "clocks", "BUSY_PES": "busy", "STALL_PES": "stalls", "LOAD_CLOCKS": "load_clocks",
     "COMPUTE_CLOCKS": "compute_clocks", "STORE_CLOCKS": "store_clocks",
 }  # fmt: skip
-"""Counters of the array that are predicted, and their attributes of ``Run``."""
+"""Counters of the array that are predicted, and their attributes of ``ProgramRun``."""
 
 
-def predicted(clocks: Run) -> dict[str, int]:
+def predicted(clocks: ProgramRun) -> dict[str, int]:
     """What the array will count, by counter."""
     return {name: int(getattr(clocks, attribute)) for name, attribute in COUNTERS.items()}
 
 
 def clocks_of_parts(
-    parts: Sequence[tuple[str, int]], descriptors: Sequence[Descriptor], run: Run
+    parts: Sequence[tuple[str, int]], descriptors: Sequence[Descriptor], run: ProgramRun
 ) -> dict[str, int]:  # fmt: skip
     """Clocks that each part of a program adds: those from the end of the parts before it to its own end.
 

@@ -18,9 +18,9 @@ from models.pe_array.isa.descriptors import Descriptor
 from models.pe_array.isa.map_transfer import PeWindows
 from models.pe_array.isa.operations import (
     After,
-    Collect,
-    Compute,
-    Drain,
+    CollectGradients,
+    ComputeTiles,
+    DrainMap,
     LoadMap,
     LoadStream,
     Operation,
@@ -32,7 +32,7 @@ from models.pe_array.isa.operations import (
 from models.pe_array.isa.pe_command import Memory, Op
 from models.pe_array.isa.region import Region
 from models.pe_array.isa.shapes import Pair
-from models.pe_array.network.requantise import Field
+from models.pe_array.network.requantise import AccumulatorField
 
 RUN_BEATS = 1 << 16
 STRIDE_BEATS = (1 << 20) - 1
@@ -65,7 +65,7 @@ class OutputAt:
 
     map: MapAt
     shift: int = 0
-    field: Field = Field.SUM
+    field: AccumulatorField = AccumulatorField.SUM
     stochastic: bool = False
     relu: bool = False
     mask: int | None = None
@@ -181,9 +181,9 @@ class _Assembler:
     def __init__(self, program: Program, places: Places, lanes: int) -> None:
         self._program, self._places, self._lanes = program, places, lanes
         self._made: list[Descriptor] = []
-        ops = {each.op for each in program.computes() if isinstance(each, Compute)}
+        ops = {each.op for each in program.computes() if isinstance(each, ComputeTiles)}
         self._op = next(iter(ops), Op.MAC)
-        tiles = {each.tiles_log2 for each in program.stores() if isinstance(each, Collect)}
+        tiles = {each.tiles_log2 for each in program.stores() if isinstance(each, CollectGradients)}
         if len(tiles) > 1 or len(ops) > 1:
             raise ValueError("a layer program has one operation and one number of PEs of a slot")
         self._tiles_log2 = next(iter(tiles), 0)
@@ -192,7 +192,7 @@ class _Assembler:
                 raise ValueError(f"{output.map} must have the size {program.out}")
         # descriptors that count, before the n-th operation of an engine
         first = int(places.pointers is not None)
-        copies = [len(places.outputs) if isinstance(each, Drain) else 1 for each in program.stores()]
+        copies = [len(places.outputs) if isinstance(each, DrainMap) else 1 for each in program.stores()]
         self._stores = [0, *accumulate(copies)]
         self._first_load = first
         self._beats: dict[int, list[int]] = {}
@@ -232,7 +232,7 @@ class _Assembler:
             self._stream(operation)
         elif isinstance(operation, SetField):
             self._made.append(d.Set(operation.field, operation.value, operation.pes))
-        elif isinstance(operation, Compute):
+        elif isinstance(operation, ComputeTiles):
             self._made.append(
                 d.Compute(
                     op=operation.op, swap=operation.swap, tiles_log2=self._tiles_log2, ebase=operation.ebase,
@@ -240,7 +240,7 @@ class _Assembler:
                     rbase=operation.rbase, after=self._after(operation.after),
                 )
             )  # fmt: skip
-        elif isinstance(operation, Drain):
+        elif isinstance(operation, DrainMap):
             self._drain(operation)
         else:
             self._collect(operation)
@@ -289,7 +289,7 @@ class _Assembler:
         left = self._pointers[block + 1] - self._pointers[block] - before
         return rows - 1, cols - 1, min(left, load.beats * self._lanes // 2, CHECKED)
 
-    def _drain(self, drain: Drain) -> None:
+    def _drain(self, drain: DrainMap) -> None:
         command, (channels, height, width) = drain.command, self._program.out
         if not self._places.outputs:
             raise ValueError("places need an output")
@@ -317,7 +317,7 @@ class _Assembler:
                 )
             )  # fmt: skip
 
-    def _collect(self, collect: Collect) -> None:
+    def _collect(self, collect: CollectGradients) -> None:
         csb, address = self._csb(), self._places.gradients
         if address is None:
             raise ValueError("places need gradients")

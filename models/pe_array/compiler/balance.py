@@ -31,7 +31,7 @@ SWEEPS = 20
 
 
 @dataclass(frozen=True)
-class Layer:
+class BalancedLayer:
     """What the balance must know of a layer.
 
     Attributes:
@@ -128,7 +128,7 @@ def order_of_channels(loads: npt.ArrayLike, block: int) -> IntArray:
 
 
 def orders_of_tensors(
-    layers: Sequence[Layer], blocks: Mapping[str, int], fixed: Collection[str] = (), passes: int = 2
+    layers: Sequence[BalancedLayer], blocks: Mapping[str, int], fixed: Collection[str] = (), passes: int = 2
 ) -> dict[str, IntArray]:
     """Permutations of the channels of all tensors of a network.
 
@@ -160,14 +160,14 @@ def orders_of_tensors(
     return orders
 
 
-def permute(layer: Layer, orders: Mapping[str, IntArray], array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def permute(layer: BalancedLayer, orders: Mapping[str, IntArray], array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """An array (rows, columns, …) of a layer, such as mask or masters, with the channels in their new order."""
     columns = orders[layer.source][:, np.newaxis] * layer.pixels + np.arange(layer.pixels)
     return array[orders[layer.target]][:, columns.reshape(-1)]
 
 
 def _loads(
-    name: str, layers: Sequence[Layer], blocks: Mapping[str, int], orders: Mapping[str, IntArray]
+    name: str, layers: Sequence[BalancedLayer], blocks: Mapping[str, int], orders: Mapping[str, IntArray]
 ) -> IntArray:  # fmt: skip
     """Clocks of a tensor's channels, in their first order, against every block of the other side; (channels, …).
 

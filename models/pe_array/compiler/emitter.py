@@ -18,10 +18,10 @@ from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.map_transfer import DrainCommand, LoadCommand, PeWindows
 from models.pe_array.isa.operations import (
     After,
-    Collect,
-    Compute,
-    Drain,
-    Field,
+    CollectGradients,
+    CommandField,
+    ComputeTiles,
+    DrainMap,
     LoadMap,
     LoadStream,
     Operation,
@@ -33,7 +33,7 @@ from models.pe_array.isa.operations import (
 from models.pe_array.isa.pe_command import ByteArray, Memory, Op, pad_bytes
 from models.pe_array.tiles.geometry import TilePlan
 from models.pe_array.tiles.room import elements_per_command
-from models.pe_array.tiles.tiling import EMPTY, Layer, Split, Strip
+from models.pe_array.tiles.tiling import EMPTY, PhaseGeometry, Split, Strip
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Emitter:
         csb: the weights, or None for pooling.
     """
 
-    def __init__(self, layer: Layer, grid: Grid, split: Split, whole: bool, csb: Csb | None) -> None:
+    def __init__(self, layer: PhaseGeometry, grid: Grid, split: Split, whole: bool, csb: Csb | None) -> None:
         self._layer, self._grid, self._split, self._whole, self._csb = layer, grid, split, whole, csb
         self._lanes = grid.shape.lanes
         self._operations: list[Operation] = []
@@ -97,7 +97,7 @@ class Emitter:
         self._used: dict[tuple[Memory, int], int] = {}  # number of computes after which a half is free
         self._stored = [0, 0]  # number of stores after which a half of Y is free
         self._held: dict[Memory, list[dict[int, object]]] = {Memory.X: [{}, {}], Memory.Y: [{}, {}]}
-        self._fields: dict[Field, list[int | None]] = {field: [None] * grid.pes for field in Field}
+        self._fields: dict[CommandField, list[int | None]] = {field: [None] * grid.pes for field in CommandField}
         self._strips = 0
         # pooling: all elements in one command
         self._room = 1 << 30 if csb is None else elements_per_command(layer.op, csb.shape.weights, grid.shape)
@@ -122,12 +122,12 @@ class Emitter:
         tbase = self._tap_lists(strip)
         self._windows(strip)
         plans = strip.plans * self._split.slots
-        self._set(Field.TBASE, [tbase] * len(plans))
-        self._set(Field.TAPS, [1 if plan is None else len(plan.entries) for plan in plans])
-        self._set(Field.XSTRIDE, [0 if plan is None else plan.xstride for plan in plans])
+        self._set(CommandField.TBASE, [tbase] * len(plans))
+        self._set(CommandField.TAPS, [1 if plan is None else len(plan.entries) for plan in plans])
+        self._set(CommandField.XSTRIDE, [0 if plan is None else plan.xstride for plan in plans])
         operands = self._layer.op in (Op.GRAD, Op.UNPOOL)  # in rasters of their own
         strides = [0 if plan is None else plan.ystride if operands else strip.raster for plan in plans]
-        self._set(Field.YSTRIDE, strides)
+        self._set(CommandField.YSTRIDE, strides)
         for group in groups:
             self._group(strip, group)
         self._strips += 1
@@ -245,13 +245,13 @@ class Emitter:
         for start in range(0, max(1, most), self._room):
             counts = {slot: min(self._room, task.count - start) for slot, task in busy.items() if task.count > start}
             halves = self._block_streams(strip, busy, start, counts) if self._csb is not None else {}
-            self._set(Field.ELEMENTS, self._per_pe(strip, counts))
-            self._set(Field.CLEAR, self._per_pe(strip, dict(enumerate(clear)) if start == 0 else {}))
+            self._set(CommandField.ELEMENTS, self._per_pe(strip, counts))
+            self._set(CommandField.CLEAR, self._per_pe(strip, dict(enumerate(clear)) if start == 0 else {}))
             depth = self._grid.shape.depth
             mac = self._layer.op == Op.MAC and not self._layer.one_weight
             after = After(self._loads, 0, self._stored[y])
             self._operations.append(
-                Compute(
+                ComputeTiles(
                     op=self._layer.op, swap=self._layer.backward and self._csb is not None,
                     ebase=halves.get(Memory.E, 0) * depth(Memory.E) // 2,
                     wbase=halves.get(Memory.W, 0) * depth(Memory.W) // 2,
@@ -292,7 +292,7 @@ class Emitter:
             0 if plan is None else of_slots.get(slot, 0) for slot in range(self._split.slots) for plan in plans
         ]  # fmt: skip
 
-    def _set(self, field: Field, values: Sequence[int | None]) -> None:
+    def _set(self, field: CommandField, values: Sequence[int | None]) -> None:
         """Set a field of all PEs where it changes."""
         masks: dict[int, int] = {}
         for pe, value in enumerate(values):
@@ -307,7 +307,7 @@ class Emitter:
         assert self._csb is not None
         slots = tuple(elements.get(slot, (0, 0)) for slot in range(max(elements) + 1))
         tiles_log2 = (self._split.tiles - 1).bit_length()
-        self._operations.append(Collect(slots, tiles_log2, self._csb.shape.weights, self._strips > 0))
+        self._operations.append(CollectGradients(slots, tiles_log2, self._csb.shape.weights, self._strips > 0))
         self._stores += 1
 
     def _drain(self, strip: Strip, group: Group, half: int, base: int) -> None:
@@ -320,6 +320,6 @@ class Emitter:
         )  # fmt: skip
         after = After(computes=self._computes)
         region = strip.region
-        self._operations.append(Drain(command, group.results[0].first, region.y, region.x, after))
+        self._operations.append(DrainMap(command, group.results[0].first, region.y, region.x, after))
         self._stores += 1
         self._stored[half] = self._stores

@@ -17,10 +17,10 @@ from models.lib.fixed_point import IntArray
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.operations import (
     After,
-    Collect,
-    Compute,
-    Drain,
-    Field,
+    CollectGradients,
+    CommandField,
+    ComputeTiles,
+    DrainMap,
     LoadMap,
     LoadStream,
     Program,
@@ -53,7 +53,7 @@ def _pes(mask: int, pes: int) -> npt.NDArray[np.bool_]:
 def estimate(program: Program, grid: Grid, masked: bool = False, outputs: int = 1) -> int:
     """Clocks from the start of a program to its end; ``masked``, ``outputs``: see ``phase_clocks.PhaseProgram``."""
     lanes, pes = grid.shape.lanes, grid.pes
-    fields = {field: np.zeros(pes, dtype=np.int64) for field in Field}
+    fields = {field: np.zeros(pes, dtype=np.int64) for field in CommandField}
     loads, computes, stores = [0], [0], [0]  # clock of every operation's end
     load = compute = store = 0  # clock from which each engine is free
     finish: IntArray = np.zeros(pes, dtype=np.int64)
@@ -75,18 +75,18 @@ def estimate(program: Program, grid: Grid, masked: bool = False, outputs: int = 
             after = operation.after
             load = max(load, waited(after) + LATENCY) + beats
             loads.append(load + DONE)
-        elif isinstance(operation, Compute):
+        elif isinstance(operation, ComputeTiles):
             ready = max(compute, waited(operation.after), history[-COMMANDS], loads[-1])
-            cost = fields[Field.CLEAR] + fields[Field.ELEMENTS] * fields[Field.TAPS]
+            cost = fields[CommandField.CLEAR] + fields[CommandField.ELEMENTS] * fields[CommandField.TAPS]
             begun = max(ready, int(finish.min()))
             starts = np.maximum(finish, ready)
             if operation.op == Op.GRAD:  # what is ahead of the collect before waits with some gradients
-                starts = np.maximum(starts, collected - REST * fields[Field.TAPS] // program.gradients[1])
+                starts = np.maximum(starts, collected - REST * fields[CommandField.TAPS] // program.gradients[1])
             finish = starts + np.maximum(cost, 1)
             compute = ready
             history.append(int(finish.max()))
             computes.append(history[-1] + DONE)
-        elif isinstance(operation, Drain):
+        elif isinstance(operation, DrainMap):
             start = max(store, waited(operation.after))
             store = start + outputs * (operation.command.words + ANSWER)
             load += outputs * operation.command.words * masked
@@ -104,7 +104,7 @@ def estimate(program: Program, grid: Grid, masked: bool = False, outputs: int = 
     return max(load, history[-1], store)
 
 
-def _collected(operation: Collect, finish: IntArray, start: int, lanes: int) -> tuple[IntArray, int]:
+def _collected(operation: CollectGradients, finish: IntArray, start: int, lanes: int) -> tuple[IntArray, int]:
     """When PEs have finished whose gradients are collected from ``start`` on, and the last gradient is there."""
     slots = finish.reshape(-1, 1 << operation.tiles_log2)
     counts = np.array([count * operation.results for _, count in operation.slots], dtype=np.int64)

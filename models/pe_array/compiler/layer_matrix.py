@@ -14,10 +14,9 @@ from models.pe_array.isa.csb import Csb, CsbImage, CsbShape, beat_offsets, encod
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.operations import Program
 from models.pe_array.isa.pe_command import Op
-from models.pe_array.isa.shapes import Pair, Window
+from models.pe_array.isa.shapes import Pair, SlidingWindow
 from models.pe_array.network.network import Weights
-from models.pe_array.tiles.tiling import Layer as TileLayer
-from models.pe_array.tiles.tiling import Split, choose_split
+from models.pe_array.tiles.tiling import PhaseGeometry, Split, choose_split
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ class LayerMatrix:
 
 
 def first_fit(
-    make: Callable[[Split], Program], window: Window, size: Pair, grid: Grid, parts: int, backward: bool = False
+    make: Callable[[Split], Program], window: SlidingWindow, size: Pair, grid: Grid, parts: int, backward: bool = False
 ) -> Program:  # fmt: skip
     """The program of the first split that fits, those with the least work for the busiest PE first.
 
@@ -92,7 +91,7 @@ def first_fit(
         ValueError: of the last split, if none fits.
     """
     why = ValueError("no split")
-    for split in choose_split(TileLayer(Op.MAC, window, *size, backward), grid.pes, parts):
+    for split in choose_split(PhaseGeometry(Op.MAC, window, *size, backward), grid.pes, parts):
         try:
             return make(split)
         except ValueError as error:

@@ -19,12 +19,12 @@ from models.pe_array.compiler import balance, program
 from models.pe_array.compiler.layer_matrix import LayerMatrix, first_fit
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.operations import Program
-from models.pe_array.isa.shapes import Conv, Pair, Pool, Window
+from models.pe_array.isa.shapes import Conv, Pair, Pool, SlidingWindow
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.gradient_passes import GradientPass
 from models.pe_array.network.layer import IMAGE, Layer, Shape
 from models.pe_array.network.network import PeNetwork
-from models.pe_array.network.requantise import Field
+from models.pe_array.network.requantise import AccumulatorField
 from models.pe_array.tiles.tiling import Split
 
 
@@ -41,7 +41,7 @@ class MapOutput:
 
     tensor: str
     shift: int
-    field: Field = Field.SUM
+    field: AccumulatorField = AccumulatorField.SUM
     relu: bool = False
     mask: str | None = None
     stochastic: bool = False
@@ -106,9 +106,9 @@ class Maker:
             pool = layer.window
             if layer.kind == "max_pool":
                 made = self._made(lambda split: program.max_pool(pool, channels, *size, grid, split), layer, channels)
-                outputs = [MapOutput(name, 0, Field.VALUE)]
+                outputs = [MapOutput(name, 0, AccumulatorField.VALUE)]
                 if training:
-                    outputs.append(MapOutput(f"index{index}", 0, Field.INDEX))
+                    outputs.append(MapOutput(f"index{index}", 0, AccumulatorField.INDEX))
             else:
                 made = self._average(layer, pool, backward=False)
         source = output_of(layer.reads)
@@ -193,7 +193,8 @@ class Maker:
         return self._split(make, layer.window, layer.in_shape, parts, backward)
 
     def _split(
-        self, make: Callable[[Split | None], Program], window: Window, shape: Shape, parts: int, backward: bool = False
+        self, make: Callable[[Split | None], Program], window: SlidingWindow, shape: Shape, parts: int,
+        backward: bool = False,
     ) -> Program:  # fmt: skip
         if self.search:
             return make(None)
@@ -222,7 +223,7 @@ def channel_orders(network: PeNetwork, blocks: Mapping[int, Pair], balanced: boo
     if balanced:
         ends = {names[index + 1]: block[0] for index, block in blocks.items()}
         parts = [
-            balance.Layer(
+            balance.BalancedLayer(
                 network.layer_weights(index).positions.mask(layers[index].conv), names[layers[index].reads + 1],
                 names[index + 1], _pixels(network.config, index), ng=int(not layers[index].reads_image),
             )

@@ -24,7 +24,7 @@ from models.pe_array.isa.operations import Program
 from models.pe_array.isa.pe_command import ELEMENTS_MAX, Op
 from models.pe_array.isa.shapes import Conv, Pool
 from models.pe_array.tiles.room import room_of
-from models.pe_array.tiles.tiling import Layer, Split, Strip, choose_split, strip_choices
+from models.pe_array.tiles.tiling import PhaseGeometry, Split, Strip, choose_split, strip_choices
 
 CHANNELS_MAX = 256
 """Channels that a coordinate can name."""
@@ -53,7 +53,7 @@ def forward(
     Raises:
         ValueError: it does not fit, even with one pixel per PE: the blocks are too large for the memories.
     """
-    layer = Layer(Op.MAC, conv, height, width, preset=preset)
+    layer = PhaseGeometry(Op.MAC, conv, height, width, preset=preset)
     return _convolution(layer, csb, grid, split, conv.rows)
 
 
@@ -61,13 +61,13 @@ def input_gradient(
     conv: Conv, csb: Csb, height: int, width: int, grid: Grid, split: Split | None = None, preset: int | None = None
 ) -> Program:  # fmt: skip
     """NG: accumulators (cols, height, width) of the output's gradient (rows, OH, OW). See ``forward``."""
-    layer = Layer(Op.MAC, conv, height, width, backward=True, preset=preset)
+    layer = PhaseGeometry(Op.MAC, conv, height, width, backward=True, preset=preset)
     return _convolution(layer, csb, grid, split, conv.cols)
 
 
 def weight_gradient(conv: Conv, csb: Csb, height: int, width: int, grid: Grid, split: Split | None = None) -> Program:
     """WG: gradients (elements, KH*KW) of an input map (to X) and the output's gradient (to Y). See ``forward``."""
-    layer = Layer(Op.GRAD, conv, height, width)
+    layer = PhaseGeometry(Op.GRAD, conv, height, width)
     blocks = _Blocks(csb, grid.shape.lanes)
 
     def groups_by(by_rows: bool, together: bool = True) -> Groups:
@@ -97,12 +97,12 @@ def weight_gradient(conv: Conv, csb: Csb, height: int, width: int, grid: Grid, s
 
 def max_pool(pool: Pool, channels: int, height: int, width: int, grid: Grid, split: Split | None = None) -> Program:
     """Max pooling of a map (channels, height, width): accumulators whose bytes 0 and 1 are maximum and index."""
-    return _pooling(Layer(Op.MAX, pool, height, width), grid, split, channels)
+    return _pooling(PhaseGeometry(Op.MAX, pool, height, width), grid, split, channels)
 
 
 def max_unpool(pool: Pool, channels: int, height: int, width: int, grid: Grid, split: Split | None = None) -> Program:
     """Backward pass of max pooling: the output's gradient (to X) and its indices (to Y), both (channels, OH, OW)."""
-    return _pooling(Layer(Op.UNPOOL, pool, height, width, backward=True), grid, split, channels)
+    return _pooling(PhaseGeometry(Op.UNPOOL, pool, height, width, backward=True), grid, split, channels)
 
 
 def average_pool(
@@ -113,7 +113,7 @@ def average_pool(
 
     ``preset`` as in ``forward``. A window of one pixel with it adds two maps.
     """
-    layer = Layer(Op.MAC, pool, height, width, backward, one_weight=True, preset=preset)
+    layer = PhaseGeometry(Op.MAC, pool, height, width, backward, one_weight=True, preset=preset)
     return _pooling(layer, grid, split, channels, multiplier)
 
 
@@ -142,7 +142,7 @@ class _Blocks:
         return Task(source, result, where.start, where.stop - where.start, first)
 
 
-def _convolution(layer: Layer, csb: Csb, grid: Grid, split: Split | None, channels: int) -> Program:
+def _convolution(layer: PhaseGeometry, csb: Csb, grid: Grid, split: Split | None, channels: int) -> Program:
     blocks = _Blocks(csb, grid.shape.lanes)
     size = (csb.shape.block_cols, csb.shape.block_rows)
     outs, ins = (blocks.cols, blocks.rows) if layer.backward else (blocks.rows, blocks.cols)
@@ -181,7 +181,7 @@ def _rounds(slots: list[list[Task]], entries: int, words: int) -> list[Round]:
     return alone if cost(alone, sum(map(len, lists))) < cost(together, len(together)) else together
 
 
-def _pooling(layer: Layer, grid: Grid, split: Split | None, channels: int, multiplier: int = 0) -> Program:
+def _pooling(layer: PhaseGeometry, grid: Grid, split: Split | None, channels: int, multiplier: int = 0) -> Program:
     shape, lanes = grid.shape, grid.shape.lanes
     splits = [split] if split is not None else choose_split(layer, grid.pes, channels)[:SPLITS]
     elements = min(CHANNELS_MAX, ELEMENTS_MAX, shape.e_depth * lanes // 2)
@@ -210,7 +210,8 @@ def _pooling(layer: Layer, grid: Grid, split: Split | None, channels: int, multi
 
 
 def _pooled(
-    layer: Layer, grid: Grid, split: Split, strips: list[Strip], whole: bool, channels: int, count: int, multiplier: int
+    layer: PhaseGeometry, grid: Grid, split: Split, strips: list[Strip], whole: bool, channels: int, count: int,
+    multiplier: int,
 ) -> Program:  # fmt: skip
     """The program of a pooling layer with ``count`` channels per slot and group."""
     emitter = Emitter(layer, grid, split, whole, None)
@@ -226,8 +227,8 @@ def _pooled(
 
 
 def _build(
-    layer: Layer, grid: Grid, split: Split | None, parts: int, size: tuple[int, int], variants: Sequence[Groups],
-    channels: int, csb: Csb,
+    layer: PhaseGeometry, grid: Grid, split: Split | None, parts: int, size: tuple[int, int],
+    variants: Sequence[Groups], channels: int, csb: Csb,
 ) -> Program:  # fmt: skip
     """The program with the least estimate of those that fit.
 
@@ -273,7 +274,7 @@ def _build(
 
 
 def _strip_choices(
-    layer: Layer, grid: Grid, split: Split, channels_in: int, channels_out: int
+    layer: PhaseGeometry, grid: Grid, split: Split, channels_in: int, channels_out: int
 ) -> Iterator[tuple[list[Strip], bool]]:  # fmt: skip
     """Strips, and whether T is used as a whole or in halves: one strip, or some choices of several.
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from models.pe_array.isa.descriptors import Compute, Descriptor, Drain, Output, Set, Update
 from models.pe_array.isa.grid import Grid
-from models.pe_array.isa.operations import Field
+from models.pe_array.isa.operations import CommandField
 from models.pe_array.isa.pe_command import Op
 from models.pe_array.network.random_words import PERIOD, UPDATE_WORDS, RandomWords
 
@@ -34,7 +34,7 @@ def programs(words: RandomWords, grid: Grid, base: int = 0) -> Iterator[list[Des
         base: address of the scratch memory.
     """
     everyone, depth = (1 << grid.pes) - 1, grid.shape.y_depth
-    fields = {Field.ELEMENTS: 0, Field.TAPS: 1, Field.CLEAR: depth}
+    fields = {CommandField.ELEMENTS: 0, CommandField.TAPS: 1, CommandField.CLEAR: depth}
     yield [*(Set(field, value, everyone) for field, value in fields.items()), Compute(Op.MAC)]
     made: list[Descriptor] = []
     for each in _takes(words, grid, base):

@@ -2,9 +2,9 @@
 """Operations of a grid of PEs (docs/pe_array/layer_programs.md): what a layer program is made of.
 
 Three engines take their operations in the order of the list and run side by side: load (``SetWindows``, ``LoadMap``,
-``LoadStream``), compute (``SetField``, ``Compute``) and store (``Drain``, ``Collect``). What keeps them together is in
-``after``: an operation starts when so many loads, computes and stores, counted from the start of the program, are
-done. A list that is executed one operation after the other never has to wait.
+``LoadStream``), compute (``SetField``, ``ComputeTiles``) and store (``DrainMap``, ``CollectGradients``). What keeps
+them together is in ``after``: an operation starts when so many loads, computes and stores, counted from the start of
+the program, are done. A list that is executed one operation after the other never has to wait.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from enum import Enum, IntEnum
 
 from models.pe_array.isa.csb import CsbImage
 from models.pe_array.isa.map_transfer import DrainCommand, LoadCommand, PeWindows
-from models.pe_array.isa.pe_command import ByteArray, Command, Memory, Op
+from models.pe_array.isa.pe_command import ByteArray, Memory, Op, PeCommand
 from models.pe_array.isa.shapes import Pair
 
 
@@ -26,7 +26,7 @@ class Source(Enum):
     VALUES = "values"
 
 
-class Field(IntEnum):
+class CommandField(IntEnum):
     """Fields of a command that every PE has for itself; the values are those of the grid's set_field."""
 
     ELEMENTS = 0
@@ -80,13 +80,13 @@ class SetField:
     """A field of the commands that follow, for the PEs in the mask ``pes``."""
 
     pes: int
-    field: Field
+    field: CommandField
     value: int
 
 
 @dataclass(frozen=True)
-class Compute:
-    """A command for all PEs; the fields of ``Field`` are each PE's own. It must see the loads that it waits for."""
+class ComputeTiles:
+    """A command for all PEs; fields in ``CommandField`` are each PE's own. It must see the loads that it waits for."""
 
     op: Op
     swap: bool
@@ -98,17 +98,18 @@ class Compute:
     rbase: int
     after: After = After()
 
-    def command(self, own: dict[Field, int]) -> Command:
+    def command(self, own: dict[CommandField, int]) -> PeCommand:
         """The command of a PE with these fields."""
-        return Command(
+        return PeCommand(
             op=self.op, swap=self.swap, ebase=self.ebase, wbase=self.wbase, wstride=self.wstride, xbase=self.xbase,
-            ybase=self.ybase, rbase=self.rbase, elements=own[Field.ELEMENTS], clear=own[Field.CLEAR],
-            taps=own[Field.TAPS], tbase=own[Field.TBASE], xstride=own[Field.XSTRIDE], ystride=own[Field.YSTRIDE],
+            ybase=self.ybase, rbase=self.rbase, elements=own[CommandField.ELEMENTS], clear=own[CommandField.CLEAR],
+            taps=own[CommandField.TAPS], tbase=own[CommandField.TBASE], xstride=own[CommandField.XSTRIDE],
+            ystride=own[CommandField.YSTRIDE],
         )  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Drain:
+class DrainMap:
     """Accumulators to the output map: from ``channel`` on, the region that starts at row ``y``, column ``x``."""
 
     command: DrainCommand
@@ -119,7 +120,7 @@ class Drain:
 
 
 @dataclass(frozen=True)
-class Collect:
+class CollectGradients:
     """Gradients of one compute. It runs along with it, because the PEs hold only a few gradients.
 
     Attributes:
@@ -138,8 +139,8 @@ class Collect:
 
 
 LoadOp = SetWindows | LoadMap | LoadStream
-ComputeOp = SetField | Compute
-StoreOp = Drain | Collect
+ComputeOp = SetField | ComputeTiles
+StoreOp = DrainMap | CollectGradients
 Operation = LoadOp | ComputeOp | StoreOp
 
 
@@ -178,8 +179,8 @@ class Program:
 
     def computes(self) -> list[ComputeOp]:
         """Operations of the compute engine."""
-        return [each for each in self.operations if isinstance(each, SetField | Compute)]
+        return [each for each in self.operations if isinstance(each, SetField | ComputeTiles)]
 
     def stores(self) -> list[StoreOp]:
         """Operations of the store engine."""
-        return [each for each in self.operations if isinstance(each, Drain | Collect)]
+        return [each for each in self.operations if isinstance(each, DrainMap | CollectGradients)]

@@ -150,7 +150,7 @@ class PeShape:
 
 
 @dataclass(frozen=True)
-class Command:
+class PeCommand:
     """One command; the fields are those of the contract. ``check`` tells whether a PE can take it."""
 
     op: Op

@@ -24,7 +24,7 @@ def _pair(value: int | Pair) -> Pair:
 
 
 @dataclass(frozen=True)
-class Window:
+class SlidingWindow:
     """A kernel or pooling window that slides over a map.
 
     Attributes:
@@ -66,7 +66,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Conv(Window):
+class Conv(SlidingWindow):
     """A convolution: its window, and a matrix of ``rows`` output by ``cols`` input channels of kernels.
 
     With groups, only the blocks on the diagonal of that matrix may hold kernels: output channel ``r`` sees the input
@@ -99,7 +99,7 @@ class Conv(Window):
 
 
 @dataclass(frozen=True)
-class Pool(Window):
+class Pool(SlidingWindow):
     """A pooling window. Every window must see at least one pixel of the map (checked where the size is known)."""
 
     @classmethod
@@ -111,7 +111,7 @@ class Pool(Window):
 
     @functools.lru_cache(maxsize=4096)  # noqa: B019 - a window is a few numbers
     def out_size(self, height: int, width: int) -> Pair:
-        """As ``Window.out_size``; ValueError also where a window sees nothing but padding."""
+        """As ``SlidingWindow.out_size``; ValueError also where a window sees nothing but padding."""
         size = super().out_size(height, width)
         for axis, n in enumerate((height, width)):
             first = np.arange(size[axis]) * self.stride[axis] - self.pad[axis]

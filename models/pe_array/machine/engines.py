@@ -14,14 +14,13 @@ from models.lib.fixed_point import IntArray
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.descriptors import Cause, Engine
 from models.pe_array.isa.map_transfer import DrainCommand, LoadCommand, drain_reads
-from models.pe_array.isa.operations import Compute, Field
+from models.pe_array.isa.operations import CommandField, ComputeTiles
 from models.pe_array.isa.pe_command import GRADIENT_BITS, Memory, Op, PeShape, wrap
 from models.pe_array.isa.runs import Bytes, Runs
 from models.pe_array.isa.widths import Widths
 from models.pe_array.machine.grid import MachineGrid
 from models.pe_array.machine.memory import BusMemory, Refused
-from models.pe_array.network.requantise import Field as Part
-from models.pe_array.network.requantise import RandomLanes, output_delta8, requantise
+from models.pe_array.network.requantise import AccumulatorField, RandomLanes, output_delta8, requantise
 from models.pe_array.network.weight_update import pack_gradients, weight_update
 
 WEIGHT_BYTES = 4
@@ -128,9 +127,9 @@ class ComputeEngine:
         """One descriptor; raises Refused."""
         shape = self._grid.shape
         if isinstance(descriptor, d.Set):
-            if descriptor.field > max(Field):
+            if descriptor.field > max(CommandField):
                 raise Refused(Cause.FIELD)
-            field = Field(descriptor.field)
+            field = CommandField(descriptor.field)
             value = descriptor.value & _field_mask(field, shape)
             for n, fields in enumerate(self._grid.fields):
                 if descriptor.pes >> n & 1:
@@ -138,7 +137,7 @@ class ComputeEngine:
         elif isinstance(descriptor, d.Compute):
             if descriptor.op == Op.GRAD and 1 << descriptor.tiles_log2 > len(self._grid.pes):
                 raise Refused(Cause.FIELD)
-            operation = Compute(
+            operation = ComputeTiles(
                 op=Op(descriptor.op), swap=descriptor.swap, ebase=descriptor.ebase % shape.e_depth,
                 wbase=descriptor.wbase % shape.w_depth, wstride=descriptor.wstride,
                 xbase=descriptor.xbase % shape.x_depth, ybase=descriptor.ybase % shape.y_depth,
@@ -147,11 +146,11 @@ class ComputeEngine:
             self._grid.compute(operation, descriptor.tiles_log2)
 
 
-def _field_mask(field: Field, shape: PeShape) -> int:
+def _field_mask(field: CommandField, shape: PeShape) -> int:
     """Bits of a field that the grid has."""
-    if field is Field.TBASE:
+    if field is CommandField.TBASE:
         return shape.t_depth - 1
-    return {Field.CLEAR: 0x7FF, Field.TAPS: 0x3FF, Field.YSTRIDE: 0x3FF}.get(field, 0xFFF)
+    return {CommandField.CLEAR: 0x7FF, CommandField.TAPS: 0x3FF, CommandField.YSTRIDE: 0x3FF}.get(field, 0xFFF)
 
 
 class StoreEngine:
@@ -190,7 +189,7 @@ class StoreEngine:
     def execute(self, descriptor: d.Descriptor) -> None:
         """One descriptor; raises Refused."""
         if isinstance(descriptor, d.Output):
-            if descriptor.field > max(Part):
+            if descriptor.field > max(AccumulatorField):
                 raise Refused(Cause.FIELD)
             self._output = descriptor
         elif isinstance(descriptor, d.Slot):
@@ -221,12 +220,13 @@ class StoreEngine:
         if to.use_mask:
             mask = self._memory.get(Engine.STORE, Runs.pattern(to.mask, to.run_beats, levels)).view(np.int8)
         units, addresses = drain_reads(command, len(self._grid.pes), self._grid.shape.y_depth)
-        stochastic = to.stochastic and to.field == Part.SUM
+        stochastic = to.stochastic and to.field == AccumulatorField.SUM
         runs = Runs.pattern(to.address, to.run_beats, levels)
         random = self.outputs.take(command.words) if stochastic else None
         words, clipped = requantise(
-            self._grid.y[units, addresses], to.shift, random, to.relu, mask, Part(to.field), self._widths.data
-        )
+            self._grid.y[units, addresses], to.shift, random, to.relu, mask, AccumulatorField(to.field),
+            self._widths.data,
+        )  # fmt: skip
         self._memory.put(Engine.STORE, (runs, words.astype(np.int8)))
         self.clipped.outputs += int(clipped.sum())
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from models.lib.fixed_point import IntArray
 from models.pe_array.isa.map_transfer import ADDRESSES, LoadCommand
-from models.pe_array.isa.operations import Compute, Field
+from models.pe_array.isa.operations import CommandField, ComputeTiles
 from models.pe_array.isa.pe_command import GRADIENT_BITS, Memory, Op, PeShape, wrap
 from models.pe_array.isa.runs import Bytes
 from models.pe_array.isa.shapes import Pair
@@ -38,7 +38,7 @@ class MachineGrid:
             pe.y = self.y[n]
         self.windows: list[tuple[Pair, Pair, Pair, Pair]] = [((0, 0), (0, 0), (0, 0), (0, 0))] * pes
         self.slots = [0] * pes
-        self.fields = [dict.fromkeys(Field, 0) for _ in range(pes)]
+        self.fields = [dict.fromkeys(CommandField, 0) for _ in range(pes)]
         self.reset()
 
     def reset(self) -> None:
@@ -71,7 +71,7 @@ class MachineGrid:
             if pes >> n & 1:
                 pe.load(memory, (word + first) % depth, words[first:])
 
-    def compute(self, operation: Compute, tiles_log2: int) -> None:
+    def compute(self, operation: ComputeTiles, tiles_log2: int) -> None:
         """A command of all PEs; gradients are summed over the PEs of a slot.
 
         Raises:

@@ -14,10 +14,10 @@ from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.map_transfer import drain_reads, load_writes
 from models.pe_array.isa.operations import (
     After,
-    Collect,
-    Compute,
-    Drain,
-    Field,
+    CollectGradients,
+    CommandField,
+    ComputeTiles,
+    DrainMap,
     LoadMap,
     LoadOp,
     LoadStream,
@@ -65,7 +65,7 @@ class ModelGrid:
         self._lanes, self._y_depth = shape.lanes, shape.y_depth
         self._program, self._maps = program, (x, operand)
         self._windows: SetWindows | None = None
-        self.fields = [dict.fromkeys(Field, 0) for _ in self.pes]
+        self.fields = [dict.fromkeys(CommandField, 0) for _ in self.pes]
         self._gradients: list[deque[int]] = [deque() for _ in self.pes]
         self._done = {"loads": 0, "computes": 0, "stores": 0}
         self.result = Result(
@@ -101,7 +101,7 @@ class ModelGrid:
 
     def _ready(self, operation: Operation) -> bool:
         """Whether all is done that an operation waits for."""
-        if isinstance(operation, Collect):
+        if isinstance(operation, CollectGradients):
             for slot, (_, count) in enumerate(operation.slots):
                 queues = self._of_slot(slot, operation.tiles_log2)
                 if any(len(queue) < count * operation.results for queue in queues):
@@ -116,7 +116,7 @@ class ModelGrid:
         """One operation, at once."""
         if isinstance(operation, SetWindows | LoadMap | LoadStream):
             self._load(operation)
-        elif isinstance(operation, Drain | Collect):
+        elif isinstance(operation, DrainMap | CollectGradients):
             self._store(operation)
         elif isinstance(operation, SetField):
             for pe, fields in enumerate(self.fields):
@@ -145,13 +145,13 @@ class ModelGrid:
                 pe.load(memory, command.base % pe.shape.depth(memory), words[beats], command.shift)
         self._done["loads"] += 1
 
-    def _compute(self, operation: Compute) -> None:
+    def _compute(self, operation: ComputeTiles) -> None:
         for pe, fields, gradients in zip(self.pes, self.fields, self._gradients, strict=True):
             gradients.extend(pe.run(operation.command(fields)))
         self._done["computes"] += 1
 
     def _store(self, operation: StoreOp) -> None:
-        if isinstance(operation, Drain):
+        if isinstance(operation, DrainMap):
             units, addresses = drain_reads(operation.command, len(self.pes), self._y_depth)
             place_drain(self.result.out, operation, np.stack([pe.y for pe in self.pes])[units, addresses])
         else:
@@ -175,7 +175,7 @@ def map_words(operation: LoadMap, feature_map: ByteArray | None, lanes: int) -> 
     return np.ascontiguousarray(part).reshape(-1, lanes)
 
 
-def place_drain(out: IntArray, operation: Drain, words: IntArray) -> None:
+def place_drain(out: IntArray, operation: DrainMap, words: IntArray) -> None:
     """Put the words (words, B) of a drain where they belong in the output map (channels, height, width, B)."""
     command = operation.command
     block = words.reshape(-1, command.height, command.width, words.shape[-1])
@@ -185,7 +185,7 @@ def place_drain(out: IntArray, operation: Drain, words: IntArray) -> None:
     ] = block  # fmt: skip
 
 
-def place_gradients(gradients: IntArray, operation: Collect, slot: int, sums: IntArray) -> None:
+def place_gradients(gradients: IntArray, operation: CollectGradients, slot: int, sums: IntArray) -> None:
     """Put the summed gradients of a slot where they belong, or add them to what is there."""
     first, count = operation.slots[slot]
     part = gradients[first : first + count]

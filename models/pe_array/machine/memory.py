@@ -28,7 +28,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
-class Fault:
+class BusFault:
     """The bus answers accesses to bytes ``first`` … ``last`` with an error: ``cause`` is one of READ_* or WRITE_*."""
 
     first: int
@@ -55,7 +55,7 @@ class BusMemory:
         self.lanes, self.data, self.base = lanes, data, base
         self._words = data.reshape(-1, lanes)
         self.read_window = self.write_window = (base, base + len(data) - 1)
-        self.faults: list[Fault] = []
+        self.faults: list[BusFault] = []
         self.clear()
 
     def clear(self) -> None:

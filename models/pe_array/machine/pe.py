@@ -21,9 +21,9 @@ from models.pe_array.isa.pe_command import (
     YOFF_BITS,
     YOFF_LOW,
     ByteArray,
-    Command,
     Memory,
     Op,
+    PeCommand,
     PeShape,
     wrap,
 )
@@ -103,7 +103,7 @@ class ProcessingElement:
         """Accumulators of words from ``address`` on, modulo the depth; int64 (words, lanes)."""
         return np.asarray(self.y[(address + np.arange(words)) % self.shape.y_depth])
 
-    def run(self, command: Command) -> list[int]:
+    def run(self, command: PeCommand) -> list[int]:
         """Execute a command; returns the gradients in order, signed 32 bits.
 
         Raises:

@@ -23,8 +23,7 @@ from models.pe_array.isa.shapes import Conv, Pair
 from models.pe_array.network.gradient_passes import label
 from models.pe_array.network.layer import Layer
 from models.pe_array.tiles.room import block_sums, elements_per_command, room_of
-from models.pe_array.tiles.tiling import Layer as Phase
-from models.pe_array.tiles.tiling import Split, choose_split, strip_of, strips_of
+from models.pe_array.tiles.tiling import PhaseGeometry, Split, choose_split, strip_of, strips_of
 
 LANES_MIN = 8
 """Least B, and batch, of the whole engine."""
@@ -66,13 +65,13 @@ def _block(conv: Conv, size: Pair, backward: bool, grid: Grid) -> Pair:
             return rows, cols
 
 
-def conv_phases(conv: Conv, size: Pair, backward: bool) -> list[Phase]:
+def conv_phases(conv: Conv, size: Pair, backward: bool) -> list[PhaseGeometry]:
     """FF, WG and, with ``backward``, NG of a layer with weights that reads a map of that size."""
-    phases = [Phase(Op.MAC, conv, *size), Phase(Op.GRAD, conv, *size)]
-    return [*phases, Phase(Op.MAC, conv, *size, backward=True)] if backward else phases
+    phases = [PhaseGeometry(Op.MAC, conv, *size), PhaseGeometry(Op.GRAD, conv, *size)]
+    return [*phases, PhaseGeometry(Op.MAC, conv, *size, backward=True)] if backward else phases
 
 
-def check_pixel(phase: Phase, grid: Grid, channels_in: int, channels_out: int) -> None:
+def check_pixel(phase: PhaseGeometry, grid: Grid, channels_in: int, channels_out: int) -> None:
     """ValueError where a PE has no room for a single pixel of so many channels of X and of Y."""
     if isinstance(phase.window, Conv):
         elements_per_command(phase.op, phase.window.taps, grid.shape)
@@ -108,7 +107,7 @@ def pieces(layer: Layer, grid: Grid) -> list[Piece]:
             made.append(Piece(replace(phase, preset=preset), elements, ways, *held, room))
         return made
     largest = layer.kind == "max_pool"
-    phases = [Phase(Op.MAX if largest else Op.MAC, window, *size, one_weight=not largest)]
+    phases = [PhaseGeometry(Op.MAX if largest else Op.MAC, window, *size, one_weight=not largest)]
     if not layer.reads_image:
         phases.append(replace(phases[0], op=Op.UNPOOL if largest else Op.MAC, backward=True))
     for phase in phases:
@@ -136,7 +135,7 @@ class Piece:
         per_command: elements that a command can have.
     """
 
-    phase: Phase
+    phase: PhaseGeometry
     elements: IntArray
     parts: int
     channels_in: int

@@ -10,13 +10,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from models.pe_array.isa.shapes import Conv, Pool, Window
+from models.pe_array.isa.shapes import Conv, Pool, SlidingWindow
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 
-def _slices(window: Window, tap: int, size: tuple[int, int]) -> tuple[slice, slice]:
+def _slices(window: SlidingWindow, tap: int, size: tuple[int, int]) -> tuple[slice, slice]:
     """Rows and columns of the padded map that a tap sees, one for each window."""
     index = divmod(tap, window.kernel[1])
     first = [index[axis] * window.dilation[axis] for axis in range(2)]
@@ -27,7 +27,7 @@ def _slices(window: Window, tap: int, size: tuple[int, int]) -> tuple[slice, sli
     return rows, cols
 
 
-def _patches(window: Window, x: FloatArray, fill: float = 0.0) -> FloatArray:
+def _patches(window: SlidingWindow, x: FloatArray, fill: float = 0.0) -> FloatArray:
     """(channels, taps, OH, OW, batch): what every window sees of a map; ``fill`` in the padding."""
     size = window.out_size(x.shape[1], x.shape[2])
     top, left, bottom, right = window.pad
@@ -38,7 +38,7 @@ def _patches(window: Window, x: FloatArray, fill: float = 0.0) -> FloatArray:
     return out
 
 
-def _overlay(window: Window, patches: FloatArray, height: int, width: int) -> FloatArray:
+def _overlay(window: SlidingWindow, patches: FloatArray, height: int, width: int) -> FloatArray:
     """Adjoint of ``_patches``: a map (channels, height, width, batch) of the sums of all that windows hold."""
     top, left, bottom, right = window.pad
     out = np.zeros((patches.shape[0], height + top + bottom, width + left + right, patches.shape[4]))

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.pe_array.isa.shapes import Conv, Pool, Positions, Window
+from models.pe_array.isa.shapes import Conv, Pool, Positions, SlidingWindow
 from models.pe_array.network import kernels
 
 Int8Array = npt.NDArray[np.int8]
@@ -43,7 +43,7 @@ class Requantised:
     saturated: int
 
 
-def _geometry(window: Window) -> Int64Array:
+def _geometry(window: SlidingWindow) -> Int64Array:
     return np.array(
         [*window.kernel, *window.stride, window.pad[0], window.pad[1], *window.dilation], dtype=np.int64
     )  # fmt: skip

@@ -21,7 +21,7 @@ DELTA_FRAC_MAX = 7
 BoolArray = npt.NDArray[np.bool_]
 
 
-class Field(IntEnum):
+class AccumulatorField(IntEnum):
     """What of an accumulator becomes the byte; the values are those of the pin ``field``."""
 
     SUM = 0
@@ -71,7 +71,7 @@ def requantise(
     random: npt.ArrayLike | None = None,
     relu: bool = False,
     mask: npt.ArrayLike | None = None,
-    field: Field = Field.SUM,
+    field: AccumulatorField = AccumulatorField.SUM,
     bits: int = 8,
 ) -> tuple[IntArray, BoolArray]:
     """(values of ``bits`` bits, mask of the clipped ones) of accumulators, both of their shape.
@@ -89,12 +89,12 @@ def requantise(
         bits: DATA, 4 … 8.
     """
     word = np.asarray(acc, dtype=np.int64)
-    if field is Field.SUM:
+    if field is AccumulatorField.SUM:
         y, clipped = saturate(rounded(word, shift, random), bits)
     else:
-        y = (word >> (8 * (field - Field.VALUE))).astype(np.int8).astype(np.int64)
-        y, clipped = saturate(y, bits if field is Field.VALUE else 8)
-    if field is Field.INDEX:
+        y = (word >> (8 * (field - AccumulatorField.VALUE))).astype(np.int8).astype(np.int64)
+        y, clipped = saturate(y, bits if field is AccumulatorField.VALUE else 8)
+    if field is AccumulatorField.INDEX:
         return y, clipped
     if relu:
         y = np.maximum(y, 0)

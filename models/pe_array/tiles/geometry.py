@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.pe_array.isa.pe_command import ELEMENTS_MAX, TAPS_MAX, XSTRIDE_MAX, Command, Op, PeShape, Tap, pack_taps
+from models.pe_array.isa.pe_command import ELEMENTS_MAX, TAPS_MAX, XSTRIDE_MAX, Op, PeCommand, PeShape, Tap, pack_taps
 from models.pe_array.isa.region import Region
-from models.pe_array.isa.shapes import Pair, Window
+from models.pe_array.isa.shapes import Pair, SlidingWindow
 
 Entries = npt.NDArray[np.uint32]
 
@@ -56,9 +56,9 @@ class TilePlan:
         """Y words per channel."""
         return self.operand.pixels
 
-    def command(self, elements: int, **other: int) -> Command:
+    def command(self, elements: int, **other: int) -> PeCommand:
         """The command for so many elements; ``other`` are the bases and ``clear``."""
-        return Command(
+        return PeCommand(
             op=self.op, taps=len(self.entries), elements=elements, swap=self.swap, wstride=self.wstride,
             xstride=self.xstride, ystride=self.ystride, **other,
         )  # fmt: skip
@@ -129,7 +129,7 @@ def best_split(plan: Callable[[Region], TilePlan], height: int, width: int, pes:
     return best[1]
 
 
-def forward(kernel: Window, height: int, width: int, tile: Region, one_weight: bool = False) -> TilePlan:
+def forward(kernel: SlidingWindow, height: int, width: int, tile: Region, one_weight: bool = False) -> TilePlan:
     """FF of a convolution for a tile of its output; an output pixel that sees only padding has no entry.
 
     Args:
@@ -148,7 +148,7 @@ def forward(kernel: Window, height: int, width: int, tile: Region, one_weight: b
     return _plan(Op.MAC, False, 0 if one_weight else kernel.taps, window, tile, tile, taps)
 
 
-def input_gradient(kernel: Window, height: int, width: int, tile: Region, one_weight: bool = False) -> TilePlan:
+def input_gradient(kernel: SlidingWindow, height: int, width: int, tile: Region, one_weight: bool = False) -> TilePlan:
     """NG of a convolution for a tile of its input; X holds a window of the output's gradient. Arguments: ``forward``.
 
     An input pixel that no kernel touches has no entry.
@@ -163,7 +163,7 @@ def input_gradient(kernel: Window, height: int, width: int, tile: Region, one_we
     return _plan(Op.MAC, True, 0 if one_weight else kernel.taps, window, tile, tile, taps)
 
 
-def weight_gradient(kernel: Window, height: int, width: int, tile: Region) -> TilePlan:
+def weight_gradient(kernel: SlidingWindow, height: int, width: int, tile: Region) -> TilePlan:
     """WG of a convolution for a tile of its output: X holds input pixels, Y gradients of the tile's pixels.
 
     The list is ordered by tap: an element gives KH*KW gradients, in the order of its weights. A tap without a pixel
@@ -184,7 +184,7 @@ def weight_gradient(kernel: Window, height: int, width: int, tile: Region) -> Ti
     return _plan(Op.GRAD, False, 0, window, tile, tile, taps)
 
 
-def max_pool(kernel: Window, height: int, width: int, tile: Region) -> TilePlan:
+def max_pool(kernel: SlidingWindow, height: int, width: int, tile: Region) -> TilePlan:
     """Max pooling for a tile of its output; elements are (channel, channel), the index is ``i*KW + j``.
 
     Arguments as ``forward``. Padding is never the maximum; the maximum of a window of padding alone is -128, index 0.
@@ -202,7 +202,7 @@ def max_pool(kernel: Window, height: int, width: int, tile: Region) -> TilePlan:
     return _plan(Op.MAX, False, 0, window, tile, tile, taps)
 
 
-def max_unpool(kernel: Window, height: int, width: int, tile: Region) -> TilePlan:
+def max_unpool(kernel: SlidingWindow, height: int, width: int, tile: Region) -> TilePlan:
     """Backward pass of max pooling for a tile of its input: X holds the output's gradient, Y its indices.
 
     Arguments as ``forward``. Every pixel of the tile is a result, in raster order, also those of no window.
@@ -220,7 +220,7 @@ def max_unpool(kernel: Window, height: int, width: int, tile: Region) -> TilePla
     return _plan(Op.UNPOOL, False, 0, window, window, tile, taps)
 
 
-def _inputs(kernel: Window, height: int, width: int, y: int, x: int) -> Iterator[tuple[int, int, int]]:
+def _inputs(kernel: SlidingWindow, height: int, width: int, y: int, x: int) -> Iterator[tuple[int, int, int]]:
     """(tap, row, column) of the input pixels that output pixel (y, x) sees."""
     for i in range(kernel.kernel[0]):
         iy = y * kernel.stride[0] - kernel.pad[0] + i * kernel.dilation[0]
@@ -231,7 +231,7 @@ def _inputs(kernel: Window, height: int, width: int, y: int, x: int) -> Iterator
                     yield i * kernel.kernel[1] + j, iy, ix
 
 
-def _outputs(kernel: Window, height: int, width: int, y: int, x: int) -> Iterator[tuple[int, int, int]]:
+def _outputs(kernel: SlidingWindow, height: int, width: int, y: int, x: int) -> Iterator[tuple[int, int, int]]:
     """(tap, row, column) of the output pixels that see input pixel (y, x)."""
     out_height, out_width = kernel.out_size(height, width)
     for i in range(kernel.kernel[0]):
@@ -243,12 +243,12 @@ def _outputs(kernel: Window, height: int, width: int, y: int, x: int) -> Iterato
                     yield i * kernel.kernel[1] + j, oy, ox
 
 
-def _seen(kernel: Window, height: int, width: int, tile: Region) -> Region:
+def _seen(kernel: SlidingWindow, height: int, width: int, tile: Region) -> Region:
     """The smallest region of the input that a tile of the output sees, without padding."""
     return _hull((iy, ix) for y, x in tile.positions() for _, iy, ix in _inputs(kernel, height, width, y, x))
 
 
-def _touched(kernel: Window, height: int, width: int, tile: Region) -> Region:
+def _touched(kernel: SlidingWindow, height: int, width: int, tile: Region) -> Region:
     """The smallest region of the output that sees a tile of the input."""
     return _hull((oy, ox) for y, x in tile.positions() for _, oy, ox in _outputs(kernel, height, width, y, x))
 

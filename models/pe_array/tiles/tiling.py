@@ -16,7 +16,7 @@ import numpy as np
 
 from models.pe_array.isa.pe_command import LAST_BIT, TAPS_MAX, YOFF_BITS, YOFF_LOW, Op, Tap, pack_taps
 from models.pe_array.isa.region import Region
-from models.pe_array.isa.shapes import Pair, Pool, Window
+from models.pe_array.isa.shapes import Pair, Pool, SlidingWindow
 from models.pe_array.tiles import geometry
 from models.pe_array.tiles.geometry import TilePlan
 
@@ -62,7 +62,7 @@ class Split:
 
 
 @dataclass(frozen=True)
-class Layer:
+class PhaseGeometry:
     """Geometry of a phase: which plan a tile gets, and how large the map is that tiles are cut from.
 
     Attributes:
@@ -76,7 +76,7 @@ class Layer:
     """
 
     op: Op
-    window: Window
+    window: SlidingWindow
     height: int
     width: int
     backward: bool = False
@@ -164,7 +164,7 @@ class Layer:
 
 
 @functools.lru_cache(maxsize=4096)
-def _plan(layer: Layer, tile: Region) -> TilePlan:
+def _plan(layer: PhaseGeometry, tile: Region) -> TilePlan:
     kernel, height, width = layer.window, layer.height, layer.width
     if layer.op == Op.MAC:
         make = geometry.input_gradient if layer.backward else geometry.forward
@@ -222,7 +222,7 @@ class Room:
     channels_out: int
 
 
-def strip_of(layer: Layer, split: Split, region: Region, room: Room) -> Strip:
+def strip_of(layer: PhaseGeometry, split: Split, region: Region, room: Room) -> Strip:
     """The tiles of a region. ValueError where one does not fit."""
     high, wide = -(-region.height // split.sy), -(-region.width // split.sx)
     if layer.op in (Op.MAC, Op.MAX) and high * wide * room.channels_out > room.y:
@@ -248,7 +248,7 @@ def strip_of(layer: Layer, split: Split, region: Region, room: Room) -> Strip:
     return Strip(region, high, wide, tuple(plans))
 
 
-def strips_of(layer: Layer, split: Split, room: Room) -> list[Strip]:
+def strips_of(layer: PhaseGeometry, split: Split, room: Room) -> list[Strip]:
     """The fewest strips of a map for which all tiles fit.
 
     Raises:
@@ -257,7 +257,7 @@ def strips_of(layer: Layer, split: Split, room: Room) -> list[Strip]:
     return next(strip_choices(layer, split, room))
 
 
-def strip_choices(layer: Layer, split: Split, room: Room) -> Iterator[list[Strip]]:
+def strip_choices(layer: PhaseGeometry, split: Split, room: Room) -> Iterator[list[Strip]]:
     """Ways to cut a map into strips for which all tiles fit: the fewest strips first, then more of full width.
 
     More strips are of use where they make the tiles of a strip more alike, and so the PEs' work.
@@ -289,7 +289,7 @@ def strip_choices(layer: Layer, split: Split, room: Room) -> Iterator[list[Strip
         raise ValueError(f"a single pixel per PE does not fit: {why}")
 
 
-def choose_split(layer: Layer, pes: int, parts: int) -> list[Split]:
+def choose_split(layer: PhaseGeometry, pes: int, parts: int) -> list[Split]:
     """Splits of a phase, the one with the fewest pixels of the busiest PE first; of these the one with most slots.
 
     Others that are as good follow in turn from both ends, most slots and fewest, so that the first few are unlike.
@@ -339,7 +339,7 @@ def _hull(regions: Sequence[Region]) -> Pair:
     return (min(rows), max(rows) - min(rows)) if rows else (0, 0)
 
 
-def _nothing(layer: Layer, region: Region) -> TilePlan:
+def _nothing(layer: PhaseGeometry, region: Region) -> TilePlan:
     """WG of a tile without pixels: a gradient of 0 for every weight, so that the sum over the slot is complete."""
     taps = pack_taps([Tap(last=True, null=True)] * layer.window.taps)
     return TilePlan(Op.GRAD, False, 0, EMPTY, EMPTY, Region(region.y, region.x, 0, 0), taps, layer.window.taps)

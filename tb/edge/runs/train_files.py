@@ -16,7 +16,7 @@ from models.edge.config import EdgeConfig, Mode
 from models.edge.interleaver import Connectivity
 from models.edge.network import EdgeNetwork
 from models.edge.parameters import Int16Array
-from models.edge.training import Run
+from models.edge.training import EdgeRun
 from tb.edge.drivers.registers import STOCHASTIC, Ctrl, Kind, Reg, Status
 
 SAMPLES = "samples.bin"
@@ -149,7 +149,7 @@ def idle() -> Command:
     return Command(Op.WAIT, Reg.STATUS, Status.RUN_BUSY | Status.LOAD_BUSY | Status.DUMP_BUSY)
 
 
-def start_commands(config: EdgeConfig, mode: Mode, run: Run) -> list[Command]:
+def start_commands(config: EdgeConfig, mode: Mode, run: EdgeRun) -> list[Command]:
     """Commands that start a run on the first samples of samples.bin.
 
     The samples come first, so that one waits in the engine when it starts.

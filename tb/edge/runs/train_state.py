@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from models.edge.config import EPOCHS_MAX, EdgeConfig, Mode
 from models.edge.network import EdgeNetwork
-from models.edge.training import RawData, Run, plan
+from models.edge.training import EdgeRun, RawData, plan
 from models.lib import checkpoint
 from models.lib.array_file import Arrays, Expected
 from models.lib.confusion import Cells
@@ -64,7 +64,7 @@ class Step:
     """A run of the engine and what it is for: training, or the test at the end of an epoch (mode INFERENCE)."""
 
     number: int
-    run: Run
+    run: EdgeRun
     mode: Mode
 
     @property

@@ -12,7 +12,7 @@ from typing import Any
 from cocotb.utils import get_sim_time
 from cocotbext.axi import AxiReadBus, AxiSlaveRead, AxiSlaveWrite, AxiWriteBus
 
-from models.lib.memory_port import PAGE_BYTES, Command, Error, Port
+from models.lib.memory_port import PAGE_BYTES, Error, Port, PortCommand
 from tb.lib import patterns
 from tb.lib.bench import PERIOD_NS, Bench
 
@@ -173,14 +173,14 @@ def window(b: Bench) -> tuple[int, int]:
     return base, end
 
 
-def command(rng: Random, port: Port, addr_width: int, most: int = 100, offer: int = 0) -> tuple[str, Command]:
+def command(rng: Random, port: Port, addr_width: int, most: int = 100, offer: int = 0) -> tuple[str, PortCommand]:
     """A random command and the name of its kind; those named "inside" are legal."""
     size, (base, end) = port.beat_bytes, port.window
     beats = rng.choice([1, rng.randint(1, 16), 16, rng.randint(1, most)])
     first, behind = -(-base // size) * size, end // size * size  # the aligned part of the window
     final = behind - beats * size  # highest legal address
     if final < first:
-        return "inside", Command(first, 1, offer)
+        return "inside", PortCommand(first, 1, offer)
     page = rng.randint(first // PAGE_BYTES + 1, max(behind // PAGE_BYTES - 1, first // PAGE_BYTES + 1)) * PAGE_BYTES
     anywhere = rng.randint(first // size, final // size) * size
     places: dict[str, int] = {
@@ -195,18 +195,18 @@ def command(rng: Random, port: Port, addr_width: int, most: int = 100, offer: in
     names = ["inside"] * 7 + ["inside_low", "inside_high", rng.choice(["below", "above", "beyond", "misaligned"])]
     name = rng.choice(names)
     if name == "beyond" or not 0 <= places[name] < 1 << addr_width:
-        return "beyond", Command(places["beyond"], beats + 1, offer)
+        return "beyond", PortCommand(places["beyond"], beats + 1, offer)
     if name == "above" and rng.random() < 0.5:
         beats = rng.randint(beats, 65536)
-    return name, Command(places[name], beats, offer)
+    return name, PortCommand(places[name], beats, offer)
 
 
 class Commands:
     """Drives the command port; `queue` may be filled and cleared at any time."""
 
-    def __init__(self, b: Bench, on_taken: Callable[[Command], None]) -> None:
+    def __init__(self, b: Bench, on_taken: Callable[[PortCommand], None]) -> None:
         self.b, self.on_taken = b, on_taken
-        self.queue: deque[Command] = deque()
+        self.queue: deque[PortCommand] = deque()
         self.taken: list[int] = []
         self.pauses = patterns.never()
         b.dut.cmd_valid.value = 0
@@ -214,7 +214,7 @@ class Commands:
 
     async def _drive(self) -> None:
         dut = self.b.dut
-        offered: Command | None = None
+        offered: PortCommand | None = None
         while True:
             await self.b.clocks()
             if offered is not None and dut.cmd_ready.value == 1:

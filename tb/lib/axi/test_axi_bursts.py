@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from models.lib.memory_port import PAGE_BYTES, Burst, Command, Port
+from models.lib.memory_port import PAGE_BYTES, Burst, Port, PortCommand
 from tb.lib import patterns
 from tb.lib.axi import memory_port
 from tb.lib.bench import Bench, bench_test
@@ -18,8 +18,8 @@ class BurstsBench:
         self.b = b
         self.port = Port(b.params["DATA_WIDTH"] // 8, 0, 0, memory_port.window(b))
         self.mask = (1 << b.params["ADDR_WIDTH"]) - 1
-        self.queue: deque[Command] = deque()
-        self.waiting: Command | None = None
+        self.queue: deque[PortCommand] = deque()
+        self.waiting: PortCommand | None = None
         self.cut: deque[Burst] = deque()  # of the command that is cut, those not taken
         self.refused = False
 
@@ -120,8 +120,8 @@ async def longest(b: Bench) -> None:
     b.dut.window_base.value, b.dut.window_end.value = base, end
     bench.port = Port(size, 0, 0, (base, end))
     await bench.start()
-    bench.queue += [Command(base, 65536), Command(base, 65536), Command(base, 1)]
-    bench.queue += [Command(end - size, 1), Command(end - size, 2)]
+    bench.queue += [PortCommand(base, 65536), PortCommand(base, 65536), PortCommand(base, 1)]
+    bench.queue += [PortCommand(end - size, 1), PortCommand(end - size, 2)]
     for _ in range(3):
         await bench.clock(give=True, take=False)
     await bench.clock(give=True, take=True, take_rest=True)
@@ -141,6 +141,6 @@ async def edges(b: Bench) -> None:
                 base, end = addr + low, addr + beats * size + high
                 b.dut.window_base.value, b.dut.window_end.value = base, end
                 bench.port = Port(size, 0, 0, (base, end))
-                bench.queue.append(Command(addr, beats))
+                bench.queue.append(PortCommand(addr, beats))
                 b.cover("edge", "refused" if bench.port.refuses(bench.queue[0]) else "inside")
                 await bench.finish()

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from models.lib.memory_port import Command, Error, Port, read_clocks
+from models.lib.memory_port import Error, Port, PortCommand, read_clocks
 from tb.lib import patterns
 from tb.lib.axi import bus as axi
 from tb.lib.axi import memory_port
@@ -38,7 +38,7 @@ class Reader:
         b.start(self._watch_requests())
         b.start(self._take_items())
 
-    def _taken(self, command: Command) -> None:
+    def _taken(self, command: PortCommand) -> None:
         size = self.port.beat_bytes
         if self.port.refuses(command):
             self.items.append([0, 1, Error.REFUSED])
@@ -90,7 +90,7 @@ class Reader:
             self._cover(name, command)
             self.commands.queue.append(command)
 
-    def _cover(self, name: str, command: Command) -> None:
+    def _cover(self, name: str, command: PortCommand) -> None:
         beats = "one" if command.beats == 1 else "burst" if len(self.port.bursts(command)) == 1 else "bursts"
         self.b.cover("command", name if self.port.refuses(command) else beats)
         if not self.port.refuses(command):
@@ -184,7 +184,7 @@ async def exact_clocks(b: Bench) -> None:
         reader.add(b.rng.randint(1, 8), most=b.rng.choice([10, 200]))
         offer = start
         for i, command in enumerate(reader.commands.queue):
-            reader.commands.queue[i] = Command(command.addr, command.beats, offer)
+            reader.commands.queue[i] = PortCommand(command.addr, command.beats, offer)
             offer += b.rng.choice([0, 0, b.rng.randint(0, 50)])
         predicted = read_clocks(reader.port, list(reader.commands.queue), reader.ready)
         reader.commands.taken, reader.request_clocks, reader.item_clocks = [], [], []
@@ -206,7 +206,11 @@ async def full_speed(b: Bench) -> None:
     await b.reset()
     size, offer = reader.port.beat_bytes, now() + 5
     first = -(-reader.port.window[0] // (16 * size)) * 16 * size
-    commands = [Command(first, 160, offer), Command(first + 160 * size, 16, offer), Command(first, 64, offer)]
+    commands = [
+        PortCommand(first, 160, offer),
+        PortCommand(first + 160 * size, 16, offer),
+        PortCommand(first, 64, offer),
+    ]
     reader.commands.queue.extend(commands)
     await reader.finish()
     clocks = reader.item_clocks

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from models.lib.memory_port import Command, Error, Port, write_clocks
+from models.lib.memory_port import Error, Port, PortCommand, write_clocks
 from tb.lib import patterns
 from tb.lib.axi import bus as axi
 from tb.lib.axi import memory_port
@@ -39,7 +39,7 @@ class Writer:
         b.start(self._give())
         b.start(self._watch())
 
-    def _taken(self, command: Command) -> None:
+    def _taken(self, command: PortCommand) -> None:
         size, refused = self.port.beat_bytes, self.port.refuses(command)
         for burst in self.port.bursts(command):
             for i in range(burst.beats):
@@ -113,7 +113,7 @@ class Writer:
         for _ in range(count):
             name, command = memory_port.command(self.b.rng, self.port, self.b.params["ADDR_WIDTH"], most)
             if command.beats > 200:  # a refused one, all of which must be given
-                command = Command(command.addr, 200)
+                command = PortCommand(command.addr, 200)
             self.commands.queue.append(command)
             refused = self.port.refuses(command)
             beats = "one" if command.beats == 1 else "burst" if len(self.port.bursts(command)) == 1 else "bursts"
@@ -173,7 +173,9 @@ async def cancelled(b: Bench) -> None:
         _stall(writer, slave)
         writer.add(b.rng.randint(0, 8))
         if b.rng.random() < 0.3:
-            writer.commands.queue.append(Command(b.rng.getrandbits(b.params["ADDR_WIDTH"]), b.rng.randint(1, 65536)))
+            writer.commands.queue.append(
+                PortCommand(b.rng.getrandbits(b.params["ADDR_WIDTH"]), b.rng.randint(1, 65536))
+            )
         await b.clocks(b.rng.choice([1, b.rng.randint(1, 20), b.rng.randint(20, 300)]))
         b.dut.cancel.value = 1
         writer.commands.queue.clear()
@@ -209,7 +211,7 @@ async def exact_clocks(b: Bench) -> None:
         waits = [not next(pauses) for _ in range(50_000)]
         writer.add(b.rng.randint(1, 8), most=b.rng.choice([10, 200]))
         for i, command in enumerate(writer.commands.queue):
-            writer.commands.queue[i] = Command(command.addr, command.beats, offer)
+            writer.commands.queue[i] = PortCommand(command.addr, command.beats, offer)
             offer += b.rng.choice([0, 0, b.rng.randint(0, 50)])
         left = sum(command.beats for command in writer.commands.queue)
 
@@ -240,7 +242,11 @@ async def full_speed(b: Bench) -> None:
     await b.reset()
     size, offer = writer.port.beat_bytes, now() + 5
     first = -(-writer.port.window[0] // (16 * size)) * 16 * size
-    commands = [Command(first, 160, offer), Command(first + 160 * size, 16, offer), Command(first, 64, offer)]
+    commands = [
+        PortCommand(first, 160, offer),
+        PortCommand(first + 160 * size, 16, offer),
+        PortCommand(first, 64, offer),
+    ]
     writer.commands.queue.extend(commands)
     await writer.finish()
     clocks = writer.clocks["written"]

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from models.pe_array.clocks.control import HOLD_CLOCKS, IDLE_CLOCKS
-from models.pe_array.clocks.control_timing import ControlClocks, Fault
+from models.pe_array.clocks.control_timing import ControlClocks, EngineFault
 from models.pe_array.isa.descriptors import Cause
 from tb.lib.bench import Bench, bench_test
 
@@ -38,10 +38,10 @@ class Control:
         rng = b.rng
         seed = rng.random() < 0.5
         dut.start.value, dut.stop.value, dut.seed_enable.value = int(start), int(stop), int(seed)
-        faults: list[Fault | None] = []
+        faults: list[EngineFault | None] = []
         for source in SOURCES:
             fails = source in (fail or set())
-            fault = Fault(rng.randint(1, 9), rng.getrandbits(24))
+            fault = EngineFault(rng.randint(1, 9), rng.getrandbits(24))
             getattr(dut, f"{source}_error").value = int(fails)
             getattr(dut, f"{source}_error_cause").value = fault.cause
             getattr(dut, f"{source}_error_index").value = fault.index

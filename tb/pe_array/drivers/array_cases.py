@@ -14,11 +14,10 @@ from models.pe_array.compiler.assemble import MapAt, OutputAt, Places, assemble,
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.csb import Csb, beat_offsets, encode
 from models.pe_array.isa.grid import Grid
-from models.pe_array.isa.operations import After, Compute, Program, SetField
-from models.pe_array.isa.operations import Field as Own
+from models.pe_array.isa.operations import After, CommandField, ComputeTiles, Program, SetField
 from models.pe_array.isa.pe_command import PeShape
 from models.pe_array.isa.shapes import Conv, Pool
-from models.pe_array.network.requantise import Field
+from models.pe_array.network.requantise import AccumulatorField
 from models.pe_array.tiles.tiling import Split
 from tb.lib.bench import Bench
 from tb.pe_array.drivers.array_host import fill
@@ -96,7 +95,7 @@ class CaseMemory:
         """Random settings for what becomes of accumulators."""
         rng = self.b.rng
         mask = self.map(at.channels, at.height, at.width).address if rng.random() < 0.4 else None
-        return OutputAt(at, rng.randint(0, most), Field.SUM, rng.random() < 0.4, rng.random() < 0.5, mask)
+        return OutputAt(at, rng.randint(0, most), AccumulatorField.SUM, rng.random() < 0.4, rng.random() < 0.5, mask)
 
     def matrix(self, conv: Conv, density: float, block: tuple[int, int]) -> Csb:
         """Random weights."""
@@ -200,7 +199,9 @@ class CaseMemory:
         geometry = channels, height, width, self.grid
         if kind == "max_pool":
             made = self.fitting(lambda split: program.max_pool(pool, *geometry, split), most)
-            outputs = tuple(OutputAt(self.out(*size), 7, field) for field in (Field.VALUE, Field.INDEX))
+            outputs = tuple(
+                OutputAt(self.out(*size), 7, field) for field in (AccumulatorField.VALUE, AccumulatorField.INDEX)
+            )
             return assemble(made, self.places(made, self.map(*back), outputs=outputs), self.lanes)
         if kind == "unpool":
             made = self.fitting(lambda split: program.max_unpool(pool, *geometry, split), most)
@@ -253,14 +254,14 @@ def unnamed(opcode: int) -> int:
 
 def entries(made: Program, pes: int) -> int:
     """Entries that the busiest PE issues."""
-    own = [dict.fromkeys(Own, 0) for _ in range(pes)]
+    own = [dict.fromkeys(CommandField, 0) for _ in range(pes)]
     counts = [0] * pes
     for operation in made.operations:
         if isinstance(operation, SetField):
             for pe in range(pes):
                 if operation.pes >> pe & 1:
                     own[pe][operation.field] = operation.value
-        elif isinstance(operation, Compute):
+        elif isinstance(operation, ComputeTiles):
             for pe, each in enumerate(own):
-                counts[pe] += max(1, each[Own.CLEAR] + each[Own.ELEMENTS] * each[Own.TAPS])
+                counts[pe] += max(1, each[CommandField.CLEAR] + each[CommandField.ELEMENTS] * each[CommandField.TAPS])
     return max(counts)

@@ -11,7 +11,7 @@ from typing import Any
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.descriptors import BYTES, KINDS, Cause, Descriptor
 from models.pe_array.isa.pe_command import Op
-from models.pe_array.machine.memory import Fault
+from models.pe_array.machine.memory import BusFault
 from tb.pe_array.drivers.array_cases import CaseMemory
 
 FAULTS = (
@@ -32,7 +32,7 @@ class Faulty:
 
     made: list[Descriptor]
     address: int
-    fault: Fault | None = None
+    fault: BusFault | None = None
 
 
 def make_faulty(memory: CaseMemory, rng: Random, name: str, made: list[Descriptor]) -> Faulty:
@@ -45,9 +45,9 @@ def make_faulty(memory: CaseMemory, rng: Random, name: str, made: list[Descripto
     def change(at: int, **fields: Any) -> None:
         made[at] = replace(made[at], **fields)
 
-    def bus(address: int, beats: int, causes: Sequence[Cause]) -> Fault:
+    def bus(address: int, beats: int, causes: Sequence[Cause]) -> BusFault:
         first = address + rng.randrange(beats) * lanes
-        return Fault(first, first + lanes - 1, rng.choice(causes))
+        return BusFault(first, first + lanes - 1, rng.choice(causes))
 
     reads, writes = (Cause.READ_SLVERR, Cause.READ_DECERR), (Cause.WRITE_SLVERR, Cause.WRITE_DECERR)
     pes, fault = memory.grid.pes, None

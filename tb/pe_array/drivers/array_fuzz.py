@@ -14,7 +14,7 @@ import numpy as np
 
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.map_transfer import DrainCommand
-from models.pe_array.isa.operations import After, Field
+from models.pe_array.isa.operations import After, CommandField
 from models.pe_array.isa.pe_command import LAST_BIT, NULL_BIT, YOFF_LOW, Op
 from tb.pe_array.drivers.array_cases import CaseMemory
 
@@ -66,7 +66,7 @@ class FuzzProgram:
             self._add(each, writes=_OWN_MEMORIES if each.counts else "")
         taps = self._taps(self._shape.t_depth)
         self._add(d.Stream(_T, self._put(taps).address, self._shape.t_depth, 0, self._everyone), writes="t")
-        for own in Field:
+        for own in CommandField:
             self._set(own, self._everyone)
         self.prologue = len(self.made)
         kinds = (
@@ -189,12 +189,12 @@ class FuzzProgram:
 
     # --- compute ---
 
-    def _set(self, own: Field, pes: int, value: int | None = None) -> None:
+    def _set(self, own: CommandField, pes: int, value: int | None = None) -> None:
         rng = self._rng
         some = {
-            Field.ELEMENTS: rng.choice([0, 1, rng.randint(1, 6)]),
-            Field.CLEAR: rng.choice([0, 0, rng.randint(1, 8), rng.randint(0, self._shape.y_depth)]),
-            Field.TAPS: rng.randint(1, 3) * len(self._lasts),
+            CommandField.ELEMENTS: rng.choice([0, 1, rng.randint(1, 6)]),
+            CommandField.CLEAR: rng.choice([0, 0, rng.randint(1, 8), rng.randint(0, self._shape.y_depth)]),
+            CommandField.TAPS: rng.randint(1, 3) * len(self._lasts),
         }.get(own, rng.randrange(4096))
         self._add(d.Set(own, some if value is None else value, pes))
 
@@ -210,16 +210,16 @@ class FuzzProgram:
         """MAC, MAX or UNPOOL, whose results lie in the upper half of Y and nowhere else."""
         rng = self._rng
         op = rng.choice([Op.MAC, Op.MAC, Op.MAX, Op.UNPOOL])
-        for own in rng.sample(list(Field), rng.randint(0, 4)):
+        for own in rng.sample(list(CommandField), rng.randint(0, 4)):
             self._set(own, rng.getrandbits(64))
         ybase, rbase = rng.randrange(4096), rng.randrange(4096)
         if op == Op.UNPOOL:
-            self._set(Field.YSTRIDE, self._everyone, 0)
+            self._set(CommandField.YSTRIDE, self._everyone, 0)
             words = self._shape.y_depth // 2 // (6 * sum(self._lasts))
             if words:
-                self._set(Field.TAPS, self._everyone, rng.randint(1, words) * len(self._lasts))
+                self._set(CommandField.TAPS, self._everyone, rng.randint(1, words) * len(self._lasts))
             else:
-                self._set(Field.ELEMENTS, self._everyone, 0)
+                self._set(CommandField.ELEMENTS, self._everyone, 0)
             ybase, rbase = 0, self._shape.y_depth // 2
         self._compute(op, ybase, rbase, rng.randrange(8))
 
@@ -227,7 +227,7 @@ class FuzzProgram:
         """GRAD, and the COLLECTs of what all slots have, in one part or two; they run along with it."""
         rng = self._rng
         elements, words = rng.choice([0, 1, rng.randint(1, 6)]), rng.randint(1, 3)
-        for own, value in ((Field.ELEMENTS, elements), (Field.TAPS, words * len(self._lasts))):
+        for own, value in ((CommandField.ELEMENTS, elements), (CommandField.TAPS, words * len(self._lasts))):
             self._set(own, self._everyone, value)
         tiles_log2 = rng.randint(0, self._pes.bit_length() - 1)
         self._compute(Op.GRAD, rng.randrange(4096), rng.randrange(4096), tiles_log2)

@@ -12,9 +12,9 @@ from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.map_transfer import LoadCommand, PeWindows
 from models.pe_array.isa.operations import (
     After,
-    Collect,
-    Compute,
-    Drain,
+    CollectGradients,
+    ComputeTiles,
+    DrainMap,
     LoadMap,
     LoadStream,
     Operation,
@@ -158,7 +158,7 @@ class GridDriver:
         self._gradients: list[deque[int]] = [deque() for _ in range(self.grid.pes)]
         self._words: list[list[int]] = []
         self._ended = False
-        collects = [each for each in program.stores() if isinstance(each, Collect)]
+        collects = [each for each in program.stores() if isinstance(each, CollectGradients)]
         self.pin("tiles_log2", collects[0].tiles_log2 if collects else 0)
         engines: list[Engine] = [self._load_engine(), self._compute_engine(), self._store_engine()]
         quiet, state = 0, None
@@ -241,7 +241,7 @@ class GridDriver:
             while not self._ready(operation.after):
                 yield
             if (
-                self._computed < sum(isinstance(each, Compute) for each in self.program.operations)
+                self._computed < sum(isinstance(each, ComputeTiles) for each in self.program.operations)
                 and self.seen["busy_pes"]
             ):
                 self.b.cover("load", "while_running")
@@ -276,13 +276,13 @@ class GridDriver:
     def _compute_engine(self) -> Engine:
         drains = 0
         for operation in self.program.operations:
-            if isinstance(operation, Drain):
+            if isinstance(operation, DrainMap):
                 drains += 1
             if isinstance(operation, SetField):
                 yield from self._offer(
                     "set", "set_ready", pes=operation.pes, field=operation.field, value=operation.value
                 )  # fmt: skip
-            elif isinstance(operation, Compute):
+            elif isinstance(operation, ComputeTiles):
                 while not self._ready(operation.after) or (self.serial and self._stored < drains):
                     yield
                 yield from self._offer(
@@ -295,7 +295,7 @@ class GridDriver:
 
     def _store_engine(self) -> Engine:
         for operation in self.program.stores():
-            if isinstance(operation, Collect):
+            if isinstance(operation, CollectGradients):
                 yield from self._collect(operation)
             else:
                 while not self._ready(operation.after):
@@ -313,7 +313,7 @@ class GridDriver:
                 self._words.clear()
             self._stored += 1
 
-    def _collect(self, operation: Collect) -> Engine:
+    def _collect(self, operation: CollectGradients) -> Engine:
         for slot, (_, count) in enumerate(operation.slots):
             queue = self._gradients[slot]
             while len(queue) < count * operation.results:

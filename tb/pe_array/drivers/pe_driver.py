@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from models.lib.fixed_point import IntArray
-from models.pe_array.clocks.pe import DRAIN, Work, predict
-from models.pe_array.isa.pe_command import Command, Memory
+from models.pe_array.clocks.pe import DRAIN, OfferedCommand, predict
+from models.pe_array.isa.pe_command import Memory, PeCommand
 from models.pe_array.machine.pe import ProcessingElement
 from tb.lib import patterns
 from tb.lib.bench import Bench
@@ -25,7 +25,7 @@ LOAD_TO_WRITE = 3
 KEPT = ("load_valid", *(f"load_{memory}_reg" for memory in "xywet"), "y_we_reg")
 """Memories stay over a reset: these write them, also in its clock."""
 
-_FIELDS = [field.name for field in fields(Command)]
+_FIELDS = [field.name for field in fields(PeCommand)]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class PeDriver:
     def __init__(self, b: Bench) -> None:
         self.b = b
         self.pe = ProcessingElement(**self._model_arguments())
-        self.commands: deque[Command] = deque()
+        self.commands: deque[PeCommand] = deque()
         self.loads: deque[Load] = deque()
         self.drains: deque[tuple[int, bool]] = deque()
         self.gaps: dict[str, Iterator[bool]] = {port: patterns.never() for port in ("cmd", "load", "drain", "ready")}
@@ -65,8 +65,8 @@ class PeDriver:
         return {field.name: getattr(shape, field.name) for field in fields(shape)}
 
     def _forget(self) -> None:
-        self.works: list[Work] = []
-        self._offer: Command | None = None
+        self.works: list[OfferedCommand] = []
+        self._offer: PeCommand | None = None
         self._offered = 0
         self._load: Load | None = None
         self._drain_due: deque[tuple[int, IntArray | None]] = deque()
@@ -193,7 +193,7 @@ class PeDriver:
         board.got("idle", self._get("idle"))
         if self._offer is not None and self._get("cmd_ready"):
             self._taken.append(self.clock)
-            self.works.append(Work.of(self.pe, self._offer, self._offered))
+            self.works.append(OfferedCommand.of(self.pe, self._offer, self._offered))
             board.expect("gradient", self.pe.run(self._offer))
             self._offer = None
         if self._load is not None:

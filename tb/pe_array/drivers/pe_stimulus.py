@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from models.lib.fixed_point import IntArray
-from models.pe_array.isa.pe_command import Command, Memory, Op, PeShape, Tap, pack_taps
+from models.pe_array.isa.pe_command import Memory, Op, PeCommand, PeShape, Tap, pack_taps
 from models.pe_array.machine.pe import ProcessingElement
 from tb.lib import values
 from tb.lib.bench import Bench
@@ -57,7 +57,7 @@ class Footprint:
     results: frozenset[int]
 
 
-def footprint(pe: ProcessingElement, command: Command) -> Footprint:
+def footprint(pe: ProcessingElement, command: PeCommand) -> Footprint:
     """What a command does with Y. `results` of MAC and MAX are their accumulators, those of GRAD none."""
     shape = pe.shape
     row, col = element_coordinates(pe, command)
@@ -71,14 +71,14 @@ def footprint(pe: ProcessingElement, command: Command) -> Footprint:
     return Footprint(words, frozenset(ring.tolist()) if command.op == Op.UNPOOL else words)
 
 
-def element_coordinates(pe: ProcessingElement, command: Command) -> tuple[IntArray, IntArray]:
+def element_coordinates(pe: ProcessingElement, command: PeCommand) -> tuple[IntArray, IntArray]:
     """Row and col of the command's elements."""
     first = command.ebase * (pe.shape.lanes // 2)
     packed = pe.e[(first + np.arange(command.elements)) % len(pe.e)].astype(np.int64)
     return packed >> 8, packed & 0xFF
 
 
-def list_entries(pe: ProcessingElement, command: Command) -> IntArray:
+def list_entries(pe: ProcessingElement, command: PeCommand) -> IntArray:
     """Entries of the command's tap list."""
     first = command.tbase * (pe.shape.lanes // 4)
     return pe.t[(first + np.arange(command.taps)) % len(pe.t)].astype(np.int64)
@@ -92,8 +92,8 @@ def list_lengths(pe: ProcessingElement, tbase: int, most: int) -> list[int]:
 
 
 def random_command(
-    b: Bench, pe: ProcessingElement, before: Command | None, op: Op | None = None, entries: int = 120
-) -> Command:
+    b: Bench, pe: ProcessingElement, before: PeCommand | None, op: Op | None = None, entries: int = 120
+) -> PeCommand:
     """A legal command on anything in the memories, of about so many entries at most.
 
     `before` is the command that is queued ahead of it: an UNPOOL must not read what an UNPOOL there writes. No GRAD or
@@ -107,7 +107,7 @@ def random_command(
         if not lengths:
             continue
         taps = rng.choice([lengths[0], rng.choice(lengths)])
-        command = Command(
+        command = PeCommand(
             op=chosen,
             taps=taps,
             elements=rng.choice(

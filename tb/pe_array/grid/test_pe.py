@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from models.pe_array.isa.pe_command import Command, Memory, Op
+from models.pe_array.isa.pe_command import Memory, Op, PeCommand
 from models.pe_array.machine.pe import ProcessingElement
 from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test
@@ -24,7 +24,7 @@ MOST_LOADED = 32
 """Words of a half of X, Y or W that are loaded anew while a command runs."""
 
 
-def cover_command(b: Bench, pe: ProcessingElement, command: Command, before: Command | None) -> None:
+def cover_command(b: Bench, pe: ProcessingElement, command: PeCommand, before: PeCommand | None) -> None:
     """Coverage of a command, queued behind another."""
     b.cover("op", command.op.name.lower())
     b.cover("elements", min(command.elements, 2))
@@ -59,7 +59,7 @@ def cover_command(b: Bench, pe: ProcessingElement, command: Command, before: Com
 
 def queue_commands(b: Bench, driver: PeDriver, count: int, entries: int = 120, op: Op | None = None) -> None:
     """Random commands behind each other."""
-    before: Command | None = None
+    before: PeCommand | None = None
     for _ in range(count):
         command = random_command(b, driver.pe, before, op, entries)
         cover_command(b, driver.pe, command, before)
@@ -108,7 +108,7 @@ async def full_speed(b: Bench) -> None:
     await driver.finish()
 
 
-def halved(b: Bench, pe: ProcessingElement, half: int, before: Command | None) -> Command:
+def halved(b: Bench, pe: ProcessingElement, half: int, before: PeCommand | None) -> PeCommand:
     """A command that uses one half of each memory alone, as ``load_half`` has prepared it."""
     shape = pe.shape
     op = b.rng.choice([Op.MAC, Op.GRAD, Op.MAX, before.op if before is not None and before.op != Op.UNPOOL else Op.MAC])
@@ -116,7 +116,7 @@ def halved(b: Bench, pe: ProcessingElement, half: int, before: Command | None) -
     tbase = half * t_half + b.rng.randrange(t_half)
     room = (t_half - tbase % t_half) * shape.lanes // 4
     lengths = list_lengths(pe, tbase, room)
-    command = Command(
+    command = PeCommand(
         op=op,
         taps=b.rng.choice(lengths),
         elements=b.rng.randint(0, min(8, shape.e_depth // 2 * shape.lanes // 2)),
@@ -172,7 +172,7 @@ async def both_halves(b: Bench) -> None:
     load_half(b, driver, 0)
     await driver.run(lambda: driver.idle, 20_000)
     y_half = driver.pe.shape.y_depth // 2
-    before: Command | None = None
+    before: PeCommand | None = None
     for turn in range(6):
         half = turn % 2
         for _ in range(b.rng.randint(1, 4)):

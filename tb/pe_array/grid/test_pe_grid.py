@@ -8,12 +8,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.lib.fixed_point import IntArray
-from models.pe_array.clocks.pe import Work, predict
+from models.pe_array.clocks.pe import OfferedCommand, predict
 from models.pe_array.compiler import program
 from models.pe_array.isa.csb import encode
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.map_transfer import DrainCommand
-from models.pe_array.isa.operations import After, Compute, Drain, Field, LoadMap, LoadStream, Program, SetField, Source
+from models.pe_array.isa.operations import (
+    After,
+    CommandField,
+    ComputeTiles,
+    DrainMap,
+    LoadMap,
+    LoadStream,
+    Program,
+    SetField,
+    Source,
+)
 from models.pe_array.isa.pe_command import ByteArray, Memory, Op, Tap, pack_taps, pad_bytes
 from models.pe_array.isa.shapes import Conv, Pool, Positions
 from models.pe_array.machine.layer_program import ModelGrid
@@ -127,14 +137,14 @@ def entries(grid: Grid, case: Case) -> IntArray:
     return counts
 
 
-def commands(grid: Grid, case: Case) -> list[list[Work]]:
+def commands(grid: Grid, case: Case) -> list[list[OfferedCommand]]:
     """For every compute: the command of every PE with what it finds in its memories."""
     model = ModelGrid(grid, case.program, case.x, case.operand)
-    found: list[list[Work]] = []
+    found: list[list[OfferedCommand]] = []
     for operation in case.program.operations:
-        if isinstance(operation, Compute):
+        if isinstance(operation, ComputeTiles):
             pairs = zip(model.pes, model.fields, strict=True)
-            found.append([Work.of(pe, operation.command(fields)) for pe, fields in pairs])
+            found.append([OfferedCommand.of(pe, operation.command(fields)) for pe, fields in pairs])
         model.execute(operation)
     return found
 
@@ -193,7 +203,7 @@ async def predicted_clocks(b: Bench) -> None:
         check_clocks(b, driver, commands(driver.grid, case))
 
 
-def check_clocks(b: Bench, driver: GridDriver, works: list[list[Work]]) -> None:
+def check_clocks(b: Bench, driver: GridDriver, works: list[list[OfferedCommand]]) -> None:
     """The clocks of done pulses since the reset, from those in which commands were taken."""
     b.scoreboard.expect("taken", len(works))
     b.scoreboard.got("taken", len(driver.taken))
@@ -202,7 +212,7 @@ def check_clocks(b: Bench, driver: GridDriver, works: list[list[Work]]) -> None:
     stalls = np.zeros(driver.grid.pes, dtype=np.int64)
     for pe in range(driver.grid.pes):
         mine = [
-            Work(of[pe].command, of[pe].coordinates, of[pe].entries, clock + 1)
+            OfferedCommand(of[pe].command, of[pe].coordinates, of[pe].entries, clock + 1)
             for of, clock in zip(works, driver.taken, strict=True)
         ]
         timing = predict(mine, driver.grid.shape, nothing, nothing)
@@ -229,18 +239,18 @@ async def full_queues(b: Bench) -> None:
     maps, literals, operations = driver.garbage()
     taps = pad_bytes(entry, shape.lanes)
     operations.append(LoadStream(Memory.T, driver.everyone, 0, Source.LITERALS, len(literals) // shape.lanes, 1))
-    for field in Field:
-        operations.append(SetField(driver.everyone, field, 1 if field != Field.CLEAR else shape.y_depth))
+    for field in CommandField:
+        operations.append(SetField(driver.everyone, field, 1 if field != CommandField.CLEAR else shape.y_depth))
     after = After(loads=sum(isinstance(each, LoadMap | LoadStream) for each in operations))
-    operations.append(SetField(driver.everyone, Field.TBASE, 0))
+    operations.append(SetField(driver.everyone, CommandField.TBASE, 0))
     for n in range(16):
-        operations.append(Compute(Op.MAC, bool(n & 1), 0, n % shape.w_depth, 1, n, n, 0, after))
-        operations.append(SetField(driver.everyone, Field.CLEAR, 0))
+        operations.append(ComputeTiles(Op.MAC, bool(n & 1), 0, n % shape.w_depth, 1, n, n, 0, after))
+        operations.append(SetField(driver.everyone, CommandField.CLEAR, 0))
         for pe in range(grid.pes):
             elements = rng.choice([0, 1, rng.randint(1, 60)])
-            operations.append(SetField(1 << pe, Field.ELEMENTS, elements))
+            operations.append(SetField(1 << pe, CommandField.ELEMENTS, elements))
     drain = DrainCommand(grid.pes, shape.y_depth, shape.y_depth, 1, 1, 1, 1, ystride=1)
-    operations.append(Drain(drain, 0, 0, 0, After(computes=16)))
+    operations.append(DrainMap(drain, 0, 0, 0, After(computes=16)))
     out = (grid.pes * shape.y_depth, 1, 1)
     made = Program(tuple(operations), np.concatenate([literals, taps]), None, out, (0, 0))
     expected = ModelGrid(grid, made, maps[0], maps[1]).run().out

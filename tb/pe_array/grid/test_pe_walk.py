@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 
 from models.pe_array.clocks.pe import QUEUE
-from models.pe_array.isa.pe_command import Command, Op
+from models.pe_array.isa.pe_command import Op, PeCommand
 from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test
 
@@ -31,11 +31,11 @@ class Walk:
         await self.b.reset()
         self.op_before, self.ready = 0, False
 
-    def command(self) -> Command:
+    def command(self) -> PeCommand:
         """Random fields; short enough for many commands in a test."""
         rng, width = self.b.rng, self.width
         any_of = {name: rng.randrange(1 << bits) for name, bits in width.items()}
-        return Command(
+        return PeCommand(
             op=rng.choice([Op(self.op_before), *Op]),
             taps=rng.choice([1, 1, 2, rng.randint(1, 9)]),
             elements=rng.choice([0, 1, 2, rng.randint(0, 9)]),
@@ -46,7 +46,7 @@ class Walk:
             rbase=rng.randrange(1 << width["YAW"]),
         )  # fmt: skip
 
-    def entries(self, command: Command) -> list[Entry]:
+    def entries(self, command: PeCommand) -> list[Entry]:
         """What the walk makes of a command behind those before it; addresses only where they mean something."""
         c, width = command, self.width
         common = {"op": int(c.op), "swap": int(c.swap), "clear": 0, "tap": 0, "first": 0, "fence": 0, "ends": 0}
@@ -75,14 +75,14 @@ class Walk:
         return entries
 
 
-def drive(b: Bench, command: Command) -> None:
+def drive(b: Bench, command: PeCommand) -> None:
     """Put a command on the port."""
     for field in fields(command):
         getattr(b.dut, f"cmd_{field.name}").value = int(getattr(command, field.name))
 
 
 async def play(
-    b: Bench, walk: Walk, commands: list[Command], clocks: int | None = None, go: Sequence[str] = patterns.NAMES
+    b: Bench, walk: Walk, commands: list[PeCommand], clocks: int | None = None, go: Sequence[str] = patterns.NAMES
 ) -> None:
     """Offer commands and take their entries, until all are through or for some clocks."""
     name, gaps = patterns.any_pattern(b.rng)
@@ -92,7 +92,7 @@ async def play(
     b.cover("go", name)
     todo, queue = deque(commands), deque[list[Entry]]()
     walking: deque[Entry] = deque()
-    offer: Command | None = None
+    offer: PeCommand | None = None
     for _ in range(clocks if clocks is not None else 20_000):
         if not (todo or offer or queue or walking):
             break

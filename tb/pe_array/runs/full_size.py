@@ -17,7 +17,7 @@ import cocotb
 import numpy as np
 
 from models.lib.whole_file import write_text
-from models.pe_array.clocks.pe_array import Run
+from models.pe_array.clocks.pe_array import ProgramRun
 from models.pe_array.isa.csb import Csb
 from tb.lib.bench import Bench
 from tb.pe_array.drivers.array_host import ArrayHost
@@ -77,7 +77,7 @@ class FullSize:
             self.events.write(json.dumps(kind | found) + "\n")
             self.events.flush()
 
-    async def phase(self, memory: LayerMemory, run: PhaseRun, predicted: Run, where: str) -> dict[Counter, int]:
+    async def phase(self, memory: LayerMemory, run: PhaseRun, predicted: ProgramRun, where: str) -> dict[Counter, int]:
         """Run a phase and compare; what the array counted. Raises Mismatch."""
         await self.host.start(run.address, len(run.program), memory.read_window, run.write_window, None)
         stop = await self.host.finish(4 * predicted.clocks + 10_000)

@@ -61,10 +61,10 @@ class LayerJob:
     block_cols: int
 
     @property
-    def layer(self) -> networks.Layer:
+    def layer(self) -> networks.WeightLayer:
         """As the models know it."""
         conv = Conv.make(self.rows, self.cols, self.kernel, 1, self.pad)
-        return networks.Layer(self.name, conv, self.height, self.width)
+        return networks.WeightLayer(self.name, conv, self.height, self.width)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from models.lib import mnist
 from models.lib.whole_file import write_text
-from models.pe_array.clocks.pe_array import ArrayClocks, Run, Sizes
+from models.pe_array.clocks.pe_array import ArrayClocks, ProgramRun, Sizes
 from models.pe_array.clocks.step import clocks_of_parts, predicted
 from models.pe_array.compiler import random_programs
 from models.pe_array.compiler.step_memory import StepMemory
@@ -89,7 +89,7 @@ class Ran:
     """What a program gave: what the array counted, the clocks predicted, and seconds of the simulation."""
 
     counters: dict[Counter, int]
-    clocks: Run
+    clocks: ProgramRun
     seconds: float
 
 

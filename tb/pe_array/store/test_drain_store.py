@@ -9,7 +9,7 @@ import numpy as np
 
 from models.lib.fixed_point import IntArray
 from models.pe_array.isa.descriptors import Cause, Drain, Output
-from models.pe_array.network.requantise import Field, RandomLanes, requantise
+from models.pe_array.network.requantise import AccumulatorField, RandomLanes, requantise
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.drivers.descriptor_port import DescriptorPort
 from tb.pe_array.drivers.drain_side import DrainSide, drain_command
@@ -108,7 +108,7 @@ class Unit:
             run_stride = (groups - 1) * group_stride + run_beats + rng.randint(0, spread)
         kind: dict[str, int | bool] = {
             "shift": rng.choice([0, rng.randrange(32), max(0, int(self.b.params["ACC"]) - rng.randint(6, 10)) % 32]),
-            "field": rng.choice([Field.SUM, Field.SUM, Field.SUM, Field.VALUE, Field.INDEX]),
+            "field": rng.choice([*[AccumulatorField.SUM] * 3, AccumulatorField.VALUE, AccumulatorField.INDEX]),
             "stochastic": rng.random() < 0.5,
             "relu": rng.random() < 0.5,
             "use_mask": rng.random() < 0.5,
@@ -131,8 +131,8 @@ class Unit:
         b, addresses = self.b, offsets(output) * self.beat - self.memory.base
         where = (addresses + output.address)[:, None] + np.arange(self.beat)
         of_mask = (addresses + output.mask)[:, None] + np.arange(self.beat)
-        field = Field(output.field)
-        stochastic = output.stochastic and field is Field.SUM
+        field = AccumulatorField(output.field)
+        stochastic = output.stochastic and field is AccumulatorField.SUM
         random = self.random.take(len(accumulators)) if stochastic else None
         mask = as_signed(self.expected.data[of_mask]) if output.use_mask else None
         y, clipped = requantise(accumulators, output.shift, random, output.relu, mask, field, self.bits)

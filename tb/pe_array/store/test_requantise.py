@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.lib.fixed_point import LFSR_SEED_FACTOR
-from models.pe_array.network.requantise import Field, RandomLanes, requantise
+from models.pe_array.network.requantise import AccumulatorField, RandomLanes, requantise
 from tb.lib import values
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import pack, unpack
@@ -69,12 +69,12 @@ class Unit:
         b = self.b
         acc = np.array(unpack(words[0] or 0, self.acc, self.lanes))
         mask = None if words[1] is None else np.array(unpack(words[1], 8, self.lanes))
-        field, shift = Field(pins["field"]), pins["shift"]
-        stochastic = bool(pins["stochastic"]) and field is Field.SUM
+        field, shift = AccumulatorField(pins["field"]), pins["shift"]
+        stochastic = bool(pins["stochastic"]) and field is AccumulatorField.SUM
         random = self.random.take(1)[0] if stochastic else None
         y, clipped = requantise(acc, shift, random, bool(pins["relu"]), mask, field, self.bits)
         b.cover("field", field.name.lower())
-        if field is Field.SUM:
+        if field is AccumulatorField.SUM:
             b.cover("rounding", "stochastic" if stochastic else "half_up")
             b.cover("shift", "0" if shift == 0 else "to_16" if shift <= 16 else "above_16")
             if not stochastic and shift and ((acc & ((1 << shift) - 1)) == 1 << (shift - 1)).any():
@@ -83,7 +83,7 @@ class Unit:
                 b.cover("clipped", "all" if clipped.all() else "high" if (acc[clipped] > 0).any() else "low")
             if clipped.any() and mask is not None and pins["relu"]:
                 b.cover("clipped", "then_hidden")
-        if field is not Field.INDEX:
+        if field is not AccumulatorField.INDEX:
             b.cover("after", f"relu{pins['relu']}_mask{pins['use_mask']}")
         return {"m_data": pack(y, 8), "m_clipped": int(clipped.sum())}
 

@@ -12,7 +12,7 @@ from models.pe_array.isa.map_transfer import drain_reads
 from models.pe_array.isa.pe_command import PeShape
 from models.pe_array.machine.engines import StoreEngine
 from models.pe_array.machine.grid import MachineGrid
-from models.pe_array.machine.memory import BusMemory, Fault, Refused
+from models.pe_array.machine.memory import BusFault, BusMemory, Refused
 from tb.lib import patterns, values
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.drivers.descriptor_port import DescriptorPort
@@ -286,7 +286,7 @@ def spoil(unit: Unit) -> None:
     """All of memory answers writes with an error."""
     cause = unit.b.rng.choice([Cause.WRITE_SLVERR, Cause.WRITE_DECERR])
     memory = unit.memory
-    unit.model.faults.append(Fault(memory.base, memory.base + len(memory.data) - 1, cause))
+    unit.model.faults.append(BusFault(memory.base, memory.base + len(memory.data) - 1, cause))
     for addr in range(memory.base, memory.base + len(memory.data), unit.beat):
         memory.write_faults[addr] = cause - Cause.WRITE_SLVERR + 2
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from models.pe_array.clocks.pe_array import ArrayClocks, Sizes
 from models.pe_array.compiler.assemble import chain
 from models.pe_array.isa import descriptors as d
-from models.pe_array.isa.operations import Field
+from models.pe_array.isa.operations import CommandField
 from models.pe_array.isa.pe_command import Op
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.drivers.array_cases import KINDS, CaseMemory
@@ -77,7 +77,7 @@ class Session:
     def command(self, op: Op) -> list[d.Descriptor]:
         """A command that clears some words and has no element."""
         everyone = (1 << self.memory.grid.pes) - 1
-        fields = {Field.ELEMENTS: 0, Field.TAPS: 1, Field.CLEAR: self.b.rng.randint(0, 20)}
+        fields = {CommandField.ELEMENTS: 0, CommandField.TAPS: 1, CommandField.CLEAR: self.b.rng.randint(0, 20)}
         return [*(d.Set(field, value, everyone) for field, value in fields.items()), d.Compute(op)]
 
     def drain(self) -> list[d.Descriptor]:

@@ -16,7 +16,7 @@ from cocotb.triggers import Timer
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.descriptors import BYTES, Cause
 from models.pe_array.machine.machine import Machine, Stop
-from models.pe_array.machine.memory import Fault
+from models.pe_array.machine.memory import BusFault
 from tb.lib.bench import PERIOD_NS, Bench, bench_test
 from tb.pe_array.drivers.array_cases import CaseMemory
 from tb.pe_array.drivers.array_fuzz import FuzzProgram
@@ -49,7 +49,7 @@ class Fuzz:
 
     def __init__(self, b: Bench) -> None:
         self.b, self.host, self.memory = b, ArrayHost(b), CaseMemory(b)
-        self.fault: Fault | None = None
+        self.fault: BusFault | None = None
 
     async def begin(self) -> None:
         """Reset."""
@@ -233,7 +233,7 @@ async def bad_data(b: Bench) -> None:
             low, high = (memory.first, memory.low) if reading else (memory.high, memory.last + 1)
             beats = rng.choice([1, 1, rng.randint(1, 40)])
             start = low + rng.randrange((high - low) // memory.lanes) * memory.lanes
-            fuzz.fault = Fault(start, min(start + beats * memory.lanes, memory.last + 1) - 1, cause)
+            fuzz.fault = BusFault(start, min(start + beats * memory.lanes, memory.last + 1) - 1, cause)
             slverr = cause in (Cause.READ_SLVERR, Cause.WRITE_SLVERR)
             fuzz.host.faults(start, fuzz.fault.last, 2 if slverr else 3, reading, not reading)
         b.cover("bad", what.lower())

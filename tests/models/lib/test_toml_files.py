@@ -14,13 +14,13 @@ import pytest
 
 from models.edge.config import EdgeConfig
 from models.lib import toml_section
-from models.lib.network_kind import EDGE, PE_ARRAY, Kind, kind_of
+from models.lib.network_kind import EDGE, PE_ARRAY, NetworkKind, kind_of
 from models.lib.toml_section import ConfigError
 from models.pe_array.network.config import PeConfig
 
 CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 SHIPPED = sorted(CONFIGS.glob("*/*.toml"))
-ENGINES: dict[Kind, type[EdgeConfig] | type[PeConfig]] = {EDGE: EdgeConfig, PE_ARRAY: PeConfig}
+ENGINES: dict[NetworkKind, type[EdgeConfig] | type[PeConfig]] = {EDGE: EdgeConfig, PE_ARRAY: PeConfig}
 CASES = 12
 """Mutations of each kind, of every shipped file."""
 

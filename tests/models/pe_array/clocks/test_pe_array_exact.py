@@ -16,7 +16,7 @@ import pytest
 
 from models.pe_array.clocks import pe as pe_timing
 from models.pe_array.clocks import pe_array as array_exact
-from models.pe_array.clocks.pe_array import ArrayClocks, Run, Sizes
+from models.pe_array.clocks.pe_array import ArrayClocks, ProgramRun, Sizes
 from models.pe_array.clocks.ports import credit, credit_clock, credit_open
 from models.pe_array.compiler.assemble import chain
 from models.pe_array.isa import descriptors as d
@@ -46,7 +46,7 @@ class Array:
         self.machine = Machine(pes, shape, self.memory.data, self.memory.base)
         self.run(self.memory.garbage())
 
-    def run(self, made: list[d.Descriptor]) -> Run:
+    def run(self, made: list[d.Descriptor]) -> ProgramRun:
         """Clocks of a program, whose operations and results the machine agrees with."""
         memory = self.memory
         at, window = memory.program(made), self.machine.memory

@@ -12,7 +12,7 @@ from models.pe_array.clocks.control_timing import (
     ComputeClocks,
     ControlClocks,
     DispatchClocks,
-    Fault,
+    EngineFault,
     FetchClocks,
     Item,
     QueueClocks,
@@ -114,7 +114,7 @@ def test_fetch_reports_the_descriptor_that_is_missing() -> None:
     model.clock((0, 4), False, None, True)
     for error in (0, 0, 0, 0, 0, 2):
         model.clock(None, True, error, True)
-    assert model.error == Fault(Cause.READ_SLVERR, 1)
+    assert model.error == EngineFault(Cause.READ_SLVERR, 1)
     assert model.idle
     model.clock(None, True, None, True)
     assert model.command is None
@@ -140,7 +140,7 @@ def test_dispatch() -> None:
     assert model.to is Engine.LOAD
     model.clock(Item(0x22, 6), READY, (True, True, True), True)
     assert model.to is None
-    assert model.error == Fault(Cause.OPCODE, 6)
+    assert model.error == EngineFault(Cause.OPCODE, 6)
     assert model.counts == (0, 0, 0)
 
 
@@ -203,7 +203,7 @@ def test_tiles_change_after_quiet_clocks() -> None:
 def test_illegal_fields(wrong: Descriptor) -> None:
     model = ComputeClocks(4)
     model.clock(_item(wrong, 9), True, True, True)
-    assert model.error == Fault(Cause.FIELD, 9)
+    assert model.error == EngineFault(Cause.FIELD, 9)
     assert model.idle(True)
 
 
@@ -235,7 +235,7 @@ def test_a_program_ends_when_all_is_idle_long_enough() -> None:
 
 def test_the_first_of_several_errors_counts() -> None:
     model = _start()
-    faults = (None, None, Fault(8, 30), None, Fault(6, 20))
+    faults = (None, None, EngineFault(8, 30), None, EngineFault(6, 20))
     model.clock(False, False, True, faults, False, False)
     assert model.status == (8, Engine.LOAD, 30)
     for _ in range(3 * HOLD_CLOCKS):

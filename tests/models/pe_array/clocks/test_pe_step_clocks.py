@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from models.pe_array.clocks.pe_array import ArrayClocks, Run, Sizes
+from models.pe_array.clocks.pe_array import ArrayClocks, ProgramRun, Sizes
 from models.pe_array.clocks.step import clocks_of_parts, predicted
 from models.pe_array.compiler.step_memory import StepMemory
 from models.pe_array.compiler.step_program import StepProgram
@@ -39,7 +39,7 @@ def test_parts_make_the_whole(training: bool, tmp_path: Path) -> None:
 
 
 def test_a_difference_is_found() -> None:
-    clocks = Run(clocks=100, busy=50, stalls=3, load_clocks=20, compute_clocks=60, store_clocks=40)
+    clocks = ProgramRun(clocks=100, busy=50, stalls=3, load_clocks=20, compute_clocks=60, store_clocks=40)
     counters = {Counter[name]: value for name, value in predicted(clocks).items()}
     comparison = Comparison("step 7")
     compare_clocks(comparison, Ran(counters, clocks, 1.0))

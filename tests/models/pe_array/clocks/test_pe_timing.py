@@ -24,13 +24,13 @@ from models.pe_array.clocks.pe import (
     WAIT_FENCE,
     WAIT_GRADIENT,
     WAIT_HAZARD,
+    OfferedCommand,
     Timing,
-    Work,
     gradient_latency,
     predict,
 )
 from models.pe_array.isa.csb import encode
-from models.pe_array.isa.pe_command import Command, Memory, Op, PeShape, Tap, pack_taps
+from models.pe_array.isa.pe_command import Memory, Op, PeCommand, PeShape, Tap, pack_taps
 from models.pe_array.isa.region import Region
 from models.pe_array.machine.pe import ProcessingElement
 from models.pe_array.tiles.geometry import forward
@@ -59,7 +59,7 @@ class Entry:
     final: bool = False
 
 
-def walk(number: int, work: Work, fence: bool, y_depth: int) -> list[Entry]:
+def walk(number: int, work: OfferedCommand, fence: bool, y_depth: int) -> list[Entry]:
     c = work.command
     made = [Entry(number, c.op, "clear", y=(c.ybase + n) % y_depth) for n in range(c.clear)]
     for coordinate in work.coordinates.tolist():
@@ -75,7 +75,7 @@ def walk(number: int, work: Work, fence: bool, y_depth: int) -> list[Entry]:
     return made
 
 
-def rules(works: list[Work], shape: PeShape, drain: list[bool], ready: list[bool]) -> dict[str, Any]:
+def rules(works: list[OfferedCommand], shape: PeShape, drain: list[bool], ready: list[bool]) -> dict[str, Any]:
     """Clock by clock as the contract says it, with lists of everything that has happened."""
     result: dict[str, Any] = {
         key: [-1] * len(works) for key in ("taken", "first", "last", "done")
@@ -139,20 +139,20 @@ def rules(works: list[Work], shape: PeShape, drain: list[bool], ready: list[bool
     return result
 
 
-def random_work(rng: random.Random, shape: PeShape, clock: int) -> Work:
+def random_work(rng: random.Random, shape: PeShape, clock: int) -> OfferedCommand:
     taps = [
         Tap(0, 0, rng.randrange(rng.choice([1, 3, 1024])), last=rng.random() < 0.5, null=rng.random() < 0.3)
         for _ in range(rng.choice([1, 1, 2, 3, 7]))
     ]
     taps[-1] = Tap(0, 0, taps[-1].yoff, last=True, null=taps[-1].null)
     elements = rng.choice([0, 1, 2, rng.randrange(12), rng.randrange(40)])
-    command = Command(
+    command = PeCommand(
         op=rng.choice([Op.MAC, Op.MAC, Op.GRAD, Op.MAX, Op.UNPOOL]), taps=len(taps), elements=elements,
         swap=rng.random() < 0.5, clear=rng.choice([0, 0, 1, 2, 3, rng.randrange(12)]),
         ybase=rng.choice([0, shape.y_depth - 1]), ystride=rng.choice([0, 1, 2]),
     )  # fmt: skip
     coordinates = [rng.randrange(3) << 8 | rng.randrange(3) for _ in range(elements)]
-    return Work(command, np.array(coordinates, dtype=np.uint16), pack_taps(taps), clock)
+    return OfferedCommand(command, np.array(coordinates, dtype=np.uint16), pack_taps(taps), clock)
 
 
 @pytest.mark.usefixtures("kernel")
@@ -174,9 +174,9 @@ def test_random_commands_and_events_keep_the_rules(seed: int) -> None:
     assert timing.stalls == int(timing.waits.sum())
 
 
-def work(op: Op, taps: list[Tap], rows: list[int], **fields: Any) -> Work:
-    command = Command(op=op, taps=len(taps), elements=len(rows), ystride=1, **fields)
-    return Work(command, np.array([row << 8 for row in rows], dtype=np.uint16), pack_taps(taps))
+def work(op: Op, taps: list[Tap], rows: list[int], **fields: Any) -> OfferedCommand:
+    command = PeCommand(op=op, taps=len(taps), elements=len(rows), ystride=1, **fields)
+    return OfferedCommand(command, np.array([row << 8 for row in rows], dtype=np.uint16), pack_taps(taps))
 
 
 ONE = [Tap(last=True)]
@@ -241,12 +241,12 @@ def test_work_is_what_the_memories_hold() -> None:
     pe = ProcessingElement(4, e_depth=2, t_depth=4)
     pe.load(Memory.E, 0, bytes(range(8)))
     pe.load(Memory.T, 0, pack_taps([Tap(n, last=n == 1) for n in range(4)]).view(np.uint8))
-    found = Work.of(pe, Command(op=Op.MAC, taps=3, elements=3, ebase=1, tbase=3), 17)
+    found = OfferedCommand.of(pe, PeCommand(op=Op.MAC, taps=3, elements=3, ebase=1, tbase=3), 17)
     assert found.coordinates.tolist() == [0x0504, 0x0706, 0x0100]
     assert [Tap.unpack(int(word)).xoff for word in found.entries] == [3, 0, 1]
     assert found.offered == 17
     with pytest.raises(ValueError, match="1 entries must be 2, as many as the command says"):
-        Work(Command(op=Op.MAC, taps=2), np.zeros(0, dtype=np.uint16), pack_taps(ONE))
+        OfferedCommand(PeCommand(op=Op.MAC, taps=2), np.zeros(0, dtype=np.uint16), pack_taps(ONE))
 
 
 def test_the_order_of_the_encoder_keeps_a_sparse_matrix_nearly_free_of_hazards() -> None:
@@ -266,7 +266,7 @@ def test_the_order_of_the_encoder_keeps_a_sparse_matrix_nearly_free_of_hazards()
 def test_a_layer_of_a_million_clocks_takes_less_than_a_second() -> None:
     plan = forward_plan()
     coordinates = np.arange(1000, dtype=np.uint16) % 16 * 256
-    works = [Work(plan.command(1000, clear=256), coordinates, plan.entries) for _ in range(10)]
+    works = [OfferedCommand(plan.command(1000, clear=256), coordinates, plan.entries) for _ in range(10)]
     predict(works[:1], PeShape(32))  # compiled
     begin = time.perf_counter()
     timing = predict(works, PeShape(32))

@@ -17,12 +17,12 @@ from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.csb import Csb, encode
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.map_transfer import DrainCommand, LoadCommand
-from models.pe_array.isa.operations import After, Collect, Compute, Drain, LoadMap, Program
+from models.pe_array.isa.operations import After, CollectGradients, ComputeTiles, DrainMap, LoadMap, Program
 from models.pe_array.isa.pe_command import Op, PeShape
 from models.pe_array.isa.shapes import Conv, Pool, Positions
 from models.pe_array.machine.machine import Machine
 from models.pe_array.network import layers
-from models.pe_array.network.requantise import Field
+from models.pe_array.network.requantise import AccumulatorField
 from models.pe_array.tiles.tiling import Split
 from tests.models.pe_array.pe_memory import Image, execute, kept, laid_out, read
 
@@ -196,9 +196,9 @@ def test_strips(seed: int) -> None:
     """Outputs are parts of maps; gradients of later strips are added."""
     conv = Conv.make(3, 4, kernel=3, pad=1)
     forward, _, gradients = check_convolution(seed, conv, 13, 17, 0.6, (2, 2), 2, SMALL)
-    parts = {(each.y, each.x) for each in forward.stores() if isinstance(each, Drain)}
+    parts = {(each.y, each.x) for each in forward.stores() if isinstance(each, DrainMap)}
     assert len(parts) > 1
-    assert any(isinstance(each, Collect) and each.add for each in gradients.stores())
+    assert any(isinstance(each, CollectGradients) and each.add for each in gradients.stores())
 
 
 @pytest.mark.parametrize("shape", [SHAPE, SMALL])
@@ -224,7 +224,9 @@ def test_pooling(pool: Pool, height: int, width: int, channels: int, shape: PeSh
     value, index = layers.max_pool(pool, x)
     b = bench()
     made = fitting(pes, lambda split: program.max_pool(pool, channels, height, width, grid, split), rng)
-    outputs = tuple(OutputAt(b.empty(channels, *size), 7, field) for field in (Field.VALUE, Field.INDEX))
+    outputs = tuple(
+        OutputAt(b.empty(channels, *size), 7, field) for field in (AccumulatorField.VALUE, AccumulatorField.INDEX)
+    )
     machine = b.execute(assemble(made, b.places(made, b.map(x), outputs=outputs), LANES))
     assert np.array_equal(read(machine, outputs[0].map.address, value), value)
     assert np.array_equal(read(machine, outputs[1].map.address, index), index)
@@ -259,7 +261,7 @@ def test_a_network_is_a_chain() -> None:
     ff2 = program.max_pool(pool, 6, 6, 6, b.grid)
     ff3 = program.forward(full, last, 1, 1, b.grid)
     wg3 = program.weight_gradient(full, last, 1, 1, b.grid)
-    maxima = (OutputAt(value, field=Field.VALUE), OutputAt(index, field=Field.INDEX))
+    maxima = (OutputAt(value, field=AccumulatorField.VALUE), OutputAt(index, field=AccumulatorField.INDEX))
     parts = [
         assemble(ff1, b.places(ff1, at, first, outputs=(OutputAt(mid, 8, relu=True),)), LANES),
         assemble(ff2, b.places(ff2, mid, outputs=maxima), LANES),
@@ -332,11 +334,11 @@ def test_places_must_fit() -> None:
     wg = program.weight_gradient(conv, csb, 6, 6, b.grid)
     places = b.places(made, b.empty(4, 6, 6), csb, outputs=(OutputAt(b.empty(4, 6, 6)),))
     wg_places = b.places(wg, places.x, csb, operand=places.x, gradients=0)
-    first = next(each for each in wg.stores() if isinstance(each, Collect))
+    first = next(each for each in wg.stores() if isinstance(each, CollectGradients))
     bad_first = replace(first, slots=((1, 3),))
     bad_map = LoadMap(LoadCommand(4, 3, 4, 6), 0)
-    bad_drain = Drain(DrainCommand(1, 4, 4, 6, 6, 6, 6), 1, 0, 0)
-    mac, wide = Compute(Op.MAC, False, 0, 0, 0, 0, 0, 0), replace(first, tiles_log2=first.tiles_log2 ^ 1)
+    bad_drain = DrainMap(DrainCommand(1, 4, 4, 6, 6, 6, 6), 1, 0, 0)
+    mac, wide = ComputeTiles(Op.MAC, False, 0, 0, 0, 0, 0, 0), replace(first, tiles_log2=first.tiles_log2 ^ 1)
     cases: list[tuple[Program, Places, str]] = [
         (made, replace(places, outputs=()), "need an output"),
         (made, replace(places, outputs=(OutputAt(b.empty(4, 6, 5)),)), r"must have the size \(4, 6, 6\)"),

@@ -10,7 +10,7 @@ import pytest
 
 from models.pe_array.compiler import balance
 from models.pe_array.compiler.balance import (
-    Layer,
+    BalancedLayer,
     distribute,
     excess,
     order_of_channels,
@@ -43,7 +43,8 @@ def test_slots_hardly_wait_for_each_other(slots: int, density: float, uneven: bo
     rng = np.random.default_rng(17)
     block = min(256, CHANNELS // slots)
     layers = [
-        Layer(random_mask(rng, CHANNELS, CHANNELS, density, uneven), *names) for names in (("a", "b"), ("b", "c"))
+        BalancedLayer(random_mask(rng, CHANNELS, CHANNELS, density, uneven), *names)
+        for names in (("a", "b"), ("b", "c"))
     ]
     orders = orders_of_tensors(layers, dict.fromkeys("abc", block))
     for layer in layers:
@@ -56,7 +57,7 @@ def test_slots_hardly_wait_for_each_other(slots: int, density: float, uneven: bo
 def test_the_figure_of_the_contract() -> None:
     """512 x 512 at density 0.1 on 8 slots: at most 1 % above the mean even in lockstep; 8 % without a permutation."""
     rng = np.random.default_rng(1)
-    layer = Layer(random_mask(rng, 512, 512, 0.1, False), "in", "out")
+    layer = BalancedLayer(random_mask(rng, 512, 512, 0.1, False), "in", "out")
     orders = orders_of_tensors([layer], {"in": 64, "out": 64})
     mask = permute(layer, orders, layer.mask)
     assert excess(mask, 64, 64, 8, slack=1) <= 0.01
@@ -67,7 +68,7 @@ def test_the_figure_of_the_contract() -> None:
 def test_blocks_of_few_channels_in_many_rounds() -> None:
     """512 x 512 at density 0.1, four channels per slot and command row, 8 slots."""
     rng = np.random.default_rng(2)
-    layer = Layer(random_mask(rng, 512, 512, 0.1, True), "in", "out")
+    layer = BalancedLayer(random_mask(rng, 512, 512, 0.1, True), "in", "out")
     orders = orders_of_tensors([layer], {"in": 64, "out": 4})
     mask = permute(layer, orders, layer.mask)
     assert excess(mask, 4, 64, 8) <= 0.06
@@ -78,10 +79,10 @@ def test_a_tensor_that_several_layers_read_and_make() -> None:
     """A residual block, with a fully connected layer that reads its 2 x 2 map: orders are permutations that agree."""
     rng = np.random.default_rng(3)
     layers = [
-        Layer(random_mask(rng, 64, 48, 0.3, True), "image", "sum", ff=36, ng=0),
-        Layer(random_mask(rng, 64, 64, 0.2, True), "sum", "inner", ff=36, ng=36),
-        Layer(random_mask(rng, 64, 64, 0.2, True), "inner", "sum", ff=36, ng=36),
-        Layer(random_mask(rng, 10, 256, 0.2, True), "sum", "logits", pixels=4),
+        BalancedLayer(random_mask(rng, 64, 48, 0.3, True), "image", "sum", ff=36, ng=0),
+        BalancedLayer(random_mask(rng, 64, 64, 0.2, True), "sum", "inner", ff=36, ng=36),
+        BalancedLayer(random_mask(rng, 64, 64, 0.2, True), "inner", "sum", ff=36, ng=36),
+        BalancedLayer(random_mask(rng, 10, 256, 0.2, True), "sum", "logits", pixels=4),
     ]
     blocks = {"image": 48, "sum": 16, "inner": 16, "logits": 5}
     orders = orders_of_tensors(layers, blocks, fixed={"image", "logits"})
@@ -158,4 +159,4 @@ def test_what_cannot_be_is_refused() -> None:
         distribute([1, -2], [1, 1])
     mask = np.ones((4, 4), dtype=bool)
     with pytest.raises(ValueError, match="tensor b has 4 channels in one layer and 5 in another"):
-        orders_of_tensors([Layer(mask, "a", "b"), Layer(np.ones((2, 5), dtype=bool), "b", "c")], {})
+        orders_of_tensors([BalancedLayer(mask, "a", "b"), BalancedLayer(np.ones((2, 5), dtype=bool), "b", "c")], {})

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from models.pe_array.isa.csb import Csb, encode
-from models.pe_array.isa.pe_command import Command, Memory, Op, PeShape, pad_bytes, unpack_taps
+from models.pe_array.isa.pe_command import Memory, Op, PeCommand, PeShape, pad_bytes, unpack_taps
 from models.pe_array.isa.region import Region
-from models.pe_array.isa.shapes import Conv, Pool, Positions, Window
+from models.pe_array.isa.shapes import Conv, Pool, Positions, SlidingWindow
 from models.pe_array.machine.pe import ProcessingElement
 from models.pe_array.network import layers
 from models.pe_array.tiles import geometry
@@ -106,7 +106,7 @@ def gradients(csb: Csb, tiles: list[TilePlan], x: np.ndarray, d: np.ndarray) -> 
 class Brute:
     """A convolution by definition: one scalar kernel position after the other on a padded map."""
 
-    def __init__(self, conv: Window, height: int, width: int) -> None:
+    def __init__(self, conv: SlidingWindow, height: int, width: int) -> None:
         self.conv, self.size, self.out = conv, (height, width), conv.out_size(height, width)
         self.padded = (height + conv.pad[0] + conv.pad[2], width + conv.pad[1] + conv.pad[3])
 
@@ -342,7 +342,7 @@ def test_windows_are_clipped_to_the_map() -> None:
 
 
 def test_a_max_window_of_padding_has_an_entry() -> None:
-    plan = geometry.max_pool(Window((1, 1), pad=(1, 0, 0, 0)), 2, 1, Region(0, 0, 2, 1))
+    plan = geometry.max_pool(SlidingWindow((1, 1), pad=(1, 0, 0, 0)), 2, 1, Region(0, 0, 2, 1))
     assert [(tap.null, tap.yoff) for tap in unpack_taps(plan.entries)] == [(True, 0), (False, 1)]
 
 
@@ -397,7 +397,7 @@ def test_limits_count_what_the_memories_hold() -> None:
     assert geometry.forward(Conv.make(1, 1, kernel=5, pad=2), 4, 4, Region(0, 0, 4, 4)).limits(shape)[2] == 655
     assert geometry.max_unpool(Pool.make(2), 8, 8, Region(0, 0, 4, 4)).limits(shape) == (256, 25, 1024)
     assert plan.limits(PeShape(32, t_depth=4))[2] == 0
-    assert plan.command(3, ebase=1) == Command(
+    assert plan.command(3, ebase=1) == PeCommand(
         op=Op.MAC, taps=100, elements=3, wstride=9, xstride=16, ystride=16, ebase=1
     )
 

@@ -16,9 +16,9 @@ from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.map_transfer import LoadCommand
 from models.pe_array.isa.operations import (
     After,
-    Collect,
-    Compute,
-    Drain,
+    CollectGradients,
+    ComputeTiles,
+    DrainMap,
     LoadMap,
     LoadStream,
     Program,
@@ -29,7 +29,7 @@ from models.pe_array.isa.pe_command import Memory, Op, PeShape
 from models.pe_array.isa.shapes import Conv, Pool, Positions
 from models.pe_array.machine.layer_program import ModelGrid, Result, map_words
 from models.pe_array.network import layers
-from models.pe_array.tiles.tiling import Layer, Room, Split, choose_split, strips_of
+from models.pe_array.tiles.tiling import PhaseGeometry, Room, Split, choose_split, strips_of
 
 LANES = 4
 SHAPE = PeShape(LANES, 32, x_depth=512, y_depth=256, w_depth=256, e_depth=16, t_depth=512)
@@ -198,8 +198,8 @@ def test_splits_and_grids_are_powers_of_two() -> None:
 
 
 def test_large_maps_get_tiles_and_fully_connected_layers_slots() -> None:
-    assert choose_split(Layer(Op.MAC, CONV, 32, 32), 16, 2)[0].tiles == 8
-    assert choose_split(Layer(Op.MAC, Conv.make(64, 64), 1, 1), 16, 64)[0] == Split(16, 1, 1)
+    assert choose_split(PhaseGeometry(Op.MAC, CONV, 32, 32), 16, 2)[0].tiles == 8
+    assert choose_split(PhaseGeometry(Op.MAC, Conv.make(64, 64), 1, 1), 16, 64)[0] == Split(16, 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_a_pool_that_does_not_fit_is_refused() -> None:
 
 
 def test_the_fewest_strips_are_taken() -> None:
-    layer = Layer(Op.MAC, CONV, 8, 8)
+    layer = PhaseGeometry(Op.MAC, CONV, 8, 8)
     strips = strips_of(layer, Split(1, 2, 2), Room(256, 256, 40, 1, 1))
     assert len(strips) == 4  # of 16 pixels, at most 9 entries each: 4 per tile
     assert sum(strip.region.pixels for strip in strips) == 64
@@ -256,7 +256,7 @@ def test_a_slot_does_not_load_what_it_holds() -> None:
     maps = [each.command for each in made.loads() if isinstance(each, LoadMap)]
     assert [command.slot for command in maps if not command.to_y] == [None]
     assert sorted(str(command.slot) for command in maps if command.to_y) == sorted("0123" * 2)
-    collected = [each for each in made.stores() if isinstance(each, Collect)]
+    collected = [each for each in made.stores() if isinstance(each, CollectGradients)]
     assert [each.slots for each in collected] == [
         ((0, 4), (4, 4), (8, 4), (12, 4)),
         ((16, 4), (20, 4), (24, 4), (28, 4)),
@@ -266,11 +266,11 @@ def test_a_slot_does_not_load_what_it_holds() -> None:
 def test_depthwise_slots_work_at_the_same_time() -> None:
     conv = Conv.make(8, 8, kernel=3, pad=1, groups=8)
     made = program.forward(conv, coded(conv, 1.0, (1, 1), np.random.default_rng(1)), 4, 4, small(), Split(4, 1, 1))
-    assert sum(isinstance(each, Compute) for each in made.operations) == 2
-    assert sum(isinstance(each, Drain) for each in made.operations) == 2
+    assert sum(isinstance(each, ComputeTiles) for each in made.operations) == 2
+    assert sum(isinstance(each, DrainMap) for each in made.operations) == 2
     csb = coded(conv, 1.0, (1, 1), np.random.default_rng(1))
     made = program.weight_gradient(conv, csb, 4, 4, small(), Split(4, 1, 1))
-    assert [len(each.slots) for each in made.operations if isinstance(each, Collect)] == [4, 4]
+    assert [len(each.slots) for each in made.operations if isinstance(each, CollectGradients)] == [4, 4]
 
 
 def broken(made: Program, **changed: object) -> Program:
@@ -286,7 +286,7 @@ def test_the_model_refuses_programs_that_cannot_be_executed() -> None:
     with pytest.raises(ValueError, match="would have to wait"):
         ModelGrid(grid, late, x).run()
     drain = made.stores()[0]
-    assert isinstance(drain, Drain)
+    assert isinstance(drain, DrainMap)
     stuck = broken(made, operations=(replace(drain, after=After(computes=9)),))
     with pytest.raises(ValueError, match="nothing can go on"):
         ModelGrid(grid, stuck, x).run(random.Random(1))
@@ -301,7 +301,7 @@ def test_the_model_refuses_programs_that_cannot_be_executed() -> None:
     with pytest.raises(ValueError, match="without a matrix"):
         broken(made, image=None).stream(stream, LANES)
     gradients = program.weight_gradient(conv, csb, 1, 1, grid)
-    uncollected = tuple(each for each in gradients.operations if not isinstance(each, Collect))
+    uncollected = tuple(each for each in gradients.operations if not isinstance(each, CollectGradients))
     with pytest.raises(ValueError, match="nothing collects"):
         ModelGrid(grid, broken(gradients, operations=uncollected), x, x).run()
 
@@ -316,7 +316,7 @@ def test_a_missing_wait_is_seen(engine: str) -> None:
     expected = ModelGrid(grid, made, x).run().out
     hasty = tuple(
         replace(each, after=replace(each.after, **{engine: 0}))
-        if isinstance(each, LoadMap | LoadStream | Compute | Drain)
+        if isinstance(each, LoadMap | LoadStream | ComputeTiles | DrainMap)
         else each
         for each in made.operations
     )  # fmt: skip

@@ -12,10 +12,10 @@ from models.pe_array.isa.pe_command import Op
 from models.pe_array.isa.region import Region
 from models.pe_array.isa.shapes import Conv, Pool
 from models.pe_array.tiles import geometry
-from models.pe_array.tiles.tiling import Layer
+from models.pe_array.tiles.tiling import PhaseGeometry
 
 
-def on_whole_map(layer: Layer, tile: Region) -> geometry.TilePlan:
+def on_whole_map(layer: PhaseGeometry, tile: Region) -> geometry.TilePlan:
     make = {
         (Op.MAC, False): geometry.forward, (Op.MAC, True): geometry.input_gradient,
         (Op.GRAD, False): geometry.weight_gradient, (Op.MAX, False): geometry.max_pool,
@@ -24,7 +24,7 @@ def on_whole_map(layer: Layer, tile: Region) -> geometry.TilePlan:
     return make(layer.window, layer.height, layer.width, tile)
 
 
-def random_layer(rng: random.Random) -> Layer:
+def random_layer(rng: random.Random) -> PhaseGeometry:
     """A layer that has an output."""
     while True:
         sizes = [(rng.randint(1, most), rng.randint(1, most)) for most in (5, 4, 3)]
@@ -33,7 +33,7 @@ def random_layer(rng: random.Random) -> Layer:
         kind = Pool if op in (Op.MAX, Op.UNPOOL) else Conv
         window = kind(sizes[0], sizes[1], pad, sizes[2])  # type: ignore[arg-type]
         backward = op == Op.UNPOOL or (op == Op.MAC and rng.random() < 0.5)
-        layer = Layer(op, window, rng.randint(1, 20), rng.randint(1, 20), backward)
+        layer = PhaseGeometry(op, window, rng.randint(1, 20), rng.randint(1, 20), backward)
         try:
             window.out_size(layer.height, layer.width)
         except ValueError:
@@ -61,7 +61,7 @@ def test_random_tiles(seed: int) -> None:
 
 
 def test_tiles_inside_a_large_map_share_a_plan() -> None:
-    layer = Layer(Op.MAC, Conv.make(1, 1, kernel=3, stride=2, pad=1), 224, 224)
+    layer = PhaseGeometry(Op.MAC, Conv.make(1, 1, kernel=3, stride=2, pad=1), 224, 224)
     one, other = (layer.plan(Region(y, y, 4, 4)) for y in (20, 90))
     assert one.entries is other.entries
     assert (one.window.y, other.window.y) == (39, 179)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.pe_array.isa.pe_command import Command, Memory, Op, PeShape, Tap, pack_taps, pad_bytes, unpack_taps
+from models.pe_array.isa.pe_command import Memory, Op, PeCommand, PeShape, Tap, pack_taps, pad_bytes, unpack_taps
 from models.pe_array.machine import pe as pe_model
 from models.pe_array.machine.pe import ProcessingElement
 
@@ -50,7 +50,7 @@ class SlowPe:
         word = self.mem[name][position // per_word % self.depths[name]]
         return int(struct.unpack_from("<" + code, word, position % per_word * size)[0])
 
-    def run(self, c: Command) -> list[int]:
+    def run(self, c: PeCommand) -> list[int]:
         y_depth, lanes = self.depths["Y"], range(self.lanes)
         for n in range(c.clear):
             self.y[(c.ybase + n) % y_depth] = [0] * self.lanes
@@ -100,11 +100,11 @@ class SlowPe:
         return gradients
 
 
-def random_command(rng: random.Random, op: Op, depths: dict[str, int]) -> Command:
+def random_command(rng: random.Random, op: Op, depths: dict[str, int]) -> PeCommand:
     def stride(high: int) -> int:
         return rng.choice([0, 1, rng.randrange(16), rng.randrange(high)])
 
-    return Command(
+    return PeCommand(
         op=op, taps=rng.choice([1, 2, rng.randrange(1, 20)]), elements=rng.choice([0, 1, 2, rng.randrange(20)]),
         swap=rng.random() < 0.5, clear=rng.choice([0, 1, rng.randrange(depths["Y"] + 1), depths["Y"]]),
         ebase=rng.randrange(depths["E"]), wbase=rng.randrange(depths["W"]), wstride=stride(128),
@@ -162,14 +162,14 @@ def test_sums_wrap_and_the_largest_gradient_fits_in_32_bits() -> None:
     pe.load(Memory.X, 0, bytes([0x80] * 64))
     pe.load(Memory.Y, 0, bytes([0x80] * 64))
     pe.load(Memory.T, 0, pad_bytes(pack_taps([Tap(last=k == 1022) for k in range(1023)]), 64))
-    total = sum(pe.run(Command(op=Op.GRAD, taps=1023, elements=1)))
+    total = sum(pe.run(PeCommand(op=Op.GRAD, taps=1023, elements=1)))
     assert total == 64 * 1023 * 128 * 128 < 1 << 31
     narrow = ProcessingElement(4, 16)
     narrow.load(Memory.W, 0, bytes([0x80] * 4))
     narrow.load(Memory.X, 0, bytes([0x80, 0x7F, 0, 1]))
     narrow.load(Memory.T, 0, pad_bytes(pack_taps([Tap(last=True)]), 4))
     for _ in range(2):
-        narrow.run(Command(op=Op.MAC, taps=1, elements=1))
+        narrow.run(PeCommand(op=Op.MAC, taps=1, elements=1))
     assert narrow.drain(0).tolist() == [[-32768, -32512, 0, -256]]
 
 
@@ -177,8 +177,8 @@ def test_a_window_of_nulls_has_no_maximum() -> None:
     pe = ProcessingElement(4)
     pe.load(Memory.X, 0, bytes([1, 2, 3, 4]))
     pe.load(Memory.T, 0, pad_bytes(pack_taps([Tap(woff=5, last=True, null=True), Tap(woff=6, last=True)]), 4))
-    pe.run(Command(op=Op.MAX, taps=1, elements=1, ybase=3))
-    pe.run(Command(op=Op.MAX, taps=1, elements=1, ybase=4, tbase=1))
+    pe.run(PeCommand(op=Op.MAX, taps=1, elements=1, ybase=3))
+    pe.run(PeCommand(op=Op.MAX, taps=1, elements=1, ybase=4, tbase=1))
     assert pe.drain(3, 2).tolist() == [[0x80] * 4, [0x601, 0x602, 0x603, 0x604]]
 
 
@@ -213,10 +213,10 @@ BAD: list[tuple[Callable[[], Any], str]] = [
     (lambda: ProcessingElement(4).load(Memory.X, 0, bytes(5)), "5 bytes must be a multiple of 4"),
     (lambda: ProcessingElement(4).load(Memory.X, 0, [0, 0, 256, 0]), "must be bytes"),
     (lambda: ProcessingElement(4, x_depth=2).load(Memory.X, 0, bytes(12)), "3 words must fit in the 2 words of X"),
-    (lambda: ProcessingElement(4).run(Command(op=Op.MAC, taps=0)), "command taps = 0 must be 1 … 1023"),
-    (lambda: ProcessingElement(4).run(Command(op=Op.MAC, taps=1, clear=513)), "command clear = 513 must be 0 … 512"),
-    (lambda: ProcessingElement(4).run(Command(op=Op.MAC, taps=1, rbase=512)), "command rbase = 512 must be 0 … 511"),
-    (lambda: ProcessingElement(4).run(Command(op=Op.MAC, taps=1, elements=1)), "tap 0, the final one of the list"),
+    (lambda: ProcessingElement(4).run(PeCommand(op=Op.MAC, taps=0)), "command taps = 0 must be 1 … 1023"),
+    (lambda: ProcessingElement(4).run(PeCommand(op=Op.MAC, taps=1, clear=513)), "command clear = 513 must be 0 … 512"),
+    (lambda: ProcessingElement(4).run(PeCommand(op=Op.MAC, taps=1, rbase=512)), "command rbase = 512 must be 0 … 511"),
+    (lambda: ProcessingElement(4).run(PeCommand(op=Op.MAC, taps=1, elements=1)), "tap 0, the final one of the list"),
 ]
 
 

@@ -12,7 +12,7 @@ import pytest
 from numba.core.registry import CPUDispatcher
 
 from models.lib.fixed_point import round_shift, saturate
-from models.pe_array.isa.shapes import Conv, Pool, Positions, Window, pads
+from models.pe_array.isa.shapes import Conv, Pool, Positions, SlidingWindow, pads
 from models.pe_array.network import kernels, layers
 
 SIMPLE = Conv.make(2, 3, kernel=3, pad=1)
@@ -26,7 +26,7 @@ def interpreted(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setattr(kernels, name, function.py_func)
 
 
-def taps_of(window: Window, height: int, width: int) -> Iterator[tuple[int, int, int, int, int, int]]:
+def taps_of(window: SlidingWindow, height: int, width: int) -> Iterator[tuple[int, int, int, int, int, int]]:
     """(tap row, tap column, output y, x, input y, x) of every tap that is on the map."""
     out_height, out_width = window.out_size(height, width)
     for i in range(window.kernel[0]):

@@ -15,7 +15,7 @@ from flow.paths import ROOT
 from models.lib.fixed_point import lfsr_step
 from models.pe_array.network import layers
 from models.pe_array.network.requantise import (
-    Field,
+    AccumulatorField,
     RandomLanes,
     output_delta8,
     requantise,
@@ -83,17 +83,17 @@ def test_relu_and_mask() -> None:
 
 def test_fields_of_max() -> None:
     acc = [0x0180, 0x8005, 0xFF7F, 0x02FF]
-    value, clipped = requantise(acc, 9, field=Field.VALUE)
+    value, clipped = requantise(acc, 9, field=AccumulatorField.VALUE)
     assert value.tolist() == [-128, 5, 127, -1]
     assert not clipped.any()
-    assert requantise(acc, 9, relu=True, mask=[1, 1, 0, 1], field=Field.VALUE)[0].tolist() == [0, 5, 0, 0]
-    index, clipped = requantise(acc, 9, relu=True, mask=[0, 0, 0, 0], field=Field.INDEX)
+    assert requantise(acc, 9, relu=True, mask=[1, 1, 0, 1], field=AccumulatorField.VALUE)[0].tolist() == [0, 5, 0, 0]
+    index, clipped = requantise(acc, 9, relu=True, mask=[0, 0, 0, 0], field=AccumulatorField.INDEX)
     assert (index & 255).tolist() == [1, 128, 255, 2]
     assert not clipped.any()
-    value, clipped = requantise([0x0180, 0x8005, 0xFF07], 9, field=Field.VALUE, bits=4)
+    value, clipped = requantise([0x0180, 0x8005, 0xFF07], 9, field=AccumulatorField.VALUE, bits=4)
     assert value.tolist() == [-8, 5, 7]
     assert clipped.tolist() == [True, False, False]
-    assert requantise(acc, 9, field=Field.INDEX, bits=4)[0].tolist() == index.tolist(), "an index has 8 bits"
+    assert requantise(acc, 9, field=AccumulatorField.INDEX, bits=4)[0].tolist() == index.tolist(), "an index has 8 bits"
 
 
 @pytest.mark.parametrize("shift", [-1, 32])

@@ -19,7 +19,7 @@ from models.pe_array.compiler.step_memory import StepMemory
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.isa.descriptors import Engine, Map
 from models.pe_array.isa.grid import Grid
-from models.pe_array.isa.operations import Field, SetField
+from models.pe_array.isa.operations import CommandField, SetField
 from models.pe_array.isa.pe_command import PeShape
 from models.pe_array.isa.widths import STANDARD
 from models.pe_array.network import float_layers, requantise
@@ -283,7 +283,7 @@ def test_sums_begin_with_a_map_and_nothing_is_cleared() -> None:
     assert not loads
     for phase in step.phases:
         fields = [each for each in phase.program.computes() if isinstance(each, SetField)]
-        cleared = any(each.field == Field.CLEAR and each.value for each in fields)
+        cleared = any(each.field == CommandField.CLEAR and each.value for each in fields)
         assert cleared == (phase.name.startswith(("ff", "ng")) and phase.name not in ("ff2", "ng1"))
 
 

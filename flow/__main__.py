@@ -84,15 +84,15 @@ def _coverage(arguments: argparse.Namespace) -> int:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    from flow.train.command import train
-    from flow.train.request import request
+    from flow.train.edge.command import train
+    from flow.train.edge.request import request
 
     return train(request(arguments.config, arguments.epochs, arguments.samples, arguments.sim, arguments.resume))
 
 
 def _train_cnn(arguments: argparse.Namespace) -> int:
-    from flow.train_cnn.command import train
-    from flow.train_cnn.request import request
+    from flow.train.pe_array.command import train
+    from flow.train.pe_array.request import request
 
     return train(
         request(
@@ -102,8 +102,8 @@ def _train_cnn(arguments: argparse.Namespace) -> int:
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    from flow.train.bench import bench
-    from flow.train.request import request
+    from flow.train.edge.bench import bench
+    from flow.train.edge.request import request
 
     return bench(request(arguments.config, "1", arguments.samples))
 

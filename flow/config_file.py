@@ -70,13 +70,9 @@ def load(name: str) -> ConfigFile[EdgeConfig | PeConfig]:
     return _read(name, KINDS, make)
 
 
-<<<<<<< HEAD
-def _read(name: str, kinds: tuple[Kind, ...], make: Callable[[Mapping[str, Any], Path], Config]) -> ConfigFile[Config]:
-=======
 def _read(
     name: str, kinds: tuple[NetworkKind, ...], make: Callable[[Mapping[str, Any], Path], Config]
 ) -> ConfigFile[Config]:
->>>>>>> main
     path = find(name, *kinds)
     with flow_errors():
         text = read_text(path)

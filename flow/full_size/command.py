@@ -17,9 +17,9 @@ from flow.run_directory import JOB, RESULT, RunDirectory, alone_in, text_writer
 from flow.runners import require_tools
 from flow.simulate import LOG, RESULTS, run_job
 from flow.train.watch import Watcher
+from models.pe_array.training.harness import MEMORY_IN, MEMORY_OUT
+from models.pe_array.training.layer_job import EVENTS, MISMATCH, Job
 from studies.scoreboard_page import text
-from tb.pe_array.drivers.array_registers import MEMORY_IN, MEMORY_OUT
-from tb.pe_array.runs.full_size_job import EVENTS, MISMATCH, Job
 
 HARNESS = "array_harness"
 REPORT = "report.html"

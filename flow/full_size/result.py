@@ -8,9 +8,9 @@ from typing import Any
 
 from flow import array_counters, page
 from models.pe_array.isa import assumed
+from models.pe_array.training.layer_job import UPDATE, Job
 from studies import published
 from studies.published import Phase
-from tb.pe_array.runs.full_size_job import UPDATE, Job
 
 HEAD = (
     "layer", "phase", "clocks", "predicted", "difference", "MACs in use", "µs", "clock", "published µs",

@@ -18,21 +18,21 @@ from trainings import TINY, training, variant
 
 from flow import __main__
 from flow.paths import FlowError, relative
-from flow.train import command as edge
-from flow.train import simulation as edge_simulation
-from flow.train_cnn import command as cnn
-from flow.train_cnn import simulation as cnn_simulation
-from flow.train_cnn.request import Request, request
+from flow.train.edge import command as edge
+from flow.train.edge import simulation as edge_simulation
+from flow.train.pe_array import command as cnn
+from flow.train.pe_array import simulation as cnn_simulation
+from flow.train.pe_array.request import Request, request
 from models.edge.config import EdgeConfig
 from models.edge.interleaver import Connectivity
+from models.edge.job import CHECKPOINT, Job, State, identity
 from models.edge.network import EdgeNetwork
 from models.lib import mnist
 from models.lib.mnist import DataError, Mnist
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.network import PeNetwork
+from models.pe_array.training.job import Job as CnnJob
 from models.pe_array.training.weights_file import save_weights
-from tb.edge.runs.train_state import CHECKPOINT, Job, State, identity
-from tb.pe_array.runs.train_job import Job as CnnJob
 
 LEFT = ("weights.npz", "report.html", "mismatch.json", "checkpoint.npz")
 DENSE = """

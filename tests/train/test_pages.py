@@ -18,17 +18,19 @@ from test_train_cnn import SMALL
 
 from flow import page
 from flow.train import classes, plots
-from flow.train import request as edge
-from flow.train import simulation as edge_simulation
-from flow.train.report import report as edge_report
-from flow.train.result import results as edge_results
-from flow.train.result import table as edge_table
-from flow.train_cnn import request as cnn
-from flow.train_cnn import result as cnn_result
-from flow.train_cnn.report import ROWS, report
-from flow.train_cnn.simulation import Outcome
+from flow.train.edge import request as edge
+from flow.train.edge import simulation as edge_simulation
+from flow.train.edge.report import report as edge_report
+from flow.train.edge.result import results as edge_results
+from flow.train.edge.result import table as edge_table
+from flow.train.pe_array import request as cnn
+from flow.train.pe_array import result as cnn_result
+from flow.train.pe_array.report import ROWS, report
+from flow.train.pe_array.simulation import Outcome
+from models.edge.comparison import counter_registers
 from models.edge.config import EdgeConfig
 from models.edge.interleaver import Connectivity
+from models.edge.job import CHECKPOINT, CURVE, State, curve
 from models.edge.parameters import initial_parameters
 from models.edge.schedule import Schedule
 from models.edge.training import RawData
@@ -36,12 +38,10 @@ from models.lib import confusion
 from models.lib.mnist import Mnist
 from models.pe_array.network.config import PeConfig
 from models.pe_array.training.images import Images
+from models.pe_array.training.job import Job, Record
 from models.pe_array.training.trainer import Trainer
-from tb.edge.runs.train_check import counter_registers
 from tb.edge.runs.train_profile import Profile
-from tb.edge.runs.train_state import CHECKPOINT, CURVE, State, curve
 from tb.pe_array.drivers.array_registers import Counter
-from tb.pe_array.runs.train_job import Job, Record
 
 UNITS = ("FF", "BP", "UP")
 MADE_BY = {"command": "make", "configuration_file": "a.toml", "configuration": "", "versions": {"commit": "0"}}

@@ -20,12 +20,11 @@ from trainings import broken_design, step_event
 
 from flow.build import Design
 from flow.paths import BUILD, ROOT, FlowError, relative
-from flow.train_cnn.command import REPORT, RESULT, train, train_in_model
-from flow.train_cnn.request import Request, request
-from flow.train_cnn.simulation import HARNESS
+from flow.train.pe_array.command import REPORT, RESULT, train, train_in_model
+from flow.train.pe_array.request import Request, request
+from flow.train.pe_array.simulation import HARNESS
 from models.pe_array.network.config import PeConfig
-from models.pe_array.training.trainer import StepResult, Trainer
-from tb.pe_array.runs.train_job import (
+from models.pe_array.training.job import (
     CHECKPOINT,
     EVENTS,
     Record,
@@ -35,6 +34,7 @@ from tb.pe_array.runs.train_job import (
     simulated_steps,
     trainer_of,
 )
+from models.pe_array.training.trainer import StepResult, Trainer
 
 LENET = ROOT / "configs" / "pe_array" / "lenet5_mnist.toml"
 IMAGES = 64

@@ -14,15 +14,15 @@ import numpy as np
 from flow import verilog
 from flow.build import Design
 from flow.paths import ROOT
-from flow.train.command import RESULT, WEIGHTS
-from flow.train.request import Request, request
+from flow.train.edge.command import RESULT, WEIGHTS
+from flow.train.edge.request import Request, request
+from models.edge.comparison import busy_units
 from models.edge.config import EdgeConfig
+from models.edge.history import CURVE
 from models.edge.interleaver import Connectivity
+from models.edge.job import State, identity, steps
 from models.edge.network import EdgeNetwork
 from models.edge.training import RawData
-from tb.edge.runs.train_check import busy_units
-from tb.edge.runs.train_history import CURVE
-from tb.edge.runs.train_state import State, identity, steps
 from tb.pe_array.drivers.array_registers import Counter
 
 TINY = ROOT / "configs" / "edge" / "tiny.toml"

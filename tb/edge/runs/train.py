@@ -18,15 +18,8 @@ from typing import Any
 
 import cocotb
 
-from models.edge.config import EdgeConfig
-from models.edge.interleaver import Connectivity
-from models.edge.network import EdgeNetwork, RunResult
-from models.edge.schedule import Schedule
-from models.edge.training import RawData
-from models.lib.confusion import cells
-from models.lib.whole_file import write_text
-from tb.edge.runs import train_files as files
-from tb.edge.runs.train_check import (
+from models.edge import harness_files as files
+from models.edge.comparison import (
     Mismatch,
     check_counters,
     check_parameters,
@@ -34,10 +27,10 @@ from tb.edge.runs.train_check import (
     clocks_and_stalls,
     counter_registers,
 )
-from tb.edge.runs.train_files import Command, Op
-from tb.edge.runs.train_player import Player
-from tb.edge.runs.train_profile import Profile
-from tb.edge.runs.train_state import (
+from models.edge.config import EdgeConfig
+from models.edge.harness_files import Command, Op
+from models.edge.interleaver import Connectivity
+from models.edge.job import (
     CHECKPOINT,
     EVENTS,
     MISMATCH,
@@ -49,6 +42,13 @@ from tb.edge.runs.train_state import (
     load_checkpoint,
     steps,
 )
+from models.edge.network import EdgeNetwork, RunResult
+from models.edge.schedule import Schedule
+from models.edge.training import RawData
+from models.lib.confusion import cells
+from models.lib.whole_file import write_text
+from tb.edge.runs.train_player import Player
+from tb.edge.runs.train_profile import Profile
 
 _EVENT_SECONDS = 0.25
 """How often a run reports its progress and looks for an interrupt, roughly."""

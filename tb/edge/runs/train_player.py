@@ -8,7 +8,7 @@ from typing import Any
 
 from cocotb.triggers import ReadWrite, SimTimeoutError, Timer, with_timeout
 
-from tb.edge.runs.train_files import Command, Op
+from models.edge.harness_files import Command, Op
 
 PERIOD_NS = 10
 """Clock period of the harness."""

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training of a CNN in simulation: plays steps of a job on array_harness and compares every one with the model.
 
-Run by flow/train_cnn, which writes the job to the file that EDGELOOM_TRAIN names. After each step every map, index,
-gradient, master, momentum and MAC weight in the array's memory is compared with the model, and what the array counts.
+Run by flow/train/pe_array, which writes the job to the file that EDGELOOM_TRAIN names. After each step every map,
+index, gradient, master, momentum and MAC weight in the array's memory is compared with the model, and what the array
+counts.
 Between the simulated steps the model trains alone, from the same weights. The checkpoint is written after every
 simulated step and batch and every epoch of the model: a training that was interrupted repeats at most the step that it
 was in, and so ends with what it would have ended with.
@@ -37,10 +38,20 @@ from models.pe_array.isa.shapes import Pair
 from models.pe_array.network.config import grid_of
 from models.pe_array.network.network import PeNetwork, Trace
 from models.pe_array.network.random_words import RandomWords
+from models.pe_array.training.job import (
+    EVENTS,
+    MISMATCH,
+    Job,
+    Record,
+    images_to_test,
+    load,
+    places_of,
+    save,
+    trainer_of,
+)
 from tb.lib.bench import Bench
 from tb.pe_array.drivers.array_host import ArrayHost, Bytes, fill
 from tb.pe_array.drivers.array_registers import Counter
-from tb.pe_array.runs.train_job import EVENTS, MISMATCH, Job, Record, images_to_test, load, places_of, save, trainer_of
 
 _CLOCKS_TO_SPARE = 10_000
 """Beside four times what is predicted, before the array is said to hang."""

@@ -9,14 +9,14 @@ from pathlib import Path
 from flow.ask import simulator, whole_number
 from flow.config_file import load_pe
 from flow.paths import BUILD, FlowError, in_build, make_command, relative
-from flow.train.request import resumes
+from flow.train.edge.request import resumes
 from models.lib import mnist
 from models.lib.mnist import DataError, Mnist
 from models.lib.telling import Telling
 from models.pe_array.network.config import EPOCHS_MAX, PeConfig
+from models.pe_array.training import job as train_job
+from models.pe_array.training.job import Job
 from models.pe_array.training.weights_file import WeightsError
-from tb.pe_array.runs import train_job
-from tb.pe_array.runs.train_job import Job
 
 STEPS = 10
 """Simulated steps in each place, where the user does not say."""

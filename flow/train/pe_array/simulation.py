@@ -13,10 +13,10 @@ from flow import build
 from flow.build import Design, Options
 from flow.run_directory import JOB
 from flow.simulate import LOG, RESULTS, run_job
-from flow.train.simulation import Interrupts
+from flow.train.edge.simulation import Interrupts
 from flow.train.watch import Watcher, duration
-from tb.pe_array.drivers.array_registers import MEMORY_IN, MEMORY_OUT
-from tb.pe_array.runs.train_job import EVENTS, MISMATCH, Job
+from models.pe_array.training.harness import MEMORY_IN, MEMORY_OUT
+from models.pe_array.training.job import EVENTS, MISMATCH, Job
 
 HARNESS = "array_harness"
 SCRATCH = (LOG, RESULTS, MEMORY_IN, MEMORY_OUT)

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from models.edge.comparison import busy_units
 from models.edge.config import EdgeConfig
 from models.lib.toml_section import COUNT_MAX, ConfigError, Section
-from tb.edge.runs.train_check import busy_units
 
 CURVE = 50
 """Points of the accuracy curve per epoch."""

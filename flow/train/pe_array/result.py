@@ -6,14 +6,14 @@ from __future__ import annotations
 from typing import Any
 
 from flow import array_counters
-from flow.train_cnn.request import Request
-from flow.train_cnn.simulation import Outcome
+from flow.train.pe_array.request import Request
+from flow.train.pe_array.simulation import Outcome
 from models.lib import confusion
 from models.pe_array.isa import assumed
 from models.pe_array.network.config import NEVER
 from models.pe_array.training.images import LabelArray
+from models.pe_array.training.job import Record, images_to_test
 from models.pe_array.training.trainer import Epoch, Trainer
-from tb.pe_array.runs.train_job import Record, images_to_test
 
 _ROUNDING = {False: "half_up", True: "stochastic"}
 

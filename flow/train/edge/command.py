@@ -15,16 +15,16 @@ from flow.paths import FlowError, relative
 from flow.provenance import origin, versions
 from flow.run_directory import CONFIG, JOB, RESULT, RunDirectory, Writer, alone_in, text_writer
 from flow.runners import require_tools
-from flow.train.report import report
-from flow.train.request import Request
-from flow.train.result import results, table
-from flow.train.simulation import SCRATCH, Outcome, design_of, options, simulate
-from flow.train.twin import TwinProcess
+from flow.train.edge.report import report
+from flow.train.edge.request import Request
+from flow.train.edge.result import results, table
+from flow.train.edge.simulation import SCRATCH, Outcome, design_of, options, simulate
+from flow.train.edge.twin import TwinProcess
+from models.edge.harness_files import PARAMS_IN, PREDICTIONS, SAMPLES
 from models.edge.interleaver import Connectivity
+from models.edge.job import CHECKPOINT, EVENTS, MISMATCH, Job, identity, load_checkpoint, steps
 from models.lib.checkpoint import CheckpointError
 from models.lib.whole_file import write_text
-from tb.edge.runs.train_files import PARAMS_IN, PREDICTIONS, SAMPLES
-from tb.edge.runs.train_state import CHECKPOINT, EVENTS, MISMATCH, Job, identity, load_checkpoint, steps
 
 WEIGHTS = "weights.npz"
 REPORT = "report.html"

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.edge.config import EPOCHS_MAX, EdgeConfig, Mode
+from models.edge.history import CURVE, SAME, check_state
 from models.edge.network import EdgeNetwork
 from models.edge.training import EdgeRun, RawData, plan
 from models.lib import checkpoint
@@ -21,7 +22,6 @@ from models.lib.array_file import Arrays, Expected
 from models.lib.confusion import Cells
 from models.lib.toml_section import ConfigError, Section
 from models.lib.whole_file import write_text
-from tb.edge.runs.train_history import CURVE, SAME, check_state
 
 CHECKPOINT = "checkpoint.npz"
 EVENTS = "events.jsonl"

@@ -17,11 +17,12 @@ from models.lib.whole_file import write_text
 from models.pe_array.compiler import random_programs
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.isa.descriptors import BYTES
+from models.pe_array.isa.registers import Counter
 from models.pe_array.network.config import NEVER, PeConfig, grid_of
 from models.pe_array.network.network import PeNetwork
+from models.pe_array.training import harness
 from models.pe_array.training.images import Images
 from models.pe_array.training.trainer import Trainer
-from tb.pe_array.drivers.array_registers import Counter
 
 CHECKPOINT = "checkpoint.npz"
 EVENTS = "events.jsonl"
@@ -170,12 +171,5 @@ def memory_beats(config: PeConfig, tell: Callable[[str], None] = silent) -> int:
 
 
 def parameters(config: PeConfig, tell: Callable[[str], None] = silent) -> dict[str, int]:
-    """HDL parameters of tb/pe_array/array_harness.v, whose memory is that of programs; ``tell``: what is being made."""
-    grid = grid_of(config)
-    shape = grid.shape
-    return {
-        "P": grid.pes, "B": shape.lanes, "ACC": shape.acc_bits, "X_DEPTH": shape.x_depth, "Y_DEPTH": shape.y_depth,
-        "W_DEPTH": shape.w_depth, "E_DEPTH": shape.e_depth, "T_DEPTH": shape.t_depth, "FRAC": config.logit_frac,
-        "DATA": config.widths.data, "MASTER": config.widths.master,
-        "WORDS": memory_beats(config, tell), "LATENCY": 40, "READ_FIFO": 128, "OUTSTANDING": 8,
-    }  # fmt: skip
+    """HDL parameters of the harness, whose memory has room for all programs; ``tell``: what is being made."""
+    return harness.parameters(grid_of(config), memory_beats(config, tell), config.logit_frac, 40, 8, config.widths)

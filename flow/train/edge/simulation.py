@@ -12,13 +12,13 @@ from typing import Any
 
 from flow.build import Design, Options
 from flow.simulate import LOG, RESULTS, run_job
-from flow.train.request import Request
+from flow.train.edge.request import Request
 from flow.train.watch import Progress, Watcher
 from models.edge.activation import SigmoidTable
 from models.edge.config import EdgeConfig
+from models.edge.harness_files import PARAMS_IN, PARAMS_OUT, PREDICTIONS, SAMPLES
+from models.edge.job import CHECKPOINT, EVENTS, MISMATCH, State, load_checkpoint
 from models.lib.array_file import Arrays
-from tb.edge.runs.train_files import PARAMS_IN, PARAMS_OUT, PREDICTIONS, SAMPLES
-from tb.edge.runs.train_state import CHECKPOINT, EVENTS, MISMATCH, State, load_checkpoint
 
 HARNESS = "train_harness"
 SIGMOID_FILE = "sigmoid.hex"

@@ -8,8 +8,8 @@ from typing import Any
 
 from flow import page, provenance
 from flow.train import classes, plots
-from flow.train.result import table
-from flow.train.simulation import Outcome
+from flow.train.edge.result import table
+from flow.train.edge.simulation import Outcome
 from models.edge.config import EdgeConfig
 from models.edge.interleaver import Connectivity
 from models.edge.schedule import Schedule

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from flow.train.request import Request
-from flow.train.simulation import Outcome
+from flow.train.edge.request import Request
+from flow.train.edge.simulation import Outcome
 from models.edge.config import EdgeConfig
 from models.edge.schedule import Schedule
 from models.lib import confusion

@@ -13,19 +13,19 @@ from flow.paths import FlowError, relative
 from flow.provenance import origin, versions
 from flow.run_directory import CONFIG, RESULT, RunDirectory, Writer, alone_in, text_writer
 from flow.runners import require_tools
-from flow.train.command import REPORT, WEIGHTS
-from flow.train.simulation import Interrupts
+from flow.train.edge.command import REPORT, WEIGHTS
+from flow.train.edge.simulation import Interrupts
+from flow.train.pe_array.report import report
+from flow.train.pe_array.request import Request
+from flow.train.pe_array.result import results, table
+from flow.train.pe_array.simulation import SCRATCH, Outcome, Progress, simulate
 from flow.train.watch import duration
-from flow.train_cnn.report import report
-from flow.train_cnn.request import Request
-from flow.train_cnn.result import results, table
-from flow.train_cnn.simulation import SCRATCH, Outcome, Progress, simulate
 from models.lib.checkpoint import CheckpointError
 from models.lib.whole_file import write_text
+from models.pe_array.training import job as train_job
+from models.pe_array.training.job import CHECKPOINT, EVENTS, MISMATCH, Job, Record, places_of, simulation_is_over
 from models.pe_array.training.trainer import Trainer, accuracies_of_pruning
 from models.pe_array.training.weights_file import WeightsError, weight_arrays
-from tb.pe_array.runs import train_job
-from tb.pe_array.runs.train_job import CHECKPOINT, EVENTS, MISMATCH, Job, Record, places_of, simulation_is_over
 
 _INITIAL = "initial.npz"
 

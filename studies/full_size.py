@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from models.pe_array.training.layer_job import Job, LayerJob
+from models.pe_array.training.layer_job import LayerJob, LayersJob
 from studies import networks, published, scoreboard_b
 from studies.phase_clocks import LATENCY, OUTSTANDING
 
@@ -24,8 +24,8 @@ def network() -> tuple[LayerJob, ...]:
     )  # fmt: skip
 
 
-def job(directory: Path, chosen: tuple[str, ...]) -> Job:
+def job(directory: Path, chosen: tuple[str, ...]) -> LayersJob:
     """The simulation of some of its layers, by name, on the published array."""
-    return Job(
+    return LayersJob(
         str(directory), network(), chosen, published.PES, published.LANES, WORDS, LATENCY, OUTSTANDING
     )  # fmt: skip

@@ -6,14 +6,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from flow.paths import BUILD, FlowError, make_command
-from models.pe_array.training.layer_job import Job
+from models.pe_array.training.layer_job import LayersJob
 from studies import full_size
 
 DIRECTORY = BUILD / "full_size"
 LAYERS = "conv4_2,conv1,dense6"
 
 
-def request(layers: str = "", directory: Path = DIRECTORY) -> Job:
+def request(layers: str = "", directory: Path = DIRECTORY) -> LayersJob:
     """The job for a list of layers with commas between them; empty: LAYERS. Raises FlowError."""
     names = [layer.name for layer in full_size.network()]
     chosen = tuple(dict.fromkeys((layers or LAYERS).split(",")))
@@ -23,6 +23,6 @@ def request(layers: str = "", directory: Path = DIRECTORY) -> Job:
     return full_size.job(directory, chosen)
 
 
-def replay(job: Job) -> str:
+def replay(job: LayersJob) -> str:
     """The command that does it again."""
     return make_command("full-size", f"LAYERS={','.join(job.chosen)}")

@@ -14,21 +14,10 @@ from models.edge.network import EdgeNetwork, RunResult
 from models.edge.registers import EdgeReg, EdgeStatus, JunctionReg, Kind, junction_register
 from models.edge.schedule import Schedule
 from models.lib.fixed_point import Format
+from models.lib.job_file import Mismatch
 
 _START_CLOCKS = 8
 """From the last beat of a frame until the engine can take it, at most."""
-
-
-class Mismatch(AssertionError):
-    """The simulated engine gave something else than the model; the text names the first such element.
-
-    Attributes:
-        count: elements that differ in what was being compared.
-    """
-
-    def __init__(self, text: str, count: int) -> None:
-        super().__init__(text)
-        self.count = count
 
 
 def check_array(what: str, expected: npt.ArrayLike, got: npt.ArrayLike, fmt: Format | None = None) -> int:

@@ -12,8 +12,8 @@ from trainings import TINY, training
 from flow.paths import BUILD
 from flow.train.edge import bench
 from flow.train.edge.bare import build_bare, measure
-from models.edge.comparison import Mismatch
 from models.edge.schedule import Schedule
+from models.lib.job_file import Mismatch
 
 
 def test_bench(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

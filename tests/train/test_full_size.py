@@ -11,10 +11,12 @@ import pytest
 from trainings import broken_design
 
 from flow.build import Design
-from flow.full_size.command import HARNESS, REPORT, RESULT, full_size
+from flow.full_size.command import HARNESS, full_size
 from flow.full_size.request import replay, request
 from flow.paths import FlowError
-from models.pe_array.training.layer_job import Job, LayerMemory
+from flow.run_directory import RESULT
+from flow.train.command import REPORT
+from models.pe_array.training.layer_job import LayerMemory, LayersJob
 from studies import networks, published
 
 NETWORK = (
@@ -25,7 +27,7 @@ NETWORK = (
 )  # fmt: skip
 
 
-def small(directory: Path) -> Job:
+def small(directory: Path) -> LayersJob:
     """A job for an array of two PEs."""
     (directory / "job.json").write_text(
         json.dumps({
@@ -33,7 +35,7 @@ def small(directory: Path) -> Job:
             "lanes": 8, "words": 1 << 12, "latency": 20, "outstanding": 16,
         })
     )  # fmt: skip
-    return Job.load(directory / "job.json")
+    return LayersJob.load(directory / "job.json")
 
 
 def test_small_layers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,8 +17,8 @@ from flow.synth import command as synth
 from flow.train.edge.command import train
 from flow.train.edge.request import request
 from models.edge.config import EdgeConfig
-from models.edge.job import CHECKPOINT
 from models.lib import mnist, toml_section
+from models.lib.job_file import CHECKPOINT
 from models.pe_array.network.config import PeConfig
 
 

@@ -21,7 +21,7 @@ from flow.modules import SIMULATORS
 from flow.paths import BUILD, ROOT
 from flow.train.edge.command import REPORT, train
 from flow.train.edge.simulation import design_of
-from models.edge.job import EVENTS
+from models.lib.job_file import EVENTS
 
 KEYS = {
     "config", "samples", "mismatches", "compared", "test_accuracy", "model_test_accuracy", "clocks_predicted",

@@ -14,11 +14,11 @@ from flow.train.edge.bare import Speed, build_bare, measure
 from flow.train.edge.command import train
 from flow.train.edge.request import Request
 from models.edge.benchmark import samples_per_second
-from models.edge.comparison import Mismatch
 from models.edge.config import MNIST_TRAIN
-from models.edge.job import CHECKPOINT, load_checkpoint
+from models.edge.job import load_checkpoint
 from models.edge.training import plan
 from models.lib.command_line import INTERRUPTED
+from models.lib.job_file import CHECKPOINT, Mismatch
 
 TARGETS = {"ratio": 0.5, "epoch_seconds": 180.0, "model_samples_per_second": 100_000.0}
 """To reach with the configuration of that name and whole epochs, on two free cores: at least, at most, at least."""

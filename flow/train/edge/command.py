@@ -9,25 +9,24 @@ from typing import Any
 
 import numpy as np
 
-from flow import build
 from flow.build import Design
-from flow.paths import FlowError, relative
-from flow.provenance import origin, versions
-from flow.run_directory import CONFIG, JOB, RESULT, RunDirectory, Writer, alone_in, text_writer
-from flow.runners import require_tools
+from flow.paths import FlowError
+from flow.provenance import versions
+from flow.run_directory import CONFIG, JOB, RunDirectory, Writer, text_writer
+from flow.train import command
+from flow.train.command import REPORT, WEIGHTS
 from flow.train.edge.report import report
 from flow.train.edge.request import Request
 from flow.train.edge.result import results, table
-from flow.train.edge.simulation import SCRATCH, Outcome, design_of, options, simulate
+from flow.train.edge.simulation import SCRATCH, EdgeOutcome, design_of, options, simulate
 from flow.train.edge.twin import TwinProcess
+from flow.train.simulation import built
 from models.edge.harness_files import PARAMS_IN, PREDICTIONS, SAMPLES
 from models.edge.interleaver import Connectivity
-from models.edge.job import CHECKPOINT, EVENTS, MISMATCH, Job, identity, load_checkpoint, steps
+from models.edge.job import EdgeJob, identity, load_checkpoint, steps
 from models.lib.checkpoint import CheckpointError
+from models.lib.job_file import CHECKPOINT
 from models.lib.whole_file import write_text
-
-WEIGHTS = "weights.npz"
-REPORT = "report.html"
 
 
 def train(request: Request, design: Design | None = None) -> int:
@@ -39,53 +38,46 @@ def train(request: Request, design: Design | None = None) -> int:
     Raises:
         FlowError: the user can mend it.
     """
-    require_tools(request.sim)  # before results of the run before are gone
-    with alone_in(request.directory):
-        return _train(request, design)
+    return command.train(request, lambda directory: _train(request, design, directory))
 
 
-def _train(request: Request, design: Design | None) -> int:
-    directory = RunDirectory(request.directory, origin(request.replay(resume=False), request.path, request.text))
+def _train(request: Request, design: Design | None, directory: RunDirectory) -> int:
     key = identity(request.config, request.samples)
     history = _done_before(request) if request.resume else []
-    with directory.run(WEIGHTS, REPORT, MISMATCH, EVENTS, *([] if request.resume else [CHECKPOINT])):
+    with directory.run(*command.stale(request)):
         outcome = _run(request, design, directory, key, history)
-    return _verdict(request, outcome)
+    done = outcome.state.next_step
+    left = done > 0 if outcome.failure is not None else bool(outcome.parameters)
+    return command.verdict(request, request.config.name, outcome, left, f" after {done} runs")
 
 
 def _run(
     request: Request, design: Design | None, directory: RunDirectory, key: str, history: list[dict[str, Any]]
-) -> Outcome:  # fmt: skip
+) -> EdgeOutcome:  # fmt: skip
     """From the frozen configuration to the results; `history` is what was done before."""
     begin = time.monotonic()
     config = request.directory / "run" / CONFIG
-    job = Job(str(config), str(request.directory), request.samples, request.epochs, request.resume)
+    job = EdgeJob(str(config), str(request.directory), request.samples, request.epochs, request.resume)
     run = directory.scratch(job.save, SCRATCH)
     write_text(config, request.text)
     _headline(request)
     design = design or design_of(request.config)
-    if not build.is_built(design, options(request.sim)):
-        print("building the simulation, once per configuration …", flush=True)
-    built = build.build(design, options(request.sim))
+    program = built(design, options(request.sim))
     build_seconds = time.monotonic() - begin
     accuracies: list[float] = []
     with TwinProcess(config, request.samples, request.epochs) as twin:
-        outcome = simulate(request, run / JOB, built, key, history)
-        if outcome.failure is None and not outcome.interrupted:
+        outcome = simulate(request, run / JOB, design, program, key, history)
+        if outcome.is_well:
             try:
                 accuracies = twin.result()
             except FlowError as error:
                 outcome = dataclasses.replace(outcome, failure=str(error))
     result = results(request, outcome, accuracies) | directory.origin | {"versions": versions(request.sim)}
     result |= {"build_seconds": build_seconds, "wall_seconds": time.monotonic() - begin - build_seconds}
-    directory.publish(result, _files(request, outcome, result))
+    command.publish(directory, result, _files(request, outcome, result), table(result))
     if outcome.failure is None:
         for name in (SAMPLES, PREDICTIONS, PARAMS_IN):
             (run / name).unlink(missing_ok=True)
-    print("\n".join(f"  {what:28} {value}" for what, value in table(result)))
-    for name in (RESULT, WEIGHTS, REPORT):
-        if (request.directory / name).is_file():
-            print(f"  {relative(request.directory / name)}")
     return outcome
 
 
@@ -109,7 +101,7 @@ def _headline(request: Request) -> None:
     print(f"{config.name}: {sizes}, {config.density:.1%} of the edges, {what}, {request.sim}", flush=True)
 
 
-def _files(request: Request, outcome: Outcome, result: dict[str, Any]) -> dict[str, Writer]:
+def _files(request: Request, outcome: EdgeOutcome, result: dict[str, Any]) -> dict[str, Writer]:
     """What writes the files beside RESULT."""
     connectivity = Connectivity.generate(request.config)
     arrays = dict(outcome.parameters)
@@ -119,18 +111,3 @@ def _files(request: Request, outcome: Outcome, result: dict[str, Any]) -> dict[s
     if outcome.parameters:
         files[REPORT] = text_writer(report(request.config, connectivity, outcome, result))
     return files
-
-
-def _verdict(request: Request, outcome: Outcome) -> int:
-    done = outcome.state.next_step
-    if outcome.failure is not None:
-        print(f"FAIL  {request.config.name}: {outcome.failure}")
-        print(f"  log: {relative(request.directory / 'run' / 'run.log')}")
-        print(f"replay: {request.replay(resume=done > 0)}")
-        return 1
-    if outcome.interrupted:
-        advice = f"go on with: {request.replay(resume=True)}" if outcome.parameters else "nothing to go on from"
-        print(f"interrupted after {done} runs; {advice}")
-        return 130
-    print(f"pass  {request.config.name}: simulation and model are equal in every bit")
-    return 0

@@ -5,15 +5,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from models.lib.job_file import JobFile
 from models.lib.memory_port import BURST_BEATS
-from models.lib.whole_file import write_text
 from models.pe_array.clocks.pe_array import ArrayClocks, Sizes
 from models.pe_array.compiler import program
 from models.pe_array.compiler.assemble import MapAt, OutputAt, Places, assemble
@@ -29,8 +29,6 @@ from models.pe_array.network import layers
 from models.pe_array.network.weight_update import weight_update
 from models.pe_array.training import harness
 
-EVENTS = "events.jsonl"
-MISMATCH = "mismatch.json"
 UPDATE = "UPDATE"
 """Phase behind FF, NG and WG; the published WG contains it."""
 SEED = 1
@@ -68,7 +66,7 @@ class LayerJob:
 
 
 @dataclass(frozen=True)
-class Job:
+class LayersJob(JobFile):
     """What to do.
 
     Attributes:
@@ -91,15 +89,11 @@ class Job:
     outstanding: int
 
     @classmethod
-    def load(cls, path: Path) -> Job:
+    def load(cls, path: Path) -> LayersJob:
         """Read what ``save`` wrote."""
         told = json.loads(path.read_text())
         network = tuple(LayerJob(**layer) for layer in told.pop("network"))
         return cls(network=network, chosen=tuple(told.pop("chosen")), **told)
-
-    def save(self, path: Path) -> None:
-        """Write as JSON."""
-        write_text(path, json.dumps(asdict(self), indent=1) + "\n")
 
     @property
     def grid(self) -> Grid:
@@ -170,7 +164,7 @@ class LayerMemory:
         runs: the phases, in order.
     """
 
-    def __init__(self, job: Job, layer: LayerJob, csb: Csb) -> None:
+    def __init__(self, job: LayersJob, layer: LayerJob, csb: Csb) -> None:
         """Raises ValueError if the memory is too small, OverflowError if a sum does not fit."""
         self._job, self._csb, self._conv = job, csb, layer.conv
         self._size = layer.height, layer.width

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A job in a simulator, whatever it is: the program is built, plays the job and is judged by what it leaves."""
+
+from __future__ import annotations
+
+import json
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from flow import build
+from flow.build import Design, Options
+from flow.simulate import run_job
+from flow.train.watch import Shown, Watcher
+from models.lib.job_file import EVENTS, MISMATCH
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a simulation ended.
+
+    Attributes:
+        failure: what went wrong, None if nothing did.
+        mismatches: values that differed in the comparison that failed.
+        interrupted: the user stopped it.
+    """
+
+    failure: str | None = None
+    mismatches: int = 0
+    interrupted: bool = False
+
+    @property
+    def is_well(self) -> bool:
+        """It came to its end."""
+        return self.failure is None and not self.interrupted
+
+
+class Interrupts:
+    """While the simulator runs, the first Ctrl-C is left to it (it gets it as well); the second one ends all."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self.count += 1
+        if self.count > 1:
+            raise KeyboardInterrupt
+
+    def __enter__(self) -> Interrupts:
+        self.old = signal.signal(signal.SIGINT, self._handle)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self.old)
+
+
+def built(design: Design, options: Options, per: str = "configuration") -> Path:
+    """Where the program of a design is, which is built if it is not there."""
+    if not build.is_built(design, options):
+        print(f"building the simulation, once per {per} …", flush=True)
+    return build.build(design, options)
+
+
+def play(bench: str, design: Design, sim: str, program: Path, job: Path, progress: Shown) -> Outcome:
+    """Let a program play a job, show how far it is, and judge.
+
+    Args:
+        bench: module that plays it.
+        job: its file, in the directory where the program runs; that above it is the job's own.
+    """
+    directory, run = job.parents[1], job.parent
+    with Interrupts() as interrupts, Watcher(directory / EVENTS, progress):
+        failures = run_job(bench, design.top, sim, program, run, job, design.params)
+    if (directory / MISMATCH).is_file():
+        found = json.loads((directory / MISMATCH).read_text())
+        return Outcome(failure=found["text"], mismatches=found["count"])
+    if interrupts.count:
+        return Outcome(interrupted=True)
+    return Outcome(failure="; ".join(failures.values()) or None)

@@ -12,7 +12,7 @@ $(foreach name,$(ASKED),$(if $(filter environment%,$(origin $(name))),\
 # where everything is written, relative to where make runs; flow/paths.py reads it
 export EDGELOOM_BUILD := $(or $(BUILD),$(EDGELOOM_BUILD))
 
-.PHONY: help setup modules sim train train-cnn bench scoreboard full-size synth test lint generate regress coverage clean
+.PHONY: help setup modules sim train train-cnn bench scoreboard full-size synth test lint generate docs regress coverage clean
 
 ## make help                           this list
 help:
@@ -55,13 +55,17 @@ synth: setup
 test: setup
 	@$(FLOW) test
 
-## make lint                           warnings of Verilator on all RTL, ruff, mypy, generated files
+## make lint                           warnings of Verilator on all RTL, ruff, mypy, generated files, rules of the house
 lint: setup
 	@$(FLOW) lint
 
 ## make generate                       headers and tables of docs/reference, from the descriptions in models/
 generate: setup
 	@$(FLOW) generate
+
+## make docs                           the docs as a site in build/docs that opens from disk; draws pictures that are stale
+docs: setup
+	@$(FLOW) docs
 
 ## make regress [SEEDS=20]             the regression alone, on more seeds
 regress: setup

@@ -50,6 +50,13 @@ def _lint(_: argparse.Namespace) -> int:
     return 0 if lint() else 1
 
 
+def _docs(_: argparse.Namespace) -> int:
+    from flow.docs.command import docs
+
+    print(f"written: {paths.relative(docs())}")
+    return 0
+
+
 def _generate(arguments: argparse.Namespace) -> int:
     from flow.generate import files
 
@@ -156,6 +163,8 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(function=_sim)
     command = commands.add_parser("lint", help="warnings of Verilator, ruff and mypy")
     command.set_defaults(function=_lint)
+    command = commands.add_parser("docs", help="pictures and site of the docs")
+    command.set_defaults(function=_docs)
     command = commands.add_parser("generate", help="headers and tables of docs/reference from the models")
     command.add_argument("--check", action="store_true", help="write nothing, fail where one is stale")
     command.set_defaults(function=_generate)

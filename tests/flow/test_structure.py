@@ -39,8 +39,8 @@ def test_wings_that_must_not_know_each_other(tmp_path: Path) -> None:
         "flow/train.py": "import tb.runs\nfrom studies import zoo",
     }  # fmt: skip
     assert house(tmp_path, files) == [
-        "flow.train imports tb.runs: flow must not know tb; models/ has what both know",
         "tb.runs imports studies.zoo: tb must not know studies; models/ has what both know",
+        "flow.train imports tb.runs: flow must not know tb; models/ has what both know",
     ]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from models.lib.job_file import CHECKPOINT, JobFile
 from models.lib.telling import silent
-from models.lib.toml_section import COUNT_MAX, Section
+from models.lib.toml_section import COUNT_MAX, SECONDS_MAX, Section
 from models.pe_array.compiler import random_programs
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.isa.descriptors import BYTES
@@ -19,8 +19,6 @@ from models.pe_array.network.config import NEVER, PeConfig, grid_of
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.training import harness
 from models.pe_array.training.trainer import Trainer
-
-SECONDS_MAX = 1e9
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 """Rules of the house that `make lint` checks: where an import may point, where files are, what has a name of its own.
 
 Wings are listed from the ground up. A module imports from its own wing and from those below it, never from one
-above, and no modules import each other in a circle; imports that only a type checker sees count too.
+above, and no modules import each other in a circle; imports that only a type checker sees count too. The way a bench
+is written stands in ``bench_style``.
 """
 
 from __future__ import annotations

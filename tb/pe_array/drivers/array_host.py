@@ -14,8 +14,9 @@ from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.registers import ArrayReg, ArrayStatus, Control, Counter, Seed, Shape, group_addresses
 from models.pe_array.machine.machine import Stop
+from models.pe_array.training.harness import MEMORY_IN, MEMORY_OUT
 from tb.lib.bench import Bench
-from tb.pe_array.drivers.array_registers import MEMORY_IN, MEMORY_OUT, GroupCount
+from tb.pe_array.drivers.array_registers import GroupCount
 
 Bytes = npt.NDArray[np.uint8]
 

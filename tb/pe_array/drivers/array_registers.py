@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from models.lib.registers import BOTH
 from models.pe_array.isa.registers import ArrayReg, Depths, Shape
 
-MEMORY_IN, MEMORY_OUT = "memory_in.bin", "memory_out.bin"
-"""Files with which array_harness fills its memory, and into which it dumps it."""
-
 SETTINGS = {each: each.bits for each in ArrayReg if each.access == BOTH}
 """Registers that can be written and read back, and their bits."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from flow.generate import c_header, markdown, verilog
+from flow.generate import c_header, cores, markdown, verilog
 from flow.generate.parts import Codes, Descriptors, Part
 from flow.paths import ROOT, make_command
 from models.edge.registers import EDGE, Kind
@@ -64,6 +64,7 @@ FILES: dict[str, Callable[[], str]] = {
     "docs/reference/descriptors.md": lambda: markdown.page(
         "Descriptors of the PE array, causes of errors", [_ISA], [_DESCRIPTORS, *_CAUSES]
     ),
+    **cores.FILES,
 }  # fmt: skip
 """Every generated file, from the checkout on, and what makes its text."""
 

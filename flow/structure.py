@@ -2,7 +2,9 @@
 """Rules of the house that `make lint` checks: where an import may point, where files are, what has a name of its own.
 
 Wings are listed from the ground up. A module imports from its own wing and from those below it, never from one
-above, and no modules import each other in a circle; imports that only a type checker sees count too.
+above, and no modules import each other in a circle; imports that only a type checker sees count too. The way a bench
+is written stands in ``bench_style``. In the RTL no number stands where a generated header has a name
+(``generate.bare``), and defaults are those of the models (``generate.defaults``).
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from flow.generate import bare, defaults
 from flow.paths import ROOT, FlowError
 
 WINGS = (
@@ -123,4 +126,5 @@ def namesakes(root: Path) -> list[str]:
 def complaints(root: Path = ROOT) -> list[str]:
     """All that breaks a rule."""
     graph = imports(root)
-    return [*upward(graph), *circles(graph), *crowded(root), *clocks_without_rtl(root), *namesakes(root)]
+    files = [*crowded(root), *clocks_without_rtl(root), *namesakes(root)]
+    return [*upward(graph), *circles(graph), *files, *bare.complaints(root), *defaults.complaints(root)]

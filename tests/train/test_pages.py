@@ -34,13 +34,13 @@ from models.edge.schedule import Schedule
 from models.edge.training import RawData
 from models.lib import confusion
 from models.lib.mnist import Mnist
+from models.pe_array.isa.registers import Counter
 from models.pe_array.network.config import PeConfig
 from models.pe_array.training.images import Images
 from models.pe_array.training.trainer import Trainer
 from tb.edge.runs.train_check import counter_registers
 from tb.edge.runs.train_profile import Profile
 from tb.edge.runs.train_state import CHECKPOINT, CURVE, State, curve
-from tb.pe_array.drivers.array_registers import Counter
 from tb.pe_array.runs.train_job import Job, Record
 
 UNITS = ("FF", "BP", "UP")

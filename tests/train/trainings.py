@@ -20,10 +20,10 @@ from models.edge.config import EdgeConfig
 from models.edge.interleaver import Connectivity
 from models.edge.network import EdgeNetwork
 from models.edge.training import RawData
+from models.pe_array.isa.registers import Counter
 from tb.edge.runs.train_check import busy_units
 from tb.edge.runs.train_history import CURVE
 from tb.edge.runs.train_state import State, identity, steps
-from tb.pe_array.drivers.array_registers import Counter
 
 TINY = ROOT / "configs" / "edge" / "tiny.toml"
 

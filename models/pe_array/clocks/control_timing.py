@@ -17,7 +17,8 @@ from models.lib.fixed_point import IntArray
 from models.pe_array.clocks import control as c
 from models.pe_array.clocks.stream_fifo import NONE
 from models.pe_array.clocks.table import COLUMNS, table
-from models.pe_array.isa.descriptors import KINDS, Cause, Compute, Engine, Set, unpack
+from models.pe_array.isa.descriptors import KINDS, Cause, Compute, Engine, Set
+from models.pe_array.isa.encoding import unpack
 
 
 @dataclass(frozen=True)

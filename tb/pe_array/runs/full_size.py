@@ -19,9 +19,9 @@ import numpy as np
 from models.lib.whole_file import write_text
 from models.pe_array.clocks.pe_array import ProgramRun
 from models.pe_array.isa.csb import Csb
+from models.pe_array.isa.registers import Counter
 from tb.lib.bench import Bench
 from tb.pe_array.drivers.array_host import ArrayHost
-from tb.pe_array.drivers.array_registers import Counter
 from tb.pe_array.runs.full_size_job import EVENTS, MISMATCH, Job, LayerJob, LayerMemory, PhaseRun
 
 _CLIPPED = (Counter.CLIPPED_OUTPUTS, Counter.CLIPPED_MASTERS, Counter.CLIPPED_WEIGHTS)

@@ -18,8 +18,10 @@ from models.pe_array.compiler import program
 from models.pe_array.compiler.assemble import MapAt, OutputAt, Places, assemble
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.csb import Csb, to_image
+from models.pe_array.isa.encoding import encode
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.operations import Program
+from models.pe_array.isa.parameters import default
 from models.pe_array.isa.pe_command import PeShape
 from models.pe_array.isa.shapes import Conv, Positions
 from models.pe_array.isa.widths import STANDARD
@@ -115,8 +117,9 @@ class Job:
         shape = self.grid.shape
         return {
             "P": self.pes, "B": self.lanes, "ACC": shape.acc_bits, "X_DEPTH": shape.x_depth, "Y_DEPTH": shape.y_depth,
-            "W_DEPTH": shape.w_depth, "E_DEPTH": shape.e_depth, "T_DEPTH": shape.t_depth, "FRAC": 4,
-            "WORDS": self.words, "LATENCY": self.latency, "READ_FIFO": 128, "OUTSTANDING": OUTSTANDING,
+            "W_DEPTH": shape.w_depth, "E_DEPTH": shape.e_depth, "T_DEPTH": shape.t_depth, "FRAC": default("FRAC"),
+            "WORDS": self.words, "LATENCY": self.latency, "READ_FIFO": default("READ_FIFO"),
+            "OUTSTANDING": OUTSTANDING,
         }  # fmt: skip
 
     def phases(self, name: str) -> list[str]:
@@ -299,7 +302,7 @@ class LayerMemory:
     def _add(
         self, phase: str, made: list[d.Descriptor], written: list[Written], clipped: tuple[int, int, int]
     ) -> None:  # fmt: skip
-        address = self._put(np.frombuffer(d.encode(made), dtype=np.uint8))
+        address = self._put(np.frombuffer(encode(made), dtype=np.uint8))
         first, last = written[0].address, written[-1].address + len(written[-1].values) - 1
         self.runs.append(PhaseRun(phase, address, tuple(made), (first, last), tuple(written), clipped))
 

@@ -31,15 +31,16 @@ from models.pe_array.compiler import random_programs
 from models.pe_array.compiler.step_memory import StepMemory
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.compiler.word_order import word_order
-from models.pe_array.isa.descriptors import Descriptor, encode
+from models.pe_array.isa.descriptors import Descriptor
+from models.pe_array.isa.encoding import encode
 from models.pe_array.isa.grid import Grid
+from models.pe_array.isa.registers import Counter
 from models.pe_array.isa.shapes import Pair
 from models.pe_array.network.config import grid_of
 from models.pe_array.network.network import PeNetwork, Trace
 from models.pe_array.network.random_words import RandomWords
 from tb.lib.bench import Bench
 from tb.pe_array.drivers.array_host import ArrayHost, Bytes, fill
-from tb.pe_array.drivers.array_registers import Counter
 from tb.pe_array.runs.train_job import EVENTS, MISMATCH, Job, Record, images_to_test, load, places_of, save, trainer_of
 
 _CLOCKS_TO_SPARE = 10_000

@@ -17,11 +17,12 @@ from models.lib.whole_file import write_text
 from models.pe_array.compiler import random_programs
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.isa.descriptors import BYTES
+from models.pe_array.isa.parameters import default
+from models.pe_array.isa.registers import Counter
 from models.pe_array.network.config import NEVER, PeConfig, grid_of
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.training.images import Images
 from models.pe_array.training.trainer import Trainer
-from tb.pe_array.drivers.array_registers import Counter
 
 CHECKPOINT = "checkpoint.npz"
 EVENTS = "events.jsonl"
@@ -177,5 +178,6 @@ def parameters(config: PeConfig, tell: Callable[[str], None] = silent) -> dict[s
         "P": grid.pes, "B": shape.lanes, "ACC": shape.acc_bits, "X_DEPTH": shape.x_depth, "Y_DEPTH": shape.y_depth,
         "W_DEPTH": shape.w_depth, "E_DEPTH": shape.e_depth, "T_DEPTH": shape.t_depth, "FRAC": config.logit_frac,
         "DATA": config.widths.data, "MASTER": config.widths.master,
-        "WORDS": memory_beats(config, tell), "LATENCY": 40, "READ_FIFO": 128, "OUTSTANDING": 8,
+        "WORDS": memory_beats(config, tell), "LATENCY": 40, "READ_FIFO": default("READ_FIFO"),
+        "OUTSTANDING": default("OUTSTANDING"),
     }  # fmt: skip

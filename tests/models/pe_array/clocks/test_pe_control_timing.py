@@ -17,7 +17,8 @@ from models.pe_array.clocks.control_timing import (
     Item,
     QueueClocks,
 )
-from models.pe_array.isa.descriptors import Cause, Compute, Descriptor, Engine, Map, Pointers, Set, pack
+from models.pe_array.isa.descriptors import Cause, Compute, Descriptor, Engine, Map, Pointers, Set
+from models.pe_array.isa.encoding import pack
 from models.pe_array.isa.operations import After
 from models.pe_array.isa.pe_command import Op
 

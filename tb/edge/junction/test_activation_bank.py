@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bench of rtl/edge/activation_bank.v: frames committed and aborted while two readers look anywhere in the ring."""
+"""Bench of activation_bank.v: frames committed and aborted while two readers look anywhere in the ring."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bench of rtl/edge/slot_counter.v: passes with and without a sample, at any distance, and resets."""
+"""Bench of slot_counter.v: passes with and without a sample, at any distance, and resets."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bench of rtl/edge/bp_unit.v: sums of left neurons, above all where an address comes back within a few clocks."""
+"""Bench of bp_unit.v: sums of left neurons, above all where an address comes back within a few clocks."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bench of rtl/edge/natural_bank.v: frames written ahead of the passes that read them, up to a full ring."""
+"""Bench of natural_bank.v: frames written ahead of the passes that read them, up to a full ring."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bench of rtl/edge/interleaver.v: left neurons of whole passes and of single clocks, load and dump of both banks."""
+"""Bench of interleaver.v: left neurons of whole passes and of single clocks, load and dump of both banks."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bench of rtl/edge/output_delta.v: activations minus the one-hot label, kept until their pass."""
+"""Bench of output_delta.v: activations minus the one-hot label, kept until their pass."""
 
 from __future__ import annotations
 

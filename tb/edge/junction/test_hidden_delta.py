@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bench of rtl/edge/hidden_delta.v: BP sums of both signs and any size times the derivatives kept for them."""
+"""Bench of hidden_delta.v: BP sums of both signs and any size times the derivatives kept for them."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bench of rtl/edge/weight_bank.v: passes over all rows and random ones, updates that fit or clip, load and dump."""
+"""Bench of weight_bank.v: passes over all rows and random ones, updates that fit or clip, load and dump."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bench of rtl/edge/ff_unit.v: every neuron's activation and derivative, to the clock and to the last bit."""
+"""Bench of ff_unit.v: every neuron's activation and derivative, to the clock and to the last bit."""
 
 from __future__ import annotations
 

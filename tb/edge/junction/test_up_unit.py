@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bench of rtl/edge/up_unit.v: updates of weights and biases with both kinds of rounding, and every lane's LFSR."""
+"""Bench of up_unit.v: updates of weights and biases with both kinds of rounding, and every lane's LFSR."""
 
 from __future__ import annotations
 

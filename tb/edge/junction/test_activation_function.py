@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bench of rtl/edge/activation_function.v: every table entry, or the whole range for ReLU, a new sum every clock."""
+"""Bench of activation_function.v: every table entry, or the whole range for ReLU, a new sum every clock."""
 
 from __future__ import annotations
 

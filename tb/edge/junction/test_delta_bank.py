@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bench of rtl/edge/delta_bank.v: sums written at any addresses of their memories, read in natural order."""
+"""Bench of delta_bank.v: sums written at any addresses of their memories, read in natural order."""
 
 from __future__ import annotations
 

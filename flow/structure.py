@@ -25,6 +25,9 @@ APART = {("tb", "studies"), ("flow", "tb")}
 """Wings that must not know each other, wherever they stand: the first one must not import the second."""
 FILES_MAX = 25
 """Most files of a folder."""
+LINES_MAX = 370
+"""Most lines of a Python file, in the folders of ``SHORT``."""
+SHORT = ("tb", "flow")
 CLOCKS = "models/pe_array/clocks"
 WITHOUT_RTL = {"parts", "table", "step", "control", "control_timing", "map_timing", "ports"}
 """Clock models that are not those of one RTL module: what several share, and groups of small modules."""
@@ -115,6 +118,13 @@ def crowded(root: Path) -> list[str]:
     return complaints
 
 
+def long(root: Path) -> list[str]:
+    """Complaints about Python files of too many lines."""
+    files = sorted(path for top in SHORT for path in (root / top).rglob("*.py"))
+    counts = {path.relative_to(root): len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+    return [f"{name}: {count} lines, at most {LINES_MAX}" for name, count in counts.items() if count > LINES_MAX]
+
+
 def clocks_without_rtl(root: Path) -> list[str]:
     """Complaints about clock models that have no RTL module of their name."""
     rtl = {path.stem for path in (root / "rtl").rglob("*.v")}
@@ -138,5 +148,5 @@ def namesakes(root: Path) -> list[str]:
 def complaints(root: Path = ROOT) -> list[str]:
     """All that breaks a rule."""
     graph = imports(root)
-    files = [*crowded(root), *clocks_without_rtl(root), *namesakes(root)]
+    files = [*crowded(root), *long(root), *clocks_without_rtl(root), *namesakes(root)]
     return [*upward(graph), *apart(graph), *circles(graph), *files, *bare.complaints(root), *defaults.complaints(root)]

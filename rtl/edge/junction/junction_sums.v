@@ -27,9 +27,9 @@ module junction_sums #(
     // Frames of sums held
     parameter SLOTS = 3,
     // Width of a left address (derived)
-    parameter AW = (D > 1) ? $clog2(D) : 1,
+    parameter AW = D > 1 ? $clog2(D) : 1,
     // Width of a memory number (derived)
-    parameter ZW = (Z > 1) ? $clog2(Z) : 1,
+    parameter ZW = Z > 1 ? $clog2(Z) : 1,
     // Width of a sum in bits, signed (derived)
     parameter SUM = 2 * WIDTH + $clog2(FAN_OUT)
 ) (

@@ -16,8 +16,8 @@ from models.edge.config import EdgeConfig, Mode
 from models.edge.interleaver import Connectivity
 from models.edge.network import EdgeNetwork
 from models.edge.parameters import Int16Array
+from models.edge.registers import Ctrl, EdgeReg, EdgeStatus, Kind, ModeBits, ParamSel
 from models.edge.training import EdgeRun
-from tb.edge.drivers.registers import STOCHASTIC, Ctrl, Kind, Reg, Status
 
 SAMPLES = "samples.bin"
 PREDICTIONS = "predictions.bin"
@@ -139,14 +139,15 @@ def read_parameters(path: Path, config: EdgeConfig) -> dict[tuple[int, Kind], np
     return result
 
 
-def select(i: int, kind: Kind, bit: Ctrl) -> list[Command]:
+def select(i: int, kind: Kind, bit: int) -> list[Command]:
     """Choose a section and give the command for it."""
-    return [Command(Op.WRITE, Reg.PARAM_SEL, (i + 1) | kind << 8), Command(Op.WRITE, Reg.CTRL, bit)]
+    section = ParamSel.JUNCTION.put(i + 1) | ParamSel.KIND.put(kind)
+    return [Command(Op.WRITE, EdgeReg.PARAM_SEL, section), Command(Op.WRITE, EdgeReg.CTRL, bit)]
 
 
 def idle() -> Command:
     """Wait until the engine does nothing."""
-    return Command(Op.WAIT, Reg.STATUS, Status.RUN_BUSY | Status.LOAD_BUSY | Status.DUMP_BUSY)
+    return Command(Op.WAIT, EdgeReg.STATUS, EdgeStatus.RUN_BUSY | EdgeStatus.LOAD_BUSY | EdgeStatus.DUMP_BUSY)
 
 
 def start_commands(config: EdgeConfig, mode: Mode, run: EdgeRun) -> list[Command]:
@@ -156,15 +157,15 @@ def start_commands(config: EdgeConfig, mode: Mode, run: EdgeRun) -> list[Command
     """
     n = len(run.order)
     settings = {
-        Reg.MODE: int(mode) | (STOCHASTIC if config.training.stochastic else 0),
-        Reg.LR_SHIFT: run.lr_shift,
-        Reg.NSAMPLES: n,
-        Reg.RNG_SEED: run.rng_seed,
+        EdgeReg.MODE: int(mode) | (ModeBits.STOCHASTIC if config.training.stochastic else 0),
+        EdgeReg.LR_SHIFT: run.lr_shift,
+        EdgeReg.NSAMPLES: n,
+        EdgeReg.RNG_SEED: run.rng_seed,
     }
     return [
-        Command(Op.WRITE, Reg.CTRL, Ctrl.CLEAR),
+        Command(Op.WRITE, EdgeReg.CTRL, Ctrl.CLEAR),
         Command(Op.SAMPLES, data=n),
         Command(Op.COLLECT, data=n),
         *(Command(Op.WRITE, register, value) for register, value in settings.items()),
-        Command(Op.WRITE, Reg.CTRL, Ctrl.START),
+        Command(Op.WRITE, EdgeReg.CTRL, Ctrl.START),
     ]

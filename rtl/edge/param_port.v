@@ -90,10 +90,12 @@ generate
         localparam [31:0] DEPTH = sch_d(i+1);
         localparam [31:0] MEMORIES = sch_z(i+1);
 
-        assign shapes[(4*i + `EDGE_KIND_WEIGHTS)*SHAPE +: SHAPE] = {16'd0, LAST_CLOCK[15:0], LAST_LANE[15:0]};
-        assign shapes[(4*i + `EDGE_KIND_BIASES)*SHAPE +: SHAPE] = {16'd0, LAST_GROUP[15:0], LAST_UNIT[15:0]};
-        assign shapes[(4*i + `EDGE_KIND_SEEDS)*SHAPE +: SHAPE] = {DEPTH[15:0], LAST_SEED[15:0], LAST_LANE[15:0]};
-        assign shapes[(4*i + `EDGE_KIND_PERMS)*SHAPE +: SHAPE] = {MEMORIES[15:0], LAST_SWEEP[15:0], LAST_LANE[15:0]};
+        assign shapes[(4*i + {30'd0, `EDGE_KIND_WEIGHTS})*SHAPE +: SHAPE] = {16'd0, LAST_CLOCK[15:0], LAST_LANE[15:0]};
+        assign shapes[(4*i + {30'd0, `EDGE_KIND_BIASES})*SHAPE +: SHAPE] = {16'd0, LAST_GROUP[15:0], LAST_UNIT[15:0]};
+        assign shapes[(4*i + {30'd0, `EDGE_KIND_SEEDS})*SHAPE +: SHAPE] =
+            {DEPTH[15:0], LAST_SEED[15:0], LAST_LANE[15:0]};
+        assign shapes[(4*i + {30'd0, `EDGE_KIND_PERMS})*SHAPE +: SHAPE] =
+            {MEMORIES[15:0], LAST_SWEEP[15:0], LAST_LANE[15:0]};
     end
 endgenerate
 

@@ -15,11 +15,11 @@ from pathlib import Path
 from filelock import FileLock
 
 from flow import build, environment
-from flow.build import BuildError, Options
+from flow.build import BuildError, Design, Options
 from flow.paths import INCLUDE_DIRS, ROOT, SIM, FlowError, check_room, relative
 from flow.runners import require_tools
 from flow.train.request import Request
-from flow.train.simulation import HARNESS, design_of, write_sigmoid
+from flow.train.simulation import design_of, write_sigmoid
 from models.edge.config import EdgeConfig
 from models.edge.interleaver import Connectivity
 from models.edge.network import EdgeNetwork
@@ -29,7 +29,7 @@ from tb.edge.runs.train_check import check_parameters, check_predictions
 from tb.edge.runs.train_files import Command, Op
 
 LOOP = ROOT / "tb" / "edge" / "runs" / "bare_loop.cpp"
-_OPTIONS = Options("verilator", fast=True)
+_C = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-O2")
 
 
 @dataclass(frozen=True)
@@ -54,31 +54,58 @@ class Speed:
 
 def build_bare(config: EdgeConfig) -> Path:
     """Build the loop for a configuration, with the options of the simulation under cocotb; the program."""
+    return build_program(design_of(config), Options("verilator", fast=True), LOOP, ["-DEXTERNAL_CLOCK=1"])
+
+
+def build_program(
+    design: Design, options: Options, loop: Path, flags: Sequence[str] = (), parts: Sequence[Path] = (),
+    headers: Sequence[Path] = (),
+) -> Path:  # fmt: skip
+    """Build a program of Verilator around a design, in the shared cache; the program.
+
+    Args:
+        loop: C++ that has ``main``, or what ``main`` in ``parts`` needs.
+        flags: of Verilator.
+        parts: sources in C99, compiled without a warning.
+        headers: in whose folders C and C++ look.
+
+    Raises:
+        BuildError: one of the compilers complains.
+    """
     require_tools("verilator")
-    design = design_of(config)
-    key = [build.inputs(design, _OPTIONS), hashlib.sha256(LOOP.read_bytes()).hexdigest()]
+    texts = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (loop, *parts, *headers)]
+    key = [build.inputs(design, options), list(flags), texts]
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:12]
-    target = SIM / "bare" / f"{HARNESS}-{digest}"
+    target = SIM / "bare" / f"{design.top}-{digest}"
+    folders = list(dict.fromkeys(f"-I{path.parent}" for path in headers))
     target.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{target}.lock"):
         if not (target / "done").is_file():
             shutil.rmtree(target, ignore_errors=True)
             target.mkdir()
             parameters = [f"-G{name}={build.literal(value)}" for name, value in design.params.items()]
+            objects = [target / f"{path.stem}.o" for path in parts]
+            for path, made in zip(parts, objects, strict=True):
+                _compile(["cc", *_C, *folders, "-c", str(path), "-o", str(made)], path, target, options)
             command = [
-                "verilator", "--cc", "--exe", "--build", "-j", "1", *_OPTIONS.arguments, "-DSIMULATION=1",
-                "-DEXTERNAL_CLOCK=1", *(f"-I{directory}" for directory in INCLUDE_DIRS), "--top-module", HARNESS,
+                "verilator", "--cc", "--exe", "--build", "-j", "1", *options.arguments, "-DSIMULATION=1",
+                *flags, *(f"-I{directory}" for directory in INCLUDE_DIRS), "--top-module", design.top,
                 "--prefix", "Vtop", "-Mdir", str(target), *parameters,
-                *(str(file.path) for file in design.files), str(LOOP),
+                *(word for folder in folders for word in ("-CFLAGS", folder)),
+                *(str(file.path) for file in design.files), str(loop), *map(str, objects),
             ]  # fmt: skip
-            variables = environment.kept(os.environ) | {"MAKEFLAGS": " ".join(_OPTIONS.make_arguments)}
-            done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
-            (target / "build.log").write_text(done.stdout + done.stderr)
-            if done.returncode:
-                check_room(done.stderr)
-                raise BuildError(f"verilator does not build {relative(LOOP)}:\n{done.stderr}")
+            _compile(command, loop, target, options)
             (target / "done").touch()
     return target / "Vtop"
+
+
+def _compile(command: Sequence[str], what: Path, target: Path, options: Options) -> None:
+    variables = environment.kept(os.environ) | {"MAKEFLAGS": " ".join(options.make_arguments)}
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    (target / "build.log").write_text(done.stdout + done.stderr)
+    if done.returncode:
+        check_room(done.stderr)
+        raise BuildError(f"{command[0]} does not build {relative(what)}:\n{done.stderr}")
 
 
 def play(program: Path, directory: Path, commands: Sequence[Command]) -> list[Answer]:

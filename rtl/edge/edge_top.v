@@ -342,7 +342,7 @@ edge_engine #(
 // A frame is on its way for so many passes from its admission to its last beat: a consumer that is always
 // ready causes no stall.
 localparam OUT_FRAMES = sch_ffo(JUNCTIONS)
-    + sch_passes(sch_c(JUNCTIONS) + sch_t(JUNCTIONS) + sch_g(JUNCTIONS) + $clog2(OUT_LANES) + 18);
+    + sch_passes(sch_c(JUNCTIONS) + sch_t(JUNCTIONS) + sch_g(JUNCTIONS) + $clog2(OUT_LANES) + `EDGE_SPAN_OUT);
 
 prediction_unit #(
     .WIDTH(WIDTH),

@@ -2,6 +2,7 @@
 `resetall
 `default_nettype none
 `include "edge_registers.vh"
+`include "edge_spans.vh"
 /*
  * Pass sequencer: admits samples, moves their tokens from pass to pass, ends runs
  *
@@ -43,7 +44,9 @@ module sequencer #(
 );
 
 localparam PW = $clog2(CP);
-localparam TAIL = 15;
+// Clocks of FINISH less one: one of those outside the passes is that in which the last pass ends
+localparam [31:0] TAIL_WORD = `EDGE_SPAN_RUN - 2;
+localparam [3:0] TAIL = TAIL_WORD[3:0];
 
 localparam [1:0] IDLE = 2'd0;
 localparam [1:0] RUN = 2'd1;
@@ -104,7 +107,7 @@ always @* begin
             if (enter) left_next = left_reg - 32'd1;
             if (finish) begin
                 state_next = FINISH;
-                tail_next = TAIL - 1;
+                tail_next = TAIL;
                 tokens_next = {U+1{1'b0}};
             end
         end
@@ -143,7 +146,7 @@ end
 // written when the last read of its activations (s4 of the last row) is over.
 delay_line #(
     .WIDTH(1),
-    .DEPTH(8),
+    .DEPTH(`EDGE_SPAN_FREE),
     .RESET(1)
 ) free_delay (
     .clk(clk),

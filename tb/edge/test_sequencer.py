@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from models.edge.config import Mode
-from models.edge.schedule import RUN_OVERHEAD, Schedule
+from models.edge.schedule import Schedule
+from models.edge.stages import Span
 from tb.edge.drivers.sequencer_model import Inputs, Phase, SequencerModel
 from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test
@@ -110,7 +111,7 @@ class SequencerTrace:
                 clocks = admitted = freed = 0
                 continue
             if int(dut.done.value):
-                expected = self.schedule.clocks(admitted, mode) if admitted else RUN_OVERHEAD
+                expected = self.schedule.clocks(admitted, mode) if admitted else Span.RUN
                 board.expect("clocks of a run", expected)
                 board.got("clocks of a run", clocks)
                 board.expect("samples that left", admitted)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 `resetall
 `default_nettype none
+`include "edge_spans.vh"
 /*
  * BP sums of a junction's left layer: made, and kept until the junction to the left asks for them
  *
@@ -112,7 +113,7 @@ delta_bank #(
     .P(P_RD),
     .WIDTH(SUM),
     .SLOTS(SLOTS),
-    .WR_DELAY(12)
+    .WR_DELAY(`EDGE_SPAN_SUM_TO_DELTA)
 ) sums (
     .clk(clk),
     .rst(rst),

@@ -22,6 +22,7 @@ from models.edge.interleaver import Connectivity
 from models.edge.registers import Kind
 from models.edge.schedule import tree_latency
 from models.edge.shape import JunctionShape
+from models.edge.stages import Span, Stage
 from models.lib.fixed_point import Format, lane_seed, lfsr_step
 from tb.edge.drivers.rows import RowAccess, together
 from tb.lib import values
@@ -54,12 +55,12 @@ class JunctionTrace:
         self.lr_max, self.last, self.first = p["LR_MAX"], bool(p["IS_LAST"]), p["INDEX"] == 1
         self.p_in, self.right_width = p["P_IN"], p["RIGHT_SUM"]
         self.left_width = 2 * self.fmt.width + (self.shape.fan_out - 1).bit_length()
-        self.latency = S0 + 14 + tree_latency(self.shape)
+        self.latency = S0 + Stage.ACTIVATION_WRITE + tree_latency(self.shape)
         # passes from FF to UP of a sample, and from UP to the reading of its sums
         self.up_after, self.sums_after = p["RIGHT_SLOTS"] - 1, p["SUM_SLOTS"] - 1
-        need = 15 + tree_latency(self.shape)
-        assert self.up_after >= math.ceil((self.shape.clocks + need) / self.shape.clocks), "RIGHT_SLOTS is too small"
-        assert self.sums_after >= math.ceil((self.shape.clocks + 12) / self.shape.clocks), "SUM_SLOTS is too small"
+        clocks, need = self.shape.clocks, Span.FF_TO_DELTA + tree_latency(self.shape)
+        assert self.up_after >= math.ceil((clocks + need) / clocks), "RIGHT_SLOTS is too small"
+        assert self.sums_after >= math.ceil((clocks + Span.SUM_TO_DELTA) / clocks), "SUM_SLOTS is too small"
         assert p["LEFT_SLOTS"] >= self.up_after + 3, "LEFT_SLOTS is too small"
         noise = {
             "left_act": self.p_in * self.fmt.width, "right_sum": self.shape.p * self.right_width, "label": 16,

@@ -59,9 +59,11 @@ class JunctionTrace:
         # passes from FF to UP of a sample, and from UP to the reading of its sums
         self.up_after, self.sums_after = p["RIGHT_SLOTS"] - 1, p["SUM_SLOTS"] - 1
         clocks, need = self.shape.clocks, Span.FF_TO_DELTA + tree_latency(self.shape)
-        assert self.up_after >= math.ceil((clocks + need) / clocks), "RIGHT_SLOTS is too small"
-        assert self.sums_after >= math.ceil((clocks + Span.SUM_TO_DELTA) / clocks), "SUM_SLOTS is too small"
-        assert p["LEFT_SLOTS"] >= self.up_after + 3, "LEFT_SLOTS is too small"
+        b.require(
+            self.up_after >= math.ceil((self.shape.clocks + need) / self.shape.clocks), "RIGHT_SLOTS is too small"
+        )
+        b.require(self.sums_after >= math.ceil((clocks + Span.SUM_TO_DELTA) / clocks), "SUM_SLOTS is too small")
+        b.require(p["LEFT_SLOTS"] >= self.up_after + 3, "LEFT_SLOTS is too small")
         noise = {
             "left_act": self.p_in * self.fmt.width, "right_sum": self.shape.p * self.right_width, "label": 16,
             "ff_token": 1, "up_token": 1, "up_train": 1, "rng_seed": 16, "cfg_word": 32, "cfg_addr": 16,

@@ -58,7 +58,7 @@ def _docs(_: argparse.Namespace) -> int:
 
 
 def _example(_: argparse.Namespace) -> int:
-    from flow.example import example
+    from flow.train.edge.example import example
 
     return 0 if example() else 1
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flow import example
-from flow.example import CONFIG, Outcome
 from flow.paths import FlowError
+from flow.train.edge import example
+from flow.train.edge.example import CONFIG, Outcome
 from models.edge.config import EdgeConfig
 from models.edge.schedule import Schedule
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from flow.build import Options
 from flow.paths import ROOT, FlowError, relative
-from flow.program import build_program
+from flow.train.edge.program import build_program
 from flow.train.edge.request import Request
 from flow.train.edge.simulation import design_of, write_sigmoid
 from models.edge import harness_files as files

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from flow.build import Design, Options
 from flow.paths import BUILD, ROOT, FlowError, relative
-from flow.program import build_program
+from flow.train.edge.program import build_program
 from flow.train.edge.simulation import SIGMOID_FILE, write_sigmoid
 from models.edge.config import EdgeConfig
 from models.edge.interleaver import Connectivity

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from models.pe_array.clocks.pe_array import ArrayClocks, ProgramRun, Sizes
+from models.pe_array.clocks.pe_array import ArrayClocks, Sizes
+from models.pe_array.clocks.step import ProgramRun
 from models.pe_array.compiler.assemble import MapAt, OutputAt, Places, assemble
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.csb import Csb, beat_offsets

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from models.pe_array.clocks.pe_array import ProgramRun, Sizes
+from models.pe_array.clocks.pe_array import Sizes
+from models.pe_array.clocks.step import ProgramRun
 from models.pe_array.compiler import balance
 from models.pe_array.isa import assumed
 from models.pe_array.isa.csb import Csb

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from models.pe_array.clocks.control_timing import Item
+from models.pe_array.clocks.program_fetch import Item
 from tb.lib import patterns
 from tb.lib.bench import Bench
 

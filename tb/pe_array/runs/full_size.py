@@ -17,7 +17,7 @@ import cocotb
 import numpy as np
 
 from models.lib.whole_file import write_text
-from models.pe_array.clocks.pe_array import ProgramRun
+from models.pe_array.clocks.step import ProgramRun
 from models.pe_array.isa.csb import Csb
 from tb.lib.bench import Bench
 from tb.pe_array.drivers.array_host import ArrayHost

@@ -2,7 +2,8 @@
 """Rules of the house that `make lint` checks: where an import may point, where files are, what has a name of its own.
 
 Wings are listed from the ground up. A module imports from its own wing and from those below it, never from one
-above, and no modules import each other in a circle; imports that only a type checker sees count too.
+above, and no modules import each other in a circle; imports that only a type checker sees count too. The way a bench
+is written stands in ``bench_style``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ WINGS = (
     "models.pe_array.machine", "models.pe_array.clocks", "models.pe_array.compiler", "models.pe_array.training",
     "studies", "tb", "flow",
 )  # fmt: skip
+APART = {("tb", "studies"), ("flow", "tb")}
+"""Wings that must not know each other, wherever they stand: the first one must not import the second."""
 FILES_MAX = 25
 """Most files of a folder."""
 CLOCKS = ("models/lib/clocks", "models/pe_array/clocks")
@@ -68,6 +71,16 @@ def upward(graph: dict[str, set[str]]) -> list[str]:
         for module, targets in graph.items()
         for target in sorted(targets)
         if (ours := wing_of(module)) and (theirs := wing_of(target)) and WINGS.index(theirs) > WINGS.index(ours)
+    ]
+
+
+def apart(graph: dict[str, set[str]]) -> list[str]:
+    """Complaints about imports between wings that must not know each other: models/ has what both must know."""
+    return [
+        f"{module} imports {target}: {wing_of(module)} must not know {wing_of(target)}; models/ has what both know"
+        for module, targets in graph.items()
+        for target in sorted(targets)
+        if (wing_of(module), wing_of(target)) in APART
     ]
 
 
@@ -127,4 +140,4 @@ def namesakes(root: Path) -> list[str]:
 def complaints(root: Path = ROOT) -> list[str]:
     """All that breaks a rule."""
     graph = imports(root)
-    return [*upward(graph), *circles(graph), *crowded(root), *clocks_without_rtl(root), *namesakes(root)]
+    return [*upward(graph), *apart(graph), *circles(graph), *crowded(root), *clocks_without_rtl(root), *namesakes(root)]

@@ -134,7 +134,7 @@ class JunctionReg(Register):
     BUSY_BP = 0x1C, READ, "clocks with edges in BP"
     BUSY_UP = 0x20, READ, "clocks with edges in UP"
     SAT_FF = 0x24, READ, "right neurons whose sum was clipped"
-    SAT_BP = 0x28, READ, "left neurons whose sum of deltas was clipped"
+    SAT_BP = 0x28, READ, "right neurons whose sum of deltas was clipped"
     SAT_UP = 0x2C, READ, "weights and biases clipped"
 
 

@@ -82,7 +82,7 @@
 `define EDGE_JUNCTION_BUSY_BP    10'h007  // clocks with edges in BP
 `define EDGE_JUNCTION_BUSY_UP    10'h008  // clocks with edges in UP
 `define EDGE_JUNCTION_SAT_FF     10'h009  // right neurons whose sum was clipped
-`define EDGE_JUNCTION_SAT_BP     10'h00A  // left neurons whose sum of deltas was clipped
+`define EDGE_JUNCTION_SAT_BP     10'h00A  // right neurons whose sum of deltas was clipped
 `define EDGE_JUNCTION_SAT_UP     10'h00B  // weights and biases clipped
 
 // Kinds of parameter sections

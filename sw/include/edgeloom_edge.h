@@ -111,7 +111,7 @@
 #define EDGELOOM_EDGE_JUNCTION_BUSY_BP(n) (0x21cu + 0x40u * ((n) - 1u)) /* clocks with edges in BP */
 #define EDGELOOM_EDGE_JUNCTION_BUSY_UP(n) (0x220u + 0x40u * ((n) - 1u)) /* clocks with edges in UP */
 #define EDGELOOM_EDGE_JUNCTION_SAT_FF(n) (0x224u + 0x40u * ((n) - 1u)) /* right neurons whose sum was clipped */
-/* left neurons whose sum of deltas was clipped */
+/* right neurons whose sum of deltas was clipped */
 #define EDGELOOM_EDGE_JUNCTION_SAT_BP(n) (0x228u + 0x40u * ((n) - 1u))
 #define EDGELOOM_EDGE_JUNCTION_SAT_UP(n) (0x22cu + 0x40u * ((n) - 1u)) /* weights and biases clipped */
 

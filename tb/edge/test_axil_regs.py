@@ -10,8 +10,10 @@ from tb.edge.drivers.register_checks import check_constants, check_refusals, che
 from tb.edge.drivers.registers import STOCHASTIC, Ctrl, JunctionReg, Kind, Reg, Status, junction_register
 from tb.lib.axi import bus as axi
 from tb.lib.bench import Bench, bench_test
+from tb.lib.ports import Beside
 
 SOFT_RESET_CLOCKS = 16
+SETTINGS = ("mode", "stochastic", "nsamples", "rng_seed")
 COMMANDS = {Ctrl.START: "start", Ctrl.LOAD: "load", Ctrl.DUMP: "dump"}
 BUSY = {"start": "run_busy", "load": "load_busy", "dump": "dump_busy"}
 FLAGS = {
@@ -28,7 +30,7 @@ JUNCTION_EVENTS = {
 }  # fmt: skip
 
 
-class Engine:
+class Engine(Beside):
     """What the registers control: becomes busy on a command, makes events, counts what it sees.
 
     Attributes:
@@ -38,7 +40,8 @@ class Engine:
     """
 
     def __init__(self, b: Bench, config: EdgeConfig) -> None:
-        self.b, self.dut, self.config = b, b.dut, config
+        super().__init__(b)
+        self.config = config
         self.pulses: Counter[str] = Counter()
         self.busy = dict.fromkeys(BUSY.values(), False)
         self.totals: Counter[str | tuple[str, int]] = Counter()
@@ -46,44 +49,32 @@ class Engine:
         self.step = int(b.params.get("COUNT_STEP", 1))
         self.run_settings: list[int] = []
         self.section: list[int] = []
-        for name in (*BUSY.values(), *EVENTS, *FLAGS, *JUNCTION_EVENTS, "run_done"):
-            getattr(b.dut, name).value = 0
-        b.start(self._run())
+        b.drive(dict.fromkeys((*BUSY.values(), *EVENTS, *FLAGS, *JUNCTION_EVENTS, "run_done"), 0))
 
-    async def _run(self) -> None:
-        dut = self.dut
-        while True:
-            await self.b.settle()
-            if dut.rst.value == 1:
-                await self._hard_reset()
-                continue
-            soft_reset = dut.soft_rst.value == 1
-            if dut.start.value == 1:
-                self.busy["run_busy"] = True
-                signals = dut.mode, dut.stochastic, dut.nsamples, dut.rng_seed
-                self.run_settings = [int(signal.value) for signal in signals]
-            for name in ("load", "dump"):
-                if getattr(dut, name).value == 1:
-                    self.busy[BUSY[name]] = True
-                    self.section = [int(dut.sel_junction.value), int(dut.sel_kind.value)]
-            for name in ("start", "load", "dump", "soft_rst"):
-                self.pulses[name] += getattr(dut, name).value == 1
-            if soft_reset:
-                self.busy["run_busy"] = self.busy["load_busy"] = False
-                assert dut.s_axil_bvalid.value == 0, "an answer during the soft reset"
-            await self._next_clock()
+    def answer(self) -> None:
+        """Follow the commands of this clock; a reset makes all of it forgotten."""
+        b = self.b
+        if b.high("rst"):
+            self.pulses.clear()
+            self.totals.clear()
+            self.busy = dict.fromkeys(self.busy, False)
+            return
+        if b.high("start"):
+            self.busy["run_busy"] = True
+            self.run_settings = [b.see(name) for name in SETTINGS]
+        for name in ("load", "dump"):
+            if b.high(name):
+                self.busy[BUSY[name]] = True
+                self.section = [b.see("sel_junction"), b.see("sel_kind")]
+        for name in ("start", "load", "dump", "soft_rst"):
+            self.pulses[name] += b.high(name)
+        if b.high("soft_rst"):
+            self.busy["run_busy"] = self.busy["load_busy"] = False
+            b.require(b.low("s_axil_bvalid"), "an answer during the soft reset")
 
-    async def _hard_reset(self) -> None:
-        """What was before it, and what happens in its clock, is forgotten."""
-        self.pulses.clear()
-        self.totals.clear()
-        self.busy = dict.fromkeys(self.busy, False)
-        await self._next_clock()
-
-    async def _next_clock(self) -> None:
-        await self.b.clocks()
-        for name, busy in self.busy.items():
-            getattr(self.dut, name).value = busy
+    def drive(self) -> None:
+        """What is busy, and events."""
+        self.b.drive(self.busy)
         self._events()
 
     def _events(self) -> None:
@@ -93,7 +84,7 @@ class Engine:
                 happens = self.busy[name]
             else:
                 happens = rng.random() < self.storm
-                getattr(self.dut, name).value = happens
+                self.b.drive({name: happens})
             self.totals[name] += happens * self.step
         for name in JUNCTION_EVENTS:
             width = 1 if name.startswith("busy") else 16
@@ -102,23 +93,23 @@ class Engine:
                 amount = rng.choice([1, rng.getrandbits(width), (1 << width) - 1]) * (rng.random() < self.storm)
                 word |= amount << width * i
                 self.totals[name, i] += amount * (self.step if width == 1 else 1)
-            getattr(self.dut, name).value = word
+            self.b.drive({name: word})
 
     async def end(self, name: str) -> None:
         """End what a command started; a run with its run_done pulse."""
         self.busy[BUSY[name]] = False
         await self.b.clocks()
         if name == "start":
-            self.dut.run_done.value = 1
+            self.b.drive(run_done=1)
             await self.b.clocks()
-            self.dut.run_done.value = 0
+            self.b.drive(run_done=0)
         await self.b.clocks(2)
 
     async def pulse(self, name: str) -> None:
         """One clock of an input."""
-        getattr(self.dut, name).value = 1
+        self.b.drive({name: 1})
         await self.b.clocks()
-        getattr(self.dut, name).value = 0
+        self.b.drive({name: 0})
         await self.b.clocks()
 
 
@@ -139,8 +130,7 @@ async def register_map(b: Bench) -> None:
     await check_constants(b, regs, engine.config)
     await check_settings(b, regs, engine.config)
     await check_refusals(b, regs, engine.config, accesses=100)
-    b.scoreboard.expect("pulses", 0)
-    b.scoreboard.got("pulses", engine.pulses.total())
+    b.equal("pulses", engine.pulses.total(), 0)
 
 
 @bench_test(timeout_clocks=200_000)
@@ -159,8 +149,7 @@ async def commands(b: Bench) -> None:
         await regs.set(Reg.RNG_SEED, settings[3])
         await regs.set(Reg.PARAM_SEL, section[0] | section[1] << 8)
         await regs.set(Reg.LR_SHIFT, lr_shift)
-        b.scoreboard.expect("lr_shift", lr_shift)
-        b.scoreboard.got("lr_shift", int(b.dut.lr_shift.value))
+        b.check(lr_shift=lr_shift)
 
         single = [Ctrl.START, Ctrl.LOAD, Ctrl.DUMP, Ctrl.STOP, Ctrl.CLEAR]
         bits = b.rng.choice([*single, *single, Ctrl(b.rng.getrandbits(6)), Ctrl.SOFT_RESET])
@@ -183,19 +172,16 @@ async def commands(b: Bench) -> None:
                 pulses[wishes[0]] += 1
                 if wishes[0] == "start":
                     flags &= ~Status.DONE
-                    b.scoreboard.expect("settings of the run", settings)
-                    b.scoreboard.got("settings of the run", engine.run_settings)
+                    b.equal("settings of the run", engine.run_settings, settings)
                 else:
-                    b.scoreboard.expect("section", section)
-                    b.scoreboard.got("section", engine.section)
+                    b.equal("section", engine.section, section)
             elif wishes:
                 b.cover("command", f"refused_while_{busy[0]}" if busy else "refused_together")
                 flags |= Status.BAD_CMD
         await check_status(b, regs, engine, pulses, flags, stopped)
         if engine.busy["run_busy"]:  # what was written since its START does not concern this run
-            b.scoreboard.expect("settings while running", engine.run_settings)
-            signals = b.dut.mode, b.dut.stochastic, b.dut.nsamples, b.dut.rng_seed
-            b.scoreboard.got("settings while running", [int(signal.value) for signal in signals])
+            b.expect("settings while running", engine.run_settings)
+            b.got("settings while running", [b.see(name) for name in SETTINGS])
 
         if b.rng.random() < 0.5:
             name = b.rng.choice(list(FLAGS))
@@ -217,13 +203,10 @@ async def check_status(
     """Compare STATUS, the stop output and the numbers of pulses so far."""
     for bit, name in ((Status.RUN_BUSY, "run_busy"), (Status.LOAD_BUSY, "load_busy"), (Status.DUMP_BUSY, "dump_busy")):
         flags |= bit if engine.busy[name] else Status(0)
-    b.scoreboard.expect("status", flags)
-    b.scoreboard.got("status", await regs.get(Reg.STATUS))
-    b.scoreboard.expect("stop", stopped)
-    b.scoreboard.got("stop", int(b.dut.stop.value))
+    b.equal("status", await regs.get(Reg.STATUS), flags)
+    b.check(stop=stopped)
     names = ("start", "load", "dump", "soft_rst")
-    b.scoreboard.expect("pulses", [pulses[name] for name in names])
-    b.scoreboard.got("pulses", [engine.pulses[name] for name in names])
+    b.equal("pulses", [engine.pulses[name] for name in names], [pulses[name] for name in names])
 
 
 @bench_test(timeout_clocks=200_000)
@@ -242,8 +225,7 @@ async def counters(b: Bench) -> None:
             count |= await regs.get(EVENTS[name] + 4) << 32
             between = low % 2**48 <= count <= high % 2**48 or (high % 2**48 < low % 2**48)
             b.cover("read_while_counting", "high_bits" if count >> 32 else "low_bits")
-            b.scoreboard.expect("count is between those at request and answer", True)
-            b.scoreboard.got("count is between those at request and answer", between)
+            b.equal("count is between those at request and answer", between, True)
         engine.storm = 0.0
         await engine.end("start")
         await check_totals(b, regs, engine)
@@ -251,13 +233,11 @@ async def counters(b: Bench) -> None:
         for name in b.rng.choices([*FLAGS], k=6):
             await engine.pulse(name)
             drops += name.startswith("drop")
-        b.scoreboard.expect("dropped", drops * engine.step % 2**32)
-        b.scoreboard.got("dropped", await regs.get(Reg.DROPPED))
+        b.equal("dropped", await regs.get(Reg.DROPPED), drops * engine.step % 2**32)
         await regs.set(Reg.CTRL, b.rng.choice([Ctrl.CLEAR, Ctrl.SOFT_RESET]))
         engine.totals.clear()
         await check_totals(b, regs, engine)
-        b.scoreboard.expect("dropped", 0)
-        b.scoreboard.got("dropped", await regs.get(Reg.DROPPED))
+        b.equal("dropped", await regs.get(Reg.DROPPED), 0)
 
 
 async def check_totals(b: Bench, regs: axi.AxiLite, engine: Engine) -> None:
@@ -266,12 +246,10 @@ async def check_totals(b: Bench, regs: axi.AxiLite, engine: Engine) -> None:
         count = await regs.get(register)
         if name in ("run_busy", "stall"):
             count |= await regs.get(register + 4) << 32
-        b.scoreboard.expect(name, engine.totals[name] % (2**48 if name in ("run_busy", "stall") else 2**32))
-        b.scoreboard.got(name, count)
+        b.equal(name, count, engine.totals[name] % (2**48 if name in ("run_busy", "stall") else 2**32))
     for name, offset in JUNCTION_EVENTS.items():
         for i in range(len(engine.config.junctions)):
-            b.scoreboard.expect(name, engine.totals[name, i] % 2**32)
-            b.scoreboard.got(name, await regs.get(junction_register(i + 1, offset)))
+            b.equal(name, await regs.get(junction_register(i + 1, offset)), engine.totals[name, i] % 2**32)
 
 
 @bench_test(timeout_clocks=200_000)
@@ -292,8 +270,7 @@ async def hard_resets(b: Bench) -> None:
         await hard_reset_in_access(b, regs, engine)
         names = ("start", "load", "dump", "stop", "soft_rst", "lr_shift", "sel_junction", "sel_kind")
         await b.settle()
-        b.scoreboard.expect("outputs after a reset", [0] * len(names))
-        b.scoreboard.got("outputs after a reset", [int(getattr(b.dut, name).value) for name in names])
+        b.equal("outputs after a reset", [b.see(name) for name in names], [0] * len(names))
         await b.clocks(2)
         pulses: Counter[str] = Counter()
         if b.rng.random() < 0.3:
@@ -302,8 +279,7 @@ async def hard_resets(b: Bench) -> None:
             pulses["soft_rst"] += SOFT_RESET_CLOCKS
         zero_now = b.rng.sample([*zero, Reg.DROPPED, Reg.CYCLES_HI, Reg.STALLS_HI], len(zero) + 3)
         for register in zero_now:
-            b.scoreboard.expect("registers after a reset", [register, 0])
-            b.scoreboard.got("registers after a reset", [register, await regs.get(register)])
+            b.equal("registers after a reset", [register, await regs.get(register)], [register, 0])
         await check_status(b, regs, engine, pulses, Status(0), False)
         await check_totals(b, regs, engine)
         engine.pulses.clear()
@@ -320,13 +296,9 @@ async def hard_reset_in_access(b: Bench, regs: axi.AxiLite, engine: Engine) -> N
     else:
         regs.write_nowait(Reg.CTRL, Ctrl.SOFT_RESET if kind == "soft_reset" else b.rng.choice([*COMMANDS, Ctrl.STOP]))
     await b.clocks(b.rng.randint(0, 12))
-    b.dut.rst.value = 1
-    for name in (*FLAGS, "run_done"):
-        getattr(b.dut, name).value = b.rng.getrandbits(1)
+    b.drive(dict.fromkeys((*FLAGS, "run_done"), b.rng.getrandbits(1)), rst=1)
     await b.clocks()
     for channel in regs.channels:  # only now, as an answer may have come with the beginning of the reset
         channel.clear()
     engine.storm = 0.0
-    b.dut.rst.value = 0
-    for name in (*FLAGS, "run_done"):
-        getattr(b.dut, name).value = 0
+    b.drive(dict.fromkeys((*FLAGS, "run_done"), 0), rst=0)

@@ -16,23 +16,23 @@ from tb.lib.bench import Bench, bench_test
 
 def expect(b: Bench, config: EdgeConfig, result: RunResult, labels: np.ndarray) -> None:
     """Tell the scoreboard what the run must give."""
-    b.scoreboard.expect("outputs", result.outputs, config.format)
-    b.scoreboard.expect("labels", labels)
+    b.expect("outputs", result.outputs, config.format)
+    b.expect("labels", labels)
 
 
 def check_counts(b: Bench, port: EnginePort, result: RunResult, n: int, mode: Mode) -> None:
     """Compare clocks, busy slots and saturations of the run just made with the prediction, and clear them."""
     schedule, config = Schedule(port.config), port.config
     trained = 0 if mode == Mode.INFERENCE else n
-    board = b.scoreboard
-    board.expect("clocks", schedule.clocks(n, mode))
-    board.got("clocks", port.busy_clocks - port.stall_clocks)
+    b.equal("clocks", port.busy_clocks - port.stall_clocks, schedule.clocks(n, mode))
     for i, shape in enumerate(config.junctions):
-        board.expect("busy", [n * shape.clocks, trained * shape.clocks * (i > 0), trained * shape.clocks])
-        board.got("busy", [port.sums[f"busy_{unit}"][i] for unit in ("ff", "bp", "up")])
+        b.equal(
+            "busy",
+            [port.sums[f"busy_{unit}"][i] for unit in ("ff", "bp", "up")],
+            [n * shape.clocks, trained * shape.clocks * (i > 0), trained * shape.clocks],
+        )
         expected = [int(s[i]) for s in (result.saturated_ff, result.saturated_bp, result.saturated_up)]
-        board.expect("saturations", expected)
-        board.got("saturations", [port.sums[f"sat_{unit}"][i] for unit in ("ff", "bp", "up")])
+        b.equal("saturations", [port.sums[f"sat_{unit}"][i] for unit in ("ff", "bp", "up")], expected)
         for unit, count in zip(("ff", "bp", "up"), expected, strict=True):
             if count:
                 b.cover("saturated", unit)
@@ -48,13 +48,13 @@ async def runs(b: Bench) -> None:
     config = b.config
     connectivity, network = random_network(b, config)
     port = EnginePort(b, config)
-    await port.reset(Schedule(config).input_slots)
+    await port.restart(Schedule(config).input_slots)
     await port.load_network(connectivity, network)
     idle_name, idle = patterns.any_pattern(b.rng)
     room_name, room = patterns.any_pattern(b.rng)
     b.cover("input", idle_name)
     b.cover("output", room_name)
-    b.start(port.watch(room))
+    port.follow(room)
     for mode in b.rng.sample(list(Mode), 3):
         n = b.rng.choice([1, 2, b.rng.randint(3, 12)])
         endless = b.rng.random() < 0.3
@@ -80,9 +80,9 @@ async def full_speed(b: Bench) -> None:
     config = b.config
     connectivity, network = random_network(b, config)
     port = EnginePort(b, config)
-    await port.reset(Schedule(config).input_slots)
+    await port.restart(Schedule(config).input_slots)
     await port.load_network(connectivity, network)
-    b.start(port.watch(patterns.never()))
+    port.follow(patterns.never())
     n = 40
     x, labels = random_samples(b, config, n)
     lr_shift = b.rng.randint(config.lr_max // 2, config.lr_max)
@@ -91,8 +91,7 @@ async def full_speed(b: Bench) -> None:
     b.start(port.send(x, labels, patterns.never()))
     await b.wait_for(lambda: port.waiting, 10_000, "the first frame")
     await port.run(n, Mode.PIPELINED, lr_shift, True, b.seed)
-    b.scoreboard.expect("stalls", 0)
-    b.scoreboard.got("stalls", port.stall_clocks)
+    b.equal("stalls", port.stall_clocks, 0)
     check_counts(b, port, result, n, Mode.PIPELINED)
     await port.compare_network(network)
 
@@ -105,24 +104,21 @@ async def reset_in_mid_run(b: Bench) -> None:
     connectivity, network = random_network(b, config)
     port = EnginePort(b, config)
     slots = Schedule(config).input_slots
-    await port.reset(slots)
+    await port.restart(slots)
     await port.load_network(connectivity, network)
     x, labels = random_samples(b, config, 8)
     sending = b.start(port.send(x, labels, patterns.never()))
-    b.dut.out_room.value = b.dut.frame_valid.value = 1
-    b.dut.nsamples.value = 8
-    b.dut.start.value = 1
+    b.drive(out_room=1, frame_valid=1, nsamples=8, start=1)
     await b.clocks()
-    b.dut.start.value = 0
+    b.drive(start=0)
     await b.clocks(b.rng.randint(1, 12 * config.pass_clocks))
     b.cover("reset", "mid_run")
     sending.cancel()
-    for name in ("act_valid", "act_commit", "act_abort"):
-        getattr(b.dut, name).value = 0
-    await port.reset(slots)
+    b.drive(dict.fromkeys(("act_valid", "act_commit", "act_abort"), 0))
+    await port.restart(slots)
     connectivity, network = random_network(b, config)
     await port.load_network(connectivity, network)
-    b.start(port.watch(patterns.never()))
+    port.follow(patterns.never())
     result = network.run(x, labels, Mode.SEQUENTIAL, 2 % config.lr_max, False, 5)
     expect(b, config, result, labels)
     b.start(port.send(x, labels, patterns.never()))

@@ -40,9 +40,8 @@ async def parameters(b: Bench) -> None:
         await driver.load(*section, sections[section])
     for section in b.rng.sample(list(sections), len(sections)):
         b.cover("section", section[1].name.lower())
-        b.scoreboard.expect(f"{section}", sections[section])
-        b.scoreboard.got(f"{section}", await driver.dump(*section))
-    assert await driver.status() == 0
+        b.equal(f"{section}", await driver.dump(*section), sections[section])
+    b.require(await driver.status() == 0, "STATUS is not 0 after a reset")
 
 
 @bench_test(timeout_clocks=1_000_000)
@@ -81,8 +80,7 @@ async def runs(b: Bench) -> None:
         expected = Status.DONE
         for kind, count in bad.items():
             expected |= flags[kind] if count else Status(0)
-        b.scoreboard.expect("status", expected)
-        b.scoreboard.got("status", await driver.status())
+        b.equal("status", await driver.status(), expected)
         await check_counters(b, driver, result, n, mode, dropped=sum(bad.values()))
         await driver.compare_network(network)
 
@@ -143,8 +141,7 @@ async def commands_while_busy(b: Bench) -> None:
         b.cover("bad_command", f"{'_and_'.join(str(bit.name).lower() for bit in bits)}_while_{busy}")
         await driver.command(bits)
         status = await driver.status()
-        b.scoreboard.expect("bad command", True)
-        b.scoreboard.got("bad command", bool(status & Status.BAD_CMD))
+        b.equal("bad command", bool(status & Status.BAD_CMD), True)
         await driver.command(Ctrl.CLEAR)
 
     async def all_refused(busy: str) -> None:
@@ -183,8 +180,7 @@ async def commands_while_busy(b: Bench) -> None:
     await driver.command(Ctrl.DUMP)
     await all_refused("dump")
     driver.params_out.pause = False
-    b.scoreboard.expect("dumped", network.weights[0], config.format)
-    b.scoreboard.got("dumped", await driver.dumped())
+    b.equal("dumped", await driver.dumped(), network.weights[0], config.format)
     await driver.compare_network(network)
 
 
@@ -200,6 +196,5 @@ async def stop_without_samples(b: Bench) -> None:
     await driver.command(Ctrl.STOP)
     await driver.finish()
     counters = await driver.counters()
-    b.scoreboard.expect("counts", [0, 0])
-    b.scoreboard.got("counts", [counters.samples, counters.predictions])
+    b.equal("counts", [counters.samples, counters.predictions], [0, 0])
     await one_run(b, driver, network)

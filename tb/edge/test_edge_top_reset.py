@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import numpy as np
-from cocotbext.axi import AxiStreamSource
 
 from models.edge.config import Mode
 from models.edge.interleaver import Connectivity
@@ -14,11 +13,13 @@ from tb.edge.drivers.frame_model import FrameModel
 from tb.edge.drivers.networks import random_network, random_samples
 from tb.edge.drivers.registers import Ctrl, Kind, Reg, Status
 from tb.edge.drivers.session import check_counters, drained, expect, one_run, send_with_bad_frames, set_up
+from tb.lib.axi import bus as axi
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import unpack
+from tb.lib.ports import Beside, Transfers
 
 
-class SampleMonitor:
+class SampleMonitor(Beside):
     """Feeds the frame model with the beats that the design accepts on s_axis."""
 
     def __init__(self, driver: EdgeDriver) -> None:
@@ -26,33 +27,25 @@ class SampleMonitor:
         self.driver = driver
         self.model = FrameModel(config.layers[0] // config.in_lanes, config.classes)
         self.resetting = False  # a soft reset is over when its write is answered
-        driver.bench.start(self._run())
+        super().__init__(driver.bench)
 
-    async def _run(self) -> None:
-        dut, config = self.driver.dut, self.driver.config
+    def look(self) -> None:
+        """A beat that was taken, and the end of a soft reset."""
+        b, config = self.b, self.driver.config
         mask, sign = (1 << config.format.width) - 1, 1 << (config.format.width - 1)
-        while True:
-            await self.driver.bench.clocks()
-            if self.resetting and int(dut.s_axil_bvalid.value):
-                self.model.soft_reset()
-                self.resetting = False
-            if dut.s_axis_tvalid.value == 1 and dut.s_axis_tready.value == 1:
-                lanes = unpack(dut.s_axis_tdata.value.to_unsigned(), self.driver.lane_bits, config.in_lanes)
-                words = [((lane & mask) ^ sign) - sign for lane in lanes]
-                self.model.beat(words, bool(dut.s_axis_tlast.value), dut.s_axis_tuser.value.to_unsigned())
+        if self.resetting and b.high("s_axil_bvalid"):
+            self.model.soft_reset()
+            self.resetting = False
+        if b.high("s_axis_tvalid") and b.high("s_axis_tready"):
+            lanes = unpack(b.see("s_axis_tdata"), self.driver.lane_bits, config.in_lanes)
+            words = [((lane & mask) ^ sign) - sign for lane in lanes]
+            self.model.beat(words, b.high("s_axis_tlast"), b.see("s_axis_tuser"))
 
     async def soft_reset(self) -> None:
         """Reset the engine and the model."""
         self.resetting = True
         await self.driver.command(Ctrl.SOFT_RESET)
-        assert not self.resetting
-
-
-def full_speed(*channels: AxiStreamSource) -> None:
-    """No stalls from now on."""
-    for channel in channels:
-        channel.clear_pause_generator()
-        channel.pause = False
+        self.driver.bench.require(not self.resetting, "the write of a soft reset has no answer")
 
 
 async def adopt_parameters(b: Bench, driver: EdgeDriver, connectivity: Connectivity, network: EdgeNetwork) -> None:
@@ -60,8 +53,7 @@ async def adopt_parameters(b: Bench, driver: EdgeDriver, connectivity: Connectiv
     for i in range(len(driver.config.junctions)):
         network.weights[i][:] = await driver.dump(i + 1, Kind.WEIGHTS)
         network.biases[i][:] = await driver.dump(i + 1, Kind.BIASES)
-        b.scoreboard.expect("seeds", connectivity.seeds[i])
-        b.scoreboard.got("seeds", await driver.dump(i + 1, Kind.SEEDS))
+        b.equal("seeds", await driver.dump(i + 1, Kind.SEEDS), connectivity.seeds[i])
 
 
 async def run_after_reset(b: Bench, driver: EdgeDriver, monitor: SampleMonitor, network: EdgeNetwork) -> None:
@@ -88,7 +80,7 @@ async def run_after_reset(b: Bench, driver: EdgeDriver, monitor: SampleMonitor, 
 async def reset_in_mid_run(b: Bench) -> None:
     """At any clock of a run, with samples coming in: complete predictions still come, in order, and no others."""
     driver = await set_up(b)
-    full_speed(*driver.regs.channels)
+    axi.full_speed(*driver.regs.channels)
     config = driver.config
     connectivity, network = random_network(b, config)
     await driver.load_network(connectivity, network)
@@ -106,18 +98,19 @@ async def reset_in_mid_run(b: Bench) -> None:
 
     await monitor.soft_reset()
     driver.samples.clear()
-    full_speed(driver.samples, driver.predictions)
+    axi.full_speed(driver.samples, driver.predictions)
     status = await driver.status()
-    assert not status & (Status.RUN_BUSY | Status.DONE | Status.PARAM_ERR | Status.BAD_CMD), f"after reset: {status!r}"
+    b.require(
+        not status & (Status.RUN_BUSY | Status.DONE | Status.PARAM_ERR | Status.BAD_CMD), f"after reset: {status!r}"
+    )
     await b.wait_for(driver.samples.idle, 2000, "the source to end its frame")
     await b.clocks((driver.schedule.pipeline + 8) * config.junctions[-1].groups + 50)
     came = [await driver.prediction(1) for _ in range(driver.predictions.count())]
-    assert complete <= len(came) <= 15, f"{complete} predictions were complete before the reset, {len(came)} came"
+    b.require(complete <= len(came) <= 15, f"{complete} predictions were complete before the reset, {len(came)} came")
     before = EdgeNetwork(config, connectivity, network.weights, network.biases)
     result = before.run(x, labels, mode, 1)
     for k, prediction in enumerate(came):
-        b.scoreboard.expect("before reset", [*result.outputs[k], result.classes[k], labels[k]])
-        b.scoreboard.got("before reset", [*prediction[0], *prediction[1:]])
+        b.equal("before reset", [*prediction[0], *prediction[1:]], [*result.outputs[k], result.classes[k], labels[k]])
 
     if mode == Mode.INFERENCE:
         await driver.compare_network(network)
@@ -129,7 +122,7 @@ async def reset_in_mid_run(b: Bench) -> None:
 async def reset_in_mid_frame(b: Bench) -> None:
     """The rest of a begun frame is swallowed, up to TLAST, and is no drop; settings are kept, flags are cleared."""
     driver = await set_up(b)
-    full_speed(*driver.regs.channels)
+    axi.full_speed(*driver.regs.channels)
     config = driver.config
     connectivity, network = random_network(b, config)
     await driver.load_network(connectivity, network)
@@ -155,11 +148,9 @@ async def reset_in_mid_frame(b: Bench) -> None:
     await b.clocks(3)
     b.cover("reset", "mid_frame" if monitor.model.begun else "between_frames")
     await monitor.soft_reset()
-    b.scoreboard.expect("status", 0)
-    b.scoreboard.got("status", await driver.status())
+    b.equal("status", await driver.status(), 0)
     for register, value in settings.items():
-        b.scoreboard.expect("settings", value)
-        b.scoreboard.got("settings", await driver.regs.get(register))
+        b.equal("settings", await driver.regs.get(register), value)
     driver.samples.pause = False
     await b.wait_for(driver.samples.idle, 2000, "the source to end its frame")
     await run_after_reset(b, driver, monitor, network)
@@ -172,7 +163,7 @@ async def reset_in_mid_dump(b: Bench) -> None:
     config = driver.config
     connectivity, network = random_network(b, config)
     await driver.load_network(connectivity, network)
-    full_speed(driver.params_out)
+    axi.full_speed(driver.params_out)
     kind = b.rng.choice([Kind.WEIGHTS, Kind.BIASES])
     values = (network.weights if kind == Kind.WEIGHTS else network.biases)[0]
     await driver.select(1, kind)
@@ -182,8 +173,7 @@ async def reset_in_mid_dump(b: Bench) -> None:
     b.cover("reset", "mid_dump" if await driver.status() & Status.DUMP_BUSY else "after_dump")
     await driver.command(Ctrl.SOFT_RESET)
     driver.params_out.pause = False
-    b.scoreboard.expect("dumped", values, config.format)
-    b.scoreboard.got("dumped", await driver.dumped())
+    b.equal("dumped", await driver.dumped(), values, config.format)
     await one_run(b, driver, network)
 
 
@@ -191,36 +181,27 @@ async def reset_in_mid_dump(b: Bench) -> None:
 async def reset_in_mid_load(b: Bench) -> None:
     """A LOAD is given up: complete rows are written, the rest of its frame is swallowed; the next LOAD is right."""
     driver = await set_up(b)
-    full_speed(*driver.regs.channels)
+    axi.full_speed(*driver.regs.channels)
     config = driver.config
     connectivity, network = random_network(b, config)
     await driver.load_network(connectivity, network)
     shape, fmt = config.junctions[0], config.format
     words = b.np.integers(fmt.min_raw, fmt.max_raw, shape.edges, endpoint=True)
-    accepted = 0
-
-    async def count() -> None:
-        nonlocal accepted
-        while True:
-            await b.clocks()
-            accepted += b.dut.s_axis_param_tvalid.value == 1 and b.dut.s_axis_param_tready.value == 1
-
+    taken = Transfers(b, "s_axis_param")
     stop_at = b.rng.choice([0, *[b.rng.randint(1, shape.edges - 3)] * 3])
-    b.start(count())
     await driver.select(1, Kind.WEIGHTS)
     await driver.command(Ctrl.LOAD)
     if stop_at:
         driver.params_in.send_nowait(driver.section_frame(words))
-    await b.wait_for(lambda: accepted >= stop_at, 20_000, f"{stop_at} words loaded")
+    await b.wait_for(lambda: taken.count >= stop_at, 20_000, f"{stop_at} words loaded")
     driver.params_in.clear_pause_generator()
     driver.params_in.pause = True
     await b.clocks(10)
-    b.cover("reset", "mid_load" if accepted else "before_load")
-    rows = accepted // shape.z
+    b.cover("reset", "mid_load" if taken.count else "before_load")
+    rows = taken.count // shape.z
     network.weights[0][: rows * shape.z] = words[: rows * shape.z]
     await driver.command(Ctrl.SOFT_RESET)
-    b.scoreboard.expect("status", 0)
-    b.scoreboard.got("status", await driver.status())
+    b.equal("status", await driver.status(), 0)
     network.biases[0][:] = b.np.integers(fmt.min_raw, fmt.max_raw, shape.n_right, endpoint=True)
     await driver.select(1, Kind.BIASES)
     await driver.command(Ctrl.LOAD)
@@ -228,6 +209,5 @@ async def reset_in_mid_load(b: Bench) -> None:
     driver.params_in.pause = False
     await driver.wait_status(Status.LOAD_BUSY, False)
     await driver.compare_network(network)
-    b.scoreboard.expect("status", 0)
-    b.scoreboard.got("status", await driver.status())
+    b.equal("status", await driver.status(), 0)
     await one_run(b, driver, network)

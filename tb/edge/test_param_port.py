@@ -10,6 +10,7 @@ from models.edge.config import EdgeConfig
 from tb.edge.drivers.registers import Kind
 from tb.lib.axi import bus as axi
 from tb.lib.bench import Bench, bench_test
+from tb.lib.ports import Beside
 
 
 @dataclass
@@ -38,11 +39,11 @@ class Bank:
         return bool(self.limit) and word >= self.limit
 
 
-class Banks:
+class Banks(Beside):
     """All banks of an engine, clocked by the ports of the design."""
 
     def __init__(self, b: Bench, config: EdgeConfig) -> None:
-        self.b, self.dut = b, b.dut
+        super().__init__(b)
         self.banks: dict[tuple[int, int], Bank] = {}
         self.expected: dict[tuple[int, int], Bank] = {}
         for banks in (self.banks, self.expected):
@@ -54,46 +55,45 @@ class Banks:
                 if config.dither:
                     banks[i + 1, Kind.PERMS] = self._bank(shape.fan_out, shape.z, shape.z)
         self.errors = self.bad_commands = self.accepted = 0
-        b.start(self._run())
+        b.drive(cfg_out=0)
 
     @staticmethod
     def _bank(rows: int, lanes: int, limit: int = 0) -> Bank:
         return Bank([[0] * lanes for _ in range(rows)], limit, [0] * lanes)
 
-    async def _run(self) -> None:
-        dut = self.dut
-        dut.cfg_out.value = 0
-        while True:
-            await self.b.settle()
-            shift, write, read = (int(getattr(dut, f"cfg_{name}").value == 1) for name in ("shift", "write", "read"))
-            self.errors += dut.param_err.value == 1
-            self.bad_commands += dut.bad_cmd.value == 1
-            self.accepted += dut.s_axis_param_tvalid.value == 1 and dut.s_axis_param_tready.value == 1
-            self._edge(shift, write, read)
-            await self.b.clocks()
-            selected = dut.cfg_junction.value, dut.cfg_kind.value
-            if all(value.is_resolvable for value in selected):
-                bank = self.banks.get((selected[0].to_unsigned(), selected[1].to_unsigned()))
-                dut.cfg_out.value = bank.shift[0] if bank else self.b.rng.getrandbits(32)
+    def answer(self) -> None:
+        """An access of this clock, and the flags."""
+        b = self.b
+        shift, write, read = (int(b.high(f"cfg_{name}")) for name in ("shift", "write", "read"))
+        self.errors += b.high("param_err")
+        self.bad_commands += b.high("bad_cmd")
+        self.accepted += b.high("s_axis_param_tvalid") and b.high("s_axis_param_tready")
+        self._edge(shift, write, read)
+
+    def drive(self) -> None:
+        """The word of the bank that is selected, or anything."""
+        b = self.b
+        if b.known("cfg_junction") and b.known("cfg_kind"):
+            bank = self.banks.get((b.see("cfg_junction"), b.see("cfg_kind")))
+            b.drive(cfg_out=bank.shift[0] if bank else b.rng.getrandbits(32))
 
     def _edge(self, shift: int, write: int, read: int) -> None:
-        dut = self.dut
         captured = False
         for bank in self.banks.values():
             if bank.capture >= 0:
-                assert not shift, "cfg_shift in the clock after cfg_read"
+                self.b.require(not shift, "cfg_shift in the clock after cfg_read")
                 bank.shift, bank.capture = list(bank.rows[bank.capture]), -1
                 captured = True
-        assert shift + write + read + captured <= 1, "several accesses in one clock"
+        self.b.require(shift + write + read + captured <= 1, "several accesses in one clock")
         if not shift + write + read:
             return
-        key = dut.cfg_junction.value.to_unsigned(), dut.cfg_kind.value.to_unsigned()
-        assert key in self.banks, f"access to section {key}, which does not exist"
-        bank, row = self.banks[key], dut.cfg_addr.value.to_unsigned()
+        key = self.b.see("cfg_junction"), self.b.see("cfg_kind")
+        self.b.require(key in self.banks, f"access to section {key}, which does not exist")
+        bank, row = self.banks[key], self.b.see("cfg_addr")
         if shift:
-            bank.shift = [*bank.shift[1:], dut.cfg_word.value.to_unsigned()]
+            bank.shift = [*bank.shift[1:], self.b.see("cfg_word")]
         else:
-            assert row < len(bank.rows), f"row {row} of section {key}, which has {len(bank.rows)}"
+            self.b.require(row < len(bank.rows), f"row {row} of section {key}, which has {len(bank.rows)}")
         if write:
             bank.rows[row] = list(bank.shift)
         if read:
@@ -102,8 +102,7 @@ class Banks:
     def compare(self) -> None:
         """All sections must be as expected."""
         for key, bank in self.expected.items():
-            self.b.scoreboard.expect(f"section {key}", bank.words())
-            self.b.scoreboard.got(f"section {key}", self.banks[key].words())
+            self.b.equal(f"section {key}", self.banks[key].words(), bank.words())
 
 
 class Port:
@@ -112,8 +111,7 @@ class Port:
     def __init__(self, b: Bench) -> None:
         assert b.config is not None
         self.b, self.config = b, b.config
-        for name in ("soft_rst", "load", "dump", "sel_junction", "sel_kind"):
-            getattr(b.dut, name).value = 0
+        b.drive(dict.fromkeys(("soft_rst", "load", "dump", "sel_junction", "sel_kind"), 0))
         self.words_in = axi.stream_source(b, "s_axis_param")
         self.words_out = axi.stream_sink(b, "m_axis_param")
         self.banks = Banks(b, self.config)
@@ -129,17 +127,15 @@ class Port:
 
     async def command(self, name: str, junction: int, kind: int) -> None:
         """A one-clock pulse of load or dump; what is selected changes right after it."""
-        dut, pulse = self.b.dut, getattr(self.b.dut, name)
-        dut.sel_junction.value, dut.sel_kind.value, pulse.value = junction, kind, 1
+        self.b.drive({name: 1}, sel_junction=junction, sel_kind=kind)
         await self.b.clocks()
-        pulse.value = 0
-        dut.sel_junction.value, dut.sel_kind.value = self.b.rng.getrandbits(8), self.b.rng.getrandbits(2)
+        self.b.drive({name: 0}, sel_junction=self.b.rng.getrandbits(8), sel_kind=self.b.rng.getrandbits(2))
         await self.b.settle()
 
     async def idle(self) -> None:
         """Wait until neither a LOAD nor a DUMP is busy."""
-        dut = self.b.dut
-        await self.b.wait_for(lambda: not (dut.load_busy.value or dut.dump_busy.value), 40_000, "the end of a command")
+        b = self.b
+        await b.wait_for(lambda: not (b.see("load_busy") or b.see("dump_busy")), 40_000, "the end of a command")
         await self.b.clocks(2)
 
     async def words_accepted(self, count: int) -> None:
@@ -166,25 +162,21 @@ class Port:
         if early:
             self.words_in.send_nowait(axi.frame(words))
         await self.command("load", *key)
-        b.scoreboard.expect("busy", [1, 0])
-        b.scoreboard.got("busy", [int(b.dut.load_busy.value), int(b.dut.dump_busy.value)])
+        b.check(load_busy=1, dump_busy=0)
         if not early:
             self.words_in.send_nowait(axi.frame(words))
         await self.idle()
-        b.scoreboard.expect("left over", 0)
-        b.scoreboard.got("left over", self.words_in.count() + self.words_in.active)
-        b.scoreboard.expect("error", bad)
-        b.scoreboard.got("error", self.banks.errors > errors)
+        b.equal("left over", self.words_in.count() + self.words_in.active, 0)
+        b.equal("error", self.banks.errors > errors, bad)
         self.banks.compare()
 
     async def dump(self, key: tuple[int, int]) -> None:
         """DUMP a section and compare its words."""
         b = self.b
-        b.scoreboard.expect("dumped", self.banks.expected[key].words())
+        b.expect("dumped", self.banks.expected[key].words())
         await self.command("dump", *key)
-        b.scoreboard.expect("busy", [0, 1])
-        b.scoreboard.got("busy", [int(b.dut.load_busy.value), int(b.dut.dump_busy.value)])
-        b.scoreboard.got("dumped", (await axi.receive(self.words_out, 40_000))[0])
+        b.check(load_busy=0, dump_busy=1)
+        b.got("dumped", (await axi.receive(self.words_out, 40_000))[0])
         await self.idle()
         self.banks.compare()
 
@@ -221,8 +213,7 @@ async def missing_sections(b: Bench) -> None:
         b.cover("missing", name)
         await port.command(name, junction, kind)
         await port.idle()
-        b.scoreboard.expect("bad_cmd pulses", 1)
-        b.scoreboard.got("bad_cmd pulses", port.banks.bad_commands - before)
+        b.equal("bad_cmd pulses", port.banks.bad_commands - before, 1)
         port.banks.compare()
     await port.dump(b.rng.choice(list(port.banks.expected)))
 
@@ -247,12 +238,11 @@ async def soft_reset_in_load(b: Bench) -> None:
         complete = len(words) if got >= len(words) else got // lanes * lanes
         b.cover("reset", "before_load" if not got else "mid_load" if got < len(words) else "after_load")
         bank.fill(words[:complete])
-        b.dut.soft_rst.value = 1
+        b.drive(soft_rst=1)
         await b.clocks(b.rng.randint(1, 4))
-        b.dut.soft_rst.value = 0
+        b.drive(soft_rst=0)
         await b.settle()
-        b.scoreboard.expect("busy", 0)
-        b.scoreboard.got("busy", int(b.dut.load_busy.value))
+        b.equal("busy", b.see("load_busy"), 0)
         port.banks.compare()
         axi.stall(b, port.words_in)
         await b.clocks()
@@ -273,10 +263,10 @@ async def soft_reset_in_dump(b: Bench) -> None:
         key = b.rng.choice(list(port.banks.expected))
         dump = b.start(port.dump(key))
         await b.clocks(b.rng.randint(1, 2 * len(port.banks.expected[key].words()) + 3))
-        b.cover("reset", "mid_dump" if b.dut.dump_busy.value == 1 else "after_dump")
-        b.dut.soft_rst.value = 1
+        b.cover("reset", "mid_dump" if b.high("dump_busy") else "after_dump")
+        b.drive(soft_rst=1)
         await b.clocks(b.rng.randint(1, 20))
-        b.dut.soft_rst.value = 0
+        b.drive(soft_rst=0)
         await dump
 
 
@@ -284,7 +274,7 @@ async def soft_reset_in_dump(b: Bench) -> None:
 async def hard_resets(b: Bench) -> None:
     """A hard reset ends a LOAD or a DUMP and its frame; a soft reset behind it has no rest of a frame to swallow."""
     port = await set_up(b)
-    dut, keys = b.dut, list(port.banks.expected)
+    keys = list(port.banks.expected)
     for _ in range(4):
         key = b.rng.choice(keys)
         bank, dumping = port.banks.expected[key], b.rng.random() < 0.3
@@ -302,24 +292,22 @@ async def hard_resets(b: Bench) -> None:
         got, lanes = port.banks.accepted - start, len(bank.rows[0])
         bank.fill(words[: len(words) if got >= len(words) else got // lanes * lanes])
         soft = b.rng.random() < 0.7
-        in_dump = dut.dump_busy.value == 1
+        in_dump = b.high("dump_busy")
         if dumping and not in_dump:  # its frame has been taken as a whole
-            b.scoreboard.expect("dumped", bank.words())
-            b.scoreboard.got("dumped", (await axi.receive(port.words_out, 1))[0])
+            b.equal("dumped", (await axi.receive(port.words_out, 1))[0], bank.words())
         else:
             b.cover("reset", "hard_in_dump" if in_dump else "hard_in_load" if got < len(words) else "hard_after_load")
         b.cover("reset", "soft_behind_hard", int(soft and 0 < got < len(words)))
-        dut.rst.value = 1
+        b.drive(rst=1)
         await b.clocks()
-        dut.rst.value = 0
+        b.drive(rst=0)
         if soft:
             await b.clocks(b.rng.randint(0, 2))
-            dut.soft_rst.value = 1
+            b.drive(soft_rst=1)
             await b.clocks()
-            dut.soft_rst.value = 0
+            b.drive(soft_rst=0)
         await b.settle()
-        b.scoreboard.expect("busy", [0, 0, 0])
-        b.scoreboard.got("busy", [int(pin.value) for pin in (dut.load_busy, dut.dump_busy, dut.m_axis_param_tvalid)])
+        b.equal("busy", [b.see("load_busy"), b.see("dump_busy"), b.see("m_axis_param_tvalid")], [0, 0, 0])
         axi.stall(b, port.words_in)
         await b.clocks()
         await port.load(b.rng.choice(keys), "right")

@@ -34,15 +34,14 @@ class Unit:
     """Engine, consumer and model of a prediction_unit, in step clock by clock."""
 
     def __init__(self, b: Bench) -> None:
-        self.b, self.dut = b, b.dut
+        self.b = b
         p = {name: int(value) for name, value in b.params.items()}
         self.width, self.lanes, self.groups = p["WIDTH"], p["LANES"], p["GROUPS"]
         self.classes, self.capacity = p["CLASSES"], p["FRAMES"]
         self.levels = (self.lanes - 1).bit_length()
         self.lane_bits = (self.width + 7) // 8 * 8
         self.sink = axi.stream_sink(b, "m_axis", self.lanes)
-        for name in ("soft_rst", "admit", "out_valid", "out_data", "out_last", "out_label"):
-            getattr(b.dut, name).value = 0
+        b.drive(dict.fromkeys(("soft_rst", "admit", "out_valid", "out_data", "out_last", "out_label"), 0))
         self.clock = 0
         self.engine: deque[Frame] = deque()  # admitted, not all groups out
         self.closing: deque[Frame] = deque()  # all groups out, not predicted
@@ -73,44 +72,39 @@ class Unit:
 
         In a reset it may do both at any time, and what it shows without a group is anything.
         """
-        b, dut, board = self.b, self.dut, self.b.scoreboard
+        b = self.b
         reset = soft or hard
         promised = len(self.engine) + len(self.closing) + self.complete
         group = None
         if self.engine and self.engine[0].ready_at <= self.clock and not pause and not reset:
             group = self.engine[0]
             first = group.groups_sent * self.lanes
-            dut.out_data.value = pack(group.outputs[first : first + self.lanes], self.width)
-            dut.out_last.value = group.groups_sent == self.groups - 1
-            dut.out_label.value = group.label
+            b.drive(
+                out_data=pack(group.outputs[first : first + self.lanes], self.width),
+                out_last=group.groups_sent == self.groups - 1,
+                out_label=group.label,
+            )
         else:
-            for name in ("out_data", "out_last", "out_label"):
-                pins = getattr(dut, name)
-                pins.value = b.rng.getrandbits(len(pins))
-        dut.out_valid.value = group is not None or (reset and b.rng.random() < 0.5)
-        dut.soft_rst.value = soft
-        dut.rst.value = hard
+            b.drive({name: b.rng.getrandbits(b.width(name)) for name in ("out_data", "out_last", "out_label")})
+        b.drive(out_valid=group is not None or (reset and b.rng.random() < 0.5), soft_rst=soft, rst=hard)
         room = promised < self.capacity
-        dut.admit.value = admit if reset else admit and room
+        b.drive(admit=admit if reset else admit and room)
         admit = admit and room and not reset
-        await b.settle()
+        await b.clocks()
 
         if not self.complete:
-            board.expect("tvalid without a complete frame", 0)
-            board.got("tvalid without a complete frame", int(dut.m_axis_tvalid.value))
-        board.expect("out_room", room)
-        board.got("out_room", int(dut.out_room.value))
+            b.equal("tvalid without a complete frame", b.see("m_axis_tvalid"), 0)
+        b.check(out_room=room)
         due = bool(self.closing) and self.closing[0].complete_at == self.clock and not reset
         done = self.closing[0] if due else None
-        board.expect("predicted, correct", [done is not None, done is not None and done.class_ == done.label])
-        board.got("predicted, correct", [int(dut.predicted.value), int(dut.correct.value)])
+        b.check(predicted=done is not None, correct=done is not None and done.class_ == done.label)
         if done:
             self.closing.popleft()
             self.complete += 1
             extend = (1 << self.lane_bits) - 1
-            board.expect("words", [word & extend for word in done.outputs])
-            board.expect("tuser", [*[0] * (self.groups - 1), done.label << 16 | done.class_])
-        if dut.m_axis_tvalid.value == 1 and dut.m_axis_tready.value == 1 and dut.m_axis_tlast.value == 1:
+            b.expect("words", [word & extend for word in done.outputs])
+            b.expect("tuser", [*[0] * (self.groups - 1), done.label << 16 | done.class_])
+        if b.high("m_axis_tvalid") and b.high("m_axis_tready") and b.high("m_axis_tlast"):
             self.complete -= 1
             self.sent += 1
         if admit:
@@ -124,7 +118,6 @@ class Unit:
         if reset:
             self._reset(hard)
         self.clock += 1
-        await b.clocks()
 
     def _reset(self, hard: bool) -> None:
         """What is not complete is forgotten; a hard reset forgets the complete frames too."""
@@ -137,15 +130,14 @@ class Unit:
         if hard:
             self.complete = 0
             for name in ("words", "tuser"):
-                self.b.scoreboard.expect(name, [])
-                self.b.scoreboard.channels[name].expected.clear()
+                self.b.forget(name)
 
     async def collect(self) -> None:
         """Compare what the sink receives."""
         while True:
             words, user = await axi.receive(self.sink, 10**6)
-            self.b.scoreboard.got("words", words)
-            self.b.scoreboard.got("tuser", user[:: self.lanes])
+            self.b.got("words", words)
+            self.b.got("tuser", user[:: self.lanes])
 
     async def drain(self, limit: int = 20_000) -> None:
         """Step without new samples until nothing is under way, and none is expected."""
@@ -183,7 +175,7 @@ async def frames(b: Bench) -> None:
     for _ in range(20 * unit.groups + 400):
         await unit.step(not next(admits), random_latency(b, unit), next(pauses))
     await unit.drain()
-    assert unit.sent > 0
+    b.require(unit.sent > 0, "no frame was sent")
 
 
 @bench_test(timeout_clocks=100_000)
@@ -225,9 +217,7 @@ async def full_rate(b: Bench) -> None:
     period = max(period, unit.groups)
     for clock in range(60 * period):
         if clock % period == 0:
-            b.scoreboard.expect("room", True)
-            b.scoreboard.got("room", len(unit.engine) + len(unit.closing) + unit.complete < unit.capacity)
+            b.equal("room", len(unit.engine) + len(unit.closing) + unit.complete < unit.capacity, True)
         await unit.step(clock % period == 0, latency, False)
     await unit.drain()
-    b.scoreboard.expect("sent", 60)
-    b.scoreboard.got("sent", unit.sent)
+    b.equal("sent", unit.sent, 60)

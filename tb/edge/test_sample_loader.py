@@ -19,15 +19,14 @@ class Loader:
     """Source, engine and model of a sample_loader, in step clock by clock."""
 
     def __init__(self, b: Bench) -> None:
-        self.b, self.dut = b, b.dut
+        self.b = b
         p = {name: int(value) for name, value in b.params.items()}
         self.width, self.lanes, self.beats = p["WIDTH"], p["IN_LANES"], p["BEATS"]
         self.classes, self.slots = p["CLASSES"], p["SLOTS"]
         self.lane_bits = (self.width + 7) // 8 * 8
         self.model = FrameModel(self.beats, self.classes)
         self.source = axi.stream_source(b, "s_axis", self.lanes)
-        for name in INPUTS:
-            getattr(b.dut, name).value = 0
+        b.drive(dict.fromkeys(INPUTS, 0))
         self.clock = 0
         self.used = 0  # slots of good frames accepted and not yet freed
         self.waiting = 0  # committed and not taken
@@ -63,53 +62,45 @@ class Loader:
 
     async def step(self, take: bool, hold: int, soft: bool = False, hard: bool = False) -> None:
         """One clock: the engine takes a waiting frame if it likes, and needs it for `hold` clocks; resets."""
-        b, dut, board = self.b, self.dut, self.b.scoreboard
-        dut.soft_rst.value = soft
-        dut.rst.value = hard
+        b = self.b
         reset = soft or hard
         free = bool(self.taken) and self.taken[0] <= self.clock and not reset
-        dut.frame_free.value = free
-        await b.settle()
         take = take and self.waiting > 0 and not reset
-        dut.frame_take.value = take
+        b.drive(soft_rst=soft, rst=hard, frame_free=free, frame_take=take)
+        await b.clocks()
 
         valid, words = self._word
-        board.expect("act_valid", valid)
-        board.got("act_valid", int(dut.act_valid.value))
+        b.check(act_valid=valid)
         if valid:
-            board.expect("act_data", words)
-            board.got("act_data", unpack(dut.act_data.value.to_unsigned(), self.width, self.lanes))
+            b.equal("act_data", unpack(b.see("act_data"), self.width, self.lanes), words)
         verdict, label = self._verdict_before
-        board.expect("commit, abort", [verdict == "good", verdict not in ("", "good")])
-        board.got("commit, abort", [int(dut.act_commit.value), int(dut.act_abort.value)])
+        b.check(act_commit=verdict == "good", act_abort=verdict not in ("", "good"))
         if verdict == "good":
-            board.expect("label", label)
-            board.got("label", dut.label.value.to_unsigned())
+            b.check(label=label)
         dropped = self._verdict[0]
-        board.expect("drops", [dropped == "short", dropped == "long", dropped == "label"])
-        board.got("drops", [int(getattr(dut, name).value) for name in ("drop_short", "drop_long", "drop_label")])
-        board.expect("frame_valid", self.waiting > 0)
-        board.got("frame_valid", int(dut.frame_valid.value))
-        board.expect("tready", not reset and (self.model.begun or self.used < self.slots))
-        board.got("tready", int(dut.s_axis_tready.value))
-        await self._advance(take, free, hold)
+        b.equal(
+            "drops",
+            [b.see(name) for name in ("drop_short", "drop_long", "drop_label")],
+            [dropped == "short", dropped == "long", dropped == "label"],
+        )
+        b.check(frame_valid=self.waiting > 0)
+        b.equal("tready", b.see("s_axis_tready"), not reset and (self.model.begun or self.used < self.slots))
+        self._advance(take, free, hold)
         if reset:
             self._reset(hard, soft)
         self.clock += 1
-        await self.b.clocks()
 
-    async def _advance(self, take: bool, free: bool, hold: int) -> None:
-        dut = self.dut
-        accepted = dut.s_axis_tvalid.value == 1 and dut.s_axis_tready.value == 1
+    def _advance(self, take: bool, free: bool, hold: int) -> None:
+        accepted = self.b.high("s_axis_tvalid") and self.b.high("s_axis_tready")
         committed = self._verdict_before[0] == "good"
         self._verdict_before, self._verdict, self._word = self._verdict, ("", 0), (0, [])
         if accepted:
-            lanes = unpack(dut.s_axis_tdata.value.to_unsigned(), self.lane_bits, self.lanes, signed=False)
+            lanes = unpack(self.b.see("s_axis_tdata"), self.lane_bits, self.lanes, signed=False)
             words = [word & ((1 << self.width) - 1) for word in lanes]
             words = [word - (word >> (self.width - 1) << self.width) for word in words]
-            label = dut.s_axis_tuser.value.to_unsigned()
+            label = self.b.see("s_axis_tuser")
             wanted = not self.model.swallowing
-            self._verdict = (self.model.beat(words, bool(dut.s_axis_tlast.value), label), label)
+            self._verdict = (self.model.beat(words, self.b.high("s_axis_tlast"), label), label)
             self._word = (int(wanted), words)
             self.cut = False
         self.used += (self._verdict[0] == "good") - free
@@ -169,8 +160,7 @@ async def frames(b: Bench) -> None:
     await b.reset()
     loader.frames(40, bad=b.rng.choice([0.0, 0.4, 0.8]))
     await loader.run(takes, b.rng.choice([1, 10, 10 * loader.beats]))
-    b.scoreboard.expect("taken", len(loader.model.good))
-    b.scoreboard.got("taken", loader.takes)
+    b.equal("taken", loader.takes, len(loader.model.good))
 
 
 @bench_test(timeout_clocks=40_000)
@@ -202,12 +192,11 @@ async def full_rate(b: Bench) -> None:
     pass_clocks = max(2, loader.beats)
     ahead = max(2, 1 + -(-12 // pass_clocks))
     hold = (loader.slots - ahead) * pass_clocks + 8
-    assert hold > pass_clocks, "this set has too few slots for the test"
+    b.require(hold > pass_clocks, "this set has too few slots for the test")
     await b.reset()
     loader.frames(60, bad=0.0)
     for clock in range(60 * pass_clocks):
         boundary = clock % pass_clocks == 0 and clock >= 3 * pass_clocks + 6
         if boundary and loader.takes < 50:
-            b.scoreboard.expect("waiting at a pass boundary", True)
-            b.scoreboard.got("waiting at a pass boundary", loader.waiting > 0)
+            b.equal("waiting at a pass boundary", loader.waiting > 0, True)
         await loader.step(boundary, hold)

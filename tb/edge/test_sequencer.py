@@ -8,11 +8,40 @@ from models.edge.schedule import RUN_OVERHEAD, Schedule
 from tb.edge.drivers.sequencer_model import Inputs, Phase, SequencerModel
 from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test
+from tb.lib.ports import Beside
 from tb.lib.trace import Trace
 
 PULSES = ("busy", "done", "stall", "admit", "frame_free", "pass_start", "train")
 FREE_WATCH = 20
 """Clocks in which a sample of a run that was cut off would still leave."""
+
+
+class RunCounter(Beside):
+    """Counts the clocks and samples of every run, in the design, and compares with the schedule's prediction."""
+
+    def __init__(self, b: Bench, schedule: Schedule) -> None:
+        super().__init__(b)
+        self.schedule = schedule
+        self.mode = Mode.PIPELINED
+        self.reset()
+
+    def reset(self) -> None:
+        """No run is under way."""
+        self._clocks = self._admitted = self._freed = 0
+
+    def look(self) -> None:
+        """One clock."""
+        b = self.b
+        if b.see("done"):
+            expected = self.schedule.clocks(self._admitted, self.mode) if self._admitted else RUN_OVERHEAD
+            b.equal("clocks of a run", self._clocks, expected)
+            b.equal("samples that left", self._freed, self._admitted)
+            self.reset()
+        if b.see("start") and not b.see("busy"):
+            self.mode = Mode(b.see("mode"))
+        self._clocks += b.see("busy") - b.see("stall")
+        self._admitted += b.see("admit")
+        self._freed += b.see("frame_free")
 
 
 class SequencerTrace:
@@ -99,29 +128,6 @@ class SequencerTrace:
         self.model.reset()
         self.now += 1
 
-    async def count(self) -> None:
-        """Count the clocks and samples of every run, in the design, and compare with the schedule's prediction."""
-        dut, board = self.b.dut, self.b.scoreboard
-        clocks = admitted = freed = 0
-        mode = Mode.PIPELINED
-        while True:
-            await self.b.clocks()
-            if int(dut.rst.value):
-                clocks = admitted = freed = 0
-                continue
-            if int(dut.done.value):
-                expected = self.schedule.clocks(admitted, mode) if admitted else RUN_OVERHEAD
-                board.expect("clocks of a run", expected)
-                board.got("clocks of a run", clocks)
-                board.expect("samples that left", admitted)
-                board.got("samples that left", freed)
-                clocks = admitted = freed = 0
-            if int(dut.start.value) and not int(dut.busy.value):
-                mode = Mode(dut.mode.value.to_unsigned())
-            clocks += int(dut.busy.value) - int(dut.stall.value)
-            admitted += int(dut.admit.value)
-            freed += int(dut.frame_free.value)
-
     def random_run(self, limit: int | None = None) -> None:
         """A run that ends by its count, or by `stop`."""
         rng = self.b.rng
@@ -148,9 +154,8 @@ async def runs(b: Bench) -> None:
         b.cover("start", "back_to_back" if gap == 0 else "later")
         sequencer.idle(gap)
     sequencer.idle(2)
-    counting = b.start(sequencer.count())
+    RunCounter(b, sequencer.schedule)
     await sequencer.trace.run()
-    counting.cancel()
 
 
 @bench_test(timeout_clocks=100_000)
@@ -164,6 +169,5 @@ async def reset_in_mid_run(b: Bench) -> None:
         sequencer.idle(b.rng.choice([0, 0, FREE_WATCH]))
     sequencer.run(Mode.PIPELINED, 2)
     sequencer.idle(2)
-    counting = b.start(sequencer.count())
+    RunCounter(b, sequencer.schedule)
     await sequencer.trace.run()
-    counting.cancel()

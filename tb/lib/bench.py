@@ -4,7 +4,9 @@
     @bench_test(timeout_clocks=10_000)
     async def random_values(b: Bench) -> None:
         await b.reset()
-        b.scoreboard.expect("y", model(x))
+        b.drive(x=x)
+        await b.clocks()
+        b.check(y=model(x))
         ...
 
 Every test runs once per seed of EDGELOOM_SEEDS in one simulator process, each run a result of its own. flow/ sets the
@@ -29,10 +31,10 @@ import numpy as np
 from cocotb.clock import Clock
 from cocotb.handle import HierarchyArrayObject, HierarchyObject, LogicArrayObject, LogicObject, PackedObject
 from cocotb.task import Task
-from cocotb.triggers import FallingEdge, ReadOnly, RisingEdge, Timer
+from cocotb.triggers import FallingEdge, ReadOnly, RisingEdge, SimTimeoutError, Timer, with_timeout
 
 from tb.lib import coverage
-from tb.lib.scoreboard import Scoreboard
+from tb.lib.pins import Pins
 
 if TYPE_CHECKING:
     from models.edge.config import EdgeConfig
@@ -93,11 +95,10 @@ def _config() -> EdgeConfig | None:
     return EdgeConfig.load(Path(path))
 
 
-class Bench:
-    """What a test gets.
+class Bench(Pins):
+    """What a test gets: the pins of the design, see `Pins`, and besides:
 
     Attributes:
-        dut: the top-level handle.
         rng, np: Python and NumPy random generators, seeded from the seed, the test's name and the HDL parameters.
         params: HDL parameters of this build by name; a config's are included.
         config: the EdgeConfig of this run, or None.
@@ -106,7 +107,7 @@ class Bench:
     """
 
     def __init__(self, dut: Any, test_name: str, seed: int, clock: str | None) -> None:
-        self.dut = dut
+        super().__init__(dut)
         self.seed = seed
         self.test_name = test_name
         self.params: dict[str, Any] = json.loads(os.environ.get("EDGELOOM_PARAMS", "{}"))
@@ -117,7 +118,6 @@ class Bench:
         self._chaos = Random(digest[::-1])
         self.driven_beside = False
         self.was_reset = False
-        self.scoreboard = Scoreboard()
         self.clk: Any = getattr(dut, clock) if clock is not None else None
         if self.clk is not None:
             Clock(self.clk, PERIOD_NS, unit="ns").start(start_high=False)
@@ -140,6 +140,18 @@ class Bench:
         """Wait until combinational outputs follow the inputs written in this clock (to the falling edge)."""
         await (FallingEdge(self.clk) if self.clk is not None else Timer(PERIOD_NS // 2, unit="ns"))
 
+    async def sleep(self, clocks: float) -> None:
+        """Wait for so long, as `clocks` does, without being woken in every clock."""
+        await Timer(clocks * PERIOD_NS, unit="ns")
+
+    async def change(self, pin: str, clocks: float) -> bool:
+        """Sleep until a pin changes, or for so many clocks; whether it has changed. For transactions of long runs."""
+        try:
+            await with_timeout(self.handle(pin).value_change, clocks * PERIOD_NS, "ns")
+        except SimTimeoutError:
+            return False
+        return True
+
     async def reset(self, *kept: str) -> None:
         """One clock of `rst`, then a look at the outputs, each of which must be quiet. Set the inputs before.
 
@@ -156,25 +168,25 @@ class Bench:
             NotQuietError: an output has another value than flow/after_reset.py and the test plan say.
         """
         self.was_reset = True
-        self.dut.rst.value = 1
+        self.drive(rst=1)
         await Timer(1, unit="ns")
         _registers.scramble(self.dut, self._chaos, kept)
         names = [] if self.driven_beside else _design["inputs"]
-        inputs = [getattr(self.dut, name) for name in names if name not in kept]
+        inputs = [self.handle(name) for name in names if name not in kept]
         before = [handle.value for handle in inputs]
         for handle in inputs:
             handle.value = self._chaos.getrandbits(len(handle))
         await self.clocks()
         for handle, value in zip(inputs, before, strict=True):
             handle.value = value
-        self.dut.rst.value = 0
+        self.drive(rst=0)
         await ReadOnly()
         self._look()
         await Timer(1, unit="ns")  # nothing can be written before
 
     def _look(self) -> None:
         for name, expected in _design["outputs"].items():
-            value = str(getattr(self.dut, name).value)
+            value = str(self.handle(name).value)
             if set(value) - {"0", "1"} or (expected != "any" and set(value) != {str(expected)}):
                 raise NotQuietError(f"in the clock after reset {name} is {value}, and must be {expected}")
 
@@ -190,6 +202,10 @@ class Bench:
                 return waited
             await self.clocks()
         raise TimeoutError(f"waited {clocks} clocks for {what}")
+
+    def log(self, text: str) -> None:
+        """A line in the log of the run."""
+        self.dut._log.info(text)
 
     def cover(self, group: str, bin_: str | int | bool, count: int = 1) -> None:
         """Count a hit of the coverage point `group/bin_`, which the test plan declares."""

@@ -8,28 +8,22 @@ from tb.lib.bench import Bench, bench_test
 
 async def dump(b: Bench, wait: int) -> None:
     """Load row 0 with 1, 2, 3, read it and shift `wait` clocks after cfg_read."""
-    dut = b.dut
-    for name in ("rd_en", "wr_en", "cfg_shift", "cfg_write", "cfg_read", "cfg_addr"):
-        getattr(dut, name).value = 0
+    b.drive(dict.fromkeys(("rd_en", "wr_en", "cfg_shift", "cfg_write", "cfg_read", "cfg_addr"), 0))
     await b.clocks(2)
     for word in (1, 2, 3):
-        dut.cfg_shift.value = 1
-        dut.cfg_word.value = word
+        b.drive(cfg_shift=1, cfg_word=word)
         await b.clocks()
-    dut.cfg_shift.value = 0
-    dut.cfg_write.value = 1
+    b.drive(cfg_shift=0, cfg_write=1)
     await b.clocks()
-    dut.cfg_write.value = 0
-    dut.cfg_read.value = 1
+    b.drive(cfg_write=0, cfg_read=1)
     await b.clocks()
-    dut.cfg_read.value = 0
+    b.drive(cfg_read=0)
     await b.clocks(wait - 1)
-    dut.cfg_shift.value = 1
+    b.drive(cfg_shift=1)
     await b.clocks()
-    dut.cfg_shift.value = 0
+    b.drive(cfg_shift=0)
     await b.clocks()
-    b.scoreboard.expect("cfg_out", 2)
-    b.scoreboard.got("cfg_out", int(dut.cfg_out.value))
+    b.check(cfg_out=2)
 
 
 @bench_test(timeout_clocks=1000)

@@ -8,19 +8,15 @@ from tb.lib.bench import Bench, bench_test
 
 async def write_words(b: Bench, words: int) -> None:
     """Write words that the reader does not take, then compare the first."""
-    b.dut.flush.value = 0
-    b.dut.m_ready.value = 0
-    b.dut.s_valid.value = 0
+    b.drive(flush=0, m_ready=0, s_valid=0)
     await b.reset()
-    b.dut.s_valid.value = 1
-    b.dut.s_last.value = 1
+    b.drive(s_valid=1, s_last=1)
     for word in range(words):
-        b.dut.s_data.value = word
+        b.drive(s_data=word)
         await b.clocks()
-    b.dut.s_valid.value = 0
+    b.drive(s_valid=0)
     await b.clocks(3)
-    b.scoreboard.expect("m_data", 0)
-    b.scoreboard.got("m_data", int(b.dut.m_data.value))
+    b.check(m_data=0)
 
 
 @bench_test(timeout_clocks=1000)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Idle and back-pressure patterns: endless iterators of bool, one per clock, True = pause.
 
-They fit `set_pause_generator` of cocotbext-axi as they are; own drivers call `next()` once per clock.
+They fit `set_pause_generator` of cocotbext-axi as they are. Benches have those of all their handshakes in a `Gaps`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from random import Random
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tb.lib.bench import Bench
 
 NAMES = ("never", "rare", "half", "mostly", "bursts", "one_in_n")
 """Names that `named` knows; also good names for the bins of a coverage group."""
@@ -56,3 +60,40 @@ def any_pattern(rng: Random) -> tuple[str, Iterator[bool]]:
     """A randomly chosen pattern and its name."""
     name = rng.choice(NAMES)
     return name, named(name, rng)
+
+
+class Gaps:
+    """The patterns of the handshakes of a design, by name: full speed until others are drawn.
+
+    Args:
+        names: of the handshakes, also groups of coverage: "rd" hits "rd/half" and so on.
+        group: of coverage, for all of them.
+    """
+
+    def __init__(self, b: Bench, *names: str, group: str | None = None) -> None:
+        self._b, self._group = b, group
+        self._patterns: dict[str, Iterator[bool]] = {name: never() for name in names}
+
+    def go(self, name: str) -> bool:
+        """Whether the handshake makes no pause in this clock; once per clock."""
+        return not next(self._patterns[name])
+
+    def any(self, *names: str) -> None:
+        """Other random patterns from now on, for these handshakes or for all."""
+        for name in names or self._patterns:
+            kind, self._patterns[name] = any_pattern(self._b.rng)
+            self._b.cover(self._group or name, kind)
+
+    def none(self, *names: str) -> None:
+        """Full speed from now on, for these handshakes or for all."""
+        for name in names or self._patterns:
+            self._patterns[name] = never()
+
+    def stop(self, *names: str) -> None:
+        """Nothing moves from now on, at these handshakes or at all."""
+        for name in names or self._patterns:
+            self._patterns[name] = itertools.repeat(True)
+
+    def set(self, name: str, pattern: Iterator[bool]) -> None:
+        """A pattern of the test's own, which is not covered."""
+        self._patterns[name] = pattern

@@ -90,6 +90,12 @@ class Scoreboard:
         """Items still expected, over all channels."""
         return sum(len(channel.expected) for channel in self.channels.values())
 
+    def forget(self, channel: str | None = None, keep: int = 0) -> None:
+        """What a channel, or every one, still expects will not come, but for its first `keep` items."""
+        for each in self.channels.values() if channel is None else [self._channel(channel)]:
+            while len(each.expected) > keep:
+                each.expected.pop()
+
     def finish(self) -> None:
         """End-of-test check.
 

@@ -40,19 +40,21 @@ class FifoBench:
 
     async def clock(self, write: bool, ready: bool, flush: bool = False, rst: bool = False) -> None:
         """One clock: a word if there is room, the reader ready or not; compares all outputs."""
-        b, dut = self.b, self.b.dut
+        b = self.b
         write = write and self.inside < self.depth
         data = b.rng.getrandbits(self.width)
         if write and not self.to_write:
             self.to_write = b.rng.choice([1, b.rng.randint(1, self.depth), b.rng.randint(1, min(self.depth, 8))])
             self._cover_length(self.to_write)
         last = self.to_write == 1
-        dut.s_valid.value = int(write)
-        dut.s_data.value = data
-        dut.s_last.value = int(last if write else b.rng.random() < 0.5)
-        dut.m_ready.value = int(ready)
-        dut.flush.value = int(flush)
-        dut.rst.value = int(rst)
+        b.drive(
+            s_valid=write,
+            s_data=data,
+            s_last=last if write else b.rng.random() < 0.5,
+            m_ready=ready,
+            flush=flush,
+            rst=rst,
+        )
         await b.clocks()
         self._compare(ready)
         self._write(write, data, last, flush)
@@ -66,23 +68,17 @@ class FifoBench:
         self.b.cover("frame", "one_word" if words == 1 else "whole_fifo" if words == self.depth else "between")
 
     def _compare(self, ready: bool) -> None:
-        board, dut = self.b.scoreboard, self.b.dut
         valid = bool(self.visible) and self.visible[0].complete + _VISIBLE_AFTER <= self.now
-        board.expect("m_valid", int(valid))
-        board.got("m_valid", int(dut.m_valid.value))
+        self.b.check(m_valid=valid)
         done = False
         if valid:
             word = self.visible[0]
-            board.expect("m_data", word.data)
-            board.got("m_data", int(dut.m_data.value))
-            board.expect("m_last", int(word.last))
-            board.got("m_last", int(dut.m_last.value))
+            self.b.check(m_data=word.data, m_last=word.last)
             if ready:
                 done = word.last
                 self.visible.popleft()
         if valid or self.now > 0:  # before anything is read, m_last may be X while m_valid is 0
-            board.expect("frame_done", int(done))
-            board.got("frame_done", int(dut.frame_done.value))
+            self.b.check(frame_done=done)
 
     def _write(self, write: bool, data: int, last: bool, flush: bool) -> None:
         if flush:
@@ -104,8 +100,7 @@ class FifoBench:
 
     async def start(self) -> None:
         """Reset."""
-        for name in ("s_valid", "s_data", "s_last", "m_ready", "flush"):
-            getattr(self.b.dut, name).value = 0
+        self.b.drive(dict.fromkeys(("s_valid", "s_data", "s_last", "m_ready", "flush"), 0))
         await self.b.reset()
 
     async def finish(self) -> None:

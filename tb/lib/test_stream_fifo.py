@@ -3,82 +3,79 @@
 
 from __future__ import annotations
 
-from collections import deque
-
-from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test
+from tb.lib.patterns import Gaps
 
 
 class FifoBench:
-    """The FIFO and what it must show in this clock."""
+    """The FIFO beside its model: what it must show in this clock."""
 
     def __init__(self, b: Bench) -> None:
         self.b = b
         self.width, self.depth = int(b.params["WIDTH"]), int(b.params["DEPTH"])
-        self.words: deque[int] = deque()  # inside, the oldest first
+        self.gaps = Gaps(b, "write", "read")
+        self.words: list[int] = []  # inside, the oldest first
         self.shown = False  # the oldest stands at the output
         self.ready = False  # in the clock after a reset
 
-    async def clock(self, write: bool, ready: bool, rst: bool = False) -> None:
-        """One clock: drive, compare all outputs, follow."""
-        b, dut, board = self.b, self.b.dut, self.b.scoreboard
+    async def start(self) -> None:
+        """Reset, with quiet inputs."""
+        self.b.drive(s_valid=0, s_data=0, m_ready=0)
+        await self.b.reset()
+
+    async def clock(self, rst: bool = False) -> None:
+        """One clock: drive by the patterns, compare all outputs, follow with the model."""
+        b, write, ready = self.b, self.gaps.go("write"), self.gaps.go("read")
         data = b.rng.choice([0, (1 << self.width) - 1, b.rng.getrandbits(self.width)])
-        for name, value in (("s_valid", write), ("s_data", data), ("m_ready", ready), ("rst", rst)):
-            getattr(dut, name).value = int(value)
+        b.drive(s_valid=write, s_data=data, m_ready=ready, rst=rst)
         await b.clocks()
-        board.expect("control", [self.ready, self.shown, len(self.words)])
-        board.got("control", [int(dut.s_ready.value), int(dut.m_valid.value), int(dut.level.value)])
+        b.check(s_ready=self.ready, m_valid=self.shown, level=len(self.words))
         if self.shown:
-            board.expect("m_data", self.words[0])
-            board.got("m_data", int(dut.m_data.value))
+            b.check(m_data=self.words[0])
         b.cover("fill", "full" if len(self.words) == self.depth else "some" if self.words else "empty")
         if write and not self.ready:
             b.cover("write", "waits")
+        self._follow(data if write and self.ready else None, ready, rst)
+
+    def _follow(self, word: int | None, ready: bool, rst: bool) -> None:
         if rst:
-            b.cover("reset", "filled" if self.words else "empty")
+            self.b.cover("reset", "filled" if self.words else "empty")
             self.words.clear()
             self.shown = self.ready = False
             return
         unread = len(self.words) - self.shown
         if self.shown and ready:
-            self.words.popleft()
+            del self.words[0]
         self.shown = unread > 0 or (self.shown and not ready)
-        if write and self.ready:
-            self.words.append(data)
+        if word is not None:
+            self.words.append(word)
         self.ready = len(self.words) < self.depth
-
-
-async def _start(b: Bench) -> FifoBench:
-    for name in ("s_valid", "s_data", "m_ready"):
-        getattr(b.dut, name).value = 0
-    await b.reset()
-    return FifoBench(b)
 
 
 @bench_test(timeout_clocks=30_000)
 async def words(b: Bench) -> None:
     """Every pair of write and read patterns that the seed finds, with a reset now and then."""
-    fifo = await _start(b)
+    fifo = FifoBench(b)
+    await fifo.start()
     for _ in range(16):
-        write_name, write_pauses = patterns.any_pattern(b.rng)
-        read_name, read_pauses = patterns.any_pattern(b.rng)
+        fifo.gaps.any()
         resets = b.rng.choice([0, 0, 0.02])
-        b.cover("write", write_name)
-        b.cover("read", read_name)
         for _ in range(100):
-            await fifo.clock(not next(write_pauses), not next(read_pauses), b.rng.random() < resets)
+            await fifo.clock(rst=b.rng.random() < resets)
+    fifo.gaps.stop("write")
+    fifo.gaps.none("read")
     while fifo.words:
-        await fifo.clock(write=False, ready=True)
-    await fifo.clock(write=False, ready=True)
+        await fifo.clock()
+    await fifo.clock()
 
 
 @bench_test(timeout_clocks=2_000)
 async def full_rate(b: Bench) -> None:
     """With a reader that always takes, from three words on nothing waits."""
-    fifo = await _start(b)
-    await fifo.clock(write=False, ready=True)  # nothing is taken in the first clock after a reset
+    fifo = FifoBench(b)
+    await fifo.start()
+    await fifo.clock()  # nothing is taken in the first clock after a reset
     for _ in range(300):
-        await fifo.clock(write=True, ready=True)
+        await fifo.clock()
         if fifo.depth >= 3:
-            b.scoreboard.expect("no_wait", 1)
-            b.scoreboard.got("no_wait", int(b.dut.s_ready.value))
+            b.equal("no wait", got=b.see("s_ready"), expected=1)

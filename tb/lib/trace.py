@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from cocotb.types import Logic, LogicArray
-
 from tb.lib.bench import Bench
 from tb.lib.lanes import unpack
 from tb.lib.scoreboard import RealFormat, ScoreboardMismatch
@@ -89,36 +87,25 @@ class Trace:
         Raises:
             ScoreboardMismatch: at the first clock in which an output differs.
         """
-        dut, rng = self.bench.dut, self.bench.rng
-        pins = [(getattr(dut, pin), self._inputs[pin], self._noise[pin]) for pin in self._inputs]
-        for handle, _, _ in pins:
-            handle.value = 0
-        await (self.bench.reset() if reset else self.bench.clocks())
-        outputs = [(pin, getattr(dut, pin), output) for pin, output in self._outputs.items()]
-        last: list[int | None] = [None] * len(pins)
+        bench = self.bench
+        bench.drive(dict.fromkeys(self._inputs, 0))
+        await (bench.reset() if reset else bench.clocks())
         for clock in range(self.length + _LAST_CLOCKS):
             if self._resets:
-                dut.rst.value = int(clock in self._resets)
-            for number, (handle, values, noise) in enumerate(pins):
+                bench.drive(rst=clock in self._resets)
+            for pin, values in self._inputs.items():
+                noise = self._noise[pin]
                 value = values.get(clock)
-                if value is None:
-                    value = rng.getrandbits(noise) if noise else 0
-                if value != last[number]:
-                    handle.value = last[number] = value
-            await self.bench.clocks()
-            for pin, handle, output in outputs:
+                bench.drive({pin: value if value is not None else bench.rng.getrandbits(noise) if noise else 0})
+            await bench.clocks()
+            for pin, output in self._outputs.items():
                 expected = output.due.get(clock, output.default)
                 if expected is not None:
-                    self._compare(clock, pin, output, expected, handle.value)
+                    self._compare(clock, pin, output, expected)
 
-    def _compare(self, clock: int, pin: str, output: _Output, expected: list[int], value: Logic | LogicArray) -> None:
-        board = self.bench.scoreboard
-        board.expect(pin, expected, output.fmt)
+    def _compare(self, clock: int, pin: str, output: _Output, expected: list[int]) -> None:
         try:
-            word = int(value) if isinstance(value, Logic) else value.to_unsigned()
-        except ValueError:
-            raise ScoreboardMismatch(f"clock {clock}: {pin} = {value} has bits that are not 0 or 1") from None
-        try:
-            board.got(pin, unpack(word, output.width, len(expected), output.signed))
+            got = unpack(self.bench.see(pin), output.width, len(expected), output.signed)
+            self.bench.equal(pin, got, expected, output.fmt)
         except ScoreboardMismatch as error:
             raise ScoreboardMismatch(f"clock {clock}: {error}") from None

@@ -27,7 +27,7 @@ from models.pe_array.network.config import PeConfig
 
 MNIST_64 = EdgeConfig.load(ROOT / "configs" / "edge" / "mnist_64.toml")
 LENET5 = PeConfig.load(ROOT / "configs" / "pe_array" / "lenet5_mnist.toml")
-BANK = "weights.bank.ram.mem.0.0"
+BANK = "rows.weights.bank.ram.mem.0.0"
 REFERENCE: dict[str, Any] = json.loads(synth.BASELINE.read_text())
 
 
@@ -54,10 +54,10 @@ def test_pe_is_as_small_as_its_baseline() -> None:
 
 
 def test_weights_in_lut_memory_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A copy of the junction that leaves the kind of memory to the tool does not pass."""
-    original = verilog.library()["junction"].path
+    """A copy of the junction's rows that leaves the kind of memory to the tool does not pass."""
+    original = verilog.library()["junction_rows"].path
     text = original.read_text()
-    assert text.count(".BLOCK(1)") == 1, "junction.v has changed: choose another fault"
+    assert text.count(".BLOCK(1)") == 1, "junction_rows.v has changed: choose another fault"
     copy = BUILD / "canary" / "synth" / original.name
     copy.parent.mkdir(parents=True, exist_ok=True)
     copy.write_text(text.replace(".BLOCK(1)", ".BLOCK(0)"))

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +16,8 @@ import pytest
 from models.lib.fixed_point import Format
 from tb.lib import lanes, patterns
 from tb.lib.coverage import FunctionalCoverage, UnknownPoint
+from tb.lib.pins import Pins
+from tb.lib.ports import Source
 from tb.lib.scoreboard import Scoreboard, ScoreboardMismatch
 
 
@@ -101,3 +105,101 @@ def test_functional_coverage(tmp_path: Path) -> None:
         coverage.hit("a", "z")
     coverage.save(tmp_path / "f.json")
     assert json.loads((tmp_path / "f.json").read_text()) == {"module": "m", "hits": {"a/x": 3, "a/y": 0}}
+
+
+def test_the_page_shows_a_bench_that_runs() -> None:
+    folder = Path(__file__).parents[2] / "tb"
+    page = (folder / "README.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert shown == (folder / "lib" / "test_stream_fifo.py").read_text(encoding="utf-8")
+
+
+class Recorder:
+    """A coverage that remembers."""
+
+    def __init__(self) -> None:
+        self.rng, self.hits = Random(1), set[str]()
+
+    def cover(self, group: str, bin_: str) -> None:
+        self.hits.add(f"{group}/{bin_}")
+
+
+def test_gaps_cover_their_patterns_and_stop() -> None:
+    b = Recorder()
+    gaps = patterns.Gaps(b, "rd", "wr", group="port")  # type: ignore[arg-type]
+    assert [gaps.go("rd") for _ in range(3)] == [True] * 3
+    for _ in range(100):
+        gaps.any()
+    assert b.hits == {f"port/{name}" for name in patterns.NAMES}
+    gaps.stop("rd")
+    gaps.none("wr")
+    gaps_of = [(gaps.go("rd"), gaps.go("wr")) for _ in range(3)]
+    assert gaps_of == [(False, True)] * 3
+    gaps.set("rd", iter([False, True]))
+    assert [gaps.go("rd") for _ in range(2)] == [True, False]
+
+
+def test_a_source_keeps_what_it_offers() -> None:
+    gaps = patterns.Gaps(Recorder(), "s")  # type: ignore[arg-type]
+    source: Source[int] = Source(gaps, "s")
+    assert source.offer() is None
+    source.add([7, 8])
+    assert source.offer() == 7
+    gaps.stop()
+    assert source.offer() == 7
+    assert source.take() == 7
+    assert source.offer() is None
+    gaps.none()
+    assert source.offer() == 8
+    source.withdraw()
+    assert not source.offered
+    source.clear()
+    assert source.offer() is None
+
+
+class Handle:
+    """A pin of the simulator, as far as Pins knows it."""
+
+    def __init__(self, value: object, width: int = 8) -> None:
+        self.written: list[int] = []
+        self._value, self._width = value, width
+
+    def __len__(self) -> int:
+        return self._width
+
+    @property
+    def value(self) -> object:
+        return self._value
+
+    @value.setter
+    def value(self, value: int) -> None:
+        self.written.append(value)
+
+
+def test_pins_drive_what_changes_and_compare() -> None:
+    pins = Pins(SimpleNamespace(x=Handle(0), y=Handle(0xFE), z=Handle("8'bX")))
+    pins.drive({"x": True}, y=3)
+    pins.drive(x=1, y=4)
+    assert (pins.handle("x").written, pins.handle("y").written) == ([1], [3, 4])
+    assert (pins.see("y"), pins.see_signed("y"), pins.low("x"), pins.high("x")) == (0xFE, -2, True, False)
+    pins.check({"x": False}, y=0xFE)
+    pins.require(True, "never said")
+    assert pins.scoreboard.compared == 3
+    with pytest.raises(ScoreboardMismatch, match="channel 'y' item 1: expected 3, got 254"):
+        pins.check(y=3)
+    with pytest.raises(ScoreboardMismatch, match="z = 8'bX has bits that are not 0 or 1"):
+        pins.check(z=0)
+    with pytest.raises(ScoreboardMismatch, match="it is late"):
+        pins.require([], "it is late")
+
+
+def test_what_a_reset_drops_is_forgotten() -> None:
+    pins = Pins(SimpleNamespace())
+    pins.expect("a", [1, 2, 3])
+    pins.expect("b", 4)
+    assert (pins.pending, pins.pending_in("a"), pins.pending_in("c")) == (4, 3, 0)
+    pins.forget("a", keep=1)
+    pins.got("a", 1)
+    assert pins.pending == 1
+    pins.forget()
+    pins.scoreboard.finish()

@@ -16,9 +16,8 @@ from models.pe_array.clocks.map_raster import COMMAND, raster_cmd_ready, raster_
 from models.pe_array.clocks.map_window import Y_BIT, window_load
 from models.pe_array.clocks.table import OPCODE, column
 from models.pe_array.isa import descriptors as d
+from models.pe_array.machine.engines import POINTER_RUN
 
-POINTER_RUN = 256
-"""Beats of a read command of POINTERS, but the last one's."""
 ISSUE = 5
 """Clocks from taking a descriptor to its entries [load_issue]."""
 END = 3

@@ -13,9 +13,8 @@ from models.lib.fixed_point import IntArray
 from models.pe_array.isa.csb import Csb, CsbImage, CsbShape, beat_offsets, encode_elements, to_image
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.operations import Program
-from models.pe_array.isa.pe_command import Op
-from models.pe_array.isa.shapes import Pair, SlidingWindow
-from models.pe_array.network.network import Weights
+from models.pe_array.isa.shapes import Pair
+from models.pe_array.network.weights import Weights
 from models.pe_array.tiles.tiling import PhaseGeometry, Split, choose_split
 
 
@@ -77,21 +76,20 @@ class LayerMatrix:
 
 
 def first_fit(
-    make: Callable[[Split], Program], window: SlidingWindow, size: Pair, grid: Grid, parts: int, backward: bool = False
+    make: Callable[[Split], Program], phase: PhaseGeometry, grid: Grid, parts: int
 ) -> Program:  # fmt: skip
     """The program of the first split that fits, those with the least work for the busiest PE first.
 
     Args:
         make: of a split; ValueError where it does not fit.
-        window, size: kernel or pooling window, and height and width of the layer's input map.
+        phase: that it works on.
         parts: blocks, or groups of channels, that slots can work on at the same time.
-        backward: tiles are those of the input map.
 
     Raises:
         ValueError: of the last split, if none fits.
     """
     why = ValueError("no split")
-    for split in choose_split(PhaseGeometry(Op.MAC, window, *size, backward), grid.pes, parts):
+    for split in choose_split(phase, grid.pes, parts):
         try:
             return make(split)
         except ValueError as error:

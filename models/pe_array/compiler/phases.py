@@ -9,7 +9,7 @@ matrix. A fully connected layer reads the output of the one before as it is in m
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,13 +19,14 @@ from models.pe_array.compiler import balance, program
 from models.pe_array.compiler.layer_matrix import LayerMatrix, first_fit
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.operations import Program
-from models.pe_array.isa.shapes import Conv, Pair, Pool, SlidingWindow
+from models.pe_array.isa.pe_command import Op
+from models.pe_array.isa.shapes import Pair, Pool
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.gradient_passes import GradientPass
-from models.pe_array.network.layer import IMAGE, Layer, Shape
+from models.pe_array.network.layer import IMAGE, Shape
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.network.requantise import AccumulatorField
-from models.pe_array.tiles.tiling import Split
+from models.pe_array.tiles.tiling import PhaseGeometry, Split
 
 
 @dataclass(frozen=True)
@@ -91,31 +92,18 @@ class Maker:
     tell: Callable[[str], None] = silent
 
     def forward(self, index: int, training: bool) -> Phase:
-        """FF of a layer; ``training``: with the indices of maxima."""
+        """FF of a layer; ``training``: with the indices of layers that keep them."""
         self._telling(index, "FF")
-        layer, name = self.config.layers[index], f"output{index}"
-        channels, size, grid = layer.in_shape[0], layer.in_shape[1:], self.grid
-        outputs = [MapOutput(name, layer.forward_shift, relu=layer.relu)]
-        preset, operand = (None, None) if layer.add is None else (layer.add_shift, output_of(layer.add))
-        if isinstance(layer.window, Conv):
-            conv, csb = layer.window, self.matrices[index].csb
-            made = self._made(
-                lambda split: program.forward(conv, csb, *size, grid, split, preset), layer, csb.shape.grid[0]
-            )
-        else:
-            pool = layer.window
-            if layer.kind == "max_pool":
-                made = self._made(lambda split: program.max_pool(pool, channels, *size, grid, split), layer, channels)
-                outputs = [MapOutput(name, 0, AccumulatorField.VALUE)]
-                if training:
-                    outputs.append(MapOutput(f"index{index}", 0, AccumulatorField.INDEX))
-            else:
-                made = self._average(layer, pool, backward=False)
-        source = output_of(layer.reads)
+        layer = self.config.layers[index]
+        outputs = [MapOutput(f"output{index}", layer.forward_shift, layer.drains[0], layer.relu)]
+        if training and layer.keeps_indices:
+            outputs.append(MapOutput(f"index{index}", 0, AccumulatorField.INDEX))
+        operand = None if layer.add is None else output_of(layer.add)
+        made, source = self._sums(index, layer.forward_phase()), output_of(layer.reads)
         return Phase(f"ff{index}", index, made, source, layer.in_shape, operand, layer.out_shape, tuple(outputs))
 
     def gradient_pass(self, index: int, each: GradientPass) -> Phase:
-        """A part of the gradient by the output of layer ``index``: NG, back through pooling, or what is added."""
+        """A part of the gradient by the output of layer ``index``: NG, or what is added."""
         self._telling(each.layer, "NG")
         number, preset = each.layer, None if each.preset is None else each.preset_shift
         target, layer = self.config.layers[index], self.config.layers[number]
@@ -123,40 +111,24 @@ class Maker:
         mask = f"output{index}" if each.last and target.relu else None
         stochastic = self.config.training.stochastic_gradients
         outputs = (MapOutput(f"delta{index}", each.shift, mask=mask, stochastic=stochastic),)
-        channels, size, grid = layer.in_shape[0], layer.in_shape[1:], self.grid
+        shape = layer.out_shape
         if each.skip:
-            shape, one = layer.out_shape, Pool()
-            made = self._split(
-                lambda split: program.average_pool(one, *shape, grid, split=split, preset=preset), one, shape, shape[0]
-            )
+            copy = PhaseGeometry(Op.MAC, Pool(), *shape[1:], one_weight=True, preset=preset)
+            made = self._pooling(copy, shape[0], 1)
             return Phase(f"skip{number}", number, made, f"delta{number}", shape, operand, shape, outputs)
+        made = self._sums(number, replace(layer.backward_phase(), preset=preset))
         operand_shape = layer.in_shape
-        if isinstance(layer.window, Conv):
-            conv, csb = layer.window, self.matrices[number].csb
-            made = self._made(
-                lambda split: program.input_gradient(conv, csb, *size, grid, split, preset), layer, csb.shape.grid[1],
-                True,
-            )  # fmt: skip
-        else:
-            pool = layer.window
-            if layer.kind == "max_pool":
-                made = self._made(
-                    lambda split: program.max_unpool(pool, channels, *size, grid, split), layer, channels, True
-                )
-                operand, operand_shape = f"index{number}", layer.out_shape
-            else:
-                made = self._average(layer, pool, True, preset)
-        return Phase(
-            f"ng{number}", number, made, f"delta{number}", layer.out_shape, operand, operand_shape, outputs
-        )  # fmt: skip
+        if layer.keeps_indices:
+            operand, operand_shape = f"index{number}", shape
+        return Phase(f"ng{number}", number, made, f"delta{number}", shape, operand, operand_shape, outputs)
 
     def weight_gradient(self, index: int) -> Phase:
         """WG of a layer with weights."""
         self._telling(index, "WG")
         layer, csb = self.config.layers[index], self.matrices[index].csb
-        made = self._made(
-            lambda split: program.weight_gradient(layer.conv, csb, *layer.in_shape[1:], self.grid, split), layer,
-            max(csb.shape.grid),
+        tiles = layer.gradient_phase()
+        made = self._split(
+            lambda split: program.gradients(tiles, csb, self.grid, split), tiles, max(csb.shape.grid)
         )  # fmt: skip
         source = output_of(layer.reads)
         return Phase(f"wg{index}", index, made, source, layer.in_shape, f"delta{index}", layer.out_shape)
@@ -178,27 +150,23 @@ class Maker:
     def _telling(self, index: int, phase: str) -> None:
         self.tell(f"planning layer {index + 1} of {len(self.config.layers)}: {phase}")
 
-    def _average(self, layer: Layer, pool: Pool, backward: bool, preset: int | None = None) -> Program:
-        channels, height, width = layer.in_shape
-        return self._made(
-            lambda split: program.average_pool(
-                pool, channels, height, width, self.grid, layer.multiplier, backward, split, preset
-            ),
-            layer, channels, backward,
-        )  # fmt: skip
+    def _sums(self, index: int, tiles: PhaseGeometry) -> Program:
+        """FF or NG of a layer: with its matrix, or of every channel by itself."""
+        layer = self.config.layers[index]
+        if not layer.has_weights:
+            return self._pooling(tiles, layer.in_shape[0], layer.multiplier)
+        csb = self.matrices[index].csb
+        return self._split(
+            lambda split: program.convolution(tiles, csb, self.grid, split), tiles, csb.shape.grid[tiles.backward]
+        )
 
-    def _made(
-        self, make: Callable[[Split | None], Program], layer: Layer, parts: int, backward: bool = False
-    ) -> Program:  # fmt: skip
-        return self._split(make, layer.window, layer.in_shape, parts, backward)
+    def _pooling(self, tiles: PhaseGeometry, channels: int, multiplier: int) -> Program:
+        return self._split(
+            lambda split: program.pooling(tiles, self.grid, split, channels, multiplier), tiles, channels
+        )
 
-    def _split(
-        self, make: Callable[[Split | None], Program], window: SlidingWindow, shape: Shape, parts: int,
-        backward: bool = False,
-    ) -> Program:  # fmt: skip
-        if self.search:
-            return make(None)
-        return first_fit(make, window, shape[1:], self.grid, parts, backward)
+    def _split(self, make: Callable[[Split | None], Program], tiles: PhaseGeometry, parts: int) -> Program:
+        return make(None) if self.search else first_fit(make, tiles, self.grid, parts)
 
 
 def output_of(index: int) -> str:

@@ -53,21 +53,45 @@ def forward(
     Raises:
         ValueError: it does not fit, even with one pixel per PE: the blocks are too large for the memories.
     """
-    layer = PhaseGeometry(Op.MAC, conv, height, width, preset=preset)
-    return _convolution(layer, csb, grid, split, conv.rows)
+    return convolution(PhaseGeometry(Op.MAC, conv, height, width, preset=preset), csb, grid, split)
 
 
 def input_gradient(
     conv: Conv, csb: Csb, height: int, width: int, grid: Grid, split: Split | None = None, preset: int | None = None
 ) -> Program:  # fmt: skip
     """NG: accumulators (cols, height, width) of the output's gradient (rows, OH, OW). See ``forward``."""
-    layer = PhaseGeometry(Op.MAC, conv, height, width, backward=True, preset=preset)
-    return _convolution(layer, csb, grid, split, conv.cols)
+    return convolution(PhaseGeometry(Op.MAC, conv, height, width, backward=True, preset=preset), csb, grid, split)
 
 
 def weight_gradient(conv: Conv, csb: Csb, height: int, width: int, grid: Grid, split: Split | None = None) -> Program:
     """WG: gradients (elements, KH*KW) of an input map (to X) and the output's gradient (to Y). See ``forward``."""
-    layer = PhaseGeometry(Op.GRAD, conv, height, width)
+    return gradients(PhaseGeometry(Op.GRAD, conv, height, width), csb, grid, split)
+
+
+def max_pool(pool: Pool, channels: int, height: int, width: int, grid: Grid, split: Split | None = None) -> Program:
+    """Max pooling of a map (channels, height, width): accumulators whose bytes 0 and 1 are maximum and index."""
+    return pooling(PhaseGeometry(Op.MAX, pool, height, width), grid, split, channels)
+
+
+def max_unpool(pool: Pool, channels: int, height: int, width: int, grid: Grid, split: Split | None = None) -> Program:
+    """Backward pass of max pooling: the output's gradient (to X) and its indices (to Y), both (channels, OH, OW)."""
+    return pooling(PhaseGeometry(Op.UNPOOL, pool, height, width, backward=True), grid, split, channels)
+
+
+def average_pool(
+    pool: Pool, channels: int, height: int, width: int, grid: Grid, multiplier: int = 1, backward: bool = False,
+    split: Split | None = None, preset: int | None = None,
+) -> Program:  # fmt: skip
+    """Sums of windows times ``multiplier`` (1 … 127) or, with ``backward``, of the windows of each pixel.
+
+    ``preset`` as in ``forward``. A window of one pixel with it adds two maps.
+    """
+    layer = PhaseGeometry(Op.MAC, pool, height, width, backward, one_weight=True, preset=preset)
+    return pooling(layer, grid, split, channels, multiplier)
+
+
+def gradients(layer: PhaseGeometry, csb: Csb, grid: Grid, split: Split | None = None) -> Program:
+    """Gradients at the elements of a matrix: WG. ValueError as in ``forward``."""
     blocks = _Blocks(csb, grid.shape.lanes)
 
     def groups_by(by_rows: bool, together: bool = True) -> Groups:
@@ -90,31 +114,10 @@ def weight_gradient(conv: Conv, csb: Csb, height: int, width: int, grid: Grid, s
     size = (csb.shape.block_cols, csb.shape.block_rows)
     longer = blocks.rows > blocks.cols
     ways = [groups_by(longer), groups_by(not longer)]
-    if conv.groups > 1:  # most blocks are empty: slots that share a column hardly ever have work together
+    grouped = isinstance(layer.window, Conv) and layer.window.groups > 1
+    if grouped:  # most blocks are empty: slots that share a column hardly ever have work together
         ways.append(groups_by(longer, together=False))
     return _build(layer, grid, split, max(blocks.rows, blocks.cols), size, ways, 0, csb)
-
-
-def max_pool(pool: Pool, channels: int, height: int, width: int, grid: Grid, split: Split | None = None) -> Program:
-    """Max pooling of a map (channels, height, width): accumulators whose bytes 0 and 1 are maximum and index."""
-    return _pooling(PhaseGeometry(Op.MAX, pool, height, width), grid, split, channels)
-
-
-def max_unpool(pool: Pool, channels: int, height: int, width: int, grid: Grid, split: Split | None = None) -> Program:
-    """Backward pass of max pooling: the output's gradient (to X) and its indices (to Y), both (channels, OH, OW)."""
-    return _pooling(PhaseGeometry(Op.UNPOOL, pool, height, width, backward=True), grid, split, channels)
-
-
-def average_pool(
-    pool: Pool, channels: int, height: int, width: int, grid: Grid, multiplier: int = 1, backward: bool = False,
-    split: Split | None = None, preset: int | None = None,
-) -> Program:  # fmt: skip
-    """Sums of windows times ``multiplier`` (1 … 127) or, with ``backward``, of the windows of each pixel.
-
-    ``preset`` as in ``forward``. A window of one pixel with it adds two maps.
-    """
-    layer = PhaseGeometry(Op.MAC, pool, height, width, backward, one_weight=True, preset=preset)
-    return _pooling(layer, grid, split, channels, multiplier)
 
 
 class _Blocks:
@@ -142,7 +145,8 @@ class _Blocks:
         return Task(source, result, where.start, where.stop - where.start, first)
 
 
-def _convolution(layer: PhaseGeometry, csb: Csb, grid: Grid, split: Split | None, channels: int) -> Program:
+def convolution(layer: PhaseGeometry, csb: Csb, grid: Grid, split: Split | None = None) -> Program:
+    """Sums of products with the elements of a matrix, which has a row for every output: FF, NG. Errors: ``forward``."""
     blocks = _Blocks(csb, grid.shape.lanes)
     size = (csb.shape.block_cols, csb.shape.block_rows)
     outs, ins = (blocks.cols, blocks.rows) if layer.backward else (blocks.rows, blocks.cols)
@@ -158,6 +162,7 @@ def _convolution(layer: PhaseGeometry, csb: Csb, grid: Grid, split: Split | None
             made.append(Group([tasks[0].result for tasks in slots], rounds))
         return made
 
+    channels = csb.shape.cols if layer.backward else csb.shape.rows
     return _build(layer, grid, split, outs, size[::-1] if layer.backward else size, [groups], channels, csb)
 
 
@@ -181,7 +186,8 @@ def _rounds(slots: list[list[Task]], entries: int, words: int) -> list[Round]:
     return alone if cost(alone, sum(map(len, lists))) < cost(together, len(together)) else together
 
 
-def _pooling(layer: PhaseGeometry, grid: Grid, split: Split | None, channels: int, multiplier: int = 0) -> Program:
+def pooling(layer: PhaseGeometry, grid: Grid, split: Split | None, channels: int, multiplier: int = 0) -> Program:
+    """What works on each of so many channels by itself. ``multiplier``: MAC's one weight. Errors: ``forward``."""
     shape, lanes = grid.shape, grid.shape.lanes
     splits = [split] if split is not None else choose_split(layer, grid.pes, channels)[:SPLITS]
     elements = min(CHANNELS_MAX, ELEMENTS_MAX, shape.e_depth * lanes // 2)

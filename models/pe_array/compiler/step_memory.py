@@ -12,7 +12,8 @@ from models.pe_array.compiler.allocation import MemoryArray
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.network.layer import IMAGE
 from models.pe_array.network.layers import Int8Array
-from models.pe_array.network.network import PeNetwork, Trace, Weights
+from models.pe_array.network.network import PeNetwork, Trace
+from models.pe_array.network.weights import Weights
 
 STATE = ("masters", "momenta", "gradients")
 
@@ -102,8 +103,8 @@ class StepMemory:
         for index, layer in enumerate(layers):
             read = image if layer.reads == IMAGE else outputs[layer.reads]
             found.inputs.append(read.reshape(*layer.in_shape, -1))
-            pooled = training and layer.kind == "max_pool"
-            found.indices.append(self.map(f"index{index}") if pooled else np.empty(0, dtype=np.uint8))
+            indexed = training and layer.keeps_indices
+            found.indices.append(self.map(f"index{index}") if indexed else np.empty(0, dtype=np.uint8))
             found.deltas.append(self.map(f"delta{index}") if training else np.empty(0, dtype=np.int8))
             weighted = training and layer.has_weights
             found.gradients.append(self._elements("gradients", index) if weighted else np.empty(0, dtype=np.int32))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A whole training step, or an inference, of a network as one program in memory of the PE array.
 
-Order of a step: FF of all layers, the output's deltas, then from the last map to the image NG (or the way back through
-pooling) of the layers that read it, their WG and update. What the program finds in memory and leaves there is in
+Order of a step: FF of all layers, the output's deltas, then from the last map to the image NG of the
+layers that read it, their WG and update. What the program finds in memory and leaves there is in
 ``step_memory``.
 """
 
@@ -25,10 +25,11 @@ from models.pe_array.compiler.sequence import Sequence
 from models.pe_array.isa.descriptors import BYTES, Descriptor, Update, encode
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.shapes import Pair, Positions
+from models.pe_array.isa.widths import SHIFT_MAX
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.fitting import LANES_MIN, choose_block
 from models.pe_array.network.layer import Shape
-from models.pe_array.network.layers import ACC_BITS, SHIFT_MAX
+from models.pe_array.network.layers import ACC_BITS
 from models.pe_array.network.network import PeNetwork
 
 
@@ -41,7 +42,7 @@ class StepProgram:
     Args:
         network: its configuration and the positions of its elements.
         grid: the PEs; B must be the batch.
-        training: a step; otherwise FF alone, without indices of maxima.
+        training: a step; otherwise FF alone, without indices.
         base: address of the first tensor, a multiple of 16 beats.
         balanced: permute channels so that slots have nearly the same work.
         blocks: rows and columns of blocks of some layers; those of the others are chosen.
@@ -177,7 +178,7 @@ class StepProgram:
             add(f"output{index}", "i1", shape, writable=True)
             if self.training:
                 add(f"delta{index}", "i1", shape, writable=True)
-                if layer.kind == "max_pool":
+                if layer.keeps_indices:
                     add(f"index{index}", "u1", shape, writable=True)
 
     def _constant(self, name: str, data: npt.NDArray[np.int8]) -> None:

@@ -9,7 +9,7 @@ overflow. Masters have as many fraction bits more than MAC weights as they have 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,28 +17,20 @@ from models.lib.network_kind import PE_ARRAY, require
 from models.lib.toml_section import ConfigError, Section, named, parse, read_text
 from models.pe_array.isa import assumed
 from models.pe_array.isa.grid import Grid
-from models.pe_array.isa.pe_command import PeShape
-from models.pe_array.isa.shapes import KERNEL_MAX, Conv, Pool
-from models.pe_array.isa.widths import STANDARD, Widths
+from models.pe_array.isa.pe_command import GRADIENT_BITS, PeShape
+from models.pe_array.isa.widths import CLASSES_MAX, SHIFT_MAX, STANDARD, Widths
 from models.pe_array.network import fitting
 from models.pe_array.network.gradient_passes import GradientPass, check_passes, gradient_passes, label
-from models.pe_array.network.layer import IMAGE, Layer, Shape
-from models.pe_array.network.layers import ACC_BITS, GRADIENT_BITS, PRESET_MAX, SHIFT_MAX
+from models.pe_array.network.kinds import KINDS
+from models.pe_array.network.layer import CHANNELS_MAX, FRAC_LIMIT, IMAGE, SIZE_MAX, Layer, Place, Shape
+from models.pe_array.network.layers import ACC_BITS, PRESET_MAX
 
-KINDS = ("conv", "dense", "max_pool", "average_pool", "global_average_pool")
 IMAGE_NAME = "image"
-LOGIT_FRAC_MAX = 7
 BATCHES = (8, 16, 32, 64)
 ROUNDINGS = ("half_up", "stochastic")
-FRAC_LIMIT = 24
 NEVER = 2**31 - 1
 """``prune_at`` of a training without pruning."""
 EPOCHS_MAX = 10_000
-SIZE_MAX = 1024
-CHANNELS_MAX = 4096
-"""Runs that a descriptor can name: a drain of more channels of a part of a map does not fit in one."""
-CLASSES_MAX = 256
-"""Of DELTA."""
 
 
 @dataclass(frozen=True)
@@ -213,50 +205,19 @@ def _layer(table: Section, maps: Mapping[int, _Map], last: bool, widths: Widths)
     if any(name == each.name for each in maps.values()):
         raise ConfigError(f"{table.key('name')} = {name!r} is the name of an earlier map; names must differ")
     reads = _earlier(table, "input", maps, maps[max(maps)].name)
-    shape, frac, delta_frac = maps[reads].shape, maps[reads].frac, maps[reads].delta_frac
-    kind = table.choice("kind", KINDS)
-    if kind == "dense":
-        shape = (shape[0] * shape[1] * shape[2], 1, 1)
-    window: Conv | Pool
-    more: dict[str, Any] = {}
-    out_frac = frac
-    out_delta_frac = delta_frac
-    if "average" in kind:
-        out_frac = table.integer("out_frac", 0, FRAC_LIMIT, frac)
-        out_delta_frac = table.integer("delta_frac", 0, FRAC_LIMIT, delta_frac)
+    read = maps[reads]
+    kind = KINDS[table.choice("kind", tuple(KINDS))]
+    place = Place(name, reads, read.shape, read.frac, read.delta_frac, last, widths)
     try:
-        kernel = 1 if kind in ("dense", "global_average_pool") else table.integer("kernel", 1, KERNEL_MAX)
-        if kind == "global_average_pool":
-            window, channels, kind = Pool.make(shape[1:]), shape[0], "average_pool"
-        else:
-            stride = table.integer("stride", 1, SIZE_MAX, kernel if "pool" in kind else 1)
-            pad = table.integer("pad", 0, SIZE_MAX, 0)
-            dilation = table.integer("dilation", 1, SIZE_MAX, 1)
-            if "pool" in kind:
-                window, channels = Pool.make(kernel, stride, pad, dilation), shape[0]
-            else:
-                channels = table.integer("outputs", 1, CHANNELS_MAX)
-                groups = table.integer("groups", 1, CHANNELS_MAX, 1)
-                window = Conv.make(channels, shape[0], kernel, stride, pad, dilation, groups)
-                more["weight_frac"] = table.integer("weight_frac", 0, FRAC_LIMIT)
-                more["density"] = table.real("density", 1e-6, 1.0, 1.0)
-                more["rate_shift"] = table.integer("rate_shift", 0, 15, 0)
-                more["init_scale"] = table.real("init_scale", 0.0, 16.0, 1.0)
-                out_frac = table.integer("out_frac", 0, LOGIT_FRAC_MAX if last else FRAC_LIMIT)
-                out_delta_frac = widths.data - 1 if last else table.integer("delta_frac", 0, FRAC_LIMIT)
-        out_shape = (channels, *window.out_size(shape[1], shape[2]))
+        layer = kind.read(table, place)
     except ConfigError:
         raise
     except ValueError as error:
-        raise ConfigError(f"{table.key('kind')} = {kind}: {error}") from None
-    relu = "pool" not in kind and table.flag("relu", not last)
-    if "pool" not in kind and table.given("add"):
-        more |= _added(table, maps, out_shape)
+        raise ConfigError(f"{table.key('kind')} = {kind.kind}: {error}") from None
+    if kind.may_add and table.given("add"):
+        layer = replace(layer, **_added(table, maps, layer.out_shape))
     table.finish()
-    return Layer(
-        kind, window, shape, out_shape, relu, frac, out_frac, delta_frac, out_delta_frac, name=name,
-        reads=reads, widths=widths, **more,
-    )  # fmt: skip
+    return layer
 
 
 def _added(table: Section, maps: Mapping[int, _Map], shape: Shape) -> dict[str, Any]:

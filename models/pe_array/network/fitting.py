@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -44,18 +44,18 @@ def choose_block(layer: Layer, grid: Grid) -> Pair:
     Raises:
         ValueError: not even blocks of one element fit.
     """
-    return _block(layer.conv, layer.in_shape[1:], not layer.reads_image, grid)
+    return _block(layer.conv, tuple(layer.phases()), grid)
 
 
 @functools.lru_cache(maxsize=4096)
-def _block(conv: Conv, size: Pair, backward: bool, grid: Grid) -> Pair:
-    """``choose_block``; ``backward``: there is a gradient by the map that the layer reads."""
-    height, width = conv.out_size(*size)
+def _block(conv: Conv, phases: tuple[PhaseGeometry, ...], grid: Grid) -> Pair:
+    """``choose_block`` for these phases, the first of them FF."""
+    height, width = phases[0].size
     parts = max(2, grid.pes // (height * width), min(conv.groups, grid.pes))
     rows, cols = (-(-n // max(parts, -(-n // BLOCK_MAX))) for n in (conv.rows, conv.cols))
     while True:
         try:
-            for phase in conv_phases(conv, size, backward):
+            for phase in phases:
                 check_pixel(phase, grid, *(rows, cols) if phase.backward else (cols, rows))
         except ValueError as error:
             if rows == cols == 1:
@@ -63,12 +63,6 @@ def _block(conv: Conv, size: Pair, backward: bool, grid: Grid) -> Pair:
             rows, cols = (rows, -(-cols // 2)) if cols >= rows else (-(-rows // 2), cols)
         else:
             return rows, cols
-
-
-def conv_phases(conv: Conv, size: Pair, backward: bool) -> list[PhaseGeometry]:
-    """FF, WG and, with ``backward``, NG of a layer with weights that reads a map of that size."""
-    phases = [PhaseGeometry(Op.MAC, conv, *size), PhaseGeometry(Op.GRAD, conv, *size)]
-    return [*phases, PhaseGeometry(Op.MAC, conv, *size, backward=True)] if backward else phases
 
 
 def check_pixel(phase: PhaseGeometry, grid: Grid, channels_in: int, channels_out: int) -> None:
@@ -87,29 +81,23 @@ def check_pixel(phase: PhaseGeometry, grid: Grid, channels_in: int, channels_out
 
 def least_bytes(layer: Layer, batch: int) -> int:
     """Bytes that a dense training step has of a layer's weights and maps, without what fills blocks."""
-    maps = math.prod(layer.out_shape) * (3 if layer.kind == "max_pool" else 2)  # values, gradients, indices
+    maps = math.prod(layer.out_shape) * (2 + layer.keeps_indices)  # values, gradients, indices
     weights = layer.weights * _WEIGHT_BYTES + layer.weights // layer.window.taps * 2 if layer.has_weights else 0
     return maps * batch + weights
 
 
 def pieces(layer: Layer, grid: Grid) -> list[Piece]:
     """Of all phases of a layer. ValueError where one does not fit."""
-    window, size = layer.window, layer.in_shape[1:]
-    if isinstance(window, Conv):
-        block = choose_block(layer, grid)
-        elements = block_sums(window.allowed(), *block) if window.groups > 1 else _dense(window, block)
+    phases = layer.phases()
+    if layer.has_weights:
+        conv, block = layer.conv, choose_block(layer, grid)
+        elements = block_sums(conv.allowed(), *block) if conv.groups > 1 else _dense(conv, block)
         made = []
-        for phase in conv_phases(window, size, not layer.reads_image):
+        for phase in phases:
             ways = elements.shape[phase.backward] if phase.op == Op.MAC else max(elements.shape)
             held = block if phase.backward else (block[1], block[0])
-            preset = layer.add_shift if layer.add is not None and phase.op == Op.MAC and not phase.backward else None
-            room = elements_per_command(phase.op, window.taps, grid.shape)
-            made.append(Piece(replace(phase, preset=preset), elements, ways, *held, room))
+            made.append(Piece(phase, elements, ways, *held, elements_per_command(phase.op, conv.taps, grid.shape)))
         return made
-    largest = layer.kind == "max_pool"
-    phases = [PhaseGeometry(Op.MAX if largest else Op.MAC, window, *size, one_weight=not largest)]
-    if not layer.reads_image:
-        phases.append(replace(phases[0], op=Op.UNPOOL if largest else Op.MAC, backward=True))
     for phase in phases:
         check_pixel(phase, grid, 1, 1)
     channels = np.array([layer.in_shape[0]])

@@ -6,7 +6,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from models.pe_array.isa.shapes import Pool
 from models.pe_array.network import float_layers
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.float_layers import FloatArray, IntArray
@@ -18,7 +17,7 @@ class FloatNetwork:
     """Twin of a network, dense, with that network's masters at the time of construction.
 
     Attributes:
-        weights: float64 (rows, cols, KH, KW) per layer, empty for pooling.
+        weights: float64 (rows, cols, KH, KW) per layer, empty where it has none.
         momenta: as weights; None in a training without momentum.
     """
 
@@ -35,18 +34,12 @@ class FloatNetwork:
         self.momenta = [np.zeros_like(w) if decay else None for w in self.weights]
 
     def forward(self, images: FloatArray) -> tuple[list[FloatArray], list[IntArray]]:
-        """(outputs of all layers, indices of maxima) of images (channels, H, W, batch)."""
+        """(outputs of all layers, their indices) of images (channels, H, W, batch)."""
         maps: list[FloatArray] = []
         indices: list[IntArray] = []
         for layer, w in zip(self.config.layers, self.weights, strict=True):
             x = self._map(maps, images, layer.reads).reshape(*layer.in_shape, -1)
-            index = np.empty(0, dtype=np.int64)
-            if not isinstance(layer.window, Pool):
-                x = float_layers.conv_forward(layer.window, x, w)
-            elif layer.kind == "max_pool":
-                x, index = float_layers.max_pool(layer.window, x)
-            else:
-                x = float_layers.average_pool(layer.window, x)
+            x, index = layer.float_forward(x, w)
             if layer.add is not None:
                 x = x + self._map(maps, images, layer.add).reshape(x.shape)
             maps.append(float_layers.relu(x) if layer.relu else x)
@@ -58,7 +51,7 @@ class FloatNetwork:
         return images if index == IMAGE else maps[index]
 
     def gradients(self, images: FloatArray, labels: IntArray) -> tuple[list[FloatArray], int]:
-        """(gradients of the summed cross-entropy by all weights, empty for pooling; number of correct answers)."""
+        """(gradients of the summed cross-entropy by the weights of every layer; number of correct answers)."""
         maps, indices = self.forward(images)
         logits = maps[-1].reshape(self.config.classes, -1)
         deltas = [np.zeros_like(each) for each in maps]  # by the outputs: what the layers behind have added so far
@@ -70,20 +63,11 @@ class FloatNetwork:
                 d = float_layers.relu_backward(d, maps[i])
             if layer.add is not None and layer.add != IMAGE:
                 deltas[layer.add] += d.reshape(deltas[layer.add].shape)
-            size = layer.in_shape[1], layer.in_shape[2]
-            gradient = np.empty(0)
-            if not isinstance(layer.window, Pool):
-                x = self._map(maps, images, layer.reads).reshape(*layer.in_shape, -1)
-                gradient = float_layers.conv_weight_gradient(layer.window, x, d)
-            found.append(gradient)
+            x = self._map(maps, images, layer.reads).reshape(*layer.in_shape, -1)
+            found.append(layer.float_weight_gradient(x, d))
             if layer.reads == IMAGE:
                 continue
-            if not isinstance(layer.window, Pool):
-                d = float_layers.conv_input_gradient(layer.window, d, self.weights[i], *size)
-            elif layer.kind == "max_pool":
-                d = float_layers.max_pool_backward(layer.window, d, indices[i], *size)
-            else:
-                d = float_layers.average_pool_backward(layer.window, d, *size)
+            d = layer.float_input_gradient(d, indices[i], self.weights[i])
             deltas[layer.reads] += d.reshape(deltas[layer.reads].shape)
         return found[::-1], int((logits.argmax(axis=0) == labels).sum())
 

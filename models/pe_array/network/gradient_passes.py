@@ -11,13 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from models.lib.toml_section import ConfigError
-from models.pe_array.network.layers import ACC_BITS, PRESET_MAX, SHIFT_MAX
-
-if TYPE_CHECKING:
-    from models.pe_array.network.layer import Layer
+from models.pe_array.isa.widths import SHIFT_MAX
+from models.pe_array.network.layer import Layer
+from models.pe_array.network.layers import ACC_BITS, PRESET_MAX
 
 
 @dataclass(frozen=True)
@@ -45,15 +43,15 @@ class GradientPass:
 def gradient_passes(layers: Sequence[Layer], index: int) -> list[GradientPass]:
     """The passes for the gradient by a layer's output, in their order; none for the last layer.
 
-    A max pooling comes first, because it cannot add to what is in Y; then layers that add the map, the one with the
-    fewest fraction bits first; then those that read it, from the last to the first.
+    A layer that keeps indices comes first, because its NG has them in Y and cannot add to what is there; then layers
+    that add the map, the one with the fewest fraction bits first; then those that read it, from the last to the first.
     """
     readers = [n for n in reversed(range(len(layers))) if layers[n].reads == index]
     adders = [n for n in reversed(range(len(layers))) if layers[n].add == index]
     adders.sort(key=lambda n: layers[n].delta_frac)
-    order = [(n, False) for n in readers if layers[n].kind == "max_pool"]
+    order = [(n, False) for n in readers if layers[n].keeps_indices]
     order += [(n, True) for n in adders]
-    order += [(n, False) for n in readers if layers[n].kind != "max_pool"]
+    order += [(n, False) for n in readers if not layers[n].keeps_indices]
     held: tuple[int, int] | None = None  # layer whose gradient the next pass begins with, and its fraction bits
     frac = layers[index].delta_frac
     passes: list[GradientPass] = []
@@ -77,11 +75,12 @@ def label(layers: Sequence[Layer], index: int) -> str:
 
 def check_passes(layers: Sequence[Layer], index: int) -> None:
     """ConfigError where the hardware has no such shift, or an accumulator could overflow."""
-    pools = [n for n, layer in enumerate(layers) if layer.reads == index and layer.kind == "max_pool"]
+    pools = [n for n, layer in enumerate(layers) if layer.reads == index and layer.keeps_indices]
     if len(pools) > 1:
         raise ConfigError(
-            f"layers[{pools[1]}].input = {layers[index].name}: layers[{pools[0]}] reads it too, and only one max_pool "
-            "may read a map, because the way back through it cannot add to what another one has made"
+            f"layers[{pools[1]}].input = {layers[index].name}: layers[{pools[0]}] reads it too, and only one "
+            f"{layers[pools[1]].kind} may read a map, because the way back through it cannot add to what another one "
+            "has made"
         )
     for each in gradient_passes(layers, index):
         layer, target = layers[each.layer], layers[index]

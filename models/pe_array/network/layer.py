@@ -1,26 +1,95 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A layer of a network that the PE array trains, with its place in the network and its scales."""
+"""A layer of a network that the PE array trains: its place in the network, its scales, and what every kind must answer.
+
+A kind of layer is a class below ``Layer``, in ``kinds``. Whoever works with a network asks the layer, never its kind:
+docs/adding_a_layer.md shows what a new one needs.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
+import numpy as np
+
+from models.lib.toml_section import Section
+from models.pe_array.isa.pe_command import Op
 from models.pe_array.isa.shapes import Conv, Pool
 from models.pe_array.isa.widths import STANDARD, Widths
-from models.pe_array.network.layers import average_scale
+from models.pe_array.network import layers
+from models.pe_array.network.float_layers import FloatArray, IntArray
+from models.pe_array.network.layers import Accumulators, Int8Array, Int32Array, UInt8Array
+from models.pe_array.network.requantise import AccumulatorField
+from models.pe_array.network.weights import Weights
+from models.pe_array.tiles.tiling import PhaseGeometry
 
 IMAGE = -1
 """In place of a layer's number: the network's input."""
 Shape = tuple[int, int, int]
 
+FRAC_LIMIT = 24
+"""Most fraction bits of anything but logits."""
+SIZE_MAX = 1024
+CHANNELS_MAX = 4096
+"""Runs that a descriptor can name: a drain of more channels of a part of a map does not fit in one."""
+
+NO_INDICES: UInt8Array = np.empty(0, dtype=np.uint8)
+NO_GRADIENTS: Int32Array = np.empty(0, dtype=np.int32)
+NO_FLOAT_INDICES: IntArray = np.empty(0, dtype=np.int64)
+NO_FLOAT_GRADIENTS: FloatArray = np.empty(0)
+"""Of layers that have none."""
+
 
 @dataclass(frozen=True)
-class Layer:
-    """One layer with its place in the network.
+class Place:
+    """Where a layer is in its network: what is known of it without its own keys.
 
     Attributes:
-        kind: one of ``KINDS``, but for global average pooling, which is average pooling of the whole map.
-        window: the convolution (kinds conv and dense; dense is 1 x 1 on a 1 x 1 map), or the pooling window.
+        name: by which other layers name its output.
+        reads: the layer, always an earlier one, whose output it reads, or ``IMAGE``.
+        shape: of that map, (channels, H, W).
+        frac, delta_frac: fraction bits of that map, and of the gradient by it.
+        last: it is the last layer, whose outputs are the logits.
+        widths: of data and masters.
+    """
+
+    name: str
+    reads: int
+    shape: Shape
+    frac: int
+    delta_frac: int
+    last: bool
+    widths: Widths
+
+
+@dataclass(frozen=True)
+class Activations:
+    """What FF leaves of a layer.
+
+    Attributes:
+        values: its output, int8 (channels, OH, OW, batch).
+        indices: uint8 of that shape where it keeps indices; else empty.
+        saturated: values that were clipped.
+    """
+
+    values: Int8Array
+    indices: UInt8Array
+    saturated: int
+
+
+@dataclass(frozen=True)
+class Layer(ABC):
+    """One layer with its place in the network.
+
+    Maps are (channels, H, W, batch), ``d`` the gradient by the layer's output, ``weights`` None where it has none.
+
+    Attributes:
+        kind: its name in configurations.
+        has_weights: it multiplies with a matrix in memory, which the training updates.
+        may_add: another map may be added to its sums (key ``add``).
+        drains: fields of the accumulators of FF that are drained: the output first, then, in training, its indices.
+        window: what it slides over its input; a convolution where it has weights.
         in_shape, out_shape: (channels, H, W); a dense layer's input is flattened.
         relu: activation after requantising.
         in_frac, out_frac: fraction bits of the activations that come in and go out.
@@ -36,7 +105,11 @@ class Layer:
         add_frac: fraction bits of that.
     """
 
-    kind: str
+    kind: ClassVar[str]
+    has_weights: ClassVar[bool] = False
+    may_add: ClassVar[bool] = False
+    drains: ClassVar[tuple[AccumulatorField, ...]] = (AccumulatorField.SUM,)
+
     window: Conv | Pool
     in_shape: Shape
     out_shape: Shape
@@ -55,17 +128,96 @@ class Layer:
     add: int | None = None
     add_frac: int = 0
 
+    # --- what a kind answers ---
+
+    @classmethod
+    @abstractmethod
+    def read(cls, table: Section, place: Place) -> Layer:
+        """The layer that a table of a configuration describes.
+
+        Raises:
+            ConfigError: a key is missing or breaks a rule.
+            ValueError: its window cannot be, or does not fit on the map that it reads.
+        """
+
+    @property
+    @abstractmethod
+    def scale(self) -> int:
+        """Fraction bits that the sums of FF and NG have more than what they are sums of."""
+
+    @property
+    def multiplier(self) -> int:
+        """The one 8-bit weight of a layer whose products all have the same; 0: none."""
+        return 0
+
+    @property
+    def backward_terms(self) -> int:
+        """Products of 8-bit numbers that a sum of NG has at most."""
+        return self.window.taps
+
+    @abstractmethod
+    def forward_phase(self) -> PhaseGeometry:
+        """FF for the array: operation and geometry."""
+
+    @abstractmethod
+    def backward_phase(self) -> PhaseGeometry:
+        """NG for the array: operation and geometry, with sums that begin with 0."""
+
+    @abstractmethod
+    def feedforward(self, x: Int8Array, weights: Weights | None, added: Int8Array | None) -> Activations:
+        """FF, bit-exact, of a map of ``in_shape``; ``added``: the map of ``add``, None where there is none."""
+
+    @abstractmethod
+    def input_gradient(self, d: Int8Array, indices: UInt8Array, weights: Weights | None) -> Accumulators:
+        """NG, bit-exact, before requantising: (channels, H, W, batch) of ``in_shape``."""
+
+    def weight_gradient(self, x: Int8Array, d: Int8Array, weights: Weights | None) -> Int32Array:
+        """WG, bit-exact: (n, KH, KW) at the elements of the weights."""
+        return NO_GRADIENTS
+
+    @abstractmethod
+    def float_forward(self, x: FloatArray, w: FloatArray) -> tuple[FloatArray, IntArray]:
+        """FF of the float twin, before an addition and ReLU: (sums, indices). ``w`` is dense (rows, cols, KH, KW)."""
+
+    @abstractmethod
+    def float_input_gradient(self, d: FloatArray, indices: IntArray, w: FloatArray) -> FloatArray:
+        """NG of the float twin."""
+
+    def float_weight_gradient(self, x: FloatArray, d: FloatArray) -> FloatArray:
+        """WG of the float twin, dense (rows, cols, KH, KW)."""
+        return NO_FLOAT_GRADIENTS
+
+    # --- what is the same for all ---
+
+    def rounded(self, acc: Accumulators, added: Int8Array | None = None) -> Activations:
+        """Sums of FF, and the map that is added to them, requantised."""
+        if added is not None:
+            acc = layers.add_residual(acc, added.reshape(acc.shape), self.add_shift)
+        made = layers.requantise(acc, self.forward_shift, self.relu, bits=self.widths.data)
+        return Activations(made.values, NO_INDICES, made.saturated)
+
+    def phases(self) -> list[PhaseGeometry]:
+        """FF, WG where it has weights, and NG where there is a gradient by the map that it reads."""
+        made = [self.forward_phase()]
+        if self.has_weights:
+            made.append(self.gradient_phase())
+        return made if self.reads_image else [*made, self.backward_phase()]
+
+    def gradient_phase(self) -> PhaseGeometry:
+        """WG of a layer with weights for the array: operation and geometry."""
+        return PhaseGeometry(Op.GRAD, self.conv, *self.in_shape[1:])
+
     @property
     def conv(self) -> Conv:
-        """The window of a layer with weights. TypeError for pooling."""
+        """The window of a layer with weights. TypeError for others."""
         if not isinstance(self.window, Conv):
             raise TypeError(f"a layer of kind {self.kind} has no weights")
         return self.window
 
     @property
-    def has_weights(self) -> bool:
-        """Whether it is a convolution or fully connected."""
-        return isinstance(self.window, Conv)
+    def keeps_indices(self) -> bool:
+        """FF leaves indices that NG reads, in place of what its sums could begin with."""
+        return AccumulatorField.INDEX in self.drains
 
     @property
     def reads_image(self) -> bool:
@@ -73,19 +225,19 @@ class Layer:
         return self.reads == IMAGE
 
     @property
-    def multiplier(self) -> int:
-        """8-bit multiplier of average pooling."""
-        return average_scale(self.window.taps)[0]
-
-    @property
     def forward_shift(self) -> int:
         """Shift of the requantising after FF."""
-        return self._scale + self.in_frac - self.out_frac
+        return self.scale + self.in_frac - self.out_frac
 
     @property
     def add_shift(self) -> int:
         """Left shift of the map that is added to the sums."""
-        return self._scale + self.in_frac - self.add_frac
+        return self.scale + self.in_frac - self.add_frac
+
+    @property
+    def preset(self) -> int | None:
+        """Left shift of the map that the sums of FF begin with; None: they begin with 0."""
+        return None if self.add is None else self.add_shift
 
     @property
     def backward_shift(self) -> int:
@@ -95,20 +247,7 @@ class Layer:
     @property
     def backward_frac(self) -> int:
         """Fraction bits of the sums of NG."""
-        return self._scale + self.delta_frac
-
-    @property
-    def backward_terms(self) -> int:
-        """Products of 8-bit numbers that a sum of NG has at most."""
-        if isinstance(self.window, Conv):
-            return self.window.rows // self.window.groups * self.window.taps
-        return self.window.taps
-
-    @property
-    def _scale(self) -> int:
-        if self.kind == "average_pool":
-            return average_scale(self.window.taps)[1]
-        return self.weight_frac
+        return self.scale + self.delta_frac
 
     def update_shift(self, rate_shift: int) -> int:
         """Shift k of the weight update for a learning rate of 2**-rate_shift, which the layer's own may lower."""

@@ -6,57 +6,26 @@ Maps are int8 (channels, H, W, batch), see layers.py; scales and shifts are thos
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from models.lib.array_file import Arrays, Expected
 from models.lib.fixed_point import Format
-from models.pe_array.isa.shapes import Conv, Pool, Positions
-from models.pe_array.isa.widths import STANDARD, Widths
+from models.pe_array.isa.shapes import Conv, Positions
+from models.pe_array.isa.widths import MOMENTUM_BITS, SHIFT_MAX
 from models.pe_array.network import kernels, layers
 from models.pe_array.network.config import PeConfig
-from models.pe_array.network.layer import IMAGE
-from models.pe_array.network.layers import HALF_UP, SHIFT_MAX, Int8Array, Int32Array, UInt8Array
-from models.pe_array.network.pruning import kept_elements, prune
+from models.pe_array.network.layer import IMAGE, NO_GRADIENTS
+from models.pe_array.network.layers import HALF_UP, Int8Array, Int32Array, UInt8Array
+from models.pe_array.network.pruning import kept_elements
 from models.pe_array.network.random_words import PERIOD, RandomWords
 from models.pe_array.network.requantise import output_delta8
+from models.pe_array.network.weights import Weights
 
 Int64Array = npt.NDArray[np.int64]
 FORWARD, BACKWARD, UPDATE = range(3)
-
-
-@dataclass
-class Weights:
-    """State of a layer with weights: elements (n, KH, KW) at their positions.
-
-    Attributes:
-        masters: int32.
-        momenta: int32; all zero, and unused, in a training without momentum.
-        widths: of masters and MAC weights.
-        mac: int8, what the MACs multiply with: always ``widths.mac_weights(masters)``.
-    """
-
-    conv: Conv
-    positions: Positions
-    masters: Int32Array
-    momenta: Int32Array
-    widths: Widths = STANDARD
-    mac: Int8Array = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.refresh()
-
-    def refresh(self) -> None:
-        """MAC weights anew, after masters were replaced."""
-        self.mac = self.widths.mac_weights(self.masters)
-
-    def prune(self, density: float) -> None:
-        """Drop the weakest elements: ``density`` of all positions stay."""
-        self.positions, keep = prune(self.conv, self.positions, self.masters, density)
-        self.masters, self.momenta = self.masters[keep], self.momenta[keep]
-        self.refresh()
 
 
 @dataclass
@@ -66,9 +35,9 @@ class Trace:
     Attributes:
         inputs: input of every layer.
         outputs: output of every layer, after requantising and ReLU.
-        indices: indices of every layer's maxima; empty for other layers.
+        indices: of every layer that keeps them; empty for other layers.
         deltas: gradient by every layer's output, after its ReLU's derivative; filled by the way back.
-        gradients: of every layer's weights (n, KH, KW), empty for pooling; filled by the way back.
+        gradients: of every layer's weights (n, KH, KW), empty where it has none; filled by the way back.
     """
 
     inputs: list[Int8Array]
@@ -121,7 +90,7 @@ class PeNetwork:
     """A network with its weights; these change as it trains.
 
     Attributes:
-        weights: state per layer, None for pooling.
+        weights: state per layer, None where it has none.
         saturations: int64 (3, layers), values clipped since construction: on the way forward, logits included; on the
             way back, in the gradients by the layer's output (not counted for the last); masters and momenta in updates.
         pruned: whether ``prune`` has happened.
@@ -150,7 +119,7 @@ class PeNetwork:
         self._elements = self._counts()
 
     def layer_weights(self, index: int) -> Weights:
-        """Weights of a layer. TypeError for pooling."""
+        """Weights of a layer. TypeError where it has none."""
         weights = self.weights[index]
         if weights is None:
             raise TypeError(f"layer {index} is {self.config.layers[index].kind} and has no weights")
@@ -190,7 +159,7 @@ class PeNetwork:
 
     def expected(self) -> dict[str, Expected]:
         """What a ``state`` of this training can be, at any step."""
-        momentum = 1 << (layers.MOMENTUM_BITS - 1) if self.config.training.momentum_shift else 0
+        momentum = 1 << (MOMENTUM_BITS - 1) if self.config.training.momentum_shift else 0
         found = {
             "pruned": Expected(np.bool_),
             "saturations": Expected(np.int64, self.saturations.shape, 0, np.iinfo(np.int64).max),
@@ -237,40 +206,28 @@ class PeNetwork:
         for i, layer in enumerate(self.config.layers):
             x = images if layer.reads == IMAGE else trace.outputs[layer.reads]
             x = x.reshape(*layer.in_shape, -1)
+            added = None
+            if layer.add is not None:
+                added = images if layer.add == IMAGE else trace.outputs[layer.add]
+            made = layer.feedforward(x, self.weights[i], added)
+            self.saturations[FORWARD, i] += made.saturated
             trace.inputs.append(x)
-            index = np.empty(0, dtype=np.uint8)
-            if isinstance(layer.window, Pool) and layer.kind == "max_pool":
-                x, index = layers.max_pool(layer.window, x)
-            else:
-                if isinstance(layer.window, Pool):
-                    acc = layers.average_pool(layer.window, x, layer.multiplier)
-                else:
-                    weights = self.layer_weights(i)
-                    acc = layers.conv_forward(layer.window, x, weights.positions, weights.mac)
-                if layer.add is not None:
-                    skip = images if layer.add == IMAGE else trace.outputs[layer.add]
-                    acc = layers.add_residual(acc, skip.reshape(acc.shape), layer.add_shift)
-                x = self._requantise(FORWARD, i, acc, layer.forward_shift, relu=layer.relu)
-            trace.outputs.append(x)
-            trace.indices.append(index)
+            trace.outputs.append(made.values)
+            trace.indices.append(made.indices)
         return trace
 
     def backward(self, trace: Trace, labels: npt.ArrayLike) -> None:
         """Output delta, phases NG and WG of the batch: fills deltas and gradients of the trace."""
         count = len(self.config.layers)
         trace.deltas = [np.empty(0, dtype=np.int8)] * count
-        trace.gradients = [np.empty(0, dtype=np.int32)] * count
+        trace.gradients = [NO_GRADIENTS] * count
         delta = output_delta8(trace.logits, labels, self.config.logit_frac, self._bits).astype(np.int8)
         trace.deltas[-1] = delta.reshape(trace.outputs[-1].shape)
         for i in reversed(range(count)):
             if i < count - 1:
                 self._delta(i, trace)
             layer = self.config.layers[i]
-            if layer.has_weights:
-                positions = self.layer_weights(i).positions
-                trace.gradients[i] = layers.conv_weight_gradient(
-                    layer.conv, trace.inputs[i], trace.deltas[i], positions
-                )
+            trace.gradients[i] = layer.weight_gradient(trace.inputs[i], trace.deltas[i], self.weights[i])
         if self.random:
             self.random.deltas_done()
 
@@ -287,18 +244,13 @@ class PeNetwork:
                 acc = layers.add_residual(acc, trace.deltas[each.preset].reshape(output.shape), each.preset_shift)
             mask = output if each.last and self.config.layers[i].relu else None
             random = self.random.of_delta(i, number) if self.random else HALF_UP
-            trace.deltas[i] = self._requantise(BACKWARD, i, acc, each.shift, mask=mask, random=random)
+            result = layers.requantise(acc, each.shift, mask=mask, random=random, bits=self._bits)
+            self.saturations[BACKWARD, i] += result.saturated
+            trace.deltas[i] = result.values
 
     def _input_gradient(self, i: int, trace: Trace) -> layers.Accumulators:
-        """Sums of NG, or of the way back through pooling."""
-        layer, d = self.config.layers[i], trace.deltas[i]
-        size = layer.in_shape[1], layer.in_shape[2]
-        if isinstance(layer.window, Conv):
-            weights = self.layer_weights(i)
-            return layers.conv_input_gradient(layer.window, d, weights.positions, weights.mac, *size)
-        if layer.kind == "max_pool":
-            return layers.max_pool_backward(layer.window, d, trace.indices[i], *size)
-        return layers.average_pool_backward(layer.window, d, *size, layer.multiplier)
+        """Sums of NG."""
+        return self.config.layers[i].input_gradient(trace.deltas[i], trace.indices[i], self.weights[i])
 
     def update(self, trace: Trace, rate_shift: int) -> None:
         """Update all weights with the gradients of a trace, at the rate 2**-rate_shift.
@@ -332,11 +284,3 @@ class PeNetwork:
     def classify(self, images: Int8Array) -> Int64Array:
         """Classes (batch,) of images: of equal logits, the first."""
         return np.asarray(self.forward(images).logits.argmax(axis=0), dtype=np.int64)
-
-    def _requantise(
-        self, phase: int, index: int, acc: layers.Accumulators, shift: int, relu: bool = False,
-        mask: Int8Array | None = None, random: layers.UInt16Array = HALF_UP,
-    ) -> Int8Array:  # fmt: skip
-        result = layers.requantise(acc, shift, relu, mask, random, self._bits)
-        self.saturations[phase, index] += result.saturated
-        return result.values

@@ -11,7 +11,8 @@ import numpy as np
 from models.lib import array_file
 from models.lib.array_file import Arrays, Expected
 from models.pe_array.network.config import PeConfig
-from models.pe_array.network.network import PeNetwork, Weights, expected_elements, read_positions
+from models.pe_array.network.network import PeNetwork, expected_elements, read_positions
+from models.pe_array.network.weights import Weights
 
 
 class WeightsError(RuntimeError):

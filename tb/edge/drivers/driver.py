@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from cocotbext.axi import AxiStreamFrame
 
 from models.edge.config import EdgeConfig, Mode
 from models.edge.interleaver import Connectivity
@@ -56,7 +55,7 @@ class EdgeDriver:
     """
 
     def __init__(self, bench: Bench, config: EdgeConfig) -> None:
-        self.bench, self.dut, self.config = bench, bench.dut, config
+        self.bench, self.config = bench, config
         self.schedule = Schedule(config)
         self.lane_bits = lane_bits(config.format.width)
         self.out_lanes = config.junctions[-1].p
@@ -124,10 +123,10 @@ class EdgeDriver:
     async def finish(self) -> Status:
         """Wait for the end of the run; STATUS then."""
         status = await self.wait_status(Status.RUN_BUSY, False)
-        assert status & Status.DONE, f"the run ended without DONE: {status!r}"
+        self.bench.require(status & Status.DONE, f"the run ended without DONE: {status!r}")
         return status
 
-    def sample_frame(self, words: npt.ArrayLike, label: int) -> AxiStreamFrame:
+    def sample_frame(self, words: npt.ArrayLike, label: int) -> axi.StreamFrame:
         """A frame of samples with a label; bits above WIDTH, which the engine ignores, are random."""
         width = self.config.format.width
         spare = self.lane_bits - width
@@ -145,16 +144,16 @@ class EdgeDriver:
     async def prediction(self, clocks: int = _STREAM_CLOCKS) -> tuple[list[int], int, int]:
         """The next prediction: (output activations, class, label)."""
         words, user = await axi.receive(self.predictions, clocks)
-        assert not any(user[: -self.out_lanes]), f"tuser must be 0 before the last beat: {user}"
+        self.bench.require(not any(user[: -self.out_lanes]), f"tuser must be 0 before the last beat: {user}")
         return [signed(word, self.lane_bits) for word in words], user[-1] & 0xFFFF, user[-1] >> 16
 
     async def collect(self) -> None:
         """Hand every prediction to the scoreboard, channels "outputs", "classes", "labels"; for ever."""
         while True:
             outputs, class_, label = await self.prediction(10**7)
-            self.bench.scoreboard.got("outputs", outputs)
-            self.bench.scoreboard.got("classes", class_)
-            self.bench.scoreboard.got("labels", label)
+            self.bench.got("outputs", outputs)
+            self.bench.got("classes", class_)
+            self.bench.got("labels", label)
 
     # -- parameters ------------------------------------------------------------------------------
 
@@ -163,7 +162,7 @@ class EdgeDriver:
         await self.regs.set(Reg.PARAM_SEL, junction | kind << 8)
 
     @staticmethod
-    def section_frame(words: Iterable[int]) -> AxiStreamFrame:
+    def section_frame(words: Iterable[int]) -> axi.StreamFrame:
         """A frame of parameters."""
         return axi.frame(int(word) & 0xFFFFFFFF for word in words)
 
@@ -197,11 +196,10 @@ class EdgeDriver:
 
     async def compare_network(self, network: EdgeNetwork) -> None:
         """Dump weights and biases and compare them with the model's."""
-        board, fmt = self.bench.scoreboard, self.config.format
+        fmt = self.config.format
         for i in range(len(self.config.junctions)):
             for name, kind, values in (
                 ("weights", Kind.WEIGHTS, network.weights[i]),
                 ("biases", Kind.BIASES, network.biases[i]),
             ):
-                board.expect(f"{name} {i + 1}", values, fmt)
-                board.got(f"{name} {i + 1}", await self.dump(i + 1, kind))
+                self.bench.equal(f"{name} {i + 1}", await self.dump(i + 1, kind), values, fmt)

@@ -55,8 +55,7 @@ async def check_constants(b: Bench, regs: AxiLite, config: EdgeConfig) -> None:
     """Read all constants, in random order."""
     values = constants(config)
     for address in b.rng.sample(sorted(values), len(values)):
-        b.scoreboard.expect("constants", [address, values[address]])
-        b.scoreboard.got("constants", [address, await regs.get(address)])
+        b.equal("constants", [address, await regs.get(address)], [address, values[address]])
 
 
 async def check_settings(b: Bench, regs: AxiLite, config: EdgeConfig, writes: int = 30) -> None:
@@ -72,13 +71,11 @@ async def check_settings(b: Bench, regs: AxiLite, config: EdgeConfig, writes: in
         legal = not (register == Reg.MODE and value & 3 == 3)
         legal = legal and not (register == Reg.LR_SHIFT and value > config.lr_max)
         b.cover("setting", f"{register.name.lower()}_{'written' if legal else 'refused'}")
-        b.scoreboard.expect("responses", OKAY if legal else SLVERR)
-        b.scoreboard.got("responses", await regs.write(register, value))
+        b.equal("responses", await regs.write(register, value), OKAY if legal else SLVERR)
         if legal:
             held[register] = value & masks[register]
         for register_, value_ in held.items():
-            b.scoreboard.expect("settings", [register_, value_])
-            b.scoreboard.got("settings", [register_, await regs.get(register_)])
+            b.equal("settings", [register_, await regs.get(register_)], [register_, value_])
 
 
 async def check_refusals(b: Bench, regs: AxiLite, config: EdgeConfig, accesses: int = 60) -> None:
@@ -106,11 +103,8 @@ async def check_refusals(b: Bench, regs: AxiLite, config: EdgeConfig, accesses: 
         elif kind == "write_read_only":
             address = b.rng.choice(read_only)
         if kind.startswith("read"):
-            b.scoreboard.expect("refused reads", [0, SLVERR])
-            b.scoreboard.got("refused reads", await regs.read(address))
+            b.equal("refused reads", await regs.read(address), [0, SLVERR])
         else:
-            b.scoreboard.expect("responses", SLVERR)
-            b.scoreboard.got("responses", await regs.write(address, data, strobe))
+            b.equal("responses", await regs.write(address, data, strobe), SLVERR)
     for register, value in held.items():
-        b.scoreboard.expect("settings", [register, value])
-        b.scoreboard.got("settings", [register, await regs.get(register)])
+        b.equal("settings", [register, await regs.get(register)], [register, value])

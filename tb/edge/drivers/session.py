@@ -29,14 +29,14 @@ async def set_up(b: Bench, stalls: bool = True) -> EdgeDriver:
 
 def expect(b: Bench, config: EdgeConfig, result: RunResult, labels: Labels) -> None:
     """Tell the scoreboard which predictions a run must give."""
-    b.scoreboard.expect("outputs", result.outputs, config.format)
-    b.scoreboard.expect("classes", result.classes)
-    b.scoreboard.expect("labels", labels)
+    b.expect("outputs", result.outputs, config.format)
+    b.expect("classes", result.classes)
+    b.expect("labels", labels)
 
 
 async def drained(b: Bench) -> None:
     """Wait until all expected predictions have come."""
-    await b.wait_for(lambda: not b.scoreboard.pending, 50_000, "the last predictions")
+    await b.wait_for(lambda: not b.pending, 50_000, "the last predictions")
 
 
 async def check_counters(
@@ -46,19 +46,20 @@ async def check_counters(
     config, schedule = driver.config, Schedule(driver.config)
     trained = 0 if mode == Mode.INFERENCE else n
     counters = await driver.counters()
-    b.scoreboard.expect("clocks", schedule.clocks(n, mode))
-    b.scoreboard.got("clocks", counters.cycles - counters.stalls)
-    b.scoreboard.expect("counts", [n, n, result.correct, dropped])
-    b.scoreboard.got("counts", [counters.samples, counters.predictions, counters.correct, counters.dropped])
+    b.equal("clocks", counters.cycles - counters.stalls, schedule.clocks(n, mode))
+    b.equal(
+        "counts",
+        [counters.samples, counters.predictions, counters.correct, counters.dropped],
+        [n, n, result.correct, dropped],
+    )
     for i, shape in enumerate(config.junctions):
-        b.scoreboard.expect("busy", [n * shape.clocks, trained * shape.clocks * (i > 0), trained * shape.clocks])
+        b.expect("busy", [n * shape.clocks, trained * shape.clocks * (i > 0), trained * shape.clocks])
         saturated = (result.saturated_ff, result.saturated_bp, result.saturated_up)
-        b.scoreboard.expect("saturations", [unit[i] for unit in saturated])
-        b.scoreboard.got("busy", [unit[i] for unit in counters.busy])
-        b.scoreboard.got("saturations", [unit[i] for unit in counters.saturations])
+        b.expect("saturations", [unit[i] for unit in saturated])
+        b.got("busy", [unit[i] for unit in counters.busy])
+        b.got("saturations", [unit[i] for unit in counters.saturations])
     if stalls is not None:
-        b.scoreboard.expect("stalls", stalls)
-        b.scoreboard.got("stalls", counters.stalls)
+        b.equal("stalls", counters.stalls, stalls)
 
 
 def send_with_bad_frames(b: Bench, driver: EdgeDriver, x: Samples, labels: Labels) -> dict[str, int]:

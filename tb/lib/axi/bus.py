@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 from cocotb.triggers import with_timeout
 from cocotbext.axi import AxiStreamBus, AxiStreamFrame, AxiStreamSink, AxiStreamSource
@@ -15,6 +15,7 @@ from tb.lib import patterns
 from tb.lib.bench import PATIENCE, PERIOD_NS, Bench
 
 OKAY, SLVERR = 0, 2
+StreamFrame: TypeAlias = AxiStreamFrame
 
 _WAIT_CLOCKS = 2000
 
@@ -41,11 +42,11 @@ def stream_sink(b: Bench, prefix: str, lanes: int = 1) -> AxiStreamSink:
     return AxiStreamSink(AxiStreamBus.from_prefix(b.dut, prefix), b.clk, b.dut.rst, byte_lanes=lanes)
 
 
-def frame(words: Iterable[int], user: int = 0, lanes: int = 1) -> AxiStreamFrame:
+def frame(words: Iterable[int], user: int = 0, lanes: int = 1) -> StreamFrame:
     """A frame of words, unsigned as on the bus; `user` is tuser of the last beat, other beats have 0."""
     data = [int(word) for word in words]
     last_beat = (len(data) - 1) // lanes * lanes
-    return AxiStreamFrame(data, tuser=[0] * last_beat + [user] * (len(data) - last_beat))
+    return StreamFrame(data, tuser=[0] * last_beat + [user] * (len(data) - last_beat))
 
 
 async def receive(sink: AxiStreamSink, clocks: int = _WAIT_CLOCKS) -> tuple[list[int], list[int]]:
@@ -91,22 +92,30 @@ class AxiLite:
     async def write(self, address: int, data: int, strobe: int = 0xF) -> int:
         """Write one word; the response (OKAY or SLVERR)."""
         self.write_nowait(address, data, strobe)
-        return int((await _bounded(self.b.recv())).bresp)
+        return await self.response()
 
-    def write_nowait(self, address: int, data: int, strobe: int = 0xF) -> None:
+    def write_nowait(self, address: int, data: int, strobe: int = 0xF, prot: int = 0) -> None:
         """Begin to write one word, without its response."""
-        self.aw.send_nowait(axil.AxiLiteAWTransaction(awaddr=address))
+        self.aw.send_nowait(axil.AxiLiteAWTransaction(awaddr=address, awprot=prot))
         self.w.send_nowait(axil.AxiLiteWTransaction(wdata=data, wstrb=strobe))
 
     async def read(self, address: int) -> tuple[int, int]:
         """Read one word; (data, response)."""
         self.read_nowait(address)
+        return await self.answer()
+
+    def read_nowait(self, address: int, prot: int = 0) -> None:
+        """Begin to read one word, without its answer."""
+        self.ar.send_nowait(axil.AxiLiteARTransaction(araddr=address, arprot=prot))
+
+    async def response(self) -> int:
+        """The response to the next of the writes that were begun."""
+        return int((await _bounded(self.b.recv())).bresp)
+
+    async def answer(self) -> tuple[int, int]:
+        """(data, response) of the next of the reads that were begun."""
         answer = await _bounded(self.r.recv())
         return int(answer.rdata), int(answer.rresp)
-
-    def read_nowait(self, address: int) -> None:
-        """Begin to read one word, without its answer."""
-        self.ar.send_nowait(axil.AxiLiteARTransaction(araddr=address))
 
     async def set(self, address: int, data: int) -> None:
         """Write a register that must accept it."""
@@ -132,3 +141,10 @@ def stall(b: Bench, *channels: Any) -> list[str]:
         channel.set_pause_generator(pattern)
         names.append(name)
     return names
+
+
+def full_speed(*channels: Any) -> None:
+    """No stalls of these channels from now on."""
+    for channel in channels:
+        channel.clear_pause_generator()
+        channel.pause = False

@@ -13,8 +13,9 @@ from cocotb.utils import get_sim_time
 from cocotbext.axi import AxiReadBus, AxiSlaveRead, AxiSlaveWrite, AxiWriteBus
 
 from models.lib.memory_port import PAGE_BYTES, Error, Port, PortCommand
-from tb.lib import patterns
 from tb.lib.bench import PERIOD_NS, Bench
+from tb.lib.patterns import Gaps
+from tb.lib.ports import Beside
 
 PREFIX = "m_axi"
 
@@ -106,54 +107,65 @@ def write_slave(b: Bench, image: Image) -> Any:
     return slave
 
 
-async def fixed_read(b: Bench, image: Image, latency: int) -> None:
+class FixedRead(Beside):
     """The memory of `models.lib.memory_port.Port`: takes every request at once, gives a beat per clock."""
-    dut = b.dut
-    dut.m_axi_arready.value = 1
-    due: deque[tuple[int, int, bool]] = deque()  # first possible clock, address, rlast
-    while True:
-        dut.m_axi_rvalid.value = int(ready := bool(due) and due[0][0] <= now() + 1)
-        if ready:
-            _, addr, last = due.popleft()
-            dut.m_axi_rdata.value = image.beat(addr)
-            dut.m_axi_rlast.value = int(last)
-            dut.m_axi_rresp.value = 0
-        await b.clocks()
-        if dut.rst.value == 1:
-            continue
-        if dut.m_axi_arvalid.value == 1:
-            addr, beats = dut.m_axi_araddr.value.to_unsigned(), dut.m_axi_arlen.value.to_unsigned() + 1
+
+    def __init__(self, b: Bench, image: Image, latency: int) -> None:
+        super().__init__(b)
+        self.image, self.latency = image, latency
+        self._due: deque[tuple[int, int, bool]] = deque()  # first possible clock, address, rlast
+        b.drive(m_axi_arready=1, m_axi_rvalid=0)
+
+    def look(self) -> None:
+        """A request."""
+        if self.b.high("m_axi_arvalid"):
+            addr, beats = self.b.see("m_axi_araddr"), self.b.see("m_axi_arlen") + 1
             for i in range(beats):
-                due.append((now() + latency, addr + i * image.beat_bytes, i == beats - 1))
+                self._due.append((now() + self.latency, addr + i * self.image.beat_bytes, i == beats - 1))
+
+    def drive(self) -> None:
+        """The next beat."""
+        ready = bool(self._due) and self._due[0][0] <= now() + 1
+        self.b.drive(m_axi_rvalid=ready)
+        if ready:
+            _, addr, last = self._due.popleft()
+            self.b.drive(m_axi_rdata=self.image.beat(addr), m_axi_rlast=last, m_axi_rresp=0)
 
 
-async def fixed_write(b: Bench, image: Image, latency: int) -> None:
+class FixedWrite(Beside):
     """The memory of `models.lib.memory_port.Port`: takes every address and beat at once, a response per clock."""
-    dut = b.dut
-    dut.m_axi_awready.value = 1
-    dut.m_axi_wready.value = 1
-    bursts: deque[tuple[int, int, int]] = deque()  # address, beats, clock
-    data: deque[tuple[int, bool, int]] = deque()  # beat, wlast, clock
-    due: deque[int] = deque()
-    while True:
-        dut.m_axi_bvalid.value = int(ready := bool(due) and due[0] <= now() + 1)
-        if ready:
-            due.popleft()
-            dut.m_axi_bresp.value = 0
-        await b.clocks()
-        if dut.rst.value == 1:
-            continue
-        if dut.m_axi_awvalid.value == 1:
-            bursts.append((dut.m_axi_awaddr.value.to_unsigned(), dut.m_axi_awlen.value.to_unsigned() + 1, now()))
-        if dut.m_axi_wvalid.value == 1:
-            data.append((dut.m_axi_wdata.value.to_unsigned(), dut.m_axi_wlast.value == 1, now()))
-        if bursts and len(data) >= bursts[0][1]:
-            addr, beats, clock = bursts.popleft()
+
+    def __init__(self, b: Bench, image: Image, latency: int) -> None:
+        super().__init__(b)
+        self.image, self.latency = image, latency
+        self._bursts: deque[tuple[int, int, int]] = deque()  # address, beats, clock
+        self._data: deque[tuple[int, bool, int]] = deque()  # beat, wlast, clock
+        self._due: deque[int] = deque()
+        b.drive(m_axi_awready=1, m_axi_wready=1, m_axi_bvalid=0)
+
+    def look(self) -> None:
+        """An address, a beat, and a burst that is complete."""
+        b, clock = self.b, now()
+        if b.high("m_axi_awvalid"):
+            self._bursts.append((b.see("m_axi_awaddr"), b.see("m_axi_awlen") + 1, clock))
+        if b.high("m_axi_wvalid"):
+            self._data.append((b.see("m_axi_wdata"), b.high("m_axi_wlast"), clock))
+        if self._bursts and len(self._data) >= self._bursts[0][1]:
+            addr, beats, clock = self._bursts.popleft()
             for i in range(beats):
-                value, last, clock_of_beat = data.popleft()
-                assert last == (i == beats - 1), f"WLAST is {last} with beat {i} of {beats}"
-                image.store(addr + i * image.beat_bytes, value)
-            due.append(max(clock, clock_of_beat) + latency)
+                value, last, of_beat = self._data.popleft()
+                b.require(last == (i == beats - 1), f"WLAST is {last} with beat {i} of {beats}")
+                self.image.store(addr + i * self.image.beat_bytes, value)
+                clock = max(clock, of_beat)
+            self._due.append(clock + self.latency)
+
+    def drive(self) -> None:
+        """The next response."""
+        ready = bool(self._due) and self._due[0] <= now() + 1
+        self.b.drive(m_axi_bvalid=ready)
+        if ready:
+            self._due.popleft()
+            self.b.drive(m_axi_bresp=0)
 
 
 def window(b: Bench) -> tuple[int, int]:
@@ -169,7 +181,7 @@ def window(b: Bench) -> tuple[int, int]:
     end = max(end, base + 8 * PAGE_BYTES // size * size + rng.choice([-1, 0]))
     if rng.random() < 0.2:
         base, end = 0, most
-    b.dut.window_base.value, b.dut.window_end.value = base, end
+    b.drive(window_base=base, window_end=end)
     return base, end
 
 
@@ -201,59 +213,65 @@ def command(rng: Random, port: Port, addr_width: int, most: int = 100, offer: in
     return name, PortCommand(places[name], beats, offer)
 
 
-class Commands:
-    """Drives the command port; `queue` may be filled and cleared at any time."""
+class Commands(Beside):
+    """Drives the command port; `queue` may be filled and cleared at any time.
 
-    def __init__(self, b: Bench, on_taken: Callable[[PortCommand], None]) -> None:
-        self.b, self.on_taken = b, on_taken
+    Args:
+        on_taken: is called with every command that the design takes.
+
+    Attributes:
+        taken: clocks in which commands were taken.
+        gaps: the pattern of "cmd".
+    """
+
+    def __init__(self, b: Bench, gaps: Gaps, on_taken: Callable[[PortCommand], None]) -> None:
+        super().__init__(b)
+        self.on_taken = on_taken
         self.queue: deque[PortCommand] = deque()
         self.taken: list[int] = []
-        self.pauses = patterns.never()
-        b.dut.cmd_valid.value = 0
-        b.start(self._drive())
+        self.gaps = gaps
+        self._offered: PortCommand | None = None
+        b.drive(cmd_valid=0)
 
-    async def _drive(self) -> None:
-        dut = self.b.dut
-        offered: PortCommand | None = None
-        while True:
-            await self.b.clocks()
-            if offered is not None and dut.cmd_ready.value == 1:
-                self.taken.append(now())
-                self.on_taken(offered)
-                if self.queue and self.queue[0] is offered:
-                    self.queue.popleft()
-                offered = None
-            elif not self.queue:
-                offered = None
-            if offered is None and self.queue and self.queue[0].offer <= now() + 1 and not next(self.pauses):
-                offered = self.queue[0]
-                dut.cmd_addr.value = offered.addr
-                dut.cmd_beats.value = offered.beats - 1
-            dut.cmd_valid.value = int(offered is not None)
+    def look(self) -> None:
+        """A command that was taken, or withdrawn by a test that cleared the queue."""
+        if self._offered is not None and self.b.high("cmd_ready"):
+            self.taken.append(now())
+            self.on_taken(self._offered)
+            if self.queue and self.queue[0] is self._offered:
+                self.queue.popleft()
+            self._offered = None
+        elif not self.queue:
+            self._offered = None
+
+    def drive(self) -> None:
+        """The next command, from its clock on."""
+        if self._offered is None and self.queue and self.queue[0].offer <= now() + 1 and self.gaps.go("cmd"):
+            self._offered = self.queue[0]
+            self.b.drive(cmd_addr=self._offered.addr, cmd_beats=self._offered.beats - 1)
+        self.b.drive(cmd_valid=self._offered is not None)
 
 
-class AlwaysOne:
+class AlwaysOne(Beside):
     """Counts clocks in which a signal is not 1, from the end of the reset on."""
 
     def __init__(self, b: Bench, name: str) -> None:
-        self.b, self.name, self.faults = b, name, 0
-        b.start(self._watch())
+        super().__init__(b)
+        self.name, self.faults = name, 0
 
-    async def _watch(self) -> None:
-        while True:
-            await self.b.clocks()
-            self.faults += self.b.dut.rst.value == 0 and getattr(self.b.dut, self.name).value != 1
+    def look(self) -> None:
+        """One clock."""
+        self.faults += not self.b.high(self.name)
 
     def check(self) -> None:
         """It was always 1."""
-        self.b.scoreboard.expect(self.name, 0)
-        self.b.scoreboard.got(self.name, self.faults)
+        self.b.equal(self.name, self.faults, 0)
 
 
 def constants(b: Bench, prefix: str) -> list[int]:
     """The address channel's signals that never change, as they are: size, burst, lock, cache, prot, id."""
     names = ("size", "burst", "lock", "cache", "prot", "id")
-    return [int(getattr(b.dut, f"{PREFIX}_{prefix}{name}").value) for name in names]
+    return [b.see(f"{PREFIX}_{prefix}{name}") for name in names]
 
 
 def expected_constants(beat_bytes: int) -> list[int]:

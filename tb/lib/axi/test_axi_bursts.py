@@ -25,33 +25,28 @@ class BurstsBench:
 
     async def start(self) -> None:
         """Reset."""
-        for name in ("flush", "cmd_valid", "burst_take", "take_rest"):
-            getattr(self.b.dut, name).value = 0
+        self.b.drive(dict.fromkeys(("flush", "cmd_valid", "burst_take", "take_rest"), 0))
         await self.b.reset()
 
     async def clock(self, give: bool, take: bool, take_rest: bool = False, flush: bool = False) -> None:
         """One clock: a command if there is one, the first burst taken or not; compares all outputs."""
-        b, dut = self.b, self.b.dut
+        b = self.b
         offered = self.queue[0] if give and self.queue else None
-        dut.cmd_valid.value = int(offered is not None)
+        b.drive(cmd_valid=offered is not None)
         if offered is not None:
-            dut.cmd_addr.value = offered.addr
-            dut.cmd_beats.value = offered.beats - 1
-        dut.burst_take.value = int(take)
-        dut.take_rest.value = int(take_rest)
-        dut.flush.value = int(flush)
+            b.drive(cmd_addr=offered.addr, cmd_beats=offered.beats - 1)
+        b.drive(burst_take=take, take_rest=take_rest, flush=flush)
         await b.clocks()
 
         finished = bool(self.cut) and take and (take_rest or len(self.cut) == 1)
         advance = self.waiting is not None and (not self.cut or finished)
         ready = not flush and (self.waiting is None or advance)
-        b.scoreboard.expect("handshakes", [ready, bool(self.cut), self.waiting is not None or bool(self.cut)])
-        b.scoreboard.got("handshakes", [int(dut.cmd_ready.value), int(dut.burst_valid.value), int(dut.busy.value)])
+        b.check(cmd_ready=ready, burst_valid=bool(self.cut), busy=self.waiting is not None or bool(self.cut))
         if self.cut:
             burst = self.cut[0]
-            b.scoreboard.expect("burst", [burst.addr & self.mask, burst.beats - 1, burst.last, self.refused])
-            got = [dut.burst_addr.value.to_unsigned(), dut.burst_len.value.to_unsigned()]
-            b.scoreboard.got("burst", [*got, int(dut.burst_last.value), int(dut.burst_refused.value)])
+            b.expect("burst", [burst.addr & self.mask, burst.beats - 1, burst.last, self.refused])
+            got = [b.see("burst_addr"), b.see("burst_len")]
+            b.got("burst", [*got, b.see("burst_last"), b.see("burst_refused")])
             self._cover(burst)
         if flush:
             b.cover("flush", "cutting" if self.cut else "waiting" if self.waiting else "idle")
@@ -74,7 +69,10 @@ class BurstsBench:
 
     def _cover(self, burst: Burst) -> None:
         if not self.refused:
-            assert burst.addr // PAGE_BYTES == (burst.addr + burst.beats * self.port.beat_bytes - 1) // PAGE_BYTES
+            self.b.require(
+                burst.addr // PAGE_BYTES == (burst.addr + burst.beats * self.port.beat_bytes - 1) // PAGE_BYTES,
+                f"a burst of {burst.beats} beats at {burst.addr:#x} crosses a page",
+            )
         self.b.cover("burst", "whole" if burst.beats == 16 else "end" if burst.last else "begin")
 
     async def finish(self) -> None:
@@ -117,7 +115,7 @@ async def longest(b: Bench) -> None:
     size = bench.port.beat_bytes
     base = b.rng.randrange(0, (1 << b.params["ADDR_WIDTH"]) - 65536 * size, size)
     end = base + 65536 * size
-    b.dut.window_base.value, b.dut.window_end.value = base, end
+    b.drive(window_base=base, window_end=end)
     bench.port = Port(size, 0, 0, (base, end))
     await bench.start()
     bench.queue += [PortCommand(base, 65536), PortCommand(base, 65536), PortCommand(base, 1)]
@@ -139,7 +137,7 @@ async def edges(b: Bench) -> None:
         for low in (-size, -1, 0, 1, size):
             for high in (-size, -1, 0, 1, size):
                 base, end = addr + low, addr + beats * size + high
-                b.dut.window_base.value, b.dut.window_end.value = base, end
+                b.drive(window_base=base, window_end=end)
                 bench.port = Port(size, 0, 0, (base, end))
                 bench.queue.append(PortCommand(addr, beats))
                 b.cover("edge", "refused" if bench.port.refuses(bench.queue[0]) else "inside")

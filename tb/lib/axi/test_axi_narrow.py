@@ -4,18 +4,18 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 
 from models.lib.narrow_port import joined, parts, response
-from tb.lib import patterns
 from tb.lib.axi.memory_port import now
 from tb.lib.bench import Bench, bench_test
+from tb.lib.patterns import Gaps
+from tb.lib.ports import Beside
 
 Part = tuple[int, int, int, int]  # ID, data, response, last
 Beat = tuple[int, int, int]  # data, strobes, last
 
 
-class Unit:
+class Unit(Beside):
     """Both sides of the port.
 
     Attributes:
@@ -25,11 +25,12 @@ class Unit:
 
     def __init__(self, b: Bench) -> None:
         p = b.params
-        self.b, self.wide, self.narrow, self.ids = b, int(p["S_WIDTH"]), int(p["M_WIDTH"]), int(p["IDS"])
+        super().__init__(b)
+        self.wide, self.narrow, self.ids = int(p["S_WIDTH"]), int(p["M_WIDTH"]), int(p["IDS"])
         self.ratio = self.wide // self.narrow
         self.writes: deque[Beat] = deque()
         self.due: list[deque[Part]] = [deque() for _ in range(self.ids)]
-        self.pauses: dict[str, Iterator[bool]] = dict.fromkeys(("writes", "w", "reads", "r"), patterns.never())
+        self.gaps = Gaps(b, "writes", "w", "reads", "r")
         self.clocks: dict[str, list[int]] = {name: [] for name in ("written", "w", "read", "r")}
         self.switch = 0.5  # how often another ID comes next
         self.offered: Beat | None = None
@@ -37,15 +38,7 @@ class Unit:
         self.last_id = 0
         self.inside = [0] * self.ids  # parts of a beat that have gone, per ID
         self.gathered: list[list[Part]] = [[] for _ in range(self.ids)]  # and which they were
-        for pin in ("s_axi_wvalid", "s_axi_rready", "m_axi_wready", "m_axi_rvalid"):
-            getattr(b.dut, pin).value = 0
-        b.start(self._run())
-
-    def stall(self) -> None:
-        """Other patterns of pauses."""
-        for name in self.pauses:
-            kind, self.pauses[name] = patterns.any_pattern(self.b.rng)
-            self.b.cover(name, kind)
+        b.drive(dict.fromkeys(("s_axi_wvalid", "s_axi_rready", "m_axi_wready", "m_axi_rvalid"), 0))
 
     def write(self, count: int) -> None:
         """Bursts of so many beats together, and their parts at the bus."""
@@ -58,7 +51,7 @@ class Unit:
             data, strobes = parts(beat[0], self.narrow, self.ratio), parts(beat[1], self.narrow // 8, self.ratio)
             for place in range(self.ratio):
                 last = beat[2] and place == self.ratio - 1
-                self.b.scoreboard.expect("w", [data[place], strobes[place], int(last)])
+                self.b.expect("w", [data[place], strobes[place], int(last)])
 
     def read(self, count: int) -> None:
         """Bursts of so many beats together for each ID."""
@@ -77,9 +70,9 @@ class Unit:
     def done(self) -> bool:
         """Everything has moved."""
         idle = not self.writes and not any(self.due) and self.offered is None and self.given is None
-        return idle and not self.b.scoreboard.pending
+        return idle and not self.b.pending
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """What a reset drops, and what was not yet offered."""
         self.writes.clear()
         for queue in self.due:
@@ -87,8 +80,7 @@ class Unit:
         self.offered = self.given = None
         self.inside = [0] * self.ids
         self.gathered = [[] for _ in range(self.ids)]
-        for channel in self.b.scoreboard.channels.values():
-            channel.expected.clear()
+        self.b.forget()
 
     def _part(self, part: Part) -> None:
         """A part that moved at the bus."""
@@ -104,61 +96,54 @@ class Unit:
             errors = sum(each >= 2 for each in responses)
             merged = response(responses)
             self.b.cover("response", "several" if errors > 1 else ("okay", "exokay", "slverr", "decerr")[merged])
-            self.b.scoreboard.expect("r", [id_, joined([each[1] for each in beat], self.narrow), merged, beat[-1][3]])
+            self.b.expect("r", [id_, joined([each[1] for each in beat], self.narrow), merged, beat[-1][3]])
 
-    async def _run(self) -> None:
-        b, dut, rng = self.b, self.b.dut, self.b.rng
-        while True:
-            await b.clocks()
-            if dut.rst.value == 1:
-                dut.s_axi_wvalid.value = dut.m_axi_rvalid.value = 0
-                continue
-            # handshakes of the clock that ends
-            if self.offered is not None and dut.s_axi_wready.value == 1:
-                self.clocks["written"].append(now())
-                self.offered = None
-            if dut.m_axi_wvalid.value == 1 and dut.m_axi_wready.value == 1:
-                self.clocks["w"].append(now())
-                pins = (dut.m_axi_wdata, dut.m_axi_wstrb, dut.m_axi_wlast)
-                b.scoreboard.got("w", [int(pin.value) for pin in pins])
-            moved = self.given is not None and dut.m_axi_rready.value == 1
-            if moved:
-                assert self.given is not None
-                self.clocks["r"].append(now())
-                self._part(self.given)
-                self.given = None
-            if dut.s_axi_rvalid.value == 1 and dut.s_axi_rready.value == 1:
-                self.clocks["read"].append(now())
-                beat = (dut.s_axi_rid, dut.s_axi_rdata, dut.s_axi_rresp, dut.s_axi_rlast)
-                b.scoreboard.got("r", [int(pin.value) for pin in beat])
-            # the next clock
-            if self.offered is None and self.writes and not next(self.pauses["writes"]):
-                self.offered = self.writes.popleft()
-                dut.s_axi_wdata.value, dut.s_axi_wstrb.value, dut.s_axi_wlast.value = self.offered
-            dut.s_axi_wvalid.value = int(self.offered is not None)
-            waiting = [id_ for id_, queue in enumerate(self.due) if queue]
-            if self.given is None and waiting and not next(self.pauses["reads"]):
-                if self.last_id not in waiting or rng.random() < self.switch:
-                    self.last_id = rng.choice(waiting)
-                self.given = self.due[self.last_id].popleft()
-                dut.m_axi_rid.value, dut.m_axi_rdata.value, dut.m_axi_rresp.value, dut.m_axi_rlast.value = self.given
-            dut.m_axi_rvalid.value = int(self.given is not None)
-            dut.m_axi_wready.value = int(not next(self.pauses["w"]))
-            dut.s_axi_rready.value = int(not next(self.pauses["r"]))
+    def look(self) -> None:
+        """What moved at the four handshakes."""
+        b = self.b
+        if self.offered is not None and b.high("s_axi_wready"):
+            self.clocks["written"].append(now())
+            self.offered = None
+        if b.high("m_axi_wvalid") and b.high("m_axi_wready"):
+            self.clocks["w"].append(now())
+            b.got("w", [b.see(f"m_axi_w{name}") for name in ("data", "strb", "last")])
+        if self.given is not None and b.high("m_axi_rready"):
+            self.clocks["r"].append(now())
+            self._part(self.given)
+            self.given = None
+        if b.high("s_axi_rvalid") and b.high("s_axi_rready"):
+            self.clocks["read"].append(now())
+            b.got("r", [b.see(f"s_axi_r{name}") for name in ("id", "data", "resp", "last")])
+
+    def drive(self) -> None:
+        """The next beat and part, and who takes them."""
+        b, rng = self.b, self.b.rng
+        if self.offered is None and self.writes and self.gaps.go("writes"):
+            self.offered = self.writes.popleft()
+            b.drive(dict(zip(("s_axi_wdata", "s_axi_wstrb", "s_axi_wlast"), self.offered, strict=True)))
+        waiting = [id_ for id_, queue in enumerate(self.due) if queue]
+        if self.given is None and waiting and self.gaps.go("reads"):
+            if self.last_id not in waiting or rng.random() < self.switch:
+                self.last_id = rng.choice(waiting)
+            self.given = self.due[self.last_id].popleft()
+            b.drive(dict(zip(("m_axi_rid", "m_axi_rdata", "m_axi_rresp", "m_axi_rlast"), self.given, strict=True)))
+        b.drive(s_axi_wvalid=self.offered is not None, m_axi_rvalid=self.given is not None)
+        b.drive(m_axi_wready=self.gaps.go("w"), s_axi_rready=self.gaps.go("r"))
 
 
 async def _requests(b: Bench, unit: Unit) -> None:
     """Length and size pass without a clock."""
-    dut = b.dut
     for _ in range(20):
         lengths = [b.rng.randrange(256 // unit.ratio) for _ in range(2)]
-        dut.s_axi_awlen.value, dut.s_axi_arlen.value = lengths
-        dut.s_axi_awsize.value = dut.s_axi_arsize.value = (unit.wide // 8).bit_length() - 1
+        b.drive(
+            dict(zip(("s_axi_awlen", "s_axi_arlen"), lengths, strict=True)),
+            s_axi_awsize=(unit.wide // 8).bit_length() - 1,
+            s_axi_arsize=(unit.wide // 8).bit_length() - 1,
+        )
         await b.settle()
         for channel, length in zip(("aw", "ar"), lengths, strict=True):
-            b.scoreboard.expect(channel, [(length + 1) * unit.ratio - 1, (unit.narrow // 8).bit_length() - 1])
-            seen = getattr(dut, f"m_axi_{channel}len").value, getattr(dut, f"m_axi_{channel}size").value
-            b.scoreboard.got(channel, [int(each) for each in seen])
+            b.expect(channel, [(length + 1) * unit.ratio - 1, (unit.narrow // 8).bit_length() - 1])
+            b.got(channel, [b.see(f"m_axi_{channel}len"), b.see(f"m_axi_{channel}size")])
         await b.clocks()
 
 
@@ -169,7 +154,7 @@ async def stalled(b: Bench) -> None:
     await b.reset()
     await _requests(b, unit)
     for _ in range(8):
-        unit.stall()
+        unit.gaps.any()
         unit.switch = b.rng.choice([0.05, 0.5, 1])
         unit.write(b.rng.choice([1, 12, 30]))
         unit.read(b.rng.choice([1, 4, 12]))
@@ -188,14 +173,10 @@ async def full_speed(b: Bench) -> None:
     first = {name: clocks[0] for name, clocks in unit.clocks.items()}
     count = 20 * ratio
     delay = int(ratio > 1)
-    b.scoreboard.expect("w clocks", [first["written"] + delay + n for n in range(count)])
-    b.scoreboard.got("w clocks", unit.clocks["w"])
-    b.scoreboard.expect("r clocks", [first["r"] + n for n in range(count * unit.ids)])
-    b.scoreboard.got("r clocks", unit.clocks["r"])
-    b.scoreboard.expect("read beats", 20 * unit.ids)
-    b.scoreboard.got("read beats", len(unit.clocks["read"]))
-    b.scoreboard.expect("last read", unit.clocks["r"][-1])
-    b.scoreboard.got("last read", unit.clocks["read"][-1])
+    b.equal("w clocks", unit.clocks["w"], [first["written"] + delay + n for n in range(count)])
+    b.equal("r clocks", unit.clocks["r"], [first["r"] + n for n in range(count * unit.ids)])
+    b.equal("read beats", len(unit.clocks["read"]), 20 * unit.ids)
+    b.equal("last read", unit.clocks["read"][-1], unit.clocks["r"][-1])
 
 
 @bench_test(timeout_clocks=40_000)
@@ -212,7 +193,6 @@ async def resets(b: Bench) -> None:
         if any(unit.inside):
             b.cover("reset", "mid_read")
         await b.reset()
-        unit.forget()
         unit.clocks["w"].clear()
         unit.write(3)
         unit.read(3)

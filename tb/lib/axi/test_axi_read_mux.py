@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 
-from tb.lib import patterns
 from tb.lib.axi.memory_port import now
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import pack
+from tb.lib.patterns import Gaps
+from tb.lib.ports import Beside
 
 _FIELDS = {"addr": 0, "len": 8, "size": 3, "burst": 2, "lock": 1, "cache": 4, "prot": 3}
 """Fields of a request and their bits (an address has as many as the parameter says)."""
@@ -17,7 +17,7 @@ _FIELDS = {"addr": 0, "len": 8, "size": 3, "burst": 2, "lock": 1, "cache": 4, "p
 Beat = tuple[int, int, int]  # data, response, last
 
 
-class Masters:
+class Masters(Beside):
     """The masters: what they ask for, and what comes back.
 
     Attributes:
@@ -27,20 +27,19 @@ class Masters:
     """
 
     def __init__(self, b: Bench) -> None:
-        self.b, self.n = b, int(b.params["N"])
+        super().__init__(b)
+        self.n = int(b.params["N"])
         self.widths = {**_FIELDS, "addr": int(b.params["ADDR_WIDTH"])}
         self.wanted: list[deque[list[int]]] = [deque() for _ in range(self.n)]
         self.owed: list[deque[Beat]] = [deque() for _ in range(self.n)]
         self.offered: list[list[int] | None] = [None] * self.n
-        self.idle: list[Iterator[bool]] = [patterns.never()] * self.n
-        self.slow: list[Iterator[bool]] = [patterns.never()] * self.n
+        self.ask = [Gaps(b, "ask") for _ in range(self.n)]
+        self.receive = [Gaps(b, "receive") for _ in range(self.n)]
         self.asked: list[list[int]] = [[] for _ in range(self.n)]
         self.granted: list[tuple[int, int]] = []
-        b.dut.s_axi_arvalid.value = 0
-        b.dut.s_axi_rready.value = 0
+        self._ready = 0
+        b.drive(s_axi_arvalid=0, s_axi_rready=0)
         Turns(b, self.n)
-        b.start(self._ask())
-        b.start(self._receive())
 
     def add(self, master: int, count: int) -> None:
         """So many random requests."""
@@ -49,46 +48,43 @@ class Masters:
             request[1] = self.b.rng.choice([0, 1, self.b.rng.randrange(4), self.b.rng.randrange(16)])
             self.wanted[master].append(request)
 
-    async def _ask(self) -> None:
-        dut = self.b.dut
-        while True:
-            await self.b.clocks()
-            if dut.rst.value == 1:
-                continue
-            ready = int(dut.s_axi_arready.value)
-            for i in range(self.n):
-                offer = self.offered[i]
-                if offer is not None and ready >> i & 1:
-                    self.b.scoreboard.expect(f"request {i}", offer)
-                    self.asked[i].append(now())
-                    self.offered[i] = None
-                if self.offered[i] is None and self.wanted[i] and not next(self.idle[i]):
-                    self.offered[i] = self.wanted[i].popleft()
-            dut.s_axi_arvalid.value = sum((offer is not None) << i for i, offer in enumerate(self.offered))
-            for number, (name, width) in enumerate(self.widths.items()):
-                lanes = [self.b.rng.getrandbits(width) if offer is None else offer[number] for offer in self.offered]
-                getattr(dut, f"s_axi_ar{name}").value = pack(lanes, width)
+    def look(self) -> None:
+        """Requests that the mux took, and beats that came back."""
+        b = self.b
+        ready, taken = b.see("s_axi_arready"), b.see("s_axi_rvalid") & self._ready if self._ready else 0
+        for i in range(self.n):
+            offer = self.offered[i]
+            if offer is not None and ready >> i & 1:
+                b.expect(f"request {i}", offer)
+                self.asked[i].append(now())
+                self.offered[i] = None
+            if taken >> i & 1:
+                b.expect(f"beat {i}", self.owed[i].popleft())
+                b.got(f"beat {i}", [b.see("s_axi_rdata"), b.see("s_axi_rresp"), b.see("s_axi_rlast")])
 
-    async def _receive(self) -> None:
-        dut = self.b.dut
-        ready = 0
-        while True:
-            await self.b.clocks()
-            taken = int(dut.s_axi_rvalid.value) & ready if ready else 0
-            for i in range(self.n):
-                if taken >> i & 1:
-                    self.b.scoreboard.expect(f"beat {i}", self.owed[i].popleft())
-                    seen = dut.s_axi_rdata.value.to_unsigned(), int(dut.s_axi_rresp.value), int(dut.s_axi_rlast.value)
-                    self.b.scoreboard.got(f"beat {i}", seen)
-            ready = sum((not next(self.slow[i])) << i for i in range(self.n))
-            dut.s_axi_rready.value = ready
+    def reset(self) -> None:
+        """What is offered is withdrawn."""
+        self.offered = [None] * self.n
+
+    def drive(self) -> None:
+        """The next requests, with anything where a master has none; who takes beats."""
+        b = self.b
+        for i in range(self.n):
+            if self.offered[i] is None and self.wanted[i] and self.ask[i].go("ask"):
+                self.offered[i] = self.wanted[i].popleft()
+        b.drive(s_axi_arvalid=pack((offer is not None for offer in self.offered), 1))
+        for number, (name, width) in enumerate(self.widths.items()):
+            lanes = [b.rng.getrandbits(width) if offer is None else offer[number] for offer in self.offered]
+            b.drive({f"s_axi_ar{name}": pack(lanes, width)})
+        self._ready = pack((gaps.go("receive") for gaps in self.receive), 1)
+        b.drive(s_axi_rready=self._ready)
 
     def done(self) -> bool:
         """Every request was made and answered."""
-        return not any(self.wanted) and not any(self.offered) and not any(self.owed) and not self.b.scoreboard.pending
+        return not any(self.wanted) and not any(self.offered) and not any(self.owed) and not self.b.pending
 
 
-class Turns:
+class Turns(Beside):
     """What waits in the mux, clock by clock: who is at the port, who comes next, and who may ask again.
 
     Attributes:
@@ -97,34 +93,31 @@ class Turns:
     """
 
     def __init__(self, b: Bench, n: int) -> None:
-        self.b, self.n = b, n
-        self._reset()
-        b.start(self._watch())
+        super().__init__(b)
+        self.n = n
+        self.reset()
 
-    def _reset(self) -> None:
+    def reset(self) -> None:
+        """Nothing waits, and master 0 is the first in turn."""
         self.waiting = [0] * self.n
         self.at_port: int | None = None
         self.last = self.n - 1
 
-    async def _watch(self) -> None:
-        b, dut = self.b, self.b.dut
-        while True:
-            await b.clocks()
-            if dut.rst.value == 1:
-                self._reset()
-                continue
-            b.scoreboard.expect("arready", [waiting < 2 for waiting in self.waiting])
-            b.scoreboard.got("arready", [int(dut.s_axi_arready.value) >> i & 1 for i in range(self.n)])
-            b.scoreboard.expect("arvalid, arid", [self.at_port is not None, self.at_port or 0])
-            shown = int(dut.m_axi_arvalid.value)
-            b.scoreboard.got("arvalid, arid", [shown, int(dut.m_axi_arid.value) if shown else 0])
-            taken = int(dut.s_axi_arvalid.value) & int(dut.s_axi_arready.value)
-            if self.at_port is None or dut.m_axi_arready.value == 1:
-                self.at_port = self._next()
-            elif sum(waiting > 0 for waiting in self.waiting) > 1:
-                b.cover("turn", "waits")
-            for i in range(self.n):
-                self.waiting[i] += taken >> i & 1
+    def look(self) -> None:
+        """Compare, and follow."""
+        b = self.b
+        b.check(
+            s_axi_arready=pack((waiting < 2 for waiting in self.waiting), 1), m_axi_arvalid=self.at_port is not None
+        )
+        if self.at_port is not None:
+            b.check(m_axi_arid=self.at_port)
+        taken = b.see("s_axi_arvalid") & b.see("s_axi_arready")
+        if self.at_port is None or b.high("m_axi_arready"):
+            self.at_port = self._next()
+        elif sum(waiting > 0 for waiting in self.waiting) > 1:
+            b.cover("turn", "waits")
+        for i in range(self.n):
+            self.waiting[i] += taken >> i & 1
 
     def _next(self) -> int | None:
         """The next master above the last one that waits, after the highest the lowest; its request goes to the port."""
@@ -138,55 +131,47 @@ class Turns:
         return chosen
 
 
-class Memory:
+class Memory(Beside):
     """Takes requests at the port; gives beats of any of the IDs that wait, often another in the next clock."""
 
     def __init__(self, b: Bench, masters: Masters) -> None:
-        self.b, self.masters = b, masters
+        super().__init__(b)
+        self.masters = masters
         self.due: list[deque[Beat]] = [deque() for _ in range(masters.n)]
-        self.requests, self.beats = patterns.never(), patterns.never()
+        self.gaps = Gaps(b, "ar", "r")
         self.switch = 0.5  # how often another ID comes next
         self.last_id: int | None = None
-        b.dut.m_axi_arready.value = 0
-        b.dut.m_axi_rvalid.value = 0
-        b.start(self._take())
-        b.start(self._give())
+        self._standing = False
+        b.drive(m_axi_arready=0, m_axi_rvalid=0)
 
-    async def _take(self) -> None:
-        dut, rng = self.b.dut, self.b.rng
-        ready = False
-        while True:
-            await self.b.clocks()
-            if ready and dut.rst.value == 0 and dut.m_axi_arvalid.value == 1:
-                master = int(dut.m_axi_arid.value)
-                self.masters.granted.append((now(), master))
-                seen = [int(getattr(dut, f"m_axi_ar{name}").value) for name in _FIELDS]
-                self.b.scoreboard.got(f"request {master}", seen)
-                for k in range(seen[1] + 1):
-                    beat = rng.getrandbits(int(self.b.params["DATA_WIDTH"])), rng.randrange(4), int(k == seen[1])
-                    self.due[master].append(beat)
-                    self.masters.owed[master].append(beat)
-            ready = not next(self.requests)
-            dut.m_axi_arready.value = int(ready)
+    def look(self) -> None:
+        """A request, whose beats are owed from now on; a beat that was taken."""
+        b, rng = self.b, self.b.rng
+        if b.high("m_axi_arvalid") and b.high("m_axi_arready"):
+            master = b.see("m_axi_arid")
+            self.masters.granted.append((now(), master))
+            seen = [b.see(f"m_axi_ar{name}") for name in _FIELDS]
+            b.got(f"request {master}", seen)
+            for k in range(seen[1] + 1):
+                beat = rng.getrandbits(int(b.params["DATA_WIDTH"])), rng.randrange(4), int(k == seen[1])
+                self.due[master].append(beat)
+                self.masters.owed[master].append(beat)
+        if b.high("m_axi_rready"):
+            self._standing = False
 
-    async def _give(self) -> None:
-        dut, rng = self.b.dut, self.b.rng
-        standing = False
-        while True:
-            await self.b.clocks()
-            if standing and dut.m_axi_rready.value == 1:
-                standing = False
-            waiting = [i for i, beats in enumerate(self.due) if beats]
-            if not standing and waiting and not next(self.beats):
-                if self.last_id not in waiting or rng.random() < self.switch:
-                    self._choose(rng.choice(waiting))
-                assert self.last_id is not None
-                dut.m_axi_rid.value = self.last_id
-                beat = self.due[self.last_id].popleft()
-                dut.m_axi_rdata.value, dut.m_axi_rresp.value, dut.m_axi_rlast.value = beat
-                self.inside = not beat[2]
-                standing = True
-            dut.m_axi_rvalid.value = int(standing)
+    def drive(self) -> None:
+        """Room for a request, and the next beat."""
+        b, rng = self.b, self.b.rng
+        waiting = [i for i, beats in enumerate(self.due) if beats]
+        if not self._standing and waiting and self.gaps.go("r"):
+            if self.last_id not in waiting or rng.random() < self.switch:
+                self._choose(rng.choice(waiting))
+            assert self.last_id is not None
+            data, response, last = self.due[self.last_id].popleft()
+            b.drive(m_axi_rid=self.last_id, m_axi_rdata=data, m_axi_rresp=response, m_axi_rlast=last)
+            self.inside = not last
+            self._standing = True
+        b.drive(m_axi_rvalid=self._standing, m_axi_arready=self.gaps.go("ar"))
 
     inside = False  # the last beat was not the end of its burst
 
@@ -204,15 +189,10 @@ async def stalled(b: Bench) -> None:
     await b.reset()
     for _ in range(3):
         for i in range(masters.n):
-            name, masters.idle[i] = patterns.any_pattern(b.rng)
-            b.cover("ask", name)
-            name, masters.slow[i] = patterns.any_pattern(b.rng)
-            b.cover("receive", name)
+            masters.ask[i].any()
+            masters.receive[i].any()
             masters.add(i, b.rng.choice([0, 3, 8]))
-        name, memory.requests = patterns.any_pattern(b.rng)
-        b.cover("ar", name)
-        name, memory.beats = patterns.any_pattern(b.rng)
-        b.cover("r", name)
+        memory.gaps.any()
         memory.switch = b.rng.choice([0.05, 0.5, 1])
         chosen = b.rng.randrange(masters.n)
         masters.add(chosen, 1)
@@ -241,14 +221,13 @@ async def full_speed(b: Bench) -> None:
                 masters.wanted[i][-1][1] = 0
         await b.clocks(len(asking) * count + 8)
         start = masters.asked[asking[0]][0]
-        b.scoreboard.expect("clocks", range(start + 2, start + 2 + count * len(asking)))
-        b.scoreboard.got("clocks", [clock for clock, _ in masters.granted])
+        b.equal("clocks", [clock for clock, _ in masters.granted], range(start + 2, start + 2 + count * len(asking)))
         order = [master for _, master in masters.granted]
-        b.scoreboard.expect("in turn", [1] * len(order))
+        b.expect("in turn", [1] * len(order))
         rounds = [order[k : k + len(asking)] for k in range(0, len(order), len(asking))]
-        b.scoreboard.got("in turn", [sorted(one) == asking and one == rounds[0] for one in rounds for _ in one])
+        b.got("in turn", [sorted(one) == asking and one == rounds[0] for one in rounds for _ in one])
         await b.wait_for(masters.done, 1000, "all beats")
-        assert not any(memory.due)
+        b.require(not any(memory.due), "the memory still owes beats")
 
 
 @bench_test(timeout_clocks=20_000)
@@ -258,21 +237,18 @@ async def resets(b: Bench) -> None:
     memory = Memory(b, masters)
     await b.reset()
     for _ in range(4):
-        memory.requests = iter(lambda: True, None)
+        memory.gaps.stop("ar")
         for i in range(masters.n):
             masters.add(i, b.rng.randint(0, 4))
         await b.clocks(b.rng.randint(1, 8))
         for i in range(masters.n):
             masters.wanted[i].clear()
         await b.clocks(8)
-        waits = b.dut.m_axi_arvalid.value == 1
+        waits = b.high("m_axi_arvalid")
         b.cover("reset", "filled" if waits else "empty")
-        masters.offered = [None] * masters.n
-        b.dut.s_axi_arvalid.value = 0
         await b.reset()
-        for channel in b.scoreboard.channels.values():
-            channel.expected.clear()
-        memory.requests = patterns.never()
+        b.forget()
+        memory.gaps.none("ar")
         await b.clocks(10)
         for i in range(masters.n):
             masters.add(i, 2)

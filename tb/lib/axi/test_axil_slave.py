@@ -3,54 +3,49 @@
 
 from __future__ import annotations
 
-from cocotb.triggers import with_timeout
-from cocotbext.axi import axil_channels as axil
-
 from tb.lib.axi import bus as axi
-from tb.lib.bench import PERIOD_NS, Bench, bench_test
+from tb.lib.bench import Bench, bench_test
+from tb.lib.ports import Beside
 
 
-class User:
+class User(Beside):
     """The registers behind the slave: a memory in which some addresses refuse, with answers held back at random."""
 
     def __init__(self, b: Bench) -> None:
-        self.b, self.dut = b, b.dut
+        super().__init__(b)
         self.words = 1 << (b.params["ADDR_WIDTH"] - 2)
         self.memory = [b.rng.getrandbits(32) for _ in range(self.words)]
         self.refuses_write = [b.rng.random() < 0.3 for _ in range(self.words)]
         self.refuses_read = [b.rng.random() < 0.3 for _ in range(self.words)]
         self.writes = self.reads = 0
-        for name in ("write_ok", "write_hold", "read_ok", "read_data"):
-            getattr(b.dut, name).value = 0
-        b.start(self._run())
+        b.drive(dict.fromkeys(("write_ok", "write_hold", "read_ok", "read_data"), 0))
+        self._hold = 0  # clocks to hold an answer back
 
-    async def _run(self) -> None:
-        dut, rng = self.dut, self.b.rng
-        hold = 0
-        while True:
-            await self.b.settle()
-            hold = max(0, hold - 1)
-            write, read = dut.write.value == 1, dut.read.value == 1
-            dut.write_ok.value = dut.read_ok.value = rng.getrandbits(1)
-            dut.read_data.value = rng.getrandbits(32)
-            if write:
-                address = dut.write_addr.value.to_unsigned()
-                self.writes += 1
-                dut.write_ok.value = not self.refuses_write[address]
-                if not self.refuses_write[address]:
-                    self.memory[address] = dut.write_data.value.to_unsigned()
-                hold = rng.choice([0, 0, rng.randint(1, 20)])
-            if read:
-                address = dut.read_addr.value.to_unsigned()
-                self.reads += 1
-                dut.read_ok.value = not self.refuses_read[address]
-                dut.read_data.value = self.memory[address]
-            if hold:
-                answered = dut.s_axil_bvalid.value == 1 and dut.write_hold.value == 1
-                self.b.scoreboard.expect("answer while held", False)
-                self.b.scoreboard.got("answer while held", answered)
-            await self.b.clocks()
-            dut.write_hold.value = hold > 0
+    def answer(self) -> None:
+        """Whether an access is good, and what is read, in its own clock; anything in others."""
+        b, rng = self.b, self.b.rng
+        b.drive(write_ok=rng.getrandbits(1), read_ok=rng.getrandbits(1), read_data=rng.getrandbits(32))
+        self._hold = max(0, self._hold - 1)
+        if b.high("write"):
+            address = b.see("write_addr")
+            self.writes += 1
+            b.drive(write_ok=not self.refuses_write[address])
+            if not self.refuses_write[address]:
+                self.memory[address] = b.see("write_data")
+            self._hold = rng.choice([0, 0, rng.randint(1, 20)])
+        if b.high("read"):
+            address = b.see("read_addr")
+            self.reads += 1
+            b.drive(read_ok=not self.refuses_read[address], read_data=self.memory[address])
+
+    def look(self) -> None:
+        """No answer comes while it is held back."""
+        if self._hold:
+            self.b.equal("answer while held", self.b.high("s_axil_bvalid") and self.b.high("write_hold"), False)
+
+    def drive(self) -> None:
+        """Hold the answer back."""
+        self.b.drive(write_hold=self._hold > 0)
 
 
 def random_address(b: Bench) -> int:
@@ -86,19 +81,15 @@ async def accesses(b: Bench) -> None:
             if good:
                 mirror[word] = data
             b.cover("write", "done" if good else "refused" if legal else "misaligned" if address % 4 else "strobe")
-            b.scoreboard.expect("bresp", axi.OKAY if good else axi.SLVERR)
-            b.scoreboard.got("bresp", await master.write(address, data, strobe))
+            b.equal("bresp", await master.write(address, data, strobe), axi.OKAY if good else axi.SLVERR)
         else:
             legal = address % 4 == 0
             reads += legal
             good = legal and not user.refuses_read[word]
             b.cover("read", "done" if good else "refused" if legal else "misaligned")
-            b.scoreboard.expect("read", [mirror[word], axi.OKAY] if good else [0, axi.SLVERR])
-            b.scoreboard.got("read", await master.read(address))
-    b.scoreboard.expect("pulses", [writes, reads])
-    b.scoreboard.got("pulses", [user.writes, user.reads])
-    b.scoreboard.expect("memory", mirror)
-    b.scoreboard.got("memory", user.memory)
+            b.equal("read", await master.read(address), [mirror[word], axi.OKAY] if good else [0, axi.SLVERR])
+    b.equal("pulses", [user.writes, user.reads], [writes, reads])
+    b.equal("memory", user.memory, mirror)
 
 
 @bench_test(timeout_clocks=100_000)
@@ -116,18 +107,14 @@ async def queued_accesses(b: Bench) -> None:
         if good:
             mirror[address >> 2] = data
         expected.append(axi.OKAY if good else axi.SLVERR)
-        master.aw.send_nowait(axil.AxiLiteAWTransaction(awaddr=address, awprot=b.rng.randrange(8)))
-        master.w.send_nowait(axil.AxiLiteWTransaction(wdata=data, wstrb=0xF))
-    b.scoreboard.expect("bresp", expected)
+        master.write_nowait(address, data, prot=b.rng.randrange(8))
+    b.expect("bresp", expected)
     read = [b.rng.randrange(half >> 2, half >> 1) for _ in range(count)]  # the half that nobody writes
     for word in read:
-        b.scoreboard.expect("read", [0, axi.SLVERR] if user.refuses_read[word] else [mirror[word], axi.OKAY])
-        master.ar.send_nowait(axil.AxiLiteARTransaction(araddr=word * 4, arprot=b.rng.randrange(8)))
+        b.expect("read", [0, axi.SLVERR] if user.refuses_read[word] else [mirror[word], axi.OKAY])
+        master.read_nowait(word * 4, prot=b.rng.randrange(8))
     for _ in range(count):
-        answer = await with_timeout(master.b.recv(), 2000 * PERIOD_NS, "ns")
-        b.scoreboard.got("bresp", int(answer.bresp))
+        b.got("bresp", await master.response())
     for _ in range(count):
-        answer = await with_timeout(master.r.recv(), 2000 * PERIOD_NS, "ns")
-        b.scoreboard.got("read", [int(answer.rdata), int(answer.rresp)])
-    b.scoreboard.expect("memory", mirror)
-    b.scoreboard.got("memory", user.memory)
+        b.got("read", await master.answer())
+    b.equal("memory", user.memory, mirror)

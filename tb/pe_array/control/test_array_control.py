@@ -20,8 +20,7 @@ class Control:
         self.ended = 0
 
     async def reset(self) -> None:
-        for pin in ("start", "stop", *(f"{source}_error" for source in SOURCES)):
-            getattr(self.b.dut, pin).value = 0
+        self.b.drive(dict.fromkeys(("start", "stop", *(f"{source}_error" for source in SOURCES)), 0))
         await self.b.reset()
         self.model = ControlClocks()
 
@@ -34,39 +33,36 @@ class Control:
         ports: bool = True,
     ) -> None:
         """One clock; `fail`: sources of errors; `idle`: fetch, dispatcher, queues and engines are; `ports`: so."""
-        b, dut, model = self.b, self.b.dut, self.model
+        b, model = self.b, self.model
         rng = b.rng
         seed = rng.random() < 0.5
-        dut.start.value, dut.stop.value, dut.seed_enable.value = int(start), int(stop), int(seed)
+        b.drive(start=start, stop=stop, seed_enable=seed)
         faults: list[EngineFault | None] = []
         for source in SOURCES:
             fails = source in (fail or set())
             fault = EngineFault(rng.randint(1, 9), rng.getrandbits(24))
-            getattr(dut, f"{source}_error").value = int(fails)
-            getattr(dut, f"{source}_error_cause").value = fault.cause
-            getattr(dut, f"{source}_error_index").value = fault.index
+            b.drive(
+                {f"{source}_error": fails, f"{source}_error_cause": fault.cause, f"{source}_error_index": fault.index}
+            )
             faults.append(fault if fails else None)
         busy = None if idle else rng.choice([*WIDTHS])  # one thing at least is busy
         for pin, width in WIDTHS.items():
             ones = (1 << width) - 1
-            getattr(dut, pin).value = ones ^ (1 << rng.randrange(width)) if pin == busy else ones
-        dut.ports_idle.value = int(ports)
-        await b.settle()
+            b.drive({pin: ones ^ (1 << rng.randrange(width)) if pin == busy else ones})
+        b.drive(ports_idle=ports)
+        await b.clocks()
         cause, engine, index = model.status or (0, 0, 0)
         expected = {
             "busy": model.busy, "ended": model.ended, "error": model.status is not None, "error_cause": cause,
             "error_engine": engine, "error_index": index, "run": model.run, "seed_load": model.seed_load,
             "engine_rst": model.reset, "cancel": model.cancel,
         }  # fmt: skip
-        for pin, value in expected.items():
-            b.scoreboard.expect(pin, int(value))
-            b.scoreboard.got(pin, int(getattr(dut, pin).value))
+        b.check(expected)
         before = model.ended
         model.clock(start, seed, stop, faults, idle, ports)
         self.ended += model.ended and not before
         if model.run:
             b.cover("start", "seed" if model.seed_load else "plain")
-        await b.clocks()
 
     async def begin(self) -> None:
         await self.clock(start=True)
@@ -83,7 +79,7 @@ class Control:
                 break
             fail = {rng.choice(SOURCES)} if rng.random() < 0.2 else None
             await self.clock(rng.random() < 0.3, rng.random() < 0.3, fail, rng.random() < 0.5, number >= wait)
-        assert not self.model.busy
+        self.b.require(not self.model.busy, "the stop does not end")
         for _ in range(rng.randint(0, 4)):  # a stop, or an error, while nothing runs
             await self.clock(start=False, stop=rng.random() < 0.5, fail={rng.choice(SOURCES)}, idle=True)
 
@@ -106,8 +102,7 @@ async def ends(b: Bench) -> None:
             await control.clock(idle=True)
         b.cover("stop", "never")
     await control.clock(idle=True)
-    b.scoreboard.expect("programs", 8)
-    b.scoreboard.got("programs", control.ended)
+    b.equal("programs", control.ended, 8)
 
 
 @bench_test(timeout_clocks=20_000)
@@ -128,8 +123,7 @@ async def errors(b: Bench) -> None:
         await control.clock(stop=kind in ("host", "both", "end"), fail=fail, idle=kind == "end")
         assert control.model.status is not None
         cause = control.model.status[0]
-        b.scoreboard.expect("host", int(kind in ("host", "end")))
-        b.scoreboard.got("host", int(cause == Cause.HOST))
+        b.equal("host", int(cause == Cause.HOST), int(kind in ("host", "end")))
         await control.settle()
 
 
@@ -144,7 +138,7 @@ async def starts(b: Bench) -> None:
         await control.settle()
         await control.clock(start=True, stop=True)
         await control.clock()
-        assert not control.model.busy
+        b.require(not control.model.busy, "a start with a stop starts")
 
 
 @bench_test(timeout_clocks=20_000)

@@ -9,7 +9,9 @@ from models.pe_array.isa.descriptors import Compute, Descriptor, Set, pack
 from models.pe_array.isa.operations import After
 from models.pe_array.isa.pe_command import Op
 from tb.lib.bench import Bench, bench_test
-from tb.pe_array.drivers.clockwise import Clockwise
+from tb.lib.patterns import Gaps
+from tb.lib.ports import Source
+from tb.pe_array.drivers.descriptor_port import drive_item
 
 DEPTHS = {"ebase": "E_DEPTH", "wbase": "W_DEPTH", "xbase": "X_DEPTH", "ybase": "Y_DEPTH", "rbase": "Y_DEPTH"}
 
@@ -19,15 +21,14 @@ class Engine:
 
     def __init__(self, b: Bench) -> None:
         self.b, self.pes = b, int(b.params["P"])
-        self.io = Clockwise(b, ["d", "set", "cmd"])
-        self.items: list[Item] = []
+        self.gaps = Gaps(b, "d", "set", "cmd")
+        self.source: Source[Item] = Source(self.gaps, "d")
         self.quiet = 0.5  # chance that the grid is idle, and chance that the sums are empty
 
     async def reset(self) -> None:
-        self.items.clear()
-        self.offered = False
+        self.source.clear()
         self.taken = 0
-        self.io.drive(d_valid=0, set_ready=0, cmd_ready=0, grid_done=0, grid_idle=1, grad_empty=0)
+        self.b.drive(d_valid=0, set_ready=0, cmd_ready=0, grid_done=0, grid_idle=1, grad_empty=0)
         await self.b.reset()
         self.model = ComputeClocks(self.pes)
 
@@ -40,7 +41,7 @@ class Engine:
             used |= 0x7 << 56 | 0xFFF << 96 | (1 << 64) - 1 << 192
         else:
             used |= 0x7 << 56 | 0x7 << 88 | 0xFFFFFF << 96 | 0x7FFFF << 128 | 0xFFFFFF << 160
-        self.items.append(Item(fields | rng.getrandbits(256) & ~used, rng.getrandbits(24)))
+        self.source.queue.append(Item(fields | rng.getrandbits(256) & ~used, rng.getrandbits(24)))
 
     def any_set(self, field: int | None = None) -> Set:
         rng = self.b.rng
@@ -70,48 +71,44 @@ class Engine:
 
     async def clock(self) -> None:
         """One clock; all outputs."""
-        b, io, model = self.b, self.io, self.model
+        b, gaps, model = self.b, self.gaps, self.model
         rng = b.rng
-        if not self.offered:
-            self.offered = bool(self.items) and io.go("d")
-        item = self.items[0] if self.offered else None
+        item = self.source.offer()
         # one ready for both, as the grid has it, or one for each
-        set_ready, cmd_ready = io.go("set"), io.go("cmd")
+        set_ready, cmd_ready = gaps.go("set"), gaps.go("cmd")
         grid_done, grid_idle = rng.random() < 0.3, rng.random() < self.quiet
         grad_empty = (1 << self.pes) - 1
         if rng.random() >= self.quiet:
             grad_empty ^= 1 << rng.randrange(self.pes)
-        io.drive_item("d", item)
-        io.drive(
+        drive_item(b, "d", item)
+        b.drive(
             set_ready=set_ready, cmd_ready=cmd_ready, grid_done=grid_done, grid_idle=grid_idle, grad_empty=grad_empty
         )
-        await b.settle()
+        await b.clocks()
         d_ready = model.d_ready(set_ready, cmd_ready)
-        io.check(
+        b.check(
             d_ready=d_ready, done=grid_done, idle=model.idle(grid_idle), error=model.error is not None,
             set_valid=model.set is not None, cmd_valid=model.command is not None, tiles_log2=model.tiles_log2,
         )  # fmt: skip
         if model.error is not None:
-            io.check(error_cause=model.error.cause, error_index=model.error.index)
+            b.check(error_cause=model.error.cause, error_index=model.error.index)
         if (held := model.set) is not None:
-            io.check(set_pes=held.pes & ((1 << self.pes) - 1), set_field=held.field, set_value=held.value)
+            b.check(set_pes=held.pes & ((1 << self.pes) - 1), set_field=held.field, set_value=held.value)
         if (command := model.command) is not None:
             bases = {f"cmd_{name}": getattr(command, name) % b.params[depth] for name, depth in DEPTHS.items()}
-            io.check(cmd_op=command.op, cmd_swap=command.swap, cmd_wstride=command.wstride, **bases)
+            b.check(cmd_op=command.op, cmd_swap=command.swap, cmd_wstride=command.wstride, **bases)
         if item is not None and d_ready:
-            self.items.pop(0)
-            self.offered = False
+            self.source.take()
             self.taken += 1
         before = model.tiles_log2
         model.clock(item, set_ready, cmd_ready, grid_idle and grad_empty == (1 << self.pes) - 1)
         if model.tiles_log2 != before:
             b.cover("tiles", "changed")
-        await b.clocks()
 
     async def drain(self) -> None:
         """Until all is through."""
         for _ in range(20_000):
-            if not self.items and self.model.idle(True) and self.model.error is None:
+            if not self.source.queue and self.model.idle(True) and self.model.error is None:
                 return
             await self.clock()
         raise TimeoutError("descriptors are still inside")
@@ -123,7 +120,7 @@ async def descriptors(b: Bench) -> None:
     engine = Engine(b)
     await engine.reset()
     for _ in range(10):
-        engine.io.any_gaps()
+        engine.gaps.any()
         engine.quiet = b.rng.choice([0.7, 0.9, 1])
         for _ in range(b.rng.randint(5, 20)):
             engine.queue(engine.any_set() if b.rng.random() < 0.6 else engine.any_command())
@@ -141,8 +138,7 @@ async def speed(b: Bench) -> None:
         engine.queue(Compute(op=Op.GRAD, tiles_log2=0))
     for _ in range(200):
         await engine.clock()
-    b.scoreboard.expect("taken", 200)
-    b.scoreboard.got("taken", engine.taken)
+    b.equal("taken", engine.taken, 200)
     await engine.drain()
 
 
@@ -152,7 +148,7 @@ async def resets(b: Bench) -> None:
     engine = Engine(b)
     for _ in range(10):
         await engine.reset()
-        engine.io.any_gaps()
+        engine.gaps.any()
         engine.quiet = b.rng.choice([0.5, 1])
         for _ in range(10):
             engine.queue(engine.any_set() if b.rng.random() < 0.3 else engine.any_command(Op.GRAD))

@@ -7,7 +7,9 @@ from models.pe_array.clocks.op_queue import QueueClocks
 from models.pe_array.clocks.program_fetch import Item
 from models.pe_array.isa.descriptors import KINDS
 from tb.lib.bench import Bench, bench_test
-from tb.pe_array.drivers.clockwise import Clockwise
+from tb.lib.patterns import Gaps
+from tb.lib.ports import Source
+from tb.pe_array.drivers.descriptor_port import drive_item
 
 COUNT_MAX = (1 << 24) - 1
 WAITS = (8, 32, 64)
@@ -19,17 +21,16 @@ class Queue:
 
     def __init__(self, b: Bench) -> None:
         self.b = b
-        self.io = Clockwise(b, ["s", "d"])
-        self.items: list[Item] = []
+        self.gaps = Gaps(b, "s", "d")
+        self.source: Source[Item] = Source(self.gaps, "s")
         self.chance = 0.5  # of a count to move on in a clock
 
     async def reset(self) -> None:
         rng = self.b.rng
-        self.items.clear()
-        self.offered = False
+        self.source.clear()
         self.taken = 0
         self.counts = [rng.choice([0, rng.getrandbits(24) & ~0x3FF, COUNT_MAX - 500]) for _ in WAITS]
-        self.io.drive(s_valid=0, d_ready=0)
+        self.b.drive(s_valid=0, d_ready=0)
         await self.b.reset()
         self.model = QueueClocks(int(self.b.params["DEPTH"]))
 
@@ -43,38 +44,34 @@ class Queue:
         word = rng.getrandbits(256)
         for low, wait in zip(WAITS, waits, strict=True):
             word = word & ~(COUNT_MAX << low) | wait << low
-        self.items.append(Item(word & ~0xFF | rng.choice([*KINDS]), rng.getrandbits(24)))
+        self.source.queue.append(Item(word & ~0xFF | rng.choice([*KINDS]), rng.getrandbits(24)))
 
     async def clock(self) -> None:
-        b, io, model = self.b, self.io, self.model
-        if not self.offered:
-            self.offered = bool(self.items) and io.go("s")
-        item = self.items[0] if self.offered else None
-        d_ready = io.go("d")
+        b, gaps, model = self.b, self.gaps, self.model
+        item = self.source.offer()
+        d_ready = gaps.go("d")
         loads, computes, stores = self.counts
-        io.drive_item("s", item)
-        io.drive(loads_done=loads, computes_done=computes, stores_done=stores, d_ready=d_ready)
-        await b.settle()
+        drive_item(b, "s", item)
+        b.drive(loads_done=loads, computes_done=computes, stores_done=stores, d_ready=d_ready)
+        await b.clocks()
         offered = model.offered
-        io.check(s_ready=model.s_ready, d_valid=offered is not None, empty=model.empty)
+        b.check(s_ready=model.s_ready, d_valid=offered is not None, empty=model.empty)
         b.cover("queue", "empty" if model.empty else "room" if model.s_ready else "full")
         if offered is not None:
-            io.check(d_data=offered.word, d_index=offered.index)
+            b.check(d_data=offered.word, d_index=offered.index)
             self.taken += d_ready
         elif not model.empty:
             b.cover("gate", "closed")
         if item is not None and model.s_ready:
-            self.items.pop(0)
-            self.offered = False
+            self.source.take()
         model.clock(item, self.counts, d_ready)
         for n, count in enumerate(self.counts):
             self.counts[n] = min(count + (b.rng.random() < self.chance), COUNT_MAX)
-        await b.clocks()
 
     async def drain(self) -> None:
         """Until all is through."""
         for _ in range(20_000):
-            if not self.items and self.model.empty:
+            if not self.source.queue and self.model.empty:
                 return
             await self.clock()
         raise TimeoutError("descriptors are still inside")
@@ -88,7 +85,7 @@ async def descriptors(b: Bench) -> None:
         await queue.reset()
         total = 0
         for _ in range(3):
-            queue.io.any_gaps()
+            queue.gaps.any()
             count = b.rng.randint(3, 30)
             total += count
             for _ in range(count):
@@ -98,8 +95,7 @@ async def descriptors(b: Bench) -> None:
                 await queue.clock()
             queue.chance = b.rng.choice([1, 0.5, 0.1])
             await queue.drain()
-        b.scoreboard.expect("taken", total)
-        b.scoreboard.got("taken", queue.taken)
+        b.equal("taken", queue.taken, total)
 
 
 @bench_test(timeout_clocks=20_000)
@@ -113,19 +109,17 @@ async def speed(b: Bench) -> None:
         queue.queue()
     for _ in range(104):  # nothing is taken in the first clock after the reset
         await queue.clock()
-    b.scoreboard.expect("taken", 100)
-    b.scoreboard.got("taken", queue.taken)
+    b.equal("taken", queue.taken, 100)
     for n, low in enumerate(WAITS):
         await queue.reset()
         queue.counts = [b.rng.randint(0, 1000) for _ in WAITS]
-        queue.items = [Item((queue.counts[n] + 1) << low | 0x20, 7)]
+        queue.source.add([Item((queue.counts[n] + 1) << low | 0x20, 7)])
         for _ in range(b.rng.randint(4, 20)):
             await queue.clock()
-        assert b.dut.d_valid.value == 0
+        b.require(b.low("d_valid"), "the gate is open too early")
         queue.counts[n] += 1
         await queue.clock()
-        b.scoreboard.expect("opens", queue.counts[n])
-        b.scoreboard.got("opens", queue.counts[n] if queue.model.offered else -1)
+        b.equal("opens", queue.counts[n] if queue.model.offered else -1, queue.counts[n])
         await queue.drain()
 
 
@@ -135,7 +129,7 @@ async def resets(b: Bench) -> None:
     queue = Queue(b)
     for _ in range(10):
         await queue.reset()
-        queue.io.any_gaps()
+        queue.gaps.any()
         queue.chance = b.rng.choice([0, 0.5])
         for _ in range(20):
             queue.queue()

@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-from cocotb.triggers import Timer
-
 from models.pe_array.clocks.program_fetch import FetchClocks
 from models.pe_array.isa.descriptors import BYTES, Cause
 from tb.lib.bench import Bench, bench_test
-from tb.pe_array.drivers.clockwise import Clockwise
+from tb.lib.patterns import Gaps
 from tb.pe_array.drivers.port_memory import PortMemory
 
 LENGTH_MAX = (1 << 24) - 1
@@ -19,8 +17,8 @@ class Fetch:
 
     def __init__(self, b: Bench, base: int, size: int) -> None:
         self.b, self.beat, self.chunk = b, int(b.params["B"]), int(b.params["CHUNK"])
-        self.io = Clockwise(b, ["p"])
-        self.io.drive(start=0, addr=0, length=0, p_ready=0)
+        self.gaps = Gaps(b, "p")
+        self.b.drive(start=0, addr=0, length=0, p_ready=0)
         self.memory = PortMemory(b, base, size, ["rd"])
         self.model = FetchClocks(self.beat, self.chunk)
         self.addr = 0
@@ -28,29 +26,29 @@ class Fetch:
         self.fetched = 0
 
     def any_gaps(self) -> None:
-        self.io.any_gaps()
+        self.gaps.any()
         self.memory.any_gaps()
         self.memory.latency = min(self.memory.latency, 10)  # commands are short
 
     @property
     def error_comes(self) -> bool:
         """The memory gives an item with an error, not a beat."""
-        return bool(self.b.dut.rd_valid.value == 1 and self.b.dut.rd_error.value != 0)
+        return bool(self.b.high("rd_valid") and not self.b.low("rd_error"))
 
     async def reset(self) -> None:
-        self.io.drive(start=0)
+        self.b.drive(start=0)
         await self.b.reset()
         self.model = FetchClocks(self.beat, self.chunk)
         self.errors.clear()
 
     async def clock(self, start: tuple[int, int] | None = None) -> None:
         """One clock, with a list (address, descriptors) to begin or none."""
-        b, dut, io, model = self.b, self.b.dut, self.io, self.model
-        p_ready = io.go("p")
+        b, gaps, model = self.b, self.gaps, self.model
+        p_ready = gaps.go("p")
         addr, length = start or (b.rng.getrandbits(32), b.rng.getrandbits(24))
-        io.drive(start=start is not None, addr=addr, length=length, p_ready=p_ready)
-        await b.settle()
-        io.check(
+        b.drive(start=start is not None, addr=addr, length=length, p_ready=p_ready)
+        await b.clocks()
+        b.check(
             idle=model.idle,
             error=model.error is not None,
             p_valid=model.index is not None,
@@ -58,20 +56,19 @@ class Fetch:
             rd_ready=model.rd_ready(p_ready),
         )
         if model.error is not None:
-            io.check(error_cause=model.error.cause, error_index=model.error.index)
+            b.check(error_cause=model.error.cause, error_index=model.error.index)
             self.errors.append((model.error.cause, model.error.index))
         if model.command is not None:
-            io.check(rd_cmd_addr=model.command[0], rd_cmd_beats=model.command[1] - 1)
+            b.check(rd_cmd_addr=model.command[0], rd_cmd_beats=model.command[1] - 1)
         if model.index is not None:
             place = self.addr + model.index * BYTES - self.memory.base
             data = self.memory.data[place : place + BYTES].tobytes()
-            io.check(p_index=model.index, p_data=int.from_bytes(data, "little"))
+            b.check(p_index=model.index, p_data=int.from_bytes(data, "little"))
             self.fetched += p_ready
         if start is not None and model.idle:
             self.addr = addr
-        item = int(dut.rd_error.value) if dut.rd_valid.value == 1 else None
-        model.clock(start, dut.rd_cmd_ready.value == 1, item, p_ready)
-        await b.clocks()
+        item = b.see("rd_error") if b.high("rd_valid") else None
+        model.clock(start, b.high("rd_cmd_ready"), item, p_ready)
 
     async def run(self, addr: int, length: int, clocks: int = 20_000) -> int:
         """Fetch a list to its end or error; the clocks that it takes."""
@@ -106,9 +103,8 @@ async def lists(b: Bench) -> None:
         total += length
         for _ in range(b.rng.randint(0, 3)):
             await fetch.clock()
-    b.scoreboard.expect("fetched", total)
-    b.scoreboard.got("fetched", fetch.fetched)
-    assert not fetch.memory.busy
+    b.equal("fetched", fetch.fetched, total)
+    b.require(not fetch.memory.busy, "the memory still works on a command")
 
 
 @bench_test(timeout_clocks=20_000)
@@ -119,7 +115,7 @@ async def speed(b: Bench) -> None:
     fetch.memory.fast()
     length = 64
     clocks = await fetch.run(0, length)
-    assert clocks <= length * max(BYTES // fetch.beat, 1) + 4 + 4 * len(fetch.memory.reads), f"{clocks} clocks"
+    b.require(clocks <= length * max(BYTES // fetch.beat, 1) + 4 + 4 * len(fetch.memory.reads), f"{clocks} clocks")
     b.cover("length", "more")
 
 
@@ -129,13 +125,13 @@ async def nothing(b: Bench) -> None:
     fetch = Fetch(b, 0, 4096)
     await fetch.reset()
     await fetch.run(_place(b, 0, 4096), 0)
-    assert not fetch.memory.reads
+    b.require(not fetch.memory.reads, "an illegal list is read")
     b.cover("length", 0)
     fetch.any_gaps()
     await fetch.clock((0, 20))
     while not fetch.model.idle:
         await fetch.clock((64, 7) if b.rng.random() < 0.1 else None)
-        assert len(fetch.memory.reads) < 100
+        b.require(len(fetch.memory.reads) < 100, "more is read than the list needs")
 
 
 @bench_test(timeout_clocks=60_000)
@@ -171,8 +167,7 @@ async def errors(b: Bench) -> None:
             index = place // BYTES
         await fetch.run(addr, length)
         await fetch.clock()
-        b.scoreboard.expect("errors", [int(cause), index])
-        b.scoreboard.got("errors", [part for error in fetch.errors for part in error])
+        b.equal("errors", [part for error in fetch.errors for part in error], [int(cause), index])
 
 
 @bench_test(timeout_clocks=20_000)
@@ -188,7 +183,7 @@ async def resets(b: Bench) -> None:
         if number % 2:
             while not fetch.error_comes:
                 await fetch.clock()
-                await Timer(1, unit="ns")  # now the memory gives what it gives in this clock
+                await b.settle()  # now the memory gives what it gives in this clock
             b.cover("reset", "with_error")
             continue
         for _ in range(b.rng.choice([0, 1, 2, 3, 5, b.rng.randint(4, 60)]) if number else 2_000):

@@ -9,15 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from cocotb.triggers import SimTimeoutError, with_timeout
 
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.grid import Grid
 from models.pe_array.machine.machine import Stop
-from tb.lib.bench import PERIOD_NS, Bench
+from models.pe_array.training.harness import MEMORY_IN, MEMORY_OUT
+from tb.lib.bench import Bench
 from tb.pe_array.drivers.array_registers import (
-    MEMORY_IN,
-    MEMORY_OUT,
     SEED_ENABLE,
     Control,
     Counter,
@@ -59,53 +57,47 @@ class ArrayHost:
     """
 
     def __init__(self, b: Bench) -> None:
-        self.b, self.dut = b, b.dut
+        self.b = b
         self._bus = int(b.params.get("BUS", 8 * b.params["B"])) // 8  # bytes of a beat there
         self.lanes, self.size = int(b.params["B"]), int(b.params["B"]) * int(b.params["WORDS"])
         self.watch: Callable[[], None] = lambda: None
         self._req = 0
-        for name in _INPUTS:
-            getattr(b.dut, name).value = 0
+        b.drive(dict.fromkeys(_INPUTS, 0))
 
     async def reset(self, base: int, stalls: bool) -> None:
         """Reset everything; the memory begins at `base` and pauses at random or not at all."""
         self._req = 0
-        self.dut.cmd_req.value = 0
-        self.dut.memory_base.value, self.dut.stalls.value = base, int(stalls)
-        self.dut.stall_seed.value = self.b.rng.randint(1, 65535)
+        self.b.drive(cmd_req=0, memory_base=base, stalls=stalls, stall_seed=self.b.rng.randint(1, 65535))
         await self.b.reset()
 
     def faults(self, first: int = 0, last: int = 0, response: int = 0, read: bool = False, write: bool = False) -> None:
         """Answer accesses to these addresses with an error; without arguments none."""
-        dut = self.dut
-        dut.error_first.value, dut.error_last.value, dut.error_resp.value = first, last, response
-        dut.error_read.value, dut.error_write.value = int(read), int(write)
+        self.b.drive(error_first=first, error_last=last, error_resp=response, error_read=read, error_write=write)
 
     async def command(self, op: Op, address: int = 0, data: int = 0, clocks: int = 200) -> int:
         """Give a command and sleep until it is done; its answer. Accesses must be answered OKAY.
 
         Raises:
-            SimTimeoutError: it was not done within so many clocks.
+            TimeoutError: it was not done within so many clocks.
         """
         self._req ^= 1
-        dut = self.dut
-        dut.cmd_op.value, dut.cmd_addr.value, dut.cmd_data.value = int(op), address, data
-        dut.cmd_req.value = self._req
+        self.b.drive(cmd_op=op, cmd_addr=address, cmd_data=data, cmd_req=self._req)
         await self._answer(clocks)
         await self.b.clocks()
         if op in (Op.LOAD, Op.DUMP):
             return 0
-        assert int(dut.cmd_resp.value) == 0, f"{op.name} {address:#x}: response {dut.cmd_resp.value}"
-        return int(dut.cmd_answer.value) if op != Op.WRITE else 0
+        response = self.b.see("cmd_resp")
+        self.b.require(response == 0, f"{op.name} {address:#x}: response {response}")
+        return self.b.see("cmd_answer") if op != Op.WRITE else 0
 
     async def _answer(self, clocks: float) -> None:
         while clocks > _NAP:
-            try:
-                return await with_timeout(self.dut.cmd_ack.value_change, _NAP * PERIOD_NS, "ns")
-            except SimTimeoutError:
-                self.watch()
-                clocks -= _NAP
-        await with_timeout(self.dut.cmd_ack.value_change, clocks * PERIOD_NS, "ns")
+            if await self.b.change("cmd_ack", _NAP):
+                return
+            self.watch()
+            clocks -= _NAP
+        if not await self.b.change("cmd_ack", clocks):
+            raise TimeoutError("the host has no answer in time")
 
     async def write(self, register: int, data: int) -> None:
         """Write a register."""
@@ -117,7 +109,7 @@ class ArrayHost:
 
     async def load(self, memory: Bytes) -> None:
         """Put all of the memory, uint8 (size,)."""
-        assert len(memory) == self.size
+        self.b.require(len(memory) == self.size, f"{len(memory)} bytes for a memory of {self.size}")
         Path(MEMORY_IN).write_bytes(memory.reshape(-1, self._bus)[:, ::-1].tobytes())
         await self.command(Op.LOAD)
 
@@ -143,9 +135,9 @@ class ArrayHost:
         await self.command(Op.WAIT, Reg.STATUS, Status.BUSY, clocks)
         status, index = await self.read(Reg.STATUS), await self.read(Reg.ERROR_INDEX)
         if status == Status.ENDED:
-            assert index == 0, f"ERROR_INDEX is {index} without an error"
+            self.b.require(index == 0, f"ERROR_INDEX is {index} without an error")
             return None
-        assert status & 0xF == Status.ERROR, f"STATUS is {status:#x}"
+        self.b.require(status & 0xF == Status.ERROR, f"STATUS is {status:#x}")
         return stop_of(status, index)
 
     async def counters(self) -> dict[Counter, int]:

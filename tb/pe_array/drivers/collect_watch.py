@@ -12,6 +12,7 @@ from models.pe_array.clocks.gradient_pack import CHUNK, DEPTH, pack_grant
 from models.pe_array.clocks.table import COLUMNS, OPCODE, column
 from models.pe_array.isa.descriptors import Collect, Slot
 from tb.lib.bench import Bench
+from tb.lib.ports import Beside
 
 _FIELDS = {
     Slot: {"slot": (56, 6), "beat": (96, 24), "gradients": (128, 24)},
@@ -30,61 +31,54 @@ def _row(word: int) -> np.ndarray[Any, Any]:
     return row
 
 
-class CollectWatch:
+class CollectWatch(Beside):
     """Compares from the moment it is made, once there has been a reset, with every reset anew.
 
-    The model has CHUNK and DEPTH of the PE array only, and no errors.
+    The model has no errors.
     """
 
     def __init__(self, b: Bench) -> None:
-        self.b = b
+        super().__init__(b)
         self.pes, self.lanes = int(b.params["P"]), int(b.params["B"])
         self.state: model.CollectState | None = None
-        if (b.params["CHUNK"], b.params["DEPTH"]) == (CHUNK, DEPTH):
-            b.start(self._run())
 
-    def _level(self, pin: str) -> int:
-        return int(getattr(self.b.dut, pin).value)
+    @staticmethod
+    def fits(b: Bench) -> bool:
+        """The model has CHUNK and DEPTH of the PE array only."""
+        return (b.params["CHUNK"], b.params["DEPTH"]) == (CHUNK, DEPTH)
 
-    def _check(self, **pins: int) -> None:
-        for pin, expected in pins.items():
-            self.b.scoreboard.expect(pin, int(expected))
-            self.b.scoreboard.got(pin, self._level(pin))
+    def reset(self) -> None:
+        """The model begins anew."""
+        self.state = model.collect_state(self.pes, self.lanes)
 
-    async def _run(self) -> None:
-        reset = False
-        while True:
-            await self.b.settle()
-            if reset:
-                self.state = model.collect_state(self.pes, self.lanes)
-            reset = self.b.dut.rst.value == 1
-            if self.state is not None and not reset:
-                self._clock(self.state)
-            await self.b.clocks()
+    def look(self) -> None:
+        """Compare, and follow."""
+        if self.state is not None:
+            self._clock(self.state)
 
     def _clock(self, state: model.CollectState) -> None:
-        given = self._level("grad_valid")
+        given = self.b.see("grad_valid")
         entered = np.zeros(self.pes, dtype=np.int64)
         pack_grant(state.pack, np.array([given >> slot & 1 for slot in range(self.pes)]), entered)
-        self._check(grad_ready=sum(int(enters) << slot for slot, enters in enumerate(entered)))
-        rd_cmd_ready, wr_cmd_ready, wr_ready = map(self._level, ("rd_cmd_ready", "wr_cmd_ready", "wr_ready"))
-        word = self._level("d_data") if self._level("d_valid") else 0
+        self.b.check(grad_ready=sum(int(enters) << slot for slot, enters in enumerate(entered)))
+        rd_cmd_ready, wr_cmd_ready, wr_ready = map(self.b.see, ("rd_cmd_ready", "wr_cmd_ready", "wr_ready"))
+        word = self.b.see("d_data") if self.b.see("d_valid") else 0
         row = _row(word)
         took = bool(word) and bool(model.collect_d_ready(state, row, rd_cmd_ready))
         if word:
-            self._check(d_ready=took)
+            self.b.check(d_ready=took)
         for port, (first, beats) in (("rd", model.collect_read(state)), ("wr", model.collect_write(state))):
-            self._check(**{f"{port}_cmd_valid": beats > 0})
+            self.b.check(**{f"{port}_cmd_valid": beats > 0})
             if beats:
                 address = first * self.lanes % (1 << 32)
-                self._check(**{f"{port}_cmd_addr": address, f"{port}_cmd_beats": beats - 1})
-        self._check(
+                self.b.check(**{f"{port}_cmd_addr": address, f"{port}_cmd_beats": beats - 1})
+        self.b.check(
             rd_ready=bool(model.collect_rd_ready(state, wr_ready)), wr_valid=state.n.word,
             done=state.n.done, idle=bool(model.collect_idle(state)),
         )  # fmt: skip
         self._cover(state, took and row[OPCODE] == Collect.opcode)
         model.collect_clock(
-            state, took, row, rd_cmd_ready, self._level("rd_valid"), wr_cmd_ready, wr_ready, self._level("wr_done"),
+            state, took, row, rd_cmd_ready, self.b.see("rd_valid"), wr_cmd_ready, wr_ready, self.b.see("wr_done"),
             entered,
         )  # fmt: skip
 

@@ -4,21 +4,29 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 
+from models.pe_array.clocks.program_fetch import Item
 from models.pe_array.isa.descriptors import Descriptor, pack
-from tb.lib import patterns
 from tb.lib.bench import Bench
+from tb.lib.patterns import Gaps
+from tb.lib.ports import Beside
 
 COMMON_BITS = {8: 24, 32: 24, 64: 24}
 """First bit and width of the counts to wait for, which an engine does not look at."""
 
 
-class DescriptorPort:
+def drive_item(b: Bench, name: str, item: Item | None) -> None:
+    """A descriptor with its place at an input of this clock, or none: then its bits are random."""
+    rng = b.rng
+    word, index = (item.word, item.index) if item is not None else (rng.getrandbits(256), rng.getrandbits(24))
+    b.drive({f"{name}_valid": item is not None, f"{name}_data": word, f"{name}_index": index})
+
+
+class DescriptorPort(Beside):
     """Offers descriptors; a reset of the design withdraws all of them.
 
     Attributes:
-        gaps: pause pattern of the offers.
+        gaps: pauses of the offers, "descriptors".
         queue: descriptors still to be taken, packed, with their places in the program and whether they count.
         taken: clocks in which descriptors were taken, since the port was made.
         begun, done: counted operations taken, and done, since the last reset.
@@ -28,21 +36,14 @@ class DescriptorPort:
     """
 
     def __init__(self, b: Bench) -> None:
-        self.b = b
-        self.gaps: Iterator[bool] = patterns.never()
+        super().__init__(b)
+        self.gaps = Gaps(b, "descriptors")
         self.queue: deque[tuple[int, int, bool]] = deque()
         self.taken: list[int] = []
         self.finished: list[int] = []
-        self.clock = 0
-        self._offered = self._valid = False
-        self._forget()
-        b.dut.d_valid.value = b.dut.d_data.value = 0
-        b.start(self._run())
-
-    def any_gaps(self) -> None:
-        """A random pattern of pauses, covered as "descriptors/half" and so on."""
-        name, self.gaps = patterns.any_pattern(self.b.rng)
-        self.b.cover("descriptors", name)
+        self._offered = False
+        self.reset()
+        b.drive(d_valid=0, d_data=0)
 
     def send(self, descriptor: Descriptor, noise: int = 0) -> int:
         """Queue a descriptor with random counts and a random place, which it returns; `noise`: bits to set besides."""
@@ -68,14 +69,14 @@ class DescriptorPort:
             AssertionError: an error was reported.
         """
         await self.b.wait_for(lambda: self.errors or not self.busy, clocks, "the end of all operations")
-        assert not self.errors, f"error {self.errors}"
-        await self.b.wait_for(lambda: self.b.dut.idle.value == 1, 3, "idle")
+        self.b.require(not self.errors, f"error {self.errors}")
+        await self.b.wait_for(lambda: self.b.high("idle"), 3, "idle")
 
     async def until_error(self, clocks: int = 20_000) -> tuple[int, int]:
         """(cause, index) of the first error; a few clocks later, it was the only one."""
         await self.b.wait_for(lambda: self.errors, clocks, "an error")
         await self.b.clocks(self.b.rng.randint(1, 30))
-        assert len(self.errors) == 1, f"more than one error: {self.errors}"
+        self.b.require(len(self.errors) == 1, f"more than one error: {self.errors}")
         return self.errors[0][0], self.errors[0][1]
 
     @property
@@ -83,44 +84,35 @@ class DescriptorPort:
         """A descriptor is not taken, or an operation not done."""
         return bool(self.queue) or self.begun != self.done
 
-    def _forget(self) -> None:
+    def reset(self) -> None:
+        """All descriptors are withdrawn."""
         self.queue.clear()
         self._offered = False
         self.begun = self.done = 0
         self.errors: list[tuple[int, int, int]] = []
 
-    async def _run(self) -> None:
-        dut = self.b.dut
-        while True:
-            await self.b.clocks()
-            self.clock += 1
-            if dut.rst.value != 0:
-                self._forget()
-            else:
-                self._watch()
-            if not self._offered:
-                self._offered = bool(self.queue) and not next(self.gaps)
-                word, index = self.b.rng.getrandbits(256), self.b.rng.getrandbits(24)
-                if self._offered:
-                    word, index, _ = self.queue[0]
-                if self._offered or self.b.rng.random() < 0.1:  # nothing may depend on them
-                    dut.d_data.value = word
-                    dut.d_index.value = index
-            if self._valid != self._offered:
-                dut.d_valid.value = int(self._offered)
-                self._valid = self._offered
+    def drive(self) -> None:
+        """Offer the next descriptor; nothing may depend on what stands there without valid."""
+        if not self._offered:
+            self._offered = bool(self.queue) and self.gaps.go("descriptors")
+            word, index = self.b.rng.getrandbits(256), self.b.rng.getrandbits(24)
+            if self._offered:
+                word, index, _ = self.queue[0]
+            if self._offered or self.b.rng.random() < 0.1:
+                self.b.drive(d_data=word, d_index=index)
+        self.b.drive(d_valid=self._offered)
 
-    def _watch(self) -> None:
-        dut = self.b.dut
-        if dut.done.value == 1:
+    def look(self) -> None:
+        """Follow done, idle, error and the handshake."""
+        if self.b.high("done"):
             self.done += 1
             self.finished.append(self.clock)
-            assert self.done <= self.begun, "an operation is done that never began"
-        if dut.idle.value == 1:
-            assert self.begun == self.done, f"idle with {self.begun} operations begun and {self.done} done"
-        if dut.error.value == 1:
-            self.errors.append((int(dut.error_cause.value), int(dut.error_index.value), self.clock))
-        if self._offered and dut.d_ready.value == 1:
+            self.b.require(self.done <= self.begun, "an operation is done that never began")
+        if self.b.high("idle"):
+            self.b.require(self.begun == self.done, f"idle with {self.begun} operations begun and {self.done} done")
+        if self.b.high("error"):
+            self.errors.append((self.b.see("error_cause"), self.b.see("error_index"), self.clock))
+        if self._offered and self.b.high("d_ready"):
             self.begun += self.queue.popleft()[2]
             self.taken.append(self.clock)
             self._offered = False

@@ -4,15 +4,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from models.lib.fixed_point import IntArray
 from models.pe_array.isa.descriptors import Drain
 from models.pe_array.isa.map_transfer import DrainCommand
-from tb.lib import patterns, values
+from tb.lib import values
 from tb.lib.bench import Bench
 from tb.lib.lanes import pack
+from tb.lib.patterns import Gaps
+from tb.lib.ports import Beside
 
 FIRST_WORD = 1
 """Clocks from a command to its first word, at least: fewer than a grid needs. To an error it is three."""
@@ -33,31 +34,22 @@ class _Job:
     due: int
 
 
-class DrainSide:
+class DrainSide(Beside):
     """Serves drain_cmd_* and drain_* from the moment it is made; a reset forgets all.
 
     Attributes:
         pes: of the grid; it decides what is legal.
-        gaps: pause patterns of "drain_cmd" and "drain".
+        gaps: pauses of "drain_cmd" and "drain".
         expected: commands that must come, with their accumulators (words, B).
     """
 
     def __init__(self, b: Bench, pes: int = 64) -> None:
-        self.b, self.pes = b, pes
-        self.gaps: dict[str, Iterator[bool]] = {name: patterns.never() for name in ("drain_cmd", "drain")}
+        super().__init__(b)
+        self.pes = pes
+        self.gaps = Gaps(b, "drain_cmd", "drain")
         self.expected: deque[tuple[Drain, IntArray]] = deque()
-        self._clock = 0
-        self._driven: dict[str, bool] = {}
-        self._forget()
-        for pin in ("drain_cmd_ready", "drain_cmd_error", "drain_valid"):
-            self._pin(pin, False)
-        b.start(self._run())
-
-    def any_gaps(self) -> None:
-        """Random patterns of pauses."""
-        for gap in self.gaps:
-            name, self.gaps[gap] = patterns.any_pattern(self.b.rng)
-            self.b.cover(gap, name)
+        self.reset()
+        b.drive(drain_cmd_ready=0, drain_cmd_error=0, drain_valid=0)
 
     def expect(self, drain: Drain, most: int = 1 << 20, accumulators: IntArray | None = None) -> IntArray:
         """A command that must come; its accumulators, signed, (words, B): at most so many, none if it is illegal."""
@@ -68,12 +60,8 @@ class DrainSide:
         self.expected.append((drain, accumulators))
         return accumulators
 
-    def _pin(self, name: str, value: bool) -> None:
-        if self._driven.get(name) != value:
-            getattr(self.b.dut, name).value = int(value)
-            self._driven[name] = value
-
-    def _forget(self) -> None:
+    def reset(self) -> None:
+        """Nothing is under way, and nothing must come."""
         self._jobs: deque[_Job] = deque()
         self._error_at: int | None = None
         self._offered = False
@@ -81,42 +69,41 @@ class DrainSide:
         self.expected.clear()
 
     def _take_command(self) -> None:
-        dut, board, params = self.b.dut, self.b.scoreboard, self.b.params
+        params = self.b.params
         drain, accumulators = self.expected.popleft()
         for name in _FIELDS:
             wide = int(getattr(drain, name))
-            board.expect(name, wide % (1 << int(params["YAW"])) if name in ("ybase", "ystride") else wide)
-            board.got(name, int(getattr(dut, f"drain_cmd_{name}").value))
+            self.b.equal(
+                name,
+                self.b.see(f"drain_cmd_{name}"),
+                wide % (1 << int(params["YAW"])) if name in ("ybase", "ystride") else wide,
+            )
         if len(accumulators):
             words = deque(pack(word, int(params["ACC"])) for word in accumulators)
-            self._jobs.append(_Job(words, self._clock + FIRST_WORD + self.b.rng.randrange(16)))
+            self._jobs.append(_Job(words, self.clock + FIRST_WORD + self.b.rng.randrange(16)))
         else:
-            self._error_at = self._clock + 2  # driven one clock later
+            self._error_at = self.clock + 2  # driven one clock later
 
-    async def _run(self) -> None:
-        dut, rng = self.b.dut, self.b.rng
-        width = int(self.b.params["B"]) * int(self.b.params["ACC"])
-        while True:
-            await self.b.clocks()
-            self._clock += 1
-            if dut.rst.value != 0:
-                self._forget()
-            if self._offered and dut.drain_ready.value == 1:
-                self._offered = False
-                self._jobs[0].words.popleft()
-                if not self._jobs[0].words:
-                    self._jobs.popleft()
-            if self._cmd_ready and dut.drain_cmd_valid.value == 1:
-                self._take_command()
-            self._cmd_ready = not next(self.gaps["drain_cmd"])
-            self._pin("drain_cmd_ready", self._cmd_ready)
-            self._pin("drain_cmd_error", self._error_at == self._clock)
-            if not self._offered:
-                self._offered = bool(self._jobs) and self._jobs[0].due <= self._clock and not next(self.gaps["drain"])
-                if self._offered:
-                    dut.drain_data.value = self._jobs[0].words[0]
-                    dut.drain_last.value = int(len(self._jobs[0].words) == 1)
-                elif rng.random() < 0.1:
-                    dut.drain_data.value = rng.getrandbits(width)
-                    dut.drain_last.value = rng.getrandbits(1)
-            self._pin("drain_valid", self._offered)
+    def look(self) -> None:
+        """A word that was taken, and a command."""
+        if self._offered and self.b.high("drain_ready"):
+            self._offered = False
+            self._jobs[0].words.popleft()
+            if not self._jobs[0].words:
+                self._jobs.popleft()
+        if self._cmd_ready and self.b.high("drain_cmd_valid"):
+            self._take_command()
+
+    def drive(self) -> None:
+        """Room for a command, the error of one, and the next word."""
+        b, rng = self.b, self.b.rng
+        self._cmd_ready = self.gaps.go("drain_cmd")
+        b.drive(drain_cmd_ready=self._cmd_ready, drain_cmd_error=self._error_at == self.clock)
+        if not self._offered:
+            self._offered = bool(self._jobs) and self._jobs[0].due <= self.clock and self.gaps.go("drain")
+            if self._offered:
+                b.drive(drain_data=self._jobs[0].words[0], drain_last=len(self._jobs[0].words) == 1)
+            elif rng.random() < 0.1:
+                width = int(b.params["B"]) * int(b.params["ACC"])
+                b.drive(drain_data=rng.getrandbits(width), drain_last=rng.getrandbits(1))
+        b.drive(drain_valid=self._offered)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 
 import numpy as np
 
@@ -26,9 +26,9 @@ from models.pe_array.isa.operations import (
 from models.pe_array.isa.pe_command import ByteArray, Memory, PeShape
 from models.pe_array.isa.region import Region
 from models.pe_array.machine.layer_program import Result, map_words, place_drain, place_gradients
-from tb.lib import patterns
 from tb.lib.bench import Bench
 from tb.lib.lanes import pack, unpack
+from tb.lib.patterns import Gaps
 
 Engine = Generator[None, None, None]
 
@@ -59,7 +59,7 @@ class GridDriver:
     """Ports of the grid, clock by clock.
 
     Attributes:
-        gaps: pause pattern of every port in PORTS.
+        gaps: pauses of the ports in PORTS.
         serial: a command waits for the drains before it in the program, so that none gets in its way.
         clock: of the clocks since the reset.
         taken, done: clocks in which a command was taken, and of the done pulses.
@@ -69,9 +69,8 @@ class GridDriver:
 
     def __init__(self, b: Bench) -> None:
         self.b, self.grid = b, grid_of(b)
-        self.gaps: dict[str, Iterator[bool]] = {port: patterns.never() for port in PORTS}
+        self.gaps = Gaps(b, *PORTS)
         self.serial = False
-        self._last: dict[str, int] = {}
         self.seen = dict.fromkeys(_OUTPUTS, 0)
         shape = self.grid.shape
         xaw, yaw, waw, eaw = ((depth - 1).bit_length() for depth in (
@@ -131,14 +130,7 @@ class GridDriver:
 
     def pin(self, name: str, value: int) -> None:
         """Set an input."""
-        if self._last.get(name) != value:
-            getattr(self.b.dut, name).value = self._last[name] = value
-
-    def any_gaps(self) -> None:
-        """Random patterns at all ports."""
-        for port in PORTS:
-            name, self.gaps[port] = patterns.any_pattern(self.b.rng)
-            self.b.cover(port, name)
+        self.b.drive({name: value})
 
     async def run(self, program: Program, x: ByteArray, operand: ByteArray | None, stop: int = 0) -> Result:
         """Execute a program until all is stored, or for ``stop`` clocks.
@@ -175,13 +167,12 @@ class GridDriver:
 
     async def tick(self) -> None:
         """The rest of a clock, when the engines have set their pins."""
-        dut = self.b.dut
-        drain_ready = not next(self.gaps["drain"])
-        grad_ready = 0 if next(self.gaps["grad"]) else (1 << self.grid.pes) - 1
+        drain_ready = self.gaps.go("drain")
+        grad_ready = 0 if not self.gaps.go("grad") else (1 << self.grid.pes) - 1
         self.pin("drain_ready", drain_ready)
         self.pin("grad_ready", grad_ready)
-        await self.b.settle()
-        seen = self.seen = {name: int(getattr(dut, name).value) for name in _OUTPUTS}
+        await self.b.clocks()
+        seen = self.seen = {name: self.b.see(name) for name in _OUTPUTS}
         if seen["map_done"]:
             self._loaded[self._maps_on_way.popleft()] = True
         if seen["streamed"]:
@@ -193,16 +184,14 @@ class GridDriver:
             self.done.append(self.clock)
         if seen["drain_valid"] and drain_ready:
             shape = self.grid.shape
-            self._words.append(unpack(dut.drain_data.value.to_unsigned(), shape.acc_bits, shape.lanes))
-            self._ended = bool(dut.drain_last.value)
+            self._words.append(unpack(self.b.see("drain_data"), shape.acc_bits, shape.lanes))
+            self._ended = self.b.high("drain_last")
         if seen["grad_valid"] & grad_ready:
-            values = dut.grad_data.value  # those that are not valid may be unknown
             for slot, queue in enumerate(self._gradients):
                 if seen["grad_valid"] >> slot & 1:
-                    queue.append(values[32 * slot + 31 : 32 * slot].to_signed())
+                    queue.append(unpack(self.b.see_lane("grad_data", slot, 32), 32, 1)[0])
         self.busy += [seen["busy_pes"] >> pe & 1 for pe in range(self.grid.pes)]
         self.stall += [seen["stall_pes"] >> pe & 1 for pe in range(self.grid.pes)]
-        await self.b.clocks()
         self.clock += 1
 
     def _ready(self, after: After) -> bool:
@@ -213,7 +202,7 @@ class GridDriver:
 
     def _offer(self, port: str, ready: str, **fields: int) -> Engine:
         """Offer something until it is taken; then leave random values at the port, which must not matter."""
-        while next(self.gaps[port]):
+        while not self.gaps.go(port):
             yield
         for name, value in fields.items():
             self.pin(f"{port}_{name}", value)
@@ -307,8 +296,7 @@ class GridDriver:
                 yield from self._offer("drain_cmd", "drain_cmd_ready", **fields)
                 while len(self._words) < command.words:
                     yield
-                self.b.scoreboard.expect("drain_last", 1)
-                self.b.scoreboard.got("drain_last", int(self._ended))
+                self.b.equal("drain_last", int(self._ended), 1)
                 place_drain(self.result.out, operation, np.array(self._words, dtype=np.int64))
                 self._words.clear()
             self._stored += 1

@@ -7,16 +7,16 @@ are those of the real one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from models.pe_array.clocks.map_load import MapLoadClocks
 from models.pe_array.isa.descriptors import Descriptor, Map, Pointers, Stream, Window
 from models.pe_array.isa.map_transfer import LoadCommand, PeWindows, load_writes
 from models.pe_array.isa.region import Region
-from tb.lib import patterns
 from tb.lib.bench import Bench
+from tb.lib.patterns import Gaps
+from tb.lib.ports import Beside
 from tb.pe_array.drivers.port_memory import PortMemory
 
 MAP_DEPTH = 16
@@ -86,37 +86,27 @@ def beats(memory: PortMemory, addr: int, count: int) -> list[int]:
     return [int.from_bytes(word.tobytes(), "little") for word in memory.words(addr, count)]
 
 
-class LoadSide:
+class LoadSide(Beside):
     """Serves the grid's ports from the moment it is made; a reset of the design resets the maps, windows stay.
 
     Attributes:
-        gaps: pause pattern of every PE.
+        gaps: pauses of every PE, by its number.
         registers: windows of the PEs.
         streams, writes: as in `Effects`, since the last `forget`.
         done_counts: numbers of streams and writes that were there when `done` came.
         record: keep `events`.
         events: clocks of what happened, by pin, since the last `forget`.
-        clock: of the clocks since it was made.
     """
 
     def __init__(self, b: Bench) -> None:
-        self.b, self.pes, self.stages = b, int(b.params["P"]), int(b.params["STAGES"])
-        self.gaps: list[Iterator[bool]] = [patterns.never()] * self.pes
+        super().__init__(b)
+        self.pes, self.stages = int(b.params["P"]), int(b.params["STAGES"])
+        self.gaps = Gaps(b, *map(str, range(self.pes)), group="pe")
         self.registers: list[Registers] = [[0] * 5 for _ in range(self.pes)]
-        self.clock = 0
         self.record = False
-        self._driven: dict[str, int] = {}
-        self._handles: dict[str, Any] = {}
-        self._reset()
+        self.reset()
         self.forget()
-        self._drive()
-        b.start(self._run())
-
-    def any_gaps(self) -> None:
-        """Random patterns of PEs that are not ready, covered as "pe/half" and so on."""
-        for pe in range(self.pes):
-            name, self.gaps[pe] = patterns.any_pattern(self.b.rng)
-            self.b.cover("pe", name)
+        self.drive()
 
     def forget(self) -> None:
         """Nothing has come."""
@@ -132,65 +122,54 @@ class LoadSide:
 
     def compare(self, effects: Effects, whole: bool = True) -> None:
         """All that came is what was to come; not whole: so far."""
-        board = self.b.scoreboard
         came = {"streams": self.streams} | {f"writes of PE {pe}": log for pe, log in enumerate(self.writes)}
         should = {"streams": effects.streams} | {f"writes of PE {pe}": log for pe, log in enumerate(effects.writes)}
         for name, got in came.items():
             wanted = should[name] if whole else should[name][: len(got)]
-            board.expect(name, [value for each in wanted for value in each])
-            board.got(name, [value for each in got for value in each])
+            self.b.equal(name, [value for each in got for value in each], [value for each in wanted for value in each])
         if whole:
-            board.expect("windows", [value for registers in effects.registers for value in registers])
-            board.got("windows", [value for registers in self.registers for value in registers])
-            assert len(self.done_counts) == len(effects.counts)
+            self.b.equal(
+                "windows",
+                [value for registers in self.registers for value in registers],
+                [value for registers in effects.registers for value in registers],
+            )
+            self.b.require(
+                len(self.done_counts) == len(effects.counts),
+                "not as many operations done as count",
+            )
         for number, (there, needed) in enumerate(zip(self.done_counts, effects.counts, strict=False)):
             late = [n for n, m in zip(there, needed, strict=True) if n < m]
-            assert not late, f"operation {number} is done with {there} streamed beats and writes, not {needed}"
+            self.b.require(not late, f"operation {number} is done with {there} streamed beats and writes, not {needed}")
 
     # --- one clock ---
 
-    def _reset(self) -> None:
+    def reset(self) -> None:
+        """Maps are dropped, windows stay."""
         self.model = MapLoadClocks([windows_of(registers) for registers in self.registers], self.stages, MAP_DEPTH)
         self._data: list[int] = []
         self._way = [False] * self.stages
         self._held: dict[str, tuple[int, ...]] = {}
 
-    def _level(self, name: str) -> bool:
-        handle = self._handles.get(name)
-        if handle is None:
-            handle = self._handles[name] = getattr(self.b.dut, name)
-        return bool(handle.value == 1)
-
-    def _drive(self) -> None:
+    def drive(self) -> None:
+        """What the model of the map loads says."""
         raster = self.model.raster
         levels = (raster.cmd_ready, raster.done, raster.idle, raster.s_ready, not any(self._way))
-        for name, level in zip(_INPUTS, levels, strict=True):
-            if self._driven.get(name) != level:
-                getattr(self.b.dut, name).value = self._driven[name] = int(level)
+        self.b.drive(dict(zip(_INPUTS, levels, strict=True)))
 
-    async def _run(self) -> None:
-        while True:
-            await self.b.clocks()
-            self.clock += 1
-            if self.b.dut.rst.value != 0:
-                self._reset()
-            else:
-                self._step()
-            self._drive()
-
-    def _step(self) -> None:
-        dut, raster = self.b.dut, self.model.raster
+    def look(self) -> None:
+        """Record what comes, and let the model follow."""
+        raster = self.model.raster
         if self.record:
             self._record()
-        if self._level("done"):
+        if self.b.high("done"):
             there = sum(clock + self.stages < self.clock for clock in self._stream_clocks)
             self.done_counts.append([there, *map(len, self.writes)])
-        if self._level("window_valid"):
-            assert raster.idle, "a window is written while maps are loaded"
-            pe, select = int(dut.window_pe.value), int(dut.window_select.value)
-            self.registers[pe][select] = int(dut.window_data.value)
+        if self.b.high("window_valid"):
+            self.b.require(raster.idle, "a window is written while maps are loaded")
+            pe, select = self.b.see("window_pe"), self.b.see("window_select")
+            self.registers[pe][select] = self.b.see("window_data")
             self.model.windows[pe].windows = windows_of(self.registers[pe])
-        stream = self._level("stream_valid")
+        stream = self.b.high("stream_valid")
         if stream:
             self.streams.append(self._payload("stream", ("select", "addr", "pes", "data")))  # type: ignore[arg-type]
             self._stream_clocks.append(self.clock)
@@ -199,10 +178,10 @@ class LoadSide:
 
     def _record(self) -> None:
         for pin in ("rd_cmd_valid", "window_valid", "map_cmd_valid", "map_valid", "stream_valid", "done", "error"):
-            if self._level(pin):
+            if self.b.high(pin):
                 self.events.setdefault(pin, []).append(self.clock)
         for valid, ready in (("rd_valid", "rd_ready"), ("map_valid", "map_ready")):
-            if self._level(valid) and self._level(ready):
+            if self.b.high(valid) and self.b.high(ready):
                 self.events.setdefault(ready, []).append(self.clock)
         if self.model.raster.done:
             self.events.setdefault("map_done", []).append(self.clock)
@@ -221,26 +200,26 @@ class LoadSide:
             self._data.append(word[0])
         if command is None and raster.idle and not raster.done:
             return
-        readies = [not next(gap) for gap in self.gaps]
+        readies = [self.gaps.go(str(pe)) for pe in range(self.pes)]
         for pe, (load, ready) in enumerate(zip(model.loads, readies, strict=True)):
             if load is not None and ready:
                 of, addr = load.beat.command, load.addr
                 assert addr is not None
                 self.writes[pe].append((int(of.to_y), addr, of.shift, self._data[load.beat.number]))
         model.clock(command, word is not None, readies)
-        assert not raster.cmd_error, f"the grid refuses a map command, the last one was {command}"
+        self.b.require(not raster.cmd_error, f"the grid refuses a map command, the last one was {command}")
 
     def _payload(self, name: str, pins: Sequence[str]) -> tuple[int, ...]:
-        return tuple(int(getattr(self.b.dut, f"{name}_{pin}").value) for pin in pins)
+        return tuple(self.b.see(f"{name}_{pin}") for pin in pins)
 
     def _offer(self, name: str, pins: Sequence[str], ready: bool) -> tuple[int, ...] | None:
         """What is offered; it must stay until it is taken."""
         before = self._held.pop(name, None)
-        if not self._level(f"{name}_valid"):
-            assert before is None, f"{name}_valid fell before {name}_ready"
+        if not self.b.high(f"{name}_valid"):
+            self.b.require(before is None, f"{name}_valid fell before {name}_ready")
             return None
         offer = self._payload(name, pins)
-        assert before in (None, offer), f"{name} changed before it was taken"
+        self.b.require(before in (None, offer), f"{name} changed before it was taken")
         if not ready:
             self._held[name] = offer
         return offer

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -14,9 +14,9 @@ from models.lib.fixed_point import IntArray
 from models.pe_array.clocks.pe import DRAIN, OfferedCommand, predict
 from models.pe_array.isa.pe_command import Memory, PeCommand
 from models.pe_array.machine.pe import ProcessingElement
-from tb.lib import patterns
 from tb.lib.bench import Bench
 from tb.lib.lanes import pack, unpack
+from tb.lib.patterns import Gaps
 from tb.pe_array.drivers.pe_stimulus import memory_words, shape_of
 
 LOAD_TO_WRITE = 3
@@ -54,7 +54,7 @@ class PeDriver:
         self.commands: deque[PeCommand] = deque()
         self.loads: deque[Load] = deque()
         self.drains: deque[tuple[int, bool]] = deque()
-        self.gaps: dict[str, Iterator[bool]] = {port: patterns.never() for port in ("cmd", "load", "drain", "ready")}
+        self.gaps = Gaps(b, "cmd", "load", "drain", "ready")
         self.clock = 0
         self.done = 0
         self._last: dict[str, int] = {}
@@ -88,11 +88,10 @@ class PeDriver:
         self._forget()
 
     def _set(self, pin: str, value: int) -> None:
-        if self._last.get(pin) != value:
-            getattr(self.b.dut, pin).value = self._last[pin] = value
+        self.b.drive({pin: value})
 
     def _get(self, pin: str) -> int:
-        return int(getattr(self.b.dut, pin).value)
+        return self.b.see(pin)
 
     def load_words(self, memory: Memory, addr: int, words: IntArray, shift: int = 0) -> None:
         """Queue loads of words (n, lanes) from `addr` on, modulo the depth."""
@@ -123,9 +122,8 @@ class PeDriver:
     @property
     def idle(self) -> bool:
         """Nothing is to be offered, everything taken is done and every gradient is out."""
-        board = self.b.scoreboard.channels.get("gradient")
         waiting = self.loads or self._load or not self.drained
-        return not waiting and not self.working and not (board and board.expected)
+        return not waiting and not self.working and not self.b.pending_in("gradient")
 
     async def run(self, until: Callable[[], bool], limit: int) -> None:
         """Play clocks until a condition holds that is looked at before each."""
@@ -144,17 +142,16 @@ class PeDriver:
         self._drive_command()
         self._drive_load()
         drains = self._drive_drain()
-        ready = not next(self.gaps["ready"])
+        ready = self.gaps.go("ready")
         self._set("grad_ready", ready)
         self._drain_read.append(drains)
         self._grad_ready.append(ready)
-        await self.b.settle()
-        self._watch()
         await self.b.clocks()
+        self._watch()
         self.clock += 1
 
     def _drive_command(self) -> None:
-        pause = next(self.gaps["cmd"])
+        pause = not self.gaps.go("cmd")
         if self._offer is None and self.commands and not pause:
             self._offer, self._offered = self.commands.popleft(), self.clock
             for name in _FIELDS:
@@ -162,7 +159,7 @@ class PeDriver:
         self._set("cmd_valid", self._offer is not None)
 
     def _drive_load(self) -> None:
-        pause = next(self.gaps["load"])
+        pause = not self.gaps.go("load")
         if self._load is None and self.loads and not pause:
             self._load = self.loads.popleft()
             depth = self.pe.shape.depth(self._load.memory)
@@ -177,7 +174,7 @@ class PeDriver:
         self._set("load_valid", self._load is not None)
 
     def _drive_drain(self) -> bool:
-        pause = next(self.gaps["drain"])
+        pause = not self.gaps.go("drain")
         drains = bool(self.drains) and not pause
         if drains:
             addr, compared = self.drains.popleft()
@@ -188,13 +185,11 @@ class PeDriver:
 
     def _watch(self) -> None:
         """Outputs of this clock, and what they mean for the model."""
-        board = self.b.scoreboard
-        board.expect("idle", int(self.done == len(self.works)))
-        board.got("idle", self._get("idle"))
+        self.b.equal("idle", self._get("idle"), int(self.done == len(self.works)))
         if self._offer is not None and self._get("cmd_ready"):
             self._taken.append(self.clock)
             self.works.append(OfferedCommand.of(self.pe, self._offer, self._offered))
-            board.expect("gradient", self.pe.run(self._offer))
+            self.b.expect("gradient", self.pe.run(self._offer))
             self._offer = None
         if self._load is not None:
             ready = bool(self._get("load_ready"))
@@ -216,23 +211,21 @@ class PeDriver:
         self._watch_data()
 
     def _watch_data(self) -> None:
-        board, shape = self.b.scoreboard, self.pe.shape
+        shape = self.pe.shape
         if self._get("grad_valid") and self._grad_ready[-1]:
             self._gradients.append(self.clock)
-            board.got("gradient", self.b.dut.grad_data.value.to_signed())
+            self.b.got("gradient", self.b.see_signed("grad_data"))
         due = bool(self._drain_due) and self._drain_due[0][0] == self.clock
-        board.expect("drain_valid", int(due))
-        board.got("drain_valid", self._get("drain_valid"))
+        self.b.equal("drain_valid", self._get("drain_valid"), int(due))
         if due:
             _, words = self._drain_due.popleft()
             if words is not None:
-                board.expect("drain_data", words)
-                got: Any = self.b.dut.drain_data.value.to_unsigned()
-                board.got("drain_data", unpack(got, shape.acc_bits, shape.lanes))
+                self.b.expect("drain_data", words)
+                got: Any = self.b.see("drain_data")
+                self.b.got("drain_data", unpack(got, shape.acc_bits, shape.lanes))
 
     def check_clocks(self) -> None:
         """Every event since the start in its predicted clock."""
-        board = self.b.scoreboard
         timing = predict(self.works, self.pe.shape, np.array(self._drain_read), np.array(self._grad_ready))
         found = (
             ("taken", timing.taken, self._taken),
@@ -242,13 +235,11 @@ class PeDriver:
             ("gradient_taken", timing.gradients, self._gradients),
         )
         for channel, expected, got in found:
-            board.expect(f"clock_{channel}", expected)
-            board.got(f"clock_{channel}", got)
+            self.b.equal(f"clock_{channel}", got, expected)
         writes = set(timing.writes.tolist())
         for clock, ready in self._y_loads:
             blocked = clock + LOAD_TO_WRITE in writes
-            board.expect("load_ready", int(not blocked))
-            board.got("load_ready", int(ready))
+            self.b.equal("load_ready", int(ready), int(not blocked))
             if blocked:
                 self.b.cover("load", "y_waits")
         for kind, clocks in zip(("hazard", "fence", "gradient", "drain"), timing.waits.sum(axis=0), strict=True):

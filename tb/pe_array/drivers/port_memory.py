@@ -14,15 +14,16 @@ taken, or as it is when the beat is offered; a write command is stored beat by b
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tb.lib import patterns
 from tb.lib.bench import Bench
+from tb.lib.patterns import Gaps
+from tb.lib.ports import Beside
 
 ByteWords = npt.NDArray[np.uint8]
 
@@ -53,14 +54,14 @@ class _Write:
     taken: list[bytes] = field(default_factory=list)
 
 
-class PortMemory:
+class PortMemory(Beside):
     """Serves both ports from the moment it is made; a reset of the design forgets what is under way.
 
     Attributes:
         base, data: first address and bytes from there on, uint8.
         read_window, write_window: first byte and the byte behind the last; a command not all inside is refused.
         read_faults, write_faults: error (2 or 3) of a beat by its address.
-        gaps: pause pattern by handshake: "rd_cmd", "rd", "wr_cmd", "wr".
+        gaps: pauses of the handshakes: "rd_cmd", "rd", "wr_cmd", "wr".
         latency: a read's first beat and a write's answer come 1 … this many clocks later.
         queue: commands of each kind that are taken and not complete, at most.
         reads, writes: (address, beats) of all commands taken.
@@ -69,46 +70,40 @@ class PortMemory:
     """
 
     def __init__(self, b: Bench, base: int, size: int, ports: Sequence[str] = ("rd", "wr")) -> None:
-        self.b, self.base, self.beat = b, base, int(b.params["B"])
+        super().__init__(b)
+        self.base, self.beat = base, int(b.params["B"])
         self.ports = tuple(ports)
         self.data: ByteWords = b.np.integers(0, 256, size, dtype=np.uint8)
         self.read_window = self.write_window = (base, base + size)
         self.read_faults: dict[int, int] = {}
         self.write_faults: dict[int, int] = {}
-        self.gaps: dict[str, Iterator[bool]] = {gap: patterns.never() for port in ports for gap in GAPS[port]}
+        self.gaps = Gaps(b, *(gap for port in ports for gap in GAPS[port]))
         self.latency, self.queue = 20, 4
         self.reads: list[tuple[int, int]] = []
         self.writes: list[tuple[int, int]] = []
         self.written: list[int] = []
         self.answers = 0
-        self._driven: dict[str, int] = {}
         self._offers: dict[str, tuple[int, ...]] = {}
-        self._clock = 0
-        self._forget()
-        for pin in [f"{gap}_ready" for gap in self.gaps if gap != "rd"]:
-            self._pin(pin, 0)
-        for pin in [pin for port in ports for pin in {"rd": ["rd_valid"], "wr": ["wr_done"]}[port]]:
-            self._pin(pin, 0)
-        b.start(self._serve())
+        self.reset()
+        b.drive({f"{gap}_ready": 0 for port in ports for gap in GAPS[port] if gap != "rd"})
+        b.drive({{"rd": "rd_valid", "wr": "wr_done"}[port]: 0 for port in self.ports})
 
     def any_gaps(self) -> None:
         """Random patterns at all handshakes, and another latency and queue."""
-        for gap in self.gaps:
-            name, self.gaps[gap] = patterns.any_pattern(self.b.rng)
-            self.b.cover(gap, name)
+        self.gaps.any()
         self.latency = self.b.rng.choice([1, 5, 60])
         self.queue = self.b.rng.choice([1, 2, 8])
 
     def fast(self) -> None:
         """No pauses, answers and first beats as early as they can be."""
-        self.gaps = {gap: patterns.never() for gap in self.gaps}
+        self.gaps.none()
         self.latency, self.queue = 1, 16
 
     def words(self, addr: int, beats: int) -> ByteWords:
         """The beats from an address on, (beats, B), a view."""
         start = addr - self.base
         end = start + beats * self.beat
-        assert 0 <= start < end <= len(self.data), f"{beats} beats at {addr:#x} are not there"
+        self.b.require(0 <= start < end <= len(self.data), f"{beats} beats at {addr:#x} are not there")
         words: ByteWords = self.data[start:end].reshape(beats, self.beat)
         return words
 
@@ -124,29 +119,23 @@ class PortMemory:
 
     # --- one clock ---
 
-    def _forget(self) -> None:
+    def reset(self) -> None:
+        """Forget what is under way."""
         self._reads: deque[_Read] = deque()
         self._fills: deque[_Write] = deque()  # data still to come
         self._waits: deque[_Write] = deque()  # answer still to come
         self._offers.clear()
         self._item: tuple[int, bool, int] | None = None
 
-    def _pin(self, name: str, value: int) -> None:
-        if self._driven.get(name) != value:
-            getattr(self.b.dut, name).value = self._driven[name] = value
-
-    def _level(self, name: str) -> bool:
-        return bool(getattr(self.b.dut, name).value == 1)
-
     def _offer(self, name: str, payload: Sequence[str]) -> tuple[int, ...] | None:
         """What the design offered in the clock that has ended if it was taken; an offer that is not must stay."""
         before = self._offers.pop(name, None)
-        if not self._level(f"{name}_valid"):
-            assert before is None, f"{name}_valid fell before {name}_ready"
+        if not self.b.high(f"{name}_valid"):
+            self.b.require(before is None, f"{name}_valid fell before {name}_ready")
             return None
-        offer = tuple(getattr(self.b.dut, f"{name}_{pin}").value.to_unsigned() for pin in payload)
-        assert before in (None, offer), f"{name} changed before it was taken"
-        if self._driven[f"{name}_ready"]:
+        offer = tuple(self.b.see(f"{name}_{pin}") for pin in payload)
+        self.b.require(before in (None, offer), f"{name} changed before it was taken")
+        if self.b.high(f"{name}_ready"):
             return offer
         self._offers[name] = offer
         return None
@@ -158,28 +147,25 @@ class PortMemory:
             return REFUSED
         return next((faults[a] for a in range(addr, addr + beats * self.beat, self.beat) if a in faults), 0)
 
-    async def _serve(self) -> None:
-        b = self.b
-        while True:
-            await b.clocks()
-            self._clock += 1
-            if b.dut.rst.value != 0:
-                self._forget()
-            else:
-                if "rd" in self.ports:
-                    self._take_read()
-                if "wr" in self.ports:
-                    self._take_write()
-            if "rd" in self.ports:
-                self._drive_read()
-            if "wr" in self.ports:
-                self._drive_write()
+    def look(self) -> None:
+        """Take commands and words, and give up the word that was taken."""
+        if "rd" in self.ports:
+            self._take_read()
+        if "wr" in self.ports:
+            self._take_write()
+
+    def drive(self) -> None:
+        """Room for commands and words, the next word, the next answer."""
+        if "rd" in self.ports:
+            self._drive_read()
+        if "wr" in self.ports:
+            self._drive_write()
 
     def _due(self) -> int:
-        return self._clock + self.b.rng.randint(1, self.latency)
+        return self.clock + self.b.rng.randint(1, self.latency)
 
     def _take_read(self) -> None:
-        if self._item is not None and self._level("rd_ready"):
+        if self._item is not None and self.b.high("rd_ready"):
             read = self._reads[0]
             read.sent += 1
             if self._item[1]:
@@ -194,17 +180,15 @@ class PortMemory:
             self._reads.append(_Read(addr, beats, error, self._due(), data))
 
     def _drive_read(self) -> None:
-        self._pin("rd_cmd_ready", int(len(self._reads) < self.queue and not next(self.gaps["rd_cmd"])))
-        if self._item is None and self._reads and self._reads[0].due <= self._clock and not next(self.gaps["rd"]):
+        b = self.b
+        b.drive(rd_cmd_ready=len(self._reads) < self.queue and self.gaps.go("rd_cmd"))
+        if self._item is None and self._reads and self._reads[0].due <= self.clock and self.gaps.go("rd"):
             self._item = self._next_item(self._reads[0])
-            self._pin("rd_data", self._item[0])
-            self._pin("rd_last", int(self._item[1]))
-            self._pin("rd_error", self._item[2])
+            b.drive(rd_data=self._item[0], rd_last=self._item[1], rd_error=self._item[2])
         elif self._item is None and self.b.rng.random() < 0.2:  # nothing may depend on them
-            self._pin("rd_data", self.b.rng.getrandbits(8 * self.beat))
-            self._pin("rd_last", self.b.rng.getrandbits(1))
-            self._pin("rd_error", self.b.rng.getrandbits(2))
-        self._pin("rd_valid", int(self._item is not None))
+            noise = {"rd_data": 8 * self.beat, "rd_last": 1, "rd_error": 2}
+            b.drive({pin: b.rng.getrandbits(width) for pin, width in noise.items()})
+        b.drive(rd_valid=self._item is not None)
 
     def _next_item(self, read: _Read) -> tuple[int, bool, int]:
         addr = read.addr + read.sent * self.beat
@@ -238,19 +222,19 @@ class PortMemory:
 
     def _drive_write(self) -> None:
         room = len(self._fills) + len(self._waits) < self.queue
-        self._pin("wr_cmd_ready", int(room and not next(self.gaps["wr_cmd"])))
-        self._pin("wr_ready", int(bool(self._fills) and not next(self.gaps["wr"])))
-        answer = bool(self._waits) and self._waits[0].due <= self._clock
+        self.b.drive(wr_cmd_ready=room and self.gaps.go("wr_cmd"))
+        self.b.drive(wr_ready=bool(self._fills) and self.gaps.go("wr"))
+        answer = bool(self._waits) and self._waits[0].due <= self.clock
         if answer:
             write = self._waits.popleft()
             if not write.at_once:
                 for beat in range(write.beats):
                     self._store(write, beat)
             self.answers += 1
-            self._pin("wr_error", write.error)
+            self.b.drive(wr_error=write.error)
         elif self.b.rng.random() < 0.2:
-            self._pin("wr_error", self.b.rng.getrandbits(2))
-        self._pin("wr_done", int(answer))
+            self.b.drive(wr_error=self.b.rng.getrandbits(2))
+        self.b.drive(wr_done=answer)
 
 
 def as_signed(words: Any) -> npt.NDArray[np.int64]:

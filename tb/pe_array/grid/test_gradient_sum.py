@@ -63,18 +63,16 @@ class Unit:
 
     async def step(self) -> None:
         """One clock."""
-        b, dut = self.b, self.b.dut
+        b = self.b
         for pe in range(self.pes):
             if not self.offered[pe] and self.partial[pe]:
                 self.offered[pe] = not next(self.s_pauses[pe])
         data = [self.partial[pe][0] if self.offered[pe] else b.rng.getrandbits(32) for pe in range(self.pes)]
         m_ready = [not next(pauses) for pauses in self.m_pauses]
-        dut.s_valid.value = pack(self.offered, 1)
-        dut.s_data.value = pack(data, 32)
-        dut.m_ready.value = pack(m_ready, 1)
-        await b.settle()
-        s_ready = unpack(int(dut.s_ready.value), 1, self.pes, signed=False)
-        m_valid = unpack(int(dut.m_valid.value), 1, self.pes, signed=False)
+        b.drive(s_valid=pack(self.offered, 1), s_data=pack(data, 32), m_ready=pack(m_ready, 1))
+        await b.clocks()
+        s_ready = unpack(b.see("s_ready"), 1, self.pes, signed=False)
+        m_valid = unpack(b.see("m_valid"), 1, self.pes, signed=False)
         self._compare_outputs(m_valid, m_ready)
         for pe in range(self.pes):
             if self.offered[pe] and s_ready[pe]:
@@ -84,13 +82,11 @@ class Unit:
             elif self.offered[pe]:
                 b.cover("fifo", "full")
         self.now += 1
-        await b.clocks()
 
     def _members(self, slot: int) -> range:
         return range(slot << self.level, slot + 1 << self.level)
 
     def _compare_outputs(self, m_valid: list[int], m_ready: list[bool]) -> None:
-        board = self.b.scoreboard
         due = FIFO_LATENCY + self.level
         empty = []
         for slot in range(self.pes):
@@ -99,11 +95,11 @@ class Unit:
             complete = active and all(times)
             empty.append(int(not any(times)))
             if self.exact or not active:
-                board.expect(f"m_valid[{slot}]", int(complete and max(t[0] for t in times) + due <= self.now))
-                board.got(f"m_valid[{slot}]", m_valid[slot])
+                self.b.equal(
+                    f"m_valid[{slot}]", m_valid[slot], int(complete and max(t[0] for t in times) + due <= self.now)
+                )
             if slot in self.m_waiting:
-                board.expect("valid stays", 1)
-                board.got("valid stays", m_valid[slot])
+                self.b.equal("valid stays", m_valid[slot], 1)
             if m_valid[slot]:
                 self._compare_sum(slot, m_ready[slot])
                 if m_ready[slot]:
@@ -111,14 +107,12 @@ class Unit:
                     self.b.cover("skew", "none" if skew == 0 else "small" if skew < self.depth else "large")
                     for t in times:
                         t.popleft()
-        board.expect("slot_empty", empty)
-        board.got("slot_empty", unpack(int(self.b.dut.slot_empty.value), 1, self.pes, signed=False))
+        self.b.equal("slot_empty", unpack(self.b.see("slot_empty"), 1, self.pes, signed=False), empty)
 
     def _compare_sum(self, slot: int, taken: bool) -> None:
         # ports that are not valid may have unknown bits
-        word = self.b.dut.m_data.value[32 * slot + 31 : 32 * slot].to_unsigned()
-        self.b.scoreboard.expect(f"sum[{slot}]", self.sums[slot][0] & 0xFFFFFFFF if self.sums[slot] else -1)
-        self.b.scoreboard.got(f"sum[{slot}]", word)
+        word = self.b.see_lane("m_data", slot, 32)
+        self.b.equal(f"sum[{slot}]", word, self.sums[slot][0] & 0xFFFFFFFF if self.sums[slot] else -1)
         if taken:
             self.sums[slot].popleft()
             self.m_waiting.pop(slot, None)
@@ -128,15 +122,14 @@ class Unit:
     async def reset(self) -> None:
         """Reset with a random size of the groups."""
         self.forget()
-        self.b.dut.s_valid.value = 0
-        self.b.dut.m_ready.value = 0
+        self.b.drive(s_valid=0, m_ready=0)
         self.choose()
         await self.b.reset()
 
     def choose(self) -> None:
         """Another size of the groups; nothing may be inside."""
         self.level = self.b.rng.choice([0, self.levels, self.b.rng.randint(0, self.levels)])
-        self.b.dut.group_log2.value = self.level
+        self.b.drive(group_log2=self.level)
         self.b.cover("group", "one" if self.level == 0 else "all" if self.level == self.levels else "some")
 
     def stall(self, sums: bool) -> None:
@@ -198,7 +191,7 @@ async def far_ahead(b: Bench) -> None:
     await unit.reset()
     for level in range(unit.levels + 1):
         unit.level = level
-        b.dut.group_log2.value = level
+        b.drive(group_log2=level)
         unit.feed(2 * unit.depth + 8)
         late = [b.rng.randrange(unit.group) + slot * unit.group for slot in range(unit.pes >> level)]
         for pe in late:
@@ -206,8 +199,7 @@ async def far_ahead(b: Bench) -> None:
         for _ in range(unit.depth + 4):
             await unit.step()
         if level:  # the partner of the late one waits with a full FIFO and its output register
-            b.scoreboard.expect("partials ahead", [unit.depth + 1] * len(late))
-            b.scoreboard.got("partials ahead", [len(unit.taken_at[pe ^ 1]) for pe in late])
+            b.equal("partials ahead", [len(unit.taken_at[pe ^ 1]) for pe in late], [unit.depth + 1] * len(late))
         await unit.drain()
         unit.s_pauses = [patterns.never()] * unit.pes
         await unit.step()
@@ -221,8 +213,7 @@ async def full_rate(b: Bench) -> None:
     await unit.step()  # FIFOs take nothing in the first clock after a reset
     unit.feed(100)
     clocks = await unit.drain()
-    b.scoreboard.expect("clocks", 100 + FIFO_LATENCY + unit.level)
-    b.scoreboard.got("clocks", clocks)
+    b.equal("clocks", clocks, 100 + FIFO_LATENCY + unit.level)
 
 
 @bench_test(timeout_clocks=50_000)
@@ -238,5 +229,4 @@ async def resets(b: Bench) -> None:
             await unit.step()
         b.cover("reset", "in_flight" if any(unit.taken_at) else "empty")
     await unit.drain()
-    b.scoreboard.expect("left", 0)
-    b.scoreboard.got("left", int(np.sum([len(t) for t in unit.taken_at])))
+    b.equal("left", int(np.sum([len(t) for t in unit.taken_at])), 0)

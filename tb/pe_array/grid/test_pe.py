@@ -67,12 +67,6 @@ def queue_commands(b: Bench, driver: PeDriver, count: int, entries: int = 120, o
         before = command
 
 
-def any_gap(b: Bench, driver: PeDriver, port: str) -> None:
-    """A random pause pattern for a port."""
-    name, driver.gaps[port] = patterns.any_pattern(b.rng)
-    b.cover(port, name)
-
-
 @bench_test(timeout_clocks=60_000)
 async def any_commands(b: Bench) -> None:
     """Commands of any fields, queued; drains of any word and a gradient port of any pattern get in their way."""
@@ -83,13 +77,13 @@ async def any_commands(b: Bench) -> None:
     for _ in range(3):
         await driver.finish()
         queue_commands(b, driver, b.rng.randint(3, 12), 120, b.rng.choice([None, None, *Op]))
-        any_gap(b, driver, "cmd")
-        any_gap(b, driver, "ready")
-        any_gap(b, driver, "drain")
+        driver.gaps.any("cmd")
+        driver.gaps.any("ready")
+        driver.gaps.any("drain")
         words = b.rng.choice([0, 0, 50, 200])
         driver.drains.extend((b.rng.randrange(driver.pe.shape.y_depth), False) for _ in range(words))
         await driver.run(lambda: driver.idle, 20_000)
-        driver.gaps["drain"] = patterns.never()
+        driver.gaps.none("drain")
         driver.drain_all()
     await driver.finish()
 
@@ -180,14 +174,14 @@ async def both_halves(b: Bench) -> None:
             cover_command(b, driver.pe, before, None)
             driver.commands.append(before)
         for port in ("cmd", "load", "drain", "ready"):
-            any_gap(b, driver, port)
+            driver.gaps.any(port)
         sample = b.rng.sample(range(y_half), min(y_half, MOST_LOADED))
         driver.drains.extend(((1 - half) * y_half + k, True) for k in sample)
         await driver.run(lambda: driver.drained, 20_000)
         load_half(b, driver, 1 - half)
         b.cover("loads", "while_running" if driver.working else "after")
         await driver.run(lambda: driver.idle, 20_000)
-    driver.gaps["drain"] = patterns.never()
+    driver.gaps.none("drain")
     driver.drain_all()
     await driver.finish()
 
@@ -223,11 +217,11 @@ async def reset_in_flight(b: Bench) -> None:
     for _ in range(3):
         await driver.run(lambda: driver.idle, 20_000)
         queue_commands(b, driver, 6, 60)
-        driver.gaps["ready"] = patterns.any_pattern(b.rng)[1]
+        driver.gaps.set("ready", patterns.any_pattern(b.rng)[1])
         stop = driver.clock + b.rng.randint(5, 60)
         await driver.run(lambda end=stop: driver.clock >= end, 100)  # type: ignore[misc]
         driver.commands.clear()
-        b.scoreboard.channels.pop("gradient", None)
+        b.forget("gradient")
         await driver.start()
         b.cover("reset", "in_flight")
         driver.load_words(Memory.Y, 0, memory_words(b, driver.pe.shape, Memory.Y, driver.pe.shape.y_depth))

@@ -31,7 +31,7 @@ from models.pe_array.network import layers
 from models.pe_array.tiles.tiling import Split
 from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test
-from tb.pe_array.drivers.grid_driver import PORTS, GridDriver
+from tb.pe_array.drivers.grid_driver import GridDriver
 
 DONE_LATER = 2
 """Clocks from the last PE's done to the grid's."""
@@ -154,16 +154,13 @@ async def check(b: Bench, driver: GridDriver, case: Case) -> None:
     busy = driver.busy.copy()
     result = await driver.run(case.program, case.x, case.operand)
     got = result.gradients if case.operand is not None and not case.program.out[0] else result.out
-    b.scoreboard.expect("result", case.out.reshape(-1))
-    b.scoreboard.got("result", got.reshape(-1))
+    b.equal("result", got.reshape(-1), case.out.reshape(-1))
     for _ in range(40):
         await driver.tick()
     everyone = (1 << driver.grid.pes) - 1
     for name, value in (("idle", 1), ("map_idle", 1), ("drain_idle", 1), ("streamed", 1), ("grad_empty", everyone)):
-        b.scoreboard.expect(name, value)
-        b.scoreboard.got(name, driver.seen[name])
-    b.scoreboard.expect("busy", entries(driver.grid, case))
-    b.scoreboard.got("busy", driver.busy - busy)
+        b.equal(name, driver.seen[name], value)
+    b.equal("busy", driver.busy - busy, entries(driver.grid, case))
 
 
 @bench_test(timeout_clocks=200_000)
@@ -173,7 +170,7 @@ async def any_layers(b: Bench) -> None:
     await driver.start()
     await driver.fill()
     for kind in b.rng.sample(KINDS, len(KINDS)):
-        driver.any_gaps()
+        driver.gaps.any()
         await check(b, driver, any_case(b, driver.grid, kind, 400))
 
 
@@ -197,7 +194,7 @@ async def predicted_clocks(b: Bench) -> None:
     for kind in b.rng.sample([kind for kind in KINDS if kind != "wg"], 3):
         case = any_case(b, driver.grid, kind, 600)
         if b.rng.random() < 0.5:
-            driver.gaps["cmd"] = patterns.any_pattern(b.rng)[1]
+            driver.gaps.set("cmd", patterns.any_pattern(b.rng)[1])
         await driver.start()
         await check(b, driver, case)
         check_clocks(b, driver, commands(driver.grid, case))
@@ -205,8 +202,7 @@ async def predicted_clocks(b: Bench) -> None:
 
 def check_clocks(b: Bench, driver: GridDriver, works: list[list[OfferedCommand]]) -> None:
     """The clocks of done pulses since the reset, from those in which commands were taken."""
-    b.scoreboard.expect("taken", len(works))
-    b.scoreboard.got("taken", len(driver.taken))
+    b.equal("taken", len(driver.taken), len(works))
     nothing = np.zeros(0, dtype=np.bool_)
     last = np.zeros(len(works), dtype=np.int64)
     stalls = np.zeros(driver.grid.pes, dtype=np.int64)
@@ -221,10 +217,8 @@ def check_clocks(b: Bench, driver: GridDriver, works: list[list[OfferedCommand]]
     expected: list[int] = []
     for clock in last + DONE_LATER:
         expected.append(max(int(clock), expected[-1] + 1 if expected else 0))
-    b.scoreboard.expect("clock_done", expected)
-    b.scoreboard.got("clock_done", driver.done)
-    b.scoreboard.expect("stall", stalls)
-    b.scoreboard.got("stall", driver.stall)
+    b.equal("clock_done", driver.done, expected)
+    b.equal("stall", driver.stall, stalls)
     if stalls.any():
         b.cover("stall", "seen")
 
@@ -272,7 +266,7 @@ async def gradients_wait(b: Bench) -> None:
     row, col = csb.positions()
     sums = layers.conv_weight_gradient(conv, x, d, Positions(row.astype(np.int32), col.astype(np.int32)))
     made = program.weight_gradient(conv, csb, 1, 1, driver.grid, any_split(b, driver.grid))
-    driver.gaps["grad"] = patterns.random_pauses(b.rng, 0.95)
+    driver.gaps.set("grad", patterns.random_pauses(b.rng, 0.95))
     await check(b, driver, Case(made, x, d, sums))
     if driver.stall.sum() > 50:
         b.cover("stall", "gradients")
@@ -285,13 +279,13 @@ async def reset_and_errors(b: Bench) -> None:
     await driver.start()
     await driver.fill()
     for kind in b.rng.sample(KINDS, 3):
-        driver.any_gaps()
+        driver.gaps.any()
         case = any_case(b, driver.grid, kind, 200)
         await driver.run(case.program, case.x, case.operand, stop=b.rng.randint(20, 400))
         b.cover("reset", "in_flight")
         await driver.start()
         await illegal(b, driver)
-    driver.gaps = {port: patterns.never() for port in PORTS}
+    driver.gaps.none()
     await check(b, driver, any_case(b, driver.grid, b.rng.choice(KINDS), 200))
 
 
@@ -303,12 +297,10 @@ async def illegal(b: Bench, driver: GridDriver) -> None:
     for clock in range(6):
         for port in errors:
             driver.pin(f"{port}_valid", int(clock == 0))
-        await b.settle()
-        for port, clocks in errors.items():
-            if int(getattr(b.dut, f"{port}_error").value):
-                clocks.append(clock)
         await b.clocks()
+        for port, clocks in errors.items():
+            if b.see(f"{port}_error"):
+                clocks.append(clock)
     for port, clocks in errors.items():
-        b.scoreboard.expect(f"{port}_error", [3])
-        b.scoreboard.got(f"{port}_error", clocks)
+        b.equal(f"{port}_error", clocks, [3])
         b.cover("error", port)

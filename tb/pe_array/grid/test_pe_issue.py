@@ -125,17 +125,11 @@ class IssueModel:
     def compare(self) -> None:
         """Outputs that are due in this clock, and flags that are not."""
         due = {"d0_skip": 1} | dict.fromkeys(FLAGS, 0) | self.due.pop(self.clock, {})
-        for pin, value in due.items():
-            if self.clock == 0 and pin in NOT_RESET:
-                continue
-            handle = getattr(self.b.dut, pin)
-            self.b.scoreboard.expect(pin, int(value))
-            self.b.scoreboard.got(pin, int(handle.value) if len(handle) == 1 else handle.value.to_unsigned())
+        self.b.check({pin: value for pin, value in due.items() if self.clock or pin not in NOT_RESET})
 
 
 async def play(b: Bench, model: IssueModel, clocks: int, resets: float = 0.0) -> None:
     """Entries with pauses, drains and gradients that are taken, for some clocks; resets at any clock, also in a row."""
-    dut, board = b.dut, b.scoreboard
     name, gaps = patterns.any_pattern(b.rng)
     b.cover("entries", name)
     drains = patterns.any_pattern(b.rng)[1] if b.rng.random() < 0.5 else patterns.never()
@@ -148,27 +142,24 @@ async def play(b: Bench, model: IssueModel, clocks: int, resets: float = 0.0) ->
         if not offered:
             coming = None if next(gaps) else model.entry()
             offered = True
-        dut.in_valid.value = int(coming is not None)
+        b.drive(in_valid=coming is not None)
         if coming is not None:
-            for pin in ("op", "clear", "skip", "last", "fence", "ends", "xaddr", "yaddr", "raddr", "value"):
-                getattr(dut, f"in_{pin}").value = int(getattr(coming, pin))
+            b.drive(
+                {
+                    f"in_{pin}": getattr(coming, pin)
+                    for pin in ("op", "clear", "skip", "last", "fence", "ends", "xaddr", "yaddr", "raddr", "value")
+                }
+            )
         drain, addr = next(drains) != inverse and b.rng.random() < 0.9, b.rng.randrange(1 << b.params["YAW"])
         taken = model.outstanding > 0 and not next(takes) and b.rng.random() < 0.5
         reset = b.rng.random() < resets
-        dut.rst.value = int(reset)
-        dut.drain_read.value = int(drain)
-        dut.drain_addr.value = addr
-        dut.grad_taken.value = int(taken)
-        await b.settle()
+        b.drive(rst=reset, drain_read=drain, drain_addr=addr, grad_taken=taken)
+        await b.clocks()
         if drain:
             model.drain(addr)
         rule = model.waits(at_issue, drain) if at_issue is not None else ""
         model.compare()
-        for pin, expected in (
-            ("stall", bool(rule)), ("busy", at_issue is not None and not rule), ("go", not rule)
-        ):  # fmt: skip
-            board.expect(pin, int(expected))
-            board.got(pin, int(getattr(dut, pin).value))
+        b.check(stall=bool(rule), busy=at_issue is not None and not rule, go=not rule)
         if rule:
             b.cover("wait", rule)
         else:
@@ -177,7 +168,6 @@ async def play(b: Bench, model: IssueModel, clocks: int, resets: float = 0.0) ->
                 b.cover("op", at_issue.op.name.lower())
             at_issue, offered = coming, False
         model.outstanding -= taken
-        await b.clocks()
         model.clock += 1
         if reset:
             for drops in sorted({pin for due in model.due.values() for pin in due} & {*FLAGS} - {*NOT_RESET}):
@@ -186,13 +176,12 @@ async def play(b: Bench, model: IssueModel, clocks: int, resets: float = 0.0) ->
                 b.cover("reset", "stall")
             model.start()
             at_issue, offered = None, False
-    dut.rst.value = 0
+    b.drive(rst=0)
 
 
 async def reset(b: Bench, model: IssueModel) -> None:
     """Reset with quiet inputs."""
-    for pin in ("in_valid", "drain_read", "grad_taken"):
-        getattr(b.dut, pin).value = 0
+    b.drive(dict.fromkeys(("in_valid", "drain_read", "grad_taken"), 0))
     await b.reset()
     model.start()
 

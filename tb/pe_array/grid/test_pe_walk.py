@@ -26,8 +26,7 @@ class Walk:
 
     async def start(self) -> None:
         """Reset: no command is before, and none is taken in the first clock."""
-        self.b.dut.cmd_valid.value = 0
-        self.b.dut.go.value = 0
+        self.b.drive(cmd_valid=0, go=0)
         await self.b.reset()
         self.op_before, self.ready = 0, False
 
@@ -77,8 +76,7 @@ class Walk:
 
 def drive(b: Bench, command: PeCommand) -> None:
     """Put a command on the port."""
-    for field in fields(command):
-        getattr(b.dut, f"cmd_{field.name}").value = int(getattr(command, field.name))
+    b.drive({f"cmd_{field.name}": getattr(command, field.name) for field in fields(command)})
 
 
 async def play(
@@ -100,20 +98,13 @@ async def play(
             offer = todo.popleft()
             drive(b, offer)
         tick = not next(pauses)
-        b.dut.cmd_valid.value = int(offer is not None)
-        b.dut.go.value = int(tick)
-        await b.settle()
+        b.drive(cmd_valid=offer is not None, go=tick)
+        await b.clocks()
         ready = walk.ready and len(queue) < QUEUE
         walk.ready = True
-        b.scoreboard.expect("cmd_ready", int(ready))
-        b.scoreboard.got("cmd_ready", int(b.dut.cmd_ready.value))
-        b.scoreboard.expect("valid", int(bool(walking)))
-        b.scoreboard.got("valid", int(b.dut.valid.value))
+        b.check(cmd_ready=ready, valid=bool(walking))
         if walking:
-            for pin, value in walking[0].items():
-                b.scoreboard.expect(pin, value)
-                got = getattr(b.dut, pin)
-                b.scoreboard.got(pin, int(got.value) if len(got) == 1 else got.value.to_unsigned())
+            b.check(walking[0])
         taken = offer if offer is not None and ready else None
         if tick:
             if walking:
@@ -123,11 +114,10 @@ async def play(
         if taken is not None:
             queue.append(walk.entries(taken))
             offer = None
-        await b.clocks()
     else:
         if clocks is None:
             raise TimeoutError(f"{len(todo)} commands are still waiting")
-    b.dut.cmd_valid.value = 0
+    b.drive(cmd_valid=0)
 
 
 @bench_test(timeout_clocks=60_000)

@@ -15,8 +15,8 @@ LATENCY = 2
 @bench_test(timeout_clocks=3_000)
 async def beats(b: Bench) -> None:
     """Beats with none, one or many coordinates beyond, at the limits and behind the end; resets."""
-    rng, dut, lanes = b.rng, b.dut, int(b.params["B"]) // 2
-    dut.s_valid.value = 0
+    rng, lanes = b.rng, int(b.params["B"]) // 2
+    b.drive(s_valid=0)
     await b.reset()
     way = deque([False] * LATENCY)
     _, gaps = patterns.any_pattern(rng)
@@ -30,13 +30,13 @@ async def beats(b: Bench) -> None:
             pairs[lane][axis] = rng.choice([min(limit + 1, 255), 255, rng.randint(limit, 255)])
         left = rng.choice([0, 1, lanes - 1, lanes, rng.randint(0, lanes), rng.getrandbits(12)])
         valid, reset = not next(gaps), rng.random() < 0.02
-        for name, value in (("valid", valid), ("left", left), ("row", row), ("col", col)):
-            getattr(dut, f"s_{name}").value = int(value)
-        dut.s_data.value = pack([r << 8 | c for r, c in pairs], 16)
-        dut.rst.value = int(reset)
+        b.drive(
+            {f"s_{name}": value for name, value in (("valid", valid), ("left", left), ("row", row), ("col", col))},
+            s_data=pack([r << 8 | c for r, c in pairs], 16),
+            rst=reset,
+        )
         await b.clocks()
-        b.scoreboard.expect("bad", int(way.popleft()))
-        b.scoreboard.got("bad", int(dut.bad.value))
+        b.check(bad=way.popleft())
         beyond = [r > row or c > col for r, c in pairs]
         bad = valid and any(beyond[:left])
         way.append(bad)

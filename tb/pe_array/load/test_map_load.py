@@ -41,12 +41,11 @@ class LoadBench:
         self.taken = 0
         self.held = False  # a beat that was offered and not taken stays
         self.queue.clear()
-        for name in [*_INPUTS, *(f"cmd_{field}" for field in _FIELDS)]:
-            getattr(self.b.dut, name).value = 0
+        self.b.drive(dict.fromkeys([*_INPUTS, *(f"cmd_{field}" for field in _FIELDS)], 0))
 
     async def set_windows(self, windows: list[PeWindows]) -> None:
         """Write the registers of all PEs, in any order."""
-        b, dut = self.b, self.b.dut
+        b = self.b
         writes = []
         for pe, of_pe in enumerate(windows):
             regions = ((0, of_pe.x), (2, of_pe.y))
@@ -55,10 +54,11 @@ class LoadBench:
             writes.append((pe, 4, of_pe.slot))
         b.rng.shuffle(writes)
         for pe, select, data in writes:
-            for name, value in (("valid", 1), ("pe", pe), ("select", select), ("data", data)):
-                getattr(dut, f"set_{name}").value = value
+            b.drive(
+                {f"set_{name}": value for name, value in (("valid", 1), ("pe", pe), ("select", select), ("data", data))}
+            )
             await b.clocks()
-        dut.set_valid.value = 0
+        b.drive(set_valid=0)
         await b.clocks()
         self.windows = windows
         for timing, of_pe in zip(self.model.windows, windows, strict=True):
@@ -66,25 +66,20 @@ class LoadBench:
 
     async def clock(self, offer: bool, send: bool, readies: list[bool]) -> None:
         """One clock: offer the next command or not, send a beat or not; PEs that are ready or not."""
-        b, dut, board, raster = self.b, self.b.dut, self.b.scoreboard, self.model.raster
+        b, raster = self.b, self.model.raster
         command = self.queue[0] if offer and self.queue else None
         send = send or self.held
-        dut.cmd_valid.value = int(command is not None)
+        b.drive(cmd_valid=command is not None)
         values = self._fields(command) if command else {name: b.rng.getrandbits(bits) for name, bits in _FIELDS.items()}
-        for name, value in values.items():
-            getattr(dut, f"cmd_{name}").value = value
+        b.drive({f"cmd_{name}": value for name, value in values.items()})
         data = b.rng.choice([0, (1 << self.bits) - 1, b.rng.getrandbits(self.bits), b.rng.getrandbits(self.bits)])
-        dut.s_valid.value = int(send)
-        dut.s_data.value = data
-        dut.load_ready.value = pack(map(int, readies), 1)
-        dut.set_data.value = b.rng.getrandbits(24)
+        b.drive(s_valid=send, s_data=data, load_ready=pack(map(int, readies), 1), set_data=b.rng.getrandbits(24))
         await b.clocks()
 
         if raster.done:
             self.clocks["done"].append(self.now)
         names = ("cmd_ready", "cmd_error", "done", "s_ready", "idle")
-        board.expect("control", [getattr(raster, name) for name in names])
-        board.got("control", [int(getattr(dut, name).value) for name in names])
+        b.equal("control", [b.see(name) for name in names], [getattr(raster, name) for name in names])
         self._compare_loads()
         self.held = send and not raster.s_ready
         if send and raster.s_ready:
@@ -100,17 +95,18 @@ class LoadBench:
         self.now += 1
 
     def _compare_loads(self) -> None:
-        board, dut, loads = self.b.scoreboard, self.b.dut, self.model.loads
-        board.expect("load_valid", pack((int(load is not None) for load in loads), 1))
-        board.got("load_valid", int(dut.load_valid.value))
+        loads = self.model.loads
+        self.b.check(load_valid=pack((int(load is not None) for load in loads), 1))
         widths = {"select": 3, "addr": 12, "shift": 4, "data": self.bits}
-        words = {name: getattr(dut, f"load_{name}").value for name in widths}
         for pe, load in enumerate(loads):
             if load is not None and load.addr is not None:
                 command = load.beat.command
                 select = Memory.Y if command.to_y else Memory.X
-                board.expect("load", [select, load.addr, command.shift, self.data[load.beat.number]])
-                board.got("load", [int(words[n][(pe + 1) * width - 1 : pe * width]) for n, width in widths.items()])
+                self.b.equal(
+                    "load",
+                    [self.b.see_lane(f"load_{name}", pe, width) for name, width in widths.items()],
+                    [select, load.addr, command.shift, self.data[load.beat.number]],
+                )
 
     @staticmethod
     def _fields(command: LoadCommand) -> dict[str, int]:
@@ -258,10 +254,8 @@ async def rate(b: Bench) -> None:
         for clocks in load.clocks.values():
             clocks.clear()
         await load.finish(patterns.never(), patterns.never(), load.ready(), 20_000)
-        b.scoreboard.expect("taken", range(begin + 3, begin + 3 + total))
-        b.scoreboard.got("taken", load.clocks["taken"])
-        b.scoreboard.expect("done", [begin + 2 + n * shape.beats + load.stages + 5 for n in (1, 2, 3)])
-        b.scoreboard.got("done", load.clocks["done"])
+        b.equal("taken", load.clocks["taken"], range(begin + 3, begin + 3 + total))
+        b.equal("done", load.clocks["done"], [begin + 2 + n * shape.beats + load.stages + 5 for n in (1, 2, 3)])
 
 
 @bench_test(timeout_clocks=80_000)
@@ -278,6 +272,5 @@ async def largest(b: Bench) -> None:
     name, command, writes = counts[b.seed % 3 if load.pes <= 2 else 0]
     b.cover("largest", name)
     load.queue.append(command)
-    b.scoreboard.expect("writes", sum(map(len, load_writes(command, load.windows))))
-    b.scoreboard.got("writes", writes * load.pes)
+    b.equal("writes", writes * load.pes, sum(map(len, load_writes(command, load.windows))))
     await load.finish(patterns.never(), patterns.never(), load.ready(), 30_000)

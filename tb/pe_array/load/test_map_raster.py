@@ -19,7 +19,7 @@ class RasterBench:
     """The raster, its memory stream, windows that answer at random, and the model, in step clock by clock."""
 
     def __init__(self, b: Bench) -> None:
-        self.b, self.dut = b, b.dut
+        self.b = b
         p = {name: int(value) for name, value in b.params.items()}
         self.pes, self.bits, self.stages = p["P"], 8 * p["B"], p["STAGES"]
         self.queue: deque[LoadCommand] = deque()
@@ -33,13 +33,11 @@ class RasterBench:
         self.data: dict[int, int] = {}
         self.queue.clear()
         self.held = False  # a beat that was offered and not taken stays
-        for name in ("cmd_valid", "s_valid", "ended"):
-            getattr(self.dut, name).value = 0
-        self.dut.room.value = (1 << self.pes) - 1
+        self.b.drive(dict.fromkeys(("cmd_valid", "s_valid", "ended"), 0), room=(1 << self.pes) - 1)
 
     async def clock(self, offer: bool, send: bool, rooms: list[bool], ending: float) -> None:
         """One clock; a window that has not yet reported the end of a command does so with a probability."""
-        b, dut, board, model = self.b, self.dut, self.b.scoreboard, self.model
+        b, model = self.b, self.model
         command = self.queue[0] if offer and self.queue else None
         send = send or self.held
         values = {name: b.rng.getrandbits(bits) for name, bits in _FIELDS.items()}
@@ -47,30 +45,36 @@ class RasterBench:
             values |= {name: getattr(command, name) for name in ("channels", "row", "rows", "width", "base", "shift")}
             values |= {"y": int(command.to_y), "all": int(command.slot is None)}
             values["slot"] = values["slot"] if command.slot is None else command.slot
-        dut.cmd_valid.value = int(command is not None)
-        for name, value in values.items():
-            getattr(dut, f"cmd_{name}").value = value
+        b.drive({f"cmd_{name}": value for name, value in values.items()}, cmd_valid=command is not None)
         data = b.rng.getrandbits(self.bits)
-        dut.s_valid.value, dut.s_data.value = int(send), data
+        b.drive(s_valid=send, s_data=data)
         for pe, count in enumerate(self.ended):
             self.ended[pe] += count < self.through and b.rng.random() < ending
         ended = [count % 2 == 1 for count in self.ended]
-        dut.room.value, dut.ended.value = pack(map(int, rooms), 1), pack(map(int, ended), 1)
+        b.drive(room=pack(map(int, rooms), 1), ended=pack(map(int, ended), 1))
         await b.clocks()
 
         names = ("cmd_ready", "cmd_error", "done", "s_ready", "idle")
         beat = model.broadcast
-        board.expect("control", [*(getattr(model, name) for name in names), beat is not None])
-        board.got("control", [int(getattr(dut, name).value) for name in (*names, "b_valid")])
+        b.equal(
+            "control",
+            [b.see(name) for name in (*names, "b_valid")],
+            [*(getattr(model, name) for name in names), beat is not None],
+        )
         if beat is not None:
             of = beat.command
-            board.expect("beat", [beat.row, beat.col, beat.first, beat.last, self.data[beat.number]])
-            board.got("beat", [int(getattr(dut, f"b_{n}").value) for n in ("row", "col", "first", "last", "data")])
-            board.expect("of", [of.to_y, of.slot is None, of.base, of.shift])
-            board.got("of", [int(getattr(dut, f"b_{n}").value) for n in ("y", "all", "base", "shift")])
+            b.equal(
+                "beat",
+                [b.see(f"b_{n}") for n in ("row", "col", "first", "last", "data")],
+                [beat.row, beat.col, beat.first, beat.last, self.data[beat.number]],
+            )
+            b.equal(
+                "of",
+                [b.see(f"b_{n}") for n in ("y", "all", "base", "shift")],
+                [of.to_y, of.slot is None, of.base, of.shift],
+            )
             if of.slot is not None:
-                board.expect("slot", of.slot)
-                board.got("slot", int(dut.b_slot.value))
+                b.equal("slot", b.see("b_slot"), of.slot)
             self.through += beat.last
         self.held = send and not model.s_ready
         if send and model.s_ready:

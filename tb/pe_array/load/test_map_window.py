@@ -23,7 +23,7 @@ class WindowBench:
     """A window, its broadcast and the model, in step clock by clock."""
 
     def __init__(self, b: Bench) -> None:
-        self.b, self.dut = b, b.dut
+        self.b = b
         p = {name: int(value) for name, value in b.params.items()}
         self.bits, self.slot_bits, self.stages, self.depth = 8 * p["B"], p["SW"], p["STAGES"], p["DEPTH"]
         self.windows = PeWindows(Region(0, 0, 0, 0), Region(0, 0, 0, 0), 0)
@@ -34,12 +34,11 @@ class WindowBench:
         self.model = MapWindowClocks(self.windows, self.stages, self.depth)
         self.rooms = deque([False, *[True] * self.stages])  # no beat in the first clock: the FIFO takes nothing in it
         self.data: dict[int, int] = {}
-        for name in ("set_valid", "b_valid", "load_ready"):
-            getattr(self.dut, name).value = 0
+        self.b.drive(dict.fromkeys(("set_valid", "b_valid", "load_ready"), 0))
 
     async def set_windows(self) -> None:
         """Random windows on maps of 6 x 7 pixels, or of the largest size."""
-        b, dut, rng = self.b, self.dut, self.b.rng
+        b, rng = self.b, self.b.rng
 
         def region() -> Region:
             if rng.random() < 0.2:
@@ -53,16 +52,14 @@ class WindowBench:
         ends = [(x.x, x.x + x.width), (x.y, x.y + x.height), (y.x, y.x + y.width), (y.y, y.y + y.height)]
         writes = [(select, low | high << 12) for select, (low, high) in enumerate(ends)]
         for select, data in b.rng.sample([*writes, (4, self.windows.slot)], 5):
-            dut.set_valid.value = 1
-            dut.set_select.value = select
-            dut.set_data.value = data
+            b.drive(set_valid=1, set_select=select, set_data=data)
             await b.clocks()
-        dut.set_valid.value = 0
+        b.drive(set_valid=0)
         self.model.windows = self.windows
 
     async def clock(self, beat: Beat | None, ready: bool) -> None:
         """One clock: a beat or none, a PE that is ready or not."""
-        b, dut, board, model = self.b, self.dut, self.b.scoreboard, self.model
+        b, model = self.b, self.model
         values = {name: b.rng.getrandbits(bits) for name, bits in _BEAT_BITS.items()}
         values["slot"], values["data"] = b.rng.getrandbits(self.slot_bits), b.rng.getrandbits(self.bits)
         if beat is not None:
@@ -74,20 +71,26 @@ class WindowBench:
             if command.slot is not None:
                 values["slot"] = command.slot
             self.data[beat.number] = values["data"]
-        dut.b_valid.value = int(beat is not None)
-        for name, value in values.items():
-            getattr(dut, f"b_{name}").value = int(value)
-        dut.load_ready.value = int(ready)
-        dut.set_select.value, dut.set_data.value = b.rng.getrandbits(3), b.rng.getrandbits(24)
+        b.drive(
+            {f"b_{name}": value for name, value in values.items()},
+            b_valid=beat is not None,
+            load_ready=ready,
+            set_select=b.rng.getrandbits(3),
+            set_data=b.rng.getrandbits(24),
+        )
         await b.clocks()
 
         load = model.load
-        board.expect("control", [model.room, model.ended, load is not None])
-        board.got("control", [int(pin.value) for pin in (dut.room, dut.ended, dut.load_valid)])
+        b.equal(
+            "control", [b.see("room"), b.see("ended"), b.see("load_valid")], [model.room, model.ended, load is not None]
+        )
         if load is not None and load.addr is not None:
             command = load.beat.command
-            board.expect("load", [command.to_y, load.addr, command.shift, self.data[load.beat.number]])
-            board.got("load", [int(getattr(dut, f"load_{n}").value) for n in ("select", "addr", "shift", "data")])
+            b.equal(
+                "load",
+                [b.see(f"load_{n}") for n in ("select", "addr", "shift", "data")],
+                [command.to_y, load.addr, command.shift, self.data[load.beat.number]],
+            )
         b.cover("fifo", "full" if model.inside == self.depth else "some" if model.inside else "empty")
         self.rooms.append(model.room)
         self.rooms.popleft()
@@ -169,9 +172,9 @@ async def full(b: Bench) -> None:
     if region is None:
         region = Region(0, 0, COUNT_MAX, COUNT_MAX)
         for select in (0, 1):
-            b.dut.set_valid.value, b.dut.set_select.value, b.dut.set_data.value = 1, select, COUNT_MAX << 12
+            b.drive(set_valid=1, set_select=select, set_data=COUNT_MAX << 12)
             await b.clocks()
-        b.dut.set_valid.value = 0
+        b.drive(set_valid=0)
         window.windows = window.model.windows = PeWindows(region, window.windows.y, window.windows.slot)
     command = LoadCommand(100, region.y, 1, COUNT_MAX, to_y=region is window.windows.y)
     beats = (Beat(n, region.y, region.x, n == 0, n == 99, command) for n in range(100))

@@ -43,23 +43,24 @@ def verdicts(pointers: list[int], elements: int, lanes: int) -> list[bool]:
 @bench_test(timeout_clocks=3_000)
 async def arrays(b: Bench) -> None:
     """Arrays of all lengths one after the other, beats of others in between, resets."""
-    rng, dut, lanes = b.rng, b.dut, int(b.params["B"]) // 4
-    dut.s_valid.value = 0
+    rng, lanes = b.rng, int(b.params["B"]) // 4
+    b.drive(s_valid=0)
     await b.reset()
     way = deque([False] * LATENCY)
     gaps: Iterator[bool] = patterns.never()
 
     async def clock(valid: bool, first: bool, words: list[int], left: int, elements: int, bad: bool) -> bool:
         reset = rng.random() < 0.01
-        dut.rst.value = int(reset)
-        dut.s_valid.value = int(valid)
-        dut.s_first.value = int(first)
-        dut.s_data.value = pack(words + [rng.getrandbits(32) for _ in range(lanes - len(words))], 32)
-        dut.s_left.value = left
-        dut.s_elements.value = elements
+        b.drive(
+            rst=reset,
+            s_valid=valid,
+            s_first=first,
+            s_data=pack(words + [rng.getrandbits(32) for _ in range(lanes - len(words))], 32),
+            s_left=left,
+            s_elements=elements,
+        )
         await b.clocks()
-        b.scoreboard.expect("bad", int(way.popleft()))
-        b.scoreboard.got("bad", int(dut.bad.value))
+        b.check(bad=way.popleft())
         way.append(bad)
         if reset:
             b.cover("reset", "bad_inside" if any(way) else "else")

@@ -51,35 +51,29 @@ class RunsBench:
         self.current: Pattern | None = None
         self.number = 0
         self.totals: deque[tuple[int, int]] = deque()  # clocks to come, beats
-        self.b.dut.s_valid.value = 0
-        self.b.dut.m_ready.value = 0
+        self.b.drive(s_valid=0, m_ready=0)
         await self.b.reset()
 
     async def clock(self) -> None:
         """One clock; compares all outputs."""
-        b, dut, board = self.b, self.b.dut, self.b.scoreboard
+        b = self.b
         offered = self.queue[0] if self.queue and not next(self.gaps) else None
         values = astuple(offered) if offered else tuple(b.rng.getrandbits(width) for width in _WIDTHS.values())
-        dut.s_valid.value = int(offered is not None)
-        for name, value in zip(_WIDTHS, values, strict=True):
-            getattr(dut, f"s_{name}").value = value
+        b.drive({f"s_{name}": value for name, value in zip(_WIDTHS, values, strict=True)}, s_valid=offered is not None)
         ready = not next(self.stalls)
-        dut.m_ready.value = int(ready)
+        b.drive(m_ready=ready)
         await b.clocks()
 
         command = self.current.command(self.number, self.beat_bytes) if self.current else None
         moves = command is not None and ready
         takes = command is None or (moves and command[2])
         total = self.totals[0][1] if self.totals and self.totals[0][0] == 0 else None
-        board.expect("handshakes", [takes, command is not None, total is not None])
-        board.got("handshakes", [int(dut.s_ready.value), int(dut.m_valid.value), int(dut.total_valid.value)])
+        b.check(s_ready=takes, m_valid=command is not None, total_valid=total is not None)
         if command is not None:
-            board.expect("command", command)
-            board.got("command", [int(dut.m_addr.value), int(dut.m_beats.value), int(dut.m_last.value)])
+            b.equal("command", [b.see("m_addr"), b.see("m_beats"), b.see("m_last")], command)
         if total is not None:
             self.totals.popleft()
-            board.expect("total", total)
-            board.got("total", int(dut.total.value))
+            b.check(total=total)
         self.totals = deque((clocks - 1, beats) for clocks, beats in self.totals)
 
         if moves and command is not None:
@@ -136,7 +130,7 @@ async def longest(b: Bench) -> None:
     """Begins of patterns up to the longest one, which a reset cuts off; totals to 2^41."""
     bench = RunsBench(b)
     await bench.start()
-    b.dut.s_valid.value = 0
+    b.drive(s_valid=0)
     top = Pattern((1 << 32) - bench.beat_bytes, *((1 << width) - 1 for width in list(_WIDTHS.values())[1:]))
     others = [Pattern(*(b.rng.getrandbits(width) for width in _WIDTHS.values())) for _ in range(30)]
     for pattern in [top, *others]:

@@ -3,18 +3,17 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from models.pe_array.isa.descriptors import Cause, Collect, Slot
 from models.pe_array.isa.pe_command import GRADIENT_BITS, wrap
 from models.pe_array.network.weight_update import pack_gradients
-from tb.lib import patterns, values
+from tb.lib import values
 from tb.lib.bench import Bench, bench_test
-from tb.lib.lanes import pack
 from tb.pe_array.drivers.collect_watch import CollectWatch
 from tb.pe_array.drivers.descriptor_port import DescriptorPort
+from tb.pe_array.drivers.gradient_slots import GradientSlots
 from tb.pe_array.drivers.port_memory import PortMemory
 
 TO_COMMAND, DONE = 8, 2
@@ -33,62 +32,6 @@ class Part:
     gradients: int
 
 
-class Slots:
-    """The sums of the gradients: what each slot offers, in its order; an offer stays until it is taken.
-
-    Attributes:
-        queue: gradients still to be taken, unsigned; the first one of a slot may be offered.
-        gaps: pause pattern by slot.
-        taken: clock in which the slot's last gradient was taken.
-    """
-
-    def __init__(self, b: Bench) -> None:
-        self.b, self.count = b, int(b.params["P"])
-        self.queue: list[deque[int]] = [deque() for _ in range(self.count)]
-        self.gaps: list[Iterator[bool]] = [patterns.never()] * self.count
-        self.taken = [0] * self.count
-        self._offered = [False] * self.count
-        self._clock = 0
-        b.dut.grad_valid.value = 0
-        b.start(self._run())
-
-    def any_gaps(self) -> None:
-        """Random patterns at all slots."""
-        for slot in range(self.count):
-            name, self.gaps[slot] = patterns.any_pattern(self.b.rng)
-            self.b.cover("gradients", name)
-
-    def _take(self) -> None:
-        ready = int(self.b.dut.grad_ready.value)
-        assert not ready or self.b.dut.idle.value == 0, "a gradient enters while no COLLECT runs"
-        for slot in range(self.count):
-            if ready >> slot & 1:
-                assert self._offered[slot], f"slot {slot} is taken from without an offer"
-                self.queue[slot].popleft()
-                self.taken[slot] = self._clock
-                self._offered[slot] = False
-
-    async def _run(self) -> None:
-        while True:
-            await self.b.clocks()
-            self._clock += 1
-            if self.b.dut.rst.value != 0:
-                for queue in self.queue:
-                    queue.clear()
-                self._offered = [False] * self.count
-            else:
-                self._take()
-            for slot, queue in enumerate(self.queue):
-                if queue and not self._offered[slot]:
-                    self._offered[slot] = not next(self.gaps[slot])
-            data = [
-                queue[0] if offered else self.b.rng.getrandbits(32)
-                for queue, offered in zip(self.queue, self._offered, strict=True)
-            ]
-            self.b.dut.grad_valid.value = pack(self._offered, 1)
-            self.b.dut.grad_data.value = pack(data, 32)
-
-
 class Unit:
     """A collect_store between its queue, a grid and a memory, and their model."""
 
@@ -98,9 +41,9 @@ class Unit:
         self.beats = beats = 128 * self.count
         size = beats * self.beat
         self.memory = PortMemory(b, min(b.rng.getrandbits(32) // self.beat * self.beat, (1 << 32) - size), size)
-        self.port, self.slots = DescriptorPort(b), Slots(b)
+        self.port, self.slots = DescriptorPort(b), GradientSlots(b)
         self.expected = self.memory.data.copy()
-        if not errors:  # of which the cycle model knows nothing
+        if not errors and CollectWatch.fits(b):  # of errors the cycle model knows nothing
             CollectWatch(b)
 
     async def start(self) -> None:
@@ -124,7 +67,7 @@ class Unit:
             parts.append(Part(slot, beat, gradients))
             beat += -(-gradients // self.lanes) + rng_gap(self.b)
             self.b.cover("part", "one" if gradients == 1 else "ragged" if gradients % self.lanes else "whole")
-        assert beat <= self.beats, "the array does not fit in memory"
+        self.b.require(beat <= self.beats, "the array does not fit in memory")
         self.b.cover("slots", "none" if not parts else "all" if len(parts) == self.count else "some")
         return parts
 
@@ -175,8 +118,9 @@ class Unit:
 
     def any_gaps(self) -> None:
         """Other patterns at all handshakes."""
-        for side in (self.memory, self.port, self.slots):
-            side.any_gaps()
+        self.memory.any_gaps()
+        for each in (self.port, self.slots):
+            each.gaps.any()
 
     async def after_reset(self) -> None:
         """A COLLECT of some slots, often not all: one that was named before the reset must not enter."""
@@ -188,13 +132,9 @@ class Unit:
     async def compare(self) -> None:
         """Wait for the end and compare all of memory."""
         await self.port.until_done()
-        board = self.b.scoreboard
-        board.expect("memory", 0)
-        board.got("memory", int((self.memory.data != self.expected).sum()))
-        board.expect("answers", len(self.memory.writes))
-        board.got("answers", self.memory.answers)
-        board.expect("left", 0)
-        board.got("left", sum(len(queue) for queue in self.slots.queue))
+        self.b.equal("memory", int((self.memory.data != self.expected).sum()), 0)
+        self.b.equal("answers", self.memory.answers, len(self.memory.writes))
+        self.b.equal("left", sum(len(queue) for queue in self.slots.queue), 0)
 
 
 def rng_gap(b: Bench) -> int:
@@ -227,17 +167,22 @@ async def clocks(b: Bench) -> None:
     unit = Unit(b)
     unit.memory.fast()
     await unit.start()
-    dut = b.dut
     for gradients in (1, unit.lanes):
         unit.collect([Part(0, 0, gradients)], add=False)
-        await b.wait_for(lambda: dut.wr_cmd_valid.value == 1, 1000, "a command")
-        seen = unit.slots._clock
-        await b.wait_for(lambda: dut.wr_done.value == 1, 1000, "the answer")
+        await b.wait_for(lambda: b.high("wr_cmd_valid"), 1000, "a command")
+        seen = unit.slots.clock
+        await b.wait_for(lambda: b.high("wr_done"), 1000, "the answer")
         # this test and the ports look at the same clock edges, in no particular order: a clock more or less
-        assert seen - unit.slots.taken[0] - (TO_COMMAND + unit.lanes - gradients) in (-1, 0, 1)
+        b.require(
+            seen - unit.slots.taken[0] - (TO_COMMAND + unit.lanes - gradients) in (-1, 0, 1),
+            "the clock of the first command",
+        )
         seen = unit.port.clock
         await unit.compare()
-        assert unit.port.finished[-1] - seen - DONE in (-1, 0, 1)
+        b.require(
+            unit.port.finished[-1] - seen - DONE in (-1, 0, 1),
+            "the clock of done",
+        )
     for add in (False, True):
         each = 60 * unit.lanes
         parts = [Part(slot, slot * each // unit.lanes, each) for slot in range(unit.count)]
@@ -246,14 +191,16 @@ async def clocks(b: Bench) -> None:
         begun = len(unit.port.taken)
         while unit.port.busy:
             await b.clocks()
-            if dut.wr_valid.value == 1 and dut.wr_ready.value == 1:
+            if b.high("wr_valid") and b.high("wr_ready"):
                 sent.append(unit.port.clock)
         least = max(each, each * unit.count // unit.lanes)  # a gradient per clock and slot, a beat per clock
         took = sent[-1] - unit.port.taken[begun + unit.count]
         fill = int(b.params["CHUNK"]) * max(unit.lanes, unit.count)
         slack = fill + TO_COMMAND + 2 * unit.lanes + 20
         shallow = int(b.params["DEPTH"]) < 16  # the words of a chunk take the place of those to come
-        assert shallow or took <= least + slack, f"{took} clocks for {len(sent)} beats, {least} + {slack} are allowed"
+        b.require(
+            shallow or took <= least + slack, f"{took} clocks for {len(sent)} beats, {least} + {slack} are allowed"
+        )
         await unit.compare()
 
 
@@ -270,7 +217,7 @@ async def late_answers(b: Bench) -> None:
     while unit.port.busy:
         await b.clocks()
         most = max(most, len(unit.memory.writes) - unit.memory.answers)
-    assert most == COMMANDS, f"{most} commands wait for an answer"
+    b.require(most == COMMANDS, f"{most} commands wait for an answer")
     await unit.compare()
 
 
@@ -298,8 +245,11 @@ async def apart(b: Bench) -> None:
         for slot in following.keys() - {late}:
             unit.slots.queue[slot].extend(following[slot])
         await b.clocks(100)
-        b.scoreboard.expect("waiting", [len(following[slot]) for slot in sorted(following.keys() - {late})])
-        b.scoreboard.got("waiting", [len(unit.slots.queue[slot]) for slot in sorted(following.keys() - {late})])
+        b.equal(
+            "waiting",
+            [len(unit.slots.queue[slot]) for slot in sorted(following.keys() - {late})],
+            [len(following[slot]) for slot in sorted(following.keys() - {late})],
+        )
         unit.slots.queue[late].extend(sums[late])
         unit.slots.queue[late].extend(following[late])
         await unit.compare()
@@ -321,8 +271,7 @@ async def errors(b: Bench) -> None:
             unit.any_gaps()
         cause, index = await provoke(unit, kind)
         b.cover("error", kind)
-        b.scoreboard.expect("error", [cause, index])
-        b.scoreboard.got("error", await unit.port.until_error())
+        b.equal("error", await unit.port.until_error(), [cause, index])
         unit.memory.read_faults.clear()
         unit.memory.write_faults.clear()
         unit.memory.read_window = unit.memory.write_window = (

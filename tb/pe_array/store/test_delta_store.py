@@ -40,7 +40,7 @@ class Unit:
     def any_gaps(self) -> None:
         """Other patterns at all handshakes."""
         self.memory.any_gaps()
-        self.port.any_gaps()
+        self.port.gaps.any()
 
     def delta(self, classes: int, in_place: bool = False) -> Delta:
         """A descriptor: logits in the first half of memory, labels at its end, deltas in the second half."""
@@ -69,15 +69,13 @@ class Unit:
     async def compare(self) -> None:
         """Wait for the end and compare all of memory."""
         await self.port.until_done()
-        self.b.scoreboard.expect("memory", 0)
-        self.b.scoreboard.got("memory", int((self.memory.data != self.expected).sum()))
+        self.b.equal("memory", int((self.memory.data != self.expected).sum()), 0)
 
     async def fails(self, cause: Cause, index: int) -> None:
         """An error is reported; after a reset, all is as new."""
         done = self.port.done
-        self.b.scoreboard.expect("error", [cause, index])
-        self.b.scoreboard.got("error", await self.port.until_error())
-        assert self.port.done == done, "what had an error is done all the same"
+        self.b.equal("error", await self.port.until_error(), [cause, index])
+        self.b.require(self.port.done == done, "what had an error is done all the same")
         await self.start()
 
 
@@ -111,14 +109,29 @@ async def clocks(b: Bench) -> None:
     while not unit.port.done:
         await b.clocks()
         for name, at in seen.items():
-            if getattr(b.dut, name).value == 1:
+            if b.high(name):
                 at.append(unit.port.clock)
     # this test and the port look at the same clock edges, in no particular order: a clock more or less
-    assert seen["rd_cmd_valid"][0] - unit.port.taken[-1] - 1 in (-1, 0, 1)
-    assert seen["wr_cmd_valid"][0] == seen["rd_cmd_valid"][0]
-    assert seen["wr_valid"][0] - seen["rd_valid"][1] == 2
-    assert seen["wr_valid"][-1] - seen["wr_valid"][0] == delta.classes - 1
-    assert unit.port.finished[-1] - seen["wr_done"][-1] - 1 in (-1, 0, 1)
+    b.require(
+        seen["rd_cmd_valid"][0] - unit.port.taken[-1] - 1 in (-1, 0, 1),
+        "the clock of the read command",
+    )
+    b.require(
+        seen["wr_cmd_valid"][0] == seen["rd_cmd_valid"][0],
+        "the clock of the write command",
+    )
+    b.require(
+        seen["wr_valid"][0] - seen["rd_valid"][1] == 2,
+        "the clock of the first word",
+    )
+    b.require(
+        seen["wr_valid"][-1] - seen["wr_valid"][0] == delta.classes - 1,
+        "a gap between the words",
+    )
+    b.require(
+        unit.port.finished[-1] - seen["wr_done"][-1] - 1 in (-1, 0, 1),
+        "the clock of done",
+    )
     await unit.compare()
 
 

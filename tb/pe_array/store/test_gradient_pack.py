@@ -88,7 +88,7 @@ class Unit:
 
     async def step(self) -> None:
         """One clock."""
-        b, dut, board = self.b, self.b.dut, self.b.scoreboard
+        b = self.b
         for slot in self.slots:
             self._offer(slot)
         data = [s.blocks[0][0] if s.offered else b.rng.getrandbits(32) for s in self.slots]
@@ -97,42 +97,38 @@ class Unit:
         elif self.request is not None and b.rng.random() < 0.1:
             self.request = b.rng.randrange(self.count)  # a request need not stay
         m_ready = not next(self.m_pauses)
-        dut.s_valid.value = pack([s.offered for s in self.slots], 1)
-        dut.s_data.value = pack(data, 32)
-        dut.flush_valid.value = pack([s.flushing for s in self.slots], 1)
-        dut.take_valid.value = int(self.request is not None)
-        dut.take_slot.value = self.request if self.request is not None else b.rng.randrange(self.count)
-        dut.m_ready.value = int(m_ready)
-        await b.settle()
+        b.drive(
+            s_valid=pack([s.offered for s in self.slots], 1),
+            s_data=pack(data, 32),
+            flush_valid=pack([s.flushing for s in self.slots], 1),
+            take_valid=self.request is not None,
+            take_slot=self.request if self.request is not None else b.rng.randrange(self.count),
+            m_ready=m_ready,
+        )
+        await b.clocks()
 
         count_width = index_width(self.depth + 1)
         words = [sum(t + READY_AFTER <= self.now for t in slot.complete) for slot in self.slots]
-        board.expect("words", words)
-        board.got("words", unpack(int(dut.words.value), count_width, self.count, signed=False))
+        b.equal("words", unpack(b.see("words"), count_width, self.count, signed=False), words)
         granted = self._grants()  # a place whose word is requested in this clock is free from the next
         self._compare_output(m_ready)
         self._compare_request(words)
         self._compare_writes(granted)
         self.now += 1
-        await b.clocks()
 
     def _compare_output(self, m_ready: bool) -> None:
-        board, dut = self.b.scoreboard, self.b.dut
-        board.expect("m_valid", int(self.output is not None))
-        board.got("m_valid", int(dut.m_valid.value))
+        self.b.check(m_valid=self.output is not None)
         if self.output is not None:
-            board.expect("m_data", self.output)
-            board.got("m_data", int(dut.m_data.value))
+            self.b.check(m_data=self.output)
             if m_ready:
                 self.output = None
 
     def _compare_request(self, words: list[int]) -> None:
         if self.request is None:
             return
-        board, slot = self.b.scoreboard, self.slots[self.request]
+        slot = self.slots[self.request]
         possible = words[self.request] > 0 and self.output is None
-        board.expect("take_ready", int(possible))
-        board.got("take_ready", int(self.b.dut.take_ready.value))
+        self.b.check(take_ready=possible)
         if possible:
             slot.complete.popleft()
             slot.taken += 1
@@ -140,13 +136,18 @@ class Unit:
             self.request = None
 
     def _compare_writes(self, granted: set[int]) -> None:
-        board, dut = self.b.scoreboard, self.b.dut
         if any(len(slot.complete) == self.depth for slot in self.slots):
             self.b.cover("fifo", "full")
-        board.expect("s_ready", [int(n in granted and not s.flushing) for n, s in enumerate(self.slots)])
-        board.got("s_ready", unpack(int(dut.s_ready.value), 1, self.count, signed=False))
-        board.expect("flush_ready", [int(s.flushing and s.lane == 0) for s in self.slots])
-        board.got("flush_ready", unpack(int(dut.flush_ready.value), 1, self.count, signed=False))
+        self.b.equal(
+            "s_ready",
+            unpack(self.b.see("s_ready"), 1, self.count, signed=False),
+            [int(n in granted and not s.flushing) for n, s in enumerate(self.slots)],
+        )
+        self.b.equal(
+            "flush_ready",
+            unpack(self.b.see("flush_ready"), 1, self.count, signed=False),
+            [int(s.flushing and s.lane == 0) for s in self.slots],
+        )
         for number, slot in enumerate(self.slots):
             if slot.flushing and slot.lane == 0:
                 slot.flushing = False
@@ -162,8 +163,7 @@ class Unit:
     async def reset(self) -> None:
         """Reset."""
         self.forget()
-        for pin in ("s_valid", "s_data", "flush_valid", "take_valid", "take_slot", "m_ready"):
-            getattr(self.b.dut, pin).value = 0
+        self.b.drive(dict.fromkeys(("s_valid", "s_data", "flush_valid", "take_valid", "take_slot", "m_ready"), 0))
         await self.b.reset()
 
     def stall(self) -> None:
@@ -223,7 +223,7 @@ async def full_rate(b: Bench) -> None:
         if clocks > 20_000:
             raise TimeoutError("gradients are left")
     least = words * max(unit.lanes, unit.count)
-    assert clocks <= least + 2 * (unit.lanes + unit.count), f"{clocks} clocks, {least} would be possible"
+    b.require(clocks <= least + 2 * (unit.lanes + unit.count), f"{clocks} clocks, {least} would be possible")
     await unit.drain()
 
 

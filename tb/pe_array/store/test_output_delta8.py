@@ -60,7 +60,7 @@ class Unit:
 
     async def start(self) -> None:
         """Reset: the next word is of class 0."""
-        self.b.dut.last_class.value = 0
+        self.b.drive(last_class=0)
         self.class_ = 0
         await self.pipe.reset()
 
@@ -98,8 +98,7 @@ async def every_logit(b: Bench) -> None:
     unit.feed(np.stack([np.roll(ramp, 17 * lane) for lane in range(unit.lanes)], axis=1))
     for _ in range(256):
         await unit.step()
-    b.scoreboard.expect("taken", 256)
-    b.scoreboard.got("taken", unit.pipe.taken)
+    b.equal("taken", unit.pipe.taken, 256)
     await unit.drain()
 
 

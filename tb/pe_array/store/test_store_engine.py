@@ -13,19 +13,38 @@ from models.pe_array.isa.pe_command import PeShape
 from models.pe_array.machine.engines import StoreEngine
 from models.pe_array.machine.grid import MachineGrid
 from models.pe_array.machine.memory import BusFault, BusMemory, Refused
-from tb.lib import patterns, values
+from tb.lib import values
 from tb.lib.bench import Bench, bench_test
+from tb.lib.ports import Beside, Tally
 from tb.pe_array.drivers.descriptor_port import DescriptorPort
 from tb.pe_array.drivers.drain_side import DrainSide, drain_command
+from tb.pe_array.drivers.gradient_slots import GradientSlots
 from tb.pe_array.drivers.hdl_widths import widths_of
 from tb.pe_array.drivers.port_memory import PortMemory
-from tb.pe_array.store.test_collect_store import Slots
 
 ARRAY, MAPS = 256, 256
 """Beats of the gradients, of the masters and of the momenta, and of the maps."""
 CLIPPED = ("outputs", "masters", "momenta", "weights")
 WORDS_MAX = 40
 """Of a drain."""
+
+
+class CommandsBehindError(Beside):
+    """Counts clocks with a command for memory behind an error.
+
+    Attributes:
+        count: of such clocks.
+    """
+
+    def __init__(self, b: Bench, port: DescriptorPort) -> None:
+        super().__init__(b)
+        self._port = port
+        self.count = 0
+
+    def look(self) -> None:
+        """One clock."""
+        if self._port.errors:
+            self.count += self.b.high("rd_cmd_valid") or self.b.high("wr_cmd_valid")
 
 
 class Unit:
@@ -36,32 +55,21 @@ class Unit:
         self.b, self.beat, self.count = b, p["B"], p["P"]
         size = 1 << 15
         self.memory = PortMemory(b, b.rng.randrange(1 << 17) << 15, size)
-        self.port, self.side, self.slots = DescriptorPort(b), DrainSide(b, self.count), Slots(b)
+        self.port, self.side, self.slots = DescriptorPort(b), DrainSide(b, self.count), GradientSlots(b)
         shape = PeShape(p["B"], p["ACC"], 16, 1 << p["YAW"], 16, 16, 16)
         self.grid = MachineGrid(self.count, shape)
         self.grid.y[:] = values.signed(b, p["ACC"], self.grid.y.shape, "small")
         self.model = BusMemory(self.beat, self.memory.data.copy(), self.memory.base)
         self.engine = StoreEngine(self.grid, self.model, p["FRAC"], widths_of(b))
-        self.clipped = dict.fromkeys(CLIPPED, 0)
-        self.commands = 0  # clocks with a command for memory behind an error
-        b.start(self._count())
-
-    async def _count(self) -> None:
-        while True:
-            await self.b.clocks()
-            if self.b.dut.rst.value == 0:
-                for name in CLIPPED:
-                    self.clipped[name] += int(getattr(self.b.dut, f"clipped_{name}").value)
-                if self.port.errors:
-                    self.commands += self.b.dut.rd_cmd_valid.value == 1 or self.b.dut.wr_cmd_valid.value == 1
+        self.tally = Tally(b, *(f"clipped_{name}" for name in CLIPPED))
+        self.late = CommandsBehindError(b, self.port)
 
     async def start(self) -> None:
         """Reset and load a seed; what memory holds stays, no errors any more."""
         seed = self.b.rng.getrandbits(16)
-        self.b.dut.seed.value = seed
-        self.b.dut.seed_load.value = 1
+        self.b.drive(seed=seed, seed_load=1)
         await self.b.reset()
-        self.b.dut.seed_load.value = 0
+        self.b.drive(seed_load=0)
         self.memory.read_faults.clear()
         self.memory.write_faults.clear()
         self.model.faults.clear()
@@ -69,13 +77,14 @@ class Unit:
         self.grid.reset()
         self.engine.reset()
         self.engine.seed(seed)
-        self.commands = 0
-        self.clipped = dict.fromkeys(CLIPPED, 0)
+        self.late.count = 0
+        self.tally.clear()
 
     def any_gaps(self) -> None:
         """Other patterns at all handshakes."""
-        for side in (self.memory, self.port, self.side, self.slots):
-            side.any_gaps()
+        self.memory.any_gaps()
+        for each in (self.port, self.side, self.slots):
+            each.gaps.any()
 
     def addr(self, beat: int) -> int:
         """Address of a beat."""
@@ -167,7 +176,7 @@ class Unit:
         for _ in range(number):
             kind = self.b.rng.choice(list(self.kinds))
             for descriptor in self.kinds[kind]():
-                assert self.send(descriptor) is None
+                self.b.require(self.send(descriptor) is None, "an error is expected")
             if before:
                 self.b.cover("before", f"{before}_{kind}")
             before = kind
@@ -176,11 +185,8 @@ class Unit:
         """Wait for the end and compare all of memory and the counts."""
         await self.port.until_done()
         await self.b.clocks(2)  # clipped values are counted one clock late
-        board = self.b.scoreboard
-        board.expect("memory", 0)
-        board.got("memory", int((self.memory.data != self.model.data).sum()))
-        board.expect("clipped", [getattr(self.engine.clipped, name) for name in CLIPPED])
-        board.got("clipped", self.clipped.values())
+        self.b.equal("memory", int((self.memory.data != self.model.data).sum()), 0)
+        self.b.equal("clipped", self.tally.sums.values(), [getattr(self.engine.clipped, name) for name in CLIPPED])
 
 
 @bench_test(timeout_clocks=100_000)
@@ -201,11 +207,10 @@ async def slots_in_collect(b: Bench) -> None:
     await unit.start()
     first = unit.collect()
     for descriptor in first + unit.collect():
-        assert unit.send(descriptor) is None
+        b.require(unit.send(descriptor) is None, "an error is expected")
     await unit.compare()
     b.cover("before", "collect_collect")
-    b.scoreboard.expect("a SLOT is taken before the COLLECT is done", True)
-    b.scoreboard.got("a SLOT is taken before the COLLECT is done", unit.port.taken[len(first)] < unit.port.finished[0])
+    b.equal("a SLOT is taken before the COLLECT is done", unit.port.taken[len(first)] < unit.port.finished[0], True)
 
 
 ERRORS = ("opcode_far", "opcode_behind", "field", "lengths", "slot", "collect", "update", "delta", "drain")
@@ -230,26 +235,22 @@ async def errors(b: Bench) -> None:
             await unit.compare()
         expected = provoke(unit, kind)
         b.cover("error", kind)
-        b.scoreboard.expect("error", expected)
-        b.scoreboard.got("error", await unit.port.until_error())
+        b.equal("error", await unit.port.until_error(), expected)
         if kind.startswith("opcode"):  # it is looked at when all before it is done
             b.cover("unknown", "behind_the_end" if waits else "while_running")
             late = sum(clock > unit.port.errors[0][2] for clock in unit.port.finished)
-            b.scoreboard.expect("not done before the error", 0)
-            b.scoreboard.got("not done before the error", late + unit.port.begun - unit.port.done)
-        unit.port.gaps = patterns.never()
+            b.equal("not done before the error", late + unit.port.begun - unit.port.done, 0)
+        unit.port.gaps.none()
         if kind != "opcode_behind":  # nothing is taken or reported any more
             unit.port.send(unit.update()[0])
         else:
             unit.port.send_word(b.rng.getrandbits(248) << 8 | 0x36)
         left = len(unit.port.queue)
         await b.clocks(10)
-        b.scoreboard.expect("left, errors", [left, 1])
-        b.scoreboard.got("left, errors", [len(unit.port.queue), len(unit.port.errors)])
+        b.equal("left, errors", [len(unit.port.queue), len(unit.port.errors)], [left, 1])
         if kind.startswith("opcode"):
-            b.scoreboard.expect("commands behind an unknown opcode", 0)
-            b.scoreboard.got("commands behind an unknown opcode", unit.commands)
-        assert b.dut.idle.value == 0
+            b.equal("commands behind an unknown opcode", unit.late.count, 0)
+        b.require(b.low("idle"), "idle while an operation runs")
         await unit.start()
         unit.send_any(1)
         await unit.compare()
@@ -306,7 +307,7 @@ async def resets(b: Bench) -> None:
     unit.send_any(1)
     await unit.compare()
     b.cover("reset", "done")
-    unit.port.gaps = patterns.never()
+    unit.port.gaps.none()
     unit.port.send_word(0x36)  # offered in the clock of the reset
     await b.clocks()
     await unit.start()

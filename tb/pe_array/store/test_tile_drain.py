@@ -41,37 +41,36 @@ class DrainBench:
         self.model = TileDrainClocks(self.pes, self.depth, self.latency)
         self.answers: deque[tuple[int, int] | None] = deque([None] * self.latency)
         self.queue.clear()
-        for name in [*(f"cmd_{field}" for field in ("valid", *_FIELDS)), "m_ready", "drain_data"]:
-            getattr(self.b.dut, name).value = 0
+        self.b.drive(dict.fromkeys([*(f"cmd_{field}" for field in ("valid", *_FIELDS)), "m_ready", "drain_data"], 0))
 
     async def clock(self, offer: bool, ready: bool) -> None:
         """One clock: offer the next command or not, be ready for a word or not."""
-        b, dut, board, model = self.b, self.b.dut, self.b.scoreboard, self.model
+        b, model = self.b, self.model
         command = self.queue[0] if offer and self.queue else None
-        dut.cmd_valid.value = int(command is not None)
+        b.drive(cmd_valid=command is not None)
         for name, bits in _FIELDS.items():
             noise = b.rng.getrandbits(bits or (self.depth - 1).bit_length())
-            getattr(dut, f"cmd_{name}").value = getattr(command, name) if command else noise
-        dut.m_ready.value = int(ready)
+            b.drive({f"cmd_{name}": getattr(command, name) if command else noise})
+        b.drive(m_ready=ready)
         data = b.rng.getrandbits(self.pes * self.word)
         if answer := self.answers.popleft():
             low = answer[0] * self.word
             data = data & ~(((1 << self.word) - 1) << low) | self.y[answer[0]][answer[1]] << low
-        dut.drain_data.value = data
+        b.drive(drain_data=data)
         await b.clocks()
 
         read, word = model.read, model.word
-        board.expect("control", [model.cmd_ready, model.cmd_error, model.idle, word is not None])
-        board.got("control", [int(pin.value) for pin in (dut.cmd_ready, dut.cmd_error, dut.idle, dut.m_valid)])
-        board.expect("drain_read", 1 << read.pe if read else 0)
-        board.got("drain_read", int(dut.drain_read.value))
+        b.equal(
+            "control",
+            [b.see("cmd_ready"), b.see("cmd_error"), b.see("idle"), b.see("m_valid")],
+            [model.cmd_ready, model.cmd_error, model.idle, word is not None],
+        )
+        b.check(drain_read=1 << read.pe if read else 0)
         if read:
-            board.expect("drain_addr", read.addr)
-            board.got("drain_addr", int(dut.drain_addr.value))
+            b.check(drain_addr=read.addr)
         self.answers.append((read.pe, read.addr) if read else None)
         if word:
-            board.expect("word", [self.y[word.pe][word.addr], word.last])
-            board.got("word", [int(dut.m_data.value), int(dut.m_last.value)])
+            b.check(m_data=self.y[word.pe][word.addr], m_last=word.last)
             if ready:
                 self.words.append(self.now)
         if command and model.cmd_ready:
@@ -201,8 +200,7 @@ async def rate(b: Bench) -> None:
         drain.words.clear()
         await drain.finish(patterns.never(), patterns.never(), 20_000)
         first = begin + 4 + drain.latency + levels + 2
-        b.scoreboard.expect("clocks", range(first, first + total))
-        b.scoreboard.got("clocks", drain.words)
+        b.equal("clocks", drain.words, range(first, first + total))
 
 
 @bench_test(timeout_clocks=80_000)

@@ -13,6 +13,7 @@ from models.pe_array.network.requantise import RandomLanes
 from models.pe_array.network.weight_update import weight_update
 from tb.lib import values
 from tb.lib.bench import Bench, bench_test
+from tb.lib.ports import Tally
 from tb.pe_array.drivers.descriptor_port import DescriptorPort
 from tb.pe_array.drivers.hdl_widths import widths_of
 from tb.pe_array.drivers.port_memory import PortMemory
@@ -37,18 +38,9 @@ class Unit:
         self.widths = widths_of(b)
         self.random = RandomLanes(self.lanes, 0, self.lane_base)
         self.expected = self.memory.data.copy()
-        self.clipped = dict.fromkeys(CLIPPED, 0)
+        self.tally = Tally(b, *(f"{name}_clipped" for name in CLIPPED))
         self.expected_clipped = dict.fromkeys(CLIPPED, 0)
-        b.dut.seed_load.value = 0
-        b.dut.seed.value = 0
-        b.start(self._count())
-
-    async def _count(self) -> None:
-        while True:
-            await self.b.clocks()
-            if self.b.dut.rst.value == 0:
-                for name in CLIPPED:
-                    self.clipped[name] += int(getattr(self.b.dut, f"{name}_clipped").value)
+        b.drive(seed_load=0, seed=0)
 
     async def seed(self) -> None:
         """Load all random lanes; now and then with the number that is 0 in one of them."""
@@ -56,10 +48,9 @@ class Unit:
         if self.b.rng.random() < 0.3:
             seed = (self.lane_base + self.b.rng.randrange(self.lanes) + 1) * LFSR_SEED_FACTOR & 0xFFFF
             self.b.cover("seed", "zero_in_a_lane")
-        self.b.dut.seed.value = seed
-        self.b.dut.seed_load.value = 1
+        self.b.drive(seed=seed, seed_load=1)
         await self.b.clocks()
-        self.b.dut.seed_load.value = 0
+        self.b.drive(seed_load=0)
         self.random.load(seed)
 
     async def start(self) -> None:
@@ -68,14 +59,14 @@ class Unit:
         await self.seed()
         self.memory.writes.clear()
         self.memory.answers = 0
-        for name in CLIPPED:
-            self.clipped[name] = self.expected_clipped[name] = 0
+        self.tally.clear()
+        self.expected_clipped = dict.fromkeys(CLIPPED, 0)
         self.expected[:] = self.memory.data
 
     def any_gaps(self) -> None:
         """Other patterns at all handshakes."""
         self.memory.any_gaps()
-        self.port.any_gaps()
+        self.port.gaps.any()
 
     def descriptor(self, beats: int, **given: int | bool) -> Update:
         """An UPDATE of so many beats of MAC weights: arrays anywhere in memory, side by side; random settings."""
@@ -88,7 +79,7 @@ class Unit:
         kind |= given
         sizes = {"gradients": 4 * beats, "masters": 4 * beats, "momenta": 4 * beats, "weights": beats}
         free = self.beats - sum(sizes.values())
-        assert free >= 0, "the arrays do not fit in memory"
+        self.b.require(free >= 0, "the arrays do not fit in memory")
         place, addresses = 0, {}
         for name in rng.sample(list(sizes), len(sizes)):
             gap = rng.randint(0, free)
@@ -154,14 +145,10 @@ class Unit:
     async def compare(self) -> None:
         """Wait for the end and compare all of memory."""
         await self.port.until_done()
-        board = self.b.scoreboard
         for name in CLIPPED:
-            board.expect(f"{name} clipped", self.expected_clipped[name])
-            board.got(f"{name} clipped", self.clipped[name])
-        board.expect("memory", 0)
-        board.got("memory", int((self.memory.data != self.expected).sum()))
-        board.expect("answers", len(self.memory.writes))
-        board.got("answers", self.memory.answers)
+            self.b.equal(f"{name} clipped", self.tally.sums[f"{name}_clipped"], self.expected_clipped[name])
+        self.b.equal("memory", int((self.memory.data != self.expected).sum()), 0)
+        self.b.equal("answers", self.memory.answers, len(self.memory.writes))
 
 
 @bench_test(timeout_clocks=100_000)
@@ -189,7 +176,6 @@ async def clocks(b: Bench) -> None:
     unit = Unit(b)
     unit.memory.fast()
     await unit.start()
-    dut = b.dut
     for decay in (0, b.rng.randint(1, 15)):
         beats = 40
         update = unit.descriptor(beats, decay=decay)
@@ -200,21 +186,25 @@ async def clocks(b: Bench) -> None:
         answered = 0
         while unit.port.busy:
             await b.clocks()
-            if dut.rd_valid.value == 1 and dut.rd_ready.value == 1:
+            if b.high("rd_valid") and b.high("rd_ready"):
                 reads.append(unit.port.clock)
-            if dut.wr_valid.value == 1 and dut.wr_ready.value == 1:
+            if b.high("wr_valid") and b.high("wr_ready"):
                 writes.append(unit.port.clock)
-            if dut.wr_done.value == 1:
+            if b.high("wr_done"):
                 answered = unit.port.clock
         arrays = 3 if decay else 2
-        b.scoreboard.expect("read beats", 4 * arrays * beats)
-        b.scoreboard.got("read beats", reads[-1] - reads[0] + 1)
+        b.equal("read beats", reads[-1] - reads[0] + 1, 4 * arrays * beats)
         first = (arrays - 1) * CHUNK  # the first word is complete with the first beat of the last array
-        assert writes[0] - reads[first] == TO_WRITE, f"{writes[0] - reads[first]} clocks to the first master"
+        b.require(writes[0] - reads[first] == TO_WRITE, f"{writes[0] - reads[first]} clocks to the first master")
         # behind the last read: the last chunks of all arrays, that of the masters along with the reads
-        assert writes[-1] - reads[-1] <= TO_WRITE + CHUNK + WEIGHT_BEATS, f"{writes[-1] - reads[-1]} clocks to the end"
+        b.require(
+            writes[-1] - reads[-1] <= TO_WRITE + CHUNK + WEIGHT_BEATS, f"{writes[-1] - reads[-1]} clocks to the end"
+        )
         # this test and the ports look at the same clock edges, in no particular order: a clock more or less
-        assert unit.port.finished[-1] - answered - DONE in (-1, 0, 1)
+        b.require(
+            unit.port.finished[-1] - answered - DONE in (-1, 0, 1),
+            "the clock of done",
+        )
         await unit.compare()
 
 
@@ -232,7 +222,7 @@ async def late_answers(b: Bench) -> None:
     while unit.port.busy:
         await b.clocks()
         most = max(most, len(unit.memory.writes) - unit.memory.answers)
-    assert most == COMMANDS, f"{most} commands wait for an answer"
+    b.require(most == COMMANDS, f"{most} commands wait for an answer")
     await unit.compare()
 
 
@@ -253,8 +243,7 @@ async def errors(b: Bench) -> None:
             unit.any_gaps()
         cause, index = await provoke(unit, kind)
         b.cover("error", kind)
-        b.scoreboard.expect("error", [cause, index])
-        b.scoreboard.got("error", await unit.port.until_error())
+        b.equal("error", await unit.port.until_error(), [cause, index])
         memory = unit.memory
         memory.read_faults.clear()
         memory.write_faults.clear()
@@ -331,8 +320,7 @@ async def longest(b: Bench) -> None:
         unit.memory.reads.clear()
         await b.wait_for(lambda: len(unit.memory.reads) >= 6, 2000, "reads")
         beats = {size for _, size in unit.memory.reads}
-        b.scoreboard.expect("beats", [CHUNK])
-        b.scoreboard.got("beats", sorted(beats))
+        b.equal("beats", sorted(beats), [CHUNK])
     await unit.start()
     update = unit.descriptor(3)
     unit.fill(update)

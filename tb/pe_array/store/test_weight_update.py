@@ -117,10 +117,7 @@ class Unit:
 
     async def start(self) -> None:
         """Reset and load seeds."""
-        for pin, value in self.kind.items():
-            getattr(self.b.dut, pin).value = value
-        self.b.dut.seed.value = 0
-        self.b.dut.seed_load.value = 1
+        self.b.drive(self.kind, seed=0, seed_load=1)
         await self.pipe.reset(*KEPT)
 
     async def drain(self) -> None:
@@ -154,8 +151,7 @@ async def full_rate(b: Bench) -> None:
     unit.feed(200)
     for _ in range(200):
         await unit.step()
-    b.scoreboard.expect("taken", 200)
-    b.scoreboard.got("taken", unit.pipe.taken)
+    b.equal("taken", unit.pipe.taken, 200)
     await unit.drain()
 
 
@@ -170,6 +166,6 @@ async def resets(b: Bench) -> None:
         for _ in range(b.rng.randint(1, 20)):
             await unit.step()
         b.cover("reset", "in_flight" if any(unit.pipe.stages) else "empty")
-        b.dut.seed_load.value = 0
+        b.drive(seed_load=0)
         await unit.pipe.reset(*KEPT)
     await unit.drain()

@@ -34,7 +34,7 @@ class Session:
     async def begin(self) -> None:
         """Reset; fill the PEs' memories."""
         self.b.cover("memory", "steady")
-        self.b.dut.later.value = self._later
+        self.b.drive(later=self._later)
         await self.host.reset(self.memory.base, stalls=False)
         await self.run("load", self.memory.garbage())
 
@@ -47,7 +47,7 @@ class Session:
         await host.load(memory.data)
         await host.start(address, len(made), *memory.windows, b.rng.getrandbits(16))
         stop = await host.finish(_CLOCKS)
-        assert stop is None, f"stopped: {stop}, {made[stop.index]}"
+        b.require(stop is None, f"stopped: {stop}, {stop and made[stop.index]}")
         counted, groups = await host.counters(), await host.groups()
         memory.data[:] = await host.dump()
         memory.empty()
@@ -63,16 +63,14 @@ class Session:
             Counter.STORE_BEATS: expected.store_beats,
             Counter.WRITTEN_BEATS: expected.written_beats,
         }.items():
-            b.scoreboard.expect(f"{name}: {counter.name}", value)
-            b.scoreboard.got(f"{name}: {counter.name}", counted[counter])
+            b.equal(f"{name}: {counter.name}", counted[counter], value)
         for what, pes, got in (
             ("busy", expected.pe_busy, [group.busy for group in groups]),
             ("stalled", expected.pe_stalls, [group.stalled for group in groups]),
         ):
             each = len(pes) // len(groups)
             sums = [sum(pes[first : first + each]) for first in range(0, len(pes), each)]
-            b.scoreboard.expect(f"{name}: {what} PE clocks of the groups", sums)
-            b.scoreboard.got(f"{name}: {what} PE clocks of the groups", got)
+            b.equal(f"{name}: {what} PE clocks of the groups", got, sums)
 
     def command(self, op: Op) -> list[d.Descriptor]:
         """A command that clears some words and has no element."""

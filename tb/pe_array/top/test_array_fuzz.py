@@ -11,13 +11,12 @@ from __future__ import annotations
 from random import Random
 
 import numpy as np
-from cocotb.triggers import Timer
 
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.descriptors import BYTES, Cause
 from models.pe_array.machine.machine import Machine, Stop
 from models.pe_array.machine.memory import BusFault
-from tb.lib.bench import PERIOD_NS, Bench, bench_test
+from tb.lib.bench import Bench, bench_test
 from tb.pe_array.drivers.array_cases import CaseMemory
 from tb.pe_array.drivers.array_fuzz import FuzzProgram
 from tb.pe_array.drivers.array_host import ArrayHost
@@ -100,12 +99,12 @@ class Fuzz:
         await host.load(memory.data)
         await host.start(address, length, *memory.windows, seed)
         for clocks in _PATIENCE:
-            await Timer(clocks * PERIOD_NS, "ns")
+            await self.b.sleep(clocks)
             if not await host.read(Reg.STATUS) & Status.BUSY:
                 return await host.finish(200), False
         counts = await host.counters()
         done = [counts[each] for each in (Counter.LOADS, Counter.COMPUTES, Counter.STORES)]
-        self.b.dut._log.info(f"stopped by the host after so many loads, computes and stores: {done}")
+        self.b.log(f"stopped by the host after so many loads, computes and stores: {done}")
         await host.write(Reg.CONTROL, Control.STOP)
         return await host.finish(2_000), True
 
@@ -114,9 +113,12 @@ class Fuzz:
         b = self.b
         made, address = self.make(length)
         seed, machine = b.rng.getrandbits(16), self.machine()
-        assert machine.run(address, len(made.made), seed) is None
+        b.require(
+            machine.run(address, len(made.made), seed) is None,
+            "the model stops",
+        )
         ended, stopped = await self.play(address, len(made.made), seed)
-        assert (ended, stopped) == (None, False), f"{ended}, stopped by the host: {stopped}: {made.made}"
+        b.require((ended, stopped) == (None, False), f"{ended}, stopped by the host: {stopped}: {made.made}")
         self.compare(machine.memory.data, await self.host.dump(), made.made)
         for each in made.made:
             b.cover("descriptor", type(each).__name__.lower())
@@ -136,16 +138,15 @@ class Fuzz:
         got, before = await self.host.dump(), self.memory.data
         closed = self.memory.high - self.memory.base
         wrong = np.flatnonzero(got[:closed] != before[:closed])
-        b.scoreboard.expect("bytes outside the window", 0)
-        b.scoreboard.got("bytes outside the window", len(wrong))
+        b.equal("bytes outside the window", len(wrong), 0)
         outside = self.memory.last + 1 - self.memory.base
-        assert (got[outside:] == before[outside:]).all(), f"{what}: written behind the window"
+        b.require((got[outside:] == before[outside:]).all(), f"{what}: written behind the window")
         if stopped:
             assert isinstance(ended, Stop)
-            assert ended.cause == Cause.HOST, f"{what}: {ended}"
-            assert unchecked, f"{what}: it did not come to its end, expected {endings}"
+            b.require(ended.cause == Cause.HOST, f"{what}: {ended}")
+            b.require(unchecked, f"{what}: it did not come to its end, expected {endings}")
         elif not unchecked:
-            assert ended in endings, f"{what}: {ended}, expected {endings}"
+            b.require(ended in endings, f"{what}: {ended}, expected {endings}")
             if ended is None and compares and after is not None:
                 b.cover("ending", "compared")
                 self.compare(after, got, [what])
@@ -153,11 +154,11 @@ class Fuzz:
     def compare(self, expected: np.ndarray, got: np.ndarray, made: object) -> None:
         """All of the memory."""
         wrong = np.flatnonzero(expected != got)
-        self.b.scoreboard.expect("memory", 0)
+        self.b.expect("memory", 0)
         if len(wrong):
             first = self.memory.base + int(wrong[0])
             raise AssertionError(f"{len(wrong)} bytes differ, the first at {first:#x}: {made}")
-        self.b.scoreboard.got("memory", 0)
+        self.b.got("memory", 0)
 
 
 @bench_test(timeout_clocks=1_000_000)

@@ -7,6 +7,7 @@ from collections import Counter as Count
 
 from tb.lib.axi import bus as axi
 from tb.lib.bench import Bench, bench_test
+from tb.lib.ports import Beside
 from tb.pe_array.drivers.array_registers import (
     SETTINGS,
     Control,
@@ -24,7 +25,7 @@ _WORDS = 1 << 64
 _REFUSED = ("read_unmapped", "write_unmapped", "read_misaligned", "write_misaligned", "write_strobe", "length")
 
 
-class Array:
+class Array(Beside):
     """What the registers control: becomes busy one clock after start, and makes events.
 
     Attributes:
@@ -33,7 +34,7 @@ class Array:
     """
 
     def __init__(self, b: Bench) -> None:
-        self.b, self.dut = b, b.dut
+        super().__init__(b)
         self.pes, self.lanes = int(b.params["P"]), int(b.params["B"])
         self.groups = groups_of({**b.params})
         self.addresses = counter_addresses(self.groups)
@@ -43,20 +44,22 @@ class Array:
         self.storm = 0.0  # probability of an event in a clock
         self.totals: Count[int] = Count()
         self.settings: list[int] = []
-        for name in ("busy", "ended", "error", "error_cause", "error_engine", "error_index"):
-            getattr(b.dut, name).value = 0
+        b.drive(dict.fromkeys(("busy", "ended", "error", "error_cause", "error_engine", "error_index"), 0))
         self._drive([0] * len(Counter), 0, 0)
-        b.start(self._run())
+        self._events = [0] * len(Counter)
+        self._before = self._pes = (0, 0)  # PEs busy and stalled: those of the clock before are counted
 
     def _drive(self, events: list[int], busy: int, stalled: int) -> None:
-        dut = self.dut
-        dut.busy_pes.value, dut.stall_pes.value = busy, stalled
-        dut.engine_busy.value = events[3] | events[4] << 1 | events[5] << 2
-        dut.read_beats.value = events[6] | events[7] << 1 | events[8] << 2
-        dut.written_beat.value = events[9]
-        dut.done.value = events[10] | events[11] << 1 | events[12] << 2
-        dut.clipped_outputs.value, dut.clipped_masters.value = events[13:15]
-        dut.clipped_momenta.value, dut.clipped_weights.value = events[15:17]
+        self.b.drive(
+            dict(zip(("clipped_outputs", "clipped_masters"), events[13:15], strict=True)),
+            dict(zip(("clipped_momenta", "clipped_weights"), events[15:17], strict=True)),
+            busy_pes=busy,
+            stall_pes=stalled,
+            engine_busy=events[3] | events[4] << 1 | events[5] << 2,
+            read_beats=events[6] | events[7] << 1 | events[8] << 2,
+            written_beat=events[9],
+            done=events[10] | events[11] << 1 | events[12] << 2,
+        )
 
     def _amount(self, counter: Counter) -> int:
         most = dict.fromkeys(Counter, 1)
@@ -85,28 +88,34 @@ class Array:
                 for each in (total.address, address):
                     self.totals[each] += (pes & own).bit_count() * self.step
 
-    async def _run(self) -> None:
-        dut = self.dut
-        events = [0] * len(Counter)
-        before = pes = (0, 0)  # PEs busy and stalled: those of the clock before are counted
-        while True:
-            await self.b.clocks()
-            starts = dut.rst.value == 0 and dut.start.value == 1
-            if dut.rst.value == 0:
-                self.pulses["start"] += starts
-                self.pulses["stop"] += dut.stop.value == 1
-            for counter in Counter:
-                self.totals[counter.address] += events[counter] * self.step
-            self._count_pes(*before)
-            if starts:
-                self.totals.clear()
-                self.busy = True
-                names = ("program_addr", "program_length", "read_base", "read_end", "write_base", "write_end")
-                self.settings = [int(getattr(dut, name).value) for name in (*names, "seed_enable", "seed")]
-            dut.busy.value = int(self.busy)
-            events = [self._amount(counter) for counter in Counter]
-            before, pes = (pes, (self._some_pes(), self._some_pes())) if dut.rst.value == 0 else ((0, 0), (0, 0))
-            self._drive(events, *pes)
+    def look(self) -> None:
+        """Follow start and stop; events of the clock are counted."""
+        b, starts = self.b, self.b.high("start")
+        self.pulses["start"] += starts
+        self.pulses["stop"] += b.high("stop")
+        self._count()
+        if starts:
+            self.totals.clear()
+            self.busy = True
+            names = ("program_addr", "program_length", "read_base", "read_end", "write_base", "write_end")
+            self.settings = [b.see(name) for name in (*names, "seed_enable", "seed")]
+        self._before, self._pes = self._pes, (self._some_pes(), self._some_pes())
+
+    def reset(self) -> None:
+        """No PE is busy."""
+        self._count()
+        self._before = self._pes = (0, 0)
+
+    def _count(self) -> None:
+        for counter in Counter:
+            self.totals[counter.address] += self._events[counter] * self.step
+        self._count_pes(*self._before)
+
+    def drive(self) -> None:
+        """Events of the next clock."""
+        self.b.drive(busy=self.busy)
+        self._events = [self._amount(counter) for counter in Counter]
+        self._drive(self._events, *self._pes)
 
     async def quiet(self) -> None:
         """No events any more."""
@@ -126,14 +135,12 @@ async def set_up(b: Bench) -> tuple[axi.AxiLite, Array]:
 async def compare(b: Bench, regs: axi.AxiLite, values: dict[int, int], what: str) -> None:
     """Read registers, in random order."""
     for address in b.rng.sample(sorted(values), len(values)):
-        b.scoreboard.expect(what, [address, values[address]])
-        b.scoreboard.got(what, [address, await regs.get(address)])
+        b.equal(what, [address, await regs.get(address)], [address, values[address]])
 
 
 async def refused(b: Bench, access: int, what: str) -> None:
     """An access must have been answered SLVERR."""
-    b.scoreboard.expect(f"refused {what}", axi.SLVERR)
-    b.scoreboard.got(f"refused {what}", access)
+    b.equal(f"refused {what}", access, axi.SLVERR)
 
 
 @bench_test(timeout_clocks=200_000)
@@ -156,8 +163,7 @@ async def register_map(b: Bench) -> None:
         if b.rng.random() < 0.6:
             response = await regs.write(register, value)
             b.cover("setting", register.name.lower() if legal else "length_refused")
-            b.scoreboard.expect("write", axi.OKAY if legal else axi.SLVERR)
-            b.scoreboard.got("write", response)
+            b.equal("write", response, axi.OKAY if legal else axi.SLVERR)
             if legal:
                 held[register] = value & (1 << SETTINGS[register]) - 1
             continue
@@ -176,8 +182,7 @@ async def register_map(b: Bench) -> None:
         else:
             await refused(b, await regs.write(Reg.LENGTH, b.rng.choice([0, 1 << 24, 0xFF000001])), kind)
     await compare(b, regs, held, "settings")
-    b.scoreboard.expect("pulses", 0)
-    b.scoreboard.got("pulses", array.pulses.total())
+    b.equal("pulses", array.pulses.total(), 0)
     await b.reset()
     await compare(b, regs, initial, "settings after a reset")
 
@@ -200,11 +205,20 @@ async def commands(b: Bench) -> None:
         await b.clocks(3)
         if not array.busy:
             continue
-        b.scoreboard.expect("settings", [
-            values[Reg.PROGRAM], values[Reg.LENGTH], values[Reg.READ_BASE], values[Reg.READ_LAST] + 1,
-            values[Reg.WRITE_BASE], values[Reg.WRITE_LAST] + 1, values[Reg.SEED] >> 16, values[Reg.SEED] & 0xFFFF,
-        ])  # fmt: skip
-        b.scoreboard.got("settings", array.settings)
+        b.equal(
+            "settings",
+            array.settings,
+            [
+                values[Reg.PROGRAM],
+                values[Reg.LENGTH],
+                values[Reg.READ_BASE],
+                values[Reg.READ_LAST] + 1,
+                values[Reg.WRITE_BASE],
+                values[Reg.WRITE_LAST] + 1,
+                values[Reg.SEED] >> 16,
+                values[Reg.SEED] & 0xFFFF,
+            ],
+        )
         await compare(b, regs, {Reg.STATUS: int(Status.BUSY)}, "status")
         for register in b.rng.sample(list(SETTINGS), 3):
             await refused(b, await regs.write(register, b.rng.getrandbits(24) | 1), "while busy")
@@ -215,17 +229,19 @@ async def commands(b: Bench) -> None:
             pulses["stop"] += 1
         await compare(b, regs, values, "settings while busy")
         status, index = b.rng.getrandbits(8), b.rng.getrandbits(24)
-        b.dut.ended.value, b.dut.error.value = status & 1, status >> 1 & 1
-        b.dut.error_cause.value, b.dut.error_engine.value = status >> 2 & 15, status >> 6
-        b.dut.error_index.value = index
+        b.drive(
+            ended=status & 1,
+            error=status >> 1 & 1,
+            error_cause=status >> 2 & 15,
+            error_engine=status >> 6,
+            error_index=index,
+        )
         array.busy = False
         await b.clocks(2)
         word = (status & 3) << 1 | (status >> 2 & 15) << 4 | status >> 6 << 8
         await compare(b, regs, {Reg.STATUS: word, Reg.ERROR_INDEX: index}, "status")
-        for name in ("ended", "error", "error_cause", "error_engine", "error_index"):
-            getattr(b.dut, name).value = 0
-    b.scoreboard.expect("pulses", [pulses["start"], pulses["stop"]])
-    b.scoreboard.got("pulses", [array.pulses["start"], array.pulses["stop"]])
+        b.drive(dict.fromkeys(("ended", "error", "error_cause", "error_engine", "error_index"), 0))
+    b.equal("pulses", [array.pulses["start"], array.pulses["stop"]], [pulses["start"], pulses["stop"]])
 
 
 @bench_test(timeout_clocks=200_000)
@@ -235,22 +251,21 @@ async def status_at_start(b: Bench) -> None:
     for channel in regs.channels:
         channel.clear_pause_generator()
         channel.pause = False
-    b.dut.ended.value, b.dut.error_index.value = 1, 77
+    b.drive(ended=1, error_index=77)
     for wait in range(8):
         array.busy = False
-        b.dut.ended.value, b.dut.error_index.value = 1, 77
+        b.drive(ended=1, error_index=77)
         await b.clocks(4)
         task = b.start(regs.set(Reg.CONTROL, Control.START))
         reads = b.start(regs.get(Reg.STATUS)) if wait == 0 else None
         await b.clocks(wait)
         reads = reads or b.start(regs.get(Reg.STATUS))
         await b.wait_for(lambda: array.busy, 20, "busy")
-        b.dut.ended.value, b.dut.error_index.value = 0, 0
+        b.drive(ended=0, error_index=0)
         status = await reads
         await task
         b.cover("at_start", "before" if status == Status.ENDED else "after")
-        b.scoreboard.expect("status at start", True)
-        b.scoreboard.got("status at start", status in (Status.ENDED, Status.BUSY))
+        b.equal("status at start", status in (Status.ENDED, Status.BUSY), True)
 
 
 @bench_test(timeout_clocks=200_000)
@@ -299,6 +314,6 @@ async def compare_snapshot(b: Bench, regs: axi.AxiLite, array: Array) -> None:
         await b.clocks()
     moments.append(array.totals.copy())
     seen = [(await regs.get(each)) | (await regs.get(each + 4)) << 32 for each in array.addresses]
-    b.scoreboard.expect("snapshot of one clock", True)
+    b.expect("snapshot of one clock", True)
     equal = any(seen == [moment[each] % _WORDS for each in array.addresses] for moment in moments)
-    b.scoreboard.got("snapshot of one clock", equal)
+    b.got("snapshot of one clock", equal)

@@ -72,7 +72,7 @@ async def fill_memories(host: ArrayHost, grid: Grid, base: int) -> None:
     memory[first : first + len(code)] = code
     await host.load(memory)
     await host.start(base + first, len(program), (base, last), (base, base), None)
-    assert await host.finish(_CLOCKS) is None
+    host.b.require(await host.finish(_CLOCKS) is None, "the fill was stopped")
 
 
 @bench_test(timeout_clocks=STEPS * _CLOCKS)
@@ -98,16 +98,14 @@ async def steps(b: Bench) -> None:
         seed = None if number else training.rounding_seed
         await host.start(step.address, step.length, step.read_window, step.write_window, seed)
         stop = await host.finish(_CLOCKS)
-        assert stop is None, f"stopped: {stop}, {step.descriptors[stop.index]}"
+        b.require(stop is None, f"stopped: {stop}, {stop and step.descriptors[stop.index]}")
         memory.memory[:] = await host.dump()
         found, trace = memory.trace(), network.train_step(images, labels, rate)
         for name in ("outputs", "indices", "deltas", "gradients"):
             for layer, (got, want) in enumerate(zip(getattr(found, name), getattr(trace, name), strict=True)):
-                b.scoreboard.expect(f"{name} of layer {layer}", want)
-                b.scoreboard.got(f"{name} of layer {layer}", got)
+                b.equal(f"{name} of layer {layer}", got, want)
         for layer, (state, wanted) in enumerate(zip(memory.weights(), network.weights, strict=True)):
             if state and wanted:
                 for name in ("masters", "momenta", "mac"):
-                    b.scoreboard.expect(f"{name} of layer {layer}", getattr(wanted, name))
-                    b.scoreboard.got(f"{name} of layer {layer}", getattr(state, name))
-                assert not memory.gaps(layer).any(), f"weights between the blocks of layer {layer}"
+                    b.equal(f"{name} of layer {layer}", getattr(state, name), getattr(wanted, name))
+                b.require(not memory.gaps(layer).any(), f"weights between the blocks of layer {layer}")

@@ -42,14 +42,12 @@ class Session:
         """Constants, and every bit of the settings."""
         b, host = self.b, self.host
         for address, value in constants({**b.params}).items():
-            b.scoreboard.expect("constants", value)
-            b.scoreboard.got("constants", await host.read(address))
+            b.equal("constants", await host.read(address), value)
         for register, bits in SETTINGS.items():
             some = b.rng.getrandbits(bits) | 1
             for value in (some, (1 << bits) - 1 ^ some | int(register == Reg.LENGTH), some):
                 await host.write(register, value)
-                b.scoreboard.expect("settings", value)
-                b.scoreboard.got("settings", await host.read(register))
+                b.equal("settings", await host.read(register), value)
 
     def seed(self) -> int | None:
         """A seed, or None to go on with the random words."""
@@ -66,9 +64,12 @@ class Session:
         window = machine.memory
         await host.load(memory.data)
         await host.start(address, len(made), window.read_window, window.write_window, seed)
-        assert machine.run(address, len(made), seed) is None
+        b.require(
+            machine.run(address, len(made), seed) is None,
+            "the model stops",
+        )
         stop = await host.finish(_CLOCKS)
-        assert stop is None, f"stopped: {stop}, {made[stop.index]}"
+        b.require(stop is None, f"stopped: {stop}, {stop and made[stop.index]}")
         compare(b, "memory", memory.data, await host.dump(), memory.base)
         self.compare_counters(await host.counters(), await host.groups(), len(made))
         memory.empty()
@@ -96,7 +97,7 @@ class Session:
         compare(b, "memory outside the window", before[:closed], after[:closed], memory.base)
         late = name == "host" and stop is None  # the program had come to its end before the stop
         expected = machine.run(faulty.address, len(made), seed, stop_after=0 if name == "host" and not late else None)
-        assert stop == expected, f"{name}: stopped by {stop}, not {expected}: {made}"
+        b.require(stop == expected, f"{name}: stopped by {stop}, not {expected}: {made}")
         if late:
             compare(b, "memory", memory.data, after, memory.base)
         host.faults()
@@ -128,27 +129,28 @@ class Session:
             Counter.CLIPPED_WEIGHTS: machine.clipped.weights,
         }
         for counter, value in expected.items():
-            b.scoreboard.expect(counter.name, value)
-            b.scoreboard.got(counter.name, got[counter])
+            b.equal(counter.name, got[counter], value)
         clocks = got[Counter.CLOCKS]
         engines = (Counter.LOAD_CLOCKS, Counter.COMPUTE_CLOCKS, Counter.STORE_CLOCKS)
-        assert all(got[each] <= clocks for each in engines), got
-        b.scoreboard.expect("busy PE clocks of the groups", machine.grid.issued.reshape(len(groups), -1).sum(axis=1))
-        b.scoreboard.got("busy PE clocks of the groups", [group.busy for group in groups])
-        b.scoreboard.expect("PE clocks stalled", got[Counter.STALL_PES])
-        b.scoreboard.got("PE clocks stalled", sum(group.stalled for group in groups))
+        b.require(all(got[each] <= clocks for each in engines), got)
+        b.equal(
+            "busy PE clocks of the groups",
+            [group.busy for group in groups],
+            machine.grid.issued.reshape(len(groups), -1).sum(axis=1),
+        )
+        b.equal("PE clocks stalled", sum(group.stalled for group in groups), got[Counter.STALL_PES])
         of_group = clocks * self.memory.grid.pes // len(groups)
-        assert all(group.busy + group.stalled <= of_group for group in groups), groups
+        b.require(all(group.busy + group.stalled <= of_group for group in groups), groups)
 
 
 def compare(b: Bench, what: str, expected: np.ndarray, got: np.ndarray, base: int) -> None:
     """All bytes of the memory."""
     wrong = np.flatnonzero(expected != got)
-    b.scoreboard.expect(what, 0)
+    b.expect(what, 0)
     if len(wrong):
         first = f"{got[wrong[:8]]}, not {expected[wrong[:8]]}"
         raise AssertionError(f"{what}: {len(wrong)} bytes differ; from {base + int(wrong[0]):#x} on {first}")
-    b.scoreboard.got(what, 0)
+    b.got(what, 0)
 
 
 @bench_test(timeout_clocks=400_000)

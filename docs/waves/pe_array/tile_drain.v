@@ -1,0 +1,54 @@
+// A drain of one channel, 1 row of 4 pixels in 2 tiles: 2 words of each of 2 PEs. The sink waits for two clocks.
+// signals: clk cmd_valid cmd_ready | drain_read[0] drain_read[1] =drain_addr | m_valid m_ready =m_data m_last
+module tile_drain_wave;
+`include "wave.vh"
+
+integer      clock = 0;
+reg          cmd = 1'b0;
+reg          m_ready = 1'b1;
+wire         cmd_ready, m_valid, m_last;
+wire [1:0]   drain_read;
+wire [8:0]   drain_addr;
+wire [31:0]  m_data;
+reg  [31:0]  line0 [0:5];
+reg  [31:0]  line1 [0:5];
+integer      i;
+
+tile_drain #(.P(2), .B(2), .ACC(16)) drain (
+    .clk(clk), .rst(rst), .cmd_valid(cmd), .cmd_ready(cmd_ready), .cmd_slots(7'd1), .cmd_channels(12'd1),
+    .cmd_channels_last(12'd1), .cmd_height(12'd1), .cmd_width(12'd4), .cmd_tile_height(12'd1),
+    .cmd_tile_width(12'd2), .cmd_sy_log2(3'd0), .cmd_sx_log2(3'd1), .cmd_ybase(9'd5), .cmd_ystride(9'd2),
+    .cmd_error(), .drain_read(drain_read), .drain_addr(drain_addr), .drain_data({line1[5], line0[5]}),
+    .m_valid(m_valid), .m_ready(m_ready), .m_data(m_data), .m_last(m_last), .idle());
+
+// words of both PEs 6 clocks after their read: 100 and 200 more than their address
+always @(posedge clk) begin
+    line0[0] <= 32'd100 + drain_addr;
+    line1[0] <= 32'd200 + drain_addr;
+    for (i = 1; i < 6; i = i + 1) begin
+        line0[i] <= line0[i-1];
+        line1[i] <= line1[i-1];
+    end
+end
+
+always @(posedge clk) begin
+    if (shown) begin
+        $write("@ 1");
+        `BIT(cmd)
+        `BIT(cmd_ready)
+        `BIT(drain_read[0])
+        `BIT(drain_read[1])
+        `NUMBER(drain_read != 2'd0, drain_addr)
+        `BIT(m_valid)
+        `BIT(m_ready)
+        `NUMBER(m_valid, m_data)
+        `BIT(m_valid && m_last)
+        $display("");
+    end
+    clock   <= clock + 1;
+    shown   <= clock >= 4;
+    cmd     <= clock == 5;
+    m_ready <= clock != 19 && clock != 20;
+    if (clock == 26) $finish;
+end
+endmodule

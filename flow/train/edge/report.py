@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page about a training: one file that opens from disk, with no network."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from flow import page, provenance
+from flow.train import classes, plots
+from flow.train.edge.result import table
+from flow.train.edge.simulation import EdgeOutcome
+from models.edge.config import EdgeConfig
+from models.edge.interleaver import Connectivity
+from models.edge.schedule import Schedule
+
+_ROUNDING = {False: "half up", True: "stochastically"}
+
+
+def verdict(result: dict[str, Any]) -> str:
+    """How the training ended."""
+    kind, text = "pass", "simulation and model are equal in every bit"
+    if result["failure"] is not None:
+        kind, text = "fail", result["failure"]
+    elif not result["complete"]:
+        kind, text = "stopped", "interrupted; equal in every bit so far"
+    return f'<p><span class="verdict {kind}">{escape(text)}</span></p>'
+
+
+def _data(config: EdgeConfig) -> str:
+    """The images."""
+    pool = config.data.pool
+    return config.data.set.upper() + (f" (means of {pool} × {pool} pixels)" if pool > 1 else "")
+
+
+def _turns(config: EdgeConfig) -> str:
+    """How often a sample comes in."""
+    period = Schedule(config).period(config.training.mode)
+    return "a sample enters in every one" if period == 1 else f"a sample enters in every {period}th"
+
+
+def _junctions(config: EdgeConfig, result: dict[str, Any]) -> str:
+    rows = []
+    for i, shape in enumerate(config.junctions):
+        saturations = [f"{result['saturations'][unit][i]:,}" for unit in ("FF", "BP", "UP")]
+        rows.append((
+            f"{i + 1}", f"{shape.n_left} → {shape.n_right}", config.activations[i], f"{shape.fan_out}",
+            f"{shape.fan_in}", f"{shape.edges:,}", f"{shape.density:.1%}", f"{shape.z}", f"{shape.clocks}",
+            *saturations,
+        ))  # fmt: skip
+    head = (
+        "junction", "neurons", "activation", "fan-out", "fan-in", "edges", "density", "z", "clocks",
+        "saturated FF", "BP", "UP",
+    )  # fmt: skip
+    return page.rows(rows, head)
+
+
+def report(config: EdgeConfig, connections: Connectivity, outcome: EdgeOutcome, result: dict[str, Any]) -> str:
+    """The page."""
+    form = config.format
+    parts = [
+        f"<h1>{escape(config.name)}: {'-'.join(map(str, config.layers))}</h1>",
+        f'<p class="note">{config.density:.1%} of the edges of the fully connected network; {form.width} bits, '
+        f"{form.frac} of fraction, updates rounded {_ROUNDING[config.training.stochastic]}; "
+        f"{config.training.mode.name.lower()} training on {_data(config)} in Verilog simulation</p>",
+        verdict(result),
+        page.rows(list(table(result))),
+        page.section(
+            "Junctions", "Shape, and how often a value was clipped while training.", _junctions(config, result)
+        ),
+    ]
+    if result["history"]:
+        parts.append(page.section(
+            "Accuracy", "Share of right predictions. The first curve is taken while the weights change.",
+            plots.accuracy(result["history"]),
+        ))  # fmt: skip
+    if result["confusion"]:
+        parts.append(classes.section(result["confusion"], "in the last test"))
+    if outcome.state.profile:
+        parts.append(page.section(
+            "Units at work",
+            "Share of the clocks in which each unit handles edges, over the first run: from the busy counters, read "
+            f"over AXI4-Lite while the engine worked. A pass takes {result['pass_clocks']:,} clocks; {_turns(config)}.",
+            plots.utilisation(outcome.state.profile, result["pass_clocks"]),
+        ))  # fmt: skip
+    parts += [
+        page.section("Weights", "Before and after training.", plots.weights(config, outcome.parameters)),
+        page.section(
+            "Connectivity",
+            "Every dot is an edge, red for positive and blue for negative weights; neighbours share a dot where layers "
+            f"have more than {plots.DOTS[1]} neurons on the left or {plots.DOTS[0]} on the right.",
+            plots.connectivity(config, connections, outcome.parameters),
+        ),
+        provenance.section(result),
+    ]  # fmt: skip
+    return page.document(config.name, parts)

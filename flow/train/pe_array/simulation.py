@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds the array for a configuration, runs tb/pe_array/runs/train.py on it and shows how far it is."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from flow.build import Design, Options
+from flow.run_directory import JOB
+from flow.simulate import LOG, RESULTS
+from flow.train.pe_array.request import Request
+from flow.train.simulation import Outcome, built, play
+from flow.train.watch import bar, duration
+from models.pe_array.training.harness import MEMORY_IN, MEMORY_OUT
+
+HARNESS = "array_harness"
+SCRATCH = (LOG, RESULTS, MEMORY_IN, MEMORY_OUT)
+"""Files that a simulation leaves where it runs."""
+
+_BENCH = "tb.pe_array.runs.train"
+
+
+class Progress:
+    """What is known of a simulation under way, and how it is shown."""
+
+    def __init__(self, steps: int, batches: int) -> None:
+        self.steps, self.batches = steps, batches
+        self.done = self.images = self.correct = 0
+        self.model = ""
+        self.start = time.monotonic()
+
+    def take(self, event: dict[str, Any]) -> str | None:
+        """Note an event; the line that is worth printing for good, if it is."""
+        if event["event"] == "interrupted":
+            return None
+        if event["event"] == "model":
+            self.model = f"model alone, step {event['step']:,} of {event['until']:,}"
+            return None
+        self.model = ""
+        self.done += 1
+        if event["event"] == "test":
+            return f"test batch {event['batch']}: {event['correct']} of {event['images']} images right"
+        self.images += event["images"]
+        self.correct += event["correct"]
+        clocks = event["counters"]["CLOCKS"]
+        return (
+            f"step {event['step']:,}: {event['correct']} of {event['images']} images right, {event['density']:.1%} of "
+            f"the weights, {clocks:,} clocks as predicted, {event['compared']:,} values equal, {event['seconds']:.1f} s"
+        )
+
+    def line(self) -> str:
+        """Where the simulation is now."""
+        if self.model:
+            return self.model
+        total = self.steps + self.batches
+        rate = self.done / (time.monotonic() - self.start)
+        accuracy = f"{self.correct / self.images:.2%}" if self.images else "-"
+        return (
+            f"{bar(self.done, total)} {self.done}/{total} steps and test batches  accuracy {accuracy}  "
+            f"ETA {duration((total - self.done) / rate) if rate else '?'}"
+        )
+
+
+def simulate(request: Request, progress: Progress, design: Design | None) -> Outcome:
+    """Build, run the job whose file is in run/, and judge.
+
+    Args:
+        design: another design than the harness (for tests that break it on purpose).
+    """
+    design = design or Design.of(HARNESS, request.params)
+    program = built(design, Options(request.sim, fast=True))
+    progress.start = time.monotonic()
+    return play(_BENCH, design, request.sim, program, request.directory / "run" / JOB, progress)

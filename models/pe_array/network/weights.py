@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The weights of a layer while it is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from models.pe_array.isa.shapes import Conv, Positions
+from models.pe_array.isa.widths import STANDARD, Widths
+from models.pe_array.network.layers import Int8Array, Int32Array
+from models.pe_array.network.pruning import prune
+
+
+@dataclass
+class Weights:
+    """State of a layer with weights: elements (n, KH, KW) at their positions.
+
+    Attributes:
+        masters: int32.
+        momenta: int32; all zero, and unused, in a training without momentum.
+        widths: of masters and MAC weights.
+        mac: int8, what the MACs multiply with: always ``widths.mac_weights(masters)``.
+    """
+
+    conv: Conv
+    positions: Positions
+    masters: Int32Array
+    momenta: Int32Array
+    widths: Widths = STANDARD
+    mac: Int8Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.refresh()
+
+    def refresh(self) -> None:
+        """MAC weights anew, after masters were replaced."""
+        self.mac = self.widths.mac_weights(self.masters)
+
+    def prune(self, density: float) -> None:
+        """Drop the weakest elements: ``density`` of all positions stay."""
+        self.positions, keep = prune(self.conv, self.positions, self.masters, density)
+        self.masters, self.momenta = self.masters[keep], self.momenta[keep]
+        self.refresh()

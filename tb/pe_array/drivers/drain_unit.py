@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A drain_store between its queue, a grid and a memory: random drains, and their model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from models.lib.fixed_point import IntArray
+from models.pe_array.isa.descriptors import Cause, Drain, Output
+from models.pe_array.network.requantise import AccumulatorField, RandomLanes, requantise
+from tb.lib.bench import Bench
+from tb.lib.ports import Tally
+from tb.pe_array.drivers.descriptor_port import DescriptorPort
+from tb.pe_array.drivers.drain_side import DrainSide, drain_command
+from tb.pe_array.drivers.hdl_widths import widths_of
+from tb.pe_array.drivers.port_memory import ByteWords, PortMemory, as_signed
+
+PES = 64
+
+
+@dataclass
+class Expected:
+    """What memory holds after all drains, and what the counter has counted."""
+
+    data: ByteWords
+    clipped: int = 0
+
+
+def divisors(number: int) -> list[int]:
+    """All divisors of a number, from one on."""
+    return [n for n in range(1, number + 1) if number % n == 0]
+
+
+def one_tile(slots: int, channels: int, channels_last: int, height: int, width: int) -> Drain:
+    """A drain whose slots are single PEs."""
+    return Drain(slots, channels, channels_last, height, width, height, width, ybase=0, ystride=height * width)
+
+
+def offsets(output: Output) -> IntArray:
+    """Beats of a pattern, from its first one on, in order."""
+    group, run, beat = np.indices((output.groups, output.runs, output.run_beats))
+    offset: IntArray = (group * output.group_stride + run * output.run_stride + beat).reshape(-1)
+    return offset
+
+
+class DrainUnit:
+    """A drain_store between its queue, a grid and a memory, and their model."""
+
+    def __init__(self, b: Bench, size: int = 1 << 17) -> None:
+        self.b, self.beat = b, int(b.params["B"])
+        base = b.rng.randrange(1 << 16) << 16 if b.rng.random() < 0.8 else (1 << 32) - size
+        base = min(base, (1 << 32) - size)
+        self.memory = PortMemory(b, base, size)
+        self.port, self.side = DescriptorPort(b), DrainSide(b, PES)
+        self.bits = widths_of(b).data
+        self.random = RandomLanes(self.beat, 0, int(b.params["LANE_BASE"]))
+        self.expected = Expected(self.memory.data.copy())
+        self.tally = Tally(b, "clipped")
+
+    async def start(self) -> None:
+        """Reset and load a seed."""
+        seed = self.b.rng.getrandbits(16)
+        self.b.drive(seed=seed, seed_load=1)
+        await self.b.reset()
+        self.b.drive(seed_load=0)
+        self.random.load(seed)
+        self.memory.writes.clear()
+        self.memory.answers = self.expected.clipped = 0
+        self.tally.clear()
+        self.expected.data[:] = self.memory.data
+
+    def drain(self, most: int = 40) -> Drain:
+        """A legal drain of so many words at most."""
+        rng = self.b.rng
+        sy, sx = rng.choice([(0, 0), (0, 1), (1, 0), (1, 1), (2, 1)])
+        while True:
+            height, width = rng.randint(1, 8), rng.randint(1, 8)
+            drain = Drain(
+                slots=rng.randint(1, PES >> (sy + sx)) if rng.random() < 0.3 else rng.randint(1, 3),
+                channels=rng.randint(1, 6), channels_last=rng.randint(1, 6), height=height, width=width,
+                tile_height=-(-height >> sy) + rng.randrange(2), tile_width=-(-width >> sx) + rng.randrange(2),
+                sy_log2=sy, sx_log2=sx, ybase=rng.getrandbits(12), ystride=rng.getrandbits(12),
+            )  # fmt: skip
+            command = drain_command(drain)
+            if command.legal(PES) and command.words <= most:
+                return drain
+
+    def output(self, words: int, spread: int = 3, **given: int | bool) -> Output:
+        """Settings for a drain of so many words: a pattern without overlaps somewhere in memory."""
+        rng = self.b.rng
+        run_beats = rng.choice(divisors(words))
+        runs = rng.choice(divisors(words // run_beats))
+        groups = words // run_beats // runs
+        run_stride = run_beats + rng.randint(0, spread)
+        group_stride = (runs - 1) * run_stride + run_beats + rng.randint(0, spread)
+        if rng.random() < 0.3 and runs * run_beats * groups > 1:  # runs of the groups between each other
+            group_stride = run_beats + rng.randint(0, spread)
+            run_stride = (groups - 1) * group_stride + run_beats + rng.randint(0, spread)
+        kind: dict[str, int | bool] = {
+            "shift": rng.choice([0, rng.randrange(32), max(0, int(self.b.params["ACC"]) - rng.randint(6, 10)) % 32]),
+            "field": rng.choice([*[AccumulatorField.SUM] * 3, AccumulatorField.VALUE, AccumulatorField.INDEX]),
+            "stochastic": rng.random() < 0.5,
+            "relu": rng.random() < 0.5,
+            "use_mask": rng.random() < 0.5,
+        }
+        output = Output(
+            address=0, run_beats=run_beats, runs=runs, run_stride=run_stride, groups=groups, group_stride=group_stride,
+            **(kind | given),  # type: ignore[arg-type]
+        )  # fmt: skip
+        return replace(output, address=self.place(output, True), mask=self.place(output, False))
+
+    def place(self, output: Output, upper: bool) -> int:
+        """An address where a pattern fits: of writes in the upper half of memory, of masks in the lower one."""
+        half = len(self.memory.data) // 2
+        room = half // self.beat - int(offsets(output).max()) - 1
+        self.b.require(room >= 0, f"{output} does not fit")
+        return self.memory.base + half * upper + self.b.rng.randint(0, room) * self.beat
+
+    def result(self, output: Output, accumulators: IntArray) -> None:
+        """A drain in the model."""
+        b, addresses = self.b, offsets(output) * self.beat - self.memory.base
+        where = (addresses + output.address)[:, None] + np.arange(self.beat)
+        of_mask = (addresses + output.mask)[:, None] + np.arange(self.beat)
+        field = AccumulatorField(output.field)
+        stochastic = output.stochastic and field is AccumulatorField.SUM
+        random = self.random.take(len(accumulators)) if stochastic else None
+        mask = as_signed(self.expected.data[of_mask]) if output.use_mask else None
+        y, clipped = requantise(accumulators, output.shift, random, output.relu, mask, field, self.bits)
+        self.expected.data[where] = y.astype(np.int8).view(np.uint8)
+        self.expected.clipped += int(clipped.sum())
+        b.cover("field", field.name.lower())
+        b.cover("mask", output.use_mask)
+        b.cover("run", "one" if output.runs == output.groups == 1 else "groups" if output.groups > 1 else "runs")
+
+    def send(self, output: Output | None, drain: Drain) -> None:
+        """Queue settings and a drain, or a drain with the settings it had before."""
+        if output is not None:
+            self.settings = output
+            self.port.send(output)
+        self.port.send(drain)
+        self.result(self.settings, self.side.expect(drain))
+
+    def any_gaps(self) -> None:
+        """Other patterns at all handshakes."""
+        self.memory.any_gaps()
+        for each in (self.port, self.side):
+            each.gaps.any()
+
+    async def compare(self) -> None:
+        """Wait for the end and compare all of memory."""
+        await self.port.until_done()
+        await self.b.clocks(2)  # clipped values are counted one clock late
+        self.b.equal("clipped", self.tally.sums["clipped"], self.expected.clipped)
+        self.b.equal("memory", int((self.memory.data != self.expected.data).sum()), 0)
+        self.b.equal("answers", self.memory.answers, len(self.memory.writes))
+
+    async def fails(self, cause: Cause, index: int) -> None:
+        """An error is reported; after a reset, all is as new."""
+        done = self.port.done
+        self.b.equal("error", await self.port.until_error(), [cause, index])
+        self.b.require(self.port.done == done, "what had an error is done all the same")
+        await self.start()

@@ -19,44 +19,19 @@ from models.lib.clocks import axi_memory, axi_read, axi_read_mux, axi_write
 from models.lib.clocks.stream_fifo import NONE
 from models.lib.fixed_point import IntArray
 from models.lib.record import Array, Flag, Int, Record, kind, record, records
-from models.pe_array.clocks import array_control, compute_engine, dispatcher, op_queue, program_fetch
+from models.pe_array.clocks import (
+    array_control,
+    compute_engine,
+    dispatcher,
+    gradient_sum,
+    load_engine,
+    op_queue,
+    pe_grid,
+    program_fetch,
+    store_engine,
+)
 from models.pe_array.clocks import table as rows
-from models.pe_array.clocks.gradient_sum import SumState, sum_clock, sum_empty, sum_ready, sum_state, sum_valid
-from models.pe_array.clocks.load_engine import (
-    LoadState,
-    load_clock,
-    load_command,
-    load_d_ready,
-    load_done,
-    load_idle,
-    load_rd_ready,
-    load_state,
-)
-from models.pe_array.clocks.pe_grid import (
-    CellState,
-    GridWork,
-    Stored,
-    cell_begin,
-    cell_clock,
-    cell_idle,
-    cell_outputs,
-    cell_state,
-)
 from models.pe_array.clocks.step import ENGINES, ProgramRun
-from models.pe_array.clocks.store_engine import (
-    StoreState,
-    store_clock,
-    store_d_ready,
-    store_done,
-    store_drained,
-    store_enters,
-    store_idle,
-    store_rd_ready,
-    store_read,
-    store_state,
-    store_word,
-    store_write,
-)
 from models.pe_array.clocks.tile_drain import drain_words
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.grid import Grid
@@ -137,10 +112,10 @@ class State(NamedTuple):
     queues: tuple[op_queue.QueueState, op_queue.QueueState, op_queue.QueueState]
     computer: Record
     control: Record
-    load: LoadState
-    store: StoreState
-    cells: CellState
-    sums: SumState
+    load: load_engine.LoadState
+    store: store_engine.StoreState
+    cells: pe_grid.CellState
+    sums: gradient_sum.SumState
     ports: Array
     mux: axi_read_mux.MuxState
     memory: axi_memory.MemoryState
@@ -161,7 +136,7 @@ class Played(NamedTuple):
 
     table: IntArray
     words: IntArray
-    work: GridWork
+    work: pe_grid.GridWork
     counters: Record
     at_work: IntArray
     done: IntArray
@@ -192,24 +167,28 @@ def _step(s: State, played: Played, start: Flag, address: Int, counts: Flag) -> 
     fetch_cmd_ready = axi_read.read_cmd_ready(s.ports[FETCH], ar_ready[FETCH] != 0)
     load_cmd_ready = axi_read.read_cmd_ready(s.ports[LOAD], ar_ready[LOAD] != 0)
     store_cmd_ready = axi_read.read_cmd_ready(s.ports[STORE], ar_ready[STORE] != 0)
-    take_load = offer_load != NONE and load_d_ready(load, table[offer_load], load_cmd_ready)
-    take_store = offer_store != NONE and store_d_ready(store, table[offer_store], store_cmd_ready)
+    take_load = offer_load != NONE and load_engine.load_d_ready(load, table[offer_load], load_cmd_ready)
+    take_store = offer_store != NONE and store_engine.store_d_ready(store, table[offer_store], store_cmd_ready)
     cells_ready = cells.n.ready != 0
     compute_ready = compute_engine.compute_ready(computer, cells_ready, cells_ready)
     command = compute_engine.compute_command(computer) and cells_ready
-    done[0], done[1], done[2] = (1 if load_done(load) else 0), cells.n.done, (1 if store_done(store) else 0)
-    cells_idle = cell_idle(cells)
-    idle_load, idle_store = load_idle(load), store_idle(store)
+    done[0], done[1], done[2] = (
+        (1 if load_engine.load_done(load) else 0),
+        cells.n.done,
+        (1 if store_engine.store_done(store) else 0),
+    )
+    cells_idle = pe_grid.cell_idle(cells)
+    idle_load, idle_store = load_engine.load_idle(load), store_engine.store_idle(store)
     idle_compute = compute_engine.compute_idle(computer, cells_idle)
     fetch_beat, load_beat, store_beat = (
         s.ports[FETCH].items > 0, s.ports[LOAD].items > 0, s.ports[STORE].items > 0,
     )  # fmt: skip
     fetch_pop = fetch_beat and program_fetch.fetch_rd_ready(s.fetch, p_ready)
-    load_pop = load_beat and load_rd_ready(load, table)
-    given, wr_ready = store_word(store), axi_write.write_ready(writer)
+    load_pop = load_beat and load_engine.load_rd_ready(load, table)
+    given, wr_ready = store_engine.store_word(store), axi_write.write_ready(writer)
     wr_cmd_ready = axi_write.write_cmd_ready(writer, given)
-    store_pop = store_beat and store_rd_ready(store, wr_ready)
-    drained = store_drained(store)
+    store_pop = store_beat and store_engine.store_rd_ready(store, wr_ready)
+    drained = store_engine.store_drained(store)
     ports_idle, queues_empty = axi_write.write_idle(writer), True
     for each in range(3):
         queues_empty = queues_empty and op_queue.queue_empty(s.queues[each])
@@ -242,13 +221,13 @@ def _step(s: State, played: Played, start: Flag, address: Int, counts: Flag) -> 
     engine = table[item, rows.OPCODE] >> 4 if item != NONE else 0
     held, to = s.dispatch.held, s.dispatch.to - dispatcher.LOAD
     run = s.control.run != 0
-    read_first, read_beats = store_read(store)
-    write_first, write_beats = store_write(store)
-    load_first, load_beats = load_command(load)
+    read_first, read_beats = store_engine.store_read(store)
+    write_first, write_beats = store_engine.store_write(store)
+    load_first, load_beats = load_engine.load_command(load)
     fetch_first, fetch_beats = s.fetch.addr // s.fetch.beat_bytes, s.fetch.length
     master, left = axi_memory.memory_beat(s.memory, clock)
-    cell_outputs(cells, clock, y_writes, gradients)
-    quiet, tiles = cells_idle and sum_empty(sums), computer.tiles
+    pe_grid.cell_outputs(cells, clock, y_writes, gradients)
+    quiet, tiles = cells_idle and gradient_sum.sum_empty(sums), computer.tiles
     for each in range(3):
         s.requests[each] = s.ports[each].request
 
@@ -259,17 +238,17 @@ def _step(s: State, played: Played, start: Flag, address: Int, counts: Flag) -> 
         op_queue.queue_clock(s.queues[each], queued, s.dispatch.counts, took, table)
     program_fetch.fetch_clock(s.fetch, run, address, len(table), fetch_cmd_ready, 0 if fetch_beat else NONE, p_ready)
     dispatcher.dispatch_clock(s.dispatch, item, engine, readies, done, run)
-    load_clock(
+    load_engine.load_clock(
         load, offer_load if take_load else NONE, table[offer_load], load_cmd_ready, load_beat, y_writes, table
     )  # fmt: skip
-    sum_valid(sums, tiles, valid)
-    store_enters(store, valid, entered)
+    gradient_sum.sum_valid(sums, tiles, valid)
+    store_engine.store_enters(store, valid, entered)
     for pe in range(len(accepted)):
-        accepted[pe] = 1 if gradients[pe] and sum_ready(sums, pe) else 0
-    sum_clock(sums, accepted, tiles, entered)
-    cell_clock(cells, command, drained, clock, accepted, played.work)
+        accepted[pe] = 1 if gradients[pe] and gradient_sum.sum_ready(sums, pe) else 0
+    gradient_sum.sum_clock(sums, accepted, tiles, entered)
+    pe_grid.cell_clock(cells, command, drained, clock, accepted, played.work)
     compute_engine.compute_clock(computer, offer_compute, cells_ready, cells_ready, quiet, table)
-    store_clock(
+    store_engine.store_clock(
         store, take_store, table[offer_store], store_cmd_ready, store_beat, wr_cmd_ready, wr_ready,
         writer.n.done != 0, entered, played.words,
     )  # fmt: skip
@@ -312,7 +291,7 @@ class ArrayClocks:
 
     def __init__(self, grid: Grid, sizes: Sizes) -> None:
         shape, pes = grid.shape, grid.pes
-        self._grid, self._stored = grid, Stored(grid)
+        self._grid, self._stored = grid, pe_grid.Stored(grid)
         self._quiet = max(QUIET, sizes.per)
         # axi_narrow: a beat has come with its last part, and has gone R clocks after it was taken
         parts = sizes.parts
@@ -327,8 +306,9 @@ class ArrayClocks:
             np.zeros(1, dtype=np.int64), program_fetch.fetch_state(shape.lanes, FETCH_CHUNK),
             dispatcher.dispatch_state(), (queue_state(depth), queue_state(depth), queue_state(depth)),
             compute_engine.compute_state(pes), array_control.control_state(),
-            load_state(pes, shape.lanes, sizes.stages, sizes.map_depth, sizes.load_depth),
-            store_state(pes, shape.lanes), cell_state(grid), sum_state(pes, sizes.grad_depth), ports,
+            load_engine.load_state(pes, shape.lanes, sizes.stages, sizes.map_depth, sizes.load_depth),
+            store_engine.store_state(pes, shape.lanes), pe_grid.cell_state(grid),
+            gradient_sum.sum_state(pes, sizes.grad_depth), ports,
             axi_read_mux.mux_state(3), axi_memory.memory_state(bursts, to_beat, bandwidth),
             axi_write.write_state(sizes.write_fifo, sizes.outstanding, to_answer, bandwidth),
             np.zeros((5, pes), dtype=np.int64), np.zeros((3, 3), dtype=np.int64), np.zeros(3, dtype=np.int64),
@@ -348,10 +328,10 @@ class ArrayClocks:
         """
         played = self._played(program, memory, base)
         self._state = self._state._replace(  # reset since the program before, as far as it can be seen
-            store=store_state(self._grid.pes, self._grid.shape.lanes),
+            store=store_engine.store_state(self._grid.pes, self._grid.shape.lanes),
             computer=compute_engine.compute_state(self._grid.pes),
         )
-        cell_begin(self._state.cells)
+        pe_grid.cell_begin(self._state.cells)
         if not _play(self._state, played, address, self._quiet, LIMIT):
             raise ValueError("the program does not come to its end")
         ends = zip(ENGINES, played.done, played.ended, strict=True)

@@ -12,6 +12,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from flow import bench_style
 from flow.paths import ROOT, FlowError
 
 WINGS = (

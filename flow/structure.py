@@ -137,4 +137,5 @@ def namesakes(root: Path) -> list[str]:
 def complaints(root: Path = ROOT) -> list[str]:
     """All that breaks a rule."""
     graph = imports(root)
-    return [*upward(graph), *apart(graph), *circles(graph), *crowded(root), *clocks_without_rtl(root), *namesakes(root)]
+    rules = (crowded, clocks_without_rtl, namesakes, bench_style.complaints)
+    return [*upward(graph), *apart(graph), *circles(graph), *(each for rule in rules for each in rule(root))]

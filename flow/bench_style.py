@@ -14,9 +14,6 @@ _LIBRARY = "tb/lib"
 _JOBS = "runs"
 """Folders of whole trainings, which are no benches."""
 
-_TO_CONVERT = {"tb/pe_array/top/test_memory_unit.py"}
-"""Benches that are still written in another way; none may be added."""
-
 _HANDLES = {"dut", "handle"}
 _SIMULATOR = ("cocotb", "cocotbext")
 
@@ -25,8 +22,6 @@ def files(root: Path) -> Iterator[Path]:
     """Benches, and the drivers that several of them share; not the library below them."""
     for path in sorted((root / "tb").rglob("*.py")):
         inside = path.relative_to(root)
-        if inside.as_posix() in _TO_CONVERT:
-            continue
         if _JOBS not in inside.parts and (path.name.startswith("test_") or _LIBRARY not in inside.as_posix()):
             yield path
 

@@ -13,6 +13,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from flow import bench_style
 from flow.generate import bare, defaults
 from flow.paths import ROOT, FlowError
 
@@ -142,5 +143,7 @@ def namesakes(root: Path) -> list[str]:
 def complaints(root: Path = ROOT) -> list[str]:
     """All that breaks a rule."""
     graph = imports(root)
-    files = [*crowded(root), *clocks_without_rtl(root), *namesakes(root)]
-    return [*upward(graph), *apart(graph), *circles(graph), *files, *bare.complaints(root), *defaults.complaints(root)]
+    rules = (
+        crowded, clocks_without_rtl, namesakes, bench_style.complaints, bare.complaints, defaults.complaints,
+    )  # fmt: skip
+    return [*upward(graph), *apart(graph), *circles(graph), *(each for rule in rules for each in rule(root))]

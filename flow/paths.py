@@ -72,6 +72,7 @@ def set_environment(keep: tuple[str, ...] = ()) -> None:
     os.environ["PATH"] = os.pathsep.join([*programs, *(entry for entry in path if entry not in programs)])
     for variable, directory in _CACHES.items():
         os.environ[variable] = str(BUILD / "cache" / directory)
+    os.environ["NUMBA_CACHE_LOCATOR_CLASSES"] = "models.lib.compiled_cache.SourceLocator"
     os.environ["TMPDIR"] = str(BUILD / "tmp")
     os.environ[_VARIABLE] = str(BUILD)
 

@@ -7,7 +7,6 @@ A block of code whose fence has a title is a step: ``title="file"`` behind a lan
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -64,24 +63,11 @@ def followed(page: str, root: Path) -> set[str]:
 
 
 def _share_builds(root: Path) -> None:
-    """Let the copy use what has been built here: simulators, and what Numba compiled, under the copy's names.
-
-    Numba names the caches of a folder by a hash of its path. They are good for files of the same time and size.
-    """
+    """Let the copy use what has been built here; all of it is named by what it was built from."""
     (root / "build" / "cache").mkdir(parents=True)
-    for shared in ("sim", "cache/ccache"):
+    for shared in ("sim", "cache/ccache", "cache/numba"):
         (paths.BUILD / shared).mkdir(parents=True, exist_ok=True)
         (root / "build" / shared).symlink_to(paths.BUILD / shared)
-    for folder in {file.parent for file in (ROOT / "models").rglob("*.py")}:
-        mine, its = (
-            top / f"{path.name}_{hashlib.sha1(str(path).encode()).hexdigest()}"
-            for top, path in (
-                (paths.BUILD / "cache" / "numba", folder),
-                (root / "build" / "cache" / "numba", root / folder.relative_to(ROOT)),
-            )
-        )
-        if mine.exists():
-            shutil.copytree(mine, its, ignore=shutil.ignore_patterns("*tmp*"))
 
 
 def python(root: Path, *arguments: str) -> str:

@@ -23,9 +23,10 @@ APART = {("tb", "studies"), ("flow", "tb")}
 """Wings that must not know each other, wherever they stand: the first one must not import the second."""
 FILES_MAX = 25
 """Most files of a folder."""
-CLOCKS = "models/pe_array/clocks"
-WITHOUT_RTL = {"parts", "table", "step", "control", "control_timing", "map_timing", "ports"}
-"""Clock models that are not those of one RTL module: what several share, and groups of small modules."""
+CLOCKS = ("models/lib/clocks", "models/pe_array/clocks")
+"""Folders of clock models."""
+WITHOUT_RTL = {"table", "step", "axi_memory"}
+"""What is there and has no RTL module: programs as tables, what a step took, the memory of tb/pe_array/axi_memory.v."""
 
 OWN_NAMES = ("models", "studies")
 """Folders in which no two classes have the same name: a reader who meets a name there knows what it is."""
@@ -116,9 +117,12 @@ def crowded(root: Path) -> list[str]:
 def clocks_without_rtl(root: Path) -> list[str]:
     """Complaints about clock models that have no RTL module of their name."""
     rtl = {path.stem for path in (root / "rtl").rglob("*.v")}
-    names = (path.stem for path in sorted((root / CLOCKS).glob("*.py")) if path.stem != "__init__")
+    known = rtl | WITHOUT_RTL | {"__init__"}
     return [
-        f"{CLOCKS}/{name}.py: there is no module rtl/**/{name}.v" for name in names if name not in rtl | WITHOUT_RTL
+        f"{path.relative_to(root)}: there is no module rtl/**/{path.stem}.v"
+        for folder in CLOCKS
+        for path in sorted((root / folder).glob("*.py"))
+        if path.stem not in known
     ]
 
 

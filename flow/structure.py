@@ -13,6 +13,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from flow import bench_style
 from flow.generate import bare, defaults
 from flow.paths import ROOT, FlowError
 
@@ -28,9 +29,10 @@ FILES_MAX = 25
 LINES_MAX = 370
 """Most lines of a Python file, in the folders of ``SHORT``."""
 SHORT = ("tb", "flow")
-CLOCKS = "models/pe_array/clocks"
-WITHOUT_RTL = {"parts", "table", "step", "control", "control_timing", "map_timing", "ports"}
-"""Clock models that are not those of one RTL module: what several share, and groups of small modules."""
+CLOCKS = ("models/lib/clocks", "models/pe_array/clocks")
+"""Folders of clock models."""
+WITHOUT_RTL = {"table", "step", "axi_memory"}
+"""What is there and has no RTL module: programs as tables, what a step took, the memory of tb/pe_array/axi_memory.v."""
 
 OWN_NAMES = ("models", "studies")
 """Folders in which no two classes have the same name: a reader who meets a name there knows what it is."""
@@ -128,9 +130,12 @@ def long(root: Path) -> list[str]:
 def clocks_without_rtl(root: Path) -> list[str]:
     """Complaints about clock models that have no RTL module of their name."""
     rtl = {path.stem for path in (root / "rtl").rglob("*.v")}
-    names = (path.stem for path in sorted((root / CLOCKS).glob("*.py")) if path.stem != "__init__")
+    known = rtl | WITHOUT_RTL | {"__init__"}
     return [
-        f"{CLOCKS}/{name}.py: there is no module rtl/**/{name}.v" for name in names if name not in rtl | WITHOUT_RTL
+        f"{path.relative_to(root)}: there is no module rtl/**/{path.stem}.v"
+        for folder in CLOCKS
+        for path in sorted((root / folder).glob("*.py"))
+        if path.stem not in known
     ]
 
 
@@ -148,5 +153,7 @@ def namesakes(root: Path) -> list[str]:
 def complaints(root: Path = ROOT) -> list[str]:
     """All that breaks a rule."""
     graph = imports(root)
-    files = [*crowded(root), *long(root), *clocks_without_rtl(root), *namesakes(root)]
-    return [*upward(graph), *apart(graph), *circles(graph), *files, *bare.complaints(root), *defaults.complaints(root)]
+    rules = (
+        crowded, clocks_without_rtl, namesakes, bench_style.complaints, bare.complaints, defaults.complaints,
+    )  # fmt: skip
+    return [*upward(graph), *apart(graph), *circles(graph), *(each for rule in rules for each in rule(root))]

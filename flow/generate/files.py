@@ -12,14 +12,16 @@ from pathlib import Path
 from flow.generate import c_header, cores, markdown, verilog
 from flow.generate.parts import DESCRIPTORS, Codes, Parameters, Part
 from flow.paths import ROOT, make_command
+from models.edge.config import Mode
 from models.edge.registers import EDGE, Kind
+from models.edge.stages import Span
 from models.pe_array.isa.commands import COMMANDS
 from models.pe_array.isa.descriptors import Cause, Engine
 from models.pe_array.isa.parameters import PARAMETERS
 from models.pe_array.isa.registers import ARRAY
 
 _ISA = "models/pe_array/isa/descriptors.py"
-_EDGE_PARTS: tuple[Part, ...] = (EDGE, Codes("EDGE_KIND", Kind, 2))
+_EDGE_PARTS: tuple[Part, ...] = (EDGE, Codes("EDGE_KIND", Kind, 2), Codes("EDGE_MODE", Mode, 2))
 _CAUSES = (Codes("CAUSE", Cause, 4), Codes("ENGINE", Engine, 2))
 
 _PARAMETERS = Parameters(tuple((name, f"`{each.default}`", each.legal, each.doc) for name, each in PARAMETERS.items()))
@@ -27,6 +29,10 @@ _PARAMETERS = Parameters(tuple((name, f"`{each.default}`", each.legal, each.doc)
 FILES: dict[str, Callable[[], str]] = {
     "rtl/edge/edge_registers.vh": lambda: verilog.header(
         "EDGELOOM_EDGE_REGISTERS_VH", "Registers of the edge engine", [EDGE.source], _EDGE_PARTS
+    ),
+    "rtl/edge/edge_spans.vh": lambda: verilog.header(
+        "EDGELOOM_EDGE_SPANS_VH", "Clocks of the edge engine's schedule", ["models/edge/stages.py"],
+        [Codes("EDGE_SPAN", Span)],
     ),
     "rtl/pe_array/array_registers.vh": lambda: verilog.header(
         "EDGELOOM_ARRAY_REGISTERS_VH", "Registers of the PE array", [ARRAY.source], [ARRAY]

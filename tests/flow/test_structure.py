@@ -63,8 +63,12 @@ def test_long_files_are_seen(tmp_path: Path) -> None:
 
 
 def test_clock_models_have_the_name_of_a_module(tmp_path: Path) -> None:
-    files = {"rtl/pe_array/grid/pe.v": ""} | {f"models/pe_array/clocks/{n}.py": "" for n in ("pe", "table", "winding")}
-    assert house(tmp_path, files) == ["models/pe_array/clocks/winding.py: there is no module rtl/**/winding.v"]
+    files = {"rtl/pe_array/grid/pe.v": "", "models/lib/clocks/ports.py": ""}
+    files |= {f"models/pe_array/clocks/{name}.py": "" for name in ("pe", "table", "walker")}
+    assert house(tmp_path, files) == [
+        f"models/{name}.py: there is no module rtl/**/{name.rpartition('/')[2]}.v"
+        for name in ("lib/clocks/ports", "pe_array/clocks/walker")
+    ]
 
 
 def test_classes_of_the_same_name_are_seen(tmp_path: Path) -> None:

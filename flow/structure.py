@@ -10,6 +10,7 @@ is written stands in ``bench_style``. In the RTL no number stands where a genera
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -37,6 +38,7 @@ WITHOUT_RTL = {"table", "step", "axi_memory"}
 OWN_NAMES = ("models", "studies")
 """Folders in which no two classes have the same name: a reader who meets a name there knows what it is."""
 
+_NUMBER = re.compile(r"[A-Z]{1,2}_[A-Z]")
 _ROOTS = ("models", "studies", "tb", "flow")
 _FOLDERS = (*_ROOTS, "rtl", "tests", "docs", "configs")
 
@@ -139,6 +141,18 @@ def clocks_without_rtl(root: Path) -> list[str]:
     ]
 
 
+def numbered_registers(root: Path) -> list[str]:
+    """Complaints about clock models whose registers have numbers, ``n[F_SHOWN]``, instead of names, ``n.shown``."""
+    return [
+        f"{path.relative_to(root)}:{node.lineno}: {ast.unparse(node)}: registers are records (models/lib/record.py)"
+        for folder in CLOCKS
+        for path in sorted((root / folder).glob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Subscript)
+        and any(isinstance(each, ast.Name) and _NUMBER.match(each.id) for each in ast.walk(node.slice))
+    ]
+
+
 def namesakes(root: Path) -> list[str]:
     """Complaints about classes of the same name. Classes inside classes and functions, and private ones, count too."""
     places: dict[str, list[str]] = {}
@@ -154,6 +168,7 @@ def complaints(root: Path = ROOT) -> list[str]:
     """All that breaks a rule."""
     graph = imports(root)
     rules = (
-        crowded, clocks_without_rtl, namesakes, bench_style.complaints, bare.complaints, defaults.complaints,
+        crowded, clocks_without_rtl, namesakes, numbered_registers, bench_style.complaints, bare.complaints,
+        defaults.complaints,
     )  # fmt: skip
     return [*upward(graph), *apart(graph), *circles(graph), *(each for rule in rules for each in rule(root))]

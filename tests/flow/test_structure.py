@@ -80,3 +80,11 @@ def test_classes_of_the_same_name_are_seen(tmp_path: Path) -> None:
         "class Port stands in models/lib/a.py:1, studies/b.py:2",
         "class _Row stands in models/edge/c.py:1, models/edge/c.py:3",
     ]
+
+
+def test_registers_with_numbers_are_seen(tmp_path: Path) -> None:
+    text = "def f(n, slots, words):\n    return n.shown + words[FIRST] + n[F_SHOWN] + slots[S_LEFT, 2]\n"
+    assert house(tmp_path, {"models/pe_array/clocks/step.py": text}) == [
+        f"models/pe_array/clocks/step.py:2: {wrong}: registers are records (models/lib/record.py)"
+        for wrong in ("slots[S_LEFT, 2]", "n[F_SHOWN]")
+    ]

@@ -23,6 +23,7 @@ from models.pe_array.training.trainer import Trainer
 from tests.models.pe_array.network.test_pe_layers import interpreted  # noqa: F401
 
 
+@pytest.mark.slow
 def test_lenet_is_pruned_early_and_learns() -> None:
     """4,800 images, once: pruned to less than a fifth after 60 of 150 steps, and three quarters of 500 others right."""
     data, test = first_images(4800)
@@ -36,6 +37,7 @@ def test_lenet_is_pruned_early_and_learns() -> None:
     assert trainer.accuracy(test) > 0.7
 
 
+@pytest.mark.slow
 def test_twin_of_lenet_learns() -> None:
     data, test = first_images(1600)
     trainer = Trainer(lenet(), data, twin=True)

@@ -14,7 +14,8 @@ from models.lib.toml_section import ConfigError
 from models.pe_array.compiler.step_memory import StepMemory
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.compiler.word_order import word_order
-from models.pe_array.isa.descriptors import Descriptor, Engine, encode
+from models.pe_array.isa.descriptors import Descriptor, Engine
+from models.pe_array.isa.encoding import encode
 from models.pe_array.isa.operations import After
 from models.pe_array.isa.pe_command import PeShape
 from models.pe_array.isa.shapes import Pair

@@ -9,6 +9,7 @@ import numpy as np
 
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.descriptors import Descriptor
+from models.pe_array.isa.encoding import encode
 from models.pe_array.isa.operations import After, CommandField
 from models.pe_array.isa.pe_command import Op, PeShape, Tap, pack_taps, pad_bytes
 from models.pe_array.machine.machine import Machine, Stop
@@ -26,7 +27,7 @@ def machine(image: Image) -> Machine:
 
 def run(made: Machine, image: Image, program: list[Descriptor], **other: Any) -> Stop | None:
     """Put the program behind what is in the image, and run it."""
-    data = d.encode(program)
+    data = encode(program)
     at = image.put(data)
     made.memory.data[at - BASE : at - BASE + len(data)] = np.frombuffer(data, dtype=np.uint8)
     return made.run(at, len(program), **other)

@@ -9,6 +9,7 @@ is written stands in ``bench_style``.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -33,6 +34,7 @@ OWN_NAMES = ("models", "studies")
 
 _ROOTS = ("models", "studies", "tb", "flow")
 _FOLDERS = (*_ROOTS, "rtl", "tests", "docs", "configs")
+_DEFAULT = re.compile(r"^    parameter (?:\[.*\] )?(\w+) = (.*?),?$", re.MULTILINE)
 
 
 def wing_of(module: str) -> str | None:
@@ -137,7 +139,21 @@ def namesakes(root: Path) -> list[str]:
     return [f"class {name} stands in {', '.join(found)}" for name, found in sorted(places.items()) if len(found) > 1]
 
 
+def engine_defaults(root: Path) -> list[str]:
+    """Complaints about modules of the edge engine whose parameters of the network have other defaults than its top."""
+    given = {path: dict(_DEFAULT.findall(path.read_text())) for path in sorted((root / "rtl" / "edge").glob("*.v"))}
+    top = given.get(root / "rtl" / "edge" / "edge_top.v", {})
+    return [
+        f"{path.relative_to(root)}: {name} = {value}, but edge_top.v has {top[name]}"
+        for path, defaults in given.items()
+        if "LAYERS" in defaults
+        for name, value in defaults.items()
+        if name in top and value != top[name]
+    ]
+
+
 def complaints(root: Path = ROOT) -> list[str]:
     """All that breaks a rule."""
     graph = imports(root)
-    return [*upward(graph), *apart(graph), *circles(graph), *crowded(root), *clocks_without_rtl(root), *namesakes(root)]
+    files = [*crowded(root), *clocks_without_rtl(root), *namesakes(root), *engine_defaults(root)]
+    return [*upward(graph), *apart(graph), *circles(graph), *files]

@@ -79,7 +79,7 @@ def test_classes_of_the_same_name_are_seen(tmp_path: Path) -> None:
 
 def test_defaults_of_the_edge_engine_are_those_of_its_top(tmp_path: Path) -> None:
     """A module that has the network's parameters has the top's defaults of all that both have."""
-    top = "module edge_top #(\n    parameter [31:0] LAYERS = {16'd4, 16'd8},\n    // Bits\n    parameter WIDTH = 12\n) ();\n"
+    top = "    parameter [31:0] LAYERS = {16'd4, 16'd8},\n    // Bits\n    parameter WIDTH = 12\n"
     files = {"rtl/edge/edge_top.v": top, "rtl/edge/regs.v": top, "rtl/edge/bank.v": "    parameter WIDTH = 26\n"}
     assert house(tmp_path, files) == []
     assert house(tmp_path, {"rtl/edge/regs.v": top.replace("= 12", "= 8").replace("16'd4", "16'd2")}) == [

@@ -42,7 +42,7 @@ def complaints(root: Path = ROOT) -> list[str]:
     for path, text in texts.items():
         name = path.relative_to(root)
         if path.suffix == ".md":
-            found += [f"{name}:{line}: {what}" for line, what in broken_links(path, pages)]
+            found += [f"{name}:{line}: {what}" for line, what in (*too_long(text), *broken_links(path, pages, root))]
         else:
             found += [f"{name}:{line}: {what}" for line, what in unknown_pages(text, root, pages)]
     if (root / "README.md") in pages:
@@ -61,8 +61,9 @@ def too_long(text: str) -> Iterator[tuple[int, str]]:
             yield number, f"a line of {len(line)} characters, at most {LINE_MAX}"
 
 
-def broken_links(path: Path, pages: dict[Path, str]) -> Iterator[tuple[int, str]]:
-    """Links of a page to a file or a heading that is not there."""
+def broken_links(path: Path, pages: dict[Path, str], root: Path) -> Iterator[tuple[int, str]]:
+    """Links of a page to a file or a heading that is not there, or from the site to what is outside of it."""
+    site = root / "docs"
     for number, line in _prose(pages[path]):
         for _, target in _LINK.findall(line):
             if re.match(r"\w+:", target):
@@ -71,6 +72,8 @@ def broken_links(path: Path, pages: dict[Path, str]) -> Iterator[tuple[int, str]
             place = Path(os.path.normpath(path.parent / file)) if file else path
             if not place.exists():
                 yield number, f"a link to {target}, which is not there"
+            elif path.is_relative_to(site) and not place.is_relative_to(site):
+                yield number, f"a link to {target}, which is not in docs: write the name as code"
             elif anchor and anchor not in anchors(pages.get(place, "")):
                 yield number, f"a link to {target}: that page has no such heading"
 

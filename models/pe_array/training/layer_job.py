@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.lib.clocks.axi_bursts import BURST_BEATS
 from models.lib.job_file import JobFile
-from models.lib.memory_port import BURST_BEATS
 from models.pe_array.clocks.pe_array import ArrayClocks, Sizes
 from models.pe_array.compiler import program
 from models.pe_array.compiler.assemble import MapAt, OutputAt, Places, assemble

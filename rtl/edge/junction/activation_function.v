@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 `resetall
 `default_nettype none
-
 /*
  * Activation and derivative of one neuron: table sigmoid or ReLU
  *
@@ -10,23 +9,21 @@
  *
  * Latency: 2 clocks. A new sum is taken every clock.
  */
-module activation_function #
-(
-    // width of sums and activations in bits, signed, format Q(WIDTH-FRAC-1).FRAC
+module activation_function #(
+    // Width of sums and activations in bits, signed, format Q(WIDTH-FRAC-1).FRAC
     parameter WIDTH = 12,
-    // fraction bits
+    // Fraction bits
     parameter FRAC = 8,
     // 1: ReLU; 0: sigmoid
     parameter RELU = 0,
-    // hex file of the sigmoid table, 2^A words; unused for ReLU
+    // Hex file of the sigmoid table, 2^A words; unused for ReLU
     parameter SIGMOID_FILE = "sigmoid.hex"
-)
-(
+) (
     input  wire             clk,
 
     input  wire [WIDTH-1:0] s,       // rounded sum
     output wire [WIDTH-1:0] a,       // activation, 2 clocks later
-    output wire [FRAC:0]    d        // derivative, 0 … 1.0, unsigned Q1.FRAC, 2 clocks later
+    output wire [FRAC:0]    d        // derivative, 0 to 1.0, unsigned Q1.FRAC, 2 clocks later
 );
 
 reg [FRAC:0] d_reg;
@@ -41,9 +38,9 @@ generate
 
         always @(posedge clk) begin
             positive_reg <= !s[WIDTH-1] && |s;
-            s_reg        <= s[WIDTH-2:0];
-            a_reg        <= positive_reg ? s_reg : {WIDTH-1{1'b0}};
-            d_reg        <= {positive_reg, {FRAC{1'b0}}};
+            s_reg <= s[WIDTH-2:0];
+            a_reg <= positive_reg ? s_reg : {WIDTH-1{1'b0}};
+            d_reg <= {positive_reg, {FRAC{1'b0}}};
         end
 
         assign a = {1'b0, a_reg};
@@ -58,17 +55,16 @@ generate
 
         always @(posedge clk) begin
             word_reg <= rom[s[WIDTH-1 -: A]];
-            a_reg    <= word_reg[FRAC:0];
-            d_reg    <= word_reg[2*FRAC+1:FRAC+1];
+            a_reg <= word_reg[FRAC:0];
+            d_reg <= word_reg[2*FRAC+1:FRAC+1];
         end
 
         assign a = {{WIDTH-FRAC-1{1'b0}}, a_reg};
 
-        // words wider than the table's address: their last bits
+        // Words wider than the table's address: their last bits
         wire unused = &{1'b0, s};
     end
 endgenerate
 
 endmodule
-
 `resetall

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import replace
 
-from models.pe_array.clocks.map_timing import LoadTiming
+from models.pe_array.clocks.map_load import MapLoadClocks
 from models.pe_array.isa.map_transfer import CHANNELS_MAX, COUNT_MAX, LoadCommand, PeWindows, load_writes
 from models.pe_array.isa.pe_command import Memory
 from models.pe_array.isa.region import Region
@@ -37,7 +37,7 @@ class LoadBench:
 
     def restart(self) -> None:
         """Everything as after a reset: the windows stay."""
-        self.model = LoadTiming(self.windows, self.stages, self.depth)
+        self.model = MapLoadClocks(self.windows, self.stages, self.depth)
         self.data: dict[int, int] = {}
         self.taken = 0
         self.held = False  # a beat that was offered and not taken stays

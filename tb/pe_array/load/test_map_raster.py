@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import replace
 
-from models.pe_array.clocks.map_timing import RasterTiming
+from models.pe_array.clocks.map_raster import MapRasterClocks
 from models.pe_array.isa.map_transfer import CHANNELS_MAX, COUNT_MAX, LoadCommand
 from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test
@@ -28,7 +28,7 @@ class RasterBench:
 
     def restart(self) -> None:
         """Everything as after a reset."""
-        self.model = RasterTiming(self.pes, self.stages)
+        self.model = MapRasterClocks(self.pes, self.stages)
         self.ended = [0] * self.pes  # commands that the windows have let through
         self.through = 0  # last beats that reached the windows
         self.data: dict[int, int] = {}

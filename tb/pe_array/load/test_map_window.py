@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from models.pe_array.clocks.map_timing import Beat, WindowTiming
+from models.pe_array.clocks.map_raster import Beat
+from models.pe_array.clocks.map_window import MapWindowClocks
 from models.pe_array.isa.map_transfer import COUNT_MAX, LoadCommand, PeWindows
 from models.pe_array.isa.region import Region
 from tb.lib.bench import Bench, bench_test
@@ -31,7 +32,7 @@ class WindowBench:
 
     def restart(self) -> None:
         """Everything as after a reset: the windows stay."""
-        self.model = WindowTiming(self.windows, self.stages, self.depth)
+        self.model = MapWindowClocks(self.windows, self.stages, self.depth)
         self.rooms = deque([False, *[True] * self.stages])  # no beat in the first clock: the FIFO takes nothing in it
         self.data: dict[int, int] = {}
         self.b.drive(dict.fromkeys(("set_valid", "b_valid", "load_ready"), 0))

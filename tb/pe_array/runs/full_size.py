@@ -17,7 +17,7 @@ import cocotb
 import numpy as np
 
 from models.lib.job_file import EVENTS, Mismatch
-from models.pe_array.clocks.pe_array import ProgramRun
+from models.pe_array.clocks.step import ProgramRun
 from models.pe_array.isa.csb import Csb
 from models.pe_array.training.layer_job import LayerJob, LayerMemory, LayersJob, PhaseRun
 from tb.lib.bench import Bench

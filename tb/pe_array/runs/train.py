@@ -25,8 +25,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.lib.job_file import EVENTS, Mismatch
-from models.pe_array.clocks.pe_array import ArrayClocks, ProgramRun, Sizes
-from models.pe_array.clocks.step import clocks_of_parts, predicted
+from models.pe_array.clocks.pe_array import ArrayClocks, Sizes
+from models.pe_array.clocks.step import ProgramRun, clocks_of_parts, predicted
 from models.pe_array.compiler import random_programs
 from models.pe_array.compiler.step_memory import StepMemory
 from models.pe_array.compiler.step_program import StepProgram

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import replace
 
-from models.pe_array.clocks.map_timing import DrainTiming
+from models.pe_array.clocks.tile_drain import TileDrainClocks
 from models.pe_array.isa.map_transfer import COUNT_MAX, DrainCommand
 from tb.lib.bench import Bench, bench_test
 from tb.lib.patterns import Gaps
@@ -38,7 +38,7 @@ class DrainBench:
 
     def restart(self) -> None:
         """Everything as after a reset."""
-        self.model = DrainTiming(self.pes, self.depth, self.latency)
+        self.model = TileDrainClocks(self.pes, self.depth, self.latency)
         self.answers: deque[tuple[int, int] | None] = deque([None] * self.latency)
         self.queue.clear()
         self.b.drive(dict.fromkeys([*(f"cmd_{field}" for field in ("valid", *_FIELDS)), "m_ready", "drain_data"], 0))

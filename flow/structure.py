@@ -3,7 +3,8 @@
 
 Wings are listed from the ground up. A module imports from its own wing and from those below it, never from one
 above, and no modules import each other in a circle; imports that only a type checker sees count too. The way a bench
-is written stands in ``bench_style``.
+is written stands in ``bench_style``. In the RTL no number stands where a generated header has a name
+(``generate.bare``), and defaults are those of the models (``generate.defaults``).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from flow import bench_style
+from flow.generate import bare, defaults
 from flow.paths import ROOT, FlowError
 
 WINGS = (
@@ -155,13 +157,8 @@ def namesakes(root: Path) -> list[str]:
 def complaints(root: Path = ROOT) -> list[str]:
     """All that breaks a rule."""
     graph = imports(root)
-    return [
-        *upward(graph),
-        *apart(graph),
-        *circles(graph),
-        *crowded(root),
-        *clocks_without_rtl(root),
-        *namesakes(root),
-        *numbered_registers(root),
-        *bench_style.complaints(root),
-    ]
+    rules = (
+        crowded, clocks_without_rtl, namesakes, numbered_registers, bench_style.complaints, bare.complaints,
+        defaults.complaints,
+    )  # fmt: skip
+    return [*upward(graph), *apart(graph), *circles(graph), *(each for rule in rules for each in rule(root))]

@@ -3,7 +3,8 @@
 
 Wings are listed from the ground up. A module imports from its own wing and from those below it, never from one
 above, and no modules import each other in a circle; imports that only a type checker sees count too. The way a bench
-is written stands in ``bench_style``.
+is written stands in ``bench_style``. In the RTL no number stands where a generated header has a name
+(``generate.bare``), and defaults are those of the models (``generate.defaults``).
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from flow import bench_style
+from flow.generate import bare, defaults
 from flow.paths import ROOT, FlowError
 
 WINGS = (
@@ -32,9 +35,9 @@ WITHOUT_RTL = {"table", "step", "axi_memory"}
 OWN_NAMES = ("models", "studies")
 """Folders in which no two classes have the same name: a reader who meets a name there knows what it is."""
 
+_NUMBER = re.compile(r"[A-Z]{1,2}_[A-Z]")
 _ROOTS = ("models", "studies", "tb", "flow")
 _FOLDERS = (*_ROOTS, "rtl", "tests", "docs", "configs")
-_DEFAULT = re.compile(r"^    parameter (?:\[.*\] )?(\w+) = (.*?),?$", re.MULTILINE)
 
 
 def wing_of(module: str) -> str | None:
@@ -128,6 +131,18 @@ def clocks_without_rtl(root: Path) -> list[str]:
     ]
 
 
+def numbered_registers(root: Path) -> list[str]:
+    """Complaints about clock models whose registers have numbers, ``n[F_SHOWN]``, instead of names, ``n.shown``."""
+    return [
+        f"{path.relative_to(root)}:{node.lineno}: {ast.unparse(node)}: registers are records (models/lib/record.py)"
+        for folder in CLOCKS
+        for path in sorted((root / folder).glob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Subscript)
+        and any(isinstance(each, ast.Name) and _NUMBER.match(each.id) for each in ast.walk(node.slice))
+    ]
+
+
 def namesakes(root: Path) -> list[str]:
     """Complaints about classes of the same name. Classes inside classes and functions, and private ones, count too."""
     places: dict[str, list[str]] = {}
@@ -139,21 +154,11 @@ def namesakes(root: Path) -> list[str]:
     return [f"class {name} stands in {', '.join(found)}" for name, found in sorted(places.items()) if len(found) > 1]
 
 
-def engine_defaults(root: Path) -> list[str]:
-    """Complaints about modules of the edge engine whose parameters of the network have other defaults than its top."""
-    given = {path: dict(_DEFAULT.findall(path.read_text())) for path in sorted((root / "rtl" / "edge").glob("*.v"))}
-    top = given.get(root / "rtl" / "edge" / "edge_top.v", {})
-    return [
-        f"{path.relative_to(root)}: {name} = {value}, but edge_top.v has {top[name]}"
-        for path, defaults in given.items()
-        if "LAYERS" in defaults
-        for name, value in defaults.items()
-        if name in top and value != top[name]
-    ]
-
-
 def complaints(root: Path = ROOT) -> list[str]:
     """All that breaks a rule."""
     graph = imports(root)
-    files = [*crowded(root), *clocks_without_rtl(root), *namesakes(root), *engine_defaults(root)]
-    return [*upward(graph), *apart(graph), *circles(graph), *files]
+    rules = (
+        crowded, clocks_without_rtl, namesakes, numbered_registers, bench_style.complaints, bare.complaints,
+        defaults.complaints,
+    )  # fmt: skip
+    return [*upward(graph), *apart(graph), *circles(graph), *(each for rule in rules for each in rule(root))]

@@ -86,3 +86,11 @@ def test_defaults_of_the_edge_engine_are_those_of_its_top(tmp_path: Path) -> Non
         "rtl/edge/regs.v: LAYERS = {16'd2, 16'd8}, but edge_top.v has {16'd4, 16'd8}",
         "rtl/edge/regs.v: WIDTH = 8, but edge_top.v has 12",
     ]
+
+
+def test_registers_with_numbers_are_seen(tmp_path: Path) -> None:
+    text = "def f(n, slots, words):\n    return n.shown + words[FIRST] + n[F_SHOWN] + slots[S_LEFT, 2]\n"
+    assert house(tmp_path, {"models/pe_array/clocks/step.py": text}) == [
+        f"models/pe_array/clocks/step.py:2: {wrong}: registers are records (models/lib/record.py)"
+        for wrong in ("slots[S_LEFT, 2]", "n[F_SHOWN]")
+    ]

@@ -37,12 +37,12 @@ from models.edge.schedule import Schedule
 from models.edge.training import RawData
 from models.lib import confusion
 from models.lib.job_file import CHECKPOINT
+from models.pe_array.isa.registers import Counter
 from models.pe_array.network.config import PeConfig
 from models.pe_array.training.images import Images
 from models.pe_array.training.job import ArrayJob, Record
 from models.pe_array.training.trainer import Trainer
 from tb.edge.runs.train_profile import Profile
-from tb.pe_array.drivers.array_registers import Counter
 
 UNITS = ("FF", "BP", "UP")
 MADE_BY = {"command": "make", "configuration_file": "a.toml", "configuration": "", "versions": {"commit": "0"}}

@@ -10,7 +10,8 @@ from models.lib.clocks.stream_fifo import NONE
 from models.lib.record import Array, Flag, Int, Record, kind, record
 from models.pe_array.clocks.program_fetch import EngineFault, Item
 from models.pe_array.clocks.table import COLUMNS, OPCODE, column, table
-from models.pe_array.isa.descriptors import Cause, Compute, Set, unpack
+from models.pe_array.isa.descriptors import Cause, Compute, Set
+from models.pe_array.isa.encoding import unpack
 from models.pe_array.isa.operations import CommandField
 from models.pe_array.isa.pe_command import Op
 

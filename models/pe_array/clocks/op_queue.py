@@ -13,7 +13,7 @@ from models.lib.clocks.stream_fifo import NONE, Fifo, fifo, fifo_clock, fifo_hea
 from models.lib.record import Array, Flag, Int, Record, kind, record
 from models.pe_array.clocks.program_fetch import Item
 from models.pe_array.clocks.table import COLUMNS, COMPUTES, LOADS, STORES, table
-from models.pe_array.isa.descriptors import unpack
+from models.pe_array.isa.encoding import unpack
 
 QUEUE = kind("gate open ready")
 """The descriptor at the gate, or NONE; the gate is open; s_ready."""

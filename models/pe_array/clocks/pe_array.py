@@ -35,6 +35,7 @@ from models.pe_array.clocks.step import ENGINES, ProgramRun
 from models.pe_array.clocks.tile_drain import drain_words
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.grid import Grid
+from models.pe_array.isa.parameters import default
 from models.pe_array.isa.runs import Bytes
 
 FETCH_CHUNK = 4096
@@ -58,14 +59,14 @@ class Sizes:
     """
 
     latency: int
-    stages: int = 2
-    map_depth: int = 16
-    grad_depth: int = 16
-    queue_depth: int = 8
-    load_depth: int = 32
-    read_fifo: int = 128
-    write_fifo: int = 64
-    outstanding: int = 8
+    stages: int = default("STAGES")
+    map_depth: int = default("MAP_DEPTH")
+    grad_depth: int = default("GRAD_DEPTH")
+    queue_depth: int = default("QUEUE_DEPTH")
+    load_depth: int = default("LOAD_DEPTH")
+    read_fifo: int = default("READ_FIFO")
+    write_fifo: int = default("WRITE_FIFO")
+    outstanding: int = default("OUTSTANDING")
     beats: int = 1
     per: int = 1
     parts: int = 1

@@ -12,7 +12,8 @@ from models.pe_array.clocks.compute_engine import QUIET, ComputeClocks
 from models.pe_array.clocks.dispatcher import DispatchClocks
 from models.pe_array.clocks.op_queue import QueueClocks
 from models.pe_array.clocks.program_fetch import EngineFault, FetchClocks, Item
-from models.pe_array.isa.descriptors import Cause, Compute, Descriptor, Engine, Map, Pointers, Set, pack
+from models.pe_array.isa.descriptors import Cause, Compute, Descriptor, Engine, Map, Pointers, Set
+from models.pe_array.isa.encoding import pack
 from models.pe_array.isa.operations import After
 from models.pe_array.isa.pe_command import Op
 

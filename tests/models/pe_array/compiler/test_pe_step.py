@@ -19,7 +19,8 @@ from models.pe_array.compiler.sequence import Sequence
 from models.pe_array.compiler.step_memory import StepMemory
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.compiler.word_order import word_order
-from models.pe_array.isa.descriptors import Collect, Compute, Descriptor, Drain, Engine, Map, Stream, Update, encode
+from models.pe_array.isa.descriptors import Collect, Compute, Descriptor, Drain, Engine, Map, Stream, Update
+from models.pe_array.isa.encoding import encode
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.operations import After
 from models.pe_array.isa.pe_command import PeShape

@@ -14,6 +14,7 @@ import pytest
 from models.lib.fixed_point import lane_seed, lfsr_step
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.descriptors import Cause, Descriptor, Engine
+from models.pe_array.isa.encoding import encode
 from models.pe_array.isa.map_transfer import LoadCommand, PeWindows, load_writes
 from models.pe_array.isa.operations import After, CommandField
 from models.pe_array.isa.pe_command import Memory, Op, PeShape, Tap, pack_taps, pad_bytes
@@ -35,7 +36,7 @@ def machine(image: Image) -> Machine:
 
 def run(made: Machine, image: Image, program: list[Descriptor], **other: Any) -> Stop | None:
     """Put the program behind what is in the image, and run it."""
-    data = d.encode(program)
+    data = encode(program)
     at = image.put(data)
     made.memory.data[at - BASE : at - BASE + len(data)] = np.frombuffer(data, dtype=np.uint8)
     return made.run(at, len(program), **other)
@@ -341,7 +342,7 @@ def test_wrong_descriptors_stop_the_program(name: str) -> None:
     image = Image()
     program, stop = corrupt(image)[name]
     out = program[0].address  # type: ignore[attr-defined]
-    at = image.put(d.encode(program))
+    at = image.put(encode(program))
     made = machine(image)
     assert made.run(at, len(program)) == stop
     written = read(made, out, np.zeros((8, LANES), dtype=np.int8)).copy()
@@ -361,7 +362,7 @@ def test_unknown_opcodes_and_the_host_stop_the_program() -> None:
     program = [d.Output(out, 2), d.Drain(1, 1, 1, 1, 2, 1, 2, 0, 0), d.Output(out + 32, 2)]
     program.append(program[1])
     made = machine(image)
-    at = image.put(d.encode(program))
+    at = image.put(encode(program))
     for order in (None, random.Random(2)):
         made.memory.data[:] = image.data
         made.memory.data[at - BASE + 64] = 0x77
@@ -378,7 +379,7 @@ def test_unknown_opcodes_and_the_host_stop_the_program() -> None:
 def test_fetch_errors() -> None:
     image = Image()
     program = [d.Set(0, n, 1) for n in range(40)]
-    at = image.put(d.encode(program))
+    at = image.put(encode(program))
 
     def small(**other: Any) -> Machine:
         return Machine(PES, SHAPE, image.data.copy(), BASE, fetch_beats=16, **other)
@@ -400,7 +401,7 @@ def test_fetch_errors() -> None:
     assert made.run(0, 40) == Stop(Cause.READ_DECERR, Engine.FETCH, 0)
     assert made.run((1 << 32) - 64, 4) == Stop(Cause.ADDRESS, Engine.FETCH, 0)
     made.run((1 << 32) - 512, 20)
-    high = Machine(PES, SHAPE, np.frombuffer(d.encode(program[:16]), dtype=np.uint8).copy(), (1 << 32) - 512)
+    high = Machine(PES, SHAPE, np.frombuffer(encode(program[:16]), dtype=np.uint8).copy(), (1 << 32) - 512)
     assert high.run((1 << 32) - 512, 17) == Stop(Cause.ADDRESS, Engine.FETCH, 0)
     chunks = Machine(PES, SHAPE, high.memory.data, (1 << 32) - 512, fetch_beats=64)
     assert chunks.run((1 << 32) - 512, 17) == Stop(Cause.ADDRESS, Engine.FETCH, 16)

@@ -17,7 +17,8 @@ from models.pe_array.compiler import random_programs
 from models.pe_array.compiler.step_memory import StepMemory
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.compiler.word_order import word_order
-from models.pe_array.isa.descriptors import BYTES, encode
+from models.pe_array.isa.descriptors import BYTES
+from models.pe_array.isa.encoding import encode
 from models.pe_array.isa.grid import Grid
 from models.pe_array.machine.machine import Machine
 from models.pe_array.network import layers

@@ -18,6 +18,7 @@ RESULTS_MAX = 8
 
 _PAGE = re.compile(r"(?<![\w.*/-])[\w.*/-]*\w\.md\b")
 _LINK = re.compile(r"!?\[([^\]]*)\]\(([^)\s]+)\)")
+_FILE = re.compile(r"`((?:configs|data|docs|flow|models|rtl|studies|sw|tb|tests)/[\w./-]+)`")
 _HEADING = re.compile(r"#+\s+(.*)")
 _CELLS = re.compile(r"(?<!\\)\|")
 _TEXT = {".md", ".py", ".v", ".vh", ".toml", ".yml", ".sh", ".c", ".h", ".cpp", ".core", ".json5", ""}
@@ -42,12 +43,22 @@ def complaints(root: Path = ROOT) -> list[str]:
     for path, text in texts.items():
         name = path.relative_to(root)
         if path.suffix == ".md":
-            found += [f"{name}:{line}: {what}" for line, what in (*too_long(text), *broken_links(path, pages, root))]
+            found += [f"{name}:{line}: {what}" for line, what in found_in(path, pages, root)]
         else:
             found += [f"{name}:{line}: {what}" for line, what in unknown_pages(text, root, pages)]
     if (root / "README.md") in pages:
         found += [f"README.md: {what}" for what in readme(pages[root / "README.md"])]
     return found
+
+
+def found_in(path: Path, pages: dict[Path, str], root: Path) -> Iterator[tuple[int, str]]:
+    """All that is wrong with a page: line and complaint."""
+    yield from too_long(pages[path])
+    yield from broken_links(path, pages, root)
+    for number, line in _prose(pages[path]):
+        for name in _FILE.findall(line):
+            if not (root / name).exists():
+                yield number, f"names {name}, and there is no such file"
 
 
 def too_long(text: str) -> Iterator[tuple[int, str]]:

@@ -40,6 +40,12 @@ def test_pages_that_code_names_are_there(tmp_path: Path) -> None:
     ]
 
 
+def test_files_that_pages_name_are_there(tmp_path: Path) -> None:
+    write(tmp_path, "rtl/x.v", "")
+    write(tmp_path, f"docs/{A}", "# A\n`rtl/x.v`, `rtl/**/y.v`, `rtl`\n`rtl/y.v`\n```\n`rtl/z.v`\n```\n")
+    assert prose.complaints(tmp_path) == [f"docs/{A}:3: names rtl/y.v, and there is no such file"]
+
+
 def test_a_build_directory_is_not_read(tmp_path: Path) -> None:
     write(tmp_path, "elsewhere/x.v", f"// {A}\n")
     assert prose.complaints(tmp_path) != []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Defaults of the PE array's parameters in its RTL: a module that has another default than the array is a trap."""
+"""Defaults of the engines' parameters in their RTL: a module that has another default than its engine is a trap."""
 
 from __future__ import annotations
 
@@ -35,4 +35,18 @@ def complaints(root: Path = ROOT) -> list[str]:
         if name == _TOP and list(given) != list(PARAMETERS):
             other = ", ".join(sorted(given.keys() ^ PARAMETERS.keys())) or "their order"
             found.append(f"{name}: parameters differ from PARAMETERS of the models: {other}")
-    return found
+    return found + _of_the_edge_engine(root)
+
+
+def _of_the_edge_engine(root: Path) -> list[str]:
+    """Modules that have the parameters of the network have the defaults of the top."""
+    files = sorted((root / "rtl" / "edge").glob("*.v"))
+    given = {path: dict(_PARAMETER.findall(path.read_text(encoding="utf-8"))) for path in files}
+    top = given.get(root / "rtl" / "edge" / "edge_top.v", {})
+    return [
+        f"{path.relative_to(root)}: {name} = {value}, but edge_top.v has {top[name]}"
+        for path, defaults in given.items()
+        if "LAYERS" in defaults
+        for name, value in defaults.items()
+        if name in top and value != top[name]
+    ]

@@ -77,6 +77,17 @@ def test_classes_of_the_same_name_are_seen(tmp_path: Path) -> None:
     ]
 
 
+def test_defaults_of_the_edge_engine_are_those_of_its_top(tmp_path: Path) -> None:
+    """A module that has the network's parameters has the top's defaults of all that both have."""
+    top = "    parameter [31:0] LAYERS = {16'd4, 16'd8},\n    // Bits\n    parameter WIDTH = 12\n"
+    files = {"rtl/edge/edge_top.v": top, "rtl/edge/regs.v": top, "rtl/edge/bank.v": "    parameter WIDTH = 26\n"}
+    assert house(tmp_path, files) == []
+    assert house(tmp_path, {"rtl/edge/regs.v": top.replace("= 12", "= 8").replace("16'd4", "16'd2")}) == [
+        "rtl/edge/regs.v: LAYERS = {16'd2, 16'd8}, but edge_top.v has {16'd4, 16'd8}",
+        "rtl/edge/regs.v: WIDTH = 8, but edge_top.v has 12",
+    ]
+
+
 def test_registers_with_numbers_are_seen(tmp_path: Path) -> None:
     text = "def f(n, slots, words):\n    return n.shown + words[FIRST] + n[F_SHOWN] + slots[S_LEFT, 2]\n"
     assert house(tmp_path, {"models/pe_array/clocks/step.py": text}) == [

@@ -12,6 +12,7 @@ from pathlib import Path
 from flow.generate import c_header, markdown, verilog
 from flow.generate.parts import Codes, Descriptors, Part
 from flow.paths import ROOT, make_command
+from models.edge.activation import Activation
 from models.edge.registers import EDGE, Kind
 from models.pe_array.isa.descriptors import (
     Cause,
@@ -32,7 +33,7 @@ from models.pe_array.isa.descriptors import (
 from models.pe_array.isa.registers import ARRAY
 
 _ISA = "models/pe_array/isa/descriptors.py"
-_EDGE_PARTS: tuple[Part, ...] = (EDGE, Codes("EDGE_KIND", Kind, 2))
+_EDGE_PARTS: tuple[Part, ...] = (EDGE, Codes("EDGE_KIND", Kind, 2), Codes("EDGE_ACTIVATION", Activation, 4))
 _CAUSES = (Codes("CAUSE", Cause, 4), Codes("ENGINE", Engine, 2))
 _DESCRIPTORS = Descriptors({
     "load": (Window, Map, Stream, Pointers), "compute": (Set, Compute), "drain": (Drain, Output),

@@ -23,8 +23,8 @@ module axil_regs #
     parameter [16*JUNCTIONS-1:0] FAN_OUT = {16'd4, 16'd2},
     // degree of parallelism z of junctions 1 … JUNCTIONS, 16 bits each
     parameter [16*JUNCTIONS-1:0] LANES = {16'd8, 16'd8},
-    // activation of layers 1 … JUNCTIONS, one bit each: 1 ReLU, 0 sigmoid
-    parameter [JUNCTIONS-1:0] RELU = {JUNCTIONS{1'b0}},
+    // activation of layers 1 to JUNCTIONS, 4 bits each, codes of edge_registers.vh
+    parameter [4*JUNCTIONS-1:0] ACTIVATIONS = {4*JUNCTIONS{1'b0}},
     // width and fraction bits of words
     parameter WIDTH = 12,
     parameter FRAC = 8,
@@ -382,7 +382,7 @@ generate
             .clk(clk), .rst(rst), .clear(clear), .step(sat_up[16*i +: 16]), .count(counts[160 +: 32]));
 
         assign blocks[i*WORDS*32 +: WORDS*32] =
-            {counts, UPO[15:0], FFO[15:0], 31'd0, RELU[i], Z, FO, N_RIGHT, N_LEFT};
+            {counts, UPO[15:0], FFO[15:0], 28'd0, ACTIVATIONS[4*i +: 4], Z, FO, N_RIGHT, N_LEFT};
     end
 endgenerate
 

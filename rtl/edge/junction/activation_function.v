@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 `resetall
 `default_nettype none
+`include "require.vh"
+`include "edge_registers.vh"
 
 /*
- * Activation and derivative of one neuron: table sigmoid or ReLU
+ * Activation and derivative of one neuron
  *
  * The sigmoid comes from a read-only table over the top A = min(WIDTH, 12) bits of the sum, addressed by
  * the two's complement index; each word holds {derivative, activation}, FRAC+1 bits each.
@@ -16,9 +18,9 @@ module activation_function #
     parameter WIDTH = 12,
     // fraction bits
     parameter FRAC = 8,
-    // 1: ReLU; 0: sigmoid
-    parameter RELU = 0,
-    // hex file of the sigmoid table, 2^A words; unused for ReLU
+    // activation, a code of edge_registers.vh
+    parameter [3:0] ACTIVATION = 0,
+    // hex file of the sigmoid table, 2^A words; unused for others
     parameter SIGMOID_FILE = "sigmoid.hex"
 )
 (
@@ -29,12 +31,15 @@ module activation_function #
     output wire [FRAC:0]    d        // derivative, 0 … 1.0, unsigned Q1.FRAC, 2 clocks later
 );
 
+`REQUIRE(g_activation, ACTIVATION == `EDGE_ACTIVATION_SIGMOID || ACTIVATION == `EDGE_ACTIVATION_RELU,
+         ("%m: ACTIVATION = %0d is no code of edge_registers.vh", ACTIVATION))
+
 reg [FRAC:0] d_reg;
 
 assign d = d_reg;
 
 generate
-    if (RELU) begin : g_relu
+    if (ACTIVATION == `EDGE_ACTIVATION_RELU) begin : g_relu
         reg             positive_reg;
         reg [WIDTH-2:0] s_reg;
         reg [WIDTH-2:0] a_reg;

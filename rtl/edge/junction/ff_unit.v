@@ -21,8 +21,8 @@ module ff_unit #
     parameter WIDTH = 12,
     // fraction bits
     parameter FRAC = 8,
-    // 1: ReLU; 0: sigmoid
-    parameter RELU = 0,
+    // activation, a code of edge_registers.vh
+    parameter [3:0] ACTIVATION = 0,
     // hex file of the sigmoid table
     parameter SIGMOID_FILE = "sigmoid.hex",
     // right neurons that complete together (derived)
@@ -169,7 +169,7 @@ generate
         activation_function #(
             .WIDTH(WIDTH),
             .FRAC(FRAC),
-            .RELU(RELU),
+            .ACTIVATION(ACTIVATION),
             .SIGMOID_FILE(SIGMOID_FILE)
         ) f (
             .clk(clk),

@@ -51,7 +51,7 @@ class JunctionReg(IntEnum):
     N_RIGHT = 0x04
     FAN_OUT = 0x08
     Z = 0x0C
-    RELU = 0x10
+    ACTIVATION = 0x10
     OFFSETS = 0x14
     BUSY_FF = 0x18
     BUSY_BP = 0x1C

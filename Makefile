@@ -5,14 +5,14 @@
 FLOW  := .venv/bin/python -E -X utf8 -m flow
 
 # A variable counts where it is given to make; one that only happens to be in the environment changes no run.
-ASKED := BUILD CONFIG EPOCHS FROM LAYERS MODULE RESUME SAMPLES SCOPE SEED SEEDS SET SIM STEPS TEST TO UPDATE WAVES
+ASKED := BUILD CONFIG COVERAGE EPOCHS FROM LAYERS MODULE RESUME SAMPLES SCOPE SEED SEEDS SET SIM STEPS TEST TO UPDATE WAVES
 $(foreach name,$(ASKED),$(if $(filter environment%,$(origin $(name))),\
     $(warning $(name)=$($(name)) in the environment is not used: give it after make)$(eval $(name) :=)))
 
 # where everything is written, relative to where make runs; flow/paths.py reads it
 export EDGELOOM_BUILD := $(or $(BUILD),$(EDGELOOM_BUILD))
 
-.PHONY: help setup modules sim train train-cnn bench scoreboard full-size synth test lint generate docs regress coverage clean
+.PHONY: help setup modules sim train train-cnn bench scoreboard full-size synth check test lint generate docs regress coverage clean
 
 ## make help                           this list
 help:
@@ -51,9 +51,13 @@ full-size: setup
 synth: setup
 	@$(FLOW) synth --config "$(or $(CONFIG),configs/edge/mnist_64.toml)" --update "$(UPDATE)"
 
-## make test [JOBS=n]                  lint, unit tests and the regression on both simulators
+## make check [JOBS=n]                 in a few minutes: lint, quick unit tests, one run of each module
+check: setup
+	@$(FLOW) check
+
+## make test [JOBS=n] [COVERAGE=1]     lint, unit tests and the regression on both simulators; and what coverage does
 test: setup
-	@$(FLOW) test
+	@$(FLOW) test --coverage "$(COVERAGE)"
 
 ## make lint                           warnings of Verilator on all RTL, ruff, mypy, generated files, rules of the house
 lint: setup

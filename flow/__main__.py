@@ -69,11 +69,20 @@ def _generate(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _check(_: argparse.Namespace) -> int:
+    from flow import lint, regress
+
+    clean = lint.lint()
+    return 0 if regress.check() and clean else 1
+
+
 def _test(arguments: argparse.Namespace) -> int:
     from flow import regress
-    from flow.ask import seed_count
+    from flow.ask import seed_count, switch
+    from flow.coverage import campaign
 
-    return 0 if regress.test(seed_count(arguments.seeds)) else 1
+    covered = switch("COVERAGE", arguments.coverage, "count what is covered, and hold it against the gates")
+    return 0 if (campaign if covered else regress).test(seed_count(arguments.seeds)) else 1
 
 
 def _regress(arguments: argparse.Namespace) -> int:
@@ -91,15 +100,15 @@ def _coverage(arguments: argparse.Namespace) -> int:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    from flow.train.command import train
-    from flow.train.request import request
+    from flow.train.edge.command import train
+    from flow.train.edge.request import request
 
     return train(request(arguments.config, arguments.epochs, arguments.samples, arguments.sim, arguments.resume))
 
 
 def _train_cnn(arguments: argparse.Namespace) -> int:
-    from flow.train_cnn.command import train
-    from flow.train_cnn.request import request
+    from flow.train.pe_array.command import train
+    from flow.train.pe_array.request import request
 
     return train(
         request(
@@ -109,8 +118,8 @@ def _train_cnn(arguments: argparse.Namespace) -> int:
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    from flow.train.bench import bench
-    from flow.train.request import request
+    from flow.train.edge.bench import bench
+    from flow.train.edge.request import request
 
     return bench(request(arguments.config, "1", arguments.samples))
 
@@ -172,6 +181,10 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name)
         command.add_argument("--seeds", default=str(default))
         command.set_defaults(function=function)
+        if name == "test":
+            command.add_argument("--coverage", default="", help="1: what `make coverage` does too, and nothing twice")
+    command = commands.add_parser("check", help="lint, quick unit tests, one run of each module: a few minutes")
+    command.set_defaults(function=_check)
     train = commands.add_parser("train", help="train in simulation and compare every bit with the model")
     bench = commands.add_parser("bench", help="speed of simulation and model")
     for command, function in ((train, _train), (bench, _bench)):

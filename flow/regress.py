@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make test` and `make regress`: pytest over two processes or more, with JUnit XML in the build directory."""
+"""`make test`, `make check` and `make regress`: pytest over two processes or more, JUnit XML in the build directory."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from flow.paths import BUILD, ROOT, relative
 from models.lib.whole_file import part_of
 
 PYTEST_CACHE = ("-o", f"cache_dir={BUILD / 'cache' / 'pytest'}")
+RUNS = ("plain", "coverage", "both", "first")
+"""Runs of the regression: all on plain builds, those on coverage builds, both with none twice, one of each module."""
+UNIT_TESTS = ("tests/models", "tests/studies")
+"""Tests of models and studies, whose lines are counted."""
 
 
 def processes() -> int:
@@ -22,11 +26,15 @@ def processes() -> int:
     return whole_number("JOBS", jobs, 1, 256, "test processes") if jobs else os.cpu_count() or 1
 
 
-def run_pytest(arguments: Sequence[str], junit: Path) -> bool:
-    """Run pytest in parallel with these arguments; True if everything passed."""
+def run_pytest(arguments: Sequence[str], junit: Path, tool: Sequence[str] = ()) -> bool:
+    """Run pytest in parallel with these arguments; True if everything passed.
+
+    Args:
+        tool: module, and its arguments, that runs pytest; none: Python alone.
+    """
     junit.parent.mkdir(parents=True, exist_ok=True)
     junit.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "pytest", "-n", str(processes()), "--dist", "load", "--maxschedchunk=1"]
+    command = [sys.executable, *tool, "-m", "pytest", "-n", str(processes()), "--dist", "load", "--maxschedchunk=1"]
     command += [f"--junitxml={part_of(junit)}", "-o", "junit_family=xunit2", *PYTEST_CACHE, *arguments]
     passed = subprocess.run(command, cwd=ROOT, check=False).returncode == 0
     if part_of(junit).is_file():
@@ -38,6 +46,12 @@ def run_pytest(arguments: Sequence[str], junit: Path) -> bool:
 def test(seeds: int) -> bool:
     """All tests of the project, with the regression on `seeds` seeds."""
     return run_pytest([f"--seeds={seeds}", "tests"], BUILD / "junit.xml")
+
+
+def check() -> bool:
+    """The first look of who edits: unit tests that are quick, and one seed and set of each module on Verilator."""
+    chosen = ["--runs=first", "--seeds=1", "-m", "not slow", *UNIT_TESTS, "tests/test_regression.py"]
+    return run_pytest(chosen, BUILD / "junit-check.xml")
 
 
 def regress(seeds: int) -> bool:

@@ -19,6 +19,8 @@ WINGS = (
     "models.pe_array.machine", "models.pe_array.clocks", "models.pe_array.compiler", "models.pe_array.training",
     "studies", "tb", "flow",
 )  # fmt: skip
+APART = {("tb", "studies"), ("flow", "tb")}
+"""Wings that must not know each other, wherever they stand: the first one must not import the second."""
 FILES_MAX = 25
 """Most files of a folder."""
 CLOCKS = "models/pe_array/clocks"
@@ -68,6 +70,16 @@ def upward(graph: dict[str, set[str]]) -> list[str]:
         for module, targets in graph.items()
         for target in sorted(targets)
         if (ours := wing_of(module)) and (theirs := wing_of(target)) and WINGS.index(theirs) > WINGS.index(ours)
+    ]
+
+
+def apart(graph: dict[str, set[str]]) -> list[str]:
+    """Complaints about imports between wings that must not know each other: models/ has what both must know."""
+    return [
+        f"{module} imports {target}: {wing_of(module)} must not know {wing_of(target)}; models/ has what both know"
+        for module, targets in graph.items()
+        for target in sorted(targets)
+        if (wing_of(module), wing_of(target)) in APART
     ]
 
 
@@ -124,4 +136,4 @@ def namesakes(root: Path) -> list[str]:
 def complaints(root: Path = ROOT) -> list[str]:
     """All that breaks a rule."""
     graph = imports(root)
-    return [*upward(graph), *circles(graph), *crowded(root), *clocks_without_rtl(root), *namesakes(root)]
+    return [*upward(graph), *apart(graph), *circles(graph), *crowded(root), *clocks_without_rtl(root), *namesakes(root)]

@@ -8,10 +8,11 @@ import functools
 import numpy as np
 import numpy.typing as npt
 
+from models.pe_array.compiler.random_matrices import coded
 from models.pe_array.isa.csb_order import BLOCK_MAX
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.shapes import Pair
-from studies.layer_phases import about, coded, phase_program
+from studies.layer_phases import about, phase_program
 from studies.networks import WeightLayer
 from studies.published import Phase
 

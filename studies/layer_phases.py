@@ -11,11 +11,11 @@ import numpy.typing as npt
 from models.pe_array.compiler import program
 from models.pe_array.compiler.estimate import estimate
 from models.pe_array.isa import assumed
-from models.pe_array.isa.csb import Csb, encode
+from models.pe_array.isa.csb import Csb
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.operations import CollectGradients, DrainMap, LoadMap, LoadStream, SetWindows
 from models.pe_array.isa.pe_command import PeShape
-from models.pe_array.isa.shapes import Conv, Pair
+from models.pe_array.isa.shapes import Conv
 from studies import networks, published
 from studies.phase_clocks import PhaseProgram
 from studies.published import Phase
@@ -90,11 +90,6 @@ def random_mask(conv: Conv, density: float, rng: np.random.Generator) -> npt.NDA
     mask = conv.allowed() & (rng.random((conv.rows, conv.cols)) < density)
     mask[0, 0] = mask[0, 0] or not mask.any()
     return mask
-
-
-def coded(conv: Conv, mask: npt.NDArray[np.bool_], block: Pair) -> Csb:
-    """The matrix of a mask; clocks do not depend on the weights: all are 0."""
-    return encode(np.zeros((*mask.shape, *conv.kernel), dtype=np.int64), mask, *block)
 
 
 def weight_beats(csb: Csb) -> int:

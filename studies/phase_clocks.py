@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from models.lib.memory_port import BURST_BEATS
 from models.pe_array.clocks.pe_array import ArrayClocks, ProgramRun, Sizes
 from models.pe_array.compiler.assemble import MapAt, OutputAt, Places, assemble
 from models.pe_array.isa import descriptors as d
@@ -29,8 +30,6 @@ OUTSTANDING = 16
 their way than the RTL's default of 8 to hide LATENCY; with 8 WG of a 2 x 2 map takes a fifth longer."""
 SIZES = Sizes(LATENCY, outstanding=OUTSTANDING)
 """The array behind the figures."""
-ALIGNED_BEATS = 16
-"""Everything begins at a multiple of so many beats, as in ``allocation``."""
 
 Size = tuple[int, int, int]
 """Channels, rows and columns of a map."""
@@ -48,7 +47,7 @@ class _Memory:
     """Addresses, and what is in memory up to the last array with contents."""
 
     def __init__(self, lanes: int) -> None:
-        self._unit, self._next = ALIGNED_BEATS * lanes, 0
+        self._unit, self._next = BURST_BEATS * lanes, 0
         self.data = np.zeros(0, dtype=np.uint8)
 
     def room(self, size: int) -> int:

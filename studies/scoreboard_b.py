@@ -14,15 +14,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
 from models.pe_array.clocks.pe_array import ProgramRun, Sizes
-from models.pe_array.compiler import balance
+from models.pe_array.compiler.random_matrices import matrices
 from models.pe_array.isa import assumed
 from models.pe_array.isa.csb import Csb
 from models.pe_array.isa.shapes import Pool
 from studies import networks, published
-from studies.layer_phases import GRID, PORT, UPDATE_READ, coded, phase_program, pool_programs, weight_beats
+from studies.layer_phases import GRID, PORT, UPDATE_READ, phase_program, pool_programs, weight_beats
 from studies.phase_clocks import LATENCY, OUTSTANDING, SIZES, PhaseProgram, WeightUpdate
 from studies.published import PHASES, Phase
 
@@ -99,29 +97,6 @@ class Board:
         return min(convolutions, key=lambda row: row.used), min(convolutions, key=lambda row: row.as_published)
 
 
-def matrices(
-    layers: list[networks.WeightLayer], densities: Mapping[str, float], blocks: Mapping[str, tuple[int, int]], seed: int
-) -> dict[str, Csb]:  # fmt: skip
-    """Weights at random places, channels of all tensors in an order in which slots have equal work."""
-    rng = np.random.default_rng(seed)
-    shaped = [
-        balance.BalancedLayer(
-            rng.random((layer.conv.rows, layer.conv.cols)) < densities[layer.name], f"t{n}", f"t{n + 1}"
-        )
-        for n, layer in enumerate(layers)
-    ]  # fmt: skip
-    sizes = {"t0": blocks[layers[0].name][1]}
-    for n, layer in enumerate(layers):
-        after = blocks[layers[n + 1].name][1] if n + 1 < len(layers) else layer.conv.rows
-        sizes[f"t{n + 1}"] = min(blocks[layer.name][0], after)
-    orders = balance.orders_of_tensors(shaped, sizes, fixed=("t0", f"t{len(layers)}"))
-    made = {}
-    for layer, shape in zip(layers, shaped, strict=True):
-        mask = balance.permute(shape, orders, shape.mask)
-        made[layer.name] = coded(layer.conv, mask, blocks[layer.name])
-    return made
-
-
 def run(latency: int = LATENCY, only: tuple[str, ...] = (), seed: int = 1) -> Board:
     """Play all phases.
 
@@ -133,7 +108,7 @@ def run(latency: int = LATENCY, only: tuple[str, ...] = (), seed: int = 1) -> Bo
     board = Board(latency=latency)
     sizes = replace(SIZES, latency=latency)
     layers = networks.layers(published.NETWORK)
-    weights = matrices(layers, published.DENSITIES, BLOCKS, seed)
+    weights = matrices({layer.name: layer.conv for layer in layers}, published.DENSITIES, BLOCKS, seed)
     chosen = [layer for layer in layers if not only or layer.name in only]
     programs = {
         (layer.name, phase): phase_program(layer, weights[layer.name], phase)

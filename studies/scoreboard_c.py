@@ -17,6 +17,7 @@ from math import sqrt
 
 import numpy as np
 
+from models.pe_array.compiler.random_matrices import coded
 from models.pe_array.isa.assumed import CLOCK_MHZ
 from models.pe_array.isa.csb import Csb
 from models.pe_array.isa.csb_order import BLOCK_MAX
@@ -28,7 +29,6 @@ from studies.layer_phases import (
     UPDATE_READ,
     UPDATE_WRITTEN,
     about,
-    coded,
     phase_program,
     pool_programs,
     random_mask,

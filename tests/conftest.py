@@ -15,9 +15,11 @@ paths.set_environment(keep=("PYTEST_", "COVERAGE_"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    from flow.regress import RUNS
+
     group = parser.getgroup("edgeloom")
     group.addoption("--seeds", type=int, default=5, help="seeds per parameter set in the regression (default 5)")
-    group.addoption("--rtl-coverage", action="store_true", help="regression on the Verilator coverage build")
+    group.addoption("--runs", choices=RUNS, default="plain", help="which runs of the regression (default plain)")
 
 
 def pytest_configure() -> None:

@@ -8,21 +8,21 @@ import time
 from pathlib import Path
 from typing import Any
 
-from flow import build
 from flow.build import Design, Options
 from flow.full_size.request import replay
 from flow.full_size.result import HEAD, document, notes, results, table
 from flow.paths import relative
 from flow.run_directory import JOB, RESULT, RunDirectory, alone_in, text_writer
 from flow.runners import require_tools
-from flow.simulate import LOG, RESULTS, run_job
-from flow.train.watch import Watcher
+from flow.simulate import LOG, RESULTS
+from flow.train.command import REPORT
+from flow.train.simulation import built, play
+from models.lib.job_file import EVENTS, MISMATCH
+from models.pe_array.training.harness import MEMORY_IN, MEMORY_OUT
+from models.pe_array.training.layer_job import LayersJob
 from studies.scoreboard_page import text
-from tb.pe_array.drivers.array_registers import MEMORY_IN, MEMORY_OUT
-from tb.pe_array.runs.full_size_job import EVENTS, MISMATCH, Job
 
 HARNESS = "array_harness"
-REPORT = "report.html"
 _BENCH = "tb.pe_array.runs.full_size"
 
 
@@ -46,7 +46,7 @@ class Progress:
         return f"{self.done} of {self.total} phases"
 
 
-def full_size(job: Job, sim: str = "verilator", design: Design | None = None) -> int:
+def full_size(job: LayersJob, sim: str = "verilator", design: Design | None = None) -> int:
     """The whole job; exit status 0, or 1 after a failure.
 
     Args:
@@ -69,7 +69,7 @@ def full_size(job: Job, sim: str = "verilator", design: Design | None = None) ->
 
 
 def _full_size(
-    job: Job, sim: str, design: Design | None, directory: RunDirectory
+    job: LayersJob, sim: str, design: Design | None, directory: RunDirectory
 ) -> tuple[str | None, dict[str, Any]]:  # fmt: skip
     """What went wrong, and the results."""
     total = sum(len(job.phases(name)) for name in job.chosen)
@@ -86,22 +86,18 @@ def _full_size(
 
 
 def _simulate(
-    job: Job, sim: str, design: Design | None, progress: Progress, run: Path
+    job: LayersJob, sim: str, design: Design | None, progress: Progress, run: Path
 ) -> tuple[list[dict[str, Any]], str | None]:  # fmt: skip
     """Events of the phases that are right, and what went wrong."""
     design = design or Design.of(HARNESS, dict(job.parameters))
     options = Options(sim, fast=True, blocks=("pe",) if sim == "verilator" else ())
-    if not build.is_built(design, options):
-        print("building the simulation, once per size; many PEs take some minutes …", flush=True)
-    built = build.build(design, options)
-    directory = Path(job.directory)
-    with Watcher(directory / EVENTS, progress):
-        failures = run_job(_BENCH, HARNESS, sim, built, run, run / JOB, design.params)
-    events = directory / EVENTS
+    program = built(design, options, "size; many PEs take some minutes")
+    outcome = play(_BENCH, design, sim, program, run / JOB, progress)
+    if outcome.interrupted:
+        raise KeyboardInterrupt
+    events = Path(job.directory) / EVENTS
     phases = [json.loads(line) for line in events.read_text().splitlines()] if events.is_file() else []
-    failure = "; ".join(failures.values()) or None
-    if (directory / MISMATCH).is_file():
-        failure = str(json.loads((directory / MISMATCH).read_text())["text"])
+    failure = outcome.failure
     if failure is None and len(phases) != progress.total:
         failure = f"{len(phases)} phases ran, not {progress.total}"
     return phases, failure

@@ -6,23 +6,23 @@ from __future__ import annotations
 from pathlib import Path
 
 from flow.paths import BUILD, FlowError, make_command
-from tb.pe_array.runs.full_size_job import Job, vgg11
+from models.pe_array.training.layer_job import LayersJob
+from studies import full_size
 
 DIRECTORY = BUILD / "full_size"
 LAYERS = "conv4_2,conv1,dense6"
 
 
-def request(layers: str = "", directory: Path = DIRECTORY) -> Job:
+def request(layers: str = "", directory: Path = DIRECTORY) -> LayersJob:
     """The job for a list of layers with commas between them; empty: LAYERS. Raises FlowError."""
-    network = vgg11()
-    names = [layer.name for layer in network]
+    names = [layer.name for layer in full_size.network()]
     chosen = tuple(dict.fromkeys((layers or LAYERS).split(",")))
     for name in chosen:
         if name not in names:
             raise FlowError(f"LAYERS={layers}: {name or 'nothing'} must be one of {', '.join(names)}")
-    return Job(str(directory), network, chosen)
+    return full_size.job(directory, chosen)
 
 
-def replay(job: Job) -> str:
+def replay(job: LayersJob) -> str:
     """The command that does it again."""
     return make_command("full-size", f"LAYERS={','.join(job.chosen)}")

@@ -8,9 +8,9 @@ from typing import Any
 
 from flow import array_counters, page
 from models.pe_array.isa import assumed
+from models.pe_array.training.layer_job import UPDATE, LayersJob
 from studies import published
 from studies.published import Phase
-from tb.pe_array.runs.full_size_job import UPDATE, Job
 
 HEAD = (
     "layer", "phase", "clocks", "predicted", "difference", "MACs in use", "µs", "clock", "published µs",
@@ -18,7 +18,7 @@ HEAD = (
 )  # fmt: skip
 
 
-def results(job: Job, phases: list[dict[str, Any]], failure: str | None, seconds: float) -> dict[str, Any]:
+def results(job: LayersJob, phases: list[dict[str, Any]], failure: str | None, seconds: float) -> dict[str, Any]:
     """Everything that result.json holds.
 
     Args:

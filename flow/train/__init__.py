@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make train` and `make bench`: the main job, and how fast it is."""
+"""Trainings in simulation: what both engines share, and a folder for each."""

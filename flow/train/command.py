@@ -1,136 +1,68 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make train`: train in simulation, compare every bit with the model, report."""
+"""From the request to the results: what every engine does alike."""
 
 from __future__ import annotations
 
-import dataclasses
-import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-
-from flow import build
-from flow.build import Design
-from flow.paths import FlowError, relative
-from flow.provenance import origin, versions
-from flow.run_directory import CONFIG, JOB, RESULT, RunDirectory, Writer, alone_in, text_writer
+from flow.paths import relative
+from flow.provenance import origin
+from flow.run_directory import RESULT, RunDirectory, Writer, alone_in
 from flow.runners import require_tools
-from flow.train.report import report
-from flow.train.request import Request
-from flow.train.result import results, table
-from flow.train.simulation import SCRATCH, Outcome, design_of, options, simulate
-from flow.train.twin import TwinProcess
-from models.edge.interleaver import Connectivity
-from models.lib.checkpoint import CheckpointError
-from models.lib.whole_file import write_text
-from tb.edge.runs.train_files import PARAMS_IN, PREDICTIONS, SAMPLES
-from tb.edge.runs.train_state import CHECKPOINT, EVENTS, MISMATCH, Job, identity, load_checkpoint, steps
+from flow.simulate import LOG
+from flow.train.request import Config, TrainingRequest
+from flow.train.simulation import Outcome
+from models.lib.command_line import INTERRUPTED
+from models.lib.job_file import CHECKPOINT, EVENTS, MISMATCH
 
 WEIGHTS = "weights.npz"
 REPORT = "report.html"
 
 
-def train(request: Request, design: Design | None = None) -> int:
-    """The whole job; exit status 0, 1 after a failure, 130 after an interrupt.
-
-    Args:
-        design: another design than the configuration's own (for tests that break it on purpose).
+def train(request: TrainingRequest[Config], work: Callable[[RunDirectory], int]) -> int:
+    """``work`` in the directory of the request; its exit status: 0, 1 after a failure, 130 after an interrupt.
 
     Raises:
         FlowError: the user can mend it.
     """
     require_tools(request.sim)  # before results of the run before are gone
     with alone_in(request.directory):
-        return _train(request, design)
+        return work(RunDirectory(request.directory, origin(request.replay(resume=False), request.path, request.text)))
 
 
-def _train(request: Request, design: Design | None) -> int:
-    directory = RunDirectory(request.directory, origin(request.replay(resume=False), request.path, request.text))
-    key = identity(request.config, request.samples)
-    history = _done_before(request) if request.resume else []
-    with directory.run(WEIGHTS, REPORT, MISMATCH, EVENTS, *([] if request.resume else [CHECKPOINT])):
-        outcome = _run(request, design, directory, key, history)
-    return _verdict(request, outcome)
+def stale(request: TrainingRequest[Config]) -> tuple[str, ...]:
+    """What the training before left and this one will make."""
+    return WEIGHTS, REPORT, MISMATCH, EVENTS, *([] if request.resume else [CHECKPOINT])
 
 
-def _run(
-    request: Request, design: Design | None, directory: RunDirectory, key: str, history: list[dict[str, Any]]
-) -> Outcome:  # fmt: skip
-    """From the frozen configuration to the results; `history` is what was done before."""
-    begin = time.monotonic()
-    config = request.directory / "run" / CONFIG
-    job = Job(str(config), str(request.directory), request.samples, request.epochs, request.resume)
-    run = directory.scratch(job.save, SCRATCH)
-    write_text(config, request.text)
-    _headline(request)
-    design = design or design_of(request.config)
-    if not build.is_built(design, options(request.sim)):
-        print("building the simulation, once per configuration …", flush=True)
-    built = build.build(design, options(request.sim))
-    build_seconds = time.monotonic() - begin
-    accuracies: list[float] = []
-    with TwinProcess(config, request.samples, request.epochs) as twin:
-        outcome = simulate(request, run / JOB, built, key, history)
-        if outcome.failure is None and not outcome.interrupted:
-            try:
-                accuracies = twin.result()
-            except FlowError as error:
-                outcome = dataclasses.replace(outcome, failure=str(error))
-    result = results(request, outcome, accuracies) | directory.origin | {"versions": versions(request.sim)}
-    result |= {"build_seconds": build_seconds, "wall_seconds": time.monotonic() - begin - build_seconds}
-    directory.publish(result, _files(request, outcome, result))
-    if outcome.failure is None:
-        for name in (SAMPLES, PREDICTIONS, PARAMS_IN):
-            (run / name).unlink(missing_ok=True)
-    print("\n".join(f"  {what:28} {value}" for what, value in table(result)))
-    for name in (RESULT, WEIGHTS, REPORT):
-        if (request.directory / name).is_file():
-            print(f"  {relative(request.directory / name)}")
-    return outcome
+def publish(
+    directory: RunDirectory, result: Mapping[str, Any], files: Mapping[str, Writer], table: list[tuple[str, str]]
+) -> None:
+    """Put the results in their places, and show the table of them."""
+    directory.publish(result, files)
+    print("\n".join(f"  {what:30} {value}" for what, value in table))
+    for name in (RESULT, WEIGHTS, REPORT, CHECKPOINT):
+        if (directory.directory / name).is_file():
+            print(f"  {relative(directory.directory / name)}")
 
 
-def _done_before(request: Request) -> list[dict[str, Any]]:
-    try:
-        state = load_checkpoint(request.directory / CHECKPOINT, request.config, request.samples)[0]
-    except CheckpointError as error:
-        raise FlowError(str(error)) from None
-    if state.next_step >= sum(1 for _ in steps(request.config, request.data, request.samples, request.epochs)):
-        epochs = 1 + max(record["epoch"] for record in state.history)
-        raise FlowError(
-            f"RESUME=1: nothing is left to do, {epochs} of EPOCHS={request.epochs} are done; give more EPOCHS"
-        )
-    return state.history
+def verdict(request: TrainingRequest[Config], name: str, outcome: Outcome, left: bool, done: str = "") -> int:
+    """Say how it ended; the exit status.
 
-
-def _headline(request: Request) -> None:
-    config = request.config
-    sizes = "-".join(map(str, config.layers))
-    what = f"{request.epochs} {'epoch' if request.epochs == 1 else 'epochs'} of {request.samples:,} samples"
-    print(f"{config.name}: {sizes}, {config.density:.1%} of the edges, {what}, {request.sim}", flush=True)
-
-
-def _files(request: Request, outcome: Outcome, result: dict[str, Any]) -> dict[str, Writer]:
-    """What writes the files beside RESULT."""
-    connectivity = Connectivity.generate(request.config)
-    arrays = dict(outcome.parameters)
-    for i in range(len(request.config.junctions)):
-        arrays[f"left_neuron_{i + 1}"] = connectivity.left_neuron(i)
-    files: dict[str, Writer] = {WEIGHTS: lambda file: np.savez_compressed(file, **arrays)}
-    if outcome.parameters:
-        files[REPORT] = text_writer(report(request.config, connectivity, outcome, result))
-    return files
-
-
-def _verdict(request: Request, outcome: Outcome) -> int:
-    done = outcome.state.next_step
+    Args:
+        name: of the configuration.
+        left: there is a checkpoint to go on from.
+        done: how far it has come, for a line.
+    """
     if outcome.failure is not None:
-        print(f"FAIL  {request.config.name}: {outcome.failure}")
-        print(f"  log: {relative(request.directory / 'run' / 'run.log')}")
-        print(f"replay: {request.replay(resume=done > 0)}")
+        print(f"FAIL  {name}: {outcome.failure}")
+        print(f"  log: {relative(request.directory / 'run' / LOG)}")
+        print(f"replay: {request.replay(resume=left)}")
         return 1
     if outcome.interrupted:
-        advice = f"go on with: {request.replay(resume=True)}" if outcome.parameters else "nothing to go on from"
-        print(f"interrupted after {done} runs; {advice}")
-        return 130
-    print(f"pass  {request.config.name}: simulation and model are equal in every bit")
+        advice = f"go on with: {request.replay(resume=True)}" if left else "nothing to go on from"
+        print(f"interrupted{done}; {advice}")
+        return INTERRUPTED
+    print(f"pass  {name}: simulation and model are equal in every bit")
     return 0

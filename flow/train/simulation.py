@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builds the harness for a configuration and runs tb/edge/runs/train.py on it."""
+"""A job in a simulator, whatever it is: the program is built, plays the job and is judged by what it leaves."""
 
 from __future__ import annotations
 
@@ -8,42 +8,32 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
+from flow import build
 from flow.build import Design, Options
-from flow.simulate import LOG, RESULTS, run_job
-from flow.train.request import Request
-from flow.train.watch import Progress, Watcher
-from models.edge.activation import SigmoidTable
-from models.edge.config import EdgeConfig
-from models.lib.array_file import Arrays
-from tb.edge.runs.train_files import PARAMS_IN, PARAMS_OUT, PREDICTIONS, SAMPLES
-from tb.edge.runs.train_state import CHECKPOINT, EVENTS, MISMATCH, State, load_checkpoint
-
-HARNESS = "train_harness"
-SIGMOID_FILE = "sigmoid.hex"
-SCRATCH = (LOG, RESULTS, SIGMOID_FILE, SAMPLES, PREDICTIONS, PARAMS_IN, PARAMS_OUT)
-"""Files that a simulation leaves where it runs."""
-
-_BENCH = "tb.edge.runs.train"
+from flow.simulate import run_job
+from flow.train.watch import Shown, Watcher
+from models.lib.job_file import EVENTS, MISMATCH
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Outcome:
     """How a simulation ended.
 
     Attributes:
-        state, parameters: the checkpoint.
         failure: what went wrong, None if nothing did.
         mismatches: values that differed in the comparison that failed.
         interrupted: the user stopped it.
     """
 
-    state: State
-    parameters: dict[str, Any]
-    failure: str | None
-    mismatches: int
-    interrupted: bool
+    failure: str | None = None
+    mismatches: int = 0
+    interrupted: bool = False
+
+    @property
+    def is_well(self) -> bool:
+        """It came to its end."""
+        return self.failure is None and not self.interrupted
 
 
 class Interrupts:
@@ -65,42 +55,26 @@ class Interrupts:
         signal.signal(signal.SIGINT, self.old)
 
 
-def design_of(config: EdgeConfig) -> Design:
-    """The harness with the parameters of a configuration."""
-    return Design.of(HARNESS, config.verilog_parameters(SIGMOID_FILE))
+def built(design: Design, options: Options, per: str = "configuration") -> Path:
+    """Where the program of a design is, which is built if it is not there."""
+    if not build.is_built(design, options):
+        print(f"building the simulation, once per {per} …", flush=True)
+    return build.build(design, options)
 
 
-def write_sigmoid(config: EdgeConfig, directory: Path) -> None:
-    """The table that the simulated engine reads when it starts."""
-    (directory / SIGMOID_FILE).write_text(SigmoidTable.build(config.format).hex_text())
-
-
-def options(sim: str) -> Options:
-    """How the harness is built."""
-    return Options(sim, fast=True, own_clock=True)
-
-
-def simulate(request: Request, job: Path, built: Path, key: str, history: list[dict[str, Any]]) -> Outcome:
-    """Run what was built in directory `built` on a job, and judge.
+def play(bench: str, design: Design, sim: str, program: Path, job: Path, progress: Shown) -> Outcome:
+    """Let a program play a job, show how far it is, and judge.
 
     Args:
-        job: its file, in the directory where it runs.
-        history: what was done before.
+        bench: module that plays it.
+        job: its file, in the directory where the program runs; that above it is the job's own.
     """
-    run = job.parent
-    checkpoint, mismatch = request.directory / CHECKPOINT, request.directory / MISMATCH
-    write_sigmoid(request.config, run)
-    tests = min(request.samples, len(request.data.test_x))
-    progress = Progress(request.epochs, request.samples, tests, history)
-    with Interrupts() as interrupts, Watcher(request.directory / EVENTS, progress):
-        failures = run_job(_BENCH, HARNESS, request.sim, built, run, job, {})
-    state, parameters = State(key), Arrays()
-    if checkpoint.is_file():
-        state, parameters = load_checkpoint(checkpoint, request.config, request.samples)
-    if mismatch.is_file():
-        found = json.loads(mismatch.read_text())
-        return Outcome(state, parameters, found["text"], found["count"], False)
+    directory, run = job.parents[1], job.parent
+    with Interrupts() as interrupts, Watcher(directory / EVENTS, progress):
+        failures = run_job(bench, design.top, sim, program, run, job, design.params)
+    if (directory / MISMATCH).is_file():
+        found = json.loads((directory / MISMATCH).read_text())
+        return Outcome(failure=found["text"], mismatches=found["count"])
     if interrupts.count:
-        return Outcome(state, parameters, None, 0, True)
-    failure = "; ".join(failures.values())
-    return Outcome(state, parameters, failure or None, 0, False)
+        return Outcome(interrupted=True)
+    return Outcome(failure="; ".join(failures.values()) or None)

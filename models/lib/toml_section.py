@@ -21,6 +21,7 @@ NAME_MAX = 64
 TEXT_MAX = 1024
 COUNT_MAX = 2**63 - 1
 """Of what is counted: clocks, values, images."""
+SECONDS_MAX = 1e9
 
 _FILE_NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_-]{{0,{NAME_MAX - 1}}}")
 _DEVICE = re.compile("con|prn|aux|nul|com[0-9]|lpt[0-9]", re.IGNORECASE)  # no files on Windows, whatever the case

@@ -5,14 +5,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
-from flow.coverage import data, functional, gates, html, report
+from flow.coverage import campaign, data, functional, gates, html, report
 from flow.coverage.data import FileCoverage, Point
 from flow.coverage.gates import Waiver
 from flow.modules import Module
-from flow.paths import FlowError
+from flow.paths import ROOT, FlowError
 
 SOURCE = [
     "module m;",
@@ -170,3 +173,46 @@ def test_percentages_are_not_rounded_up() -> None:
     assert html.percent(99.99) == "99.9"
     assert html.percent(100.0) == "100.0"
     assert html.percent(None) == "–"
+
+
+def test_one_pass_runs_every_test_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`make test COVERAGE=1`: unit tests under coverage.py, all others as ever, the results in one file."""
+    runs: list[tuple[list[str], tuple[str, ...]]] = []
+
+    def run_pytest(arguments: Any, junit: Path, tool: tuple[str, ...] = ()) -> bool:
+        runs.append(([*arguments], tool))
+        junit.write_text(f'<testsuites><testsuite name="{len(runs)}"><testcase name="x"/></testsuite></testsuites>')
+        return len(runs) > 1
+
+    def make(records: Any, functional_records: Any, models: float) -> SimpleNamespace:
+        assert models == 97.5
+        return SimpleNamespace(problems=[])
+
+    def coverage(*arguments: str) -> None:
+        if "json" in arguments:
+            Path(arguments[-1]).write_text('{"totals": {"percent_covered": 97.5}}')
+
+    for name, value in {"BUILD": "", "PAGES": "", "_PYTHON": "python", "_RUNS": "runs"}.items():
+        monkeypatch.setattr(campaign, name, tmp_path / value)
+    monkeypatch.setattr(campaign, "run_pytest", run_pytest)
+    monkeypatch.setattr(campaign, "_coverage", coverage)
+    stubs = {"remove": lambda _: None, "write": lambda *_: None, "table": lambda _: "", "make": make}
+    monkeypatch.setattr(campaign, "report", SimpleNamespace(**stubs))
+    assert not campaign.test(5), "the first ones have failed"
+    every = set((ROOT / "tests").rglob("test_*.py"))
+    files = [selected(arguments) for arguments, _ in runs]
+    assert [tool for _, tool in runs] == [(), ("-m", "coverage", "run")]
+    assert {"--runs=both", "--seeds=5"} <= {*runs[0][0]}
+    assert files[0] | files[1] == every
+    assert not files[0] & files[1]
+    found = ElementTree.parse(tmp_path / "junit.xml").getroot()
+    assert [suite.get("name") for suite in found.iter("testsuite")] == ["1", "2"]
+    assert [path.name for path in tmp_path.glob("junit*")] == ["junit.xml"]
+
+
+def selected(arguments: list[str]) -> set[Path]:
+    """The files of tests that pytest is told to run."""
+    out = [ROOT / word.removeprefix("--ignore=") for word in arguments if word.startswith("--ignore=")]
+    folders = [ROOT / word for word in arguments if not word.startswith("-")]
+    found = {path for folder in folders for path in ([folder] if folder.is_file() else folder.rglob("test_*.py"))}
+    return {path for path in found if not any(path.is_relative_to(folder) for folder in out)}

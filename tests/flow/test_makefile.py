@@ -25,7 +25,7 @@ def asked() -> list[str]:
 def test_variables_of_the_environment_change_no_run() -> None:
     names = asked()
     assert {"SEED", "SIM", "MODULE", "CONFIG", "EPOCHS", "TEST"} <= set(names)
-    targets = ["sim", "train", "train-cnn", "bench", "full-size", "synth", "regress"]
+    targets = ["sim", "train", "train-cnn", "bench", "full-size", "synth", "test", "regress"]
     plain = make(*targets)
     exported = make(*targets, **dict.fromkeys(names, "7"))
     assert plain.returncode == exported.returncode == 0

@@ -33,6 +33,17 @@ def test_imports_from_above_are_seen_even_those_for_type_checkers(tmp_path: Path
     ]
 
 
+def test_wings_that_must_not_know_each_other(tmp_path: Path) -> None:
+    files = {
+        "studies/zoo.py": "from models.lib import x", "tb/runs.py": "from studies import zoo",
+        "flow/train.py": "import tb.runs\nfrom studies import zoo",
+    }  # fmt: skip
+    assert house(tmp_path, files) == [
+        "tb.runs imports studies.zoo: tb must not know studies; models/ has what both know",
+        "flow.train imports tb.runs: flow must not know tb; models/ has what both know",
+    ]
+
+
 def test_circles_are_seen(tmp_path: Path) -> None:
     files = {
         "flow/a.py": "from flow.b import x", "flow/b.py": "import flow.c", "flow/c.py": "from flow import a",

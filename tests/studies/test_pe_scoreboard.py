@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.pe_array.compiler.random_matrices import coded, matrices
 from models.pe_array.isa.shapes import Conv, Pool
 from studies import networks, published, scoreboard, scoreboard_b, scoreboard_c, scoreboard_c_table
 from studies.block_search import best_block, phase_clocks
-from studies.layer_phases import GRID, coded, phase_program, random_mask, traffic, weight_beats
+from studies.layer_phases import GRID, phase_program, random_mask, traffic, weight_beats
 from studies.networks import Pooling, WeightLayer
 from studies.scoreboard_b import BLOCKS, Board, Row
 from studies.scoreboard_c import FineTuning, Stepper, densities, image_size
@@ -59,7 +60,7 @@ def test_the_least_use_is_that_of_a_convolution(board: Board) -> None:
 
 def test_matrices_have_the_densities_of_the_table_and_even_blocks() -> None:
     layers = networks.layers(published.NETWORK)
-    for name, csb in scoreboard_b.matrices(layers, published.DENSITIES, BLOCKS, 1).items():
+    for name, csb in matrices({layer.name: layer.conv for layer in layers}, published.DENSITIES, BLOCKS, 1).items():
         layer = next(layer for layer in layers if layer.name == name)
         assert len(csb.coordinates) / layer.kernels == pytest.approx(published.DENSITIES[name], rel=0.15)
         assert (csb.shape.block_rows, csb.shape.block_cols) == BLOCKS[name]

@@ -7,7 +7,7 @@ import pytest
 
 from flow import paths
 from flow.full_size import result as full_size_result
-from flow.train_cnn import result as train_cnn_result
+from flow.train.pe_array import result as train_cnn_result
 from models.pe_array.isa import assumed
 
 ASSUMED = "250 MHz (assumed)"

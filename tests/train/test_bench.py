@@ -10,10 +10,10 @@ import pytest
 from trainings import TINY, training
 
 from flow.paths import BUILD
-from flow.train import bench
-from flow.train.bare import build_bare, measure
+from flow.train.edge import bench
+from flow.train.edge.bare import build_bare, measure
 from models.edge.schedule import Schedule
-from tb.edge.runs.train_check import Mismatch
+from models.lib.job_file import Mismatch
 
 
 def test_bench(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,15 +15,15 @@ from mutants import arrays_of, broken_archives, with_state, wrong_arrays, wrong_
 from trainings import TINY, batch_event, edge_checkpoint, step_event
 
 from models.edge.config import EdgeConfig
+from models.edge.job import load_checkpoint
 from models.lib import mnist
 from models.lib.checkpoint import CheckpointError
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.training.images import Images
+from models.pe_array.training.job import Record, read_record
 from models.pe_array.training.trainer import Trainer
 from models.pe_array.training.weights_file import WeightsError, load_weights, save_weights
-from tb.edge.runs.train_state import load_checkpoint
-from tb.pe_array.runs.train_job import Record, read_record
 
 SAMPLES = 60
 IMAGES = 20

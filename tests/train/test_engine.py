@@ -9,7 +9,7 @@ import pytest
 from trainings import result_of, training, variant
 
 from flow.paths import ROOT
-from flow.train.command import train
+from flow.train.edge.command import train
 
 SAMPLES = 2000
 

@@ -14,60 +14,29 @@ from typing import Any
 
 import numpy as np
 import pytest
+from small_cnn import small_cnn
 from trainings import TINY, training, variant
 
 from flow import __main__
 from flow.paths import FlowError, relative
-from flow.train import command as edge
-from flow.train import simulation as edge_simulation
-from flow.train_cnn import command as cnn
-from flow.train_cnn import simulation as cnn_simulation
-from flow.train_cnn.request import Request, request
+from flow.train import simulation
+from flow.train.edge import command as edge
+from flow.train.pe_array import command as cnn
+from flow.train.pe_array.request import Request, request
 from models.edge.config import EdgeConfig
 from models.edge.interleaver import Connectivity
+from models.edge.job import EdgeJob, EdgeState, identity
 from models.edge.network import EdgeNetwork
 from models.lib import mnist
+from models.lib.job_file import CHECKPOINT
 from models.lib.mnist import DataError, Mnist
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.network import PeNetwork
+from models.pe_array.training.job import ArrayJob
 from models.pe_array.training.weights_file import save_weights
-from tb.edge.runs.train_state import CHECKPOINT, Job, State, identity
-from tb.pe_array.runs.train_job import Job as CnnJob
 
+DENSE = small_cnn("dense", epochs=1, rate_shift=[11], prune_at=0, initial="initial.npz")
 LEFT = ("weights.npz", "report.html", "mismatch.json", "checkpoint.npz")
-DENSE = """
-name = "dense"
-[input]
-height = 28
-width = 28
-frac = 7
-[[layers]]
-kind = "conv"
-outputs = 2
-kernel = 7
-stride = 7
-weight_frac = 7
-out_frac = 4
-delta_frac = 9
-density = 0.7
-[[layers]]
-kind = "dense"
-outputs = 10
-weight_frac = 6
-out_frac = 4
-density = 0.3
-[training]
-batch = 8
-epochs = 1
-rate_shift = [11]
-init_seed = 1
-order_seed = 1
-initial = "initial.npz"
-prune_at = 0
-[array]
-pes = 2
-"""
-
 Meanwhile = Callable[[Path], None]
 
 
@@ -110,12 +79,10 @@ def simulated(monkeypatch: pytest.MonkeyPatch) -> Callable[[Meanwhile], None]:
             meanwhile(arguments[5])
             return {}
 
-        for module in (edge_simulation, cnn_simulation):
-            monkeypatch.setattr(module, "run_job", run_job)
+        monkeypatch.setattr(simulation, "run_job", run_job)
 
-    for module in (edge, cnn_simulation):
-        monkeypatch.setattr(module.build, "is_built", lambda *_: True)
-        monkeypatch.setattr(module.build, "build", lambda *_: Path())
+    monkeypatch.setattr(simulation.build, "is_built", lambda *_: True)
+    monkeypatch.setattr(simulation.build, "build", lambda *_: Path())
     monkeypatch.setattr(edge, "TwinProcess", Twin)
     return choose
 
@@ -127,10 +94,10 @@ def told(directory: Path) -> dict[str, Any]:
 
 def leave_checkpoint(path: Path) -> None:
     """What a simulation leaves that was killed before its first run had ended."""
-    job = Job.load(path)
+    job = EdgeJob.load(path)
     config = EdgeConfig.load(job.config)
     network = EdgeNetwork(config, Connectivity.generate(config))
-    State(identity(config, job.samples)).save(Path(job.directory) / CHECKPOINT, network)
+    EdgeState(identity(config, job.samples)).save(Path(job.directory) / CHECKPOINT, network)
 
 
 @pytest.mark.parametrize("change", [lambda path: path.write_text("name = "), Path.unlink])
@@ -142,7 +109,7 @@ def test_configuration_that_is_edited_meanwhile(
 
     def edit(job: Path) -> None:
         change(config)
-        read.append(Path(Job.load(job).config).read_text())
+        read.append(Path(EdgeJob.load(job).config).read_text())
         leave_checkpoint(job)
 
     simulated(edit)
@@ -176,7 +143,7 @@ def test_weights_and_data_that_are_replaced_meanwhile(
         (tmp_path / "initial.npz").unlink()
         (tmp_path / "dense.toml").write_text("name =")
         monkeypatch.setattr(mnist, "load", damaged)
-        job = CnnJob.load(path)
+        job = ArrayJob.load(path)
         config = job.configuration()
         assert config.training.initial is not None
         seen.append((config.training.initial.read_bytes(), config.layers))
@@ -269,7 +236,7 @@ def test_checkpoint_that_is_damaged_meanwhile(
 ) -> None:  # fmt: skip
     """The run has failed, in its results and on the terminal."""
     asked, out = training(variant(tmp_path, "damaged"), tmp_path / "out", samples="50"), tmp_path / "out"
-    simulated(lambda job: bool((Path(Job.load(job).directory) / CHECKPOINT).write_bytes(b"nothing")))
+    simulated(lambda job: bool((Path(EdgeJob.load(job).directory) / CHECKPOINT).write_bytes(b"nothing")))
     monkeypatch.setattr(__main__, "_modules", lambda _: edge.train(asked))
     monkeypatch.setattr("sys.argv", ["flow", "modules"])
     assert __main__.main() == 1

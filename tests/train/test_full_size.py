@@ -11,11 +11,13 @@ import pytest
 from trainings import broken_design
 
 from flow.build import Design
-from flow.full_size.command import HARNESS, REPORT, RESULT, full_size
+from flow.full_size.command import HARNESS, full_size
 from flow.full_size.request import replay, request
 from flow.paths import FlowError
+from flow.run_directory import RESULT
+from flow.train.command import REPORT
+from models.pe_array.training.layer_job import LayerMemory, LayersJob
 from studies import networks, published
-from tb.pe_array.runs.full_size_job import Job, LayerMemory
 
 NETWORK = (
     {"name": "first", "rows": 6, "cols": 3, "kernel": 3, "pad": 1, "height": 5, "width": 4,
@@ -25,15 +27,15 @@ NETWORK = (
 )  # fmt: skip
 
 
-def small(directory: Path) -> Job:
+def small(directory: Path) -> LayersJob:
     """A job for an array of two PEs."""
     (directory / "job.json").write_text(
         json.dumps({
             "directory": str(directory / "out"), "network": NETWORK, "chosen": ["second", "first"], "pes": 2,
-            "lanes": 8, "words": 1 << 12, "latency": 20,
+            "lanes": 8, "words": 1 << 12, "latency": 20, "outstanding": 16,
         })
     )  # fmt: skip
-    return Job.load(directory / "job.json")
+    return LayersJob.load(directory / "job.json")
 
 
 def test_small_layers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,8 +85,8 @@ def test_published_network() -> None:
     job = request()
     assert job.chosen == ("conv4_2", "conv1", "dense6")
     assert (job.pes, job.lanes) == (published.PES, published.LANES)
-    assert [layer.layer for layer in job.network] == [
-        replace(layer, fully_connected=False) for layer in networks.layers(published.NETWORK)
+    assert [(layer.name, layer.conv, layer.height, layer.width) for layer in job.network] == [
+        (layer.name, layer.conv, layer.height, layer.width) for layer in networks.layers(published.NETWORK)
     ]
     assert job.phases("conv1") == ["FF", "WG", "UPDATE"]
     assert job.phases("dense6") == ["FF", "NG", "WG", "UPDATE"]

@@ -14,34 +14,35 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
-from test_train_cnn import SMALL
+from small_cnn import SMALL
 
 from flow import page
 from flow.train import classes, plots
-from flow.train import request as edge
-from flow.train import simulation as edge_simulation
-from flow.train.report import report as edge_report
-from flow.train.result import results as edge_results
-from flow.train.result import table as edge_table
-from flow.train_cnn import request as cnn
-from flow.train_cnn import result as cnn_result
-from flow.train_cnn.report import ROWS, report
-from flow.train_cnn.simulation import Outcome
+from flow.train.edge import request as edge
+from flow.train.edge.report import report as edge_report
+from flow.train.edge.result import results as edge_results
+from flow.train.edge.result import table as edge_table
+from flow.train.edge.simulation import EdgeOutcome
+from flow.train.pe_array import request as cnn
+from flow.train.pe_array import result as cnn_result
+from flow.train.pe_array.report import ROWS, report
+from flow.train.simulation import Outcome
+from models.edge.comparison import counter_registers
 from models.edge.config import EdgeConfig
+from models.edge.history import CURVE
 from models.edge.interleaver import Connectivity
+from models.edge.job import EdgeState, curve
 from models.edge.parameters import initial_parameters
 from models.edge.schedule import Schedule
 from models.edge.training import RawData
 from models.lib import confusion
-from models.lib.mnist import Mnist
+from models.lib.job_file import CHECKPOINT
 from models.pe_array.network.config import PeConfig
 from models.pe_array.training.images import Images
+from models.pe_array.training.job import ArrayJob, Record
 from models.pe_array.training.trainer import Trainer
-from tb.edge.runs.train_check import counter_registers
 from tb.edge.runs.train_profile import Profile
-from tb.edge.runs.train_state import CHECKPOINT, CURVE, State, curve
 from tb.pe_array.drivers.array_registers import Counter
-from tb.pe_array.runs.train_job import Job, Record
 
 UNITS = ("FF", "BP", "UP")
 MADE_BY = {"command": "make", "configuration_file": "a.toml", "configuration": "", "versions": {"commit": "0"}}
@@ -109,15 +110,23 @@ def edge_record(config: EdgeConfig, samples: int, tests: bool = False, first: in
     }  # fmt: skip
 
 
-def edge_page(directory: Path, config: EdgeConfig, state: State) -> tuple[str, dict[str, Any]]:
+def edge_request(config: EdgeConfig, data: Any, directory: Path) -> edge.Request:
+    """A training of 50 samples."""
+    return edge.Request(
+        path=directory / "a.toml", text="", config=config, sim="icarus", epochs=1, samples=50, resume=False, asked=(),
+        directory=directory, data=data,
+    )  # fmt: skip
+
+
+def edge_page(directory: Path, config: EdgeConfig, state: EdgeState) -> tuple[str, dict[str, Any]]:
     """Page and result of a training that ended with a state."""
     none = np.zeros((0, config.layers[0]), dtype=np.int16)
     data = RawData(none, none[:, 0].astype("u1"), none, none[:, 0].astype("u1"))
-    asked = edge.Request(directory / "a.toml", config, data, "icarus", 1, 50, False, (), directory, "")
+    asked = edge_request(config, data, directory)
     weights, biases = initial_parameters(config)
     arrays = {f"weights_{i + 1}": values for i, values in enumerate(weights)}
     arrays |= {f"biases_{i + 1}": values for i, values in enumerate(biases)}
-    outcome = edge_simulation.Outcome(state, arrays, None, 0, False)
+    outcome = EdgeOutcome(state=state, parameters=arrays)
     result = edge_results(asked, outcome, []) | MADE_BY | {"wall_seconds": 1.0, "build_seconds": 1.0}
     return edge_report(config, Connectivity.generate(config), outcome, result), result
 
@@ -125,7 +134,7 @@ def edge_page(directory: Path, config: EdgeConfig, state: State) -> tuple[str, d
 def test_page_of_an_unusual_edge_configuration(tmp_path: Path, histograms: list[Any]) -> None:
     """Widths, rounding, mode, pooling, clock and turns of the samples are those of the configuration."""
     config = edge_config()
-    state = State("key", 2, [edge_record(config, 50), edge_record(config, 20, tests=True)])
+    state = EdgeState("key", 2, [edge_record(config, 50), edge_record(config, 20, tests=True)])
     state.profile = {"units": ["BUSY_FF 1"], "fill": [[[1, 0]], [[9, 4]]], "drain": [[[90, 40]], [[99, 44]]]}
     written, result = edge_page(tmp_path, config, state)
     assert "9 bits, 5 of fraction, updates rounded half up; sequential training on MNIST (means of 4 × 4 pixels)" in (
@@ -145,7 +154,7 @@ def test_page_of_an_unusual_edge_configuration(tmp_path: Path, histograms: list[
     usual = edge_config(training={}, data={"set": "mnist", "pool": 2}, network={
         "layers": [196, 16], "fan_out": [4], "z": [49], "activation": ["sigmoid"], "classes": 10,
     })  # fmt: skip
-    state = State("key", 1, [edge_record(usual, 50)], state.profile)
+    state = EdgeState("key", 1, [edge_record(usual, 50)], state.profile)
     written, result = edge_page(tmp_path, usual, state)
     assert "updates rounded stochastically; pipelined training on MNIST (means of 2 × 2 pixels)" in note(written)
     assert f"A pass takes {usual.pass_clocks:,} clocks; a sample enters in every one." in written
@@ -155,7 +164,7 @@ def test_page_of_an_unusual_edge_configuration(tmp_path: Path, histograms: list[
 def test_runs_of_an_epoch_are_one_record(tmp_path: Path) -> None:
     """Runs of one sample give the history, and so the checkpoint and the page, of one run of all of them."""
     config = edge_config()
-    whole, parts = State("key"), State("key")
+    whole, parts = EdgeState("key"), EdgeState("key")
     whole.add(edge_record(config, 120))
     for first in range(120):
         parts.add(edge_record(config, 1, first=first, of=120))
@@ -175,10 +184,10 @@ def test_runs_of_an_epoch_are_one_record(tmp_path: Path) -> None:
 def test_curve_of_an_epoch_that_stopped() -> None:
     """Its points lie where its samples were."""
     config = edge_config()
-    state = State("key")
+    state = EdgeState("key")
     state.add(edge_record(config, 30, of=50))
-    asked = edge.Request(Path(), config, None, "icarus", 1, 50, False, (), Path(), "")  # type: ignore[arg-type]
-    result = edge_results(asked, edge_simulation.Outcome(state, {}, None, 0, True), [])
+    asked = edge_request(config, None, Path())
+    result = edge_results(asked, EdgeOutcome(state=state, parameters={}, interrupted=True), [])
     points = result["history"][0]["curve"]
     assert points[0] == (1 / 50, 1.0)
     assert points[-1] == (30 / 50, 0.0)
@@ -232,7 +241,7 @@ def test_confusion_of_many_classes_has_the_size_of_the_test(tmp_path: Path) -> N
     assert sum(row["images"] for row in rows) == 500
     assert sum(row["right"] for row in rows) == (labels == predicted).sum() == dense.trace()
     config = edge_config()
-    state = State("key", 2, [edge_record(config, 50), edge_record(config, 500, tests=True)], {}, counted)
+    state = EdgeState("key", 2, [edge_record(config, 50), edge_record(config, 500, tests=True)], {}, counted)
     state.save(tmp_path / CHECKPOINT, type("Network", (), {"weights": [], "biases": []}))  # type: ignore[arg-type]
     assert (tmp_path / CHECKPOINT).stat().st_size < 200_000
     section = classes.section(counted, "in the last test")
@@ -290,18 +299,18 @@ def cnn_step(number: int, density: float = 1.0) -> dict[str, Any]:
 
 
 def cnn_page(
-    directory: Path, config: PeConfig, steps: int = 2, monkeypatch: pytest.MonkeyPatch | None = None
+    directory: Path, config: PeConfig, steps: int = 2, tested: bool = False
 ) -> tuple[str, dict[str, Any], Trainer]:
     """Page and result of a training that was not."""
     images = Images(np.zeros((64, 28, 28), np.int8), np.arange(64) % config.classes)
-    none = Mnist(*(np.zeros((0, 28, 28), np.uint8),) * 4)
-    if monkeypatch:
-        monkeypatch.setattr(cnn_result, "images_to_test", lambda *_: images)
     trainer = Trainer(config, images)
-    job = Job("a.toml", str(directory), 1, steps, 0, 64, False)
-    asked = cnn.Request(directory / "a.toml", config, {}, "icarus", job, (), "", none)
+    asked = cnn.Request(
+        path=directory / "a.toml", text="", config=config, sim="icarus", epochs=1, samples=64, resume=False, asked=(),
+        directory=directory, params={}, job=ArrayJob("a.toml", str(directory), 1, steps, 0, 64, False), trainer=trainer,
+        test=images,
+    )  # fmt: skip
     record = Record([cnn_step(number) for number in range(steps)])
-    result = cnn_result.results(asked, Outcome(), trainer, record, images.labels if monkeypatch else None)
+    result = cnn_result.results(asked, Outcome(), record, images.labels if tested else None)
     result |= MADE_BY
     return report(asked, trainer.network, result), result, trainer
 
@@ -313,8 +322,9 @@ def test_widths_of_a_cnn_page(data: int, master: int, tmp_path: Path, histograms
         tmp_path,
         cnn_config(
             lambda text: (
-                text.replace("weight_frac = 7", "weight_frac = 3").replace("rate_shift = [11, 12]", "rate_shift = [30]")
-                + f"data_bits = {data}\nmaster_bits = {master}\n"
+                text.replace("weight_frac = 7", "weight_frac = 3")
+                .replace("rate_shift = [11, 12]", "rate_shift = [30]")
+                .replace("[array]\n", f"[array]\ndata_bits = {data}\nmaster_bits = {master}\n")
             )
         ),
     )
@@ -331,12 +341,12 @@ def test_widths_of_a_cnn_page(data: int, master: int, tmp_path: Path, histograms
         assert bins == pytest.approx(np.linspace(-bins[-1], bins[-1], 61))
 
 
-def test_clock_rounding_and_pruning_of_a_cnn_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clock_rounding_and_pruning_of_a_cnn_page(tmp_path: Path) -> None:
     rounding = '[training]\ngradient_rounding = "stochastic"\n'
     config = cnn_config(
         lambda text: text.replace("[training]\n", rounding).replace("prune_at = 5\n", "") + "[clock]\nmhz = 12.5\n"
     )
-    written, result, _ = cnn_page(tmp_path, config, monkeypatch=monkeypatch)
+    written, result, _ = cnn_page(tmp_path, config, tested=True)
     assert "8-bit activations, gradients and weights, 24-bit masters, gradients rounded stochastically" in note(written)
     result |= {"initial_test_accuracy": 0.5, "pruned_test_accuracy": 0.25}
     figures = dict(cnn_result.table(result))

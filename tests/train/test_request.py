@@ -14,12 +14,12 @@ from flow.config_file import load_edge, load_pe
 from flow.paths import ROOT, FlowError
 from flow.run_directory import alone_in
 from flow.synth import command as synth
-from flow.train.command import train
-from flow.train.request import request
+from flow.train.edge.command import train
+from flow.train.edge.request import request
 from models.edge.config import EdgeConfig
 from models.lib import mnist, toml_section
+from models.lib.job_file import CHECKPOINT
 from models.pe_array.network.config import PeConfig
-from tb.edge.runs.train_state import CHECKPOINT
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,9 @@ from trainings import TINY, broken_design, result_of, training, variant, weights
 
 from flow.modules import SIMULATORS
 from flow.paths import BUILD, ROOT
-from flow.train.command import REPORT, train
-from flow.train.simulation import design_of
-from tb.edge.runs.train_state import EVENTS
+from flow.train.edge.command import REPORT, train
+from flow.train.edge.simulation import design_of
+from models.lib.job_file import EVENTS
 
 KEYS = {
     "config", "samples", "mismatches", "compared", "test_accuracy", "model_test_accuracy", "clocks_predicted",

@@ -16,71 +16,36 @@ from typing import Any
 
 import numpy as np
 import pytest
+from small_cnn import SMALL, small_cnn
 from trainings import broken_design, step_event
 
 from flow.build import Design
 from flow.paths import BUILD, ROOT, FlowError, relative
-from flow.train_cnn.command import REPORT, RESULT, train, train_in_model
-from flow.train_cnn.request import Request, request
-from flow.train_cnn.simulation import HARNESS
+from flow.run_directory import RESULT
+from flow.train.command import REPORT
+from flow.train.pe_array.command import train, train_in_model
+from flow.train.pe_array.request import Request, request
+from flow.train.pe_array.simulation import HARNESS
+from models.lib.job_file import CHECKPOINT, EVENTS
 from models.pe_array.network.config import PeConfig
+from models.pe_array.training.images import DataSet
+from models.pe_array.training.job import Record, load, save, simulated_steps
 from models.pe_array.training.trainer import StepResult, Trainer
-from tb.pe_array.runs.train_job import (
-    CHECKPOINT,
-    EVENTS,
-    Record,
-    images_to_test,
-    load,
-    save,
-    simulated_steps,
-    trainer_of,
-)
 
 LENET = ROOT / "configs" / "pe_array" / "lenet5_mnist.toml"
 IMAGES = 64
-
-SMALL = """
-name = "small"
-[input]
-height = 28
-width = 28
-frac = 7
-[[layers]]
-kind = "conv"
-outputs = 3
-kernel = 5
-stride = 4
-weight_frac = 7
-out_frac = 4
-delta_frac = 9
-density = 0.7
-[[layers]]
-kind = "max_pool"
-kernel = 2
-[[layers]]
-kind = "dense"
-outputs = 10
-weight_frac = 6
-out_frac = 4
-density = 0.3
-[training]
-batch = 8
-epochs = 2
-rate_shift = [11, 12]
-momentum_shift = 3
-init_seed = 1
-order_seed = 1
-prune_at = 5
-[array]
-pes = 2
-"""
-
+DATA = DataSet.load()
 
 def small(directory: Path, **variables: str) -> Request:
     """A request for the small network that leaves its results beside its file."""
     path = directory / "small.toml"
     path.write_text(SMALL)
     return request(str(path), samples=str(IMAGES), directory=directory / "out", **variables)
+
+
+def model(config: PeConfig, samples: int = IMAGES) -> Trainer:
+    """A training on so many images, before its first step."""
+    return Trainer(config, DATA.train[:samples])
 
 
 def result_of(asked: Request) -> dict[str, Any]:
@@ -125,10 +90,10 @@ def test_small_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert result["versions"].keys() == {"commit", "simulator", "Python", "numpy", "numba"}
     assert result["configuration"] == SMALL
 
-    alone = trainer_of(asked.config, IMAGES)
+    alone = model(asked.config)
     while alone.step < 2 * alone.steps_per_epoch:
         alone.train_step()
-    assert result["model_test_accuracy"] == alone.accuracy(images_to_test(alone.network.config))
+    assert result["model_test_accuracy"] == alone.accuracy(asked.test)
     page = (asked.directory / REPORT).read_text()
     assert "<th>PE group</th>" in page
     sources = re.findall(r'(?:src|href)="(.{20})', page)
@@ -156,7 +121,7 @@ def test_checkpoint_is_that_of_the_model(tmp_path: Path) -> None:
     """Training goes on from what the last one left."""
     asked = small(tmp_path, steps="1", epochs="1")
     assert train(asked) == 0
-    left, alone = trainer_of(asked.config, IMAGES), trainer_of(asked.config, IMAGES)
+    left, alone = model(asked.config), model(asked.config)
     left.load(asked.directory / CHECKPOINT)
     while alone.step < left.step:
         alone.train_step()
@@ -170,8 +135,7 @@ def test_checkpoint_is_that_of_the_model(tmp_path: Path) -> None:
 def test_trained_weights_are_pruned_at_once_and_trained_on(tmp_path: Path) -> None:
     """What one training leaves is what the next one begins with; all of its steps are sparse."""
     first = small(tmp_path, steps="1", epochs="1")
-    missing = SMALL.replace("prune_at = 5", 'prune_at = 0\ninitial = "out/weights.npz"').replace('"small"', '"tuned"')
-    (tmp_path / "tuned.toml").write_text(missing)
+    (tmp_path / "tuned.toml").write_text(small_cnn("tuned", prune_at=0, initial="out/weights.npz"))
 
     def tuned() -> Request:
         return request(str(tmp_path / "tuned.toml"), "2", "1", str(IMAGES), directory=tmp_path / "tuned")
@@ -211,8 +175,7 @@ def test_stopped_and_killed_and_resumed_gives_what_an_uninterrupted_training_giv
     """
     name = "small_interrupted"
     config = tmp_path / "interrupted.toml"
-    rounding = '[training]\nupdate_rounding = "stochastic"\ngradient_rounding = "stochastic"\n'
-    config.write_text(SMALL.replace('name = "small"', f'name = "{name}"').replace("[training]\n", rounding))
+    config.write_text(small_cnn(name, update_rounding="stochastic", gradient_rounding="stochastic"))
     whole = request(str(config), "12", samples=str(IMAGES), directory=tmp_path / "whole")
     assert train(whole) == 0
 
@@ -250,7 +213,7 @@ def test_stopped_and_killed_and_resumed_gives_what_an_uninterrupted_training_giv
 
 def same_training(whole: Request, directory: Path) -> None:
     """A checkpoint has every bit of another."""
-    left, right = (trainer_of(whole.config, IMAGES) for _ in range(2))
+    left, right = (model(whole.config) for _ in range(2))
     left.load(whole.directory / CHECKPOINT)
     right.load(directory / CHECKPOINT)
     assert (left.step, left.history) == (right.step, right.history)
@@ -264,7 +227,7 @@ def test_interrupt_in_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """Ctrl-C in the middle of an epoch of the model: the checkpoint has the step that was under way."""
     asked = small(tmp_path, steps="1", epochs="4")
     asked.directory.mkdir()
-    whole, trainer, left = (trainer_of(asked.config, IMAGES) for _ in range(3))
+    whole, trainer, left = (model(asked.config) for _ in range(3))
     while whole.step < 4 * whole.steps_per_epoch:
         whole.train_step()
     step = Trainer.train_step
@@ -290,7 +253,7 @@ def test_resume_of_what_does_not_fit(tmp_path: Path) -> None:
     asked = small(tmp_path, steps="4", resume="1")
     with pytest.raises(FlowError, match=r"there is no checkpoint .*: train without RESUME \(--resume\) first"):
         train(asked)
-    trainer = trainer_of(asked.config, IMAGES)
+    trainer = model(asked.config)
     for _ in range(3):
         trainer.train_step()
     save(asked.job, trainer, Record([step_event(0), step_event(1)]))
@@ -299,7 +262,7 @@ def test_resume_of_what_does_not_fit(tmp_path: Path) -> None:
     trainer.save(asked.directory / CHECKPOINT, {"no": []})
     with pytest.raises(FlowError, match=r"is damaged .* train anew, without RESUME"):
         train(asked)
-    save(asked.job, trainer_of(asked.config, IMAGES + 1), Record())
+    save(asked.job, model(asked.config, IMAGES + 1), Record())
     with pytest.raises(FlowError, match="belongs to another configuration or number of SAMPLES"):
         train(asked)
 
@@ -370,4 +333,4 @@ def test_array_of_a_configuration(tmp_path: Path) -> None:
     with pytest.raises(FlowError, match=r"bad\.toml: training\.batch = 4 must be one of 8, 16, 32, 64: a PE has a MAC"):
         request(str(path))
     assert PeConfig.load(LENET).pes == 4
-    assert isinstance(trainer_of(PeConfig.load(LENET), 64), Trainer)
+    assert isinstance(model(PeConfig.load(LENET), 64), Trainer)

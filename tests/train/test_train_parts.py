@@ -13,13 +13,15 @@ import numpy as np
 import pytest
 from trainings import TINY, training, variant
 
+from flow.train.edge.progress import Progress
 from flow.train.plots import utilisation_points
-from flow.train.watch import Progress, Watcher, duration
+from flow.train.watch import Watcher, duration
+from models.edge import harness_files as files
+from models.edge.comparison import check_array
 from models.edge.config import EdgeConfig, Mode
+from models.edge.job import identity, steps
 from models.lib.fixed_point import Format
-from tb.edge.runs import train_files as files
-from tb.edge.runs.train_check import Mismatch, check_array
-from tb.edge.runs.train_state import identity, steps
+from models.lib.job_file import Mismatch
 
 
 @pytest.mark.parametrize(("width", "frac", "size"), [(8, 5, 1), (9, 5, 2), (12, 8, 2), (16, 12, 2)])

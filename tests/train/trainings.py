@@ -14,15 +14,16 @@ import numpy as np
 from flow import verilog
 from flow.build import Design
 from flow.paths import ROOT
-from flow.train.command import RESULT, WEIGHTS
-from flow.train.request import Request, request
+from flow.run_directory import RESULT
+from flow.train.command import WEIGHTS
+from flow.train.edge.request import Request, request
+from models.edge.comparison import busy_units
 from models.edge.config import EdgeConfig
+from models.edge.history import CURVE
 from models.edge.interleaver import Connectivity
+from models.edge.job import EdgeState, identity, steps
 from models.edge.network import EdgeNetwork
 from models.edge.training import RawData
-from tb.edge.runs.train_check import busy_units
-from tb.edge.runs.train_history import CURVE
-from tb.edge.runs.train_state import State, identity, steps
 from tb.pe_array.drivers.array_registers import Counter
 
 TINY = ROOT / "configs" / "edge" / "tiny.toml"
@@ -68,12 +69,12 @@ def broken_design(design: Design, module: str, correct: str, broken: str, direct
     return replace(design, files=tuple(files))
 
 
-def edge_checkpoint(path: Path, config: EdgeConfig, samples: int, done: int) -> State:
+def edge_checkpoint(path: Path, config: EdgeConfig, samples: int, done: int) -> EdgeState:
     """Write the checkpoint of a training in which so many steps are done; what it says is made up."""
     units = busy_units(config)
     reading = [[[n + k, n] for k in range(len(units))] for n in (0, 9)]
     profile = {"units": units, "fill": reading[:1], "drain": reading[1:]} if done else {}
-    state, junctions = State(identity(config, samples), done, profile=profile), len(config.junctions)
+    state, junctions = EdgeState(identity(config, samples), done, profile=profile), len(config.junctions)
     tests = RawData.load(config)
     for step in itertools.islice(steps(config, tests, samples, 10_000), done):
         busy = {unit: [5] * junctions for unit in ("FF", "BP", "UP")}

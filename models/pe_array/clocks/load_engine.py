@@ -35,9 +35,8 @@ from models.pe_array.clocks.parts import Array, Beats, Flag, Int
 from models.pe_array.clocks.stream_fifo import NONE, fifo, fifo_clock, fifo_head
 from models.pe_array.clocks.table import OPCODE, column
 from models.pe_array.isa import descriptors as d
+from models.pe_array.machine.engines import POINTER_RUN
 
-POINTER_RUN = 256
-"""Beats of a read command of POINTERS, but the last one's."""
 ISSUE = 5
 """Clocks from taking a descriptor to its entries [load_issue]."""
 END = 3

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.lib.memory_port import BURST_BEATS
+
 MemoryArray = npt.NDArray[np.uint8]
 
-BURST_BEATS = 16
-"""Bursts end at multiples of so many beats: tensors begin there."""
 ADDRESS_BITS = 32
 
 
@@ -55,7 +55,7 @@ class Allocation:
     """
 
     def __init__(self, lanes: int, base: int = 0) -> None:
-        self._unit = max(lanes * BURST_BEATS, 32)
+        self._unit = max(lanes * BURST_BEATS, 32)  # bursts end at multiples of it: tensors begin there
         if base < 0 or base % self._unit:
             raise ValueError(f"base = {base:#x} must be a multiple of {self._unit}")
         self.base = self._end = base

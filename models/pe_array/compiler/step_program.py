@@ -25,10 +25,11 @@ from models.pe_array.compiler.sequence import Sequence
 from models.pe_array.isa.descriptors import BYTES, Descriptor, Update, encode
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.shapes import Pair, Positions
+from models.pe_array.isa.widths import SHIFT_MAX
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.fitting import LANES_MIN, choose_block
 from models.pe_array.network.layer import Shape
-from models.pe_array.network.layers import ACC_BITS, SHIFT_MAX
+from models.pe_array.network.layers import ACC_BITS
 from models.pe_array.network.network import PeNetwork
 
 

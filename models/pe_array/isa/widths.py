@@ -10,6 +10,12 @@ import numpy.typing as npt
 from models.lib.fixed_point import round_shift, saturate
 from models.pe_array.isa.pe_command import ByteArray
 
+MOMENTUM_BITS = 32
+SHIFT_MAX = 31
+"""Of the shifts of outputs, deltas and updates."""
+CLASSES_MAX = 256
+"""For which output deltas can be made: a label is a byte."""
+
 
 @dataclass(frozen=True)
 class Widths:

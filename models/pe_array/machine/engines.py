@@ -17,7 +17,7 @@ from models.pe_array.isa.map_transfer import DrainCommand, LoadCommand, drain_re
 from models.pe_array.isa.operations import CommandField, ComputeTiles
 from models.pe_array.isa.pe_command import GRADIENT_BITS, Memory, Op, PeShape, wrap
 from models.pe_array.isa.runs import Bytes, Runs
-from models.pe_array.isa.widths import Widths
+from models.pe_array.isa.widths import CLASSES_MAX, Widths
 from models.pe_array.machine.grid import MachineGrid
 from models.pe_array.machine.memory import BusMemory, Refused
 from models.pe_array.network.requantise import AccumulatorField, RandomLanes, output_delta8, requantise
@@ -25,8 +25,6 @@ from models.pe_array.network.weight_update import pack_gradients, weight_update
 
 WEIGHT_BYTES = 4
 """Of masters, gradients and momenta."""
-CLASSES_MAX = 256
-"""A label is a byte."""
 POINTER_RUN = 256
 """Beats of a read of pointers."""
 

@@ -17,13 +17,13 @@ from models.lib.network_kind import PE_ARRAY, require
 from models.lib.toml_section import ConfigError, Section, named, parse, read_text
 from models.pe_array.isa import assumed
 from models.pe_array.isa.grid import Grid
-from models.pe_array.isa.pe_command import PeShape
-from models.pe_array.isa.widths import STANDARD, Widths
+from models.pe_array.isa.pe_command import GRADIENT_BITS, PeShape
+from models.pe_array.isa.widths import CLASSES_MAX, SHIFT_MAX, STANDARD, Widths
 from models.pe_array.network import fitting
 from models.pe_array.network.gradient_passes import GradientPass, check_passes, gradient_passes, label
 from models.pe_array.network.kinds import KINDS
 from models.pe_array.network.layer import CHANNELS_MAX, FRAC_LIMIT, IMAGE, SIZE_MAX, Layer, Place, Shape
-from models.pe_array.network.layers import ACC_BITS, GRADIENT_BITS, PRESET_MAX, SHIFT_MAX
+from models.pe_array.network.layers import ACC_BITS, PRESET_MAX
 
 IMAGE_NAME = "image"
 BATCHES = (8, 16, 32, 64)
@@ -31,8 +31,6 @@ ROUNDINGS = ("half_up", "stochastic")
 NEVER = 2**31 - 1
 """``prune_at`` of a training without pruning."""
 EPOCHS_MAX = 10_000
-CLASSES_MAX = 256
-"""Of DELTA."""
 
 
 @dataclass(frozen=True)

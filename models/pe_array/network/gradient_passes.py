@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from models.lib.toml_section import ConfigError
+from models.pe_array.isa.widths import SHIFT_MAX
 from models.pe_array.network.layer import Layer
-from models.pe_array.network.layers import ACC_BITS, PRESET_MAX, SHIFT_MAX
+from models.pe_array.network.layers import ACC_BITS, PRESET_MAX
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.pe_array.isa.pe_command import GRADIENT_BITS
 from models.pe_array.isa.shapes import Conv, Pool, Positions, SlidingWindow
+from models.pe_array.isa.widths import SHIFT_MAX
 from models.pe_array.network import kernels
 
 Int8Array = npt.NDArray[np.int8]
@@ -26,9 +28,6 @@ Int64Array = npt.NDArray[np.int64]
 Accumulators = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 
 ACC_BITS = 32
-GRADIENT_BITS = 32
-MOMENTUM_BITS = 32
-SHIFT_MAX = 31
 PRESET_MAX = 15
 """Largest left shift of a map that is loaded to Y."""
 HALF_UP: UInt16Array = np.empty(0, dtype=np.uint16)

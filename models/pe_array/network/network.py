@@ -14,10 +14,11 @@ import numpy.typing as npt
 from models.lib.array_file import Arrays, Expected
 from models.lib.fixed_point import Format
 from models.pe_array.isa.shapes import Conv, Positions
+from models.pe_array.isa.widths import MOMENTUM_BITS, SHIFT_MAX
 from models.pe_array.network import kernels, layers
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.layer import IMAGE, NO_GRADIENTS
-from models.pe_array.network.layers import HALF_UP, SHIFT_MAX, Int8Array, Int32Array, UInt8Array
+from models.pe_array.network.layers import HALF_UP, Int8Array, Int32Array, UInt8Array
 from models.pe_array.network.pruning import kept_elements
 from models.pe_array.network.random_words import PERIOD, RandomWords
 from models.pe_array.network.requantise import output_delta8
@@ -158,7 +159,7 @@ class PeNetwork:
 
     def expected(self) -> dict[str, Expected]:
         """What a ``state`` of this training can be, at any step."""
-        momentum = 1 << (layers.MOMENTUM_BITS - 1) if self.config.training.momentum_shift else 0
+        momentum = 1 << (MOMENTUM_BITS - 1) if self.config.training.momentum_shift else 0
         found = {
             "pruned": Expected(np.bool_),
             "saturations": Expected(np.int64, self.saturations.shape, 0, np.iinfo(np.int64).max),

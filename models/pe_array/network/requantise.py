@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.lib.fixed_point import IntArray, lane_seed, lfsr_step, round_shift, saturate, stochastic_addend
+from models.pe_array.isa.widths import SHIFT_MAX
 
-SHIFT_MAX = 31
 DELTA_FRAC_MAX = 7
 """Largest number of fraction bits of the logits."""
 

@@ -10,10 +10,9 @@ import numpy.typing as npt
 
 from models.lib.fixed_point import IntArray, round_shift, saturate
 from models.pe_array.isa.pe_command import GRADIENT_BITS, wrap
-from models.pe_array.isa.widths import STANDARD, Widths
+from models.pe_array.isa.widths import MOMENTUM_BITS, STANDARD, Widths
 from models.pe_array.network.requantise import BoolArray, rounded
 
-MOMENTUM_BITS = 32
 DECAY_MAX = 15
 
 

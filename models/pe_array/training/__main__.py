@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m models.pe_array.training``: see ``trainer``."""
+"""``python -m models.pe_array.training``: see ``command``."""
 
-from models.pe_array.training.trainer import main
+from models.pe_array.training.command import main
 
 main()

@@ -21,6 +21,14 @@ CLASSES = 10
 
 
 @dataclass(frozen=True)
+class Batch:
+    """Maps int8 (1, 28, 28, n) and labels int64 (n,)."""
+
+    images: Int8Array
+    labels: LabelArray
+
+
+@dataclass(frozen=True)
 class Images:
     """Pixels int8 (n, 28, 28), never negative, and labels int64 (n,)."""
 
@@ -32,9 +40,9 @@ class Images:
         """From MNIST's own arrays, shifted right to be signed numbers of so many bits: halved to 0 … 127 for 8."""
         return cls((images >> (9 - bits)).astype(np.int8), labels.astype(np.int64))
 
-    def batch(self, rows: LabelArray) -> Int8Array:
-        """Maps (1, 28, 28, len(rows))."""
-        return np.ascontiguousarray(self.pixels[rows].transpose(1, 2, 0))[None]
+    def batch(self, rows: LabelArray) -> Batch:
+        """The images of these rows."""
+        return Batch(np.ascontiguousarray(self.pixels[rows].transpose(1, 2, 0))[None], self.labels[rows])
 
     def __getitem__(self, rows: slice) -> Images:
         return Images(self.pixels[rows], self.labels[rows])
@@ -43,7 +51,23 @@ class Images:
         return len(self.labels)
 
 
+@dataclass(frozen=True)
+class DataSet:
+    """What is trained on, and what is tested with."""
+
+    train: Images
+    test: Images
+
+    @classmethod
+    def load(cls, bits: int = 8) -> DataSet:
+        """MNIST, unpacked and checked, in numbers of so many bits: once for a run. Raises DataError."""
+        both = mnist.load()
+        return cls(
+            Images.of(both.train_images, both.train_labels, bits), Images.of(both.test_images, both.test_labels, bits)
+        )
+
+
 def classes(classify: Callable[[Int8Array], LabelArray], data: Images, batch: int) -> LabelArray:
     """The classes of all images, found batch by batch."""
-    rows = np.arange(len(data))
-    return np.concatenate([classify(data.batch(rows[start : start + batch])) for start in range(0, len(data), batch)])
+    places = np.split(np.arange(len(data)), range(batch, len(data), batch))
+    return np.concatenate([classify(data.batch(rows).images) for rows in places])

@@ -18,37 +18,33 @@ from typing import Any
 
 import cocotb
 
-from models.edge.config import EdgeConfig
-from models.edge.interleaver import Connectivity
-from models.edge.network import EdgeNetwork, RunResult
-from models.edge.schedule import Schedule
-from models.edge.training import RawData
-from models.lib.confusion import cells
-from models.lib.whole_file import write_text
-from tb.edge.runs import train_files as files
-from tb.edge.runs.train_check import (
-    Mismatch,
+from models.edge import harness_files as files
+from models.edge.comparison import (
     check_counters,
     check_parameters,
     check_predictions,
     clocks_and_stalls,
     counter_registers,
 )
-from tb.edge.runs.train_files import Command, Op
-from tb.edge.runs.train_player import Player
-from tb.edge.runs.train_profile import Profile
-from tb.edge.runs.train_state import (
-    CHECKPOINT,
-    EVENTS,
-    MISMATCH,
-    Job,
-    State,
+from models.edge.config import EdgeConfig
+from models.edge.harness_files import Command, HarnessOp
+from models.edge.interleaver import Connectivity
+from models.edge.job import (
+    EdgeJob,
+    EdgeState,
     Step,
     curve,
     identity,
     load_checkpoint,
     steps,
 )
+from models.edge.network import EdgeNetwork, RunResult
+from models.edge.schedule import Schedule
+from models.edge.training import RawData
+from models.lib.confusion import cells
+from models.lib.job_file import CHECKPOINT, EVENTS, Mismatch
+from tb.edge.runs.train_player import Player
+from tb.edge.runs.train_profile import Profile
 
 _EVENT_SECONDS = 0.25
 """How often a run reports its progress and looks for an interrupt, roughly."""
@@ -61,7 +57,7 @@ class Interrupted(Exception):
 class Trainer:
     """A training on a design out of reset."""
 
-    def __init__(self, dut: Any, job: Job) -> None:
+    def __init__(self, dut: Any, job: EdgeJob) -> None:
         self.job = job
         self.config = EdgeConfig.load(job.config)
         self.data = RawData.load(self.config)
@@ -69,7 +65,7 @@ class Trainer:
         self.directory = Path(job.directory)
         self.player = Player(dut)
         self.interrupted = False
-        self.state = State(identity(self.config, job.samples))
+        self.state = EdgeState(identity(self.config, job.samples))
         parameters: tuple[list[Any] | None, list[Any] | None] = (None, None)
         if job.resume:
             self.state, arrays = load_checkpoint(self.directory / CHECKPOINT, self.config, job.samples)
@@ -159,7 +155,7 @@ class Trainer:
         while done < until:
             before = time.perf_counter()
             alarm = min(done + pace, until)
-            await self.player.play(Command(Op.ALARM, data=alarm))
+            await self.player.play(Command(HarnessOp.ALARM, data=alarm))
             while done < alarm:
                 await self.player.wake(limit, f"prediction {alarm} of the run")
                 done, correct = self.player.predictions
@@ -190,13 +186,13 @@ class Trainer:
 @cocotb.test()
 async def train(dut: Any) -> None:
     """The whole job."""
-    trainer = Trainer(dut, Job.load(Path(os.environ["EDGELOOM_TRAIN"])))
+    trainer = Trainer(dut, EdgeJob.load(Path(os.environ["EDGELOOM_TRAIN"])))
     try:
         await trainer.train()
     except Interrupted:
         trainer.event("interrupted")
     except Mismatch as mismatch:
-        write_text(trainer.directory / MISMATCH, json.dumps({"text": str(mismatch), "count": mismatch.count}) + "\n")
+        mismatch.write(trainer.directory)
         raise
     finally:
         trainer.events.close()

@@ -8,7 +8,7 @@ from typing import Any
 
 from cocotb.triggers import ReadWrite, SimTimeoutError, Timer, with_timeout
 
-from tb.edge.runs.train_files import Command, Op
+from models.edge.harness_files import Command, HarnessOp
 
 PERIOD_NS = 10
 """Clock period of the harness."""
@@ -68,10 +68,11 @@ class Player:
             await self.wake(clocks, f"the end of {command}")
             if int(self.dut.cmd_ack.value) == self._req:
                 break
-        response = int(self.dut.cmd_resp.value) if command.op in (Op.WRITE, Op.READ, Op.WAIT) else 0
+        answered = command.op in (HarnessOp.WRITE, HarnessOp.READ, HarnessOp.WAIT)
+        response = int(self.dut.cmd_resp.value) if answered else 0
         if response:
             raise RefusedError(f"{command} was answered with AXI response {response}")
-        return int(self.dut.cmd_answer.value) if command.op in (Op.READ, Op.WAIT) else 0
+        return int(self.dut.cmd_answer.value) if command.op in (HarnessOp.READ, HarnessOp.WAIT) else 0
 
     async def play_all(self, commands: Iterable[Command]) -> None:
         """Give commands one after the other."""
@@ -80,7 +81,7 @@ class Player:
 
     async def read(self, registers: dict[str, int]) -> dict[str, int]:
         """Read registers, one after the other; by the same names."""
-        return {name: await self.play(Command(Op.READ, address)) for name, address in registers.items()}
+        return {name: await self.play(Command(HarnessOp.READ, address)) for name, address in registers.items()}
 
     @property
     def now(self) -> int:

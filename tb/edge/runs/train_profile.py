@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from models.edge.comparison import busy_units, counter_registers
 from models.edge.config import EdgeConfig, Mode
 from models.edge.schedule import Schedule
 from tb.edge.drivers.registers import Reg, Status
-from tb.edge.runs.train_check import busy_units, counter_registers
 from tb.edge.runs.train_player import Player
 
 _PER_PASS = 32

@@ -13,10 +13,9 @@ import numpy.typing as npt
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.grid import Grid
 from models.pe_array.machine.machine import Stop
+from models.pe_array.training.harness import MEMORY_IN, MEMORY_OUT
 from tb.lib.bench import Bench
 from tb.pe_array.drivers.array_registers import (
-    MEMORY_IN,
-    MEMORY_OUT,
     SEED_ENABLE,
     Control,
     Counter,

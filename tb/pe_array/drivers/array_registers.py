@@ -10,9 +10,6 @@ from enum import IntEnum, IntFlag
 ID_VALUE = 0x454C5041
 VERSION_VALUE = 0x00010000
 
-MEMORY_IN, MEMORY_OUT = "memory_in.bin", "memory_out.bin"
-"""Files with which array_harness fills its memory, and into which it dumps it."""
-
 
 class Reg(IntEnum):
     """Byte addresses."""

@@ -16,13 +16,13 @@ from typing import Any
 import cocotb
 import numpy as np
 
-from models.lib.whole_file import write_text
+from models.lib.job_file import EVENTS, Mismatch
 from models.pe_array.clocks.pe_array import ProgramRun
 from models.pe_array.isa.csb import Csb
+from models.pe_array.training.layer_job import LayerJob, LayerMemory, LayersJob, PhaseRun
 from tb.lib.bench import Bench
 from tb.pe_array.drivers.array_host import ArrayHost
 from tb.pe_array.drivers.array_registers import Counter
-from tb.pe_array.runs.full_size_job import EVENTS, MISMATCH, Job, LayerJob, LayerMemory, PhaseRun
 
 _CLIPPED = (Counter.CLIPPED_OUTPUTS, Counter.CLIPPED_MASTERS, Counter.CLIPPED_WEIGHTS)
 _EXACT = {
@@ -34,14 +34,10 @@ _EXACT = {
 """Counters that the cycle model predicts."""
 
 
-class Mismatch(AssertionError):
-    """Array and model differ."""
-
-
 class FullSize:
     """The array, out of reset, and the job."""
 
-    def __init__(self, b: Bench, job: Job) -> None:
+    def __init__(self, b: Bench, job: LayersJob) -> None:
         self.host, self.job, self.directory = ArrayHost(b), job, Path(job.directory)
         self.events = (self.directory / EVENTS).open("w")
         self.model = job.clocks
@@ -90,7 +86,8 @@ class FullSize:
             first = int(wrong[0])
             raise Mismatch(
                 f"{where}: {memory.name_of(run, first)} is {got[first]}, expected {expected[first]}; "
-                f"{len(wrong)} of {len(expected)} bytes differ"
+                f"{len(wrong)} of {len(expected)} bytes differ",
+                len(wrong),
             )
         counters = await self.host.counters()
         clipped = tuple(counters[counter] for counter in _CLIPPED)
@@ -105,9 +102,9 @@ class FullSize:
 @cocotb.test()
 async def full_size(dut: Any) -> None:
     """The whole job."""
-    job = Job.load(Path(os.environ["EDGELOOM_TRAIN"]))
+    job = LayersJob.load(Path(os.environ["EDGELOOM_TRAIN"]))
     try:
         await FullSize(Bench(dut, "full_size", 1, "clk"), job).run()
     except Mismatch as mismatch:
-        write_text(Path(job.directory) / MISMATCH, json.dumps({"text": str(mismatch)}) + "\n")
+        mismatch.write(Path(job.directory))
         raise

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training of a CNN in simulation: plays steps of a job on array_harness and compares every one with the model.
 
-Run by flow/train_cnn, which writes the job to the file that EDGELOOM_TRAIN names. After each step every map, index,
-gradient, master, momentum and MAC weight in the array's memory is compared with the model, and what the array counts.
+Run by flow/train/pe_array, which writes the job to the file that EDGELOOM_TRAIN names. After each step every map,
+index, gradient, master, momentum and MAC weight in the array's memory is compared with the model, and what the array
+counts.
 Between the simulated steps the model trains alone, from the same weights. The checkpoint is written after every
 simulated step and batch and every epoch of the model: a training that was interrupted repeats at most the step that it
 was in, and so ends with what it would have ended with.
@@ -23,8 +24,7 @@ import cocotb
 import numpy as np
 import numpy.typing as npt
 
-from models.lib import mnist
-from models.lib.whole_file import write_text
+from models.lib.job_file import EVENTS, Mismatch
 from models.pe_array.clocks.pe_array import ArrayClocks, ProgramRun, Sizes
 from models.pe_array.clocks.step import clocks_of_parts, predicted
 from models.pe_array.compiler import random_programs
@@ -37,25 +37,15 @@ from models.pe_array.isa.shapes import Pair
 from models.pe_array.network.config import grid_of
 from models.pe_array.network.network import PeNetwork, Trace
 from models.pe_array.network.random_words import RandomWords
+from models.pe_array.training.images import DataSet
+from models.pe_array.training.job import ArrayJob, Record, load, places_of, save
+from models.pe_array.training.trainer import Trainer
 from tb.lib.bench import Bench
 from tb.pe_array.drivers.array_host import ArrayHost, Bytes, fill
 from tb.pe_array.drivers.array_registers import Counter
-from tb.pe_array.runs.train_job import EVENTS, MISMATCH, Job, Record, images_to_test, load, places_of, save, trainer_of
 
 _CLOCKS_TO_SPARE = 10_000
 """Beside four times what is predicted, before the array is said to hang."""
-
-
-class Mismatch(AssertionError):
-    """Array and model differ.
-
-    Attributes:
-        count: values that differ.
-    """
-
-    def __init__(self, text: str, count: int = 1) -> None:
-        super().__init__(text)
-        self.count = count
 
 
 class Interrupted(Exception):
@@ -166,11 +156,12 @@ class Training:
         words_before: the step before which the array has the random words that it has now.
     """
 
-    def __init__(self, b: Bench, job: Job) -> None:
+    def __init__(self, b: Bench, job: ArrayJob) -> None:
         self.job, self.directory = job, Path(job.directory)
-        self.config, data = job.configuration(), mnist.load()
-        self.trainer = trainer_of(self.config, job.samples, data)
-        self.images_to_test = images_to_test(self.config, data)
+        self.config = job.configuration()
+        data = DataSet.load(self.config.widths.data)
+        self.trainer = Trainer(self.config, data.train[: job.samples])
+        self.images_to_test = data.test
         self.network = self.trainer.network
         self.record = load(job, self.trainer) if job.resume else Record()
         self.simulation = Simulation(ArrayHost(b), grid_of(self.config))
@@ -232,9 +223,9 @@ class Training:
         if trainer.prune_if_due() or self.simulation.made is None:
             self.simulation.prepare(network, trainer.rate_shift)
         memory, number = self.simulation.memory, trainer.step
-        rows = trainer.batch_rows(number)
+        batch = trainer.next_batch()
         memory.put_program(trainer.rate_shift)
-        memory.put_batch(trainer.data.batch(rows), trainer.data.labels[rows])
+        memory.put_batch(batch.images, batch.labels)
         if network.random and self.words_before != number:
             await self.simulation.wind(network.random, self.config.training.rounding_seed)
         clipped = network.saturations.sum(axis=1)
@@ -250,7 +241,7 @@ class Training:
         comparison.equal("values clipped by updates", both, update)
         compare_clocks(comparison, ran)
         self.record.steps.append(self.event(
-            "step", step=number, correct=result.correct, images=len(rows), density=network.density,
+            "step", step=number, correct=result.correct, images=len(batch.labels), density=network.density,
             compared=comparison.values, seconds=ran.seconds, descriptors=memory.step.length, clocks=ran.clocks.clocks,
             parts=clocks_of_parts(memory.step.parts, memory.step.descriptors, ran.clocks),
             counters={counter.name: value for counter, value in counters.items()},
@@ -261,15 +252,15 @@ class Training:
         """A batch of test images in simulation and in the model."""
         if self.simulation.made is None:
             self.simulation.prepare(self.network, self.trainer.rate_shift, training=False)
-        memory, size, images = self.simulation.memory, self.config.training.batch, self.images_to_test
-        rows = np.arange(batch * size, (batch + 1) * size)
-        memory.put_batch(images.batch(rows))
+        memory, size = self.simulation.memory, self.config.training.batch
+        tested = self.images_to_test.batch(np.arange(batch * size, (batch + 1) * size))
+        memory.put_batch(tested.images)
         ran = await self.simulation.run()
         comparison = Comparison(f"test batch {batch}")
         compare_clocks(comparison, ran)
-        comparison.equal("logits", memory.logits, self.network.forward(images.batch(rows)).logits)
+        comparison.equal("logits", memory.logits, self.network.forward(tested.images).logits)
         self.record.tests.append(self.event(
-            "test", batch=batch, correct=int((memory.logits.argmax(axis=0) == images.labels[rows]).sum()), images=size,
+            "test", batch=batch, correct=int((memory.logits.argmax(axis=0) == tested.labels).sum()), images=size,
             compared=comparison.values, clocks=ran.clocks.clocks,
             counters={counter.name: value for counter, value in ran.counters.items()},
         ))  # fmt: skip
@@ -302,13 +293,13 @@ def compare_weights(comparison: Comparison, memory: StepMemory, network: PeNetwo
 @cocotb.test()
 async def train(dut: Any) -> None:
     """The whole job."""
-    training = Training(Bench(dut, "train", 1, "clk"), Job.load(Path(os.environ["EDGELOOM_TRAIN"])))
+    training = Training(Bench(dut, "train", 1, "clk"), ArrayJob.load(Path(os.environ["EDGELOOM_TRAIN"])))
     try:
         await training.run()
     except Interrupted:
         training.event("interrupted")
     except Mismatch as mismatch:
-        write_text(training.directory / MISMATCH, json.dumps({"text": str(mismatch), "count": mismatch.count}) + "\n")
+        mismatch.write(training.directory)
         raise
     finally:
         training.events.close()

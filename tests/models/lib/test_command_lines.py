@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 
 from models.lib import command_line, mnist, telling
-from models.pe_array.training import trainer as training
-from models.pe_array.training.trainer import Trainer
+from models.pe_array.network.config import PeConfig
+from models.pe_array.training import command
+from models.pe_array.training.images import Images
+from models.pe_array.training.trainer import Epoch, Trainer
 
 ROOT = Path(__file__).resolve().parents[3]
 TINY = str(ROOT / "configs" / "edge" / "tiny.toml")
@@ -28,7 +30,7 @@ EDGE, PE = "models.edge.training", "models.pe_array.training"
 def refused(module: str, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
     """Exit status and the one line of a command that does nothing else."""
     with pytest.raises(SystemExit) as caught:
-        importlib.import_module({PE: f"{PE}.trainer"}.get(module, module)).main(arguments)
+        importlib.import_module({PE: f"{PE}.command"}.get(module, module)).main(arguments)
     out, said = capsys.readouterr()
     assert out == ""
     assert said.startswith("error: ")
@@ -147,12 +149,12 @@ def test_configurations_that_cannot_be_trained_as_asked(tmp_path: Path, capsys: 
 def test_nothing_left_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str], data: mnist.Mnist) -> None:
     """A complete training is not gone on with silently; its weights can still be had."""
     path, options = tmp_path / "c.npz", [LENET, "--samples", "32", "--epochs", "1", "--resume", "--checkpoint"]
-    config = training.PeConfig.load(Path(LENET))
-    trainer = Trainer(config, training.Images.of(data.train_images[:32], data.train_labels[:32]))
-    trainer.step, trainer.history = 1, [training.Epoch(config.training.rate_shift(0), 32, 3, 70.0, 1.0)]
+    config = PeConfig.load(Path(LENET))
+    trainer = Trainer(config, Images.of(data.train_images[:32], data.train_labels[:32]))
+    trainer.step, trainer.history = 1, [Epoch(config.training.rate_shift(0), 32, 3, 70.0, 1.0)]
     trainer.save(path, {"kept": 1})
     assert "nothing is left to do, 1 of 1 epochs are done; give more" in refused(PE, [*options, str(path)], capsys)[1]
-    training.main([*options, str(path), "--weights", str(tmp_path / "w")])
+    command.main([*options, str(path), "--weights", str(tmp_path / "w")])
     assert sorted(each.name for each in tmp_path.iterdir()) == ["c.npz", "w"], "of exactly that name"
 
 

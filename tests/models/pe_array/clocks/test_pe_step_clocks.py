@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from small_cnn import small_cnn
 
 from models.pe_array.clocks.pe_array import ArrayClocks, ProgramRun, Sizes
 from models.pe_array.clocks.step import clocks_of_parts, predicted
@@ -15,13 +16,12 @@ from models.pe_array.network.config import PeConfig, grid_of
 from models.pe_array.network.network import PeNetwork
 from tb.pe_array.drivers.array_registers import Counter
 from tb.pe_array.runs.train import Comparison, Mismatch, Ran, compare_clocks
-from tests.models.pe_array.training.test_pe_finetune import DENSE
 
 
 @pytest.mark.parametrize("training", [True, False])
 def test_parts_make_the_whole(training: bool, tmp_path: Path) -> None:
     path = tmp_path / "dense.toml"
-    path.write_text(DENSE + "[array]\npes = 2\n")
+    path.write_text(small_cnn(outputs=8, density=1.0, dense_density=1.0, init_seed=3, prune_at=None))
     network = PeNetwork(PeConfig.load(path))
     step = StepProgram(network, grid_of(network.config), training=training, search=False)
     memory = StepMemory(step)

@@ -8,53 +8,23 @@ from typing import Any
 
 import numpy as np
 import pytest
+from small_cnn import small_cnn
 
 from models.lib import mnist
 from models.lib.checkpoint import CheckpointError
 from models.pe_array.network.config import NEVER, PeConfig
 from models.pe_array.network.network import PeNetwork, initial_weights
 from models.pe_array.network.pruning import kept_elements, strongest
-from models.pe_array.training import trainer as training
+from models.pe_array.training import command
 from models.pe_array.training.images import Images
 from models.pe_array.training.trainer import Trainer, accuracies_of_pruning
 from models.pe_array.training.weights_file import WeightsError, load_weights, save_weights, starting_network
 
 CONFIGS = Path(__file__).resolve().parents[4] / "configs" / "pe_array"
 
-DENSE = """
-name = "dense"
-[input]
-height = 28
-width = 28
-frac = 7
-[[layers]]
-kind = "conv"
-outputs = 8
-kernel = 5
-stride = 4
-weight_frac = 7
-out_frac = 4
-delta_frac = 9
-[[layers]]
-kind = "max_pool"
-kernel = 2
-[[layers]]
-kind = "dense"
-outputs = 10
-weight_frac = 6
-out_frac = 4
-[training]
-batch = 8
-epochs = 1
-rate_shift = [11]
-momentum_shift = 3
-init_seed = 3
-order_seed = 1
-"""
-SPARSE = (
-    DENSE.replace('"dense"\n[input]', '"sparse"\n[input]').replace("delta_frac = 9", "delta_frac = 9\ndensity = 0.5")
-    + 'prune_at = 0\ninitial = "dense/weights.npz"\n'
-).replace("outputs = 10", "outputs = 10\ndensity = 0.3")
+ONCE = {"outputs": 8, "epochs": 1, "rate_shift": [11], "init_seed": 3}
+DENSE = small_cnn("dense", density=1.0, dense_density=1.0, prune_at=None, **ONCE)
+SPARSE = small_cnn("sparse", density=0.5, prune_at=0, initial="dense/weights.npz", **ONCE)
 
 
 @pytest.fixture(scope="module")
@@ -179,12 +149,12 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     (tmp_path / "dense.toml").write_text(DENSE)
     sparse(tmp_path)
     with pytest.raises(SystemExit, match="1"):
-        training.main([str(tmp_path / "sparse.toml"), "--samples", "64"])
+        command.main([str(tmp_path / "sparse.toml"), "--samples", "64"])
     assert "there is no" in capsys.readouterr().err
     weights = str(tmp_path / "dense" / "weights.npz")
-    training.main([str(tmp_path / "dense.toml"), "--samples", "64", "--weights", weights])
+    command.main([str(tmp_path / "dense.toml"), "--samples", "64", "--weights", weights])
     last = capsys.readouterr().out.splitlines()[2].split()[3]
-    training.main([str(tmp_path / "sparse.toml"), "--samples", "64"])
+    command.main([str(tmp_path / "sparse.toml"), "--samples", "64"])
     assert f"initial weights: {last} right of test, after pruning at once " in capsys.readouterr().out
 
 

@@ -28,7 +28,7 @@ from models.pe_array.network.layers import HALF_UP
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.network.pruning import kept_elements
 from models.pe_array.network.weight_update import weight_update
-from models.pe_array.training import trainer as training
+from models.pe_array.training import command
 from models.pe_array.training.images import Images
 from models.pe_array.training.trainer import Trainer
 from tests.models.pe_array.network.test_pe_layers import interpreted  # noqa: F401
@@ -473,26 +473,26 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkey
     monkeypatch.setattr(mnist, "load", lambda: data)
     checkpoint = str(tmp_path / "checkpoint.npz")
     options = [str(LENET), "--samples", "64", "--checkpoint", checkpoint]
-    training.main([*options, "--epochs", "1", "--validate"])
+    command.main([*options, "--epochs", "1", "--validate"])
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "lenet5_mnist: 64 images, 64 for validation"
     assert lines[-1].startswith("clipped: forward [")
-    training.main([*options, "--epochs", "3", "--resume"])
+    command.main([*options, "--epochs", "3", "--resume"])
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "lenet5_mnist: 64 images, 64 for test"
     assert [line.split()[0] for line in lines[2:-1]] == ["2", "3"]
     assert "nan" not in " ".join(lines), "there is no twin"
     assert lines[2].split()[3] == "-"
     assert lines[3].split()[3].endswith("%")
-    training.main([str(LENET), "--samples", "32", "--epochs", "1", "--twin"])
+    command.main([str(LENET), "--samples", "32", "--epochs", "1", "--twin"])
     assert "nan" not in capsys.readouterr().out
     with pytest.raises(SystemExit, match="1"):
-        training.main([*options, "--resume", "--twin"])
+        command.main([*options, "--resume", "--twin"])
     assert "does not hold the twin" in capsys.readouterr().err
     with pytest.raises(SystemExit, match="2"):
-        training.main([str(LENET), "--resume"])
+        command.main([str(LENET), "--resume"])
     with pytest.raises(SystemExit, match="1"):
-        training.main([str(tmp_path / "none.toml")])
+        command.main([str(tmp_path / "none.toml")])
     assert "no such configuration file" in capsys.readouterr().err
 
 

@@ -1,21 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whole layers at the published size, phase by phase: what flow/full_size, the bench and the simulator agree on."""
+"""Whole layers, phase by phase: what flow/full_size and the simulator agree on, and what the memory must hold."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from models.lib.whole_file import write_text
+from models.lib.job_file import JobFile
+from models.lib.memory_port import BURST_BEATS
 from models.pe_array.clocks.pe_array import ArrayClocks, Sizes
 from models.pe_array.compiler import program
 from models.pe_array.compiler.assemble import MapAt, OutputAt, Places, assemble
+from models.pe_array.compiler.random_matrices import matrices
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.csb import Csb, to_image
 from models.pe_array.isa.grid import Grid
@@ -25,11 +27,8 @@ from models.pe_array.isa.shapes import Conv, Positions
 from models.pe_array.isa.widths import STANDARD
 from models.pe_array.network import layers
 from models.pe_array.network.weight_update import weight_update
-from studies import networks, published, scoreboard_b
-from studies.phase_clocks import ALIGNED_BEATS, LATENCY, OUTSTANDING
+from models.pe_array.training import harness
 
-EVENTS = "events.jsonl"
-MISMATCH = "mismatch.json"
 UPDATE = "UPDATE"
 """Phase behind FF, NG and WG; the published WG contains it."""
 SEED = 1
@@ -61,14 +60,13 @@ class LayerJob:
     block_cols: int
 
     @property
-    def layer(self) -> networks.WeightLayer:
+    def conv(self) -> Conv:
         """As the models know it."""
-        conv = Conv.make(self.rows, self.cols, self.kernel, 1, self.pad)
-        return networks.WeightLayer(self.name, conv, self.height, self.width)
+        return Conv.make(self.rows, self.cols, self.kernel, 1, self.pad)
 
 
 @dataclass(frozen=True)
-class Job:
+class LayersJob(JobFile):
     """What to do.
 
     Attributes:
@@ -78,26 +76,24 @@ class Job:
         pes, lanes: P and B, which is the batch.
         words: beats of the memory.
         latency: of the memory, in clocks.
+        outstanding: bursts that a port may have on their way.
     """
 
     directory: str
     network: tuple[LayerJob, ...]
     chosen: tuple[str, ...]
-    pes: int = published.PES
-    lanes: int = published.LANES
-    words: int = 1 << 19
-    latency: int = LATENCY
+    pes: int
+    lanes: int
+    words: int
+    latency: int
+    outstanding: int
 
     @classmethod
-    def load(cls, path: Path) -> Job:
+    def load(cls, path: Path) -> LayersJob:
         """Read what ``save`` wrote."""
         told = json.loads(path.read_text())
         network = tuple(LayerJob(**layer) for layer in told.pop("network"))
         return cls(network=network, chosen=tuple(told.pop("chosen")), **told)
-
-    def save(self, path: Path) -> None:
-        """Write as JSON."""
-        write_text(path, json.dumps(asdict(self), indent=1) + "\n")
 
     @property
     def grid(self) -> Grid:
@@ -111,13 +107,8 @@ class Job:
 
     @property
     def parameters(self) -> dict[str, int]:
-        """HDL parameters of tb/pe_array/array_harness.v."""
-        shape = self.grid.shape
-        return {
-            "P": self.pes, "B": self.lanes, "ACC": shape.acc_bits, "X_DEPTH": shape.x_depth, "Y_DEPTH": shape.y_depth,
-            "W_DEPTH": shape.w_depth, "E_DEPTH": shape.e_depth, "T_DEPTH": shape.t_depth, "FRAC": 4,
-            "WORDS": self.words, "LATENCY": self.latency, "READ_FIFO": 128, "OUTSTANDING": OUTSTANDING,
-        }  # fmt: skip
+        """HDL parameters of the harness; all layers have logits of 4 fraction bits."""
+        return harness.parameters(self.grid, self.words, 4, self.latency, self.outstanding)
 
     def phases(self, name: str) -> list[str]:
         """Phases of a layer, in the order in which they run."""
@@ -127,24 +118,13 @@ class Job:
         """Weights of all layers: random places with equal work for all slots, random masters."""
         densities = {layer.name: layer.density for layer in self.network}
         blocks = {layer.name: (layer.block_rows, layer.block_cols) for layer in self.network}
-        made = scoreboard_b.matrices([layer.layer for layer in self.network], densities, blocks, SEED)
+        made = matrices({layer.name: layer.conv for layer in self.network}, densities, blocks, SEED)
         rng = np.random.default_rng(SEED)
         filled = {}
         for name, csb in made.items():
             masters = rng.integers(-(1 << 23), 1 << 23, csb.masters.shape).astype(np.int32)
             filled[name] = replace(csb, masters=masters, values=STANDARD.mac_weights(masters))
         return filled
-
-
-def vgg11() -> tuple[LayerJob, ...]:
-    """The published network, at the published densities."""
-    return tuple(
-        LayerJob(
-            layer.name, layer.conv.rows, layer.conv.cols, layer.conv.kernel[0], layer.conv.pad[0], layer.height,
-            layer.width, published.DENSITIES[layer.name], *scoreboard_b.BLOCKS[layer.name],
-        )
-        for layer in networks.layers(published.NETWORK)
-    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -184,9 +164,9 @@ class LayerMemory:
         runs: the phases, in order.
     """
 
-    def __init__(self, job: Job, layer: LayerJob, csb: Csb) -> None:
+    def __init__(self, job: LayersJob, layer: LayerJob, csb: Csb) -> None:
         """Raises ValueError if the memory is too small, OverflowError if a sum does not fit."""
-        self._job, self._csb, self._conv = job, csb, layer.layer.conv
+        self._job, self._csb, self._conv = job, csb, layer.conv
         self._size = layer.height, layer.width
         self._rng = np.random.default_rng(SEED)
         self.memory = self._rng.integers(0, 256, job.words * job.lanes).astype(np.uint8)
@@ -214,7 +194,7 @@ class LayerMemory:
     # --- the parts ---
 
     def _room(self, size: int) -> int:
-        unit = ALIGNED_BEATS * self._job.lanes
+        unit = BURST_BEATS * self._job.lanes
         address = self._next
         self._next += -(-size // unit) * unit
         if self._next > len(self.memory):

@@ -8,8 +8,8 @@ from typing import Any
 
 from flow import page, provenance
 from flow.train import classes, plots
-from flow.train.result import table
-from flow.train.simulation import Outcome
+from flow.train.edge.result import table
+from flow.train.edge.simulation import EdgeOutcome
 from models.edge.config import EdgeConfig
 from models.edge.interleaver import Connectivity
 from models.edge.schedule import Schedule
@@ -55,7 +55,7 @@ def _junctions(config: EdgeConfig, result: dict[str, Any]) -> str:
     return page.rows(rows, head)
 
 
-def report(config: EdgeConfig, connections: Connectivity, outcome: Outcome, result: dict[str, Any]) -> str:
+def report(config: EdgeConfig, connections: Connectivity, outcome: EdgeOutcome, result: dict[str, Any]) -> str:
     """The page."""
     form = config.format
     parts = [

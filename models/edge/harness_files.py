@@ -16,8 +16,8 @@ from models.edge.config import EdgeConfig, Mode
 from models.edge.interleaver import Connectivity
 from models.edge.network import EdgeNetwork
 from models.edge.parameters import Int16Array
+from models.edge.registers import Ctrl, EdgeReg, EdgeStatus, Kind, ModeBits
 from models.edge.training import EdgeRun
-from tb.edge.drivers.registers import STOCHASTIC, Ctrl, Kind, Reg, Status
 
 SAMPLES = "samples.bin"
 PREDICTIONS = "predictions.bin"
@@ -28,7 +28,7 @@ _ROWS = 4096
 """Samples converted at a time."""
 
 
-class Op(IntEnum):
+class HarnessOp(IntEnum):
     """Commands of the harness."""
 
     WRITE = 0
@@ -45,7 +45,7 @@ class Op(IntEnum):
 class Command:
     """A command with the values of its ports."""
 
-    op: Op
+    op: HarnessOp
     address: int = 0
     data: int = 0
 
@@ -111,7 +111,7 @@ def write_network(path: Path, connectivity: Connectivity, network: EdgeNetwork) 
     commands = []
     for number, (i, kind, words) in enumerate(chosen):
         ends = (number == 0) | (number == len(chosen) - 1) << 1
-        commands += [*select(i, kind, Ctrl.LOAD), Command(Op.LOAD, ends, len(words)), idle()]
+        commands += [*select(i, kind, Ctrl.LOAD), Command(HarnessOp.LOAD, ends, len(words)), idle()]
     return commands
 
 
@@ -121,7 +121,7 @@ def dump_commands(config: EdgeConfig) -> list[Command]:
     commands = []
     for number, (i, kind) in enumerate(chosen):
         ends = (number == 0) | (number == len(chosen) - 1) << 1
-        commands += [*select(i, kind, Ctrl.DUMP), Command(Op.DUMP, ends), idle()]
+        commands += [*select(i, kind, Ctrl.DUMP), Command(HarnessOp.DUMP, ends), idle()]
     return commands
 
 
@@ -141,12 +141,13 @@ def read_parameters(path: Path, config: EdgeConfig) -> dict[tuple[int, Kind], np
 
 def select(i: int, kind: Kind, bit: Ctrl) -> list[Command]:
     """Choose a section and give the command for it."""
-    return [Command(Op.WRITE, Reg.PARAM_SEL, (i + 1) | kind << 8), Command(Op.WRITE, Reg.CTRL, bit)]
+    section = (i + 1) | kind << 8
+    return [Command(HarnessOp.WRITE, EdgeReg.PARAM_SEL, section), Command(HarnessOp.WRITE, EdgeReg.CTRL, bit)]
 
 
 def idle() -> Command:
     """Wait until the engine does nothing."""
-    return Command(Op.WAIT, Reg.STATUS, Status.RUN_BUSY | Status.LOAD_BUSY | Status.DUMP_BUSY)
+    return Command(HarnessOp.WAIT, EdgeReg.STATUS, EdgeStatus.RUN_BUSY | EdgeStatus.LOAD_BUSY | EdgeStatus.DUMP_BUSY)
 
 
 def start_commands(config: EdgeConfig, mode: Mode, run: EdgeRun) -> list[Command]:
@@ -156,15 +157,15 @@ def start_commands(config: EdgeConfig, mode: Mode, run: EdgeRun) -> list[Command
     """
     n = len(run.order)
     settings = {
-        Reg.MODE: int(mode) | (STOCHASTIC if config.training.stochastic else 0),
-        Reg.LR_SHIFT: run.lr_shift,
-        Reg.NSAMPLES: n,
-        Reg.RNG_SEED: run.rng_seed,
+        EdgeReg.MODE: int(mode) | (ModeBits.STOCHASTIC if config.training.stochastic else 0),
+        EdgeReg.LR_SHIFT: run.lr_shift,
+        EdgeReg.NSAMPLES: n,
+        EdgeReg.RNG_SEED: run.rng_seed,
     }
     return [
-        Command(Op.WRITE, Reg.CTRL, Ctrl.CLEAR),
-        Command(Op.SAMPLES, data=n),
-        Command(Op.COLLECT, data=n),
-        *(Command(Op.WRITE, register, value) for register, value in settings.items()),
-        Command(Op.WRITE, Reg.CTRL, Ctrl.START),
+        Command(HarnessOp.WRITE, EdgeReg.CTRL, Ctrl.CLEAR),
+        Command(HarnessOp.SAMPLES, data=n),
+        Command(HarnessOp.COLLECT, data=n),
+        *(Command(HarnessOp.WRITE, register, value) for register, value in settings.items()),
+        Command(HarnessOp.WRITE, EdgeReg.CTRL, Ctrl.START),
     ]

@@ -18,15 +18,15 @@ from flow import build, environment
 from flow.build import BuildError, Options
 from flow.paths import INCLUDE_DIRS, ROOT, SIM, FlowError, check_room, relative
 from flow.runners import require_tools
-from flow.train.request import Request
-from flow.train.simulation import HARNESS, design_of, write_sigmoid
+from flow.train.edge.request import Request
+from flow.train.edge.simulation import HARNESS, design_of, write_sigmoid
+from models.edge import harness_files as files
+from models.edge.comparison import check_parameters, check_predictions
 from models.edge.config import EdgeConfig
+from models.edge.harness_files import Command, HarnessOp
 from models.edge.interleaver import Connectivity
 from models.edge.network import EdgeNetwork
 from models.edge.training import plan
-from tb.edge.runs import train_files as files
-from tb.edge.runs.train_check import check_parameters, check_predictions
-from tb.edge.runs.train_files import Command, Op
 
 LOOP = ROOT / "tb" / "edge" / "runs" / "bare_loop.cpp"
 _OPTIONS = Options("verilator", fast=True)
@@ -94,7 +94,7 @@ def play(program: Path, directory: Path, commands: Sequence[Command]) -> list[An
     if done.returncode or len(answers) != len(commands):
         raise FlowError(f"{relative(program)} failed after {len(answers)} commands:\n{done.stdout[-500:]}{done.stderr}")
     for command, answer in zip(commands, answers, strict=True):
-        if command.op in (Op.WRITE, Op.READ, Op.WAIT) and answer.response:
+        if command.op in (HarnessOp.WRITE, HarnessOp.READ, HarnessOp.WAIT) and answer.response:
             raise FlowError(f"{relative(program)}: {command} was answered with AXI response {answer.response}")
     return answers
 

@@ -13,9 +13,9 @@ from flow.paths import ROOT, FlowError
 from models.edge.config import EdgeConfig
 from models.edge.float_twin import FloatTwin
 from models.edge.interleaver import Connectivity
+from models.edge.job import steps
 from models.edge.network import EdgeNetwork
 from models.edge.training import RawData
-from tb.edge.runs.train_state import steps
 
 
 def accuracies(path: Path, samples: int, epochs: int) -> list[float]:

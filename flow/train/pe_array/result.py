@@ -6,33 +6,33 @@ from __future__ import annotations
 from typing import Any
 
 from flow import array_counters
-from flow.train_cnn.request import Request
-from flow.train_cnn.simulation import Outcome
+from flow.train.pe_array.request import Request
+from flow.train.simulation import Outcome
 from models.lib import confusion
 from models.pe_array.isa import assumed
 from models.pe_array.network.config import NEVER
 from models.pe_array.training.images import LabelArray
-from models.pe_array.training.trainer import Epoch, Trainer
-from tb.pe_array.runs.train_job import Record, images_to_test
+from models.pe_array.training.job import Record
+from models.pe_array.training.trainer import Epoch
 
 _ROUNDING = {False: "half_up", True: "stochastic"}
 
 
 def results(
-    request: Request, outcome: Outcome, trainer: Trainer, record: Record, predicted: LabelArray | None
+    request: Request, outcome: Outcome, record: Record, predicted: LabelArray | None
 ) -> dict[str, Any]:  # fmt: skip
     """Everything that result.json holds, of the whole training, resumed or not.
 
     Args:
         predicted: classes of the test images after the last epoch, if it came to that.
     """
-    config, steps = request.config, record.steps
+    config, trainer, steps = request.config, request.trainer, record.steps
     clocks = sum(step["counters"]["CLOCKS"] for step in steps)
     busy = sum(step["counters"]["BUSY_PES"] for step in steps)
     seconds = sum(step["seconds"] for step in steps)
     return {
         "config": {
-            "name": config.name, "pes": config.pes, "batch": config.training.batch, "epochs": request.job.epochs,
+            "name": config.name, "pes": config.pes, "batch": config.training.batch, "epochs": request.epochs,
             "prune_at": None if config.training.prune_at == NEVER else config.training.prune_at,
             "rewind": config.training.rewind, "data_bits": config.widths.data, "master_bits": config.widths.master,
             "update_rounding": _ROUNDING[config.training.stochastic_updates],
@@ -40,7 +40,7 @@ def results(
             "clock_mhz": config.clock_mhz, "parameters": request.params,
         },
         "simulator": request.sim,
-        "complete": outcome.failure is None and not outcome.interrupted,
+        "complete": outcome.is_well,
         "failure": outcome.failure,
         "simulated_steps": [step["step"] for step in steps],
         "mismatches": outcome.mismatches,
@@ -74,7 +74,7 @@ def _judged(request: Request, predicted: LabelArray | None) -> dict[str, Any]:
     """Accuracy on the test set, and what was taken for what."""
     if predicted is None:
         return {"model_test_accuracy": None, "confusion": [], "by_label": []}
-    labels = images_to_test(request.config, request.data).labels
+    labels = request.test.labels
     counted = confusion.cells(labels, predicted)
     accuracy = float((labels == predicted).mean())
     return {"model_test_accuracy": accuracy, "confusion": counted, "by_label": confusion.by_label(counted)}

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -14,25 +13,21 @@ import numpy as np
 import numpy.typing as npt
 
 from models.edge.config import EPOCHS_MAX, EdgeConfig, Mode
+from models.edge.history import CURVE, SAME, check_state
 from models.edge.network import EdgeNetwork
 from models.edge.training import EdgeRun, RawData, plan
 from models.lib import checkpoint
 from models.lib.array_file import Arrays, Expected
 from models.lib.confusion import Cells
+from models.lib.job_file import JobFile
 from models.lib.toml_section import ConfigError, Section
-from models.lib.whole_file import write_text
-from tb.edge.runs.train_history import CURVE, SAME, check_state
-
-CHECKPOINT = "checkpoint.npz"
-EVENTS = "events.jsonl"
-MISMATCH = "mismatch.json"
 
 _LAYOUT = 2
 """Of the checkpoint's state: one of another layout is refused."""
 
 
 @dataclass(frozen=True)
-class Job:
+class EdgeJob(JobFile):
     """What to do.
 
     Attributes:
@@ -48,15 +43,6 @@ class Job:
     samples: int
     epochs: int
     resume: bool
-
-    @classmethod
-    def load(cls, path: Path) -> Job:
-        """Read what ``save`` wrote."""
-        return cls(**json.loads(path.read_text()))
-
-    def save(self, path: Path) -> None:
-        """Write as JSON."""
-        write_text(path, json.dumps(asdict(self), indent=1) + "\n")
 
 
 @dataclass(frozen=True)
@@ -126,7 +112,7 @@ def _sum(left: Any, right: Any) -> Any:
 
 
 @dataclass
-class State:
+class EdgeState:
     """How far a training has come.
 
     Attributes:
@@ -159,7 +145,7 @@ class State:
         checkpoint.write(path, self.identity, asdict(self), arrays)
 
 
-def load_checkpoint(path: Path, config: EdgeConfig, samples: int) -> tuple[State, Arrays]:
+def load_checkpoint(path: Path, config: EdgeConfig, samples: int) -> tuple[EdgeState, Arrays]:
     """State and arrays (``weights_1`` …, ``biases_1`` …) of a checkpoint of a training. Raises CheckpointError."""
     expected, limit = {}, config.format
     for i, shape in enumerate(config.junctions, 1):
@@ -172,4 +158,4 @@ def load_checkpoint(path: Path, config: EdgeConfig, samples: int) -> tuple[State
         check_state(Section(given, "state"), config, key, plan)
     except ConfigError as error:
         raise checkpoint.damaged(path, error) from None
-    return State(**given), arrays
+    return EdgeState(**given), arrays

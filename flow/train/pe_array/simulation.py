@@ -3,42 +3,22 @@
 
 from __future__ import annotations
 
-import json
 import time
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from flow import build
 from flow.build import Design, Options
 from flow.run_directory import JOB
-from flow.simulate import LOG, RESULTS, run_job
-from flow.train.simulation import Interrupts
-from flow.train.watch import Watcher, duration
-from tb.pe_array.drivers.array_registers import MEMORY_IN, MEMORY_OUT
-from tb.pe_array.runs.train_job import EVENTS, MISMATCH, Job
+from flow.simulate import LOG, RESULTS
+from flow.train.pe_array.request import Request
+from flow.train.simulation import Outcome, built, play
+from flow.train.watch import bar, duration
+from models.pe_array.training.harness import MEMORY_IN, MEMORY_OUT
 
 HARNESS = "array_harness"
 SCRATCH = (LOG, RESULTS, MEMORY_IN, MEMORY_OUT)
 """Files that a simulation leaves where it runs."""
 
 _BENCH = "tb.pe_array.runs.train"
-_BAR = 20
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a simulation ended.
-
-    Attributes:
-        failure: what went wrong, None if nothing did.
-        mismatches: values that differed in the comparison that failed.
-        interrupted: the user stopped it.
-    """
-
-    failure: str | None = None
-    mismatches: int = 0
-    interrupted: bool = False
 
 
 class Progress:
@@ -75,33 +55,20 @@ class Progress:
             return self.model
         total = self.steps + self.batches
         rate = self.done / (time.monotonic() - self.start)
-        filled = round(_BAR * self.done / total)
         accuracy = f"{self.correct / self.images:.2%}" if self.images else "-"
         return (
-            f"[{'#' * filled}{'.' * (_BAR - filled)}] {self.done}/{total} steps and test batches  accuracy {accuracy}  "
+            f"{bar(self.done, total)} {self.done}/{total} steps and test batches  accuracy {accuracy}  "
             f"ETA {duration((total - self.done) / rate) if rate else '?'}"
         )
 
 
-def simulate(job: Job, params: dict[str, int | str], sim: str, progress: Progress, design: Design | None) -> Outcome:
+def simulate(request: Request, progress: Progress, design: Design | None) -> Outcome:
     """Build, run the job whose file is in run/, and judge.
 
     Args:
         design: another design than the harness (for tests that break it on purpose).
     """
-    design = design or Design.of(HARNESS, params)
-    options = Options(sim, fast=True)
-    if not build.is_built(design, options):
-        print("building the simulation, once per configuration …", flush=True)
-    built = build.build(design, options)
-    directory = Path(job.directory)
-    run, mismatch = directory / "run", directory / MISMATCH
+    design = design or Design.of(HARNESS, request.params)
+    program = built(design, Options(request.sim, fast=True))
     progress.start = time.monotonic()
-    with Interrupts() as interrupts, Watcher(directory / EVENTS, progress):
-        failures = run_job(_BENCH, HARNESS, sim, built, run, run / JOB, design.params)
-    if mismatch.is_file():
-        found = json.loads(mismatch.read_text())
-        return Outcome(found["text"], found["count"])
-    if interrupts.count:
-        return Outcome(interrupted=True)
-    return Outcome("; ".join(failures.values()) or None)
+    return play(_BENCH, design, request.sim, program, request.directory / "run" / JOB, progress)

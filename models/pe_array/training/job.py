@@ -3,35 +3,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from models.lib import mnist
-from models.lib.mnist import Mnist
+from models.lib.job_file import CHECKPOINT, JobFile
 from models.lib.telling import silent
-from models.lib.toml_section import COUNT_MAX, Section
-from models.lib.whole_file import write_text
+from models.lib.toml_section import COUNT_MAX, SECONDS_MAX, Section
 from models.pe_array.compiler import random_programs
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.isa.descriptors import BYTES
+from models.pe_array.isa.registers import Counter
 from models.pe_array.network.config import NEVER, PeConfig, grid_of
 from models.pe_array.network.network import PeNetwork
-from models.pe_array.training.images import Images
+from models.pe_array.training import harness
 from models.pe_array.training.trainer import Trainer
-from tb.pe_array.drivers.array_registers import Counter
-
-CHECKPOINT = "checkpoint.npz"
-EVENTS = "events.jsonl"
-MISMATCH = "mismatch.json"
-
-SECONDS_MAX = 1e9
 
 
 @dataclass(frozen=True)
-class Job:
+class ArrayJob(JobFile):
     """What to do.
 
     Attributes:
@@ -53,15 +44,6 @@ class Job:
     samples: int
     resume: bool
     initial: str | None = None
-
-    @classmethod
-    def load(cls, path: Path) -> Job:
-        """Read what ``save`` wrote."""
-        return cls(**json.loads(path.read_text()))
-
-    def save(self, path: Path) -> None:
-        """Write as JSON."""
-        write_text(path, json.dumps(asdict(self), indent=1) + "\n")
 
     def configuration(self) -> PeConfig:
         """What the TOML file says, beginning with the weights of ``initial``. Raises ConfigError."""
@@ -106,23 +88,23 @@ def _check_event(event: Section, kind: str, low: int, high: int, number: str = "
     return event.integer(number or kind, low, high)
 
 
-def save(job: Job, trainer: Trainer, record: Record) -> None:
+def save(job: ArrayJob, trainer: Trainer, record: Record) -> None:
     """Write the checkpoint of a job."""
     trainer.save(Path(job.directory) / CHECKPOINT, asdict(record))
 
 
-def load(job: Job, trainer: Trainer) -> Record:
+def load(job: ArrayJob, trainer: Trainer) -> Record:
     """Go on from the checkpoint of a job. Raises CheckpointError; then the trainer is as before."""
     record: Record = trainer.load(Path(job.directory) / CHECKPOINT, read_record)
     return record
 
 
-def places_of(job: Job, trainer: Trainer) -> list[range]:
+def places_of(job: ArrayJob, trainer: Trainer) -> list[range]:
     """Which steps of a job are simulated."""
     return simulated_steps(trainer.config.training.prune_at, job.steps, job.epochs * trainer.steps_per_epoch)
 
 
-def simulation_is_over(job: Job, trainer: Trainer, record: Record) -> bool:
+def simulation_is_over(job: ArrayJob, trainer: Trainer, record: Record) -> bool:
     """Whether nothing is left to simulate."""
     return trainer.step >= places_of(job, trainer)[-1].stop and len(record.tests) >= job.batches
 
@@ -130,18 +112,6 @@ def simulation_is_over(job: Job, trainer: Trainer, record: Record) -> bool:
 def with_initial(config: PeConfig, initial: Path) -> PeConfig:
     """A configuration whose training begins with the weights of another file."""
     return replace(config, training=replace(config.training, initial=initial))
-
-
-def trainer_of(config: PeConfig, samples: int, data: Mnist | None = None) -> Trainer:
-    """The training's model on MNIST, read where it is not given. Raises DataError, ValueError, WeightsError."""
-    data = data or mnist.load()
-    return Trainer(config, Images.of(data.train_images, data.train_labels, config.widths.data)[:samples])
-
-
-def images_to_test(config: PeConfig, data: Mnist | None = None) -> Images:
-    """The test set of MNIST, which is read where it is not given."""
-    data = data or mnist.load()
-    return Images.of(data.test_images, data.test_labels, config.widths.data)
 
 
 def simulated_steps(prune_at: int, steps: int, total: int) -> list[range]:
@@ -170,12 +140,5 @@ def memory_beats(config: PeConfig, tell: Callable[[str], None] = silent) -> int:
 
 
 def parameters(config: PeConfig, tell: Callable[[str], None] = silent) -> dict[str, int]:
-    """HDL parameters of tb/pe_array/array_harness.v, whose memory is that of programs; ``tell``: what is being made."""
-    grid = grid_of(config)
-    shape = grid.shape
-    return {
-        "P": grid.pes, "B": shape.lanes, "ACC": shape.acc_bits, "X_DEPTH": shape.x_depth, "Y_DEPTH": shape.y_depth,
-        "W_DEPTH": shape.w_depth, "E_DEPTH": shape.e_depth, "T_DEPTH": shape.t_depth, "FRAC": config.logit_frac,
-        "DATA": config.widths.data, "MASTER": config.widths.master,
-        "WORDS": memory_beats(config, tell), "LATENCY": 40, "READ_FIFO": 128, "OUTSTANDING": 8,
-    }  # fmt: skip
+    """HDL parameters of the harness, whose memory has room for all programs; ``tell``: what is being made."""
+    return harness.parameters(grid_of(config), memory_beats(config, tell), config.logit_frac, 40, 8, config.widths)

@@ -10,15 +10,15 @@ from typing import Any
 from flow.paths import BUILD, FlowError, make_command, relative
 from flow.provenance import origin
 from flow.run_directory import RESULT, RunDirectory, alone_in
-from flow.train.bare import Speed, build_bare, measure
-from flow.train.command import train
-from flow.train.request import Request
+from flow.train.edge.bare import Speed, build_bare, measure
+from flow.train.edge.command import train
+from flow.train.edge.request import Request
 from models.edge.benchmark import samples_per_second
 from models.edge.config import MNIST_TRAIN
+from models.edge.job import load_checkpoint
 from models.edge.training import plan
 from models.lib.command_line import INTERRUPTED
-from tb.edge.runs.train_check import Mismatch
-from tb.edge.runs.train_state import CHECKPOINT, load_checkpoint
+from models.lib.job_file import CHECKPOINT, Mismatch
 
 TARGETS = {"ratio": 0.5, "epoch_seconds": 180.0, "model_samples_per_second": 100_000.0}
 """To reach with the configuration of that name and whole epochs, on two free cores: at least, at most, at least."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from flow.train.request import Request
-from flow.train.simulation import Outcome
+from flow.train.edge.request import Request
+from flow.train.edge.simulation import EdgeOutcome
 from models.edge.config import EdgeConfig
 from models.edge.schedule import Schedule
 from models.lib import confusion
@@ -54,7 +54,7 @@ def _sum(records: list[dict[str, Any]], key: str) -> Any:
     return sum(record[key] for record in records)
 
 
-def results(request: Request, outcome: Outcome, twin: list[float]) -> dict[str, Any]:
+def results(request: Request, outcome: EdgeOutcome, twin: list[float]) -> dict[str, Any]:
     """Everything that result.json holds; `twin` is the test accuracy of the float twin after each epoch.
 
     Clocks, utilisation and speed are those of all training runs since the training began, resumed or not.
@@ -76,7 +76,7 @@ def results(request: Request, outcome: Outcome, twin: list[float]) -> dict[str, 
             "rounding": "stochastic" if config.training.stochastic else "half_up",
         },
         "simulator": request.sim,
-        "complete": outcome.failure is None and not outcome.interrupted,
+        "complete": outcome.is_well,
         "failure": outcome.failure,
         "mismatches": outcome.mismatches,
         "compared": _sum(history, "compared"),

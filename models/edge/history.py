@@ -12,15 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from models.edge.comparison import busy_units
 from models.edge.config import EdgeConfig
-from models.lib.toml_section import COUNT_MAX, ConfigError, Section
-from tb.edge.runs.train_check import busy_units
+from models.lib.toml_section import COUNT_MAX, SECONDS_MAX, ConfigError, Section
 
 CURVE = 50
 """Points of the accuracy curve per epoch."""
 SAME = ("epoch", "tests", "mode", "lr_shift")
 """What steps have in common that are one record."""
-SECONDS_MAX = 1e9
 
 
 def check_state(state: Section, config: EdgeConfig, identity: str, plan: Iterable[dict[str, Any]]) -> None:

@@ -9,26 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from models.edge.config import EdgeConfig, Mode
+from models.edge.harness_files import Predictions
 from models.edge.network import EdgeNetwork, RunResult
+from models.edge.registers import EdgeReg, EdgeStatus, JunctionReg, Kind, junction_register
 from models.edge.schedule import Schedule
 from models.lib.fixed_point import Format
-from tb.edge.drivers.registers import JunctionReg, Kind, Reg, Status, junction_register
-from tb.edge.runs.train_files import Predictions
+from models.lib.job_file import Mismatch
 
 _START_CLOCKS = 8
 """From the last beat of a frame until the engine can take it, at most."""
-
-
-class Mismatch(AssertionError):
-    """The simulated engine gave something else than the model; the text names the first such element.
-
-    Attributes:
-        count: elements that differ in what was being compared.
-    """
-
-    def __init__(self, text: str, count: int) -> None:
-        super().__init__(text)
-        self.count = count
 
 
 def check_array(what: str, expected: npt.ArrayLike, got: npt.ArrayLike, fmt: Format | None = None) -> int:
@@ -76,8 +65,8 @@ def check_parameters(where: str, got: dict[tuple[int, Kind], npt.NDArray[np.int3
 def counter_registers(config: EdgeConfig) -> dict[str, int]:
     """Addresses of everything that counts, by name; those of a junction end in its number."""
     counters = {register.name: int(register) for register in (
-        Reg.CYCLES_LO, Reg.CYCLES_HI, Reg.STALLS_LO, Reg.STALLS_HI, Reg.SAMPLES, Reg.CORRECT, Reg.PREDICTIONS,
-        Reg.DROPPED, Reg.STATUS,
+        EdgeReg.CYCLES_LO, EdgeReg.CYCLES_HI, EdgeReg.STALLS_LO, EdgeReg.STALLS_HI, EdgeReg.SAMPLES, EdgeReg.CORRECT,
+        EdgeReg.PREDICTIONS, EdgeReg.DROPPED, EdgeReg.STATUS,
     )}  # fmt: skip
     for name, offset in _units():
         for i in range(len(config.junctions)):
@@ -105,7 +94,7 @@ def check_counters(where: str, counters: dict[str, int], result: RunResult, conf
     n = len(result.outputs)
     trained = 0 if mode == Mode.INFERENCE else n
     expected: dict[str, int] = {
-        "SAMPLES": n, "PREDICTIONS": n, "CORRECT": result.correct, "DROPPED": 0, "STATUS": int(Status.DONE),
+        "SAMPLES": n, "PREDICTIONS": n, "CORRECT": result.correct, "DROPPED": 0, "STATUS": int(EdgeStatus.DONE),
     }  # fmt: skip
     got: dict[str, Any] = dict(counters)
     expected["CYCLES - STALLS"] = Schedule(config).clocks(n, mode)

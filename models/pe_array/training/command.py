@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training on MNIST: ``python -m models.pe_array.training configs/pe_array/lenet5_mnist.toml [--epochs n] …``.
+
+Without ``--validate`` the whole training set is trained on, and the test set is looked at once, at the end. With it,
+the last images of the training set are held back and classified after every epoch: those choose hyper-parameters.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+from models.lib import mnist
+from models.lib.checkpoint import CheckpointError
+from models.lib.command_line import Parser, integer, one_line_errors, output_file, whole_number
+from models.lib.telling import Telling
+from models.pe_array.network.config import EPOCHS_MAX, PeConfig
+from models.pe_array.training.images import DataSet, Images
+from models.pe_array.training.trainer import Trainer, accuracies_of_pruning
+from models.pe_array.training.weights_file import WeightsError, save_weights
+
+
+def _percent(share: float) -> str:
+    return "-" if math.isnan(share) else f"{share:.2%}"
+
+
+def run(trainer: Trainer, judge: Images, options: argparse.Namespace) -> Iterator[str]:
+    """Train and yield the lines to print. Raises CheckpointError, ConfigError, WeightsError."""
+    config, record = trainer.config, None
+    epochs = options.epochs or config.training.epochs
+    if options.resume:
+        record = trainer.load(options.checkpoint)
+        if trainer.step >= epochs * trainer.steps_per_epoch and not options.weights:
+            raise CheckpointError(
+                f"--resume: nothing is left to do, {len(trainer.history)} of {epochs} epochs are done; "
+                f"give more --epochs"
+            )
+    name = "validation" if options.validate else "test"
+    yield f"{config.name}: {len(trainer.data)} images, {len(judge)} for {name}"
+    if config.training.initial:
+        before, after = accuracies_of_pruning(config, judge)
+        yield f"initial weights: {before:.2%} right of {name}, after pruning at once {after:.2%}"
+    yield f"epoch  density    train    {name:>10}  float train  float {name:>10}  seconds  float seconds"
+    while trainer.step < epochs * trainer.steps_per_epoch:
+        result = trainer.train_epoch()
+        if options.checkpoint:
+            trainer.save(options.checkpoint, record)
+        last = result.epoch + 1 == epochs
+        judged = (trainer.accuracy(judge), trainer.twin_accuracy(judge)) if options.validate or last else None
+        shown, twin = map(_percent, judged or (math.nan, math.nan))
+        yield (
+            f"{result.epoch + 1:5d} {result.density:8.2%} {result.correct:8.2%} {shown:>13} "
+            f"{_percent(result.twin):>12} {twin:>17} {result.seconds:8.1f} {result.twin_seconds:14.1f}"
+        )
+    if options.weights:
+        save_weights(options.weights, trainer.network)
+    clipped = zip(("forward", "backward", "update"), trainer.network.saturations.tolist(), strict=True)
+    yield "clipped: " + ", ".join(f"{phase} {counts}" for phase, counts in clipped)
+
+
+def _check_files(parser: Parser, config: PeConfig, options: argparse.Namespace) -> None:
+    """Refuse to write one file over another that the command needs."""
+    files = {"the configuration": options.config, "training.initial": config.training.initial}
+    files |= {f"{name} of the data set": mnist.DATA_DIR / f"{name}.gz" for name in mnist.MD5}
+    for option in ("checkpoint", "weights"):
+        path: Path | None = getattr(options, option)
+        for what, other in files.items():
+            if path and other and path.resolve() == other.resolve():
+                parser.error(f"argument --{option}: {path} is {what} too; name another file")
+        files[f"--{option}"] = path
+
+
+def _images(parser: Parser, config: PeConfig, options: argparse.Namespace) -> tuple[Images, Images]:
+    """What is trained on and what is judged by, as the arguments say. Raises DataError."""
+    held_back = config.training.validation if options.validate else 0
+    if options.validate and not held_back:
+        parser.error(f"argument --validate: training.validation = 0 of {config.name} holds no images back")
+    both = DataSet.load(config.widths.data)
+    data, judge = both.train, both.test
+    count = len(data) - held_back
+    parser.limit("--samples", options.samples, config.training.batch, count, "at least a batch, at most all images")
+    if options.validate:
+        data, judge = data[:count], data[count:]
+    return data[: options.samples], judge[: options.samples]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line."""
+    parser = Parser("models.pe_array.training", "Train the bit-exact model of the PE array on MNIST.")
+    parser.add_argument("config", type=Path, help="configuration file (docs/pe_training.md)")
+    epochs = whole_number(1, EPOCHS_MAX)
+    parser.add_argument("--epochs", type=epochs, help="of the whole training (default: the configuration's)")
+    parser.add_argument("--samples", type=integer, help="use so many images of each set, or all that it has")
+    parser.add_argument("--validate", action="store_true", help="hold images of the training set back, no test")
+    parser.add_argument("--twin", action="store_true", help="train the dense float64 twin beside it")
+    parser.add_argument("--checkpoint", type=output_file, help="file to write after every epoch")
+    parser.add_argument("--weights", type=output_file, help="file for the weights at the end")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint")
+    with one_line_errors(WeightsError):
+        options = parser.parse_args(arguments)
+        if options.resume and not options.checkpoint:
+            parser.error("--resume needs --checkpoint")
+        with Telling() as tell:
+            tell("checking the network")
+            config = PeConfig.load(options.config)
+        _check_files(parser, config, options)
+        data, judge = _images(parser, config, options)
+        with Telling() as tell:
+            tell("making the network")
+            trainer = Trainer(config, data, options.twin)
+        for line in run(trainer, judge, options):
+            print(line, flush=True)

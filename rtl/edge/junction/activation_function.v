@@ -19,7 +19,7 @@ module activation_function #
     // fraction bits
     parameter FRAC = 8,
     // activation, a code of edge_registers.vh
-    parameter [3:0] ACTIVATION = 0,
+    parameter ACTIVATION = 0,
     // hex file of the sigmoid table, 2^A words; unused for others
     parameter SIGMOID_FILE = "sigmoid.hex"
 )
@@ -31,7 +31,9 @@ module activation_function #
     output wire [FRAC:0]    d        // derivative, 0 … 1.0, unsigned Q1.FRAC, 2 clocks later
 );
 
-`REQUIRE(g_activation, ACTIVATION == `EDGE_ACTIVATION_SIGMOID || ACTIVATION == `EDGE_ACTIVATION_RELU,
+localparam [3:0] CODE = ACTIVATION[3:0];
+
+`REQUIRE(g_activation, CODE == `EDGE_ACTIVATION_SIGMOID || CODE == `EDGE_ACTIVATION_RELU,
          ("%m: ACTIVATION = %0d is no code of edge_registers.vh", ACTIVATION))
 
 reg [FRAC:0] d_reg;
@@ -39,7 +41,7 @@ reg [FRAC:0] d_reg;
 assign d = d_reg;
 
 generate
-    if (ACTIVATION == `EDGE_ACTIVATION_RELU) begin : g_relu
+    if (CODE == `EDGE_ACTIVATION_RELU) begin : g_relu
         reg             positive_reg;
         reg [WIDTH-2:0] s_reg;
         reg [WIDTH-2:0] a_reg;

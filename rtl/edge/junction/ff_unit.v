@@ -22,7 +22,7 @@ module ff_unit #
     // fraction bits
     parameter FRAC = 8,
     // activation, a code of edge_registers.vh
-    parameter [3:0] ACTIVATION = 0,
+    parameter ACTIVATION = 0,
     // hex file of the sigmoid table
     parameter SIGMOID_FILE = "sigmoid.hex",
     // right neurons that complete together (derived)

@@ -32,7 +32,7 @@ module junction #(
     // Largest learning-rate shift
     parameter LR_MAX = 8,
     // Activation of the right layer, a code of edge_registers.vh
-    parameter [3:0] ACTIVATION = 0,
+    parameter ACTIVATION = 0,
     // 1: the right layer is the output
     parameter IS_LAST = 0,
     // One seed vector per sweep

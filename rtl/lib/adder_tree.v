@@ -6,8 +6,9 @@
  * Pipelined adder tree
  *
  * Exact sum of N signed lanes. Every level adds pairs and one bit; an odd lane passes through.
- * Registers stand after every REG_EVERY-th level and after the last one, so the latency is
- * ceil(clog2(N) / REG_EVERY) clocks, one sum per clock; with N = 1 it is a wire. No reset.
+ * Registers stand after every REG_EVERY-th level and after the last one. No reset.
+ *
+ * Latency: ceil(clog2(N) / REG_EVERY) clocks, one sum per clock; with N = 1 it is a wire.
  */
 module adder_tree #(
     // Lanes to add, at least 1, any number

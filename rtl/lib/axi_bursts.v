@@ -12,7 +12,7 @@
  * A command is refused, which its bursts say, if a byte of it is outside window_base ... window_end-1
  * or its address is not a multiple of a beat. Addresses of its bursts count modulo 2^ADDR_WIDTH.
  *
- * The first burst of a command stands at the output 2 clocks after the clock in which the command was
+ * Latency: the first burst of a command stands at the output 2 clocks after the clock in which the command was
  * taken, if the bursts of the command before are gone by then.
  */
 module axi_bursts #(

@@ -5,15 +5,15 @@
 /*
  * AXI4 port of a narrower data bus
  *
- * A beat at the master's side becomes R = S_WIDTH/M_WIDTH beats at the bus, the lowest bytes first; R = 1 is wires. Requests
- * have whole beats at addresses that are multiples of a beat, at most 256/R of them, and burst type INCR. The response to a
- * read beat is the first error among its parts, or else that of the last one.
+ * A beat at the master's side becomes R = S_WIDTH/M_WIDTH beats at the bus, the lowest bytes first; R = 1 is wires.
+ * Requests have whole beats at addresses that are multiples of a beat, at most 256/R of them, and burst type INCR. The
+ * response to a read beat is the first error among its parts, or else that of the last one.
  *
  * IDs 0 ... IDS-1; beats of different IDs may come interleaved.
  *
- * Latency: requests and responses to writes pass without a register, and so does the last part of a read beat, with which
- * the whole beat is given on; a written beat has its first part at the bus one clock after it was taken. Full rate: R clocks
- * per beat, without gaps.
+ * Latency: requests and responses to writes pass without a register, and so does the last part of a read beat, with
+ * which the whole beat is given on; a written beat has its first part at the bus one clock after it was taken. Full
+ * rate: R clocks per beat, without gaps.
  */
 module axi_narrow #(
     // Bits of a beat of the master

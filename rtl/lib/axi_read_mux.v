@@ -146,7 +146,8 @@ always @(posedge clk) begin
 end
 
 assign m_axi_arid = m_id_reg;
-assign {m_axi_arprot, m_axi_arcache, m_axi_arlock, m_axi_arburst, m_axi_arsize, m_axi_arlen, m_axi_araddr} = m_request_reg;
+assign {m_axi_arprot, m_axi_arcache, m_axi_arlock, m_axi_arburst, m_axi_arsize, m_axi_arlen, m_axi_araddr}
+    = m_request_reg;
 assign m_axi_arvalid = m_valid_reg;
 
 assign s_axi_rdata = m_axi_rdata;

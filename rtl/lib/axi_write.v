@@ -179,13 +179,13 @@ axi_bursts #(
 );
 
 // Addresses that wait for the port
-reg [ADDR_WIDTH+3:0] queue [0:SLOTS-1];
+reg [ADDR_WIDTH+3:0] address_mem [0:SLOTS-1];
 reg [PW-1:0]         queue_write_reg;
 reg [PW-1:0]         queue_read_reg;
 wire                 aw_load = wait_reg != {SW{1'b0}} && (!aw_valid_reg || m_axi_awready);
 
 always @(posedge clk) begin
-    if (begin_burst) queue[queue_write_reg] <= {burst_addr, burst_len};
+    if (begin_burst) address_mem[queue_write_reg] <= {burst_addr, burst_len};
 end
 
 // Does the burst that has begun end its command? Newest in bit 0, oldest in bit flight - 1
@@ -224,7 +224,7 @@ always @(posedge clk) begin
         queue_write_reg <= queue_write_reg == LAST_SLOT ? {PW{1'b0}} : queue_write_reg + POINTER_ONE;
     end
     if (aw_load) begin
-        {aw_addr_reg, aw_len_reg} <= queue[queue_read_reg];
+        {aw_addr_reg, aw_len_reg} <= address_mem[queue_read_reg];
         queue_read_reg <= queue_read_reg == LAST_SLOT ? {PW{1'b0}} : queue_read_reg + POINTER_ONE;
     end
     aw_valid_reg <= aw_load || (aw_valid_reg && !m_axi_awready);
@@ -296,7 +296,7 @@ reg [ADDR_WIDTH+7:0] held_aw_payload_reg;
 reg [DATA_WIDTH:0]   held_w_payload_reg;
 wire [15:0] aw_end = {4'd0, m_axi_awaddr[11:0]} + (({8'd0, m_axi_awlen} + 16'd1) << m_axi_awsize);
 // Lengths of the bursts whose data have not gone, the next one at w_read_reg, and beats gone of that
-reg [3:0]    length [0:SLOTS-1];
+reg [3:0]    length_mem [0:SLOTS-1];
 reg [PW-1:0] w_read_reg;
 reg [3:0]    w_beat_reg;
 
@@ -305,7 +305,8 @@ always @(posedge clk) begin
     held_aw_payload_reg <= {m_axi_awaddr, m_axi_awlen};
     held_w_reg <= !rst && m_axi_wvalid && !m_axi_wready;
     held_w_payload_reg <= {m_axi_wlast, m_axi_wdata};
-    if ($time != 0 && !rst && held_aw_reg && (!m_axi_awvalid || held_aw_payload_reg != {m_axi_awaddr, m_axi_awlen})) begin
+    if ($time != 0 && !rst && held_aw_reg
+            && (!m_axi_awvalid || held_aw_payload_reg != {m_axi_awaddr, m_axi_awlen})) begin
         $display("%m: AW changed before it was taken");
         $finish;
     end
@@ -321,11 +322,11 @@ always @(posedge clk) begin
         $display("%m: B that nobody waits for");
         $finish;
     end
-    if (begin_burst) length[queue_write_reg] <= burst_len;
+    if (begin_burst) length_mem[queue_write_reg] <= burst_len;
     if (w_taken) begin
         w_beat_reg <= m_axi_wlast ? 4'd0 : w_beat_reg + 4'd1;
         if (m_axi_wlast) w_read_reg <= w_read_reg == LAST_SLOT ? {PW{1'b0}} : w_read_reg + POINTER_ONE;
-        if ($time != 0 && !rst && m_axi_wlast != (w_beat_reg == length[w_read_reg])) begin
+        if ($time != 0 && !rst && m_axi_wlast != (w_beat_reg == length_mem[w_read_reg])) begin
             $display("%m: WLAST is %b with beat %0d of a burst", m_axi_wlast, w_beat_reg);
             $finish;
         end

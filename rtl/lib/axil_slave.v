@@ -5,8 +5,10 @@
  * AXI4-Lite slave for word registers
  *
  * Turns the five channels into a write pulse and a read pulse. Write address and write data may come in
- * any order. One access of each direction is worked on at a time: its pulse comes in the clock after its
- * last part was accepted and the answer before is gone, its answer stands one clock later.
+ * any order. One access of each direction is worked on at a time.
+ *
+ * Latency: the pulse comes in the clock after the last part was accepted and the answer before is gone, the answer
+ * stands one clock later.
  *
  * Misaligned accesses and writes with a byte strobe missing are answered SLVERR without a pulse; an access whose
  * `*_ok` is low in the clock of its pulse is answered SLVERR too (and rdata 0): the user changes nothing then.

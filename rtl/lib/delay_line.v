@@ -5,7 +5,7 @@
 /*
  * Delay line
  *
- * q is d of DEPTH clocks ago; DEPTH = 0 is a wire.
+ * Latency: q is d of DEPTH clocks ago; DEPTH = 0 is a wire.
  */
 module delay_line #(
     // Bits

@@ -6,6 +6,7 @@
  * Event counter
  *
  * Adds up to 2^STEP_WIDTH-1 events per clock and wraps. rst or clear sets it to 0 and wins over step.
+ * Latency: 1 clock.
  */
 module event_counter #(
     // Bits of the count

@@ -10,8 +10,8 @@
  * flush takes back the words of the frame not yet complete, the one written in the same clock
  * included; complete frames stay.
  *
- * Read side: valid/ready, valid never drops and data is stable until taken, one word per clock. The
- * first word of a frame stands at the output 2 clocks after the clock in which its last was written.
+ * Read side: valid/ready, valid never drops and data is stable until taken, one word per clock.
+ * Latency: the first word of a frame stands at the output 2 clocks after the clock in which its last was written.
  */
 module frame_fifo #(
     // Bits of a word

@@ -6,6 +6,7 @@
  *
  * x' = (x >> 1) ^ (x[0] ? 16'hB400 : 0). load wins over step. The all-zero state, from which it would
  * never leave, cannot be loaded: seed 0 loads 1. No reset: load it before use.
+ * Latency: 1 clock from load or step to the state.
  */
 module lfsr16 (
     input  wire        clk,

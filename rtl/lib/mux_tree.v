@@ -5,8 +5,10 @@
 /*
  * Registered multiplexer tree
  *
- * m_data is lane s_select of s_data, four lanes to one per clock: the latency is ceil(clog2(N) / 2) clocks, one word per
- * clock; with N = 1 it is a wire. valid and side travel with the word. rst clears valid alone.
+ * m_data is lane s_select of s_data, four lanes to one per clock. valid and side travel with the word. rst clears valid
+ * alone.
+ *
+ * Latency: ceil(clog2(N) / 2) clocks, one word per clock; with N = 1 it is a wire.
  */
 module mux_tree #(
     // Lanes, a power of two, at least 1
@@ -76,7 +78,8 @@ generate
                 end else begin : g_two
                     always @(posedge clk)
                         data_reg[k*LANE +: LANE] <=
-                            g_level[level-1].select[0] ? g_level[level-1].data[LANE +: LANE] : g_level[level-1].data[0 +: LANE];
+                            g_level[level-1].select[0] ? g_level[level-1].data[LANE +: LANE]
+                                                       : g_level[level-1].data[0 +: LANE];
                 end
             end
             assign data = data_reg;

@@ -5,8 +5,10 @@
 /*
  * Permutation of lanes at run time
  *
- * Gather: y[l] = x[perm[l]]. Scatter: y[perm[l]] = x[l], the inverse. One register stage. perm must be
- * a permutation of 0 ... LANES-1 (for gather, any values below LANES).
+ * Gather: y[l] = x[perm[l]]. Scatter: y[perm[l]] = x[l], the inverse. perm must be a permutation
+ * of 0 ... LANES-1 (for gather, any values below LANES).
+ *
+ * Latency: 1 clock.
  */
 module permute #(
     // Lanes, at least 1

@@ -5,7 +5,7 @@
 /*
  * Simple dual-port RAM: one write port, one read port, one clock
  *
- * rdata is registered (1 clock) and keeps its value while re is low. Reading the address that is
+ * Latency: rdata is registered (1 clock) and keeps its value while re is low. Reading the address that is
  * written in the same clock returns the old word. Addresses must be below DEPTH. No reset; the words
  * are undefined until written.
  */

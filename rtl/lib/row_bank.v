@@ -12,8 +12,8 @@
  *   load: LANES times cfg_shift with cfg_word (first word = lane 0), then cfg_write
  *   dump: cfg_read, then LANES words on cfg_out (first word = lane 0), cfg_shift to step
  *
- * cfg_out is valid from 2 clocks after cfg_read and from 1 clock after cfg_shift. In the clock after
- * cfg_read the row is taken into the shift register: no cfg_shift then.
+ * Latency: cfg_out is valid from 2 clocks after cfg_read and from 1 clock after cfg_shift. In the
+ * clock after cfg_read the row is taken into the shift register: no cfg_shift then.
  *
  * cfg and user accesses must not meet in one clock; where they do, cfg wins and the user's is lost.
  * Reading a row that is written in the same clock returns the old row. Addresses must be below DEPTH.

@@ -5,7 +5,7 @@
 /*
  * FIFO with valid/ready on both sides
  *
- * One word per clock in and out. A word written in clock c stands at the output in clock c+2 if none is before it.
+ * Latency: a word written in clock c stands at the output in clock c+2 if none is before it. One per clock in and out.
  * s_ready and m_valid are registers; m_valid never drops and m_data is stable until taken. DEPTH counts all words
  * inside, the one at the output included; from DEPTH = 3 on a reader that always takes lets one word per clock pass.
  */

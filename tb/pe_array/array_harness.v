@@ -14,7 +14,8 @@
  *   3 LOAD   the memory from memory_in.bin
  *   4 DUMP   the memory to memory_out.bin
  *
- * Inputs that the array ignores have any value. The other inputs are those of axi_memory.v and do not change while a program runs.
+ * Inputs that the array ignores have any value. The other inputs are those of axi_memory.v and do not change while a
+ * program runs.
  */
 module array_harness #(
     // All of pe_array

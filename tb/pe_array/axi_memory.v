@@ -8,17 +8,17 @@
  * WORDS beats from address `base` on, loaded from memory_in.bin by a pulse of `load` (beats big-endian) and written to
  * memory_out.bin by a pulse of `dump` (little-endian). An access elsewhere is answered with DECERR.
  *
- * Latency: LATENCY + later. The first beat of a request that is taken in clock c comes in c + latency, then one per clock
- * in the order of requests; the answer to a burst comes latency clocks after its last part, and only then it is in the
- * memory: who reads what it has written before the answer reads what was there before. With `stalls` all handshakes pause
- * at random, and beats of different IDs are mixed.
+ * Latency: LATENCY + later. The first beat of a request that is taken in clock c comes in c + latency, then one per
+ * clock in the order of requests; the answer to a burst comes latency clocks after its last part, and only then it is
+ * in the memory: who reads what it has written before the answer reads what was there before. With `stalls` all
+ * handshakes pause at random, and beats of different IDs are mixed.
  *
- * Bandwidth, of reads and of writes each: at most BEATS of PER clocks that follow each other have a beat. A beat goes only
- * in a clock whose credit is at least PER, and costs PER; then the clock adds BEATS, up to PER + BEATS - 1, which is what
- * there is after a reset, and after PER clocks without a beat.
+ * Bandwidth, of reads and of writes each: at most BEATS of PER clocks that follow each other have a beat. A beat goes
+ * only in a clock whose credit is at least PER, and costs PER; then the clock adds BEATS, up to PER + BEATS - 1, which
+ * is what there is after a reset, and after PER clocks without a beat.
  *
- * Beats in error_first ... error_last are answered with error_resp if that is not 0, by reads if error_read is set, and by
- * writes (of whole bursts) if error_write is; such a burst is not written.
+ * Beats in error_first ... error_last are answered with error_resp if that is not 0, by reads if error_read is set, and
+ * by writes (of whole bursts) if error_write is; such a burst is not written.
  */
 module axi_memory #(
     // Bits of a beat, a multiple of 32

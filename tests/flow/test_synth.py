@@ -84,13 +84,13 @@ def test_structure() -> None:
 
 def test_structure_of_the_array() -> None:
     """Every PE needs its X, Y, W and E in block RAM; what else is in LUTs does not matter."""
-    names = [f"top/grid.g_pe[{p}].place.pe.{m}.g_mem.mem.0.0" for p in (0, 1) for m in synth_pe.BLOCK_MEMORIES]
-    other = ("top/grid.g_pe[0].place.pe.address.t_ram.g_mem.mem.0.0", "top/grid.maps.x_ramp.mem.0.0")
+    names = [f"top/core.grid.g_pe[{p}].place.pe.{m}.g_mem.mem.0.0" for p in (0, 1) for m in synth_pe.BLOCK_MEMORIES]
+    other = ("top/core.grid.g_pe[0].place.pe.address.t_ram.g_mem.mem.0.0", "top/core.grid.maps.x_ramp.mem.0.0")
     good = Netlist(Area(lut=10, lut_memory=2, ff=5, block_ram=6, dsp=2 * 10 + 11), {}, tuple(names), other)
     array = PeTarget(LENET5, "array", 2, 8)
     assert array.structure_problems(good) == []
     for name in names:
-        place = name.removeprefix("top/grid.").removesuffix(".g_mem.mem.0.0")
+        place = name.removeprefix("top/core.grid.").removesuffix(".g_mem.mem.0.0")
         lost = dataclasses.replace(good, block_rams=tuple(n for n in names if n != name))
         assert array.structure_problems(lost) == [f"{place} is in no block RAM"]
         mixed = dataclasses.replace(good, lut_rams=(name,))

@@ -11,7 +11,6 @@ import signal
 from collections import Counter as Count
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from unittest.mock import MagicMock
 
@@ -103,7 +102,7 @@ def test_simulator(tmp_path: Path, made: Count[str], monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(ArrayHost, name, nothing)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     todo.directory.mkdir()
-    training = run.Training(SimpleNamespace(params=todo.params, dut=MagicMock()), todo.job)  # type: ignore[arg-type]
+    training = run.Training(MagicMock(params=todo.params), todo.job)
     asyncio.run(training.run())
     training.events.close()
     assert [step["step"] for step in training.record.steps] == [0, 1, 4, 5]

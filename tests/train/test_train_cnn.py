@@ -36,6 +36,7 @@ LENET = ROOT / "configs" / "pe_array" / "lenet5_mnist.toml"
 IMAGES = 64
 DATA = DataSet.load()
 
+
 def small(directory: Path, **variables: str) -> Request:
     """A request for the small network that leaves its results beside its file."""
     path = directory / "small.toml"

@@ -118,8 +118,9 @@ def sigmoid_table(frac: int) -> IntArray:
 
 
 def sigmoid_constant(frac: int) -> str:
-    """The table as the Verilog constant of `sigmoid8.vh`: byte ``i & 255`` is T[i]."""
-    return f"2048'h{sigmoid_table(frac).astype(np.uint8).tobytes()[::-1].hex()}"
+    """The table as the Verilog constant of `sigmoid8.vh`: byte ``i & 255`` is T[i]; 32 bytes a line."""
+    table = sigmoid_table(frac).astype(np.uint8).tobytes()[::-1]
+    return "{\n" + ",\n".join(f"        256'h{table[i : i + 32].hex()}" for i in range(0, 256, 32)) + "}"
 
 
 def output_delta8(logits: npt.ArrayLike, labels: npt.ArrayLike, frac: int, bits: int = 8) -> IntArray:

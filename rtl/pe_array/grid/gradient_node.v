@@ -4,7 +4,9 @@
 /*
  * Node of a tree that adds streams: takes a word of each child when both are there
  *
- * Sum modulo 2^32. Latency: 1 clock, one sum per clock, valid/ready.
+ * Sum modulo 2^32; valid/ready.
+ *
+ * Latency: 1 clock, one sum per clock.
  */
 module gradient_node (
     input  wire        clk,

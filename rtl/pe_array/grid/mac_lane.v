@@ -5,13 +5,14 @@
 /*
  * One lane of a processing element: the MAC of one image, its maximum, and its accumulator's way to Y
  *
- * Time is counted from d0, the clock in which the pixel stands on `x`; the control of d0 comes with it. `y`, the
- * accumulator of the same entry, is there in d3 for MAC and in the clock before d0 for GRAD and UNPOOL. The operands
- * are in registers in d1, their product in d2, the sum in d3, the word for Y in d4. A loaded byte that is there
- * in one clock (load_valid) is in `result` 2 clocks later; the entry that is in d2 in that clock must not need it.
+ * Latency: time is counted from d0, the clock in which the pixel stands on `x`; the control of d0 comes with it. `y`,
+ * the accumulator of the same entry, is there in d3 for MAC and in the clock before d0 for GRAD and UNPOOL. The
+ * operands are in registers in d1, their product in d2, the sum in d3, the word for Y in d4. A loaded byte that is
+ * there in one clock (load_valid) is in `result` 2 clocks later; the entry that is in d2 in that clock must not need
+ * it.
  *
- * One entry per clock, no handshake, no reset: a sum begins with `first`. A clock without an entry has `skip`, no `first`,
- * and the `op` of the entry before. What many bits hang on is registered once more in each lane.
+ * One entry per clock, no handshake, no reset: a sum begins with `first`. A clock without an entry has `skip`, no
+ * `first`, and the `op` of the entry before. What many bits hang on is registered once more in each lane.
  *
  * Written for DSPs with a multiplier and an accumulator that begins with 0 or another word: in MAX, the maximum.
  */
@@ -175,5 +176,4 @@ end
 assign result = result4_reg;
 
 endmodule
-
 `resetall

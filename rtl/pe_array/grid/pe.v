@@ -9,8 +9,9 @@
  * are; docs/pe_array/pe.md has the operations, formats and clocks. One tap is issued per clock, without a bubble
  * between elements and between queued commands.
  *
- * Handshakes: cmd and gradients valid/ready; loads valid/ready, only loads to Y are ever not ready; drain_read is
- * always obeyed, its word comes 6 clocks later.
+ * Latency: 6 clocks from drain_read, which is always obeyed, to its word; models/pe_array/clocks/pe.py has all clocks.
+ *
+ * Handshakes: cmd and gradients valid/ready; loads valid/ready, only loads to Y are ever not ready.
  */
 module pe #(
     // Batch lanes (MACs), bytes of a memory word: a power of two, 4 ... 64
@@ -79,11 +80,16 @@ module pe #(
 
 `REQUIRE(g_b, B == 4 || B == 8 || B == 16 || B == 32 || B == 64, ("%m: B = %0d must be a power of two, 4 to 64", B))
 `REQUIRE(g_acc, ACC >= 16 && ACC <= 48, ("%m: ACC = %0d must be 16 to 48", ACC))
-`REQUIRE(g_x, X_DEPTH >= 2 && X_DEPTH <= 4096 && 1 << XAW == X_DEPTH, ("%m: X_DEPTH = %0d must be a power of two, 2 to 4096", X_DEPTH))
-`REQUIRE(g_y, Y_DEPTH >= 2 && Y_DEPTH <= 1024 && 1 << YAW == Y_DEPTH, ("%m: Y_DEPTH = %0d must be a power of two, 2 to 1024", Y_DEPTH))
-`REQUIRE(g_w, W_DEPTH >= 2 && W_DEPTH <= 4096 && 1 << WAW == W_DEPTH, ("%m: W_DEPTH = %0d must be a power of two, 2 to 4096", W_DEPTH))
-`REQUIRE(g_e, E_DEPTH >= 2 && E_DEPTH <= 4096 && 1 << EAW == E_DEPTH, ("%m: E_DEPTH = %0d must be a power of two, 2 to 4096", E_DEPTH))
-`REQUIRE(g_t, T_DEPTH >= 2 && T_DEPTH <= 4096 && 1 << TAW == T_DEPTH, ("%m: T_DEPTH = %0d must be a power of two, 2 to 4096", T_DEPTH))
+`REQUIRE(g_x, X_DEPTH >= 2 && X_DEPTH <= 4096 && 1 << XAW == X_DEPTH,
+         ("%m: X_DEPTH = %0d must be a power of two, 2 to 4096", X_DEPTH))
+`REQUIRE(g_y, Y_DEPTH >= 2 && Y_DEPTH <= 1024 && 1 << YAW == Y_DEPTH,
+         ("%m: Y_DEPTH = %0d must be a power of two, 2 to 1024", Y_DEPTH))
+`REQUIRE(g_w, W_DEPTH >= 2 && W_DEPTH <= 4096 && 1 << WAW == W_DEPTH,
+         ("%m: W_DEPTH = %0d must be a power of two, 2 to 4096", W_DEPTH))
+`REQUIRE(g_e, E_DEPTH >= 2 && E_DEPTH <= 4096 && 1 << EAW == E_DEPTH,
+         ("%m: E_DEPTH = %0d must be a power of two, 2 to 4096", E_DEPTH))
+`REQUIRE(g_t, T_DEPTH >= 2 && T_DEPTH <= 4096 && 1 << TAW == T_DEPTH,
+         ("%m: T_DEPTH = %0d must be a power of two, 2 to 4096", T_DEPTH))
 
 // Gradients between issue and port: enough for one per clock if the port takes them at once
 localparam GRADIENTS = 16;
@@ -471,5 +477,4 @@ end
 assign idle = idle_reg;
 
 endmodule
-
 `resetall

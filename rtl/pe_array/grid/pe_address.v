@@ -362,5 +362,4 @@ assign raddr = unpool ? result : yaddr5_reg;
 assign value = op5_reg == 2'd0 ? weight : {1'b0, woff5_reg};
 
 endmodule
-
 `resetall

@@ -5,10 +5,12 @@
  * A processing element in its place in the grid
  *
  * Beside the PE: the fields of a command that every PE has for itself, the arbitration of its load port, and how
- * far it is ahead of the others. A stream beat is taken in the clock in which it comes; the map waits for it.
+ * far it is ahead of the others.
  *
- * Handshakes: `offer` stays until `taken` answers it in the same clock, with the fields as they are then. `ahead` is high
- * while this PE has finished more commands than `finish` has counted.
+ * Latency: a stream beat is taken in the clock in which it comes; the map waits for it. All else is as in pe.
+ *
+ * Handshakes: `offer` stays until `taken` answers it in the same clock, with the fields as they are then. `ahead` is
+ * high while this PE has finished more commands than `finish` has counted.
  */
 module pe_cell #(
     // Parameters of the PE, see pe.v

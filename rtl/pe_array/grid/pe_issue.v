@@ -9,9 +9,11 @@
  * an entry before it has yet to write, for results in flight of another operation, for room for a gradient, or for the
  * drain. Nothing stops behind it.
  *
- * The lanes' time is that of the pixel: d0 is the clock in which the X RAM shows the pixel word of an entry. It is 3 clocks
- * after the issue for MAC and MAX, which need Y at the end, and 7 for GRAD and UNPOOL, which need it at the beginning;
- * Y is read 5 clocks after the issue, whoever reads. Latency from an entry's input to its issue: 1 tick.
+ * The lanes' time is that of the pixel: d0 is the clock in which the X RAM shows the pixel word of an entry. It is 3
+ * clocks after the issue for MAC and MAX, which need Y at the end, and 7 for GRAD and UNPOOL, which need it at the
+ * beginning; Y is read 5 clocks after the issue, whoever reads.
+ *
+ * Latency: 1 tick from an entry's input to its issue.
  */
 module pe_issue #(
     // Width of a word address of X
@@ -311,5 +313,4 @@ assign d3_gradient = gradient_reg[3];
 assign done        = ends_line_reg[5];
 
 endmodule
-
 `resetall

@@ -234,5 +234,4 @@ assign ystride = ystride_reg;
 assign rbase   = rbase_reg;
 
 endmodule
-
 `resetall

@@ -5,8 +5,8 @@
 /*
  * Coordinates inside their block?
  *
- * Looks at a beat of B/2 coordinates per clock: of the first `left` of them, or all if it has fewer, no row and no column may
- * be above its limit.
+ * Looks at a beat of B/2 coordinates per clock: of the first `left` of them, or all if it has fewer, no row and no
+ * column may be above its limit.
  *
  * Latency: 2 clocks. Never waits.
  */

@@ -5,13 +5,13 @@
 /*
  * Second stage of the load engine: beats of the read port to who wants them
  *
- * Takes the operations of load_issue in order and hands each its beats: of MAP to the grid's maps, of STREAM to its streams and
- * to coordinate_check, of POINTERS to pointer_check alone. `end_valid` says that an operation has all its beats and that they
- * are legal; `error` that one is not. Both come in the order of the operations.
+ * Takes the operations of load_issue in order and hands each its beats: of MAP to the grid's maps, of STREAM to its
+ * streams and to coordinate_check, of POINTERS to pointer_check alone. `end_valid` says that an operation has all its
+ * beats and that they are legal; `error` that one is not. Both come in the order of the operations.
  *
- * Latency: read beat to map_valid 0 clocks (map_ready to rd_ready too), to stream_valid 1 clock; the last beat of an operation to
- * end_valid, a bad beat to `error`, 3 clocks. Operations of one beat follow each other in every clock. An entry that comes in
- * clock c may take beats in c+2. After an error no more beats are taken.
+ * Latency: read beat to map_valid 0 clocks (map_ready to rd_ready too), to stream_valid 1 clock; the last beat of an
+ * operation to end_valid, a bad beat to `error`, 3 clocks. Operations of one beat follow each other in every clock. An
+ * entry that comes in clock c may take beats in c+2. After an error no more beats are taken.
  */
 module load_deliver #(
     // PEs, 1 ... 64

@@ -6,17 +6,17 @@
  * Load engine: memory to X, Y, W, E and T of the PEs, and checks of what is loaded
  *
  * docs/pe_array/load_engine.md: descriptors WINDOW, MAP, STREAM, POINTERS. load_issue sends the read commands of each
- * as soon as it is taken, load_deliver hands out their beats when they come; up to DEPTH descriptors are in between, so that
- * short streams do not pay the memory's latency each. load_place writes windows and sends map commands ahead of their beats;
- * load_order makes one `done` of every MAP, STREAM and POINTERS, in order.
+ * as soon as it is taken, load_deliver hands out their beats when they come; up to DEPTH descriptors are in between, so
+ * that short streams do not pay the memory's latency each. load_place writes windows and sends map commands ahead of
+ * their beats; load_order makes one `done` of every MAP, STREAM and POINTERS, in order.
  *
  * Latency: a descriptor that is taken in clock c has its first rd_cmd_valid in c+1, may take beats from c+7 on and have
- * map_cmd_valid or window_valid in c+7; the 5 registers of a WINDOW take a clock each. Read beat to map_valid 0 clocks, to
- * stream_valid 1 clock. Last beat to done: POINTERS 4 clocks, STREAM 4 or STAGES + 2 if that is more (its last beat is then
- * `streamed`), MAP 1 clock after map_done.
+ * map_cmd_valid or window_valid in c+7; the 5 registers of a WINDOW take a clock each. Read beat to map_valid 0 clocks,
+ * to stream_valid 1 clock. Last beat to done: POINTERS 4 clocks, STREAM 4 or STAGES + 2 if that is more (its last beat
+ * is then `streamed`), MAP 1 clock after map_done.
  *
- * Errors come in the order of the descriptors, 4 clocks after the beat, or after the beats before the descriptor if the fault
- * is in that itself: `error` pulses once, then there is no `done` any more, until rst.
+ * Errors come in the order of the descriptors, 4 clocks after the beat, or after the beats before the descriptor if the
+ * fault is in that itself: `error` pulses once, then there is no `done` any more, until rst.
  */
 module load_engine #(
     // PEs, 1 ... 64
@@ -40,7 +40,7 @@ module load_engine #(
     output wire           done,             // pulse: the next MAP, STREAM or POINTERS is done
     output wire           idle,             // nothing begun and not done
     output wire           error,            // pulse: the first error
-    output wire [3:0]     error_cause,      // 1 opcode, 2 field, 3 refused, 4 SLVERR, 5 DECERR, 8 pointers, 9 coordinate
+    output wire [3:0]     error_cause,      // 1 opcode, 2 field, 3 refused, 4 SLVERR, 5 DECERR, 8 pointer, 9 coordinate
     output wire [23:0]    error_index,      // of the descriptor
 
     output wire           rd_cmd_valid,     // read port, see axi_read

@@ -5,15 +5,15 @@
 /*
  * First stage of the load engine: descriptors to read commands, and what the second stage must know of them
  *
- * docs/pe_array/load_engine.md. The read commands of a descriptor go out at once, its fields are checked
- * meanwhile; then two entries come out: `op_*` for who takes the beats (MAP, STREAM, POINTERS, and a descriptor with
- * an error, whose cause is not 0), `place_*` for who writes windows and sends map commands (WINDOW, MAP; none with an error).
+ * docs/pe_array/load_engine.md. The read commands of a descriptor go out at once, its fields are checked meanwhile;
+ * then two entries come out: `op_*` for who takes the beats (MAP, STREAM, POINTERS, and a descriptor with an error,
+ * whose cause is not 0), `place_*` for who writes windows and sends map commands (WINDOW, MAP; none with an error).
  * Beats of a descriptor with an error may be read.
  *
- * Latency: a descriptor that is taken in clock c has its first rd_cmd_valid in c+1 and its entries in c+5; there is no ready
- * for entries: `room` says, in the clock in which a descriptor may be taken, that there is one for it. One descriptor per
- * clock while their commands are taken. POINTERS of more than 256 beats are read in runs of 256 and a last one; like the
- * many runs of a MAP they keep the next descriptor with beats waiting.
+ * Latency: a descriptor that is taken in clock c has its first rd_cmd_valid in c+1 and its entries in c+5; there is no
+ * ready for entries: `room` says, in the clock in which a descriptor may be taken, that there is one for it. One
+ * descriptor per clock while their commands are taken. POINTERS of more than 256 beats are read in runs of 256 and a
+ * last one; like the many runs of a MAP they keep the next descriptor with beats waiting.
  */
 module load_issue #(
     // PEs, 1 ... 64
@@ -41,14 +41,16 @@ module load_issue #(
     output wire [23:0]  op_index,        // its place in the program
     output wire [12:0]  op_commands,     // read commands less one
     output wire [19:0]  op_count,        // STREAM: coordinates to check; POINTERS: blocks
-    output wire [31:0]  op_info,         // POINTERS: elements; STREAM: check (30), memory (29:28), first word (27:16), limits of
-                                         // column (15:8) and row (7:0)
+    output wire [31:0]  op_info,         // POINTERS: elements; STREAM: check (30), memory (29:28), first word (27:16),
+                                         // limits of column (15:8) and row (7:0)
     output wire [P-1:0] op_pes,          // STREAM: PEs
 
     output wire         place_valid,     // an operation on windows
     output wire         place_window,    // WINDOW, else MAP
-    output wire [107:0] place_fields     // WINDOW: slot (107:102), PE (101:96), rows and columns of Y and X, as w6 ... w3 have them
-                                         // MAP: channels (72:60), row, rows, width, y (23), all, slot (21:16), base (15:4), shift
+    output wire [107:0] place_fields     // WINDOW: slot (107:102), PE (101:96), rows and columns of Y and X, as
+                                         // w6 ... w3 have them
+                                         // MAP: channels (72:60), row, rows, width, y (23), all, slot (21:16),
+                                         // base (15:4), shift
 );
 
 `REQUIRE(g_p, P >= 1 && P <= 64, ("%m: P = %0d must be 1 to 64", P))

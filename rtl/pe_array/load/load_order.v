@@ -5,8 +5,8 @@
 /*
  * Completions of loads, in the order in which the loads came
  *
- * An operation is pushed when all its beats have been handed over. A map load is done when a pulse of map_done has come for it
- * (before or after the push), any other when those before it are.
+ * An operation is pushed when all its beats have been handed over. A map load is done when a pulse of map_done has come
+ * for it (before or after the push), any other when those before it are.
  *
  * Latency: pushed in clock c, or map_done in clock c, to `done` in c+1 if all before are done; one per clock.
  */

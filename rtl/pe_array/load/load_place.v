@@ -5,11 +5,12 @@
 /*
  * Windows of PEs and map commands, in order
  *
- * The part of the load engine that writes windows and tells the grid which maps come. Map commands go out ahead of their beats,
- * so that maps follow each other without a gap; a window is written when the grid has all maps before it (map_idle).
+ * The part of the load engine that writes windows and tells the grid which maps come. Map commands go out ahead of
+ * their beats, so that maps follow each other without a gap; a window is written when the grid has all maps before it
+ * (map_idle).
  *
- * Latency: an entry that comes in clock c is at the grid in c+2 if none is before it and it need not wait. A map command takes
- * a clock, a window the 5 clocks of its registers; window_done pulses in the last of them.
+ * Latency: an entry that comes in clock c is at the grid in c+2 if none is before it and it need not wait. A map
+ * command takes a clock, a window the 5 clocks of its registers; window_done pulses in the last of them.
  */
 module load_place #(
     // PEs, 1 ... 64

@@ -5,9 +5,10 @@
 /*
  * Feature maps from the memory port to the PEs that need them
  *
- * map_raster and one map_window per PE (docs/pe_array/map_load.md). One beat per clock; a beat stands at the
- * load ports STAGES + 2 clocks after it was taken, if nothing waits. A PE that is not ready makes the stream wait only
- * when its FIFO is full.
+ * map_raster and one map_window per PE (docs/pe_array/map_load.md). One beat per clock. A PE that is not ready makes the
+ * stream wait only when its FIFO is full.
+ *
+ * Latency: a beat stands at the load ports STAGES + 2 clocks after it was taken, if nothing waits.
  */
 module map_load #(
     // PEs, 1 … 64

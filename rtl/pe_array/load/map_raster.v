@@ -11,10 +11,11 @@
  *
  * s_ready is low while any window has no room, without a command, and for the last beat of a command until the command
  * before is done. `done` pulses when all PEs have taken all beats of a command: STAGES + 5 clocks after its last beat
- * where no PE has made a beat wait. A command that is taken in clock c while none runs has s_ready from clock c+3 on; one
- * waits while another runs, and follows without a gap if it was taken 2 clocks before the last beat or earlier.
+ * where no PE has made a beat wait. A command that is taken in clock c while none runs has s_ready from clock c+3 on;
+ * one waits while another runs, and follows without a gap if it was taken 2 clocks before the last beat or earlier.
  *
- * An illegal command is dropped: no beat is taken for it, cmd_error 3 clocks after it was taken.
+ * Latency: a beat is at b_* STAGES clocks after it was taken. An illegal command is dropped: no beat is taken for it,
+ * cmd_error comes 3 clocks after it was taken.
  */
 module map_raster #(
     // PEs, 1 … 64

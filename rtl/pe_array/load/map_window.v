@@ -30,7 +30,8 @@ module map_window #(
 
     input  wire           set_valid,   // write a register
     input  wire [2:0]     set_select,  // 0 columns of X, 1 rows of X, 2 columns of Y, 3 rows of Y, 4 slot
-    input  wire [23:0]    set_data,    // first in the low 12 bits, last + 1 in the high ones (equal: none); slot in the low bits
+    input  wire [23:0]    set_data,    // first in the low 12 bits, last + 1 in the high ones (equal: none);
+                                       // slot in the low bits
 
     input  wire           b_valid,     // a beat
     input  wire           b_first,     // the first one of its command
@@ -140,7 +141,8 @@ assign room = room_reg;
 assign ended = ended_reg;
 
 `ifdef SIMULATION
-// A beat without room would be lost: STAGES does not suit the raster, or it does not look at `room`. Stop, which fails the test
+// A beat without room would be lost: STAGES does not suit the raster, or it does not look at `room`. Stop, which fails
+// the test
 always @(posedge clk) begin
     if ($time != 0 && !rst && keep && !fifo_ready) begin
         $display("%m: a beat came for which there is no room");

@@ -5,7 +5,8 @@
 /*
  * Block pointers that start at 0, do not fall and end at the number of elements?
  *
- * Looks at a beat of B/4 pointers of 32 bits per clock. Beats of an array come one after the other, others may be in between.
+ * Looks at a beat of B/4 pointers of 32 bits per clock. Beats of an array come one after the other, others may be in
+ * between.
  *
  * Latency: 2 clocks. Never waits.
  */

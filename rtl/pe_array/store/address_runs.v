@@ -5,13 +5,13 @@
 /*
  * Commands for a memory port from runs of beats at equal distances, in groups at equal distances
  *
- * A pattern is `runs` runs of `beats` beats each, run_stride beats apart, and that `groups` times, group_stride beats apart
- * (docs/pe_array/descriptors.md: MAP has one group). Every run is one command, whether it touches the next one or not.
- * Addresses count modulo 2^32; a misaligned one stays misaligned in all commands, for the memory port to refuse.
+ * A pattern is `runs` runs of `beats` beats each, run_stride beats apart, and that `groups` times, group_stride beats
+ * apart (docs/pe_array/descriptors.md: MAP has one group). Every run is one command, whether it touches the next one or
+ * not. Addresses count modulo 2^32; a misaligned one stays misaligned in all commands, for the memory port to refuse.
  *
  * Latency: a pattern that is taken in clock c has its first command at the output in c+1, then one per clock; patterns
- * follow each other without a gap. total_valid pulses in c+4, whether commands move or not, with all beats of the pattern
- * in `total`: three registers behind the pattern's own, for the multipliers.
+ * follow each other without a gap. total_valid pulses in c+4, whether commands move or not, with all beats of the
+ * pattern in `total`: three registers behind the pattern's own, for the multipliers.
  */
 module address_runs #(
     // bytes of a beat, a power of two, 4 ... 64

@@ -4,10 +4,10 @@
 /*
  * Commands of a write port for chunks of beats, and whose turn it is to send them
  *
- * A chunk that is taken stands in the next clock as a command at wr_cmd and, if none is before it, as its beats at beat_*,
- * one after the other: the user sends a beat of source beat_tag and says so with beat_take. Beats do not wait for their
- * command. The command of one chunk goes out while the beats of the one before are sent: a port that wants to see it
- * first takes beats without a gap, but for chunks of a few beats.
+ * Latency: a chunk that is taken stands in the next clock as a command at wr_cmd and, if none is before it, as its
+ * beats at beat_*, one after the other: the user sends a beat of source beat_tag and says so with beat_take. Beats do
+ * not wait for their command. The command of one chunk goes out while the beats of the one before are sent: a port that
+ * wants to see it first takes beats without a gap, but for chunks of a few beats.
  */
 module chunk_writer #(
     // Bits of a chunk's number of beats less one, at most 16

@@ -5,16 +5,16 @@
 /*
  * Gradients of the slots to memory: SLOT and COLLECT (docs/pe_array/store_engine.md)
  *
- * Gradients of a slot enter while a COLLECT runs that a SLOT has named it for, so many as that SLOT says, and are packed
- * B/4 to a beat (gradient_pack.v). Slots do not wait for each other: a slot that has CHUNK complete beats, or all of its
- * gradients, writes them in its turn, with one write command. With add the beats are read from the same addresses first;
- * the words wait packed until they come, so that a chunk of every slot can be on its way.
+ * Gradients of a slot enter while a COLLECT runs that a SLOT has named it for, so many as that SLOT says, and are
+ * packed B/4 to a beat (gradient_pack.v). Slots do not wait for each other: a slot that has CHUNK complete beats, or
+ * all of its gradients, writes them in its turn, with one write command. With add the beats are read from the same
+ * addresses first; the words wait packed until they come, so that a chunk of every slot can be on its way.
  *
  * SLOTs are taken while a COLLECT runs. The next COLLECT begins when all beats of the one before have gone to the write
  * port; its reads wait until that one's writes are answered (done).
  *
- * Latency: a slot's last gradient to its write command 8 clocks and up to B/4 - 1 to fill up the beat; last answer to done 2.
- * Throughput: a beat per clock.
+ * Latency: a slot's last gradient to its write command 8 clocks and up to B/4 - 1 to fill up the beat; last answer to
+ * done 2. Throughput: a beat per clock.
  */
 module collect_store #(
     // PEs (and most slots), a power of two, 1 ... 64
@@ -336,7 +336,8 @@ always @(posedge clk) begin
     if (write_fault) error_cause_reg <= wr_error == 2'd1 ? REFUSED : {2'b01, wr_error};
     else if (read_fault) error_cause_reg <= rd_error == 2'd1 ? REFUSED : {3'b010, rd_error[0]};
     else error_cause_reg <= ILLEGAL_FIELD;
-    error_index_reg <= write_fault && answers_before ? before_index_reg : write_fault || read_fault ? index_reg : d_index;
+    error_index_reg <= write_fault && answers_before ? before_index_reg
+                     : write_fault || read_fault ? index_reg : d_index;
 
     if (rst) begin
         bank_reg <= 1'b0;

@@ -5,11 +5,11 @@
 /*
  * Store engine, DELTA: deltas of the output layer from logits and labels in memory
  *
- * Reads the beat of labels, then a beat of logits per class, and writes a beat of deltas per class (output_delta8). Done
- * when the write is answered; nothing is taken before. The deltas may go where the logits were.
+ * Reads the beat of labels, then a beat of logits per class, and writes a beat of deltas per class (output_delta8).
+ * Done when the write is answered; nothing is taken before. The deltas may go where the logits were.
  *
- * Latency: DELTA taken in clock c: wr_cmd_valid and rd_cmd_valid for the labels in c+1, for the logits 1 clock after that
- * is taken. A beat takes 2 clocks from rd_data to wr_data, one beat per clock. done 1 clock after wr_done.
+ * Latency: DELTA taken in clock c: wr_cmd_valid and rd_cmd_valid for the labels in c+1, for the logits 1 clock after
+ * that is taken. A beat takes 2 clocks from rd_data to wr_data, one beat per clock. done 1 clock after wr_done.
  *
  * Errors (one pulse, then nothing is taken or done before a reset): 2 more than 256 classes, 1 clock after the
  * descriptor was taken; 3 a refused read or write, 4, 5 SLVERR, DECERR of a read, 6, 7 of a write, 1 clock after they

@@ -5,18 +5,18 @@
 /*
  * Store engine, DRAIN and OUTPUT: accumulators through requantise to runs of beats in memory
  *
- * OUTPUT only writes settings, for all DRAINs behind it. DRAIN drains the grid (tile_drain), requantises the words, with
- * mask words from memory if wanted, and writes them in the pattern of the settings; it is done when all writes are
+ * OUTPUT only writes settings, for all DRAINs behind it. DRAIN drains the grid (tile_drain), requantises the words,
+ * with mask words from memory if wanted, and writes them in the pattern of the settings; it is done when all writes are
  * answered, and nothing is taken before. Products tell beforehand whether drain and pattern have the same length: where
  * they have not nothing is read or written.
  *
- * Latency: DRAIN taken in clock c: drain_cmd_valid in c+1, commands for memory from c+5 on, one per clock on each port. A
- * word takes 3 clocks from drain_data to wr_data, one word per clock. done 2 clocks after the last wr_done.
+ * Latency: DRAIN taken in clock c: drain_cmd_valid in c+1, commands for memory from c+5 on, one per clock on each port.
+ * A word takes 3 clocks from drain_data to wr_data, one word per clock. done 2 clocks after the last wr_done.
  *
  * Errors (one pulse, then nothing is taken or done before a reset): 2 an OUTPUT whose field is 3, a DRAIN without an
  * OUTPUT before it, one that tile_drain refuses or that is not as long as its runs; 3 a refused read or write; 4, 5
- * SLVERR, DECERR of a read; 6, 7 of a write. Lengths are reported 5 clocks after the DRAIN was taken, the others 1 clock
- * after they showed.
+ * SLVERR, DECERR of a read; 6, 7 of a write. Lengths are reported 5 clocks after the DRAIN was taken, the others 1
+ * clock after they showed.
  */
 module drain_store #(
     // Lanes: images of the batch and bytes of a beat, a power of two, 4 ... 64

@@ -5,8 +5,9 @@
 /*
  * One lane of the words of packed gradients: a memory that all slots write, one at a time
  *
- * Of the slots that ask in a clock one is granted, in rotation; its gradient is in the memory two clocks later. Slot r
- * has the words r*DEPTH ... r*DEPTH+DEPTH-1.
+ * Of the slots that ask in a clock one is granted, in rotation. Slot r has the words r*DEPTH ... r*DEPTH+DEPTH-1.
+ *
+ * Latency: a gradient is in the memory 2 clocks after it was granted.
  */
 module gradient_bank #(
     // Slots, at least 1

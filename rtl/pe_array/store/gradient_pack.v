@@ -11,8 +11,10 @@
  * is high, it takes no gradients and writes zeros up to the end of its word; flush_ready is high when there is nothing
  * (more) to pad.
  *
- * Words go out by request (take_*): a request is taken when its slot has a complete word and the output is free; the
- * word is at the output in the next clock. A word can be requested 2 clocks after its last gradient was taken.
+ * Words go out by request (take_*): a request is taken when its slot has a complete word and the output is free.
+ *
+ * Latency: a word can be requested 2 clocks after its last gradient was taken, and is at the output in the clock after
+ * the request.
  */
 module gradient_pack #(
     // Slots, 1 ... 64

@@ -7,6 +7,7 @@
  *
  * Lane n of the module is lane LANE_BASE + n of the contract; its seed is that lane's key, exclusive-or the common
  * seed (lfsr16 makes 1 of 0). All lanes step together; load wins. No reset: load before use.
+ * Latency: 1 clock from load or step to the words.
  */
 module lfsr_lanes #(
     // Lanes, at least 1

@@ -90,7 +90,8 @@ generate
         reg            hit_reg;
         reg [DATA-1:0] delta_reg;
 
-        // sigmoid - 128 * hit, -128 ... 128, with a bit below the point for the half that rounds; only the upper end clips
+        // sigmoid - 128 * hit, -128 ... 128, with a bit below the point for the half that rounds; only the upper end
+        // clips
         wire [9:0]     exact = {hit_reg && !sigmoid_reg[7], hit_reg != sigmoid_reg[7], sigmoid_reg[6:0], 1'b0};
         wire [9:0]     rounded = exact + HALF;
         wire           too_large = rounded[9:8] == 2'b01;

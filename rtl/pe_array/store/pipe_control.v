@@ -6,8 +6,10 @@
  * Handshake of a pipeline in which every stage can wait
  *
  * A stage takes what is before it in a clock in which it is empty or is itself taken from, so bubbles close under
- * back-pressure, and a word goes through in STAGES clocks if nobody waits, one per clock. The data registers
- * are the user's: those of stage i load in clocks in which enable[i] is high (also where no word comes).
+ * back-pressure. The data registers are the user's: those of stage i load in clocks in which enable[i] is high
+ * (also where no word comes).
+ *
+ * Latency: a word goes through in STAGES clocks if nobody waits, one per clock.
  */
 module pipe_control #(
     // Stages, at least 1

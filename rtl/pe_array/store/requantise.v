@@ -51,7 +51,8 @@ module requantise #(
     output wire                   mask_ready,
     input  wire [B*8-1:0]         mask_data,
 
-    // Pixel words (results of DATA bits, sign-extended to bytes; indices), and how many of a word's lanes were clipped (before ReLU and mask)
+    // Pixel words (results of DATA bits, sign-extended to bytes; indices), and how many of a word's lanes were clipped
+    // (before ReLU and mask)
     output wire                   m_valid,
     input  wire                   m_ready,
     output wire [B*8-1:0]         m_data,

@@ -6,15 +6,15 @@
  * Accumulators of all PEs as one stream in map order
  *
  * A command reads a region of height x width pixels, channel by channel, in raster order, slot after slot
- * (docs/pe_array/drain.md). Pixel (y, x) of channel c of slot s is read from PE
- * s*S + (y div tile height)*Sx + x div tile width,
- * at ybase + c*ystride + (y mod tile height)*tile width + x mod tile width. Counters alone walk there, one read per clock
- * and none without room for its word in the FIFO at the end: nothing is lost under back-pressure, and a sink that always
- * takes gets one word per clock, without a gap at ends of rows, channels and slots.
+ * (docs/pe_array/drain.md). Pixel (y, x) of channel c of slot s is read from PE s*S + (y div tile height)*Sx + x div
+ * tile width, at ybase + c*ystride + (y mod tile height)*tile width + x mod tile width. Counters alone walk there, one
+ * read per clock and none without room for its word in the FIFO at the end: nothing is lost under back-pressure, and a
+ * sink that always takes gets one word per clock, without a gap at ends of rows, channels and slots.
  *
  * Latency: a command that is taken in clock c while nothing is walked makes its first read in clock c+4; a word stands
- * at the output LATENCY + LEVELS + 2 clocks after its read, LEVELS = ceil(clog2(P) / 2). One command waits while another
- * is walked; if it was taken 3 clocks before the last one's final read or earlier, its reads follow without a gap.
+ * at the output LATENCY + LEVELS + 2 clocks after its read, LEVELS = ceil(clog2(P) / 2). One command waits while
+ * another is walked; if it was taken 3 clocks before the last one's final read or earlier, its reads follow without a
+ * gap.
  *
  * An illegal command is dropped: no reads, cmd_error 3 clocks after it was taken.
  */
@@ -50,7 +50,8 @@ module tile_drain #(
 
     output wire [P-1:0]       drain_read,        // one hot or zero: read Y of this PE
     output wire [YAW-1:0]     drain_addr,        // at this word
-    input  wire [P*B*ACC-1:0] drain_data,        // words of all PEs, PE 0 in the low bits; LATENCY clocks after drain_read
+    input  wire [P*B*ACC-1:0] drain_data,        // words of all PEs, PE 0 in the low bits; LATENCY clocks after
+                                                 // drain_read
 
     output wire               m_valid,
     input  wire               m_ready,
@@ -60,7 +61,8 @@ module tile_drain #(
     output wire               idle               // no command and no word inside
 );
 
-`REQUIRE(g_p, P == 1 || P == 2 || P == 4 || P == 8 || P == 16 || P == 32 || P == 64, ("%m: P = %0d must be a power of two, 1 to 64", P))
+`REQUIRE(g_p, P == 1 || P == 2 || P == 4 || P == 8 || P == 16 || P == 32 || P == 64,
+         ("%m: P = %0d must be a power of two, 1 to 64", P))
 `REQUIRE(g_b, B >= 1, ("%m: B = %0d must be at least 1", B))
 `REQUIRE(g_acc, ACC >= 1, ("%m: ACC = %0d must be at least 1", ACC))
 `REQUIRE(g_yaw, YAW >= 1 && YAW <= 10, ("%m: YAW = %0d must be 1 to 10", YAW))

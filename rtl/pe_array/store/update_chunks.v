@@ -5,10 +5,10 @@
  * Chunks of up to three arrays that are walked side by side
  *
  * A chunk of the first array, one of the second, if wanted one of the third, and again, until all beats have come. A
- * chunk has 16 beats; of the second array 4, if QUARTER is 1, which then has a beat where the others have four. The last
- * chunk of each may be shorter.
+ * chunk has 16 beats; of the second array 4, if QUARTER is 1, which then has a beat where the others have four. The
+ * last chunk of each may be shorter.
  *
- * A chunk stands at the output in the clock after start, then one per clock.
+ * Latency: a chunk stands at the output in the clock after start, then one per clock.
  */
 module update_chunks #(
     // Bytes of a beat, a power of two

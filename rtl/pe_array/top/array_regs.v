@@ -8,9 +8,9 @@
  * The map is in docs/pe_array/registers.md. A refused access (SLVERR) changes nothing; refused are a start and a new
  * setting while a program runs, and lengths that are not 1 to 2^24-1.
  *
- * Counters are cleared with start; an event in the clock of start is lost, one in the clock of a snapshot is counted behind it.
- * PEs at work and waiting are counted one clock later than the rest, because they are added up first.
- * start and stop pulse 1 clock after their write.
+ * Latency: start and stop pulse 1 clock after their write. Counters are cleared with start; an event in the clock of
+ * start is lost, one in the clock of a snapshot is counted behind it. PEs at work and waiting are counted one clock
+ * later than the rest, because they are added up first.
  */
 module array_regs #(
     // PEs, images and bits of an accumulator, see pe_grid.v
@@ -81,8 +81,8 @@ module array_regs #(
     input  wire [2:0]    read_beats,      // fetch, load, store: a beat was read
     input  wire          written_beat,
     input  wire [2:0]    done,            // load, compute, store: an operation is done
-    input  wire [BW-1:0] clipped_outputs, // values clipped: by requantise, and of the update masters, momenta, MAC weights
-    input  wire [UW-1:0] clipped_masters,
+    input  wire [BW-1:0] clipped_outputs, // values clipped: by requantise,
+    input  wire [UW-1:0] clipped_masters, // and of the update masters, momenta and MAC weights
     input  wire [UW-1:0] clipped_momenta,
     input  wire [UW-1:0] clipped_weights
 );

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from random import Random
 from typing import Any
 
@@ -46,7 +46,11 @@ class Image:
             self._responses[addr] = self.rng.choice([1, 2, 3]) if faulty else 0
         return self._responses[addr]
 
-    def error(self, addresses: Iterator[int] | list[int]) -> Error:
+    def fail(self, addr: int, error: Error) -> None:
+        """The beat at this address is answered with this error."""
+        self._responses[addr] = error
+
+    def error(self, addresses: Iterable[int]) -> Error:
         """The first error among the responses of these beats."""
         return next((Error(self.answer(addr)) for addr in addresses if self.answer(addr) >= 2), Error.NONE)
 

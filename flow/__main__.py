@@ -57,6 +57,12 @@ def _docs(_: argparse.Namespace) -> int:
     return 0
 
 
+def _example(_: argparse.Namespace) -> int:
+    from flow.train.edge.example import example
+
+    return 0 if example() else 1
+
+
 def _generate(arguments: argparse.Namespace) -> int:
     from flow.generate import files
 
@@ -174,6 +180,8 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(function=_lint)
     command = commands.add_parser("docs", help="pictures and site of the docs")
     command.set_defaults(function=_docs)
+    command = commands.add_parser("example", help="the C driver trains a few samples on the Verilated engine")
+    command.set_defaults(function=_example)
     command = commands.add_parser("generate", help="headers and tables of docs/reference from the models")
     command.add_argument("--check", action="store_true", help="write nothing, fail where one is stale")
     command.set_defaults(function=_generate)

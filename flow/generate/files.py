@@ -13,7 +13,9 @@ from flow.generate import c_header, markdown, verilog
 from flow.generate.parts import Codes, Descriptors, Part
 from flow.paths import ROOT, make_command
 from models.edge.activation import Activation
+from models.edge.config import Mode
 from models.edge.registers import EDGE, Kind
+from models.edge.stages import Span
 from models.pe_array.isa.descriptors import (
     Cause,
     Collect,
@@ -33,7 +35,7 @@ from models.pe_array.isa.descriptors import (
 from models.pe_array.isa.registers import ARRAY
 
 _ISA = "models/pe_array/isa/descriptors.py"
-_EDGE_PARTS: tuple[Part, ...] = (EDGE, Codes("EDGE_KIND", Kind, 2), Codes("EDGE_ACTIVATION", Activation, 4))
+_EDGE_PARTS: tuple[Part, ...] = (EDGE, Codes("EDGE_KIND", Kind, 2), Codes("EDGE_MODE", Mode, 2), Codes("EDGE_ACTIVATION", Activation, 4))
 _CAUSES = (Codes("CAUSE", Cause, 4), Codes("ENGINE", Engine, 2))
 _DESCRIPTORS = Descriptors({
     "load": (Window, Map, Stream, Pointers), "compute": (Set, Compute), "drain": (Drain, Output),
@@ -43,6 +45,10 @@ _DESCRIPTORS = Descriptors({
 FILES: dict[str, Callable[[], str]] = {
     "rtl/edge/edge_registers.vh": lambda: verilog.header(
         "EDGELOOM_EDGE_REGISTERS_VH", "Registers of the edge engine", [EDGE.source], _EDGE_PARTS
+    ),
+    "rtl/edge/edge_spans.vh": lambda: verilog.header(
+        "EDGELOOM_EDGE_SPANS_VH", "Clocks of the edge engine's schedule", ["models/edge/stages.py"],
+        [Codes("EDGE_SPAN", Span)],
     ),
     "rtl/pe_array/array_registers.vh": lambda: verilog.header(
         "EDGELOOM_ARRAY_REGISTERS_VH", "Registers of the PE array", [ARRAY.source], [ARRAY]

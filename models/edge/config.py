@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from models.edge.rules import WIDTH_MAX, WIDTH_MIN, check_network, frac_max
 from models.edge.shape import JunctionShape, junction_shapes
 from models.lib.fixed_point import Format
 from models.lib.network_kind import EDGE, require
+from models.lib.registers import Code
 from models.lib.toml_section import ConfigError, Section, named, parse, read_text
 
 ROUNDINGS = ("half_up", "stochastic")
@@ -30,12 +30,12 @@ MNIST_TRAIN = 60_000
 MNIST_TEST = 10_000
 
 
-class Mode(IntEnum):
-    """Run-time modes of the engine; the values are those of the MODE register."""
+class Mode(Code):
+    """Run-time modes of the engine: field KIND of the MODE register."""
 
-    PIPELINED = 0
-    SEQUENTIAL = 1
-    INFERENCE = 2
+    PIPELINED = 0, "training, a sample enters every pass"
+    SEQUENTIAL = 1, "training, a sample enters after the last update of the one before"
+    INFERENCE = 2, "no training, a sample enters every pass"
 
 
 TRAINING_MODES = ("pipelined", "sequential")

@@ -40,7 +40,7 @@ class EdgeStatus(BitField):
 class ModeBits(BitField):
     """Fields of MODE."""
 
-    KIND = 0, 2, "0 pipelined training, 1 sequential training, 2 inference; 3 is refused"
+    KIND = 0, 2, "how samples enter; 3 is refused"
     STOCHASTIC = 8, 1, "1: stochastic rounding"
 
 

@@ -10,9 +10,7 @@ import numpy.typing as npt
 
 from models.edge.config import EdgeConfig, Mode
 from models.edge.shape import JunctionShape
-
-RUN_OVERHEAD = 16
-"""Clocks of a run outside its passes."""
+from models.edge.stages import Span
 
 
 class Operation(IntEnum):
@@ -55,10 +53,10 @@ class Schedule:
         last = self.junctions[-1]
         ffo = [0]
         for junction in self.junctions[:-1]:
-            ffo.append(ffo[-1] + _ceil_div(junction.clocks + 7 + tree_latency(junction), cp))
-        upo = [ffo[-1] + _ceil_div(last.clocks + 15 + tree_latency(last), cp)]
+            ffo.append(ffo[-1] + _ceil_div(junction.clocks + Span.FF_TO_FF + tree_latency(junction), cp))
+        upo = [ffo[-1] + _ceil_div(last.clocks + Span.FF_TO_DELTA + tree_latency(last), cp)]
         for junction in reversed(self.junctions[1:]):
-            upo.append(upo[-1] + _ceil_div(junction.clocks + 12, cp))
+            upo.append(upo[-1] + _ceil_div(junction.clocks + Span.SUM_TO_DELTA, cp))
         self.ffo = tuple(ffo)
         self.upo = tuple(reversed(upo))
         self.pipeline = self.upo[0]
@@ -66,7 +64,7 @@ class Schedule:
     @property
     def look_ahead(self) -> int:
         """LA: input frames that the ring holds besides those in the pipeline."""
-        return max(2, 1 + _ceil_div(12, self.pass_clocks))
+        return max(int(Span.AHEAD), 1 + _ceil_div(Span.FREE + Span.REFILL, self.pass_clocks))
 
     @property
     def input_slots(self) -> int:
@@ -111,7 +109,7 @@ class Schedule:
 
     def clocks(self, n: int, mode: Mode) -> int:
         """Clocks of a run of n >= 1 samples, stalls excluded (CYCLES - STALLS)."""
-        return self.passes(n, mode) * self.pass_clocks + RUN_OVERHEAD
+        return self.passes(n, mode) * self.pass_clocks + Span.RUN
 
     def events(self, n: int, mode: Mode) -> npt.NDArray[np.int32]:
         """What happens in a run of n samples, in order; int32 (events, 3) of (operation, junction index, sample).

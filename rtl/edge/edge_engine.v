@@ -3,7 +3,6 @@
 `default_nettype none
 `include "require.vh"
 `include "edge_registers.vh"
-
 /*
  * Edge-processing engine: junctions in a pipeline, and the sequencer that drives them
  *
@@ -11,46 +10,44 @@
  * order; output activations leave in natural order, one frame per sample. Every pass all junctions work, each
  * on its own samples; a sample enters every CP clocks (docs/edge/schedule.md).
  */
-module edge_engine #
-(
-    // number of junctions
+module edge_engine #(
+    // Number of junctions
     parameter JUNCTIONS = 2,
-    // neurons of layers 0 … JUNCTIONS, 16 bits each
+    // Neurons of layers 0 to JUNCTIONS, 16 bits each
     parameter [16*(JUNCTIONS+1)-1:0] LAYERS = {16'd4, 16'd8, 16'd16},
-    // fan-out of junctions 1 … JUNCTIONS, 16 bits each
+    // Fan-out of junctions 1 to JUNCTIONS, 16 bits each
     parameter [16*JUNCTIONS-1:0] FAN_OUT = {16'd2, 16'd2},
-    // edges per clock (z) of junctions 1 … JUNCTIONS, 16 bits each
+    // Edges per clock (z) of junctions 1 to JUNCTIONS, 16 bits each
     parameter [16*JUNCTIONS-1:0] LANES = {16'd4, 16'd8},
-    // activation of layers 1 to JUNCTIONS, 4 bits each, codes of edge_registers.vh; the last one must be sigmoid
+    // Activation of layers 1 to JUNCTIONS, 4 bits each, codes of edge_registers.vh; the last one must be sigmoid
     parameter [4*JUNCTIONS-1:0] ACTIVATIONS = 0,
-    // width of weights, biases, activations and deltas in bits, signed, format Q(WIDTH-FRAC-1).FRAC
+    // Width of weights, biases, activations and deltas in bits, signed, format Q(WIDTH-FRAC-1).FRAC
     parameter WIDTH = 12,
-    // fraction bits
+    // Fraction bits
     parameter FRAC = 8,
-    // largest learning-rate shift
+    // Largest learning-rate shift
     parameter LR_MAX = 8,
     // 1: one seed vector per sweep; 0: one for all sweeps
     parameter SWEEP_SEEDS = 1,
     // 1: one permutation of memories onto lanes per sweep
     parameter DITHER = 0,
-    // left activations of junction 1 written per clock
+    // Left activations of junction 1 written per clock
     parameter IN_LANES = 4,
-    // hex file of the sigmoid table
+    // Hex file of the sigmoid table
     parameter SIGMOID_FILE = "sigmoid.hex",
-    // z over fan-in of the last junction, rounded down (derived)
+    // Edges per clock over fan-in of the last junction, rounded down (derived)
     parameter OUT_RATIO = {16'd0, LANES[16*(JUNCTIONS-1) +: 16]} * {16'd0, LAYERS[16*JUNCTIONS +: 16]}
         / ({16'd0, LAYERS[16*(JUNCTIONS-1) +: 16]} * {16'd0, FAN_OUT[16*(JUNCTIONS-1) +: 16]}),
-    // output activations per clock, P of the last junction (derived)
-    parameter OUT_LANES = (OUT_RATIO > 1) ? OUT_RATIO : 1
-)
-(
+    // Output activations per clock, P of the last junction (derived)
+    parameter OUT_LANES = OUT_RATIO > 1 ? OUT_RATIO : 1
+) (
     input  wire                      clk,
     input  wire                      rst,
 
-    // run control (see sequencer)
+    // Run control (see sequencer)
     input  wire                      start,
     input  wire                      stop,
-    input  wire [1:0]                mode,        // 0 pipelined training, 1 sequential training, 2 inference
+    input  wire [1:0]                mode,        // see sequencer
     input  wire                      stochastic,  // rounding of updates, 1: stochastic; 0: half up; steady in a run
     input  wire [4:0]                lr_shift,    // learning rate is 2^-lr_shift
     input  wire [31:0]               nsamples,
@@ -60,7 +57,7 @@ module edge_engine #
     output wire                      stall,
     output wire                      admit,
 
-    // sample frames in (see activation_bank)
+    // Sample frames in (see activation_bank)
     input  wire                      act_valid,
     input  wire [IN_LANES*WIDTH-1:0] act_data,
     input  wire                      act_commit,  // the clock after the last word of a good frame
@@ -70,14 +67,14 @@ module edge_engine #
     output wire                      frame_take,  // pulse: it is taken
     output wire                      frame_free,  // pulse: a slot of the ring is free again
 
-    // predictions out
+    // Predictions out
     input  wire                      out_room,    // there is room for the prediction of one more sample
     output wire                      out_valid,
     output wire [OUT_LANES*WIDTH-1:0] out_data,
     output wire                      out_last,
     output wire [15:0]               out_label,
 
-    // parameter access (see row_bank)
+    // Parameter access (see row_bank)
     input  wire [7:0]                cfg_junction,
     input  wire [1:0]                cfg_kind,
     input  wire                      cfg_shift,
@@ -87,7 +84,7 @@ module edge_engine #
     input  wire [15:0]               cfg_addr,
     output wire [31:0]               cfg_out,
 
-    // events of this clock, junction i at lane i-1
+    // Events of this clock, junction i at lane i-1
     output wire [JUNCTIONS-1:0]      busy_ff,
     output wire [JUNCTIONS-1:0]      busy_bp,
     output wire [JUNCTIONS-1:0]      busy_up,
@@ -98,20 +95,22 @@ module edge_engine #
 
 `include "edge_schedule.vh"
 
-localparam CP = sch_cp(0);
-localparam U = sch_upo(1);
-
 `REQUIRE(g_junctions, JUNCTIONS >= 1, ("%m: JUNCTIONS = %0d must be at least 1", JUNCTIONS))
 `REQUIRE(g_width, WIDTH >= 4 && WIDTH <= 16, ("%m: WIDTH = %0d must be 4 to 16", WIDTH))
 `REQUIRE(g_frac, FRAC >= 1 && FRAC <= WIDTH-2, ("%m: FRAC = %0d must be 1 to WIDTH-2 = %0d", FRAC, WIDTH-2))
 `REQUIRE(g_lr_max, LR_MAX >= 1 && LR_MAX <= 16, ("%m: LR_MAX = %0d must be 1 to 16", LR_MAX))
 `REQUIRE(g_output, ACTIVATIONS[4*(JUNCTIONS-1) +: 4] == `EDGE_ACTIVATION_SIGMOID,
          ("%m: ACTIVATIONS = %h must have sigmoid for the output layer", ACTIVATIONS))
-`REQUIRE(g_in_lanes, sch_z(1) % IN_LANES == 0, ("%m: IN_LANES = %0d must divide z = %0d of junction 1", IN_LANES, sch_z(1)))
-`REQUIRE(g_in_rate, sch_n(0) <= IN_LANES*CP,
-    ("%m: IN_LANES = %0d must be at least N(0)/CP = %0d/%0d, to feed a sample per pass", IN_LANES, sch_n(0), CP))
+`REQUIRE(g_in_lanes, sch_z(1) % IN_LANES == 0,
+         ("%m: IN_LANES = %0d must divide z = %0d of junction 1", IN_LANES, sch_z(1)))
+`REQUIRE(g_in_rate, sch_n(0) <= IN_LANES*sch_cp(0),
+         ("%m: IN_LANES = %0d must be at least N(0)/CP = %0d/%0d, to feed a sample per pass",
+          IN_LANES, sch_n(0), sch_cp(0)))
 
-// ---- sequencer ----------------------------------------------------------------------------------
+localparam CP = sch_cp(0);
+localparam U = sch_upo(1);
+
+// --- sequencer ---
 
 wire         pass_start;
 wire [U:0]   tokens;
@@ -144,7 +143,7 @@ sequencer #(
 
 assign frame_take = admit;
 
-// ---- labels wait for their outputs --------------------------------------------------------------
+// --- labels wait for their outputs ---
 
 wire unused_valid, unused_last, unused_done;
 
@@ -165,9 +164,10 @@ frame_fifo #(
     .frame_done(unused_done)
 );
 
-// ---- junctions ----------------------------------------------------------------------------------
+// --- junctions ---
 
 genvar i;
+
 generate
     for (i = 1; i <= JUNCTIONS; i = i + 1) begin : jn
         localparam P_IN = (i == 1) ? IN_LANES : sch_p(i > 1 ? i-1 : 1);
@@ -257,16 +257,16 @@ generate
         );
 
         if (i == 1) begin : g_left
-            assign left_valid    = act_valid;
-            assign left_act      = act_data;
-            assign left_commit   = act_commit;
-            assign left_abort    = act_abort;
+            assign left_valid = act_valid;
+            assign left_act = act_data;
+            assign left_commit = act_commit;
+            assign left_abort = act_abort;
             assign left_rd_token = 1'b0;
-            assign left_rd_en    = 1'b0;
-            assign left_rd_step  = 1'b0;
-            assign cfg_any       = cfg_word_out;
+            assign left_rd_en = 1'b0;
+            assign left_rd_step = 1'b0;
+            assign cfg_any = cfg_word_out;
 
-            // nobody asks junction 1 for sums
+            // Nobody asks junction 1 for sums
             wire unused = &{1'b0, left_sum};
         end else begin : g_left
             reg commit_reg;
@@ -275,20 +275,20 @@ generate
                 commit_reg <= jn[i-1].right_valid && jn[i-1].right_last && !rst;
             end
 
-            assign left_valid    = jn[i-1].right_valid;
-            assign left_act      = jn[i-1].right_act;
-            assign left_commit   = commit_reg;
-            assign left_abort    = 1'b0;
+            assign left_valid = jn[i-1].right_valid;
+            assign left_act = jn[i-1].right_act;
+            assign left_commit = commit_reg;
+            assign left_abort = 1'b0;
             assign left_rd_token = tokens[sch_upo(i-1)];
-            assign left_rd_en    = jn[i-1].right_rd_en;
-            assign left_rd_step  = jn[i-1].right_rd_step;
-            assign cfg_any       = jn[i-1].cfg_any | cfg_word_out;
+            assign left_rd_en = jn[i-1].right_rd_en;
+            assign left_rd_step = jn[i-1].right_rd_step;
+            assign cfg_any = jn[i-1].cfg_any | cfg_word_out;
         end
 
         if (i == JUNCTIONS) begin : g_right
             assign right_sum = {P*RIGHT_SUM{1'b0}};
 
-            // the output junction reads its own deltas
+            // The output junction reads its own deltas
             wire unused = &{1'b0, right_rd_en, right_rd_step};
         end else begin : g_right
             assign right_sum = jn[i+1].left_sum;
@@ -302,5 +302,4 @@ assign out_data = jn[JUNCTIONS].right_act;
 assign cfg_out = jn[JUNCTIONS].cfg_any;
 
 endmodule
-
 `resetall

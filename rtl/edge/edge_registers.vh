@@ -33,7 +33,7 @@
 `define EDGE_STATUS_PARAM_ERR   11       // a parameter frame had a wrong length or a number beyond its range
 `define EDGE_STATUS_BAD_CMD     12
 `define EDGE_MODE               10'h004  // taken at START
-`define EDGE_MODE_KIND          1:0      // 0 pipelined training, 1 sequential training, 2 inference
+`define EDGE_MODE_KIND          1:0      // how samples enter
 `define EDGE_MODE_STOCHASTIC    8        // 1: stochastic rounding
 `define EDGE_LR_SHIFT           10'h005  // learning rate 2^-shift
 `define EDGE_LR_SHIFT_SHIFT     4:0      // 0 … LR_MAX
@@ -90,6 +90,11 @@
 `define EDGE_KIND_BIASES  2'd1  // biases
 `define EDGE_KIND_SEEDS   2'd2  // seed vectors
 `define EDGE_KIND_PERMS   2'd3  // permutations
+
+// Run-time modes of the engine: field KIND of the MODE register
+`define EDGE_MODE_PIPELINED  2'd0  // training, a sample enters every pass
+`define EDGE_MODE_SEQUENTIAL 2'd1  // training, a sample enters after the last update of the one before
+`define EDGE_MODE_INFERENCE  2'd2  // no training, a sample enters every pass
 
 // Activation functions, each ``(code, meaning, function)``; configurations name them in small letters
 `define EDGE_ACTIVATION_SIGMOID 4'd0  // 1 / (1 + exp(-s)), from a table

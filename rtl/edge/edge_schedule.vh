@@ -3,8 +3,10 @@
  * Shapes and schedule of the engine as constant functions (docs/edge/overview.md and docs/edge/schedule.md).
  *
  * Included inside the body of a module that has the parameters JUNCTIONS, LAYERS, FAN_OUT and LANES
- * (16 bits per entry, entry 0 in the low bits). Junctions are numbered 1 … JUNCTIONS.
+ * (16 bits per entry, entry 0 in the low bits). Junctions are numbered 1 to JUNCTIONS.
  */
+
+`include "edge_spans.vh"
 
 // neurons of layer i
 function integer sch_n;
@@ -90,7 +92,7 @@ function integer sch_ffo;
     begin
         sch_ffo = 0;
         for (k = 1; k < i; k = k + 1)
-            sch_ffo = sch_ffo + sch_passes(sch_c(k) + 7 + sch_t(k));
+            sch_ffo = sch_ffo + sch_passes(sch_c(k) + `EDGE_SPAN_FF_TO_FF + sch_t(k));
     end
 endfunction
 
@@ -99,9 +101,9 @@ function integer sch_upo;
     input integer i;
     integer k;
     begin
-        sch_upo = sch_ffo(JUNCTIONS) + sch_passes(sch_c(JUNCTIONS) + 15 + sch_t(JUNCTIONS));
+        sch_upo = sch_ffo(JUNCTIONS) + sch_passes(sch_c(JUNCTIONS) + `EDGE_SPAN_FF_TO_DELTA + sch_t(JUNCTIONS));
         for (k = JUNCTIONS; k > i; k = k - 1)
-            sch_upo = sch_upo + sch_passes(sch_c(k) + 12);
+            sch_upo = sch_upo + sch_passes(sch_c(k) + `EDGE_SPAN_SUM_TO_DELTA);
     end
 endfunction
 
@@ -109,7 +111,7 @@ endfunction
 function integer sch_ahead;
     input integer minimum;
     begin
-        sch_ahead = 1 + sch_passes(12);
+        sch_ahead = 1 + sch_passes(`EDGE_SPAN_FREE + `EDGE_SPAN_REFILL);
         if (sch_ahead < minimum) sch_ahead = minimum;
     end
 endfunction
@@ -117,7 +119,7 @@ endfunction
 // frames held by the left bank of junction i
 function integer sch_left_slots;
     input integer i;
-    sch_left_slots = (i == 1) ? sch_upo(1) + 1 + sch_ahead(2) : sch_upo(i) - sch_ffo(i-1) + 1;
+    sch_left_slots = (i == 1) ? sch_upo(1) + 1 + sch_ahead(`EDGE_SPAN_AHEAD) : sch_upo(i) - sch_ffo(i-1) + 1;
 endfunction
 
 // global number of the first LFSR lane of junction i

@@ -2,54 +2,51 @@
 `resetall
 `default_nettype none
 `include "require.vh"
-
 /*
  * Edge-processing engine with AXI interfaces
  *
  * AXI4-Lite for control and counters, AXI4-Stream for labelled samples in, predictions out, parameters in and
  * out. Interfaces, registers and what a soft reset does: docs/edge/top.md, registers.md.
  */
-module edge_top #
-(
-    // number of junctions, 1 … 56
+module edge_top #(
+    // Number of junctions, 1 to 56
     parameter JUNCTIONS = 2,
-    // neurons of layers 0 … JUNCTIONS, 16 bits each, layer 0 in the low bits
+    // Neurons of layers 0 to JUNCTIONS, 16 bits each, layer 0 in the low bits
     parameter [16*(JUNCTIONS+1)-1:0] LAYERS = {16'd4, 16'd8, 16'd16},
-    // fan-out of junctions 1 … JUNCTIONS, 16 bits each
+    // Fan-out of junctions 1 to JUNCTIONS, 16 bits each
     parameter [16*JUNCTIONS-1:0] FAN_OUT = {16'd2, 16'd2},
-    // edges per clock (z) of junctions 1 … JUNCTIONS, 16 bits each
+    // Edges per clock (z) of junctions 1 to JUNCTIONS, 16 bits each
     parameter [16*JUNCTIONS-1:0] LANES = {16'd4, 16'd8},
-    // activation of layers 1 to JUNCTIONS, 4 bits each, codes of edge_registers.vh; the last one must be sigmoid
+    // Activation of layers 1 to JUNCTIONS, 4 bits each, codes of edge_registers.vh; the last one must be sigmoid
     parameter [4*JUNCTIONS-1:0] ACTIVATIONS = 0,
-    // width of weights, biases, activations and deltas in bits, signed, format Q(WIDTH-FRAC-1).FRAC
+    // Width of weights, biases, activations and deltas in bits, signed, format Q(WIDTH-FRAC-1).FRAC
     parameter WIDTH = 12,
-    // fraction bits
+    // Fraction bits
     parameter FRAC = 8,
-    // largest learning-rate shift
+    // Largest learning-rate shift
     parameter LR_MAX = 8,
-    // labels are 0 … CLASSES-1; the first CLASSES outputs stand for them
+    // Labels are 0 to CLASSES-1; the first CLASSES outputs stand for them
     parameter CLASSES = 4,
     // 1: one seed vector per sweep; 0: one for all sweeps
     parameter SWEEP_SEEDS = 1,
     // 1: one permutation of memories onto lanes per sweep
     parameter DITHER = 0,
-    // activations per beat of the sample stream
+    // Activations per beat of the sample stream
     parameter IN_LANES = 4,
-    // hex file of the sigmoid table
+    // Hex file of the sigmoid table
     parameter SIGMOID_FILE = "sigmoid.hex",
-    // z over fan-in of the last junction, rounded down (derived)
+    // Edges per clock over fan-in of the last junction, rounded down (derived)
     parameter OUT_RATIO = {16'd0, LANES[16*(JUNCTIONS-1) +: 16]} * {16'd0, LAYERS[16*JUNCTIONS +: 16]}
         / ({16'd0, LAYERS[16*(JUNCTIONS-1) +: 16]} * {16'd0, FAN_OUT[16*(JUNCTIONS-1) +: 16]}),
-    // activations per beat of the prediction stream (derived: P of the last junction)
-    parameter OUT_LANES = (OUT_RATIO > 1) ? OUT_RATIO : 1,
-    // width of a lane of both streams in bits (derived)
+    // Activations per beat of the prediction stream (derived: P of the last junction)
+    parameter OUT_LANES = OUT_RATIO > 1 ? OUT_RATIO : 1,
+    // Width of a lane of both streams in bits (derived)
     parameter LB = 8*((WIDTH + 7)/8)
-)
-(
+) (
     input  wire                   clk,
     input  wire                   rst,
 
-    // registers
+    // Registers
     input  wire [11:0]            s_axil_awaddr,
     input  wire [2:0]             s_axil_awprot,
     input  wire                   s_axil_awvalid,
@@ -70,27 +67,27 @@ module edge_top #
     output wire                   s_axil_rvalid,
     input  wire                   s_axil_rready,
 
-    // samples in
+    // Samples in
     input  wire [IN_LANES*LB-1:0] s_axis_tdata,
     input  wire                   s_axis_tvalid,
     output wire                   s_axis_tready,
     input  wire                   s_axis_tlast,
     input  wire [15:0]            s_axis_tuser,
 
-    // predictions out
+    // Predictions out
     output wire [OUT_LANES*LB-1:0] m_axis_tdata,
     output wire                   m_axis_tvalid,
     input  wire                   m_axis_tready,
     output wire                   m_axis_tlast,
     output wire [31:0]            m_axis_tuser,
 
-    // parameters in
+    // Parameters in
     input  wire [31:0]            s_axis_param_tdata,
     input  wire                   s_axis_param_tvalid,
     output wire                   s_axis_param_tready,
     input  wire                   s_axis_param_tlast,
 
-    // parameters out
+    // Parameters out
     output wire [31:0]            m_axis_param_tdata,
     output wire                   m_axis_param_tvalid,
     input  wire                   m_axis_param_tready,
@@ -100,9 +97,9 @@ module edge_top #
 `include "edge_schedule.vh"
 
 `REQUIRE(g_classes, CLASSES >= 1 && CLASSES <= sch_n(JUNCTIONS),
-    ("%m: CLASSES = %0d must be 1 to the %0d outputs", CLASSES, sch_n(JUNCTIONS)))
+         ("%m: CLASSES = %0d must be 1 to the %0d outputs", CLASSES, sch_n(JUNCTIONS)))
 
-// ---- registers ----------------------------------------------------------------------------------
+// --- registers ---
 
 wire                   soft_rst;
 wire                   start, stop, load, dump;
@@ -188,7 +185,7 @@ axil_regs #(
     .sat_up(sat_up)
 );
 
-// ---- parameters ---------------------------------------------------------------------------------
+// --- parameters ---
 
 wire [7:0]  cfg_junction;
 wire [1:0]  cfg_kind;
@@ -236,7 +233,7 @@ param_port #(
     .cfg_out(cfg_out)
 );
 
-// ---- samples in ---------------------------------------------------------------------------------
+// --- samples in ---
 
 wire                      act_valid;
 wire [IN_LANES*WIDTH-1:0] act_data;
@@ -275,7 +272,7 @@ sample_loader #(
     .drop_label(drop_label)
 );
 
-// ---- engine -------------------------------------------------------------------------------------
+// --- engine ---
 
 wire                       out_room;
 wire                       out_valid;
@@ -340,12 +337,12 @@ edge_engine #(
     .sat_up(sat_up)
 );
 
-// ---- predictions out ----------------------------------------------------------------------------
+// --- predictions out ---
 
 // A frame is on its way for so many passes from its admission to its last beat: a consumer that is always
 // ready causes no stall.
 localparam OUT_FRAMES = sch_ffo(JUNCTIONS)
-    + sch_passes(sch_c(JUNCTIONS) + sch_t(JUNCTIONS) + sch_g(JUNCTIONS) + $clog2(OUT_LANES) + 18);
+    + sch_passes(sch_c(JUNCTIONS) + sch_t(JUNCTIONS) + sch_g(JUNCTIONS) + $clog2(OUT_LANES) + `EDGE_SPAN_OUT);
 
 prediction_unit #(
     .WIDTH(WIDTH),
@@ -373,5 +370,4 @@ prediction_unit #(
 );
 
 endmodule
-
 `resetall

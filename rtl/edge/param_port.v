@@ -2,12 +2,12 @@
 `resetall
 `default_nettype none
 `include "require.vh"
-
+`include "edge_registers.vh"
 /*
  * AXI4-Stream parameters to and from the engine's banks
  *
- * A section is all words of one kind of one junction, row after row: kind 0 weights (C rows of z), 1 biases
- * (G rows of P), 2 seeds (fo rows of z, or one), 3 permutations (fo rows of z). LOAD writes one frame of
+ * A section is all words of one kind (EDGE_KIND_* of edge_registers.vh) of one junction, row after row: weights (C rows
+ * of z), biases (G rows of P), seeds (fo rows of z, or one), permutations (fo rows of z). LOAD writes one frame of
  * `s_axis_param` to the selected section, DUMP sends the section as one frame on `m_axis_param`.
  *
  * A row is read into the bank's shift register (3 clocks), its words pass at up to one per clock (LOAD) or
@@ -20,29 +20,27 @@
  *
  * A soft reset gives up a LOAD: complete rows stay written, the rest of a begun frame is swallowed. A DUMP goes on.
  */
-module param_port #
-(
-    // junctions
+module param_port #(
+    // Junctions
     parameter JUNCTIONS = 2,
-    // neurons of layers 0 … JUNCTIONS, 16 bits each, layer 0 in the low bits
+    // Neurons of layers 0 to JUNCTIONS, 16 bits each, layer 0 in the low bits
     parameter [16*(JUNCTIONS+1)-1:0] LAYERS = {16'd8, 16'd16, 16'd32},
-    // fan-out of junctions 1 … JUNCTIONS, 16 bits each
+    // Fan-out of junctions 1 to JUNCTIONS, 16 bits each
     parameter [16*JUNCTIONS-1:0] FAN_OUT = {16'd4, 16'd2},
-    // degree of parallelism z of junctions 1 … JUNCTIONS, 16 bits each
+    // Degree of parallelism z of junctions 1 to JUNCTIONS, 16 bits each
     parameter [16*JUNCTIONS-1:0] LANES = {16'd8, 16'd8},
     // 1: a seed vector per sweep, 0: one for all
     parameter SWEEP_SEEDS = 1,
     // 1: the junctions have permutations
     parameter DITHER = 1
-)
-(
+) (
     input  wire        clk,
     input  wire        rst,             // hard reset
     input  wire        soft_rst,
 
     input  wire        load,            // pulses: commands
     input  wire        dump,
-    input  wire [7:0]  sel_junction,    // with a command: 1 … JUNCTIONS
+    input  wire [7:0]  sel_junction,    // with a command: 1 to JUNCTIONS
     input  wire [1:0]  sel_kind,
     output wire        load_busy,
     output wire        dump_busy,
@@ -59,7 +57,7 @@ module param_port #
     input  wire        m_axis_param_tready,
     output wire        m_axis_param_tlast,
 
-    // to the row banks of the engine, see rtl/lib/row_bank.v
+    // To the row banks of the engine, see rtl/lib/row_bank.v
     output wire [7:0]  cfg_junction,
     output wire [1:0]  cfg_kind,
     output wire        cfg_shift,
@@ -73,15 +71,14 @@ module param_port #
 `include "edge_schedule.vh"
 
 `REQUIRE(g_rows, sch_cp(0) <= 65536,
-    ("%m: a junction with W/z = %0d rows of weights, at most 65536 can be addressed", sch_cp(0)))
+         ("%m: a junction with W/z = %0d rows of weights, at most 65536 can be addressed", sch_cp(0)))
 
-localparam [1:0] KIND_PERMS = 2'd3;
-
-// shape of every section: {values allowed (kinds 2 and 3), last row, last lane}
+// Shape of every section: {values allowed (seeds and permutations), last row, last lane}
 localparam SHAPE = 48;
 wire [4*JUNCTIONS*SHAPE-1:0] shapes;
 
 genvar i;
+
 generate
     for (i = 0; i < JUNCTIONS; i = i + 1) begin : g_shape
         localparam [31:0] LAST_LANE = sch_z(i+1) - 1;
@@ -93,26 +90,26 @@ generate
         localparam [31:0] DEPTH = sch_d(i+1);
         localparam [31:0] MEMORIES = sch_z(i+1);
 
-        assign shapes[4*i*SHAPE +: 4*SHAPE] = {
-            MEMORIES[15:0], LAST_SWEEP[15:0], LAST_LANE[15:0],
-            DEPTH[15:0], LAST_SEED[15:0], LAST_LANE[15:0],
-            16'd0, LAST_GROUP[15:0], LAST_UNIT[15:0],
-            16'd0, LAST_CLOCK[15:0], LAST_LANE[15:0]
-        };
+        assign shapes[(4*i + {30'd0, `EDGE_KIND_WEIGHTS})*SHAPE +: SHAPE] = {16'd0, LAST_CLOCK[15:0], LAST_LANE[15:0]};
+        assign shapes[(4*i + {30'd0, `EDGE_KIND_BIASES})*SHAPE +: SHAPE] = {16'd0, LAST_GROUP[15:0], LAST_UNIT[15:0]};
+        assign shapes[(4*i + {30'd0, `EDGE_KIND_SEEDS})*SHAPE +: SHAPE] =
+            {DEPTH[15:0], LAST_SEED[15:0], LAST_LANE[15:0]};
+        assign shapes[(4*i + {30'd0, `EDGE_KIND_PERMS})*SHAPE +: SHAPE] =
+            {MEMORIES[15:0], LAST_SWEEP[15:0], LAST_LANE[15:0]};
     end
 endgenerate
 
-localparam [3:0] S_IDLE = 4'd0;
-localparam [3:0] S_CHECK = 4'd1;     // is there such a section?
-localparam [3:0] S_READ = 4'd2;      // row to shift register
-localparam [3:0] S_CAPTURE = 4'd3;
-localparam [3:0] S_FILL = 4'd4;      // LOAD: words in
-localparam [3:0] S_SETTLE = 4'd5;    // the last word is being shifted in
-localparam [3:0] S_TURN = 4'd6;      // short frame: bring the old words to their lanes
-localparam [3:0] S_WRITE = 4'd7;     // shift register to row
-localparam [3:0] S_SWALLOW = 4'd8;   // long frame: wait for its end
-localparam [3:0] S_GET = 4'd9;       // DUMP: word out of the shift register
-localparam [3:0] S_SEND = 4'd10;     // wait until it is taken
+localparam [3:0] IDLE = 4'd0;
+localparam [3:0] CHECK = 4'd1;     // is there such a section?
+localparam [3:0] READ = 4'd2;      // row to shift register
+localparam [3:0] CAPTURE = 4'd3;
+localparam [3:0] FILL = 4'd4;      // LOAD: words in
+localparam [3:0] SETTLE = 4'd5;    // the last word is being shifted in
+localparam [3:0] TURN = 4'd6;      // short frame: bring the old words to their lanes
+localparam [3:0] WRITE = 4'd7;     // shift register to row
+localparam [3:0] SWALLOW = 4'd8;   // long frame: wait for its end
+localparam [3:0] GET = 4'd9;       // DUMP: word out of the shift register
+localparam [3:0] SEND = 4'd10;     // wait until it is taken
 
 reg [3:0]  state_reg, state_next;
 reg        dumping_reg;
@@ -135,7 +132,7 @@ reg        bad_cmd_reg, bad_cmd_next;
 
 wire reset = rst || soft_rst;
 
-assign s_axis_param_tready = !reset && (state_reg == S_FILL || swallow_reg);
+assign s_axis_param_tready = !reset && (state_reg == FILL || swallow_reg);
 
 wire        take = s_axis_param_tvalid && s_axis_param_tready;
 wire        wanted = take && !swallow_reg;
@@ -143,9 +140,10 @@ wire        row_full = lane_reg == last_lane_reg;
 wire        section_full = row_full && row_reg == last_row_reg;
 wire        too_long = wanted && section_full && !s_axis_param_tlast;
 wire        too_short = wanted && !section_full && s_axis_param_tlast;
-wire        out_of_range = kind_reg[1] && s_axis_param_tdata >= {16'd0, limit_reg};
+wire        out_of_range = (kind_reg == `EDGE_KIND_SEEDS || kind_reg == `EDGE_KIND_PERMS)
+                           && s_axis_param_tdata >= {16'd0, limit_reg};
 wire        exists = junction_reg != 8'd0 && {24'd0, junction_reg} <= JUNCTIONS
-                && (kind_reg != KIND_PERMS || DITHER != 0);
+                && (kind_reg != `EDGE_KIND_PERMS || DITHER != 0);
 wire [9:0]  section = {junction_reg - 8'd1, kind_reg};
 wire [47:0] shape = shapes[section*SHAPE +: SHAPE];
 
@@ -160,27 +158,26 @@ always @* begin
     m_last_next = m_last_reg;
     err_next = 1'b0;
     bad_cmd_next = 1'b0;
-
     case (state_reg)
-        S_IDLE: begin
+        IDLE: begin
             row_next = 16'd0;
             lane_next = 16'd0;
             ended_next = 1'b0;
             if (load || dump) begin
-                state_next = S_CHECK;
+                state_next = CHECK;
             end
         end
-        S_CHECK: begin
+        CHECK: begin
             bad_cmd_next = !exists;
-            state_next = exists ? S_READ : S_IDLE;
+            state_next = exists ? READ : IDLE;
         end
-        S_READ: begin
-            state_next = S_CAPTURE;
+        READ: begin
+            state_next = CAPTURE;
         end
-        S_CAPTURE: begin
-            state_next = dumping_reg ? S_GET : S_FILL;
+        CAPTURE: begin
+            state_next = dumping_reg ? GET : FILL;
         end
-        S_FILL: begin
+        FILL: begin
             if (wanted) begin
                 word_next = out_of_range ? 32'd0 : s_axis_param_tdata;
                 shift_next = 1'b1;
@@ -188,56 +185,55 @@ always @* begin
                 ended_next = s_axis_param_tlast;
                 err_next = out_of_range || too_short || too_long;
                 if (row_full || s_axis_param_tlast) begin
-                    state_next = S_SETTLE;
+                    state_next = SETTLE;
                 end
             end
         end
-        S_SETTLE: begin
-            state_next = (lane_reg == 16'd0) ? S_WRITE : S_TURN;
+        SETTLE: begin
+            state_next = (lane_reg == 16'd0) ? WRITE : TURN;
         end
-        S_TURN: begin
+        TURN: begin
             word_next = cfg_out;
             shift_next = 1'b1;
             lane_next = row_full ? 16'd0 : lane_reg + 16'd1;
-            state_next = S_SETTLE;
+            state_next = SETTLE;
         end
-        S_WRITE: begin
+        WRITE: begin
             row_next = row_reg + 16'd1;
             if (ended_reg) begin
-                state_next = S_IDLE;
+                state_next = IDLE;
             end else if (row_reg == last_row_reg) begin
-                state_next = S_SWALLOW;
+                state_next = SWALLOW;
             end else begin
-                state_next = S_READ;
+                state_next = READ;
             end
         end
-        S_SWALLOW: begin
+        SWALLOW: begin
             if (!swallow_reg) begin
-                state_next = S_IDLE;
+                state_next = IDLE;
             end
         end
-        S_GET: begin
+        GET: begin
             word_next = cfg_out;
             shift_next = 1'b1;
             m_valid_next = 1'b1;
             m_last_next = section_full;
-            state_next = S_SEND;
+            state_next = SEND;
         end
-        S_SEND: begin
+        SEND: begin
             if (m_axis_param_tready) begin
                 m_valid_next = 1'b0;
                 lane_next = row_full ? 16'd0 : lane_reg + 16'd1;
                 row_next = row_full ? row_reg + 16'd1 : row_reg;
-                state_next = m_last_reg ? S_IDLE : row_full ? S_READ : S_GET;
+                state_next = m_last_reg ? IDLE : row_full ? READ : GET;
             end
         end
         default: begin
-            state_next = S_IDLE;
+            state_next = IDLE;
         end
     endcase
-
     if (soft_rst && !dumping_reg) begin
-        state_next = S_IDLE;
+        state_next = IDLE;
     end
 end
 
@@ -252,16 +248,14 @@ always @(posedge clk) begin
     m_last_reg <= m_last_next;
     err_reg <= err_next && !reset;
     bad_cmd_reg <= bad_cmd_next && !reset;
-
-    if (state_reg == S_IDLE) begin
+    if (state_reg == IDLE) begin
         dumping_reg <= dump;
         junction_reg <= sel_junction;
         kind_reg <= sel_kind;
     end
-    if (state_reg == S_CHECK) begin
+    if (state_reg == CHECK) begin
         {limit_reg, last_row_reg, last_lane_reg} <= shape;
     end
-
     if (take) begin
         begun_reg <= !s_axis_param_tlast;
         swallow_reg <= !s_axis_param_tlast && (swallow_reg || too_long);
@@ -269,9 +263,8 @@ always @(posedge clk) begin
     if (soft_rst) begin
         swallow_reg <= begun_reg;
     end
-
     if (rst) begin
-        state_reg <= S_IDLE;
+        state_reg <= IDLE;
         dumping_reg <= 1'b0;
         shift_reg <= 1'b0;
         m_valid_reg <= 1'b0;
@@ -280,8 +273,8 @@ always @(posedge clk) begin
     end
 end
 
-assign load_busy = state_reg != S_IDLE && !dumping_reg;
-assign dump_busy = state_reg != S_IDLE && dumping_reg;
+assign load_busy = state_reg != IDLE && !dumping_reg;
+assign dump_busy = state_reg != IDLE && dumping_reg;
 assign bad_cmd = bad_cmd_reg;
 assign param_err = err_reg;
 
@@ -293,10 +286,9 @@ assign cfg_junction = junction_reg;
 assign cfg_kind = kind_reg;
 assign cfg_shift = shift_reg;
 assign cfg_word = word_reg;
-assign cfg_write = state_reg == S_WRITE;
-assign cfg_read = state_reg == S_READ;
+assign cfg_write = state_reg == WRITE;
+assign cfg_read = state_reg == READ;
 assign cfg_addr = row_reg;
 
 endmodule
-
 `resetall

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 `resetall
 `default_nettype none
-
 /*
  * Output activations to AXI4-Stream predictions with the class they mean
  *
@@ -13,22 +12,20 @@
  * `predicted` follows the last group of a frame by clog2(LANES) + 1 clocks, the stream by 2 more.
  * A soft reset forgets what is not complete; complete frames still come out.
  */
-module prediction_unit #
-(
-    // width of an activation in bits, signed
+module prediction_unit #(
+    // Width of an activation in bits, signed
     parameter WIDTH = 12,
-    // activations per group (P of the last junction)
+    // Activations per group (P of the last junction)
     parameter LANES = 2,
-    // groups per frame (G of the last junction)
+    // Groups per frame (G of the last junction)
     parameter GROUPS = 5,
-    // outputs that are classes: 1 … LANES*GROUPS
+    // Outputs that are classes: 1 to LANES*GROUPS
     parameter CLASSES = 10,
-    // frames that may be on their way from admission to the last beat
+    // Frames that may be on their way from admission to the last beat
     parameter FRAMES = 5,
-    // width of a lane of the stream in bits (derived)
+    // Width of a lane of the stream in bits (derived)
     parameter LB = 8*((WIDTH + 7)/8)
-)
-(
+) (
     input  wire                   clk,
     input  wire                   rst,            // hard reset
     input  wire                   soft_rst,       // forget incomplete frames
@@ -53,12 +50,12 @@ module prediction_unit #
 
 localparam LEVELS = $clog2(LANES);
 localparam LEAVES = 1 << LEVELS;
-localparam CW = (CLASSES > 1) ? $clog2(CLASSES) : 1;
+localparam CW = CLASSES > 1 ? $clog2(CLASSES) : 1;
 localparam IW = $clog2(LANES*GROUPS + 1);
 localparam FW = $clog2(FRAMES + 1);
 localparam SIDE = LANES*WIDTH + 1 + 1 + CW;
 
-// group counter
+// Group counter
 reg  [IW-1:0] base_reg;  // index of lane 0
 wire          reset = rst || soft_rst;
 
@@ -71,16 +68,15 @@ always @(posedge clk) begin
     end
 end
 
-/*
- * Tree of maxima. Node 1 is the root, node n has the children 2n and 2n+1, the leaves LEAVES … 2*LEAVES-1
- * are the lanes. Every other node is a register. Classes come first, so a node whose left child is not a
- * class has no class at all.
- */
+// Tree of maxima. Node 1 is the root, node n has the children 2n and 2n+1, the leaves LEAVES to 2*LEAVES-1
+// are the lanes. Every other node is a register. Classes come first, so a node whose left child is not a
+// class has no class at all.
 wire [2*LEAVES-1:1]           node_ok;
 wire [2*LEAVES*WIDTH-1:WIDTH] node_value;
 wire [2*LEAVES*CW-1:CW]       node_index;
 
 genvar n;
+
 generate
     for (n = 0; n < LEAVES; n = n + 1) begin : g_leaf
         if (n < LANES) begin : g_lane
@@ -115,7 +111,7 @@ generate
     end
 endgenerate
 
-// what goes beside the tree
+// What goes beside the tree
 wire                   tree_valid;
 wire [SIDE-1:0]        tree_side;
 wire [LANES*WIDTH-1:0] tree_data;
@@ -152,7 +148,7 @@ endgenerate
 
 assign {tree_data, tree_first, tree_last, tree_label} = tree_side;
 
-// maximum over the groups so far
+// Maximum over the groups so far
 reg signed [WIDTH-1:0]       best_value_reg;
 reg        [CW-1:0]          best_index_reg;
 reg                          word_valid_reg;
@@ -163,7 +159,6 @@ reg        [LANES*WIDTH-1:0] word_data_reg;
 wire signed [WIDTH-1:0] root_value = node_value[WIDTH +: WIDTH];
 wire        [CW-1:0]    root_index = node_index[CW +: CW];
 wire                    root_wins = tree_first || (node_ok[1] && root_value > best_value_reg);
-
 
 always @(posedge clk) begin
     word_valid_reg <= tree_valid;
@@ -184,7 +179,7 @@ wire word_write = word_valid_reg && !reset;
 assign predicted = word_write && word_last_reg;
 assign correct = predicted && best_index_reg == word_label_reg;
 
-// frames wait here until they are complete
+// Frames wait here until they are complete
 wire [CW-1:0]          m_label;
 wire [CW-1:0]          m_class;
 wire [LANES*WIDTH-1:0] m_data;
@@ -208,6 +203,7 @@ frame_fifo #(
 );
 
 genvar l;
+
 generate
     for (l = 0; l < LANES; l = l + 1) begin : g_out
         if (LB > WIDTH) begin : g_extend
@@ -220,7 +216,7 @@ endgenerate
 
 assign m_axis_tuser = m_axis_tlast ? {{16-CW{1'b0}}, m_label, {16-CW{1'b0}}, m_class} : 32'd0;
 
-// room
+// Room
 reg [FW-1:0] held_reg;      // complete frames in the FIFO
 reg [FW-1:0] promised_reg;  // frames admitted and not yet sent
 
@@ -241,5 +237,4 @@ end
 assign out_room = {{32-FW{1'b0}}, promised_reg} < FRAMES;
 
 endmodule
-
 `resetall

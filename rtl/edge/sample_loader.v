@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 `resetall
 `default_nettype none
-
 /*
  * AXI4-Stream samples to activation frames
  *
@@ -16,22 +15,20 @@
  * A long frame is reported at the beat that should have been its last; the rest of it, up to TLAST, is
  * swallowed. So is the rest of a frame that a soft reset interrupts, without a report.
  */
-module sample_loader #
-(
-    // width of an activation in bits
+module sample_loader #(
+    // Width of an activation in bits
     parameter WIDTH = 12,
-    // activations per beat
+    // Activations per beat
     parameter IN_LANES = 4,
-    // beats per frame
+    // Beats per frame
     parameter BEATS = 8,
-    // labels are 0 … CLASSES-1
+    // Labels are 0 to CLASSES-1
     parameter CLASSES = 10,
-    // frames the engine can hold
+    // Frames the engine can hold
     parameter SLOTS = 4,
-    // width of a lane of the stream in bits (derived)
+    // Width of a lane of the stream in bits (derived)
     parameter LB = 8*((WIDTH + 7)/8)
-)
-(
+) (
     input  wire                      clk,
     input  wire                      rst,            // hard reset
     input  wire                      soft_rst,       // forget all frames, swallow the rest of a begun one
@@ -57,7 +54,7 @@ module sample_loader #
     output wire                      drop_label
 );
 
-localparam BW = (BEATS > 1) ? $clog2(BEATS) : 1;
+localparam BW = BEATS > 1 ? $clog2(BEATS) : 1;
 localparam SW = $clog2(SLOTS + 1);
 
 reg [BW-1:0] beat_reg;     // number of the next beat in its frame
@@ -82,18 +79,19 @@ wire reset = rst || soft_rst;
 
 assign s_axis_tready = !reset && (begun_reg || {{32-SW{1'b0}}, used_reg} != SLOTS);
 
-wire take       = s_axis_tvalid && s_axis_tready;
-wire wanted     = take && !swallow_reg;
-wire full       = {{32-BW{1'b0}}, beat_reg} == BEATS - 1;
-wire known      = {16'd0, s_axis_tuser} < CLASSES;
-wire good       = wanted && full && s_axis_tlast && known;
-wire bad_label  = wanted && full && s_axis_tlast && !known;
-wire too_short  = wanted && !full && s_axis_tlast;
-wire too_long   = wanted && full && !s_axis_tlast;
+wire take = s_axis_tvalid && s_axis_tready;
+wire wanted = take && !swallow_reg;
+wire full = {{32-BW{1'b0}}, beat_reg} == BEATS - 1;
+wire known = {16'd0, s_axis_tuser} < CLASSES;
+wire good = wanted && full && s_axis_tlast && known;
+wire bad_label = wanted && full && s_axis_tlast && !known;
+wire too_short = wanted && !full && s_axis_tlast;
+wire too_long = wanted && full && !s_axis_tlast;
 
 wire [IN_LANES*WIDTH-1:0] activations;
 
 genvar l;
+
 generate
     for (l = 0; l < IN_LANES; l = l + 1) begin : g_lane
         assign activations[l*WIDTH +: WIDTH] = s_axis_tdata[l*LB +: WIDTH];
@@ -103,7 +101,7 @@ generate
     end
 endgenerate
 
-// the frame on the stream; only the hard reset forgets that one has begun
+// The frame on the stream; only the hard reset forgets that one has begun
 always @(posedge clk) begin
     if (take) begin
         begun_reg <= !s_axis_tlast;
@@ -121,7 +119,7 @@ always @(posedge clk) begin
     end
 end
 
-// words, then the verdict one clock after the last of them
+// Words, then the verdict one clock after the last of them
 always @(posedge clk) begin
     act_valid_reg <= wanted;
     act_data_reg <= activations;
@@ -146,7 +144,7 @@ always @(posedge clk) begin
     end
 end
 
-// slots: one is taken when the last beat is accepted, so that the next beat already sees it
+// Slots: one is taken when the last beat is accepted, so that the next beat already sees it
 always @(posedge clk) begin
     used_reg <= used_reg + {{SW-1{1'b0}}, good} - {{SW-1{1'b0}}, frame_free};
     waiting_reg <= waiting_reg + {{SW-1{1'b0}}, commit_reg} - {{SW-1{1'b0}}, frame_take};
@@ -167,5 +165,4 @@ assign drop_long = long_reg;
 assign drop_label = bad_label_reg;
 
 endmodule
-
 `resetall

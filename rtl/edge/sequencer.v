@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 `resetall
 `default_nettype none
-
+`include "edge_registers.vh"
+`include "edge_spans.vh"
 /*
  * Pass sequencer: admits samples, moves their tokens from pass to pass, ends runs
  *
@@ -12,20 +13,18 @@
  *
  * Timing: `pass_start` is a registered pulse; tokens are valid from then until the next one.
  */
-module sequencer #
-(
-    // clocks per pass
+module sequencer #(
+    // Clocks per pass
     parameter CP = 32,
-    // passes from the admission of a sample to its last update (U)
+    // Passes from the admission of a sample to its last update (U)
     parameter U = 6
-)
-(
+) (
     input  wire        clk,
     input  wire        rst,
 
     input  wire        start,        // pulse, taken when not busy
     input  wire        stop,         // level: admit no more samples
-    input  wire [1:0]  mode,         // 0 pipelined training, 1 sequential training, 2 inference
+    input  wire [1:0]  mode,         // EDGE_MODE_* of edge_registers.vh
     input  wire [31:0] nsamples,
     input  wire [4:0]  lr_shift,
 
@@ -45,20 +44,22 @@ module sequencer #
 );
 
 localparam PW = $clog2(CP);
-localparam TAIL = 15;
+// Clocks of FINISH less one: one of those outside the passes is that in which the last pass ends
+localparam [31:0] TAIL_WORD = `EDGE_SPAN_RUN - 2;
+localparam [3:0] TAIL = TAIL_WORD[3:0];
 
 localparam [1:0] IDLE = 2'd0;
 localparam [1:0] RUN = 2'd1;
 localparam [1:0] FINISH = 2'd2;
 
-reg [1:0]    state_reg;
-reg [PW-1:0] phase_reg;
-reg [3:0]    tail_reg;
-reg [31:0]   left_reg;
+reg [1:0]    state_reg, state_next;
+reg [PW-1:0] phase_reg, phase_next;
+reg [3:0]    tail_reg, tail_next;
+reg [31:0]   left_reg, left_next;
+reg          stopped_reg, stopped_next;
+reg [U:0]    tokens_reg, tokens_next;
 reg          endless_reg;
-reg          stopped_reg;
 reg [1:0]    mode_reg;
-reg [U:0]    tokens_reg;
 reg          pass_start_reg;
 reg          done_reg;
 reg [4:0]    lr_reg;
@@ -67,7 +68,7 @@ wire running = state_reg == RUN;
 wire boundary = running && phase_reg == {PW{1'b0}};
 wire want = !stopped_reg && !stop && (endless_reg || left_reg != 32'd0);
 wire empty = tokens_reg[U-1:0] == {U{1'b0}};
-wire turn = want && (mode_reg != 2'd1 || empty);
+wire turn = want && (mode_reg != `EDGE_MODE_SEQUENTIAL || empty);
 wire wait_here = turn && !(frame_valid && out_room);
 wire finish = boundary && !want && empty;
 wire go = boundary && !wait_here && !finish;
@@ -79,60 +80,65 @@ assign stall = boundary && wait_here;
 assign admit = enter;
 assign pass_start = pass_start_reg;
 assign tokens = tokens_reg;
-assign train = mode_reg != 2'd2;
+assign train = mode_reg != `EDGE_MODE_INFERENCE;
 assign pass_lr = lr_reg;
 
-always @(posedge clk) begin
-    pass_start_reg <= go;
-    done_reg       <= 1'b0;
+always @* begin
+    state_next = state_reg;
+    phase_next = phase_reg;
+    tail_next = tail_reg;
+    left_next = left_reg;
+    stopped_next = stopped_reg;
+    tokens_next = tokens_reg;
 
     case (state_reg)
         IDLE: begin
             if (start) begin
-                state_reg   <= RUN;
-                phase_reg   <= {PW{1'b0}};
-                left_reg    <= nsamples;
-                endless_reg <= nsamples == 32'd0;
-                stopped_reg <= 1'b0;
-                mode_reg    <= mode;
+                state_next = RUN;
+                phase_next = {PW{1'b0}};
+                left_next = nsamples;
+                stopped_next = 1'b0;
             end
         end
         RUN: begin
-            if (stop) begin
-                stopped_reg <= 1'b1;
-            end
-            if (!boundary || go) begin
-                phase_reg <= ({{32-PW{1'b0}}, phase_reg} == CP-1) ? {PW{1'b0}} : phase_reg + 1'b1;
-            end
-            if (go) begin
-                tokens_reg <= {tokens_reg[U-1:0], enter};
-                lr_reg     <= lr_shift;
-            end
-            if (enter) begin
-                left_reg <= left_reg - 32'd1;
-            end
+            if (stop) stopped_next = 1'b1;
+            if (!boundary || go) phase_next = {{32-PW{1'b0}}, phase_reg} == CP-1 ? {PW{1'b0}} : phase_reg + 1'b1;
+            if (go) tokens_next = {tokens_reg[U-1:0], enter};
+            if (enter) left_next = left_reg - 32'd1;
             if (finish) begin
-                tokens_reg <= {U+1{1'b0}};
-                state_reg  <= FINISH;
-                tail_reg   <= TAIL - 1;
+                state_next = FINISH;
+                tail_next = TAIL;
+                tokens_next = {U+1{1'b0}};
             end
         end
         default: begin
-            tail_reg <= tail_reg - 4'd1;
-            if (tail_reg == 4'd0) begin
-                state_reg <= IDLE;
-                done_reg  <= 1'b1;
-            end
+            tail_next = tail_reg - 4'd1;
+            if (tail_reg == 4'd0) state_next = IDLE;
         end
     endcase
+end
 
+always @(posedge clk) begin
+    state_reg <= state_next;
+    phase_reg <= phase_next;
+    tail_reg <= tail_next;
+    left_reg <= left_next;
+    stopped_reg <= stopped_next;
+    tokens_reg <= tokens_next;
+    pass_start_reg <= go;
+    done_reg <= busy && state_next == IDLE;
+    if (!busy && start) begin
+        endless_reg <= nsamples == 32'd0;
+        mode_reg <= mode;
+    end
+    if (go) lr_reg <= lr_shift;
     if (rst) begin
-        state_reg      <= IDLE;
-        tokens_reg     <= {U+1{1'b0}};
+        state_reg <= IDLE;
+        tokens_reg <= {U+1{1'b0}};
         pass_start_reg <= 1'b0;
-        done_reg       <= 1'b0;
-        lr_reg         <= 5'd0;
-        mode_reg       <= 2'd0;
+        done_reg <= 1'b0;
+        lr_reg <= 5'd0;
+        mode_reg <= 2'd0;
     end
 end
 
@@ -140,7 +146,7 @@ end
 // written when the last read of its activations (s4 of the last row) is over.
 delay_line #(
     .WIDTH(1),
-    .DEPTH(8),
+    .DEPTH(`EDGE_SPAN_FREE),
     .RESET(1)
 ) free_delay (
     .clk(clk),
@@ -150,5 +156,4 @@ delay_line #(
 );
 
 endmodule
-
 `resetall

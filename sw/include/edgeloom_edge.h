@@ -50,8 +50,7 @@
 #define EDGELOOM_EDGE_STATUS_BAD_CMD_MASK 0x00001000u
 #define EDGELOOM_EDGE_STATUS_BAD_CMD_SHIFT 12
 #define EDGELOOM_EDGE_MODE 0x010u /* taken at START */
-/* 0 pipelined training, 1 sequential training, 2 inference; 3 is refused */
-#define EDGELOOM_EDGE_MODE_KIND_MASK 0x00000003u
+#define EDGELOOM_EDGE_MODE_KIND_MASK 0x00000003u /* how samples enter; 3 is refused */
 #define EDGELOOM_EDGE_MODE_KIND_SHIFT 0
 #define EDGELOOM_EDGE_MODE_STOCHASTIC_MASK 0x00000100u /* 1: stochastic rounding */
 #define EDGELOOM_EDGE_MODE_STOCHASTIC_SHIFT 8
@@ -120,6 +119,11 @@
 #define EDGELOOM_EDGE_KIND_BIASES 1u /* biases */
 #define EDGELOOM_EDGE_KIND_SEEDS 2u /* seed vectors */
 #define EDGELOOM_EDGE_KIND_PERMS 3u /* permutations */
+
+/* Run-time modes of the engine: field KIND of the MODE register */
+#define EDGELOOM_EDGE_MODE_PIPELINED 0u /* training, a sample enters every pass */
+#define EDGELOOM_EDGE_MODE_SEQUENTIAL 1u /* training, a sample enters after the last update of the one before */
+#define EDGELOOM_EDGE_MODE_INFERENCE 2u /* no training, a sample enters every pass */
 
 /* Activation functions, each ``(code, meaning, function)``; configurations name them in small letters */
 #define EDGELOOM_EDGE_ACTIVATION_SIGMOID 0u /* 1 / (1 + exp(-s)), from a table */

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections import Counter
 
 from models.edge.config import EdgeConfig
+from models.edge.registers import Ctrl, EdgeReg, EdgeStatus, JunctionReg, Kind, ModeBits, ParamSel, junction_register
 from tb.edge.drivers.register_checks import check_constants, check_refusals, check_settings
-from tb.edge.drivers.registers import STOCHASTIC, Ctrl, JunctionReg, Kind, Reg, Status, junction_register
 from tb.lib.axi import bus as axi
 from tb.lib.bench import Bench, bench_test
 from tb.lib.ports import Beside
@@ -17,12 +17,12 @@ SETTINGS = ("mode", "stochastic", "nsamples", "rng_seed")
 COMMANDS = {Ctrl.START: "start", Ctrl.LOAD: "load", Ctrl.DUMP: "dump"}
 BUSY = {"start": "run_busy", "load": "load_busy", "dump": "dump_busy"}
 FLAGS = {
-    "drop_short": Status.FRAME_SHORT, "drop_long": Status.FRAME_LONG, "drop_label": Status.BAD_LABEL,
-    "param_err": Status.PARAM_ERR, "bad_section": Status.BAD_CMD,
+    "drop_short": EdgeStatus.FRAME_SHORT, "drop_long": EdgeStatus.FRAME_LONG, "drop_label": EdgeStatus.BAD_LABEL,
+    "param_err": EdgeStatus.PARAM_ERR, "bad_section": EdgeStatus.BAD_CMD,
 }  # fmt: skip
 EVENTS = {
-    "run_busy": Reg.CYCLES_LO, "stall": Reg.STALLS_LO, "admit": Reg.SAMPLES, "correct": Reg.CORRECT,
-    "predicted": Reg.PREDICTIONS,
+    "run_busy": EdgeReg.CYCLES_LO, "stall": EdgeReg.STALLS_LO, "admit": EdgeReg.SAMPLES, "correct": EdgeReg.CORRECT,
+    "predicted": EdgeReg.PREDICTIONS,
 }  # fmt: skip
 JUNCTION_EVENTS = {
     "busy_ff": JunctionReg.BUSY_FF, "busy_bp": JunctionReg.BUSY_BP, "busy_up": JunctionReg.BUSY_UP,
@@ -138,32 +138,32 @@ async def commands(b: Bench) -> None:
     """Random CTRL writes in every state: pulses, busy and done, STOP, BAD_CMD, what a run sees of the settings."""
     regs, engine = await set_up(b)
     pulses: Counter[str] = Counter()
-    flags = Status(0)
+    flags = 0
     stopped = False
     for _ in range(50):
         settings = [b.rng.randrange(3), b.rng.getrandbits(1), b.rng.getrandbits(32), b.rng.getrandbits(16)]
         section = [b.rng.getrandbits(8), b.rng.choice(list(Kind))]
         lr_shift = b.rng.randint(0, engine.config.lr_max)
-        await regs.set(Reg.MODE, settings[0] | settings[1] * STOCHASTIC)
-        await regs.set(Reg.NSAMPLES, settings[2])
-        await regs.set(Reg.RNG_SEED, settings[3])
-        await regs.set(Reg.PARAM_SEL, section[0] | section[1] << 8)
-        await regs.set(Reg.LR_SHIFT, lr_shift)
+        await regs.set(EdgeReg.MODE, settings[0] | settings[1] * ModeBits.STOCHASTIC)
+        await regs.set(EdgeReg.NSAMPLES, settings[2])
+        await regs.set(EdgeReg.RNG_SEED, settings[3])
+        await regs.set(EdgeReg.PARAM_SEL, ParamSel.JUNCTION.put(section[0]) | ParamSel.KIND.put(section[1]))
+        await regs.set(EdgeReg.LR_SHIFT, lr_shift)
         b.check(lr_shift=lr_shift)
 
         single = [Ctrl.START, Ctrl.LOAD, Ctrl.DUMP, Ctrl.STOP, Ctrl.CLEAR]
-        bits = b.rng.choice([*single, *single, Ctrl(b.rng.getrandbits(6)), Ctrl.SOFT_RESET])
+        bits = b.rng.choice([*single, *single, b.rng.getrandbits(6), Ctrl.SOFT_RESET])
         busy = [name for name, high in engine.busy.items() if high]
         wishes = [name for bit, name in COMMANDS.items() if bits & bit]
-        await regs.set(Reg.CTRL, bits | b.rng.getrandbits(26) << 6)
+        await regs.set(EdgeReg.CTRL, bits | b.rng.getrandbits(26) << 6)
         if bits & Ctrl.SOFT_RESET:
             b.cover("command", "soft_reset")
             pulses["soft_rst"] += SOFT_RESET_CLOCKS
-            flags, stopped = Status(0), False
+            flags, stopped = 0, False
         else:
             if bits & Ctrl.CLEAR:
                 b.cover("command", "clear")
-                flags = Status(0)
+                flags = 0
             if bits & Ctrl.STOP:
                 b.cover("command", "stop_while_running" if "run_busy" in busy else "stop_while_idle")
                 stopped = stopped or "run_busy" in busy
@@ -171,13 +171,13 @@ async def commands(b: Bench) -> None:
                 b.cover("command", wishes[0])
                 pulses[wishes[0]] += 1
                 if wishes[0] == "start":
-                    flags &= ~Status.DONE
+                    flags &= ~EdgeStatus.DONE
                     b.equal("settings of the run", engine.run_settings, settings)
                 else:
                     b.equal("section", engine.section, section)
             elif wishes:
                 b.cover("command", f"refused_while_{busy[0]}" if busy else "refused_together")
-                flags |= Status.BAD_CMD
+                flags |= EdgeStatus.BAD_CMD
         await check_status(b, regs, engine, pulses, flags, stopped)
         if engine.busy["run_busy"]:  # what was written since its START does not concern this run
             b.expect("settings while running", engine.run_settings)
@@ -192,18 +192,18 @@ async def commands(b: Bench) -> None:
         if active and b.rng.random() < 0.5:
             await engine.end(active[0])
             if active[0] == "start":
-                flags |= Status.DONE
+                flags |= EdgeStatus.DONE
                 stopped = False
         await check_status(b, regs, engine, pulses, flags, stopped)
 
 
 async def check_status(
-    b: Bench, regs: axi.AxiLite, engine: Engine, pulses: Counter[str], flags: Status, stopped: bool
+    b: Bench, regs: axi.AxiLite, engine: Engine, pulses: Counter[str], flags: int, stopped: bool
 ) -> None:
     """Compare STATUS, the stop output and the numbers of pulses so far."""
-    for bit, name in ((Status.RUN_BUSY, "run_busy"), (Status.LOAD_BUSY, "load_busy"), (Status.DUMP_BUSY, "dump_busy")):
-        flags |= bit if engine.busy[name] else Status(0)
-    b.equal("status", await regs.get(Reg.STATUS), flags)
+    for bit in (EdgeStatus.RUN_BUSY, EdgeStatus.LOAD_BUSY, EdgeStatus.DUMP_BUSY):
+        flags |= bit if engine.busy[bit.name.lower()] else 0
+    b.equal("status", await regs.get(EdgeReg.STATUS), flags)
     b.check(stop=stopped)
     names = ("start", "load", "dump", "soft_rst")
     b.equal("pulses", [engine.pulses[name] for name in names], [pulses[name] for name in names])
@@ -214,7 +214,7 @@ async def counters(b: Bench) -> None:
     """Counters in a storm of events: right when it is over, and consistent while it goes on."""
     regs, engine = await set_up(b)
     for _ in range(2):
-        await regs.set(Reg.CTRL, Ctrl.START)
+        await regs.set(EdgeReg.CTRL, Ctrl.START)
         engine.storm = b.rng.choice([0.1, 0.5, 1.0])
         for _ in range(20):
             name = b.rng.choice(["run_busy", "stall"])
@@ -233,11 +233,11 @@ async def counters(b: Bench) -> None:
         for name in b.rng.choices([*FLAGS], k=6):
             await engine.pulse(name)
             drops += name.startswith("drop")
-        b.equal("dropped", await regs.get(Reg.DROPPED), drops * engine.step % 2**32)
-        await regs.set(Reg.CTRL, b.rng.choice([Ctrl.CLEAR, Ctrl.SOFT_RESET]))
+        b.equal("dropped", await regs.get(EdgeReg.DROPPED), drops * engine.step % 2**32)
+        await regs.set(EdgeReg.CTRL, b.rng.choice([Ctrl.CLEAR, Ctrl.SOFT_RESET]))
         engine.totals.clear()
         await check_totals(b, regs, engine)
-        b.equal("dropped", await regs.get(Reg.DROPPED), 0)
+        b.equal("dropped", await regs.get(EdgeReg.DROPPED), 0)
 
 
 async def check_totals(b: Bench, regs: axi.AxiLite, engine: Engine) -> None:
@@ -256,16 +256,16 @@ async def check_totals(b: Bench, regs: axi.AxiLite, engine: Engine) -> None:
 async def hard_resets(b: Bench) -> None:
     """A hard reset at any clock of an access, command or soft reset, in a storm of events: all is as at first."""
     regs, engine = await set_up(b)
-    zero = {Reg.MODE, Reg.LR_SHIFT, Reg.NSAMPLES, Reg.RNG_SEED, Reg.PARAM_SEL}
+    zero = {EdgeReg.MODE, EdgeReg.LR_SHIFT, EdgeReg.NSAMPLES, EdgeReg.RNG_SEED, EdgeReg.PARAM_SEL}
     for _ in range(12):
         for register in b.rng.sample([*zero], 3):
             await regs.set(register, 1)
         command = b.rng.choice([*COMMANDS])
-        await regs.set(Reg.CTRL, command)
-        await check_status(b, regs, engine, Counter({COMMANDS[command]: 1}), Status(0), False)
+        await regs.set(EdgeReg.CTRL, command)
+        await check_status(b, regs, engine, Counter({COMMANDS[command]: 1}), 0, False)
         await engine.pulse(b.rng.choice([*FLAGS]))
         engine.storm = b.rng.choice([0.5, 1.0])
-        for register in b.rng.sample([Reg.CYCLES_LO, Reg.STALLS_LO], b.rng.randint(0, 2)):
+        for register in b.rng.sample([EdgeReg.CYCLES_LO, EdgeReg.STALLS_LO], b.rng.randint(0, 2)):
             await regs.get(register)
         await hard_reset_in_access(b, regs, engine)
         names = ("start", "load", "dump", "stop", "soft_rst", "lr_shift", "sel_junction", "sel_kind")
@@ -275,12 +275,12 @@ async def hard_resets(b: Bench) -> None:
         pulses: Counter[str] = Counter()
         if b.rng.random() < 0.3:
             b.cover("hard_reset", "soft_behind")
-            await regs.set(Reg.CTRL, Ctrl.SOFT_RESET)
+            await regs.set(EdgeReg.CTRL, Ctrl.SOFT_RESET)
             pulses["soft_rst"] += SOFT_RESET_CLOCKS
-        zero_now = b.rng.sample([*zero, Reg.DROPPED, Reg.CYCLES_HI, Reg.STALLS_HI], len(zero) + 3)
+        zero_now = b.rng.sample([*zero, EdgeReg.DROPPED, EdgeReg.CYCLES_HI, EdgeReg.STALLS_HI], len(zero) + 3)
         for register in zero_now:
             b.equal("registers after a reset", [register, await regs.get(register)], [register, 0])
-        await check_status(b, regs, engine, pulses, Status(0), False)
+        await check_status(b, regs, engine, pulses, 0, False)
         await check_totals(b, regs, engine)
         engine.pulses.clear()
 
@@ -290,11 +290,12 @@ async def hard_reset_in_access(b: Bench, regs: axi.AxiLite, engine: Engine) -> N
     kind = b.rng.choice(["write", "command", "soft_reset", "read"])
     b.cover("hard_reset", kind)
     if kind == "read":
-        regs.read_nowait(b.rng.choice([*Reg]))
+        regs.read_nowait(b.rng.choice([*EdgeReg]))
     elif kind == "write":
-        regs.write_nowait(b.rng.choice([Reg.NSAMPLES, Reg.RNG_SEED, Reg.PARAM_SEL]), b.rng.getrandbits(32))
+        regs.write_nowait(b.rng.choice([EdgeReg.NSAMPLES, EdgeReg.RNG_SEED, EdgeReg.PARAM_SEL]), b.rng.getrandbits(32))
     else:
-        regs.write_nowait(Reg.CTRL, Ctrl.SOFT_RESET if kind == "soft_reset" else b.rng.choice([*COMMANDS, Ctrl.STOP]))
+        command = Ctrl.SOFT_RESET if kind == "soft_reset" else b.rng.choice([*COMMANDS, Ctrl.STOP])
+        regs.write_nowait(EdgeReg.CTRL, command)
     await b.clocks(b.rng.randint(0, 12))
     b.drive(dict.fromkeys((*FLAGS, "run_done"), b.rng.getrandbits(1)), rst=1)
     await b.clocks()

@@ -8,10 +8,10 @@ import numpy as np
 from models.edge.config import Mode
 from models.edge.interleaver import Connectivity
 from models.edge.network import EdgeNetwork
+from models.edge.registers import Ctrl, EdgeReg, EdgeStatus, Kind, ModeBits
 from tb.edge.drivers.driver import EdgeDriver
 from tb.edge.drivers.frame_model import FrameModel
 from tb.edge.drivers.networks import random_network, random_samples
-from tb.edge.drivers.registers import Ctrl, Kind, Reg, Status
 from tb.edge.drivers.session import check_counters, drained, expect, one_run, send_with_bad_frames, set_up
 from tb.lib.axi import bus as axi
 from tb.lib.bench import Bench, bench_test
@@ -91,8 +91,8 @@ async def reset_in_mid_run(b: Bench) -> None:
     send_with_bad_frames(b, driver, x, labels)
     spread = (driver.schedule.pipeline + 4) * config.pass_clocks * b.rng.choice([1, 1, 3])
     await b.clocks(b.rng.randint(1, spread))
-    complete = await driver.regs.get(Reg.PREDICTIONS)
-    admitted = await driver.regs.get(Reg.SAMPLES)
+    complete = await driver.regs.get(EdgeReg.PREDICTIONS)
+    admitted = await driver.regs.get(EdgeReg.SAMPLES)
     b.cover("reset", f"mid_{mode.name.lower()}_run" if admitted else "before_samples")
     b.cover("reset", "mid_frame" if monitor.model.begun else "between_frames")
 
@@ -100,9 +100,8 @@ async def reset_in_mid_run(b: Bench) -> None:
     driver.samples.clear()
     axi.full_speed(driver.samples, driver.predictions)
     status = await driver.status()
-    b.require(
-        not status & (Status.RUN_BUSY | Status.DONE | Status.PARAM_ERR | Status.BAD_CMD), f"after reset: {status!r}"
-    )
+    wrong = EdgeStatus.RUN_BUSY | EdgeStatus.DONE | EdgeStatus.PARAM_ERR | EdgeStatus.BAD_CMD
+    b.require(not status & wrong, f"after reset: STATUS = {status:#x}")
     await b.wait_for(driver.samples.idle, 2000, "the source to end its frame")
     await b.clocks((driver.schedule.pipeline + 8) * config.junctions[-1].groups + 50)
     came = [await driver.prediction(1) for _ in range(driver.predictions.count())]
@@ -127,7 +126,12 @@ async def reset_in_mid_frame(b: Bench) -> None:
     connectivity, network = random_network(b, config)
     await driver.load_network(connectivity, network)
     monitor = SampleMonitor(driver)
-    settings = {Reg.MODE: 0x102, Reg.LR_SHIFT: config.lr_max, Reg.NSAMPLES: b.rng.getrandbits(32), Reg.RNG_SEED: 77}
+    settings = {
+        EdgeReg.MODE: ModeBits.STOCHASTIC | Mode.INFERENCE,
+        EdgeReg.LR_SHIFT: config.lr_max,
+        EdgeReg.NSAMPLES: b.rng.getrandbits(32),
+        EdgeReg.RNG_SEED: 77,
+    }
     for register, value in settings.items():
         await driver.regs.set(register, value)
     await driver.select(0, Kind.SEEDS)
@@ -170,7 +174,7 @@ async def reset_in_mid_dump(b: Bench) -> None:
     await driver.command(Ctrl.DUMP)
     await b.clocks(b.rng.randint(0, 6 * len(values) + 60))  # a word takes 2 clocks, a row 3 more
     driver.params_out.pause = True
-    b.cover("reset", "mid_dump" if await driver.status() & Status.DUMP_BUSY else "after_dump")
+    b.cover("reset", "mid_dump" if await driver.status() & EdgeStatus.DUMP_BUSY else "after_dump")
     await driver.command(Ctrl.SOFT_RESET)
     driver.params_out.pause = False
     b.equal("dumped", await driver.dumped(), values, config.format)
@@ -207,7 +211,7 @@ async def reset_in_mid_load(b: Bench) -> None:
     await driver.command(Ctrl.LOAD)
     driver.params_in.send_nowait(driver.section_frame(network.biases[0]))
     driver.params_in.pause = False
-    await driver.wait_status(Status.LOAD_BUSY, False)
+    await driver.wait_status(EdgeStatus.LOAD_BUSY, False)
     await driver.compare_network(network)
     b.equal("status", await driver.status(), 0)
     await one_run(b, driver, network)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from models.edge.config import EdgeConfig
-from tb.edge.drivers.registers import Kind
+from models.edge.registers import Kind
 from tb.lib.axi import bus as axi
 from tb.lib.bench import Bench, bench_test
 from tb.lib.ports import Beside

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from models.edge.config import Mode
-from models.edge.schedule import RUN_OVERHEAD, Schedule
+from models.edge.schedule import Schedule
+from models.edge.stages import Span
 from tb.edge.drivers.sequencer_model import Inputs, Phase, SequencerModel
 from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test
@@ -33,7 +34,7 @@ class RunCounter(Beside):
         """One clock."""
         b = self.b
         if b.see("done"):
-            expected = self.schedule.clocks(self._admitted, self.mode) if self._admitted else RUN_OVERHEAD
+            expected = self.schedule.clocks(self._admitted, self.mode) if self._admitted else Span.RUN
             b.equal("clocks of a run", self._clocks, expected)
             b.equal("samples that left", self._freed, self._admitted)
             self.reset()

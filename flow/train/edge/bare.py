@@ -3,23 +3,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
-
-from flow import build, environment
-from flow.build import BuildError, Options
-from flow.paths import INCLUDE_DIRS, ROOT, SIM, FlowError, check_room, relative
-from flow.runners import require_tools
+from flow.build import Options
+from flow.paths import ROOT, FlowError, relative
+from flow.train.edge.program import build_program
 from flow.train.edge.request import Request
-from flow.train.edge.simulation import HARNESS, design_of, write_sigmoid
+from flow.train.edge.simulation import design_of, write_sigmoid
 from models.edge import harness_files as files
 from models.edge.comparison import check_parameters, check_predictions
 from models.edge.config import EdgeConfig
@@ -29,7 +22,6 @@ from models.edge.network import EdgeNetwork
 from models.edge.training import plan
 
 LOOP = ROOT / "tb" / "edge" / "runs" / "bare_loop.cpp"
-_OPTIONS = Options("verilator", fast=True)
 
 
 @dataclass(frozen=True)
@@ -54,31 +46,7 @@ class Speed:
 
 def build_bare(config: EdgeConfig) -> Path:
     """Build the loop for a configuration, with the options of the simulation under cocotb; the program."""
-    require_tools("verilator")
-    design = design_of(config)
-    key = [build.inputs(design, _OPTIONS), hashlib.sha256(LOOP.read_bytes()).hexdigest()]
-    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:12]
-    target = SIM / "bare" / f"{HARNESS}-{digest}"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{target}.lock"):
-        if not (target / "done").is_file():
-            shutil.rmtree(target, ignore_errors=True)
-            target.mkdir()
-            parameters = [f"-G{name}={build.literal(value)}" for name, value in design.params.items()]
-            command = [
-                "verilator", "--cc", "--exe", "--build", "-j", "1", *_OPTIONS.arguments, "-DSIMULATION=1",
-                "-DEXTERNAL_CLOCK=1", *(f"-I{directory}" for directory in INCLUDE_DIRS), "--top-module", HARNESS,
-                "--prefix", "Vtop", "-Mdir", str(target), *parameters,
-                *(str(file.path) for file in design.files), str(LOOP),
-            ]  # fmt: skip
-            variables = environment.kept(os.environ) | {"MAKEFLAGS": " ".join(_OPTIONS.make_arguments)}
-            done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
-            (target / "build.log").write_text(done.stdout + done.stderr)
-            if done.returncode:
-                check_room(done.stderr)
-                raise BuildError(f"verilator does not build {relative(LOOP)}:\n{done.stderr}")
-            (target / "done").touch()
-    return target / "Vtop"
+    return build_program(design_of(config), Options("verilator", fast=True), LOOP, ["-DEXTERNAL_CLOCK=1"])
 
 
 def play(program: Path, directory: Path, commands: Sequence[Command]) -> list[Answer]:

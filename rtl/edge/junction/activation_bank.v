@@ -2,7 +2,6 @@
 `resetall
 `default_nettype none
 `include "require.vh"
-
 /*
  * Ring buffer of left activations in Z memories
  *
@@ -14,24 +13,22 @@
  * `wr_commit` closes a frame (next slot), `wr_abort` gives it up (the slot is written again); each acts
  * before a word that is written in the same clock.
  */
-module activation_bank #
-(
-    // memories (z)
+module activation_bank #(
+    // Memories (z)
     parameter Z = 8,
-    // words per memory and slot
+    // Words per memory and slot
     parameter D = 4,
-    // words written per clock, divides Z
+    // Words written per clock, divides Z
     parameter P_IN = 2,
-    // width of a word in bits
+    // Width of a word in bits
     parameter WIDTH = 12,
-    // frames held, at least 2
+    // Frames held, at least 2
     parameter SLOTS = 4,
-    // width of an address in a slot (derived)
-    parameter AW = (D > 1) ? $clog2(D) : 1,
-    // width of a slot number (derived)
-    parameter SW = (SLOTS > 1) ? $clog2(SLOTS) : 1
-)
-(
+    // Width of an address in a slot (derived)
+    parameter AW = D > 1 ? $clog2(D) : 1,
+    // Width of a slot number (derived)
+    parameter SW = SLOTS > 1 ? $clog2(SLOTS) : 1
+) (
     input  wire                  clk,
     input  wire                  rst,
 
@@ -51,12 +48,12 @@ module activation_bank #
     output wire [Z*WIDTH-1:0]    up_data
 );
 
-localparam COLS = Z / P_IN;
-localparam CW = (COLS > 1) ? $clog2(COLS) : 1;
-localparam DEPTH = SLOTS << AW;
-
 `REQUIRE(g_slots, SLOTS >= 2, ("%m: SLOTS = %0d must be at least 2", SLOTS))
 `REQUIRE(g_p_in, Z % P_IN == 0, ("%m: P_IN = %0d must divide Z = %0d", P_IN, Z))
+
+localparam COLS = Z / P_IN;
+localparam CW = COLS > 1 ? $clog2(COLS) : 1;
+localparam DEPTH = SLOTS << AW;
 
 reg  [CW-1:0] col_reg;
 reg  [AW-1:0] row_reg;
@@ -70,26 +67,25 @@ wire          col_last = {{32-CW{1'b0}}, col} == COLS-1;
 
 always @(posedge clk) begin
     slot_reg <= slot;
-    col_reg  <= col;
-    row_reg  <= row;
-
+    col_reg <= col;
+    row_reg <= row;
     if (wr_valid) begin
         col_reg <= col_last ? {CW{1'b0}} : col + 1'b1;
         if (col_last) begin
             row_reg <= row + 1'b1;
         end
     end
-
     if (rst) begin
         slot_reg <= {SW{1'b0}};
-        col_reg  <= {CW{1'b0}};
-        row_reg  <= {AW{1'b0}};
+        col_reg <= {CW{1'b0}};
+        row_reg <= {AW{1'b0}};
     end
 end
 
 wire [SW+AW-1:0] wr_addr = {slot, row};
 
 genvar m;
+
 generate
     for (m = 0; m < Z; m = m + 1) begin : g_mem
         wire              we = wr_valid && {{32-CW{1'b0}}, col} == m / P_IN;
@@ -124,5 +120,4 @@ generate
 endgenerate
 
 endmodule
-
 `resetall

@@ -3,7 +3,6 @@
 `default_nettype none
 `include "require.vh"
 `include "edge_registers.vh"
-
 /*
  * Activation and derivative of one neuron
  *
@@ -12,23 +11,21 @@
  *
  * Latency: 2 clocks. A new sum is taken every clock.
  */
-module activation_function #
-(
-    // width of sums and activations in bits, signed, format Q(WIDTH-FRAC-1).FRAC
+module activation_function #(
+    // Width of sums and activations in bits, signed, format Q(WIDTH-FRAC-1).FRAC
     parameter WIDTH = 12,
-    // fraction bits
+    // Fraction bits
     parameter FRAC = 8,
-    // activation, a code of edge_registers.vh
+    // Activation, a code of edge_registers.vh
     parameter ACTIVATION = 0,
-    // hex file of the sigmoid table, 2^A words; unused for others
+    // Hex file of the sigmoid table, 2^A words; unused for others
     parameter SIGMOID_FILE = "sigmoid.hex"
-)
-(
+) (
     input  wire             clk,
 
     input  wire [WIDTH-1:0] s,       // rounded sum
     output wire [WIDTH-1:0] a,       // activation, 2 clocks later
-    output wire [FRAC:0]    d        // derivative, 0 … 1.0, unsigned Q1.FRAC, 2 clocks later
+    output wire [FRAC:0]    d        // derivative, 0 to 1.0, unsigned Q1.FRAC, 2 clocks later
 );
 
 localparam [3:0] CODE = ACTIVATION[3:0];
@@ -48,9 +45,9 @@ generate
 
         always @(posedge clk) begin
             positive_reg <= !s[WIDTH-1] && |s;
-            s_reg        <= s[WIDTH-2:0];
-            a_reg        <= positive_reg ? s_reg : {WIDTH-1{1'b0}};
-            d_reg        <= {positive_reg, {FRAC{1'b0}}};
+            s_reg <= s[WIDTH-2:0];
+            a_reg <= positive_reg ? s_reg : {WIDTH-1{1'b0}};
+            d_reg <= {positive_reg, {FRAC{1'b0}}};
         end
 
         assign a = {1'b0, a_reg};
@@ -65,17 +62,16 @@ generate
 
         always @(posedge clk) begin
             word_reg <= rom[s[WIDTH-1 -: A]];
-            a_reg    <= word_reg[FRAC:0];
-            d_reg    <= word_reg[2*FRAC+1:FRAC+1];
+            a_reg <= word_reg[FRAC:0];
+            d_reg <= word_reg[2*FRAC+1:FRAC+1];
         end
 
         assign a = {{WIDTH-FRAC-1{1'b0}}, a_reg};
 
-        // words wider than the table's address: their last bits
+        // Words wider than the table's address: their last bits
         wire unused = &{1'b0, s};
     end
 endgenerate
 
 endmodule
-
 `resetall

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 `resetall
 `default_nettype none
-
 /*
  * Backpropagation: weights times right deltas, accumulated per left neuron
  *
@@ -13,28 +12,26 @@
  * Latency: 3 clocks from `valid` to `out_valid` in the last sweep (docs/edge/junction.md: s9 to
  * s12). Takes Z edges every clock, no handshake.
  */
-module bp_unit #
-(
-    // edges per clock, left memories
+module bp_unit #(
+    // Edges per clock, left memories
     parameter Z = 8,
-    // words in a left memory
+    // Words in a left memory
     parameter D = 4,
-    // sweeps per pass
+    // Sweeps per pass
     parameter FAN_OUT = 2,
-    // right neurons whose edges are handled in one clock
+    // Right neurons whose edges are handled in one clock
     parameter P = 2,
-    // width of weights and deltas in bits, signed
+    // Width of weights and deltas in bits, signed
     parameter WIDTH = 12,
     // 1: lanes are fed by permuted memories
     parameter DITHER = 0,
-    // width of a left address (derived)
-    parameter AW = (D > 1) ? $clog2(D) : 1,
-    // width of a memory number (derived)
-    parameter ZW = (Z > 1) ? $clog2(Z) : 1,
-    // width of a sum in bits, signed, 2*FRAC fraction bits (derived)
+    // Width of a left address (derived)
+    parameter AW = D > 1 ? $clog2(D) : 1,
+    // Width of a memory number (derived)
+    parameter ZW = Z > 1 ? $clog2(Z) : 1,
+    // Width of a sum in bits, signed, 2*FRAC fraction bits (derived)
     parameter ACC = 2 * WIDTH + $clog2(FAN_OUT)
-)
-(
+) (
     input  wire               clk,
     input  wire               rst,
 
@@ -62,8 +59,7 @@ reg [2:0] last_reg;
 always @(posedge clk) begin
     valid_reg <= {valid_reg[1:0], valid};
     first_reg <= {first_reg[0], sweep_first};
-    last_reg  <= {last_reg[1:0], sweep_last};
-
+    last_reg <= {last_reg[1:0], sweep_last};
     if (rst) begin
         valid_reg <= 3'd0;
     end
@@ -85,6 +81,7 @@ permute #(
 );
 
 genvar m;
+
 generate
     for (m = 0; m < Z; m = m + 1) begin : g_mem
         // s10: product, in lane order
@@ -129,9 +126,9 @@ generate
         );
 
         always @(posedge clk) begin
-            addr_reg   <= addr[m*AW +: AW];
+            addr_reg <= addr[m*AW +: AW];
             addr_d_reg <= addr_reg;
-            sum_reg    <= sum;
+            sum_reg <= sum;
         end
 
         assign out_addr[m*AW +: AW] = addr_d_reg;
@@ -142,5 +139,4 @@ endgenerate
 assign out_valid = valid_reg[2] && last_reg[2];
 
 endmodule
-
 `resetall

@@ -2,7 +2,6 @@
 `resetall
 `default_nettype none
 `include "require.vh"
-
 /*
  * Ring buffer of BP sums: written per memory at interleaved addresses, read in natural order
  *
@@ -13,24 +12,22 @@
  *
  * Latency: 2 clocks from `rd_en` to `rd_sum`. A written sum can be read from the next clock on.
  */
-module delta_bank #
-(
-    // memories (z of the writing junction)
+module delta_bank #(
+    // Memories (z of the writing junction)
     parameter Z = 8,
-    // words per memory and slot
+    // Words per memory and slot
     parameter D = 4,
-    // sums read per clock, divides Z
+    // Sums read per clock, divides Z
     parameter P = 2,
-    // width of a sum in bits
+    // Width of a sum in bits
     parameter WIDTH = 26,
-    // frames held, at least 2
+    // Frames held, at least 2
     parameter SLOTS = 3,
-    // clocks from the first edge of a pass entering the writing junction to its first sum here
+    // Clocks from the first edge of a pass entering the writing junction to its first sum here
     parameter WR_DELAY = 12,
-    // width of an address in a slot (derived)
-    parameter AW = (D > 1) ? $clog2(D) : 1
-)
-(
+    // Width of an address in a slot (derived)
+    parameter AW = D > 1 ? $clog2(D) : 1
+) (
     input  wire               clk,
     input  wire               rst,
 
@@ -47,12 +44,12 @@ module delta_bank #
     output wire [P*WIDTH-1:0] rd_sum
 );
 
-localparam SW = (SLOTS > 1) ? $clog2(SLOTS) : 1;
-localparam COLS = Z / P;
-localparam CW = (COLS > 1) ? $clog2(COLS) : 1;
-
 `REQUIRE(g_slots, SLOTS >= 2, ("%m: SLOTS = %0d must be at least 2", SLOTS))
 `REQUIRE(g_p, Z % P == 0, ("%m: P = %0d must divide Z = %0d", P, Z))
+
+localparam SW = SLOTS > 1 ? $clog2(SLOTS) : 1;
+localparam COLS = Z / P;
+localparam CW = COLS > 1 ? $clog2(COLS) : 1;
 
 wire [SW-1:0] wr_pass_slot;
 wire [SW-1:0] wr_slot;
@@ -95,14 +92,12 @@ wire          rd_col_last = {{32-CW{1'b0}}, rd_col_reg} == COLS-1;
 
 always @(posedge clk) begin
     rd_col_d_reg <= rd_col_reg;
-
     if (rd_step) begin
         rd_col_reg <= rd_col_last ? {CW{1'b0}} : rd_col_reg + 1'b1;
         if (rd_col_last) begin
             rd_row_reg <= rd_row_reg + 1'b1;
         end
     end
-
     if (rst || rd_start) begin
         rd_row_reg <= {AW{1'b0}};
         rd_col_reg <= {CW{1'b0}};
@@ -112,6 +107,7 @@ end
 wire [Z*WIDTH-1:0] rd_all;
 
 genvar m;
+
 generate
     for (m = 0; m < Z; m = m + 1) begin : g_mem
         ram_sdp #(
@@ -138,5 +134,4 @@ end
 assign rd_sum = rd_sum_reg;
 
 endmodule
-
 `resetall

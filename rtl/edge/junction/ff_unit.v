@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 `resetall
 `default_nettype none
-
 /*
  * Feedforward: weights times activations, summed per right neuron, biased, rounded, activated
  *
@@ -11,26 +10,24 @@
  * Latency: 5+T clocks from `valid` to `out_valid`, T = ceil(clog2(min(FI, Z))/2)
  * (docs/edge/junction.md: s9 to s14+T). Takes Z edges every clock, no handshake.
  */
-module ff_unit #
-(
-    // edges per clock
+module ff_unit #(
+    // Edges per clock
     parameter Z = 8,
-    // fan-in of a right neuron; divides Z or is a multiple of it
+    // Fan-in of a right neuron; divides Z or is a multiple of it
     parameter FI = 4,
-    // width of weights, biases and activations in bits, signed, format Q(WIDTH-FRAC-1).FRAC
+    // Width of weights, biases and activations in bits, signed, format Q(WIDTH-FRAC-1).FRAC
     parameter WIDTH = 12,
-    // fraction bits
+    // Fraction bits
     parameter FRAC = 8,
-    // activation, a code of edge_registers.vh
+    // Activation, a code of edge_registers.vh
     parameter ACTIVATION = 0,
-    // hex file of the sigmoid table
+    // Hex file of the sigmoid table
     parameter SIGMOID_FILE = "sigmoid.hex",
-    // right neurons that complete together (derived)
+    // Right neurons that complete together (derived)
     parameter P = (Z >= FI) ? Z / FI : 1,
-    // width of the saturation count (derived)
+    // Width of the saturation count (derived)
     parameter SAT_WIDTH = $clog2(P + 1)
-)
-(
+) (
     input  wire                  clk,
     input  wire                  rst,
 
@@ -60,6 +57,7 @@ localparam SUM = PROD + $clog2(FI);
 wire [Z*PROD-1:0] prod;
 
 genvar l;
+
 generate
     for (l = 0; l < Z; l = l + 1) begin : g_lane
         wire signed [WIDTH-1:0] wl = w[l*WIDTH +: WIDTH];
@@ -74,7 +72,7 @@ generate
     end
 endgenerate
 
-// control and biases travel with the tree to s10+T
+// Control and biases travel with the tree to s10+T
 wire [3:0]         ctl;
 wire               tree_valid = ctl[3];
 wire               tree_first = ctl[2];
@@ -109,8 +107,7 @@ reg [3:0] last_reg;
 
 always @(posedge clk) begin
     valid_reg <= {valid_reg[2:0], tree_valid && tree_last};
-    last_reg  <= {last_reg[2:0], tree_frame};
-
+    last_reg <= {last_reg[2:0], tree_frame};
     if (rst) begin
         valid_reg <= 4'd0;
     end
@@ -119,6 +116,7 @@ end
 wire [P-1:0] clipped;
 
 genvar p;
+
 generate
     for (p = 0; p < P; p = p + 1) begin : g_neuron
         wire [TREE-1:0] tree;
@@ -193,5 +191,4 @@ assign out_valid = valid_reg[3];
 assign out_last = last_reg[3];
 
 endmodule
-
 `resetall

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 `resetall
 `default_nettype none
-
 /*
  * Deltas of a hidden layer: BP sums, rounded, times the derivatives kept since feedforward
  *
@@ -10,24 +9,22 @@
  *
  * Latency: 5 clocks from `rd_en` to `delta`. `sat` belongs to the sums of 2 clocks after `rd_en`.
  */
-module hidden_delta #
-(
-    // neurons per group
+module hidden_delta #(
+    // Neurons per group
     parameter P = 2,
-    // groups per frame
+    // Groups per frame
     parameter GROUPS = 8,
-    // frames of derivatives held
+    // Frames of derivatives held
     parameter SLOTS = 4,
-    // width of deltas in bits, signed, format Q(WIDTH-FRAC-1).FRAC
+    // Width of deltas in bits, signed, format Q(WIDTH-FRAC-1).FRAC
     parameter WIDTH = 12,
-    // fraction bits
+    // Fraction bits
     parameter FRAC = 8,
-    // width of a BP sum in bits, signed, 2*FRAC fraction bits
+    // Width of a BP sum in bits, signed, 2*FRAC fraction bits
     parameter SUM_WIDTH = 26,
-    // width of the saturation count (derived)
+    // Width of the saturation count (derived)
     parameter SAT_WIDTH = $clog2(P + 1)
-)
-(
+) (
     input  wire                   clk,
     input  wire                   rst,
 
@@ -94,6 +91,7 @@ delay_line #(
 );
 
 genvar p;
+
 generate
     for (p = 0; p < P; p = p + 1) begin : g_neuron
         wire        [WIDTH-1:0]    t;
@@ -118,8 +116,8 @@ generate
         );
 
         always @(posedge clk) begin
-            t_reg     <= t;
-            prod_reg  <= t_reg * d;
+            t_reg <= t;
+            prod_reg <= t_reg * d;
             delta_reg <= up[FRAC +: WIDTH];
         end
 
@@ -136,5 +134,4 @@ popcount #(
 );
 
 endmodule
-
 `resetall

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 `resetall
 `default_nettype none
-
 /*
  * Clash-free left addresses from seed vectors
  *
@@ -11,31 +10,29 @@
  *
  * Latency: 2 clocks from `en` to `addr` and `perm`. A new (sweep, t) pair is taken every clock.
  */
-module interleaver #
-(
-    // left memories and lanes (z)
+module interleaver #(
+    // Left memories and lanes (z)
     parameter Z = 8,
-    // words in a left memory, clocks per sweep
+    // Words in a left memory, clocks per sweep
     parameter D = 4,
-    // sweeps per pass
+    // Sweeps per pass
     parameter FAN_OUT = 2,
     // 0: one seed vector for all sweeps; 1: one per sweep
     parameter SWEEP_SEEDS = 1,
     // 1: one permutation of memories onto lanes per sweep; 0: lane l is fed by memory l
     parameter DITHER = 0,
-    // width of a left address (derived)
-    parameter AW = (D > 1) ? $clog2(D) : 1,
-    // width of a sweep number (derived)
-    parameter FW = (FAN_OUT > 1) ? $clog2(FAN_OUT) : 1,
-    // width of a memory number (derived)
-    parameter ZW = (Z > 1) ? $clog2(Z) : 1
-)
-(
+    // Width of a left address (derived)
+    parameter AW = D > 1 ? $clog2(D) : 1,
+    // Width of a sweep number (derived)
+    parameter FW = FAN_OUT > 1 ? $clog2(FAN_OUT) : 1,
+    // Width of a memory number (derived)
+    parameter ZW = Z > 1 ? $clog2(Z) : 1
+) (
     input  wire            clk,
 
     input  wire            en,         // sweep and t are valid
-    input  wire [FW-1:0]   sweep,      // 0 … FAN_OUT-1
-    input  wire [AW-1:0]   t,          // 0 … D-1
+    input  wire [FW-1:0]   sweep,      // 0 to FAN_OUT-1
+    input  wire [AW-1:0]   t,          // 0 to D-1
     output wire [Z*AW-1:0] addr,       // address of each left memory, 2 clocks later
     output wire [Z*ZW-1:0] perm,       // memory that feeds each lane, 2 clocks later
 
@@ -50,7 +47,7 @@ module interleaver #
 );
 
 localparam ROWS = SWEEP_SEEDS ? FAN_OUT : 1;
-localparam RW = (ROWS > 1) ? $clog2(ROWS) : 1;
+localparam RW = ROWS > 1 ? $clog2(ROWS) : 1;
 
 wire [Z*AW-1:0] seeds;
 wire [AW-1:0]   seed_out;
@@ -92,6 +89,7 @@ always @(posedge clk) begin
 end
 
 genvar m;
+
 generate
     for (m = 0; m < Z; m = m + 1) begin : g_mem
         reg  [AW-1:0] addr_reg;
@@ -141,11 +139,10 @@ generate
     end
 endgenerate
 
-// a single seed vector needs no sweep; words and addresses are wider than the banks
+// A single seed vector needs no sweep; words and addresses are wider than the banks
 wire unused = &{1'b0, sweep, cfg_word, cfg_addr};
 
 assign cfg_out = cfg_perms ? {{32-ZW{1'b0}}, perm_out} : {{32-AW{1'b0}}, seed_out};
 
 endmodule
-
 `resetall

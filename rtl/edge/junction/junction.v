@@ -2,6 +2,7 @@
 `resetall
 `default_nettype none
 `include "require.vh"
+`include "edge_registers.vh"
 /*
  * Junction: all edges between two layers, with FF, BP and UP at once
  *
@@ -99,7 +100,7 @@ module junction #(
 
     // Parameter access (see row_bank), acts where cfg_junction is INDEX
     input  wire [7:0]               cfg_junction,
-    input  wire [1:0]               cfg_kind,     // 0 weights, 1 biases, 2 seeds, 3 permutations
+    input  wire [1:0]               cfg_kind,     // EDGE_KIND_* of edge_registers.vh
     input  wire                     cfg_shift,
     input  wire [31:0]              cfg_word,
     input  wire                     cfg_write,
@@ -116,27 +117,28 @@ module junction #(
     output wire [15:0]              sat_up
 );
 
-localparam EDGES = N_LEFT * FAN_OUT;
-localparam C = EDGES / Z;
-localparam D = N_LEFT / Z;
-localparam Q = (Z >= FI) ? 1 : FI / Z;
-localparam G = N_RIGHT / P;
-localparam CW = (C > 1) ? $clog2(C) : 1;
-localparam AW = (D > 1) ? $clog2(D) : 1;
-localparam FW = (FAN_OUT > 1) ? $clog2(FAN_OUT) : 1;
-localparam ZW = (Z > 1) ? $clog2(Z) : 1;
-localparam GW = (G > 1) ? $clog2(G) : 1;
-localparam DW = WIDTH + LR_MAX + 1;
-localparam UW = 2 * WIDTH - FRAC;
-localparam BW = WIDTH + 1;
-
 `REQUIRE(g_left, N_LEFT % Z == 0, ("%m: Z = %0d must divide N_LEFT = %0d", Z, N_LEFT))
-`REQUIRE(g_right, EDGES % N_RIGHT == 0, ("%m: N_RIGHT = %0d must divide N_LEFT*FAN_OUT = %0d", N_RIGHT, EDGES))
+`REQUIRE(g_right, N_LEFT * FAN_OUT % N_RIGHT == 0,
+         ("%m: N_RIGHT = %0d must divide N_LEFT*FAN_OUT = %0d", N_RIGHT, N_LEFT * FAN_OUT))
 `REQUIRE(g_fan_out, FAN_OUT >= 1 && FAN_OUT <= N_RIGHT,
          ("%m: FAN_OUT = %0d must be 1 to N_RIGHT = %0d", FAN_OUT, N_RIGHT))
 `REQUIRE(g_fan_in, FI % Z == 0 || Z % FI == 0,
          ("%m: Z = %0d must divide the fan-in = %0d or be a multiple of it", Z, FI))
-`REQUIRE(g_clocks, C >= 2, ("%m: C = N_LEFT*FAN_OUT/Z = %0d must be at least 2", C))
+`REQUIRE(g_clocks, N_LEFT * FAN_OUT / Z >= 2,
+         ("%m: C = N_LEFT*FAN_OUT/Z = %0d must be at least 2", N_LEFT * FAN_OUT / Z))
+
+localparam C = N_LEFT * FAN_OUT / Z;
+localparam D = N_LEFT / Z;
+localparam Q = (Z >= FI) ? 1 : FI / Z;
+localparam G = N_RIGHT / P;
+localparam CW = C > 1 ? $clog2(C) : 1;
+localparam AW = D > 1 ? $clog2(D) : 1;
+localparam FW = FAN_OUT > 1 ? $clog2(FAN_OUT) : 1;
+localparam ZW = Z > 1 ? $clog2(Z) : 1;
+localparam GW = G > 1 ? $clog2(G) : 1;
+localparam DW = WIDTH + LR_MAX + 1;
+localparam UW = 2 * WIDTH - FRAC;
+localparam BW = WIDTH + 1;
 
 // --- control ---
 
@@ -202,10 +204,10 @@ assign busy_bp = busy_up && INDEX != 1;
 // --- parameter access ---
 
 wire        cfg_here = {24'd0, cfg_junction} == INDEX;
-wire        cfg_weights = cfg_here && cfg_kind == 2'd0;
-wire        cfg_biases = cfg_here && cfg_kind == 2'd1;
-wire        cfg_seeds = cfg_here && cfg_kind == 2'd2;
-wire        cfg_perms = cfg_here && cfg_kind == 2'd3;
+wire        cfg_weights = cfg_here && cfg_kind == `EDGE_KIND_WEIGHTS;
+wire        cfg_biases = cfg_here && cfg_kind == `EDGE_KIND_BIASES;
+wire        cfg_seeds = cfg_here && cfg_kind == `EDGE_KIND_SEEDS;
+wire        cfg_perms = cfg_here && cfg_kind == `EDGE_KIND_PERMS;
 wire [31:0] cfg_rows_out;
 wire [31:0] cfg_left_out;
 

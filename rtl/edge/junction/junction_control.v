@@ -20,13 +20,13 @@ module junction_control #(
     // Rows of a pass (derived)
     parameter C = D * FAN_OUT,
     // Width of a row number (derived)
-    parameter CW = (C > 1) ? $clog2(C) : 1,
+    parameter CW = C > 1 ? $clog2(C) : 1,
     // Width of the clock of a sweep (derived)
-    parameter AW = (D > 1) ? $clog2(D) : 1,
+    parameter AW = D > 1 ? $clog2(D) : 1,
     // Width of a sweep number (derived)
-    parameter FW = (FAN_OUT > 1) ? $clog2(FAN_OUT) : 1,
+    parameter FW = FAN_OUT > 1 ? $clog2(FAN_OUT) : 1,
     // Width of a group number (derived)
-    parameter GW = (GROUPS > 1) ? $clog2(GROUPS) : 1
+    parameter GW = GROUPS > 1 ? $clog2(GROUPS) : 1
 ) (
     input  wire          clk,
     input  wire          rst,
@@ -64,7 +64,7 @@ module junction_control #(
     output wire          sweep_last_s9   // row of the last sweep
 );
 
-localparam QW = (Q > 1) ? $clog2(Q) : 1;
+localparam QW = Q > 1 ? $clog2(Q) : 1;
 
 // --- counters ---
 

@@ -29,11 +29,11 @@ module junction_left #(
     // Frames of left activations held
     parameter SLOTS = 8,
     // Width of a left address (derived)
-    parameter AW = (D > 1) ? $clog2(D) : 1,
+    parameter AW = D > 1 ? $clog2(D) : 1,
     // Width of a sweep number (derived)
-    parameter FW = (FAN_OUT > 1) ? $clog2(FAN_OUT) : 1,
+    parameter FW = FAN_OUT > 1 ? $clog2(FAN_OUT) : 1,
     // Width of a memory number (derived)
-    parameter ZW = (Z > 1) ? $clog2(Z) : 1
+    parameter ZW = Z > 1 ? $clog2(Z) : 1
 ) (
     input  wire                  clk,
     input  wire                  rst,
@@ -74,7 +74,7 @@ module junction_left #(
     output wire [31:0]           cfg_out
 );
 
-localparam SW = (SLOTS > 1) ? $clog2(SLOTS) : 1;
+localparam SW = SLOTS > 1 ? $clog2(SLOTS) : 1;
 
 // --- addresses ---
 

@@ -24,9 +24,9 @@ module junction_rows #(
     // Fraction bits
     parameter FRAC = 8,
     // Width of a row number (derived)
-    parameter RW = (ROWS > 1) ? $clog2(ROWS) : 1,
+    parameter RW = ROWS > 1 ? $clog2(ROWS) : 1,
     // Width of a group number (derived)
-    parameter GW = (GROUPS > 1) ? $clog2(GROUPS) : 1,
+    parameter GW = GROUPS > 1 ? $clog2(GROUPS) : 1,
     // Width of a weight update (derived)
     parameter UW = 2 * WIDTH - FRAC,
     // Width of a bias update (derived)

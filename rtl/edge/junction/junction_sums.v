@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 `resetall
 `default_nettype none
+`include "edge_spans.vh"
 /*
  * BP sums of a junction's left layer: made, and kept until the junction to the left asks for them
  *
@@ -27,9 +28,9 @@ module junction_sums #(
     // Frames of sums held
     parameter SLOTS = 3,
     // Width of a left address (derived)
-    parameter AW = (D > 1) ? $clog2(D) : 1,
+    parameter AW = D > 1 ? $clog2(D) : 1,
     // Width of a memory number (derived)
-    parameter ZW = (Z > 1) ? $clog2(Z) : 1,
+    parameter ZW = Z > 1 ? $clog2(Z) : 1,
     // Width of a sum in bits, signed (derived)
     parameter SUM = 2 * WIDTH + $clog2(FAN_OUT)
 ) (
@@ -112,7 +113,7 @@ delta_bank #(
     .P(P_RD),
     .WIDTH(SUM),
     .SLOTS(SLOTS),
-    .WR_DELAY(12)
+    .WR_DELAY(`EDGE_SPAN_SUM_TO_DELTA)
 ) sums (
     .clk(clk),
     .rst(rst),

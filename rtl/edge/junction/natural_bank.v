@@ -2,7 +2,6 @@
 `resetall
 `default_nettype none
 `include "require.vh"
-
 /*
  * Ring buffer of right-neuron data, written and read in natural order
  *
@@ -12,16 +11,14 @@
  *
  * Latency: 1 clock from `rd_en` to `rd_data`. A written word can be read from the next clock on.
  */
-module natural_bank #
-(
-    // width of a group in bits
+module natural_bank #(
+    // Width of a group in bits
     parameter WIDTH = 24,
-    // groups per frame
+    // Groups per frame
     parameter GROUPS = 8,
-    // frames held, at least 2
+    // Frames held, at least 2
     parameter SLOTS = 4
-)
-(
+) (
     input  wire             clk,
     input  wire             rst,
 
@@ -36,10 +33,10 @@ module natural_bank #
     output wire [WIDTH-1:0] rd_data
 );
 
-localparam GW = (GROUPS > 1) ? $clog2(GROUPS) : 1;
-localparam SW = (SLOTS > 1) ? $clog2(SLOTS) : 1;
-
 `REQUIRE(g_slots, SLOTS >= 2, ("%m: SLOTS = %0d must be at least 2", SLOTS))
+
+localparam GW = GROUPS > 1 ? $clog2(GROUPS) : 1;
+localparam SW = SLOTS > 1 ? $clog2(SLOTS) : 1;
 
 reg  [GW-1:0] wr_group_reg;
 reg  [SW-1:0] wr_slot_reg;
@@ -61,20 +58,18 @@ always @(posedge clk) begin
         wr_group_reg <= wr_group_reg + 1'b1;
         if (wr_last) begin
             wr_group_reg <= {GW{1'b0}};
-            wr_slot_reg  <= ({{32-SW{1'b0}}, wr_slot_reg} == SLOTS-1) ? {SW{1'b0}} : wr_slot_reg + 1'b1;
+            wr_slot_reg <= ({{32-SW{1'b0}}, wr_slot_reg} == SLOTS-1) ? {SW{1'b0}} : wr_slot_reg + 1'b1;
         end
     end
-
     if (rd_step) begin
         rd_group_reg <= rd_group_reg + 1'b1;
     end
     if (rd_start) begin
         rd_group_reg <= {GW{1'b0}};
     end
-
     if (rst) begin
         wr_group_reg <= {GW{1'b0}};
-        wr_slot_reg  <= {SW{1'b0}};
+        wr_slot_reg <= {SW{1'b0}};
         rd_group_reg <= {GW{1'b0}};
     end
 end
@@ -93,5 +88,4 @@ ram_sdp #(
 );
 
 endmodule
-
 `resetall

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 `resetall
 `default_nettype none
-
 /*
  * Deltas of the output layer: sigmoid with cross-entropy, activation minus one-hot label
  *
@@ -10,20 +9,18 @@
  *
  * Latency: 1 clock from `wr_valid` to the write, 5 clocks from `rd_en` to `delta`.
  */
-module output_delta #
-(
-    // neurons per group
+module output_delta #(
+    // Neurons per group
     parameter P = 1,
-    // groups per frame
+    // Groups per frame
     parameter GROUPS = 8,
-    // frames held
+    // Frames held
     parameter SLOTS = 3,
-    // width of activations and deltas in bits, signed, format Q(WIDTH-FRAC-1).FRAC
+    // Width of activations and deltas in bits, signed, format Q(WIDTH-FRAC-1).FRAC
     parameter WIDTH = 12,
-    // fraction bits
+    // Fraction bits
     parameter FRAC = 8
-)
-(
+) (
     input  wire               clk,
     input  wire               rst,
 
@@ -50,18 +47,18 @@ wire [P*WIDTH-1:0] delta_s1;
 
 always @(posedge clk) begin
     valid_reg <= wr_valid;
-    last_reg  <= wr_last;
+    last_reg <= wr_last;
     if (wr_valid) begin
         neuron_reg <= wr_last ? 16'd0 : neuron_reg + P[15:0];
     end
-
     if (rst) begin
-        valid_reg  <= 1'b0;
+        valid_reg <= 1'b0;
         neuron_reg <= 16'd0;
     end
 end
 
 genvar p;
+
 generate
     for (p = 0; p < P; p = p + 1) begin : g_neuron
         reg  [WIDTH-1:0] delta_reg;
@@ -103,5 +100,4 @@ delay_line #(
 );
 
 endmodule
-
 `resetall

@@ -1,21 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 `resetall
 `default_nettype none
-
 /*
  * Slot of a ring buffer that belongs to the sample of the current pass
  *
  * Every pass that carries a sample uses one slot, in turn. `slot` is valid from the clock after
  * `pass_start` until the next `pass_start`.
  */
-module slot_counter #
-(
-    // slots of the ring
+module slot_counter #(
+    // Slots of the ring
     parameter SLOTS = 4,
-    // width of a slot number (derived)
-    parameter SW = (SLOTS > 1) ? $clog2(SLOTS) : 1
-)
-(
+    // Width of a slot number (derived)
+    parameter SW = SLOTS > 1 ? $clog2(SLOTS) : 1
+) (
     input  wire          clk,
     input  wire          rst,
 
@@ -36,7 +33,6 @@ always @(posedge clk) begin
             slot_reg <= ({{32-SW{1'b0}}, slot_reg} == SLOTS-1) ? {SW{1'b0}} : slot_reg + 1'b1;
         end
     end
-
     if (rst) begin
         used_reg <= 1'b0;
         slot_reg <= {SW{1'b0}};
@@ -44,5 +40,4 @@ always @(posedge clk) begin
 end
 
 endmodule
-
 `resetall

@@ -1,38 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 `resetall
 `default_nettype none
-
 /*
  * Parameter update: activation times negated, scaled delta, rounded to the last bit of a weight
  *
  * upd = floor((r + act * step) / 2^S) with step = -delta * 2^(LR_MAX-lr) and S = FRAC + LR_MAX; biases likewise
- * with act = 1 and S = LR_MAX. Product and sum fit one DSP slice: multiplier, adder, two registers. The addend r is one half (round half up) or the state of
- * the lane's LFSR (stochastic rounding). LFSRs step after every clock in which their lane updates.
+ * with act = 1 and S = LR_MAX. Product and sum fit one DSP slice: multiplier, adder, two registers. The addend r is
+ * one half (round half up) or the state of the lane's LFSR (stochastic rounding). LFSRs step after every clock in
+ * which their lane updates.
  *
  * Latency: 2 clocks from `valid` to `upd`, `bias_upd`. Takes Z edges every clock, no handshake.
  */
-module up_unit #
-(
-    // edges per clock
+module up_unit #(
+    // Edges per clock
     parameter Z = 8,
-    // right neurons whose edges are handled in one clock
+    // Right neurons whose edges are handled in one clock
     parameter P = 2,
-    // width of activations and deltas in bits, signed, format Q(WIDTH-FRAC-1).FRAC
+    // Width of activations and deltas in bits, signed, format Q(WIDTH-FRAC-1).FRAC
     parameter WIDTH = 12,
-    // fraction bits
+    // Fraction bits
     parameter FRAC = 8,
-    // largest learning-rate shift
+    // Largest learning-rate shift
     parameter LR_MAX = 8,
-    // global number of the first LFSR lane: Z weight lanes, then P bias lanes
+    // Global number of the first LFSR lane: Z weight lanes, then P bias lanes
     parameter LANE_BASE = 0,
-    // width of a negated, scaled delta (derived)
+    // Width of a negated, scaled delta (derived)
     parameter DW = WIDTH + LR_MAX + 1,
-    // width of a weight update (derived)
+    // Width of a weight update (derived)
     parameter UW = 2 * WIDTH - FRAC,
-    // width of a bias update (derived)
+    // Width of a bias update (derived)
     parameter BW = WIDTH + 1
-)
-(
+) (
     input  wire               clk,
 
     input  wire               seed_load,   // load all LFSRs (start of a run)
@@ -60,6 +58,7 @@ always @(posedge clk) begin
 end
 
 genvar l;
+
 generate
     for (l = 0; l < Z; l = l + 1) begin : g_lane
         localparam integer KEY = ((LANE_BASE + l + 1) * 40503) % 65536;
@@ -70,7 +69,7 @@ generate
         wire        [15:0]      state;
         wire        [S-1:0]     dice;
         wire        [S-1:0]     r = stochastic ? dice : {1'b1, {S-1{1'b0}}};
-        // registered as a whole, although only a part is used: so it is the output register of the DSP
+        // Registered as a whole, although only a part is used: so it is the output register of the DSP
         reg         [PROD-1:0]  sum_reg;
         wire                    unused = &{1'b0, sum_reg, state};
 
@@ -90,7 +89,7 @@ generate
 
         always @(posedge clk) begin
             prod_reg <= al * sl;
-            sum_reg  <= prod_reg + {{PROD-S{1'b0}}, r};
+            sum_reg <= prod_reg + {{PROD-S{1'b0}}, r};
         end
 
         assign upd[l*UW +: UW] = sum_reg[S +: UW];
@@ -116,7 +115,7 @@ generate
 
         always @(posedge clk) begin
             step_reg <= step[l*DW +: DW];
-            upd_reg  <= sum[LR_MAX +: BW];
+            upd_reg <= sum[LR_MAX +: BW];
         end
 
         assign bias_upd[l*BW +: BW] = upd_reg;
@@ -124,5 +123,4 @@ generate
 endgenerate
 
 endmodule
-
 `resetall

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 `resetall
 `default_nettype none
-
 /*
  * Bank of trainable parameters: one read serves FF, BP and UP
  *
@@ -12,22 +11,20 @@
  * Latency: 1 clock from `rd_en` to `rd_data`. A row must not be read in two clocks running while updates
  * are on (the second read would miss the first update); the schedule rules that out with C >= 2.
  */
-module weight_bank #
-(
-    // words per row
+module weight_bank #(
+    // Words per row
     parameter LANES = 8,
-    // width of a word in bits, signed
+    // Width of a word in bits, signed
     parameter WIDTH = 12,
-    // width of an update in bits, signed, same weight of the last bit as a word
+    // Width of an update in bits, signed, same weight of the last bit as a word
     parameter UPD_WIDTH = 16,
-    // rows
+    // Rows
     parameter DEPTH = 32,
     // 1: ask for block RAM (see ram_sdp)
     parameter BLOCK = 0,
-    // width of a row address (derived)
-    parameter AW = (DEPTH > 1) ? $clog2(DEPTH) : 1
-)
-(
+    // Width of a row address (derived)
+    parameter AW = DEPTH > 1 ? $clog2(DEPTH) : 1
+) (
     input  wire                       clk,
 
     input  wire                       rd_en,
@@ -78,6 +75,7 @@ row_bank #(
 );
 
 genvar l;
+
 generate
     for (l = 0; l < LANES; l = l + 1) begin : g_lane
         wire [WIDTH-1:0]     word = rd_data[l*WIDTH +: WIDTH];
@@ -92,5 +90,4 @@ generate
 endgenerate
 
 endmodule
-
 `resetall

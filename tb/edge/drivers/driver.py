@@ -12,8 +12,8 @@ import numpy.typing as npt
 from models.edge.config import EdgeConfig, Mode
 from models.edge.interleaver import Connectivity
 from models.edge.network import EdgeNetwork
+from models.edge.registers import Ctrl, EdgeReg, EdgeStatus, JunctionReg, Kind, ModeBits, ParamSel, junction_register
 from models.edge.schedule import Schedule
-from tb.edge.drivers.registers import STOCHASTIC, Ctrl, JunctionReg, Kind, Reg, Status, junction_register
 from tb.lib.axi import bus as axi
 from tb.lib.bench import PATIENCE, Bench
 
@@ -67,29 +67,29 @@ class EdgeDriver:
 
     # -- registers -------------------------------------------------------------------------------
 
-    async def command(self, bits: Ctrl) -> None:
+    async def command(self, bits: int) -> None:
         """Write CTRL."""
-        await self.regs.set(Reg.CTRL, bits)
+        await self.regs.set(EdgeReg.CTRL, bits)
 
-    async def status(self) -> Status:
+    async def status(self) -> int:
         """Read STATUS."""
-        return Status(await self.regs.get(Reg.STATUS))
+        return await self.regs.get(EdgeReg.STATUS)
 
-    async def wait_status(self, bits: Status, value: bool, reads: int = 5000) -> Status:
+    async def wait_status(self, bits: int, value: bool, reads: int = 5000) -> int:
         """Read STATUS until any of `bits` is set (`value`), or all are clear (not `value`); the last STATUS."""
         for _ in range(reads * PATIENCE):
             status = await self.status()
             if bool(status & bits) == value:
                 return status
-        raise TimeoutError(f"read STATUS {reads} times, waiting for {bits!r} to become {value}; it is {status!r}")
+        raise TimeoutError(f"read STATUS {reads} times, waiting for {bits!r} to become {value}; it is {status:#x}")
 
     async def counters(self) -> Counters:
         """Read every counter."""
         get = self.regs.get
-        cycles = await get(Reg.CYCLES_LO) | await get(Reg.CYCLES_HI) << 32
-        stalls = await get(Reg.STALLS_LO) | await get(Reg.STALLS_HI) << 32
+        cycles = await get(EdgeReg.CYCLES_LO) | await get(EdgeReg.CYCLES_HI) << 32
+        stalls = await get(EdgeReg.STALLS_LO) | await get(EdgeReg.STALLS_HI) << 32
         samples, correct, predictions, dropped = [
-            await get(register) for register in (Reg.SAMPLES, Reg.CORRECT, Reg.PREDICTIONS, Reg.DROPPED)
+            await get(register) for register in (EdgeReg.SAMPLES, EdgeReg.CORRECT, EdgeReg.PREDICTIONS, EdgeReg.DROPPED)
         ]
         busy, saturations = [
             [
@@ -107,23 +107,23 @@ class EdgeDriver:
 
     async def start(self, mode: Mode, n: int, lr_shift: int, stochastic: bool, rng_seed: int) -> None:
         """Set up and start a run; n = 0: endless."""
-        await self.regs.set(Reg.MODE, int(mode) | (STOCHASTIC if stochastic else 0))
-        await self.regs.set(Reg.LR_SHIFT, lr_shift)
-        await self.regs.set(Reg.NSAMPLES, n)
-        await self.regs.set(Reg.RNG_SEED, rng_seed)
+        await self.regs.set(EdgeReg.MODE, int(mode) | (ModeBits.STOCHASTIC if stochastic else 0))
+        await self.regs.set(EdgeReg.LR_SHIFT, lr_shift)
+        await self.regs.set(EdgeReg.NSAMPLES, n)
+        await self.regs.set(EdgeReg.RNG_SEED, rng_seed)
         await self.command(Ctrl.START)
 
     async def admitted(self, n: int, reads: int = 5000) -> None:
         """Read SAMPLES until n samples have been admitted."""
         for _ in range(reads * PATIENCE):
-            if await self.regs.get(Reg.SAMPLES) >= n:
+            if await self.regs.get(EdgeReg.SAMPLES) >= n:
                 return
         raise TimeoutError(f"read SAMPLES {reads} times, waiting for {n}")
 
-    async def finish(self) -> Status:
+    async def finish(self) -> int:
         """Wait for the end of the run; STATUS then."""
-        status = await self.wait_status(Status.RUN_BUSY, False)
-        self.bench.require(status & Status.DONE, f"the run ended without DONE: {status!r}")
+        status = await self.wait_status(EdgeStatus.RUN_BUSY, False)
+        self.bench.require(status & EdgeStatus.DONE, f"the run ended without DONE: {status:#x}")
         return status
 
     def sample_frame(self, words: npt.ArrayLike, label: int) -> axi.StreamFrame:
@@ -159,7 +159,7 @@ class EdgeDriver:
 
     async def select(self, junction: int, kind: Kind) -> None:
         """Choose a section for LOAD and DUMP."""
-        await self.regs.set(Reg.PARAM_SEL, junction | kind << 8)
+        await self.regs.set(EdgeReg.PARAM_SEL, ParamSel.JUNCTION.put(junction) | ParamSel.KIND.put(kind))
 
     @staticmethod
     def section_frame(words: Iterable[int]) -> axi.StreamFrame:
@@ -171,7 +171,7 @@ class EdgeDriver:
         await self.select(junction, kind)
         await self.command(Ctrl.LOAD)
         self.params_in.send_nowait(self.section_frame(words))
-        await self.wait_status(Status.LOAD_BUSY, False)
+        await self.wait_status(EdgeStatus.LOAD_BUSY, False)
 
     async def dump(self, junction: int, kind: Kind) -> list[int]:
         """Read a section."""
@@ -182,7 +182,7 @@ class EdgeDriver:
     async def dumped(self) -> list[int]:
         """The words of a section that is being dumped."""
         words, _ = await axi.receive(self.params_out, _STREAM_CLOCKS)
-        await self.wait_status(Status.DUMP_BUSY, False)
+        await self.wait_status(EdgeStatus.DUMP_BUSY, False)
         return [signed(word, 32) for word in words]
 
     async def load_network(self, connectivity: Connectivity, network: EdgeNetwork) -> None:

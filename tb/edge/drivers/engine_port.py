@@ -11,12 +11,10 @@ import numpy.typing as npt
 from models.edge.config import EdgeConfig, Mode
 from models.edge.interleaver import Connectivity
 from models.edge.network import EdgeNetwork
+from models.edge.registers import Kind
 from tb.lib.bench import Bench
 from tb.lib.lanes import pack, unpack
 from tb.lib.ports import Beside
-
-WEIGHTS, BIASES, SEEDS, PERMS = range(4)
-
 
 _INPUTS = {
     "": ("start", "stop", "mode", "stochastic", "lr_shift", "nsamples", "rng_seed", "label", "frame_valid", "out_room"),
@@ -83,19 +81,19 @@ class EnginePort(Beside):
     async def load_network(self, connectivity: Connectivity, network: EdgeNetwork) -> None:
         """Load connectivity and parameters of every junction."""
         for i, shape in enumerate(self.config.junctions):
-            await self.load(i + 1, SEEDS, connectivity.seeds[i])
+            await self.load(i + 1, Kind.SEEDS, connectivity.seeds[i])
             if self.config.dither:
-                await self.load(i + 1, PERMS, connectivity.perms[i])
-            await self.load(i + 1, WEIGHTS, network.weights[i].reshape(-1, shape.z))
-            await self.load(i + 1, BIASES, network.biases[i].reshape(-1, shape.p))
+                await self.load(i + 1, Kind.PERMS, connectivity.perms[i])
+            await self.load(i + 1, Kind.WEIGHTS, network.weights[i].reshape(-1, shape.z))
+            await self.load(i + 1, Kind.BIASES, network.biases[i].reshape(-1, shape.p))
 
     async def compare_network(self, network: EdgeNetwork) -> None:
         """Dump weights and biases and compare them with the model's."""
         fmt = self.config.format
         for i, shape in enumerate(self.config.junctions):
             for name, kind, values, rows, lanes in (
-                ("weights", WEIGHTS, network.weights[i], shape.clocks, shape.z),
-                ("biases", BIASES, network.biases[i], shape.groups, shape.p),
+                ("weights", Kind.WEIGHTS, network.weights[i], shape.clocks, shape.z),
+                ("biases", Kind.BIASES, network.biases[i], shape.groups, shape.p),
             ):
                 self.b.equal(f"{name} {i + 1}", await self.dump(i + 1, kind, rows, lanes), values, fmt)
 

@@ -3,12 +3,23 @@
 
 from __future__ import annotations
 
-from models.edge.config import EdgeConfig
+from models.edge.config import EdgeConfig, Mode
+from models.edge.registers import (
+    ID_VALUE,
+    VERSION_VALUE,
+    EdgeFlags,
+    EdgeReg,
+    JunctionReg,
+    ModeBits,
+    Offsets,
+    junction_register,
+)
 from models.edge.schedule import Schedule
-from tb.edge.drivers.registers import ID_VALUE, STOCHASTIC, VERSION_VALUE, WRITABLE, JunctionReg, Reg, junction_register
+from models.lib.registers import READ
 from tb.lib.axi.bus import OKAY, SLVERR, AxiLite
 from tb.lib.bench import Bench
 
+WRITABLE = tuple(register for register in EdgeReg if register.access != READ)
 _REFUSED = (
     "read_unmapped", "write_unmapped", "read_misaligned", "write_misaligned", "write_strobe", "write_read_only",
 )  # fmt: skip
@@ -18,19 +29,19 @@ def constants(config: EdgeConfig) -> dict[int, int]:
     """Address and value of every register that identifies the engine."""
     schedule = Schedule(config)
     values: dict[int, int] = {
-        Reg.ID: ID_VALUE,
-        Reg.VERSION: VERSION_VALUE,
-        Reg.CTRL: 0,
-        Reg.JUNCTIONS: len(config.junctions),
-        Reg.WIDTH: config.format.width,
-        Reg.FRAC: config.format.frac,
-        Reg.LR_MAX: config.lr_max,
-        Reg.CLASSES: config.classes,
-        Reg.IN_LANES: config.in_lanes,
-        Reg.OUT_LANES: config.junctions[-1].p,
-        Reg.PASS_CLOCKS: schedule.pass_clocks,
-        Reg.PIPELINE: schedule.pipeline,
-        Reg.FLAGS: int(config.sweep_seeds) | int(config.dither) << 1,
+        EdgeReg.ID: ID_VALUE,
+        EdgeReg.VERSION: VERSION_VALUE,
+        EdgeReg.CTRL: 0,
+        EdgeReg.JUNCTIONS: len(config.junctions),
+        EdgeReg.WIDTH: config.format.width,
+        EdgeReg.FRAC: config.format.frac,
+        EdgeReg.LR_MAX: config.lr_max,
+        EdgeReg.CLASSES: config.classes,
+        EdgeReg.IN_LANES: config.in_lanes,
+        EdgeReg.OUT_LANES: config.junctions[-1].p,
+        EdgeReg.PASS_CLOCKS: schedule.pass_clocks,
+        EdgeReg.PIPELINE: schedule.pipeline,
+        EdgeReg.FLAGS: EdgeFlags.SWEEP_SEEDS.put(config.sweep_seeds) | EdgeFlags.DITHER.put(config.dither),
     }
     for i, shape in enumerate(config.junctions):
         block = {
@@ -39,7 +50,7 @@ def constants(config: EdgeConfig) -> dict[int, int]:
             JunctionReg.FAN_OUT: shape.fan_out,
             JunctionReg.Z: shape.z,
             JunctionReg.ACTIVATION: config.activation_codes[i],
-            JunctionReg.OFFSETS: schedule.upo[i] << 16 | schedule.ffo[i],
+            JunctionReg.OFFSETS: Offsets.UP.put(schedule.upo[i]) | Offsets.FF.put(schedule.ffo[i]),
         }
         values |= {junction_register(i + 1, register): value for register, value in block.items()}
     return values
@@ -48,7 +59,7 @@ def constants(config: EdgeConfig) -> dict[int, int]:
 def mapped(config: EdgeConfig) -> set[int]:
     """Every address that can be read."""
     blocks = {junction_register(i + 1, r) for i in range(len(config.junctions)) for r in JunctionReg}
-    return {int(r) for r in Reg} | blocks
+    return {int(r) for r in EdgeReg} | blocks
 
 
 async def check_constants(b: Bench, regs: AxiLite, config: EdgeConfig) -> None:
@@ -60,16 +71,15 @@ async def check_constants(b: Bench, regs: AxiLite, config: EdgeConfig) -> None:
 
 async def check_settings(b: Bench, regs: AxiLite, config: EdgeConfig, writes: int = 30) -> None:
     """Write settings, legal and illegal values, and read them all back after each."""
-    masks = {Reg.MODE: STOCHASTIC | 3, Reg.LR_SHIFT: 0x1F, Reg.NSAMPLES: 0xFFFFFFFF, Reg.RNG_SEED: 0xFFFF}
-    masks[Reg.PARAM_SEL] = 0x3FF
+    masks = {register: sum(register.fields) or 0xFFFFFFFF for register in WRITABLE if register != EdgeReg.CTRL}
     held = {register: await regs.get(register) for register in masks}
     for _ in range(writes):
         register = b.rng.choice(list(masks))
         value = b.rng.choice([b.rng.getrandbits(32), 0, 0xFFFFFFFF])
-        if register == Reg.LR_SHIFT and b.rng.random() < 0.7:
+        if register == EdgeReg.LR_SHIFT and b.rng.random() < 0.7:
             value = b.rng.choice([0, config.lr_max, config.lr_max + 1, b.rng.randint(0, config.lr_max), 1 << 31])
-        legal = not (register == Reg.MODE and value & 3 == 3)
-        legal = legal and not (register == Reg.LR_SHIFT and value > config.lr_max)
+        legal = not (register == EdgeReg.MODE and ModeBits.KIND.get(value) not in list(Mode))
+        legal = legal and not (register == EdgeReg.LR_SHIFT and value > config.lr_max)
         b.cover("setting", f"{register.name.lower()}_{'written' if legal else 'refused'}")
         b.equal("responses", await regs.write(register, value), OKAY if legal else SLVERR)
         if legal:
@@ -80,7 +90,7 @@ async def check_settings(b: Bench, regs: AxiLite, config: EdgeConfig, writes: in
 
 async def check_refusals(b: Bench, regs: AxiLite, config: EdgeConfig, accesses: int = 60) -> None:
     """Accesses that must answer SLVERR, and change no setting."""
-    settings = [register for register in WRITABLE if register != Reg.CTRL]
+    settings = [register for register in WRITABLE if register != EdgeReg.CTRL]
     held = {register: await regs.get(register) for register in settings}
     known = mapped(config)
     read_only = sorted(known - {int(register) for register in WRITABLE})

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from models.edge.config import EdgeConfig, Mode
 from models.edge.network import EdgeNetwork, RunResult
+from models.edge.registers import Ctrl
 from models.edge.schedule import Schedule
 from tb.edge.drivers.driver import EdgeDriver
 from tb.edge.drivers.networks import Labels, Samples, random_samples
-from tb.edge.drivers.registers import Ctrl
 from tb.lib.axi import bus as axi
 from tb.lib.bench import Bench
 

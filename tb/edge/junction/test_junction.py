@@ -19,8 +19,10 @@ from models.edge.arithmetic import (
     weight_update,
 )
 from models.edge.interleaver import Connectivity
+from models.edge.registers import Kind
 from models.edge.schedule import tree_latency
 from models.edge.shape import JunctionShape
+from models.edge.stages import Span, Stage
 from models.lib.fixed_point import Format, lane_seed, lfsr_step
 from tb.edge.drivers.rows import RowAccess, together
 from tb.lib import values
@@ -29,8 +31,6 @@ from tb.lib.lanes import index_width, pack
 from tb.lib.trace import Trace
 from tb.lib.values import IntArray
 
-SEEDS, PERMS = 2, 3
-"""cfg_kind of the banks of the connectivity, behind 0: weights and 1: biases."""
 S0 = 1  # clocks from pass_start to the first row
 
 
@@ -55,14 +55,14 @@ class JunctionTrace:
         self.lr_max, self.last, self.first = p["LR_MAX"], bool(p["IS_LAST"]), p["INDEX"] == 1
         self.p_in, self.right_width = p["P_IN"], p["RIGHT_SUM"]
         self.left_width = 2 * self.fmt.width + (self.shape.fan_out - 1).bit_length()
-        self.latency = S0 + 14 + tree_latency(self.shape)
+        self.latency = S0 + Stage.ACTIVATION_WRITE + tree_latency(self.shape)
         # passes from FF to UP of a sample, and from UP to the reading of its sums
         self.up_after, self.sums_after = p["RIGHT_SLOTS"] - 1, p["SUM_SLOTS"] - 1
-        need = 15 + tree_latency(self.shape)
+        clocks, need = self.shape.clocks, Span.FF_TO_DELTA + tree_latency(self.shape)
         b.require(
             self.up_after >= math.ceil((self.shape.clocks + need) / self.shape.clocks), "RIGHT_SLOTS is too small"
         )
-        b.require(self.sums_after >= math.ceil((self.shape.clocks + 12) / self.shape.clocks), "SUM_SLOTS is too small")
+        b.require(self.sums_after >= math.ceil((clocks + Span.SUM_TO_DELTA) / clocks), "SUM_SLOTS is too small")
         b.require(p["LEFT_SLOTS"] >= self.up_after + 3, "LEFT_SLOTS is too small")
         noise = {
             "left_act": self.p_in * self.fmt.width, "right_sum": self.shape.p * self.right_width, "label": 16,
@@ -112,25 +112,25 @@ class JunctionTrace:
             table = self.tables[kind]
             addresses = rng.sample(range(len(table)), rng.randint(1, len(table)) if what == "some" else len(table))
             words = self._words(kind, (len(addresses), table.shape[1]), style)
-            if kind != PERMS or self.dither:
+            if kind != Kind.PERMS or self.dither:
                 table[addresses] = words
             steps.append((self.accesses[kind], self.accesses[kind].loading(words, addresses)))
         for group in [steps] if what == "together" else [[step] for step in steps]:
             self.now = together(self.now, group)
-        seeds, perms = (self.tables[kind].astype(np.int32) for kind in (SEEDS, PERMS))
+        seeds, perms = (self.tables[kind].astype(np.int32) for kind in (Kind.SEEDS, Kind.PERMS))
         self.left_of = Connectivity((self.shape,), (seeds,), (perms,)).left_neuron(0)
         self.now += 2
 
     def _words(self, kind: int, rows: tuple[int, int], style: str) -> IntArray:
-        if kind == SEEDS:
+        if kind == Kind.SEEDS:
             return self.b.np.integers(0, self.shape.sweep, rows)
-        if kind == PERMS:
+        if kind == Kind.PERMS:
             return self.b.np.permuted(np.tile(np.arange(rows[1]), (rows[0], 1)), axis=1)
         return values.signed(self.b, self.fmt.width, rows, style)
 
     def dump(self) -> None:
         """Read all banks, one behind the other or their clocks mixed; without DITHER all permutations read 0."""
-        tables = [table * (kind != PERMS or self.dither) for kind, table in enumerate(self.tables)]
+        tables = [table * (kind != Kind.PERMS or self.dither) for kind, table in enumerate(self.tables)]
         steps = [(access, access.dumping(table)) for access, table in zip(self.accesses, tables, strict=True)]
         self.b.rng.shuffle(steps)
         for group in self.b.rng.choice([[steps], [[step] for step in steps]]):

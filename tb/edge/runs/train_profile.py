@@ -7,8 +7,8 @@ from typing import Any
 
 from models.edge.comparison import busy_units, counter_registers
 from models.edge.config import EdgeConfig, Mode
+from models.edge.registers import EdgeReg, EdgeStatus
 from models.edge.schedule import Schedule
-from tb.edge.drivers.registers import Reg, Status
 from tb.edge.runs.train_player import Player
 
 _PER_PASS = 32
@@ -48,7 +48,7 @@ class Profile:
         """Read until the run has ended."""
         while True:
             await self.sample("drain")
-            if not (await self.player.read({"STATUS": Reg.STATUS}))["STATUS"] & Status.RUN_BUSY:
+            if not (await self.player.read({"STATUS": EdgeReg.STATUS}))["STATUS"] & EdgeStatus.RUN_BUSY:
                 return
             if self.player.now - self.begin > limit:
                 raise TimeoutError(f"waited {limit} clocks for the end of the run")

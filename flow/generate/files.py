@@ -35,7 +35,9 @@ from models.pe_array.isa.descriptors import (
 from models.pe_array.isa.registers import ARRAY
 
 _ISA = "models/pe_array/isa/descriptors.py"
-_EDGE_PARTS: tuple[Part, ...] = (EDGE, Codes("EDGE_KIND", Kind, 2), Codes("EDGE_MODE", Mode, 2), Codes("EDGE_ACTIVATION", Activation, 4))
+_EDGE_PARTS: tuple[Part, ...] = (
+    EDGE, Codes("EDGE_KIND", Kind, 2), Codes("EDGE_MODE", Mode, 2), Codes("EDGE_ACTIVATION", Activation, 4),
+)  # fmt: skip
 _CAUSES = (Codes("CAUSE", Cause, 4), Codes("ENGINE", Engine, 2))
 _DESCRIPTORS = Descriptors({
     "load": (Window, Map, Stream, Pointers), "compute": (Set, Compute), "drain": (Drain, Output),

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flow import page
+from studies import html
 
 _BYTES = {
     "FETCH_BEATS": "R: program", "LOAD_BEATS": "R: load engine", "STORE_BEATS": "R: store engine",
@@ -47,7 +47,7 @@ def section(counted: dict[str, Any]) -> str:
     for number, group in enumerate(counted["groups"]):
         whole = sum(group.values())
         rows.append((f"{number}", *(f"{value / whole:.1%}" for value in group.values())))
-    tables = [page.rows(rows, ("PE group", "busy", "stalled", "idle"))]
+    tables = [html.rows(rows, ("PE group", "busy", "stalled", "idle"))]
     for head, key in (("channel", "bytes"), ("clipped", "saturations")):
-        tables.append(page.rows([(name, f"{value:,}") for name, value in counted[key].items()], (head, "")))
-    return page.section("Counters", "Sums of what the array counted; groups are of neighbouring PEs.", "".join(tables))
+        tables.append(html.rows([(name, f"{value:,}") for name, value in counted[key].items()], (head, "")))
+    return html.section("Counters", "Sums of what the array counted; groups are of neighbouring PEs.", "".join(tables))

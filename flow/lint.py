@@ -10,14 +10,16 @@ and in the simulator builds unused signals of the top module do not show, since 
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from flow import modules, prose, structure, verilog
-from flow.build import literal
-from flow.generate import files
-from flow.paths import INCLUDE_DIRS, ROOT, relative
+from flow.build import literal, tool_version
+from flow.generate import files as generated
+from flow.paths import INCLUDE_DIRS, ROOT, SIM, relative
 from flow.regress import processes
 from flow.runners import require_tools
 from flow.simulate import parameters
@@ -28,16 +30,32 @@ PYTHON_TOOLS: dict[str, tuple[str, ...]] = {"ruff": ("check", "--quiet", "."), "
 
 
 def lint_module(top: str, params: Params) -> str:
-    """What Verilator says of a module with these parameters; nothing if it is clean."""
-    sources = [str(file.path) for file in verilog.closure(top)]
-    options = [f"-I{directory}" for directory in INCLUDE_DIRS]
+    """What Verilator says of a module with these parameters; nothing if it is clean.
+
+    What was found clean is not looked at again: its mark is named by a hash of all that the answer depends on.
+    """
+    files = verilog.closure(top)
+    options = ["--lint-only", "-Wall", "--quiet", "--top-module", top]
     options += [f"-G{name}={literal(value)}" for name, value in params.items()]
-    command = ["verilator", "--lint-only", "-Wall", "--quiet", *options, "--top-module", top, *sources]
+    mark = SIM / "lint" / _digest(options, [path for file in files for path in (file.path, *file.includes)])
+    if mark.exists():
+        return ""
+    directories = [f"-I{directory}" for directory in INCLUDE_DIRS]
+    command = ["verilator", *options, *directories, *(str(file.path) for file in files)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode == 0 and not result.stderr:
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch()
         return ""
     shown = " ".join(f"{name}={literal(value)}" for name, value in params.items()) or "default parameters"
     return f"{top} with {shown}:\n{result.stdout}{result.stderr}"
+
+
+def _digest(options: list[str], paths: list[Path]) -> str:
+    digest = hashlib.sha256("\n".join([tool_version("verilator"), *options]).encode())
+    for path in paths:
+        digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:32]
 
 
 def designs() -> list[tuple[str, Params]]:
@@ -71,7 +89,7 @@ def lint() -> bool:
     """Print all complaints; True if there are none."""
     complaints = lint_verilog()
     print("\n".join(complaints) if complaints else "verilator: no warnings", flush=True)
-    for rules in (structure, prose, files):
+    for rules in (structure, prose, generated):
         broken = rules.complaints()
         print("\n".join(broken) if broken else f"{rules.__name__.removeprefix('flow.')}: no complaints", flush=True)
         complaints += broken

@@ -18,6 +18,7 @@ RESULTS_MAX = 8
 
 _PAGE = re.compile(r"(?<![\w.*/-])[\w.*/-]*\w\.md\b")
 _LINK = re.compile(r"!?\[([^\]]*)\]\(([^)\s]+)\)")
+_FILE = re.compile(r"`((?:configs|data|docs|flow|models|rtl|studies|sw|tb|tests)/[\w./-]+)`")
 _HEADING = re.compile(r"#+\s+(.*)")
 _CELLS = re.compile(r"(?<!\\)\|")
 _TEXT = {".md", ".py", ".v", ".vh", ".toml", ".yml", ".sh", ".c", ".h", ".cpp", ".core", ".json5", ""}
@@ -42,12 +43,22 @@ def complaints(root: Path = ROOT) -> list[str]:
     for path, text in texts.items():
         name = path.relative_to(root)
         if path.suffix == ".md":
-            found += [f"{name}:{line}: {what}" for line, what in broken_links(path, pages)]
+            found += [f"{name}:{line}: {what}" for line, what in found_in(path, pages, root)]
         else:
             found += [f"{name}:{line}: {what}" for line, what in unknown_pages(text, root, pages)]
     if (root / "README.md") in pages:
         found += [f"README.md: {what}" for what in readme(pages[root / "README.md"])]
     return found
+
+
+def found_in(path: Path, pages: dict[Path, str], root: Path) -> Iterator[tuple[int, str]]:
+    """All that is wrong with a page: line and complaint."""
+    yield from too_long(pages[path])
+    yield from broken_links(path, pages, root)
+    for number, line in _prose(pages[path]):
+        for name in _FILE.findall(line):
+            if not (root / name).exists():
+                yield number, f"names {name}, and there is no such file"
 
 
 def too_long(text: str) -> Iterator[tuple[int, str]]:
@@ -61,8 +72,9 @@ def too_long(text: str) -> Iterator[tuple[int, str]]:
             yield number, f"a line of {len(line)} characters, at most {LINE_MAX}"
 
 
-def broken_links(path: Path, pages: dict[Path, str]) -> Iterator[tuple[int, str]]:
-    """Links of a page to a file or a heading that is not there."""
+def broken_links(path: Path, pages: dict[Path, str], root: Path) -> Iterator[tuple[int, str]]:
+    """Links of a page to a file or a heading that is not there, or from the site to what is outside of it."""
+    site = root / "docs"
     for number, line in _prose(pages[path]):
         for _, target in _LINK.findall(line):
             if re.match(r"\w+:", target):
@@ -71,6 +83,8 @@ def broken_links(path: Path, pages: dict[Path, str]) -> Iterator[tuple[int, str]
             place = Path(os.path.normpath(path.parent / file)) if file else path
             if not place.exists():
                 yield number, f"a link to {target}, which is not there"
+            elif path.is_relative_to(site) and not place.is_relative_to(site):
+                yield number, f"a link to {target}, which is not in docs: write the name as code"
             elif anchor and anchor not in anchors(pages.get(place, "")):
                 yield number, f"a link to {target}: that page has no such heading"
 

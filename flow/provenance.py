@@ -10,8 +10,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from flow import build, page
+from flow import build
 from flow.paths import ROOT, relative
+from studies import html
 
 _PACKAGES = ("numpy", "numba")
 
@@ -42,4 +43,4 @@ def section(result: dict[str, Any]) -> str:
     rows = [("command", str(result["command"])), *result["versions"].items()]
     name, text = escape(result["configuration_file"]), escape(result["configuration"])
     file = f"<details><summary>{name}</summary><pre>{text}</pre></details>"
-    return page.section("Made by", "Command, versions and configuration.", page.rows(rows) + file)
+    return html.section("Made by", "Command, versions and configuration.", html.rows(rows) + file)

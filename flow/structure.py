@@ -3,15 +3,19 @@
 
 Wings are listed from the ground up. A module imports from its own wing and from those below it, never from one
 above, and no modules import each other in a circle; imports that only a type checker sees count too. The way a bench
-is written stands in ``bench_style``.
+is written stands in ``bench_style``. In the RTL no number stands where a generated header has a name
+(``generate.bare``), and defaults are those of the models (``generate.defaults``).
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from flow import bench_style
+from flow.generate import bare, defaults
 from flow.paths import ROOT, FlowError
 
 WINGS = (
@@ -23,13 +27,15 @@ APART = {("tb", "studies"), ("flow", "tb")}
 """Wings that must not know each other, wherever they stand: the first one must not import the second."""
 FILES_MAX = 25
 """Most files of a folder."""
-CLOCKS = "models/pe_array/clocks"
-WITHOUT_RTL = {"parts", "table", "step", "control", "control_timing", "map_timing", "ports"}
-"""Clock models that are not those of one RTL module: what several share, and groups of small modules."""
+CLOCKS = ("models/lib/clocks", "models/pe_array/clocks")
+"""Folders of clock models."""
+WITHOUT_RTL = {"table", "step", "axi_memory"}
+"""What is there and has no RTL module: programs as tables, what a step took, the memory of tb/pe_array/axi_memory.v."""
 
 OWN_NAMES = ("models", "studies")
 """Folders in which no two classes have the same name: a reader who meets a name there knows what it is."""
 
+_NUMBER = re.compile(r"[A-Z]{1,2}_[A-Z]")
 _ROOTS = ("models", "studies", "tb", "flow")
 _FOLDERS = (*_ROOTS, "rtl", "tests", "docs", "configs")
 
@@ -116,9 +122,24 @@ def crowded(root: Path) -> list[str]:
 def clocks_without_rtl(root: Path) -> list[str]:
     """Complaints about clock models that have no RTL module of their name."""
     rtl = {path.stem for path in (root / "rtl").rglob("*.v")}
-    names = (path.stem for path in sorted((root / CLOCKS).glob("*.py")) if path.stem != "__init__")
+    known = rtl | WITHOUT_RTL | {"__init__"}
     return [
-        f"{CLOCKS}/{name}.py: there is no module rtl/**/{name}.v" for name in names if name not in rtl | WITHOUT_RTL
+        f"{path.relative_to(root)}: there is no module rtl/**/{path.stem}.v"
+        for folder in CLOCKS
+        for path in sorted((root / folder).glob("*.py"))
+        if path.stem not in known
+    ]
+
+
+def numbered_registers(root: Path) -> list[str]:
+    """Complaints about clock models whose registers have numbers, ``n[F_SHOWN]``, instead of names, ``n.shown``."""
+    return [
+        f"{path.relative_to(root)}:{node.lineno}: {ast.unparse(node)}: registers are records (models/lib/record.py)"
+        for folder in CLOCKS
+        for path in sorted((root / folder).glob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Subscript)
+        and any(isinstance(each, ast.Name) and _NUMBER.match(each.id) for each in ast.walk(node.slice))
     ]
 
 
@@ -136,4 +157,8 @@ def namesakes(root: Path) -> list[str]:
 def complaints(root: Path = ROOT) -> list[str]:
     """All that breaks a rule."""
     graph = imports(root)
-    return [*upward(graph), *apart(graph), *circles(graph), *crowded(root), *clocks_without_rtl(root), *namesakes(root)]
+    rules = (
+        crowded, clocks_without_rtl, namesakes, numbered_registers, bench_style.complaints, bare.complaints,
+        defaults.complaints,
+    )  # fmt: skip
+    return [*upward(graph), *apart(graph), *circles(graph), *(each for rule in rules for each in rule(root))]

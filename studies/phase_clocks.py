@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from models.lib.memory_port import BURST_BEATS
-from models.pe_array.clocks.pe_array import ArrayClocks, ProgramRun, Sizes
+from models.lib.clocks.axi_bursts import BURST_BEATS
+from models.pe_array.clocks.pe_array import ArrayClocks, Sizes
+from models.pe_array.clocks.step import ProgramRun
 from models.pe_array.compiler.assemble import MapAt, OutputAt, Places, assemble
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.csb import Csb, beat_offsets

@@ -14,11 +14,11 @@ from models.lib.command_line import Parser, one_line_errors, output_directory, w
 from models.lib.whole_file import written
 from models.pe_array.isa import assumed
 from studies import published, scoreboard_b, scoreboard_c, scoreboard_c_table, scoreboard_page, scoreboard_step
+from studies.html import text
 from studies.phase_clocks import LATENCY
 from studies.published import PHASES
 from studies.scoreboard_b import ALL, Board
 from studies.scoreboard_c import NAMES, FineTuning, Stepper
-from studies.scoreboard_page import text
 from studies.scoreboard_step import Whole
 
 PAGE = "scoreboard.html"

@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from models.pe_array.clocks.pe_array import ProgramRun, Sizes
+from models.pe_array.clocks.pe_array import Sizes
+from models.pe_array.clocks.step import ProgramRun
 from models.pe_array.compiler.random_matrices import matrices
 from models.pe_array.isa import assumed
 from models.pe_array.isa.csb import Csb

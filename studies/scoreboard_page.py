@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The scoreboard as text and as a page: one file that opens from disk, with no network."""
+"""The scoreboard as a page."""
 
 from __future__ import annotations
 
@@ -7,28 +7,15 @@ from collections.abc import Sequence
 from html import escape
 
 from models.pe_array.isa import assumed
-from studies import published, scoreboard_b, scoreboard_c, scoreboard_c_table, scoreboard_step
+from studies import html, published, scoreboard_b, scoreboard_c, scoreboard_c_table, scoreboard_step
 from studies.scoreboard_b import Board
 from studies.scoreboard_c import FineTuning
 from studies.scoreboard_step import Whole
 
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #1f2933; max-width: 1080px; margin: 2em auto; padding: 0 1em; }
-h1 { font-size: 1.6em; margin-bottom: 0; } h2 { font-size: 1.1em; margin: 2em 0 .3em; }
-p { margin: .3em 0; } .note { color: #52606d; }
-table { border-collapse: collapse; margin: .6em 0; }
-td, th { text-align: left; padding: .2em 1.2em .2em 0; border-bottom: 1px solid #e4e7eb; }
-td { font-variant-numeric: tabular-nums; }
+_BARS = """
+body { max-width: 1080px; }
 .bar { height: .5em; margin: 1px 0; } .theirs { background: #9aa5b1; } .ours { background: #1f6feb; }
 """
-
-
-def text(head: tuple[str, ...], lines: list[tuple[str, ...]]) -> str:
-    """A table in columns."""
-    wide = [max(len(line[n]) for line in (head, *lines)) for n in range(len(head))]
-    return "\n".join(
-        "  ".join(cell.rjust(size) for cell, size in zip(line, wide, strict=True)) for line in (head, *lines)
-    )
 
 
 def page(board: Board, wholes: Sequence[Whole], rows: Sequence[FineTuning], notes: Sequence[str]) -> str:
@@ -36,18 +23,18 @@ def page(board: Board, wholes: Sequence[Whole], rows: Sequence[FineTuning], note
     lines = scoreboard_b.table(board)
     of_layers = [(f"{line[0]} {line[1]}", float(line[2]), float(line[6])) for line in lines]
     of_networks = [(f"{row.network} {row.data_set}", row.published_seconds, row.seconds) for row in rows]
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f"<title>Scoreboard of the PE array</title><style>{_STYLE}</style></head><body>"
-        f"<h1>Scoreboard of the PE array</h1>{_paragraphs(scoreboard_b.notes(board))}"
-        f"{_steps(board, wholes)}<h2>Phases alone</h2>{_rows(scoreboard_b.TOTALS_HEAD, scoreboard_b.totals(board))}"
-        f"<h2>Layers</h2>{_rows(scoreboard_b.HEAD, lines)}"
-        f"<h2>Times in µs, ours at {assumed.clock()}: published grey, ours blue</h2>{_bars(of_layers)}"
-        f"<h2>System C: {scoreboard_c.EPOCHS} epochs</h2>{_paragraphs(notes)}"
-        f"{_rows(scoreboard_c_table.HEAD, scoreboard_c_table.table(rows))}"
-        f"<h2>Times in s, ours at {assumed.clock()}: published grey, ours blue</h2>{_bars(of_networks)}"
-        "</body></html>\n"
-    )
+    clock = assumed.clock()
+    parts = [
+        f"<h1>Scoreboard of the PE array</h1>{html.notes(scoreboard_b.notes(board))}",
+        _steps(board, wholes),
+        f"<h2>Phases alone</h2>{html.rows(scoreboard_b.totals(board), scoreboard_b.TOTALS_HEAD)}",
+        f"<h2>Layers</h2>{html.rows(lines, scoreboard_b.HEAD)}",
+        f"<h2>Times in µs, ours at {clock}: published grey, ours blue</h2>{_bars(of_layers)}",
+        f"<h2>System C: {scoreboard_c.EPOCHS} epochs</h2>{html.notes(notes)}",
+        html.rows(scoreboard_c_table.table(rows), scoreboard_c_table.HEAD),
+        f"<h2>Times in s, ours at {clock}: published grey, ours blue</h2>{_bars(of_networks)}",
+    ]
+    return html.document("Scoreboard of the PE array", parts, _BARS)
 
 
 def _steps(board: Board, wholes: Sequence[Whole]) -> str:
@@ -56,21 +43,10 @@ def _steps(board: Board, wholes: Sequence[Whole]) -> str:
         return ""
     return (
         f"<h2>System B: a training step of 32 images, {published.NETWORK}</h2>"
-        f"{_paragraphs(scoreboard_step.notes(wholes))}{_rows(scoreboard_step.HEAD, scoreboard_step.table(wholes))}"
+        f"{html.notes(scoreboard_step.notes(wholes))}{html.rows(scoreboard_step.table(wholes), scoreboard_step.HEAD)}"
         f"<h2>Where the clocks go</h2>"
-        f"{_rows(scoreboard_step.where_head(wholes), scoreboard_step.where(board, wholes))}"
+        f"{html.rows(scoreboard_step.where(board, wholes), scoreboard_step.where_head(wholes))}"
     )
-
-
-def _paragraphs(notes: Sequence[str]) -> str:
-    return "".join(f"<p class='note'>{escape(note)}</p>" for note in notes)
-
-
-def _rows(head: tuple[str, ...], lines: Sequence[tuple[str, ...]]) -> str:
-    def line(cells: tuple[str, ...], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
-
-    return "<table>" + line(head, "th") + "".join(line(cells, "td") for cells in lines) + "</table>"
 
 
 def _bars(times: Sequence[tuple[str, float, float]]) -> str:

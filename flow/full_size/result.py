@@ -6,10 +6,10 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from flow import array_counters, page
+from flow import array_counters
 from models.pe_array.isa import assumed
 from models.pe_array.training.layer_job import UPDATE, LayersJob
-from studies import published
+from studies import html, published
 from studies.published import Phase
 
 HEAD = (
@@ -81,8 +81,8 @@ def document(result: dict[str, Any]) -> str:
         f"<h1>Layers of {escape(published.NETWORK)} at full size</h1>",
         *(f'<p class="note">{escape(note)}</p>' for note in notes(result)),
         f'<p><span class="verdict {kind}">{escape(text)}</span></p>',
-        page.section("Phases", "Each begins with everything idle.", page.rows(table(result), HEAD)),
+        html.section("Phases", "Each begins with everything idle.", html.rows(table(result), HEAD)),
     ]
     if result["phases"]:
         parts.append(array_counters.section(result["counters"]))
-    return page.document("Layers at full size", parts)
+    return html.document("Layers at full size", parts)

@@ -10,28 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flow.generate import c_header, markdown, verilog
-from flow.generate.parts import Codes, Descriptors, Part
+from flow.generate.parts import DESCRIPTORS, Codes, Parameters, Part
 from flow.paths import ROOT, make_command
 from models.edge.activation import Activation
 from models.edge.config import Mode
 from models.edge.registers import EDGE, Kind
 from models.edge.stages import Span
-from models.pe_array.isa.descriptors import (
-    Cause,
-    Collect,
-    Compute,
-    Delta,
-    Drain,
-    Engine,
-    Map,
-    Output,
-    Pointers,
-    Set,
-    Slot,
-    Stream,
-    Update,
-    Window,
-)
+from models.pe_array.isa.descriptors import Cause, Engine
+from models.pe_array.isa.parameters import PARAMETERS
 from models.pe_array.isa.registers import ARRAY
 
 _ISA = "models/pe_array/isa/descriptors.py"
@@ -39,10 +25,8 @@ _EDGE_PARTS: tuple[Part, ...] = (
     EDGE, Codes("EDGE_KIND", Kind, 2), Codes("EDGE_MODE", Mode, 2), Codes("EDGE_ACTIVATION", Activation, 4),
 )  # fmt: skip
 _CAUSES = (Codes("CAUSE", Cause, 4), Codes("ENGINE", Engine, 2))
-_DESCRIPTORS = Descriptors({
-    "load": (Window, Map, Stream, Pointers), "compute": (Set, Compute), "drain": (Drain, Output),
-    "collect": (Slot, Collect), "update": (Update,), "delta": (Delta,),
-})  # fmt: skip
+
+_PARAMETERS = Parameters(tuple((name, f"`{each.default}`", each.legal, each.doc) for name, each in PARAMETERS.items()))
 
 FILES: dict[str, Callable[[], str]] = {
     "rtl/edge/edge_registers.vh": lambda: verilog.header(
@@ -57,21 +41,24 @@ FILES: dict[str, Callable[[], str]] = {
     ),
     "rtl/pe_array/descriptors.vh": lambda: verilog.header(
         "EDGELOOM_DESCRIPTORS_VH", "Descriptors of the PE array's programs, causes of errors, engines", [_ISA],
-        [*_CAUSES, _DESCRIPTORS],
+        [*_CAUSES, DESCRIPTORS],
     ),
     "sw/include/edgeloom_edge.h": lambda: c_header.header(
         "EDGELOOM_EDGE_H", "Registers of the edge engine", [EDGE.source], _EDGE_PARTS
     ),
     "sw/include/edgeloom_array.h": lambda: c_header.header(
         "EDGELOOM_ARRAY_H", "Registers and descriptors of the PE array", [ARRAY.source, _ISA],
-        [ARRAY, *_CAUSES, _DESCRIPTORS],
+        [ARRAY, *_CAUSES, DESCRIPTORS],
     ),
     "docs/reference/edge_registers.md": lambda: markdown.page(
         "Registers of the edge engine", [EDGE.source], _EDGE_PARTS
     ),
+    "docs/reference/array_parameters.md": lambda: markdown.page(
+        "Parameters of the PE array", ["models/pe_array/isa/parameters.py"], [_PARAMETERS]
+    ),
     "docs/reference/array_registers.md": lambda: markdown.page("Registers of the PE array", [ARRAY.source], [ARRAY]),
     "docs/reference/descriptors.md": lambda: markdown.page(
-        "Descriptors of the PE array, causes of errors", [_ISA], [_DESCRIPTORS, *_CAUSES]
+        "Descriptors of the PE array, causes of errors", [_ISA], [DESCRIPTORS, *_CAUSES]
     ),
 }  # fmt: skip
 """Every generated file, from the checkout on, and what makes its text."""

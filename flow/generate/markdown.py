@@ -6,12 +6,12 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from flow.generate.parts import Codes, Descriptors, Part, fields_of, width_of
+from flow.generate.parts import Codes, Descriptors, Parameters, Part, fields_of, width_of
 from models.lib.registers import Register, RegisterMap
 from models.pe_array.isa.descriptors import Bits, Descriptor
 
 
-def page(title: str, sources: Sequence[str], parts: Sequence[Part]) -> str:
+def page(title: str, sources: Sequence[str], parts: Sequence[Part | Parameters]) -> str:
     """Text of a page."""
     lines = [f"# {title}", "", f"Made by `make generate` from `{'` and `'.join(sources)}`: change that, not this.", ""]
     for part in parts:
@@ -19,6 +19,9 @@ def page(title: str, sources: Sequence[str], parts: Sequence[Part]) -> str:
             lines += _registers(part)
         elif isinstance(part, Codes):
             lines += _codes(part)
+        elif isinstance(part, Parameters):
+            lines += [_row("parameter", "default", "legal", "meaning"), "|---|---|---|---|"]
+            lines += [*(_row(f"`{name}`", *cells) for name, *cells in part.rows), ""]
         else:
             lines += _descriptors(part)
     return "\n".join(lines)

@@ -6,7 +6,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from models.lib.registers import Code, RegisterMap
-from models.pe_array.isa.descriptors import AFTER, KINDS, Bits, Descriptor, layout
+from models.pe_array.isa.descriptors import (
+    AFTER,
+    KINDS,
+    Bits,
+    Collect,
+    Compute,
+    Delta,
+    Descriptor,
+    Drain,
+    Map,
+    Output,
+    Pointers,
+    Set,
+    Slot,
+    Stream,
+    Update,
+    Window,
+    layout,
+)
 
 OPCODE = Bits(0, 8)
 """Where the opcode of every descriptor lies."""
@@ -36,10 +54,10 @@ class Descriptors:
     """The descriptors of the PE array's programs.
 
     Attributes:
-        units: RTL modules that take descriptors, and the opcodes that each takes.
+        units: parts of the RTL that take descriptors: the module, and the opcodes that it takes.
     """
 
-    units: dict[str, tuple[type[Descriptor], ...]]
+    units: dict[str, tuple[str, tuple[type[Descriptor], ...]]]
 
     @staticmethod
     def kinds() -> list[tuple[str, type[Descriptor]]]:
@@ -47,7 +65,24 @@ class Descriptors:
         return [(kind.__name__.upper(), kind) for _, kind in sorted(KINDS.items())]
 
 
+@dataclass(frozen=True)
+class Parameters:
+    """Parameters of a top level, for its page.
+
+    Attributes:
+        rows: name, default, legal values, meaning.
+    """
+
+    rows: tuple[tuple[str, str, str, str], ...]
+
+
 Part = RegisterMap | Codes | Descriptors
+
+DESCRIPTORS = Descriptors({
+    "load": ("load_issue", (Window, Map, Stream, Pointers)), "compute": ("compute_engine", (Set, Compute)),
+    "drain": ("drain_store", (Drain, Output)), "collect": ("collect_store", (Slot, Collect)),
+    "update": ("update_store", (Update,)), "delta": ("delta_store", (Delta,)),
+})  # fmt: skip
 
 
 def fields_of(kind: type[Descriptor]) -> list[tuple[str, Bits]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from flow.generate.parts import OPCODE, Codes, Descriptors, Part, after, fields_of, unused, width_of
 from models.lib.registers import READ, Register, RegisterMap
-from models.pe_array.isa.descriptors import Bits, Descriptor
+from models.pe_array.isa.descriptors import Bits, Descriptor, Engine
 
 _WHY = """\
  *
@@ -101,17 +101,27 @@ def _range(bits: Bits) -> str:
 
 
 def _descriptors(part: Descriptors) -> Iterator[tuple[str, list[Line]]]:
-    yield "Opcodes", [(f"OPCODE_{name}", f"8'h{kind.opcode:02X}", "") for name, kind in part.kinds()]
+    yield "Opcodes, and the first and last of an engine", list(_opcodes(part))
     common = [("D_OPCODE", _range(OPCODE), "")]
     common += [(f"D_AFTER_{name}", _range(bits), bits.doc) for name, bits in after()]
     yield "Bits of a descriptor: what all have", common
     for name, kind in part.kinds():
         yield f"{name}: {_doc(kind)}", list(_fields(name, kind))
     lines = []
-    for unit, kinds in part.units.items():
+    for unit, (_, kinds) in part.units.items():
         ranges = ", ".join(f"d[{_range(Bits(low, high - low + 1))}]" for high, low in unused(kinds))
         lines.append((f"D_UNUSED_{unit.upper()}(d)", f"{{{ranges}}}", ""))
     yield "Bits that no field of the opcodes of a module has", lines
+
+
+def _opcodes(part: Descriptors) -> Iterator[Line]:
+    for engine in Engine:
+        own = [(name, kind.opcode) for name, kind in part.kinds() if kind.opcode >> 4 == engine]
+        yield from ((f"OPCODE_{name}", f"8'h{opcode:02X}", "") for name, opcode in own)
+        if own and own[-1][1] - own[0][1] >= len(own):
+            raise ValueError(f"opcodes of {engine.name}: the RTL takes all from the first to the last, leave no gap")
+        for name, (_, opcode) in [("FIRST", own[0]), ("LAST", own[-1])] if own else []:
+            yield f"OPCODE_{engine.name}_{name}", f"8'h{opcode:02X}", ""
 
 
 def _doc(kind: type[Descriptor]) -> str:

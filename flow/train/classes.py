@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from flow import page
 from flow.train import plots
 from models.lib.confusion import Cells, by_label, mistakes
+from studies import html
 
 MATRIX = 16
 """Classes that a picture of the confusion matrix may have."""
@@ -34,14 +34,14 @@ def section(counted: Cells, when: str) -> str:
         taken = [f"{predicted} ({images:,})" for label, predicted, images in wrong if label == each["label"]]
         share = f"{each['right'] / each['images']:.2%}"
         rows.append((f"{each['label']}", f"{each['images']:,}", share, ", ".join(taken[:_WRONG])))
-    parts.append(page.rows(rows, ("label", "images", "right", "most often taken for")))
+    parts.append(html.rows(rows, ("label", "images", "right", "most often taken for")))
     if len(labels) > ROWS:
         worst = [(f"{label}", f"{predicted}", f"{images:,}") for label, predicted, images in wrong[:ROWS]]
-        parts.append(page.rows(worst, ("label", "taken for", "images")))
+        parts.append(html.rows(worst, ("label", "taken for", "images")))
     note = f"Test images by label and predicted class, {when}."
     if len(labels) > ROWS:
         note += (
             f" Of {len(labels):,} labels the {ROWS} with the smallest share right, and the most frequent confusions; "
             "all of them are in result.json."
         )
-    return page.section("Classes", note, "".join(parts))
+    return html.section("Classes", note, "".join(parts))

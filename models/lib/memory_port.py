@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """AXI4 masters of rtl/lib/axi_read.v and axi_write.v: bursts, refusals and, for a simple memory, exact clocks.
 
-Clocks are numbers of clock edges: a handshake has the number of the edge at which valid and ready are high.
+Clocks are numbers of clock edges: a handshake has the number of the edge at which valid and ready are high. They come
+from the clock models in models/lib/clocks, which a memory is put behind here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 
-BURST_BEATS = 16
-"""Most beats of a burst; bursts end at multiples of it."""
+import numpy as np
+from numba import njit
+
+from models.lib.clocks import axi_memory, axi_read, axi_write
+from models.lib.clocks.axi_bursts import BURST_BEATS
+from models.lib.record import Array, Flag, Int, Record, kind, record, records
 
 PAGE_BYTES = 4096
 """No burst of AXI4 may cross a multiple of this."""
@@ -91,38 +96,68 @@ def _always(_clock: int) -> bool:
     return True
 
 
-def _first(clock: int, when: Callable[[int], bool]) -> int:
-    """The first clock from `clock` on that `when` allows."""
-    while not when(clock):
-        clock += 1
-    return clock
+_COMMAND = kind("first beats refused offer")
+"""A command as the clock models take it, and as ``PortCommand``."""
+_SIDE = kind("commands beats standing requests moved ended")
+"""How many there have been: commands and beats taken, beats that stand at the port, requests, beats that have moved at
+the far side, commands done."""
+_CLOCKS = 512
+"""Clocks that are played at a time."""
 
 
-class _Intake:
-    """The two command registers of axi_bursts.v: one command waits, one is cut."""
+def _commands(port: Port, commands: Sequence[PortCommand]) -> Array:
+    made = records(_COMMAND, len(commands))
+    for row, command in enumerate(commands):
+        made[row] = command.addr // port.beat_bytes, command.beats, port.refuses(command), command.offer
+    return made
 
-    def __init__(self) -> None:
-        self.taken: list[int] = []
-        self._advanced = self._cut = -1  # clocks in which the newest command moved on, and in which it was used up
 
-    def take(self, offer: int) -> int:
-        """Take the next command; the first clock in which its first burst stands at the output."""
-        self.taken.append(max([offer, self._advanced, *(clock + 1 for clock in self.taken[-1:])]))
-        self._advanced = max(self.taken[-1] + 1, self._cut)
-        return self._advanced + 1
+def _play(play: Callable[[Array, int], bool], when: Callable[[int], bool]) -> None:
+    """Call ``play`` until it says that all has ended, with some clocks and what ``when`` says of them."""
+    first = 0
+    while not play(np.array([when(clock) for clock in range(first, first + _CLOCKS)]), first):
+        first += _CLOCKS
 
-    def finish(self, clock: int) -> None:
-        """The newest command's last burst is used up in that clock."""
-        self._cut = clock
+
+@njit(cache=True)
+def _at_port(commands: Array, number: Int, clock: Int) -> tuple[Int, Int, Flag]:
+    if number == len(commands) or commands[number].offer > clock:
+        return 0, 0, False
+    return commands[number].first, commands[number].beats, commands[number].refused != 0
 
 
 @dataclass
 class ReadClocks:
     """Clocks of `axi_read`: commands taken, requests taken by the memory, items taken from the stream."""
 
-    taken: list[int] = field(default_factory=list)
-    requests: list[int] = field(default_factory=list)
-    items: list[int] = field(default_factory=list)
+    taken: list[int]
+    requests: list[int]
+    items: list[int]
+
+
+@njit(cache=True)
+def _read(
+    n: Record, memory: axi_memory.MemoryState, side: Record, commands: Array, ready: Array, start: Int,
+    taken: Array, requests: Array, items: Array,
+) -> Flag:  # fmt: skip
+    for clock in range(start, start + len(ready)):
+        if side.commands == len(commands) and axi_read.read_idle(n):
+            return True
+        first, beats, refused = _at_port(commands, side.commands, clock)
+        if beats > 0 and axi_read.read_cmd_ready(n, True):
+            taken[side.commands] = clock
+            side.commands += 1
+        pop = n.items > 0 and ready[clock - start]
+        request, left = n.request, axi_memory.memory_beat(memory, clock)[1]
+        axi_read.read_clock(n, first, beats, refused, True, left, pop)
+        axi_memory.memory_clock(memory, 0, request, clock)
+        if request > 0:
+            requests[side.requests] = clock
+            side.requests += 1
+        if pop:
+            items[side.moved] = clock
+            side.moved += 1
+    return False
 
 
 def read_clocks(port: Port, commands: Sequence[PortCommand], ready: Callable[[int], bool] = _always) -> ReadClocks:
@@ -131,54 +166,57 @@ def read_clocks(port: Port, commands: Sequence[PortCommand], ready: Callable[[in
     Args:
         ready: whether the stream's reader is ready in a clock.
     """
-    clocks, intake = ReadClocks(), _Intake()
-    items = clocks.items
-    beat = -1  # clock of the last R beat
-    completed: list[int] = []  # per burst, clock of its last R beat
-    claimed = 0  # words of the FIFO ever claimed
-
-    def claim(clock: int, words: int) -> int:
-        """From `clock` on, the first clock in which so many words are free."""
-        nonlocal claimed
-        claimed += words
-        return clock if claimed <= port.fifo_depth else max(clock, items[claimed - port.fifo_depth - 1] + 1)
-
-    def put(clock: int) -> None:
-        """An item is written to the FIFO."""
-        items.append(_first(max([clock + 2, *(before + 1 for before in items[-1:])]), ready))
-
-    for command in commands:
-        clock = intake.take(command.offer)
-        if port.refuses(command):
-            clock = claim(max([clock, *(before + 1 for before in completed[-1:])]), 1)
-            put(clock)
-            intake.finish(clock)
-            continue
-        for burst in port.bursts(command):
-            clock = claim(clock, burst.beats)
-            if len(completed) >= port.outstanding:
-                clock = max(clock, completed[-port.outstanding] + 1)
-            clocks.requests.append(clock + 1)
-            beat = max(clock + port.latency, beat)
-            for _ in range(burst.beats):
-                beat += 1
-                put(beat)
-            completed.append(beat)
-            intake.finish(clock)
-            clock += 1
-    clocks.taken = intake.taken
-    return clocks
+    rows, side, most = _commands(port, commands), record(_SIDE), sum(command.beats for command in commands)
+    taken, requests, items = (np.zeros(size, dtype=np.int64) for size in (len(rows), most, most))
+    n = axi_read.read_state(port.fifo_depth, port.outstanding)
+    memory = axi_memory.memory_state(port.outstanding, port.latency, (1, 1))
+    _play(lambda mask, first: _read(n, memory, side, rows, mask, first, taken, requests, items), ready)
+    return ReadClocks(taken.tolist(), requests[: side.requests].tolist(), items[: side.moved].tolist())
 
 
 @dataclass
 class WriteClocks:
     """Clocks of `axi_write`: commands and beats taken, addresses and beats taken by the memory, commands done."""
 
-    taken: list[int] = field(default_factory=list)
-    beats: list[int] = field(default_factory=list)
-    requests: list[int] = field(default_factory=list)
-    written: list[int] = field(default_factory=list)
-    done: list[int] = field(default_factory=list)
+    taken: list[int]
+    beats: list[int]
+    requests: list[int]
+    written: list[int]
+    done: list[int]
+
+
+@njit(cache=True)
+def _write(
+    state: axi_write.WriteState, side: Record, commands: Array, given: Array, start: Int, taken: Array,
+    beats_taken: Array, requests: Array, written: Array, done: Array,
+) -> Flag:  # fmt: skip
+    n = state.n
+    for clock in range(start, start + len(given)):
+        if n.done:
+            done[side.ended] = clock
+            side.ended += 1
+        if side.ended == len(commands):
+            return True
+        if side.beats < len(beats_taken) and given[clock - start]:
+            side.standing = 1
+        stands = side.standing > 0
+        first, beats, refused = _at_port(commands, side.commands, clock)
+        if beats > 0 and axi_write.write_cmd_ready(state, stands):
+            taken[side.commands] = clock
+            side.commands += 1
+        if stands and axi_write.write_ready(state):
+            beats_taken[side.beats] = clock
+            side.beats += 1
+            side.standing = 0
+        if axi_write.write_goes(state, clock):
+            written[side.moved] = clock
+            side.moved += 1
+        addressed = n.addressed
+        axi_write.write_clock(state, first, beats, refused, stands, clock)
+        if n.addressed > addressed:
+            requests[side.requests] = n.addressed
+            side.requests += 1
+    return False
 
 
 def write_clocks(port: Port, commands: Sequence[PortCommand], given: Callable[[int], bool] = _always) -> WriteClocks:
@@ -187,39 +225,10 @@ def write_clocks(port: Port, commands: Sequence[PortCommand], given: Callable[[i
     Args:
         given: whether the next beat comes to the port in a clock, if none stands there; it then stays until taken.
     """
-    clocks, intake = WriteClocks(), _Intake()
-    answered: list[int] = []  # per burst, clock of its response
-
-    for command in commands:
-        clock = intake.take(command.offer)
-        refused = port.refuses(command)
-        for burst in port.bursts(command):
-            for place in range(burst.beats):
-                clock = max(clock, _first(clocks.beats[-1] + 1 if clocks.beats else 0, given))
-                ends_burst = place == burst.beats - 1
-                stored = len(clocks.written) + place
-                if refused:
-                    if ends_burst and burst.last:
-                        clock = max([clock, *(before + 1 for before in answered[-1:])])
-                else:
-                    if stored >= port.fifo_depth:
-                        clock = max(clock, clocks.written[stored - port.fifo_depth] + 1)
-                    if ends_burst and len(answered) >= port.outstanding:
-                        clock = max(clock, answered[-port.outstanding] + 1)
-                clocks.beats.append(clock)
-                clock += 1
-            taken = clocks.beats[-1]
-            if refused:
-                if burst.last:
-                    clocks.done.append(taken + 1)
-                continue
-            clocks.requests.append(max([taken + 2, *(before + 1 for before in clocks.requests[-1:])]))
-            for _ in range(burst.beats):
-                clocks.written.append(max([taken + 2, *(before + 1 for before in clocks.written[-1:])]))
-            latest = max(clocks.requests[-1], clocks.written[-1])
-            answered.append(max([latest + port.latency, *(before + 1 for before in answered[-1:])]))
-            if burst.last:
-                clocks.done.append(answered[-1] + 1)
-        intake.finish(clocks.beats[-1])
-    clocks.taken = intake.taken
-    return clocks
+    rows, side, most = _commands(port, commands), record(_SIDE), sum(command.beats for command in commands)
+    taken, done = (np.zeros(len(rows), dtype=np.int64) for _ in range(2))
+    beats, requests, written = (np.zeros(most, dtype=np.int64) for _ in range(3))
+    state = axi_write.write_state(port.fifo_depth, port.outstanding, port.latency, (1, 1))
+    _play(lambda mask, first: _write(state, side, rows, mask, first, taken, beats, requests, written, done), given)
+    counted = (taken, beats, requests[: side.requests], written[: side.moved], done)
+    return WriteClocks(*(each.tolist() for each in counted))

@@ -97,6 +97,11 @@ class Register(IntEnum):
         made.fields, made.reset, made.width = tuple(fields or ()), reset, width
         return made
 
+    @property
+    def bits(self) -> int:
+        """Bits up to the highest that a field has."""
+        return max(field.low + field.width for field in self.fields) if self.fields else self.width
+
 
 @dataclass(frozen=True)
 class Block:

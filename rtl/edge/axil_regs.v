@@ -17,26 +17,26 @@ module axil_regs #(
     // Junctions, at most 56 (the address space holds no more)
     parameter JUNCTIONS = 2,
     // Neurons of layers 0 to JUNCTIONS, 16 bits each, layer 0 in the low bits
-    parameter [16*(JUNCTIONS+1)-1:0] LAYERS = {16'd8, 16'd16, 16'd32},
+    parameter [16*(JUNCTIONS+1)-1:0] LAYERS = {16'd4, 16'd8, 16'd16},
     // Fan-out of junctions 1 to JUNCTIONS, 16 bits each
-    parameter [16*JUNCTIONS-1:0] FAN_OUT = {16'd4, 16'd2},
+    parameter [16*JUNCTIONS-1:0] FAN_OUT = {16'd2, 16'd2},
     // Degree of parallelism z of junctions 1 to JUNCTIONS, 16 bits each
-    parameter [16*JUNCTIONS-1:0] LANES = {16'd8, 16'd8},
+    parameter [16*JUNCTIONS-1:0] LANES = {16'd4, 16'd8},
     // Activation of layers 1 to JUNCTIONS, 4 bits each, codes of edge_registers.vh
-    parameter [4*JUNCTIONS-1:0] ACTIVATIONS = {4*JUNCTIONS{1'b0}},
+    parameter [4*JUNCTIONS-1:0] ACTIVATIONS = 0,
     // Width and fraction bits of words
     parameter WIDTH = 12,
     parameter FRAC = 8,
     // Largest learning-rate shift
     parameter LR_MAX = 8,
     // Labels are 0 to CLASSES-1
-    parameter CLASSES = 8,
+    parameter CLASSES = 4,
     // Activations per input beat
     parameter IN_LANES = 4,
     // 1: a seed vector per sweep
     parameter SWEEP_SEEDS = 1,
     // 1: permutations per sweep
-    parameter DITHER = 1,
+    parameter DITHER = 0,
     // Length of the soft reset pulse in clocks
     parameter SOFT_RESET_CLOCKS = 16,
     // What an event adds to its counter: 1, or in tests a number that soon reaches the high bits

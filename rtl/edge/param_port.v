@@ -24,15 +24,15 @@ module param_port #(
     // Junctions
     parameter JUNCTIONS = 2,
     // Neurons of layers 0 to JUNCTIONS, 16 bits each, layer 0 in the low bits
-    parameter [16*(JUNCTIONS+1)-1:0] LAYERS = {16'd8, 16'd16, 16'd32},
+    parameter [16*(JUNCTIONS+1)-1:0] LAYERS = {16'd4, 16'd8, 16'd16},
     // Fan-out of junctions 1 to JUNCTIONS, 16 bits each
-    parameter [16*JUNCTIONS-1:0] FAN_OUT = {16'd4, 16'd2},
+    parameter [16*JUNCTIONS-1:0] FAN_OUT = {16'd2, 16'd2},
     // Degree of parallelism z of junctions 1 to JUNCTIONS, 16 bits each
-    parameter [16*JUNCTIONS-1:0] LANES = {16'd8, 16'd8},
+    parameter [16*JUNCTIONS-1:0] LANES = {16'd4, 16'd8},
     // 1: a seed vector per sweep, 0: one for all
     parameter SWEEP_SEEDS = 1,
     // 1: the junctions have permutations
-    parameter DITHER = 1
+    parameter DITHER = 0
 ) (
     input  wire        clk,
     input  wire        rst,             // hard reset

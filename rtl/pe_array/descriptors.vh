@@ -28,19 +28,25 @@
 `define ENGINE_COMPUTE 2'd2  // compute engine
 `define ENGINE_STORE   2'd3  // store engine
 
-// Opcodes
-`define OPCODE_WINDOW   8'h10
-`define OPCODE_MAP      8'h11
-`define OPCODE_STREAM   8'h12
-`define OPCODE_POINTERS 8'h13
-`define OPCODE_SET      8'h20
-`define OPCODE_COMPUTE  8'h21
-`define OPCODE_DRAIN    8'h30
-`define OPCODE_OUTPUT   8'h31
-`define OPCODE_SLOT     8'h32
-`define OPCODE_COLLECT  8'h33
-`define OPCODE_UPDATE   8'h34
-`define OPCODE_DELTA    8'h35
+// Opcodes, and the first and last of an engine
+`define OPCODE_WINDOW        8'h10
+`define OPCODE_MAP           8'h11
+`define OPCODE_STREAM        8'h12
+`define OPCODE_POINTERS      8'h13
+`define OPCODE_LOAD_FIRST    8'h10
+`define OPCODE_LOAD_LAST     8'h13
+`define OPCODE_SET           8'h20
+`define OPCODE_COMPUTE       8'h21
+`define OPCODE_COMPUTE_FIRST 8'h20
+`define OPCODE_COMPUTE_LAST  8'h21
+`define OPCODE_DRAIN         8'h30
+`define OPCODE_OUTPUT        8'h31
+`define OPCODE_SLOT          8'h32
+`define OPCODE_COLLECT       8'h33
+`define OPCODE_UPDATE        8'h34
+`define OPCODE_DELTA         8'h35
+`define OPCODE_STORE_FIRST   8'h30
+`define OPCODE_STORE_LAST    8'h35
 
 // Bits of a descriptor: what all have
 `define D_OPCODE         7:0

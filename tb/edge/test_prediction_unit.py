@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +12,7 @@ from tb.lib import patterns
 from tb.lib.axi import bus as axi
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import pack, signed_range
+from tb.lib.patterns import Gaps
 
 PIPELINE_SLACK = 3
 """Clocks from a frame's last group to its first beat: see the module's header."""
@@ -155,25 +155,25 @@ def random_latency(b: Bench, unit: Unit) -> int:
     return b.rng.choice([1, b.rng.randint(1, 5), b.rng.randint(1, 4 * unit.groups)])
 
 
-async def set_up(b: Bench) -> tuple[Unit, Iterator[bool], Iterator[bool]]:
-    """A unit out of reset with stalls on its output; patterns for admissions and for groups."""
+async def set_up(b: Bench) -> tuple[Unit, Gaps]:
+    """A unit out of reset with stalls on its output; pauses of admissions and of groups."""
     unit = Unit(b)
     (name,) = axi.stall(b, unit.sink)
     b.cover("sink", name)
-    name, admits = patterns.any_pattern(b.rng)
-    b.cover("admissions", name)
-    _, pauses = patterns.any_pattern(b.rng)
+    gaps = Gaps(b, "admissions", "groups")
+    gaps.any("admissions")
+    gaps.set("groups", patterns.any_pattern(b.rng)[1])
     await b.reset()
     b.start(unit.collect())
-    return unit, admits, pauses
+    return unit, gaps
 
 
 @bench_test(timeout_clocks=100_000)
 async def frames(b: Bench) -> None:
     """Frames with gaps between and within them, stalls at the output; room is told exactly."""
-    unit, admits, pauses = await set_up(b)
+    unit, gaps = await set_up(b)
     for _ in range(20 * unit.groups + 400):
-        await unit.step(not next(admits), random_latency(b, unit), next(pauses))
+        await unit.step(gaps.go("admissions"), random_latency(b, unit), not gaps.go("groups"))
     await unit.drain()
     b.require(unit.sent > 0, "no frame was sent")
 
@@ -181,18 +181,18 @@ async def frames(b: Bench) -> None:
 @bench_test(timeout_clocks=100_000)
 async def soft_resets(b: Bench) -> None:
     """Incomplete frames are forgotten, complete ones come; room counts the latter only."""
-    unit, admits, pauses = await set_up(b)
+    unit, gaps = await set_up(b)
     for _ in range(20 * unit.groups + 400):
         pulse = b.rng.random() < 0.2 / unit.groups
         for _ in range(b.rng.randint(1, 3) if pulse else 1):
-            await unit.step(not next(admits), random_latency(b, unit), next(pauses), pulse)
+            await unit.step(gaps.go("admissions"), random_latency(b, unit), not gaps.go("groups"), pulse)
     await unit.drain()
 
 
 @bench_test(timeout_clocks=100_000)
 async def hard_resets(b: Bench) -> None:
     """After a hard reset nothing is left, not even of complete frames; soft resets come in it and soon behind it."""
-    unit, admits, pauses = await set_up(b)
+    unit, gaps = await set_up(b)
     rng = b.rng
     for _ in range(10 * unit.groups + 400):
         pulse = [(False, False)]
@@ -201,7 +201,7 @@ async def hard_resets(b: Bench) -> None:
             pulse = [(rng.random() < 0.2, True)] * rng.randint(1, 2) + rng.choice([[], soon])
             b.cover("reset", "soft_behind_hard", int(pulse[-1] == (True, False)))
         for soft, hard in pulse:
-            await unit.step(not next(admits), random_latency(b, unit), next(pauses), soft, hard)
+            await unit.step(gaps.go("admissions"), random_latency(b, unit), not gaps.go("groups"), soft, hard)
     await unit.drain()
 
 

@@ -73,16 +73,31 @@ class Gaps:
     def __init__(self, b: Bench, *names: str, group: str | None = None) -> None:
         self._b, self._group = b, group
         self._patterns: dict[str, Iterator[bool]] = {name: never() for name in names}
+        self._decks: dict[str, list[str]] = {}
 
     def go(self, name: str) -> bool:
         """Whether the handshake makes no pause in this clock; once per clock."""
         return not next(self._patterns[name])
 
     def any(self, *names: str) -> None:
-        """Other random patterns from now on, for these handshakes or for all."""
+        """Other patterns from now on, for these handshakes or for all: none comes again before each has come.
+
+        The seed says which two come first, so that a test that draws twice has seen each within five seeds.
+        """
         for name in names or self._patterns:
-            kind, self._patterns[name] = any_pattern(self._b.rng)
+            deck = self._decks.get(name)
+            if not deck:
+                deck = self._decks[name] = self._shuffled(first=deck is None)
+            kind = deck.pop()
+            self._patterns[name] = named(kind, self._b.rng)
             self._b.cover(self._group or name, kind)
+
+    def _shuffled(self, first: bool) -> list[str]:
+        """All patterns; the last one comes first."""
+        ahead = [NAMES[(self._b.seed + turn) % len(NAMES)] for turn in range(2 * first)]
+        rest = [name for name in NAMES if name not in ahead]
+        self._b.rng.shuffle(rest)
+        return rest + ahead
 
     def none(self, *names: str) -> None:
         """Full speed from now on, for these handshakes or for all."""

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test
+from tb.lib.patterns import Gaps
 
 _VISIBLE_AFTER = 2  # clocks from the last word of a frame to its first word at the output
 
@@ -116,13 +116,11 @@ async def frames(b: Bench) -> None:
     """Frames of all lengths under every pair of write and read patterns."""
     fifo = FifoBench(b)
     await fifo.start()
+    gaps = Gaps(b, "write", "read")
     for _ in range(12):
-        write_name, write_pauses = patterns.any_pattern(b.rng)
-        read_name, read_pauses = patterns.any_pattern(b.rng)
-        b.cover("write", write_name)
-        b.cover("read", read_name)
+        gaps.any()
         for _ in range(100):
-            await fifo.clock(write=not next(write_pauses), ready=not next(read_pauses))
+            await fifo.clock(write=gaps.go("write"), ready=gaps.go("read"))
     await fifo.finish()
 
 
@@ -131,11 +129,11 @@ async def flush_and_reset(b: Bench) -> None:
     """Flushes and resets at any moment; complete frames survive a flush and nothing survives a reset."""
     fifo = FifoBench(b)
     await fifo.start()
+    gaps = Gaps(b, "write", "read")
     for _ in range(12):
         flushing, resetting = b.rng.choice([0.02, 0.2]), b.rng.choice([0, 0, 0.02])
-        _, write_pauses = patterns.any_pattern(b.rng)
-        _, read_pauses = patterns.any_pattern(b.rng)
+        gaps.any()
         for _ in range(100):
             flush, rst = b.rng.random() < flushing, b.rng.random() < resetting
-            await fifo.clock(not next(write_pauses), not next(read_pauses), flush, rst)
+            await fifo.clock(gaps.go("write"), gaps.go("read"), flush, rst)
     await fifo.finish()

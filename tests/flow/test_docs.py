@@ -23,6 +23,13 @@ def test_every_picture_has_a_page() -> None:
     assert [place.name for place in pictures.PICTURES.rglob("*.svg") if f"/{place.name})" not in shown] == []
 
 
+@pytest.mark.parametrize("folder", ["edge", "lib", "pe_array"])
+def test_every_page_of_a_unit_has_a_picture(folder: str) -> None:
+    pages = {page.name: page.read_text(encoding="utf-8") for page in (ROOT / "docs" / folder).glob("*.md")}
+    assert pages
+    assert [name for name, text in pages.items() if ".svg)" not in text] == []
+
+
 def test_a_stale_picture_is_found_and_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = tmp_path / "lib" / "x.svg"
     monkeypatch.setattr(pictures, "ROOT", tmp_path)

@@ -21,11 +21,13 @@ def test_the_checkout_keeps_the_rules() -> None:
 
 
 def test_broken_links_are_found(tmp_path: Path) -> None:
-    write(tmp_path, f"docs/{A}", f"# A page\n[b]({B}) [c]({C}) [d]({B}#more-here)\n[e](#a-page) [f](#no)\n")
+    write(tmp_path, f"docs/{A}", f"# A page\n[b]({B}) [c]({C}) [d]({B}#more-here)\n[e](#a-page) [f](#n)\n[g](../x.v)\n")
+    write(tmp_path, "x.v", "")
     write(tmp_path, f"docs/{B}", f"# B\n## More, `here`\n```\n[g]({C})\n```\n[h](https://example.org/{C})\n")
     assert prose.complaints(tmp_path) == [
         f"docs/{A}:2: a link to {C}, which is not there",
-        f"docs/{A}:3: a link to #no: that page has no such heading",
+        f"docs/{A}:3: a link to #n: that page has no such heading",
+        f"docs/{A}:4: a link to ../x.v, which is not in docs: write the name as code",
     ]
 
 
@@ -36,6 +38,12 @@ def test_pages_that_code_names_are_there(tmp_path: Path) -> None:
         f"x.v:2: names docs/{B}, and there is no such page",
         f"x.v:2: names x/{A}, and there is no such page",
     ]
+
+
+def test_files_that_pages_name_are_there(tmp_path: Path) -> None:
+    write(tmp_path, "rtl/x.v", "")
+    write(tmp_path, f"docs/{A}", "# A\n`rtl/x.v`, `rtl/**/y.v`, `rtl`\n`rtl/y.v`\n```\n`rtl/z.v`\n```\n")
+    assert prose.complaints(tmp_path) == [f"docs/{A}:3: names rtl/y.v, and there is no such file"]
 
 
 def test_a_build_directory_is_not_read(tmp_path: Path) -> None:

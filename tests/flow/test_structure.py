@@ -58,8 +58,12 @@ def test_crowded_folders_are_seen(tmp_path: Path) -> None:
 
 
 def test_clock_models_have_the_name_of_a_module(tmp_path: Path) -> None:
-    files = {"rtl/pe_array/grid/pe.v": ""} | {f"models/pe_array/clocks/{n}.py": "" for n in ("pe", "table", "winding")}
-    assert house(tmp_path, files) == ["models/pe_array/clocks/winding.py: there is no module rtl/**/winding.v"]
+    files = {"rtl/pe_array/grid/pe.v": "", "models/lib/clocks/ports.py": ""}
+    files |= {f"models/pe_array/clocks/{name}.py": "" for name in ("pe", "table", "walker")}
+    assert house(tmp_path, files) == [
+        f"models/{name}.py: there is no module rtl/**/{name.rpartition('/')[2]}.v"
+        for name in ("lib/clocks/ports", "pe_array/clocks/walker")
+    ]
 
 
 def test_classes_of_the_same_name_are_seen(tmp_path: Path) -> None:
@@ -70,4 +74,23 @@ def test_classes_of_the_same_name_are_seen(tmp_path: Path) -> None:
     assert house(tmp_path, files) == [
         "class Port stands in models/lib/a.py:1, studies/b.py:2",
         "class _Row stands in models/edge/c.py:1, models/edge/c.py:3",
+    ]
+
+
+def test_defaults_of_the_edge_engine_are_those_of_its_top(tmp_path: Path) -> None:
+    """A module that has the network's parameters has the top's defaults of all that both have."""
+    top = "    parameter [31:0] LAYERS = {16'd4, 16'd8},\n    // Bits\n    parameter WIDTH = 12\n"
+    files = {"rtl/edge/edge_top.v": top, "rtl/edge/regs.v": top, "rtl/edge/bank.v": "    parameter WIDTH = 26\n"}
+    assert house(tmp_path, files) == []
+    assert house(tmp_path, {"rtl/edge/regs.v": top.replace("= 12", "= 8").replace("16'd4", "16'd2")}) == [
+        "rtl/edge/regs.v: LAYERS = {16'd2, 16'd8}, but edge_top.v has {16'd4, 16'd8}",
+        "rtl/edge/regs.v: WIDTH = 8, but edge_top.v has 12",
+    ]
+
+
+def test_registers_with_numbers_are_seen(tmp_path: Path) -> None:
+    text = "def f(n, slots, words):\n    return n.shown + words[FIRST] + n[F_SHOWN] + slots[S_LEFT, 2]\n"
+    assert house(tmp_path, {"models/pe_array/clocks/step.py": text}) == [
+        f"models/pe_array/clocks/step.py:2: {wrong}: registers are records (models/lib/record.py)"
+        for wrong in ("slots[S_LEFT, 2]", "n[F_SHOWN]")
     ]

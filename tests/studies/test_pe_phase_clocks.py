@@ -10,8 +10,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from models.pe_array.clocks import pe as pe_timing
-from models.pe_array.clocks.pe_array import ProgramRun, Sizes
+from models.pe_array.clocks import pe as pe_clocks
+from models.pe_array.clocks.pe_array import Sizes
+from models.pe_array.clocks.step import ProgramRun
 from models.pe_array.compiler import program
 from models.pe_array.compiler.estimate import estimate
 from models.pe_array.isa import descriptors as d
@@ -212,7 +213,7 @@ def test_a_phase_of_one_command_is_a_chain() -> None:
     csb = coded(conv, 1.0, (3, 5))
     made = program.forward(conv, csb, 1, 1, grid, Split(1, 1, 1))
     run = PhaseProgram(made, (5, 1, 1), csb=csb).clocks(grid, Sizes(100))
-    work = pe_timing.FIRST_ISSUE + run.busy + run.stalls + pe_timing.PIPE
+    work = pe_clocks.FIRST_ISSUE + run.busy + run.stalls + pe_clocks.PIPE
     assert 32 < run.fetch_beats <= 64
     chain = 4 * 100 + run.load_beats + work + run.written_beats
     assert chain < run.clocks < chain + 120

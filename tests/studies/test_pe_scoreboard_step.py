@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from small_cnn import small_cnn
 
 from models.pe_array.clocks.pe_array import ArrayClocks
 from models.pe_array.compiler.step_memory import StepMemory
@@ -18,7 +19,6 @@ from studies import networks, published, scoreboard, scoreboard_c, scoreboard_st
 from studies.phase_clocks import SIZES
 from studies.scoreboard_b import Board, Row
 from studies.scoreboard_step import KINDS, Whole, play, vgg11
-from tests.models.pe_array.training.test_pe_finetune import DENSE
 
 LATENCY = 40
 
@@ -26,8 +26,10 @@ LATENCY = 40
 def small(momentum: bool, directory: Path) -> PeConfig:
     """A convolution, a pool and a fully connected layer on two PEs, pruned before the first step."""
     path = directory / "small.toml"
-    text = DENSE.replace("outputs = 8", "outputs = 8\ndensity = 0.5") + "prune_at = 0\n[array]\npes = 2\n"
-    path.write_text(text.replace("momentum_shift = 3", f"momentum_shift = {3 * momentum}"))
+    path.write_text(small_cnn(
+        outputs=8, density=0.5, dense_density=1.0, epochs=1, rate_shift=[11], init_seed=3, prune_at=0,
+        momentum_shift=3 * momentum,
+    ))  # fmt: skip
     return PeConfig.load(path)
 
 

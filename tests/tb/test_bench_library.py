@@ -117,8 +117,8 @@ def test_the_page_shows_a_bench_that_runs() -> None:
 class Recorder:
     """A coverage that remembers."""
 
-    def __init__(self) -> None:
-        self.rng, self.hits = Random(1), set[str]()
+    def __init__(self, seed: int = 1) -> None:
+        self.seed, self.rng, self.hits = seed, Random(seed), set[str]()
 
     def cover(self, group: str, bin_: str) -> None:
         self.hits.add(f"{group}/{bin_}")
@@ -137,6 +137,20 @@ def test_gaps_cover_their_patterns_and_stop() -> None:
     assert gaps_of == [(False, True)] * 3
     gaps.set("rd", iter([False, True]))
     assert [gaps.go("rd") for _ in range(2)] == [True, False]
+
+
+def test_two_draws_see_every_pattern_within_five_seeds() -> None:
+    seen = set[str]()
+    for seed in range(1, 6):
+        b = Recorder(seed)
+        gaps = patterns.Gaps(b, "rd")  # type: ignore[arg-type]
+        gaps.any()
+        gaps.any()
+        seen |= b.hits
+        for _ in range(4):
+            gaps.any()
+        assert len(b.hits) == len(patterns.NAMES)
+    assert seen == {f"rd/{name}" for name in patterns.NAMES}
 
 
 def test_a_source_keeps_what_it_offers() -> None:

@@ -24,12 +24,12 @@ from flow.train.pe_array.request import Request, request
 from models.lib import mnist
 from models.pe_array.clocks.step import predicted
 from models.pe_array.isa.descriptors import Descriptor
+from models.pe_array.isa.registers import Counter
 from models.pe_array.machine.machine import Machine
 from models.pe_array.training.images import Batch, Images, LabelArray
 from models.pe_array.training.job import ArrayJob
 from models.pe_array.training.trainer import Trainer
 from tb.pe_array.drivers.array_host import ArrayHost
-from tb.pe_array.drivers.array_registers import Counter
 from tb.pe_array.runs import train as run
 
 STEPS, EPOCH, BATCH = 2, 8, 8

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -34,7 +35,6 @@ from models.pe_array.training.trainer import StepResult, Trainer
 
 LENET = ROOT / "configs" / "pe_array" / "lenet5_mnist.toml"
 IMAGES = 64
-DATA = DataSet.load()
 
 
 def small(directory: Path, **variables: str) -> Request:
@@ -44,9 +44,14 @@ def small(directory: Path, **variables: str) -> Request:
     return request(str(path), samples=str(IMAGES), directory=directory / "out", **variables)
 
 
+@functools.cache
+def data() -> DataSet:
+    return DataSet.load()
+
+
 def model(config: PeConfig, samples: int = IMAGES) -> Trainer:
     """A training on so many images, before its first step."""
-    return Trainer(config, DATA.train[:samples])
+    return Trainer(config, data().train[:samples])
 
 
 def result_of(asked: Request) -> dict[str, Any]:

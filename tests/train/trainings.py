@@ -24,7 +24,7 @@ from models.edge.interleaver import Connectivity
 from models.edge.job import EdgeState, identity, steps
 from models.edge.network import EdgeNetwork
 from models.edge.training import RawData
-from tb.pe_array.drivers.array_registers import Counter
+from models.pe_array.isa.registers import Counter
 
 TINY = ROOT / "configs" / "edge" / "tiny.toml"
 

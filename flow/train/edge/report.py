@@ -6,13 +6,14 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from flow import page, provenance
+from flow import provenance
 from flow.train import classes, plots
 from flow.train.edge.result import table
 from flow.train.edge.simulation import EdgeOutcome
 from models.edge.config import EdgeConfig
 from models.edge.interleaver import Connectivity
 from models.edge.schedule import Schedule
+from studies import html
 
 _ROUNDING = {False: "half up", True: "stochastically"}
 
@@ -52,7 +53,7 @@ def _junctions(config: EdgeConfig, result: dict[str, Any]) -> str:
         "junction", "neurons", "activation", "fan-out", "fan-in", "edges", "density", "z", "clocks",
         "saturated FF", "BP", "UP",
     )  # fmt: skip
-    return page.rows(rows, head)
+    return html.rows(rows, head)
 
 
 def report(config: EdgeConfig, connections: Connectivity, outcome: EdgeOutcome, result: dict[str, Any]) -> str:
@@ -64,28 +65,28 @@ def report(config: EdgeConfig, connections: Connectivity, outcome: EdgeOutcome, 
         f"{form.frac} of fraction, updates rounded {_ROUNDING[config.training.stochastic]}; "
         f"{config.training.mode.name.lower()} training on {_data(config)} in Verilog simulation</p>",
         verdict(result),
-        page.rows(list(table(result))),
-        page.section(
+        html.rows(list(table(result))),
+        html.section(
             "Junctions", "Shape, and how often a value was clipped while training.", _junctions(config, result)
         ),
     ]
     if result["history"]:
-        parts.append(page.section(
+        parts.append(html.section(
             "Accuracy", "Share of right predictions. The first curve is taken while the weights change.",
             plots.accuracy(result["history"]),
         ))  # fmt: skip
     if result["confusion"]:
         parts.append(classes.section(result["confusion"], "in the last test"))
     if outcome.state.profile:
-        parts.append(page.section(
+        parts.append(html.section(
             "Units at work",
             "Share of the clocks in which each unit handles edges, over the first run: from the busy counters, read "
             f"over AXI4-Lite while the engine worked. A pass takes {result['pass_clocks']:,} clocks; {_turns(config)}.",
             plots.utilisation(outcome.state.profile, result["pass_clocks"]),
         ))  # fmt: skip
     parts += [
-        page.section("Weights", "Before and after training.", plots.weights(config, outcome.parameters)),
-        page.section(
+        html.section("Weights", "Before and after training.", plots.weights(config, outcome.parameters)),
+        html.section(
             "Connectivity",
             "Every dot is an edge, red for positive and blue for negative weights; neighbours share a dot where layers "
             f"have more than {plots.DOTS[1]} neurons on the left or {plots.DOTS[0]} on the right.",
@@ -93,4 +94,4 @@ def report(config: EdgeConfig, connections: Connectivity, outcome: EdgeOutcome, 
         ),
         provenance.section(result),
     ]  # fmt: skip
-    return page.document(config.name, parts)
+    return html.document(config.name, parts)

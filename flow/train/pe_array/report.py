@@ -21,6 +21,7 @@ from flow.train.pe_array.result import table
 from models.pe_array.network.config import Training
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.training.weights_file import starting_network
+from studies import html
 
 ROWS = 40
 """Of a table of steps or epochs, and bars of a picture, at most."""
@@ -43,16 +44,16 @@ def report(request: Request, network: PeNetwork, result: dict[str, Any]) -> str:
         f"and weights, {widths.master}-bit masters, {_rounding(config.training)}; {network.density:.1%} of the weights "
         "left; MNIST, in Verilog simulation and in its model</p>",
         verdict(result),
-        page.rows(table(result)),
-        page.section("Layers", "As trained.", _layers(network)),
-        page.section("Simulated steps", f"What the array counted.{_left_out(steps)}", _steps(shown)),
-        page.section(
+        html.rows(table(result)),
+        html.section("Layers", "As trained.", _layers(network)),
+        html.section("Simulated steps", f"What the array counted.{_left_out(steps)}", _steps(shown)),
+        html.section(
             "Clocks of the parts of a step",
             "What each part adds to the clocks of a step, from the end of the parts before it to its own end. Updates "
             "work beside the phases behind them. From the model that predicts the clocks of the whole step exactly.",
             _parts(steps),
         ),
-        page.section(
+        html.section(
             "Epochs",
             "Images right and loss (cross-entropy per image) while training, simulated steps included."
             f"{_left_out(result['history'])}",
@@ -64,14 +65,14 @@ def report(request: Request, network: PeNetwork, result: dict[str, Any]) -> str:
     if steps:
         parts.append(array_counters.section(result["counters"]))
     parts += [
-        page.section(
+        html.section(
             "PEs at work", f"Clocks of the simulated steps.{_left_out(steps)}", _utilisation(shown, config.pes)
         ),
-        page.section("Weights", "Masters before and after training.", _weights(network)),
-        page.section("Sparsity", "Kernels and weights that are left, output channels downwards.", _pattern(network)),
+        html.section("Weights", "Masters before and after training.", _weights(network)),
+        html.section("Sparsity", "Kernels and weights that are left, output channels downwards.", _pattern(network)),
         provenance.section(result),
     ]
-    return page.document(config.name, parts)
+    return html.document(config.name, parts)
 
 
 def _rounding(training: Training) -> str:
@@ -103,7 +104,7 @@ def _layers(network: PeNetwork) -> str:
         sizes = (" × ".join(map(str, shape)) for shape in (layer.in_shape, layer.out_shape))
         rows.append((f"{number}", layer.kind, *sizes, kept, *map(str, network.saturations[:, number].tolist())))
     head = ("layer", "kind", "input", "output", "weights left", "clipped forward", "backward", "update")
-    return page.rows(rows, head)
+    return html.rows(rows, head)
 
 
 def _steps(steps: list[dict[str, Any]]) -> str:
@@ -118,7 +119,7 @@ def _steps(steps: list[dict[str, Any]]) -> str:
         "step", "weights left", "right", "descriptors", "clocks", "predicted", "load", "compute", "store",
         "beats loaded", "read by store", "written", "values compared",
     )  # fmt: skip
-    return page.rows(rows, head)
+    return html.rows(rows, head)
 
 
 def _parts(steps: list[dict[str, Any]]) -> str:
@@ -131,7 +132,7 @@ def _parts(steps: list[dict[str, Any]]) -> str:
     for kind in kinds:
         sums = [sum(n for name, n in step["parts"].items() if re.match(rf"{kind}\d", name)) for step in shown]
         rows.append((f"all {kind}", *(f"{each:,}" for each in sums)))
-    return page.rows(rows, ("part and layer", *(f"step {step['step']:,}, {step['density']:.1%}" for step in shown)))
+    return html.rows(rows, ("part and layer", *(f"step {step['step']:,}, {step['density']:.1%}" for step in shown)))
 
 
 def _epochs(history: list[dict[str, Any]]) -> str:
@@ -140,7 +141,7 @@ def _epochs(history: list[dict[str, Any]]) -> str:
          f"{each['density']:.1%}", f"2^-{each['rate_shift']}")
         for each in history
     ]  # fmt: skip
-    return page.rows(rows, ("epoch", "images", "right", "loss", "weights left", "rate"))
+    return html.rows(rows, ("epoch", "images", "right", "loss", "weights left", "rate"))
 
 
 def _curves(history: list[dict[str, Any]]) -> str:

@@ -5,37 +5,25 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
 from numba import njit
 
-from models.lib.fixed_point import IntArray
+from models.lib.clocks.stream_fifo import NONE, Fifo, fifo, fifo_clock, fifo_head
+from models.lib.record import Array, Beats, Flag, Record, kind, record
 from models.pe_array.clocks.chunk_writer import (
-    C_BEATS,
-    C_FIRST,
-    C_LEFT,
-    C_TAG,
     MOST_COMMANDS,
     WRITER,
     writer_clock,
     writer_ready,
 )
 from models.pe_array.clocks.gradient_pack import (
-    P_CHUNK,
-    P_CHUNK_SLOT,
-    P_VALID,
-    S_BEAT,
-    S_NAMED,
-    S_NEXT_BEAT,
     PackState,
     pack_clock,
-    pack_quiet,
     pack_state,
     pack_take_ready,
     slots_clock,
+    slots_quiet,
     slots_start,
 )
-from models.pe_array.clocks.parts import Array, Beats, Flag
-from models.pe_array.clocks.stream_fifo import F_COUNT, NONE, fifo, fifo_clock, fifo_head
 from models.pe_array.clocks.table import OPCODE, column
 from models.pe_array.isa import descriptors as d
 
@@ -43,11 +31,8 @@ SLOT, COLLECT = d.Slot.opcode, d.Collect.opcode
 _SLOT, _BEAT, _GRADIENTS = (column(d.Slot, name) for name in ("slot", "beat", "gradients"))
 _ADDRESS, _ADD = (column(d.Collect, name) for name in ("address", "add"))
 
-(
-    K_ACTIVE, K_ADD, K_BEFORE, K_BASE, K_COMMANDS, K_COMMANDS_BEFORE, K_FIRST, K_BEATS, K_SLOT, K_WORD, K_QUIET, K_DONE,
-    K_LANES,
-) = range(13)  # fmt: skip
-"""Registers: a COLLECT is at work, adds; the one before it waits for answers; first beat of the array; write commands
+REGISTERS = kind("active add before base commands commands_before first beats slot word quiet done lanes")
+"""A COLLECT is at work, adds; the one before it waits for answers; first beat of the array; write commands
 that are not answered, of each; chunk that is issued: first beat, beats or 0, slot; a beat stands at the write port; no
 slot has anything to come; pulse; B."""
 
@@ -57,57 +42,57 @@ _FIRST_BITS = _BEATS_BITS + _SLOT_BITS
 
 
 class CollectState(NamedTuple):
-    """Registers K_…, slots, queue of chunks, writer."""
+    """Registers, slots, queue of chunks, writer."""
 
-    n: IntArray
+    n: Record
     pack: PackState
-    queue: IntArray
-    writer: IntArray
+    queue: Fifo
+    writer: Record
 
 
 def collect_state(pes: int, lanes: int) -> CollectState:
     """As after a reset. pes, lanes: P, B."""
-    n = np.zeros(K_LANES + 1, dtype=np.int64)
-    n[K_LANES] = lanes
-    return CollectState(n, pack_state(pes, lanes // 4), fifo(max(pes, 3)), np.zeros(WRITER, dtype=np.int64))
+    return CollectState(
+        record(REGISTERS, lanes=lanes), pack_state(pes, lanes // 4), fifo(max(pes, 3)), record(WRITER)
+    )  # fmt: skip
 
 
 @njit(cache=True)
 def collect_idle(state: CollectState) -> Flag:
     """Nothing is begun and not done."""
     n = state.n
-    return n[K_ACTIVE] == 0 and n[K_BEFORE] == 0 and n[K_DONE] == 0
+    return n.active == 0 and n.before == 0 and n.done == 0
 
 
 @njit(cache=True)
 def _room(state: CollectState) -> Flag:
-    return state.queue[F_COUNT] < max(state.pack.slots.shape[1], 3)
+    return state.queue.n.count < len(state.queue.words)
 
 
 @njit(cache=True)
 def collect_read(state: CollectState) -> Beats:
     """Command at the read port: first beat, and beats or 0."""
     n = state.n
-    if n[K_BEATS] and n[K_ADD] and not n[K_BEFORE] and _room(state):
-        return n[K_FIRST], n[K_BEATS]
+    if n.beats and n.add and not n.before and _room(state):
+        return n.first, n.beats
     return 0, 0
 
 
 @njit(cache=True)
 def collect_write(state: CollectState) -> Beats:
     """Command at the write port."""
-    return state.writer[C_FIRST], state.writer[C_BEATS]
+    return state.writer.first, state.writer.beats
 
 
 @njit(cache=True)
 def _issues(state: CollectState, rd_cmd_ready: Flag) -> Flag:
     n = state.n
-    return n[K_BEATS] > 0 and _room(state) and (n[K_ADD] == 0 or (n[K_BEFORE] == 0 and rd_cmd_ready))
+    return n.beats > 0 and _room(state) and (n.add == 0 or (n.before == 0 and rd_cmd_ready))
 
 
 @njit(cache=True)
 def _advance(state: CollectState, rd_cmd_ready: Flag) -> Flag:
-    return state.pack.n[P_CHUNK] > 0 and (state.n[K_BEATS] == 0 or _issues(state, rd_cmd_ready))
+    return state.pack.n.choice.chunk > 0 and (state.n.beats == 0 or _issues(state, rd_cmd_ready))
 
 
 @njit(cache=True)
@@ -115,13 +100,13 @@ def collect_d_ready(state: CollectState, row: Array, rd_cmd_ready: Flag) -> Flag
     """A descriptor is taken."""
     if row[OPCODE] == SLOT:
         return not _advance(state, rd_cmd_ready)
-    return state.n[K_ACTIVE] == 0
+    return state.n.active == 0
 
 
 @njit(cache=True)
 def collect_rd_ready(state: CollectState, wr_ready: Flag) -> Flag:
     """A beat of the gradients that are there is taken."""
-    return (state.n[K_WORD] == 0 or wr_ready) and state.n[K_ADD] != 0 and state.pack.n[P_VALID] != 0
+    return (state.n.word == 0 or wr_ready) and state.n.add != 0 and state.pack.n.valid != 0
 
 
 @njit(cache=True)
@@ -133,52 +118,53 @@ def collect_clock(
     n, pack, writer, slots = state.n, state.pack, state.writer, state.pack.slots
     queued = fifo_head(state.queue)
     issues, advance = _issues(state, rd_cmd_ready), _advance(state, rd_cmd_ready)
-    command = queued != NONE and n[K_COMMANDS] != MOST_COMMANDS and writer_ready(writer, wr_cmd_ready)
-    word_ready = (n[K_WORD] == 0 or wr_ready) and (n[K_ADD] == 0 or beat)
-    sending = writer[C_LEFT] > 0
-    take = sending and pack_take_ready(pack, writer[C_TAG], word_ready)
-    slot_taken = writer[C_TAG] if take else -1
-    chunk, chunk_slot = pack.n[P_CHUNK], pack.n[P_CHUNK_SLOT]
+    command = queued != NONE and n.commands != MOST_COMMANDS and writer_ready(writer, wr_cmd_ready)
+    word_ready = (n.word == 0 or wr_ready) and (n.add == 0 or beat)
+    sending = writer.left > 0
+    take = sending and pack_take_ready(pack, writer.tag, word_ready)
+    slot_taken = writer.tag if take else -1
+    choice = pack.n.choice
+    chunk, chunk_slot = choice.chunk, choice.slot
     sent = (
-        n[K_QUIET] != 0 and chunk == 0 and n[K_BEATS] == 0 and state.queue[F_COUNT] == 0 and not sending
-        and pack.n[P_VALID] == 0
+        n.quiet != 0 and chunk == 0 and n.beats == 0 and state.queue.n.count == 0 and not sending
+        and pack.n.valid == 0
     )  # fmt: skip
-    hand_over = n[K_ACTIVE] != 0 and sent and n[K_BEFORE] == 0
-    answers_before = n[K_COMMANDS_BEFORE] != 0
-    finish = n[K_BEFORE] != 0 and not answers_before
+    hand_over = n.active != 0 and sent and n.before == 0
+    answers_before = n.commands_before != 0
+    finish = n.before != 0 and not answers_before
     start = took and row[OPCODE] == COLLECT
 
-    quiet = pack_quiet(pack)
-    slots_clock(pack, entered, advance, slot_taken if writer[C_LEFT] == 1 else -1)
-    n[K_WORD] = 1 if (pack.n[P_VALID] and word_ready) or (n[K_WORD] and not wr_ready) else 0
+    quiet = slots_quiet(slots)
+    slots_clock(slots, choice, entered, advance, slot_taken if writer.left == 1 else -1)
+    n.word = 1 if (pack.n.valid and word_ready) or (n.word and not wr_ready) else 0
     pack_clock(pack, slot_taken, word_ready)
-    packed = n[K_FIRST] << _FIRST_BITS | n[K_BEATS] << _SLOT_BITS | n[K_SLOT]
+    packed = n.first << _FIRST_BITS | n.beats << _SLOT_BITS | n.slot
     fifo_clock(state.queue, packed if issues else NONE, command)
     if issues:
-        n[K_BEATS] = 0
+        n.beats = 0
     if advance:
-        n[K_FIRST], n[K_BEATS], n[K_SLOT] = n[K_BASE] + slots[S_BEAT, chunk_slot], chunk, chunk_slot
-        slots[S_BEAT, chunk_slot] += chunk
+        n.first, n.beats, n.slot = n.base + slots[chunk_slot].beat, chunk, chunk_slot
+        slots[chunk_slot].beat += chunk
     beats = queued >> _SLOT_BITS & ((1 << _BEATS_BITS) - 1) if command else 0
     writer_clock(writer, queued >> _FIRST_BITS, beats, queued & ((1 << _SLOT_BITS) - 1), wr_cmd_ready, take)
 
-    n[K_QUIET] = 1 if quiet and not start else 0
+    n.quiet = 1 if quiet and not start else 0
     if command:
-        n[K_COMMANDS] += 1
+        n.commands += 1
     if answer and answers_before:
-        n[K_COMMANDS_BEFORE] -= 1
+        n.commands_before -= 1
     elif answer:
-        n[K_COMMANDS] -= 1
+        n.commands -= 1
     if hand_over:
-        n[K_COMMANDS_BEFORE], n[K_COMMANDS] = n[K_COMMANDS], 0
-    n[K_ACTIVE] = 1 if start or (n[K_ACTIVE] and not hand_over) else 0
-    n[K_BEFORE] = 1 if hand_over or (n[K_BEFORE] and not finish) else 0
-    n[K_DONE] = 1 if finish else 0
+        n.commands_before, n.commands = n.commands, 0
+    n.active = 1 if start or (n.active and not hand_over) else 0
+    n.before = 1 if hand_over or (n.before and not finish) else 0
+    n.done = 1 if finish else 0
     if start:
-        slots_start(pack)
-        n[K_ADD], n[K_BASE] = row[_ADD], row[_ADDRESS] // n[K_LANES]
-        for slot in range(slots.shape[1]):
-            slots[S_BEAT, slot], slots[S_NEXT_BEAT, slot] = slots[S_NEXT_BEAT, slot], slots[S_BEAT, slot]
+        slots_start(slots)
+        n.add, n.base = row[_ADD], row[_ADDRESS] // n.lanes
+        for slot in range(len(slots)):
+            slots[slot].beat, slots[slot].next_beat = slots[slot].next_beat, slots[slot].beat
     elif took:
-        slots[S_NAMED, row[_SLOT]] = row[_GRADIENTS]
-        slots[S_NEXT_BEAT, row[_SLOT]] = row[_BEAT]
+        slots[row[_SLOT]].named = row[_GRADIENTS]
+        slots[row[_SLOT]].next_beat = row[_BEAT]

@@ -9,13 +9,13 @@ import numpy as np
 from numba import njit
 
 from models.lib.fixed_point import IntArray
-from models.pe_array.clocks.parts import Array, Beats, Flag, Int, pipe_clock, pipe_ready
+from models.lib.record import Array, Beats, Flag, Int, Record, kind, record
+from models.pe_array.clocks.pipe_control import pipe_clock, pipe_ready
 from models.pe_array.clocks.table import COLUMNS, OPCODE, column
 from models.pe_array.clocks.tile_drain import (
     DRAIN_END,
     DRAIN_FIRST,
     DRAIN_LATENCY,
-    T_WAITING,
     TileState,
     tile_clock,
     tile_state,
@@ -36,15 +36,15 @@ _ADDRESS, _MASK, _RUNS, _RUN_BEATS, _RUN_STRIDE, _GROUPS, _GROUP_STRIDE, _USE_MA
     for name in ("address", "mask", "runs", "run_beats", "run_stride", "groups", "group_stride", "use_mask")
 )  # fmt: skip
 
-D_STATE, D_OFFER, D_FIRST, D_END, D_WRITTEN, D_READ, D_RUNS, D_PENDING, D_COMMANDED, D_DONE, D_LANES = range(11)
-"""Registers: 0 idle, 1 … CHECK: lengths are compared, CHECK + 1: run; a command for the tiles waits, and its words;
+REGISTERS = kind("state offer first end written read runs pending commanded done lanes")
+"""0 idle, 1 … CHECK: lengths are compared, CHECK + 1: run; a command for the tiles waits, and its words;
 commands given for writing and reading, of so many; those not answered; all are given; pulse; B."""
 
 
 class DrainState(NamedTuple):
-    """Registers D_…, the row of the last OUTPUT, the stages of requantise, the tiles."""
+    """Registers, the row of the last OUTPUT, the stages of requantise, the tiles."""
 
-    n: IntArray
+    n: Record
     output: IntArray
     pipe: IntArray
     tiles: TileState
@@ -52,10 +52,8 @@ class DrainState(NamedTuple):
 
 def drain_state(pes: int, lanes: int) -> DrainState:
     """As after a reset. pes, lanes: P, B."""
-    n = np.zeros(D_LANES + 1, dtype=np.int64)
-    n[D_LANES] = lanes
-    output = np.zeros(COLUMNS, dtype=np.int64)
-    return DrainState(n, output, np.zeros(PIPE, dtype=np.int64), tile_state(pes, DRAIN_LATENCY))
+    output, pipe = np.zeros(COLUMNS, dtype=np.int64), np.zeros(PIPE, dtype=np.int64)
+    return DrainState(record(REGISTERS, lanes=lanes), output, pipe, tile_state(pes, DRAIN_LATENCY))
 
 
 @njit(cache=True)
@@ -63,23 +61,23 @@ def _run(state: DrainState, address: Int, number: Int) -> Beats:
     """A command of the pattern that the last OUTPUT names."""
     output = state.output
     group, run = number // output[_RUNS], number % output[_RUNS]
-    first = address // state.n[D_LANES] + group * output[_GROUP_STRIDE] + run * output[_RUN_STRIDE]
+    first = address // state.n.lanes + group * output[_GROUP_STRIDE] + run * output[_RUN_STRIDE]
     return first, output[_RUN_BEATS]
 
 
 @njit(cache=True)
 def drain_read(state: DrainState) -> Beats:
     """Command at the read port: first beat, and beats or 0."""
-    if state.n[D_STATE] > CHECK and state.n[D_READ] < state.n[D_RUNS] and state.output[_USE_MASK]:
-        return _run(state, state.output[_MASK], state.n[D_READ])
+    if state.n.state > CHECK and state.n.read < state.n.runs and state.output[_USE_MASK]:
+        return _run(state, state.output[_MASK], state.n.read)
     return 0, 0
 
 
 @njit(cache=True)
 def drain_write(state: DrainState) -> Beats:
     """Command at the write port."""
-    if state.n[D_STATE] > CHECK and state.n[D_WRITTEN] < state.n[D_RUNS] and state.n[D_PENDING] != PENDING:
-        return _run(state, state.output[_ADDRESS], state.n[D_WRITTEN])
+    if state.n.state > CHECK and state.n.written < state.n.runs and state.n.pending != PENDING:
+        return _run(state, state.output[_ADDRESS], state.n.written)
     return 0, 0
 
 
@@ -92,7 +90,7 @@ def drain_word(state: DrainState) -> Flag:
 @njit(cache=True)
 def drain_rd_ready(state: DrainState, wr_ready: Flag) -> Flag:
     """A beat of the mask is taken."""
-    runs = state.n[D_STATE] > CHECK and state.output[_USE_MASK] != 0
+    runs = state.n.state > CHECK and state.output[_USE_MASK] != 0
     return runs and tile_word(state.tiles) and pipe_ready(state.pipe, wr_ready)
 
 
@@ -112,36 +110,36 @@ def drain_clock(
         words: table of the drains' words.
     """
     n = state.n
-    runs = n[D_STATE] > CHECK
+    runs = n.state > CHECK
     masked = beat or state.output[_USE_MASK] == 0
     word = runs and tile_word(state.tiles)
     drain_ready = runs and masked and pipe_ready(state.pipe, wr_ready)
     command = drain_write(state)[1] != 0 and wr_cmd_ready
     asks = drain_read(state)[1] != 0 and rd_cmd_ready
-    ends = runs and n[D_COMMANDED] != 0 and n[D_PENDING] == 0
-    offer = n[D_OFFER] != 0
-    if offer and state.tiles.n[T_WAITING] == 0:
-        n[D_OFFER] = 0
+    ends = runs and n.commanded != 0 and n.pending == 0
+    offer = n.offer != 0
+    if offer and state.tiles.n.waiting == 0:
+        n.offer = 0
     pipe_clock(state.pipe, word and masked, wr_ready)
-    tile_clock(state.tiles, offer, n[D_FIRST], n[D_END], drain_ready, words)
+    tile_clock(state.tiles, offer, n.first, n.end, drain_ready, words)
 
     if command:
-        n[D_WRITTEN] += 1
-        n[D_PENDING] += 1
+        n.written += 1
+        n.pending += 1
     if answer:
-        n[D_PENDING] -= 1
+        n.pending -= 1
     if asks:
-        n[D_READ] += 1
-    last = command and n[D_WRITTEN] == n[D_RUNS]
-    n[D_COMMANDED] = 1 if n[D_STATE] > 0 and (n[D_COMMANDED] or last) else 0
-    if 0 < n[D_STATE] <= CHECK:
-        n[D_STATE] += 1
-    n[D_DONE] = 1 if ends else 0
+        n.read += 1
+    last = command and n.written == n.runs
+    n.commanded = 1 if n.state > 0 and (n.commanded or last) else 0
+    if 0 < n.state <= CHECK:
+        n.state += 1
+    n.done = 1 if ends else 0
     if ends:
-        n[D_STATE] = 0
+        n.state = 0
     if took and row[OPCODE] == OUTPUT:
         state.output[:] = row
     elif took:
-        n[D_STATE], n[D_OFFER], n[D_FIRST], n[D_END] = 1, 1, row[DRAIN_FIRST], row[DRAIN_END]
-        n[D_WRITTEN] = n[D_READ] = 0
-        n[D_RUNS] = state.output[_GROUPS] * state.output[_RUNS]
+        n.state, n.offer, n.first, n.end = 1, 1, row[DRAIN_FIRST], row[DRAIN_END]
+        n.written = n.read = 0
+        n.runs = state.output[_GROUPS] * state.output[_RUNS]

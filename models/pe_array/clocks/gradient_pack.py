@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clock by clock, compiled: gradients of slots to words: rtl/pe_array/store/gradient_pack.v and collect_slots.v."""
+"""Clock by clock, compiled: rtl/pe_array/store/gradient_pack.v with collect_slots.v: gradients of slots to words."""
 
 from __future__ import annotations
 
@@ -9,41 +9,52 @@ import numpy as np
 from numba import njit
 
 from models.lib.fixed_point import IntArray
-from models.pe_array.clocks.parts import Array, Flag, Int, in_turn
+from models.lib.record import Array, Flag, Int, Record, kind, record, records
 
 CHUNK = 8
 """Complete beats of a slot from which on they are written [collect_store]."""
 DEPTH = 16
 """Beats of memory per slot [collect_store]."""
 
-(
-    S_NAMED, S_LEFT, S_OPEN, S_FLUSH, S_ENDED, S_BUSY, S_ELIGIBLE, S_WORDS, S_LANE, S_COMPLETE, S_GRANTED, S_BEAT,
-    S_NEXT_BEAT,
-) = range(13)  # fmt: skip
-"""Rows of a slot's registers. What collect_slots keeps: gradients that are named, and left; whether gradients may
-enter, whether the last word is filled up, whether that is done; a chunk is on its way; one may be chosen. What
-gradient_pack keeps: complete words, the lane that is written next, a word becomes complete. Whether a lane is granted
-in this clock. For collect_store: where the slot's next chunk goes, in this COLLECT and in the next one."""
-
-P_VALID, P_TURN, P_CHUNK_SLOT, P_CHUNK = range(4)
-"""Registers: a word stands at the output; slot chosen last; the chunk at the output: slot, and beats or 0."""
+SLOT = kind("named left open flush ended busy eligible words lane complete granted beat next_beat")
+"""A slot. What collect_slots keeps: gradients that are named, and left; whether gradients may enter, whether the last
+word is filled up, whether that is done; a chunk is on its way; one may be chosen. What gradient_pack keeps: complete
+words, the lane that is written next, a word becomes complete. Whether a lane is granted in this clock. For
+collect_store: where the slot's next chunk goes, in this COLLECT and in the next one."""
+CHOICE = kind("turn slot chunk")
+"""Slot chosen last; the chunk at the output: slot, and beats or 0."""
+REGISTERS = kind("valid", choice=CHOICE)
+"""A word stands at the output; the chunk of collect_slots."""
 
 
 class PackState(NamedTuple):
-    """Registers P_…, S_… of every slot, and of every lane the slot granted last; that in this clock."""
+    """Registers, the slots, and of every lane the slot granted last; that in this clock."""
 
-    n: IntArray
-    slots: IntArray
+    n: Record
+    slots: Array
     lanes: IntArray
     asking: IntArray
 
 
 def pack_state(slots: int, lanes: int) -> PackState:
     """As after a reset. slots, lanes: P, U."""
-    n = np.zeros(P_CHUNK + 1, dtype=np.int64)
-    n[P_TURN] = -1
+    n = record(REGISTERS)
+    n.choice.turn = -1
     none = np.full(lanes, -1, dtype=np.int64)
-    return PackState(n, np.zeros((S_NEXT_BEAT + 1, slots), dtype=np.int64), none, none.copy())
+    return PackState(n, records(SLOT, slots), none, none.copy())
+
+
+@njit(cache=True)
+def in_turn(last: Int, asking: Int, before: Int) -> Int:
+    """Of those that ask, found in rising order: the lowest one behind the one granted last, or else the lowest of all.
+
+    Args:
+        last: granted last, -1 at first.
+        asking: one that asks; before: what this returned for those below it, -1 for the first.
+    """
+    if before < 0 or (before <= last < asking):
+        return asking
+    return before
 
 
 @njit(cache=True)
@@ -56,91 +67,91 @@ def pack_grant(state: PackState, given: Array, entered: Array) -> None:
     """
     slots, asking = state.slots, state.asking
     asking[:] = -1
-    for slot in range(slots.shape[1]):
-        slots[S_GRANTED, slot] = entered[slot] = 0
-        lane, flush = slots[S_LANE, slot], slots[S_FLUSH, slot] != 0
-        wants = lane != 0 if flush else given[slot] and slots[S_OPEN, slot] != 0
-        if wants and slots[S_WORDS, slot] + slots[S_COMPLETE, slot] != DEPTH:
+    for slot in range(len(slots)):
+        of = slots[slot]
+        of.granted = entered[slot] = 0
+        lane = of.lane
+        wants = lane != 0 if of.flush else given[slot] and of.open != 0
+        if wants and of.words + of.complete != DEPTH:
             asking[lane] = in_turn(state.lanes[lane], slot, asking[lane])
     for slot in asking:
         if slot >= 0:
-            slots[S_GRANTED, slot] = 1
-            entered[slot] = 0 if slots[S_FLUSH, slot] else 1
+            slots[slot].granted = 1
+            entered[slot] = 0 if slots[slot].flush else 1
 
 
 @njit(cache=True)
-def pack_quiet(state: PackState) -> Flag:
+def slots_quiet(slots: Array) -> Flag:
     """No slot has anything to come."""
-    slots = state.slots
-    for slot in range(slots.shape[1]):
-        if slots[S_OPEN, slot] or slots[S_FLUSH, slot] or slots[S_ENDED, slot]:
-            return False
-    return True
+    coming = 0
+    for each in slots:
+        coming += each.open + each.flush + each.ended
+    return coming == 0
+
+
+@njit(cache=True)
+def slots_start(slots: Array) -> None:
+    """A COLLECT: the slots that are named begin."""
+    for each in slots:
+        if each.named:
+            each.open, each.left, each.named = 1, each.named, 0
+
+
+@njit(cache=True)
+def slots_clock(slots: Array, n: Record, entered: Array, ready: Flag, free: Int) -> None:
+    """One clock of collect_slots, before that of the pack.
+
+    Args:
+        n: of its choice.
+        entered: as ``pack_grant`` left it.
+        ready: the chunk is taken; free: slot whose chunk's last word is requested, or -1.
+    """
+    count = len(slots)
+    moves = n.chunk == 0 or ready
+    granted = -1
+    if moves:
+        for slot in range(count):
+            if slots[slot].eligible:
+                granted = in_turn(n.turn, slot, granted)
+        n.chunk = 0
+        if granted >= 0:
+            n.slot, n.chunk, n.turn = granted, slots[granted].words, granted
+    for slot in range(count):
+        of, chosen = slots[slot], granted == slot
+        ended, busy, flush = of.ended, of.busy, of.flush
+        eligible = not busy and not chosen and (of.words >= CHUNK or (ended and of.words > 0))
+        of.eligible = 1 if eligible else 0
+        close = entered[slot] and of.left == 1
+        done = flush and of.lane == 0
+        if entered[slot]:
+            of.left -= 1
+        if close:
+            of.open = 0
+        of.flush = 1 if close or (flush and not done) else 0
+        of.ended = 1 if done or (ended and of.words > 0) else 0
+        of.busy = 1 if chosen or (busy and free != slot) else 0
 
 
 @njit(cache=True)
 def pack_take_ready(state: PackState, slot: Int, m_ready: Flag) -> Flag:
     """A word of a slot is given."""
-    return state.slots[S_WORDS, slot] > 0 and (state.n[P_VALID] == 0 or m_ready)
-
-
-@njit(cache=True)
-def slots_clock(state: PackState, entered: Array, ready: Flag, free: Int) -> None:
-    """One clock of collect_slots, before that of the pack.
-
-    Args:
-        entered: as ``pack_grant`` left it.
-        ready: the chunk is taken; free: slot whose chunk's last word is requested, or -1.
-    """
-    n, slots = state.n, state.slots
-    count = slots.shape[1]
-    moves = n[P_CHUNK] == 0 or ready
-    granted = -1
-    if moves:
-        for slot in range(count):
-            if slots[S_ELIGIBLE, slot]:
-                granted = in_turn(n[P_TURN], slot, granted)
-        n[P_CHUNK] = 0
-        if granted >= 0:
-            n[P_CHUNK_SLOT], n[P_CHUNK], n[P_TURN] = granted, slots[S_WORDS, granted], granted
-    for slot in range(count):
-        words, chosen = slots[S_WORDS, slot], granted == slot
-        ended, busy, flush = slots[S_ENDED, slot], slots[S_BUSY, slot], slots[S_FLUSH, slot]
-        eligible = not busy and not chosen and (words >= CHUNK or (ended and words > 0))
-        slots[S_ELIGIBLE, slot] = 1 if eligible else 0
-        close = entered[slot] and slots[S_LEFT, slot] == 1
-        done = flush and slots[S_LANE, slot] == 0
-        if entered[slot]:
-            slots[S_LEFT, slot] -= 1
-        if close:
-            slots[S_OPEN, slot] = 0
-        slots[S_FLUSH, slot] = 1 if close or (flush and not done) else 0
-        slots[S_ENDED, slot] = 1 if done or (ended and words > 0) else 0
-        slots[S_BUSY, slot] = 1 if chosen or (busy and free != slot) else 0
-
-
-@njit(cache=True)
-def slots_start(state: PackState) -> None:
-    """A COLLECT: the slots that are named begin."""
-    slots = state.slots
-    for slot in range(slots.shape[1]):
-        if slots[S_NAMED, slot]:
-            slots[S_OPEN, slot], slots[S_LEFT, slot], slots[S_NAMED, slot] = 1, slots[S_NAMED, slot], 0
+    return state.slots[slot].words > 0 and (state.n.valid == 0 or m_ready)
 
 
 @njit(cache=True)
 def pack_clock(state: PackState, take: Int, m_ready: Flag) -> None:
-    """One clock of the pack, with the slot whose word is requested and given, or -1."""
+    """One clock, with the slot whose word is requested and given, or -1."""
     n, slots = state.n, state.slots
-    for slot in range(slots.shape[1]):
-        slots[S_WORDS, slot] += slots[S_COMPLETE, slot]
-        slots[S_COMPLETE, slot] = 0
-        if slots[S_GRANTED, slot]:
-            lane = slots[S_LANE, slot]
+    for slot in range(len(slots)):
+        of = slots[slot]
+        of.words += of.complete
+        of.complete = 0
+        if of.granted:
+            lane = of.lane
             state.lanes[lane] = slot
             last = lane + 1 == len(state.lanes)
-            slots[S_LANE, slot] = 0 if last else lane + 1
-            slots[S_COMPLETE, slot] = 1 if last else 0
+            of.lane = 0 if last else lane + 1
+            of.complete = 1 if last else 0
     if take >= 0:
-        slots[S_WORDS, take] -= 1
-    n[P_VALID] = 1 if take >= 0 or (n[P_VALID] and not m_ready) else 0
+        slots[take].words -= 1
+    n.valid = 1 if take >= 0 or (n.valid and not m_ready) else 0

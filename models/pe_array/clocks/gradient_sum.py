@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 from models.lib.fixed_point import IntArray
-from models.pe_array.clocks.parts import Array, Flag, Int
+from models.lib.record import Array, Flag, Int
 
 
 class SumState(NamedTuple):

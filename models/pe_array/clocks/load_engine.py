@@ -8,31 +8,12 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from models.lib.clocks.stream_fifo import NONE, Fifo, fifo, fifo_clock, fifo_head
 from models.lib.fixed_point import IntArray
-from models.pe_array.clocks.map_load import (
-    COMMAND,
-    L_Y,
-    M_BASE,
-    M_CHANNELS,
-    M_LEGAL,
-    M_ROW,
-    M_ROWS,
-    M_SLOT,
-    M_WIDTH,
-    M_Y,
-    R_DONE,
-    W_SLOT,
-    W_X,
-    MapState,
-    map_clock,
-    map_state,
-    raster_cmd_ready,
-    raster_idle,
-    raster_ready,
-    window_load,
-)
-from models.pe_array.clocks.parts import Array, Beats, Flag, Int
-from models.pe_array.clocks.stream_fifo import NONE, fifo, fifo_clock, fifo_head
+from models.lib.record import Array, Beats, Flag, Int, Record, kind, record
+from models.pe_array.clocks.map_load import MapState, map_clock, map_state
+from models.pe_array.clocks.map_raster import COMMAND, raster_cmd_ready, raster_idle, raster_ready
+from models.pe_array.clocks.map_window import Y_BIT, window_load
 from models.pe_array.clocks.table import OPCODE, column
 from models.pe_array.isa import descriptors as d
 from models.pe_array.machine.engines import POINTER_RUN
@@ -55,21 +36,21 @@ _S_ADDRESS, _S_BEATS, _S_PES = (column(d.Stream, name) for name in ("address", "
 _P_ADDRESS, _P_BLOCKS = column(d.Pointers, "address"), column(d.Pointers, "blocks")
 _W_PE, _W_SLOT, _W_REGIONS = column(d.Window, "pe"), column(d.Window, "slot"), column(d.Window, "x_columns")
 
-(
-    E_LANES, E_DEPTH, E_INSIDE, E_RUN, E_BEATS, E_STRIDE, E_RUNS, E_REST, E_TAKEN, E_WRITTEN, E_ARRIVED, E_ISSUED,
-    E_END, E_STREAM, E_WAY, E_SIZE,
-) = range(16)  # fmt: skip
-"""Registers: B, LOAD_DEPTH; descriptors inside; read commands of the newest descriptor: first beat of the next one,
+REGISTERS = kind(
+    "lanes depth inside run beats stride runs rest taken written arrived issued end stream way order order_count"
+)
+"""B, LOAD_DEPTH; descriptors inside; read commands of the newest descriptor: first beat of the next one,
 beats of each, beats from start to start, how many are left, beats of one behind them; beats taken of an operation;
 registers written of a window; maps that have arrived; places in the rings; a bit per clock in which a beat of a stream
-was taken, the newest lowest, as many as such a beat is on its way."""
+was taken, the newest lowest, as many as such a beat is on its way; first of the operations that are to be reported,
+and how many they are."""
 
 
 class LoadState(NamedTuple):
     """Registers.
 
     Attributes:
-        n: E_….
+        n: registers.
         issued: ring of descriptors on their way to their entries, numbers of rows or NONE.
         operations, places: FIFOs of the entries: what beats come for; maps and windows.
         ends: ring of operations whose last beat has come: 0 none, 1 not a map, 2 a map.
@@ -80,26 +61,24 @@ class LoadState(NamedTuple):
         maps: rtl/pe_array/load/map_load.v.
     """
 
-    n: IntArray
+    n: Record
     issued: IntArray
-    operations: IntArray
-    places: IntArray
+    operations: Fifo
+    places: Fifo
     ends: IntArray
     order: IntArray
     streams: IntArray
-    command: IntArray
+    command: Record
     readies: IntArray
     maps: MapState
 
 
 def load_state(pes: int, lanes: int, stages: int, map_depth: int, depth: int) -> LoadState:
     """As after a reset. pes, lanes, stages, map_depth, depth: P, B, STAGES, MAP_DEPTH, LOAD_DEPTH."""
-    n = np.zeros(E_SIZE, dtype=np.int64)
-    n[E_LANES], n[E_DEPTH] = lanes, depth
     return LoadState(
-        n, np.full(ISSUE, NONE, dtype=np.int64), fifo(depth), fifo(depth),
-        np.zeros(END + max(0, stages - 2), dtype=np.int64), np.zeros(depth + 2, dtype=np.int64),
-        np.zeros(stages + 1, dtype=np.int64), np.zeros(COMMAND, dtype=np.int64), np.ones(pes, dtype=np.int64),
+        record(REGISTERS, lanes=lanes, depth=depth), np.full(ISSUE, NONE, dtype=np.int64), fifo(depth), fifo(depth),
+        np.zeros(END + max(0, stages - 2), dtype=np.int64), np.zeros(depth, dtype=np.int64),
+        np.zeros(stages + 1, dtype=np.int64), record(COMMAND), np.ones(pes, dtype=np.int64),
         map_state(pes, stages, map_depth),
     )  # fmt: skip
 
@@ -107,20 +86,20 @@ def load_state(pes: int, lanes: int, stages: int, map_depth: int, depth: int) ->
 @njit(cache=True)
 def load_command(state: LoadState) -> Beats:
     """At the read port: first beat, and beats or 0."""
-    return state.n[E_RUN], state.n[E_BEATS] if state.n[E_RUNS] > 0 else 0
+    return state.n.run, state.n.beats if state.n.runs > 0 else 0
 
 
 @njit(cache=True)
 def _runs_ready(n: Array, cmd_ready: Flag) -> Flag:
-    return n[E_RUNS] == 0 or (cmd_ready and n[E_RUNS] == 1)
+    return n.runs == 0 or (cmd_ready and n.runs == 1)
 
 
 @njit(cache=True)
 def load_d_ready(state: LoadState, row: Array, cmd_ready: Flag) -> Flag:
     """The descriptor of this row is taken."""
     n = state.n
-    beats = row[OPCODE] == WINDOW or (_runs_ready(n, cmd_ready) and n[E_REST] == 0)
-    return n[E_INSIDE] != n[E_DEPTH] and beats
+    beats = row[OPCODE] == WINDOW or (_runs_ready(n, cmd_ready) and n.rest == 0)
+    return n.inside != n.depth and beats
 
 
 @njit(cache=True)
@@ -130,25 +109,22 @@ def load_rd_ready(state: LoadState, table: Array) -> Flag:
     return head != NONE and (table[head, OPCODE] != MAP or raster_ready(state.maps.raster))
 
 
-ORDER_READ, ORDER_COUNT, ORDER = range(3)
-
-
 @njit(cache=True)
 def load_done(state: LoadState) -> Flag:
     """Pulse."""
-    order = state.order
-    return order[ORDER_COUNT] > 0 and (order[ORDER + order[ORDER_READ]] == 1 or state.n[E_ARRIVED] > 0)
+    n = state.n
+    return n.order_count > 0 and (state.order[n.order] == 1 or n.arrived > 0)
 
 
 @njit(cache=True)
 def load_idle(state: LoadState) -> Flag:
     """Nothing is begun and not done."""
-    return state.n[E_INSIDE] == 0 and state.n[E_WAY] >> 1 == 0
+    return state.n.inside == 0 and state.n.way >> 1 == 0
 
 
 @njit(cache=True)
 def _pointer_beats(n: Array, row: Array) -> Int:
-    return row[_P_BLOCKS] // (n[E_LANES] // 4) + 1
+    return row[_P_BLOCKS] // (n.lanes // 4) + 1
 
 
 @njit(cache=True)
@@ -162,34 +138,34 @@ def _operation_beats(n: Array, row: Array) -> Int:
 def _read(n: Array, took: Flag, row: Array, cmd_ready: Flag) -> None:
     """Read commands."""
     ready = _runs_ready(n, cmd_ready)
-    if n[E_RUNS] > 0 and cmd_ready:
-        n[E_RUNS] -= 1
-        n[E_RUN] += n[E_STRIDE]
-    if n[E_REST] > 0:
+    if n.runs > 0 and cmd_ready:
+        n.runs -= 1
+        n.run += n.stride
+    if n.rest > 0:
         if ready:
-            n[E_BEATS], n[E_RUNS], n[E_REST] = n[E_REST], 1, 0
+            n.beats, n.runs, n.rest = n.rest, 1, 0
     elif took and row[OPCODE] == MAP:
-        n[E_RUN], n[E_BEATS] = row[_M_ADDRESS] // n[E_LANES], row[_M_RUN_BEATS]
-        n[E_STRIDE], n[E_RUNS] = row[_M_STRIDE], row[_M_RUNS]
+        n.run, n.beats = row[_M_ADDRESS] // n.lanes, row[_M_RUN_BEATS]
+        n.stride, n.runs = row[_M_STRIDE], row[_M_RUNS]
     elif took and row[OPCODE] == STREAM:
-        n[E_RUN], n[E_BEATS], n[E_RUNS] = row[_S_ADDRESS] // n[E_LANES], row[_S_BEATS], 1
+        n.run, n.beats, n.runs = row[_S_ADDRESS] // n.lanes, row[_S_BEATS], 1
     elif took and row[OPCODE] == POINTERS:
         beats = _pointer_beats(n, row)
         whole = (beats - 1) // POINTER_RUN
-        n[E_RUN], n[E_STRIDE] = row[_P_ADDRESS] // n[E_LANES], POINTER_RUN
+        n.run, n.stride = row[_P_ADDRESS] // n.lanes, POINTER_RUN
         rest = beats - whole * POINTER_RUN
         if whole:
-            n[E_BEATS], n[E_RUNS], n[E_REST] = POINTER_RUN, whole, rest
+            n.beats, n.runs, n.rest = POINTER_RUN, whole, rest
         else:
-            n[E_BEATS], n[E_RUNS] = rest, 1
+            n.beats, n.runs = rest, 1
 
 
 @njit(cache=True)
 def _readies(state: LoadState, streamed: Int, y_writes: Array) -> None:
     """PEs that take a word of a map: not those that take a beat of a stream, or write Y themselves."""
     for pe in range(len(state.readies)):
-        load = window_load(state.maps.fifos[pe])
-        waits = load != NONE and load >> L_Y & 1 and y_writes[pe]
+        load = window_load(Fifo(state.maps.fifos.n[pe], state.maps.fifos.words[pe]))
+        waits = load != NONE and load >> Y_BIT & 1 and y_writes[pe]
         state.readies[pe] = 0 if streamed >> pe & 1 or waits else 1
 
 
@@ -213,59 +189,59 @@ def load_clock(
     is_map = head != NONE and table[head, OPCODE] == MAP
     place = fifo_head(state.places)
     window = place != NONE and table[place, OPCODE] == WINDOW and raster_idle(raster)
-    window_done = window and n[E_WRITTEN] == REGISTERS_OF_WINDOW - 1
+    window_done = window and n.written == REGISTERS_OF_WINDOW - 1
     offers = place != NONE and table[place, OPCODE] == MAP
     if offers:
         at, command = table[place], state.command
-        command[M_CHANNELS], command[M_ROW], command[M_ROWS] = at[_M_CHANNELS], at[_M_ROW], at[_M_ROWS]
-        command[M_WIDTH], command[M_BASE], command[M_Y] = at[_M_WIDTH], at[_M_BASE], at[_M_Y]
-        command[M_SLOT], command[M_LEGAL] = NONE if at[_M_ALL] else at[_M_SLOT], 1
+        command.channels, command.row, command.rows = at[_M_CHANNELS], at[_M_ROW], at[_M_ROWS]
+        command.width, command.base, command.to_y = at[_M_WIDTH], at[_M_BASE], at[_M_Y]
+        command.slot, command.legal = NONE if at[_M_ALL] else at[_M_SLOT], 1
     place_taken = window_done or (offers and raster_cmd_ready(raster))
-    map_done = raster.n[R_DONE]
+    map_done = raster.n.done
 
     # grid
-    streamed = streams[n[E_STREAM]]
+    streamed = streams[n.stream]
     is_stream = take and table[head, OPCODE] == STREAM
-    streams[n[E_STREAM]] = table[head, _S_PES] if is_stream else 0
-    n[E_WAY] = (n[E_WAY] << 1 | (1 if is_stream else 0)) & ((1 << len(streams)) - 1)
-    n[E_STREAM] = n[E_STREAM] + 1 if n[E_STREAM] + 1 < len(streams) else 0
+    streams[n.stream] = table[head, _S_PES] if is_stream else 0
+    n.way = (n.way << 1 | (1 if is_stream else 0)) & ((1 << len(streams)) - 1)
+    n.stream = n.stream + 1 if n.stream + 1 < len(streams) else 0
     _readies(state, streamed, y_writes)
     map_clock(state.maps, offers, state.command, beat and is_map, state.readies)
     if window:
-        n[E_WRITTEN] = 0 if window_done else n[E_WRITTEN] + 1
+        n.written = 0 if window_done else n.written + 1
     if window_done:
         at, registers = table[place], state.maps.windows[table[place, _W_PE]]
-        for part in range(8):
-            registers[W_X + part] = at[_W_REGIONS + part]
-        registers[W_SLOT] = at[_W_SLOT]
+        for part in range(4):
+            registers.x[part], registers.y[part] = at[_W_REGIONS + part], at[_W_REGIONS + 4 + part]
+        registers.slot = at[_W_SLOT]
 
     # completions, in order
     op_end = False
     newest = 0
     if take:
-        n[E_TAKEN] += 1
-        op_end = n[E_TAKEN] == _operation_beats(n, table[head])
+        n.taken += 1
+        op_end = n.taken == _operation_beats(n, table[head])
         if op_end:
-            n[E_TAKEN] = 0
+            n.taken = 0
             newest = 2 if is_map else 1
     if done:
-        n[E_ARRIVED] -= order[ORDER + order[ORDER_READ]] - 1
-        order[ORDER_COUNT] -= 1
-        order[ORDER_READ] = (order[ORDER_READ] + 1) % (len(order) - ORDER)
-    n[E_ARRIVED] += map_done
-    n[E_END] = n[E_END] + 1 if n[E_END] + 1 < len(ends) else 0
-    ended = ends[n[E_END]]
-    ends[n[E_END]] = newest
+        n.arrived -= order[n.order] - 1
+        n.order_count -= 1
+        n.order = (n.order + 1) % len(order)
+    n.arrived += map_done
+    n.end = n.end + 1 if n.end + 1 < len(ends) else 0
+    ended = ends[n.end]
+    ends[n.end] = newest
     if ended:
-        order[ORDER + (order[ORDER_READ] + order[ORDER_COUNT]) % (len(order) - ORDER)] = ended
-        order[ORDER_COUNT] += 1
+        order[(n.order + n.order_count) % len(order)] = ended
+        n.order_count += 1
 
     # entries
-    issued = state.issued[n[E_ISSUED]]
-    state.issued[n[E_ISSUED]] = took
-    n[E_ISSUED] = n[E_ISSUED] + 1 if n[E_ISSUED] + 1 < len(state.issued) else 0
+    issued = state.issued[n.issued]
+    state.issued[n.issued] = took
+    n.issued = n.issued + 1 if n.issued + 1 < len(state.issued) else 0
     opcode = table[issued, OPCODE] if issued != NONE else 0
     fifo_clock(state.operations, issued if issued != NONE and opcode != WINDOW else NONE, op_end)
     fifo_clock(state.places, issued if opcode in (MAP, WINDOW) else NONE, place_taken)
-    n[E_INSIDE] += (1 if took != NONE else 0) - (1 if done else 0) - (1 if window_done else 0)
+    n.inside += (1 if took != NONE else 0) - (1 if done else 0) - (1 if window_done else 0)
     _read(n, took != NONE, row, cmd_ready)

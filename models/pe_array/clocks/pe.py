@@ -9,18 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
 from models.lib.fixed_point import IntArray
+from models.lib.record import Array, Flag, Int, Record, kind, record, records
 from models.pe_array.isa.pe_command import LAST_BIT, NULL_BIT, YOFF_BITS, YOFF_LOW, Op, PeCommand, PeShape
 from models.pe_array.machine.pe import ProcessingElement
-
-Array = Any  # Numba compiles the functions for the types they are called with
-Int = Any  # int64 in compiled code
 
 QUEUE = 2
 """Commands that wait, beside the one that is walked."""
@@ -44,7 +41,8 @@ DRAIN = 6
 WAIT_HAZARD, WAIT_FENCE, WAIT_GRADIENT, WAIT_DRAIN = range(4)
 """Columns of ``Timing.waits``, the rules (a) … (d)."""
 
-C_OP, C_SWAP, C_CLEAR, C_ELEMENTS, C_TAPS, C_YBASE, C_YSTRIDE, C_E, C_T, C_OFFERED = range(10)
+COMMAND = kind("op swap clear elements taps ybase ystride first_element first_tap offered")
+"""A command: fields of ``PeCommand``; where its coordinates and its tap list begin; as ``OfferedCommand``."""
 
 
 def gradient_latency(lanes: int) -> int:
@@ -132,18 +130,18 @@ def predict(
         drain_read: bool (clocks,): the drain reads; false after the end.
         grad_ready: bool (clocks,): the gradient port is ready; true after the end.
     """
-    table = np.zeros((len(works), C_OFFERED + 1), dtype=np.int64)
+    table = records(COMMAND, len(works))
     entries = gradients = e0 = 0
     lists: dict[int, int] = {}  # start of every tap list that occurs, by identity
     parts: list[npt.NDArray[np.uint32]] = []
     t0 = 0
-    for row, work in zip(table, works, strict=True):
+    for row, work in enumerate(works):
         c = work.command
         if id(work.entries) not in lists:
             lists[id(work.entries)] = t0
             parts.append(work.entries)
             t0 += len(work.entries)
-        row[:] = (
+        table[row] = (
             c.op, c.swap, c.clear, c.elements, c.taps, c.ybase, c.ystride, e0, lists[id(work.entries)], work.offered,
         )  # fmt: skip
         e0 += c.elements
@@ -157,7 +155,7 @@ def predict(
     issued, writes = np.zeros(entries, dtype=np.int64), np.zeros(entries, dtype=np.int64)
     taken = np.zeros(gradients, dtype=np.int64)
     n_writes, n_taken = simulate(
-        table, coordinates, taps, shape.y_depth - 1, gradient_latency(shape.lanes),
+        pe_state(), table, coordinates, taps, shape.y_depth - 1, gradient_latency(shape.lanes),
         np.asarray(drain_read, dtype=np.bool_), np.asarray(grad_ready, dtype=np.bool_),
         clocks, waits, issued, writes, taken,
     )  # fmt: skip
@@ -165,38 +163,35 @@ def predict(
     return Timing(times[0], times[1], times[2], times[3], waits, issued, writes[:n_writes], taken[:n_taken])
 
 
-(
-    COMMAND, WALK_LEFT, PIPELINE, CLEAR_AT, ELEMENT, TAP, OP_BEFORE, BEFORE, NEAR_Y, NEAR_CLOCK, FAR_Y, FAR_CLOCK,
-    TAKEN, LEFT, PROMISED, GONE,
-) = range(16)  # fmt: skip
-"""State of a PE, one number each: the command, clear, element and tap that are issued next; entries that the walk has
-still to make (0: idle); a bit per stage between walk and issue stage, set where there is an entry; operation and clock
-of the issue before; Y word and clock of the last two MAC results or clears; commands taken from the port and gone from
-the queue; gradients issued and taken at the port."""
+PE = kind(
+    "command walk_left pipeline clear_at element tap op_before before near_y near_clock far_y far_clock taken left"
+    " promised gone"
+)
+"""State of a PE: the command, clear, element and tap that are issued next; entries that the walk has still to make (0:
+idle); a bit per stage between walk and issue stage, set where there is an entry; operation and clock of the issue
+before; Y word and clock of the last two MAC results or clears; commands taken from the port and gone from the queue;
+gradients issued and taken at the port."""
 
 NOTHING, ISSUED, WRITES, GRADIENT, FIRST, FINAL = 0, 8, 16, 32, 64, 128
 """What ``step`` returns: the column of ``waits`` + 1 where an entry waits, or what an issued entry does, added up."""
 
 
-@njit(cache=True)
-def reset(state: Array) -> None:
-    """The state after a reset, int64 (16,)."""
-    state[:] = 0
-    state[BEFORE] = -FENCE
-    state[NEAR_Y], state[NEAR_CLOCK] = -1, -HAZARD
-    state[FAR_Y], state[FAR_CLOCK] = -1, -HAZARD
+def pe_state() -> Record:
+    """As after a reset."""
+    long_ago = -HAZARD
+    return record(PE, before=-FENCE, near_y=-1, near_clock=long_ago, far_y=-1, far_clock=long_ago)
 
 
 @njit(cache=True)
 def step(
-    state: Array, table: Array, first: Int, stride: Int, coordinates: Array, taps: Array, y_mask: Int, clock: Int,
-    drained: Any,
-) -> Any:  # fmt: skip
+    state: Record, table: Array, first: Int, stride: Int, coordinates: Array, taps: Array, y_mask: Int, clock: Int,
+    drained: Flag,
+) -> Int:  # fmt: skip
     """A clock of a PE from the queue to the issue stage; what is taken at its ports is the caller's.
 
     Args:
         state: of the PE.
-        table: commands, columns C_…; the PE's command ``n`` is row ``first + n*stride``.
+        table: commands; the PE's command ``n`` is row ``first + n*stride``.
         coordinates, taps: int64, of all commands.
         y_mask: depth of Y less 1.
         clock: its number.
@@ -206,41 +201,41 @@ def step(
     entry = np.int64(0)
     clearing = real = last = False
     y = np.int64(-1)
-    ready = state[PIPELINE] >> (STAGES - 1) & 1 == 1
+    ready = state.pipeline >> (STAGES - 1) & 1 == 1
     opening = False
     op = elements = clear = n_taps = np.int64(0)
     if ready:
-        at = first + state[COMMAND] * stride
-        op, clear, elements, n_taps = table[at, C_OP], table[at, C_CLEAR], table[at, C_ELEMENTS], table[at, C_TAPS]
-        opening = state[CLEAR_AT] == 0 and state[ELEMENT] == 0 and state[TAP] == 0
-        clearing = state[CLEAR_AT] < clear
+        of = table[first + state.command * stride]
+        op, clear, elements, n_taps = of.op, of.clear, of.elements, of.taps
+        opening = state.clear_at == 0 and state.element == 0 and state.tap == 0
+        clearing = state.clear_at < clear
         real = not clearing and elements > 0
         if real:
-            entry = taps[table[at, C_T] + state[TAP]]
+            entry = taps[of.first_tap + state.tap]
             last = (entry >> LAST_BIT & 1) == 1
             if last and op == 0:
-                coordinate = coordinates[table[at, C_E] + state[ELEMENT]]
-                out = coordinate & 0xFF if table[at, C_SWAP] else coordinate >> 8
+                coordinate = coordinates[of.first_element + state.element]
+                out = coordinate & 0xFF if of.swap else coordinate >> 8
                 yoff = entry >> YOFF_LOW & ((1 << YOFF_BITS) - 1)
-                y = (table[at, C_YBASE] + out * table[at, C_YSTRIDE] + yoff) & y_mask
+                y = (of.ybase + out * of.ystride + yoff) & y_mask
         elif clearing:
-            y = (table[at, C_YBASE] + state[CLEAR_AT]) & y_mask
-        fence = (opening and op != state[OP_BEFORE]) or (
-            real and state[ELEMENT] == 0 and state[TAP] == 0 and state[CLEAR_AT] > 0 and (op in (1, 3))
+            y = (of.ybase + state.clear_at) & y_mask
+        fence = (opening and op != state.op_before) or (
+            real and state.element == 0 and state.tap == 0 and state.clear_at > 0 and (op in (1, 3))
         )
         reads_y = real and (last if op == 0 else op != 2 and (entry >> NULL_BIT & 1) == 0)
         if (
             last
             and op == 0
             and (
-                (y == state[NEAR_Y] and clock - state[NEAR_CLOCK] < HAZARD)
-                or (y == state[FAR_Y] and clock - state[FAR_CLOCK] < HAZARD)
+                (y == state.near_y and clock - state.near_clock < HAZARD)
+                or (y == state.far_y and clock - state.far_clock < HAZARD)
             )
         ):
             wait = WAIT_HAZARD
-        elif fence and clock - state[BEFORE] < FENCE:
+        elif fence and clock - state.before < FENCE:
             wait = WAIT_FENCE
-        elif last and op == 1 and state[PROMISED] - state[GONE] >= GRADIENTS:
+        elif last and op == 1 and state.promised - state.gone >= GRADIENTS:
             wait = WAIT_GRADIENT
         elif reads_y and drained:
             wait = WAIT_DRAIN
@@ -252,70 +247,69 @@ def step(
         happened = ISSUED
         if opening:
             happened += FIRST
-            state[OP_BEFORE] = op
+            state.op_before = op
         if clearing or (last and op == 0):
-            state[FAR_Y], state[FAR_CLOCK] = state[NEAR_Y], state[NEAR_CLOCK]
-            state[NEAR_Y], state[NEAR_CLOCK] = y, clock
+            state.far_y, state.far_clock = state.near_y, state.near_clock
+            state.near_y, state.near_clock = y, clock
         if clearing or (last and op != 1):
             happened += WRITES
         if last and op == 1:
             happened += GRADIENT
-            state[PROMISED] += 1
-        state[BEFORE] = clock
+            state.promised += 1
+        state.before = clock
         # the next entry
         if clearing:
-            state[CLEAR_AT] += 1
+            state.clear_at += 1
         elif real:
-            state[TAP] += 1
-            if state[TAP] == n_taps:
-                state[TAP] = 0
-                state[ELEMENT] += 1
-        if state[CLEAR_AT] == clear and state[ELEMENT] == elements:
+            state.tap += 1
+            if state.tap == n_taps:
+                state.tap = 0
+                state.element += 1
+        if state.clear_at == clear and state.element == elements:
             happened += FINAL
-            state[COMMAND] += 1
-            state[CLEAR_AT] = state[ELEMENT] = state[TAP] = 0
+            state.command += 1
+            state.clear_at = state.element = state.tap = 0
 
-    state[PIPELINE] = (state[PIPELINE] << 1 | (1 if state[WALK_LEFT] > 0 else 0)) & ((1 << STAGES) - 1)
-    if state[WALK_LEFT] > 0:
-        state[WALK_LEFT] -= 1
-    if state[WALK_LEFT] == 0 and state[TAKEN] > state[LEFT]:
-        at = first + state[LEFT] * stride
-        state[WALK_LEFT] = max(1, table[at, C_CLEAR] + table[at, C_ELEMENTS] * table[at, C_TAPS])
-        state[LEFT] += 1
+    state.pipeline = (state.pipeline << 1 | (1 if state.walk_left > 0 else 0)) & ((1 << STAGES) - 1)
+    if state.walk_left > 0:
+        state.walk_left -= 1
+    if state.walk_left == 0 and state.taken > state.left:
+        of = table[first + state.left * stride]
+        state.walk_left = max(1, of.clear + of.elements * of.taps)
+        state.left += 1
     return happened
 
 
 @njit(cache=True)
 def simulate(
-    table: Array, coordinates: Array, taps: Array, y_mask: Int, latency: Int, drain: Array, ready: Array,
-    clocks: Array, waits: Array, issued: Array, writes: Array, taken: Array,
-) -> Any:  # fmt: skip
+    state: Record, table: Array, coordinates: Array, taps: Array, y_mask: Int, latency: Int, drain: Array,
+    ready: Array, clocks: Array, waits: Array, issued: Array, writes: Array, taken: Array,
+) -> tuple[Int, Int]:  # fmt: skip
     """Play the clocks of a PE; returns the numbers of writes to Y and of gradients.
 
     Args:
-        table: a row per command, columns C_…; coordinates, taps: int64, of all commands.
+        state: of the PE, after a reset.
+        table: a row per command; coordinates, taps: int64, of all commands.
         y_mask: depth of Y less 1; latency: of a gradient.
         drain, ready: events per clock.
         clocks, waits, issued, writes, taken: filled (``Timing``; clocks: taken, first, last, done).
     """
     commands = len(table)
-    state = np.zeros(16, dtype=np.int64)
-    reset(state)
     n_issued = n_writes = 0
     clock = np.int64(0)
-    while state[COMMAND] < commands or state[GONE] < state[PROMISED]:
-        waiting = state[TAKEN] - state[LEFT]
-        command, gone = state[COMMAND], state[GONE]
+    while state.command < commands or state.gone < state.promised:
+        waiting = state.taken - state.left
+        command, gone = state.command, state.gone
         # gradients at the port: those whose time has come, one per clock; until then `taken` holds when that is
-        pops = gone < state[PROMISED] and taken[gone] <= clock and (clock >= len(ready) or ready[clock])
+        pops = gone < state.promised and taken[gone] <= clock and (clock >= len(ready) or ready[clock])
         happened = step(
             state, table, 0, 1, coordinates, taps, y_mask, clock, clock < len(drain) and drain[clock]
         )  # fmt: skip
         if pops:
             taken[gone] = clock
-            state[GONE] += 1
+            state.gone += 1
         if happened & ISSUED:
-            op = table[command, C_OP]
+            op = table[command].op
             issued[n_issued] = clock
             n_issued += 1
             if happened & FIRST:
@@ -324,14 +318,14 @@ def simulate(
                 writes[n_writes] = clock + (PIPE_LONG if op in (1, 3) else PIPE)
                 n_writes += 1
             if happened & GRADIENT:
-                taken[state[PROMISED] - 1] = clock + latency
+                taken[state.promised - 1] = clock + latency
             if happened & FINAL:
                 clocks[command, 2] = clock
                 clocks[command, 3] = clock + 1 + (PIPE_LONG if op in (1, 3) else PIPE)
         elif happened:
             waits[command, happened - 1] += 1
-        if state[TAKEN] < commands and waiting < QUEUE and table[state[TAKEN], C_OFFERED] <= clock:
-            clocks[state[TAKEN], 0] = clock
-            state[TAKEN] += 1
+        if state.taken < commands and waiting < QUEUE and table[state.taken].offered <= clock:
+            clocks[state.taken, 0] = clock
+            state.taken += 1
         clock += 1
-    return n_writes, state[PROMISED]
+    return n_writes, state.promised

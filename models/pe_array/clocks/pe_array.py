@@ -9,59 +9,33 @@ without errors.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
+from models.lib.clocks import axi_memory, axi_read, axi_read_mux, axi_write
+from models.lib.clocks.stream_fifo import NONE
 from models.lib.fixed_point import IntArray
-from models.pe_array.clocks import control as c
-from models.pe_array.clocks import ports as p
-from models.pe_array.clocks import table as clock_table
-from models.pe_array.clocks.gradient_sum import SumState, sum_clock, sum_empty, sum_ready, sum_state, sum_valid
-from models.pe_array.clocks.load_engine import (
-    LoadState,
-    load_clock,
-    load_command,
-    load_d_ready,
-    load_done,
-    load_idle,
-    load_rd_ready,
-    load_state,
+from models.lib.record import Array, Flag, Int, Record, kind, record, records
+from models.pe_array.clocks import (
+    array_control,
+    compute_engine,
+    dispatcher,
+    gradient_sum,
+    load_engine,
+    op_queue,
+    pe_grid,
+    program_fetch,
+    store_engine,
 )
-from models.pe_array.clocks.parts import Flag, Int
-from models.pe_array.clocks.pe_grid import (
-    G_DONE,
-    G_READY,
-    CellState,
-    GridWork,
-    Stored,
-    cell_begin,
-    cell_clock,
-    cell_idle,
-    cell_outputs,
-    cell_state,
-)
-from models.pe_array.clocks.store_engine import (
-    StoreState,
-    store_clock,
-    store_d_ready,
-    store_done,
-    store_drained,
-    store_enters,
-    store_idle,
-    store_rd_ready,
-    store_read,
-    store_state,
-    store_word,
-    store_write,
-)
-from models.pe_array.clocks.stream_fifo import NONE
+from models.pe_array.clocks import table as rows
+from models.pe_array.clocks.step import ENGINES, ProgramRun
 from models.pe_array.clocks.tile_drain import drain_words
 from models.pe_array.isa import descriptors as d
-from models.pe_array.isa.descriptors import Engine
 from models.pe_array.isa.grid import Grid
+from models.pe_array.isa.parameters import default
 from models.pe_array.isa.runs import Bytes
 
 FETCH_CHUNK = 4096
@@ -85,14 +59,14 @@ class Sizes:
     """
 
     latency: int
-    stages: int = 2
-    map_depth: int = 16
-    grad_depth: int = 16
-    queue_depth: int = 8
-    load_depth: int = 32
-    read_fifo: int = 128
-    write_fifo: int = 64
-    outstanding: int = 8
+    stages: int = default("STAGES")
+    map_depth: int = default("MAP_DEPTH")
+    grad_depth: int = default("GRAD_DEPTH")
+    queue_depth: int = default("QUEUE_DEPTH")
+    load_depth: int = default("LOAD_DEPTH")
+    read_fifo: int = default("READ_FIFO")
+    write_fifo: int = default("WRITE_FIFO")
+    outstanding: int = default("OUTSTANDING")
     beats: int = 1
     per: int = 1
     parts: int = 1
@@ -112,53 +86,13 @@ class Sizes:
         return cls(**given)
 
 
-_ENGINES = (Engine.LOAD, Engine.COMPUTE, Engine.STORE)
-
 LIMIT = 50_000_000
 """Clocks after which a program is said not to come to its end."""
 QUIET = 20
 """Clocks before and after a program, at least; the memory's PER if that is more."""
 
-(
-    CLOCKS, LOAD_CLOCKS, COMPUTE_CLOCKS, STORE_CLOCKS, FETCH_BEATS, LOAD_BEATS, STORE_BEATS,
-    WRITTEN_BEATS, COUNTERS,
-) = range(9)  # fmt: skip
+COUNTERS = kind("clocks load_clocks compute_clocks store_clocks fetch_beats load_beats store_beats written_beats")
 """What is counted, as in ``ProgramRun``."""
-_COUNTED = (
-    "clocks", "load_clocks", "compute_clocks", "store_clocks", "fetch_beats", "load_beats",
-    "store_beats", "written_beats",
-)  # fmt: skip
-
-
-@dataclass
-class ProgramRun:
-    """What a program took: clocks from START to the end, as CLOCKS counts them, and the counters of the same names.
-
-    Attributes:
-        pe_busy, pe_stalls: clocks in which each PE issued an entry, and in which one waited; busy, stalls: of all.
-        macs: entries that multiply a weight and a pixel of the map, of all PEs: no clears, no nulls.
-        done: clock of every operation's end, by engine, from the first clock of ``run`` on.
-    """
-
-    clocks: int = 0
-    busy: int = 0
-    stalls: int = 0
-    load_clocks: int = 0
-    compute_clocks: int = 0
-    store_clocks: int = 0
-    fetch_beats: int = 0
-    load_beats: int = 0
-    store_beats: int = 0
-    written_beats: int = 0
-    macs: int = 0
-    done: dict[Engine, list[int]] = field(default_factory=lambda: {e: [] for e in _ENGINES})
-    pe_busy: list[int] = field(default_factory=list)
-    pe_stalls: list[int] = field(default_factory=list)
-
-    @property
-    def read_beats(self) -> int:
-        """Beats of the read port."""
-        return self.fetch_beats + self.load_beats + self.store_beats
 
 
 class State(NamedTuple):
@@ -166,26 +100,27 @@ class State(NamedTuple):
 
     Attributes:
         clock: (1,) number of the present one.
-        fetch, dispatch, queues, computer, control: of ``control``; queues: (3, …).
+        fetch, dispatch, queues, computer, control: of the parts of pe_array.v; queues: of three engines.
         load, store, cells, sums: of the files of these names.
-        ports: (3, …) read ports; mux, writer: the rest of ``ports``.
+        ports: three read ports; mux, memory, writer: what is behind them.
         per_pe: (5, PEs): what goes between parts in a clock.
         flags, requests: (3, 3), (3,): the same.
     """
 
     clock: IntArray
-    fetch: IntArray
-    dispatch: IntArray
-    queues: IntArray
-    computer: IntArray
-    control: IntArray
-    load: LoadState
-    store: StoreState
-    cells: CellState
-    sums: SumState
-    ports: IntArray
-    mux: p.MuxState
-    writer: p.WriteState
+    fetch: Record
+    dispatch: Record
+    queues: tuple[op_queue.QueueState, op_queue.QueueState, op_queue.QueueState]
+    computer: Record
+    control: Record
+    load: load_engine.LoadState
+    store: store_engine.StoreState
+    cells: pe_grid.CellState
+    sums: gradient_sum.SumState
+    ports: Array
+    mux: axi_read_mux.MuxState
+    memory: axi_memory.MemoryState
+    writer: axi_write.WriteState
     per_pe: IntArray
     flags: IntArray
     requests: IntArray
@@ -202,8 +137,8 @@ class Played(NamedTuple):
 
     table: IntArray
     words: IntArray
-    work: GridWork
-    counters: IntArray
+    work: pe_grid.GridWork
+    counters: Record
     at_work: IntArray
     done: IntArray
     ended: IntArray
@@ -222,109 +157,112 @@ def _step(s: State, played: Played, start: Flag, address: Int, counts: Flag) -> 
     readies, done, ar_ready = s.flags
     valid, entered, y_writes, gradients, accepted = s.per_pe
     for each in range(3):
-        readies[each] = s.queues[each, c.Q_READY]
-        ar_ready[each] = 1 if p.mux_ready(s.mux, each) else 0
-    p_ready = c.dispatch_ready(s.dispatch, readies)
+        readies[each] = s.queues[each].n.ready
+        ar_ready[each] = 1 if axi_read_mux.mux_ready(s.mux, each) else 0
+    p_ready = dispatcher.dispatch_ready(s.dispatch, readies)
     offer_load, offer_compute, offer_store = (
-        c.queue_offered(s.queues[0]), c.queue_offered(s.queues[1]), c.queue_offered(s.queues[2]),
+        op_queue.queue_offered(s.queues[0]), op_queue.queue_offered(s.queues[1]), op_queue.queue_offered(s.queues[2]),
     )  # fmt: skip
 
     # who takes what
-    fetch_cmd_ready = p.read_cmd_ready(s.ports[FETCH], ar_ready[FETCH] != 0)
-    load_cmd_ready = p.read_cmd_ready(s.ports[LOAD], ar_ready[LOAD] != 0)
-    store_cmd_ready = p.read_cmd_ready(s.ports[STORE], ar_ready[STORE] != 0)
-    take_load = offer_load != NONE and load_d_ready(load, table[offer_load], load_cmd_ready)
-    take_store = offer_store != NONE and store_d_ready(store, table[offer_store], store_cmd_ready)
-    cells_ready = cells.n[G_READY] != 0
-    compute_ready = c.compute_ready(computer, cells_ready, cells_ready)
-    command = c.compute_command(computer) and cells_ready
-    done[0], done[1], done[2] = (1 if load_done(load) else 0), cells.n[G_DONE], (1 if store_done(store) else 0)
-    cells_idle = cell_idle(cells)
-    idle_load, idle_store = load_idle(load), store_idle(store)
-    idle_compute = c.compute_idle(computer, cells_idle)
+    fetch_cmd_ready = axi_read.read_cmd_ready(s.ports[FETCH], ar_ready[FETCH] != 0)
+    load_cmd_ready = axi_read.read_cmd_ready(s.ports[LOAD], ar_ready[LOAD] != 0)
+    store_cmd_ready = axi_read.read_cmd_ready(s.ports[STORE], ar_ready[STORE] != 0)
+    take_load = offer_load != NONE and load_engine.load_d_ready(load, table[offer_load], load_cmd_ready)
+    take_store = offer_store != NONE and store_engine.store_d_ready(store, table[offer_store], store_cmd_ready)
+    cells_ready = cells.n.ready != 0
+    compute_ready = compute_engine.compute_ready(computer, cells_ready, cells_ready)
+    command = compute_engine.compute_command(computer) and cells_ready
+    done[0], done[1], done[2] = (
+        (1 if load_engine.load_done(load) else 0),
+        cells.n.done,
+        (1 if store_engine.store_done(store) else 0),
+    )
+    cells_idle = pe_grid.cell_idle(cells)
+    idle_load, idle_store = load_engine.load_idle(load), store_engine.store_idle(store)
+    idle_compute = compute_engine.compute_idle(computer, cells_idle)
     fetch_beat, load_beat, store_beat = (
-        s.ports[FETCH, p.R_ITEMS] > 0, s.ports[LOAD, p.R_ITEMS] > 0, s.ports[STORE, p.R_ITEMS] > 0,
+        s.ports[FETCH].items > 0, s.ports[LOAD].items > 0, s.ports[STORE].items > 0,
     )  # fmt: skip
-    fetch_pop = fetch_beat and c.fetch_rd_ready(s.fetch, p_ready)
-    load_pop = load_beat and load_rd_ready(load, table)
-    given, wr_ready = store_word(store), p.write_ready(writer)
-    wr_cmd_ready = p.write_cmd_ready(writer, given)
-    store_pop = store_beat and store_rd_ready(store, wr_ready)
-    drained = store_drained(store)
-    queues_empty = c.queue_empty(s.queues[0]) and c.queue_empty(s.queues[1]) and c.queue_empty(s.queues[2])
+    fetch_pop = fetch_beat and program_fetch.fetch_rd_ready(s.fetch, p_ready)
+    load_pop = load_beat and load_engine.load_rd_ready(load, table)
+    given, wr_ready = store_engine.store_word(store), axi_write.write_ready(writer)
+    wr_cmd_ready = axi_write.write_cmd_ready(writer, given)
+    store_pop = store_beat and store_engine.store_rd_ready(store, wr_ready)
+    drained = store_engine.store_drained(store)
+    ports_idle, queues_empty = axi_write.write_idle(writer), True
+    for each in range(3):
+        queues_empty = queues_empty and op_queue.queue_empty(s.queues[each])
+        ports_idle = ports_idle and axi_read.read_idle(s.ports[each])
     all_idle = (
-        s.fetch[c.F_IDLE] != 0 and s.dispatch[c.D_HELD] == NONE and queues_empty and idle_load and idle_compute
+        s.fetch.idle != 0 and s.dispatch.held == NONE and queues_empty and idle_load and idle_compute
         and idle_store
     )  # fmt: skip
-    ports_idle = p.write_idle(writer)
-    for each in range(3):
-        ports_idle = ports_idle and p.read_idle(s.ports[each])
 
     if counts:
         counters = played.counters
-        counters[CLOCKS] += 1
+        counters.clocks += 1
         for pe in range(len(accepted)):
             for kind in range(2):
                 played.at_work[kind, pe] += cells.at_work[kind, pe]
-        counters[LOAD_CLOCKS] += 0 if idle_load else 1
-        counters[COMPUTE_CLOCKS] += 0 if idle_compute else 1
-        counters[STORE_CLOCKS] += 0 if idle_store else 1
-        counters[FETCH_BEATS] += 1 if fetch_pop else 0
-        counters[LOAD_BEATS] += 1 if load_pop else 0
-        counters[STORE_BEATS] += 1 if store_pop else 0
-        counters[WRITTEN_BEATS] += 1 if given and wr_ready else 0
+        counters.load_clocks += 0 if idle_load else 1
+        counters.compute_clocks += 0 if idle_compute else 1
+        counters.store_clocks += 0 if idle_store else 1
+        counters.fetch_beats += 1 if fetch_pop else 0
+        counters.load_beats += 1 if load_pop else 0
+        counters.store_beats += 1 if store_pop else 0
+        counters.written_beats += 1 if given and wr_ready else 0
         for each in range(3):
             if done[each]:
-                played.done[each, played.ended[each]] = counters[CLOCKS]
+                played.done[each, played.ended[each]] = counters.clocks
                 played.ended[each] += 1
 
     # and what comes of it
-    item = s.fetch[c.F_NEXT] if s.fetch[c.F_SHOWN] > 0 else NONE
-    engine = table[item, clock_table.OPCODE] >> 4 if item != NONE else 0
-    held, to = s.dispatch[c.D_HELD], s.dispatch[c.D_TO] - c.LOAD
-    run = s.control[c.A_RUN] != 0
-    read_first, read_beats = store_read(store)
-    write_first, write_beats = store_write(store)
-    load_first, load_beats = load_command(load)
-    fetch_first, fetch_beats = s.fetch[c.F_ADDR] // s.fetch[c.F_BEAT_BYTES], s.fetch[c.F_LENGTH]
-    master, left = p.mux_beat(s.mux, clock)
-    cell_outputs(cells, clock, y_writes, gradients)
-    quiet, tiles = cells_idle and sum_empty(sums), computer[c.C_TILES]
+    item = s.fetch.next if s.fetch.shown > 0 else NONE
+    engine = table[item, rows.OPCODE] >> 4 if item != NONE else 0
+    held, to = s.dispatch.held, s.dispatch.to - dispatcher.LOAD
+    run = s.control.run != 0
+    read_first, read_beats = store_engine.store_read(store)
+    write_first, write_beats = store_engine.store_write(store)
+    load_first, load_beats = load_engine.load_command(load)
+    fetch_first, fetch_beats = s.fetch.addr // s.fetch.beat_bytes, s.fetch.length
+    master, left = axi_memory.memory_beat(s.memory, clock)
+    pe_grid.cell_outputs(cells, clock, y_writes, gradients)
+    quiet, tiles = cells_idle and gradient_sum.sum_empty(sums), computer.tiles
     for each in range(3):
-        s.requests[each] = s.ports[each, p.R_REQUEST]
+        s.requests[each] = s.ports[each].request
 
-    c.control_clock(s.control, start, False, False, _NO_FAULTS, all_idle, ports_idle)
-    counted = s.dispatch[c.D_COUNTS : c.D_COUNTS + 3]
+    array_control.control_clock(s.control, start, False, False, _NO_FAULTS, all_idle, ports_idle)
     for each in range(3):
         took = take_load if each == 0 else compute_ready if each == 1 else take_store
-        c.queue_clock(s.queues[each], held if held != NONE and to == each else NONE, counted, took, table)
-    c.fetch_clock(s.fetch, run, address, len(table), fetch_cmd_ready, 0 if fetch_beat else NONE, p_ready)
-    c.dispatch_clock(s.dispatch, item, engine, readies, done, run)
-    load_clock(
+        queued = held if held != NONE and to == each else NONE
+        op_queue.queue_clock(s.queues[each], queued, s.dispatch.counts, took, table)
+    program_fetch.fetch_clock(s.fetch, run, address, len(table), fetch_cmd_ready, 0 if fetch_beat else NONE, p_ready)
+    dispatcher.dispatch_clock(s.dispatch, item, engine, readies, done, run)
+    load_engine.load_clock(
         load, offer_load if take_load else NONE, table[offer_load], load_cmd_ready, load_beat, y_writes, table
     )  # fmt: skip
-    sum_valid(sums, tiles, valid)
-    store_enters(store, valid, entered)
+    gradient_sum.sum_valid(sums, tiles, valid)
+    store_engine.store_enters(store, valid, entered)
     for pe in range(len(accepted)):
-        accepted[pe] = 1 if gradients[pe] and sum_ready(sums, pe) else 0
-    sum_clock(sums, accepted, tiles, entered)
-    cell_clock(cells, command, drained, clock, accepted, played.work)
-    c.compute_clock(computer, offer_compute, cells_ready, cells_ready, quiet, table)
-    store_clock(
+        accepted[pe] = 1 if gradients[pe] and gradient_sum.sum_ready(sums, pe) else 0
+    gradient_sum.sum_clock(sums, accepted, tiles, entered)
+    pe_grid.cell_clock(cells, command, drained, clock, accepted, played.work)
+    compute_engine.compute_clock(computer, offer_compute, cells_ready, cells_ready, quiet, table)
+    store_engine.store_clock(
         store, take_store, table[offer_store], store_cmd_ready, store_beat, wr_cmd_ready, wr_ready,
-        writer.n[p.W_DONE] != 0, entered, played.words,
+        writer.n.done != 0, entered, played.words,
     )  # fmt: skip
-    p.write_clock(writer, write_first, write_beats, given, clock)
-    p.read_clock(
-        s.ports[FETCH], fetch_first, fetch_beats, ar_ready[FETCH] != 0, left if master == FETCH else 0, fetch_pop
-    )  # fmt: skip
-    p.read_clock(
-        s.ports[LOAD], load_first, load_beats, ar_ready[LOAD] != 0, left if master == LOAD else 0, load_pop
-    )  # fmt: skip
-    p.read_clock(
-        s.ports[STORE], read_first, read_beats, ar_ready[STORE] != 0, left if master == STORE else 0, store_pop
-    )  # fmt: skip
-    p.mux_clock(s.mux, s.requests, clock)
+    axi_write.write_clock(writer, write_first, write_beats, False, given, clock)
+    for each in range(3):
+        first, beats = (
+            (fetch_first, fetch_beats) if each == FETCH else (load_first, load_beats) if each == LOAD
+            else (read_first, read_beats)
+        )  # fmt: skip
+        pop = fetch_pop if each == FETCH else load_pop if each == LOAD else store_pop
+        axi_read.read_clock(s.ports[each], first, beats, False, ar_ready[each] != 0, left if master == each else 0, pop)
+    axi_memory.memory_clock(s.memory, s.mux.n.port, s.mux.n.beats, clock)
+    axi_read_mux.mux_clock(s.mux, s.requests)
     s.clock[0] += 1
 
 
@@ -336,10 +274,10 @@ def _play(s: State, played: Played, address: Int, quiet: Int, limit: Int) -> Fla
     """A program, if it has an address, and quiet clocks behind it; whether it comes to its end."""
     first, left = s.clock[0], quiet
     while left > 0:
-        starts, runs = address != NONE and s.clock[0] == first, s.control[c.A_STATE] != c.IDLE
+        starts, runs = address != NONE and s.clock[0] == first, s.control.state != array_control.IDLE
         _step(s, played, starts, address, runs)
         left -= 0 if starts or runs else 1
-        if played.counters[CLOCKS] > limit:
+        if played.counters.clocks > limit:
             return False
     return True
 
@@ -354,24 +292,26 @@ class ArrayClocks:
 
     def __init__(self, grid: Grid, sizes: Sizes) -> None:
         shape, pes = grid.shape, grid.pes
-        self._grid, self._stored = grid, Stored(grid)
+        self._grid, self._stored = grid, pe_grid.Stored(grid)
         self._quiet = max(QUIET, sizes.per)
         # axi_narrow: a beat has come with its last part, and has gone R clocks after it was taken
         parts = sizes.parts
         bandwidth = (1, parts) if parts > 1 else (sizes.beats, sizes.per)
         to_beat, to_answer = sizes.latency + parts - 1, sizes.latency + (parts if parts > 1 else 0)
         bursts = FETCH_OUTSTANDING + 2 * sizes.outstanding
+        ports = records(axi_read.READ, 3)
+        ports[FETCH] = axi_read.read_state(FETCH_FIFO, FETCH_OUTSTANDING)
+        ports[LOAD] = ports[STORE] = axi_read.read_state(sizes.read_fifo, sizes.outstanding)
+        depth, queue_state = sizes.queue_depth, op_queue.queue_state
         self._state = State(
-            np.zeros(1, dtype=np.int64), c.fetch_state(shape.lanes, FETCH_CHUNK), c.dispatch_state(),
-            np.array([c.queue_state(sizes.queue_depth) for _ in range(3)]), c.compute_state(pes), c.control_state(),
-            load_state(pes, shape.lanes, sizes.stages, sizes.map_depth, sizes.load_depth),
-            store_state(pes, shape.lanes), cell_state(grid), sum_state(pes, sizes.grad_depth),
-            np.array([
-                p.read_port(FETCH_FIFO, FETCH_OUTSTANDING),
-                *(p.read_port(sizes.read_fifo, sizes.outstanding) for _ in range(2)),
-            ]),
-            p.mux_state(3, bursts, to_beat, bandwidth),
-            p.write_state(sizes.write_fifo, sizes.outstanding, to_answer, bandwidth),
+            np.zeros(1, dtype=np.int64), program_fetch.fetch_state(shape.lanes, FETCH_CHUNK),
+            dispatcher.dispatch_state(), (queue_state(depth), queue_state(depth), queue_state(depth)),
+            compute_engine.compute_state(pes), array_control.control_state(),
+            load_engine.load_state(pes, shape.lanes, sizes.stages, sizes.map_depth, sizes.load_depth),
+            store_engine.store_state(pes, shape.lanes), pe_grid.cell_state(grid),
+            gradient_sum.sum_state(pes, sizes.grad_depth), ports,
+            axi_read_mux.mux_state(3), axi_memory.memory_state(bursts, to_beat, bandwidth),
+            axi_write.write_state(sizes.write_fifo, sizes.outstanding, to_answer, bandwidth),
             np.zeros((5, pes), dtype=np.int64), np.zeros((3, 3), dtype=np.int64), np.zeros(3, dtype=np.int64),
         )  # fmt: skip
         _play(self._state, self._played([d.Set(0, 0, 0)], np.zeros(0, dtype=np.uint8), 0), NONE, self._quiet, 0)
@@ -389,26 +329,27 @@ class ArrayClocks:
         """
         played = self._played(program, memory, base)
         self._state = self._state._replace(  # reset since the program before, as far as it can be seen
-            store=store_state(self._grid.pes, self._grid.shape.lanes), computer=c.compute_state(self._grid.pes)
+            store=store_engine.store_state(self._grid.pes, self._grid.shape.lanes),
+            computer=compute_engine.compute_state(self._grid.pes),
         )
-        cell_begin(self._state.cells)
+        pe_grid.cell_begin(self._state.cells)
         if not _play(self._state, played, address, self._quiet, LIMIT):
             raise ValueError("the program does not come to its end")
-        ends = zip(_ENGINES, played.done, played.ended, strict=True)
+        ends = zip(ENGINES, played.done, played.ended, strict=True)
         done = {engine: of[:count].tolist() for engine, of, count in ends}
         pe_busy, pe_stalls = played.at_work.tolist()
         result = ProgramRun(
             busy=sum(pe_busy), stalls=sum(pe_stalls), macs=played.work.macs(), done=done, pe_busy=pe_busy,
             pe_stalls=pe_stalls,
         )  # fmt: skip
-        for name, value in zip(_COUNTED, played.counters.tolist(), strict=True):
-            setattr(result, name, value)
+        for name in COUNTERS.names or ():
+            setattr(result, name, int(played.counters[name]))
         return result
 
     def _played(self, program: Sequence[d.Descriptor], memory: Bytes, base: int) -> Played:
-        table = clock_table.table(program)
+        table = rows.table(program)
         words = drain_words(program, table, self._grid.pes, self._grid.shape.y_depth)
-        counters, ended = np.zeros(COUNTERS, dtype=np.int64), np.zeros(3, dtype=np.int64)
+        counters, ended = record(COUNTERS), np.zeros(3, dtype=np.int64)
         done = np.zeros((3, len(program) + 1), dtype=np.int64)
         at_work = np.zeros((2, self._grid.pes), dtype=np.int64)
         return Played(table, words, self._stored.work(program, memory, base), counters, at_work, done, ended)

@@ -10,26 +10,20 @@ import numpy as np
 from numba import njit
 
 from models.lib.fixed_point import IntArray
-from models.pe_array.clocks import pe as pe_timing
-from models.pe_array.clocks.parts import Array, Flag, Int
+from models.lib.record import Array, Flag, Int, Record, kind, record, records
 from models.pe_array.clocks.pe import (
-    C_ELEMENTS,
-    C_OP,
-    C_T,
-    C_TAPS,
     COMMAND,
     FINAL,
-    GONE,
     GRADIENT,
     GRADIENTS,
     ISSUED,
-    LEFT,
+    PE,
     PIPE,
     PIPE_LONG,
-    PROMISED,
     QUEUE,
-    TAKEN,
     WRITES,
+    gradient_latency,
+    pe_state,
     step,
 )
 from models.pe_array.isa import descriptors as d
@@ -44,7 +38,7 @@ ENDS = 32
 """Commands whose ends are kept: a PE is ahead of the others by fewer."""
 _LONG = int(Op.GRAD), int(Op.UNPOOL)
 
-G_COUNT, G_COUNTED, G_READY, G_DONE, G_LATENCY, G_Y_MASK, G_SIZE = range(7)
+REGISTERS = kind("count counted ready done latency y_mask")
 """Commands taken by the grid, and done; a command, or a field, is taken; pulse done; clocks from issue
 to gradient; depth of Y less 1."""
 
@@ -53,8 +47,8 @@ class CellState(NamedTuple):
     """Registers.
 
     Attributes:
-        n: G_….
-        pes: (PEs, 16), of ``clocks.pe``.
+        n: registers.
+        pes: (PEs,), of ``clocks.pe``.
         offer: PEs that have not taken the command.
         writes: of every PE: bit c: it writes Y c clocks from now.
         gradients: (PEs, GRADIENTS): clocks from which they are at the port; number n at n mod GRADIENTS.
@@ -63,8 +57,8 @@ class CellState(NamedTuple):
         at_work: (2, PEs): 1 where an entry was issued in the last clock, and where one waited.
     """
 
-    n: IntArray
-    pes: IntArray
+    n: Record
+    pes: Array
     offer: IntArray
     writes: IntArray
     gradients: IntArray
@@ -77,30 +71,27 @@ class GridWork(NamedTuple):
     """What the commands of a program find, as ``clocks.pe.step`` takes it.
 
     Attributes:
-        rows: columns C_…, all PEs of a command together.
+        rows: commands, all PEs of a command together.
         coordinates, taps: of all commands.
     """
 
-    rows: IntArray
+    rows: Array
     coordinates: IntArray
     taps: IntArray
 
     def macs(self) -> int:
         """Entries of all PEs that multiply a weight and a pixel of the map."""
         real = np.concatenate([[0], np.cumsum(1 - (self.taps >> NULL_BIT & 1))])
-        first, elements, count = (self.rows[:, column] for column in (C_T, C_ELEMENTS, C_TAPS))
+        first, elements, count = self.rows.first_tap, self.rows.elements, self.rows.taps
         return int((elements * (real[first + count] - real[first])).sum())
 
 
 def cell_state(grid: Grid) -> CellState:
     """As after a reset."""
     pes = grid.pes
-    n = np.zeros(G_SIZE, dtype=np.int64)
-    n[G_READY], n[G_LATENCY] = 1, pe_timing.gradient_latency(grid.shape.lanes)
-    n[G_Y_MASK] = grid.shape.y_depth - 1
-    cells = np.zeros((pes, 16), dtype=np.int64)
-    for each in cells:
-        pe_timing.reset(each)
+    n = record(REGISTERS, ready=1, latency=gradient_latency(grid.shape.lanes), y_mask=grid.shape.y_depth - 1)
+    cells = records(PE, pes)
+    cells[:] = pe_state()
     offer, writes, finished = (np.zeros(pes, dtype=np.int64) for _ in range(3))
     gradients, ends = (np.zeros((pes, size), dtype=np.int64) for size in (GRADIENTS, ENDS))
     return CellState(n, cells, offer, writes, gradients, ends, finished, np.zeros((2, pes), dtype=np.int64))
@@ -108,9 +99,9 @@ def cell_state(grid: Grid) -> CellState:
 
 def cell_begin(state: CellState) -> None:
     """Commands are counted from 0 on; the PEs are idle."""
-    for column in (COMMAND, TAKEN, LEFT, PROMISED, GONE):
-        state.pes[:, column] = 0
-    state.n[G_COUNT] = state.n[G_COUNTED] = 0
+    for name in ("command", "taken", "left", "promised", "gone"):
+        state.pes[name] = 0
+    state.n.count = state.n.counted = 0
     state.finished[:] = state.writes[:] = 0
 
 
@@ -118,7 +109,7 @@ def cell_begin(state: CellState) -> None:
 def cell_idle(state: CellState) -> Flag:
     """No command is inside."""
     n = state.n
-    return n[G_READY] != 0 and n[G_COUNTED] == n[G_COUNT] and n[G_DONE] == 0
+    return n.ready != 0 and n.counted == n.count and n.done == 0
 
 
 @njit(cache=True)
@@ -126,8 +117,8 @@ def cell_outputs(state: CellState, clock: Int, y_writes: Array, gradients: Array
     """Fill in which PEs write Y when a load of this clock would, and which have a gradient at their port."""
     for pe in range(len(state.pes)):
         y_writes[pe] = state.writes[pe] >> LOAD_TO_WRITE & 1
-        gone = state.pes[pe, GONE]
-        there = gone < state.pes[pe, PROMISED] and state.gradients[pe, gone % GRADIENTS] <= clock
+        gone = state.pes[pe].gone
+        there = gone < state.pes[pe].promised and state.gradients[pe, gone % GRADIENTS] <= clock
         gradients[pe] = 1 if there else 0
 
 
@@ -149,38 +140,38 @@ def cell_clock(state: CellState, command: Flag, drained: Int, clock: Int, accept
     offered = 0
     for pe in range(pes):
         own = state.pes[pe]
-        waiting, number = own[TAKEN] - own[LEFT], own[COMMAND]
-        if own[TAKEN] > number:
+        waiting, number = own.taken - own.left, own.command
+        if own.taken > number:
             happened = step(
-                own, rows, pe, pes, work.coordinates, work.taps, n[G_Y_MASK], clock, drained == pe
+                own, rows, pe, pes, work.coordinates, work.taps, n.y_mask, clock, drained == pe
             )  # fmt: skip
             if happened & ISSUED:
-                pipe = PIPE_LONG if rows[number * pes + pe, C_OP] in _LONG else PIPE
+                pipe = PIPE_LONG if rows[number * pes + pe].op in _LONG else PIPE
                 if happened & WRITES:
                     state.writes[pe] |= 1 << pipe
                 if happened & GRADIENT:
-                    state.gradients[pe, (own[PROMISED] - 1) % GRADIENTS] = clock + n[G_LATENCY]
+                    state.gradients[pe, (own.promised - 1) % GRADIENTS] = clock + n.latency
                 if happened & FINAL:
                     state.ends[pe, state.finished[pe] % ENDS] = clock + 1 + pipe
                     state.finished[pe] += 1
                 state.at_work[0, pe] = 1
             elif happened:
                 state.at_work[1, pe] = 1
-        own[GONE] += accepted[pe]
+        own.gone += accepted[pe]
         if state.offer[pe] and waiting < QUEUE:
-            own[TAKEN] += 1
+            own.taken += 1
             state.offer[pe] = 0
         state.writes[pe] >>= 1
         offered += state.offer[pe]
-        if state.finished[pe] <= n[G_COUNTED] or state.ends[pe, n[G_COUNTED] % ENDS] >= clock:
+        if state.finished[pe] <= n.counted or state.ends[pe, n.counted % ENDS] >= clock:
             done = False
-    n[G_DONE] = 1 if done else 0
-    n[G_COUNTED] += n[G_DONE]
+    n.done = 1 if done else 0
+    n.counted += n.done
     if command:
         state.offer[:] = 1
-        n[G_COUNT] += 1
+        n.count += 1
         offered = pes
-    n[G_READY] = 1 if offered == 0 else 0
+    n.ready = 1 if offered == 0 else 0
 
 
 class Stored:
@@ -227,7 +218,8 @@ class Stored:
                     taps.append(self._t[pe, first_t % self._t.shape[1]])
                     e0, t0 = e0 + elements, t0 + count
         nothing = np.zeros(0, dtype=np.int64)
-        table = np.array(rows, dtype=np.int64).reshape(len(rows), pe_timing.C_OFFERED + 1)
+        table = records(COMMAND, len(rows))
+        table[:] = rows
         return GridWork(table, np.concatenate([nothing, *coordinates]), np.concatenate([nothing, *taps]))
 
     def _stream(self, stream: d.Stream, memory: Bytes, base: int) -> None:

@@ -1,12 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Exact clocks of a step's program on the array, and what every part of it adds to them."""
+"""Clocks of a program that has been played: what the array will count, and what every part of a step adds to them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from models.pe_array.clocks.pe_array import ProgramRun
 from models.pe_array.isa.descriptors import Descriptor, Engine
+
+ENGINES = (Engine.LOAD, Engine.COMPUTE, Engine.STORE)
+
+
+@dataclass
+class ProgramRun:
+    """What a program took: clocks from START to the end, as CLOCKS counts them, and the counters of the same names.
+
+    Attributes:
+        pe_busy, pe_stalls: clocks in which each PE issued an entry, and in which one waited; busy, stalls: of all.
+        macs: entries that multiply a weight and a pixel of the map, of all PEs: no clears, no nulls.
+        done: clock of every operation's end, by engine, from the first clock of ``run`` on.
+    """
+
+    clocks: int = 0
+    busy: int = 0
+    stalls: int = 0
+    load_clocks: int = 0
+    compute_clocks: int = 0
+    store_clocks: int = 0
+    fetch_beats: int = 0
+    load_beats: int = 0
+    store_beats: int = 0
+    written_beats: int = 0
+    macs: int = 0
+    done: dict[Engine, list[int]] = field(default_factory=lambda: {e: [] for e in ENGINES})
+    pe_busy: list[int] = field(default_factory=list)
+    pe_stalls: list[int] = field(default_factory=list)
+
+    @property
+    def read_beats(self) -> int:
+        """Beats of the read port."""
+        return self.fetch_beats + self.load_beats + self.store_beats
+
 
 COUNTERS = {
     "CLOCKS": "clocks", "BUSY_PES": "busy", "STALL_PES": "stalls", "LOAD_CLOCKS": "load_clocks",

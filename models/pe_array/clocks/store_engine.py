@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from models.lib.clocks.stream_fifo import NONE
 from models.lib.fixed_point import IntArray
+from models.lib.record import Array, Beats, Flag, Int
 from models.pe_array.clocks.collect_store import (
     COLLECT,
-    K_DONE,
-    K_WORD,
     SLOT,
     CollectState,
     collect_clock,
@@ -24,8 +24,6 @@ from models.pe_array.clocks.collect_store import (
     collect_write,
 )
 from models.pe_array.clocks.delta_store import (
-    E_ACTIVE,
-    E_DONE,
     DeltaState,
     delta_clock,
     delta_rd_ready,
@@ -35,8 +33,6 @@ from models.pe_array.clocks.delta_store import (
     delta_write,
 )
 from models.pe_array.clocks.drain_store import (
-    D_DONE,
-    D_STATE,
     DRAIN,
     OUTPUT,
     DrainState,
@@ -48,13 +44,9 @@ from models.pe_array.clocks.drain_store import (
     drain_write,
 )
 from models.pe_array.clocks.gradient_pack import pack_grant
-from models.pe_array.clocks.parts import Array, Beats, Flag, Int
-from models.pe_array.clocks.stream_fifo import NONE
 from models.pe_array.clocks.table import OPCODE
-from models.pe_array.clocks.tile_drain import PE_BITS, T_READ
+from models.pe_array.clocks.tile_drain import word_pe
 from models.pe_array.clocks.update_store import (
-    U_ACTIVE,
-    U_DONE,
     UpdateState,
     update_clock,
     update_idle,
@@ -102,16 +94,16 @@ def _part_of(row: Array) -> Int:
 @njit(cache=True)
 def store_drained(state: StoreState) -> Int:
     """PE that a drain reads, or NONE."""
-    word = state.drain.tiles.n[T_READ]
-    return NONE if word == NONE else word >> 1 & ((1 << PE_BITS) - 1)
+    word = state.drain.tiles.n.read
+    return NONE if word == NONE else word_pe(word)
 
 
 @njit(cache=True)
 def store_idle(state: StoreState) -> Flag:
     """Nothing is begun and not done."""
     return (
-        state.drain.n[D_STATE] == 0 and collect_idle(state.collect) and update_idle(state.update)
-        and state.delta.n[E_ACTIVE] == 0
+        state.drain.n.state == 0 and collect_idle(state.collect) and update_idle(state.update)
+        and state.delta.n.active == 0
     )  # fmt: skip
 
 
@@ -119,8 +111,8 @@ def store_idle(state: StoreState) -> Flag:
 def store_done(state: StoreState) -> Flag:
     """Pulse."""
     return (
-        state.drain.n[D_DONE] != 0 or state.collect.n[K_DONE] != 0 or state.update.n[U_DONE] != 0
-        or state.delta.n[E_DONE] != 0
+        state.drain.n.done != 0 or state.collect.n.done != 0 or state.update.n.done != 0
+        or state.delta.n.done != 0
     )  # fmt: skip
 
 
@@ -153,7 +145,7 @@ def store_word(state: StoreState) -> Flag:
     if part == PART_DRAIN:
         return drain_word(state.drain)
     if part == PART_COLLECT:
-        return state.collect.n[K_WORD] != 0
+        return state.collect.n.word != 0
     return update_word(state.update) if part == PART_UPDATE else delta_word(state.delta)
 
 
@@ -176,10 +168,10 @@ def store_d_ready(state: StoreState, row: Array, rd_cmd_ready: Flag) -> Flag:
     if not here and not store_idle(state):
         return False
     if part == PART_DRAIN:
-        return state.drain.n[D_STATE] == 0
+        return state.drain.n.state == 0
     if part == PART_COLLECT:
         return collect_d_ready(state.collect, row, rd_cmd_ready and here)
-    return state.update.n[U_ACTIVE] == 0 if part == PART_UPDATE else state.delta.n[E_ACTIVE] == 0
+    return state.update.n.active == 0 if part == PART_UPDATE else state.delta.n.active == 0
 
 
 @njit(cache=True)

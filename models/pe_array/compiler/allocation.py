@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.lib.memory_port import BURST_BEATS
+from models.lib.clocks.axi_bursts import BURST_BEATS
 
 MemoryArray = npt.NDArray[np.uint8]
 

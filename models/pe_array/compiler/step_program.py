@@ -22,7 +22,8 @@ from models.pe_array.compiler.assemble import MapAt, OutputAt, Places, assemble
 from models.pe_array.compiler.layer_matrix import LayerMatrix
 from models.pe_array.compiler.phases import Phase
 from models.pe_array.compiler.sequence import Sequence
-from models.pe_array.isa.descriptors import BYTES, Descriptor, Update, encode
+from models.pe_array.isa.descriptors import BYTES, Descriptor, Update
+from models.pe_array.isa.encoding import encode
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.shapes import Pair, Positions
 from models.pe_array.isa.widths import SHIFT_MAX

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.lib.fixed_point import IntArray
+from models.pe_array.isa.parameters import default
 
 ByteArray = npt.NDArray[np.int8]
 XOFF_BITS, WOFF_BITS, YOFF_BITS = 12, 7, 10
@@ -120,12 +121,12 @@ class PeShape:
     """
 
     lanes: int
-    acc_bits: int = 32
-    x_depth: int = 1024
-    y_depth: int = 512
-    w_depth: int = 512
-    e_depth: int = 64
-    t_depth: int = 64
+    acc_bits: int = default("ACC")
+    x_depth: int = default("X_DEPTH")
+    y_depth: int = default("Y_DEPTH")
+    w_depth: int = default("W_DEPTH")
+    e_depth: int = default("E_DEPTH")
+    t_depth: int = default("T_DEPTH")
 
     def __post_init__(self) -> None:
         """Check the ranges."""

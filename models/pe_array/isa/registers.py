@@ -109,11 +109,6 @@ class Counter(Register):
     CLIPPED_WEIGHTS = 0x80, READ, "MAC weights clipped by updates", None, 0, 64
 
     @property
-    def number(self) -> int:
-        """Its place among the counters."""
-        return self // 8
-
-    @property
     def address(self) -> int:
         """Byte address of its low word; the high word is behind it."""
         return _COUNTERS.address(self)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy.typing as npt
 
 from models.lib.fixed_point import round_shift, saturate
+from models.pe_array.isa.parameters import default
 from models.pe_array.isa.pe_command import ByteArray
 
 MOMENTUM_BITS = 32
@@ -29,8 +30,8 @@ class Widths:
         ValueError: one is outside its range.
     """
 
-    data: int = 8
-    master: int = 24
+    data: int = default("DATA")
+    master: int = default("MASTER")
 
     def __post_init__(self) -> None:
         """Check the ranges."""

@@ -15,7 +15,8 @@ from random import Random
 import numpy as np
 
 from models.pe_array.isa import descriptors as d
-from models.pe_array.isa.descriptors import BYTES, Cause, DescriptorError, Engine
+from models.pe_array.isa.descriptors import BYTES, Cause, Engine
+from models.pe_array.isa.encoding import DescriptorError, unpack
 from models.pe_array.isa.pe_command import PeShape
 from models.pe_array.isa.runs import ADDRESSES, Bytes, Runs
 from models.pe_array.isa.widths import STANDARD, Widths
@@ -28,7 +29,7 @@ QUEUE = 8
 
 _COUNTS = {Engine.LOAD: "loads", Engine.COMPUTE: "computes", Engine.STORE: "stores"}
 
-_unpack = lru_cache(maxsize=1 << 16)(d.unpack)
+_unpack = lru_cache(maxsize=1 << 16)(unpack)
 """Programs are executed many times."""
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from numba import njit
 
 from models.lib.fixed_point import IntArray
+from models.pe_array.isa.parameters import default
 from models.pe_array.isa.pe_command import (
     LAST_BIT,
     LOAD_SHIFT_MAX,
@@ -47,12 +48,12 @@ class ProcessingElement:
     def __init__(
         self,
         lanes: int,
-        acc_bits: int = 32,
-        x_depth: int = 1024,
-        y_depth: int = 512,
-        w_depth: int = 512,
-        e_depth: int = 64,
-        t_depth: int = 64,
+        acc_bits: int = default("ACC"),
+        x_depth: int = default("X_DEPTH"),
+        y_depth: int = default("Y_DEPTH"),
+        w_depth: int = default("W_DEPTH"),
+        e_depth: int = default("E_DEPTH"),
+        t_depth: int = default("T_DEPTH"),
     ) -> None:
         """All memories start as zeros. Arguments as those of ``PeShape``."""
         self.shape = PeShape(lanes, acc_bits, x_depth, y_depth, w_depth, e_depth, t_depth)

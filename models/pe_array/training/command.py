@@ -89,7 +89,7 @@ def _images(parser: Parser, config: PeConfig, options: argparse.Namespace) -> tu
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
     parser = Parser("models.pe_array.training", "Train the bit-exact model of the PE array on MNIST.")
-    parser.add_argument("config", type=Path, help="configuration file (docs/pe_training.md)")
+    parser.add_argument("config", type=Path, help="configuration file (docs/pe_configuration.md)")
     epochs = whole_number(1, EPOCHS_MAX)
     parser.add_argument("--epochs", type=epochs, help="of the whole training (default: the configuration's)")
     parser.add_argument("--samples", type=integer, help="use so many images of each set, or all that it has")

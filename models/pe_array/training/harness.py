@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 from models.pe_array.isa.grid import Grid
+from models.pe_array.isa.parameters import default
 from models.pe_array.isa.widths import STANDARD, Widths
 
 MEMORY_IN, MEMORY_OUT = "memory_in.bin", "memory_out.bin"
 """Files with which the harness fills its memory, and into which it dumps it."""
-
-READ_FIFO = 128
 
 
 def parameters(
@@ -27,6 +26,6 @@ def parameters(
     return {
         "P": grid.pes, "B": shape.lanes, "ACC": shape.acc_bits, "X_DEPTH": shape.x_depth, "Y_DEPTH": shape.y_depth,
         "W_DEPTH": shape.w_depth, "E_DEPTH": shape.e_depth, "T_DEPTH": shape.t_depth, "FRAC": logit_frac,
-        "DATA": widths.data, "MASTER": widths.master, "WORDS": words, "LATENCY": latency, "READ_FIFO": READ_FIFO,
-        "OUTSTANDING": outstanding,
+        "DATA": widths.data, "MASTER": widths.master, "WORDS": words, "LATENCY": latency,
+        "READ_FIFO": default("READ_FIFO"), "OUTSTANDING": outstanding,
     }  # fmt: skip

@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.lib.clocks.axi_bursts import BURST_BEATS
 from models.lib.job_file import JobFile
-from models.lib.memory_port import BURST_BEATS
 from models.pe_array.clocks.pe_array import ArrayClocks, Sizes
 from models.pe_array.compiler import program
 from models.pe_array.compiler.assemble import MapAt, OutputAt, Places, assemble
 from models.pe_array.compiler.random_matrices import matrices
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.csb import Csb, to_image
+from models.pe_array.isa.encoding import encode
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.operations import Program
 from models.pe_array.isa.pe_command import PeShape
@@ -279,7 +280,7 @@ class LayerMemory:
     def _add(
         self, phase: str, made: list[d.Descriptor], written: list[Written], clipped: tuple[int, int, int]
     ) -> None:  # fmt: skip
-        address = self._put(np.frombuffer(d.encode(made), dtype=np.uint8))
+        address = self._put(np.frombuffer(encode(made), dtype=np.uint8))
         first, last = written[0].address, written[-1].address + len(written[-1].values) - 1
         self.runs.append(PhaseRun(phase, address, tuple(made), (first, last), tuple(written), clipped))
 

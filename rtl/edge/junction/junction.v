@@ -3,12 +3,13 @@
 `default_nettype none
 `include "require.vh"
 `include "edge_registers.vh"
+`include "edge_spans.vh"
 /*
  * Junction: all edges between two layers, with FF, BP and UP at once
  *
  * A pass handles the C = N_LEFT*FAN_OUT/Z rows of Z edges, one row per clock: FF for one sample, BP and UP
  * for an earlier one. The junction holds its weights and biases (junction_rows), its left activations
- * (junction_left), the BP sums of its left layer (junction_sums), and the derivatives or, at the output, the deltas of
+ * (junction_left), the BP sums of its left layer, and the derivatives or, at the output, the deltas of
  * its right layer (junction_deltas).
  *
  * Timing: pass_start is a pulse with the tokens of the pass; the first row enters in the next clock (s0).
@@ -392,27 +393,69 @@ assign sat_ff = {{16-SFW{1'b0}}, ff_sat};
 
 generate
     if (INDEX != 1) begin : g_bp
-        junction_sums #(
+        wire                  sum_valid;
+        wire [Z*AW-1:0]       sum_addr;
+        wire [Z*LEFT_SUM-1:0] sum;
+        wire [Z*AW-1:0]       addr_s10;
+        wire [Z*ZW-1:0]       perm_s10;
+
+        delay_line #(
+            .WIDTH(Z*AW),
+            .DEPTH(3)
+        ) addr_delay (
+            .clk(clk),
+            .rst(rst),
+            .d(addr_s7),
+            .q(addr_s10)
+        );
+
+        delay_line #(
+            .WIDTH(Z*ZW),
+            .DEPTH(2)
+        ) perm_delay (
+            .clk(clk),
+            .rst(rst),
+            .d(perm_s8),
+            .q(perm_s10)
+        );
+
+        bp_unit #(
             .Z(Z),
             .D(D),
             .FAN_OUT(FAN_OUT),
             .P(P),
-            .P_RD(P_IN),
             .WIDTH(WIDTH),
-            .DITHER(DITHER),
-            .SLOTS(SUM_SLOTS)
+            .DITHER(DITHER)
+        ) bp (
+            .clk(clk),
+            .rst(rst),
+            .valid(up_s9),
+            .sweep_first(sweep_first_s9),
+            .sweep_last(sweep_last_s9),
+            .w(w_s9),
+            .delta(delta_s9),
+            .addr(addr_s10),
+            .perm(perm_s10),
+            .out_valid(sum_valid),
+            .out_addr(sum_addr),
+            .out_sum(sum)
+        );
+
+        delta_bank #(
+            .Z(Z),
+            .D(D),
+            .P(P_IN),
+            .WIDTH(LEFT_SUM),
+            .SLOTS(SUM_SLOTS),
+            .WR_DELAY(`EDGE_SPAN_SUM_TO_DELTA)
         ) sums (
             .clk(clk),
             .rst(rst),
-            .pass_start(pass_start),
-            .up_token(up_token),
-            .up_s9(up_s9),
-            .sweep_first_s9(sweep_first_s9),
-            .sweep_last_s9(sweep_last_s9),
-            .w_s9(w_s9),
-            .delta_s9(delta_s9),
-            .addr_s7(addr_s7),
-            .perm_s8(perm_s8),
+            .wr_start(pass_start),
+            .wr_token(up_token),
+            .wr_valid(sum_valid),
+            .wr_addr(sum_addr),
+            .wr_sum(sum),
             .rd_start(left_rd_start),
             .rd_token(left_rd_token),
             .rd_en(left_rd_en),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 `resetall
 `default_nettype none
+`include "descriptors.vh"
 /*
  * Array control: start, end and stop of programs
  *
@@ -62,7 +63,6 @@ module array_control (
 localparam [1:0] IDLE = 2'd0;
 localparam [1:0] RUN = 2'd1;
 localparam [1:0] STOP = 2'd2;
-localparam [3:0] STOPPED = 4'd10;
 localparam [2:0] LAST_QUIET = 3'd7;
 localparam [2:0] LAST_HOLD = 3'd3;
 
@@ -99,12 +99,12 @@ always @* begin
             if (failed || stop) begin
                 state_next = STOP;
                 error_next = 1'b1;
-                where_next = {STOPPED, 2'd0, 24'd0};
-                if (store_error) where_next = {store_error_cause, 2'd3, store_error_index};
-                if (compute_error) where_next = {compute_error_cause, 2'd2, compute_error_index};
-                if (load_error) where_next = {load_error_cause, 2'd1, load_error_index};
-                if (fetch_error) where_next = {fetch_error_cause, 2'd0, fetch_error_index};
-                if (dispatch_error) where_next = {dispatch_error_cause, 2'd0, dispatch_error_index};
+                where_next = {`CAUSE_HOST, `ENGINE_FETCH, 24'd0};
+                if (store_error) where_next = {store_error_cause, `ENGINE_STORE, store_error_index};
+                if (compute_error) where_next = {compute_error_cause, `ENGINE_COMPUTE, compute_error_index};
+                if (load_error) where_next = {load_error_cause, `ENGINE_LOAD, load_error_index};
+                if (fetch_error) where_next = {fetch_error_cause, `ENGINE_FETCH, fetch_error_index};
+                if (dispatch_error) where_next = {dispatch_error_cause, `ENGINE_FETCH, dispatch_error_index};
             end else if (all_idle) begin
                 count_next = count_reg + 3'd1;
                 if (count_reg == LAST_QUIET) begin

@@ -2,6 +2,7 @@
 `resetall
 `default_nettype none
 `include "require.vh"
+`include "descriptors.vh"
 /*
  * Compute engine: SET and COMPUTE descriptors to the grid
  *
@@ -72,22 +73,16 @@ reg           set_reg;      // a SET is in the register
 reg           cmd_reg;      // a COMPUTE is
 reg           error_reg;
 reg  [23:0]   index_reg;
-reg  [2:0]    a_reg;        // field, or swap and op
-reg  [2:0]    log2_reg;
-reg  [23:0]   w3_reg;
-reg  [18:0]   w4_reg;
-reg  [23:0]   w5_reg;
-reg  [P-1:0]  pes_reg;
+reg  [255:0]  data_reg;
 reg  [GW-1:0] tiles_reg;
 reg  [1:0]    quiet_reg;
 
-// a is w1[31:24], b is w2[31:24]
-wire [2:0] a = d_data[58:56];
-wire [2:0] b = d_data[90:88];
-wire is_compute = d_data[0];    // opcode 21, not 20
-wire legal = is_compute ? a[1:0] != GRAD || b <= LOG_WORD[2:0] : a <= LAST_FIELD;
+wire is_compute = d_data[`D_OPCODE] == `OPCODE_COMPUTE;
+wire tiles_legal = d_data[`D_COMPUTE_OP] != GRAD || d_data[`D_COMPUTE_TILES_LOG2] <= LOG_WORD[2:0];
+wire legal = is_compute ? tiles_legal : d_data[`D_SET_FIELD] <= LAST_FIELD;
 
-wire change = cmd_reg && a_reg[1:0] == GRAD && log2_reg[GW-1:0] != tiles_reg;
+wire [2:0] tiles = data_reg[`D_COMPUTE_TILES_LOG2];
+wire change = cmd_reg && data_reg[`D_COMPUTE_OP] == GRAD && tiles[GW-1:0] != tiles_reg;
 wire quiet = change && grid_idle && &grad_empty;
 wire empty = !set_reg && !cmd_reg;
 wire go = (set_reg && set_ready) || (cmd_reg && cmd_ready && !change);
@@ -99,16 +94,11 @@ always @(posedge clk) begin
         set_reg <= d_valid && legal && !is_compute;
         cmd_reg <= d_valid && legal && is_compute;
         index_reg <= d_index;
-        a_reg <= a;
-        log2_reg <= b;
-        w3_reg <= d_data[119:96];
-        w4_reg <= d_data[146:128];
-        w5_reg <= d_data[183:160];
-        pes_reg <= d_data[192 +: P];
+        data_reg <= d_data;
     end
     error_reg <= d_valid && d_ready && !legal;
     quiet_reg <= quiet ? quiet_reg + 2'd1 : 2'd0;
-    if (quiet && quiet_reg == LAST_QUIET) tiles_reg <= log2_reg[GW-1:0];
+    if (quiet && quiet_reg == LAST_QUIET) tiles_reg <= tiles[GW-1:0];
     if (rst) begin
         set_reg <= 1'b0;
         cmd_reg <= 1'b0;
@@ -118,29 +108,37 @@ always @(posedge clk) begin
     end
 end
 
+// Fields that may be wider than the port that takes them
+wire [63:0] pes = data_reg[`D_SET_PES];
+wire [11:0] ebase = data_reg[`D_COMPUTE_EBASE];
+wire [11:0] wbase = data_reg[`D_COMPUTE_WBASE];
+wire [11:0] xbase = data_reg[`D_COMPUTE_XBASE];
+wire [11:0] ybase = data_reg[`D_COMPUTE_YBASE];
+wire [11:0] rbase = data_reg[`D_COMPUTE_RBASE];
+
 assign set_valid = set_reg;
-assign set_pes = pes_reg;
-assign set_field = a_reg;
-assign set_value = w3_reg[11:0];
+assign set_pes = pes[P-1:0];
+assign set_field = data_reg[`D_SET_FIELD];
+assign set_value = data_reg[`D_SET_VALUE];
 
 assign cmd_valid = cmd_reg && !change;
-assign cmd_op = a_reg[1:0];
-assign cmd_swap = a_reg[2];
-assign cmd_ebase = w3_reg[EAW-1:0];
-assign cmd_wbase = w3_reg[12 +: WAW];
-assign cmd_xbase = w4_reg[XAW-1:0];
-assign cmd_wstride = w4_reg[18:12];
-assign cmd_ybase = w5_reg[YAW-1:0];
-assign cmd_rbase = w5_reg[12 +: YAW];
+assign cmd_op = data_reg[`D_COMPUTE_OP];
+assign cmd_swap = data_reg[`D_COMPUTE_SWAP];
+assign cmd_ebase = ebase[EAW-1:0];
+assign cmd_wbase = wbase[WAW-1:0];
+assign cmd_xbase = xbase[XAW-1:0];
+assign cmd_wstride = data_reg[`D_COMPUTE_WSTRIDE];
+assign cmd_ybase = ybase[YAW-1:0];
+assign cmd_rbase = rbase[YAW-1:0];
 assign tiles_log2 = tiles_reg;
 
 assign done = grid_done;
 assign idle = empty && grid_idle;
 assign error = error_reg;
-assign error_cause = 4'd2;
+assign error_cause = `CAUSE_FIELD;
 assign error_index = index_reg;
 
-wire unused = &{1'b0, d_data, w3_reg, w4_reg, w5_reg, log2_reg};
+wire unused = &{1'b0, `D_UNUSED_COMPUTE(data_reg), data_reg[`D_OPCODE], pes, ebase, wbase, xbase, ybase, rbase, tiles};
 
 endmodule
 `resetall

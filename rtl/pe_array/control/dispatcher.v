@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 `resetall
 `default_nettype none
+`include "descriptors.vh"
 /*
  * Dispatcher: descriptors to the queues of their engines, and counts of what is done
  *
@@ -51,11 +52,10 @@ reg         error_reg;
 reg [255:0] data_reg;
 reg [23:0]  index_reg;
 
-// WINDOW, MAP, STREAM, POINTERS; SET, COMPUTE; DRAIN, OUTPUT, SLOT, COLLECT, UPDATE, DELTA
-wire [7:0] opcode = s_data[7:0];
-wire is_load = opcode >= 8'h10 && opcode <= 8'h13;
-wire is_compute = opcode >= 8'h20 && opcode <= 8'h21;
-wire is_store = opcode >= 8'h30 && opcode <= 8'h35;
+wire [7:0] opcode = s_data[`D_OPCODE];
+wire is_load = opcode >= `OPCODE_LOAD_FIRST && opcode <= `OPCODE_LOAD_LAST;
+wire is_compute = opcode >= `OPCODE_COMPUTE_FIRST && opcode <= `OPCODE_COMPUTE_LAST;
+wire is_store = opcode >= `OPCODE_STORE_FIRST && opcode <= `OPCODE_STORE_LAST;
 wire go = (load_reg && load_ready) || (compute_reg && compute_ready) || (store_reg && store_ready);
 
 assign idle = !load_reg && !compute_reg && !store_reg;
@@ -116,7 +116,7 @@ assign store_valid = store_reg;
 assign q_data = data_reg;
 assign q_index = index_reg;
 assign error = error_reg;
-assign error_cause = 4'd1;
+assign error_cause = `CAUSE_OPCODE;
 assign error_index = index_reg;
 
 endmodule

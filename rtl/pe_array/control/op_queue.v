@@ -2,6 +2,7 @@
 `resetall
 `default_nettype none
 `include "require.vh"
+`include "descriptors.vh"
 /*
  * Queue of an engine: descriptors that wait until enough operations are done
  *
@@ -53,11 +54,10 @@ reg [23:0]  index_reg;
 wire leave = open_reg && d_ready;
 wire move = head_valid && (!full_reg || leave);
 
-// w0[31:8], w1[23:0] and w2[23:0] are the loads, computes and stores to wait for
-wire head_reached = loads_done >= head_data[31:8] && computes_done >= head_data[55:32]
-    && stores_done >= head_data[87:64];
-wire gate_reached = loads_done >= data_reg[31:8] && computes_done >= data_reg[55:32]
-    && stores_done >= data_reg[87:64];
+wire head_reached = loads_done >= head_data[`D_AFTER_LOADS] && computes_done >= head_data[`D_AFTER_COMPUTES]
+    && stores_done >= head_data[`D_AFTER_STORES];
+wire gate_reached = loads_done >= data_reg[`D_AFTER_LOADS] && computes_done >= data_reg[`D_AFTER_COMPUTES]
+    && stores_done >= data_reg[`D_AFTER_STORES];
 
 stream_fifo #(
     .WIDTH(280),

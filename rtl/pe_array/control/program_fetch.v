@@ -2,6 +2,7 @@
 `resetall
 `default_nettype none
 `include "require.vh"
+`include "descriptors.vh"
 /*
  * Program fetch: reads a list of descriptors from memory
  *
@@ -53,6 +54,8 @@ module program_fetch #(
 `REQUIRE(g_b, B == 8 || B == 16 || B == 32 || B == 64, ("%m: B = %0d must be 8, 16, 32 or 64", B))
 `REQUIRE(g_chunk, CHUNK >= 4 && CHUNK <= 65536 && (CHUNK & (CHUNK - 1)) == 0,
          ("%m: CHUNK = %0d must be a power of two, 4 to 65536", CHUNK))
+
+`include "port_cause.vh"
 
 localparam [31:0] CHUNK_BYTES = CHUNK * B;
 localparam [31:0] CHUNK_WORD = CHUNK;
@@ -128,7 +131,7 @@ always @(posedge clk) begin
     valid_reg <= (take && whole) || (valid_reg && (!p_ready || again));
     active_reg <= begins ? length != 24'd0 : active_reg && !fails && !(taken && left_reg == 24'd1);
     error_reg <= fails;
-    cause_reg <= {2'd0, rd_error} + 4'd2;
+    cause_reg <= read_cause(rd_error);
     error_index_reg <= index_next;
     if (rst) begin
         valid_reg <= 1'b0;

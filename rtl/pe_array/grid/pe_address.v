@@ -12,7 +12,7 @@
  */
 module pe_address #(
     // Batch lanes, bytes of a memory word: a power of two, at least 4
-    parameter B = 8,
+    parameter B = 32,
     // Width of a word address of X, of Y, of W, of E and of T
     parameter XAW = 10,
     parameter YAW = 9,

@@ -2,6 +2,7 @@
 `resetall
 `default_nettype none
 `include "require.vh"
+`include "descriptors.vh"
 /*
  * Second stage of the load engine: beats of the read port to who wants them
  *
@@ -62,9 +63,9 @@ localparam [1:0] MAP = 2'd1;
 localparam [1:0] STREAM = 2'd2;
 localparam [1:0] POINTERS = 2'd3;
 
+`include "port_cause.vh"
+
 localparam [3:0] NONE = 4'd0;
-localparam [3:0] BAD_POINTERS = 4'd8;
-localparam [3:0] BAD_COORDINATE = 4'd9;
 
 localparam [31:0] COORDINATES_WORD = B / 2;
 localparam [31:0] POINTERS_WORD = B / 4;
@@ -159,7 +160,7 @@ always @(posedge clk) begin
     pointers1_reg <= take_beat && head_kind == POINTERS;
     check1_reg <= take_beat && head_kind == STREAM && head_info[30];
     end1_reg <= op_end;
-    cause1_reg <= bad_op ? head_cause : take_error ? {2'd0, rd_error} + 4'd2 : NONE;
+    cause1_reg <= bad_op ? head_cause : take_error ? read_cause(rd_error) : NONE;
     map1_reg <= is_map;
     first1_reg <= first_reg;
     index1_reg <= head_index;
@@ -240,7 +241,7 @@ delay_line #(
 );
 
 assign error = cause3 != NONE || bad_coordinate || bad_pointers;
-assign error_cause = bad_coordinate ? BAD_COORDINATE : bad_pointers ? BAD_POINTERS : cause3;
+assign error_cause = bad_coordinate ? `CAUSE_COORDINATE : bad_pointers ? `CAUSE_POINTERS : cause3;
 assign error_index = index3;
 assign end_valid = end3 && !error;
 assign end_map = map3;

@@ -2,6 +2,7 @@
 `resetall
 `default_nettype none
 `include "require.vh"
+`include "descriptors.vh"
 /*
  * First stage of the load engine: descriptors to read commands, and what the second stage must know of them
  *
@@ -56,14 +57,7 @@ module load_issue #(
 `REQUIRE(g_p, P >= 1 && P <= 64, ("%m: P = %0d must be 1 to 64", P))
 `REQUIRE(g_b, B >= 8 && B <= 64 && (B & (B - 1)) == 0, ("%m: B = %0d must be a power of two, 8 to 64", B))
 
-localparam [7:0] WINDOW = 8'h10;
-localparam [7:0] MAP = 8'h11;
-localparam [7:0] STREAM = 8'h12;
-localparam [7:0] POINTERS = 8'h13;
-
 localparam [3:0] NONE = 4'd0;
-localparam [3:0] UNKNOWN = 4'd1;
-localparam [3:0] FIELD = 4'd2;
 
 localparam [31:0] P_WORD = P;
 // (with legal stand-ins where B is not, so that every simulator gets as far as the message)
@@ -74,40 +68,39 @@ localparam POINTER_BITS = BYTE_BITS - 2;
 
 // --- the descriptor ---
 
-wire [31:0] w3 = d_data[127:96];
-wire [31:0] w4 = d_data[159:128];
-wire [31:0] w5 = d_data[191:160];
-wire [31:0] w6 = d_data[223:192];
-wire [31:0] w7 = d_data[255:224];
-wire [7:0]  opcode = d_data[7:0];
-wire [7:0]  a = d_data[63:56];
-wire [7:0]  b = d_data[95:88];
-wire [63:0] mask = d_data[255:192];
+wire [7:0]  opcode = d_data[`D_OPCODE];
+wire [7:0]  window_pe = d_data[`D_WINDOW_PE];
+wire [7:0]  window_slot = d_data[`D_WINDOW_SLOT];
+wire [7:0]  map_slot = d_data[`D_MAP_SLOT];
+wire [63:0] pes = d_data[`D_STREAM_PES];
+wire [19:0] blocks = d_data[`D_POINTERS_BLOCKS];
 
-wire is_window = opcode == WINDOW;
-wire is_map = opcode == MAP;
-wire is_stream = opcode == STREAM;
-wire is_pointers = opcode == POINTERS;
+wire is_window = opcode == `OPCODE_WINDOW;
+wire is_map = opcode == `OPCODE_MAP;
+wire is_stream = opcode == `OPCODE_STREAM;
+wire is_pointers = opcode == `OPCODE_POINTERS;
 wire has_beats = is_map || is_stream || is_pointers;
 
 wire [1:0] kind = {is_stream || is_pointers, is_map || is_pointers};
 
 // What can be said of it at once; whether the runs fit the map comes later
-wire        b_below = b < P_WORD[7:0];
-wire [12:0] row_end = {1'b0, w7[11:0]} + {1'b0, w7[23:12]};
-wire        window_legal = a < P_WORD[7:0] && b_below;
-wire        map_legal = w6[12:0] <= 13'd4096 && row_end <= 13'd4095 && (a[5] || b_below);
-wire        stream_legal = a[1:0] != 2'd3;
+wire [12:0] row_end = {1'b0, d_data[`D_MAP_ROW]} + {1'b0, d_data[`D_MAP_ROWS]};
+wire        window_legal = window_pe < P_WORD[7:0] && window_slot < P_WORD[7:0];
+wire        map_legal = d_data[`D_MAP_CHANNELS] <= 13'd4096 && row_end <= 13'd4095
+                && (d_data[`D_MAP_ALL] || map_slot < P_WORD[7:0]);
+wire        stream_legal = d_data[`D_STREAM_MEMORY] != 2'd3;
 wire        legal = is_window ? window_legal : is_map ? map_legal : is_stream ? stream_legal : 1'b1;
-wire [3:0]  cause = !has_beats && !is_window ? UNKNOWN : legal ? NONE : FIELD;
+wire [3:0]  cause = !has_beats && !is_window ? `CAUSE_OPCODE : legal ? NONE : `CAUSE_FIELD;
 
 // --- read commands ---
 
 // Pointers: beats less one; whole runs of 256 beats first, then the rest, when the descriptor is no longer there
-wire [19:0] pointer_beats = w4[19:0] >> POINTER_BITS;
+wire [19:0] pointer_beats = blocks >> POINTER_BITS;
 wire [11:0] whole_runs = pointer_beats[19:8];
 wire        whole = is_pointers && whole_runs != 12'd0;
-wire [31:0] rest_addr = w3 + ({20'd0, whole_runs} << (8 + BYTE_BITS));
+wire [31:0] addr = is_map ? d_data[`D_MAP_ADDRESS] : is_stream ? d_data[`D_STREAM_ADDRESS]
+                : d_data[`D_POINTERS_ADDRESS];
+wire [31:0] rest_addr = addr + ({20'd0, whole_runs} << (8 + BYTE_BITS));
 reg         rest_reg;
 reg  [31:0] rest_addr_reg;
 reg  [7:0]  rest_beats_reg;
@@ -130,8 +123,9 @@ always @(posedge clk) begin
 end
 
 // The pattern of the descriptor
-wire [15:0] run_beats = is_map ? w4[15:0] : is_stream ? {4'd0, w4[11:0]} : whole ? 16'd255 : {8'd0, pointer_beats[7:0]};
-wire [12:0] run_count = is_map ? w4[28:16] : whole ? {1'b0, whole_runs} - 13'd1 : 13'd0;
+wire [15:0] run_beats = is_map ? d_data[`D_MAP_RUN_BEATS] : is_stream ? {4'd0, d_data[`D_STREAM_BEATS]}
+                : whole ? 16'd255 : {8'd0, pointer_beats[7:0]};
+wire [12:0] run_count = is_map ? d_data[`D_MAP_RUNS] : whole ? {1'b0, whole_runs} - 13'd1 : 13'd0;
 
 wire        unused_last;
 wire        unused_total_valid;
@@ -144,10 +138,10 @@ address_runs #(
     .rst(rst),
     .s_valid(runs_valid),
     .s_ready(runs_ready),
-    .s_addr(rest_reg ? rest_addr_reg : w3),
+    .s_addr(rest_reg ? rest_addr_reg : addr),
     .s_beats(rest_reg ? {8'd0, rest_beats_reg} : run_beats),
     .s_runs(rest_reg ? 13'd0 : run_count),
-    .s_run_stride(is_map ? w5[19:0] : 20'd256),
+    .s_run_stride(is_map ? d_data[`D_MAP_RUN_STRIDE] : 20'd256),
     .s_groups(12'd0),
     .s_group_stride(20'd0),
     .m_valid(rd_cmd_valid),
@@ -170,9 +164,9 @@ reg  [36:0] words3_reg;
 reg  [36:0] words4_reg;
 
 always @(posedge clk) begin
-    channels1_reg <= w6[12:0];
-    rows1_reg <= w7[23:12];
-    width1_reg <= w5[31:20];
+    channels1_reg <= d_data[`D_MAP_CHANNELS];
+    rows1_reg <= d_data[`D_MAP_ROWS];
+    width1_reg <= d_data[`D_MAP_WIDTH];
     plane2_reg <= {12'd0, channels1_reg} * {13'd0, rows1_reg};
     width2_reg <= width1_reg;
     words3_reg <= {12'd0, plane2_reg} * {25'd0, width2_reg};
@@ -194,11 +188,16 @@ wire [31:0]  info4;
 wire [P-1:0] pes4;
 wire [107:0] fields4;
 
-wire [12:0]  commands = is_map ? w4[28:16] : is_pointers ? {1'b0, whole_runs} : 13'd0;
-wire [19:0]  count = is_pointers ? w4[19:0] : {8'd0, w5[27:16]};
-wire [31:0]  info = is_pointers ? w5 : {1'b0, b[0], a[1:0], w4[23:12], w5[15:0]};
-wire [107:0] window_fields = {b[5:0], a[5:0], w6[23:0], w5[23:0], w4[23:0], w3[23:0]};
-wire [107:0] map_fields = {35'd0, w6[12:0], w7[11:0], w7[23:12], w5[31:20], a[4], a[5], b[5:0], w6[24:13], a[3:0]};
+wire [12:0]  commands = is_map ? d_data[`D_MAP_RUNS] : is_pointers ? {1'b0, whole_runs} : 13'd0;
+wire [19:0]  count = is_pointers ? blocks : {8'd0, d_data[`D_STREAM_COORDINATES]};
+wire [31:0]  stream_info = {1'b0, d_data[`D_STREAM_CHECK], d_data[`D_STREAM_MEMORY], d_data[`D_STREAM_WORD],
+                 d_data[`D_STREAM_COL_MAX], d_data[`D_STREAM_ROW_MAX]};
+wire [31:0]  info = is_pointers ? d_data[`D_POINTERS_ELEMENTS] : stream_info;
+wire [107:0] window_fields = {window_slot[5:0], window_pe[5:0], d_data[`D_WINDOW_Y_ROWS],
+                 d_data[`D_WINDOW_Y_COLUMNS], d_data[`D_WINDOW_X_ROWS], d_data[`D_WINDOW_X_COLUMNS]};
+wire [107:0] map_fields = {35'd0, d_data[`D_MAP_CHANNELS], d_data[`D_MAP_ROW], d_data[`D_MAP_ROWS],
+                 d_data[`D_MAP_WIDTH], d_data[`D_MAP_Y], d_data[`D_MAP_ALL], map_slot[5:0], d_data[`D_MAP_BASE],
+                 d_data[`D_MAP_SHIFT]};
 
 delay_line #(
     .WIDTH(1),
@@ -217,7 +216,7 @@ delay_line #(
 ) entry_line (
     .clk(clk),
     .rst(rst),
-    .d({is_map, has_beats, is_window, cause, kind, d_index, commands, count, info, mask[P-1:0],
+    .d({is_map, has_beats, is_window, cause, kind, d_index, commands, count, info, pes[P-1:0],
         is_window ? window_fields : map_fields}),
     .q({map4, counted4, window4, cause4, kind4, index4, commands4, count4, info4, pes4, fields4})
 );
@@ -234,7 +233,7 @@ reg  [31:0]  info_reg;
 reg  [P-1:0] pes_reg;
 reg  [107:0] fields_reg;
 
-wire [3:0]   cause_next = map4 && {5'd0, words4_reg} != total ? FIELD : cause4;
+wire [3:0]   cause_next = map4 && {5'd0, words4_reg} != total ? `CAUSE_FIELD : cause4;
 
 always @(posedge clk) begin
     op_valid_reg <= taken4 && (counted4 || cause4 != NONE);
@@ -266,7 +265,7 @@ assign place_valid = place_valid_reg;
 assign place_window = window_reg;
 assign place_fields = fields_reg;
 
-wire unused = &{1'b0, d_data[31:8], d_data[55:32], d_data[87:64], b[7:6], w4[31:29], w6[31:25], w7[31:24], mask};
+wire unused = &{1'b0, `D_UNUSED_LOAD(d_data), pes};
 
 endmodule
 `resetall

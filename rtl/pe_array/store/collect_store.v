@@ -2,6 +2,7 @@
 `resetall
 `default_nettype none
 `include "require.vh"
+`include "descriptors.vh"
 /*
  * Gradients of the slots to memory: SLOT and COLLECT (docs/pe_array/store_engine.md)
  *
@@ -77,8 +78,7 @@ module collect_store #(
 `REQUIRE(g_b, B >= 8 && B <= 64 && (B & (B - 1)) == 0, ("%m: B = %0d must be a power of two, 8 to 64", B))
 `REQUIRE(g_chunk, CHUNK >= 1 && CHUNK <= DEPTH, ("%m: CHUNK = %0d must be 1 to DEPTH = %0d", CHUNK, DEPTH))
 
-localparam [3:0] ILLEGAL_FIELD = 4'd2;
-localparam [3:0] REFUSED = 4'd3;
+`include "port_cause.vh"
 
 // (with legal stand-ins where the parameters are not, so that every simulator gets as far as the message)
 localparam U = B >= 8 ? B/4 : 2;
@@ -104,10 +104,11 @@ reg [3:0]   before_commands_reg;
 reg         done_reg;
 
 wire        advance;
-wire        is_slot = d_data[7:0] == 8'h32;
+wire        is_slot = d_data[`D_OPCODE] == `OPCODE_SLOT;
+wire [5:0]  slot = d_data[`D_SLOT_SLOT];
 wire        take = d_valid && d_ready;
 wire        start = take && !is_slot;
-wire        slot_legal = {1'b0, d_data[61:56]} < P_WORD[6:0];
+wire        slot_legal = {1'b0, slot} < P_WORD[6:0];
 wire        name = take && is_slot && slot_legal;
 
 assign d_ready = is_slot ? !advance : !active_reg;
@@ -136,8 +137,8 @@ collect_slots #(
     .clk(clk),
     .rst(rst),
     .name_valid(name),
-    .name_slot(d_data[56 +: SW]),
-    .name_count(d_data[151:128]),
+    .name_slot(slot[SW-1:0]),
+    .name_count(d_data[`D_SLOT_GRADIENTS]),
     .start(start),
     .open(open),
     .entered(entered),
@@ -200,7 +201,7 @@ assign advance = chunk_valid && (!issue_valid_reg || issue);
 
 always @(posedge clk) begin
     if (advance) beat[{bank_reg, chunk_slot}] <= first_beat + {{(24-BW){1'b0}}, chunk_beats} + 24'd1;
-    else if (name) beat[{!bank_reg, d_data[56 +: SW]}] <= d_data[119:96];
+    else if (name) beat[{!bank_reg, slot[SW-1:0]}] <= d_data[`D_SLOT_BEAT];
 end
 
 always @(posedge clk) begin
@@ -316,8 +317,8 @@ always @(posedge clk) begin
     // (not what was before this COLLECT began)
     quiet_reg <= quiet && !start;
     if (start) begin
-        add_reg <= d_data[56];
-        base_reg <= d_data[127:96];
+        add_reg <= d_data[`D_COLLECT_ADD];
+        base_reg <= d_data[`D_COLLECT_ADDRESS];
         index_reg <= d_index;
         bank_reg <= !bank_reg;
     end
@@ -333,9 +334,7 @@ always @(posedge clk) begin
 
     error_reg <= fault && !failed_reg;
     failed_reg <= failed_reg || fault;
-    if (write_fault) error_cause_reg <= wr_error == 2'd1 ? REFUSED : {2'b01, wr_error};
-    else if (read_fault) error_cause_reg <= rd_error == 2'd1 ? REFUSED : {3'b010, rd_error[0]};
-    else error_cause_reg <= ILLEGAL_FIELD;
+    error_cause_reg <= write_fault ? write_cause(wr_error) : read_fault ? read_cause(rd_error) : `CAUSE_FIELD;
     error_index_reg <= write_fault && answers_before ? before_index_reg
                      : write_fault || read_fault ? index_reg : d_index;
 
@@ -357,8 +356,8 @@ assign error = error_reg;
 assign error_cause = error_cause_reg;
 assign error_index = error_index_reg;
 
-// (fields that no row of the contract names; the number of a read's beats is known)
-wire unused = &{1'b0, d_data[255:152], d_data[95:62], d_data[55:8], rd_last};
+// (the number of a read's beats is known)
+wire unused = &{1'b0, `D_UNUSED_COLLECT(d_data), rd_last};
 
 endmodule
 `resetall

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 `resetall
 `default_nettype none
-`include "require.vh"
+`include "descriptors.vh"
 /*
  * Store engine, DELTA: deltas of the output layer from logits and labels in memory
  *
@@ -65,6 +65,8 @@ module delta_store #(
     input  wire [1:0]     wr_error
 );
 
+`include "port_cause.vh"
+
 reg         busy_reg;           // a descriptor is under way
 reg         failed_reg;         // until the reset
 reg  [31:0] logits_addr_reg;
@@ -79,7 +81,8 @@ reg         labels_reg;         // the labels are there
 reg  [8*B-1:0] labels_data_reg;
 
 wire take = d_valid && d_ready;
-wire too_many = d_data[203:200] != 4'd0;  // w6
+wire [11:0] last_class = d_data[`D_DELTA_CLASSES];
+wire too_many = last_class[11:8] != 4'd0;
 
 assign d_ready = !busy_reg;
 assign rd_cmd_valid = labels_cmd_reg || logits_cmd_reg;
@@ -97,10 +100,10 @@ assign rd_ready = !labels_reg || logit_ready;
 
 always @(posedge clk) begin
     if (take) begin
-        logits_addr_reg <= d_data[127:96];     // w3
-        labels_addr_reg <= d_data[159:128];    // w4
-        deltas_addr_reg <= d_data[191:160];    // w5
-        last_class_reg <= d_data[199:192];     // w6
+        logits_addr_reg <= d_data[`D_DELTA_LOGITS];
+        labels_addr_reg <= d_data[`D_DELTA_LABELS];
+        deltas_addr_reg <= d_data[`D_DELTA_OUTPUT];
+        last_class_reg <= last_class[7:0];
         index_reg <= d_index;
     end
     if (rd_good && !labels_reg) labels_data_reg <= rd_data;
@@ -140,9 +143,9 @@ wire       fault = cause_next != 4'd0;
 
 always @* begin
     cause_next = 4'd0;
-    if (wr_done && wr_error != 2'd0) cause_next = wr_error == 2'd1 ? 4'd3 : {2'b01, wr_error};
-    if (rd_valid && rd_error != 2'd0) cause_next = rd_error == 2'd1 ? 4'd3 : {2'b00, rd_error} + 4'd2;
-    if (take && too_many) cause_next = 4'd2;
+    if (wr_done) cause_next = write_cause(wr_error);
+    if (rd_valid && rd_error != 2'd0) cause_next = read_cause(rd_error);
+    if (take && too_many) cause_next = `CAUSE_FIELD;
 end
 
 always @(posedge clk) begin
@@ -173,8 +176,7 @@ assign error = error_reg;
 assign error_cause = cause_reg;
 assign error_index = index_reg;
 
-// Bits of the descriptor that no field of DELTA has
-wire unused = &{1'b0, d_data[255:204], d_data[95:0], rd_last, unused_delta_last};
+wire unused = &{1'b0, `D_UNUSED_DELTA(d_data), rd_last, unused_delta_last};
 
 endmodule
 `resetall

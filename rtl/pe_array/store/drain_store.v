@@ -2,6 +2,7 @@
 `resetall
 `default_nettype none
 `include "require.vh"
+`include "descriptors.vh"
 /*
  * Store engine, DRAIN and OUTPUT: accumulators through requantise to runs of beats in memory
  *
@@ -38,7 +39,7 @@ module drain_store #(
     input  wire                   seed_load,
     input  wire [15:0]            seed,
 
-    // Descriptor, OUTPUT or DRAIN (bit 0 of the opcode tells which), and its place in the program
+    // Descriptor, OUTPUT or DRAIN, and its place in the program
     input  wire                   d_valid,
     output wire                   d_ready,
     input  wire [255:0]           d_data,
@@ -103,6 +104,8 @@ module drain_store #(
 
 `REQUIRE(g_yaw, YAW >= 1 && YAW <= 10, ("%m: YAW = %0d must be 1 to 10", YAW))
 
+`include "port_cause.vh"
+
 localparam CW = $clog2(B + 1);
 // Write commands that are not answered, at most
 localparam [6:0] PENDING_MAX = 7'd127;
@@ -113,7 +116,7 @@ localparam [1:0] RUN = 2'd2;
 
 reg  [1:0] state_reg;
 reg        failed_reg;          // until the reset
-wire       is_output = d_data[0];
+wire       is_output = d_data[`D_OPCODE] == `OPCODE_OUTPUT;
 wire       take = d_valid && d_ready;
 wire       take_output = take && is_output;
 wire       take_drain = take && !is_output;
@@ -139,18 +142,18 @@ reg [19:0] group_stride_reg;  // beats
 
 always @(posedge clk) begin
     if (take_output) begin
-        shift_reg <= d_data[60:56];            // a
-        field_reg <= d_data[89:88];            // b
-        stochastic_reg <= d_data[90];
-        relu_reg <= d_data[91];
-        use_mask_reg <= d_data[92];
-        addr_reg <= d_data[127:96];            // w3
-        mask_addr_reg <= d_data[159:128];      // w4
-        beats_reg <= d_data[175:160];          // w5
-        runs_reg <= d_data[187:176];
-        run_stride_reg <= d_data[211:192];     // w6
-        groups_reg <= d_data[223:212];
-        group_stride_reg <= d_data[243:224];   // w7
+        shift_reg <= d_data[`D_OUTPUT_SHIFT];
+        field_reg <= d_data[`D_OUTPUT_FIELD];
+        stochastic_reg <= d_data[`D_OUTPUT_STOCHASTIC];
+        relu_reg <= d_data[`D_OUTPUT_RELU];
+        use_mask_reg <= d_data[`D_OUTPUT_USE_MASK];
+        addr_reg <= d_data[`D_OUTPUT_ADDRESS];
+        mask_addr_reg <= d_data[`D_OUTPUT_MASK];
+        beats_reg <= d_data[`D_OUTPUT_RUN_BEATS];
+        runs_reg <= d_data[`D_OUTPUT_RUNS];
+        run_stride_reg <= d_data[`D_OUTPUT_RUN_STRIDE];
+        groups_reg <= d_data[`D_OUTPUT_GROUPS];
+        group_stride_reg <= d_data[`D_OUTPUT_GROUP_STRIDE];
     end
     known_reg <= known_reg || take_output;
     if (rst) known_reg <= 1'b0;
@@ -172,20 +175,23 @@ reg [YAW-1:0] ybase_reg;
 reg [YAW-1:0] ystride_reg;
 reg [23:0]    index_reg;
 
+wire [11:0] ybase = d_data[`D_DRAIN_YBASE];
+wire [11:0] ystride = d_data[`D_DRAIN_YSTRIDE];
+
 always @(posedge clk) begin
     if (take) index_reg <= d_index;
     if (take_drain) begin
-        slots_reg <= d_data[62:56];            // a
-        sy_log2_reg <= d_data[90:88];          // b
-        sx_log2_reg <= d_data[93:91];
-        channels_reg <= d_data[107:96];        // w3
-        channels_last_reg <= d_data[119:108];
-        height_reg <= d_data[139:128];         // w4
-        width_reg <= d_data[151:140];
-        tile_height_reg <= d_data[171:160];    // w5
-        tile_width_reg <= d_data[183:172];
-        ybase_reg <= d_data[192 +: YAW];       // w6
-        ystride_reg <= d_data[204 +: YAW];
+        slots_reg <= d_data[`D_DRAIN_SLOTS];
+        sy_log2_reg <= d_data[`D_DRAIN_SY_LOG2];
+        sx_log2_reg <= d_data[`D_DRAIN_SX_LOG2];
+        channels_reg <= d_data[`D_DRAIN_CHANNELS];
+        channels_last_reg <= d_data[`D_DRAIN_CHANNELS_LAST];
+        height_reg <= d_data[`D_DRAIN_HEIGHT];
+        width_reg <= d_data[`D_DRAIN_WIDTH];
+        tile_height_reg <= d_data[`D_DRAIN_TILE_HEIGHT];
+        tile_width_reg <= d_data[`D_DRAIN_TILE_WIDTH];
+        ybase_reg <= ybase[YAW-1:0];
+        ystride_reg <= ystride[YAW-1:0];
     end
     offer_reg <= (take_drain && known_reg) || (offer_reg && !drain_cmd_ready);
     if (rst) offer_reg <= 1'b0;
@@ -349,11 +355,11 @@ wire end_of_drain = run && commanded_reg && pending_reg == 7'd0 && !failed_reg;
 
 always @* begin
     cause_next = 4'd0;
-    if (wr_done && wr_error != 2'd0) cause_next = wr_error == 2'd1 ? 4'd3 : {2'b01, wr_error};
-    if (rd_valid && rd_error != 2'd0) cause_next = rd_error == 2'd1 ? 4'd3 : {2'b00, rd_error} + 4'd2;
-    if (drain_cmd_error || (lengths && words_reg != {1'b0, runs_total})) cause_next = 4'd2;
-    if (take_output && d_data[89:88] == 2'd3) cause_next = 4'd2;
-    if (take_drain && !known_reg) cause_next = 4'd2;
+    if (wr_done) cause_next = write_cause(wr_error);
+    if (rd_valid && rd_error != 2'd0) cause_next = read_cause(rd_error);
+    if (drain_cmd_error || (lengths && words_reg != {1'b0, runs_total})) cause_next = `CAUSE_FIELD;
+    if (take_output && d_data[`D_OUTPUT_FIELD] == 2'd3) cause_next = `CAUSE_FIELD;
+    if (take_drain && !known_reg) cause_next = `CAUSE_FIELD;
 end
 
 // After an error what is offered stays offered
@@ -384,9 +390,9 @@ assign error = error_reg;
 assign error_cause = cause_reg;
 assign error_index = index_reg;
 
-// Bits of the descriptor that no field of OUTPUT or DRAIN has; what both patterns and good reads tell alike
-wire unused = &{1'b0, d_data[255:244], d_data[191:188], d_data[95:94], d_data[87:63], d_data[55:1], rd_last,
-                unused_runs_ready, unused_masks_ready, unused_masks_last, unused_masks_total_valid, unused_masks_total};
+// (and what both patterns and good reads tell alike; addresses of Y lose their upper bits)
+wire unused = &{1'b0, `D_UNUSED_DRAIN(d_data), ybase, ystride, rd_last, unused_runs_ready, unused_masks_ready,
+                unused_masks_last, unused_masks_total_valid, unused_masks_total};
 
 `ifdef SIMULATION
 // The drain is as long as its runs: what is not answered when its final word has been taken is its last commands

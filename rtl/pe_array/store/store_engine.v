@@ -2,6 +2,7 @@
 `resetall
 `default_nettype none
 `include "require.vh"
+`include "descriptors.vh"
 /*
  * Store engine: what goes from the grid to memory, and from memory to memory
  *
@@ -116,9 +117,9 @@ localparam [1:0] DELTA = 2'd3;
 
 // --- descriptors ---
 
-// Opcodes 30 ... 35
-wire       known = d_data[7:3] == 5'b00110 && d_data[2:0] <= 3'd5;
-wire [1:0] part = !d_data[2] ? d_data[1] ? COLLECT : DRAIN : d_data[0] ? DELTA : UPDATE;
+wire [7:0] opcode = d_data[`D_OPCODE];
+wire       known = opcode >= `OPCODE_STORE_FIRST && opcode <= `OPCODE_STORE_LAST;
+reg  [1:0] part;
 // The part that has taken the latest descriptor: the only one that may be at work
 reg  [1:0] part_reg;
 reg        unknown_reg;    // an unknown opcode was taken
@@ -138,6 +139,15 @@ wire        all_idle = part_idle == 4'd15;
 wire        free = all_idle || part == part_reg;
 wire        stop = stopped_reg || error;
 wire        take_unknown = d_valid && !known && all_idle && !stop;
+
+always @* begin
+    case (opcode)
+        `OPCODE_SLOT, `OPCODE_COLLECT: part = COLLECT;
+        `OPCODE_UPDATE: part = UPDATE;
+        `OPCODE_DELTA: part = DELTA;
+        default: part = DRAIN;
+    endcase
+end
 
 assign part_valid = d_valid && known && free && !stop ? 4'd1 << part : 4'd0;
 assign d_ready = !stop && (known ? free && part_ready[part] : all_idle);
@@ -159,7 +169,7 @@ end
 assign done = part_done != 4'd0;
 assign idle = all_idle && !stop;
 assign error = error_reg || part_error != 4'd0;
-assign error_cause = unknown_reg ? 4'd1 : part_cause[4*part_reg +: 4];
+assign error_cause = unknown_reg ? `CAUSE_OPCODE : part_cause[4*part_reg +: 4];
 assign error_index = unknown_reg ? index_reg : part_index[24*part_reg +: 24];
 
 // --- the ports, which belong to that part ---

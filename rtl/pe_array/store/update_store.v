@@ -2,6 +2,7 @@
 `resetall
 `default_nettype none
 `include "require.vh"
+`include "descriptors.vh"
 /*
  * Weight update of arrays in memory: UPDATE (docs/pe_array/store_engine.md)
  *
@@ -75,7 +76,7 @@ module update_store #(
 
 `REQUIRE(g_b, B >= 8 && B <= 64 && (B & (B - 1)) == 0, ("%m: B = %0d must be a power of two, 8 to 64", B))
 
-localparam [3:0] REFUSED = 4'd3;
+`include "port_cause.vh"
 
 // (with a legal stand-in where B is not, so that every simulator gets as far as the message)
 localparam U = B >= 8 && B <= 64 ? B/4 : 2;
@@ -116,11 +117,11 @@ update_chunks #(
     .clk(clk),
     .rst(rst),
     .start(start),
-    .first_addr(d_data[127:96]),
-    .second_addr(d_data[159:128]),
-    .third_addr(d_data[191:160]),
-    .third(d_data[91:88] != 4'd0),
-    .quarters(d_data[247:224]),
+    .first_addr(d_data[`D_UPDATE_GRADIENTS]),
+    .second_addr(d_data[`D_UPDATE_MASTERS]),
+    .third_addr(d_data[`D_UPDATE_MOMENTA]),
+    .third(d_data[`D_UPDATE_DECAY] != 4'd0),
+    .quarters(d_data[`D_UPDATE_BEATS]),
     .m_valid(rd_cmd_valid),
     .m_ready(rd_cmd_ready),
     .m_addr(rd_cmd_addr),
@@ -322,11 +323,11 @@ update_chunks #(
     .clk(clk),
     .rst(rst),
     .start(start),
-    .first_addr(d_data[159:128]),
-    .second_addr(d_data[223:192]),
-    .third_addr(d_data[191:160]),
-    .third(d_data[91:88] != 4'd0),
-    .quarters(d_data[247:224]),
+    .first_addr(d_data[`D_UPDATE_MASTERS]),
+    .second_addr(d_data[`D_UPDATE_WEIGHTS]),
+    .third_addr(d_data[`D_UPDATE_MOMENTA]),
+    .third(d_data[`D_UPDATE_DECAY] != 4'd0),
+    .quarters(d_data[`D_UPDATE_BEATS]),
     .m_valid(chunk_valid),
     .m_ready(may_write && writer_ready),
     .m_addr(chunk_addr),
@@ -373,9 +374,9 @@ wire fault = write_fault || read_fault;
 
 always @(posedge clk) begin
     if (start) begin
-        shift_reg <= d_data[60:56];
-        stochastic_reg <= d_data[61];
-        decay_reg <= d_data[91:88];
+        shift_reg <= d_data[`D_UPDATE_SHIFT];
+        stochastic_reg <= d_data[`D_UPDATE_STOCHASTIC];
+        decay_reg <= d_data[`D_UPDATE_DECAY];
         index_reg <= d_index;
     end
     active_reg <= start || (active_reg && !finish);
@@ -383,8 +384,7 @@ always @(posedge clk) begin
     done_reg <= finish;
     error_reg <= fault && !failed_reg;
     failed_reg <= failed_reg || fault;
-    if (write_fault) error_cause_reg <= wr_error == 2'd1 ? REFUSED : {2'b01, wr_error};
-    else error_cause_reg <= rd_error == 2'd1 ? REFUSED : {3'b010, rd_error[0]};
+    error_cause_reg <= write_fault ? write_cause(wr_error) : read_cause(rd_error);
     if (rst) begin
         active_reg <= 1'b0;
         commands_reg <= 4'd0;
@@ -400,8 +400,7 @@ assign error = error_reg;
 assign error_cause = error_cause_reg;
 assign error_index = index_reg;
 
-// (fields that no row of the contract names)
-wire unused = &{1'b0, d_data[255:248], d_data[95:92], d_data[87:62], d_data[55:0]};
+wire unused = &{1'b0, `D_UNUSED_UPDATE(d_data)};
 
 endmodule
 `resetall

@@ -2,6 +2,7 @@
 `resetall
 `default_nettype none
 `include "require.vh"
+`include "array_registers.vh"
 /*
  * AXI4-Lite registers of the PE array: start and stop, settings, status, counters
  *
@@ -90,28 +91,7 @@ module array_regs #(
 `REQUIRE(g_groups, GROUPS >= 1 && GROUPS <= P && (GROUPS & (GROUPS - 1)) == 0,
          ("%m: GROUPS = %0d must be a power of two, at most P = %0d", GROUPS, P))
 
-localparam [31:0] ID = 32'h454C5041;
-localparam [31:0] VERSION = 32'h00010000;
-
-// Word addresses
-localparam [9:0] A_ID = 10'h000;
-localparam [9:0] A_VERSION = 10'h001;
-localparam [9:0] A_SHAPE = 10'h002;
-localparam [9:0] A_DEPTHS = 10'h003;
-localparam [9:0] A_CONTROL = 10'h004;
-localparam [9:0] A_STATUS = 10'h005;
-localparam [9:0] A_ERROR_INDEX = 10'h006;
-localparam [9:0] A_PROGRAM = 10'h007;
-localparam [9:0] A_LENGTH = 10'h008;
-localparam [9:0] A_READ_BASE = 10'h009;
-localparam [9:0] A_READ_LAST = 10'h00A;
-localparam [9:0] A_WRITE_BASE = 10'h00B;
-localparam [9:0] A_WRITE_LAST = 10'h00C;
-localparam [9:0] A_SEED = 10'h00D;
-localparam [9:0] A_SNAPSHOT = 10'h00E;
-localparam [9:0] A_COUNTERS = 10'h010;
-
-localparam COMMON = 17;                    // counters of the whole array
+localparam COMMON = (`ARRAY_GROUP_BASE - `ARRAY_COUNTER_BASE)/2;    // counters of the whole array
 localparam COUNTERS = COMMON + 2*GROUPS;
 localparam [31:0] WORDS = 2*COUNTERS;
 
@@ -172,6 +152,8 @@ axil_slave #(
 
 // --- commands and settings ---
 
+localparam [31:0] LENGTH_RESET = `ARRAY_LENGTH_RESET;
+
 reg        start_reg;
 reg        stop_reg;
 reg [31:0] program_reg;
@@ -180,34 +162,42 @@ reg [31:0] read_base_reg;
 reg [31:0] read_last_reg;
 reg [31:0] write_base_reg;
 reg [31:0] write_last_reg;
-reg [16:0] seed_reg;
+reg        seed_enable_reg;
+reg [15:0] seed_reg;
 
 wire running = start_reg || busy;
 wire written = write && write_ok;
-wire snapshot = written && write_addr == A_SNAPSHOT;
+wire snapshot = written && write_addr == `ARRAY_SNAPSHOT;
+
+wire [23:0] new_length = write_data[`ARRAY_LENGTH_DESCRIPTORS];
 
 always @* begin
     case (write_addr)
-        A_CONTROL: write_ok = !write_data[0] || !running;
-        A_PROGRAM, A_READ_BASE, A_READ_LAST, A_WRITE_BASE, A_WRITE_LAST, A_SEED: write_ok = !running;
-        A_LENGTH: write_ok = !running && write_data[31:24] == 8'd0 && write_data[23:0] != 24'd0;
-        A_SNAPSHOT: write_ok = 1'b1;
+        `ARRAY_CONTROL: write_ok = !write_data[`ARRAY_CONTROL_START] || !running;
+        `ARRAY_PROGRAM, `ARRAY_READ_BASE, `ARRAY_READ_LAST, `ARRAY_WRITE_BASE, `ARRAY_WRITE_LAST,
+        `ARRAY_SEED: write_ok = !running;
+        // (nothing but the field's bits, and not 0)
+        `ARRAY_LENGTH: write_ok = !running && write_data == {8'd0, new_length} && new_length != 24'd0;
+        `ARRAY_SNAPSHOT: write_ok = 1'b1;
         default: write_ok = 1'b0;
     endcase
 end
 
 always @(posedge clk) begin
-    start_reg <= written && write_addr == A_CONTROL && write_data[0];
-    stop_reg <= written && write_addr == A_CONTROL && write_data[1];
+    start_reg <= written && write_addr == `ARRAY_CONTROL && write_data[`ARRAY_CONTROL_START];
+    stop_reg <= written && write_addr == `ARRAY_CONTROL && write_data[`ARRAY_CONTROL_STOP];
     if (written) begin
         case (write_addr)
-            A_PROGRAM: program_reg <= write_data;
-            A_LENGTH: length_reg <= write_data[23:0];
-            A_READ_BASE: read_base_reg <= write_data;
-            A_READ_LAST: read_last_reg <= write_data;
-            A_WRITE_BASE: write_base_reg <= write_data;
-            A_WRITE_LAST: write_last_reg <= write_data;
-            A_SEED: seed_reg <= write_data[16:0];
+            `ARRAY_PROGRAM: program_reg <= write_data;
+            `ARRAY_LENGTH: length_reg <= new_length;
+            `ARRAY_READ_BASE: read_base_reg <= write_data;
+            `ARRAY_READ_LAST: read_last_reg <= write_data;
+            `ARRAY_WRITE_BASE: write_base_reg <= write_data;
+            `ARRAY_WRITE_LAST: write_last_reg <= write_data;
+            `ARRAY_SEED: begin
+                seed_enable_reg <= write_data[`ARRAY_SEED_ENABLE];
+                seed_reg <= write_data[`ARRAY_SEED_WORD];
+            end
             default: ;
         endcase
     end
@@ -215,12 +205,13 @@ always @(posedge clk) begin
         start_reg <= 1'b0;
         stop_reg <= 1'b0;
         program_reg <= 32'd0;
-        length_reg <= 24'd1;
+        length_reg <= LENGTH_RESET[23:0];
         read_base_reg <= 32'd0;
         read_last_reg <= 32'd0;
         write_base_reg <= 32'd0;
         write_last_reg <= 32'd0;
-        seed_reg <= 17'd0;
+        seed_enable_reg <= 1'b0;
+        seed_reg <= 16'd0;
     end
 end
 
@@ -232,8 +223,8 @@ assign read_base = read_base_reg;
 assign read_end = {1'b0, read_last_reg} + 33'd1;
 assign write_base = write_base_reg;
 assign write_end = {1'b0, write_last_reg} + 33'd1;
-assign seed_enable = seed_reg[16];
-assign seed = seed_reg[15:0];
+assign seed_enable = seed_enable_reg;
+assign seed = seed_reg;
 
 // --- counters ---
 
@@ -282,16 +273,29 @@ always @* begin
     end
 end
 
-wire [COUNTERS*SW-1:0] steps = {
-    group_reg,
-    {{(SW-UW){1'b0}}, clipped_weights}, {{(SW-UW){1'b0}}, clipped_momenta}, {{(SW-UW){1'b0}}, clipped_masters},
-    {{(SW-BW){1'b0}}, clipped_outputs},
-    {{(SW-1){1'b0}}, done[2]}, {{(SW-1){1'b0}}, done[1]}, {{(SW-1){1'b0}}, done[0]},
-    {{(SW-1){1'b0}}, written_beat},
-    {{(SW-1){1'b0}}, read_beats[2]}, {{(SW-1){1'b0}}, read_beats[1]}, {{(SW-1){1'b0}}, read_beats[0]},
-    {{(SW-1){1'b0}}, engine_busy[2]}, {{(SW-1){1'b0}}, engine_busy[1]}, {{(SW-1){1'b0}}, engine_busy[0]},
-    stall_total, busy_total, {{(SW-1){1'b0}}, busy}
-};
+// Events of a clock, counter by counter: a counter is two words of the map
+localparam HALF = SW/2;
+
+wire [COUNTERS*SW-1:0] steps;
+
+assign steps[HALF*`ARRAY_COUNTER_CLOCKS +: SW] = {{(SW-1){1'b0}}, busy};
+assign steps[HALF*`ARRAY_COUNTER_BUSY_PES +: SW] = busy_total;
+assign steps[HALF*`ARRAY_COUNTER_STALL_PES +: SW] = stall_total;
+assign steps[HALF*`ARRAY_COUNTER_LOAD_CLOCKS +: SW] = {{(SW-1){1'b0}}, engine_busy[0]};
+assign steps[HALF*`ARRAY_COUNTER_COMPUTE_CLOCKS +: SW] = {{(SW-1){1'b0}}, engine_busy[1]};
+assign steps[HALF*`ARRAY_COUNTER_STORE_CLOCKS +: SW] = {{(SW-1){1'b0}}, engine_busy[2]};
+assign steps[HALF*`ARRAY_COUNTER_FETCH_BEATS +: SW] = {{(SW-1){1'b0}}, read_beats[0]};
+assign steps[HALF*`ARRAY_COUNTER_LOAD_BEATS +: SW] = {{(SW-1){1'b0}}, read_beats[1]};
+assign steps[HALF*`ARRAY_COUNTER_STORE_BEATS +: SW] = {{(SW-1){1'b0}}, read_beats[2]};
+assign steps[HALF*`ARRAY_COUNTER_WRITTEN_BEATS +: SW] = {{(SW-1){1'b0}}, written_beat};
+assign steps[HALF*`ARRAY_COUNTER_LOADS +: SW] = {{(SW-1){1'b0}}, done[0]};
+assign steps[HALF*`ARRAY_COUNTER_COMPUTES +: SW] = {{(SW-1){1'b0}}, done[1]};
+assign steps[HALF*`ARRAY_COUNTER_STORES +: SW] = {{(SW-1){1'b0}}, done[2]};
+assign steps[HALF*`ARRAY_COUNTER_CLIPPED_OUTPUTS +: SW] = {{(SW-BW){1'b0}}, clipped_outputs};
+assign steps[HALF*`ARRAY_COUNTER_CLIPPED_MASTERS +: SW] = {{(SW-UW){1'b0}}, clipped_masters};
+assign steps[HALF*`ARRAY_COUNTER_CLIPPED_MOMENTA +: SW] = {{(SW-UW){1'b0}}, clipped_momenta};
+assign steps[HALF*`ARRAY_COUNTER_CLIPPED_WEIGHTS +: SW] = {{(SW-UW){1'b0}}, clipped_weights};
+assign steps[SW*COMMON +: 2*SW*GROUPS] = group_reg;
 
 // Counts of the last snapshot, counter 0 in the low bits
 reg  [COUNTERS*64-1:0] held_reg;
@@ -319,28 +323,48 @@ end
 
 // --- reading ---
 
-wire [9:0] counter_word = read_addr - A_COUNTERS;
+wire [9:0] counter_word = read_addr - `ARRAY_COUNTER_BASE;
 
 always @* begin
     read_ok = 1'b1;
+    read_data = 32'd0;
     case (read_addr)
-        A_ID: read_data = ID;
-        A_VERSION: read_data = VERSION;
-        A_SHAPE: read_data = {GROUPS_WORD[7:0], ACC_WORD[7:0], B_WORD[7:0], P_WORD[7:0]};
-        A_DEPTHS: read_data = {12'd0, T_WORD[3:0], E_WORD[3:0], W_WORD[3:0], Y_WORD[3:0], X_WORD[3:0]};
-        A_CONTROL: read_data = 32'd0;
-        A_STATUS: read_data = {22'd0, error_engine, error_cause, 1'b0, error, ended, busy};
-        A_ERROR_INDEX: read_data = {8'd0, error_index};
-        A_PROGRAM: read_data = program_reg;
-        A_LENGTH: read_data = {8'd0, length_reg};
-        A_READ_BASE: read_data = read_base_reg;
-        A_READ_LAST: read_data = read_last_reg;
-        A_WRITE_BASE: read_data = write_base_reg;
-        A_WRITE_LAST: read_data = write_last_reg;
-        A_SEED: read_data = {15'd0, seed_reg};
-        A_SNAPSHOT: read_data = 32'd0;
+        `ARRAY_ID: read_data = `ARRAY_ID_VALUE;
+        `ARRAY_VERSION: read_data = `ARRAY_VERSION_VALUE;
+        `ARRAY_SHAPE: begin
+            read_data[`ARRAY_SHAPE_P] = P_WORD[7:0];
+            read_data[`ARRAY_SHAPE_B] = B_WORD[7:0];
+            read_data[`ARRAY_SHAPE_ACC] = ACC_WORD[7:0];
+            read_data[`ARRAY_SHAPE_GROUPS] = GROUPS_WORD[7:0];
+        end
+        `ARRAY_DEPTHS: begin
+            read_data[`ARRAY_DEPTHS_X] = X_WORD[3:0];
+            read_data[`ARRAY_DEPTHS_Y] = Y_WORD[3:0];
+            read_data[`ARRAY_DEPTHS_W] = W_WORD[3:0];
+            read_data[`ARRAY_DEPTHS_E] = E_WORD[3:0];
+            read_data[`ARRAY_DEPTHS_T] = T_WORD[3:0];
+        end
+        `ARRAY_CONTROL, `ARRAY_SNAPSHOT: read_data = 32'd0;
+        `ARRAY_STATUS: begin
+            read_data[`ARRAY_STATUS_BUSY] = busy;
+            read_data[`ARRAY_STATUS_ENDED] = ended;
+            read_data[`ARRAY_STATUS_ERROR] = error;
+            read_data[`ARRAY_STATUS_CAUSE] = error_cause;
+            read_data[`ARRAY_STATUS_ENGINE] = error_engine;
+        end
+        `ARRAY_ERROR_INDEX: read_data[`ARRAY_ERROR_INDEX_DESCRIPTOR] = error_index;
+        `ARRAY_PROGRAM: read_data = program_reg;
+        `ARRAY_LENGTH: read_data[`ARRAY_LENGTH_DESCRIPTORS] = length_reg;
+        `ARRAY_READ_BASE: read_data = read_base_reg;
+        `ARRAY_READ_LAST: read_data = read_last_reg;
+        `ARRAY_WRITE_BASE: read_data = write_base_reg;
+        `ARRAY_WRITE_LAST: read_data = write_last_reg;
+        `ARRAY_SEED: begin
+            read_data[`ARRAY_SEED_ENABLE] = seed_enable_reg;
+            read_data[`ARRAY_SEED_WORD] = seed_reg;
+        end
         default: begin
-            read_ok = read_addr >= A_COUNTERS && {22'd0, counter_word} < WORDS;
+            read_ok = read_addr >= `ARRAY_COUNTER_BASE && {22'd0, counter_word} < WORDS;
             read_data = held_reg[counter_word*32 +: 32];
         end
     endcase

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections import deque
 
 from models.lib.memory_port import PAGE_BYTES, Burst, Port, PortCommand
-from tb.lib import patterns
 from tb.lib.axi import memory_port
 from tb.lib.bench import Bench, bench_test
+from tb.lib.patterns import Gaps
 
 
 class BurstsBench:
@@ -87,11 +87,9 @@ async def commands(b: Bench) -> None:
     """Commands of all kinds and places under every pair of patterns, flushes in between."""
     bench = BurstsBench(b)
     await bench.start()
+    gaps = Gaps(b, "give", "take")
     for _ in range(10):
-        give_name, gives = patterns.any_pattern(b.rng)
-        take_name, takes = patterns.any_pattern(b.rng)
-        b.cover("give", give_name)
-        b.cover("take", take_name)
+        gaps.any()
         flushing, resting = b.rng.choice([0, 0, 0.05]), b.rng.choice([0, 0.2])
         for _ in range(20):
             name, command = memory_port.command(b.rng, bench.port, b.params["ADDR_WIDTH"])
@@ -99,7 +97,7 @@ async def commands(b: Bench) -> None:
             bench.queue.append(command)
         for _ in range(100):
             rest, flush = b.rng.random() < resting, b.rng.random() < flushing
-            await bench.clock(not next(gives), not next(takes), rest, flush)
+            await bench.clock(gaps.go("give"), gaps.go("take"), rest, flush)
         while len(bench.queue) > 3:
             bench.queue.pop()
         while bench.queue or bench.waiting or bench.cut:

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from models.pe_array.clocks.control import HOLD_CLOCKS, IDLE_CLOCKS
-from models.pe_array.clocks.control_timing import ControlClocks, EngineFault
+from models.pe_array.clocks.array_control import HOLD_CLOCKS, IDLE_CLOCKS, ControlClocks
+from models.pe_array.clocks.program_fetch import EngineFault
 from models.pe_array.isa.descriptors import Cause
 from tb.lib.bench import Bench, bench_test
 

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
-from models.pe_array.clocks.control_timing import ComputeClocks, Item
-from models.pe_array.isa.descriptors import Compute, Descriptor, Set, pack
+from models.pe_array.clocks.compute_engine import ComputeClocks
+from models.pe_array.clocks.program_fetch import Item
+from models.pe_array.isa.descriptors import Compute, Descriptor, Set
+from models.pe_array.isa.encoding import pack
 from models.pe_array.isa.operations import After
 from models.pe_array.isa.pe_command import Op
 from tb.lib.bench import Bench, bench_test

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from models.pe_array.clocks.control_timing import Item, QueueClocks
+from models.pe_array.clocks.op_queue import QueueClocks
+from models.pe_array.clocks.program_fetch import Item
 from models.pe_array.isa.descriptors import KINDS
 from tb.lib.bench import Bench, bench_test
 from tb.lib.patterns import Gaps

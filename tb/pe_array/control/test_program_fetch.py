@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from models.pe_array.clocks.control_timing import FetchClocks
+from models.pe_array.clocks.program_fetch import FetchClocks
 from models.pe_array.isa.descriptors import BYTES, Cause
 from tb.lib.bench import Bench, bench_test
 from tb.lib.patterns import Gaps

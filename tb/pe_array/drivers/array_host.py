@@ -12,18 +12,11 @@ import numpy.typing as npt
 
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.grid import Grid
+from models.pe_array.isa.registers import ArrayReg, ArrayStatus, Control, Counter, Seed, Shape, group_addresses
 from models.pe_array.machine.machine import Stop
 from models.pe_array.training.harness import MEMORY_IN, MEMORY_OUT
 from tb.lib.bench import Bench
-from tb.pe_array.drivers.array_registers import (
-    SEED_ENABLE,
-    Control,
-    Counter,
-    GroupCount,
-    Reg,
-    Status,
-    group_addresses,
-)
+from tb.pe_array.drivers.array_registers import GroupCount
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -123,26 +116,28 @@ class ArrayHost:
     ) -> None:  # fmt: skip
         """Start a program; windows are (first, last) byte."""
         settings = {
-            Reg.PROGRAM: address, Reg.LENGTH: length, Reg.READ_BASE: read[0], Reg.READ_LAST: read[1],
-            Reg.WRITE_BASE: write[0], Reg.WRITE_LAST: write[1], Reg.SEED: 0 if seed is None else seed | SEED_ENABLE,
+            ArrayReg.PROGRAM: address, ArrayReg.LENGTH: length, ArrayReg.READ_BASE: read[0],
+            ArrayReg.READ_LAST: read[1], ArrayReg.WRITE_BASE: write[0], ArrayReg.WRITE_LAST: write[1],
+            ArrayReg.SEED: 0 if seed is None else seed | Seed.ENABLE,
         }  # fmt: skip
         for register, value in settings.items():
             await self.write(register, value)
-        await self.write(Reg.CONTROL, Control.START)
+        await self.write(ArrayReg.CONTROL, Control.START)
 
     async def finish(self, clocks: int) -> Stop | None:
         """Sleep until the program is over; why it was stopped, or None."""
-        await self.command(Op.WAIT, Reg.STATUS, Status.BUSY, clocks)
-        status, index = await self.read(Reg.STATUS), await self.read(Reg.ERROR_INDEX)
-        if status == Status.ENDED:
+        await self.command(Op.WAIT, ArrayReg.STATUS, ArrayStatus.BUSY, clocks)
+        status, index = await self.read(ArrayReg.STATUS), await self.read(ArrayReg.ERROR_INDEX)
+        if status == ArrayStatus.ENDED:
             self.b.require(index == 0, f"ERROR_INDEX is {index} without an error")
             return None
-        self.b.require(status & 0xF == Status.ERROR, f"STATUS is {status:#x}")
+        where = ArrayStatus.CAUSE | ArrayStatus.ENGINE
+        self.b.require(status & ~where == ArrayStatus.ERROR, f"STATUS is {status:#x}")
         return stop_of(status, index)
 
     async def counters(self) -> dict[Counter, int]:
         """A snapshot of all counters."""
-        await self.write(Reg.SNAPSHOT, 0)
+        await self.write(ArrayReg.SNAPSHOT, 0)
         found = {}
         for counter in Counter:
             found[counter] = await self._counter(counter.address)
@@ -150,7 +145,7 @@ class ArrayHost:
 
     async def groups(self) -> list[GroupCount]:
         """What the groups of PEs counted, at the last snapshot."""
-        number = await self.read(Reg.SHAPE) >> 24
+        number = Shape.GROUPS.get(await self.read(ArrayReg.SHAPE))
         addresses = [group_addresses(n) for n in range(number)]
         return [GroupCount(await self._counter(busy), await self._counter(stalled)) for busy, stalled in addresses]
 
@@ -179,4 +174,4 @@ def fill(grid: Grid, address: Callable[[int], int]) -> list[d.Descriptor]:
 
 def stop_of(status: int, index: int) -> Stop:
     """Cause, engine and descriptor of a STATUS and ERROR_INDEX."""
-    return Stop(d.Cause(status >> 4 & 15), d.Engine(status >> 8 & 3), index)
+    return Stop(d.Cause(ArrayStatus.CAUSE.get(status)), d.Engine(ArrayStatus.ENGINE.get(status)), index)

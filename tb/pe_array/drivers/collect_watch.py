@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from models.pe_array.clocks import collect_store as model
-from models.pe_array.clocks.gradient_pack import CHUNK, DEPTH, S_ENDED, S_NAMED, S_OPEN, S_WORDS, pack_grant
+from models.pe_array.clocks.gradient_pack import CHUNK, DEPTH, pack_grant
 from models.pe_array.clocks.table import COLUMNS, OPCODE, column
 from models.pe_array.isa.descriptors import Collect, Slot
 from tb.lib.bench import Bench
@@ -73,8 +73,8 @@ class CollectWatch(Beside):
                 address = first * self.lanes % (1 << 32)
                 self.b.check(**{f"{port}_cmd_addr": address, f"{port}_cmd_beats": beats - 1})
         self.b.check(
-            rd_ready=bool(model.collect_rd_ready(state, wr_ready)), wr_valid=state.n[model.K_WORD],
-            done=state.n[model.K_DONE], idle=bool(model.collect_idle(state)),
+            rd_ready=bool(model.collect_rd_ready(state, wr_ready)), wr_valid=state.n.word,
+            done=state.n.done, idle=bool(model.collect_idle(state)),
         )  # fmt: skip
         self._cover(state, took and row[OPCODE] == Collect.opcode)
         model.collect_clock(
@@ -85,9 +85,9 @@ class CollectWatch(Beside):
     def _cover(self, state: model.CollectState, start: bool) -> None:
         slots = state.pack.slots
         if start:
-            self.b.cover("named", "all" if slots[S_NAMED].all() else "some" if slots[S_NAMED].any() else "none")
-        wants = (slots[S_WORDS] >= CHUNK) | ((slots[S_ENDED] != 0) & (slots[S_WORDS] > 0))
+            self.b.cover("named", "all" if slots.named.all() else "some" if slots.named.any() else "none")
+        wants = (slots.words >= CHUNK) | ((slots.ended != 0) & (slots.words > 0))
         if wants.sum() > 1:
             self.b.cover("turn", "several_want")
-        if (slots[S_OPEN] != 0).any() and not start and (slots[S_NAMED] != 0).any():
+        if slots.open.any() and not start and slots.named.any():
             self.b.cover("named", "while_open")

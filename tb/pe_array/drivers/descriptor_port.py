@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from collections import deque
 
-from models.pe_array.clocks.control_timing import Item
-from models.pe_array.isa.descriptors import Descriptor, pack
+from models.pe_array.clocks.program_fetch import Item
+from models.pe_array.isa.descriptors import Descriptor
+from models.pe_array.isa.encoding import pack
 from tb.lib.bench import Bench
 from tb.lib.patterns import Gaps
 from tb.lib.ports import Beside

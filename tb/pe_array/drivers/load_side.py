@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The load side of a grid as the load engine sees it, and what a list of its descriptors must do there.
 
-The maps of the grid are the clock model of map_load (`models.pe_array.clocks.map_timing`), so that ready, done and idle
+The maps of the grid are the clock model of map_load (`models.pe_array.clocks.map_load`), so that ready, done and idle
 are those of the real one.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from models.pe_array.clocks.map_timing import LoadTiming
+from models.pe_array.clocks.map_load import MapLoadClocks
 from models.pe_array.isa.descriptors import Descriptor, Map, Pointers, Stream, Window
 from models.pe_array.isa.map_transfer import LoadCommand, PeWindows, load_writes
 from models.pe_array.isa.region import Region
@@ -145,7 +145,7 @@ class LoadSide(Beside):
 
     def reset(self) -> None:
         """Maps are dropped, windows stay."""
-        self.model = LoadTiming([windows_of(registers) for registers in self.registers], self.stages, MAP_DEPTH)
+        self.model = MapLoadClocks([windows_of(registers) for registers in self.registers], self.stages, MAP_DEPTH)
         self._data: list[int] = []
         self._way = [False] * self.stages
         self._held: dict[str, tuple[int, ...]] = {}

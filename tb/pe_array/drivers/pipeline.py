@@ -7,58 +7,39 @@ taken from. So latency, throughput, order and stability are all compared exactly
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-from tb.lib import patterns
 from tb.lib.bench import Bench
+from tb.lib.patterns import Gaps
+from tb.lib.ports import Source
 
 Pins = dict[str, int]
 """Values of pins by name, packed and unsigned."""
 
 
-class Source:
-    """Words for one input; pins `<name>_valid`, `_ready`, `_data`. The data is random while valid is low.
+class WordSource(Source[int]):
+    """Words for one input; pins `<port>_valid`, `_ready`, `_data`. The data is random while valid is low.
 
-    Attributes:
-        queue: words still to come, the first one perhaps offered.
-        offered: valid is high.
+    Args:
+        name: of its pauses in `gaps`.
     """
 
-    def __init__(self, b: Bench, name: str, width: int) -> None:
-        self.b, self.name, self.width = b, name, width
-        self.queue: deque[int] = deque()
-        self.offered = False
-        self.pauses: Iterator[bool] = patterns.never()
-
-    def stall(self) -> str:
-        """Pause by another pattern from now on; its name."""
-        name, self.pauses = patterns.any_pattern(self.b.rng)
-        return name
+    def __init__(self, b: Bench, gaps: Gaps, name: str, port: str, width: int) -> None:
+        super().__init__(gaps, name)
+        self.b, self.port, self.width = b, port, width
 
     def drive(self) -> None:
         """Set the pins of the next clock; a word once offered stays."""
-        if not self.offered and self.queue:
-            self.offered = not next(self.pauses)
-        self.b.drive({f"{self.name}_valid": self.offered})
-        data = self.queue[0] if self.offered else self.b.rng.getrandbits(self.width)
-        self.b.drive({f"{self.name}_data": data})
-
-    def take(self) -> int:
-        """The word that the design takes."""
-        self.offered = False
-        return self.queue.popleft()
-
-    @property
-    def ready(self) -> bool:
-        """Level of the ready pin."""
-        return self.b.high(f"{self.name}_ready")
+        word = self.offer()
+        data = word if word is not None else self.b.rng.getrandbits(self.width)
+        self.b.drive({f"{self.port}_valid": word is not None, f"{self.port}_data": data})
 
 
 class Pipeline:
     """Design and model of the handshake, in step.
 
     Args:
+        gaps: has the pauses of "output".
         sources: inputs, in the order in which `result` gets their words.
         stages: clocks from input to output.
         result: outputs (pins and values) of a word, from the settings of its clock and the words of the sources
@@ -70,29 +51,24 @@ class Pipeline:
     def __init__(
         self,
         b: Bench,
-        sources: list[Source],
+        gaps: Gaps,
+        sources: list[WordSource],
         stages: int,
         result: Callable[[Pins, list[int | None]], Pins],
         needs: Callable[[Pins], list[bool]] | None = None,
         takes: Callable[[Pins], list[bool]] | None = None,
     ) -> None:
-        self.b, self.sources, self.result = b, sources, result
+        self.b, self.gaps, self.sources, self.result = b, gaps, sources, result
         self.needs = needs or (lambda _: [True] * len(sources))
         self.takes = takes or self.needs
         self.stages: list[Pins | None] = [None] * stages
-        self.pauses: Iterator[bool] = patterns.never()
         self.taken = 0
-
-    def stall(self) -> str:
-        """Back-pressure by another pattern from now on; its name."""
-        name, self.pauses = patterns.any_pattern(self.b.rng)
-        return name
 
     async def reset(self, *kept: str) -> None:
         """Reset; words inside are forgotten, words offered are withdrawn and come later. `kept`: see `Bench.reset`."""
         for source in self.sources:
-            source.offered = False
-            self.b.drive({f"{source.name}_valid": 0})
+            source.withdraw()
+            self.b.drive({f"{source.port}_valid": 0})
         self.b.drive(m_ready=0)
         self.stages = [None] * len(self.stages)
         await self.b.reset(*kept)
@@ -107,7 +83,7 @@ class Pipeline:
     async def step(self, settings: Pins) -> bool:
         """One clock with these values of other inputs; True if a word was taken."""
         b = self.b
-        m_ready = not next(self.pauses)
+        m_ready = self.gaps.go("output")
         for source in self.sources:
             source.drive()
         b.drive(settings, m_ready=m_ready)
@@ -116,9 +92,9 @@ class Pipeline:
         taking = loads[0] and all(s.offered for s, need in zip(self.sources, needs, strict=True) if need)
         takes = self.takes(settings)
         for source, take in zip(self.sources, takes, strict=True):
-            self._compare(f"{source.name} taken", taking and take, source.offered and source.ready)
+            b.equal(f"{source.port} taken", source.offered and b.high(f"{source.port}_ready"), taking and take)
         word = self.stages[-1]
-        self._compare("m_valid", word is not None, b.high("m_valid"))
+        b.check(m_valid=word is not None)
         b.check(word or {})
         new = None
         if taking:
@@ -129,9 +105,6 @@ class Pipeline:
             if loads[stage]:
                 self.stages[stage] = self.stages[stage - 1] if stage else new
         return taking
-
-    def _compare(self, channel: str, expected: bool, got: bool) -> None:
-        self.b.equal(channel, int(got), int(expected))
 
     @property
     def busy(self) -> bool:

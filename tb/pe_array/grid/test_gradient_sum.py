@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 
 import numpy as np
 
 from models.pe_array.network.weight_update import sum_gradients
-from tb.lib import patterns, values
+from tb.lib import values
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import pack, unpack
+from tb.lib.patterns import Gaps
 
 FIFO_LATENCY = 2
 
@@ -41,8 +41,8 @@ class Unit:
         self.offered = [False] * self.pes
         self.taken_at: list[deque[int]] = [deque() for _ in range(self.pes)]
         self.sums: list[deque[int]] = [deque() for _ in range(self.pes)]
-        self.s_pauses: list[Iterator[bool]] = [patterns.never()] * self.pes
-        self.m_pauses: list[Iterator[bool]] = [patterns.never()] * self.pes
+        ports = list(map(str, range(self.pes)))
+        self.parts, self.takers = Gaps(self.b, *ports, group="partial"), Gaps(self.b, *ports, group="sums")
         self.m_waiting: dict[int, int] = {}
 
     @property
@@ -66,9 +66,9 @@ class Unit:
         b = self.b
         for pe in range(self.pes):
             if not self.offered[pe] and self.partial[pe]:
-                self.offered[pe] = not next(self.s_pauses[pe])
+                self.offered[pe] = self.parts.go(str(pe))
         data = [self.partial[pe][0] if self.offered[pe] else b.rng.getrandbits(32) for pe in range(self.pes)]
-        m_ready = [not next(pauses) for pauses in self.m_pauses]
+        m_ready = [self.takers.go(str(slot)) for slot in range(self.pes)]
         b.drive(s_valid=pack(self.offered, 1), s_data=pack(data, 32), m_ready=pack(m_ready, 1))
         await b.clocks()
         s_ready = unpack(b.see("s_ready"), 1, self.pes, signed=False)
@@ -135,12 +135,10 @@ class Unit:
     def stall(self, sums: bool) -> None:
         """Other patterns of pauses: at the PEs, and perhaps at the sums."""
         for port in range(self.pes):
-            name, self.s_pauses[port] = patterns.any_pattern(self.b.rng)
-            self.b.cover("partial", name)
-            self.m_pauses[port] = patterns.never()
+            self.parts.any(str(port))
+            self.takers.none(str(port))
             if sums:
-                name, self.m_pauses[port] = patterns.any_pattern(self.b.rng)
-                self.b.cover("sums", name)
+                self.takers.any(str(port))
 
     async def drain(self) -> int:
         """Until nothing is under way; the clocks it took."""
@@ -195,13 +193,13 @@ async def far_ahead(b: Bench) -> None:
         unit.feed(2 * unit.depth + 8)
         late = [b.rng.randrange(unit.group) + slot * unit.group for slot in range(unit.pes >> level)]
         for pe in late:
-            unit.s_pauses[pe] = iter([True] * (unit.depth + 8) + [False] * 10_000)
+            unit.parts.set(str(pe), iter([True] * (unit.depth + 8) + [False] * 10_000))
         for _ in range(unit.depth + 4):
             await unit.step()
         if level:  # the partner of the late one waits with a full FIFO and its output register
             b.equal("partials ahead", [len(unit.taken_at[pe ^ 1]) for pe in late], [unit.depth + 1] * len(late))
         await unit.drain()
-        unit.s_pauses = [patterns.never()] * unit.pes
+        unit.parts.none()
         await unit.step()
 
 

@@ -7,9 +7,10 @@ from collections import deque
 
 from models.pe_array.isa.pe_command import Memory, Op, PeShape, Tap
 from models.pe_array.machine.pe import ProcessingElement
-from tb.lib import patterns, values
+from tb.lib import values
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import pack
+from tb.lib.patterns import Gaps
 
 TICKS = 5
 """From an entry of the walk to the outputs."""
@@ -102,9 +103,9 @@ async def start(b: Bench) -> Addresses:
 async def entries(b: Bench) -> None:
     """Entries with any addresses, with and without pauses; then other words in the memories, and again."""
     model = await start(b)
+    gaps = Gaps(b, "go")
     for _ in range(4):
-        name, pauses = patterns.any_pattern(b.rng)
-        b.cover("go", name)
+        gaps.any()
         p_valid = b.rng.choice([1.0, 0.7])
         line: deque[dict[str, int] | None] = deque([None] * TICKS)
         first = True
@@ -112,14 +113,12 @@ async def entries(b: Bench) -> None:
             valid = number < 200 and (first or b.rng.random() < p_valid)
             entry = model.drive(valid, first)
             first = (first and not valid) or b.rng.random() < 0.1
-            for pause in pauses:
-                b.drive(go=not pause)
+            go = False
+            while not go:
+                go = gaps.go("go")
+                b.drive(go=go)
                 await b.clocks()
-                due = line[0]
-                b.check(valid=due is not None)
-                b.check(due or {})
-                if not pause:
-                    break
+                b.check(line[0] or {}, valid=line[0] is not None)
             line.popleft()
             line.append(entry)
         b.drive(go=0)

@@ -14,6 +14,7 @@ from models.pe_array.clocks.pe import DRAIN, FENCE, HAZARD, PIPE, PIPE_LONG
 from models.pe_array.isa.pe_command import Op
 from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test
+from tb.lib.patterns import Gaps
 
 WRITE_TO_D0, Y_READ = 4, 5
 """Clocks from d0 to the write, and from issue to the read of Y."""
@@ -130,17 +131,18 @@ class IssueModel:
 
 async def play(b: Bench, model: IssueModel, clocks: int, resets: float = 0.0) -> None:
     """Entries with pauses, drains and gradients that are taken, for some clocks; resets at any clock, also in a row."""
-    name, gaps = patterns.any_pattern(b.rng)
-    b.cover("entries", name)
-    drains = patterns.any_pattern(b.rng)[1] if b.rng.random() < 0.5 else patterns.never()
-    takes = patterns.any_pattern(b.rng)[1]
+    gaps = Gaps(b, "entries", "drains", "takes")
+    gaps.any("entries")
+    if b.rng.random() < 0.5:
+        gaps.set("drains", patterns.any_pattern(b.rng)[1])
+    gaps.set("takes", patterns.any_pattern(b.rng)[1])
     inverse = b.rng.random() < 0.5  # the drain reads in few or in most clocks
     at_issue: Entry | None = None
     coming: Entry | None = None
     offered = False
     for _ in range(clocks):
         if not offered:
-            coming = None if next(gaps) else model.entry()
+            coming = model.entry() if gaps.go("entries") else None
             offered = True
         b.drive(in_valid=coming is not None)
         if coming is not None:
@@ -150,8 +152,8 @@ async def play(b: Bench, model: IssueModel, clocks: int, resets: float = 0.0) ->
                     for pin in ("op", "clear", "skip", "last", "fence", "ends", "xaddr", "yaddr", "raddr", "value")
                 }
             )
-        drain, addr = next(drains) != inverse and b.rng.random() < 0.9, b.rng.randrange(1 << b.params["YAW"])
-        taken = model.outstanding > 0 and not next(takes) and b.rng.random() < 0.5
+        drain, addr = gaps.go("drains") == inverse and b.rng.random() < 0.9, b.rng.randrange(1 << b.params["YAW"])
+        taken = model.outstanding > 0 and gaps.go("takes") and b.rng.random() < 0.5
         reset = b.rng.random() < resets
         b.drive(rst=reset, drain_read=drain, drain_addr=addr, grad_taken=taken)
         await b.clocks()

@@ -11,6 +11,8 @@ from models.pe_array.clocks.pe import QUEUE
 from models.pe_array.isa.pe_command import Op, PeCommand
 from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test
+from tb.lib.patterns import Gaps
+from tb.lib.ports import Source
 
 Entry = dict[str, int]
 
@@ -83,21 +85,22 @@ async def play(
     b: Bench, walk: Walk, commands: list[PeCommand], clocks: int | None = None, go: Sequence[str] = patterns.NAMES
 ) -> None:
     """Offer commands and take their entries, until all are through or for some clocks."""
-    name, gaps = patterns.any_pattern(b.rng)
-    b.cover("commands", name)
+    gaps = Gaps(b, "commands", "go")
+    gaps.any("commands")
     name = b.rng.choice(go)
-    pauses = patterns.named(name, b.rng)
+    gaps.set("go", patterns.named(name, b.rng))
     b.cover("go", name)
-    todo, queue = deque(commands), deque[list[Entry]]()
+    source: Source[PeCommand] = Source(gaps, "commands")
+    source.add(commands)
+    queue = deque[list[Entry]]()
     walking: deque[Entry] = deque()
-    offer: PeCommand | None = None
     for _ in range(clocks if clocks is not None else 20_000):
-        if not (todo or offer or queue or walking):
+        if not (source.queue or queue or walking):
             break
-        if offer is None and todo and not next(gaps):
-            offer = todo.popleft()
+        offer = source.offer()
+        if offer is not None:
             drive(b, offer)
-        tick = not next(pauses)
+        tick = gaps.go("go")
         b.drive(cmd_valid=offer is not None, go=tick)
         await b.clocks()
         ready = walk.ready and len(queue) < QUEUE
@@ -113,10 +116,10 @@ async def play(
                 walking.extend(queue.popleft())
         if taken is not None:
             queue.append(walk.entries(taken))
-            offer = None
+            source.take()
     else:
         if clocks is None:
-            raise TimeoutError(f"{len(todo)} commands are still waiting")
+            raise TimeoutError(f"{len(source.queue)} commands are still waiting")
     b.drive(cmd_valid=0)
 
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from models.pe_array.isa.descriptors import Cause, Descriptor, Map, Stream, Window, pack
+from models.pe_array.isa.descriptors import Cause, Descriptor, Map, Stream, Window
+from models.pe_array.isa.encoding import pack
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.drivers.load_faults import (
     bad_coordinate,

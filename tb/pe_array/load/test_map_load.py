@@ -4,16 +4,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import replace
 
-from models.pe_array.clocks.map_timing import LoadTiming
+from models.pe_array.clocks.map_load import MapLoadClocks
 from models.pe_array.isa.map_transfer import CHANNELS_MAX, COUNT_MAX, LoadCommand, PeWindows, load_writes
 from models.pe_array.isa.pe_command import Memory
 from models.pe_array.isa.region import Region
-from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import pack
+from tb.lib.patterns import Gaps
 
 _FIELDS = {"channels": 13, "row": 12, "rows": 12, "width": 12, "y": 1, "all": 1, "slot": 6, "base": 12, "shift": 4}
 _ILLEGAL = ("channels", "many_channels", "rows", "width", "beyond_last_row", "slot")
@@ -30,13 +29,15 @@ class LoadBench:
         self.stages, self.depth = p["STAGES"], p["DEPTH"]
         self.windows = [PeWindows(Region(0, 0, 0, 0), Region(0, 0, 0, 0), 0)] * self.pes
         self.queue: deque[LoadCommand] = deque()
+        self.gaps = Gaps(b, "offers", "beats")
+        self.pe_gaps = Gaps(b, *map(str, range(self.pes)), group="ready")
         self.now = 0
         self.clocks: dict[str, list[int]] = {"taken": [], "done": []}
         self.restart()
 
     def restart(self) -> None:
         """Everything as after a reset: the windows stay."""
-        self.model = LoadTiming(self.windows, self.stages, self.depth)
+        self.model = MapLoadClocks(self.windows, self.stages, self.depth)
         self.data: dict[int, int] = {}
         self.taken = 0
         self.held = False  # a beat that was offered and not taken stays
@@ -116,9 +117,7 @@ class LoadBench:
             "shift": command.shift,
         }  # fmt: skip
 
-    async def finish(
-        self, offers: Iterator[bool], sends: Iterator[bool], readies: list[Iterator[bool]], clocks: int
-    ) -> None:
+    async def finish(self, clocks: int) -> None:
         """Until all commands are done."""
         for _ in range(clocks):
             if (
@@ -127,12 +126,12 @@ class LoadBench:
                 and not (self.model.raster.cmd_error or self.model.raster.done)
             ):
                 return
-            await self.clock(not next(offers), not next(sends), [not next(ready) for ready in readies])
+            await self.clock(self.gaps.go("offers"), self.gaps.go("beats"), self.ready())
         raise TimeoutError(f"commands are not done after {clocks} clocks")
 
-    def ready(self) -> list[Iterator[bool]]:
-        """PEs that are always ready."""
-        return [patterns.never() for _ in range(self.pes)]
+    def ready(self) -> list[bool]:
+        """PEs that are ready in this clock."""
+        return [self.pe_gaps.go(str(pe)) for pe in range(self.pes)]
 
     def region(self, height: int, width: int) -> Region:
         """A window on a map of that size, or on a larger one."""
@@ -209,20 +208,13 @@ async def commands(b: Bench) -> None:
     for _ in range(5):
         height, width = b.rng.choice([(1, 1), (b.rng.randint(1, 8), b.rng.randint(1, 8))])
         await load.set_windows(load.random_windows(height, width))
-        offer_name, offers = patterns.any_pattern(b.rng)
-        send_name, sends = patterns.any_pattern(b.rng)
-        b.cover("offers", offer_name)
-        b.cover("beats", send_name)
+        load.gaps.any()
         share = b.rng.choice([0, 0, 0.3])
         for _ in range(b.rng.randint(1, 5)):
             load.queue.append(load.illegal() if b.rng.random() < share else load.legal(height, width))
-        readies = load.ready()
-        for pe in range(load.pes):
-            ready_name, pauses = patterns.any_pattern(b.rng)
-            if b.rng.random() < 0.7:
-                b.cover("ready", ready_name)
-                readies[pe] = pauses
-        await load.finish(offers, sends, readies, 50_000)
+        load.pe_gaps.none()
+        load.pe_gaps.any(*(str(pe) for pe in range(load.pes) if b.rng.random() < 0.7))
+        await load.finish(50_000)
 
 
 @bench_test(timeout_clocks=40_000)
@@ -232,14 +224,15 @@ async def resets(b: Bench) -> None:
     await load.set_windows(load.random_windows(6, 7))
     for n in range(8):
         load.queue.extend(load.legal(6, 7) for _ in range(3 if n else 0))
-        readies = [patterns.any_pattern(b.rng)[1] for _ in range(load.pes)]
+        load.pe_gaps.any()
         for _ in range(b.rng.choice([2, 3, 6, b.rng.randint(1, 100)])):
-            await load.clock(True, True, [not next(ready) for ready in readies])
+            await load.clock(True, True, load.ready())
         b.cover("reset", "idle" if load.model.raster.idle else "beats_inside" if any(load.model.loads) else "running")
         load.restart()
         await b.reset("set_valid")
     load.queue.append(load.legal(6, 7))
-    await load.finish(patterns.never(), patterns.never(), load.ready(), 20_000)
+    load.pe_gaps.none()
+    await load.finish(20_000)
 
 
 @bench_test(timeout_clocks=40_000)
@@ -253,7 +246,7 @@ async def rate(b: Bench) -> None:
         total, begin = sum(command.beats for command in load.queue), load.now
         for clocks in load.clocks.values():
             clocks.clear()
-        await load.finish(patterns.never(), patterns.never(), load.ready(), 20_000)
+        await load.finish(20_000)
         b.equal("taken", load.clocks["taken"], range(begin + 3, begin + 3 + total))
         b.equal("done", load.clocks["done"], [begin + 2 + n * shape.beats + load.stages + 5 for n in (1, 2, 3)])
 
@@ -273,4 +266,4 @@ async def largest(b: Bench) -> None:
     b.cover("largest", name)
     load.queue.append(command)
     b.equal("writes", writes * load.pes, sum(map(len, load_writes(command, load.windows))))
-    await load.finish(patterns.never(), patterns.never(), load.ready(), 30_000)
+    await load.finish(30_000)

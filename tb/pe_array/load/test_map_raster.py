@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import replace
 
-from models.pe_array.clocks.map_timing import RasterTiming
+from models.pe_array.clocks.map_raster import MapRasterClocks
 from models.pe_array.isa.map_transfer import CHANNELS_MAX, COUNT_MAX, LoadCommand
 from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import pack
+from tb.lib.patterns import Gaps
 
 _FIELDS = {"channels": 13, "row": 12, "rows": 12, "width": 12, "y": 1, "all": 1, "slot": 6, "base": 12, "shift": 4}
 
@@ -27,7 +28,7 @@ class RasterBench:
 
     def restart(self) -> None:
         """Everything as after a reset."""
-        self.model = RasterTiming(self.pes, self.stages)
+        self.model = MapRasterClocks(self.pes, self.stages)
         self.ended = [0] * self.pes  # commands that the windows have let through
         self.through = 0  # last beats that reached the windows
         self.data: dict[int, int] = {}
@@ -119,9 +120,9 @@ async def _start(b: Bench) -> RasterBench:
 async def commands(b: Bench) -> None:
     """Commands under all patterns of the stream, of room and of ends."""
     raster = await _start(b)
+    gaps = Gaps(b, "beats")
     for _ in range(10):
-        send_name, sends = patterns.any_pattern(b.rng)
-        b.cover("beats", send_name)
+        gaps.any()
         rooms = [patterns.never() for _ in range(raster.pes)]
         rooms[b.rng.randrange(raster.pes)] = patterns.any_pattern(b.rng)[1]
         ending = b.rng.choice([1, 0.5, 0.1])
@@ -130,7 +131,7 @@ async def commands(b: Bench) -> None:
         for _ in range(15_000):
             if not raster.busy:
                 break
-            await raster.clock(b.rng.random() < 0.8, not next(sends), [not next(room) for room in rooms], ending)
+            await raster.clock(b.rng.random() < 0.8, gaps.go("beats"), [not next(room) for room in rooms], ending)
         else:
             raise TimeoutError("commands are not done")
 

@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from models.pe_array.clocks.map_timing import Beat, WindowTiming
+from models.pe_array.clocks.map_raster import Beat
+from models.pe_array.clocks.map_window import MapWindowClocks
 from models.pe_array.isa.map_transfer import COUNT_MAX, LoadCommand, PeWindows
 from models.pe_array.isa.region import Region
-from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test
+from tb.lib.patterns import Gaps
 
 _BEAT_BITS = {"row": 12, "col": 12, "first": 1, "last": 1, "y": 1, "all": 1, "base": 12, "shift": 4}
 
@@ -25,12 +26,13 @@ class WindowBench:
         self.b = b
         p = {name: int(value) for name, value in b.params.items()}
         self.bits, self.slot_bits, self.stages, self.depth = 8 * p["B"], p["SW"], p["STAGES"], p["DEPTH"]
+        self.gaps = Gaps(b, "beats", "ready")
         self.windows = PeWindows(Region(0, 0, 0, 0), Region(0, 0, 0, 0), 0)
         self.restart()
 
     def restart(self) -> None:
         """Everything as after a reset: the windows stay."""
-        self.model = WindowTiming(self.windows, self.stages, self.depth)
+        self.model = MapWindowClocks(self.windows, self.stages, self.depth)
         self.rooms = deque([False, *[True] * self.stages])  # no beat in the first clock: the FIFO takes nothing in it
         self.data: dict[int, int] = {}
         self.b.drive(dict.fromkeys(("set_valid", "b_valid", "load_ready"), 0))
@@ -111,14 +113,14 @@ class WindowBench:
                 yield Beat(number, y, x, n == 0, n == last, command)
                 number += 1
 
-    async def run(self, beats: Iterator[Beat], sends: Iterator[bool], readies: Iterator[bool], clocks: int) -> bool:
+    async def run(self, beats: Iterator[Beat], clocks: int) -> bool:
         """Until all beats have left, or for so many clocks; whether they have."""
         beat = next(beats, None)
         for _ in range(clocks):
             if beat is None and not self.model.inside:
                 return True
-            send = self.rooms[0] and not next(sends)
-            await self.clock(beat if send else None, not next(readies))
+            send = self.rooms[0] and self.gaps.go("beats")
+            await self.clock(beat if send else None, self.gaps.go("ready"))
             if send:
                 beat = next(beats, None)
         return False
@@ -136,11 +138,8 @@ async def commands(b: Bench) -> None:
     window = await _start(b)
     for _ in range(8):
         await window.set_windows()
-        send_name, sends = patterns.any_pattern(b.rng)
-        ready_name, readies = patterns.any_pattern(b.rng)
-        b.cover("beats", send_name)
-        b.cover("ready", ready_name)
-        if not await window.run(window.beats(6), sends, readies, 10_000):
+        window.gaps.any()
+        if not await window.run(window.beats(6), 10_000):
             raise TimeoutError("beats wait for ever")
         await window.clock(None, True)
         await window.clock(None, True)
@@ -152,12 +151,13 @@ async def resets(b: Bench) -> None:
     window = await _start(b)
     await window.set_windows()
     for _ in range(8):
-        _, readies = patterns.any_pattern(b.rng)
-        await window.run(window.beats(4), patterns.never(), readies, b.rng.randint(3, 60))
+        window.gaps.any("ready")
+        await window.run(window.beats(4), b.rng.randint(3, 60))
         b.cover("reset", "filled" if window.model.inside else "empty")
         window.restart()
         await b.reset(*KEPT)
-    if not await window.run(window.beats(4), patterns.never(), patterns.never(), 10_000):
+    window.gaps.none()
+    if not await window.run(window.beats(4), 10_000):
         raise TimeoutError("beats wait for ever")
 
 
@@ -177,6 +177,6 @@ async def full(b: Bench) -> None:
         window.windows = window.model.windows = PeWindows(region, window.windows.y, window.windows.slot)
     command = LoadCommand(100, region.y, 1, COUNT_MAX, to_y=region is window.windows.y)
     beats = (Beat(n, region.y, region.x, n == 0, n == 99, command) for n in range(100))
-    stuck = (n < 60 for n in range(1_000))
-    if not await window.run(beats, patterns.never(), stuck, 400):
+    window.gaps.set("ready", (n < 60 for n in range(1_000)))
+    if not await window.run(beats, 400):
         raise TimeoutError("beats wait for ever")

@@ -17,12 +17,12 @@ import cocotb
 import numpy as np
 
 from models.lib.job_file import EVENTS, Mismatch
-from models.pe_array.clocks.pe_array import ProgramRun
+from models.pe_array.clocks.step import ProgramRun
 from models.pe_array.isa.csb import Csb
+from models.pe_array.isa.registers import Counter
 from models.pe_array.training.layer_job import LayerJob, LayerMemory, LayersJob, PhaseRun
 from tb.lib.bench import Bench
 from tb.pe_array.drivers.array_host import ArrayHost
-from tb.pe_array.drivers.array_registers import Counter
 
 _CLIPPED = (Counter.CLIPPED_OUTPUTS, Counter.CLIPPED_MASTERS, Counter.CLIPPED_WEIGHTS)
 _EXACT = {

@@ -25,14 +25,16 @@ import numpy as np
 import numpy.typing as npt
 
 from models.lib.job_file import EVENTS, Mismatch
-from models.pe_array.clocks.pe_array import ArrayClocks, ProgramRun, Sizes
-from models.pe_array.clocks.step import clocks_of_parts, predicted
+from models.pe_array.clocks.pe_array import ArrayClocks, Sizes
+from models.pe_array.clocks.step import ProgramRun, clocks_of_parts, predicted
 from models.pe_array.compiler import random_programs
 from models.pe_array.compiler.step_memory import StepMemory
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.compiler.word_order import word_order
-from models.pe_array.isa.descriptors import Descriptor, encode
+from models.pe_array.isa.descriptors import Descriptor
+from models.pe_array.isa.encoding import encode
 from models.pe_array.isa.grid import Grid
+from models.pe_array.isa.registers import Counter
 from models.pe_array.isa.shapes import Pair
 from models.pe_array.network.config import grid_of
 from models.pe_array.network.network import PeNetwork, Trace
@@ -42,7 +44,6 @@ from models.pe_array.training.job import ArrayJob, Record, load, places_of, save
 from models.pe_array.training.trainer import Trainer
 from tb.lib.bench import Bench
 from tb.pe_array.drivers.array_host import ArrayHost, Bytes, fill
-from tb.pe_array.drivers.array_registers import Counter
 
 _CLOCKS_TO_SPARE = 10_000
 """Beside four times what is predicted, before the array is said to hang."""

@@ -4,11 +4,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import astuple, dataclass
 
-from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test
+from tb.lib.patterns import Gaps
 
 _WIDTHS = {"addr": 32, "beats": 16, "runs": 13, "run_stride": 20, "groups": 12, "group_stride": 20}
 _TOTAL_LATENCY = 4
@@ -43,8 +42,7 @@ class RunsBench:
     def __init__(self, b: Bench) -> None:
         self.b, self.beat_bytes = b, int(b.params["B"])
         self.queue: deque[Pattern] = deque()
-        self.gaps: Iterator[bool] = patterns.never()
-        self.stalls: Iterator[bool] = patterns.never()
+        self.gaps = Gaps(b, "s", "m")
 
     async def start(self) -> None:
         """Reset."""
@@ -57,10 +55,10 @@ class RunsBench:
     async def clock(self) -> None:
         """One clock; compares all outputs."""
         b = self.b
-        offered = self.queue[0] if self.queue and not next(self.gaps) else None
+        offered = self.queue[0] if self.queue and self.gaps.go("s") else None
         values = astuple(offered) if offered else tuple(b.rng.getrandbits(width) for width in _WIDTHS.values())
         b.drive({f"s_{name}": value for name, value in zip(_WIDTHS, values, strict=True)}, s_valid=offered is not None)
-        ready = not next(self.stalls)
+        ready = self.gaps.go("m")
         b.drive(m_ready=ready)
         await b.clocks()
 
@@ -117,10 +115,7 @@ async def all_patterns(b: Bench) -> None:
     bench = RunsBench(b)
     await bench.start()
     for _ in range(6):
-        gap, bench.gaps = patterns.any_pattern(b.rng)
-        stall, bench.stalls = patterns.any_pattern(b.rng)
-        b.cover("s", gap)
-        b.cover("m", stall)
+        bench.gaps.any()
         bench.queue.extend(bench.pattern(b.rng.choice([1, 5, 30])) for _ in range(12))
         await bench.finish()
 

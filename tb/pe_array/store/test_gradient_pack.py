@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from models.pe_array.network.weight_update import pack_gradients
-from tb.lib import patterns, values
+from tb.lib import values
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import index_width, pack, unpack
+from tb.lib.patterns import Gaps
 
 READY_AFTER = 2
 """Clocks from a word's last gradient to the first request for it."""
@@ -22,7 +22,6 @@ class Slot:
 
     blocks: deque[list[int]] = field(default_factory=deque)  # gradients still to come, block by block
     expected: deque[int] = field(default_factory=deque)  # words of all blocks
-    pauses: Iterator[bool] = field(default_factory=patterns.never)
     offered: bool = False
     flushing: bool = False
     lane: int = 0
@@ -38,14 +37,15 @@ class Unit:
         self.count, self.lanes, self.depth = b.params["P"], b.params["U"], b.params["DEPTH"]
         self.rounds = 8 if self.count <= 8 else 2  # many slots take the bench long
         self.now = 0
-        self.m_pauses: Iterator[bool] = patterns.never()
-        self.take_pauses: Iterator[bool] = patterns.never()
+        self.gaps = Gaps(b, "requests", "output")
+        self.slot_gaps = Gaps(b, *map(str, range(self.count)), group="gradients")
         self.request: int | None = None
         self.forget()
 
     def forget(self) -> None:
         """Nothing is under way."""
         self.slots = [Slot() for _ in range(self.count)]
+        self.slot_gaps.none()
         self.last_granted = [self.count - 1] * self.lanes
         self.output: int | None = None
         self.request = None
@@ -58,14 +58,14 @@ class Unit:
         self.slots[slot].blocks.append(block)
         self.slots[slot].expected.extend(pack(word, 32) for word in pack_gradients(block, self.lanes))
 
-    def _offer(self, slot: Slot) -> None:
+    def _offer(self, number: int, slot: Slot) -> None:
         """A slot offers its next gradient, or the end of its block."""
         if slot.offered or slot.flushing or not slot.blocks:
             return
         if not slot.blocks[0]:
             slot.flushing = self.b.rng.random() < 0.5
         else:
-            slot.offered = not next(slot.pauses)
+            slot.offered = self.slot_gaps.go(str(number))
 
     def _grants(self) -> set[int]:
         """Slots that write in this clock: for each lane the first one behind the last granted."""
@@ -89,14 +89,14 @@ class Unit:
     async def step(self) -> None:
         """One clock."""
         b = self.b
-        for slot in self.slots:
-            self._offer(slot)
+        for number, slot in enumerate(self.slots):
+            self._offer(number, slot)
         data = [s.blocks[0][0] if s.offered else b.rng.getrandbits(32) for s in self.slots]
-        if self.request is None and not next(self.take_pauses):
+        if self.request is None and self.gaps.go("requests"):
             self.request = b.rng.randrange(self.count)
         elif self.request is not None and b.rng.random() < 0.1:
             self.request = b.rng.randrange(self.count)  # a request need not stay
-        m_ready = not next(self.m_pauses)
+        m_ready = self.gaps.go("output")
         b.drive(
             s_valid=pack([s.offered for s in self.slots], 1),
             s_data=pack(data, 32),
@@ -168,13 +168,8 @@ class Unit:
 
     def stall(self) -> None:
         """Other patterns of pauses at all handshakes."""
-        for slot in self.slots:
-            name, slot.pauses = patterns.any_pattern(self.b.rng)
-            self.b.cover("gradients", name)
-        name, self.take_pauses = patterns.any_pattern(self.b.rng)
-        self.b.cover("requests", name)
-        name, self.m_pauses = patterns.any_pattern(self.b.rng)
-        self.b.cover("output", name)
+        self.slot_gaps.any()
+        self.gaps.any()
 
     @property
     def busy(self) -> bool:

@@ -9,8 +9,9 @@ from models.pe_array.network.requantise import output_delta8
 from tb.lib import values
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import pack, unpack
+from tb.lib.patterns import Gaps
 from tb.pe_array.drivers.hdl_widths import widths_of
-from tb.pe_array.drivers.pipeline import Pins, Pipeline, Source
+from tb.pe_array.drivers.pipeline import Pins, Pipeline, WordSource
 
 LATENCY = 2
 
@@ -21,9 +22,10 @@ class Unit:
     def __init__(self, b: Bench) -> None:
         self.b, self.lanes, self.frac = b, b.params["B"], b.params["FRAC"]
         self.bits = widths_of(b).data
-        self.logits = Source(b, "s", self.lanes * 8)
-        self.labels = Source(b, "label", self.lanes * 8)
-        self.pipe = Pipeline(b, [self.logits, self.labels], LATENCY, self._result, takes=self._takes)
+        self.gaps = Gaps(b, "logits", "labels", "output")
+        self.logits = WordSource(b, self.gaps, "logits", "s", self.lanes * 8)
+        self.labels = WordSource(b, self.gaps, "labels", "label", self.lanes * 8)
+        self.pipe = Pipeline(b, self.gaps, [self.logits, self.labels], LATENCY, self._result, takes=self._takes)
         self.classes = 1
         self.class_ = 0
 
@@ -80,9 +82,7 @@ async def batches(b: Bench) -> None:
     await unit.start()
     for number in range(8):
         unit.classes = [256, 1, 2, 10][number] if number < 4 else b.rng.randint(1, 40)
-        b.cover("logits", unit.logits.stall())
-        b.cover("labels", unit.labels.stall())
-        b.cover("output", unit.pipe.stall())
+        unit.gaps.any()
         for _ in range(b.rng.randint(1, 3)):
             unit.feed(values.signed(b, 8, (unit.classes, unit.lanes)))
         await unit.drain()
@@ -111,8 +111,7 @@ async def resets(b: Bench) -> None:
         unit.labels.queue.clear()
         await unit.start()
         unit.classes = b.rng.randint(1, 12)
-        for stall in (unit.logits.stall, unit.labels.stall, unit.pipe.stall):
-            stall()
+        unit.gaps.any()
         for _ in range(3):
             unit.feed(values.signed(b, 8, (unit.classes, unit.lanes)))
         for _ in range(b.rng.randint(1, 20)):

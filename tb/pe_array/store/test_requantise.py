@@ -10,8 +10,9 @@ from models.pe_array.network.requantise import AccumulatorField, RandomLanes, re
 from tb.lib import values
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import pack, unpack
+from tb.lib.patterns import Gaps
 from tb.pe_array.drivers.hdl_widths import widths_of
-from tb.pe_array.drivers.pipeline import Pins, Pipeline, Source
+from tb.pe_array.drivers.pipeline import Pins, Pipeline, WordSource
 
 LATENCY = 3
 
@@ -27,9 +28,12 @@ class Unit:
         self.lanes, self.acc, self.base = b.params["B"], b.params["ACC"], b.params["LANE_BASE"]
         self.bits = widths_of(b).data
         self.random = RandomLanes(self.lanes, 0, self.base)
-        self.words = Source(b, "s", self.lanes * self.acc)
-        self.masks = Source(b, "mask", self.lanes * 8)
-        self.pipe = Pipeline(b, [self.words, self.masks], LATENCY, self._result, lambda p: [True, bool(p["use_mask"])])
+        self.gaps = Gaps(b, "words", "masks", "output")
+        self.words = WordSource(b, self.gaps, "words", "s", self.lanes * self.acc)
+        self.masks = WordSource(b, self.gaps, "masks", "mask", self.lanes * 8)
+        self.pipe = Pipeline(
+            b, self.gaps, [self.words, self.masks], LATENCY, self._result, lambda p: [True, bool(p["use_mask"])]
+        )
         self.kind = self.draw_kind()
 
     def draw_kind(self) -> Pins:
@@ -114,9 +118,7 @@ async def words(b: Bench) -> None:
     unit = Unit(b)
     await unit.start()
     for _ in range(10):
-        b.cover("words", unit.words.stall())
-        b.cover("masks", unit.masks.stall())
-        b.cover("output", unit.pipe.stall())
+        unit.gaps.any()
         change = b.rng.choice([0.02, 0.3, 1.0])
         unit.feed(30)
         for _ in range(60):
@@ -142,8 +144,7 @@ async def resets(b: Bench) -> None:
     unit = Unit(b)
     await unit.start()
     for _ in range(8):
-        for stall in (unit.words.stall, unit.masks.stall, unit.pipe.stall):
-            stall()
+        unit.gaps.any()
         unit.feed(10)
         for _ in range(b.rng.randint(1, 20)):
             await unit.step()

@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import replace
 
-from models.pe_array.clocks.map_timing import DrainTiming
+from models.pe_array.clocks.tile_drain import TileDrainClocks
 from models.pe_array.isa.map_transfer import COUNT_MAX, DrainCommand
-from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test
+from tb.lib.patterns import Gaps
 
 _FIELDS = {
     "slots": 7, "channels": 12, "channels_last": 12, "height": 12, "width": 12, "tile_height": 12, "tile_width": 12,
@@ -32,13 +31,14 @@ class DrainBench:
         self.depth, self.latency = 1 << p["YAW"], p["LATENCY"]
         self.y = [[b.rng.getrandbits(self.word) for _ in range(self.depth)] for _ in range(self.pes)]
         self.queue: deque[DrainCommand] = deque()
+        self.gaps = Gaps(b, "offers", "sink")
         self.now = 0
         self.words: list[int] = []  # clocks of words that left
         self.restart()
 
     def restart(self) -> None:
         """Everything as after a reset."""
-        self.model = DrainTiming(self.pes, self.depth, self.latency)
+        self.model = TileDrainClocks(self.pes, self.depth, self.latency)
         self.answers: deque[tuple[int, int] | None] = deque([None] * self.latency)
         self.queue.clear()
         self.b.drive(dict.fromkeys([*(f"cmd_{field}" for field in ("valid", *_FIELDS)), "m_ready", "drain_data"], 0))
@@ -79,12 +79,12 @@ class DrainBench:
         model.clock(command, ready)
         self.now += 1
 
-    async def finish(self, offers: Iterator[bool], readies: Iterator[bool], clocks: int) -> None:
+    async def finish(self, clocks: int) -> None:
         """Until all commands are done."""
         for _ in range(clocks):
             if not self.queue and self.model.idle and not self.model.cmd_error:
                 return
-            await self.clock(not next(offers), not next(readies))
+            await self.clock(self.gaps.go("offers"), self.gaps.go("sink"))
         raise TimeoutError(f"commands are not done after {clocks} clocks")
 
     def legal(self) -> DrainCommand:
@@ -163,14 +163,11 @@ async def commands(b: Bench) -> None:
     """Legal and illegal commands under all patterns of offering and taking."""
     drain = await _start(b)
     for _ in range(8):
-        offer_name, offers = patterns.any_pattern(b.rng)
-        ready_name, readies = patterns.any_pattern(b.rng)
-        b.cover("offers", offer_name)
-        b.cover("sink", ready_name)
+        drain.gaps.any()
         share = b.rng.choice([0, 0.2, 0.8])
         for _ in range(b.rng.randint(1, 5)):
             drain.queue.append(drain.illegal() if b.rng.random() < share else drain.legal())
-        await drain.finish(offers, readies, 20_000)
+        await drain.finish(20_000)
 
 
 @bench_test(timeout_clocks=40_000)
@@ -179,14 +176,15 @@ async def resets(b: Bench) -> None:
     drain = await _start(b)
     for n in range(8):
         drain.queue.extend(drain.legal() for _ in range(3 if n else 0))
-        _, readies = patterns.any_pattern(b.rng)
+        drain.gaps.any("sink")
         for _ in range(b.rng.choice([2, 3, 6, b.rng.randint(1, 100)])):
-            await drain.clock(True, not next(readies))
+            await drain.clock(True, drain.gaps.go("sink"))
         b.cover("reset", "idle" if drain.model.idle else "words_inside" if drain.model.word else "running")
         drain.restart()
         await b.reset()
     drain.queue.append(drain.legal())
-    await drain.finish(patterns.never(), patterns.never(), 20_000)
+    drain.gaps.none()
+    await drain.finish(20_000)
 
 
 @bench_test(timeout_clocks=40_000)
@@ -198,7 +196,7 @@ async def rate(b: Bench) -> None:
         drain.queue.extend(replace(drain.legal(), height=4, width=5, tile_height=4, tile_width=5) for _ in range(3))
         total, begin = sum(command.words for command in drain.queue), drain.now
         drain.words.clear()
-        await drain.finish(patterns.never(), patterns.never(), 20_000)
+        await drain.finish(20_000)
         first = begin + 4 + drain.latency + levels + 2
         b.equal("clocks", drain.words, range(first, first + total))
 
@@ -212,4 +210,4 @@ async def largest(b: Bench) -> None:
     tiles = (b.rng.choice([height, COUNT_MAX]), b.rng.choice([width, COUNT_MAX]))
     drain.queue.append(DrainCommand(1, 1, channels, height, width, *tiles, ybase=1, ystride=drain.depth - 1))
     b.cover("largest", "channels" if channels > 1 and height == 1 else "rows" if height > 8 else "cols")
-    await drain.finish(patterns.never(), patterns.never(), 30_000)
+    await drain.finish(30_000)

@@ -11,10 +11,12 @@ from models.pe_array.network.weight_update import weight_update
 from tb.lib import values
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import pack, unpack
+from tb.lib.patterns import Gaps
 from tb.pe_array.drivers.hdl_widths import widths_of
-from tb.pe_array.drivers.pipeline import Pins, Pipeline, Source
+from tb.pe_array.drivers.pipeline import Pins, Pipeline, WordSource
 
 LATENCY = 5
+INPUTS = ("gradient", "master", "momentum")
 
 KEPT = ("seed_load", "seed", "gradient_valid")
 """A reset leaves the random states as they are: these inputs change them."""
@@ -27,8 +29,9 @@ class Unit:
         self.b, self.lanes, self.base = b, b.params["U"], b.params["LANE_BASE"]
         self.widths = widths_of(b)
         self.random = RandomLanes(self.lanes, 0, self.base)
-        self.sources = [Source(b, name, self.lanes * 32) for name in ("gradient", "master", "momentum")]
-        self.pipe = Pipeline(b, self.sources, LATENCY, self._result, lambda p: [True, True, p["decay"] > 0])
+        self.gaps = Gaps(b, *INPUTS, "output")
+        self.sources = [WordSource(b, self.gaps, name, name, self.lanes * 32) for name in INPUTS]
+        self.pipe = Pipeline(b, self.gaps, self.sources, LATENCY, self._result, lambda p: [True, True, p["decay"] > 0])
         self.kind = self.draw_kind()
 
     def draw_kind(self) -> Pins:
@@ -109,12 +112,6 @@ class Unit:
         if pins["seed_load"]:
             self.random.load(pins["seed"])
 
-    def stall(self) -> None:
-        """Other patterns of pauses at all handshakes."""
-        for source in self.sources:
-            self.b.cover(source.name, source.stall())
-        self.b.cover("output", self.pipe.stall())
-
     async def start(self) -> None:
         """Reset and load seeds."""
         self.b.drive(self.kind, seed=0, seed_load=1)
@@ -135,7 +132,7 @@ async def words(b: Bench) -> None:
     unit = Unit(b)
     await unit.start()
     for _ in range(10):
-        unit.stall()
+        unit.gaps.any()
         change = b.rng.choice([0.02, 0.3, 1.0])
         unit.feed(30)
         for _ in range(60):
@@ -161,7 +158,7 @@ async def resets(b: Bench) -> None:
     unit = Unit(b)
     await unit.start()
     for _ in range(8):
-        unit.stall()
+        unit.gaps.any()
         unit.feed(10)
         for _ in range(b.rng.randint(1, 20)):
             await unit.step()

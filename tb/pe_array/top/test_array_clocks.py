@@ -14,10 +14,10 @@ from models.pe_array.compiler.assemble import chain
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.operations import CommandField
 from models.pe_array.isa.pe_command import Op
+from models.pe_array.isa.registers import Counter
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.drivers.array_cases import KINDS, CaseMemory
 from tb.pe_array.drivers.array_host import ArrayHost
-from tb.pe_array.drivers.array_registers import Counter
 
 _CLOCKS = 60_000
 """No program takes longer."""

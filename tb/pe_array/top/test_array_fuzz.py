@@ -14,13 +14,14 @@ import numpy as np
 
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.descriptors import BYTES, Cause
+from models.pe_array.isa.encoding import DescriptorError, unpack
+from models.pe_array.isa.registers import ArrayReg, ArrayStatus, Control, Counter
 from models.pe_array.machine.machine import Machine, Stop
 from models.pe_array.machine.memory import BusFault
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.drivers.array_cases import CaseMemory
 from tb.pe_array.drivers.array_fuzz import FuzzProgram
 from tb.pe_array.drivers.array_host import ArrayHost
-from tb.pe_array.drivers.array_registers import Control, Counter, Reg, Status
 from tb.pe_array.drivers.hdl_widths import widths_of
 
 _PATIENCE = (3_000, 5_000, 30_000)
@@ -100,12 +101,12 @@ class Fuzz:
         await host.start(address, length, *memory.windows, seed)
         for clocks in _PATIENCE:
             await self.b.sleep(clocks)
-            if not await host.read(Reg.STATUS) & Status.BUSY:
+            if not await host.read(ArrayReg.STATUS) & ArrayStatus.BUSY:
                 return await host.finish(200), False
         counts = await host.counters()
         done = [counts[each] for each in (Counter.LOADS, Counter.COMPUTES, Counter.STORES)]
         self.b.log(f"stopped by the host after so many loads, computes and stores: {done}")
-        await host.write(Reg.CONTROL, Control.STOP)
+        await host.write(ArrayReg.CONTROL, Control.STOP)
         return await host.finish(2_000), True
 
     async def good(self, length: int) -> None:
@@ -190,8 +191,8 @@ async def flipped_bits(b: Bench) -> None:
         memory.data[place] ^= 1 << bit % 8
         word = int.from_bytes(memory.data[address - memory.base + BYTES * at :][:BYTES].tobytes(), "little")
         try:
-            after = d.unpack(word)
-        except d.DescriptorError:
+            after = unpack(word)
+        except DescriptorError:
             changed = {"opcode"}
         else:
             changed = {"opcode"} if type(after) is not type(made[at]) else differing(made[at], after)

@@ -5,21 +5,20 @@ from __future__ import annotations
 
 from collections import Counter as Count
 
+from models.pe_array.isa.registers import (
+    ArrayReg,
+    ArrayStatus,
+    Control,
+    Counter,
+    Seed,
+    counter_addresses,
+    group_addresses,
+    mapped,
+)
 from tb.lib.axi import bus as axi
 from tb.lib.bench import Bench, bench_test
 from tb.lib.ports import Beside
-from tb.pe_array.drivers.array_registers import (
-    SETTINGS,
-    Control,
-    Counter,
-    Reg,
-    Status,
-    constants,
-    counter_addresses,
-    group_addresses,
-    groups_of,
-    mapped,
-)
+from tb.pe_array.drivers.array_registers import SETTINGS, constants, groups_of
 
 _WORDS = 1 << 64
 _REFUSED = ("read_unmapped", "write_unmapped", "read_misaligned", "write_misaligned", "write_strobe", "length")
@@ -45,20 +44,25 @@ class Array(Beside):
         self.totals: Count[int] = Count()
         self.settings: list[int] = []
         b.drive(dict.fromkeys(("busy", "ended", "error", "error_cause", "error_engine", "error_index"), 0))
-        self._drive([0] * len(Counter), 0, 0)
-        self._events = [0] * len(Counter)
+        self._drive(dict.fromkeys(Counter, 0), 0, 0)
+        self._events = dict.fromkeys(Counter, 0)
         self._before = self._pes = (0, 0)  # PEs busy and stalled: those of the clock before are counted
 
-    def _drive(self, events: list[int], busy: int, stalled: int) -> None:
+    def _drive(self, events: dict[Counter, int], busy: int, stalled: int) -> None:
+        def bits(*counters: Counter) -> int:
+            return sum(events[counter] << n for n, counter in enumerate(counters))
+
         self.b.drive(
-            dict(zip(("clipped_outputs", "clipped_masters"), events[13:15], strict=True)),
-            dict(zip(("clipped_momenta", "clipped_weights"), events[15:17], strict=True)),
             busy_pes=busy,
             stall_pes=stalled,
-            engine_busy=events[3] | events[4] << 1 | events[5] << 2,
-            read_beats=events[6] | events[7] << 1 | events[8] << 2,
-            written_beat=events[9],
-            done=events[10] | events[11] << 1 | events[12] << 2,
+            engine_busy=bits(Counter.LOAD_CLOCKS, Counter.COMPUTE_CLOCKS, Counter.STORE_CLOCKS),
+            read_beats=bits(Counter.FETCH_BEATS, Counter.LOAD_BEATS, Counter.STORE_BEATS),
+            written_beat=events[Counter.WRITTEN_BEATS],
+            done=bits(Counter.LOADS, Counter.COMPUTES, Counter.STORES),
+            clipped_outputs=events[Counter.CLIPPED_OUTPUTS],
+            clipped_masters=events[Counter.CLIPPED_MASTERS],
+            clipped_momenta=events[Counter.CLIPPED_MOMENTA],
+            clipped_weights=events[Counter.CLIPPED_WEIGHTS],
         )
 
     def _amount(self, counter: Counter) -> int:
@@ -114,7 +118,7 @@ class Array(Beside):
     def drive(self) -> None:
         """Events of the next clock."""
         self.b.drive(busy=self.busy)
-        self._events = [self._amount(counter) for counter in Counter]
+        self._events = {counter: self._amount(counter) for counter in Counter}
         self._drive(self._events, *self._pes)
 
     async def quiet(self) -> None:
@@ -147,19 +151,19 @@ async def refused(b: Bench, access: int, what: str) -> None:
 async def register_map(b: Bench) -> None:
     """Constants, settings and what they are after a reset, and all that is refused."""
     regs, array = await set_up(b)
-    initial: dict[int, int] = {register: int(register == Reg.LENGTH) for register in SETTINGS}
+    initial: dict[int, int] = {register: register.reset or 0 for register in SETTINGS}
     held = dict(initial)
-    fixed = constants({**b.params}) | {Reg.STATUS: 0, Reg.ERROR_INDEX: 0}
+    fixed = constants({**b.params}) | {ArrayReg.STATUS: 0, ArrayReg.ERROR_INDEX: 0}
     fixed |= {address + high: 0 for address in array.addresses for high in (0, 4)}
     await compare(b, regs, fixed | held, "map")
     everything = mapped(array.groups)
     unmapped = sorted(set(range(0, 4096, 4)) - everything)
     behind = max(everything) + 4
-    read_only = sorted(everything - set(SETTINGS) - {Reg.CONTROL, Reg.SNAPSHOT})
+    read_only = sorted(everything - set(SETTINGS) - {ArrayReg.CONTROL, ArrayReg.SNAPSHOT})
     for _ in range(30):
         register = b.rng.choice(list(SETTINGS))
         value = b.rng.choice([0xFFFFFFFF, 1, b.rng.getrandbits(32), b.rng.getrandbits(24)])
-        legal = register != Reg.LENGTH or 0 < value < 1 << 24
+        legal = register != ArrayReg.LENGTH or 0 < value < 1 << 24
         if b.rng.random() < 0.6:
             response = await regs.write(register, value)
             b.cover("setting", register.name.lower() if legal else "length_refused")
@@ -170,17 +174,17 @@ async def register_map(b: Bench) -> None:
         kind = b.rng.choice(_REFUSED)
         b.cover("refused", kind)
         if kind == "read_unmapped":
-            await refused(b, (await regs.read(b.rng.choice([*unmapped, 0x3C, behind])))[1], kind)
+            await refused(b, (await regs.read(b.rng.choice([*unmapped, behind])))[1], kind)
         elif kind == "write_unmapped":
-            await refused(b, await regs.write(b.rng.choice([*unmapped, *read_only, 0x3C, behind]), value), kind)
+            await refused(b, await regs.write(b.rng.choice([*unmapped, *read_only, behind]), value), kind)
         elif kind == "read_misaligned":
             await refused(b, (await regs.read(register + b.rng.randint(1, 3)))[1], kind)
         elif kind == "write_misaligned":
             await refused(b, await regs.write(register + b.rng.randint(1, 3), 1), kind)
         elif kind == "write_strobe":
-            await refused(b, await regs.write(b.rng.choice([register, Reg.CONTROL]), 1, b.rng.randrange(15)), kind)
+            await refused(b, await regs.write(b.rng.choice([register, ArrayReg.CONTROL]), 1, b.rng.randrange(15)), kind)
         else:
-            await refused(b, await regs.write(Reg.LENGTH, b.rng.choice([0, 1 << 24, 0xFF000001])), kind)
+            await refused(b, await regs.write(ArrayReg.LENGTH, b.rng.choice([0, 1 << 24, 0xFF000001])), kind)
     await compare(b, regs, held, "settings")
     b.equal("pulses", array.pulses.total(), 0)
     await b.reset()
@@ -194,11 +198,11 @@ async def commands(b: Bench) -> None:
     pulses: Count[str] = Count()
     for _ in range(8):
         values: dict[int, int] = {register: b.rng.getrandbits(bits) for register, bits in SETTINGS.items()}
-        values[Reg.LENGTH] = max(1, values[Reg.LENGTH])
+        values[ArrayReg.LENGTH] = max(1, values[ArrayReg.LENGTH])
         for register, value in values.items():
             await regs.set(register, value)
-        bits = b.rng.choice([Control.START, Control.START, Control.STOP, Control.START | Control.STOP, Control(0)])
-        await regs.set(Reg.CONTROL, bits | b.rng.getrandbits(30) << 2)
+        bits = b.rng.choice([Control.START, Control.START, Control.STOP, Control.START | Control.STOP, 0])
+        await regs.set(ArrayReg.CONTROL, bits | b.rng.getrandbits(30) << 2)
         b.cover("idle", f"control_{int(bits)}")
         pulses["start"] += bool(bits & Control.START)
         pulses["stop"] += bool(bits & Control.STOP)
@@ -209,37 +213,39 @@ async def commands(b: Bench) -> None:
             "settings",
             array.settings,
             [
-                values[Reg.PROGRAM],
-                values[Reg.LENGTH],
-                values[Reg.READ_BASE],
-                values[Reg.READ_LAST] + 1,
-                values[Reg.WRITE_BASE],
-                values[Reg.WRITE_LAST] + 1,
-                values[Reg.SEED] >> 16,
-                values[Reg.SEED] & 0xFFFF,
+                values[ArrayReg.PROGRAM],
+                values[ArrayReg.LENGTH],
+                values[ArrayReg.READ_BASE],
+                values[ArrayReg.READ_LAST] + 1,
+                values[ArrayReg.WRITE_BASE],
+                values[ArrayReg.WRITE_LAST] + 1,
+                Seed.ENABLE.get(values[ArrayReg.SEED]),
+                Seed.WORD.get(values[ArrayReg.SEED]),
             ],
         )
-        await compare(b, regs, {Reg.STATUS: int(Status.BUSY)}, "status")
+        await compare(b, regs, {ArrayReg.STATUS: int(ArrayStatus.BUSY)}, "status")
         for register in b.rng.sample(list(SETTINGS), 3):
             await refused(b, await regs.write(register, b.rng.getrandbits(24) | 1), "while busy")
-        await refused(b, await regs.write(Reg.CONTROL, b.rng.choice([1, 3])), "start while busy")
+        start = b.rng.choice([Control.START, Control.START | Control.STOP])
+        await refused(b, await regs.write(ArrayReg.CONTROL, start), "start while busy")
         if b.rng.random() < 0.5:
             b.cover("busy", "stop")
-            await regs.set(Reg.CONTROL, Control.STOP)
+            await regs.set(ArrayReg.CONTROL, Control.STOP)
             pulses["stop"] += 1
         await compare(b, regs, values, "settings while busy")
-        status, index = b.rng.getrandbits(8), b.rng.getrandbits(24)
+        fields = [each for each in ArrayStatus if each != ArrayStatus.BUSY]
+        status, index = {each: b.rng.getrandbits(each.width) for each in fields}, b.rng.getrandbits(24)
         b.drive(
-            ended=status & 1,
-            error=status >> 1 & 1,
-            error_cause=status >> 2 & 15,
-            error_engine=status >> 6,
+            ended=status[ArrayStatus.ENDED],
+            error=status[ArrayStatus.ERROR],
+            error_cause=status[ArrayStatus.CAUSE],
+            error_engine=status[ArrayStatus.ENGINE],
             error_index=index,
         )
         array.busy = False
         await b.clocks(2)
-        word = (status & 3) << 1 | (status >> 2 & 15) << 4 | status >> 6 << 8
-        await compare(b, regs, {Reg.STATUS: word, Reg.ERROR_INDEX: index}, "status")
+        word = sum(field.put(value) for field, value in status.items())
+        await compare(b, regs, {ArrayReg.STATUS: word, ArrayReg.ERROR_INDEX: index}, "status")
         b.drive(dict.fromkeys(("ended", "error", "error_cause", "error_engine", "error_index"), 0))
     b.equal("pulses", [array.pulses["start"], array.pulses["stop"]], [pulses["start"], pulses["stop"]])
 
@@ -256,16 +262,16 @@ async def status_at_start(b: Bench) -> None:
         array.busy = False
         b.drive(ended=1, error_index=77)
         await b.clocks(4)
-        task = b.start(regs.set(Reg.CONTROL, Control.START))
-        reads = b.start(regs.get(Reg.STATUS)) if wait == 0 else None
+        task = b.start(regs.set(ArrayReg.CONTROL, Control.START))
+        reads = b.start(regs.get(ArrayReg.STATUS)) if wait == 0 else None
         await b.clocks(wait)
-        reads = reads or b.start(regs.get(Reg.STATUS))
+        reads = reads or b.start(regs.get(ArrayReg.STATUS))
         await b.wait_for(lambda: array.busy, 20, "busy")
         b.drive(ended=0, error_index=0)
         status = await reads
         await task
-        b.cover("at_start", "before" if status == Status.ENDED else "after")
-        b.equal("status at start", status in (Status.ENDED, Status.BUSY), True)
+        b.cover("at_start", "before" if status == ArrayStatus.ENDED else "after")
+        b.equal("status at start", status in (ArrayStatus.ENDED, ArrayStatus.BUSY), True)
 
 
 @bench_test(timeout_clocks=200_000)
@@ -275,7 +281,7 @@ async def counters(b: Bench) -> None:
     for _ in range(3):
         array.busy = False
         await b.clocks(2)
-        await regs.set(Reg.CONTROL, Control.START)
+        await regs.set(ArrayReg.CONTROL, Control.START)
         array.storm = b.rng.choice([0.1, 0.5, 1.0])
         await b.clocks(b.rng.randint(1, 60))
         await compare_snapshot(b, regs, array)
@@ -287,14 +293,14 @@ async def counters(b: Bench) -> None:
         await take_snapshot(regs, array)
         await check_counters(b, regs, array, array.totals)
     held = array.totals.copy()
-    await regs.set(Reg.CONTROL, Control.START)
+    await regs.set(ArrayReg.CONTROL, Control.START)
     array.storm = 1.0
     await check_counters(b, regs, array, held)
 
 
 async def take_snapshot(regs: axi.AxiLite, array: Array) -> None:
     """Write SNAPSHOT while nothing happens."""
-    await regs.set(Reg.SNAPSHOT, array.b.rng.getrandbits(32))
+    await regs.set(ArrayReg.SNAPSHOT, array.b.rng.getrandbits(32))
 
 
 async def check_counters(b: Bench, regs: axi.AxiLite, array: Array, totals: Count[int]) -> None:
@@ -308,7 +314,7 @@ async def compare_snapshot(b: Bench, regs: axi.AxiLite, array: Array) -> None:
     """A snapshot amid events: totals of one and the same clock between its request and its answer."""
     b.cover("snapshot", "storm")
     moments: list[Count[int]] = []
-    asked = b.start(regs.set(Reg.SNAPSHOT, 0))
+    asked = b.start(regs.set(ArrayReg.SNAPSHOT, 0))
     while not asked.done():
         moments.append(array.totals.copy())
         await b.clocks()

@@ -7,27 +7,23 @@ from collections import deque
 from typing import Any
 
 from models.lib.memory_port import PAGE_BYTES, Error, Port, PortCommand
-from tb.lib import patterns
 from tb.lib.axi import bus as axi
 from tb.lib.axi import memory_port
 from tb.lib.axi.memory_port import Image, now
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import pack, unpack
+from tb.lib.patterns import Gaps
+from tb.lib.ports import Beside
 
 READERS = 3
 _WAIT = 20_000
 
 
-def _part(handle: Any, place: int, width: int) -> int:
-    """The bits of a reader in a vector over readers; those of others may be unknown."""
-    return int(handle.value[width * (place + 1) - 1 : width * place].to_unsigned())
-
-
-class Streams:
+class Streams(Beside):
     """Commands and beats of all ports in every clock, in and out, compared as they come."""
 
     def __init__(self, b: Bench, faults: float) -> None:
-        self.b, dut = b, b.dut
+        super().__init__(b)
         self.beat, bus = b.params["B"], b.params["BUS"] // 8
         self.read_image, self.write_image = Image(b.rng, bus, faults), Image(b.rng, bus, faults)
         self.slaves = memory_port.read_slave(b, self.read_image), memory_port.write_slave(b, self.write_image)
@@ -39,16 +35,17 @@ class Streams:
         self.memory: dict[int, int] = {}
         self.counted, self.moved = [0] * (READERS + 1), [0] * (READERS + 1)  # beats, as the unit and as the bench count
         self.seen: dict[str, int] = {}  # last clock of a handshake
-        self.pauses = {name: [patterns.never()] * (READERS + 1) for name in ("commands", "rd", "wr")}
-        for name in ("cancel", "rd_cmd_valid", "rd_ready", "wr_cmd_valid", "wr_valid"):
-            getattr(dut, name).value = 0
-        b.start(self._run())
+        places = [str(place) for place in range(READERS + 1)]
+        self.gaps = {name: Gaps(b, *places, group=name) for name in ("commands", "rd", "wr")}
+        self._offered: list[PortCommand | None] = [None] * (READERS + 1)
+        self._ready, self._giving, self._value_given = 0, False, 0
+        b.drive(dict.fromkeys(("cancel", "rd_cmd_valid", "rd_ready", "wr_cmd_valid", "wr_valid"), 0))
 
     def _port(self, name: str) -> Port:
         """A random window, and the rules of what is inside."""
         base = self.b.rng.randrange(1 << 31)
         end = base + self.b.rng.randrange(8 * PAGE_BYTES, 1 << 30)
-        getattr(self.b.dut, f"{name}_base").value, getattr(self.b.dut, f"{name}_end").value = base, end
+        self.b.drive({f"{name}_base": base, f"{name}_end": end})
         return Port(self.beat, 32, 1, (base, end), 1)
 
     def stall(self) -> None:
@@ -59,10 +56,8 @@ class Streams:
             self.b, read.ar_channel, read.r_channel, write.aw_channel, write.w_channel, write.b_channel
         ), strict=True):  # fmt: skip
             self.b.cover(name, pattern)
-        for name in self.pauses:
-            pattern = self.b.rng.choice(patterns.NAMES)
-            self.pauses[name] = [patterns.named(pattern, self.b.rng) for _ in range(READERS + 1)]
-            self.b.cover(name, pattern)
+        for gaps in self.gaps.values():
+            gaps.any()
 
     def add(self, place: int, count: int) -> None:
         """Random commands of a reader, or of the writer."""
@@ -109,81 +104,84 @@ class Streams:
     def _value(self, parts: range) -> int:
         return pack((self.read_image.beat(addr) for addr in parts), self.b.params["BUS"])
 
-    async def _run(self) -> None:
-        dut, rng = self.b.dut, self.b.rng
-        offered: list[PortCommand | None] = [None] * (READERS + 1)
-        ready, giving, value = 0, False, 0
-        while True:
-            await self.b.clocks()
-            if dut.rst.value == 1:
-                continue
-            accepts = int(dut.rd_cmd_ready.value) | int(dut.wr_cmd_ready.value) << READERS
-            for place, command in enumerate(offered):
-                if command is not None and accepts >> place & 1:
-                    self.seen["command"] = now()
-                    self._taken(place, command)
-                    if self.queues[place]:  # else a cancel has emptied it
-                        self.queues[place].popleft()
-                    offered[place] = None
-                elif not self.queues[place]:
-                    offered[place] = None
-            self._look(ready)
-            if giving and dut.wr_ready.value == 1:
-                self.seen["given"] = now()
-                if (addr := self.left.popleft()) is not None:
-                    for part, data in zip(self._parts(PortCommand(addr, 1))[0], self._split(value), strict=True):
-                        self.memory[part] = data
-                giving = False
-            for place, queue in enumerate(self.queues):
-                if offered[place] is None and queue and not next(self.pauses["commands"][place]):
-                    offered[place] = queue[0]
-            self._offer(offered)
-            ready = sum((not next(self.pauses["rd"][place])) << place for place in range(READERS))
-            dut.rd_ready.value = ready
-            if not giving and self.left and not next(self.pauses["wr"][READERS]):
-                giving, value = True, rng.getrandbits(8 * self.beat)
-                dut.wr_data.value = value
-            giving = giving and bool(self.left)
-            dut.wr_valid.value = int(giving)
+    def look(self) -> None:
+        """Commands that were taken, what the unit gives, and the beat that it took."""
+        b = self.b
+        accepts = b.see("rd_cmd_ready") | b.see("wr_cmd_ready") << READERS
+        for place, command in enumerate(self._offered):
+            if command is not None and accepts >> place & 1:
+                self.seen["command"] = now()
+                self._taken(place, command)
+                if self.queues[place]:  # else a cancel has emptied it
+                    self.queues[place].popleft()
+                self._offered[place] = None
+            elif not self.queues[place]:
+                self._offered[place] = None
+        self._see_outputs()
+        if self._giving and b.high("wr_ready"):
+            self.seen["given"] = now()
+            if (addr := self.left.popleft()) is not None:
+                for part, data in zip(
+                    self._parts(PortCommand(addr, 1))[0], self._split(self._value_given), strict=True
+                ):
+                    self.memory[part] = data
+            self._giving = False
+
+    def drive(self) -> None:
+        """The next commands and the next beat, and who takes beats."""
+        b = self.b
+        for place, queue in enumerate(self.queues):
+            if self._offered[place] is None and queue and self.gaps["commands"].go(str(place)):
+                self._offered[place] = queue[0]
+        self._offer(self._offered)
+        self._ready = sum(self.gaps["rd"].go(str(place)) << place for place in range(READERS))
+        b.drive(rd_ready=self._ready)
+        if not self._giving and self.left and self.gaps["wr"].go(str(READERS)):
+            self._giving, self._value_given = True, b.rng.getrandbits(8 * self.beat)
+            b.drive(wr_data=self._value_given)
+        self._giving = self._giving and bool(self.left)
+        b.drive(wr_valid=self._giving)
 
     def _split(self, value: int) -> list[int]:
         return unpack(value, self.b.params["BUS"], 8 * self.beat // self.b.params["BUS"], signed=False)
 
     def _offer(self, offered: list[PortCommand | None]) -> None:
-        dut = self.b.dut
         commands = [command or PortCommand(self.b.rng.getrandbits(32), 1) for command in offered]
-        dut.rd_cmd_valid.value = sum((offered[place] is not None) << place for place in range(READERS))
-        dut.rd_cmd_addr.value = pack((command.addr for command in commands[:READERS]), 32)
-        dut.rd_cmd_beats.value = pack((command.beats - 1 for command in commands[:READERS]), 16)
-        dut.wr_cmd_valid.value = int(offered[READERS] is not None)
-        dut.wr_cmd_addr.value, dut.wr_cmd_beats.value = commands[READERS].addr, commands[READERS].beats - 1
+        self.b.drive(
+            rd_cmd_valid=sum((offered[place] is not None) << place for place in range(READERS)),
+            rd_cmd_addr=pack((command.addr for command in commands[:READERS]), 32),
+            rd_cmd_beats=pack((command.beats - 1 for command in commands[:READERS]), 16),
+            wr_cmd_valid=offered[READERS] is not None,
+            wr_cmd_addr=commands[READERS].addr,
+            wr_cmd_beats=commands[READERS].beats - 1,
+        )
 
-    def _look(self, ready: int) -> None:
+    def _see_outputs(self) -> None:
         """What the unit gives in this clock."""
-        dut, board = self.b.dut, self.b.scoreboard
+        b = self.b
         for name in ("arvalid", "rvalid", "awvalid", "bvalid"):
-            if getattr(dut, f"m_axi_{name}").value == 1:
+            if b.high(f"m_axi_{name}"):
                 self.seen[name] = now()
         for place in range(READERS):
-            if int(dut.rd_valid.value) & ready & 1 << place:
+            if b.see("rd_valid") & self._ready & 1 << place:
                 self.seen["item"] = now()
-                cause = _part(dut.rd_error, place, 2)
-                beat = 0 if cause else _part(dut.rd_data, place, 8 * self.beat)
+                cause = b.see_lane("rd_error", place, 2)
+                beat = 0 if cause else b.see_lane("rd_data", place, 8 * self.beat)
                 if self.items[place]:
-                    board.expect(f"items of reader {place}", self.items[place].popleft())
-                board.got(f"items of reader {place}", [beat, _part(dut.rd_last, place, 1), cause])
+                    b.expect(f"items of reader {place}", self.items[place].popleft())
+                b.got(f"items of reader {place}", [beat, b.see_lane("rd_last", place, 1), cause])
                 self.moved[place] += not cause
-            self.counted[place] += int(dut.read_beats.value) >> place & 1
-        if dut.wr_done.value == 1:
+            self.counted[place] += b.see("read_beats") >> place & 1
+        if b.high("wr_done"):
             self.seen["done"] = now()
             if self.reports:
-                board.expect("reports of the writer", self.reports.popleft())
-            board.got("reports of the writer", dut.wr_error.value.to_unsigned())
-        self.counted[READERS] += int(dut.written_beat.value)
+                b.expect("reports of the writer", self.reports.popleft())
+            b.got("reports of the writer", b.see("wr_error"))
+        self.counted[READERS] += b.see("written_beat")
 
     def done(self) -> bool:
         """Everything that was asked for has come."""
-        return not any([*self.queues, *self.items, self.reports, self.left]) and self.b.dut.idle.value == 1
+        return not any([*self.queues, *self.items, self.reports, self.left]) and self.b.high("idle")
 
     async def finish(self) -> None:
         """All commands are done; memory and counts of beats are what they must be."""
@@ -191,14 +189,12 @@ class Streams:
         await self.b.clocks(3)
         self.moved[READERS] = len(self.memory) * self.b.params["BUS"] // 8 // self.beat
         written = self.write_image.written
-        for tell, memory in ((self.b.scoreboard.expect, self.memory), (self.b.scoreboard.got, written)):
+        for tell, memory in ((self.b.expect, self.memory), (self.b.got, written)):
             tell("parts written", len(memory))
             tell("memory", [value for addr in sorted(memory) for value in (addr, memory[addr])])
-        self.b.scoreboard.expect("beats read", self.moved[:READERS])
-        self.b.scoreboard.got("beats read", self.counted[:READERS])
+        self.b.equal("beats read", self.counted[:READERS], self.moved[:READERS])
         # an address may have been written several times
-        self.b.scoreboard.expect("beats written are counted", 1)
-        self.b.scoreboard.got("beats written are counted", int(self.counted[READERS] >= self.moved[READERS]))
+        self.b.equal("beats written are counted", int(self.counted[READERS] >= self.moved[READERS]), 1)
 
     def forget(self) -> None:
         """What was dropped by a cancel is not expected any more."""
@@ -242,11 +238,11 @@ async def cancelled(b: Bench) -> None:
         for queue in streams.queues:
             queue.clear()
         await b.clocks(2)  # nothing is offered any more
-        b.dut.cancel.value = 1
+        b.drive(cancel=1)
         await b.clocks(2)
         streams.forget()
-        await b.wait_for(lambda: b.dut.idle.value == 1, 5000, "what has begun to be completed")
-        b.dut.cancel.value = 0
+        await b.wait_for(lambda: b.high("idle"), 5000, "what has begun to be completed")
+        b.drive(cancel=0)
         await b.clocks(2)
         streams.forget()
         for place in range(READERS + 1):
@@ -263,13 +259,13 @@ async def latencies(b: Bench) -> None:
     for place in range(READERS):
         streams.queues[place].append(PortCommand(-(-port.window[0] // port.beat_bytes) * port.beat_bytes, 1))
         await b.wait_for(streams.done, 1000, "a beat")
-        b.scoreboard.expect("request, beat", [5, 2])
+        b.expect("request, beat", [5, 2])
         seen = streams.seen
-        b.scoreboard.got("request, beat", [seen["arvalid"] - seen["command"], seen["item"] - seen["rvalid"]])
+        b.got("request, beat", [seen["arvalid"] - seen["command"], seen["item"] - seen["rvalid"]])
         await b.clocks(5)
     port = streams.write_port
     streams.queues[READERS].append(PortCommand(-(-port.window[0] // port.beat_bytes) * port.beat_bytes, 1))
     await b.wait_for(streams.done, 1000, "a write")
-    b.scoreboard.expect("request, report", [2, 1])
+    b.expect("request, report", [2, 1])
     seen = streams.seen
-    b.scoreboard.got("request, report", [seen["awvalid"] - seen["given"], seen["done"] - seen["bvalid"]])
+    b.got("request, report", [seen["awvalid"] - seen["given"], seen["done"] - seen["bvalid"]])

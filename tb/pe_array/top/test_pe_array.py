@@ -8,12 +8,13 @@ import numpy as np
 from models.pe_array.compiler.assemble import chain
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.descriptors import BYTES, Cause, Engine
+from models.pe_array.isa.registers import ArrayReg, Control, Counter
 from models.pe_array.machine.machine import Machine
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.drivers.array_cases import KINDS, CaseMemory
 from tb.pe_array.drivers.array_faults import FAULTS, make_faulty
 from tb.pe_array.drivers.array_host import ArrayHost
-from tb.pe_array.drivers.array_registers import SETTINGS, Control, Counter, GroupCount, Reg, constants
+from tb.pe_array.drivers.array_registers import SETTINGS, GroupCount, constants
 from tb.pe_array.drivers.hdl_widths import widths_of
 
 _CLOCKS = 60_000
@@ -45,7 +46,7 @@ class Session:
             b.equal("constants", await host.read(address), value)
         for register, bits in SETTINGS.items():
             some = b.rng.getrandbits(bits) | 1
-            for value in (some, (1 << bits) - 1 ^ some | int(register == Reg.LENGTH), some):
+            for value in (some, (1 << bits) - 1 ^ some | int(register == ArrayReg.LENGTH), some):
                 await host.write(register, value)
                 b.equal("settings", await host.read(register), value)
 
@@ -91,7 +92,7 @@ class Session:
         await host.start(faulty.address, len(made), window.read_window, window.write_window, seed)
         if name == "host":
             await b.clocks(b.rng.choice([1, b.rng.randint(1, 100), b.rng.randint(100, 1000)]))
-            await host.write(Reg.CONTROL, Control.STOP)
+            await host.write(ArrayReg.CONTROL, Control.STOP)
         stop = await host.finish(_CLOCKS)
         after, closed = await host.dump(), memory.high - memory.base
         compare(b, "memory outside the window", before[:closed], after[:closed], memory.base)

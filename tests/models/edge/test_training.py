@@ -85,6 +85,7 @@ def test_data_of_a_configuration() -> None:
         RawData.load(without)
 
 
+@pytest.mark.slow
 def test_tiny_learns() -> None:
     """From chance, 10 %, to two thirds of the test images with 400 training samples."""
     config = load("tiny")
@@ -103,12 +104,14 @@ def test_tiny_learns() -> None:
     assert math.isnan(again[-1].test_float)
 
 
+@pytest.mark.slow
 def test_mnist_64_learns() -> None:
     config = load("mnist_64")
     (result,) = train(config, RawData.load(config), epochs=1, twin=False)
     assert result.test > 0.92
 
 
+@pytest.mark.slow
 def test_mnist_sparse_reaches_its_accuracy() -> None:
     """>= 97.5 % within 10 epochs, pipelined and stale, in fixed point, at <= 10 % density; near the float twin."""
     config = load("mnist_sparse")
@@ -120,6 +123,7 @@ def test_mnist_sparse_reaches_its_accuracy() -> None:
     assert results[-1].test >= results[-1].test_float - 0.005
 
 
+@pytest.mark.slow
 def test_speed_of_the_model() -> None:
     config = load("mnist_64")
     assert benchmark.samples_per_second(config, RawData.load(config), 20_000) >= 100_000

@@ -7,7 +7,8 @@ from random import Random
 
 import pytest
 
-from models.lib.memory_port import BURST_BEATS, PAGE_BYTES, Port, PortCommand, read_clocks, write_clocks
+from models.lib.clocks.axi_bursts import BURST_BEATS
+from models.lib.memory_port import PAGE_BYTES, Port, PortCommand, read_clocks, write_clocks
 
 EVERYTHING = (0, 1 << 32)
 

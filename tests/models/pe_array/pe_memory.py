@@ -8,7 +8,8 @@ import random
 import numpy as np
 
 from models.pe_array.isa.csb import Csb
-from models.pe_array.isa.descriptors import Descriptor, encode
+from models.pe_array.isa.descriptors import Descriptor
+from models.pe_array.isa.encoding import encode
 from models.pe_array.isa.pe_command import PeShape
 from models.pe_array.machine.machine import Machine
 

@@ -6,19 +6,18 @@ from __future__ import annotations
 import functools
 import random
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
 
 from models.pe_array.isa.csb import Csb, encode
-from models.pe_array.isa.pe_command import Memory, Op, PeCommand, PeShape, pad_bytes, unpack_taps
+from models.pe_array.isa.pe_command import Memory, Op, PeShape, pad_bytes, unpack_taps
 from models.pe_array.isa.region import Region
 from models.pe_array.isa.shapes import Conv, Pool, Positions, SlidingWindow
 from models.pe_array.machine.pe import ProcessingElement
 from models.pe_array.network import layers
 from models.pe_array.tiles import geometry
-from models.pe_array.tiles.geometry import TilePlan, best_split, split
+from models.pe_array.tiles.geometry import TilePlan, split
 
 LANES = 4
 SHAPE = PeShape(LANES, 32, x_depth=4096, y_depth=1024, w_depth=256, e_depth=16, t_depth=1024)
@@ -344,77 +343,3 @@ def test_windows_are_clipped_to_the_map() -> None:
 def test_a_max_window_of_padding_has_an_entry() -> None:
     plan = geometry.max_pool(SlidingWindow((1, 1), pad=(1, 0, 0, 0)), 2, 1, Region(0, 0, 2, 1))
     assert [(tap.null, tap.yoff) for tap in unpack_taps(plan.entries)] == [(True, 0), (False, 1)]
-
-
-def test_split_covers_the_map_once_with_tiles_of_nearly_one_size() -> None:
-    for height, width in ((1, 1), (5, 3), (8, 8), (13, 7)):
-        for sy in range(1, height + 1):
-            for sx in range(1, width + 1):
-                tiles = split(height, width, sy, sx)
-                count = np.zeros((height, width), dtype=int)
-                for tile in tiles:
-                    count[region_slices(tile)] += 1
-                assert len(tiles) == sy * sx
-                assert (count == 1).all()
-                assert {tile.height for tile in tiles} <= {height // sy, -(-height // sy)}
-                assert {tile.width for tile in tiles} <= {width // sx, -(-width // sx)}
-
-
-@pytest.mark.parametrize(
-    ("phase", "size", "expected"),
-    [
-        (geometry.forward, 2, (2, 2)),
-        (geometry.input_gradient, 2, (2, 2)),
-        (geometry.weight_gradient, 2, (1, 1)),  # 16 clocks on 32 slots; (2, 2): 9 clocks, but on 8 slots
-        (geometry.weight_gradient, 1, (1, 1)),
-        (geometry.forward, 32, (2, 16)),  # every tile at an edge: 282 entries, not 288 as (4, 8) in the middle
-        (geometry.weight_gradient, 32, (2, 16)),
-    ],
-)
-def test_best_split_needs_the_fewest_clocks(phase: Any, size: int, expected: tuple[int, int]) -> None:
-    conv = Conv.make(1, 1, kernel=3, pad=1)
-    got = best_split(lambda tile: phase(conv, size, size, tile), size, size, 32, PeShape(32))
-    assert got in (expected, expected[::-1])
-
-
-def test_best_split_makes_tiles_that_fit() -> None:
-    conv = Conv.make(1, 1, kernel=3, pad=1)
-
-    def plan(tile: Region) -> TilePlan:
-        return geometry.forward(conv, 8, 8, tile)
-
-    assert np.prod(best_split(plan, 8, 8, 4, PeShape(32))) == 4
-    with pytest.raises(ValueError, match="8 x 8 pixels does not fit in 4 PEs, however it is split"):
-        best_split(plan, 8, 8, 4, PeShape(32, t_depth=8))
-    with pytest.raises(ValueError, match="does not fit in 1 PEs"):
-        best_split(lambda tile: geometry.forward(conv, 40, 40, tile), 40, 40, 1, SHAPE)
-
-
-def test_limits_count_what_the_memories_hold() -> None:
-    shape = PeShape(32)
-    plan = geometry.forward(Conv.make(1, 1, kernel=3, pad=1), 4, 4, Region(0, 0, 4, 4))
-    assert plan.limits(shape) == (64, 32, 1024)
-    assert geometry.forward(Conv.make(1, 1, kernel=5, pad=2), 4, 4, Region(0, 0, 4, 4)).limits(shape)[2] == 655
-    assert geometry.max_unpool(Pool.make(2), 8, 8, Region(0, 0, 4, 4)).limits(shape) == (256, 25, 1024)
-    assert plan.limits(PeShape(32, t_depth=4))[2] == 0
-    assert plan.command(3, ebase=1) == PeCommand(
-        op=Op.MAC, taps=100, elements=3, wstride=9, xstride=16, ystride=16, ebase=1
-    )
-
-
-CONV = Conv.make(1, 1, kernel=3, pad=1)
-BAD: list[tuple[Callable[[], Any], str]] = [
-    (lambda: split(4, 4, 5, 1), "sy = 5 must be 1 … 4"),
-    (lambda: split(4, 4, 1, 0), "sx = 0 must be 1 … 4"),
-    (lambda: geometry.forward(CONV, 4, 4, Region(0, 0, 5, 4)), "must have pixels and be inside the map of 4 x 4"),
-    (lambda: geometry.input_gradient(CONV, 4, 4, Region(0, 0, 0, 4)), "must have pixels"),
-    (lambda: geometry.weight_gradient(CONV, 16, 16, Region(0, 0, 16, 16)), "needs 2116 tap entries, a command"),
-    (lambda: geometry.forward(Conv.make(1, 1, stride=80), 81, 81, Region(0, 0, 2, 2)), "xoff = 6480 must be 0 … 4095"),
-    (lambda: geometry.forward(Conv.make(1, 1, stride=63), 65, 65, Region(0, 0, 2, 2)), "larger than a command's"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("call", "message"), BAD, ids=[message for _, message in BAD])
-def test_what_does_not_fit_is_refused(call: Callable[[], Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        call()

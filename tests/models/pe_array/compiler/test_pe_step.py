@@ -4,156 +4,42 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from models.lib.toml_section import ConfigError
 from models.pe_array.compiler.allocation import Allocation
 from models.pe_array.compiler.sequence import Sequence
 from models.pe_array.compiler.step_memory import StepMemory
 from models.pe_array.compiler.step_program import StepProgram
-from models.pe_array.compiler.word_order import word_order
-from models.pe_array.isa.descriptors import Collect, Compute, Descriptor, Drain, Engine, Map, Stream, Update, encode
+from models.pe_array.isa.descriptors import Collect, Compute, Descriptor, Drain, Engine, Map, Stream, Update
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.operations import After
 from models.pe_array.isa.pe_command import PeShape
 from models.pe_array.isa.shapes import Pair
-from models.pe_array.machine.machine import Machine
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.fitting import choose_block
-from models.pe_array.network.network import PeNetwork, Trace
+from models.pe_array.network.network import PeNetwork
+from tests.models.pe_array.compiler.pe_steps import (
+    KINDS,
+    LARGE,
+    SHAPE,
+    Favour,
+    batch,
+    execute,
+    fixed,
+    hasty,
+    machine,
+    random_config,
+    same,
+    same_weights,
+    train,
+)
 
 LENET = Path(__file__).resolve().parents[4] / "configs" / "pe_array" / "lenet5_mnist.toml"
-SHAPE = PeShape(8, 32, x_depth=256, y_depth=128, w_depth=64, e_depth=16, t_depth=64)
-Batch = tuple[np.ndarray, np.ndarray]
-
-
-def batch(config: PeConfig, seed: int) -> Batch:
-    """Images and labels; among the labels also some that are no class."""
-    rng = np.random.default_rng(seed)
-    images = rng.integers(-128, 128, (*config.in_shape, config.training.batch), dtype=np.int8)
-    return images, rng.integers(0, config.classes + 2, config.training.batch)
-
-
-def machine(memory: StepMemory) -> Machine:
-    """The array with that memory, and with its windows open as far as the program needs."""
-    step = memory.step
-    config = step.config
-    made = Machine(
-        step.grid.pes, step.grid.shape, memory.memory, step.allocation.base, config.logit_frac, widths=config.widths
-    )
-    made.memory.read_window, made.memory.write_window = step.read_window, step.write_window
-    return made
-
-
-def execute(array: Machine, step: StepProgram, order: random.Random | None, seed: int | None = None) -> None:
-    stop = array.run(step.address, step.length, seed, order)
-    assert stop is None, (stop, step.descriptors[stop.index])
-
-
-def same(got: Trace, want: Trace) -> None:
-    for name in ("inputs", "outputs", "indices", "deltas", "gradients"):
-        for layer, (a, b) in enumerate(zip(getattr(got, name), getattr(want, name), strict=True)):
-            assert (a.dtype, a.shape) == (b.dtype, b.shape), (name, layer)
-            assert np.array_equal(a, b), (name, layer)
-
-
-def same_weights(memory: StepMemory, network: PeNetwork) -> None:
-    for layer, (a, b) in enumerate(zip(memory.weights(), network.weights, strict=True)):
-        assert (a is None) == (b is None)
-        if a and b:
-            for name in ("masters", "momenta", "mac"):
-                got, want = getattr(a, name), getattr(b, name)
-                assert got.dtype == want.dtype, (name, layer)
-                assert np.array_equal(got, want), (name, layer)
-            assert not memory.gaps(layer).any()
-
-
-def train(network: PeNetwork, step: StepProgram, steps: int, seed: int = 0) -> StepMemory:
-    """Steps of the machine and of the network's model side by side, the first one in order; everything is compared."""
-    memory = StepMemory(step)
-    rate = network.config.training.rate_shift(0)
-    memory.put(network, rate)
-    array = machine(memory)
-    first = step.write_window[0] - step.allocation.base
-    last = step.write_window[1] + 1 - step.allocation.base
-    if network.random:
-        network.random.order = word_order(step)
-    for n in range(steps):
-        images, labels = batch(network.config, 100 * seed + n)
-        memory.put_batch(images, labels)
-        before, clipped = memory.memory.copy(), network.saturations.sum(axis=1)
-        execute(array, step, random.Random(seed) if n else None, None if n else network.config.training.rounding_seed)
-        same(memory.trace(), network.train_step(images, labels, rate))
-        same_weights(memory, network)
-        forward, backward, update = network.saturations.sum(axis=1) - clipped
-        assert array.clipped.outputs == forward + backward
-        assert array.clipped.masters + array.clipped.momenta == update
-        assert np.array_equal(before[:first], memory.memory[:first])
-        assert np.array_equal(before[last:], memory.memory[last:])
-    return memory
-
-
-def values(rng: random.Random, layers: list[dict[str, Any]], lanes: int = 8, momentum: int = 0) -> dict[str, Any]:
-    return {
-        "name": "random",
-        "input": {
-            "channels": rng.randint(1, 4), "height": rng.randint(1, 11), "width": rng.randint(1, 11), "frac": 6,
-        },
-        "layers": layers,
-        "training": {
-            "batch": lanes, "epochs": 1, "rate_shift": [rng.randint(13, 17)], "momentum_shift": momentum,
-            "init_seed": rng.randint(0, 999), "order_seed": 1, "prune_at": 0, "validation": 0,
-        },
-    }  # fmt: skip
-
-
-def random_layer(rng: random.Random, kind: str) -> dict[str, Any]:
-    layer: dict[str, Any] = {"kind": kind}
-    if kind != "dense":
-        layer |= {
-            "kernel": rng.randint(1, 4), "stride": rng.randint(1, 3), "pad": rng.randint(0, 2),
-            "dilation": rng.choice([1, 1, 2]),
-        }  # fmt: skip
-    if "pool" not in kind:
-        groups = rng.choice([1, 1, 2]) if kind == "conv" else 1
-        layer |= {
-            "outputs": groups * rng.randint(1, 7), "relu": rng.random() < 0.7, "weight_frac": rng.randint(5, 7),
-            "out_frac": rng.randint(3, 5), "delta_frac": rng.randint(5, 8), "density": rng.choice([0.2, 0.5, 1.0]),
-        }  # fmt: skip
-        if kind == "conv":
-            layer["groups"] = groups
-    return layer
-
-
-def random_config(rng: random.Random, kinds: list[str]) -> PeConfig:
-    """A legal configuration with these layers and a last one."""
-    while True:
-        last = {"kind": "dense", "outputs": rng.randint(1, 12), "weight_frac": 6, "out_frac": rng.randint(3, 5)}
-        layers = [*(random_layer(rng, kind) for kind in kinds), last | {"density": rng.choice([0.3, 1.0])}]
-        try:
-            return PeConfig.from_dict(values(rng, layers, rng.choice([8, 8, 8, 16]), rng.choice([0, 2, 5])))
-        except ConfigError:
-            continue
-
-
-KINDS = [
-    [],
-    ["dense"],
-    ["conv", "max_pool"],
-    ["conv", "average_pool"],
-    ["max_pool", "conv"],
-    ["average_pool", "max_pool", "dense"],
-    ["conv", "conv", "dense"],
-    ["conv", "max_pool", "conv", "average_pool"],
-    ["conv", "dense", "dense"],
-]
 
 
 @pytest.mark.parametrize("kinds", KINDS)
@@ -188,35 +74,6 @@ def test_lenet_dense_then_pruned() -> None:
         memory.put_weights(network)
 
 
-CONV = {
-    "kind": "conv", "outputs": 6, "kernel": 3, "pad": 1, "weight_frac": 6, "out_frac": 4, "delta_frac": 6,
-    "density": 0.5,
-}  # fmt: skip
-
-
-LARGE = (16, 17)
-"""A map that needs strips."""
-
-
-def fixed(momentum: int = 3, size: Pair = (9, 8), widths: Pair = (8, 24), **keys: Any) -> PeNetwork:
-    """Conv, pooling, conv, pooling, dense, dense; pruned."""
-    layers = [
-        CONV,
-        {"kind": "max_pool", "kernel": 2},
-        CONV | {"outputs": 5},
-        {"kind": "average_pool", "kernel": 3, "stride": 2},
-        {"kind": "dense", "outputs": 9, "weight_frac": 6, "out_frac": 4, "delta_frac": 6, "density": 0.4},
-        {"kind": "dense", "outputs": 10, "weight_frac": 6, "out_frac": 4},
-    ]
-    document = values(random.Random(1), layers, momentum=momentum)
-    document["input"] |= {"channels": 2, "height": size[0], "width": size[1]}
-    document["training"] |= {"rate_shift": [14, 15]} | keys
-    document["array"] = {"data_bits": widths[0], "master_bits": widths[1]}
-    network = PeNetwork(PeConfig.from_dict(document))
-    network.prune()
-    return network
-
-
 @pytest.mark.parametrize(("widths", "rate"), [((6, 20), 14), ((4, 16), 19), ((7, 32), 22)])
 def test_other_widths(widths: Pair, rate: int) -> None:
     """What is rounded has the widths of the configuration; nothing else of the array depends on them."""
@@ -240,24 +97,6 @@ def test_strips_and_orders_and_their_proof() -> None:
     assert (step.order("image") == np.arange(2)).all()
     assert (step.order("output5") == np.arange(10)).all()
     train(network, step, 3)
-
-
-def hasty(step: StepProgram, change: Callable[[Descriptor], After | None]) -> bytes:
-    """The program with some waits changed."""
-    made = [(each, change(each)) for each in step.descriptors]
-    assert any(after not in (None, each.after) for each, after in made)
-    return encode([each if after is None else replace(each, after=after) for each, after in made])
-
-
-class Favour(random.Random):
-    """An order in which the engine goes on that comes first in a list, wherever it can."""
-
-    def __init__(self, *first: Engine) -> None:
-        super().__init__(0)
-        self._first = [Engine.FETCH, *first]
-
-    def choices(self, population: Any, *args: Any, **keys: Any) -> list[Any]:
-        return [min(population, key=self._first.index)]
 
 
 LOAD, COMPUTE, STORE = Engine.LOAD, Engine.COMPUTE, Engine.STORE

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from models.pe_array.isa import descriptors as d
+from models.pe_array.isa.encoding import DescriptorError, decode, encode, unpack
 from models.pe_array.isa.operations import After
 
 
 def words(descriptor: d.Descriptor) -> list[int]:
-    data = d.encode([descriptor])
+    data = encode([descriptor])
     return [int.from_bytes(data[4 * n : 4 * n + 4], "little") for n in range(8)]
 
 
@@ -51,26 +52,26 @@ TABLE: list[tuple[d.Descriptor, int, int, list[int]]] = [
 def test_bits_are_those_of_the_table(descriptor: d.Descriptor, a: int, b: int, rest: list[int]) -> None:
     later = type(descriptor)(**{f.name: getattr(descriptor, f.name) for f in fields(descriptor)} | {"after": AFTER})
     assert words(later) == [0x12345600 | descriptor.opcode, a << 24 | 0xABCDEF, b << 24 | 0xFEDCBA, *rest]
-    assert d.decode(d.encode([later])) == [later]
+    assert decode(encode([later])) == [later]
 
 
 def random_descriptor(rng: random.Random) -> d.Descriptor:
     """Any fields of any opcode; numbers near the ends more often."""
     while True:
         word = rng.choice([rng.getrandbits(256), rng.getrandbits(256) | rng.getrandbits(256) & rng.getrandbits(256)])
-        return d.unpack(word >> 8 << 8 | rng.choice(list(d.KINDS)))
+        return unpack(word >> 8 << 8 | rng.choice(list(d.KINDS)))
 
 
 def test_random_descriptors_survive_the_round_trip() -> None:
     rng = random.Random(1)
     program = [random_descriptor(rng) for _ in range(600)]
     assert {type(each) for each in program} == set(d.KINDS.values())
-    assert d.decode(d.encode(program)) == program
+    assert decode(encode(program)) == program
 
 
 def test_bits_without_a_name_are_ignored() -> None:
-    assert d.unpack(0x20 | 7 << 104 | 0xF << 108) == d.Set(0, 7 << 8, 0)
-    assert d.unpack(0x20 | 0xF8 << 56 | 0xFF << 88) == d.Set(0, 0, 0)
+    assert unpack(0x20 | 7 << 104 | 0xF << 108) == d.Set(0, 7 << 8, 0)
+    assert unpack(0x20 | 0xF8 << 56 | 0xFF << 88) == d.Set(0, 0, 0)
 
 
 def test_engines_and_counts() -> None:
@@ -84,13 +85,13 @@ def test_engines_and_counts() -> None:
 
 
 def test_unknown_opcodes() -> None:
-    program = bytearray(d.encode([d.Collect(0)] * 3))
+    program = bytearray(encode([d.Collect(0)] * 3))
     program[32] = 0x36
-    with pytest.raises(d.DescriptorError, match="descriptor 1: opcode 0x36 is unknown") as caught:
-        d.decode(bytes(program))
+    with pytest.raises(DescriptorError, match="descriptor 1: opcode 0x36 is unknown") as caught:
+        decode(bytes(program))
     assert (caught.value.index, caught.value.cause) == (1, d.Cause.OPCODE)
     with pytest.raises(ValueError, match="33 bytes must be a multiple of 32"):
-        d.decode(bytes(33))
+        decode(bytes(33))
 
 
 @pytest.mark.parametrize(

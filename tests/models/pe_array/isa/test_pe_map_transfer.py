@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.pe_array.clocks.map_timing import DrainTiming, LoadTiming
-from models.pe_array.clocks.stream_fifo import NONE, fifo, fifo_clock, fifo_head
-from models.pe_array.clocks.tile_drain import DRAIN_LATENCY
+from models.lib.clocks.stream_fifo import NONE, fifo, fifo_clock, fifo_head
+from models.pe_array.clocks.map_load import MapLoadClocks
+from models.pe_array.clocks.tile_drain import DRAIN_LATENCY, TileDrainClocks
 from models.pe_array.isa.map_transfer import (
     ADDRESSES,
     CHANNELS_MAX,
@@ -172,7 +172,7 @@ def test_fifo_shows_a_word_two_clocks_after_it_came() -> None:
 def test_drain_gives_one_word_per_clock(pes: int, levels: int) -> None:
     """Commands back to back; the sink always takes."""
     commands = [DrainCommand(1, 1, 2, 2, 3, 2, 3)] * 3
-    timing = DrainTiming(pes, 256)
+    timing = TileDrainClocks(pes, 256)
     came = []
     queue = list(commands)
     for clock in range(60):
@@ -188,7 +188,7 @@ def test_drain_gives_one_word_per_clock(pes: int, levels: int) -> None:
 
 
 def test_drain_stops_when_its_words_have_no_room() -> None:
-    timing = DrainTiming(4, 256)
+    timing = TileDrainClocks(4, 256)
     timing.clock(DrainCommand(1, 1, 1, 10, 10, 10, 10), False)
     reads = 0
     for _ in range(100):
@@ -199,7 +199,7 @@ def test_drain_stops_when_its_words_have_no_room() -> None:
 
 
 def test_drain_refuses() -> None:
-    timing = DrainTiming(4, 256)
+    timing = TileDrainClocks(4, 256)
     errors, reads = [], 0
     for clock in range(12):
         if timing.cmd_error:
@@ -215,7 +215,7 @@ def test_drain_refuses() -> None:
 def test_load_takes_one_beat_per_clock(stages: int) -> None:
     """Two commands of STAGES + 5 beats or more: no gap between them."""
     pes = windows(Region(0, 0, 3, 3), Region(1, 1, 1, 1))
-    timing = LoadTiming(pes, stages, 16)
+    timing = MapLoadClocks(pes, stages, 16)
     queue = [LoadCommand(1, 0, 3, 3, base=9)] * 2
     taken, done, seen = [], [], []
     for clock in range(60):
@@ -239,7 +239,7 @@ def test_load_takes_one_beat_per_clock(stages: int) -> None:
 @pytest.mark.parametrize(("stages", "depth"), [(1, 6), (2, 16), (3, 11)])
 def test_load_never_overfills_a_fifo(stages: int, depth: int) -> None:
     """A PE that takes nothing fills its FIFO, at most to its depth; the stream waits, and then nothing is lost."""
-    timing = LoadTiming(windows(Region(0, 0, 5, 9), Region(0, 0, 5, 9)), stages, depth)
+    timing = MapLoadClocks(windows(Region(0, 0, 5, 9), Region(0, 0, 5, 9)), stages, depth)
     timing.clock(LoadCommand(1, 0, 5, 9), True, [True, False])
     numbers = []
     for clock in range(300):
@@ -257,7 +257,7 @@ def test_load_never_overfills_a_fifo(stages: int, depth: int) -> None:
 
 
 def test_load_waits_with_a_last_beat_until_the_command_before_is_done() -> None:
-    timing = LoadTiming(windows(Region(0, 0, 1, 1)), 2, 16)
+    timing = MapLoadClocks(windows(Region(0, 0, 1, 1)), 2, 16)
     taken, done = [], []
     for clock in range(40):
         if timing.raster.s_ready:
@@ -270,7 +270,7 @@ def test_load_waits_with_a_last_beat_until_the_command_before_is_done() -> None:
 
 
 def test_load_refuses() -> None:
-    timing = LoadTiming(windows(Region(0, 0, 1, 1)), 2, 16)
+    timing = MapLoadClocks(windows(Region(0, 0, 1, 1)), 2, 16)
     errors = []
     for clock in range(12):
         if timing.raster.cmd_error:
@@ -295,7 +295,7 @@ def test_loads_are_those_of_the_definition() -> None:
         for to_y in (False, True)
         for slot in (None, 0, 3, 7)
     ]
-    timing = LoadTiming(pes, 2, 16)
+    timing = MapLoadClocks(pes, 2, 16)
     queue = list(commands)
     came: list[list[tuple[int, int | None]]] = [[] for _ in pes]
     while queue or not timing.raster.idle:

@@ -17,7 +17,7 @@ from models.pe_array.network.config import PeConfig, grid_of
 from models.pe_array.network.float_network import FloatNetwork
 from models.pe_array.network.kinds import KINDS
 from models.pe_array.network.network import PeNetwork
-from tests.models.pe_array.compiler.test_pe_step import train
+from tests.models.pe_array.compiler.pe_steps import train
 
 FRACS = {"weight_frac": 6, "out_frac": 4, "delta_frac": 7}
 

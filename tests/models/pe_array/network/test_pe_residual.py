@@ -5,16 +5,14 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
 import onnx.helper as oh
 import pytest
 from onnx.reference import ReferenceEvaluator
+from pe_nets import NETS, network
 
-from models.lib.toml_section import ConfigError
 from models.pe_array.compiler.step_memory import StepMemory
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.isa.descriptors import Engine, Map
@@ -23,78 +21,10 @@ from models.pe_array.isa.operations import CommandField, SetField
 from models.pe_array.isa.pe_command import PeShape
 from models.pe_array.isa.widths import STANDARD
 from models.pe_array.network import float_layers, requantise
-from models.pe_array.network.config import PeConfig
 from models.pe_array.network.float_network import FloatNetwork
 from models.pe_array.network.layers import average_scale
 from models.pe_array.network.network import PeNetwork, Trace
-from tests.models.pe_array.compiler.test_pe_step import Favour, batch, execute, hasty, machine, same, train, values
-
-RESNET = Path(__file__).resolve().parents[4] / "configs" / "pe_array" / "resnet_mnist.toml"
-
-Layers = list[dict[str, Any]]
-
-
-def conv(name: str, **keys: Any) -> dict[str, Any]:
-    """A 3 x 3 convolution that keeps the size of its map."""
-    kernel = keys.get("kernel", 3)
-    plain = {
-        "kind": "conv", "name": name, "outputs": 4, "kernel": kernel, "pad": kernel // 2, "weight_frac": 6,
-        "out_frac": 4, "delta_frac": 6, "density": 0.6,
-    }  # fmt: skip
-    return plain | keys
-
-
-def pool(name: str, kind: str = "max_pool", **keys: Any) -> dict[str, Any]:
-    return {"kind": kind, "name": name, "kernel": 3, "stride": 1, "pad": 1} | keys
-
-
-OUTPUT: dict[str, Any] = {"kind": "dense", "outputs": 5, "weight_frac": 6, "out_frac": 4}
-HEAD: Layers = [{"kind": "global_average_pool", "out_frac": 6, "delta_frac": 5}, OUTPUT]
-
-NETS: dict[str, Layers] = {
-    "identity": [conv("a"), conv("b"), conv("c", add="a"), *HEAD],
-    "projection": [
-        conv("a"), conv("b", outputs=6, stride=2), conv("p", outputs=6, kernel=1, stride=2, input="a", relu=False),
-        conv("c", outputs=6, input="b", add="p", out_frac=3), conv("d", outputs=6, add="c", delta_frac=7), *HEAD,
-    ],
-    "over a max pool": [conv("a"), pool("m"), conv("c", add="a", delta_frac=7), *HEAD],
-    "max pool, two additions and a reader": [
-        conv("a"), pool("m"), conv("c", add="a", delta_frac=7), conv("d", input="a", add="c", delta_frac=8),
-        conv("e", add="a"), *HEAD,
-    ],
-    "average pool, depth-wise": [
-        conv("a", outputs=6), pool("m", "average_pool"), conv("dw", outputs=6, groups=6, density=1.0),
-        conv("pw", outputs=6, kernel=1, add="a"), conv("dil", outputs=6, dilation=2, pad=2, input="m", add="pw"), *HEAD,
-    ],
-    "reads and adds the same": [conv("a"), conv("b", add="a"), conv("c", kernel=1, add="b"), *HEAD],
-    "two readers": [conv("a"), conv("b"), conv("c", input="a", add="b"), conv("d", input="a", add="c"), *HEAD],
-    "the image": [
-        conv("a", outputs=3, input="image", add="image"), conv("b", input="image"), conv("c", add="b", input="a"),
-        *HEAD,
-    ],
-    "unnamed": [
-        conv("x"), {k: v for k, v in conv("").items() if k != "name"}, conv("c", add="layers[1]", input="x"), *HEAD,
-    ],
-    "dense": [
-        conv("a"), OUTPUT | {"name": "f", "outputs": 7, "delta_frac": 6},
-        OUTPUT | {"name": "g", "outputs": 7, "delta_frac": 6, "add": "f"},
-        OUTPUT | {"outputs": 7, "add": "g", "input": "a"},
-    ],
-}  # fmt: skip
-
-
-def document(name: str, size: tuple[int, int] = (6, 5), lanes: int = 8) -> dict[str, Any]:
-    made = values(random.Random(1), [dict(layer) for layer in NETS[name]], lanes, momentum=2)
-    made["input"] |= {"channels": 3, "height": size[0], "width": size[1]}
-    made["training"]["rate_shift"] = [14]
-    return made
-
-
-def network(name: str, size: tuple[int, int] = (6, 5), lanes: int = 8, prune: bool = True) -> PeNetwork:
-    made = PeNetwork(PeConfig.from_dict(document(name, size, lanes)))
-    if prune:
-        made.prune()
-    return made
+from tests.models.pe_array.compiler.pe_steps import Favour, batch, execute, hasty, machine, same, train
 
 
 def rounded(acc: np.ndarray, shift: int, relu: bool = False, mask: np.ndarray | None = None) -> np.ndarray:
@@ -316,83 +246,3 @@ def test_tiles_of_different_size_are_not_preset() -> None:
             for each in phase.program.stores():
                 command = each.command
                 assert command.height % command.tile_height == command.width % command.tile_width == 0
-
-
-def broken(net: str, layer: int, **keys: Any) -> dict[str, Any]:
-    made = document(net)
-    made["layers"][layer] |= keys
-    return made
-
-
-@pytest.mark.parametrize(
-    ("net", "layer", "keys", "message"),
-    [
-        ("identity", 2, {"add": "d"}, r"layers\[2\]\.add = 'd' must be .* an earlier layer \(here: image, a, b\)"),
-        ("identity", 1, {"add": "c"}, r"layers\[1\]\.add = 'c' must be the name of an earlier layer"),
-        ("identity", 2, {"input": "c"}, r"layers\[2\]\.input = 'c' must be the name of an earlier layer"),
-        ("identity", 2, {"name": "a"}, r"layers\[2\]\.name = 'a' is the name of an earlier map"),
-        ("identity", 2, {"name": "image"}, r"layers\[2\]\.name = 'image' is the name of an earlier map"),
-        ("identity", 2, {"add": 1}, r"layers\[2\]\.add = 1 must be a string"),
-        ("identity", 2, {"outputs": 5}, r"layers\[2\]\.add = a: its map of 4 x 6 x 5 must have .* output, 5 x 6 x 5"),
-        ("identity", 2, {"input": "a"}, r"layers\[1\] \(b\): its output must be the input of a layer, or be added"),
-        ("identity", 0, {"out_frac": 11}, r"layers\[2\]: shift of the map that is added = -1 must be 0 … 15"),
-        ("identity", 2, {"delta_frac": 13}, r"layers\[1\] \(b\): what it adds to the gradient by layers\[0\] \(a\) "
-         r"begins with that of layers\[2\] \(c\), delta_frac = 13, whose shift = -1 must be 0 … 15"),
-        ("projection", 3, {"delta_frac": 5}, r"layers\[3\] \(c\): backward shift = -1 must be .* to delta_frac = 6"),
-        ("over a max pool", 1, {"add": "a"}, r"layers\[1\]\.add is not a known key"),
-        ("over a max pool", 3, {"kernel": 2}, r"layers\[3\]\.kernel is not a known key"),
-    ],
-)  # fmt: skip
-def test_configurations_that_break_a_rule(net: str, layer: int, keys: dict[str, Any], message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        PeConfig.from_dict(broken(net, layer, **keys))
-
-
-def test_more_rules() -> None:
-    two = document("over a max pool")
-    two["layers"].insert(2, pool("m2", input="a", kind="max_pool"))
-    two["layers"].insert(3, conv("e", add="m"))
-    with pytest.raises(ConfigError, match=r"layers\[2\]\.input = a: layers\[1\] reads it too, and only one max_pool"):
-        PeConfig.from_dict(two)
-    with pytest.raises(ConfigError, match=r"kind = global_average_pool: kernel = \(12, 5\) must be 1 … 11"):
-        PeConfig.from_dict(document("identity", (12, 5)))
-    big = document("dense")
-    big["input"] |= {"channels": 4095, "height": 8, "width": 4, "frac": 10}
-    big["layers"] = [
-        {**OUTPUT, "name": "f", "delta_frac": 6},
-        {**OUTPUT, "input": "image", "add": "f", "out_frac": 4, "weight_frac": 9},
-    ]  # fmt: skip
-    with pytest.raises(ConfigError, match=r"layers\[1\]: 131040 products of the forward and the map that is added"):
-        PeConfig.from_dict(big)
-
-
-def test_initial_weights_of_a_layer_are_scaled() -> None:
-    plain, scaled = document("identity"), broken("identity", 1, init_scale=0.5)
-    scaled["layers"][2]["init_scale"] = 0.0
-    a, b = (PeNetwork(PeConfig.from_dict(each)) for each in (plain, scaled))
-    assert np.array_equal(a.layer_weights(0).masters, b.layer_weights(0).masters)
-    assert np.abs(a.layer_weights(1).masters - 2 * b.layer_weights(1).masters).max() <= 1
-    assert a.layer_weights(2).masters.any()
-    assert not b.layer_weights(2).masters.any()
-
-
-def test_shipped_configuration_has_every_kind_of_convolution() -> None:
-    config = PeConfig.load(RESNET)
-    layers = config.layers
-    convs = [layer for layer in layers if layer.kind == "conv"]
-    for what in (
-        any(layer.conv.dilation == (2, 2) for layer in convs),
-        any(layer.conv.groups == layer.conv.cols > 1 for layer in convs),
-        any(layer.conv.kernel == (1, 1) and layer.conv.stride == (1, 1) for layer in convs),
-        any(layer.conv.kernel == (1, 1) and layer.conv.stride == (2, 2) for layer in convs),
-        layers[-2].kind == "average_pool" and layers[-2].out_shape[1:] == (1, 1),
-        any(layers[layer.add].conv.stride == (2, 2) for layer in convs if layer.add),
-    ):
-        assert what
-    network = PeNetwork(config)
-    network.prune()
-    assert network.density < 0.5
-    assert config.training.prune_at < config.training.epochs * 1875 // 2
-    counts = [len(config.passes(index)) for index in range(len(layers))]
-    assert counts[2] == 2  # block1 is read by a convolution and by the projection
-    assert sum(counts) == len(layers)

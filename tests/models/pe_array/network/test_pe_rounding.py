@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_pe_residual import NETS
+from pe_nets import NETS
 
 from models.lib.fixed_point import lane_seed, lfsr_step
 from models.lib.toml_section import ConfigError
@@ -17,7 +17,8 @@ from models.pe_array.compiler import random_programs
 from models.pe_array.compiler.step_memory import StepMemory
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.compiler.word_order import word_order
-from models.pe_array.isa.descriptors import BYTES, encode
+from models.pe_array.isa.descriptors import BYTES
+from models.pe_array.isa.encoding import encode
 from models.pe_array.isa.grid import Grid
 from models.pe_array.machine.machine import Machine
 from models.pe_array.network import layers
@@ -25,7 +26,7 @@ from models.pe_array.network.config import PeConfig
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.network.random_words import PERIOD, RandomWords, WordOrder
 from models.pe_array.network.requantise import requantise
-from tests.models.pe_array.compiler.test_pe_step import (
+from tests.models.pe_array.compiler.pe_steps import (
     KINDS,
     LARGE,
     SHAPE,

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.pe_array.clocks import pe as pe_timing
-from models.pe_array.clocks import pe_array as array_exact
-from models.pe_array.clocks.pe_array import ArrayClocks, ProgramRun, Sizes
-from models.pe_array.clocks.ports import credit, credit_clock, credit_open
+from models.lib.clocks.axi_memory import credit, credit_clock, credit_open
+from models.pe_array.clocks import pe as pe_clocks
+from models.pe_array.clocks import pe_array as array_clocks
+from models.pe_array.clocks.pe_array import ArrayClocks, Sizes
+from models.pe_array.clocks.step import ProgramRun
 from models.pe_array.compiler.assemble import chain
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.descriptors import Engine
@@ -110,7 +111,7 @@ def test_a_command_without_elements() -> None:
     longer = array.run([d.Set(0, 0, 15), d.Set(2, 1, 15), d.Set(1, 9, 15), d.Compute(0)])
     assert longer.clocks == plain.clocks + 8
     # command, offer, issue, write, done of the PE, of all, of the grid
-    assert plain.compute_clocks == 3 + 2 + pe_timing.FIRST_ISSUE + pe_timing.PIPE + 1 + 2
+    assert plain.compute_clocks == 3 + 2 + pe_clocks.FIRST_ISSUE + pe_clocks.PIPE + 1 + 2
 
 
 def test_operations_in_turn_wait_for_each_other() -> None:
@@ -163,6 +164,6 @@ def test_many_pointers_are_read_in_runs() -> None:
 def test_a_program_that_gets_stuck_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     array = Array()
     made = [array.stream(1, computes=1)]
-    monkeypatch.setattr(array_exact, "LIMIT", 500)
+    monkeypatch.setattr(array_clocks, "LIMIT", 500)
     with pytest.raises(ValueError, match="does not come to its end"):
         array.clocks.run(array.memory.program(made), made, array.memory.data, array.memory.base)

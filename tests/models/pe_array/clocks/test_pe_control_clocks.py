@@ -7,17 +7,13 @@ from itertools import pairwise
 
 import pytest
 
-from models.pe_array.clocks.control import HOLD_CLOCKS, IDLE_CLOCKS, QUIET
-from models.pe_array.clocks.control_timing import (
-    ComputeClocks,
-    ControlClocks,
-    DispatchClocks,
-    EngineFault,
-    FetchClocks,
-    Item,
-    QueueClocks,
-)
-from models.pe_array.isa.descriptors import Cause, Compute, Descriptor, Engine, Map, Pointers, Set, pack
+from models.pe_array.clocks.array_control import HOLD_CLOCKS, IDLE_CLOCKS, ControlClocks
+from models.pe_array.clocks.compute_engine import QUIET, ComputeClocks
+from models.pe_array.clocks.dispatcher import DispatchClocks
+from models.pe_array.clocks.op_queue import QueueClocks
+from models.pe_array.clocks.program_fetch import EngineFault, FetchClocks, Item
+from models.pe_array.isa.descriptors import Cause, Compute, Descriptor, Engine, Map, Pointers, Set
+from models.pe_array.isa.encoding import pack
 from models.pe_array.isa.operations import After
 from models.pe_array.isa.pe_command import Op
 

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Registers of a clock model, each by its name: records that Numba compiles to loads and stores, like arrays.
+
+A model of clocks is a state and functions that play one clock of it. The state is a record, or a ``NamedTuple`` of
+records and arrays. Flags in records are 0 or 1.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = Any  # Numba compiles the functions for the types they are called with
+Record = Any
+Int = Any  # int64 in compiled code
+Flag = Any
+Beats = Any  # first beat, and how many of them, 0: none
+
+Kind = np.dtype[np.void]
+
+
+def kind(names: str, **wide: int | Kind) -> Kind:
+    """A kind of record.
+
+    Args:
+        names: of its int64, with blanks between them.
+        wide: behind those: names of arrays of so many int64, and of records inside.
+    """
+    numbers: list[Any] = [(name, np.int64) for name in names.split()]
+    more: list[Any] = [
+        (name, np.int64, (of,)) if isinstance(of, int) else (name, of) for name, of in wide.items()
+    ]  # fmt: skip
+    return np.dtype(numbers + more, align=True)
+
+
+def record(of: Kind, **values: npt.ArrayLike) -> Record:
+    """A record of a kind, in which all is 0 but these."""
+    made = records(of, 1)[0]
+    for name, value in values.items():
+        made[name] = value
+    return made
+
+
+def records(of: Kind, count: int) -> Any:
+    """Array of so many, in which all is 0."""
+    return np.zeros(count, dtype=of).view(np.recarray)

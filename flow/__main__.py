@@ -64,7 +64,10 @@ def _example(_: argparse.Namespace) -> int:
 
 
 def _generate(arguments: argparse.Namespace) -> int:
-    from flow.generate import files
+    try:
+        from flow.generate import files
+    except ValueError as error:  # of a description in models/, which is checked where it is imported
+        raise FlowError(str(error)) from None
 
     if arguments.check:
         stale = files.complaints()

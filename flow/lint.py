@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`make lint`: Verilator's warnings on every module of rtl/ as synthesis sees it, ruff and mypy on the Python.
 
-The rules on where an import may point and where files are stand in ``structure``, those on text in ``prose``; a
-generated file that is stale is a complaint of ``generate.files``.
+The rules on where an import may point and where files are stand in ``structure``, those on Verilog in
+``dialect``, those on text in ``prose``; a generated file that is stale is a complaint of ``generate.files``.
 
 Modules are linted with their default parameters and with every set of the test plan: other parameters are other RTL,
 and in the simulator builds unused signals of the top module do not show, since cocotb could use them.
@@ -21,6 +21,7 @@ from flow.build import literal, tool_version
 from flow.generate import files as generated
 from flow.paths import INCLUDE_DIRS, ROOT, SIM, relative
 from flow.regress import processes
+from flow.rules import dialect
 from flow.runners import require_tools
 from flow.simulate import parameters
 
@@ -89,7 +90,7 @@ def lint() -> bool:
     """Print all complaints; True if there are none."""
     complaints = lint_verilog()
     print("\n".join(complaints) if complaints else "verilator: no warnings", flush=True)
-    for rules in (structure, prose, generated):
+    for rules in (structure, dialect, prose, generated):
         broken = rules.complaints()
         print("\n".join(broken) if broken else f"{rules.__name__.removeprefix('flow.')}: no complaints", flush=True)
         complaints += broken

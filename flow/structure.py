@@ -27,6 +27,9 @@ APART = {("tb", "studies"), ("flow", "tb")}
 """Wings that must not know each other, wherever they stand: the first one must not import the second."""
 FILES_MAX = 25
 """Most files of a folder."""
+LINES_MAX = 370
+"""Most lines of a Python file, in the folders of ``SHORT``."""
+SHORT = ("tb", "flow")
 CLOCKS = ("models/lib/clocks", "models/pe_array/clocks")
 """Folders of clock models."""
 WITHOUT_RTL = {"table", "step", "axi_memory"}
@@ -117,6 +120,13 @@ def crowded(root: Path) -> list[str]:
             if folder.name != "__pycache__" and count > FILES_MAX:
                 complaints.append(f"{folder.relative_to(root)}: {count} files, at most {FILES_MAX} in a folder")
     return complaints
+
+
+def long(root: Path) -> list[str]:
+    """Complaints about Python files of too many lines."""
+    files = sorted(path for top in SHORT for path in (root / top).rglob("*.py"))
+    counts = {path.relative_to(root): len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+    return [f"{name}: {count} lines, at most {LINES_MAX}" for name, count in counts.items() if count > LINES_MAX]
 
 
 def clocks_without_rtl(root: Path) -> list[str]:

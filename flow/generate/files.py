@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from flow.generate import c_header, markdown, verilog
+from flow.generate import c_header, cores, markdown, verilog
 from flow.generate.parts import DESCRIPTORS, Codes, Parameters, Part
 from flow.paths import ROOT, make_command
 from models.edge.activation import Activation
 from models.edge.config import Mode
 from models.edge.registers import EDGE, Kind
 from models.edge.stages import Span
+from models.pe_array.isa.commands import COMMANDS
 from models.pe_array.isa.descriptors import Cause, Engine
 from models.pe_array.isa.parameters import PARAMETERS
 from models.pe_array.isa.registers import ARRAY
@@ -40,8 +41,8 @@ FILES: dict[str, Callable[[], str]] = {
         "EDGELOOM_ARRAY_REGISTERS_VH", "Registers of the PE array", [ARRAY.source], [ARRAY]
     ),
     "rtl/pe_array/descriptors.vh": lambda: verilog.header(
-        "EDGELOOM_DESCRIPTORS_VH", "Descriptors of the PE array's programs, causes of errors, engines", [_ISA],
-        [*_CAUSES, DESCRIPTORS],
+        "EDGELOOM_DESCRIPTORS_VH", "Descriptors of the PE array's programs, causes of errors, engines, commands",
+        [_ISA, "commands.py"], [*_CAUSES, DESCRIPTORS, *COMMANDS],
     ),
     "sw/include/edgeloom_edge.h": lambda: c_header.header(
         "EDGELOOM_EDGE_H", "Registers of the edge engine", [EDGE.source], _EDGE_PARTS
@@ -60,6 +61,7 @@ FILES: dict[str, Callable[[], str]] = {
     "docs/reference/descriptors.md": lambda: markdown.page(
         "Descriptors of the PE array, causes of errors", [_ISA], [DESCRIPTORS, *_CAUSES]
     ),
+    **cores.FILES,
 }  # fmt: skip
 """Every generated file, from the checkout on, and what makes its text."""
 

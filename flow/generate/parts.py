@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from models.lib.registers import Code, RegisterMap
+from models.pe_array.isa.commands import CommandLayout
 from models.pe_array.isa.descriptors import (
     AFTER,
     KINDS,
@@ -77,6 +78,7 @@ class Parameters:
 
 
 Part = RegisterMap | Codes | Descriptors
+HeaderPart = Part | CommandLayout
 
 DESCRIPTORS = Descriptors({
     "load": ("load_issue", (Window, Map, Stream, Pointers)), "compute": ("compute_engine", (Set, Compute)),

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from flow.generate.parts import OPCODE, Codes, Descriptors, Part, after, fields_of, unused, width_of
+from flow.generate.parts import OPCODE, Codes, Descriptors, HeaderPart, after, fields_of, unused, width_of
 from models.lib.registers import READ, Register, RegisterMap
+from models.pe_array.isa.commands import CommandLayout
 from models.pe_array.isa.descriptors import Bits, Descriptor, Engine
 
 _WHY = """\
@@ -19,7 +20,7 @@ Line = tuple[str, str, str]
 """Macro, its value, what it is."""
 
 
-def header(guard: str, title: str, sources: Sequence[str], parts: Sequence[Part]) -> str:
+def header(guard: str, title: str, sources: Sequence[str], parts: Sequence[HeaderPart]) -> str:
     """Text of a header.
 
     Raises:
@@ -49,13 +50,22 @@ def _columns(lines: list[Line]) -> Iterator[str]:
         yield said if doc and len(said) <= 120 else text if len(text) <= 120 else f"`define {name} \\\n    {value}"
 
 
-def _blocks(part: Part) -> Iterator[tuple[str, list[Line]]]:
+def _blocks(part: HeaderPart) -> Iterator[tuple[str, list[Line]]]:
     if isinstance(part, RegisterMap):
         yield from _registers(part)
     elif isinstance(part, Codes):
         yield part.title, [_code(part, name, code, code.doc) for name, code in part.codes.__members__.items()]
+    elif isinstance(part, CommandLayout):
+        yield f"Command on {part.name}: how many bits, and those of its fields", list(_command(part))
     else:
         yield from _descriptors(part)
+
+
+def _command(part: CommandLayout) -> Iterator[Line]:
+    prefix = part.name.upper()
+    yield f"{prefix}_BITS", str(part.width), ""
+    for name, bits in part.fields.items():
+        yield f"{prefix}_{name.upper()}", _range(bits), bits.doc
 
 
 def _code(part: Codes, name: str, value: int, doc: str) -> Line:

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Descriptors of the PE array's programs, causes of errors, engines
+ * Descriptors of the PE array's programs, causes of errors, engines, commands
  *
- * Made by `make generate` from models/pe_array/isa/descriptors.py: change that, not this.
+ * Made by `make generate` from models/pe_array/isa/descriptors.py and commands.py: change that, not this.
  *
  * They are macros: every tool takes one as the range of a slice, word[`NAME], and none warns of those that a module
  * does not use, as it would of parameters.
@@ -168,5 +168,31 @@
 `define D_UNUSED_COLLECT(d) {d[255:152], d[95:62], d[55:8]}
 `define D_UNUSED_UPDATE(d)  {d[255:248], d[95:92], d[87:62], d[55:0]}
 `define D_UNUSED_DELTA(d)   {d[255:204], d[95:0]}
+
+// Command on map_cmd: how many bits, and those of its fields
+`define MAP_CMD_BITS     73
+`define MAP_CMD_SHIFT    3:0    // left shift of a byte that goes to Y
+`define MAP_CMD_BASE     15:4   // first word in every PE
+`define MAP_CMD_SLOT     21:16  // else for those of this slot
+`define MAP_CMD_ALL      22     // for the PEs of all slots
+`define MAP_CMD_Y        23     // to Y, else to X
+`define MAP_CMD_WIDTH    35:24  // columns of the map
+`define MAP_CMD_ROWS     47:36  // rows
+`define MAP_CMD_ROW      59:48  // first row
+`define MAP_CMD_CHANNELS 72:60  // channels, at most 4096
+
+// Command on drain_cmd: how many bits, and those of its fields
+`define DRAIN_CMD_BITS          105
+`define DRAIN_CMD_SLOTS         6:0     // slots
+`define DRAIN_CMD_CHANNELS      18:7    // channels of a slot
+`define DRAIN_CMD_CHANNELS_LAST 30:19   // channels of the last slot
+`define DRAIN_CMD_HEIGHT        42:31   // rows of the region
+`define DRAIN_CMD_WIDTH         54:43   // columns of the region
+`define DRAIN_CMD_TILE_HEIGHT   66:55   // rows of a tile
+`define DRAIN_CMD_TILE_WIDTH    78:67   // columns of a tile
+`define DRAIN_CMD_SY_LOG2       81:79   // log2 of the tiles on top of each other
+`define DRAIN_CMD_SX_LOG2       84:82   // log2 of the tiles side by side
+`define DRAIN_CMD_YBASE         94:85   // first word of Y
+`define DRAIN_CMD_YSTRIDE       104:95  // words of Y per channel
 
 `endif

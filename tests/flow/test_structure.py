@@ -57,6 +57,11 @@ def test_crowded_folders_are_seen(tmp_path: Path) -> None:
     assert house(tmp_path, {"rtl/x/one_more.v": ""}) == ["rtl/x: 26 files, at most 25 in a folder"]
 
 
+def test_long_files_are_seen(tmp_path: Path) -> None:
+    assert house(tmp_path, {"tb/a.py": "pass\n" * 370}) == []
+    assert house(tmp_path, {"tb/a.py": "pass\n" * 371}) == ["tb/a.py: 371 lines, at most 370"]
+
+
 def test_clock_models_have_the_name_of_a_module(tmp_path: Path) -> None:
     files = {"rtl/pe_array/grid/pe.v": "", "models/lib/clocks/ports.py": ""}
     files |= {f"models/pe_array/clocks/{name}.py": "" for name in ("pe", "table", "walker")}

@@ -133,6 +133,15 @@ def layout(opcode: int) -> tuple[tuple[str, Bits, bool], ...]:
 
 
 @cache
+def unnamed(opcode: int) -> int:
+    """Mask of the bits that no field of an opcode has: hardware ignores them."""
+    named = 0xFF | sum(0xFFFFFF << low for low in AFTER.values())
+    for _, bits, _ in layout(opcode):
+        named |= (1 << bits.width * (1 + bits.pair)) - 1 << bits.low
+    return (1 << 8 * BYTES) - 1 ^ named
+
+
+@cache
 def _ranges(opcode: int) -> tuple[tuple[str, int, int, bool], ...]:
     """(name, least, most, whether it is a pair) of the fields of an opcode."""
     return tuple(

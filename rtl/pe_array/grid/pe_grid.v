@@ -2,6 +2,7 @@
 `resetall
 `default_nettype none
 `include "require.vh"
+`include "descriptors.vh"
 /*
  * Grid of processing elements: P PEs with their loads, commands, drain and sums of gradients
  *
@@ -48,15 +49,7 @@ module pe_grid #(
 
     input  wire             map_cmd_valid,     // map load, see map_raster
     output wire             map_cmd_ready,
-    input  wire [12:0]      map_cmd_channels,
-    input  wire [11:0]      map_cmd_row,
-    input  wire [11:0]      map_cmd_rows,
-    input  wire [11:0]      map_cmd_width,
-    input  wire             map_cmd_y,
-    input  wire             map_cmd_all,
-    input  wire [5:0]       map_cmd_slot,
-    input  wire [11:0]      map_cmd_base,
-    input  wire [3:0]       map_cmd_shift,
+    input  wire [`MAP_CMD_BITS-1:0] map_cmd,
     output wire             map_cmd_error,     // pulse: a command was illegal
     output wire             map_done,          // pulse: all PEs have all of a map load
     output wire             map_idle,
@@ -92,17 +85,7 @@ module pe_grid #(
 
     input  wire             drain_cmd_valid,   // drain, see tile_drain
     output wire             drain_cmd_ready,
-    input  wire [6:0]       drain_cmd_slots,
-    input  wire [11:0]      drain_cmd_channels,
-    input  wire [11:0]      drain_cmd_channels_last,
-    input  wire [11:0]      drain_cmd_height,
-    input  wire [11:0]      drain_cmd_width,
-    input  wire [11:0]      drain_cmd_tile_height,
-    input  wire [11:0]      drain_cmd_tile_width,
-    input  wire [2:0]       drain_cmd_sy_log2,
-    input  wire [2:0]       drain_cmd_sx_log2,
-    input  wire [YAW-1:0]   drain_cmd_ybase,
-    input  wire [YAW-1:0]   drain_cmd_ystride,
+    input  wire [`DRAIN_CMD_BITS-1:0] drain_cmd,
     output wire             drain_cmd_error,   // pulse: a command was illegal
     output wire             drain_idle,
     output wire             drain_valid,
@@ -145,15 +128,7 @@ map_load #(
     .set_data(window_data),
     .cmd_valid(map_cmd_valid),
     .cmd_ready(map_cmd_ready),
-    .cmd_channels(map_cmd_channels),
-    .cmd_row(map_cmd_row),
-    .cmd_rows(map_cmd_rows),
-    .cmd_width(map_cmd_width),
-    .cmd_y(map_cmd_y),
-    .cmd_all(map_cmd_all),
-    .cmd_slot(map_cmd_slot),
-    .cmd_base(map_cmd_base),
-    .cmd_shift(map_cmd_shift),
+    .cmd(map_cmd),
     .cmd_error(map_cmd_error),
     .done(map_done),
     .s_valid(map_valid),
@@ -326,17 +301,7 @@ tile_drain #(
     .rst(rst),
     .cmd_valid(drain_cmd_valid),
     .cmd_ready(drain_cmd_ready),
-    .cmd_slots(drain_cmd_slots),
-    .cmd_channels(drain_cmd_channels),
-    .cmd_channels_last(drain_cmd_channels_last),
-    .cmd_height(drain_cmd_height),
-    .cmd_width(drain_cmd_width),
-    .cmd_tile_height(drain_cmd_tile_height),
-    .cmd_tile_width(drain_cmd_tile_width),
-    .cmd_sy_log2(drain_cmd_sy_log2),
-    .cmd_sx_log2(drain_cmd_sx_log2),
-    .cmd_ybase(drain_cmd_ybase),
-    .cmd_ystride(drain_cmd_ystride),
+    .cmd(drain_cmd),
     .cmd_error(drain_cmd_error),
     .drain_read(drain_read),
     .drain_addr(drain_addr),

@@ -2,6 +2,7 @@
 `resetall
 `default_nettype none
 `include "require.vh"
+`include "descriptors.vh"
 /*
  * Load engine: memory to X, Y, W, E and T of the PEs, and checks of what is loaded
  *
@@ -59,15 +60,7 @@ module load_engine #(
     output wire [23:0]    window_data,
     output wire           map_cmd_valid,
     input  wire           map_cmd_ready,
-    output wire [12:0]    map_cmd_channels,
-    output wire [11:0]    map_cmd_row,
-    output wire [11:0]    map_cmd_rows,
-    output wire [11:0]    map_cmd_width,
-    output wire           map_cmd_y,
-    output wire           map_cmd_all,
-    output wire [5:0]     map_cmd_slot,
-    output wire [11:0]    map_cmd_base,
-    output wire [3:0]     map_cmd_shift,
+    output wire [`MAP_CMD_BITS-1:0] map_cmd,
     input  wire           map_done,
     input  wire           map_idle,
     output wire           map_valid,
@@ -171,15 +164,7 @@ load_place #(
     .window_data(window_data),
     .map_cmd_valid(map_cmd_valid),
     .map_cmd_ready(map_cmd_ready),
-    .map_cmd_channels(map_cmd_channels),
-    .map_cmd_row(map_cmd_row),
-    .map_cmd_rows(map_cmd_rows),
-    .map_cmd_width(map_cmd_width),
-    .map_cmd_y(map_cmd_y),
-    .map_cmd_all(map_cmd_all),
-    .map_cmd_slot(map_cmd_slot),
-    .map_cmd_base(map_cmd_base),
-    .map_cmd_shift(map_cmd_shift),
+    .map_cmd(map_cmd),
     .map_idle(map_idle)
 );
 

@@ -50,8 +50,7 @@ module load_issue #(
     output wire         place_window,    // WINDOW, else MAP
     output wire [107:0] place_fields     // WINDOW: slot (107:102), PE (101:96), rows and columns of Y and X, as
                                          // w6 ... w3 have them
-                                         // MAP: channels (72:60), row, rows, width, y (23), all, slot (21:16),
-                                         // base (15:4), shift
+                                         // MAP: the command for the grid, MAP_CMD_*
 );
 
 `REQUIRE(g_p, P >= 1 && P <= 64, ("%m: P = %0d must be 1 to 64", P))
@@ -195,9 +194,18 @@ wire [31:0]  stream_info = {1'b0, d_data[`D_STREAM_CHECK], d_data[`D_STREAM_MEMO
 wire [31:0]  info = is_pointers ? d_data[`D_POINTERS_ELEMENTS] : stream_info;
 wire [107:0] window_fields = {window_slot[5:0], window_pe[5:0], d_data[`D_WINDOW_Y_ROWS],
                  d_data[`D_WINDOW_Y_COLUMNS], d_data[`D_WINDOW_X_ROWS], d_data[`D_WINDOW_X_COLUMNS]};
-wire [107:0] map_fields = {35'd0, d_data[`D_MAP_CHANNELS], d_data[`D_MAP_ROW], d_data[`D_MAP_ROWS],
-                 d_data[`D_MAP_WIDTH], d_data[`D_MAP_Y], d_data[`D_MAP_ALL], map_slot[5:0], d_data[`D_MAP_BASE],
-                 d_data[`D_MAP_SHIFT]};
+wire [107:0] map_fields;
+
+assign map_fields[107:`MAP_CMD_BITS] = {(108-`MAP_CMD_BITS){1'b0}};
+assign map_fields[`MAP_CMD_SHIFT] = d_data[`D_MAP_SHIFT];
+assign map_fields[`MAP_CMD_BASE] = d_data[`D_MAP_BASE];
+assign map_fields[`MAP_CMD_SLOT] = map_slot[5:0];
+assign map_fields[`MAP_CMD_ALL] = d_data[`D_MAP_ALL];
+assign map_fields[`MAP_CMD_Y] = d_data[`D_MAP_Y];
+assign map_fields[`MAP_CMD_WIDTH] = d_data[`D_MAP_WIDTH];
+assign map_fields[`MAP_CMD_ROWS] = d_data[`D_MAP_ROWS];
+assign map_fields[`MAP_CMD_ROW] = d_data[`D_MAP_ROW];
+assign map_fields[`MAP_CMD_CHANNELS] = d_data[`D_MAP_CHANNELS];
 
 delay_line #(
     .WIDTH(1),

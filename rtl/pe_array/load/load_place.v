@@ -2,6 +2,7 @@
 `resetall
 `default_nettype none
 `include "require.vh"
+`include "descriptors.vh"
 /*
  * Windows of PEs and map commands, in order
  *
@@ -34,15 +35,7 @@ module load_place #(
     output wire [23:0]   window_data,
     output wire          map_cmd_valid,
     input  wire          map_cmd_ready,
-    output wire [12:0]   map_cmd_channels,
-    output wire [11:0]   map_cmd_row,
-    output wire [11:0]   map_cmd_rows,
-    output wire [11:0]   map_cmd_width,
-    output wire          map_cmd_y,
-    output wire          map_cmd_all,
-    output wire [5:0]    map_cmd_slot,
-    output wire [11:0]   map_cmd_base,
-    output wire [3:0]    map_cmd_shift,
+    output wire [`MAP_CMD_BITS-1:0] map_cmd,
     input  wire          map_idle
 );
 
@@ -88,15 +81,7 @@ assign window_data = select_reg == SLOT ? {18'd0, head[107:102]} : head[24*selec
 
 // MAP
 assign map_cmd_valid = head_valid && !head_window;
-assign map_cmd_channels = head[72:60];
-assign map_cmd_row = head[59:48];
-assign map_cmd_rows = head[47:36];
-assign map_cmd_width = head[35:24];
-assign map_cmd_y = head[23];
-assign map_cmd_all = head[22];
-assign map_cmd_slot = head[21:16];
-assign map_cmd_base = head[15:4];
-assign map_cmd_shift = head[3:0];
+assign map_cmd = head[`MAP_CMD_BITS-1:0];
 
 `ifdef SIMULATION
 // An entry without room would be lost: stop, which fails the test

@@ -2,11 +2,12 @@
 `resetall
 `default_nettype none
 `include "require.vh"
+`include "descriptors.vh"
 /*
  * Feature maps from the memory port to the PEs that need them
  *
- * map_raster and one map_window per PE (docs/pe_array/map_load.md). One beat per clock. A PE that is not ready makes the
- * stream wait only when its FIFO is full.
+ * map_raster and one map_window per PE (docs/pe_array/map_load.md). One beat per clock. A PE that is not ready makes
+ * the stream wait only when its FIFO is full.
  *
  * Latency: a beat stands at the load ports STAGES + 2 clocks after it was taken, if nothing waits.
  */
@@ -32,15 +33,7 @@ module map_load #(
 
     input  wire             cmd_valid,    // see map_raster
     output wire             cmd_ready,
-    input  wire [12:0]      cmd_channels,
-    input  wire [11:0]      cmd_row,
-    input  wire [11:0]      cmd_rows,
-    input  wire [11:0]      cmd_width,
-    input  wire             cmd_y,
-    input  wire             cmd_all,
-    input  wire [5:0]       cmd_slot,
-    input  wire [11:0]      cmd_base,
-    input  wire [3:0]       cmd_shift,
+    input  wire [`MAP_CMD_BITS-1:0] cmd,
     output wire             cmd_error,
     output wire             done,
 
@@ -81,15 +74,7 @@ map_raster #(
     .rst(rst),
     .cmd_valid(cmd_valid),
     .cmd_ready(cmd_ready),
-    .cmd_channels(cmd_channels),
-    .cmd_row(cmd_row),
-    .cmd_rows(cmd_rows),
-    .cmd_width(cmd_width),
-    .cmd_y(cmd_y),
-    .cmd_all(cmd_all),
-    .cmd_slot(cmd_slot),
-    .cmd_base(cmd_base),
-    .cmd_shift(cmd_shift),
+    .cmd(cmd),
     .cmd_error(cmd_error),
     .done(done),
     .s_valid(s_valid),

@@ -2,6 +2,7 @@
 `resetall
 `default_nettype none
 `include "require.vh"
+`include "descriptors.vh"
 /*
  * Beats of feature-map loads, with their places in the map, to all PEs
  *
@@ -32,15 +33,7 @@ module map_raster #(
 
     input  wire           cmd_valid,
     output wire           cmd_ready,
-    input  wire [12:0]    cmd_channels, // 1 … 4096
-    input  wire [11:0]    cmd_row,      // first row, in the map
-    input  wire [11:0]    cmd_rows,     // number of rows, at least 1; row + rows at most 4095
-    input  wire [11:0]    cmd_width,    // columns of the map, at least 1
-    input  wire           cmd_y,        // to Y, not X
-    input  wire           cmd_all,      // to all slots
-    input  wire [5:0]     cmd_slot,     // or to this one, below P
-    input  wire [11:0]    cmd_base,     // first address
-    input  wire [3:0]     cmd_shift,    // left shift of a byte, Y
+    input  wire [`MAP_CMD_BITS-1:0] cmd,
     output wire           cmd_error,    // pulse: a command was illegal
     output wire           done,         // pulse: all PEs have taken all beats of a command
 
@@ -78,32 +71,20 @@ reg          wait_reg;
 reg          checked_reg;
 reg          error_reg;
 reg          legal_reg;
-reg [12:0]   w_channels;
-reg [11:0]   w_row;
-reg [11:0]   w_rows;
-reg [11:0]   w_width;
-reg          w_y;
-reg          w_all;
-reg [5:0]    w_slot;
-reg [11:0]   w_base;
-reg [3:0]    w_shift;
+reg [`MAP_CMD_BITS-1:0] next_reg;
 
+wire [12:0] w_channels = next_reg[`MAP_CMD_CHANNELS];  // at most 4096
+wire [11:0] w_row = next_reg[`MAP_CMD_ROW];            // row + rows at most 4095
+wire [11:0] w_rows = next_reg[`MAP_CMD_ROWS];          // at least 1
+wire [11:0] w_width = next_reg[`MAP_CMD_WIDTH];        // at least 1
+wire        w_all = next_reg[`MAP_CMD_ALL];
+wire [5:0]  w_slot = next_reg[`MAP_CMD_SLOT];          // below P
 wire [12:0] w_end = {1'b0, w_row} + {1'b0, w_rows};
 wire        load;   // the waiting command begins
 wire        refuse = checked_reg && !legal_reg;
 
 always @(posedge clk) begin
-    if (cmd_ready) begin
-        w_channels <= cmd_channels;
-        w_row <= cmd_row;
-        w_rows <= cmd_rows;
-        w_width <= cmd_width;
-        w_y <= cmd_y;
-        w_all <= cmd_all;
-        w_slot <= cmd_slot;
-        w_base <= cmd_base;
-        w_shift <= cmd_shift;
-    end
+    if (cmd_ready) next_reg <= cmd;
     legal_reg <= w_channels != 13'd0 && w_channels <= 13'd4096 && w_rows != 12'd0 && w_width != 12'd0
         && w_end <= 13'd4095 && (w_all || {1'b0, w_slot} < P_WORD[6:0]);
 
@@ -126,9 +107,9 @@ reg          active_reg;
 reg          first_reg;
 reg          all_room_reg;
 reg          pending_reg;   // a last beat was taken and its command is not done
-reg [12:0]   channels_left;
-reg [11:0]   rows_left;
-reg [11:0]   cols_left;
+reg [12:0]   channels_left_reg;
+reg [11:0]   rows_left_reg;
+reg [11:0]   cols_left_reg;
 reg [11:0]   row_reg;
 reg [11:0]   col_reg;
 reg [11:0]   first_row_reg;
@@ -140,9 +121,9 @@ reg [SW-1:0] slot_reg;
 reg [11:0]   base_reg;
 reg [3:0]    shift_reg;
 
-wire row_end = cols_left == 12'd1;
-wire map_end = row_end && rows_left == 12'd1;
-wire last    = map_end && channels_left == 13'd1;
+wire row_end = cols_left_reg == 12'd1;
+wire map_end = row_end && rows_left_reg == 12'd1;
+wire last    = map_end && channels_left_reg == 13'd1;
 wire take    = s_valid && s_ready;
 
 assign s_ready = active_reg && all_room_reg && !(last && pending_reg);
@@ -150,27 +131,27 @@ assign load = checked_reg && legal_reg && (!active_reg || (take && last));
 
 always @(posedge clk) begin
     if (load) begin
-        channels_left <= w_channels;
-        rows_left <= w_rows;
-        cols_left <= w_width;
+        channels_left_reg <= w_channels;
+        rows_left_reg <= w_rows;
+        cols_left_reg <= w_width;
         row_reg <= w_row;
         col_reg <= 12'd0;
         first_row_reg <= w_row;
         rows_reg <= w_rows;
         width_reg <= w_width;
-        y_reg <= w_y;
+        y_reg <= next_reg[`MAP_CMD_Y];
         all_reg <= w_all;
         slot_reg <= w_slot[SW-1:0];
-        base_reg <= w_base;
-        shift_reg <= w_shift;
+        base_reg <= next_reg[`MAP_CMD_BASE];
+        shift_reg <= next_reg[`MAP_CMD_SHIFT];
     end else if (take) begin
-        cols_left <= row_end ? width_reg : cols_left - 12'd1;
+        cols_left_reg <= row_end ? width_reg : cols_left_reg - 12'd1;
         col_reg <= row_end ? 12'd0 : col_reg + 12'd1;
         if (row_end) begin
-            rows_left <= map_end ? rows_reg : rows_left - 12'd1;
+            rows_left_reg <= map_end ? rows_reg : rows_left_reg - 12'd1;
             row_reg <= map_end ? first_row_reg : row_reg + 12'd1;
         end
-        if (map_end) channels_left <= channels_left - 13'd1;
+        if (map_end) channels_left_reg <= channels_left_reg - 13'd1;
     end
     first_reg <= load || (first_reg && !take);
     active_reg <= load || (active_reg && !(take && last));

@@ -185,7 +185,7 @@ assign grad_ready = entered;
 
 // --- addresses of chunks: beat that a slot writes next, of this COLLECT and of the next ---
 
-reg [23:0]   beat [0:(2<<SW)-1];
+reg [23:0]   beat_mem [0:(2<<SW)-1];
 reg          bank_reg;
 reg          issue_valid_reg;
 reg [SW-1:0] issue_slot_reg;
@@ -195,13 +195,13 @@ reg [31:0]   issue_addr_reg;
 wire         queue_ready;
 wire         may_read = !before_reg && rd_cmd_ready;
 wire         issue = issue_valid_reg && queue_ready && (!add_reg || may_read);
-wire [23:0]  first_beat = beat[{bank_reg, chunk_slot}];
+wire [23:0]  first_beat = beat_mem[{bank_reg, chunk_slot}];
 
 assign advance = chunk_valid && (!issue_valid_reg || issue);
 
 always @(posedge clk) begin
-    if (advance) beat[{bank_reg, chunk_slot}] <= first_beat + {{(24-BW){1'b0}}, chunk_beats} + 24'd1;
-    else if (name) beat[{!bank_reg, slot[SW-1:0]}] <= d_data[`D_SLOT_BEAT];
+    if (advance) beat_mem[{bank_reg, chunk_slot}] <= first_beat + {{(24-BW){1'b0}}, chunk_beats} + 24'd1;
+    else if (name) beat_mem[{!bank_reg, slot[SW-1:0]}] <= d_data[`D_SLOT_BEAT];
 end
 
 always @(posedge clk) begin

@@ -24,8 +24,6 @@ module drain_store #(
     parameter B = 32,
     // Bits of an accumulator, 16 ... 48
     parameter ACC = 32,
-    // Bits of an address of Y, 1 ... 10
-    parameter YAW = 9,
     // Number of the first random lane of requantise
     parameter LANE_BASE = 0,
     // Bits of a result, 4 ... 8
@@ -60,17 +58,7 @@ module drain_store #(
     // Drain of the grid, see tile_drain
     output wire                   drain_cmd_valid,
     input  wire                   drain_cmd_ready,
-    output wire [6:0]             drain_cmd_slots,
-    output wire [11:0]            drain_cmd_channels,
-    output wire [11:0]            drain_cmd_channels_last,
-    output wire [11:0]            drain_cmd_height,
-    output wire [11:0]            drain_cmd_width,
-    output wire [11:0]            drain_cmd_tile_height,
-    output wire [11:0]            drain_cmd_tile_width,
-    output wire [2:0]             drain_cmd_sy_log2,
-    output wire [2:0]             drain_cmd_sx_log2,
-    output wire [YAW-1:0]         drain_cmd_ybase,
-    output wire [YAW-1:0]         drain_cmd_ystride,
+    output wire [`DRAIN_CMD_BITS-1:0] drain_cmd,
     input  wire                   drain_cmd_error,
     // Accumulators, image 0 in the low bits
     input  wire                   drain_valid,
@@ -102,7 +90,6 @@ module drain_store #(
     input  wire [1:0]             wr_error
 );
 
-`REQUIRE(g_yaw, YAW >= 1 && YAW <= 10, ("%m: YAW = %0d must be 1 to 10", YAW))
 
 `include "port_cause.vh"
 
@@ -162,17 +149,7 @@ end
 // --- command: DRAIN ---
 
 reg           offer_reg;
-reg [6:0]     slots_reg;
-reg [11:0]    channels_reg;
-reg [11:0]    channels_last_reg;
-reg [11:0]    height_reg;
-reg [11:0]    width_reg;
-reg [11:0]    tile_height_reg;
-reg [11:0]    tile_width_reg;
-reg [2:0]     sy_log2_reg;
-reg [2:0]     sx_log2_reg;
-reg [YAW-1:0] ybase_reg;
-reg [YAW-1:0] ystride_reg;
+reg [`DRAIN_CMD_BITS-1:0] cmd_reg;
 reg [23:0]    index_reg;
 
 wire [11:0] ybase = d_data[`D_DRAIN_YBASE];
@@ -181,34 +158,24 @@ wire [11:0] ystride = d_data[`D_DRAIN_YSTRIDE];
 always @(posedge clk) begin
     if (take) index_reg <= d_index;
     if (take_drain) begin
-        slots_reg <= d_data[`D_DRAIN_SLOTS];
-        sy_log2_reg <= d_data[`D_DRAIN_SY_LOG2];
-        sx_log2_reg <= d_data[`D_DRAIN_SX_LOG2];
-        channels_reg <= d_data[`D_DRAIN_CHANNELS];
-        channels_last_reg <= d_data[`D_DRAIN_CHANNELS_LAST];
-        height_reg <= d_data[`D_DRAIN_HEIGHT];
-        width_reg <= d_data[`D_DRAIN_WIDTH];
-        tile_height_reg <= d_data[`D_DRAIN_TILE_HEIGHT];
-        tile_width_reg <= d_data[`D_DRAIN_TILE_WIDTH];
-        ybase_reg <= ybase[YAW-1:0];
-        ystride_reg <= ystride[YAW-1:0];
+        cmd_reg[`DRAIN_CMD_SLOTS] <= d_data[`D_DRAIN_SLOTS];
+        cmd_reg[`DRAIN_CMD_CHANNELS] <= d_data[`D_DRAIN_CHANNELS];
+        cmd_reg[`DRAIN_CMD_CHANNELS_LAST] <= d_data[`D_DRAIN_CHANNELS_LAST];
+        cmd_reg[`DRAIN_CMD_HEIGHT] <= d_data[`D_DRAIN_HEIGHT];
+        cmd_reg[`DRAIN_CMD_WIDTH] <= d_data[`D_DRAIN_WIDTH];
+        cmd_reg[`DRAIN_CMD_TILE_HEIGHT] <= d_data[`D_DRAIN_TILE_HEIGHT];
+        cmd_reg[`DRAIN_CMD_TILE_WIDTH] <= d_data[`D_DRAIN_TILE_WIDTH];
+        cmd_reg[`DRAIN_CMD_SY_LOG2] <= d_data[`D_DRAIN_SY_LOG2];
+        cmd_reg[`DRAIN_CMD_SX_LOG2] <= d_data[`D_DRAIN_SX_LOG2];
+        cmd_reg[`DRAIN_CMD_YBASE] <= ybase[9:0];
+        cmd_reg[`DRAIN_CMD_YSTRIDE] <= ystride[9:0];
     end
     offer_reg <= (take_drain && known_reg) || (offer_reg && !drain_cmd_ready);
     if (rst) offer_reg <= 1'b0;
 end
 
 assign drain_cmd_valid = offer_reg;
-assign drain_cmd_slots = slots_reg;
-assign drain_cmd_channels = channels_reg;
-assign drain_cmd_channels_last = channels_last_reg;
-assign drain_cmd_height = height_reg;
-assign drain_cmd_width = width_reg;
-assign drain_cmd_tile_height = tile_height_reg;
-assign drain_cmd_tile_width = tile_width_reg;
-assign drain_cmd_sy_log2 = sy_log2_reg;
-assign drain_cmd_sx_log2 = sx_log2_reg;
-assign drain_cmd_ybase = ybase_reg;
-assign drain_cmd_ystride = ystride_reg;
+assign drain_cmd = cmd_reg;
 
 // --- runs of beats: written, and read for the mask ---
 
@@ -291,9 +258,9 @@ reg [18:0] maps_reg;
 reg [42:0] words_reg;
 
 always @(posedge clk) begin
-    slots_channels_reg <= {12'd0, slots_reg - 7'd1} * {7'd0, channels_reg};
-    pixels_reg <= {12'd0, height_reg} * {12'd0, width_reg};
-    maps_reg <= slots_channels_reg + {7'd0, channels_last_reg};
+    slots_channels_reg <= {12'd0, cmd_reg[`DRAIN_CMD_SLOTS] - 7'd1} * {7'd0, cmd_reg[`DRAIN_CMD_CHANNELS]};
+    pixels_reg <= {12'd0, cmd_reg[`DRAIN_CMD_HEIGHT]} * {12'd0, cmd_reg[`DRAIN_CMD_WIDTH]};
+    maps_reg <= slots_channels_reg + {7'd0, cmd_reg[`DRAIN_CMD_CHANNELS_LAST]};
     pixels_late_reg <= pixels_reg;
     words_reg <= {24'd0, maps_reg} * {19'd0, pixels_late_reg};
 end

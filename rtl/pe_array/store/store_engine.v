@@ -20,8 +20,6 @@ module store_engine #(
     parameter B = 32,
     // Bits of an accumulator, 16 ... 48
     parameter ACC = 32,
-    // Bits of an address of Y, 1 ... 10
-    parameter YAW = 9,
     // Fraction bits of the logits, 0 ... 7
     parameter FRAC = 4,
     // Bits of activations, gradients of maps and MAC weights, 4 ... 8
@@ -61,17 +59,7 @@ module store_engine #(
     // Drain of the grid, see tile_drain
     output wire                     drain_cmd_valid,
     input  wire                     drain_cmd_ready,
-    output wire [6:0]               drain_cmd_slots,
-    output wire [11:0]              drain_cmd_channels,
-    output wire [11:0]              drain_cmd_channels_last,
-    output wire [11:0]              drain_cmd_height,
-    output wire [11:0]              drain_cmd_width,
-    output wire [11:0]              drain_cmd_tile_height,
-    output wire [11:0]              drain_cmd_tile_width,
-    output wire [2:0]               drain_cmd_sy_log2,
-    output wire [2:0]               drain_cmd_sx_log2,
-    output wire [YAW-1:0]           drain_cmd_ybase,
-    output wire [YAW-1:0]           drain_cmd_ystride,
+    output wire [`DRAIN_CMD_BITS-1:0] drain_cmd,
     input  wire                     drain_cmd_error,
     // Accumulators, image 0 in the low bits
     input  wire                     drain_valid,
@@ -206,7 +194,6 @@ wire [3:0] part_wr_done = at_port & {4{wr_done}};
 drain_store #(
     .B(B),
     .ACC(ACC),
-    .YAW(YAW),
     .LANE_BASE(0),
     .DATA(DATA)
 ) drain (
@@ -226,17 +213,7 @@ drain_store #(
     .clipped(clipped_outputs),
     .drain_cmd_valid(drain_cmd_valid),
     .drain_cmd_ready(drain_cmd_ready),
-    .drain_cmd_slots(drain_cmd_slots),
-    .drain_cmd_channels(drain_cmd_channels),
-    .drain_cmd_channels_last(drain_cmd_channels_last),
-    .drain_cmd_height(drain_cmd_height),
-    .drain_cmd_width(drain_cmd_width),
-    .drain_cmd_tile_height(drain_cmd_tile_height),
-    .drain_cmd_tile_width(drain_cmd_tile_width),
-    .drain_cmd_sy_log2(drain_cmd_sy_log2),
-    .drain_cmd_sx_log2(drain_cmd_sx_log2),
-    .drain_cmd_ybase(drain_cmd_ybase),
-    .drain_cmd_ystride(drain_cmd_ystride),
+    .drain_cmd(drain_cmd),
     .drain_cmd_error(drain_cmd_error),
     .drain_valid(drain_valid),
     .drain_ready(drain_ready),

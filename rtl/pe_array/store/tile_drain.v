@@ -2,6 +2,7 @@
 `resetall
 `default_nettype none
 `include "require.vh"
+`include "descriptors.vh"
 /*
  * Accumulators of all PEs as one stream in map order
  *
@@ -35,17 +36,7 @@ module tile_drain #(
 
     input  wire               cmd_valid,
     output wire               cmd_ready,
-    input  wire [6:0]         cmd_slots,         // slots to read, 1 … P/S
-    input  wire [11:0]        cmd_channels,      // channels of a slot but the last, at least 1
-    input  wire [11:0]        cmd_channels_last, // channels of the last slot, at least 1
-    input  wire [11:0]        cmd_height,        // rows of the region, at least 1
-    input  wire [11:0]        cmd_width,         // columns of the region, at least 1
-    input  wire [11:0]        cmd_tile_height,   // rows of a tile, at least 1
-    input  wire [11:0]        cmd_tile_width,    // columns of a tile, at least 1
-    input  wire [2:0]         cmd_sy_log2,       // log2 of the tiles per column
-    input  wire [2:0]         cmd_sx_log2,       // log2 of the tiles per row; S = Sy*Sx, at most P
-    input  wire [YAW-1:0]     cmd_ybase,         // first word of Y
-    input  wire [YAW-1:0]     cmd_ystride,       // words of Y per channel
+    input  wire [`DRAIN_CMD_BITS-1:0] cmd,
     output wire               cmd_error,         // pulse: a command was illegal
 
     output wire [P-1:0]       drain_read,        // one hot or zero: read Y of this PE
@@ -84,20 +75,22 @@ localparam [RW-1:0] FULL = WORDS_WORD[RW-1:0];
 reg           wait_reg;     // a command waits
 reg           checked_reg;  // and the results of its check stand below
 reg           error_reg;
-reg [6:0]     w_slots;
-reg [11:0]    w_channels;
-reg [11:0]    w_channels_last;
-reg [11:0]    w_height;
-reg [11:0]    w_width;
-reg [11:0]    w_tile_height;
-reg [11:0]    w_tile_width;
-reg [2:0]     w_sy_log2;
-reg [2:0]     w_sx_log2;
-reg [YAW-1:0] w_ybase;
-reg [YAW-1:0] w_ystride;
+reg [`DRAIN_CMD_BITS-1:0] next_reg;
 reg           counts_reg;   // no count is zero
 reg           grid_reg;     // S divides P and the slots are there
 reg           covers_reg;   // the tiles cover the region
+
+wire [6:0]  w_slots = next_reg[`DRAIN_CMD_SLOTS];                  // 1 … P/S, S = Sy*Sx
+wire [11:0] w_channels = next_reg[`DRAIN_CMD_CHANNELS];            // of a slot but the last; all counts at least 1
+wire [11:0] w_channels_last = next_reg[`DRAIN_CMD_CHANNELS_LAST];
+wire [11:0] w_height = next_reg[`DRAIN_CMD_HEIGHT];
+wire [11:0] w_width = next_reg[`DRAIN_CMD_WIDTH];
+wire [11:0] w_tile_height = next_reg[`DRAIN_CMD_TILE_HEIGHT];
+wire [11:0] w_tile_width = next_reg[`DRAIN_CMD_TILE_WIDTH];
+wire [2:0]  w_sy_log2 = next_reg[`DRAIN_CMD_SY_LOG2];              // of Sy, the tiles per column
+wire [2:0]  w_sx_log2 = next_reg[`DRAIN_CMD_SX_LOG2];              // of Sx, the tiles per row
+wire [9:0]  w_ybase = next_reg[`DRAIN_CMD_YBASE];
+wire [9:0]  w_ystride = next_reg[`DRAIN_CMD_YSTRIDE];
 
 wire [3:0]  s_log2 = {1'b0, w_sy_log2} + {1'b0, w_sx_log2};
 wire [18:0] covered_height = {7'd0, w_tile_height} << w_sy_log2;
@@ -108,19 +101,7 @@ wire load;   // the walk takes the waiting command
 wire refuse = checked_reg && !legal;
 
 always @(posedge clk) begin
-    if (cmd_ready) begin
-        w_slots <= cmd_slots;
-        w_channels <= cmd_channels;
-        w_channels_last <= cmd_channels_last;
-        w_height <= cmd_height;
-        w_width <= cmd_width;
-        w_tile_height <= cmd_tile_height;
-        w_tile_width <= cmd_tile_width;
-        w_sy_log2 <= cmd_sy_log2;
-        w_sx_log2 <= cmd_sx_log2;
-        w_ybase <= cmd_ybase;
-        w_ystride <= cmd_ystride;
-    end
+    if (cmd_ready) next_reg <= cmd;
     counts_reg <= w_slots != 7'd0 && w_channels != 12'd0 && w_channels_last != 12'd0 && w_height != 12'd0
         && w_width != 12'd0 && w_tile_height != 12'd0 && w_tile_width != 12'd0;
     grid_reg <= s_log2 <= PLOG_WORD[3:0] && w_slots <= P_WORD[6:0] >> s_log2;
@@ -139,6 +120,9 @@ end
 assign cmd_ready = !wait_reg;
 assign cmd_error = error_reg;
 
+// (a memory of fewer words has no use for the upper bits of its addresses)
+wire unused_address = &{1'b0, w_ybase, w_ystride};
+
 // --- the walk ---
 
 reg           active_reg;
@@ -154,37 +138,37 @@ reg [2:0]     sx_log2_reg;
 reg [YAW-1:0] ybase_reg;
 reg [YAW-1:0] ystride_reg;
 // What is left, the present one included: slots, channels of the slot, rows, columns, rows and columns of the tile
-reg [6:0]     slots_left;
-reg [11:0]    channels_left;
-reg [11:0]    rows_left;
-reg [11:0]    cols_left;
-reg [11:0]    tile_rows_left;
-reg [11:0]    tile_cols_left;
+reg [6:0]     slots_left_reg;
+reg [11:0]    channels_left_reg;
+reg [11:0]    rows_left_reg;
+reg [11:0]    cols_left_reg;
+reg [11:0]    tile_rows_left_reg;
+reg [11:0]    tile_cols_left_reg;
 // This pixel, first pixel of this row of the tile, first pixel of this channel
 reg [YAW-1:0] addr_reg;
-reg [YAW-1:0] row_addr;
-reg [YAW-1:0] channel_addr;
+reg [YAW-1:0] row_addr_reg;
+reg [YAW-1:0] channel_addr_reg;
 // PE of this pixel, first PE of this row of tiles, first PE of this slot
 reg [PW-1:0]  pe_reg;
-reg [PW-1:0]  row_pe;
-reg [PW-1:0]  slot_pe;
+reg [PW-1:0]  row_pe_reg;
+reg [PW-1:0]  slot_pe_reg;
 
 wire go          = active_reg && room_reg;
-wire row_end     = cols_left == 12'd1;
-wire channel_end = row_end && rows_left == 12'd1;
-wire slot_end    = channel_end && channels_left == 12'd1;
-wire all_end     = slot_end && slots_left == 7'd1;
-wire tile_row_end = tile_cols_left == 12'd1;
-wire tile_end     = tile_rows_left == 12'd1;
+wire row_end     = cols_left_reg == 12'd1;
+wire channel_end = row_end && rows_left_reg == 12'd1;
+wire slot_end    = channel_end && channels_left_reg == 12'd1;
+wire all_end     = slot_end && slots_left_reg == 7'd1;
+wire tile_row_end = tile_cols_left_reg == 12'd1;
+wire tile_end     = tile_rows_left_reg == 12'd1;
 
 assign load = checked_reg && legal && (!active_reg || (go && all_end));
 
 wire [PW-1:0]  one_pe = {{(PW-1){1'b0}}, 1'b1};
-wire [PW-1:0]  next_row_pe = row_pe + (one_pe << sx_log2_reg);
-wire [PW-1:0]  next_slot_pe = slot_pe + (one_pe << s_log2_reg);
+wire [PW-1:0]  next_row_pe = row_pe_reg + (one_pe << sx_log2_reg);
+wire [PW-1:0]  next_slot_pe = slot_pe_reg + (one_pe << s_log2_reg);
 wire [YAW-1:0] next_row_addr;
-wire [YAW-1:0] next_channel_addr = channel_addr + ystride_reg;
-wire [11:0]    next_row_sum = sum12(row_addr, tile_width_reg);
+wire [YAW-1:0] next_channel_addr = channel_addr_reg + ystride_reg;
+wire [11:0]    next_row_sum = sum12(row_addr_reg, tile_width_reg);
 assign next_row_addr = next_row_sum[YAW-1:0];
 wire [11-YAW:0] unused_sum = next_row_sum[11:YAW];
 
@@ -202,50 +186,50 @@ always @(posedge clk) begin
         tile_width_reg <= w_tile_width;
         s_log2_reg <= s_log2[2:0];
         sx_log2_reg <= w_sx_log2;
-        ybase_reg <= w_ybase;
-        ystride_reg <= w_ystride;
-        slots_left <= w_slots;
-        channels_left <= w_slots == 7'd1 ? w_channels_last : w_channels;
-        rows_left <= w_height;
-        cols_left <= w_width;
-        tile_rows_left <= w_tile_height;
-        tile_cols_left <= w_tile_width;
-        addr_reg <= w_ybase;
-        row_addr <= w_ybase;
-        channel_addr <= w_ybase;
+        ybase_reg <= w_ybase[YAW-1:0];
+        ystride_reg <= w_ystride[YAW-1:0];
+        slots_left_reg <= w_slots;
+        channels_left_reg <= w_slots == 7'd1 ? w_channels_last : w_channels;
+        rows_left_reg <= w_height;
+        cols_left_reg <= w_width;
+        tile_rows_left_reg <= w_tile_height;
+        tile_cols_left_reg <= w_tile_width;
+        addr_reg <= w_ybase[YAW-1:0];
+        row_addr_reg <= w_ybase[YAW-1:0];
+        channel_addr_reg <= w_ybase[YAW-1:0];
         pe_reg <= {PW{1'b0}};
-        row_pe <= {PW{1'b0}};
-        slot_pe <= {PW{1'b0}};
+        row_pe_reg <= {PW{1'b0}};
+        slot_pe_reg <= {PW{1'b0}};
     end else if (go) begin
         if (!row_end) begin
-            cols_left <= cols_left - 12'd1;
-            tile_cols_left <= tile_row_end ? tile_width_reg : tile_cols_left - 12'd1;
-            addr_reg <= tile_row_end ? row_addr : addr_reg + {{(YAW-1){1'b0}}, 1'b1};
+            cols_left_reg <= cols_left_reg - 12'd1;
+            tile_cols_left_reg <= tile_row_end ? tile_width_reg : tile_cols_left_reg - 12'd1;
+            addr_reg <= tile_row_end ? row_addr_reg : addr_reg + {{(YAW-1){1'b0}}, 1'b1};
             if (tile_row_end) pe_reg <= pe_reg + one_pe;
         end else begin
-            cols_left <= width_reg;
-            tile_cols_left <= tile_width_reg;
+            cols_left_reg <= width_reg;
+            tile_cols_left_reg <= tile_width_reg;
             if (!channel_end) begin
-                rows_left <= rows_left - 12'd1;
-                tile_rows_left <= tile_end ? tile_height_reg : tile_rows_left - 12'd1;
-                addr_reg <= tile_end ? channel_addr : next_row_addr;
-                row_addr <= tile_end ? channel_addr : next_row_addr;
-                pe_reg <= tile_end ? next_row_pe : row_pe;
-                if (tile_end) row_pe <= next_row_pe;
+                rows_left_reg <= rows_left_reg - 12'd1;
+                tile_rows_left_reg <= tile_end ? tile_height_reg : tile_rows_left_reg - 12'd1;
+                addr_reg <= tile_end ? channel_addr_reg : next_row_addr;
+                row_addr_reg <= tile_end ? channel_addr_reg : next_row_addr;
+                pe_reg <= tile_end ? next_row_pe : row_pe_reg;
+                if (tile_end) row_pe_reg <= next_row_pe;
             end else begin
-                rows_left <= height_reg;
-                tile_rows_left <= tile_height_reg;
+                rows_left_reg <= height_reg;
+                tile_rows_left_reg <= tile_height_reg;
                 addr_reg <= slot_end ? ybase_reg : next_channel_addr;
-                row_addr <= slot_end ? ybase_reg : next_channel_addr;
-                channel_addr <= slot_end ? ybase_reg : next_channel_addr;
-                pe_reg <= slot_end ? next_slot_pe : slot_pe;
-                row_pe <= slot_end ? next_slot_pe : slot_pe;
+                row_addr_reg <= slot_end ? ybase_reg : next_channel_addr;
+                channel_addr_reg <= slot_end ? ybase_reg : next_channel_addr;
+                pe_reg <= slot_end ? next_slot_pe : slot_pe_reg;
+                row_pe_reg <= slot_end ? next_slot_pe : slot_pe_reg;
                 if (slot_end) begin
-                    slot_pe <= next_slot_pe;
-                    slots_left <= slots_left - 7'd1;
-                    channels_left <= slots_left == 7'd2 ? channels_last_reg : channels_reg;
+                    slot_pe_reg <= next_slot_pe;
+                    slots_left_reg <= slots_left_reg - 7'd1;
+                    channels_left_reg <= slots_left_reg == 7'd2 ? channels_last_reg : channels_reg;
                 end else begin
-                    channels_left <= channels_left - 12'd1;
+                    channels_left_reg <= channels_left_reg - 12'd1;
                 end
             end
         end

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 `resetall
 `default_nettype none
+`include "descriptors.vh"
 /*
  * Array core: load, compute and store engine with their grid of PEs
  *
@@ -114,11 +115,8 @@ wire           window_valid;
 wire [SW-1:0]  window_pe;
 wire [2:0]     window_select;
 wire [23:0]    window_data;
-wire           map_cmd_valid, map_cmd_ready, map_cmd_y, map_cmd_all, map_cmd_error;
-wire [12:0]    map_cmd_channels;
-wire [11:0]    map_cmd_row, map_cmd_rows, map_cmd_width, map_cmd_base;
-wire [5:0]     map_cmd_slot;
-wire [3:0]     map_cmd_shift;
+wire           map_cmd_valid, map_cmd_ready, map_cmd_error;
+wire [`MAP_CMD_BITS-1:0] map_cmd;
 wire           map_done, map_idle, map_valid, map_ready;
 wire [DW-1:0]  map_data;
 wire           stream_valid, streamed;
@@ -144,11 +142,7 @@ wire [GW-1:0]  tiles_log2;
 
 // Grid to store engine
 wire             drain_cmd_valid, drain_cmd_ready, drain_cmd_error, drain_idle;
-wire [6:0]       drain_cmd_slots;
-wire [11:0]      drain_cmd_channels, drain_cmd_channels_last, drain_cmd_height, drain_cmd_width;
-wire [11:0]      drain_cmd_tile_height, drain_cmd_tile_width;
-wire [2:0]       drain_cmd_sy_log2, drain_cmd_sx_log2;
-wire [YAW-1:0]   drain_cmd_ybase, drain_cmd_ystride;
+wire [`DRAIN_CMD_BITS-1:0] drain_cmd;
 wire             drain_valid, drain_ready, drain_last;
 wire [B*ACC-1:0] drain_data;
 wire [P-1:0]     grad_valid, grad_ready, grad_empty;
@@ -186,15 +180,7 @@ load_engine #(
     .window_data(window_data),
     .map_cmd_valid(map_cmd_valid),
     .map_cmd_ready(map_cmd_ready),
-    .map_cmd_channels(map_cmd_channels),
-    .map_cmd_row(map_cmd_row),
-    .map_cmd_rows(map_cmd_rows),
-    .map_cmd_width(map_cmd_width),
-    .map_cmd_y(map_cmd_y),
-    .map_cmd_all(map_cmd_all),
-    .map_cmd_slot(map_cmd_slot),
-    .map_cmd_base(map_cmd_base),
-    .map_cmd_shift(map_cmd_shift),
+    .map_cmd(map_cmd),
     .map_done(map_done),
     .map_idle(map_idle),
     .map_valid(map_valid),
@@ -251,7 +237,6 @@ store_engine #(
     .P(P),
     .B(B),
     .ACC(ACC),
-    .YAW(YAW),
     .FRAC(FRAC),
     .DATA(DATA),
     .MASTER(MASTER)
@@ -275,17 +260,7 @@ store_engine #(
     .clipped_weights(clipped_weights),
     .drain_cmd_valid(drain_cmd_valid),
     .drain_cmd_ready(drain_cmd_ready),
-    .drain_cmd_slots(drain_cmd_slots),
-    .drain_cmd_channels(drain_cmd_channels),
-    .drain_cmd_channels_last(drain_cmd_channels_last),
-    .drain_cmd_height(drain_cmd_height),
-    .drain_cmd_width(drain_cmd_width),
-    .drain_cmd_tile_height(drain_cmd_tile_height),
-    .drain_cmd_tile_width(drain_cmd_tile_width),
-    .drain_cmd_sy_log2(drain_cmd_sy_log2),
-    .drain_cmd_sx_log2(drain_cmd_sx_log2),
-    .drain_cmd_ybase(drain_cmd_ybase),
-    .drain_cmd_ystride(drain_cmd_ystride),
+    .drain_cmd(drain_cmd),
     .drain_cmd_error(drain_cmd_error),
     .drain_valid(drain_valid),
     .drain_ready(drain_ready),
@@ -335,15 +310,7 @@ pe_grid #(
     .window_data(window_data),
     .map_cmd_valid(map_cmd_valid),
     .map_cmd_ready(map_cmd_ready),
-    .map_cmd_channels(map_cmd_channels),
-    .map_cmd_row(map_cmd_row),
-    .map_cmd_rows(map_cmd_rows),
-    .map_cmd_width(map_cmd_width),
-    .map_cmd_y(map_cmd_y),
-    .map_cmd_all(map_cmd_all),
-    .map_cmd_slot(map_cmd_slot),
-    .map_cmd_base(map_cmd_base),
-    .map_cmd_shift(map_cmd_shift),
+    .map_cmd(map_cmd),
     .map_cmd_error(map_cmd_error),
     .map_done(map_done),
     .map_idle(map_idle),
@@ -375,17 +342,7 @@ pe_grid #(
     .idle(grid_idle),
     .drain_cmd_valid(drain_cmd_valid),
     .drain_cmd_ready(drain_cmd_ready),
-    .drain_cmd_slots(drain_cmd_slots),
-    .drain_cmd_channels(drain_cmd_channels),
-    .drain_cmd_channels_last(drain_cmd_channels_last),
-    .drain_cmd_height(drain_cmd_height),
-    .drain_cmd_width(drain_cmd_width),
-    .drain_cmd_tile_height(drain_cmd_tile_height),
-    .drain_cmd_tile_width(drain_cmd_tile_width),
-    .drain_cmd_sy_log2(drain_cmd_sy_log2),
-    .drain_cmd_sx_log2(drain_cmd_sx_log2),
-    .drain_cmd_ybase(drain_cmd_ybase),
-    .drain_cmd_ystride(drain_cmd_ystride),
+    .drain_cmd(drain_cmd),
     .drain_cmd_error(drain_cmd_error),
     .drain_idle(drain_idle),
     .drain_valid(drain_valid),

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from models.pe_array.clocks.compute_engine import ComputeClocks
 from models.pe_array.clocks.program_fetch import Item
-from models.pe_array.isa.descriptors import Compute, Descriptor, Set
+from models.pe_array.isa.descriptors import Compute, Descriptor, Set, unnamed
 from models.pe_array.isa.encoding import pack
 from models.pe_array.isa.operations import After
 from models.pe_array.isa.pe_command import Op
@@ -36,13 +36,8 @@ class Engine:
     def queue(self, descriptor: Descriptor) -> None:
         """Queue a descriptor with anything in the bits that no field has."""
         rng = self.b.rng
-        fields = pack(descriptor)
-        used = 0xFF | sum(0xFFFFFF << low for low in (8, 32, 64))
-        if isinstance(descriptor, Set):
-            used |= 0x7 << 56 | 0xFFF << 96 | (1 << 64) - 1 << 192
-        else:
-            used |= 0x7 << 56 | 0x7 << 88 | 0xFFFFFF << 96 | 0x7FFFF << 128 | 0xFFFFFF << 160
-        self.source.queue.append(Item(fields | rng.getrandbits(256) & ~used, rng.getrandbits(24)))
+        noise = rng.getrandbits(256) & unnamed(descriptor.opcode)
+        self.source.queue.append(Item(pack(descriptor) | noise, rng.getrandbits(24)))
 
     def any_set(self, field: int | None = None) -> Set:
         rng = self.b.rng

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from models.pe_array.compiler import program
 from models.pe_array.compiler.assemble import MapAt, OutputAt, Places, assemble, chain
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.csb import Csb, beat_offsets, encode
-from models.pe_array.isa.encoding import pack, unpack
+from models.pe_array.isa.encoding import pack
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.operations import After, CommandField, ComputeTiles, Program, SetField
 from models.pe_array.isa.pe_command import PeShape
@@ -242,15 +241,8 @@ class CaseMemory:
 
     def program(self, made: list[d.Descriptor]) -> int:
         """Address of a program; bits that nothing names are random."""
-        words = [pack(each) | self.b.rng.getrandbits(256) & unnamed(each.opcode) for each in made]
+        words = [pack(each) | self.b.rng.getrandbits(256) & d.unnamed(each.opcode) for each in made]
         return self.put(b"".join(word.to_bytes(d.BYTES, "little") for word in words))
-
-
-@cache
-def unnamed(opcode: int) -> int:
-    """Bits of a descriptor that mean nothing, found by trying."""
-    plain = unpack(opcode)
-    return sum(1 << bit for bit in range(8, 256) if unpack(opcode | 1 << bit) == plain)
 
 
 def entries(made: Program, pes: int) -> int:

@@ -6,14 +6,11 @@ from __future__ import annotations
 from collections import deque
 
 from models.pe_array.clocks.program_fetch import Item
-from models.pe_array.isa.descriptors import Descriptor
+from models.pe_array.isa.descriptors import AFTER, Descriptor
 from models.pe_array.isa.encoding import pack
 from tb.lib.bench import Bench
 from tb.lib.patterns import Gaps
 from tb.lib.ports import Beside
-
-COMMON_BITS = {8: 24, 32: 24, 64: 24}
-"""First bit and width of the counts to wait for, which an engine does not look at."""
 
 
 def drive_item(b: Bench, name: str, item: Item | None) -> None:
@@ -50,8 +47,8 @@ class DescriptorPort(Beside):
         """Queue a descriptor with random counts and a random place, which it returns; `noise`: bits to set besides."""
         rng = self.b.rng
         word = pack(descriptor) | noise
-        for low, width in COMMON_BITS.items():
-            word |= rng.getrandbits(width) << low
+        for low in AFTER.values():
+            word |= rng.getrandbits(24) << low
         index = rng.getrandbits(24)
         self.queue.append((word, index, descriptor.counts))
         return index

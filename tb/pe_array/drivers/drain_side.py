@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from models.lib.fixed_point import IntArray
+from models.pe_array.isa.commands import DRAIN_COMMAND
 from models.pe_array.isa.descriptors import Drain
 from models.pe_array.isa.map_transfer import DrainCommand
 from tb.lib import values
@@ -17,15 +18,11 @@ from tb.lib.ports import Beside
 
 FIRST_WORD = 1
 """Clocks from a command to its first word, at least: fewer than a grid needs. To an error it is three."""
-_FIELDS = (
-    "slots", "channels", "channels_last", "height", "width", "tile_height", "tile_width", "sy_log2", "sx_log2",
-    "ybase", "ystride",
-)  # fmt: skip
 
 
 def drain_command(drain: Drain) -> DrainCommand:
     """The command of a descriptor."""
-    return DrainCommand(**{name: getattr(drain, name) for name in _FIELDS})
+    return DrainCommand(**{name: getattr(drain, name) for name in DRAIN_COMMAND.order})
 
 
 @dataclass
@@ -71,13 +68,8 @@ class DrainSide(Beside):
     def _take_command(self) -> None:
         params = self.b.params
         drain, accumulators = self.expected.popleft()
-        for name in _FIELDS:
-            wide = int(getattr(drain, name))
-            self.b.equal(
-                name,
-                self.b.see(f"drain_cmd_{name}"),
-                wide % (1 << int(params["YAW"])) if name in ("ybase", "ystride") else wide,
-            )
+        fields = {name: getattr(drain, name) for name in DRAIN_COMMAND.order}
+        self.b.equal("drain_cmd", self.b.see("drain_cmd"), DRAIN_COMMAND.pack(fields))
         if len(accumulators):
             words = deque(pack(word, int(params["ACC"])) for word in accumulators)
             self._jobs.append(_Job(words, self.clock + FIRST_WORD + self.b.rng.randrange(16)))

@@ -8,6 +8,7 @@ from collections.abc import Generator
 
 import numpy as np
 
+from models.pe_array.isa.commands import DRAIN_COMMAND, MAP_COMMAND
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.map_transfer import LoadCommand, PeWindows
 from models.pe_array.isa.operations import (
@@ -39,13 +40,8 @@ _OUTPUTS = (
     "idle", "drain_cmd_ready", "drain_cmd_error", "drain_idle", "drain_valid", "grad_valid", "grad_empty",
     "busy_pes", "stall_pes",
 )  # fmt: skip
-_MAP_FIELDS = {
-    "channels": 13, "row": 12, "rows": 12, "width": 12, "y": 1, "all": 1, "slot": 6, "base": 12, "shift": 4,
-}  # fmt: skip
-_DRAIN_FIELDS = {
-    "slots": 7, "channels": 12, "channels_last": 12, "height": 12, "width": 12, "tile_height": 12, "tile_width": 12,
-    "sy_log2": 3, "sx_log2": 3,
-}  # fmt: skip
+PACKED = "packed"
+"""Name of the field of a port that is a packed command: the signal has the port's own name."""
 
 
 def grid_of(b: Bench) -> Grid:
@@ -78,14 +74,14 @@ class GridDriver:
         number = (self.grid.pes - 1).bit_length()
         self._widths: dict[str, dict[str, int]] = {
             "window": {"pe": number, "select": 3, "data": 24},
-            "map_cmd": _MAP_FIELDS,
+            "map_cmd": {PACKED: MAP_COMMAND.width},
             "map": {"data": 8 * shape.lanes},
             "stream": {"select": 2, "pes": self.grid.pes, "addr": 12, "data": 8 * shape.lanes},
             "set": {"pes": self.grid.pes, "field": 3, "value": 12},
             "cmd": {
                 "op": 2, "swap": 1, "ebase": eaw, "wbase": waw, "wstride": 7, "xbase": xaw, "ybase": yaw, "rbase": yaw,
             },
-            "drain_cmd": _DRAIN_FIELDS | {"ybase": yaw, "ystride": yaw},
+            "drain_cmd": {PACKED: DRAIN_COMMAND.width},
         }  # fmt: skip
 
     async def start(self) -> None:
@@ -205,14 +201,14 @@ class GridDriver:
         while not self.gaps.go(port):
             yield
         for name, value in fields.items():
-            self.pin(f"{port}_{name}", value)
+            self.pin(_signal(port, name), value)
         self.pin(f"{port}_valid", 1)
         yield
         while ready and not self.seen[ready]:
             yield
         self.pin(f"{port}_valid", 0)
         for name, width in self._widths[port].items():
-            self.pin(f"{port}_{name}", self.b.rng.getrandbits(width))
+            self.pin(_signal(port, name), self.b.rng.getrandbits(width))
 
     def _load_engine(self) -> Engine:
         for operation in self.program.loads():
@@ -256,7 +252,7 @@ class GridDriver:
         depth = shape.y_depth if command.to_y else shape.x_depth
         base = (command.base + depth * self.b.rng.randrange(4096 // depth)) % 4096
         shift = command.shift if command.to_y else self.b.rng.getrandbits(4)
-        yield from self._offer("map_cmd", "map_cmd_ready", **map_fields(command, base, shift))
+        yield from self._offer("map_cmd", "map_cmd_ready", packed=MAP_COMMAND.pack(map_fields(command, base, shift)))
         for word in map_words(operation, self._maps[command.to_y], shape.lanes):
             yield from self._offer("map", "map_ready", data=pack(word.tolist(), 8))
         self._maps_on_way.append(len(self._loaded))
@@ -292,8 +288,8 @@ class GridDriver:
                 if self.taken and self._computed < len(self.taken):
                     self.b.cover("drain", "while_running")
                 command = operation.command
-                fields = {name: int(getattr(command, name)) for name in self._widths["drain_cmd"]}
-                yield from self._offer("drain_cmd", "drain_cmd_ready", **fields)
+                fields = {name: int(getattr(command, name)) for name in DRAIN_COMMAND.order}
+                yield from self._offer("drain_cmd", "drain_cmd_ready", packed=DRAIN_COMMAND.pack(fields))
                 while len(self._words) < command.words:
                     yield
                 self.b.equal("drain_last", int(self._ended), 1)
@@ -308,6 +304,10 @@ class GridDriver:
                 yield
             sums = [queue.popleft() for _ in range(count * operation.results)]
             place_gradients(self.result.gradients, operation, slot, np.array(sums, dtype=np.int64))
+
+
+def _signal(port: str, name: str) -> str:
+    return port if name == PACKED else f"{port}_{name}"
 
 
 def map_fields(command: LoadCommand, base: int, shift: int) -> dict[str, int]:

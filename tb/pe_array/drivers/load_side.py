@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from models.pe_array.clocks.map_load import MapLoadClocks
+from models.pe_array.isa.commands import MAP_COMMAND
 from models.pe_array.isa.descriptors import Descriptor, Map, Pointers, Stream, Window
 from models.pe_array.isa.map_transfer import LoadCommand, PeWindows, load_writes
 from models.pe_array.isa.region import Region
@@ -21,7 +22,6 @@ from tb.pe_array.drivers.port_memory import PortMemory
 
 MAP_DEPTH = 16
 """Beats that can wait at a PE."""
-_FIELDS = ("channels", "row", "rows", "width", "y", "all", "slot", "base", "shift")
 _INPUTS = ("map_cmd_ready", "map_done", "map_idle", "map_ready", "streamed")
 
 Written = tuple[int, int, int, int]
@@ -189,8 +189,8 @@ class LoadSide(Beside):
     def _maps(self) -> None:
         model, raster = self.model, self.model.raster
         command = None
-        if (fields := self._offer("map_cmd", _FIELDS, raster.cmd_ready)) is not None:
-            v = dict(zip(_FIELDS, fields, strict=True))
+        if (offer := self._offer("map_cmd", ("",), raster.cmd_ready)) is not None:
+            v = MAP_COMMAND.unpack(offer[0])
             slot = None if v["all"] else v["slot"]
             command = LoadCommand(
                 v["channels"], v["row"], v["rows"], v["width"], v["base"], bool(v["y"]), slot, v["shift"]
@@ -210,7 +210,7 @@ class LoadSide(Beside):
         self.b.require(not raster.cmd_error, f"the grid refuses a map command, the last one was {command}")
 
     def _payload(self, name: str, pins: Sequence[str]) -> tuple[int, ...]:
-        return tuple(self.b.see(f"{name}_{pin}") for pin in pins)
+        return tuple(self.b.see(f"{name}_{pin}" if pin else name) for pin in pins)
 
     def _offer(self, name: str, pins: Sequence[str], ready: bool) -> tuple[int, ...] | None:
         """What is offered; it must stay until it is taken."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from models.pe_array.isa.descriptors import Descriptor, Map, Pointers, Stream, Window
+from models.pe_array.isa.descriptors import Descriptor, Map, Pointers, Stream, Window, unnamed
 from tb.lib.bench import Bench
 from tb.pe_array.drivers.descriptor_port import DescriptorPort
 from tb.pe_array.drivers.load_side import LoadSide
@@ -16,13 +16,6 @@ from tb.pe_array.drivers.port_memory import PortMemory
 
 SIZE = 1 << 15
 Numbers = npt.NDArray[np.uint32]
-IGNORED = {
-    Window: (0xF000 << 128 - 16) | (1 << 255),
-    Map: (0x3 << 62) | (0x7 << 157) | (0xFF << 248),
-    Stream: (0x3F << 58) | (0x7F << 89) | (0xFF << 152) | (0xF << 188),
-    Pointers: (0xFF << 56) | (0xFF << 88) | (0xFFF << 148) | ((1 << 64) - 1) << 192,
-}
-"""Bits that no row of the table names, some of them, by kind."""
 
 
 class SteadyMemory(PortMemory):
@@ -162,7 +155,7 @@ class LoadUnit:
 
     def send(self, descriptors: list[Descriptor]) -> list[int]:
         """Queue them, with random bits where the table names none; their places."""
-        return [self.port.send(each, self.rng.getrandbits(256) & IGNORED[type(each)]) for each in descriptors]
+        return [self.port.send(each, self.rng.getrandbits(256) & unnamed(each.opcode)) for each in descriptors]
 
     async def run(self, descriptors: list[Descriptor], clocks: int = 20_000) -> None:
         """All of a legal list, and its comparison."""

@@ -291,8 +291,8 @@ async def reset_and_errors(b: Bench) -> None:
 
 async def illegal(b: Bench, driver: GridDriver) -> None:
     """A map load of no channels, a drain of no slots: an error each, 3 clocks after it was taken, and nothing else."""
-    driver.pin("map_cmd_channels", 0)
-    driver.pin("drain_cmd_slots", 0)
+    driver.pin("map_cmd", 0)
+    driver.pin("drain_cmd", 0)
     errors: dict[str, list[int]] = {"map_cmd": [], "drain_cmd": []}
     for clock in range(6):
         for port in errors:

@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import replace
 
 from models.pe_array.clocks.map_load import MapLoadClocks
+from models.pe_array.isa.commands import MAP_COMMAND
 from models.pe_array.isa.map_transfer import CHANNELS_MAX, COUNT_MAX, LoadCommand, PeWindows, load_writes
 from models.pe_array.isa.pe_command import Memory
 from models.pe_array.isa.region import Region
@@ -14,9 +15,8 @@ from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import pack
 from tb.lib.patterns import Gaps
 
-_FIELDS = {"channels": 13, "row": 12, "rows": 12, "width": 12, "y": 1, "all": 1, "slot": 6, "base": 12, "shift": 4}
 _ILLEGAL = ("channels", "many_channels", "rows", "width", "beyond_last_row", "slot")
-_INPUTS = ("set_valid", "set_pe", "set_select", "set_data", "cmd_valid", "s_valid", "s_data", "load_ready")
+_INPUTS = ("set_valid", "set_pe", "set_select", "set_data", "cmd_valid", "cmd", "s_valid", "s_data", "load_ready")
 _BEATS = 150  # of a command, about
 
 
@@ -42,7 +42,7 @@ class LoadBench:
         self.taken = 0
         self.held = False  # a beat that was offered and not taken stays
         self.queue.clear()
-        self.b.drive(dict.fromkeys([*_INPUTS, *(f"cmd_{field}" for field in _FIELDS)], 0))
+        self.b.drive(dict.fromkeys(_INPUTS, 0))
 
     async def set_windows(self, windows: list[PeWindows]) -> None:
         """Write the registers of all PEs, in any order."""
@@ -71,8 +71,7 @@ class LoadBench:
         command = self.queue[0] if offer and self.queue else None
         send = send or self.held
         b.drive(cmd_valid=command is not None)
-        values = self._fields(command) if command else {name: b.rng.getrandbits(bits) for name, bits in _FIELDS.items()}
-        b.drive({f"cmd_{name}": value for name, value in values.items()})
+        b.drive(cmd=MAP_COMMAND.pack(self._fields(command)) if command else b.rng.getrandbits(MAP_COMMAND.width))
         data = b.rng.choice([0, (1 << self.bits) - 1, b.rng.getrandbits(self.bits), b.rng.getrandbits(self.bits)])
         b.drive(s_valid=send, s_data=data, load_ready=pack(map(int, readies), 1), set_data=b.rng.getrandbits(24))
         await b.clocks()

@@ -7,13 +7,12 @@ from collections import deque
 from dataclasses import replace
 
 from models.pe_array.clocks.map_raster import MapRasterClocks
+from models.pe_array.isa.commands import MAP_COMMAND
 from models.pe_array.isa.map_transfer import CHANNELS_MAX, COUNT_MAX, LoadCommand
 from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import pack
 from tb.lib.patterns import Gaps
-
-_FIELDS = {"channels": 13, "row": 12, "rows": 12, "width": 12, "y": 1, "all": 1, "slot": 6, "base": 12, "shift": 4}
 
 
 class RasterBench:
@@ -41,12 +40,12 @@ class RasterBench:
         b, model = self.b, self.model
         command = self.queue[0] if offer and self.queue else None
         send = send or self.held
-        values = {name: b.rng.getrandbits(bits) for name, bits in _FIELDS.items()}
+        values = MAP_COMMAND.unpack(b.rng.getrandbits(MAP_COMMAND.width))
         if command is not None:
             values |= {name: getattr(command, name) for name in ("channels", "row", "rows", "width", "base", "shift")}
             values |= {"y": int(command.to_y), "all": int(command.slot is None)}
             values["slot"] = values["slot"] if command.slot is None else command.slot
-        b.drive({f"cmd_{name}": value for name, value in values.items()}, cmd_valid=command is not None)
+        b.drive(cmd=MAP_COMMAND.pack(values), cmd_valid=command is not None)
         data = b.rng.getrandbits(self.bits)
         b.drive(s_valid=send, s_data=data)
         for pe, count in enumerate(self.ended):

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from models.pe_array.isa.descriptors import Cause, Collect, Slot
+from models.pe_array.isa.descriptors import Cause, Collect, Descriptor, Slot, unnamed
 from models.pe_array.isa.pe_command import GRADIENT_BITS, wrap
 from models.pe_array.network.weight_update import pack_gradients
 from tb.lib import values
@@ -78,15 +78,15 @@ class Unit:
             if rng.random() < 0.1:
                 self.port.send(Slot(part.slot, rng.getrandbits(24), rng.getrandbits(24)))
                 self.b.cover("named", "twice")
-            self.port.send(Slot(part.slot, first + part.beat, part.gradients), self.noise())
+            self.port.send(Slot(part.slot, first + part.beat, part.gradients), self.noise(Slot))
         others = sorted(set(range(self.count)) - {part.slot for part in parts})
         for slot in others if rng.random() < 0.3 else []:
-            self.port.send(Slot(slot, rng.getrandbits(24), 0), self.noise())
+            self.port.send(Slot(slot, rng.getrandbits(24), 0), self.noise(Slot))
             self.b.cover("named", "without_gradients")
 
-    def noise(self) -> int:
-        """Bits that SLOT and COLLECT ignore."""
-        return self.b.rng.getrandbits(96) << 160 | self.b.rng.getrandbits(2) << 62 | self.b.rng.getrandbits(8) << 88
+    def noise(self, kind: type[Descriptor]) -> int:
+        """Bits that SLOT or COLLECT ignores."""
+        return self.b.rng.getrandbits(256) & unnamed(kind.opcode)
 
     def collect(self, parts: Sequence[Part], add: bool, offer: bool = True, place: int | None = None) -> int:
         """A COLLECT of these parts and its gradients, also in the model; its place in the program.
@@ -102,7 +102,7 @@ class Unit:
         first = min(first, COUNT_MAX - used)
         self.name(parts, first)
         address = (memory.base + (place - first) * self.beat) % (1 << 32)
-        index = self.port.send(Collect(address, add), self.noise() >> 32 << 32)
+        index = self.port.send(Collect(address, add), self.noise(Collect))
         self.b.cover("add", add)
         self.sums: dict[int, list[int]] = {}
         for part in parts:
@@ -329,7 +329,7 @@ async def resets(b: Bench) -> None:
         await unit.after_reset()
         unit.any_gaps()
         for slot in range(unit.count):
-            unit.port.send(Slot(slot, b.rng.getrandbits(24), b.rng.getrandbits(24) | 1 << 10), unit.noise())
+            unit.port.send(Slot(slot, b.rng.getrandbits(24), b.rng.getrandbits(24) | 1 << 10), unit.noise(Slot))
             unit.slots.queue[slot].extend(b.rng.getrandbits(32) for _ in range(8 * unit.lanes * (round_ + 1)))
         if round_ % 2:  # its first beats are in memory
             parts = [Part(slot, 0, 1 << 20 | b.rng.getrandbits(23)) for slot in range(unit.count)]

@@ -56,7 +56,7 @@ class Unit:
         size = 1 << 15
         self.memory = PortMemory(b, b.rng.randrange(1 << 17) << 15, size)
         self.port, self.side, self.slots = DescriptorPort(b), DrainSide(b, self.count), GradientSlots(b)
-        shape = PeShape(p["B"], p["ACC"], 16, 1 << p["YAW"], 16, 16, 16)
+        shape = PeShape(p["B"], p["ACC"], 16, 1024, 16, 16, 16)
         self.grid = MachineGrid(self.count, shape)
         self.grid.y[:] = values.signed(b, p["ACC"], self.grid.y.shape, "small")
         self.model = BusMemory(self.beat, self.memory.data.copy(), self.memory.base)

@@ -7,14 +7,11 @@ from collections import deque
 from dataclasses import replace
 
 from models.pe_array.clocks.tile_drain import TileDrainClocks
+from models.pe_array.isa.commands import DRAIN_COMMAND
 from models.pe_array.isa.map_transfer import COUNT_MAX, DrainCommand
 from tb.lib.bench import Bench, bench_test
 from tb.lib.patterns import Gaps
 
-_FIELDS = {
-    "slots": 7, "channels": 12, "channels_last": 12, "height": 12, "width": 12, "tile_height": 12, "tile_width": 12,
-    "sy_log2": 3, "sx_log2": 3, "ybase": 0, "ystride": 0,
-}  # fmt: skip
 _ILLEGAL = (
     "slots", "channels", "channels_last", "height", "width", "tile_height", "tile_width", "many_slots", "many_tiles",
     "short_tiles", "narrow_tiles", "random",
@@ -41,16 +38,19 @@ class DrainBench:
         self.model = TileDrainClocks(self.pes, self.depth, self.latency)
         self.answers: deque[tuple[int, int] | None] = deque([None] * self.latency)
         self.queue.clear()
-        self.b.drive(dict.fromkeys([*(f"cmd_{field}" for field in ("valid", *_FIELDS)), "m_ready", "drain_data"], 0))
+        self.b.drive(dict.fromkeys(("cmd_valid", "cmd", "m_ready", "drain_data"), 0))
 
     async def clock(self, offer: bool, ready: bool) -> None:
         """One clock: offer the next command or not, be ready for a word or not."""
         b, model = self.b, self.model
         command = self.queue[0] if offer and self.queue else None
         b.drive(cmd_valid=command is not None)
-        for name, bits in _FIELDS.items():
-            noise = b.rng.getrandbits(bits or (self.depth - 1).bit_length())
-            b.drive({f"cmd_{name}": getattr(command, name) if command else noise})
+        noise = b.rng.getrandbits(DRAIN_COMMAND.width)
+        if command:  # upper bits of addresses have any value
+            fields = {name: getattr(command, name) for name in DRAIN_COMMAND.order}
+            above = dict.fromkeys(("ybase", "ystride"), noise & -self.depth)
+            noise = DRAIN_COMMAND.pack({name: value | above.get(name, 0) for name, value in fields.items()})
+        b.drive(cmd=noise)
         b.drive(m_ready=ready)
         data = b.rng.getrandbits(self.pes * self.word)
         if answer := self.answers.popleft():
@@ -143,8 +143,8 @@ class DrainBench:
                 beyond = (size << getattr(command, axis[1])) + 1
                 command = replace(command, **{f"tile_{axis[0]}": size, axis[0]: rng.choice([beyond, COUNT_MAX])})
             elif kind == "random":
-                values = {name: rng.getrandbits(bits or 1) for name, bits in _FIELDS.items()}
-                command = DrainCommand(**values)
+                values = DRAIN_COMMAND.unpack(rng.getrandbits(DRAIN_COMMAND.width))
+                command = DrainCommand(**values | {"ybase": rng.getrandbits(1), "ystride": rng.getrandbits(1)})
             else:
                 command = replace(command, **{kind: 0})
             if not command.legal(pes):

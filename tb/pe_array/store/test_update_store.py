@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from models.lib.fixed_point import LFSR_SEED_FACTOR, IntArray
-from models.pe_array.isa.descriptors import Cause, Update
+from models.pe_array.isa.descriptors import Cause, Update, unnamed
 from models.pe_array.network.requantise import RandomLanes
 from models.pe_array.network.weight_update import weight_update
 from tb.lib import values
@@ -134,8 +134,7 @@ class Unit:
 
     def noise(self) -> int:
         """Bits that UPDATE ignores."""
-        rng = self.b.rng
-        return rng.getrandbits(8) << 248 | rng.getrandbits(4) << 92 | rng.getrandbits(2) << 62
+        return self.b.rng.getrandbits(256) & unnamed(Update.opcode)
 
     def send(self, update: Update) -> int:
         """An UPDATE, also in the model; its place in the program."""

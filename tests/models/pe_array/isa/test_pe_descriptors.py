@@ -108,3 +108,10 @@ def test_unknown_opcodes() -> None:
 def test_what_does_not_fit_is_refused(make: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("opcode", d.KINDS)
+def test_bits_without_a_name_are_those_that_nothing_depends_on(opcode: int) -> None:
+    plain = unpack(opcode)
+    free = sum(1 << bit for bit in range(8, 256) if unpack(opcode | 1 << bit) == plain)
+    assert d.unnamed(opcode) == free

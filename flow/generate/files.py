@@ -12,6 +12,7 @@ from pathlib import Path
 from flow.generate import c_header, cores, markdown, verilog
 from flow.generate.parts import DESCRIPTORS, Codes, Parameters, Part
 from flow.paths import ROOT, make_command
+from models.edge.activation import Activation
 from models.edge.config import Mode
 from models.edge.registers import EDGE, Kind
 from models.edge.stages import Span
@@ -21,7 +22,9 @@ from models.pe_array.isa.parameters import PARAMETERS
 from models.pe_array.isa.registers import ARRAY
 
 _ISA = "models/pe_array/isa/descriptors.py"
-_EDGE_PARTS: tuple[Part, ...] = (EDGE, Codes("EDGE_KIND", Kind, 2), Codes("EDGE_MODE", Mode, 2))
+_EDGE_PARTS: tuple[Part, ...] = (
+    EDGE, Codes("EDGE_KIND", Kind, 2), Codes("EDGE_MODE", Mode, 2), Codes("EDGE_ACTIVATION", Activation, 4),
+)  # fmt: skip
 _CAUSES = (Codes("CAUSE", Cause, 4), Codes("ENGINE", Engine, 2))
 
 _PARAMETERS = Parameters(tuple((name, f"`{each.default}`", each.legal, each.doc) for name, each in PARAMETERS.items()))

@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Activation functions and their derivatives in raw fixed point (docs/edge/arithmetic.md)."""
+"""Activation functions and their derivatives in raw fixed point (docs/edge/arithmetic.md).
+
+``Activation`` is the one table of them: configurations, compiled loops, registers and RTL know codes alone.
+docs/adding_an_activation.md shows what a new one needs.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +17,12 @@ import numpy.typing as npt
 from models.edge.rules import WIDTH_MAX, WIDTH_MIN, frac_max
 from models.lib.command_line import Parser, integer, one_line_errors, whole_number
 from models.lib.fixed_point import Format, IntArray
+from models.lib.registers import Code
 
 MAX_ADDRESS_BITS = 12
+
+Raw = tuple[IntArray, IntArray]
+"""(activations, derivatives), raw, of the shape of the sums."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +51,9 @@ class SigmoidTable:
         slope = np.floor(fmt.one * sigmoid * (1.0 - sigmoid) + 0.5).astype(np.int64)
         return cls(fmt, bits, value, slope)
 
-    def __call__(self, s: npt.ArrayLike) -> tuple[IntArray, IntArray]:
-        """(activation, derivative), raw, of raw sums of any shape."""
-        raw = np.asarray(s, dtype=np.int64)
-        address = (raw >> (self.format.width - self.address_bits)) & ((1 << self.address_bits) - 1)
+    def __call__(self, s: IntArray) -> Raw:
+        """Of raw sums."""
+        address = (s >> (self.format.width - self.address_bits)) & ((1 << self.address_bits) - 1)
         return self.value[address], self.slope[address]
 
     def hex_text(self) -> str:
@@ -55,15 +64,40 @@ class SigmoidTable:
         return "".join(f"{word:0{digits}x}\n" for word in words.tolist())
 
 
-def relu(s: npt.ArrayLike, fmt: Format) -> tuple[IntArray, IntArray]:
-    """(activation, derivative), raw, of raw sums: max(s, 0), and 1.0 where s > 0."""
-    raw = np.asarray(s, dtype=np.int64)
-    return np.maximum(raw, 0), np.where(raw > 0, fmt.one, 0).astype(np.int64)
+def sigmoid(s: IntArray, fmt: Format) -> Raw:
+    """What the table of the format has."""
+    return SigmoidTable.build(fmt)(s)
 
 
-def activate(s: npt.ArrayLike, activation: str, fmt: Format) -> tuple[IntArray, IntArray]:
-    """(activation, derivative), raw, of raw sums; activation is "sigmoid" or "relu"."""
-    return relu(s, fmt) if activation == "relu" else SigmoidTable.build(fmt)(s)
+def relu(s: IntArray, fmt: Format) -> Raw:
+    """max(s, 0), and 1.0 where s > 0."""
+    return np.maximum(s, 0), np.where(s > 0, fmt.one, 0).astype(np.int64)
+
+
+class Activation(Code):
+    """Activation functions, each ``(code, meaning, function)``; configurations name them in small letters.
+
+    A function takes raw sums, int64 of any shape, and their format. Derivatives are 0 … 1.0.
+    """
+
+    function: Callable[[IntArray, Format], Raw]
+
+    def __new__(cls, value: int, doc: str = "", function: Callable[[IntArray, Format], Raw] = sigmoid) -> Self:
+        """A member."""
+        made = int.__new__(cls, value)
+        made._value_, made.doc, made.function = value, doc, function
+        return made
+
+    SIGMOID = 0, "1 / (1 + exp(-s)), from a table", sigmoid
+    RELU = 1, "max(s, 0)", relu
+
+    def __call__(self, s: npt.ArrayLike, fmt: Format) -> Raw:
+        """Of raw sums of any shape."""
+        return self.function(np.asarray(s, dtype=np.int64), fmt)
+
+
+ACTIVATIONS = tuple(each.name.lower() for each in Activation)
+"""Names in configurations."""
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from models.edge.activation import ACTIVATIONS, Activation
 from models.edge.rules import WIDTH_MAX, WIDTH_MIN, check_network, frac_max
 from models.edge.shape import JunctionShape, junction_shapes
 from models.lib.fixed_point import Format
@@ -18,7 +19,6 @@ from models.lib.network_kind import EDGE, require
 from models.lib.registers import Code
 from models.lib.toml_section import ConfigError, Section, named, parse, read_text
 
-ACTIVATIONS = ("sigmoid", "relu")
 ROUNDINGS = ("half_up", "stochastic")
 DATA_SETS = ("none", "mnist")
 
@@ -177,6 +177,11 @@ class EdgeConfig:
         possible = sum(junction.n_left * junction.n_right for junction in self.junctions)
         return self.edges / possible
 
+    @property
+    def activation_codes(self) -> tuple[Activation, ...]:
+        """Activations of layers 1 … L."""
+        return tuple(Activation[name.upper()] for name in self.activations)
+
     def verilog_parameters(self, sigmoid_file: str | Path) -> dict[str, int | str]:
         """Parameters of ``edge_top`` as Verilog literals: numbers, sized hex vectors, a quoted file name."""
 
@@ -189,7 +194,7 @@ class EdgeConfig:
             "LAYERS": pack(list(self.layers), 16),
             "FAN_OUT": pack([junction.fan_out for junction in self.junctions], 16),
             "LANES": pack([junction.z for junction in self.junctions], 16),
-            "RELU": pack([int(activation == "relu") for activation in self.activations], 1),
+            "ACTIVATIONS": pack(list(self.activation_codes), 4),
             "WIDTH": self.format.width,
             "FRAC": self.format.frac,
             "LR_MAX": self.lr_max,

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from models.edge.activation import Activation
 from models.edge.config import Mode
 from models.edge.layout import Layout
 from models.edge.network import EdgeNetwork
@@ -22,6 +23,7 @@ Array = Any  # Numba compiles the functions for the types they are called with
 Int = Any
 
 OP_FF, OP_BP = int(Operation.FF), int(Operation.BP)
+RELU = int(Activation.RELU)
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -85,6 +87,15 @@ def gather(
         target[target_u + e] = source[source_u + left[edge_u + e]] * scale
 
 
+@njit(cache=True)
+def activate(activation: Int, s: float) -> tuple[float, float]:
+    """(activation, derivative) of a sum."""
+    if activation == RELU:
+        return (s, 1.0) if s > 0.0 else (0.0, 0.0)
+    a = 1.0 / (1.0 + np.exp(-s))
+    return a, a * (1.0 - a)
+
+
 @njit(cache=True, fastmath={"reassoc", "contract"})
 def feedforward(
     row: Array, w: Array, b: Array, gathered: Array, gather0: Int, act: Array, act0: Int, slope: Array, slope0: Int
@@ -97,13 +108,7 @@ def feedforward(
         for k in range(np.uint64(row.fan_in)):
             s += w[edge + k] * gathered[from_u + k]
         s += b[row.neuron0 + j]
-        if row.relu:
-            act[act0 + j] = max(s, 0.0)
-            slope[slope0 + j] = 1.0 if s > 0.0 else 0.0
-        else:
-            a = 1.0 / (1.0 + np.exp(-s))
-            act[act0 + j] = a
-            slope[slope0 + j] = a * (1.0 - a)
+        act[act0 + j], slope[slope0 + j] = activate(row.activation, s)
 
 
 @njit(cache=True)

@@ -57,12 +57,12 @@ def dot64(w: Array, w0: Int, a: Array, a0: Int, n: Int) -> Int:
 @njit(cache=True)
 def feedforward(
     row: Array, w: Array, b: Array, gathered: Array, gather0: Int, act: Array, act0: Int, slope: Array, slope0: Int,
-    table_a: Array, table_d: Array, table_shift: Int, frac: Int, low: Int, high: Int,
+    values: Array, slopes: Array, frac: Int, low: Int, high: Int,
 ) -> Int:  # fmt: skip
     """Activations and derivatives of the right layer; returns the number of clipped sums."""
     clipped = 0
     fan_in = row.fan_in
-    mask = len(table_a) - 1
+    mask = values.shape[1] - 1
     half = 1 << (frac - 1)
     for j in range(row.n_right):
         w0 = row.edge0 + j * fan_in
@@ -75,13 +75,8 @@ def feedforward(
         elif s < low:
             s = low
             clipped += 1
-        if row.relu:
-            act[act0 + j] = max(s, 0)
-            slope[slope0 + j] = (1 << frac) if s > 0 else 0
-        else:
-            address = (s >> table_shift) & mask
-            act[act0 + j] = table_a[address]
-            slope[slope0 + j] = table_d[address]
+        act[act0 + j] = values[row.activation, s & mask]
+        slope[slope0 + j] = slopes[row.activation, s & mask]
     return clipped
 
 
@@ -208,7 +203,7 @@ def update(
 @njit(cache=True)
 def run(
     events: Array, x: Array, order: Array, labels: Array, table: Array, left: Array, w: Array, b: Array, lfsr: Array,
-    table_a: Array, table_d: Array, table_shift: Int, frac: Int, width: Int, lr: Int, stochastic: bool,
+    values: Array, slopes: Array, frac: Int, width: Int, lr: Int, stochastic: bool,
     gathered: Array, act: Array, slope: Array, delta: Array, sums: Array, outputs: Array, saturations: Array,
 ) -> None:  # fmt: skip
     """Play the events of a run (``Schedule.events``) on the parameters.
@@ -216,6 +211,7 @@ def run(
     Args:
         x, order, labels: raw inputs (rows, N0); row and label of every sample of the run.
         table: a row per junction (``layout.Layout``).
+        values, slopes: int16 (activations, 2**width): of every code and raw sum, negative sums behind positive ones.
         left, w, b, lfsr: left neurons, weights, biases and states of all junctions one after the other.
         gathered, act, slope, delta, sums: room for the rings and for one layer of BP sums.
         outputs: (samples, N_L), filled.
@@ -243,7 +239,7 @@ def run(
             slope0 = row.slope0 + n % row.slope_slots * row.n_right
             saturations[0, i] += feedforward(
                 row, w, b, gathered, gather0, act, act0, slope, slope0,
-                table_a, table_d, table_shift, frac, low, high)  # fmt: skip
+                values, slopes, frac, low, high)  # fmt: skip
             if i == last:
                 for j in range(row.n_right):
                     outputs[n, j] = act[act0 + j]

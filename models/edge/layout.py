@@ -12,7 +12,7 @@ from models.edge.config import EdgeConfig
 from models.edge.schedule import Schedule
 
 FIELDS = (
-    "n_left", "n_right", "fan_in", "z", "p", "relu",
+    "n_left", "n_right", "fan_in", "z", "p", "activation",
     "edge0", "neuron0", "lane0",  # first edge, right neuron and lane in the arrays that hold all junctions
     "wide",  # 1: fixed-point FF sums need 64 bits
     "gather0", "gather_slots",  # ring of left activations in edge order
@@ -48,7 +48,7 @@ class Layout:
             slope_slots = 1 if last else upo[i + 1] - ffo[i] + 1
             delta_slots = upo[i] - (ffo[i] if last else upo[i + 1]) + 1
             table[i] = (
-                shape.n_left, shape.n_right, shape.fan_in, shape.z, shape.p, config.activations[i] == "relu",
+                shape.n_left, shape.n_right, shape.fan_in, shape.z, shape.p, config.activation_codes[i],
                 edge, neuron, shape.lane_base,
                 shape.fan_in << (2 * config.format.width - 2) >= 1 << 31,
                 gathered, gather_slots,

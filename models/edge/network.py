@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.edge import kernel
-from models.edge.activation import SigmoidTable
+from models.edge.activation import Activation
 from models.edge.config import EdgeConfig, Mode
 from models.edge.interleaver import Connectivity
 from models.edge.layout import Layout
@@ -70,7 +70,9 @@ class EdgeNetwork:
                 self._fill(name, views, given)
         left = [connectivity.left_neuron(i) for i in range(len(config.junctions))]
         self.left = np.concatenate(left).astype(np.uint16)
-        self._sigmoid = SigmoidTable.build(config.format)
+        sums = np.arange(1 << config.format.width)  # two's complement: negative ones are behind the others
+        sums[1 << (config.format.width - 1) :] -= 1 << config.format.width
+        self._activations = np.array([each(sums, config.format) for each in Activation], dtype=np.int16)
         self._layout = Layout.build(config, self.schedule)
 
     def _fill(self, name: str, views: tuple[Int16Array, ...], given: Sequence[npt.ArrayLike]) -> None:
@@ -133,8 +135,7 @@ class EdgeNetwork:
         arguments: tuple[Any, ...] = (
             self.schedule.events(len(rows), mode), inputs, rows, label, layout.table, self.left,
             self._weights, self._biases, lfsr,
-            self._sigmoid.value.astype(np.int16), self._sigmoid.slope.astype(np.int16),
-            fmt.width - self._sigmoid.address_bits, fmt.frac, fmt.width, lr_shift, bool(stochastic),
+            self._activations[:, 0], self._activations[:, 1], fmt.frac, fmt.width, lr_shift, bool(stochastic),
             *room, np.zeros(layout.sums, dtype=np.int64), outputs, saturations,
         )  # fmt: skip
         kernel.run(*arguments)

@@ -70,10 +70,10 @@ class EdgeFlags(BitField):
     DITHER = 1, 1, "1: a permutation per sweep"
 
 
-class Relu(BitField):
-    """Fields of RELU."""
+class ActivationField(BitField):
+    """Fields of ACTIVATION."""
 
-    RELU = 0, 1, "1: ReLU, 0: sigmoid"
+    CODE = 0, 4, "code of the activation function"
 
 
 class Offsets(BitField):
@@ -128,7 +128,7 @@ class JunctionReg(Register):
     N_RIGHT = 0x04, READ, "right neurons", None, None
     FAN_OUT = 0x08, READ, "fan-out of a left neuron", None, None
     Z = 0x0C, READ, "degree of parallelism", None, None
-    RELU = 0x10, READ, "activation of the right layer", Relu, None
+    ACTIVATION = 0x10, READ, "activation of the right layer", ActivationField, None
     OFFSETS = 0x14, READ, "its place in the schedule", Offsets, None
     BUSY_FF = 0x18, READ, "clocks with edges in FF"
     BUSY_BP = 0x1C, READ, "clocks with edges in BP"

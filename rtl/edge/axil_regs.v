@@ -24,8 +24,8 @@ module axil_regs #(
     parameter [16*JUNCTIONS-1:0] FAN_OUT = {16'd2, 16'd2},
     // Degree of parallelism z of junctions 1 to JUNCTIONS, 16 bits each
     parameter [16*JUNCTIONS-1:0] LANES = {16'd4, 16'd8},
-    // Activation of layers 1 to JUNCTIONS, one bit each: 1 ReLU, 0 sigmoid
-    parameter [JUNCTIONS-1:0] RELU = 0,
+    // Activation of layers 1 to JUNCTIONS, 4 bits each, codes of edge_registers.vh
+    parameter [4*JUNCTIONS-1:0] ACTIVATIONS = 0,
     // Width and fraction bits of words
     parameter WIDTH = 12,
     parameter FRAC = 8,
@@ -349,7 +349,7 @@ generate
         assign blocks[(i*WORDS + `EDGE_JUNCTION_N_RIGHT)*32 +: 32] = N_RIGHT;
         assign blocks[(i*WORDS + `EDGE_JUNCTION_FAN_OUT)*32 +: 32] = FO;
         assign blocks[(i*WORDS + `EDGE_JUNCTION_Z)*32 +: 32] = Z;
-        assign blocks[(i*WORDS + `EDGE_JUNCTION_RELU)*32 +: 32] = {31'd0, RELU[i]};
+        assign blocks[(i*WORDS + `EDGE_JUNCTION_ACTIVATION)*32 +: 32] = {28'd0, ACTIVATIONS[4*i +: 4]};
         assign blocks[(i*WORDS + `EDGE_JUNCTION_OFFSETS)*32 +: 32] = {UPO[15:0], FFO[15:0]};
         assign blocks[(i*WORDS + `EDGE_JUNCTION_BUSY_FF)*32 +: 6*32] = counts[6*32*i +: 6*32];
     end

@@ -2,6 +2,7 @@
 `resetall
 `default_nettype none
 `include "require.vh"
+`include "edge_registers.vh"
 /*
  * Edge-processing engine: junctions in a pipeline, and the sequencer that drives them
  *
@@ -20,8 +21,8 @@ module edge_engine #(
     parameter [16*JUNCTIONS-1:0] FAN_OUT = {16'd2, 16'd2},
     // Edges per clock (z) of junctions 1 to JUNCTIONS, 16 bits each
     parameter [16*JUNCTIONS-1:0] LANES = {16'd4, 16'd8},
-    // Activation of layers 1 to JUNCTIONS, 1: ReLU, 0: sigmoid; the last one must be 0
-    parameter [JUNCTIONS-1:0] RELU = 0,
+    // Activation of layers 1 to JUNCTIONS, 4 bits each, codes of edge_registers.vh; the last one must be sigmoid
+    parameter [4*JUNCTIONS-1:0] ACTIVATIONS = 0,
     // Width of weights, biases, activations and deltas in bits, signed, format Q(WIDTH-FRAC-1).FRAC
     parameter WIDTH = 12,
     // Fraction bits
@@ -100,7 +101,8 @@ module edge_engine #(
 `REQUIRE(g_width, WIDTH >= 4 && WIDTH <= 16, ("%m: WIDTH = %0d must be 4 to 16", WIDTH))
 `REQUIRE(g_frac, FRAC >= 1 && FRAC <= WIDTH-2, ("%m: FRAC = %0d must be 1 to WIDTH-2 = %0d", FRAC, WIDTH-2))
 `REQUIRE(g_lr_max, LR_MAX >= 1 && LR_MAX <= 16, ("%m: LR_MAX = %0d must be 1 to 16", LR_MAX))
-`REQUIRE(g_relu, RELU[JUNCTIONS-1] == 1'b0, ("%m: RELU = %b must be 0 (sigmoid) for the output layer", RELU))
+`REQUIRE(g_output, ACTIVATIONS[4*(JUNCTIONS-1) +: 4] == `EDGE_ACTIVATION_SIGMOID,
+         ("%m: ACTIVATIONS = %h must have sigmoid for the output layer", ACTIVATIONS))
 `REQUIRE(g_in_lanes, sch_z(1) % IN_LANES == 0,
          ("%m: IN_LANES = %0d must divide z = %0d of junction 1", IN_LANES, sch_z(1)))
 `REQUIRE(g_in_rate, sch_n(0) <= IN_LANES*sch_cp(0),
@@ -202,7 +204,7 @@ generate
             .WIDTH(WIDTH),
             .FRAC(FRAC),
             .LR_MAX(LR_MAX),
-            .RELU(RELU[i-1]),
+            .ACTIVATION(ACTIVATIONS[4*(i-1) +: 4]),
             .IS_LAST(i == JUNCTIONS),
             .SWEEP_SEEDS(SWEEP_SEEDS),
             .DITHER(DITHER),

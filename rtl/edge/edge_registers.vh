@@ -67,23 +67,23 @@
 `define EDGE_FLAGS_DITHER       1        // 1: a permutation per sweep
 
 // Registers of a junction: word addresses, from the first word on; bits of fields
-`define EDGE_JUNCTION_BASE       10'h080  // first word, byte address 200
-`define EDGE_JUNCTION_WORDS      16       // words from one junction to the next
-`define EDGE_JUNCTION_N_LEFT     10'h000  // left neurons
-`define EDGE_JUNCTION_N_RIGHT    10'h001  // right neurons
-`define EDGE_JUNCTION_FAN_OUT    10'h002  // fan-out of a left neuron
-`define EDGE_JUNCTION_Z          10'h003  // degree of parallelism
-`define EDGE_JUNCTION_RELU       10'h004  // activation of the right layer
-`define EDGE_JUNCTION_RELU_RELU  0        // 1: ReLU, 0: sigmoid
-`define EDGE_JUNCTION_OFFSETS    10'h005  // its place in the schedule
-`define EDGE_JUNCTION_OFFSETS_FF 15:0     // passes from the admission of a sample to its FF
-`define EDGE_JUNCTION_OFFSETS_UP 31:16    // passes from the admission of a sample to its BP and UP
-`define EDGE_JUNCTION_BUSY_FF    10'h006  // clocks with edges in FF
-`define EDGE_JUNCTION_BUSY_BP    10'h007  // clocks with edges in BP
-`define EDGE_JUNCTION_BUSY_UP    10'h008  // clocks with edges in UP
-`define EDGE_JUNCTION_SAT_FF     10'h009  // right neurons whose sum was clipped
-`define EDGE_JUNCTION_SAT_BP     10'h00A  // right neurons whose sum of deltas was clipped
-`define EDGE_JUNCTION_SAT_UP     10'h00B  // weights and biases clipped
+`define EDGE_JUNCTION_BASE            10'h080  // first word, byte address 200
+`define EDGE_JUNCTION_WORDS           16       // words from one junction to the next
+`define EDGE_JUNCTION_N_LEFT          10'h000  // left neurons
+`define EDGE_JUNCTION_N_RIGHT         10'h001  // right neurons
+`define EDGE_JUNCTION_FAN_OUT         10'h002  // fan-out of a left neuron
+`define EDGE_JUNCTION_Z               10'h003  // degree of parallelism
+`define EDGE_JUNCTION_ACTIVATION      10'h004  // activation of the right layer
+`define EDGE_JUNCTION_ACTIVATION_CODE 3:0      // code of the activation function
+`define EDGE_JUNCTION_OFFSETS         10'h005  // its place in the schedule
+`define EDGE_JUNCTION_OFFSETS_FF      15:0     // passes from the admission of a sample to its FF
+`define EDGE_JUNCTION_OFFSETS_UP      31:16    // passes from the admission of a sample to its BP and UP
+`define EDGE_JUNCTION_BUSY_FF         10'h006  // clocks with edges in FF
+`define EDGE_JUNCTION_BUSY_BP         10'h007  // clocks with edges in BP
+`define EDGE_JUNCTION_BUSY_UP         10'h008  // clocks with edges in UP
+`define EDGE_JUNCTION_SAT_FF          10'h009  // right neurons whose sum was clipped
+`define EDGE_JUNCTION_SAT_BP          10'h00A  // right neurons whose sum of deltas was clipped
+`define EDGE_JUNCTION_SAT_UP          10'h00B  // weights and biases clipped
 
 // Kinds of parameter sections
 `define EDGE_KIND_WEIGHTS 2'd0  // weights, in the order of edges
@@ -95,5 +95,9 @@
 `define EDGE_MODE_PIPELINED  2'd0  // training, a sample enters every pass
 `define EDGE_MODE_SEQUENTIAL 2'd1  // training, a sample enters after the last update of the one before
 `define EDGE_MODE_INFERENCE  2'd2  // no training, a sample enters every pass
+
+// Activation functions, each ``(code, meaning, function)``; configurations name them in small letters
+`define EDGE_ACTIVATION_SIGMOID 4'd0  // 1 / (1 + exp(-s)), from a table
+`define EDGE_ACTIVATION_RELU    4'd1  // max(s, 0)
 
 `endif

@@ -19,8 +19,8 @@ module edge_top #(
     parameter [16*JUNCTIONS-1:0] FAN_OUT = {16'd2, 16'd2},
     // Edges per clock (z) of junctions 1 to JUNCTIONS, 16 bits each
     parameter [16*JUNCTIONS-1:0] LANES = {16'd4, 16'd8},
-    // Activation of layers 1 to JUNCTIONS, one bit each, 1: ReLU, 0: sigmoid; the last one must be 0
-    parameter [JUNCTIONS-1:0] RELU = 0,
+    // Activation of layers 1 to JUNCTIONS, 4 bits each, codes of edge_registers.vh; the last one must be sigmoid
+    parameter [4*JUNCTIONS-1:0] ACTIVATIONS = 0,
     // Width of weights, biases, activations and deltas in bits, signed, format Q(WIDTH-FRAC-1).FRAC
     parameter WIDTH = 12,
     // Fraction bits
@@ -124,7 +124,7 @@ axil_regs #(
     .LAYERS(LAYERS),
     .FAN_OUT(FAN_OUT),
     .LANES(LANES),
-    .RELU(RELU),
+    .ACTIVATIONS(ACTIVATIONS),
     .WIDTH(WIDTH),
     .FRAC(FRAC),
     .LR_MAX(LR_MAX),
@@ -287,7 +287,7 @@ edge_engine #(
     .LAYERS(LAYERS),
     .FAN_OUT(FAN_OUT),
     .LANES(LANES),
-    .RELU(RELU),
+    .ACTIVATIONS(ACTIVATIONS),
     .WIDTH(WIDTH),
     .FRAC(FRAC),
     .LR_MAX(LR_MAX),

@@ -98,9 +98,9 @@
 #define EDGELOOM_EDGE_JUNCTION_N_RIGHT(n) (0x204u + 0x40u * ((n) - 1u)) /* right neurons */
 #define EDGELOOM_EDGE_JUNCTION_FAN_OUT(n) (0x208u + 0x40u * ((n) - 1u)) /* fan-out of a left neuron */
 #define EDGELOOM_EDGE_JUNCTION_Z(n) (0x20cu + 0x40u * ((n) - 1u)) /* degree of parallelism */
-#define EDGELOOM_EDGE_JUNCTION_RELU(n) (0x210u + 0x40u * ((n) - 1u)) /* activation of the right layer */
-#define EDGELOOM_EDGE_JUNCTION_RELU_RELU_MASK 0x00000001u /* 1: ReLU, 0: sigmoid */
-#define EDGELOOM_EDGE_JUNCTION_RELU_RELU_SHIFT 0
+#define EDGELOOM_EDGE_JUNCTION_ACTIVATION(n) (0x210u + 0x40u * ((n) - 1u)) /* activation of the right layer */
+#define EDGELOOM_EDGE_JUNCTION_ACTIVATION_CODE_MASK 0x0000000fu /* code of the activation function */
+#define EDGELOOM_EDGE_JUNCTION_ACTIVATION_CODE_SHIFT 0
 #define EDGELOOM_EDGE_JUNCTION_OFFSETS(n) (0x214u + 0x40u * ((n) - 1u)) /* its place in the schedule */
 #define EDGELOOM_EDGE_JUNCTION_OFFSETS_FF_MASK 0x0000ffffu /* passes from the admission of a sample to its FF */
 #define EDGELOOM_EDGE_JUNCTION_OFFSETS_FF_SHIFT 0
@@ -124,5 +124,9 @@
 #define EDGELOOM_EDGE_MODE_PIPELINED 0u /* training, a sample enters every pass */
 #define EDGELOOM_EDGE_MODE_SEQUENTIAL 1u /* training, a sample enters after the last update of the one before */
 #define EDGELOOM_EDGE_MODE_INFERENCE 2u /* no training, a sample enters every pass */
+
+/* Activation functions, each ``(code, meaning, function)``; configurations name them in small letters */
+#define EDGELOOM_EDGE_ACTIVATION_SIGMOID 0u /* 1 / (1 + exp(-s)), from a table */
+#define EDGELOOM_EDGE_ACTIVATION_RELU 1u /* max(s, 0) */
 
 #endif

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 `resetall
 `default_nettype none
+`include "require.vh"
+`include "edge_registers.vh"
 /*
- * Activation and derivative of one neuron: table sigmoid or ReLU
+ * Activation and derivative of one neuron
  *
  * The sigmoid comes from a read-only table over the top A = min(WIDTH, 12) bits of the sum, addressed by
  * the two's complement index; each word holds {derivative, activation}, FRAC+1 bits each.
@@ -14,9 +16,9 @@ module activation_function #(
     parameter WIDTH = 12,
     // Fraction bits
     parameter FRAC = 8,
-    // 1: ReLU; 0: sigmoid
-    parameter RELU = 0,
-    // Hex file of the sigmoid table, 2^A words; unused for ReLU
+    // Activation, a code of edge_registers.vh
+    parameter ACTIVATION = 0,
+    // Hex file of the sigmoid table, 2^A words; unused for others
     parameter SIGMOID_FILE = "sigmoid.hex"
 ) (
     input  wire             clk,
@@ -26,12 +28,17 @@ module activation_function #(
     output wire [FRAC:0]    d        // derivative, 0 to 1.0, unsigned Q1.FRAC, 2 clocks later
 );
 
+localparam [3:0] CODE = ACTIVATION[3:0];
+
+`REQUIRE(g_activation, CODE == `EDGE_ACTIVATION_SIGMOID || CODE == `EDGE_ACTIVATION_RELU,
+         ("%m: ACTIVATION = %0d is no code of edge_registers.vh", ACTIVATION))
+
 reg [FRAC:0] d_reg;
 
 assign d = d_reg;
 
 generate
-    if (RELU) begin : g_relu
+    if (CODE == `EDGE_ACTIVATION_RELU) begin : g_relu
         reg             positive_reg;
         reg [WIDTH-2:0] s_reg;
         reg [WIDTH-2:0] a_reg;

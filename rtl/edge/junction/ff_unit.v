@@ -19,8 +19,8 @@ module ff_unit #(
     parameter WIDTH = 12,
     // Fraction bits
     parameter FRAC = 8,
-    // 1: ReLU; 0: sigmoid
-    parameter RELU = 0,
+    // Activation, a code of edge_registers.vh
+    parameter ACTIVATION = 0,
     // Hex file of the sigmoid table
     parameter SIGMOID_FILE = "sigmoid.hex",
     // Right neurons that complete together (derived)
@@ -167,7 +167,7 @@ generate
         activation_function #(
             .WIDTH(WIDTH),
             .FRAC(FRAC),
-            .RELU(RELU),
+            .ACTIVATION(ACTIVATION),
             .SIGMOID_FILE(SIGMOID_FILE)
         ) f (
             .clk(clk),

@@ -35,8 +35,8 @@ module junction #(
     parameter FRAC = 8,
     // Largest learning-rate shift
     parameter LR_MAX = 8,
-    // Activation of the right layer, 1: ReLU; 0: sigmoid
-    parameter RELU = 0,
+    // Activation of the right layer, a code of edge_registers.vh
+    parameter ACTIVATION = 0,
     // 1: the right layer is the output
     parameter IS_LAST = 0,
     // One seed vector per sweep
@@ -370,7 +370,7 @@ ff_unit #(
     .FI(FI),
     .WIDTH(WIDTH),
     .FRAC(FRAC),
-    .RELU(RELU),
+    .ACTIVATION(ACTIVATION),
     .SIGMOID_FILE(SIGMOID_FILE)
 ) ff (
     .clk(clk),

@@ -49,7 +49,7 @@ def constants(config: EdgeConfig) -> dict[int, int]:
             JunctionReg.N_RIGHT: shape.n_right,
             JunctionReg.FAN_OUT: shape.fan_out,
             JunctionReg.Z: shape.z,
-            JunctionReg.RELU: int(config.activations[i] == "relu"),
+            JunctionReg.ACTIVATION: config.activation_codes[i],
             JunctionReg.OFFSETS: Offsets.UP.put(schedule.upo[i]) | Offsets.FF.put(schedule.ffo[i]),
         }
         values |= {junction_register(i + 1, register): value for register, value in block.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.edge.activation import activate
+from models.edge.activation import Activation
 from models.edge.arithmetic import ff_sum
 from models.edge.schedule import tree_latency
 from models.edge.shape import JunctionShape
@@ -22,14 +22,14 @@ class FeedforwardTrace:
     def __init__(self, b: Bench) -> None:
         self.b = b
         self.fmt = fmt = Format(b.params["WIDTH"], b.params["FRAC"])
-        self.activation = "relu" if b.params["RELU"] else "sigmoid"
+        self.activation = Activation(b.params["ACTIVATION"])
         fan_in, z = b.params["FI"], b.params["Z"]
         self.shape = JunctionShape(n_left=fan_in, n_right=1, fan_out=1, z=z, lane_base=0)
         self.latency = tree_latency(self.shape)
         self.clock = 0
         b.cover("shape", "fi_below_z" if fan_in < z else "fi_above_z" if fan_in > z else "fi_is_z")
         b.cover("tree", self.latency)
-        b.cover("activation", self.activation)
+        b.cover("activation", self.activation.name.lower())
         lanes, neurons = z * fmt.width, self.shape.p * fmt.width
         self.trace = Trace(
             b, ["valid"], {"first": 1, "last": 1, "frame_last": 1, "w": lanes, "act": lanes, "bias": neurons}
@@ -63,7 +63,7 @@ class FeedforwardTrace:
     def _expect(self, products: values.IntArray, bias: values.IntArray, frame_last: bool) -> None:
         fmt, trace, end = self.fmt, self.trace, self.clock - 1 + self.latency
         s, clipped = ff_sum(products, bias, fmt)
-        act, slope = activate(s, self.activation, fmt)
+        act, slope = self.activation(s, fmt)
         trace.expect(end + 2, "sat", [int(clipped.sum())])
         trace.expect(end + 5, "out_valid", [1])
         trace.expect(end + 5, "out_last", [int(frame_last)])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.edge.activation import activate
+from models.edge.activation import Activation
 from models.edge.arithmetic import (
     bias_update,
     bp_sum,
@@ -210,7 +210,7 @@ class JunctionTrace:
         shape, trace = self.shape, self.trace
         products = (w * sample.left[self.left_of]).reshape(shape.n_right, shape.fan_in).sum(axis=1)
         s, clipped = ff_sum(products, bias, self.fmt)
-        act, sample.derivative = activate(s, "relu" if self.b.params["RELU"] else "sigmoid", self.fmt)
+        act, sample.derivative = Activation(self.b.params["ACTIVATION"])(s, self.fmt)
         sample.delta = output_delta(act, np.arange(shape.n_right) == sample.label, self.fmt)
         for clock in range(shape.clocks):
             trace.expect(s0 + clock, "busy_ff", [1])

@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+from models.edge.activation import ACTIVATIONS
 from models.edge.config import ConfigError, EdgeConfig
 
 FORMATS = ((8, 5), (12, 8), (16, 12), (4, 1), (16, 14), (6, 3))
@@ -26,7 +27,7 @@ def random_config(rng: random.Random, junctions: int) -> EdgeConfig:
             layers,
             [rng.choice((1, 2, 3, 4, 6, 8)) for _ in range(junctions)],
             [rng.choice((1, 1, 2, 3, 4, 6, 8, 12)) for _ in range(junctions)],
-            [rng.choice(("sigmoid", "relu")) for _ in range(junctions - 1)] + ["sigmoid"],
+            [rng.choice(ACTIVATIONS) for _ in range(junctions - 1)] + ["sigmoid"],
             format={"width": width, "frac": frac},
             connectivity={
                 "sweep_seeds": rng.random() < 0.5,

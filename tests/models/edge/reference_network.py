@@ -17,7 +17,7 @@ class ReferenceNetwork:
     layers: list[int]
     fan_out: list[int]
     z: list[int]
-    relu: list[bool]
+    activations: list[str]
     classes: int
     width: int
     frac: int
@@ -63,7 +63,7 @@ class ReferenceNetwork:
 
     def activation(self, i: int, s: int) -> tuple[int, int]:
         one = 2**self.frac
-        if self.relu[i]:
+        if self.activations[i] == "relu":
             return (s, one) if s > 0 else (0, 0)
         bits = min(self.width, 12)
         index = s // 2 ** (self.width - bits)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from models.edge import activation, arithmetic
-from models.edge.activation import SigmoidTable, activate
+from models.edge.activation import Activation, SigmoidTable
 from models.lib.fixed_point import Format
 
 FORMATS = [Format(4, 1), Format(8, 5), Format(12, 8), Format(16, 12), Format(16, 14)]
@@ -71,10 +71,10 @@ def test_hex_text_is_what_the_rom_holds(fmt: Format) -> None:
 
 def test_relu() -> None:
     fmt = Format(8, 5)
-    value, slope = activate([-128, -1, 0, 1, 127], "relu", fmt)
+    value, slope = Activation.RELU([-128, -1, 0, 1, 127], fmt)
     assert value.tolist() == [0, 0, 0, 1, 127]
     assert slope.tolist() == [0, 0, 0, 32, 32]
-    assert activate(0, "sigmoid", fmt)[0] == 16
+    assert Activation.SIGMOID(0, fmt)[0] == 16
 
 
 @pytest.mark.parametrize("fmt", FORMATS, ids=str)

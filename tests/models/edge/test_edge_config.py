@@ -141,8 +141,9 @@ def test_more_inputs_per_neuron_than_lanes() -> None:
 def test_verilog_parameters_are_literals() -> None:
     parameters = EdgeConfig.from_dict(broken(network__activation=["relu", "sigmoid"])).verilog_parameters("dir/s.hex")
     assert parameters == {
-        "JUNCTIONS": 2, "LAYERS": "48'h2000400400", "FAN_OUT": "32'h100004", "LANES": "32'h200080", "RELU": "2'h1",
-        "WIDTH": 12, "FRAC": 8, "LR_MAX": 8, "CLASSES": 32, "SWEEP_SEEDS": 1, "DITHER": 1, "IN_LANES": 32,
+        "JUNCTIONS": 2, "LAYERS": "48'h2000400400", "FAN_OUT": "32'h100004", "LANES": "32'h200080",
+        "ACTIVATIONS": "8'h1", "WIDTH": 12, "FRAC": 8, "LR_MAX": 8, "CLASSES": 32, "SWEEP_SEEDS": 1, "DITHER": 1,
+        "IN_LANES": 32,
         "SIGMOID_FILE": '"dir/s.hex"',
     }  # fmt: skip
 

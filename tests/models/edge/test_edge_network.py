@@ -22,7 +22,7 @@ def reference(config: EdgeConfig, connectivity: Connectivity, network: EdgeNetwo
         layers=list(config.layers),
         fan_out=[shape.fan_out for shape in config.junctions],
         z=[shape.z for shape in config.junctions],
-        relu=[activation == "relu" for activation in config.activations],
+        activations=list(config.activations),
         classes=config.classes,
         width=config.format.width,
         frac=config.format.frac,

@@ -8,6 +8,7 @@ import pytest
 from edge_configs import values
 from test_edge_network_semantics import interpreted  # noqa: F401
 
+from models.edge.activation import ACTIVATIONS
 from models.edge.config import EdgeConfig, Mode
 from models.edge.float_twin import FloatTwin
 from models.edge.interleaver import Connectivity
@@ -27,7 +28,7 @@ def samples(config: EdgeConfig, n: int) -> tuple[np.ndarray, np.ndarray]:
     return rng.integers(0, config.format.one, (n, 24)).astype(np.int16), rng.integers(0, 4, n)
 
 
-@pytest.mark.parametrize("activation", ["relu", "sigmoid"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_updates_follow_the_gradient_of_the_cross_entropy(activation: str) -> None:
     """One sample, eta = 1: the change of every parameter is minus the finite difference of the loss."""
     config, network = pair(activation)

@@ -29,7 +29,7 @@ FILES_MAX = 25
 """Most files of a folder."""
 LINES_MAX = 370
 """Most lines of a Python file, in the folders of ``SHORT``."""
-SHORT = ("tb", "flow")
+SHORT = ("models", "studies", "tb", "flow", "tests")
 CLOCKS = ("models/lib/clocks", "models/pe_array/clocks")
 """Folders of clock models."""
 WITHOUT_RTL = {"table", "step", "axi_memory"}

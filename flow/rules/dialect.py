@@ -37,7 +37,7 @@ from flow.paths import ROOT
 LINE_MAX = 120
 FILE_MAX = 480
 """Most characters of a line, most lines of a file."""
-FOLDERS = ("rtl/lib", "rtl/pe_array")
+FOLDERS = ("rtl/lib", "rtl/edge", "rtl/pe_array")
 """Where it is spoken."""
 
 _HEAD = re.compile(

@@ -12,6 +12,8 @@
  * Reading CYCLES or STALLS lo latches its hi half, so that lo followed by hi is one 48-bit value.
  * The answer to a write with SOFT_RESET comes when the reset pulse is over; the write's other bits are ignored.
  * An event in the clock of a CLEAR is counted as before it.
+ *
+ * Latency: answers come as axil_slave says.
  */
 module axil_regs #(
     // Junctions, at most 56 (the address space holds no more)

@@ -9,6 +9,8 @@
  * Samples are written as frames of left activations of junction 1 and wait in its ring. A run takes them in
  * order; output activations leave in natural order, one frame per sample. Every pass all junctions work, each
  * on its own samples; a sample enters every CP clocks (docs/edge/schedule.md).
+ *
+ * Latency: docs/edge/schedule.md says when the outputs of a sample leave.
  */
 module edge_engine #(
     // Number of junctions

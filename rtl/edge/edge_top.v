@@ -7,6 +7,8 @@
  *
  * AXI4-Lite for control and counters, AXI4-Stream for labelled samples in, predictions out, parameters in and
  * out. Interfaces, registers and what a soft reset does: docs/edge/top.md, registers.md.
+ *
+ * Latency: that of its parts; docs/edge/schedule.md has the clocks of a pass.
  */
 module edge_top #(
     // Number of junctions, 1 to 56

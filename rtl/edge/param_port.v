@@ -10,7 +10,7 @@
  * of z), biases (G rows of P), seeds (fo rows of z, or one), permutations (fo rows of z). LOAD writes one frame of
  * `s_axis_param` to the selected section, DUMP sends the section as one frame on `m_axis_param`.
  *
- * A row is read into the bank's shift register (3 clocks), its words pass at up to one per clock (LOAD) or
+ * Latency: a row is read into the bank's shift register (3 clocks), its words pass at up to one per clock (LOAD) or
  * one per two clocks (DUMP), then LOAD writes it back (2 clocks). Because a LOAD begins with the old row, the
  * words that a short frame does not bring keep their values: the old ones are turned around to their lanes.
  *

@@ -9,7 +9,7 @@
  * `out_room` says that one more frame may be admitted, counted from the admission of a sample to the last
  * beat of its prediction.
  *
- * `predicted` follows the last group of a frame by clog2(LANES) + 1 clocks, the stream by 2 more.
+ * Latency: `predicted` follows the last group of a frame by clog2(LANES) + 1 clocks, the stream by 2 more.
  * A soft reset forgets what is not complete; complete frames still come out.
  */
 module prediction_unit #(

@@ -4,7 +4,7 @@
 /*
  * AXI4-Stream samples to activation frames
  *
- * A frame of BEATS beats is handed to the engine beat by beat, one clock after it was accepted;
+ * Latency: a frame of BEATS beats is handed to the engine beat by beat, one clock after it was accepted;
  * `act_commit` with its label follows in the clock after its last word, at which the next frame's first word
  * may already stand. A frame that is short, long or has a label >= CLASSES ends with `act_abort` instead.
  *

@@ -11,7 +11,7 @@
  * clock of waiting is a `stall`. A pass takes CP clocks. A run of n samples takes, without stalls, P*CP + 16
  * clocks of `busy`: P = n + U passes, or n*(U+1) in sequential training.
  *
- * Timing: `pass_start` is a registered pulse; tokens are valid from then until the next one.
+ * Latency: `pass_start` is a registered pulse; tokens are valid from then until the next one.
  */
 module sequencer #(
     // Clocks per pass

@@ -13,8 +13,10 @@
  * its right layer (junction_deltas).
  *
  * Timing: pass_start is a pulse with the tokens of the pass; the first row enters in the next clock (s0).
- * Passes follow each other after C clocks or more. Latency from a row, T clocks of the adder tree: BP sums 12 clocks,
- * right activations 14 + T. Stages are listed in docs/edge/junction.md.
+ * Passes follow each other after C clocks or more.
+ *
+ * Latency: from a row, T clocks of the adder tree: BP sums 12 clocks, right activations 14 + T. Stages are listed in
+ * docs/edge/junction.md.
  */
 module junction #(
     // Number of this junction, 1 to JUNCTIONS

@@ -7,6 +7,8 @@
  * A pass has C = D*FAN_OUT = GROUPS*Q rows, one per clock from the clock after pass_start on (s0). Its rows are counted
  * by sweep and clock of the sweep (left layer) and by group and clock of the group (right layer). Stages are listed in
  * docs/edge/junction.md; a signal *_sN belongs to the row in stage N.
+ *
+ * Latency: *_sN comes N clocks after the row has entered (s0).
  */
 module junction_control #(
     // Clocks per sweep

@@ -7,7 +7,7 @@
  * The deltas of the output layer are kept since FF (output_delta); those of a hidden layer are made from the BP sums
  * that the junction to the right has, and from the derivatives kept since FF (hidden_delta).
  *
- * Latency, from the row (s0): scaled deltas 6 clocks, deltas 9 clocks; right_sum belongs to the row of 2 clocks before,
+ * Latency: from the row (s0): scaled deltas 6 clocks, deltas 9 clocks; right_sum belongs to the row of 2 clocks before,
  * as does sat. A row per clock, no handshake.
  */
 module junction_deltas #(

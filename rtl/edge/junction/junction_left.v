@@ -8,7 +8,7 @@
  * FF and UP of a row read them at different times and from different frames: FF from that of the sample that enters
  * the junction, UP from that of the sample that leaves it.
  *
- * Latency, from the row (s0): addresses 7 clocks, permutation 8 clocks, activations of UP 6 clocks, of FF 9 clocks.
+ * Latency: from the row (s0): addresses 7 clocks, permutation 8 clocks, activations of UP 6 clocks, of FF 9 clocks.
  * A row per clock, no handshake.
  */
 module junction_left #(

@@ -4,8 +4,9 @@
 /*
  * Slot of a ring buffer that belongs to the sample of the current pass
  *
- * Every pass that carries a sample uses one slot, in turn. `slot` is valid from the clock after
- * `pass_start` until the next `pass_start`.
+ * Every pass that carries a sample uses one slot, in turn.
+ *
+ * Latency: `slot` is valid from the clock after `pass_start` until the next `pass_start`.
  */
 module slot_counter #(
     // Slots of the ring

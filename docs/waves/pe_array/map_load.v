@@ -2,6 +2,7 @@
 // signals: clk cmd_valid cmd_ready =cmd_width | s_valid s_ready =column | load_valid =load_addr =load_data done
 module map_load_wave;
 `include "wave.vh"
+`include "descriptors.vh"
 
 integer      clock = 0;
 integer      column = 0;
@@ -13,13 +14,26 @@ wire [11:0]  load_addr;
 wire [15:0]  load_data;
 wire         s_valid = column < 4;
 
+reg  [`MAP_CMD_BITS-1:0] command;
+
+initial begin
+    command = 0;
+    command[`MAP_CMD_CHANNELS] = 13'd1;
+    command[`MAP_CMD_ROW] = 12'd0;
+    command[`MAP_CMD_ROWS] = 12'd1;
+    command[`MAP_CMD_WIDTH] = 12'd4;
+    command[`MAP_CMD_Y] = 1'b0;
+    command[`MAP_CMD_ALL] = 1'b1;
+    command[`MAP_CMD_SLOT] = 6'd0;
+    command[`MAP_CMD_BASE] = 12'd64;
+    command[`MAP_CMD_SHIFT] = 4'd0;
+end
+
 map_load #(.P(1), .B(2)) maps (
     .clk(clk), .rst(rst),
     .set_valid(set), .set_pe(1'b0), .set_select(select),
     .set_data(select == 3'd0 ? {12'd3, 12'd1} : select == 3'd1 ? {12'd1, 12'd0} : 24'd0),
-    .cmd_valid(cmd), .cmd_ready(cmd_ready), .cmd_channels(13'd1), .cmd_row(12'd0), .cmd_rows(12'd1),
-    .cmd_width(12'd4), .cmd_y(1'b0), .cmd_all(1'b1), .cmd_slot(6'd0), .cmd_base(12'd64), .cmd_shift(4'd0),
-    .cmd_error(), .done(done),
+    .cmd_valid(cmd), .cmd_ready(cmd_ready), .cmd(command), .cmd_error(), .done(done),
     .s_valid(s_valid), .s_ready(s_ready), .s_data(16'd10 + column[15:0]),
     .load_valid(load_valid), .load_ready(1'b1), .load_select(), .load_addr(load_addr), .load_data(load_data),
     .load_shift(), .idle());

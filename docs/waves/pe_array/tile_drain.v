@@ -2,6 +2,7 @@
 // signals: clk cmd_valid cmd_ready | drain_read[0] drain_read[1] =drain_addr | m_valid m_ready =m_data m_last
 module tile_drain_wave;
 `include "wave.vh"
+`include "descriptors.vh"
 
 integer      clock = 0;
 reg          cmd = 1'b0;
@@ -14,11 +15,26 @@ reg  [31:0]  line0 [0:5];
 reg  [31:0]  line1 [0:5];
 integer      i;
 
+reg  [`DRAIN_CMD_BITS-1:0] command;
+
+initial begin
+    command = 0;
+    command[`DRAIN_CMD_SLOTS] = 7'd1;
+    command[`DRAIN_CMD_CHANNELS] = 12'd1;
+    command[`DRAIN_CMD_CHANNELS_LAST] = 12'd1;
+    command[`DRAIN_CMD_HEIGHT] = 12'd1;
+    command[`DRAIN_CMD_WIDTH] = 12'd4;
+    command[`DRAIN_CMD_TILE_HEIGHT] = 12'd1;
+    command[`DRAIN_CMD_TILE_WIDTH] = 12'd2;
+    command[`DRAIN_CMD_SY_LOG2] = 3'd0;
+    command[`DRAIN_CMD_SX_LOG2] = 3'd1;
+    command[`DRAIN_CMD_YBASE] = 9'd5;
+    command[`DRAIN_CMD_YSTRIDE] = 9'd2;
+end
+
 tile_drain #(.P(2), .B(2), .ACC(16)) drain (
-    .clk(clk), .rst(rst), .cmd_valid(cmd), .cmd_ready(cmd_ready), .cmd_slots(7'd1), .cmd_channels(12'd1),
-    .cmd_channels_last(12'd1), .cmd_height(12'd1), .cmd_width(12'd4), .cmd_tile_height(12'd1),
-    .cmd_tile_width(12'd2), .cmd_sy_log2(3'd0), .cmd_sx_log2(3'd1), .cmd_ybase(9'd5), .cmd_ystride(9'd2),
-    .cmd_error(), .drain_read(drain_read), .drain_addr(drain_addr), .drain_data({line1[5], line0[5]}),
+    .clk(clk), .rst(rst), .cmd_valid(cmd), .cmd_ready(cmd_ready), .cmd(command), .cmd_error(),
+    .drain_read(drain_read), .drain_addr(drain_addr), .drain_data({line1[5], line0[5]}),
     .m_valid(m_valid), .m_ready(m_ready), .m_data(m_data), .m_last(m_last), .idle());
 
 // words of both PEs 6 clocks after their read: 100 and 200 more than their address

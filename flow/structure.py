@@ -168,7 +168,7 @@ def complaints(root: Path = ROOT) -> list[str]:
     """All that breaks a rule."""
     graph = imports(root)
     rules = (
-        crowded, clocks_without_rtl, namesakes, numbered_registers, bench_style.complaints, bare.complaints,
+        crowded, long, clocks_without_rtl, namesakes, numbered_registers, bench_style.complaints, bare.complaints,
         defaults.complaints,
     )  # fmt: skip
     return [*upward(graph), *apart(graph), *circles(graph), *(each for rule in rules for each in rule(root))]

@@ -297,7 +297,7 @@ async def hard_reset_in_access(b: Bench, regs: axi.AxiLite, engine: Engine) -> N
         command = Ctrl.SOFT_RESET if kind == "soft_reset" else b.rng.choice([*COMMANDS, Ctrl.STOP])
         regs.write_nowait(EdgeReg.CTRL, command)
     await b.clocks(b.rng.randint(0, 12))
-    b.drive(dict.fromkeys((*FLAGS, "run_done"), b.rng.getrandbits(1)), rst=1)
+    b.drive({name: b.rng.getrandbits(1) for name in (*FLAGS, "run_done")}, rst=1)
     await b.clocks()
     for channel in regs.channels:  # only now, as an answer may have come with the beginning of the reset
         channel.clear()

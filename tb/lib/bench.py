@@ -104,6 +104,7 @@ class Bench(Pins):
         config: the EdgeConfig of this run, or None.
         scoreboard: compared at the end: nothing pending, and something compared.
         driven_beside: coroutines drive inputs.
+        gaps_made: how many `Gaps` the test has made.
     """
 
     def __init__(self, dut: Any, test_name: str, seed: int, clock: str | None) -> None:
@@ -117,6 +118,7 @@ class Bench(Pins):
         self.config = _config()
         self._chaos = Random(digest[::-1])
         self.driven_beside = False
+        self.gaps_made = 0
         self.was_reset = False
         self.clk: Any = getattr(dut, clock) if clock is not None else None
         if self.clk is not None:

@@ -72,6 +72,8 @@ class Gaps:
 
     def __init__(self, b: Bench, *names: str, group: str | None = None) -> None:
         self._b, self._group = b, group
+        self._number = b.gaps_made
+        b.gaps_made += 1
         self._patterns: dict[str, Iterator[bool]] = {name: never() for name in names}
         self._decks: dict[str, list[str]] = {}
 
@@ -82,22 +84,28 @@ class Gaps:
     def any(self, *names: str) -> None:
         """Other patterns from now on, for these handshakes or for all: none comes again before each has come.
 
-        The seed says which two come first, so that a test that draws twice has seen each within five seeds.
+        A test that draws twice has seen each within five seeds. Every handshake has an order of its own in that, so
+        that fast ones meet slow ones from the first draw on.
         """
         for name in names or self._patterns:
             deck = self._decks.get(name)
             if not deck:
-                deck = self._decks[name] = self._shuffled(first=deck is None)
+                deck = self._decks[name] = self._shuffled(self._first(name) if deck is None else [])
             kind = deck.pop()
             self._patterns[name] = named(kind, self._b.rng)
             self._b.cover(self._group or name, kind)
 
-    def _shuffled(self, first: bool) -> list[str]:
-        """All patterns; the last one comes first."""
-        ahead = [NAMES[(self._b.seed + turn) % len(NAMES)] for turn in range(2 * first)]
-        rest = [name for name in NAMES if name not in ahead]
+    def _first(self, name: str) -> list[str]:
+        """The first two patterns of a handshake: neighbours in an order that five seeds walk along."""
+        campaign, seed = divmod(self._b.seed - 1, len(NAMES) - 1)
+        order = Random(f"{self._b.test_name} {self._number} {name} {campaign}").sample(NAMES, len(NAMES))
+        return order[seed : seed + 2]
+
+    def _shuffled(self, first: list[str]) -> list[str]:
+        """All patterns, these ones first; they are taken from the end."""
+        rest = [name for name in NAMES if name not in first]
         self._b.rng.shuffle(rest)
-        return rest + ahead
+        return rest + first[::-1]
 
     def none(self, *names: str) -> None:
         """Full speed from now on, for these handshakes or for all."""

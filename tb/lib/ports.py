@@ -61,20 +61,28 @@ class Source(Generic[T]):
 
 
 class Beside:
-    """Base of what lives beside the test at some ports of the design, from the moment it is made.
+    """Base of what lives beside the test at some ports of the design, from the moment it is made, or when it `begins`.
 
     In every clock it may `look` at what the clock that ends has brought, or `reset` itself if `rst` was high in it;
     then it may `drive` the inputs of the next one. Where an input depends on outputs of the same clock, it may `answer`
     in the middle of the clock.
 
+    Args:
+        later: it does nothing until `begin`, so that a reset before may make the inputs random.
+
     Attributes:
-        clock: clocks since it was made.
+        clock: clocks since it began.
     """
 
-    def __init__(self, b: Bench) -> None:
+    def __init__(self, b: Bench, later: bool = False) -> None:
         self.b = b
         self.clock = 0
-        b.start(self._run())
+        if not later:
+            self.begin()
+
+    def begin(self) -> None:
+        """Live from now on; once."""
+        self.b.start(self._run())
 
     async def _run(self) -> None:
         answers = type(self).answer is not Beside.answer

@@ -119,9 +119,11 @@ class Recorder:
 
     def __init__(self, seed: int = 1) -> None:
         self.seed, self.rng, self.hits = seed, Random(seed), set[str]()
+        self.test_name, self.gaps_made = "test", 0
 
     def cover(self, group: str, bin_: str) -> None:
         self.hits.add(f"{group}/{bin_}")
+        self.last = bin_
 
 
 def test_gaps_cover_their_patterns_and_stop() -> None:
@@ -151,6 +153,19 @@ def test_two_draws_see_every_pattern_within_five_seeds() -> None:
             gaps.any()
         assert len(b.hits) == len(patterns.NAMES)
     assert seen == {f"rd/{name}" for name in patterns.NAMES}
+
+
+def test_handshakes_draw_patterns_of_their_own() -> None:
+    pairs = set()
+    for seed in range(1, 6):
+        b = Recorder(seed)
+        write, read = patterns.Gaps(b, "port"), patterns.Gaps(b, "port")  # type: ignore[arg-type]
+        for _ in range(2):
+            write.any()
+            wrote = b.last
+            read.any()
+            pairs.add((wrote, b.last))
+    assert len([pair for pair in pairs if pair[0] != pair[1]]) >= 4
 
 
 def test_a_source_keeps_what_it_offers() -> None:
@@ -197,8 +212,9 @@ def test_pins_drive_what_changes_and_compare() -> None:
     assert (pins.handle("x").written, pins.handle("y").written) == ([1], [3, 4])
     assert (pins.see("y"), pins.see_signed("y"), pins.low("x"), pins.high("x")) == (0xFE, -2, True, False)
     pins.check({"x": False}, y=0xFE)
-    pins.require(True, "never said")
-    assert pins.scoreboard.compared == 3
+    assert pins.scoreboard.compared == 2
+    pins.require(True, "a rule alone proves no value")
+    assert pins.scoreboard.compared == 2
     with pytest.raises(ScoreboardMismatch, match="channel 'y' item 1: expected 3, got 254"):
         pins.check(y=3)
     with pytest.raises(ScoreboardMismatch, match="z = 8'bX has bits that are not 0 or 1"):

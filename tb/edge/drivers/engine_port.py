@@ -12,6 +12,7 @@ from models.edge.config import EdgeConfig, Mode
 from models.edge.interleaver import Connectivity
 from models.edge.network import EdgeNetwork
 from models.edge.registers import Kind
+from tb.lib import patterns
 from tb.lib.bench import Bench
 from tb.lib.lanes import pack, unpack
 from tb.lib.ports import Beside
@@ -28,9 +29,9 @@ class EnginePort(Beside):
     """Everything around an edge_engine: one coroutine per port, all with idle patterns."""
 
     def __init__(self, bench: Bench, config: EdgeConfig) -> None:
-        super().__init__(bench)
+        super().__init__(bench, later=True)
         self.config = config
-        self._room: Iterator[bool] | None = None
+        self._room = patterns.never()
         self.width = config.format.width
         self.waiting = 0  # committed frames that the engine has not taken
         self.slots = 0  # free slots of the ring
@@ -136,13 +137,12 @@ class EnginePort(Beside):
     def follow(self, room: Iterator[bool]) -> None:
         """From now on tokens, outputs and events are followed; room for predictions comes and goes."""
         self._room = room
+        self.begin()
         self.drive()
 
     def look(self) -> None:
         """Outputs are compared, events counted."""
         b = self.b
-        if self._room is None:
-            return
         self.admitted += b.see("admit")
         self.busy_clocks += b.see("busy")
         self.stall_clocks += b.see("stall")
@@ -162,8 +162,7 @@ class EnginePort(Beside):
 
     def drive(self) -> None:
         """Frames that wait, and room for predictions."""
-        if self._room is not None:
-            self.b.drive(frame_valid=self.waiting > 0, out_room=not next(self._room))
+        self.b.drive(frame_valid=self.waiting > 0, out_room=not next(self._room))
 
     async def run(
         self, n: int, mode: Mode, lr_shift: int, stochastic: bool, rng_seed: int, stop_after: int = 0

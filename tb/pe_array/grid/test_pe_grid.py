@@ -10,6 +10,7 @@ import numpy as np
 from models.lib.fixed_point import IntArray
 from models.pe_array.clocks.pe import OfferedCommand, predict
 from models.pe_array.compiler import program
+from models.pe_array.isa.commands import DRAIN_COMMAND, MAP_COMMAND
 from models.pe_array.isa.csb import encode
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.map_transfer import DrainCommand
@@ -291,8 +292,9 @@ async def reset_and_errors(b: Bench) -> None:
 
 async def illegal(b: Bench, driver: GridDriver) -> None:
     """A map load of no channels, a drain of no slots: an error each, 3 clocks after it was taken, and nothing else."""
-    driver.pin("map_cmd", 0)
-    driver.pin("drain_cmd", 0)
+    driver.pin("map_cmd", MAP_COMMAND.pack(dict.fromkeys(MAP_COMMAND.order, 0) | {"width": 1, "rows": 1}))
+    ones = dict.fromkeys(DRAIN_COMMAND.order, 1)
+    driver.pin("drain_cmd", DRAIN_COMMAND.pack(ones | {"slots": 0, "sy_log2": 0, "sx_log2": 0}))
     errors: dict[str, list[int]] = {"map_cmd": [], "drain_cmd": []}
     for clock in range(6):
         for port in errors:

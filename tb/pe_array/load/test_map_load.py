@@ -212,7 +212,9 @@ async def commands(b: Bench) -> None:
         for _ in range(b.rng.randint(1, 5)):
             load.queue.append(load.illegal() if b.rng.random() < share else load.legal(height, width))
         load.pe_gaps.none()
-        load.pe_gaps.any(*(str(pe) for pe in range(load.pes) if b.rng.random() < 0.7))
+        for pe in range(load.pes):
+            if b.rng.random() < 0.7:
+                load.pe_gaps.any(str(pe))
         await load.finish(50_000)
 
 

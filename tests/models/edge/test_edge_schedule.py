@@ -12,6 +12,7 @@ from edge_configs import random_config, values
 from models.edge.config import EdgeConfig, Mode
 from models.edge.schedule import Operation, Schedule, tree_latency
 from models.edge.shape import JunctionShape
+from models.edge.stages import Span, Stage
 
 MODES = list(Mode)
 
@@ -140,3 +141,13 @@ def test_utilisation_is_edges_per_slot(seed: int) -> None:
         assert plan.edge_slots(7, mode) == edges
         assert plan.utilisation(7, mode) == pytest.approx(edges / slots)
         assert 0 < plan.utilisation(10**6, mode) <= 1
+
+
+def test_stages_and_spans_are_those_of_the_pipeline() -> None:
+    """The RTL, its schedule and its bench are made of them, so none of them sees one that is changed by mistake."""
+    assert {stage.name: int(stage) for stage in Stage} == {
+        "DELTA_READ": 0, "FF_READ": 7, "SUM_WRITE": 12, "ACTIVATION_WRITE": 14, "DELTA_WRITE": 15,
+    }  # fmt: skip
+    assert {span.name: int(span) for span in Span} == {
+        "FF_TO_FF": 7, "SUM_TO_DELTA": 12, "FF_TO_DELTA": 15, "FREE": 8, "REFILL": 4, "AHEAD": 2, "OUT": 18, "RUN": 16,
+    }  # fmt: skip

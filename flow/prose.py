@@ -19,6 +19,7 @@ RESULTS_MAX = 8
 _PAGE = re.compile(r"(?<![\w.*/-])[\w.*/-]*\w\.md\b")
 _LINK = re.compile(r"!?\[([^\]]*)\]\(([^)\s]+)\)")
 _FILE = re.compile(r"`((?:configs|data|docs|flow|models|rtl|studies|sw|tb|tests)/[\w./-]+)`")
+_NAME = re.compile(r"`([a-z]\w*)`")
 _HEADING = re.compile(r"#+\s+(.*)")
 _CELLS = re.compile(r"(?<!\\)\|")
 _TEXT = {".md", ".py", ".v", ".vh", ".toml", ".yml", ".sh", ".c", ".h", ".cpp", ".core", ".json5", ""}
@@ -59,6 +60,20 @@ def found_in(path: Path, pages: dict[Path, str], root: Path) -> Iterator[tuple[i
         for name in _FILE.findall(line):
             if not (root / name).exists():
                 yield number, f"names {name}, and there is no such file"
+    for number, name in modules(pages[path]):
+        if not any((root / "rtl").rglob(f"{name}.v")):
+            yield number, f"names the module {name}, and there is no rtl/**/{name}.v"
+
+
+def modules(text: str) -> Iterator[tuple[int, str]]:
+    """Lines and names of RTL modules: names as code in the columns of tables that are headed so."""
+    heads: list[str] = []
+    for number, line in _prose(text):
+        cells = [cell.strip() for cell in _CELLS.split(line)] if line.startswith("|") else []
+        heads = (heads or cells) if cells else []
+        for head, cell in zip(heads, cells, strict=False):
+            if head.startswith("module"):
+                yield from ((number, name) for name in _NAME.findall(cell))
 
 
 def too_long(text: str) -> Iterator[tuple[int, str]]:

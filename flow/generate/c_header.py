@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from flow.generate.parts import Codes, Descriptors, Part, after, fields_of
+from flow.generate.parts import Codes, Descriptors, Part, after, fields_of, title_of
 from models.lib.registers import READ, Block, Register, RegisterMap
 from models.pe_array.isa.descriptors import Bits
 
@@ -94,7 +94,7 @@ def _registers(registers: RegisterMap) -> Iterator[str]:
         prefix = "_".join(filter(None, ("EDGELOOM", registers.prefix, block.name)))
         what = f", of {block.of} n from {block.first} on" if block.stride else ""
         yield ""
-        yield f"/* {str(block.registers.__doc__).partition(';')[0]}: byte addresses{what}; fields */"
+        yield f"/* {title_of(block.registers)}: byte addresses{what}; fields */"
         for register in block.registers:
             yield from _register(prefix, block, register)
 

@@ -20,6 +20,7 @@ from models.pe_array.isa.commands import COMMANDS
 from models.pe_array.isa.descriptors import Cause, Engine
 from models.pe_array.isa.parameters import PARAMETERS
 from models.pe_array.isa.registers import ARRAY
+from models.pe_array.network.requantise import sigmoid8_text
 
 _ISA = "models/pe_array/isa/descriptors.py"
 _EDGE_PARTS: tuple[Part, ...] = (
@@ -44,6 +45,7 @@ FILES: dict[str, Callable[[], str]] = {
         "EDGELOOM_DESCRIPTORS_VH", "Descriptors of the PE array's programs, causes of errors, engines, commands",
         [_ISA, "commands.py"], [*_CAUSES, DESCRIPTORS, *COMMANDS],
     ),
+    "rtl/pe_array/sigmoid8.vh": sigmoid8_text,
     "sw/include/edgeloom_edge.h": lambda: c_header.header(
         "EDGELOOM_EDGE_H", "Registers of the edge engine", [EDGE.source], _EDGE_PARTS
     ),

@@ -6,7 +6,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from flow.generate.parts import Codes, Descriptors, Parameters, Part, fields_of, width_of
+from flow.generate.parts import Codes, Descriptors, Parameters, Part, fields_of, title_of, width_of
 from models.lib.registers import Register, RegisterMap
 from models.pe_array.isa.descriptors import Bits, Descriptor
 
@@ -44,7 +44,7 @@ def _registers(part: RegisterMap) -> Iterator[str]:
     yield "Bits that no row names read as 0."
     yield ""
     for block in part.blocks:
-        yield f"## {_prose(block.registers.__doc__).partition(';')[0].rstrip('.')}"
+        yield f"## {title_of(block.registers)}"
         yield ""
         if block.stride:
             times = f"(n - {block.first})" if block.first else "n"

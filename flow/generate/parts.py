@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from models.lib.registers import Code, RegisterMap
@@ -47,7 +48,7 @@ class Codes:
     @property
     def title(self) -> str:
         """What they are."""
-        return str(self.codes.__doc__).splitlines()[0].rstrip(".")
+        return title_of(self.codes)
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,11 @@ DESCRIPTORS = Descriptors({
     "drain": ("drain_store", (Drain, Output)), "collect": ("collect_store", (Slot, Collect)),
     "update": ("update_store", (Update,)), "delta": ("delta_store", (Delta,)),
 })  # fmt: skip
+
+
+def title_of(described: type) -> str:
+    """What a class describes: the first words of its docstring, up to the end of the clause or the sentence."""
+    return re.split(r";|\. |\.$", str(described.__doc__).splitlines()[0].replace("``", ""))[0]
 
 
 def fields_of(kind: type[Descriptor]) -> list[tuple[str, Bits]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from flow.generate.parts import OPCODE, Codes, Descriptors, HeaderPart, after, fields_of, unused, width_of
+from flow.generate.parts import OPCODE, Codes, Descriptors, HeaderPart, after, fields_of, title_of, unused, width_of
 from models.lib.registers import READ, Register, RegisterMap
 from models.pe_array.isa.commands import CommandLayout
 from models.pe_array.isa.descriptors import Bits, Descriptor, Engine
@@ -82,12 +82,8 @@ def _registers(registers: RegisterMap) -> Iterator[tuple[str, list[Line]]]:
             lines.append((f"{prefix}_WORDS", str(block.stride // 4), f"words from one {block.of} to the next"))
         for register in block.registers:
             lines += _register(prefix, register)
-        title = f"Registers of {registers.title}" if not block.name else _title(block.registers)
+        title = f"Registers of {registers.title}" if not block.name else title_of(block.registers)
         yield f"{title}: word addresses{', from the first word on' if block.name else ''}; bits of fields", lines
-
-
-def _title(members: type[Register]) -> str:
-    return str(members.__doc__).splitlines()[0].partition(";")[0].rstrip(".")
 
 
 def _word(address: int) -> str:
@@ -116,7 +112,7 @@ def _descriptors(part: Descriptors) -> Iterator[tuple[str, list[Line]]]:
     common += [(f"D_AFTER_{name}", _range(bits), bits.doc) for name, bits in after()]
     yield "Bits of a descriptor: what all have", common
     for name, kind in part.kinds():
-        yield f"{name}: {_doc(kind)}", list(_fields(name, kind))
+        yield f"{name}: {title_of(kind)}", list(_fields(name, kind))
     lines = []
     for unit, (_, kinds) in part.units.items():
         ranges = ", ".join(f"d[{_range(Bits(low, high - low + 1))}]" for high, low in unused(kinds))
@@ -132,10 +128,6 @@ def _opcodes(part: Descriptors) -> Iterator[Line]:
             raise ValueError(f"opcodes of {engine.name}: the RTL takes all from the first to the last, leave no gap")
         for name, (_, opcode) in [("FIRST", own[0]), ("LAST", own[-1])] if own else []:
             yield f"OPCODE_{engine.name}_{name}", f"8'h{opcode:02X}", ""
-
-
-def _doc(kind: type[Descriptor]) -> str:
-    return str(kind.__doc__).splitlines()[0].replace("``", "").partition(". ")[0].rstrip(".")
 
 
 def _fields(name: str, kind: type[Descriptor]) -> Iterator[Line]:

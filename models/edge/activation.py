@@ -75,9 +75,10 @@ def relu(s: IntArray, fmt: Format) -> Raw:
 
 
 class Activation(Code):
-    """Activation functions, each ``(code, meaning, function)``; configurations name them in small letters.
+    """Activation functions; configurations name them in small letters.
 
-    A function takes raw sums, int64 of any shape, and their format. Derivatives are 0 … 1.0.
+    Each is ``(code, meaning, function)``. A function takes raw sums, int64 of any shape, and their format. Derivatives
+    are 0 … 1.0.
     """
 
     function: Callable[[IntArray, Format], Raw]

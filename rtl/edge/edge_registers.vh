@@ -96,7 +96,7 @@
 `define EDGE_MODE_SEQUENTIAL 2'd1  // training, a sample enters after the last update of the one before
 `define EDGE_MODE_INFERENCE  2'd2  // no training, a sample enters every pass
 
-// Activation functions, each ``(code, meaning, function)``; configurations name them in small letters
+// Activation functions
 `define EDGE_ACTIVATION_SIGMOID 4'd0  // 1 / (1 + exp(-s)), from a table
 `define EDGE_ACTIVATION_RELU    4'd1  // max(s, 0)
 

@@ -54,7 +54,7 @@
 `define D_AFTER_COMPUTES 55:32  // computes that must be done
 `define D_AFTER_STORES   87:64  // stores that must be done
 
-// WINDOW: Windows of a PE for map loads: (first, last + 1) columns and rows, in the whole map; and the PE's slot
+// WINDOW: Windows of a PE for map loads: (first, last + 1) columns and rows, in the whole map
 `define D_WINDOW_PE        63:56    // PE
 `define D_WINDOW_SLOT      95:88    // its slot
 `define D_WINDOW_X_COLUMNS 119:96   // columns that X takes
@@ -141,7 +141,7 @@
 `define D_SLOT_BEAT      119:96   // beat of the gradient array that the first goes to
 `define D_SLOT_GRADIENTS 151:128  // gradients; 0: as if not named
 
-// COLLECT: Gradients of the slots named since the last one, B/4 to a beat; the last beat of a slot ends with zeros
+// COLLECT: Gradients of the slots named since the last one, B/4 to a beat
 `define D_COLLECT_ADD     56      // to what is there, modulo 2^32
 `define D_COLLECT_ADDRESS 127:96  // of the gradient array
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * SIGMOID8, a constant of the parameter FRAC (0 ... 7): byte i of it, i an 8-bit two's complement number, is
- * T[i] = floor(128*sig(i/2^FRAC) + 0.5), 0 ... 128.
+ * SIGMOID8, a constant of the parameter FRAC (0 ... 7): byte i of it, i an 8-bit two's complement
+ * number, is T[i] = floor(128*sig(i/2^FRAC) + 0.5), 0 ... 128.
  *
- * The constants are sigmoid_constant() of models/pe_array/network/requantise.py, which its test compares.
+ * Made by `make generate` from models/pe_array/network/requantise.py: change that, not this.
  */
 localparam [2047:0] SIGMOID8 =
     FRAC == 0 ? {

@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-/* Registers of the whole engine.: byte addresses; fields */
+/* Registers of the whole engine: byte addresses; fields */
 #define EDGELOOM_EDGE_ID 0x000u /* "EDL1" */
 #define EDGELOOM_EDGE_ID_VALUE 0x45444c31u
 #define EDGELOOM_EDGE_VERSION 0x004u /* of this map */
@@ -125,7 +125,7 @@
 #define EDGELOOM_EDGE_MODE_SEQUENTIAL 1u /* training, a sample enters after the last update of the one before */
 #define EDGELOOM_EDGE_MODE_INFERENCE 2u /* no training, a sample enters every pass */
 
-/* Activation functions, each ``(code, meaning, function)``; configurations name them in small letters */
+/* Activation functions */
 #define EDGELOOM_EDGE_ACTIVATION_SIGMOID 0u /* 1 / (1 + exp(-s)), from a table */
 #define EDGELOOM_EDGE_ACTIVATION_RELU 1u /* max(s, 0) */
 

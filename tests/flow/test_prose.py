@@ -46,6 +46,18 @@ def test_files_that_pages_name_are_there(tmp_path: Path) -> None:
     assert prose.complaints(tmp_path) == [f"docs/{A}:3: names rtl/y.v, and there is no such file"]
 
 
+def test_modules_that_tables_name_are_there(tmp_path: Path) -> None:
+    write(tmp_path, "rtl/x.v", "")
+    table = "| {} | modules inside |\n|---|---|\n| `x` | `y`, `x` |\n| `z` | none |\n\n| a |\n|---|\n| `q` |\n"
+    write(tmp_path, f"docs/{A}", table.format("module"))
+    write(tmp_path, f"docs/{B}", table.format("part"))
+    assert prose.complaints(tmp_path) == [
+        f"docs/{A}:3: names the module y, and there is no rtl/**/y.v",
+        f"docs/{A}:4: names the module z, and there is no rtl/**/z.v",
+        f"docs/{B}:3: names the module y, and there is no rtl/**/y.v",
+    ]
+
+
 def test_a_build_directory_is_not_read(tmp_path: Path) -> None:
     write(tmp_path, "elsewhere/x.v", f"// {A}\n")
     assert prose.complaints(tmp_path) != []

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from flow import structure
@@ -22,6 +23,13 @@ def test_this_house_keeps_them() -> None:
     assert structure.complaints() == []
     assert "models.pe_array.isa.descriptors" in graph["models.pe_array.compiler.assemble"]
     assert all(any(module.startswith(wing) for module in graph) for wing in structure.WINGS)
+
+
+def test_the_picture_of_the_house_shows_the_imports_that_there_are() -> None:
+    arrows = re.findall(r"^(\w+) -> (\w+)", (structure.ROOT / "docs/diagrams/lib/house.txt").read_text(), re.MULTILINE)
+    graph = structure.imports(structure.ROOT)
+    top = {(module.split(".")[0], target.split(".")[0]) for module, targets in graph.items() for target in targets}
+    assert set(arrows) - {("tests", "all"), ("tb", "rtl")} == {(a, b) for a, b in top if a != b}
 
 
 def test_imports_from_above_are_seen_even_those_for_type_checkers(tmp_path: Path) -> None:

@@ -51,6 +51,11 @@ class Long(Code):
     ONE = 1, 30 * "much "
 
 
+def test_a_title_ends_with_the_first_clause_or_sentence() -> None:
+    for text in ("A ``b``", "A ``b``.", "A ``b``; more. More", "A ``b``. More; more.", "A ``b``.\n\nMore."):
+        assert parts.title_of(type("X", (), {"__doc__": text})) == "A b"
+
+
 def test_what_is_too_long_loses_its_comment() -> None:
     text = verilog.header("X_VH", "Test", ["x.py"], [Codes("X", Long, 4)])
     assert "`define X_ONE 4'd1\n" in text

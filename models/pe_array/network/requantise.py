@@ -123,6 +123,23 @@ def sigmoid_constant(frac: int) -> str:
     return "{\n" + ",\n".join(f"        256'h{table[i : i + 32].hex()}" for i in range(0, 256, 32)) + "}"
 
 
+def sigmoid8_text() -> str:
+    """Text of `sigmoid8.vh`: the tables of all numbers of fraction bits, as an expression of the parameter FRAC."""
+    heads = [*(f"FRAC == {frac} ? " for frac in range(DELTA_FRAC_MAX)), f"/* FRAC == {DELTA_FRAC_MAX} ? */ "]
+    tables = " :\n".join(f"    {head}{sigmoid_constant(frac)}" for frac, head in enumerate(heads))
+    return f"""\
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * SIGMOID8, a constant of the parameter FRAC (0 ... {DELTA_FRAC_MAX}): byte i of it, i an 8-bit two's complement
+ * number, is T[i] = floor(128*sig(i/2^FRAC) + 0.5), 0 ... 128.
+ *
+ * Made by `make generate` from models/pe_array/network/requantise.py: change that, not this.
+ */
+localparam [2047:0] SIGMOID8 =
+{tables};
+"""
+
+
 def output_delta8(logits: npt.ArrayLike, labels: npt.ArrayLike, frac: int, bits: int = 8) -> IntArray:
     """``sat(hu(T[logit] - 128*[label == class], 8 - bits))``: sigmoid with cross-entropy; int64 (classes, batch).
 

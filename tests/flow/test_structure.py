@@ -52,6 +52,23 @@ def test_wings_that_must_not_know_each_other(tmp_path: Path) -> None:
     ]
 
 
+def test_the_engines_do_not_know_each_other(tmp_path: Path) -> None:
+    files = {
+        "models/edge/a.py": "", "models/pe_array/network/b.py": "from models.edge import a",
+        "flow/train/edge/c.py": "", "flow/train/edge_cases.py": "from flow.train.edge import c",
+        "flow/train/pe_array/d.py": "from flow.train.edge import c", "flow/train/pe_array/e.py": "",
+        "flow/train/edge/f.py": "from flow.train.pe_array import e",
+    }  # fmt: skip
+    assert house(tmp_path, files) == [
+        "models.pe_array.network.b imports models.edge.a: models.pe_array must not know models.edge; "
+        "models/lib/ has what both know",
+        "flow.train.edge.f imports flow.train.pe_array.e: flow.train.edge must not know flow.train.pe_array; "
+        "flow/train/ has what both know",
+        "flow.train.pe_array.d imports flow.train.edge.c: flow.train.pe_array must not know flow.train.edge; "
+        "flow/train/ has what both know",
+    ]
+
+
 def test_circles_are_seen(tmp_path: Path) -> None:
     files = {
         "flow/a.py": "from flow.b import x", "flow/b.py": "import flow.c", "flow/c.py": "from flow import a",

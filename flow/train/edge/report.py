@@ -10,22 +10,13 @@ from flow import provenance
 from flow.train import classes, plots
 from flow.train.edge.result import table
 from flow.train.edge.simulation import EdgeOutcome
+from flow.train.verdict import verdict
 from models.edge.config import EdgeConfig
 from models.edge.interleaver import Connectivity
 from models.edge.schedule import Schedule
 from studies import html
 
 _ROUNDING = {False: "half up", True: "stochastically"}
-
-
-def verdict(result: dict[str, Any]) -> str:
-    """How the training ended."""
-    kind, text = "pass", "simulation and model are equal in every bit"
-    if result["failure"] is not None:
-        kind, text = "fail", result["failure"]
-    elif not result["complete"]:
-        kind, text = "stopped", "interrupted; equal in every bit so far"
-    return f'<p><span class="verdict {kind}">{escape(text)}</span></p>'
 
 
 def _data(config: EdgeConfig) -> str:

@@ -15,9 +15,9 @@ from matplotlib.ticker import MaxNLocator
 from flow import array_counters, page, provenance
 from flow.page import BLUE, GREY, ORANGE
 from flow.train import classes, plots
-from flow.train.edge.report import verdict
 from flow.train.pe_array.request import Request
 from flow.train.pe_array.result import table
+from flow.train.verdict import verdict
 from models.pe_array.network.config import Training
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.training.weights_file import starting_network

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from studies.networks import totals
-
 
 @dataclass(frozen=True)
 class Published:
@@ -69,15 +67,3 @@ DIFFERENCES: dict[tuple[str, str], str] = {
     "conv1 (7x7x3x64 on 112x112 is 118M); what else is missing from 1.43G is not known to us.",
 }
 """Where (network, figure) differs from the survey's table by more than rounding, and why."""
-
-
-def deviations() -> dict[tuple[str, str], float]:
-    """(network, figure) -> ours / published - 1, for the figures that differ by more than the table's rounding."""
-    found = {}
-    for network, row in SURVEY.items():
-        ours = totals(network)
-        for figure, published in row.items():
-            value = getattr(ours, figure)
-            if abs(value - published.value) > published.digit / 2:
-                found[network, figure] = value / published.value - 1
-    return found

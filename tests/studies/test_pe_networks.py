@@ -8,10 +8,22 @@ import pytest
 from studies import networks, survey
 
 
+def deviations() -> dict[tuple[str, str], float]:
+    """(network, figure) -> ours / published - 1, for the figures that differ by more than the table's rounding."""
+    found = {}
+    for network, row in survey.SURVEY.items():
+        ours = networks.totals(network)
+        for figure, published in row.items():
+            value = getattr(ours, figure)
+            if abs(value - published.value) > published.digit / 2:
+                found[network, figure] = value / published.value - 1
+    return found
+
+
 def test_differences_from_the_survey_are_those_that_are_explained() -> None:
-    assert survey.deviations().keys() == survey.DIFFERENCES.keys()
-    assert survey.deviations()["LeNet-5", "conv_macs"] == pytest.approx(0.264, abs=0.001)
-    assert survey.deviations()["GoogLeNet v1", "conv_macs"] == pytest.approx(0.106, abs=0.001)
+    assert deviations().keys() == survey.DIFFERENCES.keys()
+    assert deviations()["LeNet-5", "conv_macs"] == pytest.approx(0.264, abs=0.001)
+    assert deviations()["GoogLeNet v1", "conv_macs"] == pytest.approx(0.106, abs=0.001)
 
 
 @pytest.mark.parametrize(

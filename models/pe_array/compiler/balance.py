@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Even work for all slots: permutations of channels, and slots for blocks (docs/pe_array/layer_programs.md).
+"""Even work for all slots: permutations of channels (docs/pe_array/layer_programs.md).
 
 A tensor's channels are the rows of the layers that make it (FF gives a slot some rows) and the columns of those that
 read it (NG gives a slot some columns). They are put in an order in which the blocks that slots work on at the same time
@@ -23,9 +23,6 @@ Array = Any  # Numba compiles the functions for the types they are called with
 Int = Any  # int64 in compiled code
 Mask = npt.NDArray[np.bool_]
 
-SLACK = 2
-"""Commands by which slots may be apart: a slot works on one half of X while the other half is loaded for all."""
-
 SWEEPS = 20
 """Most sweeps of exchanges over all pairs."""
 
@@ -47,33 +44,6 @@ class BalancedLayer:
     pixels: int = 1
     ff: int = 1
     ng: int = 1
-
-
-def excess(mask: npt.ArrayLike, block_rows: int, block_cols: int, slots: int, slack: int = SLACK) -> float:
-    """Time that slots need for a matrix in FF above the mean of their work; for NG transpose mask and sizes.
-
-    Slots take ``slots`` consecutive block rows at a time and walk the block columns, a command per block. A slot cannot
-    begin a command before all slots have finished the one ``slack`` commands before.
-
-    Args:
-        mask: (rows, columns), the elements that are stored.
-        block_rows, block_cols, slots: at least 1.
-        slack: 1: the slots wait for each other after every command; the default is that of the array.
-
-    Returns:
-        A fraction; the mean is taken over the blocks that there are. 0 for a matrix without elements.
-    """
-    counts = block_sums(mask, block_rows, block_cols)
-    mean = 0.0
-    finished = np.zeros(slots, dtype=np.int64)
-    freed = [0] * slack  # when all slots had finished each of the last commands
-    for first in range(0, len(counts), slots):
-        together = counts[first : first + slots]
-        mean += float(together.sum()) / len(together)
-        for work in together.T:
-            finished[: len(work)] = np.maximum(finished[: len(work)], freed[-slack]) + work
-            freed.append(int(finished.max()))
-    return float(finished.max()) / mean - 1.0 if mean else 0.0
 
 
 def distribute(loads: npt.ArrayLike, rooms: Sequence[int]) -> IntArray:
@@ -107,12 +77,6 @@ def distribute(loads: npt.ArrayLike, rooms: Sequence[int]) -> IntArray:
         if not exchange(items, group, totals):
             break
     return group
-
-
-def slots_of_blocks(elements: npt.ArrayLike, slots: int) -> IntArray:
-    """A slot for every block (WG), from the numbers of its elements; int64 (blocks,)."""
-    counts = np.asarray(elements, dtype=np.int64)
-    return distribute(counts, [len(counts)] * slots)
 
 
 def order_of_channels(loads: npt.ArrayLike, block: int) -> IntArray:

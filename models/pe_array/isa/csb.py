@@ -290,42 +290,6 @@ def to_image(csb: Csb, lanes: int) -> CsbImage:
     )
 
 
-def from_image(image: CsbImage, shape: CsbShape, widths: Widths = STANDARD) -> Csb:
-    """The matrix in memory bytes, checked.
-
-    Raises:
-        CsbError: an array has not the length that the pointers ask for, or the matrix is corrupt.
-    """
-    wanted = len(pad_bytes(np.zeros(shape.blocks + 1, dtype=np.uint32), image.lanes))
-    if len(image.pointers) != wanted:
-        raise CsbError(f"pointers: {len(image.pointers)} bytes, must be {wanted}")
-    pointers = image.pointers.view("<u4")[: shape.blocks + 1].astype(np.int64)
-    check_pointers(shape, pointers)
-
-    def blocks(name: str, kind: str, per_element: int) -> npt.NDArray[Any]:
-        data: ByteArray = getattr(image, name)
-        element_bytes = np.dtype(kind).itemsize * per_element
-        unit = MASTER_BYTES * image.lanes if name == "masters" else image.lanes
-        offsets = beat_offsets(pointers, element_bytes, unit) * unit
-        if len(data) != offsets[-1]:
-            raise CsbError(f"{name}: {len(data)} bytes, must be {offsets[-1]}, as many as the pointers ask for")
-        parts = [
-            data[offsets[block] : offsets[block] + (pointers[block + 1] - pointers[block]) * element_bytes]
-            for block in range(shape.blocks)
-        ]
-        return np.concatenate(parts).view(kind).reshape(-1, per_element)
-
-    csb = Csb(
-        shape=shape,
-        pointers=pointers,
-        coordinates=blocks("coordinates", "<u2", 1).reshape(-1),
-        values=blocks("values", "i1", shape.weights),
-        masters=blocks("masters", "<i4", shape.weights),
-    )
-    check(csb, widths)
-    return csb
-
-
 def _kernels(name: str, weights: npt.ArrayLike, bits: int) -> IntArray:
     """Weights as (rows, cols, KH, KW), each of which fits in so many bits."""
     array = np.asarray(weights, dtype=np.int64)

@@ -94,11 +94,6 @@ def pack_taps(taps: list[Tap]) -> npt.NDArray[np.uint32]:
     return np.array([tap.pack() for tap in taps], dtype=np.uint32)
 
 
-def unpack_taps(entries: npt.NDArray[np.uint32]) -> list[Tap]:
-    """The tap list that 32-bit entries stand for."""
-    return [Tap.unpack(int(entry)) for entry in entries]
-
-
 def pad_bytes(data: npt.ArrayLike, lanes: int) -> ByteArray:
     """The bytes of an integer array, little-endian, filled with zeros to whole words of ``lanes`` bytes.
 

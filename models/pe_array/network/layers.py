@@ -185,11 +185,6 @@ def average_scale(pixels: int) -> tuple[int, int]:
     return min(choices, key=lambda choice: (abs(Fraction(choice[0] * pixels, 1 << choice[1]) - 1), choice[1]))
 
 
-def global_pool(x: Int8Array) -> Pool:
-    """The window that covers a whole map of (C, H, W, batch), at most 11 x 11 pixels."""
-    return Pool.make((x.shape[1], x.shape[2]))
-
-
 def add_residual(acc: Accumulators, x: Int8Array, shift: int, acc_bits: int = ACC_BITS) -> Accumulators:
     """Accumulators plus a map of the same shape, shifted left by 0 … 15: what a load to Y before the sums does."""
     _check_shift("shift", shift, 0, PRESET_MAX)

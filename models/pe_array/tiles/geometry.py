@@ -9,7 +9,7 @@ not fit in a tap entry or the list is longer than a command can walk.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,39 +94,6 @@ def split(height: int, width: int, sy: int, sx: int) -> list[Region]:
         return [(n * size + min(n, more), size + (n < more)) for n in range(tiles)]
 
     return [Region(y, x, rows, cols) for y, rows in cuts(height, sy) for x, cols in cuts(width, sx)]
-
-
-def best_split(plan: Callable[[Region], TilePlan], height: int, width: int, pes: int, shape: PeShape) -> Pair:
-    """(sy, sx), powers of two, with which P PEs need the fewest clocks per element of a layer in one phase.
-
-    The time is that of the largest tile, divided by the ``pes / (sy*sx)`` slots; of equals the one with the most
-    tiles, then with the smallest window. In FF and NG that is about the whole map's entries over P whatever the split;
-    in WG on a map of few pixels, tiles would spend most of their clocks on null entries.
-
-    Args:
-        plan: the plan of a tile.
-        height, width: size of the map that is split.
-        pes: P, a power of two.
-        shape: what a PE has room for, see ``TilePlan.limits``.
-
-    Raises:
-        ValueError: there is no split with which a channel and the list fit in a PE.
-    """
-    best: tuple[tuple[int, int, int], Pair] | None = None
-    powers = [1 << n for n in range(pes.bit_length())]
-    for sy, sx in ((sy, sx) for sy in powers for sx in powers if sy <= height and sx <= width and sy * sx <= pes):
-        try:
-            plans = [plan(tile) for tile in split(height, width, sy, sx)]
-        except ValueError:
-            continue
-        if all(min(tile.limits(shape)) > 0 for tile in plans):
-            entries = max(len(tile.entries) for tile in plans)
-            cost = (entries * sy * sx, -sy * sx, max(tile.window.pixels for tile in plans))
-            if best is None or cost < best[0]:
-                best = cost, (sy, sx)
-    if best is None:
-        raise ValueError(f"a map of {height} x {width} pixels does not fit in {pes} PEs, however it is split")
-    return best[1]
 
 
 def forward(kernel: SlidingWindow, height: int, width: int, tile: Region, one_weight: bool = False) -> TilePlan:

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from models.pe_array.isa.csb import Csb, encode
-from models.pe_array.isa.pe_command import Memory, Op, PeShape, pad_bytes, unpack_taps
+from models.pe_array.isa.pe_command import Memory, Op, PeShape, Tap, pad_bytes
 from models.pe_array.isa.region import Region
 from models.pe_array.isa.shapes import Conv, Pool, Positions, SlidingWindow
 from models.pe_array.machine.pe import ProcessingElement
 from models.pe_array.network import layers
 from models.pe_array.tiles import geometry
-from models.pe_array.tiles.geometry import TilePlan, split
+from models.pe_array.tiles.geometry import Entries, TilePlan, split
 
 LANES = 4
 SHAPE = PeShape(LANES, 32, x_depth=4096, y_depth=1024, w_depth=256, e_depth=16, t_depth=1024)
@@ -320,6 +320,11 @@ def test_average_pooling_is_a_convolution_with_one_weight(pool: Pool, height: in
             assert np.array_equal(got, expected[:, rows, cols])
 
 
+def taps_of(entries: Entries) -> list[Tap]:
+    """The taps of a list."""
+    return [Tap.unpack(int(entry)) for entry in entries]
+
+
 def test_padding_costs_no_entries_in_ff_and_ng() -> None:
     conv = Conv.make(1, 1, kernel=3, pad=1)
     tile = Region(0, 0, 4, 4)
@@ -327,7 +332,7 @@ def test_padding_costs_no_entries_in_ff_and_ng() -> None:
     assert len(geometry.input_gradient(conv, 4, 4, tile).entries) == 100
     assert len(geometry.weight_gradient(conv, 4, 4, tile).entries) == 100
     one = geometry.weight_gradient(conv, 1, 1, Region(0, 0, 1, 1))
-    assert [tap.null for tap in unpack_taps(one.entries)] == [tap != 4 for tap in range(9)]
+    assert [tap.null for tap in taps_of(one.entries)] == [tap != 4 for tap in range(9)]
     assert one.results == 9
 
 
@@ -337,9 +342,9 @@ def test_windows_are_clipped_to_the_map() -> None:
     assert windows == [Region(0, 0, 5, 5), Region(0, 3, 5, 5), Region(3, 0, 5, 5), Region(3, 3, 5, 5)]
     blind = geometry.forward(Conv.make(1, 1, pad=(4, 0)), 2, 1, Region(0, 0, 2, 1))
     assert blind.window.pixels == 0
-    assert [(tap.null, tap.last) for tap in unpack_taps(blind.entries)] == [(True, True)]
+    assert [(tap.null, tap.last) for tap in taps_of(blind.entries)] == [(True, True)]
 
 
 def test_a_max_window_of_padding_has_an_entry() -> None:
     plan = geometry.max_pool(SlidingWindow((1, 1), pad=(1, 0, 0, 0)), 2, 1, Region(0, 0, 2, 1))
-    assert [(tap.null, tap.yoff) for tap in unpack_taps(plan.entries)] == [(True, 0), (False, 1)]
+    assert [(tap.null, tap.yoff) for tap in taps_of(plan.entries)] == [(True, 0), (False, 1)]

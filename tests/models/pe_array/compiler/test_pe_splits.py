@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_pe_geometry import SHAPE, region_slices
+from test_pe_geometry import region_slices
 
 from models.pe_array.isa.pe_command import Op, PeCommand, PeShape
 from models.pe_array.isa.region import Region
 from models.pe_array.isa.shapes import Conv, Pool
 from models.pe_array.tiles import geometry
-from models.pe_array.tiles.geometry import TilePlan, best_split, split
+from models.pe_array.tiles.geometry import split
 
 
 def test_split_covers_the_map_once_with_tiles_of_nearly_one_size() -> None:
@@ -29,36 +29,6 @@ def test_split_covers_the_map_once_with_tiles_of_nearly_one_size() -> None:
                 assert (count == 1).all()
                 assert {tile.height for tile in tiles} <= {height // sy, -(-height // sy)}
                 assert {tile.width for tile in tiles} <= {width // sx, -(-width // sx)}
-
-
-@pytest.mark.parametrize(
-    ("phase", "size", "expected"),
-    [
-        (geometry.forward, 2, (2, 2)),
-        (geometry.input_gradient, 2, (2, 2)),
-        (geometry.weight_gradient, 2, (1, 1)),  # 16 clocks on 32 slots; (2, 2): 9 clocks, but on 8 slots
-        (geometry.weight_gradient, 1, (1, 1)),
-        (geometry.forward, 32, (2, 16)),  # every tile at an edge: 282 entries, not 288 as (4, 8) in the middle
-        (geometry.weight_gradient, 32, (2, 16)),
-    ],
-)
-def test_best_split_needs_the_fewest_clocks(phase: Any, size: int, expected: tuple[int, int]) -> None:
-    conv = Conv.make(1, 1, kernel=3, pad=1)
-    got = best_split(lambda tile: phase(conv, size, size, tile), size, size, 32, PeShape(32))
-    assert got in (expected, expected[::-1])
-
-
-def test_best_split_makes_tiles_that_fit() -> None:
-    conv = Conv.make(1, 1, kernel=3, pad=1)
-
-    def plan(tile: Region) -> TilePlan:
-        return geometry.forward(conv, 8, 8, tile)
-
-    assert np.prod(best_split(plan, 8, 8, 4, PeShape(32))) == 4
-    with pytest.raises(ValueError, match="8 x 8 pixels does not fit in 4 PEs, however it is split"):
-        best_split(plan, 8, 8, 4, PeShape(32, t_depth=8))
-    with pytest.raises(ValueError, match="does not fit in 1 PEs"):
-        best_split(lambda tile: geometry.forward(conv, 40, 40, tile), 40, 40, 1, SHAPE)
 
 
 def test_limits_count_what_the_memories_hold() -> None:

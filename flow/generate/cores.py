@@ -6,8 +6,10 @@ What an engine instantiates and includes is read from its files, so that a core 
 
 from __future__ import annotations
 
+import json
+import re
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from textwrap import wrap
 
@@ -15,8 +17,15 @@ from flow import verilog
 from flow.paths import ROOT, relative
 from models.edge.activation import SigmoidTable
 from models.lib.fixed_point import Format
+from models.pe_array.isa.parameters import PARAMETERS
 
-SIGMOID = "tb/edge/edge_smoke.hex"
+SIGMOID = "rtl/edge/sigmoid.hex"
+"""The sigmoid table of the default numbers of edge_top."""
+SMOKE_SIGMOID = "tb/edge/edge_smoke.hex"
+_EDGE_OPTIONS = ("WIDTH", "FRAC", "LR_MAX", "CLASSES", "SWEEP_SEEDS", "DITHER", "IN_LANES", "SIGMOID_FILE")
+"""Parameters of edge_top that are no vectors and not derived."""
+_TEXTS = {"SIGMOID_FILE"}
+"""Parameters that are no numbers."""
 _LIBRARY = ROOT / "rtl" / "lib"
 _FLAGS = {".vh": ": {{is_include_file: true}}", ".hex": ": {{file_type: user, copyto: {0}}}"}
 
@@ -44,6 +53,10 @@ def _fileset(name: str, files: Sequence[Path], depend: str = "") -> list[str]:
     return [*lines, "    file_type: verilogSource-2005"]
 
 
+def _paths(names: Sequence[str]) -> list[Path]:
+    return [ROOT / name for name in names]
+
+
 def _head(name: str, description: str) -> list[str]:
     return [
         "CAPI=2:", "# SPDX-License-Identifier: Apache-2.0",
@@ -60,13 +73,23 @@ def library() -> str:
     return "\n".join(lines)
 
 
+def said(top: str, parameters: Sequence[str]) -> dict[str, str]:
+    """Parameters of a module, and the line of comment above each."""
+    text = verilog.library()[top].path.read_text(encoding="utf-8")
+    found = {name: doc for doc, name in re.findall(r"// (.*)\n\s+parameter (?:\[.*\] )?(\w+) =", text)}
+    return {name: found[name] for name in parameters}
+
+
 def sigmoid() -> str:
-    """The sigmoid table that edge_smoke reads."""
-    return SigmoidTable.build(Format(8, 4)).hex_text()
+    """The sigmoid table of edge_top's default numbers."""
+    text = verilog.library()["edge_top"].path.read_text(encoding="utf-8")
+    width, frac = (int(each) for name in ("WIDTH", "FRAC") for each in re.findall(rf"parameter {name} = (\d+)", text))
+    return SigmoidTable.build(Format(width, frac)).hex_text()
 
 
 def engine(
-    name: str, description: str, top: str, smoke: str, parameters: Sequence[str], data: Sequence[Path] = ()
+    name: str, description: str, top: str, smoke: str, parameters: Mapping[str, str],
+    data: Sequence[str] = (), smoke_data: Sequence[str] = (),
 ) -> str:
     """The core of an engine.
 
@@ -75,15 +98,19 @@ def engine(
         description: what it is, in a line.
         top: its top module.
         smoke: the module of tb/ that looks at it in a simulator.
-        parameters: whole numbers of the top module that its user can set on the command line of fusesoc.
-        data: files that the smoke test reads.
+        parameters: those of the top module that its user can set on the command line of fusesoc, and their meanings.
+        data: files that the RTL reads, with the default parameters.
+        smoke_data: files that the smoke test reads.
     """
     rtl = [path for path in files_of([top]) if not path.is_relative_to(_LIBRARY)]
     bench = [path for path in files_of([smoke]) if path not in rtl and not path.is_relative_to(_LIBRARY)]
     lines = _head(name, description)
-    lines += ["filesets:", *_fileset("rtl", rtl, depend=f"edgeloom::lib:{version()}"), *_fileset("tb", [*data, *bench])]
-    lines += ["", "parameters:"]
-    lines += [f"  {each}: {{datatype: int, paramtype: vlogparam, description: see {top}.v}}" for each in parameters]
+    lines += ["filesets:", *_fileset("rtl", [*rtl, *_paths(data)], depend=f"edgeloom::lib:{version()}")]
+    lines += [*_fileset("tb", [*_paths(smoke_data), *bench]), "", "parameters:"]
+    for each, doc in parameters.items():
+        kind = "str" if each in _TEXTS else "int"
+        quoted = json.dumps(doc, ensure_ascii=False)
+        lines += [f"  {each}:", f"    datatype: {kind}", "    paramtype: vlogparam", f"    description: {quoted}"]
     chosen = wrap(f"parameters: [{', '.join(parameters)}]", 110, initial_indent=" " * 4, subsequent_indent=" " * 6)
     lines += [
         "", "targets:",
@@ -105,12 +132,13 @@ FILES = {
     "edgeloom_lib.core": library,
     "edgeloom_edge.core": lambda: engine(
         "edge", "Training of multi-layer perceptrons with pre-defined sparsity", "edge_top", "edge_smoke",
-        ("WIDTH", "FRAC", "LR_MAX", "CLASSES", "SWEEP_SEEDS", "DITHER", "IN_LANES"), [ROOT / SIGMOID],
+        said("edge_top", _EDGE_OPTIONS), [SIGMOID], [SMOKE_SIGMOID],
     ),
     "edgeloom_pe_array.core": lambda: engine(
         "pe_array", "Training of sparse CNNs with CSB-coded weights", "pe_array", "array_smoke",
-        verilog.library()["pe_array"].parameters,
+        {name: f"{each.doc}, {each.legal}" for name, each in PARAMETERS.items()},
     ),
     SIGMOID: sigmoid,
+    SMOKE_SIGMOID: lambda: SigmoidTable.build(Format(8, 4)).hex_text(),
 }  # fmt: skip
 """Core files and what they need, from the checkout on, and what makes their text."""

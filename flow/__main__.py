@@ -10,6 +10,8 @@ from pathlib import Path
 from flow import environment, paths
 from flow.paths import FlowError
 from models.lib.checkpoint import CheckpointError
+from models.lib.mnist import DataError
+from models.lib.registers import DescriptionError
 from models.lib.toml_section import ConfigError
 
 
@@ -64,17 +66,16 @@ def _example(_: argparse.Namespace) -> int:
 
 
 def _generate(arguments: argparse.Namespace) -> int:
-    try:
-        from flow.generate import files
-    except ValueError as error:  # of a description in models/, which is checked where it is imported
-        raise FlowError(str(error)) from None
+    from flow.generate import files
 
+    try:
+        found = files.complaints() if arguments.check else files.write()
+    except ValueError as error:  # descriptions that are good one by one and clash in a file
+        raise FlowError(str(error)) from None
     if arguments.check:
-        stale = files.complaints()
-        print("\n".join(stale) if stale else "generated files: none is stale")
-        return 1 if stale else 0
-    changed = files.write()
-    print("\n".join(f"written: {name}" for name in changed) if changed else "all generated files are as they should be")
+        print("\n".join(found) if found else "generated files: none is stale")
+        return 1 if found else 0
+    print("\n".join(f"written: {name}" for name in found) if found else "all generated files are as they should be")
     return 0
 
 
@@ -234,8 +235,11 @@ def main() -> int:
             paths.set_environment()
         with paths.writing(paths.BUILD):
             return int(arguments.function(arguments))
-    except (FlowError, CheckpointError, ConfigError) as error:
+    except (FlowError, CheckpointError, ConfigError, DataError, DescriptionError) as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except SyntaxError as error:  # in what a command imports
+        print(f"error: {paths.relative(Path(str(error.filename)))}:{error.lineno}: {error.msg}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

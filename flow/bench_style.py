@@ -10,6 +10,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from flow.rules import syntax
+
 _LIBRARY = "tb/lib"
 _JOBS = "runs"
 """Folders of whole trainings, which are no benches."""
@@ -31,7 +33,7 @@ def complaints(root: Path) -> list[str]:
     return [
         f"{path.relative_to(root)}:{line}: {text}"
         for path in files(root)
-        for line, text in sorted(_faults(ast.parse(path.read_text(encoding="utf-8"))))
+        for line, text in sorted(_faults(syntax.tree(path)))
     ]
 
 

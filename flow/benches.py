@@ -9,6 +9,7 @@ import importlib.util
 from pathlib import Path
 
 from flow.paths import FlowError
+from flow.rules import syntax
 
 _DECORATORS = {"bench_test", "cocotb.test"}
 
@@ -24,7 +25,7 @@ def tests_of(bench: str) -> tuple[str, ...]:
         spec = importlib.util.find_spec(module)
         if spec is None or spec.origin is None:
             raise FlowError(f"there is no bench {module}")
-        source = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+        source = syntax.tree(Path(spec.origin))
         functions = [node for node in source.body if isinstance(node, ast.AsyncFunctionDef)]
         names += [function.name for function in functions if any(map(_is_test, function.decorator_list))]
     return tuple(names)

@@ -22,7 +22,9 @@ _FILE = re.compile(r"`((?:configs|data|docs|flow|models|rtl|studies|sw|tb|tests)
 _NAME = re.compile(r"`([a-z]\w*)`")
 _HEADING = re.compile(r"#+\s+(.*)")
 _CELLS = re.compile(r"(?<!\\)\|")
-_TEXT = {".md", ".py", ".v", ".vh", ".toml", ".yml", ".sh", ".c", ".h", ".cpp", ".core", ".json5", ""}
+_TEXT = {".md", ".py", ".v", ".vh", ".toml", ".yml", ".sh", ".c", ".h", ".cpp", ".core", ".json5"}
+_NAMES = {"Makefile"}
+"""Text of ours whose name has no suffix. What else has none may be a program."""
 _FOREIGN = {"build", "node_modules", "__pycache__"}
 
 
@@ -33,13 +35,14 @@ def files(root: Path = ROOT) -> Iterator[Path]:
         folders[:] = sorted(
             each for each in folders if each[0] != "." and each not in _FOREIGN and not (folder / each / MARK).exists()
         )
-        yield from (folder / each for each in sorted(names) if Path(each).suffix in _TEXT and each[0] != ".")
+        ours = (each for each in sorted(names) if each in _NAMES or Path(each).suffix in _TEXT)
+        yield from (folder / each for each in ours if each[0] != ".")
 
 
 def complaints(root: Path = ROOT) -> list[str]:
     """All that breaks a rule."""
     found: list[str] = []
-    texts = {path: path.read_text(encoding="utf-8") for path in files(root) if path.name != "LICENSE"}
+    texts = {path: path.read_text(encoding="utf-8") for path in files(root)}
     pages = {path: text for path, text in texts.items() if path.suffix == ".md"}
     for path, text in texts.items():
         name = path.relative_to(root)

@@ -17,6 +17,7 @@ from pathlib import Path
 from flow import bench_style
 from flow.generate import bare, defaults
 from flow.paths import ROOT, FlowError
+from flow.rules import syntax
 
 WINGS = (
     "models.lib", "models.edge", "models.pe_array.isa", "models.pe_array.tiles", "models.pe_array.network",
@@ -69,7 +70,7 @@ def _python(root: Path) -> Iterator[Path]:
 
 
 def _imported(path: Path, known: Iterable[str]) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(syntax.tree(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in known)
         elif isinstance(node, ast.ImportFrom):
@@ -157,7 +158,7 @@ def numbered_registers(root: Path) -> list[str]:
         f"{path.relative_to(root)}:{node.lineno}: {ast.unparse(node)}: registers are records (models/lib/record.py)"
         for folder in CLOCKS
         for path in sorted((root / folder).glob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(syntax.tree(path))
         if isinstance(node, ast.Subscript)
         and any(isinstance(each, ast.Name) and _NUMBER.match(each.id) for each in ast.walk(node.slice))
     ]
@@ -168,14 +169,16 @@ def namesakes(root: Path) -> list[str]:
     places: dict[str, list[str]] = {}
     for folder in OWN_NAMES:
         for path in sorted((root / folder).rglob("*.py")):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for node in ast.walk(syntax.tree(path)):
                 if isinstance(node, ast.ClassDef):
                     places.setdefault(node.name, []).append(f"{path.relative_to(root)}:{node.lineno}")
     return [f"class {name} stands in {', '.join(found)}" for name, found in sorted(places.items()) if len(found) > 1]
 
 
 def complaints(root: Path = ROOT) -> list[str]:
-    """All that breaks a rule."""
+    """All that breaks a rule; where a file is no Python, that alone, since no rule can read it."""
+    if unreadable := syntax.complaints(root, _python(root)):
+        return unreadable
     graph = imports(root)
     rules = (
         crowded, long, clocks_without_rtl, namesakes, numbered_registers, bench_style.complaints, bare.complaints,

@@ -120,7 +120,9 @@ def _of_module(path: Path, text: str) -> Iterator[str]:
 def complaints(root: Path = ROOT) -> list[str]:
     """All that breaks the dialect, as file:line: what."""
     found = []
-    for path in sorted(each for top in (*FOLDERS, "tb") for each in (root / top).rglob("*.v*")):
+    for path in sorted(
+        each for top in (*FOLDERS, "tb") for kind in ("v", "vh") for each in (root / top).rglob(f"*.{kind}")
+    ):
         name, text = path.relative_to(root).as_posix(), path.read_text(encoding="utf-8")
         lines = text.split("\n")
         found += [

@@ -22,6 +22,10 @@ from enum import Enum, IntEnum
 from typing import Self
 
 
+class DescriptionError(ValueError):
+    """What is described cannot be built: two things collide, or something does not fit. The message names it."""
+
+
 class Access(Enum):
     """What the host can do with a register."""
 
@@ -143,7 +147,7 @@ class RegisterMap:
         size: bytes of the address space.
 
     Raises:
-        ValueError: two registers, fields or names collide, or something does not fit; the message names it.
+        DescriptionError: two registers, fields or names collide, or something does not fit; the message names it.
     """
 
     prefix: str
@@ -162,7 +166,7 @@ class RegisterMap:
                     self._take(taken, block, register, number)
         names = list(self._names())
         if twice := {name for name in names if names.count(name) > 1}:
-            raise ValueError(f"registers of {self.title}: {', '.join(sorted(twice))} stands for two things")
+            raise DescriptionError(f"registers of {self.title}: {', '.join(sorted(twice))} stands for two things")
         for block in self.blocks:
             for register in block.registers:
                 _check_register(register)
@@ -171,9 +175,9 @@ class RegisterMap:
         name = f"{block.name} {number} {register.name}".strip() if block.name else register.name
         for address in range(block.address(register, number), block.address(register, number) + register.width // 8):
             if address in taken:
-                raise ValueError(f"registers of {self.title}: {name} lies on {taken[address]} at {address:#05x}")
+                raise DescriptionError(f"registers of {self.title}: {name} lies on {taken[address]} at {address:#05x}")
             if address >= self.size:
-                raise ValueError(f"registers of {self.title}: {name} is beyond the {self.size} bytes")
+                raise DescriptionError(f"registers of {self.title}: {name} is beyond the {self.size} bytes")
             taken[address] = name
 
     def _names(self) -> Iterator[str]:
@@ -198,22 +202,23 @@ def _check_alias(members: type[Register] | type[BitField]) -> None:
     """An enum takes a second member of the same value for another name of the first."""
     for name, member in members.__members__.items():
         if member.name != name:
-            raise ValueError(f"{members.__name__}: {name} lies where {member.name} is")
+            raise DescriptionError(f"{members.__name__}: {name} lies where {member.name} is")
 
 
 def _check_register(register: Register) -> None:
     where = f"{type(register).__name__}.{register.name}"
     if register % 4 or register.width not in (32, 64):
-        raise ValueError(f"{where} must be words of 32 bits at a multiple of 4 bytes")
+        raise DescriptionError(f"{where} must be words of 32 bits at a multiple of 4 bytes")
     if register.reset is not None and not 0 <= register.reset < 1 << register.width:
-        raise ValueError(f"{where}: reset value {register.reset} must fit in {register.width} bits")
+        raise DescriptionError(f"{where}: reset value {register.reset} must fit in {register.width} bits")
     if not register.doc:
-        raise ValueError(f"{where} needs a line that says what it is")
+        raise DescriptionError(f"{where} needs a line that says what it is")
     taken = 0
     for each in register.fields:
         _check_alias(type(each))
         if each.width < 1 or each >= 1 << register.width:
-            raise ValueError(f"{where}.{each.name}: {each.width} bits from {each.low} on must fit in {register.width}")
+            bits = f"{each.width} bits from {each.low} on"
+            raise DescriptionError(f"{where}.{each.name}: {bits} must fit in {register.width}")
         if taken & each:
-            raise ValueError(f"{where}.{each.name} shares bits with another field")
+            raise DescriptionError(f"{where}.{each.name} shares bits with another field")
         taken |= each

@@ -65,6 +65,14 @@ def test_a_build_directory_is_not_read(tmp_path: Path) -> None:
     assert prose.complaints(tmp_path) == []
 
 
+def test_only_text_is_read(tmp_path: Path) -> None:
+    """A program that somebody compiled has no suffix; a Makefile is text."""
+    write(tmp_path, "sw/train_tiny", "")
+    (tmp_path / "sw" / "train_tiny").write_bytes(b"\x7fELF\xff")
+    write(tmp_path, "Makefile", f"# {A}\n")
+    assert prose.complaints(tmp_path) == [f"Makefile:1: names {A}, and there is no such page"]
+
+
 def test_lines_and_cells_have_a_length() -> None:
     text = f"{'x' * 120}\n{'x' * 121}\n| {'y' * 100} | {'y' * 101} |\n| [z](https://{'z' * 200}) |\n"
     assert [number for number, _ in prose.too_long(text)] == [2, 3]

@@ -118,6 +118,15 @@ def test_defaults_of_the_edge_engine_are_those_of_its_top(tmp_path: Path) -> Non
     ]
 
 
+def test_a_file_that_is_no_python_is_a_complaint(tmp_path: Path) -> None:
+    """Instead of an end of lint; in a bench, which has rules of its own, too."""
+    files = {"models/edge/a.py": "x = 1\ny = (\n", "tb/edge/test_b.py": "def f(:\n", "studies/c.py": "x = '\0'\n"}
+    models, studies, bench = house(tmp_path, files)
+    assert models == "models/edge/a.py:2: '(' was never closed"
+    assert studies.startswith("studies/c.py:1: ")
+    assert bench == "tb/edge/test_b.py:1: invalid syntax"
+
+
 def test_registers_with_numbers_are_seen(tmp_path: Path) -> None:
     text = "def f(n, slots, words):\n    return n.shown + words[FIRST] + n[F_SHOWN] + slots[S_LEFT, 2]\n"
     assert house(tmp_path, {"models/pe_array/clocks/step.py": text}) == [

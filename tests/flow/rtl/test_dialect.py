@@ -101,6 +101,12 @@ def test_files_are_short(tmp_path: Path) -> None:
     ]
 
 
+def test_what_simulators_leave_is_not_read(tmp_path: Path) -> None:
+    for name in ("a.vvp", "a.vcd"):
+        assert said(tmp_path / name, f"{'x' * 121}\n", f"tb/lib/{name}") == []
+    assert said(tmp_path, f"{'x' * 121}\n", "tb/lib/a.vh") == ["tb/lib/a.vh:1: 121 characters, at most 120"]
+
+
 def test_harnesses_are_held_to_the_length_of_lines(tmp_path: Path) -> None:
     assert said(tmp_path, "module toy; reg a; always @(posedge a) a <= 0; endmodule\n", "tb/toy.v") == []
     assert said(tmp_path, "x" * 121, "tb/toy.v") == ["tb/toy.v:1: 121 characters, at most 120"]

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from models.edge.registers import EDGE, JunctionReg, junction_register
-from models.lib.registers import BOTH, READ, BitField, Block, Register, RegisterMap
+from models.lib.registers import BOTH, READ, BitField, Block, DescriptionError, Register, RegisterMap
 from models.pe_array.isa.registers import ARRAY, ArrayReg, ArrayStatus, Counter, group_addresses
 
 
@@ -81,10 +81,10 @@ def one(*row: object) -> type[Register]:
     ],
 )  # fmt: skip
 def test_what_is_refused(registers: type[Register], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(DescriptionError, match=message):
         of(registers)
 
 
 def test_blocks_that_overlap_are_refused() -> None:
-    with pytest.raises(ValueError, match="B 1 ONE lies on B 0 LONG at 0x008"):
+    with pytest.raises(DescriptionError, match="B 1 ONE lies on B 0 LONG at 0x008"):
         of(Good, base=0, stride=8, count=2)

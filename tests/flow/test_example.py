@@ -52,7 +52,7 @@ def test_one_example_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """Two of them would write the same files."""
     monkeypatch.setattr(example, "BUILD", tmp_path)
     monkeypatch.setattr(example, "run", lambda *_: Outcome({}, {}, [], []))
-    with alone_in(tmp_path / "example"), pytest.raises(FlowError, match="another run is using .*example: wait"):
+    with alone_in(tmp_path / "example"), pytest.raises(FlowError, match=r"another run is using .*example: wait"):
         example.example()
     assert example.example()
 

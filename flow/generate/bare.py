@@ -30,7 +30,7 @@ def complaints(root: Path = ROOT) -> list[str]:
     for module, kinds in DESCRIPTORS.units.values():
         for path in (root / "rtl").rglob(f"{module}.v"):
             code = _COMMENT.sub("", path.read_text(encoding="utf-8"))
-            fields = [f"D_{kind.__name__.upper()}_{field}" for kind in kinds for field, _ in fields_of(kind)]
+            fields = [f"ARRAY_D_{kind.__name__.upper()}_{field}" for kind in kinds for field, _ in fields_of(kind)]
             forgotten = [name for name in fields if not re.search(rf"`{name}\b", code)]
             found += [f"{path.relative_to(root)}: `{name} is not used: the field has no effect" for name in forgotten]
     return found

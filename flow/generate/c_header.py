@@ -118,7 +118,7 @@ def _register(prefix: str, block: Block, register: Register) -> Iterator[str]:
 def _descriptors(part: Descriptors) -> Iterator[str]:
     yield from ["", "/* Opcodes */"]
     for name, kind in part.kinds():
-        yield f"#define EDGELOOM_OPCODE_{name} 0x{kind.opcode:02x}u"
+        yield f"#define EDGELOOM_ARRAY_OPCODE_{name} 0x{kind.opcode:02x}u"
     yield from _DESCRIPTOR.splitlines()
     for field, bits in after():
         yield from _field("after", field.lower(), bits)
@@ -126,7 +126,7 @@ def _descriptors(part: Descriptors) -> Iterator[str]:
         yield ""
         yield f"/* {name} */"
         yield f"static inline void edgeloom_{name.lower()}_begin(edgeloom_descriptor *d)"
-        yield from ["{", f"    edgeloom_begin(d, EDGELOOM_OPCODE_{name});", "}"]
+        yield from ["{", f"    edgeloom_begin(d, EDGELOOM_ARRAY_OPCODE_{name});", "}"]
         for field, bits in fields_of(kind):
             if bits.pair:
                 yield from _field(name.lower(), f"{field.lower()}_first", bits)

@@ -18,14 +18,21 @@ from models.edge.registers import EDGE, Kind
 from models.edge.stages import Span
 from models.pe_array.isa.commands import COMMANDS
 from models.pe_array.isa.descriptors import Cause, Engine
+from models.pe_array.isa.operations import CommandField
 from models.pe_array.isa.parameters import PARAMETERS
+from models.pe_array.isa.pe_command import Memory, Op, StreamMemory, WindowRegister
 from models.pe_array.isa.registers import ARRAY
+from models.pe_array.network.requantise import AccumulatorField
 
 _ISA = "models/pe_array/isa/descriptors.py"
 _EDGE_PARTS: tuple[Part, ...] = (
     EDGE, Codes("EDGE_KIND", Kind, 2), Codes("EDGE_MODE", Mode, 2), Codes("EDGE_ACTIVATION", Activation, 4),
 )  # fmt: skip
-_CAUSES = (Codes("CAUSE", Cause, 4), Codes("ENGINE", Engine, 2))
+_CODES = (
+    Codes("ARRAY_CAUSE", Cause, 4), Codes("ARRAY_ENGINE", Engine, 2), Codes("ARRAY_OP", Op, 2),
+    Codes("ARRAY_FIELD", CommandField, 3), Codes("ARRAY_MEMORY", Memory, 3), Codes("ARRAY_STREAM", StreamMemory, 2),
+    Codes("ARRAY_WINDOW", WindowRegister, 3), Codes("ARRAY_BYTE", AccumulatorField, 2),
+)  # fmt: skip
 
 _PARAMETERS = Parameters(tuple((name, f"`{each.default}`", each.legal, each.doc) for name, each in PARAMETERS.items()))
 
@@ -42,14 +49,14 @@ FILES: dict[str, Callable[[], str]] = {
     ),
     "rtl/pe_array/descriptors.vh": lambda: verilog.header(
         "EDGELOOM_DESCRIPTORS_VH", "Descriptors of the PE array's programs, causes of errors, engines, commands",
-        [_ISA, "commands.py"], [*_CAUSES, DESCRIPTORS, *COMMANDS],
+        [_ISA, "commands.py"], [*_CODES, DESCRIPTORS, *COMMANDS],
     ),
     "sw/include/edgeloom_edge.h": lambda: c_header.header(
         "EDGELOOM_EDGE_H", "Registers of the edge engine", [EDGE.source], _EDGE_PARTS
     ),
     "sw/include/edgeloom_array.h": lambda: c_header.header(
         "EDGELOOM_ARRAY_H", "Registers and descriptors of the PE array", [ARRAY.source, _ISA],
-        [ARRAY, *_CAUSES, DESCRIPTORS],
+        [ARRAY, *_CODES, DESCRIPTORS],
     ),
     "docs/reference/edge_registers.md": lambda: markdown.page(
         "Registers of the edge engine", [EDGE.source], _EDGE_PARTS
@@ -59,7 +66,7 @@ FILES: dict[str, Callable[[], str]] = {
     ),
     "docs/reference/array_registers.md": lambda: markdown.page("Registers of the PE array", [ARRAY.source], [ARRAY]),
     "docs/reference/descriptors.md": lambda: markdown.page(
-        "Descriptors of the PE array, causes of errors", [_ISA], [DESCRIPTORS, *_CAUSES]
+        "Descriptors of the PE array, causes of errors", [_ISA], [DESCRIPTORS, *_CODES]
     ),
     **cores.FILES,
 }  # fmt: skip

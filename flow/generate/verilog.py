@@ -62,7 +62,7 @@ def _blocks(part: HeaderPart) -> Iterator[tuple[str, list[Line]]]:
 
 
 def _command(part: CommandLayout) -> Iterator[Line]:
-    prefix = part.name.upper()
+    prefix = f"ARRAY_{part.name.upper()}"
     yield f"{prefix}_BITS", str(part.width), ""
     for name, bits in part.fields.items():
         yield f"{prefix}_{name.upper()}", _range(bits), bits.doc
@@ -112,26 +112,26 @@ def _range(bits: Bits) -> str:
 
 def _descriptors(part: Descriptors) -> Iterator[tuple[str, list[Line]]]:
     yield "Opcodes, and the first and last of an engine", list(_opcodes(part))
-    common = [("D_OPCODE", _range(OPCODE), "")]
-    common += [(f"D_AFTER_{name}", _range(bits), bits.doc) for name, bits in after()]
+    common = [("ARRAY_D_OPCODE", _range(OPCODE), "")]
+    common += [(f"ARRAY_D_AFTER_{name}", _range(bits), bits.doc) for name, bits in after()]
     yield "Bits of a descriptor: what all have", common
     for name, kind in part.kinds():
         yield f"{name}: {_doc(kind)}", list(_fields(name, kind))
     lines = []
     for unit, (_, kinds) in part.units.items():
         ranges = ", ".join(f"d[{_range(Bits(low, high - low + 1))}]" for high, low in unused(kinds))
-        lines.append((f"D_UNUSED_{unit.upper()}(d)", f"{{{ranges}}}", ""))
+        lines.append((f"ARRAY_D_UNUSED_{unit.upper()}(d)", f"{{{ranges}}}", ""))
     yield "Bits that no field of the opcodes of a module has", lines
 
 
 def _opcodes(part: Descriptors) -> Iterator[Line]:
     for engine in Engine:
         own = [(name, kind.opcode) for name, kind in part.kinds() if kind.opcode >> 4 == engine]
-        yield from ((f"OPCODE_{name}", f"8'h{opcode:02X}", "") for name, opcode in own)
+        yield from ((f"ARRAY_OPCODE_{name}", f"8'h{opcode:02X}", "") for name, opcode in own)
         if own and own[-1][1] - own[0][1] >= len(own):
             raise ValueError(f"opcodes of {engine.name}: the RTL takes all from the first to the last, leave no gap")
         for name, (_, opcode) in [("FIRST", own[0]), ("LAST", own[-1])] if own else []:
-            yield f"OPCODE_{engine.name}_{name}", f"8'h{opcode:02X}", ""
+            yield f"ARRAY_OPCODE_{engine.name}_{name}", f"8'h{opcode:02X}", ""
 
 
 def _doc(kind: type[Descriptor]) -> str:
@@ -141,4 +141,4 @@ def _doc(kind: type[Descriptor]) -> str:
 def _fields(name: str, kind: type[Descriptor]) -> Iterator[Line]:
     for field, bits in fields_of(kind):
         doc = f"{bits.doc}{', less one' if bits.less else ''}"
-        yield f"D_{name}_{field}", _range(bits), doc
+        yield f"ARRAY_D_{name}_{field}", _range(bits), doc

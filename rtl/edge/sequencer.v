@@ -46,7 +46,8 @@ module sequencer #(
 localparam PW = $clog2(CP);
 // Clocks of FINISH less one: one of those outside the passes is that in which the last pass ends
 localparam [31:0] TAIL_WORD = `EDGE_SPAN_RUN - 2;
-localparam [3:0] TAIL = TAIL_WORD[3:0];
+localparam TW = $clog2(`EDGE_SPAN_RUN);
+localparam [TW-1:0] TAIL = TAIL_WORD[TW-1:0];
 
 localparam [1:0] IDLE = 2'd0;
 localparam [1:0] RUN = 2'd1;
@@ -54,7 +55,7 @@ localparam [1:0] FINISH = 2'd2;
 
 reg [1:0]    state_reg, state_next;
 reg [PW-1:0] phase_reg, phase_next;
-reg [3:0]    tail_reg, tail_next;
+reg [TW-1:0] tail_reg, tail_next;
 reg [31:0]   left_reg, left_next;
 reg          stopped_reg, stopped_next;
 reg [U:0]    tokens_reg, tokens_next;
@@ -112,8 +113,8 @@ always @* begin
             end
         end
         default: begin
-            tail_next = tail_reg - 4'd1;
-            if (tail_reg == 4'd0) state_next = IDLE;
+            tail_next = tail_reg - 1'b1;
+            if (tail_reg == {TW{1'b0}}) state_next = IDLE;
         end
     endcase
 end

@@ -10,9 +10,9 @@ function [3:0] read_cause;
     input [1:0] answer;
     case (answer)
         2'd0: read_cause = 4'd0;
-        2'd1: read_cause = `CAUSE_ADDRESS;
-        2'd2: read_cause = `CAUSE_READ_SLVERR;
-        default: read_cause = `CAUSE_READ_DECERR;
+        2'd1: read_cause = `ARRAY_CAUSE_ADDRESS;
+        2'd2: read_cause = `ARRAY_CAUSE_READ_SLVERR;
+        default: read_cause = `ARRAY_CAUSE_READ_DECERR;
     endcase
 endfunction
 
@@ -20,8 +20,8 @@ function [3:0] write_cause;
     input [1:0] answer;
     case (answer)
         2'd0: write_cause = 4'd0;
-        2'd1: write_cause = `CAUSE_ADDRESS;
-        2'd2: write_cause = `CAUSE_WRITE_SLVERR;
-        default: write_cause = `CAUSE_WRITE_DECERR;
+        2'd1: write_cause = `ARRAY_CAUSE_ADDRESS;
+        2'd2: write_cause = `ARRAY_CAUSE_WRITE_SLVERR;
+        default: write_cause = `ARRAY_CAUSE_WRITE_DECERR;
     endcase
 endfunction

@@ -94,36 +94,74 @@
 #define EDGELOOM_ARRAY_GROUP_STALLED(n) (0x0d0u + 0x10u * (n)) /* PE clocks in which an entry waited */
 
 /* Why a program was stopped */
-#define EDGELOOM_CAUSE_OPCODE 1u /* unknown opcode */
-#define EDGELOOM_CAUSE_FIELD 2u /* an illegal field */
-#define EDGELOOM_CAUSE_ADDRESS 3u /* an address outside the window that the host opened, or misaligned */
-#define EDGELOOM_CAUSE_READ_SLVERR 4u /* SLVERR while reading */
-#define EDGELOOM_CAUSE_READ_DECERR 5u /* DECERR while reading */
-#define EDGELOOM_CAUSE_WRITE_SLVERR 6u /* SLVERR while writing */
-#define EDGELOOM_CAUSE_WRITE_DECERR 7u /* DECERR while writing */
-#define EDGELOOM_CAUSE_POINTERS 8u /* CSB: block pointers that do not start at 0, fall, or end elsewhere */
-#define EDGELOOM_CAUSE_COORDINATE 9u /* CSB: a coordinate beyond its block */
-#define EDGELOOM_CAUSE_HOST 10u /* stopped by the host */
+#define EDGELOOM_ARRAY_CAUSE_OPCODE 1u /* unknown opcode */
+#define EDGELOOM_ARRAY_CAUSE_FIELD 2u /* an illegal field */
+#define EDGELOOM_ARRAY_CAUSE_ADDRESS 3u /* an address outside the window that the host opened, or misaligned */
+#define EDGELOOM_ARRAY_CAUSE_READ_SLVERR 4u /* SLVERR while reading */
+#define EDGELOOM_ARRAY_CAUSE_READ_DECERR 5u /* DECERR while reading */
+#define EDGELOOM_ARRAY_CAUSE_WRITE_SLVERR 6u /* SLVERR while writing */
+#define EDGELOOM_ARRAY_CAUSE_WRITE_DECERR 7u /* DECERR while writing */
+#define EDGELOOM_ARRAY_CAUSE_POINTERS 8u /* CSB: block pointers that do not start at 0, fall, or end elsewhere */
+#define EDGELOOM_ARRAY_CAUSE_COORDINATE 9u /* CSB: a coordinate beyond its block */
+#define EDGELOOM_ARRAY_CAUSE_HOST 10u /* stopped by the host */
 
 /* Engines: their numbers in STATUS, and upper digit of the opcode */
-#define EDGELOOM_ENGINE_FETCH 0u /* fetch and dispatch of the program */
-#define EDGELOOM_ENGINE_LOAD 1u /* load engine */
-#define EDGELOOM_ENGINE_COMPUTE 2u /* compute engine */
-#define EDGELOOM_ENGINE_STORE 3u /* store engine */
+#define EDGELOOM_ARRAY_ENGINE_FETCH 0u /* fetch and dispatch of the program */
+#define EDGELOOM_ARRAY_ENGINE_LOAD 1u /* load engine */
+#define EDGELOOM_ARRAY_ENGINE_COMPUTE 2u /* compute engine */
+#define EDGELOOM_ARRAY_ENGINE_STORE 3u /* store engine */
+
+/* Operations of a processing element */
+#define EDGELOOM_ARRAY_OP_MAC 0u /* sums of products of weights and pixels */
+#define EDGELOOM_ARRAY_OP_GRAD 1u /* gradients of weights: sums of products over pixels and images */
+#define EDGELOOM_ARRAY_OP_MAX 2u /* the largest pixel of a window, and which one it is */
+#define EDGELOOM_ARRAY_OP_UNPOOL 3u /* a gradient goes to where the largest pixel was */
+
+/* Fields of a command that every PE has for itself */
+#define EDGELOOM_ARRAY_FIELD_ELEMENTS 0u /* elements of the list */
+#define EDGELOOM_ARRAY_FIELD_CLEAR 1u /* words of Y to clear first */
+#define EDGELOOM_ARRAY_FIELD_TAPS 2u /* taps of an element */
+#define EDGELOOM_ARRAY_FIELD_TBASE 3u /* first word of the taps in T */
+#define EDGELOOM_ARRAY_FIELD_XSTRIDE 4u /* words of X per channel */
+#define EDGELOOM_ARRAY_FIELD_YSTRIDE 5u /* words of Y per channel */
+
+/* Memories of a processing element, as its load port selects them */
+#define EDGELOOM_ARRAY_MEMORY_X 0u /* input map */
+#define EDGELOOM_ARRAY_MEMORY_Y 1u /* accumulators, or the map of gradients */
+#define EDGELOOM_ARRAY_MEMORY_W 2u /* weights */
+#define EDGELOOM_ARRAY_MEMORY_E 3u /* elements: which weight meets which channel */
+#define EDGELOOM_ARRAY_MEMORY_T 4u /* taps: offsets of a window */
+
+/* Memories that a stream can go to */
+#define EDGELOOM_ARRAY_STREAM_W 0u /* weights */
+#define EDGELOOM_ARRAY_STREAM_E 1u /* elements */
+#define EDGELOOM_ARRAY_STREAM_T 2u /* taps */
+
+/* Registers of the window that a processing element holds of a map */
+#define EDGELOOM_ARRAY_WINDOW_X_COLUMNS 0u /* columns that X takes */
+#define EDGELOOM_ARRAY_WINDOW_X_ROWS 1u /* rows that X takes */
+#define EDGELOOM_ARRAY_WINDOW_Y_COLUMNS 2u /* columns that Y takes */
+#define EDGELOOM_ARRAY_WINDOW_Y_ROWS 3u /* rows that Y takes */
+#define EDGELOOM_ARRAY_WINDOW_SLOT 4u /* slot of the PE */
+
+/* What of an accumulator becomes the byte of an output */
+#define EDGELOOM_ARRAY_BYTE_SUM 0u /* the sum, requantised */
+#define EDGELOOM_ARRAY_BYTE_VALUE 1u /* the largest pixel of a window */
+#define EDGELOOM_ARRAY_BYTE_INDEX 2u /* its place in the window */
 
 /* Opcodes */
-#define EDGELOOM_OPCODE_WINDOW 0x10u
-#define EDGELOOM_OPCODE_MAP 0x11u
-#define EDGELOOM_OPCODE_STREAM 0x12u
-#define EDGELOOM_OPCODE_POINTERS 0x13u
-#define EDGELOOM_OPCODE_SET 0x20u
-#define EDGELOOM_OPCODE_COMPUTE 0x21u
-#define EDGELOOM_OPCODE_DRAIN 0x30u
-#define EDGELOOM_OPCODE_OUTPUT 0x31u
-#define EDGELOOM_OPCODE_SLOT 0x32u
-#define EDGELOOM_OPCODE_COLLECT 0x33u
-#define EDGELOOM_OPCODE_UPDATE 0x34u
-#define EDGELOOM_OPCODE_DELTA 0x35u
+#define EDGELOOM_ARRAY_OPCODE_WINDOW 0x10u
+#define EDGELOOM_ARRAY_OPCODE_MAP 0x11u
+#define EDGELOOM_ARRAY_OPCODE_STREAM 0x12u
+#define EDGELOOM_ARRAY_OPCODE_POINTERS 0x13u
+#define EDGELOOM_ARRAY_OPCODE_SET 0x20u
+#define EDGELOOM_ARRAY_OPCODE_COMPUTE 0x21u
+#define EDGELOOM_ARRAY_OPCODE_DRAIN 0x30u
+#define EDGELOOM_ARRAY_OPCODE_OUTPUT 0x31u
+#define EDGELOOM_ARRAY_OPCODE_SLOT 0x32u
+#define EDGELOOM_ARRAY_OPCODE_COLLECT 0x33u
+#define EDGELOOM_ARRAY_OPCODE_UPDATE 0x34u
+#define EDGELOOM_ARRAY_OPCODE_DELTA 0x35u
 
 /*
  * A descriptor, in words: bit n of the 256 is bit n % 32 of word n / 32. A value that does not fit in its field loses
@@ -213,7 +251,7 @@ static inline uint32_t edgeloom_after_get_stores(const edgeloom_descriptor *d)
 /* WINDOW */
 static inline void edgeloom_window_begin(edgeloom_descriptor *d)
 {
-    edgeloom_begin(d, EDGELOOM_OPCODE_WINDOW);
+    edgeloom_begin(d, EDGELOOM_ARRAY_OPCODE_WINDOW);
 }
 
 /* PE */
@@ -329,7 +367,7 @@ static inline uint32_t edgeloom_window_get_y_rows_end(const edgeloom_descriptor 
 /* MAP */
 static inline void edgeloom_map_begin(edgeloom_descriptor *d)
 {
-    edgeloom_begin(d, EDGELOOM_OPCODE_MAP);
+    edgeloom_begin(d, EDGELOOM_ARRAY_OPCODE_MAP);
 }
 
 /* left shift of a byte that goes to Y */
@@ -478,7 +516,7 @@ static inline uint32_t edgeloom_map_get_rows(const edgeloom_descriptor *d)
 /* STREAM */
 static inline void edgeloom_stream_begin(edgeloom_descriptor *d)
 {
-    edgeloom_begin(d, EDGELOOM_OPCODE_STREAM);
+    edgeloom_begin(d, EDGELOOM_ARRAY_OPCODE_STREAM);
 }
 
 /* 0 W, 1 E, 2 T */
@@ -583,7 +621,7 @@ static inline uint64_t edgeloom_stream_get_pes(const edgeloom_descriptor *d)
 /* POINTERS */
 static inline void edgeloom_pointers_begin(edgeloom_descriptor *d)
 {
-    edgeloom_begin(d, EDGELOOM_OPCODE_POINTERS);
+    edgeloom_begin(d, EDGELOOM_ARRAY_OPCODE_POINTERS);
 }
 
 /* of the first pointer */
@@ -622,7 +660,7 @@ static inline uint32_t edgeloom_pointers_get_elements(const edgeloom_descriptor 
 /* SET */
 static inline void edgeloom_set_begin(edgeloom_descriptor *d)
 {
-    edgeloom_begin(d, EDGELOOM_OPCODE_SET);
+    edgeloom_begin(d, EDGELOOM_ARRAY_OPCODE_SET);
 }
 
 /* 0 elements, 1 clear, 2 taps, 3 tbase, 4 xstride, 5 ystride */
@@ -661,7 +699,7 @@ static inline uint64_t edgeloom_set_get_pes(const edgeloom_descriptor *d)
 /* COMPUTE */
 static inline void edgeloom_compute_begin(edgeloom_descriptor *d)
 {
-    edgeloom_begin(d, EDGELOOM_OPCODE_COMPUTE);
+    edgeloom_begin(d, EDGELOOM_ARRAY_OPCODE_COMPUTE);
 }
 
 /* 0 MAC, 1 GRAD, 2 MAX, 3 UNPOOL */
@@ -766,7 +804,7 @@ static inline uint32_t edgeloom_compute_get_rbase(const edgeloom_descriptor *d)
 /* DRAIN */
 static inline void edgeloom_drain_begin(edgeloom_descriptor *d)
 {
-    edgeloom_begin(d, EDGELOOM_OPCODE_DRAIN);
+    edgeloom_begin(d, EDGELOOM_ARRAY_OPCODE_DRAIN);
 }
 
 /* slots */
@@ -893,7 +931,7 @@ static inline uint32_t edgeloom_drain_get_ystride(const edgeloom_descriptor *d)
 /* OUTPUT */
 static inline void edgeloom_output_begin(edgeloom_descriptor *d)
 {
-    edgeloom_begin(d, EDGELOOM_OPCODE_OUTPUT);
+    edgeloom_begin(d, EDGELOOM_ARRAY_OPCODE_OUTPUT);
 }
 
 /* right shift of a sum */
@@ -1031,7 +1069,7 @@ static inline uint32_t edgeloom_output_get_group_stride(const edgeloom_descripto
 /* SLOT */
 static inline void edgeloom_slot_begin(edgeloom_descriptor *d)
 {
-    edgeloom_begin(d, EDGELOOM_OPCODE_SLOT);
+    edgeloom_begin(d, EDGELOOM_ARRAY_OPCODE_SLOT);
 }
 
 /* slot */
@@ -1070,7 +1108,7 @@ static inline uint32_t edgeloom_slot_get_gradients(const edgeloom_descriptor *d)
 /* COLLECT */
 static inline void edgeloom_collect_begin(edgeloom_descriptor *d)
 {
-    edgeloom_begin(d, EDGELOOM_OPCODE_COLLECT);
+    edgeloom_begin(d, EDGELOOM_ARRAY_OPCODE_COLLECT);
 }
 
 /* to what is there, modulo 2^32 */
@@ -1098,7 +1136,7 @@ static inline uint32_t edgeloom_collect_get_address(const edgeloom_descriptor *d
 /* UPDATE */
 static inline void edgeloom_update_begin(edgeloom_descriptor *d)
 {
-    edgeloom_begin(d, EDGELOOM_OPCODE_UPDATE);
+    edgeloom_begin(d, EDGELOOM_ARRAY_OPCODE_UPDATE);
 }
 
 /* right shift of a gradient: the learning rate */
@@ -1192,7 +1230,7 @@ static inline uint32_t edgeloom_update_get_beats(const edgeloom_descriptor *d)
 /* DELTA */
 static inline void edgeloom_delta_begin(edgeloom_descriptor *d)
 {
-    edgeloom_begin(d, EDGELOOM_OPCODE_DELTA);
+    edgeloom_begin(d, EDGELOOM_ARRAY_OPCODE_DELTA);
 }
 
 /* address of the logits */

@@ -107,11 +107,11 @@ initial begin
     repeat (2) @(posedge clk);
 
     descriptor = 256'd0;
-    descriptor[`D_OPCODE] = `OPCODE_DELTA;
-    descriptor[`D_DELTA_LOGITS] = BASE + B*LOGITS;
-    descriptor[`D_DELTA_LABELS] = BASE + B*LABELS;
-    descriptor[`D_DELTA_OUTPUT] = BASE + B*RESULT;
-    descriptor[`D_DELTA_CLASSES] = CLASSES - 1;
+    descriptor[`ARRAY_D_OPCODE] = `ARRAY_OPCODE_DELTA;
+    descriptor[`ARRAY_D_DELTA_LOGITS] = BASE + B*LOGITS;
+    descriptor[`ARRAY_D_DELTA_LABELS] = BASE + B*LABELS;
+    descriptor[`ARRAY_D_DELTA_OUTPUT] = BASE + B*RESULT;
+    descriptor[`ARRAY_D_DELTA_CLASSES] = CLASSES - 1;
     for (i = 0; i < 4; i = i + 1) harness.memory.mem[PROGRAM + i] = descriptor[64*i +: 64];
     for (c = 0; c < CLASSES; c = c + 1) harness.memory.mem[LOGITS + c] = 64'd0;
     for (i = 0; i < B; i = i + 1) harness.memory.mem[LABELS][8*i +: 8] = i % CLASSES;

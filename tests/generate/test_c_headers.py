@@ -90,7 +90,7 @@ def test_constants_are_those_of_the_models(tmp_path: Path) -> None:
         "EDGELOOM_ARRAY_STATUS_CAUSE_SHIFT": ArrayStatus.CAUSE.low,
         "EDGELOOM_ARRAY_COUNTER_LOADS": Counter.LOADS.address,
         "EDGELOOM_ARRAY_GROUP_STALLED(3)": group_addresses(3)[1],
-        "EDGELOOM_CAUSE_COORDINATE": Cause.COORDINATE,
+        "EDGELOOM_ARRAY_CAUSE_COORDINATE": Cause.COORDINATE,
         "EDGELOOM_EDGE_FLAGS": EdgeReg.FLAGS,
         "EDGELOOM_EDGE_STATUS_BAD_CMD_MASK": EdgeStatus.BAD_CMD,
         "EDGELOOM_EDGE_MODE_STOCHASTIC_MASK": ModeBits.STOCHASTIC,

@@ -67,7 +67,7 @@ module x (input wire [255:0] d_data, input wire [31:0] rd_data, input wire [3:0]
 `include "descriptors.vh"
 wire a = d_data[56]; // d_data[57]
 wire [3:0] b = d_data[107 : 96];
-wire [7:0] c = d_data[`D_OPCODE] == 8'h30, e = rd_data[7:0];
+wire [7:0] c = d_data[`ARRAY_D_OPCODE] == 8'h30, e = rd_data[7:0];
 wire [3:0] cause_next = a ? 4'd3 : 4'd0;
 wire [255:0] kept = {rd_data, d_data[255:8*B]};
 wire [3:0] f = d_data[12 +: P];
@@ -109,18 +109,18 @@ def test_other_defaults_are_seen(tmp_path: Path) -> None:
 def test_fields_that_the_rtl_forgets_are_seen(tmp_path: Path) -> None:
     (tmp_path / "rtl").mkdir()
     (tmp_path / "rtl/collect_store.v").write_text(
-        "wire a = d_data[`D_SLOT_SLOT], b = d_data[`D_COLLECT_ADDRESS]; // `D_SLOT_BEAT\n"
+        "wire a = d_data[`ARRAY_D_SLOT_SLOT], b = d_data[`ARRAY_D_COLLECT_ADDRESS]; // `ARRAY_D_SLOT_BEAT\n"
     )
     assert bare.complaints(tmp_path) == [
         f"rtl/collect_store.v: `{name} is not used: the field has no effect"
-        for name in ("D_SLOT_BEAT", "D_SLOT_GRADIENTS", "D_COLLECT_ADD")
+        for name in ("ARRAY_D_SLOT_BEAT", "ARRAY_D_SLOT_GRADIENTS", "ARRAY_D_COLLECT_ADD")
     ]
 
 
 def test_a_new_field_of_the_compute_engine_is_a_warning(tmp_path: Path) -> None:
     """Its bits are no longer among those that no field has, and the RTL does not look at them yet."""
     text = files.FILES["rtl/pe_array/descriptors.vh"]()
-    free, rest = re.search(r"`define D_UNUSED_COMPUTE\(d\) +{d\[(\S+)\], (.*)}", text).groups()  # type: ignore[union-attr]
+    free, rest = re.search(r"`define ARRAY_D_UNUSED_COMPUTE\(d\) +{d\[(\S+)\], (.*)}", text).groups()  # type: ignore[union-attr]
     (tmp_path / "descriptors.vh").write_text(text.replace(f"{{d[{free}], {rest}}}", f"{{{rest}}}"))
     options = ["--lint-only", "-Wall", "--quiet", *(f"-I{each}" for each in (tmp_path, *INCLUDE_DIRS))]
     (tmp_path / "compute_engine.v").write_text(library()["compute_engine"].path.read_text())

@@ -14,19 +14,19 @@ wire [11:0]  load_addr;
 wire [15:0]  load_data;
 wire         s_valid = column < 4;
 
-reg  [`MAP_CMD_BITS-1:0] command;
+reg  [`ARRAY_MAP_CMD_BITS-1:0] command;
 
 initial begin
     command = 0;
-    command[`MAP_CMD_CHANNELS] = 13'd1;
-    command[`MAP_CMD_ROW] = 12'd0;
-    command[`MAP_CMD_ROWS] = 12'd1;
-    command[`MAP_CMD_WIDTH] = 12'd4;
-    command[`MAP_CMD_Y] = 1'b0;
-    command[`MAP_CMD_ALL] = 1'b1;
-    command[`MAP_CMD_SLOT] = 6'd0;
-    command[`MAP_CMD_BASE] = 12'd64;
-    command[`MAP_CMD_SHIFT] = 4'd0;
+    command[`ARRAY_MAP_CMD_CHANNELS] = 13'd1;
+    command[`ARRAY_MAP_CMD_ROW] = 12'd0;
+    command[`ARRAY_MAP_CMD_ROWS] = 12'd1;
+    command[`ARRAY_MAP_CMD_WIDTH] = 12'd4;
+    command[`ARRAY_MAP_CMD_Y] = 1'b0;
+    command[`ARRAY_MAP_CMD_ALL] = 1'b1;
+    command[`ARRAY_MAP_CMD_SLOT] = 6'd0;
+    command[`ARRAY_MAP_CMD_BASE] = 12'd64;
+    command[`ARRAY_MAP_CMD_SHIFT] = 4'd0;
 end
 
 map_load #(.P(1), .B(2)) maps (

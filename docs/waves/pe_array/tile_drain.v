@@ -15,21 +15,21 @@ reg  [31:0]  line0 [0:5];
 reg  [31:0]  line1 [0:5];
 integer      i;
 
-reg  [`DRAIN_CMD_BITS-1:0] command;
+reg  [`ARRAY_DRAIN_CMD_BITS-1:0] command;
 
 initial begin
     command = 0;
-    command[`DRAIN_CMD_SLOTS] = 7'd1;
-    command[`DRAIN_CMD_CHANNELS] = 12'd1;
-    command[`DRAIN_CMD_CHANNELS_LAST] = 12'd1;
-    command[`DRAIN_CMD_HEIGHT] = 12'd1;
-    command[`DRAIN_CMD_WIDTH] = 12'd4;
-    command[`DRAIN_CMD_TILE_HEIGHT] = 12'd1;
-    command[`DRAIN_CMD_TILE_WIDTH] = 12'd2;
-    command[`DRAIN_CMD_SY_LOG2] = 3'd0;
-    command[`DRAIN_CMD_SX_LOG2] = 3'd1;
-    command[`DRAIN_CMD_YBASE] = 9'd5;
-    command[`DRAIN_CMD_YSTRIDE] = 9'd2;
+    command[`ARRAY_DRAIN_CMD_SLOTS] = 7'd1;
+    command[`ARRAY_DRAIN_CMD_CHANNELS] = 12'd1;
+    command[`ARRAY_DRAIN_CMD_CHANNELS_LAST] = 12'd1;
+    command[`ARRAY_DRAIN_CMD_HEIGHT] = 12'd1;
+    command[`ARRAY_DRAIN_CMD_WIDTH] = 12'd4;
+    command[`ARRAY_DRAIN_CMD_TILE_HEIGHT] = 12'd1;
+    command[`ARRAY_DRAIN_CMD_TILE_WIDTH] = 12'd2;
+    command[`ARRAY_DRAIN_CMD_SY_LOG2] = 3'd0;
+    command[`ARRAY_DRAIN_CMD_SX_LOG2] = 3'd1;
+    command[`ARRAY_DRAIN_CMD_YBASE] = 9'd5;
+    command[`ARRAY_DRAIN_CMD_YSTRIDE] = 9'd2;
 end
 
 tile_drain #(.P(2), .B(2), .ACC(16)) drain (

@@ -10,8 +10,9 @@ the program, are done. A list that is executed one operation after the other nev
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, IntEnum
+from enum import Enum
 
+from models.lib.registers import Code
 from models.pe_array.isa.csb import CsbImage
 from models.pe_array.isa.map_transfer import DrainCommand, LoadCommand, PeWindows
 from models.pe_array.isa.pe_command import ByteArray, Memory, Op, PeCommand
@@ -26,15 +27,15 @@ class Source(Enum):
     VALUES = "values"
 
 
-class CommandField(IntEnum):
-    """Fields of a command that every PE has for itself; the values are those of the grid's set_field."""
+class CommandField(Code):
+    """Fields of a command that every PE has for itself."""
 
-    ELEMENTS = 0
-    CLEAR = 1
-    TAPS = 2
-    TBASE = 3
-    XSTRIDE = 4
-    YSTRIDE = 5
+    ELEMENTS = 0, "elements of the list"
+    CLEAR = 1, "words of Y to clear first"
+    TAPS = 2, "taps of an element"
+    TBASE = 3, "first word of the taps in T"
+    XSTRIDE = 4, "words of X per channel"
+    YSTRIDE = 5, "words of Y per channel"
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from enum import IntEnum
 
 import numpy as np
 import numpy.typing as npt
 
 from models.lib.fixed_point import IntArray
+from models.lib.registers import Code
 from models.pe_array.isa.parameters import default
 
 ByteArray = npt.NDArray[np.int8]
@@ -30,23 +30,41 @@ NO_MAXIMUM = -128
 """Value of a MAX window whose entries are all null; its index is 0."""
 
 
-class Op(IntEnum):
-    """Operations; the values are those of the command's op field."""
+class Op(Code):
+    """Operations of a processing element."""
 
-    MAC = 0
-    GRAD = 1
-    MAX = 2
-    UNPOOL = 3
+    MAC = 0, "sums of products of weights and pixels"
+    GRAD = 1, "gradients of weights: sums of products over pixels and images"
+    MAX = 2, "the largest pixel of a window, and which one it is"
+    UNPOOL = 3, "a gradient goes to where the largest pixel was"
 
 
-class Memory(IntEnum):
-    """Memories; the values are those of load_select."""
+class Memory(Code):
+    """Memories of a processing element, as its load port selects them."""
 
-    X = 0
-    Y = 1
-    W = 2
-    E = 3
-    T = 4
+    X = 0, "input map"
+    Y = 1, "accumulators, or the map of gradients"
+    W = 2, "weights"
+    E = 3, "elements: which weight meets which channel"
+    T = 4, "taps: offsets of a window"
+
+
+class StreamMemory(Code):
+    """Memories that a stream can go to."""
+
+    W = Memory.W - Memory.W, "weights"
+    E = Memory.E - Memory.W, "elements"
+    T = Memory.T - Memory.W, "taps"
+
+
+class WindowRegister(Code):
+    """Registers of the window that a processing element holds of a map."""
+
+    X_COLUMNS = 0, "columns that X takes"
+    X_ROWS = 1, "rows that X takes"
+    Y_COLUMNS = 2, "columns that Y takes"
+    Y_ROWS = 3, "rows that Y takes"
+    SLOT = 4, "slot of the PE"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.descriptors import Cause, Engine
 from models.pe_array.isa.map_transfer import DrainCommand, LoadCommand, drain_reads
 from models.pe_array.isa.operations import CommandField, ComputeTiles
-from models.pe_array.isa.pe_command import GRADIENT_BITS, Memory, Op, PeShape, wrap
+from models.pe_array.isa.pe_command import GRADIENT_BITS, Memory, Op, PeShape, StreamMemory, wrap
 from models.pe_array.isa.runs import Bytes, Runs
 from models.pe_array.isa.widths import CLASSES_MAX, Widths
 from models.pe_array.machine.grid import MachineGrid
@@ -79,7 +79,7 @@ class LoadEngine:
         self._grid.load_map(command, self._memory.get(Engine.LOAD, runs))
 
     def _stream(self, load: d.Stream) -> None:
-        if load.memory == 3:
+        if load.memory not in tuple(StreamMemory):
             raise Refused(Cause.FIELD)
         words, cause = self._memory.read(Engine.LOAD, Runs.one(load.address, load.beats))
         coordinates = words.reshape(-1).view("<u2")[: load.coordinates].astype(np.int64)

@@ -7,12 +7,11 @@ whole maps, rounding half up; here are the fields of MAX and stochastic rounding
 
 from __future__ import annotations
 
-from enum import IntEnum
-
 import numpy as np
 import numpy.typing as npt
 
 from models.lib.fixed_point import IntArray, lane_seed, lfsr_step, round_shift, saturate, stochastic_addend
+from models.lib.registers import Code
 from models.pe_array.isa.widths import SHIFT_MAX
 
 DELTA_FRAC_MAX = 7
@@ -21,12 +20,12 @@ DELTA_FRAC_MAX = 7
 BoolArray = npt.NDArray[np.bool_]
 
 
-class AccumulatorField(IntEnum):
-    """What of an accumulator becomes the byte; the values are those of the pin ``field``."""
+class AccumulatorField(Code):
+    """What of an accumulator becomes the byte of an output."""
 
-    SUM = 0
-    VALUE = 1
-    INDEX = 2
+    SUM = 0, "the sum, requantised"
+    VALUE = 1, "the largest pixel of a window"
+    INDEX = 2, "its place in the window"
 
 
 class RandomLanes:

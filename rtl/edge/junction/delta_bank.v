@@ -2,6 +2,7 @@
 `resetall
 `default_nettype none
 `include "require.vh"
+`include "edge_spans.vh"
 /*
  * Ring buffer of BP sums: written per memory at interleaved addresses, read in natural order
  *
@@ -24,7 +25,7 @@ module delta_bank #(
     // Frames held, at least 2
     parameter SLOTS = 3,
     // Clocks from the first edge of a pass entering the writing junction to its first sum here
-    parameter WR_DELAY = 12,
+    parameter WR_DELAY = `EDGE_SPAN_SUM_TO_DELTA,
     // Width of an address in a slot (derived)
     parameter AW = D > 1 ? $clog2(D) : 1
 ) (

@@ -99,12 +99,12 @@ always @* begin
             if (failed || stop) begin
                 state_next = STOP;
                 error_next = 1'b1;
-                where_next = {`CAUSE_HOST, `ENGINE_FETCH, 24'd0};
-                if (store_error) where_next = {store_error_cause, `ENGINE_STORE, store_error_index};
-                if (compute_error) where_next = {compute_error_cause, `ENGINE_COMPUTE, compute_error_index};
-                if (load_error) where_next = {load_error_cause, `ENGINE_LOAD, load_error_index};
-                if (fetch_error) where_next = {fetch_error_cause, `ENGINE_FETCH, fetch_error_index};
-                if (dispatch_error) where_next = {dispatch_error_cause, `ENGINE_FETCH, dispatch_error_index};
+                where_next = {`ARRAY_CAUSE_HOST, `ARRAY_ENGINE_FETCH, 24'd0};
+                if (store_error) where_next = {store_error_cause, `ARRAY_ENGINE_STORE, store_error_index};
+                if (compute_error) where_next = {compute_error_cause, `ARRAY_ENGINE_COMPUTE, compute_error_index};
+                if (load_error) where_next = {load_error_cause, `ARRAY_ENGINE_LOAD, load_error_index};
+                if (fetch_error) where_next = {fetch_error_cause, `ARRAY_ENGINE_FETCH, fetch_error_index};
+                if (dispatch_error) where_next = {dispatch_error_cause, `ARRAY_ENGINE_FETCH, dispatch_error_index};
             end else if (all_idle) begin
                 count_next = count_reg + 3'd1;
                 if (count_reg == LAST_QUIET) begin

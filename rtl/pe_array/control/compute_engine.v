@@ -64,8 +64,7 @@ module compute_engine #(
 
 `REQUIRE(g_p, P >= 1 && P <= 64 && (P & (P - 1)) == 0, ("%m: P = %0d must be a power of two, 1 to 64", P))
 
-localparam [1:0] GRAD = 2'd1;
-localparam [2:0] LAST_FIELD = 3'd5;
+localparam [2:0] LAST_FIELD = `ARRAY_FIELD_YSTRIDE;
 localparam [1:0] LAST_QUIET = 2'd3;
 localparam [31:0] LOG_WORD = P > 1 ? $clog2(P) : 0;
 
@@ -77,12 +76,13 @@ reg  [255:0]  data_reg;
 reg  [GW-1:0] tiles_reg;
 reg  [1:0]    quiet_reg;
 
-wire is_compute = d_data[`D_OPCODE] == `OPCODE_COMPUTE;
-wire tiles_legal = d_data[`D_COMPUTE_OP] != GRAD || d_data[`D_COMPUTE_TILES_LOG2] <= LOG_WORD[2:0];
-wire legal = is_compute ? tiles_legal : d_data[`D_SET_FIELD] <= LAST_FIELD;
+wire is_compute = d_data[`ARRAY_D_OPCODE] == `ARRAY_OPCODE_COMPUTE;
+wire tiles_legal = d_data[`ARRAY_D_COMPUTE_OP] != `ARRAY_OP_GRAD
+    || d_data[`ARRAY_D_COMPUTE_TILES_LOG2] <= LOG_WORD[2:0];
+wire legal = is_compute ? tiles_legal : d_data[`ARRAY_D_SET_FIELD] <= LAST_FIELD;
 
-wire [2:0] tiles = data_reg[`D_COMPUTE_TILES_LOG2];
-wire change = cmd_reg && data_reg[`D_COMPUTE_OP] == GRAD && tiles[GW-1:0] != tiles_reg;
+wire [2:0] tiles = data_reg[`ARRAY_D_COMPUTE_TILES_LOG2];
+wire change = cmd_reg && data_reg[`ARRAY_D_COMPUTE_OP] == `ARRAY_OP_GRAD && tiles[GW-1:0] != tiles_reg;
 wire quiet = change && grid_idle && &grad_empty;
 wire empty = !set_reg && !cmd_reg;
 wire go = (set_reg && set_ready) || (cmd_reg && cmd_ready && !change);
@@ -109,25 +109,25 @@ always @(posedge clk) begin
 end
 
 // Fields that may be wider than the port that takes them
-wire [63:0] pes = data_reg[`D_SET_PES];
-wire [11:0] ebase = data_reg[`D_COMPUTE_EBASE];
-wire [11:0] wbase = data_reg[`D_COMPUTE_WBASE];
-wire [11:0] xbase = data_reg[`D_COMPUTE_XBASE];
-wire [11:0] ybase = data_reg[`D_COMPUTE_YBASE];
-wire [11:0] rbase = data_reg[`D_COMPUTE_RBASE];
+wire [63:0] pes = data_reg[`ARRAY_D_SET_PES];
+wire [11:0] ebase = data_reg[`ARRAY_D_COMPUTE_EBASE];
+wire [11:0] wbase = data_reg[`ARRAY_D_COMPUTE_WBASE];
+wire [11:0] xbase = data_reg[`ARRAY_D_COMPUTE_XBASE];
+wire [11:0] ybase = data_reg[`ARRAY_D_COMPUTE_YBASE];
+wire [11:0] rbase = data_reg[`ARRAY_D_COMPUTE_RBASE];
 
 assign set_valid = set_reg;
 assign set_pes = pes[P-1:0];
-assign set_field = data_reg[`D_SET_FIELD];
-assign set_value = data_reg[`D_SET_VALUE];
+assign set_field = data_reg[`ARRAY_D_SET_FIELD];
+assign set_value = data_reg[`ARRAY_D_SET_VALUE];
 
 assign cmd_valid = cmd_reg && !change;
-assign cmd_op = data_reg[`D_COMPUTE_OP];
-assign cmd_swap = data_reg[`D_COMPUTE_SWAP];
+assign cmd_op = data_reg[`ARRAY_D_COMPUTE_OP];
+assign cmd_swap = data_reg[`ARRAY_D_COMPUTE_SWAP];
 assign cmd_ebase = ebase[EAW-1:0];
 assign cmd_wbase = wbase[WAW-1:0];
 assign cmd_xbase = xbase[XAW-1:0];
-assign cmd_wstride = data_reg[`D_COMPUTE_WSTRIDE];
+assign cmd_wstride = data_reg[`ARRAY_D_COMPUTE_WSTRIDE];
 assign cmd_ybase = ybase[YAW-1:0];
 assign cmd_rbase = rbase[YAW-1:0];
 assign tiles_log2 = tiles_reg;
@@ -135,10 +135,11 @@ assign tiles_log2 = tiles_reg;
 assign done = grid_done;
 assign idle = empty && grid_idle;
 assign error = error_reg;
-assign error_cause = `CAUSE_FIELD;
+assign error_cause = `ARRAY_CAUSE_FIELD;
 assign error_index = index_reg;
 
-wire unused = &{1'b0, `D_UNUSED_COMPUTE(data_reg), data_reg[`D_OPCODE], pes, ebase, wbase, xbase, ybase, rbase, tiles};
+wire unused = &{1'b0, `ARRAY_D_UNUSED_COMPUTE(data_reg), data_reg[`ARRAY_D_OPCODE], pes, ebase, wbase,
+                  xbase, ybase, rbase, tiles};
 
 endmodule
 `resetall

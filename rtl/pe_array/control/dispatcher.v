@@ -52,10 +52,10 @@ reg         error_reg;
 reg [255:0] data_reg;
 reg [23:0]  index_reg;
 
-wire [7:0] opcode = s_data[`D_OPCODE];
-wire is_load = opcode >= `OPCODE_LOAD_FIRST && opcode <= `OPCODE_LOAD_LAST;
-wire is_compute = opcode >= `OPCODE_COMPUTE_FIRST && opcode <= `OPCODE_COMPUTE_LAST;
-wire is_store = opcode >= `OPCODE_STORE_FIRST && opcode <= `OPCODE_STORE_LAST;
+wire [7:0] opcode = s_data[`ARRAY_D_OPCODE];
+wire is_load = opcode >= `ARRAY_OPCODE_LOAD_FIRST && opcode <= `ARRAY_OPCODE_LOAD_LAST;
+wire is_compute = opcode >= `ARRAY_OPCODE_COMPUTE_FIRST && opcode <= `ARRAY_OPCODE_COMPUTE_LAST;
+wire is_store = opcode >= `ARRAY_OPCODE_STORE_FIRST && opcode <= `ARRAY_OPCODE_STORE_LAST;
 wire go = (load_reg && load_ready) || (compute_reg && compute_ready) || (store_reg && store_ready);
 
 assign idle = !load_reg && !compute_reg && !store_reg;
@@ -116,7 +116,7 @@ assign store_valid = store_reg;
 assign q_data = data_reg;
 assign q_index = index_reg;
 assign error = error_reg;
-assign error_cause = `CAUSE_OPCODE;
+assign error_cause = `ARRAY_CAUSE_OPCODE;
 assign error_index = index_reg;
 
 endmodule

@@ -54,10 +54,10 @@ reg [23:0]  index_reg;
 wire leave = open_reg && d_ready;
 wire move = head_valid && (!full_reg || leave);
 
-wire head_reached = loads_done >= head_data[`D_AFTER_LOADS] && computes_done >= head_data[`D_AFTER_COMPUTES]
-    && stores_done >= head_data[`D_AFTER_STORES];
-wire gate_reached = loads_done >= data_reg[`D_AFTER_LOADS] && computes_done >= data_reg[`D_AFTER_COMPUTES]
-    && stores_done >= data_reg[`D_AFTER_STORES];
+wire head_reached = loads_done >= head_data[`ARRAY_D_AFTER_LOADS] && computes_done >= head_data[`ARRAY_D_AFTER_COMPUTES]
+    && stores_done >= head_data[`ARRAY_D_AFTER_STORES];
+wire gate_reached = loads_done >= data_reg[`ARRAY_D_AFTER_LOADS] && computes_done >= data_reg[`ARRAY_D_AFTER_COMPUTES]
+    && stores_done >= data_reg[`ARRAY_D_AFTER_STORES];
 
 stream_fifo #(
     .WIDTH(280),

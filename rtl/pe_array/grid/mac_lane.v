@@ -2,6 +2,7 @@
 `resetall
 `default_nettype none
 `include "require.vh"
+`include "descriptors.vh"
 /*
  * One lane of a processing element: the MAC of one image, its maximum, and its accumulator's way to Y
  *
@@ -43,11 +44,10 @@ module mac_lane #(
 
 `REQUIRE(g_acc, ACC >= 16 && ACC <= 48, ("%m: ACC = %0d must be 16 to 48", ACC))
 
-localparam [1:0] MAC = 2'd0, GRAD = 2'd1, MAX = 2'd2, UNPOOL = 2'd3;
 // --- d1: operands ---
 
 reg  [7:0] y_reg;
-wire [7:0] operand = op == GRAD ? y_reg : op == UNPOOL ? {7'd0, y_reg == value} : value;
+wire [7:0] operand = op == `ARRAY_OP_GRAD ? y_reg : op == `ARRAY_OP_UNPOOL ? {7'd0, y_reg == value} : value;
 
 reg signed [7:0] a1_reg;
 reg signed [7:0] b1_reg;
@@ -63,12 +63,12 @@ reg              clear1_reg;
 always @(posedge clk) begin
     y_reg        <= y[7:0];
     a1_reg       <= x;
-    b1_reg       <= skip || op == MAX ? 8'd0 : operand;
+    b1_reg       <= skip || op == `ARRAY_OP_MAX ? 8'd0 : operand;
     value1_reg   <= value;
-    mac1_reg     <= op == MAC;
-    max1_reg     <= op == MAX;
+    mac1_reg     <= op == `ARRAY_OP_MAC;
+    max1_reg     <= op == `ARRAY_OP_MAX;
     clear1_reg   <= clear;
-    set1_reg     <= first || op == MAX;
+    set1_reg     <= first || op == `ARRAY_OP_MAX;
     start1_reg   <= first && skip;
     compare1_reg <= !skip;
     fresh1_reg   <= fresh;

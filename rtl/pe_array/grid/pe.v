@@ -2,6 +2,7 @@
 `resetall
 `default_nettype none
 `include "require.vh"
+`include "descriptors.vh"
 /*
  * Processing element: B MACs that walk sparse kernels over the pixel words of B images
  *
@@ -93,7 +94,6 @@ module pe #(
 
 // Gradients between issue and port: enough for one per clock if the port takes them at once
 localparam GRADIENTS = 16;
-localparam [1:0] GRAD = 2'd1;
 
 // --- loads: one clock in registers, so that B bytes for many PEs are no long wire ---
 
@@ -110,14 +110,14 @@ reg [3:0]     load_shift_reg;
 wire d1_write;
 wire load = load_valid && load_ready;
 
-assign load_ready = !(load_select == 3'd1 && d1_write);
+assign load_ready = !(load_select == `ARRAY_MEMORY_Y && d1_write);
 
 always @(posedge clk) begin
-    load_x_reg      <= load && load_select == 3'd0;
-    load_y_reg      <= load && load_select == 3'd1;
-    load_w_reg      <= load && load_select == 3'd2;
-    load_e_reg      <= load && load_select == 3'd3;
-    load_t_reg      <= load && load_select == 3'd4;
+    load_x_reg      <= load && load_select == `ARRAY_MEMORY_X;
+    load_y_reg      <= load && load_select == `ARRAY_MEMORY_Y;
+    load_w_reg      <= load && load_select == `ARRAY_MEMORY_W;
+    load_e_reg      <= load && load_select == `ARRAY_MEMORY_E;
+    load_t_reg      <= load && load_select == `ARRAY_MEMORY_T;
     load_addr_reg   <= load_addr;
     load_data_reg   <= load_data;
     load_stream_reg <= load_stream;
@@ -358,7 +358,7 @@ generate
             .x(x_word[n*8 +: 8]),
             .op(d0_op),
             .skip(d0_skip),
-            .first(d0_first || d0_op == GRAD),
+            .first(d0_first || d0_op == `ARRAY_OP_GRAD),
             .fresh(d0_fresh),
             .clear(d0_clear),
             .value(d0_value),

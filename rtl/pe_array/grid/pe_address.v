@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 `resetall
 `default_nettype none
+`include "descriptors.vh"
 /*
  * Tap lists, coordinates, weights and addresses of a processing element
  *
@@ -311,7 +312,7 @@ reg [YAW-1:0] result_reg;
 
 wire [B*2-1:0] bytes;
 wire [7:0]     weight;
-wire           unpool = op5_reg == 2'd3 && !clear5_reg;
+wire           unpool = op5_reg == `ARRAY_OP_UNPOOL && !clear5_reg;
 wire [YAW-1:0] result = first5_reg ? rbase5_reg : result_reg;
 
 genvar k;
@@ -359,7 +360,7 @@ assign op    = op5_reg;
 assign xaddr = xaddr5_reg;
 assign yaddr = yaddr5_reg;
 assign raddr = unpool ? result : yaddr5_reg;
-assign value = op5_reg == 2'd0 ? weight : {1'b0, woff5_reg};
+assign value = op5_reg == `ARRAY_OP_MAC ? weight : {1'b0, woff5_reg};
 
 endmodule
 `resetall

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 `resetall
 `default_nettype none
+`include "descriptors.vh"
 /*
  * A processing element in its place in the grid
  *
@@ -83,11 +84,11 @@ reg [9:0]     ystride_reg;
 always @(posedge clk) begin
     if (set_valid) begin
         case (set_field)
-            3'd0: elements_reg <= set_value;
-            3'd1: clear_reg <= set_value[10:0];
-            3'd2: taps_reg <= set_value[9:0];
-            3'd3: tbase_reg <= set_value[TAW-1:0];
-            3'd4: xstride_reg <= set_value;
+            `ARRAY_FIELD_ELEMENTS: elements_reg <= set_value;
+            `ARRAY_FIELD_CLEAR: clear_reg <= set_value[10:0];
+            `ARRAY_FIELD_TAPS: taps_reg <= set_value[9:0];
+            `ARRAY_FIELD_TBASE: tbase_reg <= set_value[TAW-1:0];
+            `ARRAY_FIELD_XSTRIDE: xstride_reg <= set_value;
             default: ystride_reg <= set_value[9:0];
         endcase
     end
@@ -130,7 +131,7 @@ pe #(
     .cmd_rbase(cmd_rbase),
     .load_valid(stream_valid || map_valid),
     .load_ready(load_ready),
-    .load_select(stream_valid ? 3'd2 + {1'b0, stream_select} : map_select),
+    .load_select(stream_valid ? `ARRAY_MEMORY_W + {1'b0, stream_select} : map_select),
     .load_addr(stream_valid ? stream_addr : map_addr),
     .load_data(map_data),
     .load_stream(stream_data),

@@ -49,7 +49,7 @@ module pe_grid #(
 
     input  wire             map_cmd_valid,     // map load, see map_raster
     output wire             map_cmd_ready,
-    input  wire [`MAP_CMD_BITS-1:0] map_cmd,
+    input  wire [`ARRAY_MAP_CMD_BITS-1:0] map_cmd,
     output wire             map_cmd_error,     // pulse: a command was illegal
     output wire             map_done,          // pulse: all PEs have all of a map load
     output wire             map_idle,
@@ -85,7 +85,7 @@ module pe_grid #(
 
     input  wire             drain_cmd_valid,   // drain, see tile_drain
     output wire             drain_cmd_ready,
-    input  wire [`DRAIN_CMD_BITS-1:0] drain_cmd,
+    input  wire [`ARRAY_DRAIN_CMD_BITS-1:0] drain_cmd,
     output wire             drain_cmd_error,   // pulse: a command was illegal
     output wire             drain_idle,
     output wire             drain_valid,

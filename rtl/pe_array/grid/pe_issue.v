@@ -2,6 +2,7 @@
 `resetall
 `default_nettype none
 `include "require.vh"
+`include "descriptors.vh"
 /*
  * Issue stage of a processing element, and the control of everything behind it
  *
@@ -68,7 +69,6 @@ module pe_issue #(
 
 `REQUIRE(g_gradients, GRADIENTS >= 1 && GRADIENTS <= 31, ("%m: GRADIENTS = %0d must be 1 to 31", GRADIENTS))
 
-localparam [1:0] MAC = 2'd0, GRAD = 2'd1;
 localparam [4:0] MOST = GRADIENTS[4:0];
 // Clocks between the last entry of an operation and the first of another, less 1
 localparam [2:0] FENCE = 3'd7;
@@ -98,10 +98,10 @@ reg [2:0]     settle_reg;    // clocks until what is in flight has settled
 reg [4:0]     gradients_reg; // issued and not taken
 reg           full_reg;
 
-wire in_mac_last = in_last && in_op == MAC;
+wire in_mac_last = in_last && in_op == `ARRAY_OP_MAC;
 wire same        = in_mac_last && in_yaddr == yaddr_reg && valid_reg && changes_reg;
 wire same1       = in_mac_last && in_yaddr == yaddr1_reg && changes1_reg;
-wire gradient    = last_reg && op_reg == GRAD;
+wire gradient    = last_reg && op_reg == `ARRAY_OP_GRAD;
 wire waits       = wait_reg != 2'd0 || (fence_reg && settle_reg != 3'd0) || (gradient && full_reg)
                    || (reads_reg && drain_read);
 wire issue       = valid_reg && !waits;
@@ -126,7 +126,7 @@ always @(posedge clk) begin
         yaddr_reg   <= in_yaddr;
         raddr_reg   <= in_raddr;
         value_reg   <= in_value;
-        reads_reg   <= in_op == MAC ? in_last : in_op[0] && !in_skip;
+        reads_reg   <= in_op == `ARRAY_OP_MAC ? in_last : in_op != `ARRAY_OP_MAX && !in_skip;
         changes_reg <= in_mac_last || in_clear;
     end
 
@@ -270,8 +270,8 @@ always @(posedge clk) begin
     skip0_reg     <= x_skip || !x_valid_reg;
     clear0_reg    <= x_clear;
     value0_reg    <= x_value;
-    write0_reg    <= x_valid_reg && (x_clear || (x_last && x_op != GRAD));
-    gradient0_reg <= x_valid_reg && x_last && x_op == GRAD;
+    write0_reg    <= x_valid_reg && (x_clear || (x_last && x_op != `ARRAY_OP_GRAD));
+    gradient0_reg <= x_valid_reg && x_last && x_op == `ARRAY_OP_GRAD;
     ends0_reg     <= x_valid_reg && x_ends;
     waddr0_reg    <= x_waddr;
 

@@ -241,7 +241,7 @@ delay_line #(
 );
 
 assign error = cause3 != NONE || bad_coordinate || bad_pointers;
-assign error_cause = bad_coordinate ? `CAUSE_COORDINATE : bad_pointers ? `CAUSE_POINTERS : cause3;
+assign error_cause = bad_coordinate ? `ARRAY_CAUSE_COORDINATE : bad_pointers ? `ARRAY_CAUSE_POINTERS : cause3;
 assign error_index = index3;
 assign end_valid = end3 && !error;
 assign end_map = map3;

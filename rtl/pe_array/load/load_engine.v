@@ -60,7 +60,7 @@ module load_engine #(
     output wire [23:0]    window_data,
     output wire           map_cmd_valid,
     input  wire           map_cmd_ready,
-    output wire [`MAP_CMD_BITS-1:0] map_cmd,
+    output wire [`ARRAY_MAP_CMD_BITS-1:0] map_cmd,
     input  wire           map_done,
     input  wire           map_idle,
     output wire           map_valid,

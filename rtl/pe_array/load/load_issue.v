@@ -67,29 +67,29 @@ localparam POINTER_BITS = BYTE_BITS - 2;
 
 // --- the descriptor ---
 
-wire [7:0]  opcode = d_data[`D_OPCODE];
-wire [7:0]  window_pe = d_data[`D_WINDOW_PE];
-wire [7:0]  window_slot = d_data[`D_WINDOW_SLOT];
-wire [7:0]  map_slot = d_data[`D_MAP_SLOT];
-wire [63:0] pes = d_data[`D_STREAM_PES];
-wire [19:0] blocks = d_data[`D_POINTERS_BLOCKS];
+wire [7:0]  opcode = d_data[`ARRAY_D_OPCODE];
+wire [7:0]  window_pe = d_data[`ARRAY_D_WINDOW_PE];
+wire [7:0]  window_slot = d_data[`ARRAY_D_WINDOW_SLOT];
+wire [7:0]  map_slot = d_data[`ARRAY_D_MAP_SLOT];
+wire [63:0] pes = d_data[`ARRAY_D_STREAM_PES];
+wire [19:0] blocks = d_data[`ARRAY_D_POINTERS_BLOCKS];
 
-wire is_window = opcode == `OPCODE_WINDOW;
-wire is_map = opcode == `OPCODE_MAP;
-wire is_stream = opcode == `OPCODE_STREAM;
-wire is_pointers = opcode == `OPCODE_POINTERS;
+wire is_window = opcode == `ARRAY_OPCODE_WINDOW;
+wire is_map = opcode == `ARRAY_OPCODE_MAP;
+wire is_stream = opcode == `ARRAY_OPCODE_STREAM;
+wire is_pointers = opcode == `ARRAY_OPCODE_POINTERS;
 wire has_beats = is_map || is_stream || is_pointers;
 
 wire [1:0] kind = {is_stream || is_pointers, is_map || is_pointers};
 
 // What can be said of it at once; whether the runs fit the map comes later
-wire [12:0] row_end = {1'b0, d_data[`D_MAP_ROW]} + {1'b0, d_data[`D_MAP_ROWS]};
+wire [12:0] row_end = {1'b0, d_data[`ARRAY_D_MAP_ROW]} + {1'b0, d_data[`ARRAY_D_MAP_ROWS]};
 wire        window_legal = window_pe < P_WORD[7:0] && window_slot < P_WORD[7:0];
-wire        map_legal = d_data[`D_MAP_CHANNELS] <= 13'd4096 && row_end <= 13'd4095
-                && (d_data[`D_MAP_ALL] || map_slot < P_WORD[7:0]);
-wire        stream_legal = d_data[`D_STREAM_MEMORY] != 2'd3;
+wire        map_legal = d_data[`ARRAY_D_MAP_CHANNELS] <= 13'd4096 && row_end <= 13'd4095
+                && (d_data[`ARRAY_D_MAP_ALL] || map_slot < P_WORD[7:0]);
+wire        stream_legal = d_data[`ARRAY_D_STREAM_MEMORY] <= `ARRAY_STREAM_T;
 wire        legal = is_window ? window_legal : is_map ? map_legal : is_stream ? stream_legal : 1'b1;
-wire [3:0]  cause = !has_beats && !is_window ? `CAUSE_OPCODE : legal ? NONE : `CAUSE_FIELD;
+wire [3:0]  cause = !has_beats && !is_window ? `ARRAY_CAUSE_OPCODE : legal ? NONE : `ARRAY_CAUSE_FIELD;
 
 // --- read commands ---
 
@@ -97,8 +97,8 @@ wire [3:0]  cause = !has_beats && !is_window ? `CAUSE_OPCODE : legal ? NONE : `C
 wire [19:0] pointer_beats = blocks >> POINTER_BITS;
 wire [11:0] whole_runs = pointer_beats[19:8];
 wire        whole = is_pointers && whole_runs != 12'd0;
-wire [31:0] addr = is_map ? d_data[`D_MAP_ADDRESS] : is_stream ? d_data[`D_STREAM_ADDRESS]
-                : d_data[`D_POINTERS_ADDRESS];
+wire [31:0] addr = is_map ? d_data[`ARRAY_D_MAP_ADDRESS] : is_stream ? d_data[`ARRAY_D_STREAM_ADDRESS]
+                : d_data[`ARRAY_D_POINTERS_ADDRESS];
 wire [31:0] rest_addr = addr + ({20'd0, whole_runs} << (8 + BYTE_BITS));
 reg         rest_reg;
 reg  [31:0] rest_addr_reg;
@@ -122,9 +122,9 @@ always @(posedge clk) begin
 end
 
 // The pattern of the descriptor
-wire [15:0] run_beats = is_map ? d_data[`D_MAP_RUN_BEATS] : is_stream ? {4'd0, d_data[`D_STREAM_BEATS]}
+wire [15:0] run_beats = is_map ? d_data[`ARRAY_D_MAP_RUN_BEATS] : is_stream ? {4'd0, d_data[`ARRAY_D_STREAM_BEATS]}
                 : whole ? 16'd255 : {8'd0, pointer_beats[7:0]};
-wire [12:0] run_count = is_map ? d_data[`D_MAP_RUNS] : whole ? {1'b0, whole_runs} - 13'd1 : 13'd0;
+wire [12:0] run_count = is_map ? d_data[`ARRAY_D_MAP_RUNS] : whole ? {1'b0, whole_runs} - 13'd1 : 13'd0;
 
 wire        unused_last;
 wire        unused_total_valid;
@@ -140,7 +140,7 @@ address_runs #(
     .s_addr(rest_reg ? rest_addr_reg : addr),
     .s_beats(rest_reg ? {8'd0, rest_beats_reg} : run_beats),
     .s_runs(rest_reg ? 13'd0 : run_count),
-    .s_run_stride(is_map ? d_data[`D_MAP_RUN_STRIDE] : 20'd256),
+    .s_run_stride(is_map ? d_data[`ARRAY_D_MAP_RUN_STRIDE] : 20'd256),
     .s_groups(12'd0),
     .s_group_stride(20'd0),
     .m_valid(rd_cmd_valid),
@@ -163,9 +163,9 @@ reg  [36:0] words3_reg;
 reg  [36:0] words4_reg;
 
 always @(posedge clk) begin
-    channels1_reg <= d_data[`D_MAP_CHANNELS];
-    rows1_reg <= d_data[`D_MAP_ROWS];
-    width1_reg <= d_data[`D_MAP_WIDTH];
+    channels1_reg <= d_data[`ARRAY_D_MAP_CHANNELS];
+    rows1_reg <= d_data[`ARRAY_D_MAP_ROWS];
+    width1_reg <= d_data[`ARRAY_D_MAP_WIDTH];
     plane2_reg <= {12'd0, channels1_reg} * {13'd0, rows1_reg};
     width2_reg <= width1_reg;
     words3_reg <= {12'd0, plane2_reg} * {25'd0, width2_reg};
@@ -187,25 +187,25 @@ wire [31:0]  info4;
 wire [P-1:0] pes4;
 wire [107:0] fields4;
 
-wire [12:0]  commands = is_map ? d_data[`D_MAP_RUNS] : is_pointers ? {1'b0, whole_runs} : 13'd0;
-wire [19:0]  count = is_pointers ? blocks : {8'd0, d_data[`D_STREAM_COORDINATES]};
-wire [31:0]  stream_info = {1'b0, d_data[`D_STREAM_CHECK], d_data[`D_STREAM_MEMORY], d_data[`D_STREAM_WORD],
-                 d_data[`D_STREAM_COL_MAX], d_data[`D_STREAM_ROW_MAX]};
-wire [31:0]  info = is_pointers ? d_data[`D_POINTERS_ELEMENTS] : stream_info;
-wire [107:0] window_fields = {window_slot[5:0], window_pe[5:0], d_data[`D_WINDOW_Y_ROWS],
-                 d_data[`D_WINDOW_Y_COLUMNS], d_data[`D_WINDOW_X_ROWS], d_data[`D_WINDOW_X_COLUMNS]};
+wire [12:0]  commands = is_map ? d_data[`ARRAY_D_MAP_RUNS] : is_pointers ? {1'b0, whole_runs} : 13'd0;
+wire [19:0]  count = is_pointers ? blocks : {8'd0, d_data[`ARRAY_D_STREAM_COORDINATES]};
+wire [31:0]  stream_info = {1'b0, d_data[`ARRAY_D_STREAM_CHECK], d_data[`ARRAY_D_STREAM_MEMORY],
+                 d_data[`ARRAY_D_STREAM_WORD], d_data[`ARRAY_D_STREAM_COL_MAX], d_data[`ARRAY_D_STREAM_ROW_MAX]};
+wire [31:0]  info = is_pointers ? d_data[`ARRAY_D_POINTERS_ELEMENTS] : stream_info;
+wire [107:0] window_fields = {window_slot[5:0], window_pe[5:0], d_data[`ARRAY_D_WINDOW_Y_ROWS],
+                 d_data[`ARRAY_D_WINDOW_Y_COLUMNS], d_data[`ARRAY_D_WINDOW_X_ROWS], d_data[`ARRAY_D_WINDOW_X_COLUMNS]};
 wire [107:0] map_fields;
 
-assign map_fields[107:`MAP_CMD_BITS] = {(108-`MAP_CMD_BITS){1'b0}};
-assign map_fields[`MAP_CMD_SHIFT] = d_data[`D_MAP_SHIFT];
-assign map_fields[`MAP_CMD_BASE] = d_data[`D_MAP_BASE];
-assign map_fields[`MAP_CMD_SLOT] = map_slot[5:0];
-assign map_fields[`MAP_CMD_ALL] = d_data[`D_MAP_ALL];
-assign map_fields[`MAP_CMD_Y] = d_data[`D_MAP_Y];
-assign map_fields[`MAP_CMD_WIDTH] = d_data[`D_MAP_WIDTH];
-assign map_fields[`MAP_CMD_ROWS] = d_data[`D_MAP_ROWS];
-assign map_fields[`MAP_CMD_ROW] = d_data[`D_MAP_ROW];
-assign map_fields[`MAP_CMD_CHANNELS] = d_data[`D_MAP_CHANNELS];
+assign map_fields[107:`ARRAY_MAP_CMD_BITS] = {(108-`ARRAY_MAP_CMD_BITS){1'b0}};
+assign map_fields[`ARRAY_MAP_CMD_SHIFT] = d_data[`ARRAY_D_MAP_SHIFT];
+assign map_fields[`ARRAY_MAP_CMD_BASE] = d_data[`ARRAY_D_MAP_BASE];
+assign map_fields[`ARRAY_MAP_CMD_SLOT] = map_slot[5:0];
+assign map_fields[`ARRAY_MAP_CMD_ALL] = d_data[`ARRAY_D_MAP_ALL];
+assign map_fields[`ARRAY_MAP_CMD_Y] = d_data[`ARRAY_D_MAP_Y];
+assign map_fields[`ARRAY_MAP_CMD_WIDTH] = d_data[`ARRAY_D_MAP_WIDTH];
+assign map_fields[`ARRAY_MAP_CMD_ROWS] = d_data[`ARRAY_D_MAP_ROWS];
+assign map_fields[`ARRAY_MAP_CMD_ROW] = d_data[`ARRAY_D_MAP_ROW];
+assign map_fields[`ARRAY_MAP_CMD_CHANNELS] = d_data[`ARRAY_D_MAP_CHANNELS];
 
 delay_line #(
     .WIDTH(1),
@@ -241,7 +241,7 @@ reg  [31:0]  info_reg;
 reg  [P-1:0] pes_reg;
 reg  [107:0] fields_reg;
 
-wire [3:0]   cause_next = map4 && {5'd0, words4_reg} != total ? `CAUSE_FIELD : cause4;
+wire [3:0]   cause_next = map4 && {5'd0, words4_reg} != total ? `ARRAY_CAUSE_FIELD : cause4;
 
 always @(posedge clk) begin
     op_valid_reg <= taken4 && (counted4 || cause4 != NONE);
@@ -273,7 +273,7 @@ assign place_valid = place_valid_reg;
 assign place_window = window_reg;
 assign place_fields = fields_reg;
 
-wire unused = &{1'b0, `D_UNUSED_LOAD(d_data), pes};
+wire unused = &{1'b0, `ARRAY_D_UNUSED_LOAD(d_data), pes};
 
 endmodule
 `resetall

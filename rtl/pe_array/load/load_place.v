@@ -35,13 +35,12 @@ module load_place #(
     output wire [23:0]   window_data,
     output wire          map_cmd_valid,
     input  wire          map_cmd_ready,
-    output wire [`MAP_CMD_BITS-1:0] map_cmd,
+    output wire [`ARRAY_MAP_CMD_BITS-1:0] map_cmd,
     input  wire          map_idle
 );
 
 `REQUIRE(g_p, P >= 1 && P <= 64, ("%m: P = %0d must be 1 to 64", P))
 
-localparam [2:0] SLOT = 3'd4;
 localparam LW = DEPTH >= 1 ? $clog2(DEPTH + 1) : 1;
 
 wire         head_valid;
@@ -74,14 +73,14 @@ end
 
 // WINDOW: slot (107:102), PE (101:96), rows of Y, columns of Y, rows of X, columns of X
 assign window_valid = head_valid && head_window && map_idle;
-assign window_done = window_valid && select_reg == SLOT;
+assign window_done = window_valid && select_reg == `ARRAY_WINDOW_SLOT;
 assign window_pe = head[96 +: SW];
 assign window_select = select_reg;
-assign window_data = select_reg == SLOT ? {18'd0, head[107:102]} : head[24*select_reg[1:0] +: 24];
+assign window_data = select_reg == `ARRAY_WINDOW_SLOT ? {18'd0, head[107:102]} : head[24*select_reg[1:0] +: 24];
 
 // MAP
 assign map_cmd_valid = head_valid && !head_window;
-assign map_cmd = head[`MAP_CMD_BITS-1:0];
+assign map_cmd = head[`ARRAY_MAP_CMD_BITS-1:0];
 
 `ifdef SIMULATION
 // An entry without room would be lost: stop, which fails the test

@@ -33,7 +33,7 @@ module map_load #(
 
     input  wire             cmd_valid,    // see map_raster
     output wire             cmd_ready,
-    input  wire [`MAP_CMD_BITS-1:0] cmd,
+    input  wire [`ARRAY_MAP_CMD_BITS-1:0] cmd,
     output wire             cmd_error,
     output wire             done,
 

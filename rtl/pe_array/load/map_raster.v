@@ -33,7 +33,7 @@ module map_raster #(
 
     input  wire           cmd_valid,
     output wire           cmd_ready,
-    input  wire [`MAP_CMD_BITS-1:0] cmd,
+    input  wire [`ARRAY_MAP_CMD_BITS-1:0] cmd,
     output wire           cmd_error,    // pulse: a command was illegal
     output wire           done,         // pulse: all PEs have taken all beats of a command
 
@@ -71,14 +71,14 @@ reg          wait_reg;
 reg          checked_reg;
 reg          error_reg;
 reg          legal_reg;
-reg [`MAP_CMD_BITS-1:0] next_reg;
+reg [`ARRAY_MAP_CMD_BITS-1:0] next_reg;
 
-wire [12:0] w_channels = next_reg[`MAP_CMD_CHANNELS];  // at most 4096
-wire [11:0] w_row = next_reg[`MAP_CMD_ROW];            // row + rows at most 4095
-wire [11:0] w_rows = next_reg[`MAP_CMD_ROWS];          // at least 1
-wire [11:0] w_width = next_reg[`MAP_CMD_WIDTH];        // at least 1
-wire        w_all = next_reg[`MAP_CMD_ALL];
-wire [5:0]  w_slot = next_reg[`MAP_CMD_SLOT];          // below P
+wire [12:0] w_channels = next_reg[`ARRAY_MAP_CMD_CHANNELS];  // at most 4096
+wire [11:0] w_row = next_reg[`ARRAY_MAP_CMD_ROW];            // row + rows at most 4095
+wire [11:0] w_rows = next_reg[`ARRAY_MAP_CMD_ROWS];          // at least 1
+wire [11:0] w_width = next_reg[`ARRAY_MAP_CMD_WIDTH];        // at least 1
+wire        w_all = next_reg[`ARRAY_MAP_CMD_ALL];
+wire [5:0]  w_slot = next_reg[`ARRAY_MAP_CMD_SLOT];          // below P
 wire [12:0] w_end = {1'b0, w_row} + {1'b0, w_rows};
 wire        load;   // the waiting command begins
 wire        refuse = checked_reg && !legal_reg;
@@ -139,11 +139,11 @@ always @(posedge clk) begin
         first_row_reg <= w_row;
         rows_reg <= w_rows;
         width_reg <= w_width;
-        y_reg <= next_reg[`MAP_CMD_Y];
+        y_reg <= next_reg[`ARRAY_MAP_CMD_Y];
         all_reg <= w_all;
         slot_reg <= w_slot[SW-1:0];
-        base_reg <= next_reg[`MAP_CMD_BASE];
-        shift_reg <= next_reg[`MAP_CMD_SHIFT];
+        base_reg <= next_reg[`ARRAY_MAP_CMD_BASE];
+        shift_reg <= next_reg[`ARRAY_MAP_CMD_SHIFT];
     end else if (take) begin
         cols_left_reg <= row_end ? width_reg : cols_left_reg - 12'd1;
         col_reg <= row_end ? 12'd0 : col_reg + 12'd1;

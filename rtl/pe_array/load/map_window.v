@@ -2,6 +2,7 @@
 `resetall
 `default_nettype none
 `include "require.vh"
+`include "descriptors.vh"
 /*
  * Window of a processing element on the feature maps that are loaded
  *
@@ -76,10 +77,10 @@ reg [SW-1:0] slot_reg;
 always @(posedge clk) begin
     if (set_valid) begin
         case (set_select)
-            3'd0: x_cols_reg <= set_data;
-            3'd1: x_rows_reg <= set_data;
-            3'd2: y_cols_reg <= set_data;
-            3'd3: y_rows_reg <= set_data;
+            `ARRAY_WINDOW_X_COLUMNS: x_cols_reg <= set_data;
+            `ARRAY_WINDOW_X_ROWS: x_rows_reg <= set_data;
+            `ARRAY_WINDOW_Y_COLUMNS: y_cols_reg <= set_data;
+            `ARRAY_WINDOW_Y_ROWS: y_rows_reg <= set_data;
             default: slot_reg <= set_data[SW-1:0];
         endcase
     end

@@ -104,8 +104,8 @@ reg [3:0]   before_commands_reg;
 reg         done_reg;
 
 wire        advance;
-wire        is_slot = d_data[`D_OPCODE] == `OPCODE_SLOT;
-wire [5:0]  slot = d_data[`D_SLOT_SLOT];
+wire        is_slot = d_data[`ARRAY_D_OPCODE] == `ARRAY_OPCODE_SLOT;
+wire [5:0]  slot = d_data[`ARRAY_D_SLOT_SLOT];
 wire        take = d_valid && d_ready;
 wire        start = take && !is_slot;
 wire        slot_legal = {1'b0, slot} < P_WORD[6:0];
@@ -138,7 +138,7 @@ collect_slots #(
     .rst(rst),
     .name_valid(name),
     .name_slot(slot[SW-1:0]),
-    .name_count(d_data[`D_SLOT_GRADIENTS]),
+    .name_count(d_data[`ARRAY_D_SLOT_GRADIENTS]),
     .start(start),
     .open(open),
     .entered(entered),
@@ -201,7 +201,7 @@ assign advance = chunk_valid && (!issue_valid_reg || issue);
 
 always @(posedge clk) begin
     if (advance) beat_mem[{bank_reg, chunk_slot}] <= first_beat + {{(24-BW){1'b0}}, chunk_beats} + 24'd1;
-    else if (name) beat_mem[{!bank_reg, slot[SW-1:0]}] <= d_data[`D_SLOT_BEAT];
+    else if (name) beat_mem[{!bank_reg, slot[SW-1:0]}] <= d_data[`ARRAY_D_SLOT_BEAT];
 end
 
 always @(posedge clk) begin
@@ -317,8 +317,8 @@ always @(posedge clk) begin
     // (not what was before this COLLECT began)
     quiet_reg <= quiet && !start;
     if (start) begin
-        add_reg <= d_data[`D_COLLECT_ADD];
-        base_reg <= d_data[`D_COLLECT_ADDRESS];
+        add_reg <= d_data[`ARRAY_D_COLLECT_ADD];
+        base_reg <= d_data[`ARRAY_D_COLLECT_ADDRESS];
         index_reg <= d_index;
         bank_reg <= !bank_reg;
     end
@@ -334,7 +334,7 @@ always @(posedge clk) begin
 
     error_reg <= fault && !failed_reg;
     failed_reg <= failed_reg || fault;
-    error_cause_reg <= write_fault ? write_cause(wr_error) : read_fault ? read_cause(rd_error) : `CAUSE_FIELD;
+    error_cause_reg <= write_fault ? write_cause(wr_error) : read_fault ? read_cause(rd_error) : `ARRAY_CAUSE_FIELD;
     error_index_reg <= write_fault && answers_before ? before_index_reg
                      : write_fault || read_fault ? index_reg : d_index;
 
@@ -357,7 +357,7 @@ assign error_cause = error_cause_reg;
 assign error_index = error_index_reg;
 
 // (the number of a read's beats is known)
-wire unused = &{1'b0, `D_UNUSED_COLLECT(d_data), rd_last};
+wire unused = &{1'b0, `ARRAY_D_UNUSED_COLLECT(d_data), rd_last};
 
 endmodule
 `resetall

@@ -81,7 +81,7 @@ reg         labels_reg;         // the labels are there
 reg  [8*B-1:0] labels_data_reg;
 
 wire take = d_valid && d_ready;
-wire [11:0] last_class = d_data[`D_DELTA_CLASSES];
+wire [11:0] last_class = d_data[`ARRAY_D_DELTA_CLASSES];
 wire too_many = last_class[11:8] != 4'd0;
 
 assign d_ready = !busy_reg;
@@ -100,9 +100,9 @@ assign rd_ready = !labels_reg || logit_ready;
 
 always @(posedge clk) begin
     if (take) begin
-        logits_addr_reg <= d_data[`D_DELTA_LOGITS];
-        labels_addr_reg <= d_data[`D_DELTA_LABELS];
-        deltas_addr_reg <= d_data[`D_DELTA_OUTPUT];
+        logits_addr_reg <= d_data[`ARRAY_D_DELTA_LOGITS];
+        labels_addr_reg <= d_data[`ARRAY_D_DELTA_LABELS];
+        deltas_addr_reg <= d_data[`ARRAY_D_DELTA_OUTPUT];
         last_class_reg <= last_class[7:0];
         index_reg <= d_index;
     end
@@ -145,7 +145,7 @@ always @* begin
     cause_next = 4'd0;
     if (wr_done) cause_next = write_cause(wr_error);
     if (rd_valid && rd_error != 2'd0) cause_next = read_cause(rd_error);
-    if (take && too_many) cause_next = `CAUSE_FIELD;
+    if (take && too_many) cause_next = `ARRAY_CAUSE_FIELD;
 end
 
 always @(posedge clk) begin
@@ -176,7 +176,7 @@ assign error = error_reg;
 assign error_cause = cause_reg;
 assign error_index = index_reg;
 
-wire unused = &{1'b0, `D_UNUSED_DELTA(d_data), rd_last, unused_delta_last};
+wire unused = &{1'b0, `ARRAY_D_UNUSED_DELTA(d_data), rd_last, unused_delta_last};
 
 endmodule
 `resetall

@@ -58,7 +58,7 @@ module drain_store #(
     // Drain of the grid, see tile_drain
     output wire                   drain_cmd_valid,
     input  wire                   drain_cmd_ready,
-    output wire [`DRAIN_CMD_BITS-1:0] drain_cmd,
+    output wire [`ARRAY_DRAIN_CMD_BITS-1:0] drain_cmd,
     input  wire                   drain_cmd_error,
     // Accumulators, image 0 in the low bits
     input  wire                   drain_valid,
@@ -103,7 +103,7 @@ localparam [1:0] RUN = 2'd2;
 
 reg  [1:0] state_reg;
 reg        failed_reg;          // until the reset
-wire       is_output = d_data[`D_OPCODE] == `OPCODE_OUTPUT;
+wire       is_output = d_data[`ARRAY_D_OPCODE] == `ARRAY_OPCODE_OUTPUT;
 wire       take = d_valid && d_ready;
 wire       take_output = take && is_output;
 wire       take_drain = take && !is_output;
@@ -129,18 +129,18 @@ reg [19:0] group_stride_reg;  // beats
 
 always @(posedge clk) begin
     if (take_output) begin
-        shift_reg <= d_data[`D_OUTPUT_SHIFT];
-        field_reg <= d_data[`D_OUTPUT_FIELD];
-        stochastic_reg <= d_data[`D_OUTPUT_STOCHASTIC];
-        relu_reg <= d_data[`D_OUTPUT_RELU];
-        use_mask_reg <= d_data[`D_OUTPUT_USE_MASK];
-        addr_reg <= d_data[`D_OUTPUT_ADDRESS];
-        mask_addr_reg <= d_data[`D_OUTPUT_MASK];
-        beats_reg <= d_data[`D_OUTPUT_RUN_BEATS];
-        runs_reg <= d_data[`D_OUTPUT_RUNS];
-        run_stride_reg <= d_data[`D_OUTPUT_RUN_STRIDE];
-        groups_reg <= d_data[`D_OUTPUT_GROUPS];
-        group_stride_reg <= d_data[`D_OUTPUT_GROUP_STRIDE];
+        shift_reg <= d_data[`ARRAY_D_OUTPUT_SHIFT];
+        field_reg <= d_data[`ARRAY_D_OUTPUT_FIELD];
+        stochastic_reg <= d_data[`ARRAY_D_OUTPUT_STOCHASTIC];
+        relu_reg <= d_data[`ARRAY_D_OUTPUT_RELU];
+        use_mask_reg <= d_data[`ARRAY_D_OUTPUT_USE_MASK];
+        addr_reg <= d_data[`ARRAY_D_OUTPUT_ADDRESS];
+        mask_addr_reg <= d_data[`ARRAY_D_OUTPUT_MASK];
+        beats_reg <= d_data[`ARRAY_D_OUTPUT_RUN_BEATS];
+        runs_reg <= d_data[`ARRAY_D_OUTPUT_RUNS];
+        run_stride_reg <= d_data[`ARRAY_D_OUTPUT_RUN_STRIDE];
+        groups_reg <= d_data[`ARRAY_D_OUTPUT_GROUPS];
+        group_stride_reg <= d_data[`ARRAY_D_OUTPUT_GROUP_STRIDE];
     end
     known_reg <= known_reg || take_output;
     if (rst) known_reg <= 1'b0;
@@ -149,26 +149,26 @@ end
 // --- command: DRAIN ---
 
 reg           offer_reg;
-reg [`DRAIN_CMD_BITS-1:0] cmd_reg;
+reg [`ARRAY_DRAIN_CMD_BITS-1:0] cmd_reg;
 reg [23:0]    index_reg;
 
-wire [11:0] ybase = d_data[`D_DRAIN_YBASE];
-wire [11:0] ystride = d_data[`D_DRAIN_YSTRIDE];
+wire [11:0] ybase = d_data[`ARRAY_D_DRAIN_YBASE];
+wire [11:0] ystride = d_data[`ARRAY_D_DRAIN_YSTRIDE];
 
 always @(posedge clk) begin
     if (take) index_reg <= d_index;
     if (take_drain) begin
-        cmd_reg[`DRAIN_CMD_SLOTS] <= d_data[`D_DRAIN_SLOTS];
-        cmd_reg[`DRAIN_CMD_CHANNELS] <= d_data[`D_DRAIN_CHANNELS];
-        cmd_reg[`DRAIN_CMD_CHANNELS_LAST] <= d_data[`D_DRAIN_CHANNELS_LAST];
-        cmd_reg[`DRAIN_CMD_HEIGHT] <= d_data[`D_DRAIN_HEIGHT];
-        cmd_reg[`DRAIN_CMD_WIDTH] <= d_data[`D_DRAIN_WIDTH];
-        cmd_reg[`DRAIN_CMD_TILE_HEIGHT] <= d_data[`D_DRAIN_TILE_HEIGHT];
-        cmd_reg[`DRAIN_CMD_TILE_WIDTH] <= d_data[`D_DRAIN_TILE_WIDTH];
-        cmd_reg[`DRAIN_CMD_SY_LOG2] <= d_data[`D_DRAIN_SY_LOG2];
-        cmd_reg[`DRAIN_CMD_SX_LOG2] <= d_data[`D_DRAIN_SX_LOG2];
-        cmd_reg[`DRAIN_CMD_YBASE] <= ybase[9:0];
-        cmd_reg[`DRAIN_CMD_YSTRIDE] <= ystride[9:0];
+        cmd_reg[`ARRAY_DRAIN_CMD_SLOTS] <= d_data[`ARRAY_D_DRAIN_SLOTS];
+        cmd_reg[`ARRAY_DRAIN_CMD_CHANNELS] <= d_data[`ARRAY_D_DRAIN_CHANNELS];
+        cmd_reg[`ARRAY_DRAIN_CMD_CHANNELS_LAST] <= d_data[`ARRAY_D_DRAIN_CHANNELS_LAST];
+        cmd_reg[`ARRAY_DRAIN_CMD_HEIGHT] <= d_data[`ARRAY_D_DRAIN_HEIGHT];
+        cmd_reg[`ARRAY_DRAIN_CMD_WIDTH] <= d_data[`ARRAY_D_DRAIN_WIDTH];
+        cmd_reg[`ARRAY_DRAIN_CMD_TILE_HEIGHT] <= d_data[`ARRAY_D_DRAIN_TILE_HEIGHT];
+        cmd_reg[`ARRAY_DRAIN_CMD_TILE_WIDTH] <= d_data[`ARRAY_D_DRAIN_TILE_WIDTH];
+        cmd_reg[`ARRAY_DRAIN_CMD_SY_LOG2] <= d_data[`ARRAY_D_DRAIN_SY_LOG2];
+        cmd_reg[`ARRAY_DRAIN_CMD_SX_LOG2] <= d_data[`ARRAY_D_DRAIN_SX_LOG2];
+        cmd_reg[`ARRAY_DRAIN_CMD_YBASE] <= ybase[9:0];
+        cmd_reg[`ARRAY_DRAIN_CMD_YSTRIDE] <= ystride[9:0];
     end
     offer_reg <= (take_drain && known_reg) || (offer_reg && !drain_cmd_ready);
     if (rst) offer_reg <= 1'b0;
@@ -258,9 +258,9 @@ reg [18:0] maps_reg;
 reg [42:0] words_reg;
 
 always @(posedge clk) begin
-    slots_channels_reg <= {12'd0, cmd_reg[`DRAIN_CMD_SLOTS] - 7'd1} * {7'd0, cmd_reg[`DRAIN_CMD_CHANNELS]};
-    pixels_reg <= {12'd0, cmd_reg[`DRAIN_CMD_HEIGHT]} * {12'd0, cmd_reg[`DRAIN_CMD_WIDTH]};
-    maps_reg <= slots_channels_reg + {7'd0, cmd_reg[`DRAIN_CMD_CHANNELS_LAST]};
+    slots_channels_reg <= {12'd0, cmd_reg[`ARRAY_DRAIN_CMD_SLOTS] - 7'd1} * {7'd0, cmd_reg[`ARRAY_DRAIN_CMD_CHANNELS]};
+    pixels_reg <= {12'd0, cmd_reg[`ARRAY_DRAIN_CMD_HEIGHT]} * {12'd0, cmd_reg[`ARRAY_DRAIN_CMD_WIDTH]};
+    maps_reg <= slots_channels_reg + {7'd0, cmd_reg[`ARRAY_DRAIN_CMD_CHANNELS_LAST]};
     pixels_late_reg <= pixels_reg;
     words_reg <= {24'd0, maps_reg} * {19'd0, pixels_late_reg};
 end
@@ -324,9 +324,9 @@ always @* begin
     cause_next = 4'd0;
     if (wr_done) cause_next = write_cause(wr_error);
     if (rd_valid && rd_error != 2'd0) cause_next = read_cause(rd_error);
-    if (drain_cmd_error || (lengths && words_reg != {1'b0, runs_total})) cause_next = `CAUSE_FIELD;
-    if (take_output && d_data[`D_OUTPUT_FIELD] == 2'd3) cause_next = `CAUSE_FIELD;
-    if (take_drain && !known_reg) cause_next = `CAUSE_FIELD;
+    if (drain_cmd_error || (lengths && words_reg != {1'b0, runs_total})) cause_next = `ARRAY_CAUSE_FIELD;
+    if (take_output && d_data[`ARRAY_D_OUTPUT_FIELD] == 2'd3) cause_next = `ARRAY_CAUSE_FIELD;
+    if (take_drain && !known_reg) cause_next = `ARRAY_CAUSE_FIELD;
 end
 
 // After an error what is offered stays offered
@@ -358,7 +358,7 @@ assign error_cause = cause_reg;
 assign error_index = index_reg;
 
 // (and what both patterns and good reads tell alike; addresses of Y lose their upper bits)
-wire unused = &{1'b0, `D_UNUSED_DRAIN(d_data), ybase, ystride, rd_last, unused_runs_ready, unused_masks_ready,
+wire unused = &{1'b0, `ARRAY_D_UNUSED_DRAIN(d_data), ybase, ystride, rd_last, unused_runs_ready, unused_masks_ready,
                 unused_masks_last, unused_masks_total_valid, unused_masks_total};
 
 `ifdef SIMULATION

@@ -2,6 +2,7 @@
 `resetall
 `default_nettype none
 `include "require.vh"
+`include "descriptors.vh"
 /*
  * Requantise: accumulator words to pixel words
  *
@@ -66,9 +67,9 @@ wire [2:0] enable;
 wire       pipe_ready;
 wire       complete = s_valid && (!use_mask || mask_valid);
 wire       take = complete && pipe_ready;
-wire       value_byte = field == 2'd1;
-wire       index_byte = field == 2'd2;
-wire       is_sum = field == 2'd0;
+wire       value_byte = field == `ARRAY_BYTE_VALUE;
+wire       index_byte = field == `ARRAY_BYTE_INDEX;
+wire       is_sum = field == `ARRAY_BYTE_SUM;
 
 assign s_ready = pipe_ready && (!use_mask || mask_valid);
 assign mask_ready = pipe_ready && use_mask && s_valid;

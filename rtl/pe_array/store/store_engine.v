@@ -59,7 +59,7 @@ module store_engine #(
     // Drain of the grid, see tile_drain
     output wire                     drain_cmd_valid,
     input  wire                     drain_cmd_ready,
-    output wire [`DRAIN_CMD_BITS-1:0] drain_cmd,
+    output wire [`ARRAY_DRAIN_CMD_BITS-1:0] drain_cmd,
     input  wire                     drain_cmd_error,
     // Accumulators, image 0 in the low bits
     input  wire                     drain_valid,
@@ -105,8 +105,8 @@ localparam [1:0] DELTA = 2'd3;
 
 // --- descriptors ---
 
-wire [7:0] opcode = d_data[`D_OPCODE];
-wire       known = opcode >= `OPCODE_STORE_FIRST && opcode <= `OPCODE_STORE_LAST;
+wire [7:0] opcode = d_data[`ARRAY_D_OPCODE];
+wire       known = opcode >= `ARRAY_OPCODE_STORE_FIRST && opcode <= `ARRAY_OPCODE_STORE_LAST;
 reg  [1:0] part;
 // The part that has taken the latest descriptor: the only one that may be at work
 reg  [1:0] part_reg;
@@ -130,9 +130,9 @@ wire        take_unknown = d_valid && !known && all_idle && !stop;
 
 always @* begin
     case (opcode)
-        `OPCODE_SLOT, `OPCODE_COLLECT: part = COLLECT;
-        `OPCODE_UPDATE: part = UPDATE;
-        `OPCODE_DELTA: part = DELTA;
+        `ARRAY_OPCODE_SLOT, `ARRAY_OPCODE_COLLECT: part = COLLECT;
+        `ARRAY_OPCODE_UPDATE: part = UPDATE;
+        `ARRAY_OPCODE_DELTA: part = DELTA;
         default: part = DRAIN;
     endcase
 end
@@ -157,7 +157,7 @@ end
 assign done = part_done != 4'd0;
 assign idle = all_idle && !stop;
 assign error = error_reg || part_error != 4'd0;
-assign error_cause = unknown_reg ? `CAUSE_OPCODE : part_cause[4*part_reg +: 4];
+assign error_cause = unknown_reg ? `ARRAY_CAUSE_OPCODE : part_cause[4*part_reg +: 4];
 assign error_index = unknown_reg ? index_reg : part_index[24*part_reg +: 24];
 
 // --- the ports, which belong to that part ---

@@ -36,7 +36,7 @@ module tile_drain #(
 
     input  wire               cmd_valid,
     output wire               cmd_ready,
-    input  wire [`DRAIN_CMD_BITS-1:0] cmd,
+    input  wire [`ARRAY_DRAIN_CMD_BITS-1:0] cmd,
     output wire               cmd_error,         // pulse: a command was illegal
 
     output wire [P-1:0]       drain_read,        // one hot or zero: read Y of this PE
@@ -75,22 +75,22 @@ localparam [RW-1:0] FULL = WORDS_WORD[RW-1:0];
 reg           wait_reg;     // a command waits
 reg           checked_reg;  // and the results of its check stand below
 reg           error_reg;
-reg [`DRAIN_CMD_BITS-1:0] next_reg;
+reg [`ARRAY_DRAIN_CMD_BITS-1:0] next_reg;
 reg           counts_reg;   // no count is zero
 reg           grid_reg;     // S divides P and the slots are there
 reg           covers_reg;   // the tiles cover the region
 
-wire [6:0]  w_slots = next_reg[`DRAIN_CMD_SLOTS];                  // 1 … P/S, S = Sy*Sx
-wire [11:0] w_channels = next_reg[`DRAIN_CMD_CHANNELS];            // of a slot but the last; all counts at least 1
-wire [11:0] w_channels_last = next_reg[`DRAIN_CMD_CHANNELS_LAST];
-wire [11:0] w_height = next_reg[`DRAIN_CMD_HEIGHT];
-wire [11:0] w_width = next_reg[`DRAIN_CMD_WIDTH];
-wire [11:0] w_tile_height = next_reg[`DRAIN_CMD_TILE_HEIGHT];
-wire [11:0] w_tile_width = next_reg[`DRAIN_CMD_TILE_WIDTH];
-wire [2:0]  w_sy_log2 = next_reg[`DRAIN_CMD_SY_LOG2];              // of Sy, the tiles per column
-wire [2:0]  w_sx_log2 = next_reg[`DRAIN_CMD_SX_LOG2];              // of Sx, the tiles per row
-wire [9:0]  w_ybase = next_reg[`DRAIN_CMD_YBASE];
-wire [9:0]  w_ystride = next_reg[`DRAIN_CMD_YSTRIDE];
+wire [6:0]  w_slots = next_reg[`ARRAY_DRAIN_CMD_SLOTS];                  // 1 … P/S, S = Sy*Sx
+wire [11:0] w_channels = next_reg[`ARRAY_DRAIN_CMD_CHANNELS];           // of a slot but the last; all counts at least 1
+wire [11:0] w_channels_last = next_reg[`ARRAY_DRAIN_CMD_CHANNELS_LAST];
+wire [11:0] w_height = next_reg[`ARRAY_DRAIN_CMD_HEIGHT];
+wire [11:0] w_width = next_reg[`ARRAY_DRAIN_CMD_WIDTH];
+wire [11:0] w_tile_height = next_reg[`ARRAY_DRAIN_CMD_TILE_HEIGHT];
+wire [11:0] w_tile_width = next_reg[`ARRAY_DRAIN_CMD_TILE_WIDTH];
+wire [2:0]  w_sy_log2 = next_reg[`ARRAY_DRAIN_CMD_SY_LOG2];              // of Sy, the tiles per column
+wire [2:0]  w_sx_log2 = next_reg[`ARRAY_DRAIN_CMD_SX_LOG2];              // of Sx, the tiles per row
+wire [9:0]  w_ybase = next_reg[`ARRAY_DRAIN_CMD_YBASE];
+wire [9:0]  w_ystride = next_reg[`ARRAY_DRAIN_CMD_YSTRIDE];
 
 wire [3:0]  s_log2 = {1'b0, w_sy_log2} + {1'b0, w_sx_log2};
 wire [18:0] covered_height = {7'd0, w_tile_height} << w_sy_log2;

@@ -117,11 +117,11 @@ update_chunks #(
     .clk(clk),
     .rst(rst),
     .start(start),
-    .first_addr(d_data[`D_UPDATE_GRADIENTS]),
-    .second_addr(d_data[`D_UPDATE_MASTERS]),
-    .third_addr(d_data[`D_UPDATE_MOMENTA]),
-    .third(d_data[`D_UPDATE_DECAY] != 4'd0),
-    .quarters(d_data[`D_UPDATE_BEATS]),
+    .first_addr(d_data[`ARRAY_D_UPDATE_GRADIENTS]),
+    .second_addr(d_data[`ARRAY_D_UPDATE_MASTERS]),
+    .third_addr(d_data[`ARRAY_D_UPDATE_MOMENTA]),
+    .third(d_data[`ARRAY_D_UPDATE_DECAY] != 4'd0),
+    .quarters(d_data[`ARRAY_D_UPDATE_BEATS]),
     .m_valid(rd_cmd_valid),
     .m_ready(rd_cmd_ready),
     .m_addr(rd_cmd_addr),
@@ -323,11 +323,11 @@ update_chunks #(
     .clk(clk),
     .rst(rst),
     .start(start),
-    .first_addr(d_data[`D_UPDATE_MASTERS]),
-    .second_addr(d_data[`D_UPDATE_WEIGHTS]),
-    .third_addr(d_data[`D_UPDATE_MOMENTA]),
-    .third(d_data[`D_UPDATE_DECAY] != 4'd0),
-    .quarters(d_data[`D_UPDATE_BEATS]),
+    .first_addr(d_data[`ARRAY_D_UPDATE_MASTERS]),
+    .second_addr(d_data[`ARRAY_D_UPDATE_WEIGHTS]),
+    .third_addr(d_data[`ARRAY_D_UPDATE_MOMENTA]),
+    .third(d_data[`ARRAY_D_UPDATE_DECAY] != 4'd0),
+    .quarters(d_data[`ARRAY_D_UPDATE_BEATS]),
     .m_valid(chunk_valid),
     .m_ready(may_write && writer_ready),
     .m_addr(chunk_addr),
@@ -374,9 +374,9 @@ wire fault = write_fault || read_fault;
 
 always @(posedge clk) begin
     if (start) begin
-        shift_reg <= d_data[`D_UPDATE_SHIFT];
-        stochastic_reg <= d_data[`D_UPDATE_STOCHASTIC];
-        decay_reg <= d_data[`D_UPDATE_DECAY];
+        shift_reg <= d_data[`ARRAY_D_UPDATE_SHIFT];
+        stochastic_reg <= d_data[`ARRAY_D_UPDATE_STOCHASTIC];
+        decay_reg <= d_data[`ARRAY_D_UPDATE_DECAY];
         index_reg <= d_index;
     end
     active_reg <= start || (active_reg && !finish);
@@ -400,7 +400,7 @@ assign error = error_reg;
 assign error_cause = error_cause_reg;
 assign error_index = index_reg;
 
-wire unused = &{1'b0, `D_UNUSED_UPDATE(d_data)};
+wire unused = &{1'b0, `ARRAY_D_UNUSED_UPDATE(d_data)};
 
 endmodule
 `resetall

@@ -116,7 +116,7 @@ wire [SW-1:0]  window_pe;
 wire [2:0]     window_select;
 wire [23:0]    window_data;
 wire           map_cmd_valid, map_cmd_ready, map_cmd_error;
-wire [`MAP_CMD_BITS-1:0] map_cmd;
+wire [`ARRAY_MAP_CMD_BITS-1:0] map_cmd;
 wire           map_done, map_idle, map_valid, map_ready;
 wire [DW-1:0]  map_data;
 wire           stream_valid, streamed;
@@ -142,7 +142,7 @@ wire [GW-1:0]  tiles_log2;
 
 // Grid to store engine
 wire             drain_cmd_valid, drain_cmd_ready, drain_cmd_error, drain_idle;
-wire [`DRAIN_CMD_BITS-1:0] drain_cmd;
+wire [`ARRAY_DRAIN_CMD_BITS-1:0] drain_cmd;
 wire             drain_valid, drain_ready, drain_last;
 wire [B*ACC-1:0] drain_data;
 wire [P-1:0]     grad_valid, grad_ready, grad_empty;

@@ -13,7 +13,7 @@ static void set(const edgeloom_edge *edge, uint32_t address, uint32_t value)
     edge->write(edge->bus, address, value);
 }
 
-static void select(const edgeloom_edge *edge, uint32_t junction, uint32_t kind)
+static void choose(const edgeloom_edge *edge, uint32_t junction, uint32_t kind)
 {
     set(edge, EDGELOOM_EDGE_PARAM_SEL,
         junction << EDGELOOM_EDGE_PARAM_SEL_JUNCTION_SHIFT | kind << EDGELOOM_EDGE_PARAM_SEL_KIND_SHIFT);
@@ -45,13 +45,13 @@ uint32_t edgeloom_edge_words(const edgeloom_edge *edge, uint32_t junction, uint3
 
 void edgeloom_edge_load(const edgeloom_edge *edge, uint32_t junction, uint32_t kind)
 {
-    select(edge, junction, kind);
+    choose(edge, junction, kind);
     set(edge, EDGELOOM_EDGE_CTRL, EDGELOOM_EDGE_CTRL_LOAD_MASK);
 }
 
 void edgeloom_edge_dump(const edgeloom_edge *edge, uint32_t junction, uint32_t kind)
 {
-    select(edge, junction, kind);
+    choose(edge, junction, kind);
     set(edge, EDGELOOM_EDGE_CTRL, EDGELOOM_EDGE_CTRL_DUMP_MASK);
 }
 
@@ -66,16 +66,17 @@ void edgeloom_edge_start(const edgeloom_edge *edge, const edgeloom_edge_run *run
     set(edge, EDGELOOM_EDGE_CTRL, EDGELOOM_EDGE_CTRL_START_MASK);
 }
 
-uint32_t edgeloom_edge_wait(const edgeloom_edge *edge)
+int edgeloom_edge_wait(const edgeloom_edge *edge, uint32_t polls, uint32_t *status)
 {
     const uint32_t busy = EDGELOOM_EDGE_STATUS_RUN_BUSY_MASK | EDGELOOM_EDGE_STATUS_LOAD_BUSY_MASK
         | EDGELOOM_EDGE_STATUS_DUMP_BUSY_MASK;
-    uint32_t status;
+    uint32_t done = 0;
 
     do {
-        status = get(edge, EDGELOOM_EDGE_STATUS);
-    } while (status & busy);
-    return status;
+        *status = get(edge, EDGELOOM_EDGE_STATUS);
+        done++;
+    } while (*status & busy && done < polls);
+    return *status & busy ? -1 : 0;
 }
 
 uint64_t edgeloom_edge_long_counter(const edgeloom_edge *edge, uint32_t low)

@@ -38,8 +38,11 @@ void edgeloom_edge_dump(const edgeloom_edge *edge, uint32_t junction, uint32_t k
 /* Clear counters and flags, and start a run */
 void edgeloom_edge_start(const edgeloom_edge *edge, const edgeloom_edge_run *run);
 
-/* Wait until no run, load or dump is busy; STATUS */
-uint32_t edgeloom_edge_wait(const edgeloom_edge *edge);
+/*
+ * Wait until no run, load or dump is busy: 0; or -1 where one still is after so many reads of STATUS (at least one).
+ * Sets *status to STATUS as it was read last: look there for errors (PARAM_ERR, BAD_CMD and others).
+ */
+int edgeloom_edge_wait(const edgeloom_edge *edge, uint32_t polls, uint32_t *status);
 
 /* A counter of 48 bits: EDGELOOM_EDGE_CYCLES_LO or EDGELOOM_EDGE_STALLS_LO */
 uint64_t edgeloom_edge_long_counter(const edgeloom_edge *edge, uint32_t low);

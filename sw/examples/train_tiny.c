@@ -20,6 +20,8 @@ static const uint32_t KINDS[] = {
 };
 static const uint32_t TRAINED[] = {EDGELOOM_EDGE_KIND_WEIGHTS, EDGELOOM_EDGE_KIND_BIASES};
 
+enum { POLLS = 1000000 }; /* most reads of STATUS until a load, a dump or the run is over */
+
 static void stop(const char *what)
 {
     fprintf(stderr, "train_tiny: %s\n", what);
@@ -56,6 +58,20 @@ static int32_t *numbers(FILE *file, uint32_t count)
     return words;
 }
 
+/* STATUS once the engine is idle, after commands that it took */
+static uint32_t idle(const edgeloom_edge *edge)
+{
+    uint32_t status;
+
+    if (edgeloom_edge_wait(edge, POLLS, &status) != 0) {
+        stop("the engine does not end: it waits for samples or parameters, or for room for what it sends");
+    }
+    if (status & EDGELOOM_EDGE_STATUS_BAD_CMD_MASK) {
+        stop("the engine refuses a command");
+    }
+    return status;
+}
+
 static void load(const edgeloom_edge *edge, FILE *file, uint32_t junction, uint32_t kind)
 {
     uint32_t count = edgeloom_edge_words(edge, junction, kind);
@@ -64,7 +80,7 @@ static void load(const edgeloom_edge *edge, FILE *file, uint32_t junction, uint3
     if (count != 0) {
         edge_bus_send_parameters(edge->bus, words, count);
         edgeloom_edge_load(edge, junction, kind);
-        if (edgeloom_edge_wait(edge) & EDGELOOM_EDGE_STATUS_PARAM_ERR_MASK) {
+        if (idle(edge) & EDGELOOM_EDGE_STATUS_PARAM_ERR_MASK) {
             stop("the engine refuses parameters");
         }
     }
@@ -77,7 +93,7 @@ static void dump(const edgeloom_edge *edge, FILE *file, uint32_t junction, uint3
     int32_t *words = room(count);
 
     edgeloom_edge_dump(edge, junction, kind);
-    edgeloom_edge_wait(edge);
+    idle(edge);
     if (edge_bus_take_parameters(edge->bus, words, count) != count) {
         stop("parameters are missing");
     }
@@ -123,7 +139,7 @@ int main(int argc, char **argv)
         free(activations);
     }
     edgeloom_edge_start(&edge, &run);
-    printf("STATUS 0x%x\n", (unsigned)edgeloom_edge_wait(&edge));
+    printf("STATUS 0x%x\n", (unsigned)idle(&edge));
     printf("CYCLES %llu\n", (unsigned long long)edgeloom_edge_long_counter(&edge, EDGELOOM_EDGE_CYCLES_LO));
     printf("STALLS %llu\n", (unsigned long long)edgeloom_edge_long_counter(&edge, EDGELOOM_EDGE_STALLS_LO));
     printf("SAMPLES %lu\n", (unsigned long)edge.read(edge.bus, EDGELOOM_EDGE_SAMPLES));

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from flow.build import Design, Options
 from flow.paths import BUILD, ROOT, FlowError, relative
+from flow.run_directory import alone_in
 from flow.train.edge.program import build_program
 from flow.train.edge.simulation import SIGMOID_FILE, write_sigmoid
 from models.edge.config import EdgeConfig
@@ -114,11 +115,17 @@ def _program(command: list[str], place: Path) -> str:
 
 
 def example() -> bool:
-    """Run it on the first images of the configuration's data set and print what came out; True if all agrees."""
+    """Run it on the first images of the configuration's data set and print what came out; True if all agrees.
+
+    Raises:
+        DataError: the data set is damaged, or missing.
+        FlowError: the program fails, or another example runs.
+    """
     config = EdgeConfig.load(CONFIG)
     data = RawData.load(config)
     place = BUILD / "example"
-    outcome = run(config, data.train_x[:SAMPLES], data.train_labels[:SAMPLES], place)
+    with alone_in(place):
+        outcome = run(config, data.train_x[:SAMPLES], data.train_labels[:SAMPLES], place)
     for name, value in outcome.counters.items():
         print(f"{name:8} {value:8}   model {outcome.expected_counters[name]:8}")
     wrong = sum(a != b for a, b in zip(outcome.numbers, outcome.expected, strict=False))

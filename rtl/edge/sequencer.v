@@ -8,8 +8,8 @@
  *
  * A run begins with `start` and admits `nsamples` samples (0: until `stop`), then drains. At every pass
  * boundary it begins a pass, or waits where the next sample, or room for its prediction, is missing; each
- * clock of waiting is a `stall`. A pass takes CP clocks. A run of n samples takes, without stalls, P*CP + 16
- * clocks of `busy`: P = n + U passes, or n*(U+1) in sequential training.
+ * clock of waiting is a `stall`. A pass takes CP clocks. A run of n samples takes, without stalls, P*CP + RUN
+ * clocks of `busy`: P = n + U passes, or n*(U+1) in sequential training; RUN is EDGE_SPAN_RUN.
  *
  * Latency: `pass_start` is a registered pulse; tokens are valid from then until the next one.
  */

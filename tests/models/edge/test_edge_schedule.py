@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from edge_configs import random_config, values
@@ -19,6 +21,15 @@ MODES = list(Mode)
 
 def schedule(layers: list[int], fan_out: list[int], z: list[int]) -> Schedule:
     return Schedule(EdgeConfig.from_dict(values(layers, fan_out, z, ["sigmoid"] * len(z))))
+
+
+def test_the_page_has_the_numbers_of_the_model_once() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs/edge/schedule.md").read_text()
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (\d+) \|", page, re.MULTILINE)
+    assert rows == [(name, str(int(span))) for name, span in Span.__members__.items()]
+    formulas = re.findall(r"^    .*$|`[^`\n]*ceil[^`\n]*`", page, re.MULTILINE)
+    assert len(formulas) >= 7
+    assert re.findall(r"\b(?:[3-9]|\d{2,})\b", "".join(formulas)) == []
 
 
 def test_published_network_by_hand() -> None:

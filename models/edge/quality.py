@@ -27,12 +27,15 @@ reached by at least one), and compare neurons with each other. All lie in 0 … 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from models.edge.config import EdgeConfig
 from models.edge.interleaver import Connectivity
 from models.edge.shape import JunctionShape
+from models.lib.command_line import Parser, one_line_errors
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -108,3 +111,21 @@ def distinct(joined: BoolArray) -> float:
     common = ones @ ones.T / ones.sum(axis=1, keepdims=True)
     np.fill_diagonal(common, 0.0)
     return float(min(1.0, (1.0 - common.max(axis=1).mean()) / (1.0 - density)))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line: the measures of the pattern that a configuration generates, a line per junction."""
+    parser = Parser("models.edge.quality", "How good the connection pattern of a configuration is, 0 … 1 each.")
+    parser.add_argument("config", type=Path, help="configuration file")
+    with one_line_errors():
+        config = EdgeConfig.load(parser.parse_args(arguments).config)
+        print("junction  information  spread  distinct  reach  score")
+        for number, each in enumerate(quality(Connectivity.generate(config), config.data.inputs), 1):
+            print(
+                f"{number:8}  {each.information:11.2f}  {each.spread:6.2f}  {each.distinct:8.2f}  {each.reach:5.2f}  "
+                f"{each.score:5.2f}"
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -33,6 +33,18 @@ def test_shipped_patterns_are_good(name: str) -> None:
     assert min(junction.reach for junction in quality(Connectivity.generate(config), config.data.inputs)[1:]) > 0.85
 
 
+def test_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    measures.main([str(CONFIGS / "tiny.toml")])
+    head, *rows = capsys.readouterr().out.splitlines()
+    config = EdgeConfig.load(CONFIGS / "tiny.toml")
+    expected = quality(Connectivity.generate(config), config.data.inputs)
+    assert head.split() == ["junction", "information", "spread", "distinct", "reach", "score"]
+    assert [row.split()[0] for row in rows] == ["1", "2"]
+    assert [float(row.split()[5]) for row in rows] == pytest.approx([each.score for each in expected], abs=0.006)
+    with pytest.raises(SystemExit):
+        measures.main(["nowhere.toml"])
+
+
 @pytest.mark.parametrize("dither", [False, True])
 def test_zero_seeds_score_badly(dither: bool) -> None:
     """Groups of hidden neurons see only padding, and without dithering all neurons have twins."""

@@ -240,11 +240,6 @@ class Layer(ABC):
         return None if self.add is None else self.add_shift
 
     @property
-    def backward_shift(self) -> int:
-        """Shift of the requantising after NG."""
-        return self.backward_frac - self.in_delta_frac
-
-    @property
     def backward_frac(self) -> int:
         """Fraction bits of the sums of NG."""
         return self.scale + self.delta_frac

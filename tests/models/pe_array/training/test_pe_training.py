@@ -70,7 +70,7 @@ class Reference:
             else:
                 back = float_layers.average_pool_backward(layer.window, d, *size) * layer.window.taps * layer.multiplier
             mask = maps[i].astype(int) if i > 0 and self.config.layers[i - 1].relu else None
-            shift = layer.backward_shift if i > 0 else 0
+            shift = layer.backward_frac - layer.in_delta_frac if i > 0 else 0
             d = requantise.requantise(np.rint(back).astype(int), shift, mask=mask)[0].astype(float)
         return maps[1:] + deltas[::-1]
 

@@ -10,6 +10,7 @@ import re
 import subprocess
 import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -63,6 +64,17 @@ def test_icarus_stops(row: Row) -> None:
     )
     assert f"{row.module}.{row.label}: {row.message}" in program.stdout, program.stdout + program.stderr
     assert program.returncode == 2
+
+
+def test_other_tools_miss_a_module(tmp_path: Path) -> None:
+    """Synthesis may ignore system tasks, but no tool goes on without a module."""
+    text = "module x #(parameter A = 1) ();\n`REQUIRE(g_a, A < 2, (\"%m: A = %0d must be 1\", A))\nendmodule\n"
+    (tmp_path / "x.v").write_text(f'`undef __ICARUS__\n`include "require.vh"\n{text}')
+    for a, stops in ((1, False), (2, True)):
+        command = ["iverilog", "-g2005", "-I", str(ROOT / "rtl/lib"), f"-Px.A={a}", "-s", "x", "-o", "x.vvp", "x.v"]
+        result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+        assert (result.returncode != 0) == stops
+        assert ("Unknown module type: edgeloom_illegal_parameter" in result.stderr) == stops
 
 
 def test_every_rule_has_a_row() -> None:

@@ -13,15 +13,16 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from flow import modules, prose, structure, verilog
+from flow import modules, verilog
 from flow.build import literal, tool_version
 from flow.generate import files as generated
 from flow.paths import INCLUDE_DIRS, ROOT, SIM, relative
 from flow.regress import processes
-from flow.rules import dialect
+from flow.rules import dialect, prose, structure
 from flow.runners import require_tools
 from flow.simulate import parameters
 
@@ -98,9 +99,13 @@ def lint() -> bool:
     """Print all complaints; True if there are none."""
     complaints = lint_verilog()
     print("\n".join(complaints) if complaints else "verilator: no warnings", flush=True)
-    for rules in (structure, dialect, prose, generated):
-        broken = stale() if rules is generated else rules.complaints()
-        print("\n".join(broken) if broken else f"{rules.__name__.removeprefix('flow.')}: no complaints", flush=True)
+    rules: dict[str, Callable[[], list[str]]] = {
+        "structure": structure.complaints, "dialect": dialect.complaints, "prose": prose.complaints,
+        "generated files": stale,
+    }  # fmt: skip
+    for name, rule in rules.items():
+        broken = rule()
+        print("\n".join(broken) if broken else f"{name}: no complaints", flush=True)
         complaints += broken
     for tool in PYTHON_TOOLS:
         complaint = lint_python(tool)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numba
 import pytest
 
-from flow import structure
+from flow.rules import structure
 from models.edge import kernel
 from models.lib import compiled_cache
 

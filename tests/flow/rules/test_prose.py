@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flow import prose
+from flow.rules import prose
 
 A, B, C = (f"{name}.md" for name in "abc")
 

@@ -14,10 +14,9 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from flow import bench_style
 from flow.generate import bare, defaults
 from flow.paths import ROOT, FlowError
-from flow.rules import syntax
+from flow.rules import bench_style, syntax
 
 WINGS = (
     "models.lib", "models.edge", "models.pe_array.isa", "models.pe_array.tiles", "models.pe_array.network",

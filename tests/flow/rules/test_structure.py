@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from flow import structure
+from flow.rules import structure
 
 
 def house(root: Path, files: dict[str, str]) -> list[str]:

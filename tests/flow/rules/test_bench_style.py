@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flow import bench_style, structure
+from flow.rules import bench_style, structure
 
 ALLOWED = """
 async def ends(b):

@@ -27,7 +27,12 @@ def kind(names: str, **wide: int | Kind) -> Kind:
     Args:
         names: of its int64, with blanks between them.
         wide: behind those: names of arrays of so many int64, and of records inside.
+
+    Raises:
+        ValueError: NumPy's records have an attribute of that name, which uncompiled code would get instead.
     """
+    if taken := [name for name in (*names.split(), *wide) if hasattr(np.record, name)]:
+        raise ValueError(f"{', '.join(taken)}: records of NumPy have attributes of that name")
     numbers: list[Any] = [(name, np.int64) for name in names.split()]
     more: list[Any] = [
         (name, np.int64, (of,)) if isinstance(of, int) else (name, of) for name, of in wide.items()

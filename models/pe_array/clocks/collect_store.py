@@ -31,7 +31,7 @@ SLOT, COLLECT = d.Slot.opcode, d.Collect.opcode
 _SLOT, _BEAT, _GRADIENTS = (column(d.Slot, name) for name in ("slot", "beat", "gradients"))
 _ADDRESS, _ADD = (column(d.Collect, name) for name in ("address", "add"))
 
-REGISTERS = kind("active add before base commands commands_before first beats slot word quiet done lanes")
+REGISTERS = kind("active add before origin commands commands_before first beats slot word quiet done lanes")
 """A COLLECT is at work, adds; the one before it waits for answers; first beat of the array; write commands
 that are not answered, of each; chunk that is issued: first beat, beats or 0, slot; a beat stands at the write port; no
 slot has anything to come; pulse; B."""
@@ -143,7 +143,7 @@ def collect_clock(
     if issues:
         n.beats = 0
     if advance:
-        n.first, n.beats, n.slot = n.base + slots[chunk_slot].beat, chunk, chunk_slot
+        n.first, n.beats, n.slot = n.origin + slots[chunk_slot].beat, chunk, chunk_slot
         slots[chunk_slot].beat += chunk
     beats = queued >> _SLOT_BITS & ((1 << _BEATS_BITS) - 1) if command else 0
     writer_clock(writer, queued >> _FIRST_BITS, beats, queued & ((1 << _SLOT_BITS) - 1), wr_cmd_ready, take)
@@ -162,7 +162,7 @@ def collect_clock(
     n.done = 1 if finish else 0
     if start:
         slots_start(slots)
-        n.add, n.base = row[_ADD], row[_ADDRESS] // n.lanes
+        n.add, n.origin = row[_ADD], row[_ADDRESS] // n.lanes
         for slot in range(len(slots)):
             slots[slot].beat, slots[slot].next_beat = slots[slot].next_beat, slots[slot].beat
     elif took:

@@ -194,7 +194,7 @@ def load_clock(
     if offers:
         at, command = table[place], state.command
         command.channels, command.row, command.rows = at[_M_CHANNELS], at[_M_ROW], at[_M_ROWS]
-        command.width, command.base, command.to_y = at[_M_WIDTH], at[_M_BASE], at[_M_Y]
+        command.width, command.origin, command.to_y = at[_M_WIDTH], at[_M_BASE], at[_M_Y]
         command.slot, command.legal = NONE if at[_M_ALL] else at[_M_SLOT], 1
     place_taken = window_done or (offers and raster_cmd_ready(raster))
     map_done = raster.n.done

@@ -16,9 +16,9 @@ from models.lib.clocks.stream_fifo import NONE
 from models.lib.record import Array, Flag, Int, Record, kind, record, records
 from models.pe_array.isa.map_transfer import LoadCommand
 
-COMMAND = kind("channels row rows width base to_y slot legal")
+COMMAND = kind("channels row rows width origin to_y slot legal")
 """Fields of ``LoadCommand``, slot NONE: all; whether it is legal."""
-BEAT = kind("number row col first last base to_y slot")
+BEAT = kind("number row col first last origin to_y slot")
 """A beat on the broadcast: its number, NONE: there is none, from 0 on in the order in which beats are taken; its place
 in the map; whether it is its command's first and last one; fields of its command."""
 REGISTERS = kind("waits age left row col begun number room ended sent completed error done place")
@@ -67,7 +67,7 @@ def raster_idle(state: RasterState) -> Flag:
 @njit(cache=True)
 def _copy(to: Record, of: Record) -> None:
     to.channels, to.row, to.rows, to.width = of.channels, of.row, of.rows, of.width
-    to.base, to.to_y, to.slot, to.legal = of.base, of.to_y, of.slot, of.legal
+    to.origin, to.to_y, to.slot, to.legal = of.origin, of.to_y, of.slot, of.legal
 
 
 @njit(cache=True)
@@ -92,7 +92,7 @@ def raster_clock(
     if taken:
         beat.number, beat.row, beat.col = n.number, n.row, n.col
         beat.first, beat.last = 1 - n.begun, 1 if n.left == 1 else 0
-        beat.base, beat.to_y, beat.slot = running.base, running.to_y, running.slot
+        beat.origin, beat.to_y, beat.slot = running.origin, running.to_y, running.slot
         n.sent += beat.last
         n.begun = 1
         n.number += 1
@@ -202,7 +202,7 @@ class MapRasterClocks:
             self._beats += command.beats
         return record(
             COMMAND, channels=command.channels, row=command.row, rows=command.rows, width=command.width,
-            base=command.base, to_y=command.to_y, slot=slot_of(command), legal=legal,
+            origin=command.base, to_y=command.to_y, slot=slot_of(command), legal=legal,
         )  # fmt: skip
 
     def clock(self, command: LoadCommand | None, valid: bool, rooms: Sequence[bool], ended: Sequence[bool]) -> None:

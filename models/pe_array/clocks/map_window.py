@@ -38,7 +38,7 @@ def window_clock(n: Record, fifo: Fifo, beat: Record, ready: Flag) -> None:
     word = NONE
     if beat.number != NONE:
         if beat.first:
-            n.addr = beat.base
+            n.addr = beat.origin
         region = n.y if beat.to_y else n.x
         here = region[0] <= beat.col < region[1] and region[2] <= beat.row < region[3]
         mine = 1 if here and beat.slot in (NONE, n.slot) else 0
@@ -128,7 +128,7 @@ class MapWindowClocks:
             self.comes(beat)
             of = beat.command
             at_port = record(
-                BEAT, number=beat.number, row=beat.row, col=beat.col, first=beat.first, last=beat.last, base=of.base,
+                BEAT, number=beat.number, row=beat.row, col=beat.col, first=beat.first, last=beat.last, origin=of.base,
                 to_y=of.to_y, slot=slot_of(of),
             )  # fmt: skip
         window_clock(self._n, self._fifo, at_port, ready)

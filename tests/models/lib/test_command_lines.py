@@ -66,6 +66,8 @@ def no_training(monkeypatch: pytest.MonkeyPatch, data: mnist.Mnist) -> None:
     [
         (EDGE, [], "the following arguments are required: config; usage: python -m models.edge.training"),
         (EDGE, ["no/such.toml"], "no/such.toml: no such configuration file"),
+        ("models.edge.quality", ["no/such.toml"], "no/such.toml: no such configuration file"),
+        ("models.edge.quality", [LENET], "[[layers]] makes it a network of the PE array"),
         (EDGE, [str(ROOT)], ": a directory, not a configuration"),
         (EDGE, [LENET], "[[layers]] makes it a network of the PE array, whose commands are make train-cnn and "),
         (EDGE, [TINY, "--samples", "0"], "argument --samples: 0 must be 1 … 200 (training samples of tiny)"),

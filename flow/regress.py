@@ -16,7 +16,7 @@ from models.lib.whole_file import part_of
 PYTEST_CACHE = ("-o", f"cache_dir={BUILD / 'cache' / 'pytest'}")
 RUNS = ("plain", "coverage", "both", "first")
 """Runs of the regression: all on plain builds, those on coverage builds, both with none twice, one of each module."""
-UNIT_TESTS = ("tests/models", "tests/studies")
+UNIT_TESTS = ("tests/models", "tests/studies", "tests/train/test_once.py", "tests/train/test_train_parts.py")
 """Tests of models and studies, whose lines are counted."""
 
 

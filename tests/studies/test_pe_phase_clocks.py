@@ -33,7 +33,8 @@ CONV = Conv.make(16, 12, kernel=3, pad=1)
 def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run a test on the compiled loops and on their Python source (which coverage sees)."""
     if request.param == "python":
-        for module in [each for name, each in sys.modules.items() if name.startswith(("models.pe_array.", "models.lib.clocks."))]:
+        places = ("models.pe_array.", "models.lib.clocks.")
+        for module in [each for name, each in sys.modules.items() if name.startswith(places)]:
             for name, value in list(vars(module).items()):
                 if hasattr(value, "py_func"):
                     monkeypatch.setattr(module, name, value.py_func)

@@ -25,6 +25,7 @@ from flow.regress import processes
 from flow.rules import dialect, prose, structure
 from flow.runners import require_tools
 from flow.simulate import parameters
+from models.lib.registers import DescriptionError
 
 Params = dict[str, int | str]
 
@@ -91,7 +92,7 @@ def stale() -> list[str]:
     """Generated files that are not what the models say; or the descriptions that clash, of which none can be made."""
     try:
         return generated.complaints()
-    except ValueError as error:
+    except DescriptionError as error:
         return [str(error)]
 
 

@@ -24,7 +24,6 @@ from flow.paths import FlowError
 UNIT = 40
 CHARACTER = 6.9
 """Width that a character of a note is taken to have, in pixels: a little more than it has."""
-_STYLES = {"box": "box", "mem": "mem", "ext": "ext", "frame": "frame"}
 _CSS = """
 svg { background: white; }
 text { font: 12px sans-serif; fill: #1f2933; }
@@ -53,7 +52,7 @@ class Box:
     def svg(self) -> str:
         """The rectangle and its text, which must fit into it."""
         parts = [
-            f'<rect class="{_STYLES[self.kind]}" x="{self.x:g}" y="{self.y:g}" width="{self.width:g}" '
+            f'<rect class="{self.kind}" x="{self.x:g}" y="{self.y:g}" width="{self.width:g}" '
             f'height="{self.height:g}" rx="4"/>'
         ]
         if self.kind == "frame":

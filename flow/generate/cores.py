@@ -14,6 +14,7 @@ from pathlib import Path
 from textwrap import wrap
 
 from flow import verilog
+from flow.generate import defaults
 from flow.paths import ROOT, relative
 from models.edge.activation import SigmoidTable
 from models.lib.fixed_point import Format
@@ -82,9 +83,8 @@ def said(top: str, parameters: Sequence[str]) -> dict[str, str]:
 
 def sigmoid() -> str:
     """The sigmoid table of edge_top's default numbers."""
-    text = verilog.library()["edge_top"].path.read_text(encoding="utf-8")
-    width, frac = (int(each) for name in ("WIDTH", "FRAC") for each in re.findall(rf"parameter {name} = (\d+)", text))
-    return SigmoidTable.build(Format(width, frac)).hex_text()
+    given = defaults.of(verilog.library()["edge_top"].path)
+    return SigmoidTable.build(Format(int(given["WIDTH"]), int(given["FRAC"]))).hex_text()
 
 
 def engine(

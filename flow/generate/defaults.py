@@ -20,6 +20,11 @@ _OTHER = {"pipe_control": {"STAGES"}}
 """Parameters of modules that mean something else: stages of a pipeline of theirs."""
 
 
+def of(path: Path) -> dict[str, str]:
+    """Parameters of a module and their defaults, as its file says them."""
+    return dict(_PARAMETER.findall(path.read_text(encoding="utf-8")))
+
+
 def complaints(root: Path = ROOT) -> list[str]:
     """One line for every default that is not the array's, and for every parameter that one side alone has."""
     expected = {name: str(each.default) for name, each in PARAMETERS.items()}
@@ -27,7 +32,7 @@ def complaints(root: Path = ROOT) -> list[str]:
     found = []
     for path in [*sorted((root / "rtl" / "pe_array").rglob("*.v")), *root.glob(_HARNESS)]:
         name = str(path.relative_to(root))
-        given = dict(_PARAMETER.findall(path.read_text(encoding="utf-8")))
+        given = of(path)
         own = _SIZES if name == _HARNESS else _OTHER.get(path.stem, set())
         for parameter, value in given.items():
             if parameter in expected and parameter not in own and value != expected[parameter] and "clog2" not in value:
@@ -41,7 +46,7 @@ def complaints(root: Path = ROOT) -> list[str]:
 def _of_the_edge_engine(root: Path) -> list[str]:
     """Modules that have the parameters of the network have the defaults of the top."""
     files = sorted((root / "rtl" / "edge").glob("*.v"))
-    given = {path: dict(_PARAMETER.findall(path.read_text(encoding="utf-8"))) for path in files}
+    given = {path: of(path) for path in files}
     top = given.get(root / "rtl" / "edge" / "edge_top.v", {})
     return [
         f"{path.relative_to(root)}: {name} = {value}, but edge_top.v has {top[name]}"

@@ -6,7 +6,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from flow.generate.parts import Codes, Descriptors, Parameters, Part, fields_of, title_of, width_of
+from flow.generate.parts import Codes, Descriptors, Parameters, Part, fields_of, range_of, title_of, width_of
 from models.lib.registers import Register, RegisterMap
 from models.pe_array.isa.descriptors import Bits, Descriptor
 
@@ -65,12 +65,7 @@ def _register(register: Register) -> Iterator[str]:
     bits = "63:0, low word first" if register.width == 64 else "31:0" if not register.fields else ""
     yield _row(f"`{register:02X}`", register.name, bits, register.access.value, reset, _prose(register.doc))
     for field in register.fields:
-        yield _row("", "", f"{_range(Bits(field.low, field.width))} {field.name}", "", "", _prose(field.doc))
-
-
-def _range(bits: Bits) -> str:
-    high = bits.low + width_of(bits) - 1
-    return f"{high}:{bits.low}" if high > bits.low else str(high)
+        yield _row("", "", f"{range_of(Bits(field.low, field.width))} {field.name}", "", "", _prose(field.doc))
 
 
 def _codes(part: Codes) -> Iterator[str]:
@@ -110,4 +105,4 @@ def _words(bits: Bits) -> str:
     if first != last:
         return f"w{last}:w{first}"
     inside = Bits(bits.low % 32, bits.width, pair=bits.pair)
-    return f"w{first}" if width_of(bits) == 32 else f"w{first}[{_range(inside)}]"
+    return f"w{first}" if width_of(bits) == 32 else f"w{first}[{range_of(inside)}]"

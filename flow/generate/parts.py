@@ -108,6 +108,12 @@ def width_of(bits: Bits) -> int:
     return bits.width * (1 + bits.pair)
 
 
+def range_of(bits: Bits) -> str:
+    """A field as the range of a slice, or as the number of its only bit."""
+    high = bits.low + width_of(bits) - 1
+    return f"{high}:{bits.low}" if high > bits.low else str(high)
+
+
 def unused(kinds: tuple[type[Descriptor], ...]) -> list[tuple[int, int]]:
     """Ranges (high, low) of a descriptor, from the top, that a module which takes these opcodes has no use for.
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from flow.generate.parts import OPCODE, Codes, Descriptors, HeaderPart, after, fields_of, title_of, unused, width_of
-from models.lib.registers import READ, Register, RegisterMap
+from flow.generate.parts import OPCODE, Codes, Descriptors, HeaderPart, after, fields_of, range_of, title_of, unused
+from models.lib.registers import READ, DescriptionError, Register, RegisterMap
 from models.pe_array.isa.commands import CommandLayout
 from models.pe_array.isa.descriptors import Bits, Descriptor, Engine
 
@@ -24,7 +24,7 @@ def header(guard: str, title: str, sources: Sequence[str], parts: Sequence[Heade
     """Text of a header.
 
     Raises:
-        ValueError: a name stands for two things.
+        DescriptionError: a name stands for two things.
     """
     lines = [
         "// SPDX-License-Identifier: Apache-2.0", "/*", f" * {title}", " *",
@@ -37,7 +37,7 @@ def header(guard: str, title: str, sources: Sequence[str], parts: Sequence[Heade
             names += [name.partition("(")[0] for name, _, _ in block[1]]
             lines += ["", f"// {block[0]}", *_columns(block[1])]
     if twice := {name for name in names if names.count(name) > 1}:
-        raise ValueError(f"{title}: {', '.join(sorted(twice))} stands for two things")
+        raise DescriptionError(f"{title}: {', '.join(sorted(twice))} stands for two things")
     return "\n".join([*lines, "", "`endif", ""])
 
 
@@ -65,7 +65,7 @@ def _command(part: CommandLayout) -> Iterator[Line]:
     prefix = f"ARRAY_{part.name.upper()}"
     yield f"{prefix}_BITS", str(part.width), ""
     for name, bits in part.fields.items():
-        yield f"{prefix}_{name.upper()}", _range(bits), bits.doc
+        yield f"{prefix}_{name.upper()}", range_of(bits), bits.doc
 
 
 def _code(part: Codes, name: str, value: int, doc: str) -> Line:
@@ -94,28 +94,23 @@ def _register(prefix: str, register: Register) -> Iterator[Line]:
     name = f"{prefix}_{register.name}"
     yield name, _word(register), register.doc.partition(";")[0]
     for field in register.fields:
-        yield f"{name}_{field.name}", _range(Bits(field.low, field.width)), field.doc.partition(";")[0]
+        yield f"{name}_{field.name}", range_of(Bits(field.low, field.width)), field.doc.partition(";")[0]
     if register.reset and register.access == READ:
         yield f"{name}_VALUE", f"{register.width}'h{register.reset:08X}", ""
     elif register.reset:
         yield f"{name}_RESET", f"{register.width}'h{register.reset:08X}", "after a reset"
 
 
-def _range(bits: Bits) -> str:
-    high = bits.low + width_of(bits) - 1
-    return f"{high}:{bits.low}" if high > bits.low else str(high)
-
-
 def _descriptors(part: Descriptors) -> Iterator[tuple[str, list[Line]]]:
     yield "Opcodes, and the first and last of an engine", list(_opcodes(part))
-    common = [("ARRAY_D_OPCODE", _range(OPCODE), "")]
-    common += [(f"ARRAY_D_AFTER_{name}", _range(bits), bits.doc) for name, bits in after()]
+    common = [("ARRAY_D_OPCODE", range_of(OPCODE), "")]
+    common += [(f"ARRAY_D_AFTER_{name}", range_of(bits), bits.doc) for name, bits in after()]
     yield "Bits of a descriptor: what all have", common
     for name, kind in part.kinds():
         yield f"{name}: {title_of(kind)}", list(_fields(name, kind))
     lines = []
     for unit, (_, kinds) in part.units.items():
-        ranges = ", ".join(f"d[{_range(Bits(low, high - low + 1))}]" for high, low in unused(kinds))
+        ranges = ", ".join(f"d[{range_of(Bits(low, high - low + 1))}]" for high, low in unused(kinds))
         lines.append((f"ARRAY_D_UNUSED_{unit.upper()}(d)", f"{{{ranges}}}", ""))
     yield "Bits that no field of the opcodes of a module has", lines
 
@@ -125,7 +120,9 @@ def _opcodes(part: Descriptors) -> Iterator[Line]:
         own = [(name, kind.opcode) for name, kind in part.kinds() if kind.opcode >> 4 == engine]
         yield from ((f"ARRAY_OPCODE_{name}", f"8'h{opcode:02X}", "") for name, opcode in own)
         if own and own[-1][1] - own[0][1] >= len(own):
-            raise ValueError(f"opcodes of {engine.name}: the RTL takes all from the first to the last, leave no gap")
+            raise DescriptionError(
+                f"opcodes of {engine.name}: the RTL takes all from the first to the last, leave no gap"
+            )
         for name, (_, opcode) in [("FIRST", own[0]), ("LAST", own[-1])] if own else []:
             yield f"ARRAY_OPCODE_{engine.name}_{name}", f"8'h{opcode:02X}", ""
 
@@ -133,4 +130,4 @@ def _opcodes(part: Descriptors) -> Iterator[Line]:
 def _fields(name: str, kind: type[Descriptor]) -> Iterator[Line]:
     for field, bits in fields_of(kind):
         doc = f"{bits.doc}{', less one' if bits.less else ''}"
-        yield f"ARRAY_D_{name}_{field}", _range(bits), doc
+        yield f"ARRAY_D_{name}_{field}", range_of(bits), doc

@@ -33,10 +33,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flow.paths import ROOT
+from flow.rules import LINE_MAX
 
-LINE_MAX = 120
 FILE_MAX = 480
-"""Most characters of a line, most lines of a file."""
+"""Most lines of a file."""
 FOLDERS = ("rtl/lib", "rtl/edge", "rtl/pe_array")
 """Where it is spoken."""
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flow.paths import MARK, ROOT
+from flow.rules import LINE_MAX
 
-LINE_MAX = 120
 CELL_MAX = 100
 README_MAX = 90
 RESULTS_MAX = 8

@@ -41,7 +41,7 @@ def check_state(state: Section, config: EdgeConfig, identity: str, plan: Iterabl
 
 
 def _records(plan: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The same of every record, into which ``State.add`` sums steps."""
+    """The same of every record, into which ``EdgeState.add`` sums steps."""
     for same, together in itertools.groupby(plan, key=lambda step: {name: step[name] for name in SAME}):
         yield same | {"samples": sum(step["samples"] for step in together)}
 

@@ -55,7 +55,7 @@ def test_a_description_that_clashes_where_it_is_imported(
 
 def test_descriptions_that_clash_in_a_file(said: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Each of them is good; lint says it among its complaints and goes on."""
-    monkeypatch.setitem(files.FILES, "rtl/x.vh", raising(ValueError("X: A stands for two things")))  # type: ignore[arg-type]
+    monkeypatch.setitem(files.FILES, "rtl/x.vh", raising(DescriptionError("X: A stands for two things")))  # type: ignore[arg-type]
     monkeypatch.setattr(files, "_text", lambda _: None)
     assert lint.stale() == ["X: A stands for two things"]
     assert said("generate", "--check") == "error: X: A stands for two things\n"

@@ -7,7 +7,7 @@ no more frames are begun than there are slots for, so that a ring with a wrong s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 from tb.lib import patterns
 from tb.lib.bench import Bench
@@ -84,6 +84,13 @@ class RingTrace:
             self.trace.reset(self.now)
             self.now += 1
         await self.trace.run()
+
+    def next_frame(self) -> Generator[None, None, Frame]:
+        """For a writer: a new frame, once there is room for it."""
+        while not self.ring.room:
+            self.b.cover("write", "full")
+            yield
+        return self.ring.begin()
 
     def _reader(self) -> Iterator[None]:
         b, rng, ring = self.b, self.b.rng, self.ring

@@ -35,10 +35,7 @@ def writer(bench: RingTrace) -> Iterator[None]:
     p, groups, frac = b.params["P"], b.params["GROUPS"], b.params["FRAC"]
     _, pauses = patterns.any_pattern(b.rng)
     while True:
-        while not bench.ring.room:
-            b.cover("write", "full")
-            yield
-        frame = bench.ring.begin()
+        frame = yield from bench.next_frame()
         for group in range(groups):
             while next(pauses):
                 yield

@@ -18,10 +18,7 @@ def writer(bench: RingTrace) -> Iterator[None]:
     b, groups = bench.b, bench.b.params["GROUPS"]
     _, pauses = patterns.any_pattern(b.rng)
     while True:
-        while not bench.ring.room:
-            b.cover("write", "full")
-            yield
-        frame = bench.ring.begin()
+        frame = yield from bench.next_frame()
         for group in range(groups):
             while next(pauses):
                 b.cover("write", "pause")

@@ -33,10 +33,7 @@ def writer(bench: RingTrace) -> Iterator[None]:
     p, groups, fmt = b.params["P"], b.params["GROUPS"], Format(b.params["WIDTH"], b.params["FRAC"])
     _, pauses = patterns.any_pattern(b.rng)
     while True:
-        while not bench.ring.room:
-            b.cover("write", "full")
-            yield
-        frame = bench.ring.begin()
+        frame = yield from bench.next_frame()
         label = random_label(b, p * groups)
         for group in range(groups):
             while next(pauses):

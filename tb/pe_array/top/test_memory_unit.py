@@ -34,6 +34,8 @@ class Streams(Beside):
         self.left: deque[int | None] = deque()  # addresses of beats to write; None: of a refused command
         self.memory: dict[int, int] = {}
         self.counted, self.moved = [0] * (READERS + 1), [0] * (READERS + 1)  # beats, as the unit and as the bench count
+        self.begun = 0  # bursts that the memory has not answered whole
+        self.cancels = False  # what was taken need not come
         self.seen: dict[str, int] = {}  # last clock of a handshake
         places = [str(place) for place in range(READERS + 1)]
         self.gaps = {name: Gaps(b, *places, group=name) for name in ("commands", "rd", "wr")}
@@ -107,6 +109,10 @@ class Streams(Beside):
     def look(self) -> None:
         """Commands that were taken, what the unit gives, and the beat that it took."""
         b = self.b
+        inside = any([*self.items, self.left]) or len(self.reports) > b.see("wr_done")
+        if self.begun or (inside and not self.cancels):
+            b.check(idle=0)
+        self._follow_bursts()
         accepts = b.see("rd_cmd_ready") | b.see("wr_cmd_ready") << READERS
         for place, command in enumerate(self._offered):
             if command is not None and accepts >> place & 1:
@@ -126,6 +132,11 @@ class Streams(Beside):
                 ):
                     self.memory[part] = data
             self._giving = False
+
+    def _follow_bursts(self) -> None:
+        for sign, *pins in ((1, "ar"), (1, "aw"), (-1, "r", "rlast"), (-1, "b")):
+            handshake = all(self.b.high(f"m_axi_{pin}") for pin in (f"{pins[0]}valid", f"{pins[0]}ready", *pins[1:]))
+            self.begun += sign * handshake
 
     def drive(self) -> None:
         """The next commands and the next beat, and who takes beats."""
@@ -238,6 +249,7 @@ async def cancelled(b: Bench) -> None:
         for queue in streams.queues:
             queue.clear()
         await b.clocks(2)  # nothing is offered any more
+        streams.cancels = True
         b.drive(cancel=1)
         await b.clocks(2)
         streams.forget()
@@ -245,6 +257,7 @@ async def cancelled(b: Bench) -> None:
         b.drive(cancel=0)
         await b.clocks(2)
         streams.forget()
+        streams.cancels = False
         for place in range(READERS + 1):
             streams.add(place, 1)
         await streams.finish()

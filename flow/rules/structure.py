@@ -21,6 +21,7 @@ from flow.rules import bench_style, syntax
 WINGS = (
     "models.lib", "models.edge", "models.pe_array.isa", "models.pe_array.tiles", "models.pe_array.network",
     "models.pe_array.machine", "models.pe_array.clocks", "models.pe_array.compiler", "models.pe_array.training",
+    "models.pe_array.frontend",
     "studies", "tb", "flow",
 )  # fmt: skip
 APART = {

@@ -88,6 +88,12 @@ class Builder:
         if made.scale is None:
             self.maps[view.map] = replace(made, scale=known.scale, zero=known.zero)
 
+    def relearn(self, view: View, known: Quantisation | None) -> View:
+        """What its bytes mean, where they have been made as whole numbers."""
+        scale, zero = (known.scale, known.zero) if known else (None, 0)
+        self.maps[view.map] = replace(self.maps[view.map], scale=scale, zero=zero)
+        return view
+
     def known(self, view: View) -> Quantisation | None:
         """What is known of the bytes of a map."""
         made = self.maps[view.map]
@@ -160,7 +166,7 @@ class Builder:
             reads = (draft.view.map,) if addend is None else (draft.view.map, addend.name)
             return Products(
                 draft.node, reads, name, *limits, draft.conv, weights, bias, scale, draft.zero, quantisation.zero,
-                addend, draft.flat,
+                addend, draft.flat, addend is not None and isinstance(real.draft, Read),
             )  # fmt: skip
         assert isinstance(draft, Mean)
         if real.addend is not None:
@@ -183,7 +189,8 @@ class Builder:
             select = Select.all_of(view.shape)
             shape = view.shape
         conv, weights = _selecting(select, shape)
-        return Weighted(draft.node, draft.shape, draft.dims, replace(view, select=None), draft.zero, conv, weights, False)
+        view = replace(view, select=None)
+        return Weighted(draft.node, draft.shape, draft.dims, view, draft.zero, conv, weights, flat=False)
 
     def _largest(self, real: Real, draft: Largest, quantisation: Quantisation, name: str) -> View:
         scale = float(real.scale[0])
@@ -246,7 +253,7 @@ def _positive(scale: Reals, offset: Reals) -> tuple[Reals, Reals, np.ndarray]:
 
 
 def _selecting(select: Select, shape: Shape) -> tuple[Conv, Int16Array]:
-    """The convolution that selects, with weights (rows, cols / groups, KH, KW) of 0 and 1. Refusal: window too large."""
+    """The convolution that selects, and its weights (rows, cols / groups, KH, KW). Refusal: its window is too large."""
     spare = (shape[axis + 1] - select.count[axis] * select.step[axis] + 1 for axis in (0, 1))
     kernel = tuple(max(1 + start, more) for start, more in zip(select.start, spare, strict=True))
     if max(kernel) > KERNEL_MAX:
@@ -259,4 +266,3 @@ def _selecting(select: Select, shape: Shape) -> tuple[Conv, Int16Array]:
         if channel != ZERO_CHANNEL:
             weights[row, 0 if own else channel, select.start[0], select.start[1]] = 1
     return conv, weights
-

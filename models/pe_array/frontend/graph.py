@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from models.pe_array.isa.shapes import Conv, Pool
 from models.pe_array.network.layer import Shape
+from models.pe_array.network.layers import Int8Array
 
 Int16Array = npt.NDArray[np.int16]
 Reals = npt.NDArray[np.float64]
@@ -87,6 +88,7 @@ class Products(Operator):
         zero_in, zero: zero points of what is read and made.
         addend: None: nothing is added.
         flat: the map that is read, whatever its shape, is one pixel of all its values.
+        even_bytes: ties go to the even byte, as in onnxruntime's sum of two maps; otherwise to the even step.
     """
 
     conv: Conv
@@ -97,6 +99,7 @@ class Products(Operator):
     zero: int
     addend: MapAddend | None = None
     flat: bool = False
+    even_bytes: bool = False
 
 
 @dataclass(frozen=True)
@@ -166,6 +169,31 @@ class QuantisedGraph:
     maps: dict[str, QuantisedMap]
     operators: tuple[Operator, ...]
     outputs: tuple[Output, ...]
+
+    def pictures(self, pictures: npt.NDArray[np.generic]) -> Int8Array:
+        """Bytes int8 (channels, H, W, n) of pictures as the model takes them, (n, …): quantised as the model does it.
+
+        Raises:
+            ValueError: the pictures have another size, or are real numbers and the model takes bytes.
+        """
+        made = self.maps[self.picture]
+        given = pictures.transpose(0, *(axis + 1 for axis in self.picture_axes))
+        if given[:1].size != np.prod(made.shape) or not len(given):
+            raise ValueError(f"pictures {pictures.shape} do not fit the model, which takes {made.shape} each")
+        if given.dtype.kind != "f":
+            raw = given.astype(np.int16) - (128 if given.dtype == np.uint8 else 0)
+        elif made.scale is None:
+            raise ValueError("the model takes bytes, not real numbers")
+        else:
+            raw = np.rint(given.astype(np.float32) / np.float32(made.scale)) + made.zero
+        raw = np.clip(raw, LOW, HIGH).astype(np.int8)
+        return np.ascontiguousarray(np.moveaxis(raw.reshape(-1, *made.shape), 0, -1))
+
+    def reals(self, values: Int8Array) -> npt.NDArray[np.float32]:
+        """Real numbers (n, …) of what the array makes for the first output, int8 (channels, H, W, n) or flattened."""
+        made, dims = self.maps[self.outputs[0].map], self.outputs[0].dims
+        steps = np.moveaxis(values, -1, 0).reshape(-1, *dims).astype(np.float32) - np.float32(made.zero)
+        return steps * np.float32(1.0 if made.scale is None else made.scale)
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ def prepare(model: onnx.ModelProto) -> onnx.ModelProto:
             )
     for tensor in made.graph.initializer:
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            raise UnsupportedModel(f"{tensor.name} lies in another file that is not here: load the model with onnx.load")
+            raise UnsupportedModel(f"{tensor.name} is in another file: load the model with onnx.load")
     with _refusing("the model is damaged"):
         onnx.checker.check_model(made)
         if made.functions:

@@ -98,7 +98,7 @@ def _sum(node: Node, first: Real, second: Real) -> Real:
     """Of two maps, one of which, or both, are quantised."""
     main, added = (second, first) if first.plain and not second.plain else (first, second)
     if not (added.plain and isinstance(added.draft, Read)):
-        raise Refusal("of two maps that are added, one must be quantised: put QuantizeLinear and DequantizeLinear behind it")
+        raise Refusal("neither of the maps that are added is quantised: put QuantizeLinear behind one")
     if main.addend is not None or not main.unlimited:
         raise Refusal("a third map is added, or one that is limited: put QuantizeLinear between them")
     if not isinstance(main.draft, Read | Weighted):

@@ -77,7 +77,7 @@ def _mean(node: Node, build: Builder, source: Real, window: Window) -> Real:
         counts, window = counts or any(pad), replace(window, pad=pad)
     view = build.whole(view, node.name)
     if any(window.beyond) and any(window.pad) and counts:
-        raise Refusal("ceil_mode with padding that counts: the array counts all of a window, or what it sees of the map")
+        raise Refusal("ceil_mode with padding that counts: the array counts all of a window, or what it sees")
     counts = counts and not any(window.beyond)
     pool = _pool(window)
     shape, dims = _size(pool, view.shape, len(read.dims))

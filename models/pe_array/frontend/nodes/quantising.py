@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From real numbers to bytes and back: QuantizeLinear, DequantizeLinear, Cast, and operators that are left to the host."""
+"""From real numbers to bytes and back, and operators behind the last layer, which are left to the host."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from models.pe_array.frontend.nodes.node import Handler, Node, axis_of
 from models.pe_array.frontend.values import (
     Array,
     Constant,
-    Picture,
     OnHost,
+    Picture,
     Quantisation,
     QuantisedConstant,
     Read,
@@ -32,8 +32,9 @@ def quantisation(node: Node, scale: int, zero: int, unsigned: bool | None = None
     scales = node.reals(scale, "the scale")
     if scales.size != 1 or not scales.reshape(-1)[0] > 0:
         raise Refusal(f"the scale of a map ({node.given[scale]}) must be one positive number")
+    step = float(scales.reshape(-1)[0])
     if not node.has(zero):
-        return Quantisation(float(scales.reshape(-1)[0]), -SHIFT if unsigned in (None, True) else 0, unsigned is not False)
+        return Quantisation(step, 0 if unsigned is False else -SHIFT, unsigned is not False)
     zeros = node.constant(zero, "the zero point")
     if zeros.size != 1 or zeros.dtype not in (UNSIGNED, SIGNED):
         raise Refusal(
@@ -43,7 +44,7 @@ def quantisation(node: Node, scale: int, zero: int, unsigned: bool | None = None
     if unsigned not in (None, is_unsigned):
         raise Refusal(f"the zero point {node.given[zero]} is {zeros.dtype}, the map is not")
     value = int(zeros.reshape(-1)[0])
-    return Quantisation(float(scales.reshape(-1)[0]), value - SHIFT if is_unsigned else value, is_unsigned)
+    return Quantisation(step, value - SHIFT if is_unsigned else value, is_unsigned)
 
 
 def along(node: Node, vector: Array, axis: int, rank: int) -> Array:

@@ -98,7 +98,8 @@ def _flatten(node: Node, build: Builder) -> Value:
 
 def _squeeze(node: Node, build: Builder) -> Value:
     full, axes = _full(node), node.integers("axes", 1)
-    drop = {axis_of(axis, len(full)) for axis in axes} if axes is not None else {k for k, n in enumerate(full) if n == 1}
+    ones = [k for k, n in enumerate(full) if n == 1]
+    drop = set(ones) if axes is None else {axis_of(axis, len(full)) for axis in axes}
     if any(full[axis] != 1 for axis in drop):
         raise Refusal(f"axes {axes} of {full} are not all 1")
     return _renamed(node, build, [n for k, n in enumerate(full) if k not in drop])
@@ -161,7 +162,6 @@ def _part(node: Node, build: Builder, ranges: dict[int, range], index: int = 0) 
             continue
         if part.step < 0:
             raise Refusal("rows or columns in reverse order")
-        way = axis - 4 + (2 if len(view.dims) == 3 else 1) + (1 if len(view.dims) == 2 else 0)
         way = axis - 2 if len(view.dims) == 3 else 1
         begin, step, count = list(select.start), list(select.step), list(select.count)
         begin[way] += part.start * step[way]
@@ -247,9 +247,7 @@ def _pad(node: Node, build: Builder) -> Value:
     return _padded(node, build, value, view, ends, fill)
 
 
-def _padded(
-    node: Node, build: Builder, value: Value, view: View, ends: dict[int, tuple[int, int]], fill: int
-) -> Value:
+def _padded(node: Node, build: Builder, value: Value, view: View, ends: dict[int, tuple[int, int]], fill: int) -> Value:
     """A map with padding at both ends of some axes."""
     select = view.select or Select.all_of(view.shape)
     shape = build.maps[view.map].shape

@@ -11,7 +11,7 @@ from flow.ask import simulator
 from flow.config_file import load_pe
 from flow.paths import BUILD, FlowError, in_build, relative
 from flow.train.request import TrainingRequest, count, given, resumes
-from models.lib.mnist import DataError
+from models.lib.data_sets.data_set import DataError
 from models.lib.telling import Telling
 from models.pe_array.network.config import EPOCHS_MAX, PeConfig
 from models.pe_array.training.images import DataSet, Images

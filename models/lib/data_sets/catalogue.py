@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.lib.data_sets import arrays, cifar10, class_folders, idx
-from models.lib.data_sets.data_set import DataError, DataSet, Pictures, Split, divided, numbered
+from models.lib.data_sets.data_set import DataError, DataSet, Holdout, Pictures, divided, numbered
 
 HOME = Path(__file__).resolve().parents[3] / "data"
 """Where sets are unless the user says otherwise, each in a folder of its name."""
@@ -59,14 +59,14 @@ KNOWN = {
 }  # fmt: skip
 
 
-def load(name: str, directory: Path | None = None, split: Split | None = None) -> DataSet:
+def load(name: str, directory: Path | None = None, split: Holdout | None = None) -> DataSet:
     """A set of labelled pictures, read and checked.
 
     Args:
         name: ``mnist``, ``fashion_mnist``, ``cifar10``, or the path of a folder of IDX files, of an ``.npz`` file, or
             of a folder of class folders of pictures.
         directory: where the files of a set that has a name are; None: below data/ of the checkout.
-        split: of a set without a test part of its own: what goes to the test (``Split(1.0)``: all of it); None: a
+        split: of a set without a test part of its own: what goes to the test (``Holdout(1.0)``: all of it); None: a
             fifth of every class.
 
     Returns:
@@ -86,7 +86,7 @@ def load(name: str, directory: Path | None = None, split: Split | None = None) -
     return divided(known.title, str(folder), known.names, known.read(folder), split, known=True)
 
 
-def _read(path: Path, split: Split | None) -> DataSet:
+def _read(path: Path, split: Holdout | None) -> DataSet:
     """The set at a path, whatever its format."""
     where, title = str(path), path.resolve().name
     try:

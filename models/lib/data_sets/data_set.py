@@ -79,7 +79,7 @@ class DataSet:
 
 
 @dataclass(frozen=True)
-class Split:
+class Holdout:
     """How a set without a test part of its own is divided.
 
     Attributes:
@@ -131,7 +131,7 @@ def numbered(parts: list[Pictures]) -> tuple[str, ...]:
 
 
 def divided(
-    title: str, where: str, names: tuple[str, ...], parts: list[Pictures], split: Split | None, known: bool = False
+    title: str, where: str, names: tuple[str, ...], parts: list[Pictures], split: Holdout | None, known: bool = False
 ) -> DataSet:
     """The set of a training and a test part, or of one part, which is split. Raises DataError.
 
@@ -150,7 +150,7 @@ def divided(
     if len(names) > CLASSES_MAX:
         raise DataError(f"{where}: there are {len(names)} classes: at most {CLASSES_MAX} can be trained")
     if len(parts) == 1:
-        parts = _split(parts[0], split or Split())
+        parts = _split(parts[0], split or Holdout())
     elif split is not None:
         raise DataError(f"{where}: has a test part of its own: leave test_share and split_seed out")
     train, test = parts
@@ -160,7 +160,7 @@ def divided(
     return DataSet(title, names, train, test, known)
 
 
-def _split(whole: Pictures, split: Split) -> list[Pictures]:
+def _split(whole: Pictures, split: Holdout) -> list[Pictures]:
     """Training and test part; the pictures of each keep their order."""
     rng = np.random.default_rng(split.seed)
     tested = np.zeros(len(whole), dtype=np.bool_)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.lib.data_sets import catalogue, pixels
-from models.lib.data_sets.data_set import SIDE_MAX, DataSet, Split
+from models.lib.data_sets.data_set import SIDE_MAX, DataSet, Holdout
 from models.lib.data_sets.epoch import Augmentation
 from models.lib.data_sets.pixels import Normal
 from models.lib.toml_section import ConfigError, Section
@@ -42,7 +42,7 @@ class DataSource:
     pool: int = 1
     train_samples: int | None = None
     test_samples: int | None = None
-    split: Split | None = None
+    split: Holdout | None = None
     normal: Normal | None = None
     augmentation: Augmentation = field(default_factory=Augmentation)
 
@@ -59,8 +59,8 @@ class DataSource:
         place = table.path("directory", directory)
         if place is not None and name not in catalogue.KNOWN:
             raise ConfigError(f"{table.key('directory')}: only for the sets {', '.join(catalogue.KNOWN)}")
-        usual = Split()
-        split = Split(
+        usual = Holdout()
+        split = Holdout(
             table.real("test_share", 0.0, 1.0, usual.share), table.integer("split_seed", 0, SEED_MAX, usual.seed)
         )
         given = any(table.given(key) for key in ("test_share", "split_seed"))

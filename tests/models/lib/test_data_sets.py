@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from models.lib.data_sets import catalogue, idx
-from models.lib.data_sets.data_set import DataError, DataSet, Split
+from models.lib.data_sets.data_set import DataError, DataSet, Holdout
 
 RNG = np.random.default_rng(1)
 GRAY = RNG.integers(0, 256, (6, 5, 4), dtype=np.uint8)
@@ -78,7 +78,7 @@ def test_idx_folder(tmp_path: Path) -> None:
     assert np.array_equal(data.train.images[:, 0], GRAY)
     assert np.array_equal(data.test.labels, LABELS[:2])
     colour = idx_folder(tmp_path / "colour", train_images=COLOUR, train_labels=LABELS)
-    one = catalogue.load(str(colour), split=Split(1.0))
+    one = catalogue.load(str(colour), split=Holdout(1.0))
     assert len(one.train) == 0
     assert np.array_equal(one.test.images, COLOUR)
 
@@ -101,7 +101,7 @@ def test_class_folders(form: str, tmp_path: Path) -> None:
     folder = class_folders(tmp_path / "all", form=form)
     (folder / ".thumbs").write_text("")
     (folder / "a" / ".DS_Store").write_text("")
-    data = catalogue.load(str(folder), split=Split(1.0))
+    data = catalogue.load(str(folder), split=Holdout(1.0))
     assert (data.names, data.shape, data.test.labels.tolist()) == (("a", "b", "c"), (3, 5, 4), [0, 0, 1, 1, 2, 2])
     assert np.array_equal(data.test.images, COLOUR[[0, 3, 1, 4, 2, 5]])
     class_folders(tmp_path / "two" / "train", GRAY, form=form)
@@ -113,7 +113,7 @@ def test_class_folders(form: str, tmp_path: Path) -> None:
 def test_a_gray_picture_among_others_has_three_equal_channels(tmp_path: Path) -> None:
     folder = class_folders(tmp_path / "mixed")
     Image.fromarray(GRAY[0]).save(folder / "a" / "0.png")
-    data = catalogue.load(str(folder), split=Split(1.0))
+    data = catalogue.load(str(folder), split=Holdout(1.0))
     assert np.array_equal(data.test.images[0], np.stack([GRAY[0]] * 3))
 
 
@@ -121,14 +121,14 @@ def test_split_is_of_every_class_seeded_and_whole(tmp_path: Path) -> None:
     labels = np.repeat(np.arange(4, dtype=np.uint8), (40, 20, 10, 1))
     images = np.arange(71, dtype=np.uint8).reshape(-1, 1, 1, 1)
     path = str(npz(tmp_path / "a.npz", images=images, labels=labels))
-    data, again, other = (catalogue.load(path, split=Split(0.25, seed)) for seed in (3, 3, 4))
+    data, again, other = (catalogue.load(path, split=Holdout(0.25, seed)) for seed in (3, 3, 4))
     assert np.bincount(data.test.labels).tolist() == [10, 5, 2, 1]
     assert sorted(n for image in both(data)[0] for n in image) == list(range(71))
     assert both(data) == both(again)
     assert both(data) != both(other)
     assert data.digest == again.digest != other.digest
     assert np.all(np.diff(data.train.images.ravel().astype(int)) > 0), "the order stays"
-    assert len(catalogue.load(path, split=Split(0.0)).train) == 71
+    assert len(catalogue.load(path, split=Holdout(0.0)).train) == 71
 
 
 def _folder(path: Path) -> Path:
@@ -264,7 +264,7 @@ def test_what_cannot_be_used(case: str, tmp_path: Path) -> None:
 def test_what_a_call_cannot_ask_for(tmp_path: Path) -> None:
     path = npz(tmp_path / "a.npz", train_images=GRAY, train_labels=LABELS, test_images=GRAY, test_labels=LABELS)
     with pytest.raises(DataError, match="has a test part of its own: leave test_share and split_seed out"):
-        catalogue.load(str(path), split=Split(0.5))
+        catalogue.load(str(path), split=Holdout(0.5))
     with pytest.raises(DataError, match="is a path: leave directory out, which is for mnist, fashion_mnist, cifar10"):
         catalogue.load(str(path), tmp_path)
     with pytest.raises(DataError, match=r"no/such: there is no such folder of CIFAR-10"):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Quantised ONNX models beside the array's layers: every layer on onnxruntime's own inputs, and all of them together."""
+"""Quantised ONNX models beside the array's layers: each on onnxruntime's own inputs, and all after each other."""
 
 from __future__ import annotations
 

@@ -23,13 +23,13 @@ from models.pe_array.frontend.graph import (
 from models.pe_array.frontend.values import (
     NO_PAD,
     ZERO_CHANNEL,
+    Dequantised,
     Dims,
     Joined,
     Largest,
     Mean,
     Picture,
     Quantisation,
-    Read,
     Real,
     Refusal,
     Select,
@@ -136,7 +136,7 @@ class Builder:
     def quantise(self, real: Real, quantisation: Quantisation, name: str) -> View:
         """The bytes of real numbers, rounded half to even. Refusal where the array cannot make them."""
         draft = real.draft
-        if real.plain and isinstance(draft, Read):
+        if real.plain and isinstance(draft, Dequantised):
             same = (float(real.scale[0]), draft.zero) == (quantisation.scale, quantisation.zero)
             if same and draft.view.unsigned == quantisation.unsigned:
                 return draft.view
@@ -150,7 +150,7 @@ class Builder:
 
     def _rounding(self, real: Real, quantisation: Quantisation, name: str) -> Operator:
         draft = real.draft
-        if isinstance(draft, Read):
+        if isinstance(draft, Dequantised):
             draft = self._as_products(draft)
         limits = quantisation.byte(real.low), quantisation.byte(real.high)
         scale, bias, dead = _positive(real.scale / quantisation.scale, real.offset / quantisation.scale)
@@ -166,7 +166,7 @@ class Builder:
             reads = (draft.view.map,) if addend is None else (draft.view.map, addend.name)
             return Products(
                 draft.node, reads, name, *limits, draft.conv, weights, bias, scale, draft.zero, quantisation.zero,
-                addend, draft.flat, addend is not None and isinstance(real.draft, Read),
+                addend, draft.flat, addend is not None and isinstance(real.draft, Dequantised),
             )  # fmt: skip
         assert isinstance(draft, Mean)
         if real.addend is not None:
@@ -178,7 +178,7 @@ class Builder:
             quantisation.zero,
         )  # fmt: skip
 
-    def _as_products(self, draft: Read) -> Weighted:
+    def _as_products(self, draft: Dequantised) -> Weighted:
         """Bytes of a view as products with ones."""
         view, select = draft.view, draft.view.select
         shape = self.maps[view.map].shape
@@ -206,7 +206,7 @@ class Builder:
         self.largest(draft, inner, None, LOW, HIGH)
         view = View(inner, draft.shape, draft.dims, unsigned)
         return self.quantise(
-            replace(real, draft=Read(draft.node, draft.shape, draft.dims, view, draft.zero)), quantisation, name
+            replace(real, draft=Dequantised(draft.node, draft.shape, draft.dims, view, draft.zero)), quantisation, name
         )
 
     def largest(self, draft: Largest, name: str, known: Quantisation | None, low: int, high: int) -> None:

@@ -134,7 +134,7 @@ class Concatenation(Operator):
 
 
 @dataclass(frozen=True)
-class Output:
+class ModelOutput:
     """What the model gives out.
 
     Attributes:
@@ -168,7 +168,7 @@ class QuantisedGraph:
     picture_axes: tuple[int, ...]
     maps: dict[str, QuantisedMap]
     operators: tuple[Operator, ...]
-    outputs: tuple[Output, ...]
+    outputs: tuple[ModelOutput, ...]
 
     def pictures(self, pictures: npt.NDArray[np.generic]) -> Int8Array:
         """Bytes int8 (channels, H, W, n) of pictures as the model takes them, (n, …): quantised as the model does it.

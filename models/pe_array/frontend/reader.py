@@ -13,7 +13,7 @@ import onnx
 from onnx import helper
 
 from models.pe_array.frontend.builder import Builder
-from models.pe_array.frontend.graph import Complaint, Operator, Output, QuantisedGraph, UnsupportedModel
+from models.pe_array.frontend.graph import Complaint, ModelOutput, Operator, QuantisedGraph, UnsupportedModel
 from models.pe_array.frontend.model_file import array_of, prepare
 from models.pe_array.frontend.nodes import constants, elementwise, pools, products, quantising, shapes
 from models.pe_array.frontend.nodes.node import Handler, Node
@@ -40,10 +40,10 @@ def read(model: onnx.ModelProto) -> QuantisedGraph:
     Raises:
         UnsupportedModel: the model is damaged; or it has nodes that cannot be had, all of which are named with reasons.
     """
-    return _Reader(prepare(model)).graph()
+    return _Pass(prepare(model)).graph()
 
 
-class _Reader:
+class _Pass:
     """One pass over the nodes of a model."""
 
     def __init__(self, model: onnx.ModelProto) -> None:
@@ -130,7 +130,7 @@ class _Reader:
             value = self._values[name] = self._build.input(value, value.unsigned, None)
         return value
 
-    def _output(self, name: str) -> Output | None:
+    def _output(self, name: str) -> ModelOutput | None:
         """An output of the model; None, with a complaint, where it is nothing that the array makes."""
         value = self._values.get(name)
         try:
@@ -148,7 +148,7 @@ class _Reader:
                 case _:
                     raise Refusal("the output does not depend on what the array computes")
             whole = self._build.whole(view, name)
-            return Output(name, whole.map, whole.dims, host)
+            return ModelOutput(name, whole.map, whole.dims, host)
         except Refusal as refusal:
             self._complaints.append(Complaint(name, "output", str(refusal)))
             return None

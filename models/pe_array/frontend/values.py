@@ -151,7 +151,7 @@ class Draft:
 
 
 @dataclass(frozen=True)
-class Read(Draft):
+class Dequantised(Draft):
     """The bytes of a view minus their zero point."""
 
     view: View
@@ -239,12 +239,12 @@ class Real:
     def plain(self) -> bool:
         """The bytes of a view, dequantised and no more."""
         one = bool((self.scale == self.scale[0]).all() and self.scale[0] > 0 and not self.offset.any())
-        return isinstance(self.draft, Read) and self.unlimited and self.addend is None and one
+        return isinstance(self.draft, Dequantised) and self.unlimited and self.addend is None and one
 
     def with_dims(self, dims: Dims) -> Real:
         """The same values in the same order, as another tensor."""
         draft = self.draft
-        if isinstance(draft, Read):
+        if isinstance(draft, Dequantised):
             draft = replace(draft, view=replace(draft.view, dims=dims))
         return replace(self, draft=replace(draft, dims=dims))
 

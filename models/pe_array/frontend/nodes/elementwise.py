@@ -15,9 +15,9 @@ from models.pe_array.frontend.nodes.node import Handler, Node
 from models.pe_array.frontend.nodes.quantising import dequantised, quantisation, weights_of
 from models.pe_array.frontend.values import (
     Constant,
+    Dequantised,
     Quantisation,
     QuantisedConstant,
-    Read,
     Real,
     RealAddend,
     Refusal,
@@ -97,11 +97,11 @@ def _sub(node: Node, build: Builder) -> Value:
 def _sum(node: Node, first: Real, second: Real) -> Real:
     """Of two maps, one of which, or both, are quantised."""
     main, added = (second, first) if first.plain and not second.plain else (first, second)
-    if not (added.plain and isinstance(added.draft, Read)):
+    if not (added.plain and isinstance(added.draft, Dequantised)):
         raise Refusal("neither of the maps that are added is quantised: put QuantizeLinear behind one")
     if main.addend is not None or not main.unlimited:
         raise Refusal("a third map is added, or one that is limited: put QuantizeLinear between them")
-    if not isinstance(main.draft, Read | Weighted):
+    if not isinstance(main.draft, Dequantised | Weighted):
         raise Refusal("a map is added to a pool that is not quantised: put QuantizeLinear between them")
     if main.dims != added.dims or main.draft.shape != added.draft.shape:
         raise Refusal(f"maps of {main.dims} and {added.dims} per picture are added; they must have one size")
@@ -168,7 +168,7 @@ def _between(node: Node, build: Builder, low: float, high: float) -> Value:
     if not isinstance(value, View):
         return _limited(node.real(0), low, high)
     whole = Quantisation(1.0, -128 if value.unsigned else 0, value.unsigned)
-    real = Real.of(Read(node.name, value.shape, value.dims, value, whole.zero), 1.0)
+    real = Real.of(Dequantised(node.name, value.shape, value.dims, value, whole.zero), 1.0)
     known = build.known(value)
     made = build.quantise(_limited(real, low, high), whole, node.outputs[0])
     return build.relearn(made, known)

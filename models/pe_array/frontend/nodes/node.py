@@ -14,11 +14,11 @@ from models.pe_array.frontend.graph import Reals
 from models.pe_array.frontend.values import (
     Array,
     Constant,
+    Dequantised,
     Dims,
     OnHost,
     Picture,
     QuantisedConstant,
-    Read,
     Real,
     Refusal,
     Value,
@@ -99,9 +99,9 @@ class Node:
             return found
         raise Refusal(f"{self.given[index]} must be made of a quantised map: {_instead(found)}")
 
-    def read(self, real: Real, index: int = 0, aligned: bool = True) -> Read:
+    def read(self, real: Real, index: int = 0, aligned: bool = True) -> Dequantised:
         """A dequantised map, whose scale is ``real``'s; ``aligned``: its channels, rows and columns are needed."""
-        if not (real.plain and isinstance(real.draft, Read)):
+        if not (real.plain and isinstance(real.draft, Dequantised)):
             raise Refusal(f"{self.given[index]} is not quantised: put QuantizeLinear and DequantizeLinear behind it")
         if aligned:
             self.aligned(real.draft.view, index)

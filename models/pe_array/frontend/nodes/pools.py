@@ -8,13 +8,13 @@ from dataclasses import replace
 from models.pe_array.frontend.builder import Builder
 from models.pe_array.frontend.nodes.node import Handler, Node, axis_of
 from models.pe_array.frontend.nodes.quantising import dequantised, quantisation
-from models.pe_array.frontend.nodes.windows import Window, window_of
+from models.pe_array.frontend.nodes.windows import WindowOnMap, window_of
 from models.pe_array.frontend.values import Dims, Largest, Mean, Real, Refusal, Value, View
 from models.pe_array.isa.shapes import Pool
 from models.pe_array.network.layer import Shape
 
 
-def _pool(window: Window) -> Pool:
+def _pool(window: WindowOnMap) -> Pool:
     shape = window.shape
     return Pool(shape.kernel, shape.stride, shape.pad, shape.dilation)
 
@@ -68,7 +68,7 @@ def _largest(node: Node, build: Builder, pool: Pool) -> Value:
 # --- averages ---
 
 
-def _mean(node: Node, build: Builder, source: Real, window: Window) -> Real:
+def _mean(node: Node, build: Builder, source: Real, window: WindowOnMap) -> Real:
     read = node.read(source)
     view, counts = read.view, bool(node.attributes.get("count_include_pad"))
     select = view.select

@@ -14,10 +14,10 @@ from models.pe_array.frontend.nodes.quantising import dequantised, quantisation,
 from models.pe_array.frontend.nodes.windows import window_of
 from models.pe_array.frontend.values import (
     Constant,
+    Dequantised,
     Dims,
     Int64s,
     QuantisedConstant,
-    Read,
     Real,
     Refusal,
     Value,
@@ -129,7 +129,7 @@ def _integer_map(node: Node, index: int, zero: int) -> Real:
     if zeros.size != 1:
         raise Refusal("the zero points of a map differ between rows; it must have one")
     value = int(zeros.reshape(-1)[0]) - (128 if view.unsigned else 0)
-    return Real.of(Read(node.name, view.shape, view.dims, view, value), 1.0)
+    return Real.of(Dequantised(node.name, view.shape, view.dims, view, value), 1.0)
 
 
 def _qlinear_conv(node: Node, build: Builder) -> Value:

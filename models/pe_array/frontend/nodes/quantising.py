@@ -11,11 +11,11 @@ from models.pe_array.frontend.nodes.node import Handler, Node, axis_of
 from models.pe_array.frontend.values import (
     Array,
     Constant,
+    Dequantised,
     OnHost,
     Picture,
     Quantisation,
     QuantisedConstant,
-    Read,
     Real,
     Refusal,
     Value,
@@ -130,7 +130,7 @@ def dequantised(node: Node, build: Builder, index: int, scale: int, zero: int) -
     view = node.bytes(index)
     known = quantisation(node, scale, zero, view.unsigned)
     build.learn(view, known)
-    return Real.of(Read(node.name, view.shape, view.dims, view, known.zero), known.scale)
+    return Real.of(Dequantised(node.name, view.shape, view.dims, view, known.zero), known.scale)
 
 
 def _dynamic(node: Node, build: Builder) -> Value:

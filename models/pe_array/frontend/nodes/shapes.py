@@ -14,12 +14,12 @@ from models.pe_array.frontend.nodes.quantising import dequantised, quantisation
 from models.pe_array.frontend.values import (
     ZERO_CHANNEL,
     Constant,
+    Dequantised,
     Dims,
     Joined,
     OnHost,
     Picture,
     QuantisedConstant,
-    Read,
     Real,
     Refusal,
     Select,
@@ -57,7 +57,7 @@ def _renamed(node: Node, build: Builder, shape: Sequence[int]) -> Value:
         return replace(build.whole(value, node.name), dims=dims)
     if isinstance(value, Real):
         draft = value.draft
-        if isinstance(draft, Read):
+        if isinstance(draft, Dequantised):
             value = replace(value, draft=replace(draft, view=build.whole(draft.view, node.name)))
         return value.with_dims(dims)
     raise Refusal(f"{node.given[0]} is reshaped before it is quantised")
@@ -174,8 +174,8 @@ def _part(node: Node, build: Builder, ranges: dict[int, range], index: int = 0) 
 def _selected(value: Value, view: View, select: Select, dims: Dims) -> Value:
     made = replace(view, shape=select.shape, dims=dims, select=select)
     if isinstance(value, Real):
-        assert isinstance(value.draft, Read)
-        return Real.of(Read(value.draft.node, made.shape, dims, made, value.draft.zero), value.scale[0])
+        assert isinstance(value.draft, Dequantised)
+        return Real.of(Dequantised(value.draft.node, made.shape, dims, made, value.draft.zero), value.scale[0])
     return made
 
 
@@ -298,7 +298,7 @@ def _joined_dims(node: Node, parts: list[Dims]) -> Dims:
 def _join(node: Node, parts: list[Real], dims: Dims) -> Real:
     shapes = [part.draft.shape for part in parts]
     for part in parts:
-        if isinstance(part.draft, Read):
+        if isinstance(part.draft, Dequantised):
             node.aligned(part.draft.view)
         if len(part.dims) != len(dims) or part.draft.shape[1:] != shapes[0][1:]:
             raise Refusal("maps of different sizes are joined")

@@ -11,7 +11,7 @@ from models.pe_array.isa.shapes import Pads, Pair, SlidingWindow
 
 
 @dataclass(frozen=True)
-class Window:
+class WindowOnMap:
     """A window on a map, in both directions; a signal of one dimension is a map of one row.
 
     Attributes:
@@ -44,7 +44,7 @@ def _in_two(values: list[int], default: int) -> Pair:
     return (values[0], values[1]) if len(values) == 2 else (default, values[0])
 
 
-def window_of(node: Node, dims: Dims, kernel: tuple[int, ...]) -> Window:
+def window_of(node: Node, dims: Dims, kernel: tuple[int, ...]) -> WindowOnMap:
     """The window of a node on a map of these dimensions, without the batch: channels and one or two more.
 
     Raises:
@@ -79,7 +79,7 @@ def window_of(node: Node, dims: Dims, kernel: tuple[int, ...]) -> Window:
             begins = room + missing < dims[axis + 1] + pads[axis]
             beyond[axis] = missing if begins else 0
     ends = (_in_two(pads[:rank], 0), _in_two(pads[rank:], 0))
-    return Window(
+    return WindowOnMap(
         _in_two(list(kernel), 1), _in_two(stride, 1), (*ends[0], *ends[1]), _in_two(dilation, 1), _in_two(beyond, 0)
     )
 

@@ -84,7 +84,7 @@ class _Net(Bench):
     def average(self, a: str) -> str:
         ys, yz, _, _ = self.map(0.01)
         if self.linear:
-            y = self.add("QLinearGlobalAveragePool", a, *self.scales[a], ys, yz, domain="com.microsoft", channels_last=0)
+            y = self.add("QLinearGlobalAveragePool", a, *self.scales[a], ys, yz, domain="com.microsoft")
         else:
             y = self.add("QuantizeLinear", self.add("GlobalAveragePool", a), ys, yz)
         return self.seen(y, ys, yz)

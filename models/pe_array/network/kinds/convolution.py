@@ -75,7 +75,7 @@ class Convolution(Layer):
 
     def forward_phase(self) -> PhaseGeometry:
         """FF."""
-        return PhaseGeometry(Op.MAC, self.window, *self.in_shape[1:], preset=self.preset)
+        return PhaseGeometry(Op.MAC, self.inner_window, *self.inner_size, preset=self.preset)
 
     def backward_phase(self) -> PhaseGeometry:
         """NG."""
@@ -84,7 +84,9 @@ class Convolution(Layer):
     def feedforward(self, x: Int8Array, weights: Weights | None, added: Int8Array | None) -> Activations:
         """See ``Layer.feedforward``."""
         assert weights is not None
-        return self.rounded(layers.conv_forward(self.window, x, weights.positions, weights.mac), added)
+        window = self.inner_window
+        assert isinstance(window, Conv)
+        return self.rounded(layers.conv_forward(window, self.bordered(x), weights.positions, weights.mac), added)
 
     def input_gradient(self, d: Int8Array, indices: UInt8Array, weights: Weights | None) -> Accumulators:
         """See ``Layer.input_gradient``."""

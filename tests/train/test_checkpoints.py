@@ -16,8 +16,9 @@ from trainings import TINY, batch_event, edge_checkpoint, step_event
 
 from models.edge.config import EdgeConfig
 from models.edge.job import load_checkpoint
-from models.lib import mnist
+from models.edge.training import RawData
 from models.lib.checkpoint import CheckpointError
+from models.lib.data_sets import catalogue
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.training.images import Images
@@ -73,8 +74,7 @@ def says(said: str, path: Path, name: str) -> None:
 
 @pytest.fixture(scope="module")
 def images() -> Images:
-    data = mnist.load()
-    return Images.of(data.train_images[:IMAGES], data.train_labels[:IMAGES], 7)
+    return Images.of(catalogue.load("mnist").train[:IMAGES], 7)
 
 
 @pytest.fixture(scope="module")
@@ -207,12 +207,12 @@ def test_files_of_weights(trained: tuple[Trainer, Path], tmp_path: Path) -> None
 
 def test_checkpoints_of_the_edge_engine(tmp_path: Path) -> None:
     path, config = tmp_path / "checkpoint.npz", EdgeConfig.load(TINY)
-    state = edge_checkpoint(path, config, SAMPLES, 2)
-    assert load_checkpoint(path, config, SAMPLES)[0] == state
+    state, data = edge_checkpoint(path, config, SAMPLES, 2), RawData.load(config)
+    assert load_checkpoint(path, config, SAMPLES, data)[0] == state
     whole, count = arrays_of(path), 0
 
     def load() -> object:
-        return load_checkpoint(path, config, SAMPLES)
+        return load_checkpoint(path, config, SAMPLES, data)
 
     cases = list(wrong_arrays(whole, LIMITS))
     given = json.loads(str(whole["state"]))

@@ -46,7 +46,7 @@ def small(directory: Path, **variables: str) -> Request:
 
 @functools.cache
 def data() -> TrainingImages:
-    return TrainingImages.load()
+    return TrainingImages.load(PeConfig.load(LENET))
 
 
 def model(config: PeConfig, samples: int = IMAGES) -> Trainer:

@@ -42,7 +42,7 @@ def report(request: Request, network: PeNetwork, result: dict[str, Any]) -> str:
         f"<h1>{escape(config.name)}</h1>",
         f'<p class="note">{config.pes} PEs of {config.training.batch} MACs; {widths.data}-bit activations, gradients '
         f"and weights, {widths.master}-bit masters, {_rounding(config.training)}; {network.density:.1%} of the weights "
-        "left; MNIST, in Verilog simulation and in its model</p>",
+        f"left; {escape(request.data.test.title)}, in Verilog simulation and in its model</p>",
         verdict(result),
         html.rows(table(result)),
         html.section("Layers", "As trained.", _layers(network)),

@@ -24,6 +24,7 @@ import cocotb
 import numpy as np
 import numpy.typing as npt
 
+from models.lib.data_sets.source import check_unchanged
 from models.lib.job_file import EVENTS, Mismatch
 from models.pe_array.clocks.pe_array import ArrayClocks, Sizes
 from models.pe_array.clocks.step import ProgramRun, clocks_of_parts, predicted
@@ -160,7 +161,8 @@ class Training:
     def __init__(self, b: Bench, job: ArrayJob) -> None:
         self.job, self.directory = job, Path(job.directory)
         self.config = job.configuration()
-        data = TrainingImages.load(self.config.widths.data)
+        data = TrainingImages.load(self.config)
+        check_unchanged(data.train.source, job.source)
         self.trainer = Trainer(self.config, data.train[: job.samples])
         self.images_to_test = data.test
         self.network = self.trainer.network

@@ -41,13 +41,14 @@ class Sequence:
 
     Args:
         tensors: of the network, by name.
+        parts: maps that another one consists of, by its name.
 
     Attributes:
         descriptors: made so far.
     """
 
-    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
-        self._tensors = tensors
+    def __init__(self, tensors: Mapping[str, Tensor], parts: Mapping[str, tuple[str, ...]]) -> None:
+        self._tensors, self._parts = tensors, parts
         self.descriptors: list[Descriptor] = []
         self._loads = self._computes = self._stores = 0
         self._stored: dict[str, int] = {}  # stores after which a map is complete
@@ -69,7 +70,7 @@ class Sequence:
             drained = stores + after.stores if after.stores else self._drained
             if isinstance(each, Map):
                 source = phase.operand if each.y else phase.x
-                ready = max(self._stored.get(source or "", 0), drained if each.y else 0)
+                ready = max(self._ready(source or ""), drained if each.y else 0)
                 self._put(each.behind(After(0, computes + after.computes, ready)))
             elif isinstance(each, Stream):
                 self._put(each.behind(After(0, computes + after.computes, 0)))
@@ -77,7 +78,8 @@ class Sequence:
                 ready = max(drained, self._collected if each.op == Op.GRAD else 0)
                 self._put(each.behind(After(loads + after.loads, 0, ready)))
             elif isinstance(each, Drain):
-                masks = [self._stored[made.mask] for made in phase.outputs if made.mask is not None]
+                beside = [name for made in phase.outputs for name in (made.mask, made.added) if name is not None]
+                masks = [self._ready(name) for name in beside]
                 self._put(each.behind(After(0, computes + after.computes, max(masks, default=0))))
             elif isinstance(each, Collect):
                 key, slots = tuple(slots), []
@@ -106,6 +108,12 @@ class Sequence:
         )
         after = After(self._read[layer], 0, self._collected)
         self._put(Update(gradients, masters, values, beats, shift, stochastic, decay, momenta, after=after))
+
+    def _ready(self, name: str) -> int:
+        """Stores after which a map is complete; nothing stores an image."""
+        if name in self._parts:
+            return max(self._ready(part) for part in self._parts[name])
+        return self._stored.get(name, 0)
 
     def _put(self, descriptor: Descriptor) -> None:
         self.descriptors.append(descriptor)

@@ -8,6 +8,7 @@ layers that read it, their WG and update. What the program finds in memory and l
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -19,17 +20,21 @@ from models.lib.telling import silent
 from models.pe_array.compiler import phases
 from models.pe_array.compiler.allocation import Allocation, Tensor
 from models.pe_array.compiler.assemble import MapAt, OutputAt, Places, assemble
+from models.pe_array.compiler.channels import channel_orders
 from models.pe_array.compiler.layer_matrix import LayerMatrix
-from models.pe_array.compiler.phases import Phase
+from models.pe_array.compiler.phases import MapOutput, Phase
+from models.pe_array.compiler.records import records_of, scales_of
 from models.pe_array.compiler.sequence import Sequence
+from models.pe_array.compiler.storage import Storage
 from models.pe_array.isa.descriptors import BYTES, Descriptor, Update
 from models.pe_array.isa.encoding import encode
 from models.pe_array.isa.grid import Grid
-from models.pe_array.isa.shapes import Pair, Positions
+from models.pe_array.isa.shapes import Pads, Pair, Positions
 from models.pe_array.isa.widths import SHIFT_MAX
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.fitting import LANES_MIN, choose_block
-from models.pe_array.network.layer import Shape
+from models.pe_array.network.frozen.network import FrozenConfig, FrozenNetwork
+from models.pe_array.network.layer import NO_PADS, Shape
 from models.pe_array.network.layers import ACC_BITS
 from models.pe_array.network.network import PeNetwork
 
@@ -41,7 +46,7 @@ class StepProgram:
     program: ``word_order.word_order(program)``.
 
     Args:
-        network: its configuration and the positions of its elements.
+        network: its configuration and the positions of its elements; one that is frozen has no ``training``.
         grid: the PEs; B must be the batch.
         training: a step; otherwise FF alone, without indices.
         base: address of the first tensor, a multiple of 16 beats.
@@ -52,6 +57,7 @@ class StepProgram:
 
     Attributes:
         config, grid, training: as given.
+        storage: where the maps of FF lie.
         allocation: all tensors, see ``phases`` for their names; besides ``literals.ff0`` of a phase, and ``program``.
         matrices: of every layer with weights.
         positions: of the elements of these layers.
@@ -61,16 +67,19 @@ class StepProgram:
         constants: contents of the tensors that neither weights nor images decide, as bytes.
 
     Raises:
-        ValueError: batch and B differ, B or ACC is too small, or a layer does not fit in the memories of the PEs.
+        ValueError: batch and B differ, B or ACC is too small, a layer does not fit in the memories of the PEs, or a
+            frozen network is to be trained.
     """
 
     def __init__(
-        self, network: PeNetwork, grid: Grid, *, training: bool = True, base: int = 0, balanced: bool = True,
+        self, network: PeNetwork | FrozenNetwork, grid: Grid, *, training: bool = True, base: int = 0, balanced: bool = True,
         blocks: Mapping[int, Pair] | None = None, search: bool = True, tell: Callable[[str], None] = silent,
     ) -> None:  # fmt: skip
-        self.config: PeConfig = network.config
+        self.config: PeConfig | FrozenConfig = network.config
+        if training and isinstance(network, FrozenNetwork):
+            raise ValueError(f"{network.config.name} is frozen: its program has no training")
         self.grid, self.training = grid, training
-        lanes, batch = grid.shape.lanes, self.config.training.batch
+        lanes, batch = grid.shape.lanes, self.config.batch
         if lanes != batch or lanes < LANES_MIN:
             raise ValueError(f"B = {lanes} must be the batch, {batch}, and at least {LANES_MIN}")
         if grid.shape.acc_bits < ACC_BITS:
@@ -79,9 +88,9 @@ class StepProgram:
         sizes = dict(blocks or {})
         for index in weighted:
             if index not in sizes:
-                sizes[index] = choose_block(self.config.layers[index], grid)
+                sizes[index] = choose_block(self.config.layers[index], grid, training)
         tell("planning the order of the channels")
-        orders = phases.channel_orders(network, {index: sizes[index] for index in weighted}, balanced)
+        orders = channel_orders(network, {index: sizes[index] for index in weighted}, balanced)
         self.positions: dict[int, Positions] = {i: network.layer_weights(i).positions for i in weighted}
         self.matrices: dict[int, LayerMatrix] = {
             i: phases.matrix_of(network, i, sizes[i], orders, lanes) for i in weighted
@@ -89,8 +98,14 @@ class StepProgram:
         self._orders = {"image": orders[0]}
         for index in range(len(self.config.layers)):
             self._orders |= {f"{kind}{index}": orders[index + 1] for kind in ("output", "index", "delta")}
-        maker = phases.Maker(self.config, grid, self.matrices, search, tell)
-        self.phases: list[Phase] = [maker.forward(index, training) for index in range(len(self.config.layers))]
+        self.storage = Storage(self.config.layers, self.config.in_shape)
+        maker = phases.Maker(self.config, grid, self.storage, self.matrices, search, tell)
+        self.phases: list[Phase] = []
+        for index, layer in enumerate(self.config.layers):
+            self.phases += [maker.copy(copy) for copy in self.storage.copies if copy.before == index]
+            if not layer.joins:
+                self.phases.append(maker.forward(index, training))
+        self._forward = len(self.phases)
         if training:
             self.phases += maker.backward()
         tell(f"planning a program of {len(self.phases)} phases")
@@ -167,7 +182,13 @@ class StepProgram:
         if not self.training:
             for index, matrix in self.matrices.items():
                 add(f"values{index}", "i1", (matrix.length,))
-        add("image", "i1", (*self.config.in_shape, lanes))
+        for index, layer in enumerate(layers):
+            if layer.scaling is not None:
+                kind, data = records_of(layer.scaling, self._orders[f"output{index}"])
+                if kind is not Records.NONE:
+                    self._constant(f"records{index}", data)
+        tensors = self.storage.tensors()
+        add("image", "i1", (*tensors.pop("image")[0], lanes))
         if self.training:
             add("labels", "u1", (lanes,))
             for index, matrix in self.matrices.items():
@@ -176,30 +197,36 @@ class StepProgram:
                     add(f"{name}{index}", "<i4", (matrix.length,), writable=True)
         for index, layer in enumerate(layers):
             shape = (*layer.out_shape, lanes)
-            add(f"output{index}", "i1", shape, writable=True)
+            if f"output{index}" in tensors:
+                add(f"output{index}", "i1", (*tensors.pop(f"output{index}")[0], lanes), writable=True)
             if self.training:
                 add(f"delta{index}", "i1", shape, writable=True)
                 if layer.keeps_indices:
                     add(f"index{index}", "u1", shape, writable=True)
+
+        for name, (outer, _) in tensors.items():
+            add(name, "i1", (*outer, lanes), writable=True)
 
     def _constant(self, name: str, data: npt.NDArray[np.int8]) -> None:
         self.constants[name] = data
         self.allocation.add(name, "i1", data.shape)
 
     def _sequence(self) -> list[Descriptor]:
-        made = Sequence(self.tensors)
-        training, lanes = self.config.training, self.grid.shape.lanes
+        made = Sequence(self.tensors, self.storage.parts)
+        lanes = self.grid.shape.lanes
         for index, matrix in self.matrices.items():
             made.check(index, matrix.csb.shape.blocks, len(matrix.csb.coordinates))
         self.parts.append(("pointers", len(made.descriptors)))
         last = len(self.config.layers) - 1
         for number, phase in enumerate(self.phases):
-            if number == last + 1:
+            if number == self._forward:
                 made.delta(last, self.config.classes)
                 self.parts.append(("delta", len(made.descriptors)))
             made.add(phase, self._assemble(phase))
             self.parts.append((phase.name, len(made.descriptors)))
             if phase.gradients:
+                assert isinstance(self.config, PeConfig)
+                training = self.config.training
                 beats = self.matrices[phase.layer].length // lanes
                 shift = self.config.layers[phase.layer].update_shift(training.rate_shift(0))
                 made.update(phase.layer, beats, shift, training.momentum_shift, training.stochastic_updates)
@@ -214,20 +241,36 @@ class StepProgram:
             tensor = self.tensors.get(name)
             return None if tensor is None else tensor.address
 
-        def at(name: str, shape: Shape) -> MapAt:
-            return MapAt(self.tensors[name].address, *shape)
-
-        outputs = tuple(
-            OutputAt(
-                at(made.tensor, phase.program.out), made.shift, made.field, made.stochastic, made.relu,
-                mask=None if made.mask is None else self.tensors[made.mask].address,
-            )
-            for made in phase.outputs
-        )  # fmt: skip
-        operand = None if phase.operand is None else at(phase.operand, phase.operand_shape)
+        outputs = tuple(self._output(made, phase) for made in phase.outputs)
+        operand = None if phase.operand is None else self._at(phase.operand, phase.operand_shape)
         places = Places(
-            at(phase.x, phase.x_shape), operand, outputs,
+            self._at(phase.x, phase.x_shape, phase.border), operand, outputs,
             address(f"literals.{phase.name}"), address(f"coordinates{phase.layer}"), address(f"values{phase.layer}"),
             address(f"gradients{phase.layer}"), csb=None if matrix is None else matrix.csb,
         )  # fmt: skip
         return assemble(phase.program, places, self.grid.shape.lanes)
+
+    def _at(self, name: str, shape: Shape, border: Pads = NO_PADS) -> MapAt:
+        """A map as a layer sees it: with a part of its halo, or flattened."""
+        stored = self.storage.maps.get(name)
+        if stored is None:
+            return MapAt(self.tensors[name].address, *shape)
+        plane = math.prod(stored.outer) * self.grid.shape.lanes
+        address = self.tensors[stored.tensor].address + stored.channel * plane
+        top, left, bottom, right = (a - b for a, b in zip(stored.halo, border, strict=True))
+        return MapAt(address, *shape, (top, left, bottom, right))
+
+    def _output(self, made: MapOutput, phase: Phase) -> OutputAt:
+        """What becomes of the sums of a phase, with addresses."""
+        shape = phase.program.out
+        beside = made.mask or made.added
+        scales, records = None, None
+        if made.scaling is not None:
+            kind, _ = records_of(made.scaling, self._orders[made.tensor])
+            records = None if kind is Records.NONE else self.tensors[f"records{phase.layer}"].address
+            scales = scales_of(made.scaling, kind)
+        return OutputAt(
+            self._at(made.tensor, shape), made.shift, made.field, made.stochastic, made.relu,
+            mask=None if beside is None else self._at(beside, shape).address, use_mask=made.mask is not None,
+            scales=scales, records=records,
+        )  # fmt: skip

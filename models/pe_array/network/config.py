@@ -97,6 +97,11 @@ class PeConfig:
     clock_mhz: float = assumed.CLOCK_MHZ
 
     @property
+    def batch(self) -> int:
+        """Images of a step."""
+        return self.training.batch
+
+    @property
     def classes(self) -> int:
         """Outputs of the last layer."""
         return self.layers[-1].out_shape[0]

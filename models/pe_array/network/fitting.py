@@ -35,7 +35,7 @@ _WEIGHT_BYTES = 1 + 3 * 4
 """MAC weight, master, momentum and gradient."""
 
 
-def choose_block(layer: Layer, grid: Grid) -> Pair:
+def choose_block(layer: Layer, grid: Grid, training: bool = True) -> Pair:
     """Rows and columns of a layer's blocks, with which all its phases fit.
 
     As many blocks per side as slots can be busy with: small maps have no other work for all PEs, large ones have tiles.
@@ -44,7 +44,7 @@ def choose_block(layer: Layer, grid: Grid) -> Pair:
     Raises:
         ValueError: not even blocks of one element fit.
     """
-    return _block(layer.conv, tuple(layer.phases()), grid)
+    return _block(layer.conv, tuple(layer.phases(training)), grid)
 
 
 @functools.lru_cache(maxsize=4096)

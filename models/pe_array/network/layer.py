@@ -92,6 +92,7 @@ class Layer(ABC):
         may_add: another map may be added to its sums (key ``add``).
         pads_value: padding has a value of its own, the zero point of the map that is read, and counts.
         keeps_zero: its output has the zero point of the map that it reads.
+        joins: its output is the maps that it reads, behind each other.
         drains: fields of the accumulators of FF that are drained: the output first, then, in training, its indices.
         window: what it slides over its input; a convolution where it has weights.
         in_shape, out_shape: (channels, H, W); a dense layer's input is flattened.
@@ -115,6 +116,7 @@ class Layer(ABC):
     may_add: ClassVar[bool] = False
     pads_value: ClassVar[bool] = True
     keeps_zero: ClassVar[bool] = False
+    joins: ClassVar[bool] = False
     drains: ClassVar[tuple[AccumulatorField, ...]] = (AccumulatorField.SUM,)
 
     window: Conv | Pool

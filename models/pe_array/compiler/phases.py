@@ -203,7 +203,9 @@ class Maker:
         return make(None) if self.search else first_fit(make, tiles, self.grid, parts)
 
 
-def matrix_of(network: PeNetwork | FrozenNetwork, index: int, block: Pair, orders: list[IntArray], lanes: int) -> LayerMatrix:
+def matrix_of(
+    network: PeNetwork | FrozenNetwork, index: int, block: Pair, orders: list[IntArray], lanes: int
+) -> LayerMatrix:  # fmt: skip
     """Weights of a layer as in memory."""
     pixels = pixels_of(network, index)
     cols = (orders[network.config.layers[index].reads + 1][:, None] * pixels + np.arange(pixels)).reshape(-1)

@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from models.lib.fixed_point import IntArray
 from models.pe_array.isa.channel_records import Records, pack_biases, pack_records
-from models.pe_array.isa.descriptors import Scales
-from models.pe_array.network.scaling import ONE, Addend, Scaling
+from models.pe_array.isa.descriptors import ONE, Scales
+from models.pe_array.network.scaling import Addend, Scaling
 
 
 def records_of(scaling: Scaling, order: IntArray) -> tuple[Records, npt.NDArray[np.int8]]:
@@ -19,8 +19,7 @@ def records_of(scaling: Scaling, order: IntArray) -> tuple[Records, npt.NDArray[
         scaling: of the layer.
         order: the channel that is in every place of its output.
     """
-    channels = np.broadcast_to(np.arange(len(scaling.biases)), len(order) if len(scaling.biases) == 1 else (len(order),))
-    at = np.zeros(len(order), dtype=np.int64) if len(scaling.biases) == 1 else channels[order]
+    at = order if len(scaling.biases) > 1 else np.zeros_like(order)
     biases, multipliers, shifts = (each[at] for each in (scaling.biases, scaling.multipliers, scaling.shifts))
     if (multipliers != multipliers[0]).any() or (shifts != shifts[0]).any():
         return Records.FULL, pack_records(biases, multipliers, shifts).view(np.int8)

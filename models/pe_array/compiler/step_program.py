@@ -26,6 +26,7 @@ from models.pe_array.compiler.phases import MapOutput, Phase
 from models.pe_array.compiler.records import records_of, scales_of
 from models.pe_array.compiler.sequence import Sequence
 from models.pe_array.compiler.storage import Storage
+from models.pe_array.isa.channel_records import Records
 from models.pe_array.isa.descriptors import BYTES, Descriptor, Update
 from models.pe_array.isa.encoding import encode
 from models.pe_array.isa.grid import Grid
@@ -72,8 +73,9 @@ class StepProgram:
     """
 
     def __init__(
-        self, network: PeNetwork | FrozenNetwork, grid: Grid, *, training: bool = True, base: int = 0, balanced: bool = True,
-        blocks: Mapping[int, Pair] | None = None, search: bool = True, tell: Callable[[str], None] = silent,
+        self, network: PeNetwork | FrozenNetwork, grid: Grid, *, training: bool = True, base: int = 0,
+        balanced: bool = True, blocks: Mapping[int, Pair] | None = None, search: bool = True,
+        tell: Callable[[str], None] = silent,
     ) -> None:  # fmt: skip
         self.config: PeConfig | FrozenConfig = network.config
         if training and isinstance(network, FrozenNetwork):

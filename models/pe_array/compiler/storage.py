@@ -4,8 +4,8 @@
 - A concatenation costs nothing: its sources are made where they belong in its tensor, channel after channel. A source
   that has another place already, or is the image, is copied.
 - A map that a layer reads with padding worth something else than 0 has a *halo*: rows and columns of that value around
-  it, which the host writes once. All maps of a tensor have the same halo, and so has a map that is added to another one,
-  because a drain reads and writes with one pattern of addresses.
+  it, which the host writes once. All maps of a tensor have the same halo, and so has a map that is added to another
+  one, because a drain reads and writes with one pattern of addresses.
 - A layer that flattens a map with a halo reads a copy without one.
 """
 
@@ -119,19 +119,20 @@ class Storage:
         places = [sum(channels[:n]) for n in range(len(channels))]
         placed = [self._inside.get(each) for each in names]
         first = placed[0]
-        if first is not None and name not in self._inside and len(set(names)) == len(names):
-            if placed == [(first[0], first[1] + place) for place in places]:  # they lie like that in a later one
-                self._inside[name] = first
-                self.parts[name] = tuple(names)
-                return
+        there = first is not None and placed == [(first[0], first[1] + place) for place in places]
+        if there and first is not None and name not in self._inside:  # they lie like that in a later one
+            self._inside[name] = first
+            self.parts[name] = tuple(names)
+            return
         made: list[str] = []
         for n, (source, each) in enumerate(zip(layer.sources, names, strict=True)):
-            if source == IMAGE or each in self._inside or each in made:
-                each = f"part{index}.{n}"
-                self.copies.append(Copy(source, each, index))
-                self._copy_shapes[each] = self._shapes[source]
-            self._inside[each] = name, places[n]
-            made.append(each)
+            part = each
+            if source == IMAGE or each in self._inside:
+                part = f"part{index}.{n}"
+                self.copies.append(Copy(source, part, index))
+                self._copy_shapes[part] = self._shapes[source]
+            self._inside[part] = name, places[n]
+            made.append(part)
         self.parts[name] = tuple(made)
 
     def _place(self, name: str) -> tuple[str, int]:
@@ -143,7 +144,7 @@ class Storage:
         return name, channel
 
     def _halos(self) -> None:
-        """Halos as large as the borders that readers need, the same for all maps of a tensor and what is added to them."""
+        """Halos as large as the borders that readers need; maps of a tensor and what is added to them have the same."""
         wanted: dict[str, Pads] = {}
 
         def grow(tensor: str, border: Pads) -> bool:

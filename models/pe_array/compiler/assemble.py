@@ -61,6 +61,8 @@ class OutputAt:
         shift, stochastic, relu: settings of requantise.
         field: SUM; VALUE and INDEX of max pooling.
         mask: address of a map of the same size that masks them, or None.
+        bias: address of biases, 32 bits for every channel of the map, which are added to the sums; None: none are.
+        bias_shift: right shift of these.
     """
 
     map: MapAt
@@ -69,6 +71,8 @@ class OutputAt:
     stochastic: bool = False
     relu: bool = False
     mask: int | None = None
+    bias: int | None = None
+    bias_shift: int = 0
 
 
 @dataclass(frozen=True)
@@ -181,6 +185,7 @@ class _Assembler:
     def __init__(self, program: Program, places: Places, lanes: int) -> None:
         self._program, self._places, self._lanes = program, places, lanes
         self._made: list[Descriptor] = []
+        self._scales = d.Scales()
         ops = {each.op for each in program.computes() if isinstance(each, ComputeTiles)}
         self._op = next(iter(ops), Op.MAC)
         tiles = {each.tiles_log2 for each in program.stores() if isinstance(each, CollectGradients)}
@@ -205,6 +210,7 @@ class _Assembler:
             self._made.append(d.Pointers(places.pointers, csb.shape.blocks, len(csb.coordinates)))
         for operation in self._program.operations:
             self._add(operation)
+        self._scale(d.Scales())  # as it was before
         return self._made
 
     def _csb(self) -> Csb:
@@ -300,6 +306,8 @@ class _Assembler:
         run, (runs, groups) = fold(command.width, levels, [OUTPUT_RUNS, OUTPUT_RUNS])
         first = ((drain.channel * height + drain.y) * width + drain.x) * self._lanes
         for output in self._places.outputs:
+            if output.bias is not None:
+                self._scale(d.Scales(RECORDS_BIAS, output.bias + 4 * drain.channel, bias_shift=output.bias_shift))
             self._made.append(
                 d.Output(
                     address=output.map.address + first, run_beats=run, runs=runs[0], run_stride=runs[1],
@@ -316,6 +324,12 @@ class _Assembler:
                     sy_log2=command.sy_log2, sx_log2=command.sx_log2, after=self._after(drain.after),
                 )
             )  # fmt: skip
+
+    def _scale(self, scales: d.Scales) -> None:
+        """What drains from here on add; nothing is made where they do already."""
+        if scales != self._scales:
+            self._made.append(scales)
+            self._scales = scales
 
     def _collect(self, collect: CollectGradients) -> None:
         csb, address = self._csb(), self._places.gradients

@@ -3,7 +3,7 @@
 
 Tensors have names: ``image``, ``labels``; ``output3``, ``index3``, ``delta3`` are those of layer 3, the delta being the
 gradient by its output; ``pointers3``, ``coordinates3``, ``values3``, ``masters3``, ``momenta3``, ``gradients3`` are its
-matrix. A fully connected layer reads the output of the one before as it is in memory: flattening costs nothing.
+matrix, ``bias_masters3`` and so on one of its biases. All of ``ones`` is 1. A fully connected layer reads the output of the one before as it is in memory: flattening costs nothing.
 """
 
 from __future__ import annotations
@@ -17,16 +17,25 @@ from models.lib.fixed_point import IntArray
 from models.lib.telling import silent
 from models.pe_array.compiler import balance, program
 from models.pe_array.compiler.layer_matrix import LayerMatrix, first_fit
+from models.pe_array.isa.csb import Csb
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.operations import Program
 from models.pe_array.isa.pe_command import Op
-from models.pe_array.isa.shapes import Pair, Pool
+from models.pe_array.isa.shapes import Pair, Pool, Positions
 from models.pe_array.network.config import PeConfig
+from models.pe_array.network.fitting import bias_block
 from models.pe_array.network.gradient_passes import GradientPass
 from models.pe_array.network.layer import IMAGE, Shape
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.network.requantise import AccumulatorField
+from models.pe_array.network.weights import Weights
 from models.pe_array.tiles.tiling import PhaseGeometry, Split
+
+
+ONES = "ones"
+"""The map that the gradients of biases are sums of products with."""
+BIAS = "bias_"
+"""What the names of the arrays of a layer's biases begin with."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +45,8 @@ class MapOutput:
     Attributes:
         tensor: the map in memory.
         shift, field, relu: settings of the requantising.
+        bias: masters of the biases that are added to the sums, one for every channel of the map, or None.
+        bias_shift: right shift of these.
         mask: map of activations where the derivative of a ReLU comes in, or None.
         stochastic: round with random words.
     """
@@ -46,6 +57,8 @@ class MapOutput:
     relu: bool = False
     mask: str | None = None
     stochastic: bool = False
+    bias: str | None = None
+    bias_shift: int = 0
 
 
 @dataclass(frozen=True)
@@ -53,11 +66,13 @@ class Phase:
     """One phase of a layer.
 
     Attributes:
-        name: such as ``ff3``, ``ng3``, ``wg3``; ``skip3``: the gradient by the map that layer 3 adds to its sums.
+        name: such as ``ff3``, ``ng3``, ``wg3``; ``skip3``: the gradient by the map that layer 3 adds to its sums;
+            ``bg3``: that by its biases.
         layer: its number.
         x, operand: the maps that X has windows of, and that are loaded to Y.
         x_shape, operand_shape: of these, as the layer sees them.
         outputs: maps that are drained, all of the same accumulators; none in WG.
+        biases: gradients are those of the biases.
     """
 
     name: str
@@ -68,11 +83,17 @@ class Phase:
     operand: str | None = None
     operand_shape: Shape = (0, 0, 0)
     outputs: tuple[MapOutput, ...] = ()
+    biases: bool = False
 
     @property
     def gradients(self) -> bool:
         """Whether gradients are collected: WG."""
         return not self.outputs
+
+    @property
+    def matrix(self) -> str:
+        """What the names of its matrix begin with."""
+        return BIAS if self.biases else ""
 
 
 @dataclass(frozen=True)
@@ -81,6 +102,7 @@ class Maker:
 
     Attributes:
         matrices: of the layers with weights.
+        biases: likewise, of the layers with biases.
         search: look for the split and the strips with the least estimate; otherwise take the first split that fits.
         tell: is told which phase is being made.
     """
@@ -88,6 +110,7 @@ class Maker:
     config: PeConfig
     grid: Grid
     matrices: Mapping[int, LayerMatrix]
+    biases: Mapping[int, LayerMatrix]
     search: bool
     tell: Callable[[str], None] = silent
 
@@ -95,7 +118,13 @@ class Maker:
         """FF of a layer; ``training``: with the indices of layers that keep them."""
         self._telling(index, "FF")
         layer = self.config.layers[index]
-        outputs = [MapOutput(f"output{index}", layer.forward_shift, layer.drains[0], layer.relu)]
+        bias = f"{BIAS}masters{index}" if layer.bias else None
+        outputs = [
+            MapOutput(
+                f"output{index}", layer.forward_shift, layer.drains[0], layer.relu, bias=bias,
+                bias_shift=layer.bias_shift if layer.bias else 0,
+            )
+        ]  # fmt: skip
         if training and layer.keeps_indices:
             outputs.append(MapOutput(f"index{index}", 0, AccumulatorField.INDEX))
         operand = None if layer.add is None else output_of(layer.add)
@@ -125,13 +154,21 @@ class Maker:
     def weight_gradient(self, index: int) -> Phase:
         """WG of a layer with weights."""
         self._telling(index, "WG")
-        layer, csb = self.config.layers[index], self.matrices[index].csb
-        tiles = layer.gradient_phase()
-        made = self._split(
+        layer = self.config.layers[index]
+        made, source = self._gradients(layer.gradient_phase(), self.matrices[index].csb), output_of(layer.reads)
+        return Phase(f"wg{index}", index, made, source, layer.in_shape, f"delta{index}", layer.out_shape)
+
+    def bias_gradient(self, index: int) -> Phase:
+        """WG of a layer's biases: they are the weights of a channel of ones."""
+        self._telling(index, "WG of the biases")
+        layer = self.config.layers[index]
+        made, ones = self._gradients(layer.bias_phase(), self.biases[index].csb), (1, *layer.out_shape[1:])
+        return Phase(f"bg{index}", index, made, ONES, ones, f"delta{index}", layer.out_shape, biases=True)
+
+    def _gradients(self, tiles: PhaseGeometry, csb: Csb) -> Program:
+        return self._split(
             lambda split: program.gradients(tiles, csb, self.grid, split), tiles, max(csb.shape.grid)
         )  # fmt: skip
-        source = output_of(layer.reads)
-        return Phase(f"wg{index}", index, made, source, layer.in_shape, f"delta{index}", layer.out_shape)
 
     def backward(self) -> Iterator[Phase]:
         """From the last map to the image: the gradient by the map, then WG of the layers that read it.
@@ -146,6 +183,8 @@ class Maker:
             for reader in reversed(range(len(layers))):
                 if layers[reader].reads == index and reader in self.matrices:
                     yield self.weight_gradient(reader)
+                    if reader in self.biases:
+                        yield self.bias_gradient(reader)
 
     def _telling(self, index: int, phase: str) -> None:
         self.tell(f"planning layer {index + 1} of {len(self.config.layers)}: {phase}")
@@ -207,6 +246,19 @@ def matrix_of(network: PeNetwork, index: int, block: Pair, orders: list[IntArray
     pixels = _pixels(network.config, index)
     cols = (orders[network.config.layers[index].reads + 1][:, None] * pixels + np.arange(pixels)).reshape(-1)
     return LayerMatrix.make(network.layer_weights(index), block, lanes, orders[index + 1], cols)
+
+
+def matrix_of_biases(network: PeNetwork, index: int, grid: Grid, order: IntArray) -> LayerMatrix:
+    """Biases of a layer as in memory: the weights of one channel, all in the layer's order, in which drains read them.
+
+    Args:
+        order: the channel in every place of the layer's output.
+    """
+    layer, weights = network.config.layers[index], network.layer_weights(index)
+    conv, masters = layer.bias_conv, weights.bias.reshape(-1, 1, 1)
+    biases = Weights(conv, Positions.all_of(conv), masters, masters, weights.widths)
+    block = bias_block(layer, grid), 1
+    return LayerMatrix.make(biases, block, grid.shape.lanes, order, np.zeros(1, dtype=np.int64))
 
 
 def _channels(config: PeConfig) -> list[int]:

@@ -99,13 +99,20 @@ class Sequence:
         self._put(Delta(logits, labels, output, classes, after=After(stores=self._stored[f"output{layer}"])))
         self._stored[f"delta{layer}"] = self._stores
 
-    def update(self, layer: int, beats: int, shift: int, decay: int, stochastic: bool = False) -> None:
-        """New weights of a layer, after its last phase."""
-        gradients, masters, momenta, values = (
-            self._tensors[f"{name}{layer}"].address for name in ("gradients", "masters", "momenta", "values")
-        )
+    def update(
+        self, layer: int, beats: int, shift: int, decay: int, stochastic: bool = False, prefix: str = "",
+        values: str | None = None,
+    ) -> None:  # fmt: skip
+        """New weights of a layer, after its last phase.
+
+        Args:
+            prefix: of the names of gradients, masters and momenta.
+            values: name of the array for MAC weights; by default the layer's.
+        """
+        names = (*(f"{prefix}{name}{layer}" for name in ("gradients", "masters", "momenta")), values or f"values{layer}")
+        gradients, masters, momenta, weights = (self._tensors[name].address for name in names)
         after = After(self._read[layer], 0, self._collected)
-        self._put(Update(gradients, masters, values, beats, shift, stochastic, decay, momenta, after=after))
+        self._put(Update(gradients, masters, weights, beats, shift, stochastic, decay, momenta, after=after))
 
     def _put(self, descriptor: Descriptor) -> None:
         self.descriptors.append(descriptor)

@@ -8,6 +8,7 @@ layers that read it, their WG and update. What the program finds in memory and l
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -20,18 +21,21 @@ from models.pe_array.compiler import phases
 from models.pe_array.compiler.allocation import Allocation, Tensor
 from models.pe_array.compiler.assemble import MapAt, OutputAt, Places, assemble
 from models.pe_array.compiler.layer_matrix import LayerMatrix
-from models.pe_array.compiler.phases import Phase
+from models.pe_array.compiler.phases import BIAS, Phase
 from models.pe_array.compiler.sequence import Sequence
 from models.pe_array.isa.descriptors import BYTES, Descriptor, Update
 from models.pe_array.isa.encoding import encode
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.shapes import Pair, Positions
-from models.pe_array.isa.widths import SHIFT_MAX
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.fitting import LANES_MIN, choose_block
 from models.pe_array.network.layer import Shape
 from models.pe_array.network.layers import ACC_BITS
-from models.pe_array.network.network import PeNetwork
+from models.pe_array.network.network import PeNetwork, check_update_shifts
+
+
+UNUSED = "unused"
+"""Where updates of biases leave MAC weights, which nothing multiplies with."""
 
 
 class StepProgram:
@@ -54,9 +58,11 @@ class StepProgram:
         config, grid, training: as given.
         allocation: all tensors, see ``phases`` for their names; besides ``literals.ff0`` of a phase, and ``program``.
         matrices: of every layer with weights.
+        biases: of every layer with biases, these as a matrix of one column.
         positions: of the elements of these layers.
         phases: in their order.
-        parts: name and number of descriptors up to its end: ``pointers``, phases, ``delta``, updates as ``update3``.
+        parts: name and number of descriptors up to its end: ``pointers``, phases, ``delta``, updates as ``update3``,
+            with those of the biases.
         descriptors: the program; ``update`` shifts are those of the first epoch.
         constants: contents of the tensors that neither weights nor images decide, as bytes.
 
@@ -86,10 +92,13 @@ class StepProgram:
         self.matrices: dict[int, LayerMatrix] = {
             i: phases.matrix_of(network, i, sizes[i], orders, lanes) for i in weighted
         }
+        self.biases: dict[int, LayerMatrix] = {
+            i: phases.matrix_of_biases(network, i, grid, orders[i + 1]) for i in weighted if self.config.layers[i].bias
+        }
         self._orders = {"image": orders[0]}
         for index in range(len(self.config.layers)):
             self._orders |= {f"{kind}{index}": orders[index + 1] for kind in ("output", "index", "delta")}
-        maker = phases.Maker(self.config, grid, self.matrices, search, tell)
+        maker = phases.Maker(self.config, grid, self.matrices, self.biases, search, tell)
         self.phases: list[Phase] = [maker.forward(index, training) for index in range(len(self.config.layers))]
         if training:
             self.phases += maker.backward()
@@ -135,15 +144,20 @@ class StepProgram:
             ValueError: an update shift is not 0 … 31.
         """
         shifts = {}
-        for index in self.matrices:
-            shift = self.config.layers[index].update_shift(rate_shift)
-            if self.training and not 0 <= shift <= SHIFT_MAX:
-                raise ValueError(f"layer {index}: update shift = {shift} must be 0 … {SHIFT_MAX}")
-            shifts[self.tensors[f"values{index}"].address] = shift
+        if self.training:
+            check_update_shifts(self.config, rate_shift)
+            for index in self.matrices:
+                shifts[self.masters(index)] = self.config.layers[index].update_shift(rate_shift)
+            for index in self.biases:
+                shifts[self.masters(index, BIAS)] = self.config.layers[index].bias_update_shift(rate_shift)
         return encode([
-            replace(each, shift=shifts[each.weights]) if isinstance(each, Update) else each
+            replace(each, shift=shifts[each.masters]) if isinstance(each, Update) else each
             for each in self.descriptors
         ])  # fmt: skip
+
+    def masters(self, index: int, prefix: str = "") -> int:
+        """Address of a layer's masters, or, with ``phases.BIAS``, of those of its biases: what an update changes."""
+        return self.tensors[f"{prefix}masters{index}"].address
 
     def order(self, name: str) -> IntArray:
         """The channel that is in every place of a map in memory."""
@@ -164,9 +178,16 @@ class StepProgram:
         for index, matrix in self.matrices.items():
             self._constant(f"pointers{index}", matrix.image.pointers)
             self._constant(f"coordinates{index}", matrix.image.coordinates)
+        if self.training and self.biases:
+            for index, matrix in self.biases.items():
+                self._constant(f"{BIAS}coordinates{index}", matrix.image.coordinates)
+            pixels = max(math.prod(layers[index].out_shape[1:]) for index in self.biases)
+            self._constant(phases.ONES, np.ones(pixels * lanes, dtype=np.int8))
         if not self.training:
             for index, matrix in self.matrices.items():
                 add(f"values{index}", "i1", (matrix.length,))
+            for index, matrix in self.biases.items():
+                add(f"{BIAS}masters{index}", "<i4", (matrix.length,))
         add("image", "i1", (*self.config.in_shape, lanes))
         if self.training:
             add("labels", "u1", (lanes,))
@@ -174,6 +195,12 @@ class StepProgram:
                 add(f"values{index}", "i1", (matrix.length,), writable=True)
                 for name in ("masters", "momenta", "gradients"):
                     add(f"{name}{index}", "<i4", (matrix.length,), writable=True)
+            for index, matrix in self.biases.items():
+                for name in ("masters", "momenta", "gradients"):
+                    add(f"{BIAS}{name}{index}", "<i4", (matrix.length,), writable=True)
+            if self.biases:
+                most = max(matrix.length for matrix in self.biases.values())
+                add(UNUSED, "i1", (most,), writable=True)
         for index, layer in enumerate(layers):
             shape = (*layer.out_shape, lanes)
             add(f"output{index}", "i1", shape, writable=True)
@@ -199,20 +226,27 @@ class StepProgram:
                 self.parts.append(("delta", len(made.descriptors)))
             made.add(phase, self._assemble(phase))
             self.parts.append((phase.name, len(made.descriptors)))
-            if phase.gradients:
-                beats = self.matrices[phase.layer].length // lanes
-                shift = self.config.layers[phase.layer].update_shift(training.rate_shift(0))
-                made.update(phase.layer, beats, shift, training.momentum_shift, training.stochastic_updates)
+            layer = self.config.layers[phase.layer]
+            if phase.gradients and phase.biases == layer.bias:  # after both WGs: collects do not wait for an update
+                shift, rate = layer.update_shift(training.rate_shift(0)), training.rate_shift(0)
+                settings = training.momentum_shift, training.stochastic_updates
+                made.update(phase.layer, self.matrices[phase.layer].length // lanes, shift, *settings)
+                if layer.bias:
+                    beats, shift = self.biases[phase.layer].length // lanes, layer.bias_update_shift(rate)
+                    made.update(phase.layer, beats, shift, *settings, prefix=BIAS, values=UNUSED)
                 self.parts.append((f"update{phase.layer}", len(made.descriptors)))
         return made.descriptors
 
     def _assemble(self, phase: Phase) -> list[Descriptor]:
         """A phase with the addresses of its tensors."""
-        matrix = self.matrices.get(phase.layer)
+        matrix = (self.biases if phase.biases else self.matrices).get(phase.layer)
 
         def address(name: str) -> int | None:
             tensor = self.tensors.get(name)
             return None if tensor is None else tensor.address
+
+        def of_matrix(name: str) -> int | None:
+            return address(f"{phase.matrix}{name}{phase.layer}")
 
         def at(name: str, shape: Shape) -> MapAt:
             return MapAt(self.tensors[name].address, *shape)
@@ -221,13 +255,14 @@ class StepProgram:
             OutputAt(
                 at(made.tensor, phase.program.out), made.shift, made.field, made.stochastic, made.relu,
                 mask=None if made.mask is None else self.tensors[made.mask].address,
+                bias=None if made.bias is None else self.tensors[made.bias].address, bias_shift=made.bias_shift,
             )
             for made in phase.outputs
         )  # fmt: skip
         operand = None if phase.operand is None else at(phase.operand, phase.operand_shape)
         places = Places(
             at(phase.x, phase.x_shape), operand, outputs,
-            address(f"literals.{phase.name}"), address(f"coordinates{phase.layer}"), address(f"values{phase.layer}"),
-            address(f"gradients{phase.layer}"), csb=None if matrix is None else matrix.csb,
+            address(f"literals.{phase.name}"), of_matrix("coordinates"), of_matrix("values"), of_matrix("gradients"),
+            csb=None if matrix is None else matrix.csb,
         )  # fmt: skip
         return assemble(phase.program, places, self.grid.shape.lanes)

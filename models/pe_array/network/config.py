@@ -273,7 +273,8 @@ def _check(name: str, layer: Layer, training: Training) -> None:
         added = 1 << max(0, 7 + layer.add_shift)
     if layer.has_weights:
         for rate in training.rate_shifts:
-            shifts[f"update shift at rate_shift = {rate}"] = layer.update_shift(rate), SHIFT_MAX
+            for what, shift in layer.update_shifts(rate).items():
+                shifts[f"{what} at rate_shift = {rate}"] = shift, SHIFT_MAX
         conv = layer.conv
         out = layer.out_shape
         terms = {

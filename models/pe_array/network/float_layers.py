@@ -132,6 +132,12 @@ def output_delta(logits: FloatArray, labels: IntArray) -> FloatArray:
     return delta
 
 
+def bias_gradient(d: FloatArray) -> FloatArray:
+    """Gradient (channels,) of the biases from d (channels, OH, OW, batch) of the output."""
+    sums: FloatArray = d.reshape(len(d), -1).sum(axis=1)
+    return sums
+
+
 def update(w: FloatArray, v: FloatArray | None, gradient: FloatArray, rate: float, momentum_shift: int = 0) -> None:
     """Step of gradient descent, in place: ``v <- v * (1 - 2**-m) + g; w <- w - rate * v``; without momentum g is v."""
     if v is not None:

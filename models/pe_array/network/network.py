@@ -6,7 +6,7 @@ Maps are int8 (channels, H, W, batch), see layers.py; scales and shifts are thos
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +17,8 @@ from models.pe_array.isa.shapes import Conv, Positions
 from models.pe_array.isa.widths import MOMENTUM_BITS, SHIFT_MAX
 from models.pe_array.network import kernels, layers
 from models.pe_array.network.config import PeConfig
-from models.pe_array.network.layer import IMAGE, NO_GRADIENTS
-from models.pe_array.network.layers import HALF_UP, Int8Array, Int32Array, UInt8Array
+from models.pe_array.network.layer import CHANNELS_MAX, IMAGE, NO_GRADIENTS, Layer
+from models.pe_array.network.layers import HALF_UP, NO_BIAS, Int8Array, Int32Array, UInt8Array
 from models.pe_array.network.pruning import kept_elements
 from models.pe_array.network.random_words import PERIOD, RandomWords
 from models.pe_array.network.requantise import output_delta8
@@ -38,6 +38,7 @@ class Trace:
         indices: of every layer that keeps them; empty for other layers.
         deltas: gradient by every layer's output, after its ReLU's derivative; filled by the way back.
         gradients: of every layer's weights (n, KH, KW), empty where it has none; filled by the way back.
+        bias_gradients: of every layer's biases (rows,), likewise.
     """
 
     inputs: list[Int8Array]
@@ -45,6 +46,7 @@ class Trace:
     indices: list[UInt8Array]
     deltas: list[Int8Array]
     gradients: list[Int32Array]
+    bias_gradients: list[Int32Array] = field(default_factory=list)
 
     @property
     def logits(self) -> Int8Array:
@@ -53,7 +55,7 @@ class Trace:
 
 
 def initial_weights(config: PeConfig, index: int) -> Weights:
-    """Dense weights of a layer: normal with deviation ``sqrt(2 / fan-in)`` times both init_scale, momenta zero."""
+    """Dense weights of a layer: normal with deviation ``sqrt(2 / fan-in)`` times both init_scale; the rest is zero."""
     layer, conv = config.layers[index], config.layers[index].conv
     positions = Positions.all_of(conv)
     fan_in = conv.cols // conv.groups * conv.taps
@@ -61,13 +63,20 @@ def initial_weights(config: PeConfig, index: int) -> Weights:
     deviation = config.training.init_scale * layer.init_scale * np.sqrt(2.0 / fan_in)
     real = rng.standard_normal((len(positions), *conv.kernel)) * deviation
     masters = Format(config.widths.master, layer.master_frac).quantise(real).astype(np.int32)
-    return Weights(conv, positions, masters, np.zeros_like(masters), config.widths)
+    bias = no_biases(layer)
+    return Weights(conv, positions, masters, np.zeros_like(masters), config.widths, bias, bias.copy())
+
+
+def no_biases(layer: Layer) -> Int32Array:
+    """Zeros int32 for all biases of a layer: none where it has no biases."""
+    return np.zeros(layer.out_shape[0] if layer.bias else 0, dtype=np.int32)
 
 
 def expected_elements(config: PeConfig, index: int) -> dict[str, Expected]:
-    """What a file holds of a layer's elements: arrays ``row``, ``col`` and ``masters`` with the layer's number."""
+    """What a file holds of a layer: arrays ``row``, ``col``, ``masters`` and, of biases, ``bias``, with its number."""
     conv, limit, count = config.layers[index].conv, 1 << (config.widths.master - 1), f"elements of layer {index}"
-    return {
+    biases = {f"bias_{index}": Expected(np.int32, (conv.rows,), -limit, limit - 1)} if config.layers[index].bias else {}
+    return biases | {
         f"row_{index}": Expected(np.int32, (count,), 0, conv.rows - 1),
         f"col_{index}": Expected(np.int32, (count,), 0, conv.cols - 1),
         f"masters_{index}": Expected(np.int32, (count, *conv.kernel), -limit, limit - 1),
@@ -84,6 +93,14 @@ def read_positions(arrays: Arrays, conv: Conv, index: int) -> Positions:
     except ValueError as error:
         raise ValueError(f"row_{index}, col_{index}: {error}") from None
     return positions
+
+
+def check_update_shifts(config: PeConfig, rate_shift: int) -> None:
+    """ValueError where the rate 2**-rate_shift is out of reach of an update's shift."""
+    for i, layer in enumerate(config.layers):
+        for what, shift in layer.update_shifts(rate_shift).items() if layer.has_weights else ():
+            if not 0 <= shift <= SHIFT_MAX:
+                raise ValueError(f"layer {i}: {what} = {shift} must be 0 … {SHIFT_MAX}")
 
 
 class PeNetwork:
@@ -108,6 +125,7 @@ class PeNetwork:
         self.pruned = False
         self.random = RandomWords(config) if config.training.stochastic else None
         self._bits = config.widths.data
+        self._unused = np.empty(CHANNELS_MAX, dtype=np.int8)  # MAC weights of biases
 
     def _counts(self) -> list[int]:
         """Elements of every layer."""
@@ -141,6 +159,7 @@ class PeNetwork:
                     dense = first.positions.scatter(first.masters, layer.conv)
                     weights.masters = weights.positions.gather(dense).astype(np.int32)
                     weights.momenta = np.zeros_like(weights.masters)
+                    weights.bias, weights.bias_momenta = first.bias, first.bias_momenta
                     weights.refresh()
         self.pruned = True
         if self.random:
@@ -155,6 +174,8 @@ class PeNetwork:
             if weights:
                 arrays |= {f"row_{i}": weights.positions.row, f"col_{i}": weights.positions.col}
                 arrays |= {f"masters_{i}": weights.masters, f"momenta_{i}": weights.momenta}
+                if self.config.layers[i].bias:
+                    arrays |= {f"bias_{i}": weights.bias, f"bias_momenta_{i}": weights.bias_momenta}
         return arrays
 
     def expected(self) -> dict[str, Expected]:
@@ -169,9 +190,11 @@ class PeNetwork:
         for i, layer in enumerate(self.config.layers):
             if layer.has_weights:
                 found |= expected_elements(self.config, i)
-                found[f"momenta_{i}"] = replace(
-                    found[f"masters_{i}"], low=-momentum, high=momentum - 1 if momentum else 0
-                )
+                names = {"masters": "momenta"} | ({"bias": "bias_momenta"} if layer.bias else {})
+                for masters, momenta in names.items():
+                    found[f"{momenta}_{i}"] = replace(
+                        found[f"{masters}_{i}"], low=-momentum, high=momentum - 1 if momentum else 0
+                    )
         return found
 
     def restore(self, arrays: Arrays) -> None:
@@ -191,6 +214,8 @@ class PeNetwork:
                     raise ValueError(f"row_{i} has {len(positions)} elements, must have {left}: the network is {state}")
                 masters, momenta = arrays[f"masters_{i}"], arrays[f"momenta_{i}"]
                 weights = Weights(layer.conv, positions, masters, momenta, self.config.widths)
+                if layer.bias:
+                    weights.bias, weights.bias_momenta = arrays[f"bias_{i}"], arrays[f"bias_momenta_{i}"]
             restored.append(weights)
         self.pruned, self.saturations, self.weights = pruned, arrays["saturations"], restored
         if self.random:
@@ -221,6 +246,7 @@ class PeNetwork:
         count = len(self.config.layers)
         trace.deltas = [np.empty(0, dtype=np.int8)] * count
         trace.gradients = [NO_GRADIENTS] * count
+        trace.bias_gradients = [NO_BIAS] * count
         delta = output_delta8(trace.logits, labels, self.config.logit_frac, self._bits).astype(np.int8)
         trace.deltas[-1] = delta.reshape(trace.outputs[-1].shape)
         for i in reversed(range(count)):
@@ -228,6 +254,8 @@ class PeNetwork:
                 self._delta(i, trace)
             layer = self.config.layers[i]
             trace.gradients[i] = layer.weight_gradient(trace.inputs[i], trace.deltas[i], self.weights[i])
+            if layer.bias:
+                trace.bias_gradients[i] = layers.bias_gradient(trace.deltas[i])
         if self.random:
             self.random.deltas_done()
 
@@ -259,10 +287,7 @@ class PeNetwork:
             ValueError: the rate is out of reach of a layer's update shift, 0 … 31.
         """
         decay = self.config.training.momentum_shift
-        for i, layer in enumerate(self.config.layers):
-            if layer.has_weights and not 0 <= layer.update_shift(rate_shift) <= SHIFT_MAX:
-                shift = layer.update_shift(rate_shift)
-                raise ValueError(f"layer {i}: update shift = {shift} must be 0 … {SHIFT_MAX}")
+        check_update_shifts(self.config, rate_shift)
         for i, (layer, weights) in enumerate(zip(self.config.layers, self.weights, strict=True)):
             if weights:
                 count = kernels.update(
@@ -271,6 +296,13 @@ class PeNetwork:
                     self.config.widths.master, self._bits, self.random.of_update(i) if self.random else HALF_UP,
                 )  # fmt: skip
                 self.saturations[UPDATE, i] += count
+                if layer.bias:
+                    count = kernels.update(
+                        trace.bias_gradients[i], weights.bias, weights.bias_momenta, self._unused[: len(weights.bias)],
+                        layer.bias_update_shift(rate_shift), decay, self.config.widths.master, self._bits,
+                        self.random.of_biases(i) if self.random else HALF_UP,
+                    )  # fmt: skip
+                    self.saturations[UPDATE, i] += count
         if self.random:
             self.random.updates_done()
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from models.lib.data_sets.data_set import DataError
 from models.lib.fixed_point import Format
 from models.lib.whole_file import written
 
@@ -37,10 +38,6 @@ TIMEOUT_SECONDS = 30
 
 UInt8Array = npt.NDArray[np.uint8]
 Int16Array = npt.NDArray[np.int16]
-
-
-class DataError(RuntimeError):
-    """A data file that is missing and cannot be fetched, or is damaged."""
 
 
 @dataclass(frozen=True)

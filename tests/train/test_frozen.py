@@ -28,8 +28,9 @@ from models.edge.interleaver import Connectivity
 from models.edge.job import EdgeJob, EdgeState, identity
 from models.edge.network import EdgeNetwork
 from models.lib import mnist
+from models.lib.data_sets.data_set import DataError
 from models.lib.job_file import CHECKPOINT
-from models.lib.mnist import DataError, Mnist
+from models.lib.mnist import Mnist
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.training.job import ArrayJob

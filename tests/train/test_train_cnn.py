@@ -29,7 +29,7 @@ from flow.train.pe_array.request import Request, request
 from flow.train.pe_array.simulation import HARNESS
 from models.lib.job_file import CHECKPOINT, EVENTS
 from models.pe_array.network.config import PeConfig
-from models.pe_array.training.images import DataSet
+from models.pe_array.training.images import TrainingImages
 from models.pe_array.training.job import Record, load, save, simulated_steps
 from models.pe_array.training.trainer import StepResult, Trainer
 
@@ -45,8 +45,8 @@ def small(directory: Path, **variables: str) -> Request:
 
 
 @functools.cache
-def data() -> DataSet:
-    return DataSet.load()
+def data() -> TrainingImages:
+    return TrainingImages.load()
 
 
 def model(config: PeConfig, samples: int = IMAGES) -> Trainer:

@@ -13,7 +13,7 @@ from flow.paths import BUILD, FlowError, relative
 from flow.train.request import TrainingRequest, count, given, resumes
 from models.edge.config import EPOCHS_MAX, EdgeConfig
 from models.edge.training import RawData
-from models.lib.mnist import DataError
+from models.lib.data_sets.data_set import DataError
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,10 +11,10 @@ from flow.ask import simulator
 from flow.config_file import load_pe
 from flow.paths import BUILD, FlowError, in_build, relative
 from flow.train.request import TrainingRequest, count, given, resumes
-from models.lib.mnist import DataError
+from models.lib.data_sets.data_set import DataError
 from models.lib.telling import Telling
 from models.pe_array.network.config import EPOCHS_MAX, PeConfig
-from models.pe_array.training.images import DataSet, Images
+from models.pe_array.training.images import Images, TrainingImages
 from models.pe_array.training.job import ArrayJob, parameters, with_initial
 from models.pe_array.training.trainer import Trainer
 from models.pe_array.training.weights_file import WeightsError
@@ -64,7 +64,7 @@ def request(
     try:
         with Telling() as tell:
             tell(f"{loaded.name}: making the network")
-            data = DataSet.load(loaded.widths.data)
+            data = TrainingImages.load(loaded.widths.data)
             trainer = Trainer(loaded, data.train[:images])
             params: dict[str, int | str] = dict(parameters(loaded, lambda what: tell(f"{loaded.name}: {what}")))
     except (DataError, ValueError, WeightsError) as error:

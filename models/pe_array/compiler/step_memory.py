@@ -13,7 +13,8 @@ from models.pe_array.compiler.phases import BIAS
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.network.layer import IMAGE
 from models.pe_array.network.layers import NO_BIAS, Int8Array
-from models.pe_array.network.network import PeNetwork, Trace
+from models.pe_array.network.network import PeNetwork
+from models.pe_array.network.trace import Trace
 from models.pe_array.network.weights import Weights
 
 STATE = ("masters", "momenta", "gradients")

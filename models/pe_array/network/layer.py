@@ -8,19 +8,20 @@ docs/adding_a_layer.md shows what a new one needs.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from models.lib.toml_section import Section
 from models.pe_array.isa.pe_command import Op
-from models.pe_array.isa.shapes import Conv, Pool
+from models.pe_array.isa.shapes import Conv, Pads, Pool
 from models.pe_array.isa.widths import STANDARD, Widths
 from models.pe_array.network import layers
 from models.pe_array.network.float_layers import FloatArray, IntArray
 from models.pe_array.network.layers import UNBIASED, Accumulators, Int8Array, Int32Array, Int64Array, UInt8Array
 from models.pe_array.network.requantise import AccumulatorField
+from models.pe_array.network.scaling import Scaling
 from models.pe_array.network.weights import Weights
 from models.pe_array.tiles.tiling import PhaseGeometry
 
@@ -30,6 +31,7 @@ Shape = tuple[int, int, int]
 
 FRAC_LIMIT = 24
 """Most fraction bits of anything but logits."""
+NO_PADS: Pads = (0, 0, 0, 0)
 SIZE_MAX = 1024
 CHANNELS_MAX = 4096
 """Runs that a descriptor can name: a drain of more channels of a part of a map does not fit in one."""
@@ -80,7 +82,7 @@ class Activations:
 
 @dataclass(frozen=True)
 class Layer(ABC):
-    """One layer with its place in the network.
+    """One layer with its place in the network, which trains it or has it *frozen*, with scales of its own.
 
     Maps are (channels, H, W, batch), ``d`` the gradient by the layer's output, ``weights`` None where it has none.
 
@@ -88,6 +90,8 @@ class Layer(ABC):
         kind: its name in configurations.
         has_weights: it multiplies with a matrix in memory, which the training updates.
         may_add: another map may be added to its sums (key ``add``).
+        pads_value: padding has a value of its own, the zero point of the map that is read, and counts.
+        keeps_zero: its output has the zero point of the map that it reads.
         drains: fields of the accumulators of FF that are drained: the output first, then, in training, its indices.
         window: what it slides over its input; a convolution where it has weights.
         in_shape, out_shape: (channels, H, W); a dense layer's input is flattened.
@@ -105,11 +109,14 @@ class Layer(ABC):
         add_frac: fraction bits of that.
         bias: a number per output channel, trained too, is added to the sums before they are requantised.
         bias_frac: fraction bits of the masters of the biases; 0 where there are none.
+        scaling: what becomes of its sums where it is frozen; None: shifts, which follow from fraction bits.
     """
 
     kind: ClassVar[str]
     has_weights: ClassVar[bool] = False
     may_add: ClassVar[bool] = False
+    pads_value: ClassVar[bool] = True
+    keeps_zero: ClassVar[bool] = False
     drains: ClassVar[tuple[AccumulatorField, ...]] = (AccumulatorField.SUM,)
 
     window: Conv | Pool
@@ -131,6 +138,7 @@ class Layer(ABC):
     add_frac: int = 0
     bias: bool = False
     bias_frac: int = 0
+    scaling: Scaling | None = None
 
     # --- what a kind answers ---
 
@@ -197,17 +205,54 @@ class Layer(ABC):
         self, acc: Accumulators, added: Int8Array | None = None, biases: Int64Array = UNBIASED
     ) -> Activations:  # fmt: skip
         """Sums of FF, and the map and the biases that are added to them, requantised."""
+        if self.scaling is not None:
+            scaled = self.scaling.requantise(acc, added, self.widths.data)
+            return Activations(scaled.values, NO_INDICES, scaled.saturated)
         if added is not None:
             acc = layers.add_residual(acc, added.reshape(acc.shape), self.add_shift)
         made = layers.requantise(acc, self.forward_shift, self.relu, bits=self.widths.data, bias=biases)
         return Activations(made.values, NO_INDICES, made.saturated)
 
-    def phases(self) -> list[PhaseGeometry]:
+    def phases(self, training: bool = True) -> list[PhaseGeometry]:
         """FF, WG where it has weights, and NG where there is a gradient by the map that it reads."""
         made = [self.forward_phase()]
+        if not training:
+            return made
         if self.has_weights:
             made.append(self.gradient_phase())
         return made if self.reads_image else [*made, self.backward_phase()]
+
+    @property
+    def sources(self) -> tuple[int, ...]:
+        """The layers, or ``IMAGE``, whose outputs it reads, channel after channel; ``reads`` is the first one."""
+        return (self.reads,)
+
+    @property
+    def border(self) -> Pads:
+        """Rows and columns of its zero point that a map must have around it in place of padding.
+
+        Padding of hardware is worth 0. Where it must be worth something else, the layer reads a larger map.
+        """
+        padded = self.pads_value and self.scaling is not None and self.scaling.zero_in
+        return self.window.pad if padded else NO_PADS
+
+    @property
+    def inner_window(self) -> Conv | Pool:
+        """The window as it slides over the map with its border."""
+        return replace(self.window, pad=NO_PADS) if any(self.border) else self.window
+
+    @property
+    def inner_size(self) -> tuple[int, int]:
+        """Rows and columns of the map with its border."""
+        top, left, bottom, right = self.border
+        return self.in_shape[1] + top + bottom, self.in_shape[2] + left + right
+
+    def bordered(self, x: Int8Array) -> Int8Array:
+        """A map (channels, H, W, batch) with its border."""
+        if self.scaling is None or not any(self.border):
+            return x
+        top, left, bottom, right = self.border
+        return np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=self.scaling.zero_in)
 
     def gradient_phase(self) -> PhaseGeometry:
         """WG of a layer with weights for the array: operation and geometry."""
@@ -261,8 +306,8 @@ class Layer(ABC):
 
     @property
     def preset(self) -> int | None:
-        """Left shift of the map that the sums of FF begin with; None: they begin with 0."""
-        return None if self.add is None else self.add_shift
+        """Left shift of the map that the sums of FF begin with; None: they begin with 0. Frozen ones add it later."""
+        return None if self.add is None or self.scaling is not None else self.add_shift
 
     @property
     def backward_frac(self) -> int:

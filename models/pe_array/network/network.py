@@ -6,7 +6,7 @@ Maps are int8 (channels, H, W, batch), see layers.py; scales and shifts are thos
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,41 +17,16 @@ from models.pe_array.isa.shapes import Conv, Positions
 from models.pe_array.isa.widths import MOMENTUM_BITS, SHIFT_MAX
 from models.pe_array.network import kernels, layers
 from models.pe_array.network.config import PeConfig
-from models.pe_array.network.layer import CHANNELS_MAX, IMAGE, NO_GRADIENTS, Layer
-from models.pe_array.network.layers import HALF_UP, NO_BIAS, Int8Array, Int32Array, UInt8Array
+from models.pe_array.network.layer import CHANNELS_MAX, NO_GRADIENTS, Layer
+from models.pe_array.network.layers import HALF_UP, NO_BIAS, Int8Array, Int32Array
 from models.pe_array.network.pruning import kept_elements
 from models.pe_array.network.random_words import PERIOD, RandomWords
 from models.pe_array.network.requantise import output_delta8
+from models.pe_array.network.trace import Trace, forward
 from models.pe_array.network.weights import Weights
 
 Int64Array = npt.NDArray[np.int64]
 FORWARD, BACKWARD, UPDATE = range(3)
-
-
-@dataclass
-class Trace:
-    """Maps of one batch.
-
-    Attributes:
-        inputs: input of every layer.
-        outputs: output of every layer, after requantising and ReLU.
-        indices: of every layer that keeps them; empty for other layers.
-        deltas: gradient by every layer's output, after its ReLU's derivative; filled by the way back.
-        gradients: of every layer's weights (n, KH, KW), empty where it has none; filled by the way back.
-        bias_gradients: of every layer's biases (rows,), likewise.
-    """
-
-    inputs: list[Int8Array]
-    outputs: list[Int8Array]
-    indices: list[UInt8Array]
-    deltas: list[Int8Array]
-    gradients: list[Int32Array]
-    bias_gradients: list[Int32Array] = field(default_factory=list)
-
-    @property
-    def logits(self) -> Int8Array:
-        """(classes, batch)."""
-        return self.outputs[-1].reshape(self.outputs[-1].shape[0], -1)
 
 
 def initial_weights(config: PeConfig, index: int) -> Weights:
@@ -223,22 +198,8 @@ class PeNetwork:
 
     def forward(self, images: Int8Array) -> Trace:
         """Phase FF of images (channels, H, W, batch)."""
-        if images.ndim != 4 or images.shape[:3] != self.config.in_shape:
-            raise ValueError(
-                f"images {images.shape} must be (channels, H, W, batch) = {self.config.in_shape} + (batch,)"
-            )
-        trace = Trace([], [], [], [], [])
-        for i, layer in enumerate(self.config.layers):
-            x = images if layer.reads == IMAGE else trace.outputs[layer.reads]
-            x = x.reshape(*layer.in_shape, -1)
-            added = None
-            if layer.add is not None:
-                added = images if layer.add == IMAGE else trace.outputs[layer.add]
-            made = layer.feedforward(x, self.weights[i], added)
-            self.saturations[FORWARD, i] += made.saturated
-            trace.inputs.append(x)
-            trace.outputs.append(made.values)
-            trace.indices.append(made.indices)
+        trace = forward(self.config.layers, self.config.in_shape, self.weights, images)
+        self.saturations[FORWARD] += trace.saturated
         return trace
 
     def backward(self, trace: Trace, labels: npt.ArrayLike) -> None:

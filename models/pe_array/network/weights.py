@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from models.pe_array.isa.shapes import Conv, Positions
 from models.pe_array.isa.widths import STANDARD, Widths
 from models.pe_array.network.layers import NO_BIAS, Int8Array, Int32Array
@@ -34,6 +36,12 @@ class Weights:
 
     def __post_init__(self) -> None:
         self.refresh()
+
+    @classmethod
+    def frozen(cls, conv: Conv, positions: Positions, mac: Int8Array, widths: Widths = STANDARD) -> Weights:
+        """MAC weights int8 (n, KH, KW) that are not trained; positions may occur twice, their products add up."""
+        masters = mac.astype(np.int32) << widths.dropped
+        return cls(conv, positions, masters, np.zeros_like(masters), widths)
 
     def refresh(self) -> None:
         """MAC weights anew, after masters were replaced."""

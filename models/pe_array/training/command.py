@@ -17,7 +17,7 @@ from models.lib.checkpoint import CheckpointError
 from models.lib.command_line import Parser, integer, one_line_errors, output_file, whole_number
 from models.lib.telling import Telling
 from models.pe_array.network.config import EPOCHS_MAX, PeConfig
-from models.pe_array.training.images import DataSet, Images
+from models.pe_array.training.images import Images, TrainingImages
 from models.pe_array.training.trainer import Trainer, accuracies_of_pruning
 from models.pe_array.training.weights_file import WeightsError, save_weights
 
@@ -77,7 +77,7 @@ def _images(parser: Parser, config: PeConfig, options: argparse.Namespace) -> tu
     held_back = config.training.validation if options.validate else 0
     if options.validate and not held_back:
         parser.error(f"argument --validate: training.validation = 0 of {config.name} holds no images back")
-    both = DataSet.load(config.widths.data)
+    both = TrainingImages.load(config.widths.data)
     data, judge = both.train, both.test
     count = len(data) - held_back
     parser.limit("--samples", options.samples, config.training.batch, count, "at least a batch, at most all images")

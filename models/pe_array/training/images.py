@@ -52,14 +52,14 @@ class Images:
 
 
 @dataclass(frozen=True)
-class DataSet:
+class TrainingImages:
     """What is trained on, and what is tested with."""
 
     train: Images
     test: Images
 
     @classmethod
-    def load(cls, bits: int = 8) -> DataSet:
+    def load(cls, bits: int = 8) -> TrainingImages:
         """MNIST, unpacked and checked, in numbers of so many bits: once for a run. Raises DataError."""
         both = mnist.load()
         return cls(

@@ -22,7 +22,8 @@ from models.pe_array.compiler.word_order import word_order
 from models.pe_array.network.config import EPOCHS_MAX, PeConfig, grid_of
 from models.pe_array.network.float_layers import cross_entropy
 from models.pe_array.network.float_network import FloatNetwork
-from models.pe_array.network.network import PeNetwork, Trace
+from models.pe_array.network.network import PeNetwork
+from models.pe_array.network.trace import Trace
 from models.pe_array.training.images import CLASSES, SHAPE, Batch, Images, Int8Array, LabelArray, classes
 from models.pe_array.training.weights_file import starting_network
 

@@ -39,7 +39,7 @@ from models.pe_array.isa.shapes import Pair
 from models.pe_array.network.config import grid_of
 from models.pe_array.network.network import PeNetwork, Trace
 from models.pe_array.network.random_words import RandomWords
-from models.pe_array.training.images import DataSet
+from models.pe_array.training.images import TrainingImages
 from models.pe_array.training.job import ArrayJob, Record, load, places_of, save
 from models.pe_array.training.trainer import Trainer
 from tb.lib.bench import Bench
@@ -160,7 +160,7 @@ class Training:
     def __init__(self, b: Bench, job: ArrayJob) -> None:
         self.job, self.directory = job, Path(job.directory)
         self.config = job.configuration()
-        data = DataSet.load(self.config.widths.data)
+        data = TrainingImages.load(self.config.widths.data)
         self.trainer = Trainer(self.config, data.train[: job.samples])
         self.images_to_test = data.test
         self.network = self.trainer.network

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from models.lib import mnist
+from models.lib.data_sets.data_set import DataError
 from models.lib.fixed_point import Format
 
 NAME = "t10k-labels-idx1-ubyte"
@@ -45,17 +46,17 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
     contents = bytearray(mnist.read_verified(NAME))
     contents[100] ^= 1
     path.write_bytes(gzip.compress(bytes(contents)))
-    with pytest.raises(mnist.DataError, match=r"is damaged: its contents do not have MD5 27ae.* Delete it"):
+    with pytest.raises(DataError, match=r"is damaged: its contents do not have MD5 27ae.* Delete it"):
         mnist.read_verified(NAME, tmp_path)
     path.write_bytes(b"<html>not found</html>")
-    with pytest.raises(mnist.DataError, match="is damaged"):
+    with pytest.raises(DataError, match="is damaged"):
         mnist.read_verified(NAME, tmp_path)
     path.write_bytes((mnist.DATA_DIR / f"{NAME}.gz").read_bytes()[:1000])
-    with pytest.raises(mnist.DataError, match="is damaged"):
+    with pytest.raises(DataError, match="is damaged"):
         mnist.read_verified(NAME, tmp_path)
     path.unlink()
     path.mkdir()
-    with pytest.raises(mnist.DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="cannot be read"):
         mnist.read_verified(NAME, tmp_path)
 
 
@@ -69,7 +70,7 @@ def test_missing_files_are_fetched(tmp_path: Path, mirror: str, monkeypatch: pyt
 
 def test_fetching_without_network_says_what_to_do(tmp_path: Path) -> None:
     nowhere = f"{tmp_path.as_uri()}/nowhere/"
-    with pytest.raises(mnist.DataError, match=r"is missing and could not be fetched .*nowhere.* Copy it there"):
+    with pytest.raises(DataError, match=r"is missing and could not be fetched .*nowhere.* Copy it there"):
         mnist.fetch(NAME, tmp_path / "data", (nowhere,))
     assert not (tmp_path / "data").exists()
 
@@ -77,7 +78,7 @@ def test_fetching_without_network_says_what_to_do(tmp_path: Path) -> None:
 @pytest.mark.parametrize("offered", [b"<html>", gzip.compress(b"something else", mtime=0)])
 def test_what_is_fetched_is_verified(tmp_path: Path, offered: bytes) -> None:
     (tmp_path / f"{NAME}.gz").write_bytes(offered)
-    with pytest.raises(mnist.DataError, match="wrong MD5"):
+    with pytest.raises(DataError, match="wrong MD5"):
         mnist.fetch(NAME, tmp_path / "data", (f"{tmp_path.as_uri()}/",))
     assert not (tmp_path / "data").exists()
 
@@ -92,7 +93,7 @@ def test_what_is_fetched_is_verified(tmp_path: Path, offered: bytes) -> None:
     ],
 )
 def test_files_of_another_kind_are_refused(contents: bytes, message: str) -> None:
-    with pytest.raises(mnist.DataError, match=message):
+    with pytest.raises(DataError, match=message):
         mnist.parse_idx(contents)
 
 

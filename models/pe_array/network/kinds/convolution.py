@@ -89,7 +89,7 @@ class Convolution(Layer):
 
     def forward_phase(self) -> PhaseGeometry:
         """FF."""
-        return PhaseGeometry(Op.MAC, self.window, *self.in_shape[1:], preset=self.preset)
+        return PhaseGeometry(Op.MAC, self.inner_window, *self.inner_size, preset=self.preset)
 
     def backward_phase(self) -> PhaseGeometry:
         """NG."""
@@ -98,7 +98,9 @@ class Convolution(Layer):
     def feedforward(self, x: Int8Array, weights: Weights | None, added: Int8Array | None) -> Activations:
         """See ``Layer.feedforward``."""
         assert weights is not None
-        acc = layers.conv_forward(self.window, x, weights.positions, weights.mac)
+        window = self.inner_window
+        assert isinstance(window, Conv)
+        acc = layers.conv_forward(window, self.bordered(x), weights.positions, weights.mac)
         biases = round_shift(weights.bias, self.bias_shift) if self.bias else UNBIASED
         return self.rounded(acc, added, biases)
 

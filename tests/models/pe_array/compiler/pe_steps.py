@@ -21,7 +21,8 @@ from models.pe_array.isa.pe_command import PeShape
 from models.pe_array.isa.shapes import Pair
 from models.pe_array.machine.machine import Machine
 from models.pe_array.network.config import PeConfig
-from models.pe_array.network.network import PeNetwork, Trace
+from models.pe_array.network.network import PeNetwork
+from models.pe_array.network.trace import Trace
 
 SHAPE = PeShape(8, 32, x_depth=256, y_depth=128, w_depth=64, e_depth=16, t_depth=64)
 Batch = tuple[np.ndarray, np.ndarray]

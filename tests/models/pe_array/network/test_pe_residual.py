@@ -28,7 +28,8 @@ from tests.models.pe_array.compiler.pe_steps import Favour, batch, execute, hast
 
 
 def rounded(acc: np.ndarray, shift: int, relu: bool = False, mask: np.ndarray | None = None) -> np.ndarray:
-    return requantise.requantise(np.rint(acc).astype(int), shift, relu=relu, mask=mask)[0].astype(float)
+    settings = requantise.DrainSettings(shift, relu)
+    return requantise.requantise(np.rint(acc).astype(int), settings, mask=mask)[0].astype(float)
 
 
 class Reference:

@@ -25,7 +25,7 @@ from models.pe_array.network import layers
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.network.random_words import PERIOD, RandomWords, WordOrder
-from models.pe_array.network.requantise import requantise
+from models.pe_array.network.requantise import DrainSettings, requantise
 from tests.models.pe_array.compiler.pe_steps import (
     KINDS,
     LARGE,
@@ -168,7 +168,7 @@ def test_requantising_maps() -> None:
     for shift in range(32):
         acc = rng.integers(-(1 << min(shift + 8, 31)), 1 << min(shift + 8, 31), 300).astype(np.int32)
         random = rng.integers(1, 65536, 300).astype(np.uint16)
-        want, clipped = requantise(acc, shift, random)
+        want, clipped = requantise(acc, DrainSettings(shift), random)
         got = layers.requantise(acc, shift, random=random)
         assert np.array_equal(got.values, want)
         assert got.saturated == clipped.sum()

@@ -46,7 +46,7 @@ class Reference:
             else:
                 acc = float_layers.conv_forward(layer.conv, x, self.dense(state, layer.conv))
             shift = 0 if layer.kind == "max_pool" else layer.forward_shift
-            maps.append(requantise.requantise(np.rint(acc).astype(int), shift, relu=layer.relu)[0].astype(float))
+            maps.append(self.requantised(acc, requantise.DrainSettings(shift, layer.relu)))
             indices.append(index)
         logits = maps[-1].reshape(10, -1)
         d = requantise.output_delta8(logits.astype(int), labels, self.config.logit_frac).astype(float)
@@ -71,8 +71,12 @@ class Reference:
                 back = float_layers.average_pool_backward(layer.window, d, *size) * layer.window.taps * layer.multiplier
             mask = maps[i].astype(int) if i > 0 and self.config.layers[i - 1].relu else None
             shift = layer.backward_frac - layer.in_delta_frac if i > 0 else 0
-            d = requantise.requantise(np.rint(back).astype(int), shift, mask=mask)[0].astype(float)
+            d = self.requantised(back, requantise.DrainSettings(shift), mask)
         return maps[1:] + deltas[::-1]
+
+    @staticmethod
+    def requantised(acc: np.ndarray, settings: requantise.DrainSettings, mask: np.ndarray | None = None) -> np.ndarray:
+        return requantise.requantise(np.rint(acc).astype(int), settings, mask=mask)[0].astype(float)
 
     @staticmethod
     def dense(state: tuple[Positions, np.ndarray, np.ndarray], conv: Any) -> np.ndarray:

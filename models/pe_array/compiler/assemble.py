@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from models.pe_array.isa import descriptors as d
+from models.pe_array.isa.channel_records import Records
 from models.pe_array.isa.csb import Csb, beat_offsets
 from models.pe_array.isa.descriptors import Descriptor
 from models.pe_array.isa.map_transfer import PeWindows
@@ -307,7 +308,7 @@ class _Assembler:
         first = ((drain.channel * height + drain.y) * width + drain.x) * self._lanes
         for output in self._places.outputs:
             if output.bias is not None:
-                self._scale(d.Scales(RECORDS_BIAS, output.bias + 4 * drain.channel, bias_shift=output.bias_shift))
+                self._scale(d.Scales(Records.BIASES, output.bias + 4 * drain.channel, bias_shift=output.bias_shift))
             self._made.append(
                 d.Output(
                     address=output.map.address + first, run_beats=run, runs=runs[0], run_stride=runs[1],

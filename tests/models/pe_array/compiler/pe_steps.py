@@ -163,10 +163,10 @@ def fixed(momentum: int = 3, size: Pair = (9, 8), widths: Pair = (8, 24), **keys
     layers = [
         CONV,
         {"kind": "max_pool", "kernel": 2},
-        CONV | {"outputs": 5},
+        CONV | {"outputs": 5, "bias": True},
         {"kind": "average_pool", "kernel": 3, "stride": 2},
         {"kind": "dense", "outputs": 9, "weight_frac": 6, "out_frac": 4, "delta_frac": 6, "density": 0.4},
-        {"kind": "dense", "outputs": 10, "weight_frac": 6, "out_frac": 4},
+        {"kind": "dense", "outputs": 10, "weight_frac": 6, "out_frac": 4, "bias": True},
     ]
     document = values(random.Random(1), layers, momentum=momentum)
     document["input"] |= {"channels": 2, "height": size[0], "width": size[1]}

@@ -48,6 +48,9 @@ class Reference:
                 acc = float_layers.average_pool(layer.window, x) * layer.window.taps * layer.multiplier
             else:
                 acc = float_layers.conv_forward(layer.window, x, self.dense(n))
+            if layer.bias:
+                biases = net.layer_weights(n).bias / 2.0 ** (layer.bias_frac - layer.in_frac - layer.weight_frac)
+                acc = acc + np.floor(biases + 0.5)[:, None, None, None]
             if layer.add is not None:
                 acc = acc + self.maps[layer.add] * 2.0 ** (layer.in_frac + layer.weight_frac - layer.add_frac)
             self.maps[n] = rounded(acc, layer.forward_shift, layer.relu)
@@ -101,6 +104,8 @@ class Reference:
                 x = self.maps[self.layers[n].reads].reshape(*self.layers[n].in_shape, -1)
                 dense = float_layers.conv_weight_gradient(self.layers[n].conv, x, self.deltas[n])
                 assert np.array_equal(trace.gradients[n], self.net.layer_weights(n).positions.gather(dense)), n
+            if self.layers[n].bias:
+                assert np.array_equal(trace.bias_gradients[n], self.deltas[n].sum(axis=(1, 2, 3))), n
 
 
 @pytest.mark.parametrize("name", NETS)

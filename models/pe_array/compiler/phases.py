@@ -3,7 +3,8 @@
 
 Tensors have names: ``image``, ``labels``; ``output3``, ``index3``, ``delta3`` are those of layer 3, the delta being the
 gradient by its output; ``pointers3``, ``coordinates3``, ``values3``, ``masters3``, ``momenta3``, ``gradients3`` are its
-matrix, ``bias_masters3`` and so on one of its biases. All of ``ones`` is 1. A fully connected layer reads the output of the one before as it is in memory: flattening costs nothing.
+matrix, ``bias_masters3`` and so on the one of its biases; ``ones`` is 1 everywhere. A fully connected layer reads the
+output of the one before as it is in memory: flattening costs nothing.
 """
 
 from __future__ import annotations
@@ -30,7 +31,6 @@ from models.pe_array.network.network import PeNetwork
 from models.pe_array.network.requantise import AccumulatorField
 from models.pe_array.network.weights import Weights
 from models.pe_array.tiles.tiling import PhaseGeometry, Split
-
 
 ONES = "ones"
 """The map that the gradients of biases are sums of products with."""

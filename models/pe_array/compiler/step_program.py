@@ -33,7 +33,6 @@ from models.pe_array.network.layer import Shape
 from models.pe_array.network.layers import ACC_BITS
 from models.pe_array.network.network import PeNetwork, check_update_shifts
 
-
 UNUSED = "unused"
 """Where updates of biases leave MAC weights, which nothing multiplies with."""
 
@@ -141,9 +140,10 @@ class StepProgram:
         """The program at a rate of 2**-rate_shift; its length does not depend on that.
 
         Raises:
-            ValueError: an update shift is not 0 … 31.
+            ValueError: an update shift is not 0 … 31, or the weight decay cannot be had.
         """
         shifts = {}
+        weight_decay = self.config.training.weight_decay(rate_shift) if self.training else 0
         if self.training:
             check_update_shifts(self.config, rate_shift)
             for index in self.matrices:
@@ -151,7 +151,8 @@ class StepProgram:
             for index in self.biases:
                 shifts[self.masters(index, BIAS)] = self.config.layers[index].bias_update_shift(rate_shift)
         return encode([
-            replace(each, shift=shifts[each.masters]) if isinstance(each, Update) else each
+            replace(each, shift=shifts[each.masters], weight_decay=weight_decay if each.weight_decay else 0)
+            if isinstance(each, Update) else each
             for each in self.descriptors
         ])  # fmt: skip
 
@@ -226,14 +227,13 @@ class StepProgram:
                 self.parts.append(("delta", len(made.descriptors)))
             made.add(phase, self._assemble(phase))
             self.parts.append((phase.name, len(made.descriptors)))
-            layer = self.config.layers[phase.layer]
+            layer, rate = self.config.layers[phase.layer], training.rate_shift(0)
             if phase.gradients and phase.biases == layer.bias:  # after both WGs: collects do not wait for an update
-                shift, rate = layer.update_shift(training.rate_shift(0)), training.rate_shift(0)
-                settings = training.momentum_shift, training.stochastic_updates
-                made.update(phase.layer, self.matrices[phase.layer].length // lanes, shift, *settings)
+                beats = self.matrices[phase.layer].length // lanes
+                made.update(phase.layer, beats, layer.update_shift(rate), training)
                 if layer.bias:
-                    beats, shift = self.biases[phase.layer].length // lanes, layer.bias_update_shift(rate)
-                    made.update(phase.layer, beats, shift, *settings, prefix=BIAS, values=UNUSED)
+                    beats = self.biases[phase.layer].length // lanes
+                    made.update(phase.layer, beats, layer.bias_update_shift(rate), training, BIAS, UNUSED)
                 self.parts.append((f"update{phase.layer}", len(made.descriptors)))
         return made.descriptors
 

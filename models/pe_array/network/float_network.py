@@ -85,10 +85,15 @@ class FloatNetwork:
     def train_step(self, images: FloatArray, labels: IntArray, rate_shift: int) -> int:
         """One step on a batch; the number of correct answers before it."""
         found, biases, correct = self.gradients(images, labels)
+        training = self.config.training
+        decay, weight_decay = training.momentum_shift, training.weight_decay(rate_shift)
         for i, layer in enumerate(self.config.layers):
-            rate, decay = 2.0 ** -(rate_shift + layer.rate_shift), self.config.training.momentum_shift
-            float_layers.update(self.weights[i], self.momenta[i], found[i], rate, decay)
-            float_layers.update(self.biases[i], self.bias_momenta[i], biases[i], rate, decay)
+            rate = 2.0 ** -(rate_shift + layer.rate_shift)
+            for w, v, gradient, shrink in (
+                (self.weights[i], self.momenta[i], found[i], weight_decay),
+                (self.biases[i], self.bias_momenta[i], biases[i], 0),
+            ):
+                float_layers.update(w, v, gradient, rate, decay, nesterov=training.nesterov, weight_decay=shrink)
         return correct
 
     def classify(self, images: FloatArray) -> npt.NDArray[np.int64]:

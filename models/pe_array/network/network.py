@@ -18,7 +18,7 @@ from models.pe_array.isa.widths import MOMENTUM_BITS, SHIFT_MAX
 from models.pe_array.network import kernels, layers
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.layer import CHANNELS_MAX, NO_GRADIENTS, Layer
-from models.pe_array.network.layers import HALF_UP, NO_BIAS, Int8Array, Int32Array
+from models.pe_array.network.layers import HALF_UP, NO_BIAS, Int8Array, Int32Array, UInt16Array
 from models.pe_array.network.pruning import kept_elements
 from models.pe_array.network.random_words import PERIOD, RandomWords
 from models.pe_array.network.requantise import output_delta8
@@ -245,27 +245,37 @@ class PeNetwork:
         """Update all weights with the gradients of a trace, at the rate 2**-rate_shift.
 
         Raises:
-            ValueError: the rate is out of reach of a layer's update shift, 0 … 31.
+            ValueError: the rate is out of reach of a layer's update shift, 0 … 31, or of the weight decay.
         """
-        decay = self.config.training.momentum_shift
+        weight_decay = self.config.training.weight_decay(rate_shift)
         check_update_shifts(self.config, rate_shift)
         for i, (layer, weights) in enumerate(zip(self.config.layers, self.weights, strict=True)):
             if weights:
-                count = kernels.update(
+                self.saturations[UPDATE, i] += self._updated(
                     trace.gradients[i].reshape(-1), weights.masters.reshape(-1), weights.momenta.reshape(-1),
-                    weights.mac.reshape(-1), layer.update_shift(rate_shift), decay,
-                    self.config.widths.master, self._bits, self.random.of_update(i) if self.random else HALF_UP,
+                    weights.mac.reshape(-1), layer.update_shift(rate_shift), weight_decay,
+                    self.random.of_update(i) if self.random else HALF_UP,
                 )  # fmt: skip
-                self.saturations[UPDATE, i] += count
                 if layer.bias:
-                    count = kernels.update(
+                    self.saturations[UPDATE, i] += self._updated(
                         trace.bias_gradients[i], weights.bias, weights.bias_momenta, self._unused[: len(weights.bias)],
-                        layer.bias_update_shift(rate_shift), decay, self.config.widths.master, self._bits,
-                        self.random.of_biases(i) if self.random else HALF_UP,
+                        layer.bias_update_shift(rate_shift), 0, self.random.of_biases(i) if self.random else HALF_UP,
                     )  # fmt: skip
-                    self.saturations[UPDATE, i] += count
         if self.random:
             self.random.updates_done()
+
+    def _updated(
+        self, gradients: Int32Array, masters: Int32Array, momenta: Int32Array, mac: Int8Array, shift: int,
+        weight_decay: int, random: UInt16Array,
+    ) -> int:  # fmt: skip
+        """Update some masters, all arrays flat; how many masters and momenta were clipped."""
+        training = self.config.training
+        return int(
+            kernels.update(
+                gradients, masters, momenta, mac, shift, training.momentum_shift, training.nesterov, weight_decay,
+                self.config.widths.master, self._bits, random,
+            )
+        )  # fmt: skip
 
     def train_step(self, images: Int8Array, labels: npt.ArrayLike, rate_shift: int) -> Trace:
         """One step on a batch: forward, backward, update."""

@@ -37,8 +37,9 @@ from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.registers import Counter
 from models.pe_array.isa.shapes import Pair
 from models.pe_array.network.config import grid_of
-from models.pe_array.network.network import PeNetwork, Trace
+from models.pe_array.network.network import PeNetwork
 from models.pe_array.network.random_words import RandomWords
+from models.pe_array.network.trace import Trace
 from models.pe_array.training.images import TrainingImages
 from models.pe_array.training.job import ArrayJob, Record, load, places_of, save
 from models.pe_array.training.trainer import Trainer

@@ -36,7 +36,8 @@ NETS: dict[str, Layers] = {
     "projection": [
         conv("a"), conv("b", outputs=6, stride=2),
         conv("p", outputs=6, kernel=1, stride=2, input="a", relu=False, bias=True),
-        conv("c", outputs=6, input="b", add="p", out_frac=3, bias=True), conv("d", outputs=6, add="c", delta_frac=7), *HEAD,
+        conv("c", outputs=6, input="b", add="p", out_frac=3, bias=True), conv("d", outputs=6, add="c", delta_frac=7),
+        *HEAD,
     ],
     "over a max pool": [conv("a"), pool("m"), conv("c", add="a", delta_frac=7), *HEAD],
     "max pool, two additions and a reader": [

@@ -23,7 +23,8 @@ from models.pe_array.isa.widths import STANDARD
 from models.pe_array.network import float_layers, requantise
 from models.pe_array.network.float_network import FloatNetwork
 from models.pe_array.network.layers import average_scale
-from models.pe_array.network.network import PeNetwork, Trace
+from models.pe_array.network.network import PeNetwork
+from models.pe_array.network.trace import Trace
 from tests.models.pe_array.compiler.pe_steps import Favour, batch, execute, hasty, machine, same, train
 
 

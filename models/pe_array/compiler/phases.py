@@ -3,7 +3,8 @@
 
 Tensors have names: ``image``, ``labels``; ``output3``, ``index3``, ``delta3`` are those of layer 3, the delta being the
 gradient by its output; ``pointers3``, ``coordinates3``, ``values3``, ``masters3``, ``momenta3``, ``gradients3`` are its
-matrix. A fully connected layer reads the output of the one before as it is in memory: flattening costs nothing.
+matrix, ``bias_masters3`` and so on the one of its biases; ``ones`` is 1 everywhere. A fully connected layer reads the
+output of the one before as it is in memory: flattening costs nothing.
 """
 
 from __future__ import annotations
@@ -19,18 +20,26 @@ from models.pe_array.compiler import program
 from models.pe_array.compiler.channels import pixels_of
 from models.pe_array.compiler.layer_matrix import LayerMatrix, first_fit
 from models.pe_array.compiler.storage import Copy, Storage, output_of
+from models.pe_array.isa.csb import Csb
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.operations import Program
 from models.pe_array.isa.pe_command import Op
-from models.pe_array.isa.shapes import Pads, Pair, Pool
+from models.pe_array.isa.shapes import Pads, Pair, Pool, Positions
 from models.pe_array.network.config import PeConfig
+from models.pe_array.network.fitting import bias_block
 from models.pe_array.network.frozen.network import FrozenConfig, FrozenNetwork
 from models.pe_array.network.gradient_passes import GradientPass
 from models.pe_array.network.layer import IMAGE, NO_PADS, Layer, Shape
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.network.requantise import AccumulatorField
 from models.pe_array.network.scaling import Scaling
+from models.pe_array.network.weights import Weights
 from models.pe_array.tiles.tiling import PhaseGeometry, Split
+
+ONES = "ones"
+"""The map that the gradients of biases are sums of products with."""
+BIAS = "bias_"
+"""What the names of the arrays of a layer's biases begin with."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,8 @@ class MapOutput:
     Attributes:
         tensor: the map in memory.
         shift, field, relu: settings of the requantising.
+        bias: masters of the biases that are added to the sums, one for every channel of the map, or None.
+        bias_shift: right shift of these.
         mask: map of activations where the derivative of a ReLU comes in, or None.
         scaling: scales of a frozen layer, or None.
         added: map that these add, or None.
@@ -54,6 +65,8 @@ class MapOutput:
     stochastic: bool = False
     scaling: Scaling | None = None
     added: str | None = None
+    bias: str | None = None
+    bias_shift: int = 0
 
 
 @dataclass(frozen=True)
@@ -61,12 +74,14 @@ class Phase:
     """One phase of a layer.
 
     Attributes:
-        name: such as ``ff3``, ``ng3``, ``wg3``; ``skip3``: the gradient by the map that layer 3 adds to its sums.
+        name: such as ``ff3``, ``ng3``, ``wg3``; ``skip3``: the gradient by the map that layer 3 adds to its sums;
+            ``bg3``: that by its biases.
         layer: its number.
         x, operand: names of the maps (``storage``) that X has windows of, and that are loaded to Y.
         x_shape, operand_shape: of these, as the layer sees them.
         outputs: maps that are drained, all of the same accumulators; none in WG.
         border: rows and columns of the halo of ``x`` that belong to what the layer sees.
+        biases: gradients are those of the biases.
     """
 
     name: str
@@ -78,11 +93,17 @@ class Phase:
     operand_shape: Shape = (0, 0, 0)
     outputs: tuple[MapOutput, ...] = ()
     border: Pads = NO_PADS
+    biases: bool = False
 
     @property
     def gradients(self) -> bool:
         """Whether gradients are collected: WG."""
         return not self.outputs
+
+    @property
+    def matrix(self) -> str:
+        """What the names of its matrix begin with."""
+        return BIAS if self.biases else ""
 
 
 @dataclass(frozen=True)
@@ -92,6 +113,7 @@ class Maker:
     Attributes:
         storage: where the maps lie.
         matrices: of the layers with weights.
+        biases: likewise, of the layers with biases.
         search: look for the split and the strips with the least estimate; otherwise take the first split that fits.
         tell: is told which phase is being made.
     """
@@ -100,6 +122,7 @@ class Maker:
     grid: Grid
     storage: Storage
     matrices: Mapping[int, LayerMatrix]
+    biases: Mapping[int, LayerMatrix]
     search: bool
     tell: Callable[[str], None] = silent
 
@@ -130,7 +153,10 @@ class Maker:
         """What becomes of the sums of FF."""
         name, scaling = output_of(index), layer.scaling
         if scaling is None:
-            return MapOutput(name, layer.forward_shift, layer.drains[0], layer.relu)
+            bias, shift = (f"{BIAS}masters{index}", layer.bias_shift) if layer.bias else (None, 0)
+            return MapOutput(
+                name, layer.forward_shift, layer.drains[0], layer.relu, bias=bias, bias_shift=shift
+            )  # fmt: skip
         added = None if layer.add is None else output_of(layer.add)
         return MapOutput(name, int(scaling.shifts[0]), layer.drains[0], scaling=scaling, added=added)
 
@@ -158,13 +184,21 @@ class Maker:
     def weight_gradient(self, index: int) -> Phase:
         """WG of a layer with weights."""
         self._telling(index, "WG")
-        layer, csb = self.config.layers[index], self.matrices[index].csb
-        tiles = layer.gradient_phase()
-        made = self._split(
+        layer = self.config.layers[index]
+        made, source = self._gradients(layer.gradient_phase(), self.matrices[index].csb), output_of(layer.reads)
+        return Phase(f"wg{index}", index, made, source, layer.in_shape, f"delta{index}", layer.out_shape)
+
+    def bias_gradient(self, index: int) -> Phase:
+        """WG of a layer's biases: they are the weights of a channel of ones."""
+        self._telling(index, "WG of the biases")
+        layer = self.config.layers[index]
+        made, ones = self._gradients(layer.bias_phase(), self.biases[index].csb), (1, *layer.out_shape[1:])
+        return Phase(f"bg{index}", index, made, ONES, ones, f"delta{index}", layer.out_shape, biases=True)
+
+    def _gradients(self, tiles: PhaseGeometry, csb: Csb) -> Program:
+        return self._split(
             lambda split: program.gradients(tiles, csb, self.grid, split), tiles, max(csb.shape.grid)
         )  # fmt: skip
-        source = output_of(layer.reads)
-        return Phase(f"wg{index}", index, made, source, layer.in_shape, f"delta{index}", layer.out_shape)
 
     def backward(self) -> Iterator[Phase]:
         """From the last map to the image: the gradient by the map, then WG of the layers that read it.
@@ -180,6 +214,8 @@ class Maker:
             for reader in reversed(range(len(layers))):
                 if layers[reader].reads == index and reader in self.matrices:
                     yield self.weight_gradient(reader)
+                    if reader in self.biases:
+                        yield self.bias_gradient(reader)
 
     def _telling(self, index: int, phase: str) -> None:
         self.tell(f"planning layer {index + 1} of {len(self.config.layers)}: {phase}")
@@ -210,3 +246,18 @@ def matrix_of(
     pixels = pixels_of(network, index)
     cols = (orders[network.config.layers[index].reads + 1][:, None] * pixels + np.arange(pixels)).reshape(-1)
     return LayerMatrix.make(network.layer_weights(index), block, lanes, orders[index + 1], cols)
+
+
+def matrix_of_biases(
+    network: PeNetwork | FrozenNetwork, index: int, grid: Grid, order: IntArray
+) -> LayerMatrix:  # fmt: skip
+    """Biases of a layer as in memory: the weights of one channel, all in the layer's order, in which drains read them.
+
+    Args:
+        order: the channel in every place of the layer's output.
+    """
+    layer, weights = network.config.layers[index], network.layer_weights(index)
+    conv, masters = layer.bias_conv, weights.bias.reshape(-1, 1, 1)
+    biases = Weights(conv, Positions.all_of(conv), masters, masters, weights.widths)
+    block = bias_block(layer, grid), 1
+    return LayerMatrix.make(biases, block, grid.shape.lanes, order, np.zeros(1, dtype=np.int64))

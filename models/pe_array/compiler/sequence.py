@@ -34,6 +34,7 @@ from models.pe_array.isa.descriptors import (
 )
 from models.pe_array.isa.operations import After
 from models.pe_array.isa.pe_command import Op
+from models.pe_array.network.config import Training
 
 
 class Sequence:
@@ -101,13 +102,27 @@ class Sequence:
         self._put(Delta(logits, labels, output, classes, after=After(stores=self._stored[f"output{layer}"])))
         self._stored[f"delta{layer}"] = self._stores
 
-    def update(self, layer: int, beats: int, shift: int, decay: int, stochastic: bool = False) -> None:
-        """New weights of a layer, after its last phase."""
-        gradients, masters, momenta, values = (
-            self._tensors[f"{name}{layer}"].address for name in ("gradients", "masters", "momenta", "values")
-        )
+    def update(
+        self, layer: int, beats: int, shift: int, training: Training, prefix: str = "", values: str | None = None
+    ) -> None:  # fmt: skip
+        """New weights of a layer, after its last phase, or new biases.
+
+        Args:
+            shift: of the gradients in the first epoch.
+            prefix: of the names of gradients, masters and momenta: biases have one.
+            values: name of the array for MAC weights; by default the layer's.
+        """
+        names = (f"{prefix}{name}{layer}" for name in ("gradients", "masters", "momenta"))
+        gradients, masters, momenta = (self._tensors[name].address for name in names)
+        weights = self._tensors[values or f"values{layer}"].address
+        weight_decay = 0 if prefix else training.weight_decay(training.rate_shift(0))
         after = After(self._read[layer], 0, self._collected)
-        self._put(Update(gradients, masters, values, beats, shift, stochastic, decay, momenta, after=after))
+        self._put(
+            Update(
+                gradients, masters, weights, beats, shift, training.stochastic_updates, training.momentum_shift,
+                momenta, training.nesterov, weight_decay, after=after,
+            )
+        )  # fmt: skip
 
     def _ready(self, name: str) -> int:
         """Stores after which a map is complete; nothing stores an image."""

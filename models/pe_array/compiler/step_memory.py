@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from models.pe_array.compiler.allocation import MemoryArray
+from models.pe_array.compiler.phases import BIAS
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.compiler.storage import output_of
 from models.pe_array.network.frozen.network import FrozenConfig, FrozenNetwork
 from models.pe_array.network.layer import IMAGE
-from models.pe_array.network.layers import Int8Array
+from models.pe_array.network.layers import NO_BIAS, Int8Array
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.network.trace import Trace
 from models.pe_array.network.weights import Weights
@@ -70,6 +71,12 @@ class StepMemory:
                 self[f"masters{index}"][:] = matrix.spread(weights.masters, "<i4")
                 self[f"momenta{index}"][:] = matrix.spread(weights.momenta, "<i4")
                 self[f"gradients{index}"][:] = 0
+        for index, matrix in self.step.biases.items():
+            weights = network.layer_weights(index)
+            self[f"{BIAS}masters{index}"][:] = matrix.spread(weights.bias, "<i4")
+            if self.step.training:
+                self[f"{BIAS}momenta{index}"][:] = matrix.spread(weights.bias_momenta, "<i4")
+                self[f"{BIAS}gradients{index}"][:] = 0
 
     def put_batch(self, images: Int8Array, labels: npt.ArrayLike | None = None) -> None:
         """Images int8 (channels, H, W, B) and, for training, their labels (B,), 0 … 255."""
@@ -112,6 +119,7 @@ class StepMemory:
             found.deltas.append(self.map(f"delta{index}") if training else np.empty(0, dtype=np.int8))
             weighted = training and layer.has_weights
             found.gradients.append(self._elements("gradients", index) if weighted else np.empty(0, dtype=np.int32))
+            found.bias_gradients.append(self._biases("gradients", index) if training else np.empty(0, dtype=np.int32))
         return found
 
     def weights(self) -> list[Weights | None]:
@@ -130,14 +138,18 @@ class StepMemory:
             masters, momenta = (self._elements(name, index) for name in ("masters", "momenta"))
             weights = Weights(layer.conv, self.step.positions[index], masters, momenta, self.step.config.widths)
             weights.mac = self._elements("values", index)
+            weights.bias, weights.bias_momenta = (self._biases(name, index) for name in ("masters", "momenta"))
             found.append(weights)
         return found
 
     def gaps(self, index: int) -> npt.NDArray[Any]:
         """What a layer's arrays of weights have between the blocks: zeros, before and after every step."""
         names = ("values", *STATE) if self.step.training else ("values",)
-        matrix = self.step.matrices[index]
-        return np.concatenate([matrix.gaps(self[f"{name}{index}"]) for name in names])
+        found = [self.step.matrices[index].gaps(self[f"{name}{index}"]) for name in names]
+        if index in self.step.biases:
+            biases = STATE if self.step.training else STATE[:1]
+            found += [self.step.biases[index].gaps(self[f"{BIAS}{name}{index}"]) for name in biases]
+        return np.concatenate(found)
 
     def differences(self, other: StepMemory) -> list[str]:
         """Tensors in which another memory of the same program differs, each with the first place where it does."""
@@ -149,6 +161,12 @@ class StepMemory:
                 at = tuple(different[0].tolist())
                 found.append(f"{name}: {len(different)} of {mine.size} differ, first {at}: {mine[at]}, {its[at]}")
         return found
+
+    def _biases(self, name: str, index: int) -> npt.NDArray[Any]:
+        """Of a layer; none where it has no biases."""
+        if index not in self.step.biases:
+            return NO_BIAS
+        return self.step.biases[index].gather(self[f"{BIAS}{name}{index}"]).reshape(-1)
 
     def _stored(self, name: str) -> npt.NDArray[Any]:
         """A map where it lies, without its halo."""

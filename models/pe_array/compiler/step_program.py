@@ -22,22 +22,24 @@ from models.pe_array.compiler.allocation import Allocation, Tensor
 from models.pe_array.compiler.assemble import MapAt, OutputAt, Places, assemble
 from models.pe_array.compiler.channels import channel_orders
 from models.pe_array.compiler.layer_matrix import LayerMatrix
-from models.pe_array.compiler.phases import MapOutput, Phase
+from models.pe_array.compiler.phases import BIAS, MapOutput, Phase
 from models.pe_array.compiler.records import records_of, scales_of
 from models.pe_array.compiler.sequence import Sequence
 from models.pe_array.compiler.storage import Storage
 from models.pe_array.isa.channel_records import Records
-from models.pe_array.isa.descriptors import BYTES, Descriptor, Update
+from models.pe_array.isa.descriptors import BYTES, Descriptor, Scales, Update
 from models.pe_array.isa.encoding import encode
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.shapes import Pads, Pair, Positions
-from models.pe_array.isa.widths import SHIFT_MAX
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.fitting import LANES_MIN, choose_block
 from models.pe_array.network.frozen.network import FrozenConfig, FrozenNetwork
 from models.pe_array.network.layer import NO_PADS, Shape
 from models.pe_array.network.layers import ACC_BITS
-from models.pe_array.network.network import PeNetwork
+from models.pe_array.network.network import PeNetwork, check_update_shifts
+
+UNUSED = "unused"
+"""Where updates of biases leave MAC weights, which nothing multiplies with."""
 
 
 class StepProgram:
@@ -61,9 +63,11 @@ class StepProgram:
         storage: where the maps of FF lie.
         allocation: all tensors, see ``phases`` for their names; besides ``literals.ff0`` of a phase, and ``program``.
         matrices: of every layer with weights.
+        biases: of every layer with biases, these as a matrix of one column.
         positions: of the elements of these layers.
         phases: in their order.
-        parts: name and number of descriptors up to its end: ``pointers``, phases, ``delta``, updates as ``update3``.
+        parts: name and number of descriptors up to its end: ``pointers``, phases, ``delta``, updates as ``update3``,
+            with those of the biases.
         descriptors: the program; ``update`` shifts are those of the first epoch.
         constants: contents of the tensors that neither weights nor images decide, as bytes.
 
@@ -97,11 +101,14 @@ class StepProgram:
         self.matrices: dict[int, LayerMatrix] = {
             i: phases.matrix_of(network, i, sizes[i], orders, lanes) for i in weighted
         }
+        self.biases: dict[int, LayerMatrix] = {
+            i: phases.matrix_of_biases(network, i, grid, orders[i + 1]) for i in weighted if self.config.layers[i].bias
+        }
         self._orders = {"image": orders[0]}
         for index in range(len(self.config.layers)):
             self._orders |= {f"{kind}{index}": orders[index + 1] for kind in ("output", "index", "delta")}
         self.storage = Storage(self.config.layers, self.config.in_shape)
-        maker = phases.Maker(self.config, grid, self.storage, self.matrices, search, tell)
+        maker = phases.Maker(self.config, grid, self.storage, self.matrices, self.biases, search, tell)
         self.phases: list[Phase] = []
         for index, layer in enumerate(self.config.layers):
             self.phases += [maker.copy(copy) for copy in self.storage.copies if copy.before == index]
@@ -149,18 +156,27 @@ class StepProgram:
         """The program at a rate of 2**-rate_shift; its length does not depend on that.
 
         Raises:
-            ValueError: an update shift is not 0 … 31.
+            ValueError: an update shift is not 0 … 31, or the weight decay cannot be had.
         """
         shifts = {}
-        for index in self.matrices:
-            shift = self.config.layers[index].update_shift(rate_shift)
-            if self.training and not 0 <= shift <= SHIFT_MAX:
-                raise ValueError(f"layer {index}: update shift = {shift} must be 0 … {SHIFT_MAX}")
-            shifts[self.tensors[f"values{index}"].address] = shift
+        weight_decay = 0
+        if self.training:
+            assert isinstance(self.config, PeConfig)
+            weight_decay = self.config.training.weight_decay(rate_shift)
+            check_update_shifts(self.config, rate_shift)
+            for index in self.matrices:
+                shifts[self.masters(index)] = self.config.layers[index].update_shift(rate_shift)
+            for index in self.biases:
+                shifts[self.masters(index, BIAS)] = self.config.layers[index].bias_update_shift(rate_shift)
         return encode([
-            replace(each, shift=shifts[each.weights]) if isinstance(each, Update) else each
+            replace(each, shift=shifts[each.masters], weight_decay=weight_decay if each.weight_decay else 0)
+            if isinstance(each, Update) else each
             for each in self.descriptors
         ])  # fmt: skip
+
+    def masters(self, index: int, prefix: str = "") -> int:
+        """Address of a layer's masters, or, with ``phases.BIAS``, of those of its biases: what an update changes."""
+        return self.tensors[f"{prefix}masters{index}"].address
 
     def order(self, name: str) -> IntArray:
         """The channel that is in every place of a map in memory."""
@@ -181,9 +197,16 @@ class StepProgram:
         for index, matrix in self.matrices.items():
             self._constant(f"pointers{index}", matrix.image.pointers)
             self._constant(f"coordinates{index}", matrix.image.coordinates)
+        if self.training and self.biases:
+            for index, matrix in self.biases.items():
+                self._constant(f"{BIAS}coordinates{index}", matrix.image.coordinates)
+            pixels = max(math.prod(layers[index].out_shape[1:]) for index in self.biases)
+            self._constant(phases.ONES, np.ones(pixels * lanes, dtype=np.int8))
         if not self.training:
             for index, matrix in self.matrices.items():
                 add(f"values{index}", "i1", (matrix.length,))
+            for index, matrix in self.biases.items():
+                add(f"{BIAS}masters{index}", "<i4", (matrix.length,))
         for index, layer in enumerate(layers):
             if layer.scaling is not None:
                 kind, data = records_of(layer.scaling, self._orders[f"output{index}"])
@@ -197,6 +220,12 @@ class StepProgram:
                 add(f"values{index}", "i1", (matrix.length,), writable=True)
                 for name in ("masters", "momenta", "gradients"):
                     add(f"{name}{index}", "<i4", (matrix.length,), writable=True)
+            for index, matrix in self.biases.items():
+                for name in ("masters", "momenta", "gradients"):
+                    add(f"{BIAS}{name}{index}", "<i4", (matrix.length,), writable=True)
+            if self.biases:
+                most = max(matrix.length for matrix in self.biases.values())
+                add(UNUSED, "i1", (most,), writable=True)
         for index, layer in enumerate(layers):
             shape = (*layer.out_shape, lanes)
             if f"output{index}" in tensors:
@@ -205,7 +234,6 @@ class StepProgram:
                 add(f"delta{index}", "i1", shape, writable=True)
                 if layer.keeps_indices:
                     add(f"index{index}", "u1", shape, writable=True)
-
         for name, (outer, _) in tensors.items():
             add(name, "i1", (*outer, lanes), writable=True)
 
@@ -226,29 +254,36 @@ class StepProgram:
                 self.parts.append(("delta", len(made.descriptors)))
             made.add(phase, self._assemble(phase))
             self.parts.append((phase.name, len(made.descriptors)))
-            if phase.gradients:
+            layer = self.config.layers[phase.layer]
+            if phase.gradients and phase.biases == layer.bias:  # after both WGs: collects do not wait for an update
                 assert isinstance(self.config, PeConfig)
                 training = self.config.training
+                rate = training.rate_shift(0)
                 beats = self.matrices[phase.layer].length // lanes
-                shift = self.config.layers[phase.layer].update_shift(training.rate_shift(0))
-                made.update(phase.layer, beats, shift, training.momentum_shift, training.stochastic_updates)
+                made.update(phase.layer, beats, layer.update_shift(rate), training)
+                if layer.bias:
+                    beats = self.biases[phase.layer].length // lanes
+                    made.update(phase.layer, beats, layer.bias_update_shift(rate), training, BIAS, UNUSED)
                 self.parts.append((f"update{phase.layer}", len(made.descriptors)))
         return made.descriptors
 
     def _assemble(self, phase: Phase) -> list[Descriptor]:
         """A phase with the addresses of its tensors."""
-        matrix = self.matrices.get(phase.layer)
+        matrix = (self.biases if phase.biases else self.matrices).get(phase.layer)
 
         def address(name: str) -> int | None:
             tensor = self.tensors.get(name)
             return None if tensor is None else tensor.address
 
+        def of_matrix(name: str) -> int | None:
+            return address(f"{phase.matrix}{name}{phase.layer}")
+
         outputs = tuple(self._output(made, phase) for made in phase.outputs)
         operand = None if phase.operand is None else self._at(phase.operand, phase.operand_shape)
         places = Places(
             self._at(phase.x, phase.x_shape, phase.border), operand, outputs,
-            address(f"literals.{phase.name}"), address(f"coordinates{phase.layer}"), address(f"values{phase.layer}"),
-            address(f"gradients{phase.layer}"), csb=None if matrix is None else matrix.csb,
+            address(f"literals.{phase.name}"), of_matrix("coordinates"), of_matrix("values"), of_matrix("gradients"),
+            csb=None if matrix is None else matrix.csb,
         )  # fmt: skip
         return assemble(phase.program, places, self.grid.shape.lanes)
 
@@ -267,7 +302,9 @@ class StepProgram:
         shape = phase.program.out
         beside = made.mask or made.added
         scales, records = None, None
-        if made.scaling is not None:
+        if made.bias is not None:
+            scales, records = Scales(Records.BIASES, bias_shift=made.bias_shift), self.tensors[made.bias].address
+        elif made.scaling is not None:
             kind, _ = records_of(made.scaling, self._orders[made.tensor])
             records = None if kind is Records.NONE else self.tensors[f"records{phase.layer}"].address
             scales = scales_of(made.scaling, kind)

@@ -81,8 +81,9 @@ def _check_biases(arrays: Arrays, config: PeConfig) -> None:
     """Raises ValueError where a layer has biases and the file none of it, or the other way round."""
     for i, layer in enumerate(config.layers):
         if layer.has_weights and layer.bias != (f"bias_{i}" in arrays):
-            has, mend = ("no bias", "false") if layer.bias else ("a bias", "true")
-            raise ValueError(f"layer {i} ({layer.name}) has {has} in it; layers[{i}].bias = {mend} would be like it")
+            what = f"it has no bias_{i}" if layer.bias else f"'bias_{i}' does not belong in it"
+            mend = f"{not layer.bias}".lower()
+            raise ValueError(f"{what}: layer {i} ({layer.name}) would be like it with layers[{i}].bias = {mend}")
 
 
 def _check_widths(arrays: Arrays, config: PeConfig) -> None:

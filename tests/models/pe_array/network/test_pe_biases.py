@@ -237,11 +237,11 @@ def test_files_of_weights(tmp_path: Path) -> None:
         np.testing.assert_array_equal(got.bias, want.bias)
         assert not got.bias_momenta.any()
     without = PeNetwork(config([conv("a"), DENSE]))
-    message = r"layer 0 \(a\) has a bias in it; layers\[0\]\.bias = true would be like it"
+    message = r"'bias_0' does not belong in it: layer 0 \(a\) would be like it with layers\[0\]\.bias = true"
     with pytest.raises(WeightsError, match=message):
         load_weights(path, without)
     save_weights(path, without)
-    with pytest.raises(WeightsError, match=r"layer 0 \(a\) has no bias in it; layers\[0\]\.bias = false"):
+    with pytest.raises(WeightsError, match=r"it has no bias_0: layer 0 .* with layers\[0\]\.bias = false"):
         load_weights(path, other)
     finer = replace(network.config.layers[0], bias_frac=17)
     save_weights(path, network)

@@ -19,7 +19,7 @@ from models.lib.telling import silent
 from models.pe_array.compiler import program
 from models.pe_array.compiler.channels import pixels_of
 from models.pe_array.compiler.layer_matrix import LayerMatrix, first_fit
-from models.pe_array.compiler.storage import Copy, Storage, output_of
+from models.pe_array.compiler.storage import Copy, MapStorage, output_of
 from models.pe_array.isa.csb import Csb
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.operations import Program
@@ -120,7 +120,7 @@ class Maker:
 
     config: PeConfig | FrozenConfig
     grid: Grid
-    storage: Storage
+    storage: MapStorage
     matrices: Mapping[int, LayerMatrix]
     biases: Mapping[int, LayerMatrix]
     search: bool

@@ -25,7 +25,7 @@ from models.pe_array.compiler.layer_matrix import LayerMatrix
 from models.pe_array.compiler.phases import BIAS, MapOutput, Phase
 from models.pe_array.compiler.records import records_of, scales_of
 from models.pe_array.compiler.sequence import Sequence
-from models.pe_array.compiler.storage import Storage
+from models.pe_array.compiler.storage import MapStorage
 from models.pe_array.isa.channel_records import Records
 from models.pe_array.isa.descriptors import BYTES, Descriptor, Scales, Update
 from models.pe_array.isa.encoding import encode
@@ -107,7 +107,7 @@ class StepProgram:
         self._orders = {"image": orders[0]}
         for index in range(len(self.config.layers)):
             self._orders |= {f"{kind}{index}": orders[index + 1] for kind in ("output", "index", "delta")}
-        self.storage = Storage(self.config.layers, self.config.in_shape)
+        self.storage = MapStorage(self.config.layers, self.config.in_shape)
         maker = phases.Maker(self.config, grid, self.storage, self.matrices, self.biases, search, tell)
         self.phases: list[Phase] = []
         for index, layer in enumerate(self.config.layers):

@@ -21,7 +21,7 @@ IMAGE_TENSOR = "image"
 
 
 @dataclass(frozen=True)
-class Stored:
+class PlacedMap:
     """A map in memory.
 
     Attributes:
@@ -70,7 +70,7 @@ def output_of(index: int) -> str:
     return IMAGE_TENSOR if index == IMAGE else f"output{index}"
 
 
-class Storage:
+class MapStorage:
     """Places of the maps of FF.
 
     Args:
@@ -94,7 +94,7 @@ class Storage:
                 self._join(index)
         self._reads: dict[int, str] = {}
         names = {output_of(index): shape for index, shape in self._shapes.items()} | self._copy_shapes
-        self.maps: dict[str, Stored] = {name: Stored(*self._place(name), shape) for name, shape in names.items()}
+        self.maps: dict[str, PlacedMap] = {name: PlacedMap(*self._place(name), shape) for name, shape in names.items()}
         self._halos()
         self._flattened()
 
@@ -172,5 +172,5 @@ class Storage:
             if not layer.joins and layer.in_shape != stored.shape and any(stored.halo):
                 name = f"flat{index}"
                 self.copies.append(Copy(layer.reads, name, index))
-                self.maps[name] = Stored(name, 0, stored.shape)
+                self.maps[name] = PlacedMap(name, 0, stored.shape)
                 self._reads[index] = name

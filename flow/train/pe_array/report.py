@@ -102,8 +102,9 @@ def _layers(network: PeNetwork) -> str:
     for number, (layer, weights) in enumerate(zip(network.config.layers, network.weights, strict=True)):
         kept = f"{weights.masters.size:,} of {layer.weights:,}" if weights else "–"
         sizes = (" × ".join(map(str, shape)) for shape in (layer.in_shape, layer.out_shape))
-        rows.append((f"{number}", layer.kind, *sizes, kept, *map(str, network.saturations[:, number].tolist())))
-    head = ("layer", "kind", "input", "output", "weights left", "clipped forward", "backward", "update")
+        biases = f"{layer.out_shape[0]:,}" if layer.bias else "–"
+        rows.append((f"{number}", layer.kind, *sizes, kept, biases, *map(str, network.saturations[:, number].tolist())))
+    head = ("layer", "kind", "input", "output", "weights left", "biases", "clipped forward", "backward", "update")
     return html.rows(rows, head)
 
 

@@ -120,6 +120,11 @@ class PeConfig:
     data: DataSource = NO_DATA
 
     @property
+    def batch(self) -> int:
+        """Images of a step."""
+        return self.training.batch
+
+    @property
     def classes(self) -> int:
         """Outputs of the last layer."""
         return self.layers[-1].out_shape[0]
@@ -333,7 +338,8 @@ def _check(name: str, layer: Layer, training: Training) -> None:
         added = 1 << max(0, 7 + layer.add_shift)
     if layer.has_weights:
         for rate in training.rate_shifts:
-            shifts[f"update shift at rate_shift = {rate}"] = layer.update_shift(rate), SHIFT_MAX
+            for what, shift in layer.update_shifts(rate).items():
+                shifts[f"{what} at rate_shift = {rate}"] = shift, SHIFT_MAX
         conv = layer.conv
         out = layer.out_shape
         terms = {

@@ -279,7 +279,7 @@ def compare_clocks(comparison: Comparison, ran: Ran) -> None:
 def compare_maps(comparison: Comparison, memory: StepMemory, expected: Trace) -> None:
     """Maps, indices of maxima, gradients by maps and by weights."""
     found = memory.trace()
-    for name in ("outputs", "indices", "deltas", "gradients"):
+    for name in ("outputs", "indices", "deltas", "gradients", "bias_gradients"):
         for layer, (got, want) in enumerate(zip(getattr(found, name), getattr(expected, name), strict=True)):
             comparison.equal(f"{name} of layer {layer}", got, want)
 
@@ -288,7 +288,7 @@ def compare_weights(comparison: Comparison, memory: StepMemory, network: PeNetwo
     """Masters, momenta, MAC weights, and zeros between the blocks."""
     for layer, (got, want) in enumerate(zip(memory.weights(), network.weights, strict=True)):
         if got and want:
-            for name in ("masters", "momenta", "mac"):
+            for name in ("masters", "momenta", "mac", "bias", "bias_momenta"):
                 comparison.equal(f"{name} of layer {layer}", getattr(got, name), getattr(want, name))
             gaps = memory.gaps(layer)
             comparison.equal(f"space between blocks of layer {layer}", gaps, np.zeros_like(gaps))

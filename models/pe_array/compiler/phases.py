@@ -20,6 +20,7 @@ from models.pe_array.compiler import program
 from models.pe_array.compiler.channels import pixels_of
 from models.pe_array.compiler.layer_matrix import LayerMatrix, first_fit
 from models.pe_array.compiler.storage import Copy, MapStorage, output_of
+from models.pe_array.compiler.whole_maps import whole_map
 from models.pe_array.isa.csb import Csb
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.operations import Program
@@ -136,7 +137,7 @@ class Maker:
         operand = None if layer.add is None or layer.preset is None else output_of(layer.add)
         made, source = self._sums(index, layer.forward_phase()), self.storage.source(index)
         return Phase(
-            f"ff{index}", index, made, source, (layer.in_shape[0], *layer.inner_size), operand, layer.out_shape,
+            f"ff{index}", index, made, source, layer.seen_shape, operand, layer.out_shape,
             tuple(outputs), layer.border,
         )  # fmt: skip
 
@@ -144,7 +145,7 @@ class Maker:
         """A map a second time, as it is."""
         self._telling(copy.before, "copy")
         shape = self.storage.maps[copy.target].shape
-        made = self._pooling(PhaseGeometry(Op.MAC, Pool(), *shape[1:], one_weight=True), shape[0], 1)
+        made = self._pooling(PhaseGeometry(Op.MAC, Pool(), *shape[1:], one_weight=True), shape[0])
         outputs = (MapOutput(copy.target, 0),)
         return Phase(copy.target, copy.before, made, output_of(copy.source), shape, outputs=outputs)
 
@@ -173,10 +174,10 @@ class Maker:
         shape = layer.out_shape
         if each.skip:
             copy = PhaseGeometry(Op.MAC, Pool(), *shape[1:], one_weight=True, preset=preset)
-            made = self._pooling(copy, shape[0], 1)
+            made = self._pooling(copy, shape[0])
             return Phase(f"skip{number}", number, made, f"delta{number}", shape, operand, shape, outputs)
         made = self._sums(number, replace(layer.backward_phase(), preset=preset))
-        operand_shape = layer.in_shape
+        operand_shape = layer.seen_shape
         if layer.keeps_indices:
             operand, operand_shape = f"index{number}", shape
         return Phase(f"ng{number}", number, made, f"delta{number}", shape, operand, operand_shape, outputs)
@@ -224,15 +225,21 @@ class Maker:
         """FF or NG of a layer: with its matrix, or of every channel by itself."""
         layer = self.config.layers[index]
         if not layer.has_weights:
-            return self._pooling(tiles, layer.in_shape[0], layer.multiplier)
+            return self._pooling(tiles, layer.in_shape[0], layer.multipliers, layer.parts)
         csb = self.matrices[index].csb
         return self._split(
             lambda split: program.convolution(tiles, csb, self.grid, split), tiles, csb.shape.grid[tiles.backward]
         )
 
-    def _pooling(self, tiles: PhaseGeometry, channels: int, multiplier: int) -> Program:
+    def _pooling(
+        self, tiles: PhaseGeometry, channels: int, multipliers: tuple[int, ...] = (1,), parts: int = 1
+    ) -> Program:
+        if parts > 1:
+            return self._split(
+                lambda split: whole_map(tiles, self.grid, split, channels, parts, multipliers), tiles, channels
+            )
         return self._split(
-            lambda split: program.pooling(tiles, self.grid, split, channels, multiplier), tiles, channels
+            lambda split: program.pooling(tiles, self.grid, split, channels, multipliers), tiles, channels
         )
 
     def _split(self, make: Callable[[Split | None], Program], tiles: PhaseGeometry, parts: int) -> Program:

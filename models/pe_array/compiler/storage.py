@@ -169,7 +169,8 @@ class MapStorage:
         """Copies for layers that read a map with a halo as one pixel."""
         for index, layer in enumerate(self._layers):
             stored = self.maps[output_of(layer.reads)]
-            if not layer.joins and layer.in_shape != stored.shape and any(stored.halo):
+            flattened = not layer.joins and (layer.in_shape != stored.shape or layer.parts > 1)
+            if flattened and any(stored.halo):
                 name = f"flat{index}"
                 self.copies.append(Copy(layer.reads, name, index))
                 self.maps[name] = PlacedMap(name, 0, stored.shape)

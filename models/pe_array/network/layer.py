@@ -165,6 +165,11 @@ class Layer(ABC):
         return 0
 
     @property
+    def multipliers(self) -> tuple[int, ...]:
+        """Weights that all elements of a layer without a matrix have."""
+        return (self.multiplier,)
+
+    @property
     def backward_terms(self) -> int:
         """Products of 8-bit numbers that a sum of NG has at most."""
         return self.window.taps
@@ -236,18 +241,39 @@ class Layer(ABC):
         Padding of hardware is worth 0. Where it must be worth something else, the layer reads a larger map.
         """
         padded = self.pads_value and self.scaling is not None and self.scaling.zero_in
-        return self.window.pad if padded else NO_PADS
+        return self.padding if padded else NO_PADS
+
+    @property
+    def padding(self) -> Pads:
+        """Padding that is worth the zero point."""
+        return self.window.pad
 
     @property
     def inner_window(self) -> Conv | Pool:
         """The window as it slides over the map with its border."""
-        return replace(self.window, pad=NO_PADS) if any(self.border) else self.window
+        if not any(self.border):
+            return self.window
+        top, left, bottom, right = (a - b for a, b in zip(self.window.pad, self.border, strict=True))
+        rest = (top, left, bottom, right)
+        if isinstance(self.window, Pool) and self.window.counted is not None:
+            return replace(self.window, pad=rest, counted=NO_PADS)
+        return replace(self.window, pad=rest)
 
     @property
     def inner_size(self) -> tuple[int, int]:
         """Rows and columns of the map with its border."""
         top, left, bottom, right = self.border
         return self.in_shape[1] + top + bottom, self.in_shape[2] + left + right
+
+    @property
+    def parts(self) -> int:
+        """Channels that a channel of the map counts as, which lie behind each other in it."""
+        return 1
+
+    @property
+    def seen_shape(self) -> Shape:
+        """(channels, H, W) of the map as the hardware sees it."""
+        return (self.in_shape[0], *self.inner_size)
 
     def bordered(self, x: Int8Array) -> Int8Array:
         """A map (channels, H, W, batch) with its border."""

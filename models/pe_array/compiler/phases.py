@@ -55,6 +55,7 @@ class MapOutput:
         mask: map of activations where the derivative of a ReLU comes in, or None.
         scaling: scales of a frozen layer, or None.
         added: map that these add, or None.
+        high: limit of a ReLU: of what is drained or, with a mask, of the mask; None: there is none.
         stochastic: round with random words.
     """
 
@@ -66,6 +67,7 @@ class MapOutput:
     stochastic: bool = False
     scaling: Scaling | None = None
     added: str | None = None
+    high: int | None = None
     bias: str | None = None
     bias_shift: int = 0
 
@@ -156,7 +158,7 @@ class Maker:
         if scaling is None:
             bias, shift = (f"{BIAS}masters{index}", layer.bias_shift) if layer.bias else (None, 0)
             return MapOutput(
-                name, layer.forward_shift, layer.drains[0], layer.relu, bias=bias, bias_shift=shift
+                name, layer.forward_shift, layer.drains[0], layer.relu, bias=bias, bias_shift=shift, high=layer.clip
             )  # fmt: skip
         added = None if layer.add is None else output_of(layer.add)
         return MapOutput(name, int(scaling.shifts[0]), layer.drains[0], scaling=scaling, added=added)
@@ -167,20 +169,31 @@ class Maker:
         assert isinstance(self.config, PeConfig)
         number, preset = each.layer, None if each.preset is None else each.preset_shift
         target, layer = self.config.layers[index], self.config.layers[number]
-        operand = None if each.preset is None else f"delta{each.preset}"
+        operand = None if each.preset is None else self._delta(each.preset, each.preset_first, target.out_shape)
         mask = f"output{index}" if each.last and target.relu else None
         stochastic = self.config.training.stochastic_gradients
-        outputs = (MapOutput(f"delta{index}", each.shift, mask=mask, stochastic=stochastic),)
+        high = None if mask is None else target.clip
+        outputs = (MapOutput(f"delta{index}", each.shift, mask=mask, stochastic=stochastic, high=high),)
         shape = layer.out_shape
         if each.skip:
+            name, shape = f"skip{number}", target.out_shape
+            if layer.joins:
+                name = f"skip{number}.{each.first}"
             copy = PhaseGeometry(Op.MAC, Pool(), *shape[1:], one_weight=True, preset=preset)
             made = self._pooling(copy, shape[0])
-            return Phase(f"skip{number}", number, made, f"delta{number}", shape, operand, shape, outputs)
+            source = self._delta(number, each.first, shape)
+            return Phase(name, number, made, source, shape, operand, shape, outputs)
         made = self._sums(number, replace(layer.backward_phase(), preset=preset))
         operand_shape = layer.seen_shape
         if layer.keeps_indices:
             operand, operand_shape = f"index{number}", shape
         return Phase(f"ng{number}", number, made, f"delta{number}", shape, operand, operand_shape, outputs)
+
+    def _delta(self, index: int, first: int, shape: Shape) -> str:
+        """Name of the gradient by a layer's output, or of that of the channels of a part of it."""
+        if not self.config.layers[index].joins:
+            return f"delta{index}"
+        return self.storage.part(f"delta{index}", first, shape)
 
     def weight_gradient(self, index: int) -> Phase:
         """WG of a layer with weights."""

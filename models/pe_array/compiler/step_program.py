@@ -304,7 +304,9 @@ class StepProgram:
         scales, records = None, None
         if made.bias is not None:
             scales, records = Scales(Records.BIASES, bias_shift=made.bias_shift), self.tensors[made.bias].address
-        elif made.scaling is not None:
+        if made.high is not None:
+            scales = replace(scales or Scales(), high=made.high, mask_high=made.mask is not None)
+        if made.scaling is not None:
             kind, _ = records_of(made.scaling, self._orders[made.tensor])
             records = None if kind is Records.NONE else self.tensors[f"records{phase.layer}"].address
             scales = scales_of(made.scaling, kind)

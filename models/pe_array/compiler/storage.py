@@ -102,10 +102,18 @@ class MapStorage:
         """Name of the map that a layer reads: a copy where the one that it names lies otherwise."""
         return self._reads.get(index, output_of(self._layers[index].reads))
 
+    def part(self, name: str, channel: int, shape: Shape) -> str:
+        """Name of a part of another tensor, that of a gradient by a concatenation, from a channel on."""
+        made = f"{name}[{channel}]"
+        self.maps[made], self.parts[made] = PlacedMap(name, channel, shape), (name,)
+        return made
+
     def tensors(self) -> dict[str, tuple[Shape, str]]:
         """Name and outer shape of all tensors, and a map that lies in them."""
         found: dict[str, tuple[Shape, str]] = {}
         for name, stored in self.maps.items():
+            if name.endswith("]"):
+                continue
             channels = found.get(stored.tensor, ((0, 0, 0), ""))[0][0]
             end = max(channels, stored.channel + stored.shape[0])
             found[stored.tensor] = (end, *stored.outer), name

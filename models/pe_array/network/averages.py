@@ -72,6 +72,8 @@ def average(pool: Pool, x: Int8Array, multipliers: tuple[int, ...]) -> Accumulat
 def average_backward(pool: Pool, d: Int8Array, height: int, width: int, multipliers: tuple[int, ...]) -> Accumulators:
     """Sums (C, height, width, batch) of d (C, OH, OW, batch) over each pixel's windows, times their multipliers."""
     scaled = d * _of_windows(pool, (height, width), multipliers)
+    if isinstance(pool, WholeMap):
+        return np.repeat(np.repeat(scaled, height, axis=1), width, axis=2)
     top, left, bottom, right = pool.pad
     out = np.zeros((len(d), height + top + bottom, width + left + right, d.shape[3]), dtype=np.int32)
     size = d.shape[1:3]

@@ -17,7 +17,7 @@ from models.lib.toml_section import Section
 from models.pe_array.isa.pe_command import Op
 from models.pe_array.isa.shapes import Conv, Pads, Pool
 from models.pe_array.isa.widths import STANDARD, Widths
-from models.pe_array.network import layers
+from models.pe_array.network import float_layers, layers
 from models.pe_array.network.float_layers import FloatArray, IntArray
 from models.pe_array.network.layers import UNBIASED, Accumulators, Int8Array, Int32Array, Int64Array, UInt8Array
 from models.pe_array.network.requantise import AccumulatorField
@@ -54,6 +54,7 @@ class Place:
         frac, delta_frac: fraction bits of that map, and of the gradient by it.
         last: it is the last layer, whose outputs are the logits.
         widths: of data and masters.
+        more: places by the other maps of a layer that joins some.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Place:
     delta_frac: int
     last: bool
     widths: Widths
+    more: tuple[Place, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,7 @@ class Layer(ABC):
         add_frac: fraction bits of that.
         bias: a number per output channel, trained too, is added to the sums before they are requantised.
         bias_frac: fraction bits of the masters of the biases; 0 where there are none.
+        clip: largest output of a ReLU with a limit, in units of the last bit; None: there is no limit.
         scaling: what becomes of its sums where it is frozen; None: shifts, which follow from fraction bits.
     """
 
@@ -140,6 +143,7 @@ class Layer(ABC):
     add_frac: int = 0
     bias: bool = False
     bias_frac: int = 0
+    clip: int | None = None
     scaling: Scaling | None = None
 
     # --- what a kind answers ---
@@ -218,7 +222,19 @@ class Layer(ABC):
         if added is not None:
             acc = layers.add_residual(acc, added.reshape(acc.shape), self.add_shift)
         made = layers.requantise(acc, self.forward_shift, self.relu, bits=self.widths.data, bias=biases)
-        return Activations(made.values, NO_INDICES, made.saturated)
+        values = made.values if self.clip is None else np.minimum(made.values, np.int8(self.clip))
+        return Activations(values, NO_INDICES, made.saturated)
+
+    def float_activation(self, x: FloatArray) -> FloatArray:
+        """Outputs of the float twin from its sums."""
+        a = float_layers.relu(x) if self.relu else x
+        return a if self.clip is None else np.minimum(a, self.clip / 2.0**self.out_frac)
+
+    def float_derivative(self, d: FloatArray, a: FloatArray) -> FloatArray:
+        """Gradient by the sums from that by the outputs a."""
+        if self.clip is not None:
+            d = np.where(a < self.clip / 2.0**self.out_frac, d, 0.0)
+        return float_layers.relu_backward(d, a) if self.relu else d
 
     def phases(self, training: bool = True) -> list[PhaseGeometry]:
         """FF, WG where it has weights, and NG where there is a gradient by the map that it reads."""
@@ -233,6 +249,10 @@ class Layer(ABC):
     def sources(self) -> tuple[int, ...]:
         """The layers, or ``IMAGE``, whose outputs it reads, channel after channel; ``reads`` is the first one."""
         return (self.reads,)
+
+    def places_of(self, source: int) -> tuple[int, ...]:
+        """Channels of its output from which on one of its sources lies in it, as it is."""
+        return ()
 
     @property
     def border(self) -> Pads:

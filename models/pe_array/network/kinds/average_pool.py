@@ -101,7 +101,7 @@ class AveragePool(ChannelWise):
 
     def input_gradient(self, d: Int8Array, indices: UInt8Array, weights: Weights | None) -> Accumulators:
         """See ``Layer.input_gradient``."""
-        if self.window.uneven or self.parts > 1:
+        if self.window.uneven or isinstance(self.window, WholeMap):
             return averages.average_backward(self.window, d, *self.in_shape[1:], self.multipliers)
         return layers.average_pool_backward(self.window, d, *self.in_shape[1:], self.multiplier)
 
@@ -132,5 +132,3 @@ def whole_window(height: int, width: int) -> Pool:
     if height * width > PIXELS_MAX:
         raise ValueError(f"a map of {height} x {width} has more than {PIXELS_MAX} pixels, whose sum may not fit")
     return Pool.make(size) if max(size) <= KERNEL_MAX else WholeMap(size, size)
-
-

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cifar_batches import as_binary, as_package, made_small
 from PIL import Image
 
 from models.lib.data_sets import catalogue, cifar10, fetching, idx
@@ -77,36 +77,7 @@ def test_files_of_a_package_count_where_home_has_none(tmp_path: Path, monkeypatc
 
 @pytest.fixture
 def batches(monkeypatch: pytest.MonkeyPatch) -> dict[str, Pictures]:
-    """A CIFAR-10 of four pictures in each batch."""
-    rng, made = np.random.default_rng(1), {}
-    monkeypatch.setattr(cifar10, "BATCH", 4)
-    for name in cifar10.MD5:
-        images = rng.integers(0, 256, (4, *cifar10.SHAPE), dtype=np.uint8)
-        made[name] = Pictures(images, rng.integers(0, 10, 4, dtype=np.uint8))
-        monkeypatch.setitem(cifar10.MD5, name, hashlib.md5(binary(made[name])).hexdigest())
-    return made
-
-
-def binary(batch: Pictures) -> bytes:
-    return b"".join(bytes([label]) + image.tobytes() for image, label in zip(batch.images, batch.labels, strict=True))
-
-
-def as_binary(folder: Path, batches: dict[str, Pictures]) -> Path:
-    folder.mkdir(exist_ok=True)
-    for name, batch in batches.items():
-        (folder / f"{name}.bin").write_bytes(binary(batch))
-    return folder
-
-
-def as_package(folder: Path, batches: dict[str, Pictures]) -> Path:
-    folder.mkdir(exist_ok=True)
-    labels: dict[str, list[int]] = {"train": [], "test": []}
-    for name, batch in batches.items():
-        Image.fromarray(batch.images.transpose(0, 2, 3, 1).reshape(4, 1024, 3)).save(folder / f"{name}.png")
-        labels["test" if name == "test_batch" else "train"] += batch.labels.tolist()
-    for part, name in cifar10.LABELS.items():
-        (folder / name).write_text(json.dumps(labels[part]))
-    return folder
+    return made_small(monkeypatch)
 
 
 @pytest.mark.parametrize("form", [as_binary, as_package])

@@ -10,7 +10,7 @@ from pathlib import Path
 from flow import environment, paths
 from flow.paths import FlowError
 from models.lib.checkpoint import CheckpointError
-from models.lib.mnist import DataError
+from models.lib.data_sets.data_set import DataError
 from models.lib.registers import DescriptionError
 from models.lib.toml_section import ConfigError
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from flow.generate.parts import Codes, Descriptors, Part, after, fields_of, title_of
 from models.lib.registers import READ, Block, Register, RegisterMap
-from models.pe_array.isa.descriptors import Bits
+from models.pe_array.isa.bits import Bits
 
 _DESCRIPTOR = """
 /*
@@ -138,13 +138,19 @@ def _descriptors(part: Descriptors) -> Iterator[str]:
 
 def _field(kind: str, field: str, bits: Bits) -> Iterator[str]:
     place = f"{bits.low}, {bits.width}"
-    kind_of_word = "uint64_t" if bits.width > 32 else "uint32_t"
+    kind_of_word = "uint64_t" if bits.width > 32 else "int32_t" if bits.signed else "uint32_t"
     less = f" - {bits.less}u" if bits.less else ""
     more = f" + {bits.less}u" if bits.less else ""
+    value = "(uint64_t)(int64_t)value" if bits.signed else "value"
     yield ""
     yield f"/* {bits.doc} */"
     yield f"static inline void edgeloom_{kind}_set_{field}(edgeloom_descriptor *d, {kind_of_word} value)"
-    yield from ["{", f"    edgeloom_put(d, {place}, value{less});", "}", ""]
+    yield from ["{", f"    edgeloom_put(d, {place}, {value}{less});", "}", ""]
     yield f"static inline {kind_of_word} edgeloom_{kind}_get_{field}(const edgeloom_descriptor *d)"
-    cast = "" if bits.width > 32 else "(uint32_t)"
-    yield from ["{", f"    return {cast}edgeloom_get(d, {place}){more};", "}"]
+    got = f"edgeloom_get(d, {place})"
+    if bits.signed:
+        sign = f"{1 << bits.width - 1:#x}"
+        got = f"(int32_t)((int64_t)({got} ^ {sign}u) - {sign}ll)"
+    elif bits.width <= 32:
+        got = f"(uint32_t){got}"
+    yield from ["{", f"    return {got}{more};", "}"]

@@ -16,6 +16,7 @@ from models.edge.activation import Activation
 from models.edge.config import Mode
 from models.edge.registers import EDGE, Kind
 from models.edge.stages import Span
+from models.pe_array.isa.channel_records import RECORD, Records
 from models.pe_array.isa.commands import COMMANDS
 from models.pe_array.isa.descriptors import Cause, Engine
 from models.pe_array.isa.operations import CommandField
@@ -32,6 +33,7 @@ _CODES = (
     Codes("ARRAY_CAUSE", Cause, 4), Codes("ARRAY_ENGINE", Engine, 2), Codes("ARRAY_OP", Op, 2),
     Codes("ARRAY_FIELD", CommandField, 3), Codes("ARRAY_MEMORY", Memory, 3), Codes("ARRAY_STREAM", StreamMemory, 2),
     Codes("ARRAY_WINDOW", WindowRegister, 3), Codes("ARRAY_BYTE", AccumulatorField, 2),
+    Codes("ARRAY_RECORDS", Records, 2),
 )  # fmt: skip
 
 _PARAMETERS = Parameters(tuple((name, f"`{each.default}`", each.legal, each.doc) for name, each in PARAMETERS.items()))
@@ -49,7 +51,7 @@ FILES: dict[str, Callable[[], str]] = {
     ),
     "rtl/pe_array/descriptors.vh": lambda: verilog.header(
         "EDGELOOM_DESCRIPTORS_VH", "Descriptors of the PE array's programs, causes of errors, engines, commands",
-        [_ISA, "commands.py"], [*_CODES, DESCRIPTORS, *COMMANDS],
+        [_ISA, "files beside it"], [*_CODES, DESCRIPTORS, RECORD, *COMMANDS],
     ),
     "rtl/pe_array/sigmoid8.vh": sigmoid8_text,
     "sw/include/edgeloom_edge.h": lambda: c_header.header(

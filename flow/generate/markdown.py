@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 
 from flow.generate.parts import Codes, Descriptors, Parameters, Part, fields_of, range_of, title_of, width_of
 from models.lib.registers import Register, RegisterMap
-from models.pe_array.isa.descriptors import Bits, Descriptor
+from models.pe_array.isa.bits import Bits
+from models.pe_array.isa.descriptors import Descriptor
 
 
 def page(title: str, sources: Sequence[str], parts: Sequence[Part | Parameters]) -> str:
@@ -95,7 +96,8 @@ def _descriptors(part: Descriptors) -> Iterator[str]:
 
 def _fields(kind: type[Descriptor]) -> Iterator[str]:
     for field, bits in fields_of(kind):
-        doc = bits.doc + ("; less one" if bits.less else "") + ("; the first, then the last + 1" if bits.pair else "")
+        said = {"less one": bits.less, "the first, then the last + 1": bits.pair, "signed": bits.signed}
+        doc = "; ".join([bits.doc, *(text for text, holds in said.items() if holds)])
         yield _row(f"`{_words(bits)}`", field.lower(), _prose(doc))
 
 

@@ -7,11 +7,12 @@ import re
 from dataclasses import dataclass
 
 from models.lib.registers import Code, RegisterMap
+from models.pe_array.isa.bits import Bits
+from models.pe_array.isa.channel_records import RecordLayout
 from models.pe_array.isa.commands import CommandLayout
 from models.pe_array.isa.descriptors import (
     AFTER,
     KINDS,
-    Bits,
     Collect,
     Compute,
     Delta,
@@ -79,7 +80,7 @@ class Parameters:
 
 
 Part = RegisterMap | Codes | Descriptors
-HeaderPart = Part | CommandLayout
+HeaderPart = Part | CommandLayout | RecordLayout
 
 DESCRIPTORS = Descriptors({
     "load": ("load_issue", (Window, Map, Stream, Pointers)), "compute": ("compute_engine", (Set, Compute)),

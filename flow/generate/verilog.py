@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from flow.generate.parts import OPCODE, Codes, Descriptors, HeaderPart, after, fields_of, range_of, title_of, unused
 from models.lib.registers import READ, DescriptionError, Register, RegisterMap
+from models.pe_array.isa.bits import Bits
+from models.pe_array.isa.channel_records import RecordLayout
 from models.pe_array.isa.commands import CommandLayout
-from models.pe_array.isa.descriptors import Bits, Descriptor, Engine
+from models.pe_array.isa.descriptors import Descriptor, Engine
 
 _WHY = """\
  *
@@ -55,6 +57,9 @@ def _blocks(part: HeaderPart) -> Iterator[tuple[str, list[Line]]]:
         yield from _registers(part)
     elif isinstance(part, Codes):
         yield part.title, [_code(part, name, code, code.doc) for name, code in part.codes.__members__.items()]
+    elif isinstance(part, RecordLayout):
+        fields = [(f"ARRAY_RECORD_{name.upper()}", range_of(bits), bits.doc) for name, bits in part.fields.items()]
+        yield "Record of a channel in memory; one of biases alone is its first word", fields
     elif isinstance(part, CommandLayout):
         yield f"Command on {part.name}: how many bits, and those of its fields", list(_command(part))
     else:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from models.lib.checkpoint import CheckpointError
-from models.lib.mnist import DataError
+from models.lib.data_sets.data_set import DataError
 from models.lib.toml_section import ConfigError, shown, shown_path
 
 INTERRUPTED = 130

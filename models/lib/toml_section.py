@@ -147,6 +147,11 @@ class Section:
         """An integer, low … high."""
         return self._bounded(self.key(key), self._take(key, default), low, high)
 
+    def optional_integer(self, key: str, low: int, high: int) -> int | None:
+        """An integer, low … high; None where the key is missing."""
+        self._known.add(key)
+        return self.integer(key, low, high) if key in self.values else None
+
     def integers(self, key: str, low: int, high: int, default: list[int] | None = None) -> tuple[int, ...]:
         """A list of at least one integer, each low … high."""
         values = self._take(key, default)

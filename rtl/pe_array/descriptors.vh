@@ -2,7 +2,7 @@
 /*
  * Descriptors of the PE array's programs, causes of errors, engines, commands
  *
- * Made by `make generate` from models/pe_array/isa/descriptors.py and commands.py: change that, not this.
+ * Made by `make generate` from models/pe_array/isa/descriptors.py and files beside it: change that, not this.
  *
  * They are macros: every tool takes one as the range of a slice, word[`NAME], and none warns of those that a module
  * does not use, as it would of parameters.
@@ -66,6 +66,11 @@
 `define ARRAY_BYTE_VALUE 2'd1  // the largest pixel of a window
 `define ARRAY_BYTE_INDEX 2'd2  // its place in the window
 
+// What a drain reads of each channel
+`define ARRAY_RECORDS_NONE   2'd0  // nothing
+`define ARRAY_RECORDS_BIASES 2'd1  // its bias
+`define ARRAY_RECORDS_FULL   2'd2  // its bias, multiplier and shift
+
 // Opcodes, and the first and last of an engine
 `define ARRAY_OPCODE_WINDOW        8'h10
 `define ARRAY_OPCODE_MAP           8'h11
@@ -83,8 +88,9 @@
 `define ARRAY_OPCODE_COLLECT       8'h33
 `define ARRAY_OPCODE_UPDATE        8'h34
 `define ARRAY_OPCODE_DELTA         8'h35
+`define ARRAY_OPCODE_SCALES        8'h36
 `define ARRAY_OPCODE_STORE_FIRST   8'h30
-`define ARRAY_OPCODE_STORE_LAST    8'h35
+`define ARRAY_OPCODE_STORE_LAST    8'h36
 
 // Bits of a descriptor: what all have
 `define ARRAY_D_OPCODE         7:0
@@ -184,14 +190,16 @@
 `define ARRAY_D_COLLECT_ADDRESS 127:96  // of the gradient array
 
 // UPDATE: New masters, momenta (where decay is not 0) and MAC weights
-`define ARRAY_D_UPDATE_SHIFT      60:56    // right shift of a gradient: the learning rate
-`define ARRAY_D_UPDATE_STOCHASTIC 61       // stochastic rounding
-`define ARRAY_D_UPDATE_DECAY      91:88    // shift of the decay of momenta; 0: there are none
-`define ARRAY_D_UPDATE_GRADIENTS  127:96   // address of the gradients
-`define ARRAY_D_UPDATE_MASTERS    159:128  // address of the masters
-`define ARRAY_D_UPDATE_MOMENTA    191:160  // address of the momenta
-`define ARRAY_D_UPDATE_WEIGHTS    223:192  // address of the MAC weights
-`define ARRAY_D_UPDATE_BEATS      247:224  // beats of MAC weights; of the other arrays four times as many, less one
+`define ARRAY_D_UPDATE_SHIFT        60:56    // right shift of a gradient: the learning rate
+`define ARRAY_D_UPDATE_STOCHASTIC   61       // stochastic rounding
+`define ARRAY_D_UPDATE_NESTEROV     62       // the step is Nesterov's, else the momentum
+`define ARRAY_D_UPDATE_DECAY        91:88    // shift of the decay of momenta; 0: there are none
+`define ARRAY_D_UPDATE_GRADIENTS    127:96   // address of the gradients
+`define ARRAY_D_UPDATE_MASTERS      159:128  // address of the masters
+`define ARRAY_D_UPDATE_MOMENTA      191:160  // address of the momenta
+`define ARRAY_D_UPDATE_WEIGHTS      223:192  // address of the MAC weights
+`define ARRAY_D_UPDATE_BEATS        247:224  // beats of MAC weights; of the other arrays four times as many, less one
+`define ARRAY_D_UPDATE_WEIGHT_DECAY 252:248  // shift of the decay of masters; 0: they do not decay
 
 // DELTA: Deltas of an output layer: one beat each of logits and of the result per class
 `define ARRAY_D_DELTA_LOGITS  127:96   // address of the logits
@@ -199,13 +207,34 @@
 `define ARRAY_D_DELTA_OUTPUT  191:160  // address of the result; it may be that of the logits
 `define ARRAY_D_DELTA_CLASSES 203:192  // classes, at most 256, less one
 
+// SCALES: How the sums of the drains that follow are scaled
+`define ARRAY_D_SCALES_RECORDS           57:56
+`define ARRAY_D_SCALES_EVEN              58       // round halves to even, else up
+`define ARRAY_D_SCALES_ADDEND            59       // add a map
+`define ARRAY_D_SCALES_MASK_HIGH         60       // 0 where the mask is high or above, too; then high limits no result
+`define ARRAY_D_SCALES_BIAS_SHIFT        91:88    // right shift of a bias, half up
+`define ARRAY_D_SCALES_ADDRESS           127:96   // of the first record, a multiple of its 4 or 8 bytes
+`define ARRAY_D_SCALES_BIAS              159:128  // else the bias of all channels
+`define ARRAY_D_SCALES_MULTIPLIER        176:160  // else the multiplier of all channels, 65536 is 1.0
+`define ARRAY_D_SCALES_ADDEND_MULTIPLIER 208:192  // its multiplier, 65536 is 1.0
+`define ARRAY_D_SCALES_ADDEND_SHIFT      220:216  // its right shift
+`define ARRAY_D_SCALES_ZERO              231:224  // zero point of the result
+`define ARRAY_D_SCALES_LOW               239:232  // least result
+`define ARRAY_D_SCALES_HIGH              247:240  // largest result
+`define ARRAY_D_SCALES_ADDEND_ZERO       255:248  // its zero point
+
 // Bits that no field of the opcodes of a module has
 `define ARRAY_D_UNUSED_LOAD(d)    {d[159:157], d[87:64], d[55:8]}
 `define ARRAY_D_UNUSED_COMPUTE(d) {d[191:184], d[159:147], d[127:120], d[95:91], d[87:59], d[55:8]}
 `define ARRAY_D_UNUSED_DRAIN(d)   {d[255:244], d[191:188], d[95:94], d[87:63], d[55:8]}
 `define ARRAY_D_UNUSED_COLLECT(d) {d[255:152], d[95:62], d[55:8]}
-`define ARRAY_D_UNUSED_UPDATE(d)  {d[255:248], d[95:92], d[87:62], d[55:0]}
+`define ARRAY_D_UNUSED_UPDATE(d)  {d[255:253], d[95:92], d[87:63], d[55:0]}
 `define ARRAY_D_UNUSED_DELTA(d)   {d[255:204], d[95:0]}
+
+// Record of a channel in memory; one of biases alone is its first word
+`define ARRAY_RECORD_BIAS       31:0   // added to the sum
+`define ARRAY_RECORD_MULTIPLIER 48:32  // of the sum, 65536 is 1.0
+`define ARRAY_RECORD_SHIFT      60:56  // right shift of the product, besides the 16 of the multiplier
 
 // Command on map_cmd: how many bits, and those of its fields
 `define ARRAY_MAP_CMD_BITS     73

@@ -149,6 +149,11 @@
 #define EDGELOOM_ARRAY_BYTE_VALUE 1u /* the largest pixel of a window */
 #define EDGELOOM_ARRAY_BYTE_INDEX 2u /* its place in the window */
 
+/* What a drain reads of each channel */
+#define EDGELOOM_ARRAY_RECORDS_NONE 0u /* nothing */
+#define EDGELOOM_ARRAY_RECORDS_BIASES 1u /* its bias */
+#define EDGELOOM_ARRAY_RECORDS_FULL 2u /* its bias, multiplier and shift */
+
 /* Opcodes */
 #define EDGELOOM_ARRAY_OPCODE_WINDOW 0x10u
 #define EDGELOOM_ARRAY_OPCODE_MAP 0x11u
@@ -162,6 +167,7 @@
 #define EDGELOOM_ARRAY_OPCODE_COLLECT 0x33u
 #define EDGELOOM_ARRAY_OPCODE_UPDATE 0x34u
 #define EDGELOOM_ARRAY_OPCODE_DELTA 0x35u
+#define EDGELOOM_ARRAY_OPCODE_SCALES 0x36u
 
 /*
  * A descriptor, in words: bit n of the 256 is bit n % 32 of word n / 32. A value that does not fit in its field loses
@@ -1161,6 +1167,17 @@ static inline uint32_t edgeloom_update_get_stochastic(const edgeloom_descriptor 
     return (uint32_t)edgeloom_get(d, 61, 1);
 }
 
+/* the step is Nesterov's, else the momentum */
+static inline void edgeloom_update_set_nesterov(edgeloom_descriptor *d, uint32_t value)
+{
+    edgeloom_put(d, 62, 1, value);
+}
+
+static inline uint32_t edgeloom_update_get_nesterov(const edgeloom_descriptor *d)
+{
+    return (uint32_t)edgeloom_get(d, 62, 1);
+}
+
 /* shift of the decay of momenta; 0: there are none */
 static inline void edgeloom_update_set_decay(edgeloom_descriptor *d, uint32_t value)
 {
@@ -1227,6 +1244,17 @@ static inline uint32_t edgeloom_update_get_beats(const edgeloom_descriptor *d)
     return (uint32_t)edgeloom_get(d, 224, 24) + 1u;
 }
 
+/* shift of the decay of masters; 0: they do not decay */
+static inline void edgeloom_update_set_weight_decay(edgeloom_descriptor *d, uint32_t value)
+{
+    edgeloom_put(d, 248, 5, value);
+}
+
+static inline uint32_t edgeloom_update_get_weight_decay(const edgeloom_descriptor *d)
+{
+    return (uint32_t)edgeloom_get(d, 248, 5);
+}
+
 /* DELTA */
 static inline void edgeloom_delta_begin(edgeloom_descriptor *d)
 {
@@ -1275,6 +1303,166 @@ static inline void edgeloom_delta_set_classes(edgeloom_descriptor *d, uint32_t v
 static inline uint32_t edgeloom_delta_get_classes(const edgeloom_descriptor *d)
 {
     return (uint32_t)edgeloom_get(d, 192, 12) + 1u;
+}
+
+/* SCALES */
+static inline void edgeloom_scales_begin(edgeloom_descriptor *d)
+{
+    edgeloom_begin(d, EDGELOOM_ARRAY_OPCODE_SCALES);
+}
+
+/* of each channel from memory: 0 none, 1 bias, 2 bias, multiplier and shift */
+static inline void edgeloom_scales_set_records(edgeloom_descriptor *d, uint32_t value)
+{
+    edgeloom_put(d, 56, 2, value);
+}
+
+static inline uint32_t edgeloom_scales_get_records(const edgeloom_descriptor *d)
+{
+    return (uint32_t)edgeloom_get(d, 56, 2);
+}
+
+/* round halves to even, else up */
+static inline void edgeloom_scales_set_even(edgeloom_descriptor *d, uint32_t value)
+{
+    edgeloom_put(d, 58, 1, value);
+}
+
+static inline uint32_t edgeloom_scales_get_even(const edgeloom_descriptor *d)
+{
+    return (uint32_t)edgeloom_get(d, 58, 1);
+}
+
+/* add a map */
+static inline void edgeloom_scales_set_addend(edgeloom_descriptor *d, uint32_t value)
+{
+    edgeloom_put(d, 59, 1, value);
+}
+
+static inline uint32_t edgeloom_scales_get_addend(const edgeloom_descriptor *d)
+{
+    return (uint32_t)edgeloom_get(d, 59, 1);
+}
+
+/* 0 where the mask is high or above, too; then high limits no result */
+static inline void edgeloom_scales_set_mask_high(edgeloom_descriptor *d, uint32_t value)
+{
+    edgeloom_put(d, 60, 1, value);
+}
+
+static inline uint32_t edgeloom_scales_get_mask_high(const edgeloom_descriptor *d)
+{
+    return (uint32_t)edgeloom_get(d, 60, 1);
+}
+
+/* right shift of a bias, half up */
+static inline void edgeloom_scales_set_bias_shift(edgeloom_descriptor *d, uint32_t value)
+{
+    edgeloom_put(d, 88, 4, value);
+}
+
+static inline uint32_t edgeloom_scales_get_bias_shift(const edgeloom_descriptor *d)
+{
+    return (uint32_t)edgeloom_get(d, 88, 4);
+}
+
+/* of the first record, a multiple of its 4 or 8 bytes */
+static inline void edgeloom_scales_set_address(edgeloom_descriptor *d, uint32_t value)
+{
+    edgeloom_put(d, 96, 32, value);
+}
+
+static inline uint32_t edgeloom_scales_get_address(const edgeloom_descriptor *d)
+{
+    return (uint32_t)edgeloom_get(d, 96, 32);
+}
+
+/* else the bias of all channels */
+static inline void edgeloom_scales_set_bias(edgeloom_descriptor *d, int32_t value)
+{
+    edgeloom_put(d, 128, 32, (uint64_t)(int64_t)value);
+}
+
+static inline int32_t edgeloom_scales_get_bias(const edgeloom_descriptor *d)
+{
+    return (int32_t)((int64_t)(edgeloom_get(d, 128, 32) ^ 0x80000000u) - 0x80000000ll);
+}
+
+/* else the multiplier of all channels, 65536 is 1.0 */
+static inline void edgeloom_scales_set_multiplier(edgeloom_descriptor *d, uint32_t value)
+{
+    edgeloom_put(d, 160, 17, value);
+}
+
+static inline uint32_t edgeloom_scales_get_multiplier(const edgeloom_descriptor *d)
+{
+    return (uint32_t)edgeloom_get(d, 160, 17);
+}
+
+/* its multiplier, 65536 is 1.0 */
+static inline void edgeloom_scales_set_addend_multiplier(edgeloom_descriptor *d, uint32_t value)
+{
+    edgeloom_put(d, 192, 17, value);
+}
+
+static inline uint32_t edgeloom_scales_get_addend_multiplier(const edgeloom_descriptor *d)
+{
+    return (uint32_t)edgeloom_get(d, 192, 17);
+}
+
+/* its right shift */
+static inline void edgeloom_scales_set_addend_shift(edgeloom_descriptor *d, uint32_t value)
+{
+    edgeloom_put(d, 216, 5, value);
+}
+
+static inline uint32_t edgeloom_scales_get_addend_shift(const edgeloom_descriptor *d)
+{
+    return (uint32_t)edgeloom_get(d, 216, 5);
+}
+
+/* zero point of the result */
+static inline void edgeloom_scales_set_zero(edgeloom_descriptor *d, int32_t value)
+{
+    edgeloom_put(d, 224, 8, (uint64_t)(int64_t)value);
+}
+
+static inline int32_t edgeloom_scales_get_zero(const edgeloom_descriptor *d)
+{
+    return (int32_t)((int64_t)(edgeloom_get(d, 224, 8) ^ 0x80u) - 0x80ll);
+}
+
+/* least result */
+static inline void edgeloom_scales_set_low(edgeloom_descriptor *d, int32_t value)
+{
+    edgeloom_put(d, 232, 8, (uint64_t)(int64_t)value);
+}
+
+static inline int32_t edgeloom_scales_get_low(const edgeloom_descriptor *d)
+{
+    return (int32_t)((int64_t)(edgeloom_get(d, 232, 8) ^ 0x80u) - 0x80ll);
+}
+
+/* largest result */
+static inline void edgeloom_scales_set_high(edgeloom_descriptor *d, int32_t value)
+{
+    edgeloom_put(d, 240, 8, (uint64_t)(int64_t)value);
+}
+
+static inline int32_t edgeloom_scales_get_high(const edgeloom_descriptor *d)
+{
+    return (int32_t)((int64_t)(edgeloom_get(d, 240, 8) ^ 0x80u) - 0x80ll);
+}
+
+/* its zero point */
+static inline void edgeloom_scales_set_addend_zero(edgeloom_descriptor *d, int32_t value)
+{
+    edgeloom_put(d, 248, 8, (uint64_t)(int64_t)value);
+}
+
+static inline int32_t edgeloom_scales_get_addend_zero(const edgeloom_descriptor *d)
+{
+    return (int32_t)((int64_t)(edgeloom_get(d, 248, 8) ^ 0x80u) - 0x80ll);
 }
 
 #endif

@@ -12,7 +12,7 @@ from flow import __main__, lint
 from flow.generate import files
 from flow.paths import ROOT
 from flow.train.edge import example
-from models.lib.mnist import DataError
+from models.lib.data_sets.data_set import DataError
 from models.lib.registers import DescriptionError
 
 

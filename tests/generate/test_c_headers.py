@@ -52,6 +52,13 @@ def run(tmp_path: Path, body: list[str]) -> str:
     return subprocess.run([program], check=True, capture_output=True, text=True).stdout
 
 
+def number(value: int, signed: bool = False) -> str:
+    """A number in C, of the kind that a function takes and gives."""
+    if signed:
+        return f"(int32_t){value}ll"
+    return f"{value}u{'l' * 2 * (value >> 32 > 0)}"
+
+
 def test_descriptors_are_the_same_bytes(tmp_path: Path) -> None:
     rng = random.Random(1)
     made: list[Descriptor] = []
@@ -60,22 +67,20 @@ def test_descriptors_are_the_same_bytes(tmp_path: Path) -> None:
         for _ in range(4):
             after = {name: rng.getrandbits(24) for name in ("loads", "computes", "stores")}
             values: dict[str, object] = {}
-            calls = [(f"after_set_{name}", f"after_get_{name}", value) for name, value in after.items()]
+            calls = [(f"after_set_{name}", f"after_get_{name}", number(value)) for name, value in after.items()]
             for name, bits in fields_of(kind):
                 field = name.lower()
-                parts = [rng.choice([0, (1 << bits.width) - 1, rng.getrandbits(bits.width)]) + bits.less]
+                parts = [rng.choice([bits.least, bits.most, rng.randint(bits.least, bits.most)])]
                 if bits.pair:
                     parts.append(rng.getrandbits(bits.width))
                 values[field] = tuple(parts) if bits.pair else bool(parts[0]) if bits.width == 1 else parts[0]
                 for part, end in zip(parts, ("_first", "_end") if bits.pair else ("",), strict=True):
                     who = kind.__name__.lower()
-                    calls.append((f"{who}_set_{field}{end}", f"{who}_get_{field}{end}", part))
+                    calls.append((f"{who}_set_{field}{end}", f"{who}_get_{field}{end}", number(part, bits.signed)))
             rng.shuffle(calls)
             body.append(f"edgeloom_{kind.__name__.lower()}_begin(&d);")
-            body += [f"edgeloom_{put}(&d, {value}u{'l' * 2 * (value >> 32 > 0)});" for put, _, value in calls]
-            body += [
-                f"if (edgeloom_{get}(&d) != {value}u{'l' * 2 * (value >> 32 > 0)}) return 1;" for _, get, value in calls
-            ]
+            body += [f"edgeloom_{put}(&d, {value});" for put, _, value in calls]
+            body += [f"if (edgeloom_{get}(&d) != {value}) return 1;" for _, get, value in calls]
             body.append("show(&d);")
             made.append(replace(kind(**values), after=After(**after)))  # type: ignore[arg-type]
             assert made[-1].opcode == opcode

@@ -29,7 +29,7 @@ from flow.train.pe_array.request import Request, request
 from flow.train.pe_array.simulation import HARNESS
 from models.lib.job_file import CHECKPOINT, EVENTS
 from models.pe_array.network.config import PeConfig
-from models.pe_array.training.images import DataSet
+from models.pe_array.training.images import TrainingImages
 from models.pe_array.training.job import Record, load, save, simulated_steps
 from models.pe_array.training.trainer import StepResult, Trainer
 
@@ -45,8 +45,8 @@ def small(directory: Path, **variables: str) -> Request:
 
 
 @functools.cache
-def data() -> DataSet:
-    return DataSet.load()
+def data() -> TrainingImages:
+    return TrainingImages.load(PeConfig.load(LENET))
 
 
 def model(config: PeConfig, samples: int = IMAGES) -> Trainer:
@@ -99,7 +99,7 @@ def test_small_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     alone = model(asked.config)
     while alone.step < 2 * alone.steps_per_epoch:
         alone.train_step()
-    assert result["model_test_accuracy"] == alone.accuracy(asked.test)
+    assert result["model_test_accuracy"] == alone.accuracy(asked.data.test)
     page = (asked.directory / REPORT).read_text()
     assert "<th>PE group</th>" in page
     sources = re.findall(r'(?:src|href)="(.{20})', page)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from models.pe_array.isa.descriptors import Bits, Descriptor, Drain, Map, layout
+from models.pe_array.isa.bits import Bits
+from models.pe_array.isa.descriptors import Descriptor, Drain, Map, layout
 
 
 @dataclass(frozen=True)

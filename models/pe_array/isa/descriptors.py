@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any, ClassVar, Self
 
 from models.lib.registers import Code
+from models.pe_array.isa.bits import Bits
 from models.pe_array.isa.operations import After
 
 BYTES = 32
@@ -46,21 +47,11 @@ class Engine(Code):
 _ENGINES = tuple(Engine)
 
 
-@dataclass(frozen=True)
-class Bits:
-    """Where a field lies: first bit in the 256 of the descriptor, width, and what is taken off (1: "less one")."""
-
-    low: int
-    width: int
-    less: int = 0
-    pair: bool = False  # of two numbers of that width, the first one lower
-    doc: str = ""
-
-
 def _bits(
-    word: int, low: int, width: int, doc: str, less: int = 0, pair: bool = False, default: Any = MISSING
+    word: int, low: int, width: int, doc: str, less: int = 0, pair: bool = False, default: Any = MISSING,
+    signed: bool = False,
 ) -> Any:  # fmt: skip
-    bits = Bits(32 * word + low, width, less, pair, doc)
+    bits = Bits(32 * word + low, width, less, pair, doc, signed)
     return field(default=default, metadata={"bits": bits})
 
 
@@ -144,9 +135,7 @@ def unnamed(opcode: int) -> int:
 @cache
 def _ranges(opcode: int) -> tuple[tuple[str, int, int, bool], ...]:
     """(name, least, most, whether it is a pair) of the fields of an opcode."""
-    return tuple(
-        (name, bits.less, (1 << bits.width) - 1 + bits.less, bits.pair) for name, bits, _ in layout(opcode)
-    )  # fmt: skip
+    return tuple((name, bits.least, bits.most, bits.pair) for name, bits, _ in layout(opcode))
 
 
 @dataclass(frozen=True)
@@ -304,7 +293,7 @@ class Collect(Descriptor):
 
 @dataclass(frozen=True)
 class Update(Descriptor):
-    """New masters, momenta (where ``decay`` is not 0) and MAC weights."""
+    """New masters, momenta (where ``decay`` is not 0) and MAC weights. Without momenta ``nesterov`` is ignored."""
 
     opcode = 0x34
     counts = True
@@ -316,6 +305,8 @@ class Update(Descriptor):
     stochastic: bool = _a(5, 1, "stochastic rounding", default=False)
     decay: int = _b(0, 4, "shift of the decay of momenta; 0: there are none", default=0)
     momenta: int = _bits(5, 0, 32, "address of the momenta", default=0)
+    nesterov: bool = _a(6, 1, "the step is Nesterov's, else the momentum", default=False)
+    weight_decay: int = _bits(7, 24, 5, "shift of the decay of masters; 0: they do not decay", default=0)
 
 
 @dataclass(frozen=True)
@@ -330,8 +321,37 @@ class Delta(Descriptor):
     classes: int = _bits(6, 0, 12, "classes, at most 256", 1)
 
 
+ONE = 1 << 16
+"""A multiplier of 1.0."""
+
+
+@dataclass(frozen=True)
+class Scales(Descriptor):
+    """How the sums of the drains that follow are scaled; its defaults are what holds before the first one.
+
+    Forgotten at the end of a program. What is read from memory, records, an addend and the mask of ``Output``, exclude
+    each other. An addend lies where ``Output`` says for the mask.
+    """
+
+    opcode = 0x36
+    records: int = _a(0, 2, "of each channel from memory: 0 none, 1 bias, 2 bias, multiplier and shift", default=0)
+    address: int = _bits(3, 0, 32, "of the first record, a multiple of its 4 or 8 bytes", default=0)
+    bias: int = _bits(4, 0, 32, "else the bias of all channels", default=0, signed=True)
+    multiplier: int = _bits(5, 0, 17, "else the multiplier of all channels, 65536 is 1.0", default=ONE)
+    bias_shift: int = _b(0, 4, "right shift of a bias, half up", default=0)
+    even: bool = _a(2, 1, "round halves to even, else up", default=False)
+    zero: int = _bits(7, 0, 8, "zero point of the result", default=0, signed=True)
+    low: int = _bits(7, 8, 8, "least result", default=-128, signed=True)
+    high: int = _bits(7, 16, 8, "largest result", default=127, signed=True)
+    mask_high: bool = _a(4, 1, "0 where the mask is high or above, too; then high limits no result", default=False)
+    addend: bool = _a(3, 1, "add a map", default=False)
+    addend_zero: int = _bits(7, 24, 8, "its zero point", default=0, signed=True)
+    addend_multiplier: int = _bits(6, 0, 17, "its multiplier, 65536 is 1.0", default=ONE)
+    addend_shift: int = _bits(6, 24, 5, "its right shift", default=0)
+
+
 KINDS: dict[int, type[Descriptor]] = {
     kind.opcode: kind
-    for kind in (Window, Map, Stream, Pointers, Set, Compute, Drain, Output, Slot, Collect, Update, Delta)
+    for kind in (Window, Map, Stream, Pointers, Set, Compute, Drain, Output, Slot, Collect, Update, Delta, Scales)
 }
 """Class of every opcode."""

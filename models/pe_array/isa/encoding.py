@@ -34,7 +34,7 @@ def pack(descriptor: Descriptor) -> int:
     for name, bits, _ in layout(descriptor.opcode):
         value = getattr(descriptor, name)
         for n, part in enumerate(value if bits.pair else (value,)):
-            word |= (int(part) - bits.less) << (bits.low + n * bits.width)
+            word |= (int(part) - bits.less & (1 << bits.width) - 1) << (bits.low + n * bits.width)
     return word
 
 
@@ -52,9 +52,7 @@ def unpack(word: int, index: int = 0) -> Descriptor:
         raise DescriptorError(index, Cause.OPCODE, f"opcode {word & 0xFF:#04x} is unknown")
     values: dict[str, Any] = {}
     for name, bits, flag in layout(kind.opcode):
-        parts = [
-            (word >> (bits.low + n * bits.width) & ((1 << bits.width) - 1)) + bits.less for n in range(1 + bits.pair)
-        ]
+        parts = [bits.read(word >> bits.low + n * bits.width) for n in range(1 + bits.pair)]
         values[name] = tuple(parts) if bits.pair else bool(parts[0]) if flag else parts[0]
     return kind(**values, after=After(*(word >> low & 0xFFFFFF for low in AFTER.values())))
 
@@ -73,7 +71,8 @@ def encode(descriptors: Sequence[Descriptor]) -> bytes:
         for name, bits, _ in layout(opcode):
             values = [each[name] for each in given]
             for n, column in enumerate(zip(*values, strict=True) if bits.pair else (values,)):
-                parts.append(([int(value) - bits.less for value in column], bits.low + n * bits.width))
+                mask = (1 << bits.width) - 1
+                parts.append(([int(value) - bits.less & mask for value in column], bits.low + n * bits.width))
         for column, low in parts:  # no field crosses one of the four words
             words[rows, low // 64] |= np.array(column, dtype=np.uint64) << np.uint64(low % 64)
     return words.tobytes()

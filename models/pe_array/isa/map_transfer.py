@@ -132,9 +132,14 @@ class DrainCommand:
         return 1 << (self.sy_log2 + self.sx_log2)
 
     @property
+    def maps(self) -> int:
+        """Channels of all slots."""
+        return (self.slots - 1) * self.channels + self.channels_last
+
+    @property
     def words(self) -> int:
         """Words that a legal command delivers."""
-        return ((self.slots - 1) * self.channels + self.channels_last) * self.height * self.width
+        return self.maps * self.height * self.width
 
     def legal(self, pes: int) -> bool:
         """Whether the hardware with so many PEs takes the command; otherwise it reports an error and reads nothing."""

@@ -12,6 +12,14 @@ import numpy as np
 
 from models.lib.fixed_point import IntArray
 from models.pe_array.isa import descriptors as d
+from models.pe_array.isa.channel_records import (
+    BEATS_MAX,
+    ChannelRecords,
+    Records,
+    record_bytes,
+    record_runs,
+    unpack_records,
+)
 from models.pe_array.isa.descriptors import Cause, Engine
 from models.pe_array.isa.map_transfer import DrainCommand, LoadCommand, drain_reads
 from models.pe_array.isa.operations import CommandField, ComputeTiles
@@ -20,7 +28,13 @@ from models.pe_array.isa.runs import Bytes, Runs
 from models.pe_array.isa.widths import CLASSES_MAX, Widths
 from models.pe_array.machine.grid import MachineGrid
 from models.pe_array.machine.memory import BusMemory, Refused
-from models.pe_array.network.requantise import AccumulatorField, RandomLanes, output_delta8, requantise
+from models.pe_array.network.requantise import (
+    AccumulatorField,
+    DrainSettings,
+    RandomLanes,
+    output_delta8,
+    requantise,
+)
 from models.pe_array.network.weight_update import pack_gradients, weight_update
 
 WEIGHT_BYTES = 4
@@ -152,16 +166,18 @@ def _field_mask(field: CommandField, shape: PeShape) -> int:
 
 
 class StoreEngine:
-    """DRAIN, OUTPUT, SLOT, COLLECT, UPDATE, DELTA. Of a descriptor with an error nothing is written.
+    """DRAIN, OUTPUT, SCALES, SLOT, COLLECT, UPDATE, DELTA. Of a descriptor with an error nothing is written.
 
     Attributes:
         clipped: counts since ``reset``.
         outputs, updates: random words of requantise (lanes 0 … B-1) and of the updates (lanes B …).
     """
 
-    def __init__(self, grid: MachineGrid, memory: BusMemory, delta_frac: int, widths: Widths) -> None:
-        """delta_frac: fraction bits of the logits."""
-        self._widths = widths
+    def __init__(
+        self, grid: MachineGrid, memory: BusMemory, delta_frac: int, widths: Widths, scale: bool = True
+    ) -> None:  # fmt: skip
+        """delta_frac: fraction bits of the logits; scale: parameter SCALE, there are multipliers."""
+        self._widths, self._scale = widths, scale
         self._grid, self._memory, self._frac = grid, memory, delta_frac
         lanes = memory.lanes
         self.outputs, self.updates = RandomLanes(lanes, 0), RandomLanes(lanes // WEIGHT_BYTES, 0, lanes)
@@ -170,6 +186,7 @@ class StoreEngine:
     def reset(self) -> None:
         """Forget settings, named slots and counts; the random words stay."""
         self._output: d.Output | None = None
+        self._scales = d.Scales()
         self._named: dict[int, d.Slot] = {}
         self.clipped = Clipped()
 
@@ -190,6 +207,11 @@ class StoreEngine:
             if descriptor.field > max(AccumulatorField):
                 raise Refused(Cause.FIELD)
             self._output = descriptor
+        elif isinstance(descriptor, d.Scales):
+            self._has_multipliers(descriptor.multiplier, descriptor.addend_multiplier)
+            if descriptor.records > max(Records):
+                raise Refused(Cause.FIELD)
+            self._scales = descriptor
         elif isinstance(descriptor, d.Slot):
             if descriptor.slot >= len(self._grid.pes):
                 raise Refused(Cause.FIELD)
@@ -208,25 +230,52 @@ class StoreEngine:
             drain.slots, drain.channels, drain.channels_last, drain.height, drain.width, drain.tile_height,
             drain.tile_width, drain.sy_log2, drain.sx_log2, drain.ybase, drain.ystride,
         )  # fmt: skip
-        to, lanes = self._output, self._memory.lanes
+        to, scales, lanes = self._output, self._scales, self._memory.lanes
         if to is None or not command.legal(len(self._grid.pes)):
             raise Refused(Cause.FIELD)
-        if command.words != to.run_beats * to.runs * to.groups:
+        reads = to.use_mask + scales.addend + (scales.records != Records.NONE)
+        if command.words != to.run_beats * to.runs * to.groups or reads > 1:
             raise Refused(Cause.FIELD)
         levels = [(to.runs, to.run_stride * lanes), (to.groups, to.group_stride * lanes)]
-        mask = None
-        if to.use_mask:
-            mask = self._memory.get(Engine.STORE, Runs.pattern(to.mask, to.run_beats, levels)).view(np.int8)
+        beside = None
+        if to.use_mask or scales.addend:
+            beside = self._memory.get(Engine.STORE, Runs.pattern(to.mask, to.run_beats, levels)).view(np.int8)
+        records = self._records(command, to.shift)
         units, addresses = drain_reads(command, len(self._grid.pes), self._grid.shape.y_depth)
         stochastic = to.stochastic and to.field == AccumulatorField.SUM
         runs = Runs.pattern(to.address, to.run_beats, levels)
         random = self.outputs.take(command.words) if stochastic else None
+        settings = DrainSettings(
+            records.shifts, to.relu, AccumulatorField(to.field), self._widths.data, records.biases, scales.bias_shift,
+            records.multipliers, scales.zero, scales.low, scales.high, scales.even, scales.mask_high,
+            scales.addend_zero, scales.addend_multiplier, scales.addend_shift,
+        )  # fmt: skip
         words, clipped = requantise(
-            self._grid.y[units, addresses], to.shift, random, to.relu, mask, AccumulatorField(to.field),
-            self._widths.data,
+            self._grid.y[units, addresses], settings, random, beside if to.use_mask else None,
+            beside if scales.addend else None,
         )  # fmt: skip
         self._memory.put(Engine.STORE, (runs, words.astype(np.int8)))
         self.clipped.outputs += int(clipped.sum())
+
+    def _records(self, command: DrainCommand, shift: int) -> ChannelRecords:
+        """Those of the channels of all words, or of the tensor, (words or 1, 1)."""
+        scales, kind = self._scales, Records(self._scales.records)
+        if kind is Records.NONE:
+            return ChannelRecords(*(np.full((1, 1), each) for each in (scales.bias, scales.multiplier, shift)))
+        runs, place = record_runs(kind, scales.address, command.maps, self._memory.lanes)
+        if runs.total > BEATS_MAX:
+            raise Refused(Cause.FIELD)
+        first, size = place * record_bytes(kind), command.maps * record_bytes(kind)
+        data = self._memory.get(Engine.STORE, runs).reshape(-1)[first : first + size]
+        read = unpack_records(np.ascontiguousarray(data), kind, scales.multiplier, shift)
+        self._has_multipliers(*read.multipliers)
+        pixels = command.height * command.width
+        parts = (read.biases, read.multipliers, read.shifts)
+        return ChannelRecords(*(np.repeat(each, pixels)[:, None] for each in parts))
+
+    def _has_multipliers(self, *multipliers: int) -> None:
+        if not self._scale and any(each != d.ONE for each in multipliers):
+            raise Refused(Cause.FIELD)
 
     def _collect(self, collect: d.Collect) -> None:
         lanes = self._memory.lanes
@@ -250,7 +299,10 @@ class StoreEngine:
         gradient, master = words(update.gradients), wrap(words(update.masters), self._widths.master)
         momentum = words(update.momenta) if update.decay else None
         random = self.updates.take(long) if update.stochastic else None
-        new = weight_update(master, gradient, update.shift, random, momentum, update.decay, self._widths)
+        new = weight_update(
+            master, gradient, update.shift, random, momentum, update.decay, self._widths, nesterov=update.nesterov,
+            weight_decay=update.weight_decay,
+        )  # fmt: skip
         writes = [(Runs.one(update.masters, long), _containers(new.master))]
         if new.momentum is not None:
             writes.append((Runs.one(update.momenta, long), _containers(new.momentum)))

@@ -59,6 +59,7 @@ class Machine:
         delta_frac: fraction bits of the logits of DELTA, 0 … 7.
         fetch_beats: beats of a read of descriptors, which is refused as a whole.
         widths: DATA and MASTER.
+        scale: SCALE.
 
     Attributes:
         grid: the PEs.
@@ -70,11 +71,11 @@ class Machine:
 
     def __init__(
         self, pes: int, shape: PeShape, memory: Bytes, base: int = 0, delta_frac: int = 4, fetch_beats: int = 4096,
-        widths: Widths = STANDARD,
+        widths: Widths = STANDARD, scale: bool = True,
     ) -> None:  # fmt: skip
         """See the class."""
         self.grid, self.memory = MachineGrid(pes, shape), BusMemory(shape.lanes, memory, base)
-        self.store = StoreEngine(self.grid, self.memory, delta_frac, widths)
+        self.store = StoreEngine(self.grid, self.memory, delta_frac, widths, scale)
         self._engines: dict[Engine, LoadEngine | ComputeEngine | StoreEngine] = {
             Engine.LOAD: LoadEngine(self.grid, self.memory),
             Engine.COMPUTE: ComputeEngine(self.grid),

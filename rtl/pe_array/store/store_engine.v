@@ -106,7 +106,8 @@ localparam [1:0] DELTA = 2'd3;
 // --- descriptors ---
 
 wire [7:0] opcode = d_data[`ARRAY_D_OPCODE];
-wire       known = opcode >= `ARRAY_OPCODE_STORE_FIRST && opcode <= `ARRAY_OPCODE_STORE_LAST;
+// (SCALES is not made yet)
+wire       known = opcode >= `ARRAY_OPCODE_STORE_FIRST && opcode < `ARRAY_OPCODE_SCALES;
 reg  [1:0] part;
 // The part that has taken the latest descriptor: the only one that may be at work
 reg  [1:0] part_reg;

@@ -9,7 +9,7 @@ import numpy as np
 
 from models.lib.fixed_point import IntArray
 from models.pe_array.isa.descriptors import Cause, Drain, Output
-from models.pe_array.network.requantise import AccumulatorField, RandomLanes, requantise
+from models.pe_array.network.requantise import AccumulatorField, DrainSettings, RandomLanes, requantise
 from tb.lib.bench import Bench
 from tb.lib.ports import Tally
 from tb.pe_array.drivers.descriptor_port import DescriptorPort
@@ -127,7 +127,9 @@ class DrainUnit:
         stochastic = output.stochastic and field is AccumulatorField.SUM
         random = self.random.take(len(accumulators)) if stochastic else None
         mask = as_signed(self.expected.data[of_mask]) if output.use_mask else None
-        y, clipped = requantise(accumulators, output.shift, random, output.relu, mask, field, self.bits)
+        y, clipped = requantise(
+            accumulators, DrainSettings(output.shift, output.relu, field, self.bits), random, mask
+        )
         self.expected.data[where] = y.astype(np.int8).view(np.uint8)
         self.expected.clipped += int(clipped.sum())
         b.cover("field", field.name.lower())

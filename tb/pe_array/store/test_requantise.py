@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.lib.fixed_point import LFSR_SEED_FACTOR
-from models.pe_array.network.requantise import AccumulatorField, RandomLanes, requantise
+from models.pe_array.network.requantise import AccumulatorField, DrainSettings, RandomLanes, requantise
 from tb.lib import values
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import pack, unpack
@@ -76,7 +76,9 @@ class Unit:
         field, shift = AccumulatorField(pins["field"]), pins["shift"]
         stochastic = bool(pins["stochastic"]) and field is AccumulatorField.SUM
         random = self.random.take(1)[0] if stochastic else None
-        y, clipped = requantise(acc, shift, random, bool(pins["relu"]), mask, field, self.bits)
+        y, clipped = requantise(
+            acc, DrainSettings(shift, bool(pins["relu"]), field, self.bits), random, mask
+        )
         b.cover("field", field.name.lower())
         if field is AccumulatorField.SUM:
             b.cover("rounding", "stochastic" if stochastic else "half_up")

@@ -39,8 +39,8 @@ class AveragePool(ChannelWise):
 
     @property
     def multiplier(self) -> int:
-        """1 … 127."""
-        return layers.average_scale(self.window.taps)[0]
+        """1 … 127. Scales of a frozen layer have all of the average."""
+        return 1 if self.scaling is not None else layers.average_scale(self.window.taps)[0]
 
     @property
     def scale(self) -> int:
@@ -49,7 +49,7 @@ class AveragePool(ChannelWise):
 
     def forward_phase(self) -> PhaseGeometry:
         """FF."""
-        return PhaseGeometry(Op.MAC, self.window, *self.in_shape[1:], one_weight=True)
+        return PhaseGeometry(Op.MAC, self.inner_window, *self.inner_size, one_weight=True)
 
     def backward_phase(self) -> PhaseGeometry:
         """NG."""
@@ -57,7 +57,9 @@ class AveragePool(ChannelWise):
 
     def feedforward(self, x: Int8Array, weights: Weights | None, added: Int8Array | None) -> Activations:
         """See ``Layer.feedforward``."""
-        return self.rounded(layers.average_pool(self.window, x, self.multiplier))
+        window = self.inner_window
+        assert isinstance(window, Pool)
+        return self.rounded(layers.average_pool(window, self.bordered(x), self.multiplier), added)
 
     def input_gradient(self, d: Int8Array, indices: UInt8Array, weights: Weights | None) -> Accumulators:
         """See ``Layer.input_gradient``."""

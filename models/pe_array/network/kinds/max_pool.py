@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from models.lib.toml_section import Section
 from models.pe_array.isa.pe_command import Op
 from models.pe_array.network import float_layers, layers
@@ -19,10 +21,15 @@ from models.pe_array.tiles.tiling import PhaseGeometry
 
 @dataclass(frozen=True)
 class MaxPool(ChannelWise):
-    """Values as they come in, with the index of the first maximum of every window. Nothing is rounded."""
+    """Values as they come in, with the index of the first maximum of every window. Nothing is rounded.
+
+    Of the scales of a frozen one its limits count, nothing else.
+    """
 
     kind = "max_pool"
     drains = (AccumulatorField.VALUE, AccumulatorField.INDEX)
+    pads_value = False
+    keeps_zero = True
 
     @classmethod
     def read(cls, table: Section, place: Place) -> Layer:
@@ -46,7 +53,10 @@ class MaxPool(ChannelWise):
 
     def feedforward(self, x: Int8Array, weights: Weights | None, added: Int8Array | None) -> Activations:
         """See ``Layer.feedforward``."""
-        return Activations(*layers.max_pool(self.window, x), saturated=0)
+        values, indices = layers.max_pool(self.window, x)
+        if self.scaling is not None:
+            values = np.clip(values, self.scaling.low, self.scaling.high)
+        return Activations(values, indices, saturated=0)
 
     def input_gradient(self, d: Int8Array, indices: UInt8Array, weights: Weights | None) -> Accumulators:
         """See ``Layer.input_gradient``."""

@@ -12,6 +12,7 @@ from pe_machines import LANES, PES, done, gradients, machine, run, with_taps
 
 from models.lib.fixed_point import lane_seed, lfsr_step
 from models.pe_array.isa import descriptors as d
+from models.pe_array.isa.channel_records import pack_biases, pack_records
 from models.pe_array.isa.descriptors import Descriptor, Engine
 from models.pe_array.isa.map_transfer import LoadCommand, PeWindows, load_writes
 from models.pe_array.isa.operations import CommandField
@@ -109,6 +110,36 @@ def test_drain_with_mask_field_and_pattern() -> None:
     assert np.array_equal(
         read(made, out, np.zeros((4, LANES), dtype=np.uint8)), (made.grid.y[0, :4] >> 8 & 0xFF).astype(np.uint8)
     )
+
+
+def test_drain_with_scales() -> None:
+    """Records of both kinds, from the middle of a beat on, an addend, limits; forgotten at the end of a program."""
+    image = Image()
+    biases = np.array([9, 9, 1000, -(1 << 31), 70000, (1 << 31) - 1])
+    multipliers, shifts = np.array([0, 0, 40000, 0x1FFFF, 3, 0]), np.array([0, 0, 4, 31, 0, 9])
+    out, of_bias = image.room(400), image.put(pack_biases(biases))
+    full, a = image.put(pack_records(biases, multipliers, shifts)), image.put(np.arange(-32, 32, dtype=np.int8))
+    drain = d.Drain(2, 2, 2, 1, 2, 1, 2, 0, 2)
+    made = machine(image)
+    acc = made.grid.y[np.repeat([0, 1], 4), np.tile(np.arange(4), 2)]
+
+    def drained(mask: int, *scales: d.Scales) -> list[list[int]]:
+        assert run(made, image, [*scales, d.Output(out, 8, mask=mask, shift=9), drain]) is None
+        return read(made, out, np.zeros((8, LANES), dtype=np.int8)).tolist()
+
+    bias, multiplier, shift = (np.repeat(numbers[2:], 2)[:, None] for numbers in (biases, multipliers, shifts))
+    for scales, (b, m, s, zero) in (
+        ([d.Scales(1, of_bias + 8, multiplier=50000, bias_shift=3, zero=-5)], (bias + 4 >> 3, 50000, 9, -5)),
+        ([d.Scales(2, full + 16, zero=7)], (bias, multiplier, shift, 7)),
+        ([d.Scales(bias=-77, multiplier=65)], (-77, 65, 9, 0)),
+        ([], (0, 65536, 9, 0)),
+    ):
+        exact = ((acc + b) * m + (1 << 15 + np.asarray(s)) >> 16 + np.asarray(s)) + zero
+        assert drained(0, *scales) == np.clip(exact, -128, 127).tolist()
+        assert made.memory.read_beats[Engine.STORE] == len(scales) * (2 * scales[0].records if scales else 0)
+    above = (np.arange(-32, 32).reshape(8, LANES) - 3) * 90000
+    got = drained(a, d.Scales(addend=True, addend_zero=3, addend_multiplier=90000, low=-9))
+    assert got == np.clip((acc * 65536 >> 9) + above + 32768 >> 16, -9, 127).tolist()
 
 
 class Lanes:

@@ -13,10 +13,11 @@ import pytest
 from pe_machines import LANES, PES, SHAPE, gradients, machine, run, with_taps
 
 from models.pe_array.isa import descriptors as d
+from models.pe_array.isa.channel_records import pack_records
 from models.pe_array.isa.descriptors import Cause, Descriptor, Engine
 from models.pe_array.isa.encoding import encode
 from models.pe_array.isa.operations import After, CommandField
-from models.pe_array.isa.pe_command import Op
+from models.pe_array.isa.pe_command import Op, PeShape
 from models.pe_array.machine.machine import Machine, Stop
 from models.pe_array.machine.memory import BusFault
 from tests.models.pe_array.pe_memory import BASE, Image, kept, read
@@ -34,6 +35,7 @@ def corrupt(image: Image) -> dict[str, tuple[list[Descriptor], Stop]]:
     rising = image.put(np.arange(700, dtype=np.uint32))
     good_drain, good_map = d.Drain(2, 1, 1, 2, 2, 2, 1, 0, 0, 0, 1), d.Map(spare, 4, 1, 0, 2, 1, 0, 0, 2)
     good_out, good_check = d.Output(out, 8), d.Stream(1, at_coordinates, 1, 0, 15, True, 3, 3, 4)
+    masked = replace(good_out, mask=spare, use_mask=True)
     good_update = d.Update(out, out, spare, 1, 3)
     end = BASE + len(image.data)
     wide = d.Window(0, 0, (0, 1), (0, 1), (0, 1), (0, 1))
@@ -66,6 +68,13 @@ def corrupt(image: Image) -> dict[str, tuple[list[Descriptor], Stop]]:
         "drain length": ([replace(good_drain, channels=2)], Cause.FIELD),
         "drain address": ([replace(good_out, address=out + 2), good_drain], Cause.ADDRESS),
         "drain mask": ([replace(good_out, mask=0, use_mask=True), good_drain], Cause.ADDRESS),
+        "scales records": ([d.Scales(3)], Cause.FIELD),
+        "records and addend": ([d.Scales(1, spare, addend=True), good_drain], Cause.FIELD),
+        "records and mask": ([d.Scales(2, spare), masked, good_drain], Cause.FIELD),
+        "addend and mask": ([d.Scales(addend=True), masked, good_drain], Cause.FIELD),
+        "records misaligned": ([d.Scales(2, spare + 4), good_drain], Cause.ADDRESS),
+        "records outside": ([d.Scales(1, end - 4), good_drain], Cause.ADDRESS),
+        "addend outside": ([d.Scales(addend=True), good_drain], Cause.ADDRESS),
         "slot": ([d.Slot(PES, 0, 1)], Cause.FIELD),
         "update": ([replace(good_update, masters=end)], Cause.ADDRESS),
         "update weights": ([replace(good_update, weights=end)], Cause.ADDRESS),
@@ -97,6 +106,27 @@ def test_wrong_descriptors_stop_the_program(name: str) -> None:
     mixed = machine(image)
     assert run(mixed, image, program, order=random.Random(1)) == stop
     assert run(made, image, program[:5]) is None  # the next program runs
+
+
+def test_multipliers_of_an_array_without_multipliers() -> None:
+    image = Image()
+    out, drain = image.room(64), d.Drain(1, 2, 2, 1, 1, 1, 1, 0, 1)
+    plain, scaled = (image.put(pack_records([5, 6], [d.ONE, m], [9, 8])) for m in (d.ONE, d.ONE - 1))
+    for scales, index in (
+        (d.Scales(multiplier=1), 1), (d.Scales(addend_multiplier=0), 1), (d.Scales(2, scaled), 2),
+        (d.Scales(2, plain), None), (d.Scales(1, plain), None),
+    ):  # fmt: skip
+        made = Machine(PES, SHAPE, image.data.copy(), BASE, scale=False)
+        stop = run(made, image, [d.Output(out, 2), scales, drain])
+        assert stop == (None if index is None else Stop(Cause.FIELD, Engine.STORE, index))
+
+
+def test_records_are_read_with_one_command() -> None:
+    image = Image(1 << 20)
+    wide = PeShape(LANES, 32, x_depth=16, y_depth=16, w_depth=16, e_depth=16, t_depth=16)
+    drain = d.Drain(17, 4095, 4095, 1, 1, 1, 1, 0, 0)
+    program = [d.Output(BASE, 17, 4095), d.Scales(2, BASE), drain]
+    assert run(Machine(64, wide, image.data.copy(), BASE), image, program) == Stop(Cause.FIELD, Engine.STORE, 2)
 
 
 def test_unknown_opcodes_and_the_host_stop_the_program() -> None:

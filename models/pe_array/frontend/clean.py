@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Float graphs made simple before they are quantised: constants folded, batch normalisation gone, NCHW at the borders.
+
+What remains computes what the file computes, but for a softmax at its end: the array gives logits, which have the same
+order. ``clean`` says so in what it returns.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxslim
+from onnx import NodeProto, helper, numpy_helper, version_converter
+
+from models.lib.toml_section import shown_path
+
+FloatArray = npt.NDArray[np.float32]
+
+OPSET = 17
+"""To which older models are brought: per-channel scales need 13."""
+QUANTISED = (
+    "QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger",
+)  # fmt: skip
+"""Operators by which a model counts as quantised."""
+_TO_NCHW, _TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
+
+
+class ModelError(ValueError):
+    """A model that cannot be used; the message is one line that names what and where."""
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """A model that the rest of the front end takes.
+
+    Attributes:
+        model: one input of floats or bytes (N, C, H, W), one output (N, classes) or a map.
+        quantised: it was quantised before it came here, and is as it was but for what was folded.
+        notes: what was changed that a user may notice.
+    """
+
+    model: onnx.ModelProto
+    quantised: bool
+    notes: tuple[str, ...]
+
+    @property
+    def input_name(self) -> str:
+        """Of the one input."""
+        return str(self.model.graph.input[0].name)
+
+    @property
+    def in_shape(self) -> tuple[int, ...]:
+        """Of the input without the batch."""
+        return _dimensions(self.model.graph.input[0])[1:]
+
+
+def load(path: Path) -> onnx.ModelProto:
+    """The model in a file. Raises ModelError."""
+    try:
+        model = onnx.load(path)
+        onnx.checker.check_model(model)
+    except FileNotFoundError:
+        raise ModelError(f"{shown_path(str(path))}: there is no such file") from None
+    except Exception as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(f"{shown_path(str(path))} is not a valid ONNX model: {first}") from None
+    return model
+
+
+def is_quantised(model: onnx.ModelProto) -> bool:
+    """Whether it has scales already."""
+    return any(node.op_type in QUANTISED for node in model.graph.node)
+
+
+def clean(model: onnx.ModelProto, fold: bool = True) -> Cleaned:
+    """A simple graph that computes the same.
+
+    Args:
+        model: of any opset; it is not changed.
+        fold: batch normalisation becomes part of the weights and biases before it. Otherwise it remains a layer of its
+            own, a multiplication and an addition per channel, with the activation behind it: what folding saves.
+
+    Raises:
+        ModelError: it has several inputs or outputs, sizes that are not fixed, or onnx cannot convert it.
+    """
+    work = onnx.ModelProto()
+    work.CopyFrom(model)
+    _check_borders(work)
+    notes: list[str] = []
+    quantised = is_quantised(work)
+    if not quantised:
+        work = _converted(work)
+        work = _slim(work, fold)
+        _batch_normalisation(work.graph)
+        notes += _drop_softmax(work.graph)
+    notes += _drop_transposes(work.graph)
+    _free_batch(work.graph)
+    _name_nodes(work.graph)
+    return Cleaned(work, quantised, tuple(notes))
+
+
+def constant(graph: onnx.GraphProto, name: str) -> npt.NDArray[np.generic] | None:
+    """The value of an initialiser, None where a name is none."""
+    for each in graph.initializer:
+        if each.name == name:
+            return np.asarray(numpy_helper.to_array(each))
+    return None
+
+
+def _dimensions(value: onnx.ValueInfoProto) -> tuple[int, ...]:
+    """Of an input or output; 0 where a size is not fixed."""
+    return tuple(int(each.dim_value) for each in value.type.tensor_type.shape.dim)
+
+
+def _check_borders(model: onnx.ModelProto) -> None:
+    """One input and one output, with sizes. ModelError."""
+    graph = model.graph
+    constants = {each.name for each in graph.initializer}
+    inputs = [each for each in graph.input if each.name not in constants]
+    for what, found in (("input", inputs), ("output", list(graph.output))):
+        if len(found) != 1:
+            names = ", ".join(each.name for each in found) or "none"
+            raise ModelError(f"the model must have one {what}, has {len(found)}: {names}")
+    del graph.input[:]  # old files list their weights as inputs
+    graph.input.extend(inputs)
+    sizes = _dimensions(inputs[0])
+    if len(sizes) < 2 or not all(sizes[1:]):
+        shown = " x ".join(
+            each.dim_param or str(each.dim_value or "?") for each in inputs[0].type.tensor_type.shape.dim
+        )
+        raise ModelError(
+            f"input {inputs[0].name} is {shown or 'without a shape'}: all sizes but the batch must be fixed; "
+            "export the model with a fixed picture size"
+        )
+
+
+def _converted(model: onnx.ModelProto) -> onnx.ModelProto:
+    """In an opset that knows scales per channel. ModelError."""
+    for opset in model.opset_import:
+        if opset.domain in ("", "ai.onnx") and opset.version < 13:
+            try:
+                return version_converter.convert_version(model, OPSET)
+            except Exception as error:
+                first = str(error).strip().splitlines()[0]
+                raise ModelError(
+                    f"opset {opset.version} cannot be converted to {OPSET}: {first}; export the model with opset 13 or "
+                    "later"
+                ) from None
+    return model
+
+
+def _slim(model: onnx.ModelProto, fold: bool) -> onnx.ModelProto:
+    """Constants folded, dead nodes gone."""
+    skipped = None if fold else ["FusionConvBN"]
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        made: onnx.ModelProto = onnxslim.slim(model, skip_fusion_patterns=skipped)
+    return made
+
+
+def _batch_normalisation(graph: onnx.GraphProto) -> None:
+    """What is left of it becomes a channel-wise convolution of 1 x 1: y = a x + b."""
+    for place, node in enumerate(list(graph.node)):
+        if node.op_type != "BatchNormalization":
+            continue
+        gamma, beta, mean, variance = (_known(graph, node, name) for name in node.input[1:5])
+        epsilon = next((each.f for each in node.attribute if each.name == "epsilon"), 1e-5)
+        factor = gamma / np.sqrt(variance + np.float32(epsilon))
+        names = [f"{node.output[0]}.{part}" for part in ("factor", "offset")]
+        values = (factor.reshape(-1, 1, 1, 1), beta - mean * factor)
+        for name, value in zip(names, values, strict=True):
+            graph.initializer.append(numpy_helper.from_array(value.astype(np.float32), name))
+        made = helper.make_node(
+            "Conv", [node.input[0], *names], [node.output[0]], node.name, group=len(factor), kernel_shape=[1, 1]
+        )
+        graph.node.remove(node)
+        graph.node.insert(place, made)
+
+
+def _known(graph: onnx.GraphProto, node: NodeProto, name: str) -> FloatArray:
+    value = constant(graph, name)
+    if value is None:
+        raise ModelError(f"BatchNormalization {node.name or node.output[0]}: {name} must be a constant")
+    return np.asarray(value, dtype=np.float32)
+
+
+def _drop_softmax(graph: onnx.GraphProto) -> list[str]:
+    """The output is what a last softmax reads."""
+    last = _maker(graph, graph.output[0].name)
+    if last is None or last.op_type not in ("Softmax", "LogSoftmax"):
+        return []
+    before = _maker(graph, last.input[0])
+    if before is None:
+        return []
+    _rename_output(graph, before, last.output[0])
+    graph.node.remove(last)
+    return [f"{last.op_type} at the end is left out: the output is logits, in the same order"]
+
+
+def _rename_output(graph: onnx.GraphProto, node: NodeProto, name: str) -> None:
+    """Let a node's output, and whoever reads it, have the name of the graph's output."""
+    old = node.output[0]
+    for each in graph.node:
+        each.input[:] = [name if one == old else one for one in each.input]
+    node.output[0] = name
+
+
+def _drop_transposes(graph: onnx.GraphProto) -> list[str]:
+    """A model of NHWC pictures that transposes them at once takes NCHW; so at its end."""
+    notes = []
+    source = graph.input[0]
+    readers = [node for node in graph.node if source.name in node.input]
+    if len(readers) == 1 and _permutation(readers[0]) == _TO_NCHW:
+        first = readers[0]
+        for node in graph.node:
+            node.input[:] = [source.name if each == first.output[0] else each for each in node.input]
+        graph.node.remove(first)
+        dims = source.type.tensor_type.shape.dim
+        sizes = [dims[place].dim_value for place in _TO_NCHW]
+        for dim, size in zip(dims[1:], sizes[1:], strict=True):
+            dim.dim_value = size
+        notes.append("the Transpose of the input is left out: pictures come as N x C x H x W")
+    last = _maker(graph, graph.output[0].name)
+    if last is not None and _permutation(last) == _TO_NHWC and (before := _maker(graph, last.input[0])) is not None:
+        _rename_output(graph, before, last.output[0])
+        graph.node.remove(last)
+        graph.output[0].type.tensor_type.ClearField("shape")
+        notes.append("the Transpose of the output is left out: maps are N x C x H x W")
+    return notes
+
+
+def _permutation(node: NodeProto) -> tuple[int, ...]:
+    """Of a Transpose; () for other nodes."""
+    if node.op_type != "Transpose":
+        return ()
+    return tuple(int(n) for each in node.attribute if each.name == "perm" for n in each.ints)
+
+
+def _maker(graph: onnx.GraphProto, name: str) -> NodeProto | None:
+    return next((node for node in graph.node if name in node.output), None)
+
+
+def _free_batch(graph: onnx.GraphProto) -> None:
+    """Any batch, where the file says one: what the graph does to a picture does not depend on it."""
+    dims = graph.input[0].type.tensor_type.shape.dim
+    if not dims[0].dim_value:
+        return
+    fixed = dims[0].dim_value
+    dims[0].dim_param = "N"
+    del graph.value_info[:]
+    out = graph.output[0].type.tensor_type
+    if out.HasField("shape") and len(out.shape.dim):
+        out.shape.dim[0].dim_param = "N"
+    shapes = {node.input[1] for node in graph.node if node.op_type == "Reshape"}
+    for each in graph.initializer:
+        if each.name in shapes:
+            value = numpy_helper.to_array(each).copy()
+            if value.ndim == 1 and len(value) and value[0] == fixed and (value[1:] > 0).all():
+                value[0] = -1
+                each.CopyFrom(numpy_helper.from_array(value, each.name))
+            elif value.ndim == 1 and len(value) > 1 and value[0] == fixed:
+                value[0] = 0  # the batch stays what it was
+                each.CopyFrom(numpy_helper.from_array(value, each.name))
+
+
+def _name_nodes(graph: onnx.GraphProto) -> None:
+    """Every node has a name, by which errors and the report speak of it."""
+    taken: set[str] = set()
+    for node in graph.node:
+        name = node.name or node.output[0]
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        node.name = name
+
+
+def operators(model: onnx.ModelProto) -> Sequence[str]:
+    """Kinds of nodes, sorted."""
+    return sorted({node.op_type for node in model.graph.node})

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Float graphs made simple: what they compute stays, and what cannot be is refused in one line."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import pytest
+from small_onnx import Made, pictures, residual, run
+
+from models.pe_array.frontend.clean import ModelError, clean, load, operators
+
+
+def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+@pytest.mark.parametrize("fold", [True, False])
+def test_computes_the_same(fold: bool) -> None:
+    """But for the softmax, of which it gives the logits."""
+    model, x = residual(), pictures(3, 2, 8, 8)
+    before = model.SerializeToString()
+    cleaned = clean(model, fold)
+    np.testing.assert_allclose(softmax(run(cleaned.model, x)), run(model, x), atol=1e-5)
+    assert model.SerializeToString() == before
+    assert "Softmax" in cleaned.notes[0]
+    assert cleaned.in_shape == (2, 8, 8)
+    assert not cleaned.quantised
+
+
+def test_folding_saves_the_layers_of_batch_normalisation() -> None:
+    kinds = [Counter(node.op_type for node in clean(residual(), fold).model.graph.node) for fold in (True, False)]
+    assert [each["Conv"] for each in kinds] == [2, 4]
+    assert all("BatchNormalization" not in each for each in kinds)
+
+
+def test_a_fixed_batch_becomes_free() -> None:
+    """A reshape that names it too."""
+    made = Made(1, 3, 4, 4)
+    made.conv(3, 4)
+    made.add("Reshape", made.constant(np.array([1, 64])))
+    made.add("Gemm", made.normal(64, 5), made.normal(5))
+    cleaned = clean(made.model(1, 5))
+    assert run(cleaned.model, pictures(7, 3, 4, 4)).shape == (7, 5)
+
+
+def test_a_fixed_batch_of_a_reshape_with_a_free_size() -> None:
+    made = Made(2, 3, 4, 4)
+    made.conv(3, 4)
+    made.add("Reshape", made.constant(np.array([2, -1])))
+    made.add("Relu")
+    assert run(clean(made.model(2, 64)).model, pictures(7, 3, 4, 4)).shape == (7, 64)
+
+
+def test_transposes_at_the_borders_go() -> None:
+    made = Made("N", 6, 4, 3)
+    made.add("Transpose", perm=[0, 3, 1, 2])
+    made.conv(3, 5)
+    made.add("Transpose", perm=[0, 2, 3, 1])
+    model = made.model("N", 6, 4, 5)
+    cleaned, x = clean(model), pictures(2, 6, 4, 3)
+    found = run(cleaned.model, np.ascontiguousarray(x.transpose(0, 3, 1, 2)))
+    np.testing.assert_allclose(found.transpose(0, 2, 3, 1), run(model, x), atol=1e-5)
+    assert cleaned.in_shape == (3, 6, 4)
+    assert len(cleaned.notes) == 2
+    assert operators(cleaned.model) == ["Conv"]
+
+
+def test_older_opsets_are_converted() -> None:
+    cleaned = clean(residual(opset=9))
+    assert cleaned.model.opset_import[0].version >= 13
+    assert run(cleaned.model, pictures(2, 2, 8, 8)).shape == (2, 5)
+
+
+def test_every_node_has_a_name_of_its_own() -> None:
+    names = [node.name for node in clean(residual()).model.graph.node]
+    assert all(names)
+    assert len(set(names)) == len(names)
+
+
+def test_several_inputs_are_refused() -> None:
+    made = Made("N", 3, 4, 4)
+    made.add("Relu")
+    model = made.model("N", 3, 4, 4)
+    other = model.graph.input.add()
+    other.CopyFrom(model.graph.input[0])
+    other.name = "y"
+    with pytest.raises(ModelError, match="must have one input, has 2: x, y"):
+        clean(model)
+
+
+def test_sizes_that_are_not_fixed_are_refused() -> None:
+    made = Made("N", 3, "H", 4)
+    made.add("Relu")
+    with pytest.raises(ModelError, match="input x is N x 3 x H x 4: all sizes but the batch must be fixed"):
+        clean(made.model())
+
+
+def test_batch_normalisation_by_what_is_computed_is_refused() -> None:
+    made = Made("N", 4, 4, 4)
+    made.add("Relu")
+    scale = made.add("ReduceMean", axes=[0, 2, 3], keepdims=0)
+    made.add("BatchNormalization", scale, *(made.normal(4) for _ in range(2)), made.constant(np.ones(4)), reads="t0")
+    with pytest.raises(ModelError, match=f"{scale} must be a constant"):
+        clean(made.model("N", 4, 4, 4), fold=False)
+
+
+def test_a_file_that_is_none(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="there is no such file"):
+        load(tmp_path / "net.onnx")
+    (tmp_path / "net.onnx").write_bytes(b"no model")
+    with pytest.raises(ModelError, match="is not a valid ONNX model") as error:
+        load(tmp_path / "net.onnx")
+    assert "\n" not in str(error.value)
+
+
+def test_a_file_is_loaded(tmp_path: Path) -> None:
+    onnx.save(residual(), tmp_path / "net.onnx")
+    assert load(tmp_path / "net.onnx") == residual()

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Float models in QDQ form: every map has scales, sums and their activation are rounded once, and little is lost."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+from small_onnx import pictures, residual, run
+
+from models.pe_array.frontend.clean import ModelError, clean
+from models.pe_array.frontend.quantise import METHODS, Options, quantise
+
+
+@pytest.mark.parametrize("asymmetric", [False, True])
+@pytest.mark.parametrize("method", list(METHODS))
+def test_logits_are_close(method: str, asymmetric: bool) -> None:
+    cleaned = clean(residual())
+    x = pictures(64, 2, 8, 8)
+    made = quantise(cleaned, x, Options(method, asymmetric))
+    expected, found = run(cleaned.model, x), run(made, x)
+    assert np.abs(found - expected).max() < 0.1 * np.abs(expected).max()
+    assert (found != expected).any()
+
+
+def scales_of(model: onnx.ModelProto, node: onnx.NodeProto) -> bool:
+    """Whether a node reads integers alone, and is rounded at once or after the activation that alone reads it."""
+    nodes = model.graph.node
+    makers = {name: each for each in nodes for name in each.output}
+    readers = [each for each in nodes if node.output[0] in each.input]
+    maps = [makers[name].op_type for name in node.input if name in makers]
+    return [each.op_type for each in readers] in (["QuantizeLinear"], ["Relu"]) and all(
+        kind == "DequantizeLinear" or (node.op_type == "Relu" and kind in ("Conv", "Add")) for kind in maps
+    )
+
+
+@pytest.mark.parametrize("asymmetric", [False, True])
+def test_all_maps_have_scales(asymmetric: bool) -> None:
+    made = quantise(clean(residual()), pictures(16, 2, 8, 8), Options(asymmetric=asymmetric))
+    inner = [node for node in made.graph.node if node.op_type not in ("QuantizeLinear", "DequantizeLinear")]
+    assert [node.name for node in inner if not scales_of(made, node)] == []
+    assert sum(node.op_type == "Relu" for node in inner) == (0 if asymmetric else 2)
+    onnx.checker.check_model(made, full_check=True)
+
+
+def test_weights_have_a_scale_per_channel() -> None:
+    for per_channel, count in ((True, 8), (False, 1)):
+        made = quantise(clean(residual()), pictures(16, 2, 8, 8), Options(per_channel=per_channel))
+        first = next(node for node in made.graph.node if node.op_type == "Conv")
+        weights = next(node for node in made.graph.node if first.input[1] in node.output)
+        scale = next(each for each in made.graph.initializer if each.name == weights.input[1])
+        assert numpy_helper.to_array(scale).size == count
+
+
+def test_symmetric_maps_have_no_zero_points() -> None:
+    made = quantise(clean(residual()), pictures(16, 2, 8, 8))
+    points = [each for each in made.graph.initializer if each.name.endswith("zero_point")]
+    assert points
+    assert all(not numpy_helper.to_array(each).any() for each in points)
+
+
+def test_a_quantised_model_passes() -> None:
+    made = quantise(clean(residual()), pictures(16, 2, 8, 8))
+    again = clean(made)
+    assert again.quantised
+    assert quantise(again, pictures(0, 1, 1, 1)) is again.model
+    x = pictures(4, 2, 8, 8)
+    np.testing.assert_array_equal(run(again.model, x), run(made, x))
+
+
+def test_pictures_that_do_not_fit() -> None:
+    cleaned = clean(residual())
+    with pytest.raises(ModelError, match=r"are \(4, 2, 8, 9\), the model takes \(n, 2, 8, 8\)"):
+        quantise(cleaned, pictures(4, 2, 8, 9))
+
+
+def test_what_onnxruntime_cannot_run() -> None:
+    cleaned = clean(residual())
+    cleaned.model.graph.node[0].op_type = "NoSuch"
+    with pytest.raises(ModelError, match="onnxruntime cannot calibrate the model: ") as error:
+        quantise(cleaned, pictures(4, 2, 8, 8))
+    assert "\n" not in str(error.value)

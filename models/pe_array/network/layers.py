@@ -30,13 +30,10 @@ Accumulators = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 ACC_BITS = 32
 PRESET_MAX = 15
 """Largest left shift of a map that is loaded to Y."""
-<<<<<<< HEAD
 WIDE = 1 << 31
 """Sums that can be so large are made by loops of 64 bits."""
-=======
 NO_BIAS: Int32Array = np.empty(0, dtype=np.int32)
 """Of layers without biases."""
->>>>>>> main
 HALF_UP: UInt16Array = np.empty(0, dtype=np.uint16)
 """In place of random words: round half up."""
 UNBIASED: Int64Array = np.zeros(1, dtype=np.int64)

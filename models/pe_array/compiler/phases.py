@@ -30,10 +30,11 @@ from models.pe_array.network.config import PeConfig
 from models.pe_array.network.fitting import bias_block
 from models.pe_array.network.frozen.network import FrozenConfig, FrozenNetwork
 from models.pe_array.network.gradient_passes import GradientPass
-from models.pe_array.network.layer import IMAGE, NO_PADS, Layer, Shape
+from models.pe_array.network.layer import IMAGE, Layer, Shape
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.network.requantise import AccumulatorField
 from models.pe_array.network.scaling import Scaling
+from models.pe_array.network.seen_map import NO_PADS
 from models.pe_array.network.weights import Weights
 from models.pe_array.tiles.tiling import PhaseGeometry, Split
 
@@ -53,9 +54,9 @@ class MapOutput:
         bias: masters of the biases that are added to the sums, one for every channel of the map, or None.
         bias_shift: right shift of these.
         mask: map of activations where the derivative of a ReLU comes in, or None.
+        clip: most of the outputs, or, with a mask, what that must be below; 0: there is no limit.
         scaling: scales of a frozen layer, or None.
         added: map that these add, or None.
-        high: limit of a ReLU: of what is drained or, with a mask, of the mask; None: there is none.
         stochastic: round with random words.
     """
 
@@ -67,9 +68,9 @@ class MapOutput:
     stochastic: bool = False
     scaling: Scaling | None = None
     added: str | None = None
-    high: int | None = None
     bias: str | None = None
     bias_shift: int = 0
+    clip: int = 0
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ class Maker:
         if scaling is None:
             bias, shift = (f"{BIAS}masters{index}", layer.bias_shift) if layer.bias else (None, 0)
             return MapOutput(
-                name, layer.forward_shift, layer.drains[0], layer.relu, bias=bias, bias_shift=shift, high=layer.clip
+                name, layer.forward_shift, layer.drains[0], layer.relu, bias=bias, bias_shift=shift, clip=layer.clip
             )  # fmt: skip
         added = None if layer.add is None else output_of(layer.add)
         return MapOutput(name, int(scaling.shifts[0]), layer.drains[0], scaling=scaling, added=added)
@@ -172,8 +173,8 @@ class Maker:
         operand = None if each.preset is None else self._delta(each.preset, each.preset_first, target.out_shape)
         mask = f"output{index}" if each.last and target.relu else None
         stochastic = self.config.training.stochastic_gradients
-        high = None if mask is None else target.clip
-        outputs = (MapOutput(f"delta{index}", each.shift, mask=mask, stochastic=stochastic, high=high),)
+        clip = target.clip if mask else 0
+        outputs = (MapOutput(f"delta{index}", each.shift, mask=mask, stochastic=stochastic, clip=clip),)
         shape = layer.out_shape
         if each.skip:
             name, shape = f"skip{number}", target.out_shape

@@ -34,9 +34,10 @@ from models.pe_array.isa.shapes import Pads, Pair, Positions
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.fitting import LANES_MIN, choose_block
 from models.pe_array.network.frozen.network import FrozenConfig, FrozenNetwork
-from models.pe_array.network.layer import NO_PADS, Shape
+from models.pe_array.network.layer import Shape
 from models.pe_array.network.layers import ACC_BITS
 from models.pe_array.network.network import PeNetwork, check_update_shifts
+from models.pe_array.network.seen_map import NO_PADS
 
 UNUSED = "unused"
 """Where updates of biases leave MAC weights, which nothing multiplies with."""
@@ -302,11 +303,12 @@ class StepProgram:
         shape = phase.program.out
         beside = made.mask or made.added
         scales, records = None, None
+        if made.bias is not None or made.clip:
+            scales = Scales(mask_high=bool(made.clip and made.mask), high=made.clip or Scales.high)
         if made.bias is not None:
-            scales, records = Scales(Records.BIASES, bias_shift=made.bias_shift), self.tensors[made.bias].address
-        if made.high is not None:
-            scales = replace(scales or Scales(), high=made.high, mask_high=made.mask is not None)
-        if made.scaling is not None:
+            scales = replace(scales or Scales(), records=Records.BIASES, bias_shift=made.bias_shift)
+            records = self.tensors[made.bias].address
+        elif made.scaling is not None:
             kind, _ = records_of(made.scaling, self._orders[made.tensor])
             records = None if kind is Records.NONE else self.tensors[f"records{phase.layer}"].address
             scales = scales_of(made.scaling, kind)

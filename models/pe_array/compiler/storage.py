@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from models.pe_array.isa.shapes import Pads
-from models.pe_array.network.layer import IMAGE, NO_PADS, Layer, Shape
+from models.pe_array.network.layer import IMAGE, Layer, Shape
+from models.pe_array.network.seen_map import NO_PADS
 
 IMAGE_TENSOR = "image"
 

@@ -30,8 +30,9 @@ from models.pe_array.network import averages
 from models.pe_array.network.frozen.builder import WEIGHT_MAX, FrozenBuilder
 from models.pe_array.network.frozen.network import FrozenNetwork
 from models.pe_array.network.kinds.average_pool import whole_window
-from models.pe_array.network.layer import IMAGE, NO_PADS
+from models.pe_array.network.layer import IMAGE
 from models.pe_array.network.scaling import MULTIPLIER_MAX, Addend, Scaling, fixed
+from models.pe_array.network.seen_map import NO_PADS
 
 BATCHES = (8, 16, 32, 64)
 FINE, COARSE = 2.0**-10, 2.0**-7

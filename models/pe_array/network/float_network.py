@@ -48,9 +48,14 @@ class FloatNetwork:
                 x = x + bias[:, None, None, None]
             if layer.add is not None:
                 x = x + self._map(maps, images, layer.add).reshape(x.shape)
-            maps.append(layer.float_activation(x))
+            maps.append(float_layers.relu(x, self._high(layer)) if layer.relu else x)
             indices.append(index)
         return maps, indices
+
+    @staticmethod
+    def _high(layer: Layer) -> float:
+        """Limit of a layer's outputs."""
+        return layer.clip / 2.0**layer.out_frac if layer.clip else np.inf
 
     @staticmethod
     def _map(maps: list[FloatArray], images: FloatArray, index: int) -> FloatArray:
@@ -73,8 +78,9 @@ class FloatNetwork:
         found: list[FloatArray] = []
         biases: list[FloatArray] = []
         for i in reversed(range(len(self.config.layers))):
-            layer = self.config.layers[i]
-            d = layer.float_derivative(deltas[i], maps[i])
+            layer, d = self.config.layers[i], deltas[i]
+            if layer.relu:
+                d = float_layers.relu_backward(d, maps[i], self._high(layer))
             if layer.add is not None and layer.add != IMAGE:
                 deltas[layer.add] += d.reshape(deltas[layer.add].shape)
             x = self._input(maps, images, layer)

@@ -8,20 +8,29 @@ docs/adding_a_layer.md shows what a new one needs.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from models.lib.toml_section import Section
 from models.pe_array.isa.pe_command import Op
-from models.pe_array.isa.shapes import Conv, Pads, Pool
+from models.pe_array.isa.shapes import Conv, Pool
 from models.pe_array.isa.widths import STANDARD, Widths
-from models.pe_array.network import float_layers, layers
+from models.pe_array.network import layers
 from models.pe_array.network.float_layers import FloatArray, IntArray
-from models.pe_array.network.layers import UNBIASED, Accumulators, Int8Array, Int32Array, Int64Array, UInt8Array
+from models.pe_array.network.layers import (
+    NO_LIMIT,
+    UNBIASED,
+    Accumulators,
+    Int8Array,
+    Int32Array,
+    Int64Array,
+    UInt8Array,
+)
 from models.pe_array.network.requantise import AccumulatorField
 from models.pe_array.network.scaling import Scaling
+from models.pe_array.network.seen_map import SeenMap
 from models.pe_array.network.weights import Weights
 from models.pe_array.tiles.tiling import PhaseGeometry
 
@@ -31,7 +40,6 @@ Shape = tuple[int, int, int]
 
 FRAC_LIMIT = 24
 """Most fraction bits of anything but logits."""
-NO_PADS: Pads = (0, 0, 0, 0)
 SIZE_MAX = 1024
 CHANNELS_MAX = 4096
 """Runs that a descriptor can name: a drain of more channels of a part of a map does not fit in one."""
@@ -83,7 +91,7 @@ class Activations:
 
 
 @dataclass(frozen=True)
-class Layer(ABC):
+class Layer(SeenMap, ABC):
     """One layer with its place in the network, which trains it or has it *frozen*, with scales of its own.
 
     Maps are (channels, H, W, batch), ``d`` the gradient by the layer's output, ``weights`` None where it has none.
@@ -92,7 +100,6 @@ class Layer(ABC):
         kind: its name in configurations.
         has_weights: it multiplies with a matrix in memory, which the training updates.
         may_add: another map may be added to its sums (key ``add``).
-        pads_value: padding has a value of its own, the zero point of the map that is read, and counts.
         keeps_zero: its output has the zero point of the map that it reads.
         joins: its output is the maps that it reads, behind each other.
         drains: fields of the accumulators of FF that are drained: the output first, then, in training, its indices.
@@ -112,14 +119,13 @@ class Layer(ABC):
         add_frac: fraction bits of that.
         bias: a number per output channel, trained too, is added to the sums before they are requantised.
         bias_frac: fraction bits of the masters of the biases; 0 where there are none.
-        clip: largest output of a ReLU with a limit, in units of the last bit; None: there is no limit.
+        clip: most of the outputs behind a ReLU, raw; where they are as large there is no gradient; 0: as it comes.
         scaling: what becomes of its sums where it is frozen; None: shifts, which follow from fraction bits.
     """
 
     kind: ClassVar[str]
     has_weights: ClassVar[bool] = False
     may_add: ClassVar[bool] = False
-    pads_value: ClassVar[bool] = True
     keeps_zero: ClassVar[bool] = False
     joins: ClassVar[bool] = False
     drains: ClassVar[tuple[AccumulatorField, ...]] = (AccumulatorField.SUM,)
@@ -143,7 +149,7 @@ class Layer(ABC):
     add_frac: int = 0
     bias: bool = False
     bias_frac: int = 0
-    clip: int | None = None
+    clip: int = 0
     scaling: Scaling | None = None
 
     # --- what a kind answers ---
@@ -221,20 +227,10 @@ class Layer(ABC):
             return Activations(scaled.values, NO_INDICES, scaled.saturated)
         if added is not None:
             acc = layers.add_residual(acc, added.reshape(acc.shape), self.add_shift)
-        made = layers.requantise(acc, self.forward_shift, self.relu, bits=self.widths.data, bias=biases)
-        values = made.values if self.clip is None else np.minimum(made.values, np.int8(self.clip))
-        return Activations(values, NO_INDICES, made.saturated)
-
-    def float_activation(self, x: FloatArray) -> FloatArray:
-        """Outputs of the float twin from its sums."""
-        a = float_layers.relu(x) if self.relu else x
-        return a if self.clip is None else np.minimum(a, self.clip / 2.0**self.out_frac)
-
-    def float_derivative(self, d: FloatArray, a: FloatArray) -> FloatArray:
-        """Gradient by the sums from that by the outputs a."""
-        if self.clip is not None:
-            d = np.where(a < self.clip / 2.0**self.out_frac, d, 0.0)
-        return float_layers.relu_backward(d, a) if self.relu else d
+        made = layers.requantise(
+            acc, self.forward_shift, self.relu, bits=self.widths.data, bias=biases, high=self.high
+        )  # fmt: skip
+        return Activations(made.values, NO_INDICES, made.saturated)
 
     def phases(self, training: bool = True) -> list[PhaseGeometry]:
         """FF, WG where it has weights, and NG where there is a gradient by the map that it reads."""
@@ -253,54 +249,6 @@ class Layer(ABC):
     def places_of(self, source: int) -> tuple[int, ...]:
         """Channels of its output from which on one of its sources lies in it, as it is."""
         return ()
-
-    @property
-    def border(self) -> Pads:
-        """Rows and columns of its zero point that a map must have around it in place of padding.
-
-        Padding of hardware is worth 0. Where it must be worth something else, the layer reads a larger map.
-        """
-        padded = self.pads_value and self.scaling is not None and self.scaling.zero_in
-        return self.padding if padded else NO_PADS
-
-    @property
-    def padding(self) -> Pads:
-        """Padding that is worth the zero point."""
-        return self.window.pad
-
-    @property
-    def inner_window(self) -> Conv | Pool:
-        """The window as it slides over the map with its border."""
-        if not any(self.border):
-            return self.window
-        top, left, bottom, right = (a - b for a, b in zip(self.window.pad, self.border, strict=True))
-        rest = (top, left, bottom, right)
-        if isinstance(self.window, Pool) and self.window.counted is not None:
-            return replace(self.window, pad=rest, counted=NO_PADS)
-        return replace(self.window, pad=rest)
-
-    @property
-    def inner_size(self) -> tuple[int, int]:
-        """Rows and columns of the map with its border."""
-        top, left, bottom, right = self.border
-        return self.in_shape[1] + top + bottom, self.in_shape[2] + left + right
-
-    @property
-    def parts(self) -> int:
-        """Channels that a channel of the map counts as, which lie behind each other in it."""
-        return 1
-
-    @property
-    def seen_shape(self) -> Shape:
-        """(channels, H, W) of the map as the hardware sees it."""
-        return (self.in_shape[0], *self.inner_size)
-
-    def bordered(self, x: Int8Array) -> Int8Array:
-        """A map (channels, H, W, batch) with its border."""
-        if self.scaling is None or not any(self.border):
-            return x
-        top, left, bottom, right = self.border
-        return np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=self.scaling.zero_in)
 
     def gradient_phase(self) -> PhaseGeometry:
         """WG of a layer with weights for the array: operation and geometry."""
@@ -341,6 +289,11 @@ class Layer(ABC):
     def forward_shift(self) -> int:
         """Shift of the requantising after FF."""
         return self.forward_frac - self.out_frac
+
+    @property
+    def high(self) -> int:
+        """Limit of the outputs, and of what has a gradient."""
+        return self.clip or NO_LIMIT
 
     @property
     def add_shift(self) -> int:

@@ -235,14 +235,12 @@ class PeNetwork:
             if each.preset is not None:
                 begin = trace.deltas[each.preset][each.preset_channels(output)].reshape(output.shape)
                 acc = layers.add_residual(acc, begin, each.preset_shift)
-            layer = self.config.layers[i]
-            mask = output if each.last and layer.relu else None
+            mask = output if each.last and self.config.layers[i].relu else None
             random = self.random.of_delta(i, number) if self.random else HALF_UP
-            result = layers.requantise(acc, each.shift, mask=mask, random=random, bits=self._bits)
+            high = layers.NO_LIMIT if mask is None else self.config.layers[i].high
+            result = layers.requantise(acc, each.shift, mask=mask, random=random, bits=self._bits, high=high)
             self.saturations[BACKWARD, i] += result.saturated
             trace.deltas[i] = result.values
-            if mask is not None and layer.clip is not None:
-                result.values[output >= layer.clip] = 0
 
     def _input_gradient(self, i: int, trace: Trace) -> layers.Accumulators:
         """Sums of NG."""

@@ -13,7 +13,7 @@ from models.pe_array.isa.shapes import KERNEL_MAX, Conv
 from models.pe_array.isa.widths import BIAS_SHIFT_MAX
 from models.pe_array.network import float_layers, layers
 from models.pe_array.network.float_layers import FloatArray, IntArray
-from models.pe_array.network.kinds.window_keys import OF_WINDOWS, activation, padding, pair
+from models.pe_array.network.kinds.window_keys import OF_WINDOWS, padding, pair
 from models.pe_array.network.layer import (
     CHANNELS_MAX,
     FRAC_LIMIT,
@@ -64,13 +64,26 @@ class Convolution(Layer):
         out_frac = table.integer("out_frac", 0, LOGIT_FRAC_MAX if place.last else FRAC_LIMIT)
         delta_frac = place.widths.data - 1 if place.last else table.integer("delta_frac", 0, FRAC_LIMIT)
         out_shape = (conv.rows, *conv.out_size(*place.shape[1:]))
-        relu, clip = activation(table, place, out_frac)
-        bias = table.flag("bias", False)
+        relu = table.flag("relu", not place.last)
+        bias, clip = table.flag("bias", False), 0
+        if table.given("clip"):
+            clip = cls._clip(table, relu, out_frac, place.widths.data)
         return cls(
             conv, place.shape, out_shape, relu, place.frac, out_frac, place.delta_frac, delta_frac, weight_frac,
-            place.widths, density, init_scale, rate_shift, place.name, place.reads, bias=bias,
-            bias_frac=cls._bias_frac(table, place, weight_frac) if bias else 0, clip=clip,
+            place.widths, density, init_scale, rate_shift, place.name, place.reads, bias=bias, clip=clip,
+            bias_frac=cls._bias_frac(table, place, weight_frac) if bias else 0,
         )  # fmt: skip
+
+    @staticmethod
+    def _clip(table: Section, relu: bool, out_frac: int, bits: int) -> int:
+        """Most of the outputs, raw: at most what their bits hold."""
+        clip = table.real("clip", 2.0**-FRAC_LIMIT, float(1 << bits))
+        if not relu:
+            raise ConfigError(f"{table.key('clip')} = {clip} needs {table.key('relu')} = true")
+        raw = min(int(clip * 2.0**out_frac + 0.5), (1 << (bits - 1)) - 1)
+        if raw < 1:
+            raise ConfigError(f"{table.key('clip')} = {clip} must be at least {2.0**-out_frac}, an output of 1")
+        return raw
 
     @staticmethod
     def _bias_frac(table: Section, place: Place, weight_frac: int) -> int:

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keys of a table that say what a kernel or window is, ``kernel`` … ``dilation``, and what the activation is."""
+"""Keys of a table that say what a kernel or window is, ``kernel``, ``stride``, ``pad``, ``dilation``."""
 
 from __future__ import annotations
 
 from models.lib.toml_section import ConfigError, Section
 from models.pe_array.isa.shapes import KERNEL_MAX, Pads, Pair, Pool, pads
-from models.pe_array.network.layer import NO_PADS, SIZE_MAX, Place, Shape
+from models.pe_array.network.layer import SIZE_MAX, Shape
+from models.pe_array.network.seen_map import NO_PADS
 
 OF_WINDOWS = ("kernel", "stride", "pad", "dilation")
 """Keys of all layers with a window."""
@@ -75,32 +76,3 @@ def pool(table: Section, shape: Shape, averages: bool) -> Pool:
 def _beyond(room: int, axis: int, stride: Pair) -> int:
     """Rows or columns behind the padding that one more window reaches, where windows do not end with it."""
     return -room % stride[axis] if room >= 0 else 0
-
-
-ACTIVATIONS = ("none", "relu", "relu6", "clip")
-RELU6 = 6.0
-
-
-def activation(table: Section, place: Place, out_frac: int) -> tuple[bool, int | None]:
-    """(whether negative outputs become 0, largest output in units of the last bit, None: as 8 bits have it).
-
-    Keys ``activation`` and, of ``clip``, ``limit``; or ``relu`` alone.
-
-    Raises:
-        ConfigError: both are given, or outputs do not reach the limit.
-    """
-    if not table.given("activation"):
-        return table.flag("relu", not place.last), None
-    if table.given("relu"):
-        raise ConfigError(f"{table.key('relu')}: {table.key('activation')} says it; take one of them out")
-    kind = table.choice("activation", ACTIVATIONS)
-    if kind in ("none", "relu"):
-        return kind == "relu", None
-    limit = RELU6 if kind == "relu6" else table.real("limit", 0.0, 1e6)
-    raw, most = round(limit * 2.0**out_frac), (1 << place.widths.data - 1) - 1
-    if not 1 <= raw < most:
-        raise ConfigError(
-            f"{table.key('activation')} = {kind}: a limit of {limit:g} is {raw} with out_frac = {out_frac}, which must "
-            f"be 1 … {most - 1}: change out_frac"
-        )
-    return True, raw

@@ -28,11 +28,10 @@ CASES: dict[str, Layers] = {
     "average ceil": [CONV, {"kind": "average_pool", "kernel": [2, 3], "stride": 2, "ceil": True, "pad": [0, 1]}],
     "average of what is seen": [CONV, {"kind": "average_pool", "kernel": 3, "stride": 1, "pad": 1,
                                       "count_padding": False, "delta_frac": 9}],
-    "relu6": [CONV | {"activation": "relu6", "bias": True}, CONV | {"activation": "clip", "limit": 1.5}],
     "concat": [
         CONV | {"name": "a"}, CONV | {"name": "b", "outputs": 2, "delta_frac": 6}, CONV | {"name": "c", "input": "a"},
         {"kind": "concat", "inputs": ["a", "b", "c"], "name": "abc", "delta_frac": 8}, CONV | {"name": "d"},
-        {"kind": "concat", "inputs": ["abc", "d"], "delta_frac": 8}, CONV | {"activation": "relu6"},
+        {"kind": "concat", "inputs": ["abc", "d"], "delta_frac": 8}, CONV | {"clip": 6.0},
     ],
     "two concats": [
         CONV | {"name": "a"}, CONV | {"name": "b", "density": 0.6}, {"kind": "concat", "inputs": ["a", "b"]},
@@ -114,21 +113,12 @@ def test_averages_of_whole_maps_are_of_any_size(size: tuple[int, int]) -> None:
     train(made, StepProgram(made, grid_of(made.config)), 1)
 
 
-def test_a_limit_is_a_number_of_the_last_bit() -> None:
-    first = network(CASES["relu6"]).config.layers[0]
-    assert (first.relu, first.clip) == (True, 96)
-    assert network([CONV | {"activation": "none"}]).config.layers[0].relu is False
-
-
 @pytest.mark.parametrize(
     ("layers", "why"),
     [
         ([CONV | {"kernel": [3]}], r"layers\[0\].kernel = \[3\] must be one number, or \[rows, columns\]"),
         ([CONV | {"pad": [1, 2, 3]}], r"pad = \[1, 2, 3\] must be one number, \[rows, columns\], or \[top, left"),
         ([CONV | {"kernel": [3, 12]}], r"kernel\[1\] = 12 must be 1 … 11"),
-        ([CONV | {"activation": "relu", "relu": True}], "layers.0..relu: layers.0..activation says it"),
-        ([CONV | {"activation": "relu6", "out_frac": 5}], "a limit of 6 is 192 with out_frac = 5, which must"),
-        ([CONV | {"activation": "tanh"}], "must be one of none, relu, relu6, clip"),
         ([{"kind": "dense", "outputs": 4, "stride": 2, **FRACS}], "a dense layer reads its input as one pixel"),
         ([{"kind": "dense", "outputs": 4, "groups": 2, **FRACS}], "a dense layer reads its input as one pixel"),
         ([CONV, {"kind": "concat"}], "layers.1..inputs is missing"),

@@ -197,7 +197,7 @@ class StepProgram:
         last = len(self.config.layers) - 1
         for number, phase in enumerate(self.phases):
             if number == last + 1:
-                made.delta(last, self.config.classes)
+                made.delta(last, self.config.classes, training.softmax)
                 self.parts.append(("delta", len(made.descriptors)))
             made.add(phase, self._assemble(phase))
             self.parts.append((phase.name, len(made.descriptors)))

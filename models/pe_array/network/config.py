@@ -28,6 +28,7 @@ from models.pe_array.network.layers import ACC_BITS, PRESET_MAX
 IMAGE_NAME = "image"
 BATCHES = (8, 16, 32, 64)
 ROUNDINGS = ("half_up", "stochastic")
+LOSSES = ("sigmoid", "softmax")
 NEVER = 2**31 - 1
 """``prune_at`` of a training without pruning."""
 EPOCHS_MAX = 10_000
@@ -52,6 +53,7 @@ class Training:
         stochastic_updates, stochastic_gradients: round stochastically in weight updates, and in the requantising of
             gradients by maps; otherwise half up, like everything else.
         rounding_seed: of the random words, 1 … 65535.
+        softmax: the loss is softmax with cross-entropy; else sigmoid with cross-entropy of every class by itself.
     """
 
     batch: int
@@ -70,6 +72,7 @@ class Training:
     rounding_seed: int = 1
     nesterov: bool = False
     weight_decay_shift: int = 0
+    softmax: bool = False
 
     @property
     def stochastic(self) -> bool:
@@ -281,6 +284,7 @@ def _training(table: Section, directory: Path) -> Training:
         rounding_seed=table.integer("rounding_seed", 1, 65535, 1),
         nesterov=table.flag("nesterov", False),
         weight_decay_shift=table.integer("weight_decay_shift", 0, SHIFT_MAX, 0),
+        softmax=table.choice("loss", LOSSES, LOSSES[0]) == "softmax",
     )
     table.finish()
     if training.nesterov and not training.momentum_shift:

@@ -19,9 +19,9 @@ from models.pe_array.network import kernels, layers
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.layer import NO_GRADIENTS
 from models.pe_array.network.layers import HALF_UP, Int8Array
+from models.pe_array.network.output_delta import output_delta8
 from models.pe_array.network.pruning import kept_elements
 from models.pe_array.network.random_words import PERIOD, RandomWords
-from models.pe_array.network.requantise import output_delta8
 from models.pe_array.network.trace import Trace, forward
 from models.pe_array.network.weights import Weights
 
@@ -184,7 +184,8 @@ class PeNetwork:
         count = len(self.config.layers)
         trace.deltas = [np.empty(0, dtype=np.int8)] * count
         trace.gradients = [NO_GRADIENTS] * count
-        delta = output_delta8(trace.logits, labels, self.config.logit_frac, self._bits).astype(np.int8)
+        softmax = self.config.training.softmax
+        delta = output_delta8(trace.logits, labels, self.config.logit_frac, self._bits, softmax).astype(np.int8)
         trace.deltas[-1] = delta.reshape(trace.outputs[-1].shape)
         for i in reversed(range(count)):
             if i < count - 1:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clock by clock, compiled: rtl/pe_array/store/delta_store.v, for descriptors without errors."""
+"""Clock by clock, compiled: delta_store.v and softmax8.v of rtl/pe_array/store, for descriptors without errors."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import numpy as np
 from numba import njit
 
 from models.lib.fixed_point import IntArray
-from models.lib.record import Array, Beats, Flag, Record, kind, record
+from models.lib.record import Array, Beats, Flag, Int, Record, kind, record
 from models.pe_array.clocks.pipe_control import pipe_clock, pipe_ready
-from models.pe_array.clocks.softmax8 import SHARES, softmax_clock, softmax_ready
 from models.pe_array.clocks.table import column
 from models.pe_array.isa import descriptors as d
 
@@ -27,6 +26,14 @@ REGISTERS = kind("active labels_here done read passes writes left labels logits 
 logits; how often the logits are read, 1 or, with softmax, 3; a write command is to be given; deltas to be made; first
 beats of labels, logits and output; beats of logits; B."""
 
+_MAXIMA, _SUMS, _SHARES = range(3)
+_STEPS = 8
+"""Clocks of a division."""
+
+SHARES = kind("passes class_ share steps shown")
+"""Pass, and class of its next word; a word of exponentials waits to be divided; steps of the division that are behind,
+0: none is under way; the shares of a word stand at the output."""
+
 
 class DeltaState(NamedTuple):
     """Registers, the stages of output_delta8, and softmax8."""
@@ -39,6 +46,40 @@ class DeltaState(NamedTuple):
 def delta_state(lanes: int) -> DeltaState:
     """As after a reset. lanes: B."""
     return DeltaState(record(REGISTERS, lanes=lanes, passes=1), np.zeros(PIPE, dtype=np.int64), record(SHARES))
+
+
+@njit(cache=True)
+def _starts(state: Record, m_ready: Flag) -> Flag:
+    """A division begins."""
+    return state.share != 0 and state.steps == 0 and (state.shown == 0 or m_ready)
+
+
+@njit(cache=True)
+def softmax_ready(state: Record, m_ready: Flag) -> Flag:
+    """A word is taken."""
+    if state.passes == _SHARES:
+        return state.share == 0 or _starts(state, m_ready)
+    return state.passes == _SUMS or (state.share == 0 and state.steps == 0 and state.shown == 0)
+
+
+@njit(cache=True)
+def softmax_clock(state: Record, word: Flag, classes: Int, m_ready: Flag) -> None:
+    """One clock, with a word at the input or none."""
+    taken, starts = word and softmax_ready(state, m_ready), _starts(state, m_ready)
+    waits = taken and state.passes == _SHARES
+    if taken:
+        state.class_ += 1
+        if state.class_ == classes:
+            state.class_ = 0
+            state.passes = (state.passes + 1) % 3
+    if waits or starts:
+        state.share = 1 if waits else 0
+    if m_ready:
+        state.shown = 0
+    if starts or state.steps > 0:
+        state.steps += 1
+    if state.steps == _STEPS:
+        state.steps, state.shown = 0, 1
 
 
 @njit(cache=True)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.lib.record import record
-from models.pe_array.clocks.softmax8 import SHARES, softmax_clock, softmax_ready
+from models.pe_array.clocks.delta_store import SHARES, softmax_clock, softmax_ready
 from models.pe_array.network.output_delta import softmax8
 from tb.lib import values
 from tb.lib.bench import Bench, bench_test

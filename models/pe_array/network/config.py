@@ -88,15 +88,15 @@ class Training:
         """Shift of the masters' decay, 0: none. It falls with the rate, as in SGDW (Loshchilov and Hutter 2019).
 
         Raises:
-            ValueError: there is one, but it is not 1 … 31.
+            ConfigError: there is one, but it is not 1 … 31.
         """
         if not self.weight_decay_shift:
             return 0
         shift = self.weight_decay_shift + rate_shift - self.rate_shifts[0]
         if not 1 <= shift <= SHIFT_MAX:
-            raise ValueError(
-                f"weight_decay_shift = {self.weight_decay_shift} is a shift by {shift} at rate_shift = {rate_shift}, "
-                f"{self.rate_shifts[0]} in the first epoch; it must be 1 … {SHIFT_MAX}"
+            raise ConfigError(
+                f"training.weight_decay_shift = {self.weight_decay_shift} is a shift by {shift} at rate_shift = "
+                f"{rate_shift}, {self.rate_shifts[0]} in the first epoch; it must be 1 … {SHIFT_MAX}"
             )
         return shift
 
@@ -334,10 +334,7 @@ def _training(table: Section, directory: Path) -> Training:
     if training.nesterov and not training.momentum_shift:
         raise ConfigError(f"{table.key('nesterov')} = true needs {table.key('momentum_shift')} of at least 1")
     for rate in training.rate_shifts:
-        try:
-            training.weight_decay(rate)
-        except ValueError as error:
-            raise ConfigError(f"training.{error}") from None
+        training.weight_decay(rate)
     return training
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from models.pe_array.isa.shapes import Conv, Pool, SlidingWindow
+from models.pe_array.isa.shapes import Conv, Pool, SlidingWindow, WholeMap
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -92,27 +92,45 @@ def max_pool_backward(pool: Pool, d: FloatArray, index: IntArray, height: int, w
     return _overlay(pool, chosen * d[:, None], height, width)
 
 
+def _pixels(pool: Pool, height: int, width: int) -> FloatArray:
+    """Pixels that count in every window, (OH, OW, 1): of a map of ones, with ones in the padding that counts."""
+    counted = np.ones((1, height, width, 1))
+    if pool.counted is None:
+        return np.asarray(_patches(pool, counted, 1.0).sum(axis=1)[0])
+    top, left, bottom, right = pool.counted
+    grown = np.pad(counted, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=1.0)
+    rest = tuple(a - b for a, b in zip(pool.pad, pool.counted, strict=True))
+    inner = SlidingWindow(pool.kernel, pool.stride, (rest[0], rest[1], rest[2], rest[3]), pool.dilation)
+    return np.asarray(_patches(inner, grown).sum(axis=1)[0])
+
+
 def average_pool(pool: Pool, x: FloatArray) -> FloatArray:
-    """Averages (C, OH, OW, batch); padding counts as pixels of value 0."""
-    pool.out_size(x.shape[1], x.shape[2])
-    average: FloatArray = _patches(pool, x).mean(axis=1)
+    """Averages (C, OH, OW, batch) of the pixels that count; padding that counts is 0."""
+    size = (x.shape[1], x.shape[2])
+    if isinstance(pool, WholeMap):
+        return np.asarray(x.mean(axis=(1, 2), keepdims=True))
+    pool.out_size(*size)
+    average: FloatArray = _patches(pool, x).sum(axis=1) / _pixels(pool, *size)
     return average
 
 
 def average_pool_backward(pool: Pool, d: FloatArray, height: int, width: int) -> FloatArray:
     """Gradient (C, height, width, batch) of the input from d (C, OH, OW, batch) of the averages."""
+    if isinstance(pool, WholeMap):
+        return np.broadcast_to(d / (height * width), (d.shape[0], height, width, d.shape[3])).copy()
     shape = (d.shape[0], pool.taps, *d.shape[1:])
-    return _overlay(pool, np.broadcast_to(d[:, None] / pool.taps, shape), height, width)
+    share = d / _pixels(pool, height, width)
+    return _overlay(pool, np.broadcast_to(share[:, None], shape), height, width)
 
 
-def relu(x: FloatArray) -> FloatArray:
-    """max(x, 0)."""
-    return np.maximum(x, 0.0)
+def relu(x: FloatArray, high: float = np.inf) -> FloatArray:
+    """max(x, 0), at most ``high``."""
+    return np.clip(x, 0.0, high)
 
 
-def relu_backward(d: FloatArray, a: FloatArray) -> FloatArray:
-    """d where the activation a is positive, else 0."""
-    return np.where(a > 0.0, d, 0.0)
+def relu_backward(d: FloatArray, a: FloatArray, high: float = np.inf) -> FloatArray:
+    """d where the activation a is positive and below ``high``, else 0."""
+    return np.where((a > 0.0) & (a < high), d, 0.0)
 
 
 def sigmoid(logits: FloatArray) -> FloatArray:
@@ -120,16 +138,36 @@ def sigmoid(logits: FloatArray) -> FloatArray:
     return 0.5 * (1.0 + np.tanh(0.5 * logits))
 
 
-def cross_entropy(logits: FloatArray, labels: IntArray) -> float:
-    """Sum over outputs and batch of the binary cross-entropies of sigmoid(logits) (classes, batch) and the labels."""
+def softmax(logits: FloatArray) -> FloatArray:
+    """exp(logits) / sum(exp(logits)) over the classes, without overflow; logits (classes, batch)."""
+    powers = np.exp(logits - logits.max(axis=0))
+    shares: FloatArray = powers / powers.sum(axis=0)
+    return shares
+
+
+def cross_entropy(logits: FloatArray, labels: IntArray, shares: bool = False) -> float:
+    """Sum over the batch of the loss of logits (classes, batch) and labels.
+
+    With ``shares`` the cross-entropy of softmax(logits); without, the sum over the classes of the binary ones of
+    sigmoid(logits).
+    """
     target = np.arange(len(logits))[:, None] == labels
+    if shares:
+        return float(np.logaddexp.reduce(logits, axis=0).sum() - (logits * target).sum())
     return float((np.logaddexp(0.0, logits) - logits * target).sum())
 
 
-def output_delta(logits: FloatArray, labels: IntArray) -> FloatArray:
+def output_delta(logits: FloatArray, labels: IntArray, shares: bool = False) -> FloatArray:
     """Gradient of ``cross_entropy`` by the logits (classes, batch)."""
-    delta: FloatArray = sigmoid(logits) - (np.arange(len(logits))[:, None] == labels)
+    answers = softmax(logits) if shares else sigmoid(logits)
+    delta: FloatArray = answers - (np.arange(len(logits))[:, None] == labels)
     return delta
+
+
+def bias_gradient(d: FloatArray) -> FloatArray:
+    """Gradient (channels,) of the biases from d (channels, OH, OW, batch) of the output."""
+    sums: FloatArray = d.reshape(len(d), -1).sum(axis=1)
+    return sums
 
 
 def update(

@@ -17,7 +17,7 @@ from models.pe_array.compiler.word_order import word_order
 from models.pe_array.isa.encoding import encode
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.widths import STANDARD
-from models.pe_array.network.config import PeConfig
+from models.pe_array.network.config import LOSSES, PeConfig
 from models.pe_array.network.layers import ACC_BITS
 from models.pe_array.network.network import PeNetwork
 from tb.lib.bench import Bench, bench_test
@@ -57,7 +57,7 @@ def network_of(b: Bench) -> PeNetwork:
             "batch": int(b.params["B"]), "epochs": 1, "rate_shift": [rng.randint(13, 16) + finer],
             "momentum_shift": momentum, "nesterov": momentum > 0 and rng.random() < 0.5,
             "weight_decay_shift": rng.choice([0, rng.randint(4, 16)]),
-            "init_seed": rng.getrandbits(16), "order_seed": 1, "prune_at": 0,
+            "loss": rng.choice(LOSSES), "init_seed": rng.getrandbits(16), "order_seed": 1, "prune_at": 0,
             "rounding_seed": rng.randint(1, 65535),
         } | rounding,
     }  # fmt: skip
@@ -104,11 +104,11 @@ async def steps(b: Bench) -> None:
         b.require(stop is None, f"stopped: {stop}, {stop and step.descriptors[stop.index]}")
         memory.memory[:] = await host.dump()
         found, trace = memory.trace(), network.train_step(images, labels, rate)
-        for name in ("outputs", "indices", "deltas", "gradients"):
+        for name in ("outputs", "indices", "deltas", "gradients", "bias_gradients"):
             for layer, (got, want) in enumerate(zip(getattr(found, name), getattr(trace, name), strict=True)):
                 b.equal(f"{name} of layer {layer}", got, want)
         for layer, (state, wanted) in enumerate(zip(memory.weights(), network.weights, strict=True)):
             if state and wanted:
-                for name in ("masters", "momenta", "mac"):
+                for name in ("masters", "momenta", "mac", "bias", "bias_momenta"):
                     b.equal(f"{name} of layer {layer}", getattr(state, name), getattr(wanted, name))
                 b.require(not memory.gaps(layer).any(), f"weights between the blocks of layer {layer}")

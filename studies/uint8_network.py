@@ -2,8 +2,8 @@
 """Networks that somebody else quantised to uint8 as ONNX: ``python -m studies.uint8_network ARRAYS.npz MODEL.onnx``.
 
 TensorFlow Lite's networks of uint8, such as MobileNetV1, are chains of convolutions whose weights have zero points that
-are not 0. Their integers in an ``.npz`` are enough to write them as ONNX, in QLinear or in QDQ form: onnxruntime and the
-array can both run what nobody here has quantised.
+are not 0. Their integers in an ``.npz`` are enough to write them as ONNX, in QLinear or in QDQ form: onnxruntime and
+the array can both run what nobody here has quantised.
 
 Arrays of layer ``name``, in the order of the file; names that end in ``_dw`` are depth-wise:
 

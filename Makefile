@@ -12,7 +12,7 @@ $(foreach name,$(ASKED),$(if $(filter environment%,$(origin $(name))),\
 # where everything is written, relative to where make runs; flow/paths.py reads it
 export EDGELOOM_BUILD := $(or $(BUILD),$(EDGELOOM_BUILD))
 
-.PHONY: help setup modules sim train train-cnn example bench scoreboard full-size synth check test lint generate docs regress coverage clean
+.PHONY: help setup modules sim train train-cnn data example bench scoreboard full-size synth check test lint generate docs regress coverage clean
 
 ## make help                           this list
 help:
@@ -23,7 +23,7 @@ setup:
 	@sh flow/setup.sh
 
 ## make train [CONFIG=configs/edge/mnist_64.toml] [EPOCHS=n] [SAMPLES=n] [SIM=icarus] [RESUME=1]
-##                                     train MNIST in simulation, every bit compared with the model
+##                                     train an MLP in simulation, every bit compared with the model
 train: setup
 	@$(FLOW) train --config "$(or $(CONFIG),configs/edge/mnist_64.toml)" --epochs "$(EPOCHS)" --samples "$(SAMPLES)" --sim "$(or $(SIM),verilator)" --resume "$(RESUME)"
 
@@ -31,6 +31,10 @@ train: setup
 ##                                     train LeNet-5 on the PE array: some steps in simulation, the rest in the model
 train-cnn: setup
 	@$(FLOW) train-cnn --config "$(or $(CONFIG),configs/pe_array/lenet5_mnist.toml)" --steps "$(STEPS)" --epochs "$(EPOCHS)" --samples "$(SAMPLES)" --sim "$(or $(SIM),verilator)" --resume "$(RESUME)"
+
+## make data SET=cifar10                bring a data set to data/, verified: mnist (is there), fashion_mnist or cifar10
+data: setup
+	@$(FLOW) data --set "$(or $(SET),mnist)"
 
 ## make example                         the C driver of sw/ trains a few samples on the Verilated edge engine
 example: setup

@@ -10,12 +10,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from models.lib.data_sets.data_set import CLASSES_MAX, SIDE_MAX, DataError, Pictures, UInt8Array
 
 PARTS = ("train", "test")
-_GRAY = ("1", "L")
+_GRAY = ("1", "L", "LA")
+_COLOUR = ("P", "RGB", "RGBA", "CMYK", "YCbCr")
+"""What Pillow calls pictures of at most 8 bits per channel."""
 
 
 def is_folder(folder: Path) -> bool:
@@ -24,7 +26,7 @@ def is_folder(folder: Path) -> bool:
 
 
 def read_folder(folder: Path) -> tuple[tuple[str, ...], list[Pictures]]:
-    """Names of the classes, and one part or two. Raises DataError."""
+    """Names of the classes, and one part or two. Raises DataError, OSError."""
     places = [folder / part for part in PARTS]
     if not any(place.is_dir() for place in places):
         places = [folder]
@@ -50,11 +52,8 @@ def read_folder(folder: Path) -> tuple[tuple[str, ...], list[Pictures]]:
 
 
 def _visible(folder: Path) -> list[Path]:
-    """What is in a folder, without hidden files, in the order of their names. Raises DataError."""
-    try:
-        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    except OSError as error:
-        raise DataError(f"{folder} cannot be read: {error.strerror}") from None
+    """What is in a folder, without hidden files, in the order of their names. Raises OSError."""
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
 def _classes(folder: Path) -> tuple[str, ...]:
@@ -79,8 +78,10 @@ def _read(path: Path) -> UInt8Array:
         with Image.open(path) as image:
             if max(image.size) > SIDE_MAX:
                 raise DataError(f"{path} has {max(image.size)} pixels a side: at most {SIDE_MAX}; scale it")
-            mode = "L" if image.mode in _GRAY else "RGB"
-            return np.array(image.convert(mode), dtype=np.uint8)
+            if image.mode not in (*_GRAY, *_COLOUR):
+                raise DataError(f"{path} has pixels of the kind {image.mode}: save it with 8 bits per channel")
+            upright = ImageOps.exif_transpose(image)
+            return np.array(upright.convert("L" if image.mode in _GRAY else "RGB"), dtype=np.uint8)
     except DataError:
         raise
     except Exception as error:  # whatever Pillow makes of bytes that are no picture, and of folders

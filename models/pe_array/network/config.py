@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from models.lib.data_sets.source import NO_DATA, DataSource
 from models.lib.network_kind import PE_ARRAY, require
 from models.lib.toml_section import ConfigError, Section, named, parse, read_text
 from models.pe_array.isa import assumed
@@ -41,6 +42,8 @@ class Training:
         batch: images per step; images left over at the end of an epoch are not used.
         rate_shifts: of every epoch, the last one for all further; the rate 2**-shift is for the *sum* over the batch.
         momentum_shift: m of v' = v - v / 2**m + g; 0: no momentum.
+        nesterov: the step is what v' and g would make of the momentum, not v' itself; needs momentum.
+        weight_decay_shift: d of w' = w - w / 2**d - step in the first epoch; 0: weights do not decay.
         init_seed, order_seed: of the initial weights, and of the order of the images.
         init_scale: initial weights are normal with deviation init_scale * sqrt(2 / fan-in).
         prune_at: number of the step before which the layers are pruned to their densities; 0: before the first; NEVER.
@@ -66,6 +69,8 @@ class Training:
     stochastic_updates: bool = False
     stochastic_gradients: bool = False
     rounding_seed: int = 1
+    nesterov: bool = False
+    weight_decay_shift: int = 0
 
     @property
     def stochastic(self) -> bool:
@@ -75,6 +80,22 @@ class Training:
     def rate_shift(self, epoch: int) -> int:
         """Of an epoch, 0 being the first."""
         return self.rate_shifts[min(epoch, len(self.rate_shifts) - 1)]
+
+    def weight_decay(self, rate_shift: int) -> int:
+        """Shift of the masters' decay, 0: none. It falls with the rate, as in SGDW (Loshchilov and Hutter 2019).
+
+        Raises:
+            ValueError: there is one, but it is not 1 … 31.
+        """
+        if not self.weight_decay_shift:
+            return 0
+        shift = self.weight_decay_shift + rate_shift - self.rate_shifts[0]
+        if not 1 <= shift <= SHIFT_MAX:
+            raise ValueError(
+                f"weight_decay_shift = {self.weight_decay_shift} is a shift by {shift} at rate_shift = {rate_shift}, "
+                f"{self.rate_shifts[0]} in the first epoch; it must be 1 … {SHIFT_MAX}"
+            )
+        return shift
 
 
 @dataclass(frozen=True)
@@ -86,6 +107,7 @@ class PeConfig:
         pes: PEs of the array that trains it, for simulation.
         widths: of data and masters, parameters of that array.
         clock_mhz: for which times are reported; the published system's, where the file does not say.
+        data: what it is trained on.
     """
 
     name: str
@@ -95,6 +117,12 @@ class PeConfig:
     pes: int = 8
     widths: Widths = STANDARD
     clock_mhz: float = assumed.CLOCK_MHZ
+    data: DataSource = NO_DATA
+
+    @property
+    def batch(self) -> int:
+        """Images of a step."""
+        return self.training.batch
 
     @property
     def classes(self) -> int:
@@ -111,16 +139,20 @@ class PeConfig:
         return gradient_passes(self.layers, index)
 
     @classmethod
-    def load(cls, path: Path) -> PeConfig:
-        """Read a TOML file. Raises ConfigError with file, key, value and rule where one is broken."""
-        return cls.parse(read_text(path), path)
+    def load(cls, path: Path, directory: Path | None = None) -> PeConfig:
+        """Read a TOML file. Raises ConfigError with file, key, value and rule where one is broken.
+
+        Args:
+            directory: what paths in it are relative to, if not to its own directory.
+        """
+        return cls.parse(read_text(path), path, directory)
 
     @classmethod
-    def parse(cls, text: str, path: Path) -> PeConfig:
+    def parse(cls, text: str, path: Path, directory: Path | None = None) -> PeConfig:
         """Read the text of a TOML file, whose name and directory count as ``load`` says."""
         values = parse(text, path)
         with named(path):
-            return cls.from_dict(values, path.resolve().parent)
+            return cls.from_dict(values, directory or path.resolve().parent)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], directory: Path = Path()) -> PeConfig:
@@ -159,6 +191,8 @@ class PeConfig:
         clock = root.table("clock")
         clock_mhz = clock.real("mhz", 0.001, 100_000.0, float(assumed.CLOCK_MHZ))
         clock.finish()
+        source = root.table("data")
+        data = DataSource.read(source, directory, "mnist")
         array.finish()
         image.finish()
         root.finish()
@@ -175,9 +209,31 @@ class PeConfig:
                 f"layers[{len(layers) - 1}].outputs = {last.out_shape[0]} must be at most {CLASSES_MAX} in the last "
                 "layer, the classes for which the array makes output deltas"
             )
-        made = cls(name, shape, tuple(built), training, pes, widths, clock_mhz)
+        made = cls(name, shape, tuple(built), training, pes, widths, clock_mhz, data)
+        if source.given("set") and data.known is not None:
+            made.check_data(data.pooled_shape(data.known.shape), len(data.known.names), data.known.title)
         fitting.check(made.layers, grid_of(made))
         return made
+
+    def check_data(self, shape: Shape, classes: int, title: str) -> None:
+        """ConfigError where the network is not one for a data set.
+
+        Args:
+            shape: (C, H, W) of the pictures that the network is to see.
+            classes: of the set.
+            title: of the set.
+        """
+        if self.in_shape != shape:
+            channels, height, width = self.in_shape
+            raise ConfigError(
+                f"input: channels = {channels}, height = {height}, width = {width} must be "
+                f"{' x '.join(map(str, shape))}, the images of {title}"
+            )
+        if self.classes < classes:
+            raise ConfigError(
+                f"layers[{len(self.layers) - 1}].outputs = {self.classes} must be at least {classes}, the classes of "
+                f"{title}"
+            )
 
 
 @dataclass(frozen=True)
@@ -193,21 +249,29 @@ class _Map:
 def _earlier(table: Section, key: str, maps: Mapping[int, _Map], default: str | None = None) -> int:
     """The layer that a key names."""
     name = table.text(key, default)
-    for index, each in maps.items():
-        if each.name == name:
-            return index
+    if any(each.name == name for each in maps.values()):
+        return _index(maps, name)
     names = ", ".join(each.name for each in maps.values())
     raise ConfigError(f"{table.key(key)} = {name!r} must be the name of an earlier layer (here: {names})")
+
+
+def _index(maps: Mapping[int, _Map], name: str) -> int:
+    return next(index for index, each in maps.items() if each.name == name)
 
 
 def _layer(table: Section, maps: Mapping[int, _Map], last: bool, widths: Widths) -> Layer:
     name = table.text("name", f"layers[{len(maps) - 1}]")
     if any(name == each.name for each in maps.values()):
         raise ConfigError(f"{table.key('name')} = {name!r} is the name of an earlier map; names must differ")
-    reads = _earlier(table, "input", maps, maps[max(maps)].name)
-    read = maps[reads]
     kind = KINDS[table.choice("kind", tuple(KINDS))]
-    place = Place(name, reads, read.shape, read.frac, read.delta_frac, last, widths)
+    if kind.joins:
+        reads = [_index(maps, each) for each in table.choices("inputs", tuple(each.name for each in maps.values()))]
+    else:
+        reads = [_earlier(table, "input", maps, maps[max(maps)].name)]
+    first, *more = (
+        Place(name, n, maps[n].shape, maps[n].frac, maps[n].delta_frac, last, widths) for n in reads
+    )  # fmt: skip
+    place = replace(first, more=tuple(more))
     try:
         layer = kind.read(table, place)
     except ConfigError:
@@ -233,7 +297,7 @@ def _added(table: Section, maps: Mapping[int, _Map], shape: Shape) -> dict[str, 
 
 def _check_uses(layers: list[Layer]) -> None:
     """ConfigError where a map is made and not used."""
-    used = {each.reads for each in layers} | {each.add for each in layers}
+    used = {source for each in layers for source in each.sources} | {each.add for each in layers}
     for i in range(len(layers) - 1):
         if i not in used:
             raise ConfigError(f"{label(layers, i)}: its output must be the input of a layer, or be added by one")
@@ -259,8 +323,17 @@ def _training(table: Section, directory: Path) -> Training:
         stochastic_updates=table.choice("update_rounding", ROUNDINGS, "half_up") == "stochastic",
         stochastic_gradients=table.choice("gradient_rounding", ROUNDINGS, "half_up") == "stochastic",
         rounding_seed=table.integer("rounding_seed", 1, 65535, 1),
+        nesterov=table.flag("nesterov", False),
+        weight_decay_shift=table.integer("weight_decay_shift", 0, SHIFT_MAX, 0),
     )
     table.finish()
+    if training.nesterov and not training.momentum_shift:
+        raise ConfigError(f"{table.key('nesterov')} = true needs {table.key('momentum_shift')} of at least 1")
+    for rate in training.rate_shifts:
+        try:
+            training.weight_decay(rate)
+        except ValueError as error:
+            raise ConfigError(f"training.{error}") from None
     return training
 
 
@@ -273,7 +346,8 @@ def _check(name: str, layer: Layer, training: Training) -> None:
         added = 1 << max(0, 7 + layer.add_shift)
     if layer.has_weights:
         for rate in training.rate_shifts:
-            shifts[f"update shift at rate_shift = {rate}"] = layer.update_shift(rate), SHIFT_MAX
+            for what, shift in layer.update_shifts(rate).items():
+                shifts[f"{what} at rate_shift = {rate}"] = shift, SHIFT_MAX
         conv = layer.conv
         out = layer.out_shape
         terms = {

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from models.pe_array.isa.shapes import Conv, Pool, SlidingWindow
+from models.pe_array.isa.shapes import Conv, Pool, SlidingWindow, WholeMap
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -92,27 +92,45 @@ def max_pool_backward(pool: Pool, d: FloatArray, index: IntArray, height: int, w
     return _overlay(pool, chosen * d[:, None], height, width)
 
 
+def _pixels(pool: Pool, height: int, width: int) -> FloatArray:
+    """Pixels that count in every window, (OH, OW, 1): of a map of ones, with ones in the padding that counts."""
+    counted = np.ones((1, height, width, 1))
+    if pool.counted is None:
+        return np.asarray(_patches(pool, counted, 1.0).sum(axis=1)[0])
+    top, left, bottom, right = pool.counted
+    grown = np.pad(counted, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=1.0)
+    rest = tuple(a - b for a, b in zip(pool.pad, pool.counted, strict=True))
+    inner = SlidingWindow(pool.kernel, pool.stride, (rest[0], rest[1], rest[2], rest[3]), pool.dilation)
+    return np.asarray(_patches(inner, grown).sum(axis=1)[0])
+
+
 def average_pool(pool: Pool, x: FloatArray) -> FloatArray:
-    """Averages (C, OH, OW, batch); padding counts as pixels of value 0."""
-    pool.out_size(x.shape[1], x.shape[2])
-    average: FloatArray = _patches(pool, x).mean(axis=1)
+    """Averages (C, OH, OW, batch) of the pixels that count; padding that counts is 0."""
+    size = (x.shape[1], x.shape[2])
+    if isinstance(pool, WholeMap):
+        return np.asarray(x.mean(axis=(1, 2), keepdims=True))
+    pool.out_size(*size)
+    average: FloatArray = _patches(pool, x).sum(axis=1) / _pixels(pool, *size)
     return average
 
 
 def average_pool_backward(pool: Pool, d: FloatArray, height: int, width: int) -> FloatArray:
     """Gradient (C, height, width, batch) of the input from d (C, OH, OW, batch) of the averages."""
+    if isinstance(pool, WholeMap):
+        return np.broadcast_to(d / (height * width), (d.shape[0], height, width, d.shape[3])).copy()
     shape = (d.shape[0], pool.taps, *d.shape[1:])
-    return _overlay(pool, np.broadcast_to(d[:, None] / pool.taps, shape), height, width)
+    share = d / _pixels(pool, height, width)
+    return _overlay(pool, np.broadcast_to(share[:, None], shape), height, width)
 
 
-def relu(x: FloatArray) -> FloatArray:
-    """max(x, 0)."""
-    return np.maximum(x, 0.0)
+def relu(x: FloatArray, high: float = np.inf) -> FloatArray:
+    """max(x, 0), at most ``high``."""
+    return np.clip(x, 0.0, high)
 
 
-def relu_backward(d: FloatArray, a: FloatArray) -> FloatArray:
-    """d where the activation a is positive, else 0."""
-    return np.where(a > 0.0, d, 0.0)
+def relu_backward(d: FloatArray, a: FloatArray, high: float = np.inf) -> FloatArray:
+    """d where the activation a is positive and below ``high``, else 0."""
+    return np.where((a > 0.0) & (a < high), d, 0.0)
 
 
 def sigmoid(logits: FloatArray) -> FloatArray:
@@ -132,10 +150,27 @@ def output_delta(logits: FloatArray, labels: IntArray) -> FloatArray:
     return delta
 
 
-def update(w: FloatArray, v: FloatArray | None, gradient: FloatArray, rate: float, momentum_shift: int = 0) -> None:
-    """Step of gradient descent, in place: ``v <- v * (1 - 2**-m) + g; w <- w - rate * v``; without momentum g is v."""
+def bias_gradient(d: FloatArray) -> FloatArray:
+    """Gradient (channels,) of the biases from d (channels, OH, OW, batch) of the output."""
+    sums: FloatArray = d.reshape(len(d), -1).sum(axis=1)
+    return sums
+
+
+def update(
+    w: FloatArray, v: FloatArray | None, gradient: FloatArray, rate: float, momentum_shift: int = 0, *,
+    nesterov: bool = False, weight_decay: int = 0,
+) -> None:  # fmt: skip
+    """Step of gradient descent, in place: ``v <- v * (1 - 2**-m) + g; w <- w - w * 2**-d - rate * s``.
+
+    The step s is v, with ``nesterov`` ``v * (1 - 2**-m) + g``, and g where there is no momentum. d is ``weight_decay``;
+    0: the term is missing.
+    """
+    step = gradient
     if v is not None:
-        v *= 1.0 - 2.0**-momentum_shift
+        kept = 1.0 - 2.0**-momentum_shift
+        v *= kept
         v += gradient
-        gradient = v
-    w -= rate * gradient
+        step = kept * v + gradient if nesterov else v
+    if weight_decay:
+        w -= w * 2.0**-weight_decay
+    w -= rate * step

@@ -8,20 +8,29 @@ docs/adding_a_layer.md shows what a new one needs.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from models.lib.toml_section import Section
 from models.pe_array.isa.pe_command import Op
-from models.pe_array.isa.shapes import Conv, Pads, Pool
+from models.pe_array.isa.shapes import Conv, Pool
 from models.pe_array.isa.widths import STANDARD, Widths
 from models.pe_array.network import layers
 from models.pe_array.network.float_layers import FloatArray, IntArray
-from models.pe_array.network.layers import Accumulators, Int8Array, Int32Array, UInt8Array
+from models.pe_array.network.layers import (
+    NO_LIMIT,
+    UNBIASED,
+    Accumulators,
+    Int8Array,
+    Int32Array,
+    Int64Array,
+    UInt8Array,
+)
 from models.pe_array.network.requantise import AccumulatorField
 from models.pe_array.network.scaling import Scaling
+from models.pe_array.network.seen_map import SeenMap
 from models.pe_array.network.weights import Weights
 from models.pe_array.tiles.tiling import PhaseGeometry
 
@@ -31,7 +40,6 @@ Shape = tuple[int, int, int]
 
 FRAC_LIMIT = 24
 """Most fraction bits of anything but logits."""
-NO_PADS: Pads = (0, 0, 0, 0)
 SIZE_MAX = 1024
 CHANNELS_MAX = 4096
 """Runs that a descriptor can name: a drain of more channels of a part of a map does not fit in one."""
@@ -54,6 +62,7 @@ class Place:
         frac, delta_frac: fraction bits of that map, and of the gradient by it.
         last: it is the last layer, whose outputs are the logits.
         widths: of data and masters.
+        more: places by the other maps of a layer that joins some.
     """
 
     name: str
@@ -63,6 +72,7 @@ class Place:
     delta_frac: int
     last: bool
     widths: Widths
+    more: tuple[Place, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,7 +91,7 @@ class Activations:
 
 
 @dataclass(frozen=True)
-class Layer(ABC):
+class Layer(SeenMap, ABC):
     """One layer with its place in the network, which trains it or has it *frozen*, with scales of its own.
 
     Maps are (channels, H, W, batch), ``d`` the gradient by the layer's output, ``weights`` None where it has none.
@@ -90,8 +100,8 @@ class Layer(ABC):
         kind: its name in configurations.
         has_weights: it multiplies with a matrix in memory, which the training updates.
         may_add: another map may be added to its sums (key ``add``).
-        pads_value: padding has a value of its own, the zero point of the map that is read, and counts.
         keeps_zero: its output has the zero point of the map that it reads.
+        joins: its output is the maps that it reads, behind each other.
         drains: fields of the accumulators of FF that are drained: the output first, then, in training, its indices.
         window: what it slides over its input; a convolution where it has weights.
         in_shape, out_shape: (channels, H, W); a dense layer's input is flattened.
@@ -107,14 +117,17 @@ class Layer(ABC):
         reads: the layer, always an earlier one, whose output it reads, or ``IMAGE``.
         add: the layer, or ``IMAGE``, whose output is added to the sums before they are requantised; None: none.
         add_frac: fraction bits of that.
+        bias: a number per output channel, trained too, is added to the sums before they are requantised.
+        bias_frac: fraction bits of the masters of the biases; 0 where there are none.
+        clip: most of the outputs behind a ReLU, raw; where they are as large there is no gradient; 0: as it comes.
         scaling: what becomes of its sums where it is frozen; None: shifts, which follow from fraction bits.
     """
 
     kind: ClassVar[str]
     has_weights: ClassVar[bool] = False
     may_add: ClassVar[bool] = False
-    pads_value: ClassVar[bool] = True
     keeps_zero: ClassVar[bool] = False
+    joins: ClassVar[bool] = False
     drains: ClassVar[tuple[AccumulatorField, ...]] = (AccumulatorField.SUM,)
 
     window: Conv | Pool
@@ -134,6 +147,9 @@ class Layer(ABC):
     reads: int = IMAGE
     add: int | None = None
     add_frac: int = 0
+    bias: bool = False
+    bias_frac: int = 0
+    clip: int = 0
     scaling: Scaling | None = None
 
     # --- what a kind answers ---
@@ -157,6 +173,11 @@ class Layer(ABC):
     def multiplier(self) -> int:
         """The one 8-bit weight of a layer whose products all have the same; 0: none."""
         return 0
+
+    @property
+    def multipliers(self) -> tuple[int, ...]:
+        """Weights that all elements of a layer without a matrix have."""
+        return (self.multiplier,)
 
     @property
     def backward_terms(self) -> int:
@@ -197,14 +218,18 @@ class Layer(ABC):
 
     # --- what is the same for all ---
 
-    def rounded(self, acc: Accumulators, added: Int8Array | None = None) -> Activations:
-        """Sums of FF, and the map that is added to them, requantised."""
+    def rounded(
+        self, acc: Accumulators, added: Int8Array | None = None, biases: Int64Array = UNBIASED
+    ) -> Activations:  # fmt: skip
+        """Sums of FF, and the map and the biases that are added to them, requantised."""
         if self.scaling is not None:
             scaled = self.scaling.requantise(acc, added, self.widths.data)
             return Activations(scaled.values, NO_INDICES, scaled.saturated)
         if added is not None:
             acc = layers.add_residual(acc, added.reshape(acc.shape), self.add_shift)
-        made = layers.requantise(acc, self.forward_shift, self.relu, bits=self.widths.data)
+        made = layers.requantise(
+            acc, self.forward_shift, self.relu, bits=self.widths.data, bias=biases, high=self.high
+        )  # fmt: skip
         return Activations(made.values, NO_INDICES, made.saturated)
 
     def phases(self, training: bool = True) -> list[PhaseGeometry]:
@@ -221,36 +246,22 @@ class Layer(ABC):
         """The layers, or ``IMAGE``, whose outputs it reads, channel after channel; ``reads`` is the first one."""
         return (self.reads,)
 
-    @property
-    def border(self) -> Pads:
-        """Rows and columns of its zero point that a map must have around it in place of padding.
-
-        Padding of hardware is worth 0. Where it must be worth something else, the layer reads a larger map.
-        """
-        padded = self.pads_value and self.scaling is not None and self.scaling.zero_in
-        return self.window.pad if padded else NO_PADS
-
-    @property
-    def inner_window(self) -> Conv | Pool:
-        """The window as it slides over the map with its border."""
-        return replace(self.window, pad=NO_PADS) if any(self.border) else self.window
-
-    @property
-    def inner_size(self) -> tuple[int, int]:
-        """Rows and columns of the map with its border."""
-        top, left, bottom, right = self.border
-        return self.in_shape[1] + top + bottom, self.in_shape[2] + left + right
-
-    def bordered(self, x: Int8Array) -> Int8Array:
-        """A map (channels, H, W, batch) with its border."""
-        if self.scaling is None or not any(self.border):
-            return x
-        top, left, bottom, right = self.border
-        return np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=self.scaling.zero_in)
+    def places_of(self, source: int) -> tuple[int, ...]:
+        """Channels of its output from which on one of its sources lies in it, as it is."""
+        return ()
 
     def gradient_phase(self) -> PhaseGeometry:
         """WG of a layer with weights for the array: operation and geometry."""
         return PhaseGeometry(Op.GRAD, self.conv, *self.in_shape[1:])
+
+    def bias_phase(self) -> PhaseGeometry:
+        """WG of biases for the array: they are the weights of a channel of ones."""
+        return PhaseGeometry(Op.GRAD, self.bias_conv, *self.out_shape[1:])
+
+    @property
+    def bias_conv(self) -> Conv:
+        """The biases as the weights of a channel."""
+        return Conv(rows=self.out_shape[0])
 
     @property
     def conv(self) -> Conv:
@@ -270,14 +281,29 @@ class Layer(ABC):
         return self.reads == IMAGE
 
     @property
+    def forward_frac(self) -> int:
+        """Fraction bits of the sums of FF."""
+        return self.scale + self.in_frac
+
+    @property
     def forward_shift(self) -> int:
         """Shift of the requantising after FF."""
-        return self.scale + self.in_frac - self.out_frac
+        return self.forward_frac - self.out_frac
+
+    @property
+    def high(self) -> int:
+        """Limit of the outputs, and of what has a gradient."""
+        return self.clip or NO_LIMIT
 
     @property
     def add_shift(self) -> int:
         """Left shift of the map that is added to the sums."""
-        return self.scale + self.in_frac - self.add_frac
+        return self.forward_frac - self.add_frac
+
+    @property
+    def bias_shift(self) -> int:
+        """Right shift, half up, of the masters of the biases as they are added to the sums."""
+        return self.bias_frac - self.forward_frac
 
     @property
     def preset(self) -> int | None:
@@ -292,6 +318,15 @@ class Layer(ABC):
     def update_shift(self, rate_shift: int) -> int:
         """Shift k of the weight update for a learning rate of 2**-rate_shift, which the layer's own may lower."""
         return self.rate_shift + self.in_frac + self.delta_frac - self.master_frac + rate_shift
+
+    def bias_update_shift(self, rate_shift: int) -> int:
+        """Shift k of the update of the biases, whose gradients are sums of those by the output."""
+        return self.rate_shift + self.delta_frac - self.bias_frac + rate_shift
+
+    def update_shifts(self, rate_shift: int) -> dict[str, int]:
+        """Shifts of all updates of a layer with weights, by name."""
+        found = {"update shift": self.update_shift(rate_shift)}
+        return found | ({"update shift of the biases": self.bias_update_shift(rate_shift)} if self.bias else {})
 
     @property
     def master_frac(self) -> int:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from models.pe_array.isa.pe_command import GRADIENT_BITS
 from models.pe_array.isa.shapes import Conv, Pool, Positions, SlidingWindow
 from models.pe_array.isa.widths import SHIFT_MAX
-from models.pe_array.network import kernels
+from models.pe_array.network import kernels, products, weight_gradients
 
 Int8Array = npt.NDArray[np.int8]
 UInt8Array = npt.NDArray[np.uint8]
@@ -30,8 +30,16 @@ Accumulators = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 ACC_BITS = 32
 PRESET_MAX = 15
 """Largest left shift of a map that is loaded to Y."""
+WIDE = 1 << 31
+"""Sums that can be so large are made by loops of 64 bits."""
+NO_BIAS: Int32Array = np.empty(0, dtype=np.int32)
+"""Of layers without biases."""
 HALF_UP: UInt16Array = np.empty(0, dtype=np.uint16)
 """In place of random words: round half up."""
+NO_LIMIT = 128
+"""Of results: more than one can be."""
+UNBIASED: Int64Array = np.zeros(1, dtype=np.int64)
+"""In place of biases: 0 for all channels."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,8 @@ class Requantised:
     saturated: int
 
 
-def _geometry(window: SlidingWindow) -> Int64Array:
+def geometry(window: SlidingWindow) -> Int64Array:
+    """Of a window, as the loops of kernels.py take it."""
     return np.array(
         [*window.kernel, *window.stride, window.pad[0], window.pad[1], *window.dilation], dtype=np.int64
     )  # fmt: skip
@@ -68,17 +77,17 @@ def _fits(sums: npt.NDArray[Any], bits: int, what: str) -> None:
         raise OverflowError(f"{what}: sums {sums.min()} … {sums.max()} do not fit in {bits} bits")
 
 
-def sum_bound(index: npt.NDArray[np.int32], channels: int, values: Int8Array) -> int:
-    """Largest magnitude that a sum of ``values`` times any 8-bit data can have in one of the channels ``index``."""
+def sum_bound(index: npt.NDArray[np.int32], channels: int, values: Int8Array, acc_bits: int) -> int:
+    """What no sum of ``values`` times 8-bit data in one of the channels ``index`` exceeds, in magnitude.
+
+    Their number says enough in most layers; else their magnitudes are added up.
+    """
+    most = int(np.bincount(index, minlength=1).max()) * values[:1].size << 14
+    if most < 1 << min(acc_bits - 1, 31):
+        return most
     totals = np.zeros(channels, dtype=np.int64)
     kernels.magnitudes(index, values, totals)
     return 128 * int(totals.max())
-
-
-def _room(bound: int, shape: tuple[int, ...]) -> Accumulators:
-    if bound < 1 << 31:
-        return np.zeros(shape, dtype=np.int32)
-    return np.zeros(shape, dtype=np.int64)
 
 
 def _checked(sums: Accumulators, bound: int, acc_bits: int, what: str) -> Accumulators:
@@ -97,10 +106,13 @@ def conv_forward(
     x = _bytes("x", x, conv.cols, None, None, None)
     values = _bytes("values", values, len(positions), *conv.kernel)
     size = conv.out_size(x.shape[1], x.shape[2])
-    bound = sum_bound(positions.row, conv.rows, values)
-    out = _room(bound, (conv.rows, *size, x.shape[3]))
-    kernels.forward(_geometry(conv), x, positions.row, positions.col, values, out)
-    return _checked(out, bound, acc_bits, "forward")
+    bound = sum_bound(positions.row, conv.rows, values, acc_bits)
+    if bound < WIDE:
+        sums = products.sums(conv, x, positions.row, positions.col, values, conv.rows, x.shape[1:3], backward=False)
+        return _checked(sums, bound, acc_bits, "forward")
+    wide = np.zeros((conv.rows, *size, x.shape[3]), dtype=np.int64)
+    kernels.forward(geometry(conv), x, positions.row, positions.col, values, wide)
+    return _checked(wide, bound, acc_bits, "forward")
 
 
 def conv_input_gradient(
@@ -110,22 +122,30 @@ def conv_input_gradient(
     """Phase NG: accumulators (cols, height, width, batch), gradient of the input, from d (rows, OH, OW, batch)."""
     d = _bytes("d", d, conv.rows, *conv.out_size(height, width), None)
     values = _bytes("values", values, len(positions), *conv.kernel)
-    bound = sum_bound(positions.col, conv.cols, values)
-    out = _room(bound, (conv.cols, height, width, d.shape[3]))
-    kernels.input_gradient(_geometry(conv), d, positions.row, positions.col, values, out)
-    return _checked(out, bound, acc_bits, "input gradient")
+    bound = sum_bound(positions.col, conv.cols, values, acc_bits)
+    if bound < WIDE:
+        sums = products.sums(conv, d, positions.col, positions.row, values, conv.cols, (height, width), backward=True)
+        return _checked(sums, bound, acc_bits, "input gradient")
+    wide = np.zeros((conv.cols, height, width, d.shape[3]), dtype=np.int64)
+    kernels.input_gradient(geometry(conv), d, positions.row, positions.col, values, wide)
+    return _checked(wide, bound, acc_bits, "input gradient")
 
 
 def conv_weight_gradient(conv: Conv, x: Int8Array, d: Int8Array, positions: Positions) -> Int32Array:
     """Phase WG: gradients int32 (n, KH, KW) at the elements alone, summed over images and pixels."""
     x = _bytes("x", x, conv.cols, None, None, None)
     d = _bytes("d", d, conv.rows, *conv.out_size(x.shape[1], x.shape[2]), x.shape[3])
-    if x.shape[2] * x.shape[3] >= 1 << 17:
-        raise ValueError(f"a row of {x.shape[2]} pixels of {x.shape[3]} images must be shorter than {1 << 17} values")
-    out = np.empty((len(positions), *conv.kernel), dtype=np.int64)
-    kernels.weight_gradient(_geometry(conv), x, d, positions.row, positions.col, out)
-    _fits(out, GRADIENT_BITS, "weight gradient")
-    return out.astype(np.int32)
+    found = weight_gradients.gradients(conv, x, d, positions)
+    if found.dtype != np.int32:
+        _fits(found, GRADIENT_BITS, "weight gradient")
+    return found.astype(np.int32, copy=False).reshape(-1, *conv.kernel)
+
+
+def bias_gradient(d: Int8Array) -> Int32Array:
+    """Gradients int32 (channels,) of the biases: sums of d (channels, OH, OW, batch) over images and pixels."""
+    sums: Int64Array = d.reshape(len(d), -1).sum(axis=1, dtype=np.int64)
+    _fits(sums, GRADIENT_BITS, "bias gradient")
+    return np.asarray(sums, dtype=np.int32)
 
 
 def max_pool(pool: Pool, x: Int8Array) -> tuple[Int8Array, UInt8Array]:
@@ -136,7 +156,7 @@ def max_pool(pool: Pool, x: Int8Array) -> tuple[Int8Array, UInt8Array]:
     x = _bytes("x", x, None, None, None, None)
     shape = (x.shape[0], *pool.out_size(x.shape[1], x.shape[2]), x.shape[3])
     value, index = np.empty(shape, dtype=np.int8), np.empty(shape, dtype=np.uint8)
-    kernels.max_pool(_geometry(pool), x, value, index)
+    kernels.max_pool(geometry(pool), x, value, index)
     return value, index
 
 
@@ -146,7 +166,7 @@ def max_pool_backward(pool: Pool, d: Int8Array, index: UInt8Array, height: int, 
     if index.shape != d.shape or index.dtype != np.uint8:
         raise ValueError(f"index is {index.dtype} {index.shape}, must be uint8 {d.shape}")
     out = np.zeros((d.shape[0], height, width, d.shape[3]), dtype=np.int32)
-    kernels.max_pool_backward(_geometry(pool), d, np.ascontiguousarray(index), out)
+    kernels.max_pool_backward(geometry(pool), d, np.ascontiguousarray(index), out)
     return out
 
 
@@ -197,16 +217,19 @@ def add_residual(acc: Accumulators, x: Int8Array, shift: int, acc_bits: int = AC
 
 def requantise(
     acc: Accumulators, shift: int, relu: bool = False, mask: Int8Array | None = None, random: UInt16Array = HALF_UP,
-    bits: int = 8,
+    bits: int = 8, bias: Int64Array = UNBIASED, high: int = NO_LIMIT,
 ) -> Requantised:  # fmt: skip
-    """``sat(hu(acc, shift))``, or rounded with random words; shift 0 … 31.
+    """``sat(hu(acc + bias, shift))``, or rounded with random words; shift 0 … 31.
 
     Args:
         acc: accumulators of any shape.
         relu: negative results become 0.
-        mask: activations of the same shape; where one is not positive the result is 0 (derivative of ReLU).
+        mask: activations of the same shape; where one is not positive the result is 0 (derivative of ReLU), and where
+            it is not below ``high``.
         random: 16-bit words, flat, one for every accumulator; none: half up.
         bits: of the results, 4 … 8.
+        bias: one for every channel, int64 (channels,), the first axis of ``acc``; or one for all, (1,).
+        high: limit of the results, but of those with a mask.
 
     The count of clipped values is taken before ReLU and mask.
     """
@@ -216,10 +239,14 @@ def requantise(
     out = np.empty(acc.shape, dtype=np.int8)
     flat = np.ascontiguousarray(acc).reshape(-1)
     at = out.reshape(-1)
+    if len(bias) not in (1, len(acc)):
+        raise ValueError(f"{len(bias)} biases must be one or {len(acc)}, the channels")
     if len(random) not in (0, len(flat)):
         raise ValueError(f"{len(random)} random words must be none or {len(flat)}")
     flat_mask = at if mask is None else mask.reshape(-1)
-    saturated = kernels.requantise(flat, shift, 0 if relu else -128, flat_mask, mask is not None, bits, at, random)
+    saturated = kernels.requantise(
+        flat, shift, 0 if relu else -128, high, flat_mask, mask is not None, bits, at, random, bias
+    )
     return Requantised(out, int(saturated))
 
 

@@ -43,6 +43,7 @@ def network_of(b: Bench) -> PeNetwork:
         key: "stochastic" if which in (what, "both") else "half_up"
         for key, what in (("update_rounding", "updates"), ("gradient_rounding", "gradients"))
     }
+    momentum = rng.choice([0, 3])
     document: dict[str, Any] = {
         "name": "step",
         "input": {"channels": 2, "height": 5, "width": 4, "frac": 6},
@@ -54,7 +55,9 @@ def network_of(b: Bench) -> PeNetwork:
         ],
         "training": {
             "batch": int(b.params["B"]), "epochs": 1, "rate_shift": [rng.randint(13, 16) + finer],
-            "momentum_shift": rng.choice([0, 3]), "init_seed": rng.getrandbits(16), "order_seed": 1, "prune_at": 0,
+            "momentum_shift": momentum, "nesterov": momentum > 0 and rng.random() < 0.5,
+            "weight_decay_shift": rng.choice([0, rng.randint(4, 16)]),
+            "init_seed": rng.getrandbits(16), "order_seed": 1, "prune_at": 0,
             "rounding_seed": rng.randint(1, 65535),
         } | rounding,
     }  # fmt: skip
@@ -101,11 +104,11 @@ async def steps(b: Bench) -> None:
         b.require(stop is None, f"stopped: {stop}, {stop and step.descriptors[stop.index]}")
         memory.memory[:] = await host.dump()
         found, trace = memory.trace(), network.train_step(images, labels, rate)
-        for name in ("outputs", "indices", "deltas", "gradients"):
+        for name in ("outputs", "indices", "deltas", "gradients", "bias_gradients"):
             for layer, (got, want) in enumerate(zip(getattr(found, name), getattr(trace, name), strict=True)):
                 b.equal(f"{name} of layer {layer}", got, want)
         for layer, (state, wanted) in enumerate(zip(memory.weights(), network.weights, strict=True)):
             if state and wanted:
-                for name in ("masters", "momenta", "mac"):
+                for name in ("masters", "momenta", "mac", "bias", "bias_momenta"):
                     b.equal(f"{name} of layer {layer}", getattr(state, name), getattr(wanted, name))
                 b.require(not memory.gaps(layer).any(), f"weights between the blocks of layer {layer}")

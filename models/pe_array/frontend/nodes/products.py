@@ -17,6 +17,7 @@ from models.pe_array.frontend.values import (
     Dequantised,
     Dims,
     Int64s,
+    Quantisation,
     QuantisedConstant,
     Real,
     Refusal,
@@ -119,16 +120,17 @@ def _conv(node: Node, build: Builder) -> Value:
 
 def _conv_integer(node: Node, build: Builder) -> Value:
     weights = _integer_weights(node, 1, None, 3, 0)
-    return _convolution(node, build, _integer_map(node, 0, 2), weights, np.zeros(len(weights.values)))
+    return _convolution(node, build, _integer_map(node, build, 0, 2), weights, np.zeros(len(weights.values)))
 
 
-def _integer_map(node: Node, index: int, zero: int) -> Real:
+def _integer_map(node: Node, build: Builder, index: int, zero: int) -> Real:
     """A map of bytes minus its zero point."""
     view = node.bytes(index)
     zeros = np.asarray(node.constant(zero, "the zero point")) if node.has(zero) else np.zeros(1, np.int64)
     if zeros.size != 1:
         raise Refusal("the zero points of a map differ between rows; it must have one")
     value = int(zeros.reshape(-1)[0]) - (128 if view.unsigned else 0)
+    build.learn(view, Quantisation(1.0, value, view.unsigned))
     return Real.of(Dequantised(node.name, view.shape, view.dims, view, value), 1.0)
 
 
@@ -182,7 +184,7 @@ def _gemm(node: Node, build: Builder) -> Value:
 
 def _matmul_integer(node: Node, build: Builder) -> Value:
     weights = _integer_weights(node, 1, None, 3, -1)
-    return _product(node, build, _integer_map(node, 0, 2), weights, np.zeros(weights.values.shape[-1]))
+    return _product(node, build, _integer_map(node, build, 0, 2), weights, np.zeros(weights.values.shape[-1]))
 
 
 def _qlinear_matmul(node: Node, build: Builder) -> Value:

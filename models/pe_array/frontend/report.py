@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the compiler knows of a program, layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from models.pe_array.clocks.step import clocks_of_parts
+from models.pe_array.compiler.phases import Phase
+from models.pe_array.isa.operations import (
+    CommandField,
+    ComputeTiles,
+    DrainMap,
+    LoadMap,
+    LoadStream,
+    SetField,
+    SetWindows,
+)
+from models.pe_array.isa.pe_command import Memory
+from models.pe_array.network.layer import IMAGE, Layer
+
+if TYPE_CHECKING:
+    from models.pe_array.frontend.api import Compiled
+
+COMPUTE, READS, WRITES = "MACs", "reads", "writes"
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the operations of a layer do for a batch.
+
+    Attributes:
+        entries: clocks in which PEs issue, of all of them.
+        longest: of the busiest PE, command by command: what the layer takes at least.
+        read_beats, written_beats: of maps, weights and tap lists; descriptors, records and addends are not in them.
+        on_chip: bytes of each memory of a PE that are in use at most.
+    """
+
+    entries: int
+    longest: int
+    read_beats: int
+    written_beats: int
+    on_chip: dict[str, int]
+
+    @property
+    def bound(self) -> str:
+        """What takes the most clocks if all that can run side by side does."""
+        each = {COMPUTE: self.longest, READS: self.read_beats, WRITES: self.written_beats}
+        return max(each, key=lambda name: each[name])
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """A layer of the report. Clocks, bytes and work are those of a batch, ``macs`` those of a picture, dense.
+
+    Attributes:
+        utilisation: share of the MACs' clocks in which they multiply.
+        sparsity: share of the weights that is not stored: kernels of zeros.
+    """
+
+    name: str
+    kind: str
+    in_shape: tuple[int, ...]
+    out_shape: tuple[int, ...]
+    reads: tuple[str, ...]
+    weights: int
+    sparsity: float
+    macs: int
+    clocks: int
+    utilisation: float
+    bound: str
+    bytes_read: int
+    bytes_written: int
+    on_chip: dict[str, int]
+
+
+def work_of(phases: Iterable[Phase], pes: int, lanes: int) -> Work:
+    """Of all phases of a layer."""
+    entries = longest = read = written = 0
+    peak = dict.fromkeys(Memory, 0)
+    for phase in phases:
+        own = {field: np.zeros(pes, dtype=np.int64) for field in CommandField}
+        window = 0
+        for each in phase.program.operations:
+            match each:
+                case SetField():
+                    mask = np.array([each.pes >> pe & 1 for pe in range(pes)], dtype=np.bool_)
+                    own[each.field][mask] = each.value
+                case SetWindows():
+                    window = max(region.x.height * region.x.width for region in each.windows)
+                case LoadMap():
+                    read += each.command.beats
+                    if not each.command.to_y:
+                        words = each.command.base + each.command.channels * window
+                        peak[Memory.X] = max(peak[Memory.X], words)
+                case LoadStream():
+                    read += each.beats
+                    peak[each.memory] = max(peak[each.memory], each.addr + each.beats)
+                case ComputeTiles():
+                    clocks = own[CommandField.ELEMENTS] * own[CommandField.TAPS]
+                    entries += int(clocks.sum())
+                    longest += int(clocks.max())
+                case DrainMap():
+                    written += each.command.words * len(phase.outputs)
+                    words = each.command.ybase + each.command.channels * each.command.ystride
+                    peak[Memory.Y] = max(peak[Memory.Y], words)
+    size = {memory: 4 * lanes if memory == Memory.Y else lanes for memory in Memory}
+    return Work(entries, longest, read, written, {memory.name: peak[memory] * size[memory] for memory in Memory})
+
+
+def table(compiled: Compiled) -> dict[str, Any]:
+    """The report: ``layers``, dictionaries as ``LayerRow`` says, and sums over them.
+
+    ``clocks`` are those of a batch of ``batch`` pictures, and ``clocks_of_parts`` says which part of the program adds
+    how many; they include what belongs to no layer. ``macs`` are of a picture, as if no weight were zero.
+    """
+    step, run, config = compiled.step, compiled.clocks(), compiled.network.config
+    lanes, pes = step.grid.shape.lanes, step.grid.pes
+    parts = clocks_of_parts(step.parts, step.descriptors, run)
+    rows = []
+    for index, layer in enumerate(config.layers):
+        phases = [phase for phase in step.phases if phase.layer == index]
+        work, clocks = work_of(phases, pes, lanes), sum(parts[phase.name] for phase in phases)
+        rows.append(_row(compiled, index, work, clocks))
+    macs, pictures = sum(row.macs for row in rows), config.batch
+    return {
+        "name": config.name, "pes": pes, "batch": pictures, "layers": [asdict(row) for row in rows],
+        "macs": macs, "clocks": run.clocks, "clocks_of_parts": parts,
+        "utilisation": run.macs / (run.clocks * pes), "weights": sum(row.weights for row in rows),
+        "bytes_read": run.read_beats * lanes, "bytes_written": run.written_beats * lanes,
+        "memory": step.allocation.size, "descriptors": step.length,
+    }  # fmt: skip
+
+
+def _row(compiled: Compiled, index: int, work: Work, clocks: int) -> LayerRow:
+    config = compiled.network.config
+    layer, lanes = config.layers[index], config.batch
+    weights, kept = 0, 0
+    if layer.has_weights:
+        weights = layer.weights
+        positions = compiled.network.layer_weights(index).positions
+        kept = len({*zip(positions.row.tolist(), positions.col.tolist(), strict=True)}) * layer.conv.taps
+    names = [config.layers[n].name if n != IMAGE else "image" for n in sources(layer)]
+    return LayerRow(
+        layer.name, layer.kind, layer.in_shape, layer.out_shape, tuple(names), weights,
+        1 - kept / weights if weights else 0.0, macs_of(layer), clocks,
+        work.entries / (clocks * compiled.step.grid.pes) if clocks else 0.0, work.bound if clocks else "–",
+        work.read_beats * lanes, work.written_beats * lanes, work.on_chip,
+    )  # fmt: skip
+
+
+def sources(layer: Layer) -> list[int]:
+    """All maps that a layer reads, the one that it adds too."""
+    return [*layer.sources, *([] if layer.add is None else [layer.add])]
+
+
+def macs_of(layer: Layer) -> int:
+    """Multiplications of a picture, dense: 0 for layers without weights."""
+    return layer.weights * layer.out_shape[1] * layer.out_shape[2] if layer.has_weights else 0

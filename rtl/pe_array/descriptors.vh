@@ -190,14 +190,16 @@
 `define ARRAY_D_COLLECT_ADDRESS 127:96  // of the gradient array
 
 // UPDATE: New masters, momenta (where decay is not 0) and MAC weights
-`define ARRAY_D_UPDATE_SHIFT      60:56    // right shift of a gradient: the learning rate
-`define ARRAY_D_UPDATE_STOCHASTIC 61       // stochastic rounding
-`define ARRAY_D_UPDATE_DECAY      91:88    // shift of the decay of momenta; 0: there are none
-`define ARRAY_D_UPDATE_GRADIENTS  127:96   // address of the gradients
-`define ARRAY_D_UPDATE_MASTERS    159:128  // address of the masters
-`define ARRAY_D_UPDATE_MOMENTA    191:160  // address of the momenta
-`define ARRAY_D_UPDATE_WEIGHTS    223:192  // address of the MAC weights
-`define ARRAY_D_UPDATE_BEATS      247:224  // beats of MAC weights; of the other arrays four times as many, less one
+`define ARRAY_D_UPDATE_SHIFT        60:56    // right shift of a gradient: the learning rate
+`define ARRAY_D_UPDATE_STOCHASTIC   61       // stochastic rounding
+`define ARRAY_D_UPDATE_NESTEROV     62       // the step is Nesterov's, else the momentum
+`define ARRAY_D_UPDATE_DECAY        91:88    // shift of the decay of momenta; 0: there are none
+`define ARRAY_D_UPDATE_GRADIENTS    127:96   // address of the gradients
+`define ARRAY_D_UPDATE_MASTERS      159:128  // address of the masters
+`define ARRAY_D_UPDATE_MOMENTA      191:160  // address of the momenta
+`define ARRAY_D_UPDATE_WEIGHTS      223:192  // address of the MAC weights
+`define ARRAY_D_UPDATE_BEATS        247:224  // beats of MAC weights; of the other arrays four times as many, less one
+`define ARRAY_D_UPDATE_WEIGHT_DECAY 252:248  // shift of the decay of masters; 0: they do not decay
 
 // DELTA: Deltas of an output layer: one beat each of logits and of the result per class
 `define ARRAY_D_DELTA_LOGITS  127:96   // address of the logits
@@ -226,7 +228,7 @@
 `define ARRAY_D_UNUSED_COMPUTE(d) {d[191:184], d[159:147], d[127:120], d[95:91], d[87:59], d[55:8]}
 `define ARRAY_D_UNUSED_DRAIN(d)   {d[255:244], d[191:188], d[95:94], d[87:63], d[55:8]}
 `define ARRAY_D_UNUSED_COLLECT(d) {d[255:152], d[95:62], d[55:8]}
-`define ARRAY_D_UNUSED_UPDATE(d)  {d[255:248], d[95:92], d[87:62], d[55:0]}
+`define ARRAY_D_UNUSED_UPDATE(d)  {d[255:253], d[95:92], d[87:63], d[55:0]}
 `define ARRAY_D_UNUSED_DELTA(d)   {d[255:204], d[95:0]}
 
 // Record of a channel in memory; one of biases alone is its first word

@@ -1167,6 +1167,17 @@ static inline uint32_t edgeloom_update_get_stochastic(const edgeloom_descriptor 
     return (uint32_t)edgeloom_get(d, 61, 1);
 }
 
+/* the step is Nesterov's, else the momentum */
+static inline void edgeloom_update_set_nesterov(edgeloom_descriptor *d, uint32_t value)
+{
+    edgeloom_put(d, 62, 1, value);
+}
+
+static inline uint32_t edgeloom_update_get_nesterov(const edgeloom_descriptor *d)
+{
+    return (uint32_t)edgeloom_get(d, 62, 1);
+}
+
 /* shift of the decay of momenta; 0: there are none */
 static inline void edgeloom_update_set_decay(edgeloom_descriptor *d, uint32_t value)
 {
@@ -1231,6 +1242,17 @@ static inline void edgeloom_update_set_beats(edgeloom_descriptor *d, uint32_t va
 static inline uint32_t edgeloom_update_get_beats(const edgeloom_descriptor *d)
 {
     return (uint32_t)edgeloom_get(d, 224, 24) + 1u;
+}
+
+/* shift of the decay of masters; 0: they do not decay */
+static inline void edgeloom_update_set_weight_decay(edgeloom_descriptor *d, uint32_t value)
+{
+    edgeloom_put(d, 248, 5, value);
+}
+
+static inline uint32_t edgeloom_update_get_weight_decay(const edgeloom_descriptor *d)
+{
+    return (uint32_t)edgeloom_get(d, 248, 5);
 }
 
 /* DELTA */

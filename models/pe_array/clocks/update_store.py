@@ -23,7 +23,7 @@ from models.pe_array.isa import descriptors as d
 
 CHUNK = 16
 """Beats of a chunk."""
-PIPE = 5
+PIPE = 7
 """Stages of weight_update."""
 ROOMS = (2 * CHUNK, CHUNK // 2, 2 * CHUNK)
 """Beats of masters, MAC weights and momenta that may wait to be written."""

@@ -34,6 +34,7 @@ from models.pe_array.isa.descriptors import (
 )
 from models.pe_array.isa.operations import After
 from models.pe_array.isa.pe_command import Op
+from models.pe_array.network.config import Training
 
 
 class Sequence:
@@ -99,13 +100,18 @@ class Sequence:
         self._put(Delta(logits, labels, output, classes, after=After(stores=self._stored[f"output{layer}"])))
         self._stored[f"delta{layer}"] = self._stores
 
-    def update(self, layer: int, beats: int, shift: int, decay: int, stochastic: bool = False) -> None:
-        """New weights of a layer, after its last phase."""
+    def update(self, layer: int, beats: int, shift: int, training: Training) -> None:
+        """New weights of a layer, after its last phase; shift: of its gradients in the first epoch."""
         gradients, masters, momenta, values = (
             self._tensors[f"{name}{layer}"].address for name in ("gradients", "masters", "momenta", "values")
         )
         after = After(self._read[layer], 0, self._collected)
-        self._put(Update(gradients, masters, values, beats, shift, stochastic, decay, momenta, after=after))
+        self._put(
+            Update(
+                gradients, masters, values, beats, shift, training.stochastic_updates, training.momentum_shift,
+                momenta, training.nesterov, training.weight_decay(training.rate_shift(0)), after=after,
+            )
+        )  # fmt: skip
 
     def _put(self, descriptor: Descriptor) -> None:
         self.descriptors.append(descriptor)

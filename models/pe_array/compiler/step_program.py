@@ -132,16 +132,18 @@ class StepProgram:
         """The program at a rate of 2**-rate_shift; its length does not depend on that.
 
         Raises:
-            ValueError: an update shift is not 0 … 31.
+            ValueError: an update shift is not 0 … 31, or the weight decay cannot be had.
         """
         shifts = {}
+        weight_decay = self.config.training.weight_decay(rate_shift) if self.training else 0
         for index in self.matrices:
             shift = self.config.layers[index].update_shift(rate_shift)
             if self.training and not 0 <= shift <= SHIFT_MAX:
                 raise ValueError(f"layer {index}: update shift = {shift} must be 0 … {SHIFT_MAX}")
             shifts[self.tensors[f"values{index}"].address] = shift
         return encode([
-            replace(each, shift=shifts[each.weights]) if isinstance(each, Update) else each
+            replace(each, shift=shifts[each.weights], weight_decay=weight_decay if each.weight_decay else 0)
+            if isinstance(each, Update) else each
             for each in self.descriptors
         ])  # fmt: skip
 
@@ -202,7 +204,7 @@ class StepProgram:
             if phase.gradients:
                 beats = self.matrices[phase.layer].length // lanes
                 shift = self.config.layers[phase.layer].update_shift(training.rate_shift(0))
-                made.update(phase.layer, beats, shift, training.momentum_shift, training.stochastic_updates)
+                made.update(phase.layer, beats, shift, training)
                 self.parts.append((f"update{phase.layer}", len(made.descriptors)))
         return made.descriptors
 

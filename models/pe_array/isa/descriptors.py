@@ -293,7 +293,7 @@ class Collect(Descriptor):
 
 @dataclass(frozen=True)
 class Update(Descriptor):
-    """New masters, momenta (where ``decay`` is not 0) and MAC weights."""
+    """New masters, momenta (where ``decay`` is not 0) and MAC weights. Without momenta ``nesterov`` is ignored."""
 
     opcode = 0x34
     counts = True
@@ -305,6 +305,8 @@ class Update(Descriptor):
     stochastic: bool = _a(5, 1, "stochastic rounding", default=False)
     decay: int = _b(0, 4, "shift of the decay of momenta; 0: there are none", default=0)
     momenta: int = _bits(5, 0, 32, "address of the momenta", default=0)
+    nesterov: bool = _a(6, 1, "the step is Nesterov's, else the momentum", default=False)
+    weight_decay: int = _bits(7, 24, 5, "shift of the decay of masters; 0: they do not decay", default=0)
 
 
 @dataclass(frozen=True)

@@ -299,7 +299,10 @@ class StoreEngine:
         gradient, master = words(update.gradients), wrap(words(update.masters), self._widths.master)
         momentum = words(update.momenta) if update.decay else None
         random = self.updates.take(long) if update.stochastic else None
-        new = weight_update(master, gradient, update.shift, random, momentum, update.decay, self._widths)
+        new = weight_update(
+            master, gradient, update.shift, random, momentum, update.decay, self._widths, nesterov=update.nesterov,
+            weight_decay=update.weight_decay,
+        )  # fmt: skip
         writes = [(Runs.one(update.masters, long), _containers(new.master))]
         if new.momentum is not None:
             writes.append((Runs.one(update.momenta, long), _containers(new.momentum)))

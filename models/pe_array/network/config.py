@@ -41,6 +41,8 @@ class Training:
         batch: images per step; images left over at the end of an epoch are not used.
         rate_shifts: of every epoch, the last one for all further; the rate 2**-shift is for the *sum* over the batch.
         momentum_shift: m of v' = v - v / 2**m + g; 0: no momentum.
+        nesterov: the step is what v' and g would make of the momentum, not v' itself; needs momentum.
+        weight_decay_shift: d of w' = w - w / 2**d - step in the first epoch; 0: weights do not decay.
         init_seed, order_seed: of the initial weights, and of the order of the images.
         init_scale: initial weights are normal with deviation init_scale * sqrt(2 / fan-in).
         prune_at: number of the step before which the layers are pruned to their densities; 0: before the first; NEVER.
@@ -66,6 +68,8 @@ class Training:
     stochastic_updates: bool = False
     stochastic_gradients: bool = False
     rounding_seed: int = 1
+    nesterov: bool = False
+    weight_decay_shift: int = 0
 
     @property
     def stochastic(self) -> bool:
@@ -75,6 +79,22 @@ class Training:
     def rate_shift(self, epoch: int) -> int:
         """Of an epoch, 0 being the first."""
         return self.rate_shifts[min(epoch, len(self.rate_shifts) - 1)]
+
+    def weight_decay(self, rate_shift: int) -> int:
+        """Shift of the masters' decay, 0: none. It falls with the rate, as in SGDW (Loshchilov and Hutter 2019).
+
+        Raises:
+            ValueError: there is one, but it is not 1 … 31.
+        """
+        if not self.weight_decay_shift:
+            return 0
+        shift = self.weight_decay_shift + rate_shift - self.rate_shifts[0]
+        if not 1 <= shift <= SHIFT_MAX:
+            raise ValueError(
+                f"weight_decay_shift = {self.weight_decay_shift} is a shift by {shift} at rate_shift = {rate_shift}, "
+                f"{self.rate_shifts[0]} in the first epoch; it must be 1 … {SHIFT_MAX}"
+            )
+        return shift
 
 
 @dataclass(frozen=True)
@@ -259,8 +279,17 @@ def _training(table: Section, directory: Path) -> Training:
         stochastic_updates=table.choice("update_rounding", ROUNDINGS, "half_up") == "stochastic",
         stochastic_gradients=table.choice("gradient_rounding", ROUNDINGS, "half_up") == "stochastic",
         rounding_seed=table.integer("rounding_seed", 1, 65535, 1),
+        nesterov=table.flag("nesterov", False),
+        weight_decay_shift=table.integer("weight_decay_shift", 0, SHIFT_MAX, 0),
     )
     table.finish()
+    if training.nesterov and not training.momentum_shift:
+        raise ConfigError(f"{table.key('nesterov')} = true needs {table.key('momentum_shift')} of at least 1")
+    for rate in training.rate_shifts:
+        try:
+            training.weight_decay(rate)
+        except ValueError as error:
+            raise ConfigError(f"training.{error}") from None
     return training
 
 

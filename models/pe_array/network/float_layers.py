@@ -132,10 +132,21 @@ def output_delta(logits: FloatArray, labels: IntArray) -> FloatArray:
     return delta
 
 
-def update(w: FloatArray, v: FloatArray | None, gradient: FloatArray, rate: float, momentum_shift: int = 0) -> None:
-    """Step of gradient descent, in place: ``v <- v * (1 - 2**-m) + g; w <- w - rate * v``; without momentum g is v."""
+def update(
+    w: FloatArray, v: FloatArray | None, gradient: FloatArray, rate: float, momentum_shift: int = 0, *,
+    nesterov: bool = False, weight_decay: int = 0,
+) -> None:  # fmt: skip
+    """Step of gradient descent, in place: ``v <- v * (1 - 2**-m) + g; w <- w - w * 2**-d - rate * s``.
+
+    The step s is v, with ``nesterov`` ``v * (1 - 2**-m) + g``, and g where there is no momentum. d is ``weight_decay``;
+    0: the term is missing.
+    """
+    step = gradient
     if v is not None:
-        v *= 1.0 - 2.0**-momentum_shift
+        kept = 1.0 - 2.0**-momentum_shift
+        v *= kept
         v += gradient
-        gradient = v
-    w -= rate * gradient
+        step = kept * v + gradient if nesterov else v
+    if weight_decay:
+        w -= w * 2.0**-weight_decay
+    w -= rate * step

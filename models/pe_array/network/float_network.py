@@ -74,9 +74,13 @@ class FloatNetwork:
     def train_step(self, images: FloatArray, labels: IntArray, rate_shift: int) -> int:
         """One step on a batch; the number of correct answers before it."""
         found, correct = self.gradients(images, labels)
+        training = self.config.training
+        weight_decay = training.weight_decay(rate_shift)
         for layer, w, v, gradient in zip(self.config.layers, self.weights, self.momenta, found, strict=True):
             rate = 2.0 ** -(rate_shift + layer.rate_shift)
-            float_layers.update(w, v, gradient, rate, self.config.training.momentum_shift)
+            float_layers.update(
+                w, v, gradient, rate, training.momentum_shift, nesterov=training.nesterov, weight_decay=weight_decay
+            )
         return correct
 
     def classify(self, images: FloatArray) -> npt.NDArray[np.int64]:

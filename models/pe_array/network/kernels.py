@@ -214,23 +214,33 @@ def requantise(
 
 
 @njit(cache=True)
+def moved(momentum: Int, decay: Int, gradient: Int) -> tuple[Int, bool]:
+    """momentum - hu(momentum, decay) + gradient, clipped to 32 bits, and whether it was."""
+    wide = momentum - ((momentum + ((np.int64(1) << decay) >> 1)) >> decay) + gradient
+    narrow = min(max(wide, np.int64(-(1 << 31))), np.int64((1 << 31) - 1))
+    return narrow, narrow != wide
+
+
+@njit(cache=True)
 def update(
-    gradient: Array, master: Array, momentum: Array, mac: Array, shift: Int, decay: Int, bits: Int, weight_bits: Int,
-    random: Array,
+    gradient: Array, master: Array, momentum: Array, mac: Array, shift: Int, decay: Int, nesterov: bool,
+    weight_decay: Int, bits: Int, weight_bits: Int, random: Array,
 ) -> Int:  # fmt: skip
     """Update weights in place; all arrays flat and of one length.
 
     Args:
         gradient, master, momentum: int32; the momentum is used for decay > 0 only, its shift m.
         mac: int8, filled with the new MAC weights.
+        nesterov: the step is the momentum that the new momentum and the same gradient would make; needs decay > 0.
+        weight_decay: shift of the masters' decay; 0: none.
         bits, weight_bits: of masters and of MAC weights.
-        random: random words, uint16; none: round half up. Momenta always do.
+        random: random words, uint16; none: round half up. Momenta and decays always do.
 
-    Returns the number of masters and momenta that were clipped.
+    Returns the number of masters and momenta that were clipped; a momentum, or its step.
     """
     clipped = 0
     half = (np.int64(1) << shift) >> 1
-    decay_half = (np.int64(1) << decay) >> 1
+    weight_decay_half = (np.int64(1) << weight_decay) >> 1
     up, down, stochastic = max(shift - 16, 0), max(16 - shift, 0), len(random) > 0
     limit, weight_limit = np.int64(1) << (bits - 1), np.int64(1) << (weight_bits - 1)
     dropped = bits - weight_bits
@@ -238,13 +248,19 @@ def update(
     for k in range(np.uint64(len(gradient))):
         step = np.int64(gradient[k])
         if decay > 0:
-            old = np.int64(momentum[k])
-            wide = old - ((old + decay_half) >> decay) + step
-            step = min(max(wide, np.int64(-(1 << 31))), np.int64((1 << 31) - 1))
-            clipped += step != wide
-            momentum[k] = step
+            new_momentum, lost = moved(np.int64(momentum[k]), decay, step)
+            momentum[k] = new_momentum
+            if nesterov:
+                step, lost_ahead = moved(new_momentum, decay, step)
+                lost = lost or lost_ahead
+            else:
+                step = new_momentum
+            clipped += lost
+        old = np.int64(master[k])
+        if weight_decay > 0:
+            old -= (old + weight_decay_half) >> weight_decay
         addend = (np.int64(random[k]) << up) >> down if stochastic else half
-        new = np.int64(master[k]) - ((step + addend) >> shift)
+        new = old - ((step + addend) >> shift)
         narrow = min(max(new, -limit), limit - 1)
         clipped += narrow != new
         master[k] = narrow

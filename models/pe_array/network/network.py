@@ -219,9 +219,10 @@ class PeNetwork:
         """Update all weights with the gradients of a trace, at the rate 2**-rate_shift.
 
         Raises:
-            ValueError: the rate is out of reach of a layer's update shift, 0 … 31.
+            ValueError: the rate is out of reach of a layer's update shift, 0 … 31, or of the weight decay.
         """
-        decay = self.config.training.momentum_shift
+        training = self.config.training
+        weight_decay = training.weight_decay(rate_shift)
         for i, layer in enumerate(self.config.layers):
             if layer.has_weights and not 0 <= layer.update_shift(rate_shift) <= SHIFT_MAX:
                 shift = layer.update_shift(rate_shift)
@@ -230,8 +231,9 @@ class PeNetwork:
             if weights:
                 count = kernels.update(
                     trace.gradients[i].reshape(-1), weights.masters.reshape(-1), weights.momenta.reshape(-1),
-                    weights.mac.reshape(-1), layer.update_shift(rate_shift), decay,
-                    self.config.widths.master, self._bits, self.random.of_update(i) if self.random else HALF_UP,
+                    weights.mac.reshape(-1), layer.update_shift(rate_shift),
+                    training.momentum_shift, training.nesterov, weight_decay, self.config.widths.master, self._bits,
+                    self.random.of_update(i) if self.random else HALF_UP,
                 )  # fmt: skip
                 self.saturations[UPDATE, i] += count
         if self.random:

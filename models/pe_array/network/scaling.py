@@ -64,6 +64,8 @@ class Scaling:
         low, high: limits of the output, zero point included: ReLU is ``low = zero``.
         even: round half to even; otherwise half up.
         addend: how the map of ``Layer.add`` is added; None where there is none.
+        zero_out: zero point of the map that is made; None: ``zero``. Biases hold the rest of it, where ties must go to
+            the even byte and not to the even step.
 
     Raises:
         ValueError: arrays of different lengths, or a number outside its range.
@@ -78,6 +80,7 @@ class Scaling:
     high: int = 127
     even: bool = False
     addend: Addend | None = None
+    zero_out: int | None = None
 
     def __post_init__(self) -> None:
         for name, low, high in (

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from models.lib.fixed_point import IntArray, round_shift, saturate
 from models.pe_array.isa.pe_command import GRADIENT_BITS, wrap
-from models.pe_array.isa.widths import MOMENTUM_BITS, STANDARD, Widths
+from models.pe_array.isa.widths import MOMENTUM_BITS, SHIFT_MAX, STANDARD, Widths
 from models.pe_array.network.requantise import BoolArray, rounded
 
 DECAY_MAX = 15
@@ -46,7 +46,7 @@ class Updated:
         master: new master weights, signed.
         momentum: new momenta, 32 bits signed; None where there were none.
         weight: MAC weights, signed.
-        master_clipped, momentum_clipped, weight_clipped: which were clipped.
+        master_clipped, momentum_clipped, weight_clipped: which were clipped; momenta: they, or Nesterov's steps.
     """
 
     master: IntArray
@@ -57,6 +57,11 @@ class Updated:
     weight_clipped: BoolArray
 
 
+def _moved(v: IntArray, decay: int, g: IntArray) -> tuple[IntArray, BoolArray]:
+    """``sat32(v - hu(v, m) + g)``, and which were clipped."""
+    return saturate(v - round_shift(v, decay) + g, MOMENTUM_BITS)
+
+
 def weight_update(
     master: npt.ArrayLike,
     gradient: npt.ArrayLike,
@@ -65,31 +70,44 @@ def weight_update(
     momentum: npt.ArrayLike | None = None,
     decay: int = 0,
     widths: Widths = STANDARD,
+    *,
+    nesterov: bool = False,
+    weight_decay: int = 0,
 ) -> Updated:
-    """``w' = sat(w - round(g, k))``, with momentum ``v' = sat32(v - hu(v, m) + g)`` in place of g.
+    """``w' = sat(w - hu(w, d) - round(s, k))``; without weight decay the middle term is missing.
+
+    The step s is g, with momentum ``v' = sat32(v - hu(v, m) + g)``, with Nesterov's ``sat32(v' - hu(v', m) + g)``:
+    the momentum that v' and the same gradient would make.
 
     Args:
         master: weights w, any shape.
         gradient: 32-bit gradients g of the same shape.
         shift: k, 0 … 31.
-        random: 16-bit random words of the same shape; None rounds half up.
+        random: 16-bit random words of the same shape; None rounds half up. Decays always do.
         momentum: 32-bit momenta v of the same shape; needs ``decay``.
         decay: m, 1 … 15; 0 without momentum.
         widths: of masters and MAC weights.
+        nesterov: counts with momentum alone.
+        weight_decay: d, 1 … 31; 0: none.
 
     Raises:
         ValueError: a shift out of its range, or only one of momentum and decay.
     """
     w, g = np.asarray(master, dtype=np.int64), np.asarray(gradient, dtype=np.int64)
-    if not 0 <= decay <= DECAY_MAX:
-        raise ValueError(f"decay = {decay} must be 0 … {DECAY_MAX}")
+    for name, value, most in (("decay", decay, DECAY_MAX), ("weight_decay", weight_decay, SHIFT_MAX)):
+        if not 0 <= value <= most:
+            raise ValueError(f"{name} = {value} must be 0 … {most}")
     if (momentum is not None) != (decay > 0):
         raise ValueError(f"decay = {decay} must be {'0 without' if decay else 'at least 1 with'} momenta")
     step, new_momentum, momentum_clipped = g, None, np.zeros(g.shape, dtype=np.bool_)
     if momentum is not None:
-        v = np.asarray(momentum, dtype=np.int64)
-        new_momentum, momentum_clipped = saturate(v - round_shift(v, decay) + g, MOMENTUM_BITS)
+        new_momentum, momentum_clipped = _moved(np.asarray(momentum, dtype=np.int64), decay, g)
         step = new_momentum
+        if nesterov:
+            step, ahead_clipped = _moved(new_momentum, decay, g)
+            momentum_clipped = momentum_clipped | ahead_clipped
+    if weight_decay:
+        w = w - round_shift(w, weight_decay)
     new, clipped = saturate(w - rounded(step, shift, random), widths.master)
     weight, weight_clipped = saturate(round_shift(new, widths.dropped), widths.data)
     return Updated(new, new_momentum, weight, clipped, momentum_clipped, weight_clipped)

@@ -10,7 +10,7 @@
  * weight_update.v side by side, B/4 weights per word, and masters, MAC weights and momenta are written in chunks: all
  * of the same numbers of beats, but four words of weights make one beat of MAC weights.
  *
- * Latency: read of a word's last beat to its master at the write port 9 clocks; last answer to done 2. Throughput: that
+ * Latency: read of a word's last beat to its master at the write port 11 clocks; last answer to done 2. Throughput: that
  * of the read port, a beat per clock, 8 (with momentum 12) for a beat of MAC weights.
  */
 module update_store #(
@@ -98,6 +98,8 @@ reg        active_reg;
 reg [4:0]  shift_reg;
 reg        stochastic_reg;
 reg [3:0]  decay_reg;
+reg        nesterov_reg;
+reg [4:0]  weight_decay_reg;
 reg [23:0] index_reg;
 reg        done_reg;
 
@@ -195,6 +197,8 @@ weight_update #(
     .shift(shift_reg),
     .stochastic(stochastic_reg),
     .decay(decay_reg),
+    .nesterov(nesterov_reg),
+    .weight_decay(weight_decay_reg),
     .gradient_valid(in_valid[GRADIENTS]),
     .gradient_ready(out_ready[GRADIENTS]),
     .gradient_data(in_data[0 +: 8*B]),
@@ -377,6 +381,8 @@ always @(posedge clk) begin
         shift_reg <= d_data[`ARRAY_D_UPDATE_SHIFT];
         stochastic_reg <= d_data[`ARRAY_D_UPDATE_STOCHASTIC];
         decay_reg <= d_data[`ARRAY_D_UPDATE_DECAY];
+        nesterov_reg <= d_data[`ARRAY_D_UPDATE_NESTEROV];
+        weight_decay_reg <= d_data[`ARRAY_D_UPDATE_WEIGHT_DECAY];
         index_reg <= d_index;
     end
     active_reg <= start || (active_reg && !finish);

@@ -3,9 +3,9 @@
 `default_nettype none
 `include "require.vh"
 /*
- * Weight update: gradients and masters to new masters and MAC weights, with momentum if wanted
+ * Weight update: gradients and masters to new masters and MAC weights, with momentum and weight decay if wanted
  *
- * Latency: 5 clocks from the clock in which a word is taken to m_valid, one word of U weights per clock, valid/ready.
+ * Latency: 7 clocks from the clock in which a word is taken to m_valid, one word of U weights per clock, valid/ready.
  * A word is taken when its gradients, its masters and (decay other than 0) its momenta are there, all in one clock. The
  * settings belong to the word: they are read in that clock.
  *
@@ -36,6 +36,10 @@ module weight_update #(
     input  wire                   stochastic,
     // m: shift of the momentum's decay, 1 ... 15; 0: no momentum
     input  wire [3:0]             decay,
+    // 1: the step is Nesterov's, where there is momentum
+    input  wire                   nesterov,
+    // d: shift of the masters' decay, 1 ... 31; 0: none
+    input  wire [4:0]             weight_decay,
 
     // Gradients, 32 bits signed, the first weight in the low bits
     input  wire                   gradient_valid,
@@ -70,13 +74,13 @@ wire       use_momentum = decay != 4'd0;
 wire       complete = gradient_valid && master_valid && (!use_momentum || momentum_valid);
 wire       pipe_ready;
 wire       take = complete && pipe_ready;
-wire [4:0] enable;
+wire [6:0] enable;
 
 assign gradient_ready = take;
 assign master_ready = take;
 assign momentum_ready = take && use_momentum;
 
-pipe_control #(.STAGES(5)) pipe (
+pipe_control #(.STAGES(7)) pipe (
     .clk(clk),
     .rst(rst),
     .s_valid(complete),
@@ -99,17 +103,35 @@ lfsr_lanes #(
     .state(random)
 );
 
-// Settings of the words in stages 0 and 1
+// Settings of the words inside, as far as they are needed
 reg       use_momentum_reg;
+reg       use_weight_decay_reg;
+reg [3:0] decay_s0_reg;
+reg [3:0] decay_s1_reg;
+reg [2:0] nesterov_reg;
 reg [4:0] shift_s0_reg;
 reg [4:0] shift_s1_reg;
+reg [4:0] shift_s2_reg;
+reg [4:0] shift_s3_reg;
 
 always @(posedge clk) begin
     if (enable[0]) begin
         use_momentum_reg <= use_momentum;
+        use_weight_decay_reg <= weight_decay != 5'd0;
+        decay_s0_reg <= decay;
+        nesterov_reg[0] <= nesterov && use_momentum;
         shift_s0_reg <= shift;
     end
-    if (enable[1]) shift_s1_reg <= shift_s0_reg;
+    if (enable[1]) begin
+        decay_s1_reg <= decay_s0_reg;
+        nesterov_reg[1] <= nesterov_reg[0];
+        shift_s1_reg <= shift_s0_reg;
+    end
+    if (enable[2]) begin
+        nesterov_reg[2] <= nesterov_reg[1];
+        shift_s2_reg <= shift_s1_reg;
+    end
+    if (enable[3]) shift_s3_reg <= shift_s2_reg;
 end
 
 wire [U-1:0] master_clipped;
@@ -133,9 +155,13 @@ generate
             .momentum(momentum_data[l*32 +: 32]),
             .master(master_data[l*32 +: MASTER]),
             .decay(decay),
+            .weight_decay(weight_decay),
             .addend(stochastic ? random[l*16 +: 16] : 16'h8000),
             .use_momentum(use_momentum_reg),
-            .shift(shift_s1_reg),
+            .use_weight_decay(use_weight_decay_reg),
+            .new_decay(decay_s1_reg),
+            .nesterov(nesterov_reg[2]),
+            .shift(shift_s3_reg),
             .new_master(new_master),
             .new_momentum(m_momentum[l*32 +: 32]),
             .weight(weight),

@@ -3,11 +3,11 @@
 `default_nettype none
 `include "require.vh"
 /*
- * One lane of the weight update: momentum, shift, round, subtract, saturate
+ * One lane of the weight update: momentum, its Nesterov step, weight decay, shift, round, subtract, saturate
  *
  * Rounding as in requantise_lane: 16 bits are kept below the point, and an addend of 16 bits rounds any shift.
  *
- * Latency: 5 clocks, one per enable; no handshake of its own.
+ * Latency: 7 clocks, one per enable; no handshake of its own.
  */
 module weight_update_lane #(
     // Bits of a master, 16 ... 32
@@ -16,27 +16,33 @@ module weight_update_lane #(
     parameter DATA = 8
 ) (
     input  wire        clk,
-    // Loads of the five stages
-    input  wire [4:0]  enable,
+    // Loads of the seven stages
+    input  wire [6:0]  enable,
 
     // Stage 0: gradient, momentum, 32 bits signed; master, signed
     input  wire [31:0] gradient,
     input  wire [31:0] momentum,
     input  wire [MASTER-1:0] master,
-    // Stage 0: shift of the momentum's decay, 0 ... 15
+    // Stage 0: shift of the momentum's decay, 0 ... 15, and of the master's, 0 ... 31
     input  wire [3:0]  decay,
+    input  wire [4:0]  weight_decay,
     // Stage 0: addend of the rounding, in units of 2^-16 of a master's last bit
     input  wire [15:0] addend,
-    // Stage 1: there is momentum
+    // Stage 1: there is momentum; the master decays
     input  wire        use_momentum,
-    // Stage 2: bits to drop
+    input  wire        use_weight_decay,
+    // Stage 2: decay, once more
+    input  wire [3:0]  new_decay,
+    // Stage 3: the step is Nesterov's, else the momentum
+    input  wire        nesterov,
+    // Stage 4: bits to drop
     input  wire [4:0]  shift,
 
     // New master, momentum (or, without, the gradient) and MAC weight, signed
     output wire [MASTER-1:0] new_master,
     output wire [31:0] new_momentum,
     output wire [DATA-1:0] weight,
-    // They were clipped
+    // They were clipped; momentum_clipped: it, or Nesterov's step
     output wire        master_clipped,
     output wire        momentum_clipped,
     output wire        weight_clipped
@@ -48,111 +54,160 @@ module weight_update_lane #(
 // Bits of a master below a MAC weight
 localparam DROP = MASTER - DATA;
 
-// Stage 0: half a bit is kept below the decay's point
-reg [31:0] gradient_reg;
+// Stage 0: half a bit is kept below the decays' points
+reg [31:0] gradient_s0_reg;
 reg [31:0] momentum_s0_reg;
-reg [31:0] loss_reg;
+reg [31:0] loss_s0_reg;
 reg [MASTER-1:0] master_s0_reg;
+reg [MASTER-1:0] master_loss_reg;
 reg [15:0] addend_s0_reg;
 
 wire signed [32:0] momentum_extended = {momentum, 1'b0};
 wire        [32:0] decayed = momentum_extended >>> decay;
+wire signed [MASTER:0] master_extended = {master, 1'b0};
+wire        [MASTER:0] master_decayed = master_extended >>> weight_decay;
 
 always @(posedge clk) begin
     if (enable[0]) begin
-        gradient_reg <= gradient;
+        gradient_s0_reg <= gradient;
         momentum_s0_reg <= momentum;
-        loss_reg <= decayed[32:1] + {31'd0, decayed[0]};
+        loss_s0_reg <= decayed[32:1] + {31'd0, decayed[0]};
         master_s0_reg <= master;
+        master_loss_reg <= master_decayed[MASTER:1] + {{(MASTER-1){1'b0}}, master_decayed[0]};
         addend_s0_reg <= addend;
     end
 end
 
-// Stage 1: v - hu(v, m) is no larger than v
-wire [31:0] rest = momentum_s0_reg - loss_reg;
-wire [32:0] sum = {rest[31], rest} + {gradient_reg[31], gradient_reg};
+// Stage 1: v - hu(v, m) is no larger than v, and so with masters
+wire [31:0] rest = momentum_s0_reg - loss_s0_reg;
+wire [32:0] sum = {rest[31], rest} + {gradient_s0_reg[31], gradient_s0_reg};
 wire        sum_clipped = use_momentum && sum[32] != sum[31];
 
-reg [31:0] step_s1_reg;
+reg [31:0] gradient_s1_reg;
+reg [31:0] momentum_s1_reg;
 reg        clipped_s1_reg;
 reg [MASTER-1:0] master_s1_reg;
 reg [15:0] addend_s1_reg;
 
 always @(posedge clk) begin
     if (enable[1]) begin
-        step_s1_reg <= sum_clipped ? {sum[32], {31{!sum[32]}}} : use_momentum ? sum[31:0] : gradient_reg;
+        gradient_s1_reg <= gradient_s0_reg;
+        momentum_s1_reg <= sum_clipped ? {sum[32], {31{!sum[32]}}} : use_momentum ? sum[31:0] : gradient_s0_reg;
         clipped_s1_reg <= sum_clipped;
-        master_s1_reg <= master_s0_reg;
+        master_s1_reg <= use_weight_decay ? master_s0_reg - master_loss_reg : master_s0_reg;
         addend_s1_reg <= addend_s0_reg;
     end
 end
 
-// Stage 2
-wire signed [47:0] step_extended = {step_s1_reg, 16'd0};
+// Stage 2: as stage 0, of the new momentum
+wire signed [32:0] new_extended = {momentum_s1_reg, 1'b0};
+wire        [32:0] new_decayed = new_extended >>> new_decay;
 
-reg [47:0] point_reg;
-reg [31:0] step_s2_reg;
+reg [31:0] gradient_s2_reg;
+reg [31:0] momentum_s2_reg;
+reg [31:0] loss_s2_reg;
 reg        clipped_s2_reg;
 reg [MASTER-1:0] master_s2_reg;
 reg [15:0] addend_s2_reg;
 
 always @(posedge clk) begin
     if (enable[2]) begin
-        point_reg <= step_extended >>> shift;
-        step_s2_reg <= step_s1_reg;
+        gradient_s2_reg <= gradient_s1_reg;
+        momentum_s2_reg <= momentum_s1_reg;
+        loss_s2_reg <= new_decayed[32:1] + {31'd0, new_decayed[0]};
         clipped_s2_reg <= clipped_s1_reg;
         master_s2_reg <= master_s1_reg;
         addend_s2_reg <= addend_s1_reg;
     end
 end
 
-// Stage 3: w - (i + c) = w + ~i + !c
-wire        carry;
-wire [15:0] unused_fraction;
-wire [33:0] moved = {{(34-MASTER){master_s2_reg[MASTER-1]}}, master_s2_reg} + {{2{!point_reg[47]}}, ~point_reg[47:16]}
-                  + {33'd0, !carry};
-wire        fits = moved[33:MASTER-1] == {(35-MASTER){moved[33]}};
+// Stage 3: as stage 1
+wire [31:0] new_rest = momentum_s2_reg - loss_s2_reg;
+wire [32:0] ahead = {new_rest[31], new_rest} + {gradient_s2_reg[31], gradient_s2_reg};
+wire        ahead_clipped = nesterov && ahead[32] != ahead[31];
 
-assign {carry, unused_fraction} = {1'b0, point_reg[15:0]} + {1'b0, addend_s2_reg};
-
-reg [MASTER-1:0] master_s3_reg;
-reg        lost_s3_reg;
-reg [31:0] step_s3_reg;
+reg [31:0] step_reg;
+reg [31:0] momentum_s3_reg;
 reg        clipped_s3_reg;
+reg [MASTER-1:0] master_s3_reg;
+reg [15:0] addend_s3_reg;
 
 always @(posedge clk) begin
     if (enable[3]) begin
-        master_s3_reg <= fits ? moved[MASTER-1:0] : {moved[33], {(MASTER-1){!moved[33]}}};
-        lost_s3_reg <= !fits;
-        step_s3_reg <= step_s2_reg;
-        clipped_s3_reg <= clipped_s2_reg;
+        step_reg <= ahead_clipped ? {ahead[32], {31{!ahead[32]}}} : nesterov ? ahead[31:0] : momentum_s2_reg;
+        momentum_s3_reg <= momentum_s2_reg;
+        clipped_s3_reg <= clipped_s2_reg || ahead_clipped;
+        master_s3_reg <= master_s2_reg;
+        addend_s3_reg <= addend_s2_reg;
     end
 end
 
-// Stage 4: rounding half up clips at the upper end alone
-wire too_large = master_s3_reg[MASTER-1:DROP-1] == {1'b0, {DATA{1'b1}}};
+// Stage 4
+wire signed [47:0] step_extended = {step_reg, 16'd0};
+
+reg [47:0] point_reg;
+reg [31:0] momentum_s4_reg;
+reg        clipped_s4_reg;
+reg [MASTER-1:0] master_s4_reg;
+reg [15:0] addend_s4_reg;
+
+always @(posedge clk) begin
+    if (enable[4]) begin
+        point_reg <= step_extended >>> shift;
+        momentum_s4_reg <= momentum_s3_reg;
+        clipped_s4_reg <= clipped_s3_reg;
+        master_s4_reg <= master_s3_reg;
+        addend_s4_reg <= addend_s3_reg;
+    end
+end
+
+// Stage 5: w - (i + c) = w + ~i + !c
+wire        carry;
+wire [15:0] unused_fraction;
+wire [33:0] moved = {{(34-MASTER){master_s4_reg[MASTER-1]}}, master_s4_reg} + {{2{!point_reg[47]}}, ~point_reg[47:16]}
+                  + {33'd0, !carry};
+wire        fits = moved[33:MASTER-1] == {(35-MASTER){moved[33]}};
+
+assign {carry, unused_fraction} = {1'b0, point_reg[15:0]} + {1'b0, addend_s4_reg};
+
+reg [MASTER-1:0] master_s5_reg;
+reg        lost_s5_reg;
+reg [31:0] momentum_s5_reg;
+reg        clipped_s5_reg;
+
+always @(posedge clk) begin
+    if (enable[5]) begin
+        master_s5_reg <= fits ? moved[MASTER-1:0] : {moved[33], {(MASTER-1){!moved[33]}}};
+        lost_s5_reg <= !fits;
+        momentum_s5_reg <= momentum_s4_reg;
+        clipped_s5_reg <= clipped_s4_reg;
+    end
+end
+
+// Stage 6: rounding half up clips at the upper end alone
+wire too_large = master_s5_reg[MASTER-1:DROP-1] == {1'b0, {DATA{1'b1}}};
 
 reg [MASTER-1:0] master_reg;
 reg [DATA-1:0] weight_reg;
 reg        lost_reg;
 reg        too_large_reg;
-reg [31:0] step_reg;
+reg [31:0] momentum_reg;
 reg        clipped_reg;
 
 always @(posedge clk) begin
-    if (enable[4]) begin
-        master_reg <= master_s3_reg;
+    if (enable[6]) begin
+        master_reg <= master_s5_reg;
         weight_reg <= too_large ? {1'b0, {(DATA-1){1'b1}}}
-                    : master_s3_reg[MASTER-1:DROP] + {{(DATA-1){1'b0}}, master_s3_reg[DROP-1]};
-        lost_reg <= lost_s3_reg;
+                    : master_s5_reg[MASTER-1:DROP] + {{(DATA-1){1'b0}}, master_s5_reg[DROP-1]};
+        lost_reg <= lost_s5_reg;
         too_large_reg <= too_large;
-        step_reg <= step_s3_reg;
-        clipped_reg <= clipped_s3_reg;
+        momentum_reg <= momentum_s5_reg;
+        clipped_reg <= clipped_s5_reg;
     end
 end
 
 assign new_master = master_reg;
-assign new_momentum = step_reg;
+assign new_momentum = momentum_reg;
 assign weight = weight_reg;
 assign master_clipped = lost_reg;
 assign momentum_clipped = clipped_reg;

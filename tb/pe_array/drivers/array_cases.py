@@ -186,7 +186,8 @@ class CaseMemory:
             d.Update(
                 gradients, self.put(masters, True), self.put(self.weights(csb)[: beats * self.lanes], True), beats,
                 rng.choice([0, rng.randint(1, 16), rng.randint(1, 31)]), rng.random() < 0.5,
-                rng.choice([0, rng.randint(1, 15)]), self.put(momenta, True), after=After(stores=stores),
+                rng.choice([0, rng.randint(1, 15)]), self.put(momenta, True), rng.random() < 0.5,
+                rng.choice([0, rng.randint(1, 31)]), after=After(stores=stores),
             )
         ]  # fmt: skip
 

@@ -295,7 +295,7 @@ class FuzzProgram:
         masters, weights, momenta = arrays
         self._add(
             d.Update(gradients, masters.address, weights.address, beats, rng.randrange(32), rng.random() < 0.5, decay,
-                     momenta.address),
+                     momenta.address, rng.random() < 0.5, rng.choice([0, rng.randrange(32)])),
             from_=from_, to=arrays,
         )  # fmt: skip
 

@@ -150,7 +150,8 @@ class Unit:
         return [
             Update(
                 gradients, masters, self.addr(3 * ARRAY + place // 4), beats, shift=rng.choice([0, 8, 20]),
-                stochastic=rng.random() < 0.5, decay=decay, momenta=momenta,
+                stochastic=rng.random() < 0.5, decay=decay, momenta=momenta, nesterov=rng.random() < 0.5,
+                weight_decay=rng.choice([0, rng.randint(1, 31)]),
             )
         ]  # fmt: skip
 

@@ -18,7 +18,7 @@ from tb.pe_array.drivers.descriptor_port import DescriptorPort
 from tb.pe_array.drivers.hdl_widths import widths_of
 from tb.pe_array.drivers.port_memory import PortMemory
 
-TO_WRITE, DONE = 9, 2
+TO_WRITE, DONE = 11, 2
 """Clocks: last beat that a word needs to its master at the write port; last answer to done."""
 WEIGHT_BEATS = 4  # words of weights per beat of MAC weights
 CHUNK = 16
@@ -75,6 +75,8 @@ class Unit:
             "shift": rng.choice([0, 1, 8, 16, 31, rng.randrange(32)]),
             "stochastic": rng.random() < 0.5,
             "decay": rng.choice([0, 0, 1, 15, rng.randint(1, 15)]),
+            "nesterov": rng.random() < 0.5,
+            "weight_decay": rng.choice([0, 0, 1, 31, rng.randint(1, 31)]),
         }
         kind |= given
         sizes = {"gradients": 4 * beats, "masters": 4 * beats, "momenta": 4 * beats, "weights": beats}
@@ -117,7 +119,10 @@ class Unit:
         random = self.random.take(words) if update.stochastic else None
         v = momenta.astype(np.int64) if update.decay else None
         g = self._array(update.gradients, words).astype(np.int64)
-        new = weight_update(w, g, update.shift, random, v, update.decay, self.widths)
+        new = weight_update(
+            w, g, update.shift, random, v, update.decay, self.widths, nesterov=update.nesterov,
+            weight_decay=update.weight_decay,
+        )  # fmt: skip
         masters[:] = new.master
         if new.momentum is not None:
             momenta[:] = new.momentum
@@ -130,6 +135,8 @@ class Unit:
                 b.cover("clipped", name)
         b.cover("rounding", "stochastic" if update.stochastic else "half_up")
         b.cover("momentum", {0: "none", 1: "1", 15: "15"}.get(update.decay, "between"))
+        b.cover("nesterov", "no" if not update.nesterov else "yes" if update.decay else "ignored")
+        b.cover("weight_decay", {0: "none", 1: "1", 31: "31"}.get(update.weight_decay, "between"))
         b.cover("length", "one" if update.beats == 1 else "whole_chunks" if update.beats % 4 == 0 else "ragged")
 
     def noise(self) -> int:
@@ -214,7 +221,7 @@ async def late_answers(b: Bench) -> None:
     await unit.start()
     unit.memory.fast()
     unit.memory.queue, unit.memory.latency = 40, 600
-    update = unit.descriptor(28, decay=3)
+    update = unit.descriptor(60, decay=3)
     unit.fill(update)
     unit.send(update)
     most = 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bench of rtl/pe_array/store/weight_update.v: all settings, every kind of stall, random lanes, momentum."""
+"""Bench of rtl/pe_array/store/weight_update.v: all settings, every kind of stall, random lanes, momentum, decay."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tb.lib.patterns import Gaps
 from tb.pe_array.drivers.hdl_widths import widths_of
 from tb.pe_array.drivers.pipeline import Pins, Pipeline, WordSource
 
-LATENCY = 5
+LATENCY = 7
 INPUTS = ("gradient", "master", "momentum")
 
 KEPT = ("seed_load", "seed", "gradient_valid")
@@ -41,6 +41,8 @@ class Unit:
             "shift": rng.choice([0, 1, 15, 16, 17, 31, rng.randrange(32)]),
             "stochastic": rng.randrange(2),
             "decay": rng.choice([0, 0, 1, 15, rng.randrange(16)]),
+            "nesterov": rng.randrange(2),
+            "weight_decay": rng.choice([0, 0, 1, 31, rng.randrange(32)]),
         }
 
     def settings(self, change: float) -> Pins:
@@ -78,12 +80,18 @@ class Unit:
         shift, decay = pins["shift"], pins["decay"]
         v = self._signed(words[2]) if decay else None
         random = self.random.take(1)[0] if pins["stochastic"] else None
-        new = weight_update(w, g, shift, random, v, decay, self.widths)
+        nesterov, weight_decay = bool(pins["nesterov"]), pins["weight_decay"]
+        new = weight_update(
+            w, g, shift, random, v, decay, self.widths, nesterov=nesterov, weight_decay=weight_decay
+        )  # fmt: skip
+        plain = weight_update(w, g, shift, random, v, decay, self.widths, weight_decay=weight_decay)
         self._cover(pins, g if new.momentum is None else new.momentum)
+        ahead = new.momentum_clipped & ~plain.momentum_clipped
         for name, clipped in (
             ("master", new.master_clipped & (new.master > 0)),
             ("master_low", new.master_clipped & (new.master < 0)),
-            ("momentum", new.momentum_clipped),
+            ("momentum", plain.momentum_clipped),
+            ("ahead", ahead),
             ("weight", new.weight_clipped),
         ):
             if clipped.any():
@@ -102,7 +110,10 @@ class Unit:
         b.cover("rounding", "stochastic" if pins["stochastic"] else "half_up")
         b.cover("shift", "0" if shift == 0 else "to_16" if shift <= 16 else "above_16")
         b.cover("momentum", {0: "none", 1: "1", 15: "15"}.get(pins["decay"], "between"))
-        if not pins["stochastic"] and shift and ((step & ((1 << shift) - 1)) == 1 << (shift - 1)).any():
+        b.cover("nesterov", "no" if not pins["nesterov"] else "yes" if pins["decay"] else "ignored")
+        b.cover("weight_decay", {0: "none", 1: "1", 31: "31"}.get(pins["weight_decay"], "between"))
+        plain = not (pins["stochastic"] or (pins["nesterov"] and pins["decay"]))
+        if plain and shift and ((step & ((1 << shift) - 1)) == 1 << (shift - 1)).any():
             b.cover("rounding", "tie")
 
     async def step(self, change: float = 0.1) -> None:

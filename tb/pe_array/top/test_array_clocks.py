@@ -92,7 +92,8 @@ class Session:
         return [
             d.Update(
                 memory.map(1, 4, beats).address, masters, memory.out(1, 1, beats).address, beats, rng.randint(0, 31),
-                rng.random() < 0.5, rng.choice([0, rng.randint(1, 15)]), momenta,
+                rng.random() < 0.5, rng.choice([0, rng.randint(1, 15)]), momenta, rng.random() < 0.5,
+                rng.choice([0, rng.randint(1, 31)]),
             )
         ]  # fmt: skip
 

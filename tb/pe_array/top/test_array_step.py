@@ -43,6 +43,7 @@ def network_of(b: Bench) -> PeNetwork:
         key: "stochastic" if which in (what, "both") else "half_up"
         for key, what in (("update_rounding", "updates"), ("gradient_rounding", "gradients"))
     }
+    momentum = rng.choice([0, 3])
     document: dict[str, Any] = {
         "name": "step",
         "input": {"channels": 2, "height": 5, "width": 4, "frac": 6},
@@ -54,7 +55,9 @@ def network_of(b: Bench) -> PeNetwork:
         ],
         "training": {
             "batch": int(b.params["B"]), "epochs": 1, "rate_shift": [rng.randint(13, 16) + finer],
-            "momentum_shift": rng.choice([0, 3]), "init_seed": rng.getrandbits(16), "order_seed": 1, "prune_at": 0,
+            "momentum_shift": momentum, "nesterov": momentum > 0 and rng.random() < 0.5,
+            "weight_decay_shift": rng.choice([0, rng.randint(4, 16)]),
+            "init_seed": rng.getrandbits(16), "order_seed": 1, "prune_at": 0,
             "rounding_seed": rng.randint(1, 65535),
         } | rounding,
     }  # fmt: skip

@@ -57,7 +57,9 @@ class FrozenConfig:
         if index == IMAGE:
             return self.zero
         scaling = self.layers[index].scaling
-        return 0 if scaling is None else scaling.zero
+        if scaling is None:
+            return 0
+        return scaling.zero if scaling.zero_out is None else scaling.zero_out
 
     @property
     def grid(self) -> Grid:

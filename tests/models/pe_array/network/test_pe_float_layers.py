@@ -115,6 +115,11 @@ def test_update() -> None:
     float_layers.update(w, v, g, 0.25, 1)
     assert v.tolist() == [8.0, -8.0]
     assert w.tolist() == [-2.0, 6.0]
+    float_layers.update(w, v, g, 0.25, 1, nesterov=True, weight_decay=1)
+    assert v.tolist() == [8.0, -12.0]
+    assert w.tolist() == [-1.0 - 0.25 * 8.0, 3.0 + 0.25 * 14.0]
+    float_layers.update(w, None, g, 0.25, nesterov=True, weight_decay=2)
+    assert w.tolist() == [-2.25 - 1.0, 4.875 + 2.0], "without momentum there is nothing to look ahead from"
 
 
 @pytest.mark.parametrize("seed", range(20))

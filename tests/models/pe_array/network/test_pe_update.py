@@ -46,26 +46,38 @@ def test_pack() -> None:
 @pytest.mark.parametrize("stochastic", [False, True])
 @pytest.mark.parametrize("decay", [0, 1, 4, 15])
 @pytest.mark.parametrize("widths", [STANDARD, Widths(4, 16), Widths(6, 32)])
-def test_update(shift: int, stochastic: bool, decay: int, widths: Widths) -> None:
+@pytest.mark.parametrize(("nesterov", "weight_decay"), [(False, 0), (True, 0), (False, 1), (True, 13), (True, 31)])
+def test_update(
+    shift: int, stochastic: bool, decay: int, widths: Widths, nesterov: bool, weight_decay: int
+) -> None:  # fmt: skip
     rng = np.random.default_rng(shift * 100 + decay)
-    shape = (30, 8)
+    shape = (6, 8)
     w = rng.integers(-1 << widths.master - 1, 1 << widths.master - 1, shape)
     g, v = (rng.integers(-(1 << 31), 1 << 31, shape) >> rng.integers(0, 32, shape) for _ in range(2))
-    random = RandomLanes(8, 5, base=16).take(30) if stochastic else None
-    new = weight_update(w, g, shift, random, v if decay else None, decay, widths)
+    random = RandomLanes(8, 5, base=16).take(6) if stochastic else None
+    new = weight_update(
+        w, g, shift, random, v if decay else None, decay, widths, nesterov=nesterov, weight_decay=weight_decay
+    )  # fmt: skip
+
+    def decayed(x: int, by: int) -> int:
+        return x - math.floor(Fraction(x, 1 << by) + Fraction(1, 2))
+
     for index in np.ndindex(shape):
         step = int(g[index])
         if decay:
-            exact = int(v[index]) - math.floor(Fraction(int(v[index]), 1 << decay) + Fraction(1, 2)) + step
-            step = clip(exact, 32)
+            exact = decayed(int(v[index]), decay) + step
+            moved = clip(exact, 32)
+            ahead = decayed(moved, decay) + step
             assert new.momentum is not None
-            assert new.momentum[index] == step
-            assert new.momentum_clipped[index] == (step != exact)
+            assert new.momentum[index] == moved
+            assert new.momentum_clipped[index] == (moved != exact or (nesterov and ahead != clip(ahead, 32)))
+            step = clip(ahead, 32) if nesterov else moved
         addend = Fraction(1, 2) if shift else Fraction(0)
         if random is not None:
             word = int(random[index])
             addend = Fraction(word >> (16 - shift) if shift <= 16 else word << (shift - 16), 1 << shift)
-        exact = int(w[index]) - math.floor(Fraction(step, 1 << shift) + addend)
+        kept = decayed(int(w[index]), weight_decay) if weight_decay else int(w[index])
+        exact = kept - math.floor(Fraction(step, 1 << shift) + addend)
         assert new.master[index] == clip(exact, widths.master)
         assert new.master_clipped[index] == (clip(exact, widths.master) != exact)
         small = math.floor(Fraction(int(new.master[index]), 1 << widths.master - widths.data) + Fraction(1, 2))
@@ -85,6 +97,8 @@ def test_weight_clips_at_the_upper_end_alone() -> None:
 def test_refused() -> None:
     with pytest.raises(ValueError, match="decay = 16 must be 0 … 15"):
         weight_update(0, 0, 0, momentum=0, decay=16)
+    with pytest.raises(ValueError, match="weight_decay = 32 must be 0 … 31"):
+        weight_update(0, 0, 0, weight_decay=32)
     with pytest.raises(ValueError, match="decay = 0 must be at least 1 with momenta"):
         weight_update(0, 0, 0, momentum=0)
     with pytest.raises(ValueError, match="decay = 3 must be 0 without momenta"):

@@ -60,10 +60,12 @@ class Reference:
                 positions, masters, momenta = state
                 g = positions.gather(float_layers.conv_weight_gradient(layer.conv, x, d)).astype(int)
                 back = float_layers.conv_input_gradient(layer.conv, d, self.dense(state, layer.conv), *size)
-                decay = self.config.training.momentum_shift
+                training = self.config.training
+                decay = training.momentum_shift
                 new = weight_update(
-                    masters, g, layer.update_shift(rate_shift), momentum=momenta if decay else None, decay=decay
-                )
+                    masters, g, layer.update_shift(rate_shift), momentum=momenta if decay else None, decay=decay,
+                    nesterov=training.nesterov, weight_decay=training.weight_decay_shift,
+                )  # fmt: skip
                 self.state[i] = positions, new.master, momenta if new.momentum is None else new.momentum
             elif layer.kind == "max_pool":
                 back = float_layers.max_pool_backward(layer.window, d, indices[i], *size)
@@ -104,9 +106,13 @@ def compare_steps(config: PeConfig, steps: int) -> PeNetwork:
     return network
 
 
-@pytest.mark.parametrize("decay", [0, 2, 15])
-def test_steps_bit_by_bit(decay: int) -> None:
-    network = compare_steps(small(momentum_shift=decay), 6)
+@pytest.mark.parametrize(
+    "keys",
+    [{"momentum_shift": 0, "weight_decay_shift": 9}, {"momentum_shift": 2, "nesterov": True}, {"momentum_shift": 15}],
+    ids=["weight_decay", "nesterov", "momentum"],
+)
+def test_steps_bit_by_bit(keys: dict[str, Any]) -> None:
+    network = compare_steps(small(**keys), 6)
     assert network.saturations[:2].any()
     before = PeNetwork(network.config)
     before.prune()
@@ -132,13 +138,19 @@ def check_updates(length: int) -> None:
             limit = 1 << widths.master - 1
             w = rng.choice([-limit, limit - 1, limit >> 8, 0, 77], length).astype(np.int32)
             words = random if stochastic else None
-            want = weight_update(w, g, shift, words, v if decay else None, decay, widths)
-            mac = np.empty(length, np.int8)
-            clipped = kernels.update(g, w, v, mac, shift, decay, widths.master, widths.data, random)
-            assert np.array_equal(w, want.master)
-            assert want.momentum is None or np.array_equal(v, want.momentum)
-            assert np.array_equal(mac, want.weight)
-            assert clipped == want.master_clipped.sum() + want.momentum_clipped.sum()
+            for nesterov, weight_decay in ((False, 0), (True, shift), (stochastic, 31 - shift)):
+                old = v.copy() if decay else None
+                want = weight_update(
+                    w, g, shift, words, old, decay, widths, nesterov=nesterov, weight_decay=weight_decay
+                )  # fmt: skip
+                mac = np.empty(length, np.int8)
+                clipped = kernels.update(
+                    g, w, v, mac, shift, decay, nesterov, weight_decay, widths.master, widths.data, random
+                )  # fmt: skip
+                assert np.array_equal(w, want.master)
+                assert want.momentum is None or np.array_equal(v, want.momentum)
+                assert np.array_equal(mac, want.weight)
+                assert clipped == want.master_clipped.sum() + want.momentum_clipped.sum()
 
 
 def test_updates() -> None:

@@ -44,12 +44,30 @@ from tests.models.pe_array.network.test_pe_layers import interpreted  # noqa: F4
         ("layers.0.outputs", 4097, r"layers\[0\]\.outputs = 4097 must be 1 … 4096"),
         ("training.rate_shift", [14, 10], r"layers\[2\]: update shift at rate_shift = 10 = -2 must be 0 … 31"),
         ("training.momentum_shift", 16, r"training\.momentum_shift = 16 must be 0 … 15"),
+        ("training.weight_decay_shift", 32, r"training\.weight_decay_shift = 32 must be 0 … 31"),
+        ("training.weight_decay_shift", 31, r"training\.weight_decay_shift = 31 is a shift by 32 at rate_shift = 15"),
+        ("training.nesterov", 1, r"training\.nesterov = 1 must be true or false"),
         ("training.seed", 1, r"training\.seed is not a known key"),
     ],
 )
 def test_configurations_that_break_a_rule(path: str, value: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         PeConfig.from_dict(changed(path, value))
+
+
+def test_nesterov_needs_momentum() -> None:
+    document = changed("training.momentum_shift", 0)
+    document["training"]["nesterov"] = True
+    with pytest.raises(ConfigError, match=r"training\.nesterov = true needs training\.momentum_shift of at least 1"):
+        PeConfig.from_dict(document)
+
+
+def test_weight_decay_falls_with_the_rate() -> None:
+    training = PeConfig.from_dict(changed("training.weight_decay_shift", 12)).training
+    assert [training.weight_decay(rate) for rate in training.rate_shifts] == [12, 13]
+    assert PeConfig.from_dict(values()).training.weight_decay(15) == 0
+    with pytest.raises(ValueError, match="weight_decay_shift = 12 is a shift by 0 at rate_shift = 2"):
+        training.weight_decay(2)
 
 
 def test_accumulators_that_could_overflow_are_refused() -> None:

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From quantised graphs to frozen layers of the array: real scales become multipliers and shifts, operators layers.
+
+Multipliers have 17 bits, so a value differs from that of exact arithmetic, by one, about once in a thousand times or
+less; never where scales are powers of two. Zero points of what is read go into the biases.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from models.pe_array.frontend.graph import (
+    HIGH,
+    LOW,
+    Average,
+    Complaint,
+    Concatenation,
+    MapAddend,
+    Maximum,
+    Operator,
+    Products,
+    QuantisedGraph,
+    Reals,
+    UnsupportedModel,
+)  # fmt: skip
+from models.pe_array.isa.shapes import KERNEL_MAX, Pool
+from models.pe_array.network.frozen.builder import WEIGHT_MAX, FrozenBuilder
+from models.pe_array.network.frozen.network import FrozenNetwork
+from models.pe_array.network.layer import IMAGE
+from models.pe_array.network.scaling import MULTIPLIER_MAX, ONE, Addend, Scaling, fixed
+
+BATCHES = (8, 16, 32, 64)
+FINE, COARSE = 2.0**-10, 2.0**-7
+"""By how much of a step of the output a rounded bias may be wrong: where that costs nothing, and at all."""
+_BYTE = 127
+_LARGEST = MULTIPLIER_MAX / ONE
+
+
+def lower(graph: QuantisedGraph, batch: int = 8, pes: int = 8) -> FrozenNetwork:
+    """The network as layers of the array, one for each operator of the graph and in that order.
+
+    Args:
+        graph: with one output.
+        batch: pictures at a time: 8, 16, 32 or 64, one for each MAC of a PE.
+        pes: PEs of the array, a power of two.
+
+    Raises:
+        UnsupportedModel: the array cannot do what operators need; all are named, with reasons.
+    """
+    if len(graph.outputs) != 1:
+        names = ", ".join(each.name for each in graph.outputs)
+        raise UnsupportedModel(f"the model has {len(graph.outputs)} outputs ({names}); one can be had")
+    if not graph.operators:
+        raise UnsupportedModel("the model has nothing for the array to do: its output is its input")
+    if batch not in BATCHES:
+        raise UnsupportedModel(f"batch = {batch} must be one of {', '.join(map(str, BATCHES))}")
+    picture = graph.maps[graph.picture]
+    made = FrozenBuilder(graph.name or "network", picture.shape, batch, picture.zero)
+    numbers: dict[str, int | None] = {graph.picture: IMAGE}
+    complaints = []
+    for operator in graph.operators:
+        reads = [numbers[name] for name in operator.reads]
+        known = [number for number in reads if number is not None]
+        numbers[operator.makes] = None
+        if len(known) < len(reads):
+            continue  # what it reads has been complained about
+        try:
+            numbers[operator.makes] = _layer(made, operator, known)
+        except ValueError as error:
+            complaints.append(Complaint(operator.node, type(operator).__name__.lower(), str(error)))
+    if complaints:
+        raise UnsupportedModel(f"the array cannot do {len(complaints)} operators of the model:", tuple(complaints))
+    try:
+        return made.network(pes)
+    except ValueError as error:
+        raise UnsupportedModel(f"the layers do not fit each other: {error}") from None
+
+
+def _layer(made: FrozenBuilder, operator: Operator, reads: list[int]) -> int:
+    """Number of the layer that an operator becomes. ValueError where the array cannot do it."""
+    match operator:
+        case Products():
+            return _products(made, operator, reads)
+        case Average():
+            return _average(made, operator, reads[0])
+        case Maximum():
+            limits = Scaling.of(1.0, low=operator.low, high=operator.high)
+            limited = (operator.low, operator.high) != (LOW, HIGH)
+            return made.max_pool(reads[0], operator.window, limits if limited else None, operator.node)
+        case Concatenation():
+            return made.concat(reads, operator.node)
+        case _:
+            raise TypeError(operator)
+
+
+def _products(made: FrozenBuilder, operator: Products, reads: list[int]) -> int:
+    is_identity = identity(operator)
+    if is_identity and operator.addend is not None and operator.addend.scale > operator.scale.max():
+        operator, reads = _swapped(operator, operator.addend), reads[::-1]
+    zero_out = operator.zero
+    if operator.even_bytes:
+        operator = _even_bytes(operator)
+    factor = _factor(operator, _BYTE if is_identity else WEIGHT_MAX)
+    weights = operator.weights.astype(np.int64) * factor
+    zeros = operator.zero_in * weights.sum(axis=(1, 2, 3))
+    biases = np.rint(operator.bias * factor).astype(np.int64) - zeros
+    addend, add = None, None
+    if operator.addend is not None:
+        addend, add = _addend(operator.addend), reads[1]
+    scaling = replace(_scaling(operator, operator.scale / factor, biases, addend), zero_out=zero_out)
+    if is_identity:
+        return made.identity(reads[0], scaling, add, factor, operator.node)
+    if operator.flat:
+        return made.dense(reads[0], weights[:, :, 0, 0], scaling, add, operator.node)
+    return made.convolution(reads[0], operator.conv, weights, scaling, add, operator.node)
+
+
+def identity(operator: Products) -> bool:
+    """Whether every pixel is multiplied with 1, so that only scales change, or a map is added."""
+    conv = operator.conv
+    alone = conv.taps == 1 and conv.groups == conv.rows == conv.cols and not operator.flat
+    return alone and conv.stride == (1, 1) and not any(conv.pad) and bool((operator.weights == 1).all())
+
+
+def _swapped(operator: Products, addend: MapAddend) -> Products:
+    """The sum of two maps the other way around: a multiplier of what is added ends below 2, a factor may help here."""
+    if (operator.scale != operator.scale[0]).any():
+        raise ValueError(
+            f"a map is added with a scale of {addend.scale:.3g}, which must be below {_LARGEST:.3g} where the scales "
+            "of the other one differ between channels"
+        )
+    own = float(operator.scale[0])
+    return replace(
+        operator, reads=operator.reads[::-1], scale=np.full_like(operator.scale, addend.scale),
+        bias=operator.bias * own / addend.scale, zero_in=addend.zero,
+        addend=MapAddend(operator.reads[0], own, operator.zero_in),
+    )  # fmt: skip
+
+
+def _even_bytes(operator: Products) -> Products:
+    """Ties at the even byte: an odd zero point is made even, and the bias has the step that is missing.
+
+    Where scales are no powers of two there are no ties, and that bias is no whole number: then nothing is done.
+    """
+    step = 1.0 / operator.scale
+    if operator.zero % 2 == 0 or not np.array_equal(step, 2.0 ** np.rint(np.log2(step))):
+        return operator
+    return replace(operator, zero=operator.zero - 1, bias=operator.bias + step)
+
+
+def _addend(addend: MapAddend) -> Addend:
+    if addend.scale > _LARGEST:
+        raise ValueError(
+            f"a map is added with a scale of {addend.scale:.3g}, which must be below {_LARGEST:.3g}: "
+            "the scale of the output must be larger than half of that map's"
+        )
+    return Addend(*fixed(addend.scale), addend.zero)
+
+
+def _factor(operator: Products, limit: int) -> int:
+    """What weights are multiplied with, so that scales stay below 2 and biases are whole numbers, or nearly.
+
+    A factor with which weights still fit in a byte costs nothing; beyond, an element becomes two.
+    """
+    least = int(np.ceil(operator.scale.max() / _LARGEST)) if operator.scale.max() > _LARGEST else 1
+    largest = max(1, int(np.abs(operator.weights).max()))
+    if least * largest > limit:
+        raise ValueError(
+            f"a scale of {operator.scale.max():.3g} with weights up to {largest}: their product must stay below "
+            f"{limit * _LARGEST:.0f}; a larger scale of the output would help"
+        )
+    best, best_error = least, _wrong(operator, least)
+    for bound, enough in ((_BYTE, FINE), (limit, COARSE)):
+        for factor in range(best + 1, bound // largest + 1):
+            if best_error <= enough:
+                break
+            if (error := _wrong(operator, factor)) < best_error:
+                best, best_error = factor, error
+    return best
+
+
+def _wrong(operator: Products, factor: int) -> float:
+    """Largest error by rounding biases, in steps of the output."""
+    bias: Reals = operator.bias * factor
+    return float((np.abs(bias - np.rint(bias)) * operator.scale / factor).max())
+
+
+def _average(made: FrozenBuilder, operator: Average, reads: int) -> int:
+    size = made.shape(reads)[1:]
+    if operator.window is None and max(size) > KERNEL_MAX:
+        raise ValueError(f"the average of a map of {size[0]} x {size[1]}; at most {KERNEL_MAX} x {KERNEL_MAX}")
+    pool = operator.window or Pool.make(size)
+    if not operator.counts_padding:
+        raise ValueError("an average whose padding does not count: set count_include_pad = 1, or take no padding")
+    biases = np.rint((operator.bias - operator.zero_in) * pool.taps).astype(np.int64)
+    return made.average_pool(reads, pool, _scaling(operator, operator.scale / pool.taps, biases), operator.node)
+
+
+def _scaling(operator: Products | Average, scale: Reals, biases: np.ndarray, addend: Addend | None = None) -> Scaling:
+    """Half to even, as ONNX rounds. One scale for all channels where they have the same."""
+    if (biases == biases[0]).all() and (scale == scale[0]).all():
+        biases, scale = biases[:1], scale[:1]
+    return Scaling.of(
+        scale, biases, zero_in=operator.zero_in, zero=operator.zero, low=operator.low, high=operator.high, even=True,
+        addend=addend,
+    )  # fmt: skip

@@ -124,6 +124,18 @@ def _train_cnn(arguments: argparse.Namespace) -> int:
     )  # fmt: skip
 
 
+def _compile(arguments: argparse.Namespace) -> int:
+    from flow.compile.command import run
+    from flow.compile.request import request
+
+    return run(
+        request(
+            arguments.model, arguments.data, arguments.norm, arguments.quant, arguments.sparsify, arguments.opt,
+            arguments.batch, arguments.pes, arguments.samples,
+        )
+    )  # fmt: skip
+
+
 def _bench(arguments: argparse.Namespace) -> int:
     from flow.train.edge.bench import bench
     from flow.train.edge.request import request
@@ -209,6 +221,10 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(f"--{name}", default="")
     command.add_argument("--sim", default="verilator")
     command.set_defaults(function=_train_cnn)
+    command = commands.add_parser("compile", help="an ONNX model as a program of the PE array")
+    for name in ("model", "data", "norm", "quant", "sparsify", "opt", "batch", "pes", "samples"):
+        command.add_argument(f"--{name}", default="")
+    command.set_defaults(function=_compile)
     command = commands.add_parser("scoreboard", help="clocks of the PE array beside the published tables")
     command.add_argument("--out", type=Path, default=paths.BUILD / "scoreboard")
     command.set_defaults(function=_scoreboard)

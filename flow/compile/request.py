@@ -15,7 +15,7 @@ from flow.ask import whole_number
 from flow.paths import BUILD, ROOT, FlowError, make_command, relative
 from models.lib.data_sets.data_set import DataError
 from models.lib.telling import Telling
-from models.pe_array.frontend import clean, pictures
+from models.pe_array.frontend import model_file, pictures
 from models.pe_array.frontend.graph import UnsupportedModel
 from models.pe_array.frontend.lower import BATCHES
 from models.pe_array.frontend.optimisations import ALL, Optimisations
@@ -84,7 +84,7 @@ def request(
         options = quantisation(quant)
         how = Sparsification.parse(sparsify) if sparsify else None
         optimisations = ALL if opt == TABLE else Optimisations.parse(opt or "all")
-        loaded = clean.load(path)
+        loaded = model_file.load(path)
         source = read_source(data, norm)
     except UnsupportedModel as error:
         raise FlowError(str(error)) from None
@@ -157,7 +157,7 @@ def quantisation(text: str) -> Options:
             f"QUANT={text} must be one of {', '.join(METHODS)}, asymmetric, or one of them and asymmetric with a comma "
             "between them"
         )
-    return Options(*methods, asymmetric="asymmetric" in words)
+    return Options(methods[0] if methods else Options.method, "asymmetric" in words)
 
 
 def batches(text: str) -> int:

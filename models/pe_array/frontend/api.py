@@ -28,10 +28,9 @@ from models.pe_array.clocks.step import ProgramRun
 from models.pe_array.compiler.step_memory import StepMemory
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.compiler.storage import output_of
-from models.pe_array.frontend import clean as cleaning
-from models.pe_array.frontend import report
-from models.pe_array.frontend.clean import Cleaned
-from models.pe_array.frontend.graph import QuantisedGraph, UnsupportedModel
+from models.pe_array.frontend import model_file, report
+from models.pe_array.frontend.clean import Cleaned, clean
+from models.pe_array.frontend.graph import QuantisedGraph
 from models.pe_array.frontend.job import SIZES
 from models.pe_array.frontend.lower import lower
 from models.pe_array.frontend.optimisations import ALL, Optimisations
@@ -59,8 +58,8 @@ def compile(
     Args:
         model: ONNX, as it is in memory or its file. Floating point, or quantised already (QDQ or QLinear).
         calibration: float32 (n, C, H, W), n some hundred, pictures normalised as the model takes them, from which a
-            float model gets its scales. Without them it is calibrated with noise, which costs accuracy. A quantised model
-            needs none.
+            float model gets its scales. Without them it is calibrated with noise, which costs accuracy. A quantised
+            model needs none.
         batch: pictures that the array works on at a time, 8, 16, 32 or 64: MACs of a PE.
         pes: PEs of the array, a power of two up to 64.
         options: how a float model is quantised.
@@ -71,11 +70,11 @@ def compile(
     Raises:
         UnsupportedModel: a ValueError that names all nodes that the array cannot do, or says what else is wrong.
     """
-    loaded = cleaning.load(Path(model)) if isinstance(model, Path | str) else model
+    loaded = model_file.load(Path(model)) if isinstance(model, Path | str) else model
     chosen = replace(options or Options(), fold=optimisations.fold)
     how = Sparsification.parse(sparsification) if isinstance(sparsification, str) else sparsification
     tell("cleaning the graph")
-    cleaned, zeros = sparsify(cleaning.clean(loaded, chosen.fold), how)
+    cleaned, zeros = sparsify(clean(loaded, chosen.fold), how)
     if calibration is None and not cleaned.quantised:
         calibration = np.random.default_rng(1).normal(0.0, 1.0, (NOISE, *cleaned.in_shape)).astype(np.float32)
     tell("calibrating")
@@ -197,4 +196,4 @@ class Compiled:
         return MapPlace(
             step.tensors[stored.tensor].address, *stored.outer, top, left, stored.shape, tuple(places.tolist()),
             self._meaning(name),
-        )
+        )  # fmt: skip

@@ -54,9 +54,9 @@ class Meaning:
         Without a scale the values are the model's own bytes.
         """
         if self.scale is None:
-            return (x - (128 if self.unsigned else 0)).astype(np.int8)
+            return np.asarray(x - (128 if self.unsigned else 0), dtype=np.int8)
         steps = np.rint(x.astype(np.float32) / np.float32(self.scale)) + np.float32(self.zero)
-        return np.clip(steps, -128, 127).astype(np.int8)
+        return np.asarray(np.clip(steps, -128, 127), dtype=np.int8)
 
     def real(self, q: Int8Array) -> FloatArray:
         """What bytes stand for; without a scale the model's own bytes."""
@@ -196,5 +196,3 @@ def load(directory: Path) -> tuple[InferenceProgram, Bytes]:
     if len(memory) != made.size:
         raise ConfigError(f"{directory / MEMORY} has {len(memory)} bytes, not {made.size}: compile the model again")
     return made, memory
-
-

@@ -122,7 +122,7 @@ def table(compiled: Compiled) -> dict[str, Any]:
     lanes, pes = step.grid.shape.lanes, step.grid.pes
     parts = clocks_of_parts(step.parts, step.descriptors, run)
     rows = []
-    for index, layer in enumerate(config.layers):
+    for index in range(len(config.layers)):
         phases = [phase for phase in step.phases if phase.layer == index]
         work, clocks = work_of(phases, pes, lanes), sum(parts[phase.name] for phase in phases)
         rows.append(_row(compiled, index, work, clocks))

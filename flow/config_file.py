@@ -53,7 +53,7 @@ def find(name: str, *kinds: NetworkKind) -> Path:
 
 def load_edge(name: str) -> ConfigFile[EdgeConfig]:
     """The configuration of the edge engine that CONFIG names. Raises FlowError."""
-    return _read(name, (EDGE,), lambda values, _: EdgeConfig.from_dict(values))
+    return _read(name, (EDGE,), EdgeConfig.from_dict)
 
 
 def load_pe(name: str) -> ConfigFile[PeConfig]:
@@ -65,7 +65,8 @@ def load(name: str) -> ConfigFile[EdgeConfig | PeConfig]:
     """The configuration that CONFIG names, of the kind that its content says. Raises FlowError."""
 
     def make(values: Mapping[str, Any], directory: Path) -> EdgeConfig | PeConfig:
-        return EdgeConfig.from_dict(values) if kind_of(values) is EDGE else PeConfig.from_dict(values, directory)
+        made = EdgeConfig if kind_of(values) is EDGE else PeConfig
+        return made.from_dict(values, directory)
 
     return _read(name, KINDS, make)
 

@@ -28,7 +28,7 @@ def samples_per_second(config: EdgeConfig, data: RawData, samples: int, repeat: 
     for order in [run.order[:WARM_UP]] + [run.order] * repeat:
         start = time.process_time()
         network.run(
-            data.train_x, data.train_labels, config.training.mode, run.lr_shift, config.training.stochastic,
+            data.inputs(0), data.train_labels, config.training.mode, run.lr_shift, config.training.stochastic,
             run.rng_seed, order,
         )  # fmt: skip
         speed = len(order) / (time.process_time() - start)
@@ -45,8 +45,8 @@ def main(arguments: list[str] | None = None) -> None:
     with one_line_errors():
         options = parser.parse_args(arguments)
         config = EdgeConfig.load(options.config)
-        samples = chosen_samples(parser, config, options.samples)
-        speed = samples_per_second(config, RawData.load(config), samples)
+        data = RawData.load(config)
+        speed = samples_per_second(config, data, chosen_samples(parser, config, data, options.samples))
         print(f"{config.name}: {speed:,.0f} training samples per second of processor time")
 
 

@@ -6,6 +6,7 @@ The file format is TOML; docs/configuration.md lists the keys. The rules are tho
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,20 +15,15 @@ from typing import Any
 from models.edge.activation import ACTIVATIONS, Activation
 from models.edge.rules import WIDTH_MAX, WIDTH_MIN, check_network, frac_max
 from models.edge.shape import JunctionShape, junction_shapes
+from models.lib.data_sets.source import DataSource
 from models.lib.fixed_point import Format
 from models.lib.network_kind import EDGE, require
 from models.lib.registers import Code
 from models.lib.toml_section import ConfigError, Section, named, parse, read_text
 
 ROUNDINGS = ("half_up", "stochastic")
-DATA_SETS = ("none", "mnist")
 
 EPOCHS_MAX = 10_000
-
-MNIST_SIDE = 28
-MNIST_CLASSES = 10
-MNIST_TRAIN = 60_000
-MNIST_TEST = 10_000
 
 
 class Mode(Code):
@@ -61,23 +57,6 @@ class EdgeTraining:
 
 
 @dataclass(frozen=True)
-class Data:
-    """What a network is trained on (table ``[data]``)."""
-
-    set: str
-    pool: int
-    train_samples: int
-    """Samples of an epoch: the first so many of the training set."""
-    test_samples: int
-    """Samples of the test: the first so many of the test set."""
-
-    @property
-    def inputs(self) -> int:
-        """Inputs that carry information; those above are padding."""
-        return (MNIST_SIDE // self.pool) ** 2
-
-
-@dataclass(frozen=True)
 class EdgeConfig:
     """A legal configuration. Build it with ``load`` or ``from_dict``, which raise ``ConfigError``."""
 
@@ -93,24 +72,28 @@ class EdgeConfig:
     connectivity_seed: int
     junctions: tuple[JunctionShape, ...]
     training: EdgeTraining
-    data: Data
+    data: DataSource
     clock_mhz: float
 
     @classmethod
-    def load(cls, path: str | Path) -> EdgeConfig:
-        """Read a TOML file. Errors name the file too."""
-        return cls.parse(read_text(path), path)
+    def load(cls, path: str | Path, directory: Path | None = None) -> EdgeConfig:
+        """Read a TOML file. Errors name the file too.
+
+        Args:
+            directory: what paths in it are relative to, if not to its own directory.
+        """
+        return cls.parse(read_text(path), path, directory)
 
     @classmethod
-    def parse(cls, text: str, path: str | Path) -> EdgeConfig:
-        """Read the text of a TOML file; errors name the file."""
+    def parse(cls, text: str, path: str | Path, directory: Path | None = None) -> EdgeConfig:
+        """Read the text of a TOML file, whose name and directory count as ``load`` says."""
         values = parse(text, path)
         with named(path):
-            return cls.from_dict(values)
+            return cls.from_dict(values, directory or Path(path).resolve().parent)
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> EdgeConfig:
-        """Validate what a TOML file holds."""
+    def from_dict(cls, values: Mapping[str, Any], directory: Path = Path()) -> EdgeConfig:
+        """Validate what a TOML file holds; paths in it are relative to a directory."""
         require(EDGE, values)
         top = Section(values)
         name = top.file_name("name")
@@ -139,7 +122,9 @@ class EdgeConfig:
         link.finish()
 
         lr_max, training = _training(top.table("training"))
-        data = _data(top.table("data"), layers[0], classes)
+        data = DataSource.read(top.table("data"), directory)
+        if data.known is not None:
+            check_data(data, data.pooled_shape(data.known.shape), len(data.known.names), layers[0], classes)
         clock = top.table("clock")
         clock_mhz = clock.real("mhz", 0.001, 100_000.0, default=100.0)
         clock.finish()
@@ -165,6 +150,11 @@ class EdgeConfig:
     def pass_clocks(self) -> int:
         """CP: clocks of an engine-wide pass."""
         return max(junction.clocks for junction in self.junctions)
+
+    @property
+    def informative_inputs(self) -> int:
+        """Inputs that carry information, those above are padding; all where the data are known only when read."""
+        return self.layers[0] if self.data.shape is None else math.prod(self.data.shape)
 
     @property
     def edges(self) -> int:
@@ -243,21 +233,16 @@ def _training(table: Section) -> tuple[int, EdgeTraining]:
     return lr_max, training
 
 
-def _data(table: Section, inputs: int, classes: int) -> Data:
-    data = Data(
-        set=table.choice("set", DATA_SETS, default="none"),
-        pool=table.integer("pool", 1, MNIST_SIDE, default=1),
-        train_samples=table.integer("train_samples", 1, MNIST_TRAIN, default=MNIST_TRAIN),
-        test_samples=table.integer("test_samples", 1, MNIST_TEST, default=MNIST_TEST),
-    )
-    table.finish()
-    if MNIST_SIDE % data.pool:
-        raise ConfigError(f"data.pool = {data.pool} does not divide the {MNIST_SIDE} pixels of an image's side")
-    if data.set == "mnist":
-        if data.inputs > inputs:
-            raise ConfigError(
-                f"network.layers[0] = {inputs} is less than the {data.inputs} pixels of data.pool = {data.pool}"
-            )
-        if classes < MNIST_CLASSES:
-            raise ConfigError(f"network.classes = {classes} is less than the {MNIST_CLASSES} classes of mnist")
-    return data
+def check_data(data: DataSource, shape: tuple[int, int, int], found: int, inputs: int, classes: int) -> None:
+    """Raise ConfigError where a network is not one for a data set.
+
+    Args:
+        shape: (C, H, W) of the pictures that the network is to see.
+        found: classes of the set.
+        inputs, classes: of the network.
+    """
+    pixels = math.prod(shape)
+    if pixels > inputs:
+        raise ConfigError(f"network.layers[0] = {inputs} is less than the {pixels} pixels of data.pool = {data.pool}")
+    if classes < found:
+        raise ConfigError(f"network.classes = {classes} is less than the {found} classes of {data.set}")

@@ -19,6 +19,7 @@ from models.edge.training import EdgeRun, RawData, plan
 from models.lib import checkpoint
 from models.lib.array_file import Arrays, Expected
 from models.lib.confusion import Cells
+from models.lib.data_sets.source import NO_DATA
 from models.lib.job_file import JobFile
 from models.lib.toml_section import ConfigError, Section
 
@@ -36,6 +37,8 @@ class EdgeJob(JobFile):
         samples: training samples per epoch, the first ones of the set; as many test images, or all there are.
         epochs: epochs of the whole training, those before a resumption included.
         resume: go on from the checkpoint.
+        base: what paths in the TOML file are relative to.
+        source: of the data, as they were when the training was asked for.
     """
 
     config: str
@@ -43,6 +46,12 @@ class EdgeJob(JobFile):
     samples: int
     epochs: int
     resume: bool
+    base: str
+    source: str
+
+    def configuration(self) -> EdgeConfig:
+        """What the TOML file says. Raises ConfigError."""
+        return EdgeConfig.load(self.config, Path(self.base))
 
 
 @dataclass(frozen=True)
@@ -82,10 +91,10 @@ def _steps(config: EdgeConfig, tests: int, samples: int, epochs: int) -> Iterato
             number += 1
 
 
-def identity(config: EdgeConfig, samples: int) -> str:
+def identity(config: EdgeConfig, samples: int, data: RawData) -> str:
     """What two trainings must share for the one to go on where the other stopped: all but the number of epochs."""
-    same = replace(config, training=replace(config.training, epochs=1), clock_mhz=1.0)
-    return hashlib.sha256(f"{_LAYOUT} {same!r} {samples}".encode()).hexdigest()
+    same = replace(config, training=replace(config.training, epochs=1), clock_mhz=1.0, data=NO_DATA)
+    return hashlib.sha256(f"{_LAYOUT} {same!r} {samples} {data.source}".encode()).hexdigest()
 
 
 def curve(first: int, right: npt.NDArray[np.bool_], samples: int) -> list[list[int]]:
@@ -145,15 +154,15 @@ class EdgeState:
         checkpoint.write(path, self.identity, asdict(self), arrays)
 
 
-def load_checkpoint(path: Path, config: EdgeConfig, samples: int) -> tuple[EdgeState, Arrays]:
+def load_checkpoint(path: Path, config: EdgeConfig, samples: int, data: RawData) -> tuple[EdgeState, Arrays]:
     """State and arrays (``weights_1`` …, ``biases_1`` …) of a checkpoint of a training. Raises CheckpointError."""
     expected, limit = {}, config.format
     for i, shape in enumerate(config.junctions, 1):
         expected[f"weights_{i}"] = Expected(np.int16, (shape.edges,), limit.min_raw, limit.max_raw)
         expected[f"biases_{i}"] = Expected(np.int16, (shape.n_right,), limit.min_raw, limit.max_raw)
-    key = identity(config, samples)
+    key = identity(config, samples, data)
     given, arrays = checkpoint.read(path, key, expected)
-    plan = (step.known for step in _steps(config, config.data.test_samples, samples, EPOCHS_MAX))
+    plan = (step.known for step in _steps(config, len(data.test_x), samples, EPOCHS_MAX))
     try:
         check_state(Section(given, "state"), config, key, plan)
     except ConfigError as error:

@@ -120,7 +120,7 @@ def main(arguments: list[str] | None = None) -> None:
     with one_line_errors():
         config = EdgeConfig.load(parser.parse_args(arguments).config)
         print("junction  information  spread  distinct  reach  score")
-        for number, each in enumerate(quality(Connectivity.generate(config), config.data.inputs), 1):
+        for number, each in enumerate(quality(Connectivity.generate(config), config.informative_inputs), 1):
             print(
                 f"{number:8}  {each.information:11.2f}  {each.spread:6.2f}  {each.distinct:8.2f}  {each.reach:5.2f}  "
                 f"{each.score:5.2f}"

@@ -6,22 +6,27 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from models.edge.config import EPOCHS_MAX, EdgeConfig, Mode
+from models.edge.config import EPOCHS_MAX, EdgeConfig, Mode, check_data
 from models.edge.float_twin import FloatTwin
 from models.edge.interleaver import Connectivity
 from models.edge.network import EdgeNetwork
-from models.lib import mnist
+from models.edge.parameters import Int16Array
 from models.lib.command_line import Parser, integer, one_line_errors, whole_number
+from models.lib.data_sets import pixels
+from models.lib.data_sets.data_set import UInt8Array
+from models.lib.data_sets.epoch import Augmentation, epoch_order
 from models.lib.fixed_point import LFSR_SEED_FACTOR
-from models.lib.toml_section import ConfigError
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ def plan(config: EdgeConfig, samples: int, epochs: int | None = None) -> Iterato
     length = training.checkpoint or samples
     number = 0
     for epoch in range(training.epochs if epochs is None else epochs):
-        order = mnist.epoch_order(samples, epoch, training.init_seed)
+        order = epoch_order(samples, epoch, training.init_seed)
         for first in range(0, samples, length):
             seed = (training.rng_seed + number * LFSR_SEED_FACTOR) % 65536
             yield EdgeRun(number, epoch, first, order[first : first + length], training.lr_shift(epoch), seed)
@@ -63,28 +68,65 @@ def plan(config: EdgeConfig, samples: int, epochs: int | None = None) -> Iterato
 
 @dataclass(frozen=True)
 class RawData:
-    """Raw inputs int16 (rows, N0) and labels uint8 (rows,) of a configuration's training and test set."""
+    """Raw inputs int16 (rows, N0) and labels uint8 (rows,) of a configuration's training and test set.
 
-    train_x: npt.NDArray[np.int16]
-    train_labels: npt.NDArray[np.uint8]
-    test_x: npt.NDArray[np.int16]
-    test_labels: npt.NDArray[np.uint8]
+    Attributes:
+        title: of the set.
+        source: text that is equal where all that is trained on is equal.
+        shape: (C, H, W) of the pictures, of which the first inputs are the pixels.
+        augmentation: of the training set.
+    """
+
+    train_x: Int16Array
+    train_labels: UInt8Array
+    test_x: Int16Array
+    test_labels: UInt8Array
+    title: str = ""
+    source: str = ""
+    shape: tuple[int, int, int] = (1, 1, 1)
+    augmentation: Augmentation = field(default_factory=Augmentation)
 
     @classmethod
     def load(cls, config: EdgeConfig) -> RawData:
         """The data set that the configuration names. Raises ConfigError, DataError."""
-        if config.data.set != "mnist":
-            raise ConfigError(
-                f"data.set = {config.data.set!r}: configuration {config.name} names no data set: "
-                'add [data] set = "mnist"'
-            )
-        data = mnist.load()
-        pool, n_train, n_test = config.data.pool, config.data.train_samples, config.data.test_samples
-        train, test = (
-            mnist.raw_inputs(images, config.layers[0], config.format, pool)
-            for images in (data.train_images[:n_train], data.test_images[:n_test])
-        )
-        return cls(train, data.train_labels[:n_train], test, data.test_labels[:n_test])
+        data, source, form = config.data.load(), config.data, config.format
+        channels = data.shape[0]
+        check_data(source, data.shape, data.classes, config.layers[0], config.classes)
+        table = source.table(channels, form.frac, form.min_raw, form.max_raw)
+        if table is None:
+            table = pixels.same_for_all(lambda pixel: pixel << form.frac >> 8, channels)
+
+        def raw(images: UInt8Array) -> Int16Array:
+            inputs = np.zeros((len(images), config.layers[0]), dtype=np.int16)
+            inputs[:, : math.prod(data.shape)] = pixels.converted(images, table, np.int16).reshape(len(images), -1)
+            return inputs
+
+        return cls(
+            raw(data.train.images), data.train.labels, raw(data.test.images), data.test.labels, data.title,
+            f"{data.digest} {source.identity}", data.shape, source.augmentation,
+        )  # fmt: skip
+
+    def inputs(self, epoch: int) -> Int16Array:
+        """Raw inputs of the training set as an epoch (0 being the first) presents them."""
+        if not self.augmentation.is_on:
+            return self.train_x
+        if self._presented.get("epoch") != epoch:
+            rows, used = len(self.train_x), math.prod(self.shape)
+            maps = self.train_x[:, :used].reshape(rows, *self.shape)
+            x = self.train_x.copy()
+            x[:, :used] = self.augmentation.changed(maps, epoch, np.arange(rows)).reshape(rows, -1)
+            self._presented.update(epoch=epoch, x=x)
+        presented: Int16Array = self._presented["x"]
+        return presented
+
+    def presented(self, epoch: int, tests: bool) -> tuple[Int16Array, UInt8Array]:
+        """Raw inputs and labels of an epoch's training, or of its test."""
+        return (self.test_x, self.test_labels) if tests else (self.inputs(epoch), self.train_labels)
+
+    @functools.cached_property
+    def _presented(self) -> dict[str, Any]:
+        """The last epoch that was asked for: all its runs, in the engine and in the model, have the same one."""
+        return {}
 
 
 @dataclass(frozen=True)
@@ -109,13 +151,13 @@ def train(
     for run in plan(config, count, epochs):
         start = time.perf_counter()
         result = network.run(
-            data.train_x, data.train_labels, config.training.mode, run.lr_shift, config.training.stochastic,
+            data.inputs(run.epoch), data.train_labels, config.training.mode, run.lr_shift, config.training.stochastic,
             run.rng_seed, run.order,
         )  # fmt: skip
         seconds += time.perf_counter() - start
         correct += result.correct
         if floating:
-            floating.run(data.train_x, data.train_labels, config.training.mode, run.lr_shift, run.order)
+            floating.run(data.inputs(run.epoch), data.train_labels, config.training.mode, run.lr_shift, run.order)
         if run.first + len(run.order) == count:
             test = network.run(data.test_x, data.test_labels, Mode.INFERENCE).correct / len(data.test_x)
             test_float = float("nan")
@@ -125,9 +167,9 @@ def train(
             correct, seconds = 0, 0.0
 
 
-def chosen_samples(parser: Parser, config: EdgeConfig, samples: int | None) -> int:
+def chosen_samples(parser: Parser, config: EdgeConfig, data: RawData, samples: int | None) -> int:
     """Samples of an epoch: what ``--samples`` says, or all that the configuration has."""
-    most = config.data.train_samples
+    most = len(data.train_x)
     parser.limit("--samples", samples, 1, most, f"training samples of {config.name}")
     return most if samples is None else samples
 
@@ -141,9 +183,9 @@ def main(arguments: list[str] | None = None) -> None:
     with one_line_errors():
         options = parser.parse_args(arguments)
         config = EdgeConfig.load(options.config)
-        count = chosen_samples(parser, config, options.samples)
         data = RawData.load(config)
-        print(f"{config.name}: {'-'.join(map(str, config.layers))}, density {config.density:.2%}")
+        count = chosen_samples(parser, config, data, options.samples)
+        print(f"{config.name}: {'-'.join(map(str, config.layers))}, density {config.density:.2%}, {data.title}")
         print("epoch   train    test  float test  samples/s", flush=True)
         for result in train(config, data, count, options.epochs):
             print(

@@ -16,8 +16,9 @@ from trainings import TINY, batch_event, edge_checkpoint, step_event
 
 from models.edge.config import EdgeConfig
 from models.edge.job import load_checkpoint
-from models.lib import mnist
+from models.edge.training import RawData
 from models.lib.checkpoint import CheckpointError
+from models.lib.data_sets import catalogue
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.training.images import Images
@@ -33,7 +34,7 @@ SMALL = {
     "layers": [
         {"kind": "conv", "outputs": 3, "kernel": 4, "stride": 4, "weight_frac": 7, "out_frac": 4, "delta_frac": 9},
         {"kind": "max_pool", "kernel": 3, "stride": 2},
-        {"kind": "dense", "outputs": 10, "weight_frac": 6, "out_frac": 4, "density": 0.5},
+        {"kind": "dense", "outputs": 10, "weight_frac": 6, "out_frac": 4, "density": 0.5, "bias": True},
     ],
     "training": {
         "batch": 8, "epochs": 2, "rate_shift": [13, 14], "momentum_shift": 3, "init_seed": 1, "order_seed": 1,
@@ -44,7 +45,7 @@ SMALL = {
 LIMITS = {
     "row_": (0, 9), "col_": (0, 26), "masters_": (-(1 << 23), (1 << 23) - 1), "momenta_": (-(1 << 31), (1 << 31) - 1),
     "saturations": (0, 2**63 - 1), "random_words": (0, 65534), "mac_": (-64, 63), "weights_": (-2048, 2047),
-    "biases_": (-2048, 2047),
+    "biases_": (-2048, 2047), "bias_": (-(1 << 23), (1 << 23) - 1), "bias_momenta_": (-(1 << 31), (1 << 31) - 1),
 }  # fmt: skip
 """Values that are legal; of columns of the first layer, 0 is the only one, but row 0 there occurs already."""
 
@@ -73,8 +74,7 @@ def says(said: str, path: Path, name: str) -> None:
 
 @pytest.fixture(scope="module")
 def images() -> Images:
-    data = mnist.load()
-    return Images.of(data.train_images[:IMAGES], data.train_labels[:IMAGES], 7)
+    return Images.of(catalogue.load("mnist").train[:IMAGES], 7)
 
 
 @pytest.fixture(scope="module")
@@ -184,12 +184,13 @@ def test_files_of_weights(trained: tuple[Trainer, Path], tmp_path: Path) -> None
     save_weights(path, trainer.network)
     arrays = arrays_of(path)
     before = {name: array.copy() for name, array in network.state().items()}
-    cases = list(wrong_arrays(arrays, LIMITS | {"widths": (0, 0), "weight_frac_": (6, 7)}))
+    cases = list(wrong_arrays(arrays, LIMITS | {"widths": (0, 0), "weight_frac_": (6, 7), "bias_frac_": (16, 16)}))
     for name in ("masters_0", "mac_2"):
         flipped = arrays[name].copy()
         flipped.reshape(-1)[0] ^= 1 << (20 if name == "masters_0" else 3)
         cases.append((name, arrays | {name: flipped}))
     of_layer = {name: array[:0] for name, array in arrays.items() if name.endswith("_2") and array.ndim}
+    del of_layer["bias_2"]  # of these there are as many as channels
     assert of_layer.keys() == {"row_2", "col_2", "masters_2", "mac_2"}
     cases.append(("row_2", arrays | of_layer))
     for name, changed in cases:
@@ -207,12 +208,12 @@ def test_files_of_weights(trained: tuple[Trainer, Path], tmp_path: Path) -> None
 
 def test_checkpoints_of_the_edge_engine(tmp_path: Path) -> None:
     path, config = tmp_path / "checkpoint.npz", EdgeConfig.load(TINY)
-    state = edge_checkpoint(path, config, SAMPLES, 2)
-    assert load_checkpoint(path, config, SAMPLES)[0] == state
+    state, data = edge_checkpoint(path, config, SAMPLES, 2), RawData.load(config)
+    assert load_checkpoint(path, config, SAMPLES, data)[0] == state
     whole, count = arrays_of(path), 0
 
     def load() -> object:
-        return load_checkpoint(path, config, SAMPLES)
+        return load_checkpoint(path, config, SAMPLES, data)
 
     cases = list(wrong_arrays(whole, LIMITS))
     given = json.loads(str(whole["state"]))

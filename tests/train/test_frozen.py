@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +23,13 @@ from flow.train import simulation
 from flow.train.edge import command as edge
 from flow.train.pe_array import command as cnn
 from flow.train.pe_array.request import Request, request
-from models.edge.config import EdgeConfig
 from models.edge.interleaver import Connectivity
 from models.edge.job import EdgeJob, EdgeState, identity
 from models.edge.network import EdgeNetwork
-from models.lib import mnist
-from models.lib.data_sets.data_set import DataError
+from models.edge.training import RawData
+from models.lib.data_sets import catalogue
+from models.lib.data_sets.data_set import DataError, DataSet
 from models.lib.job_file import CHECKPOINT
-from models.lib.mnist import Mnist
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.training.job import ArrayJob
@@ -42,15 +41,15 @@ Meanwhile = Callable[[Path], None]
 
 
 @pytest.fixture(scope="module")
-def images() -> Mnist:
+def images() -> DataSet:
     """Enough of MNIST for what is tested here."""
-    whole = mnist.load()
-    return Mnist(*(getattr(whole, field.name)[:100] for field in fields(whole)))
+    whole = catalogue.load("mnist")
+    return replace(whole, train=whole.train[:200], test=whole.test[:100])
 
 
 @pytest.fixture(autouse=True)
-def data(images: Mnist, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mnist, "load", lambda: images)
+def data(images: DataSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue, "load", lambda *_: images)
 
 
 class Twin:
@@ -59,7 +58,7 @@ class Twin:
     config = ""
 
     def __init__(self, path: Path, *_: int) -> None:
-        type(self).config = path.read_text()
+        type(self).config = Path(EdgeJob.load(path).config).read_text()
 
     def __enter__(self) -> Twin:
         return self
@@ -96,9 +95,9 @@ def told(directory: Path) -> dict[str, Any]:
 def leave_checkpoint(path: Path) -> None:
     """What a simulation leaves that was killed before its first run had ended."""
     job = EdgeJob.load(path)
-    config = EdgeConfig.load(job.config)
+    config = job.configuration()
     network = EdgeNetwork(config, Connectivity.generate(config))
-    EdgeState(identity(config, job.samples)).save(Path(job.directory) / CHECKPOINT, network)
+    EdgeState(identity(config, job.samples, RawData.load(config))).save(Path(job.directory) / CHECKPOINT, network)
 
 
 @pytest.mark.parametrize("change", [lambda path: path.write_text("name = "), Path.unlink])
@@ -134,22 +133,22 @@ def test_weights_and_data_that_are_replaced_meanwhile(
 ) -> None:
     """The training goes on with what it has, and so does what is told of its start."""
 
-    def damaged() -> Mnist:
+    def damaged(*_: Any) -> DataSet:
         raise DataError("the data are damaged")
 
     asked, seen = starting(tmp_path), []
     initial = (tmp_path / "initial.npz").read_bytes()
 
-    def replace(path: Path) -> None:
+    def change(path: Path) -> None:
         (tmp_path / "initial.npz").unlink()
         (tmp_path / "dense.toml").write_text("name =")
-        monkeypatch.setattr(mnist, "load", damaged)
+        monkeypatch.setattr(catalogue, "load", damaged)
         job = ArrayJob.load(path)
         config = job.configuration()
         assert config.training.initial is not None
         seen.append((config.training.initial.read_bytes(), config.layers))
 
-    simulated(replace)
+    simulated(change)
     assert cnn.train(asked) == 0
     assert seen == [(initial, asked.config.layers)]
     result = told(tmp_path / "out")

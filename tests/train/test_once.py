@@ -10,6 +10,7 @@ import asyncio
 import signal
 from collections import Counter as Count
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
@@ -21,7 +22,8 @@ from small_cnn import small_cnn
 from flow.train import simulation
 from flow.train.pe_array import command
 from flow.train.pe_array.request import Request, request
-from models.lib import mnist
+from models.lib.data_sets import catalogue
+from models.lib.data_sets.data_set import DataSet
 from models.pe_array.clocks.step import predicted
 from models.pe_array.isa.descriptors import Descriptor
 from models.pe_array.isa.registers import Counter
@@ -39,14 +41,11 @@ STEPS, EPOCH, BATCH = 2, 8, 8
 def made(monkeypatch: pytest.MonkeyPatch) -> Count[str]:
     """How often the data set was opened, a trainer made, and each batch."""
     found: Count[str] = Count()
-    whole = mnist.load()
-    few = mnist.Mnist(
-        whole.train_images[: EPOCH * BATCH], whole.train_labels[: EPOCH * BATCH], whole.test_images[:32],
-        whole.test_labels[:32],
-    )  # fmt: skip
+    whole = catalogue.load("mnist")
+    few = replace(whole, train=whole.train[: EPOCH * BATCH], test=whole.test[:32])
     begin, batch = Trainer.__init__, Images.batch
 
-    def load() -> mnist.Mnist:
+    def load(*_: Any) -> DataSet:
         found["data set"] += 1
         return few
 
@@ -54,11 +53,11 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Count[str]:
         found["trainer"] += 1
         begin(self, *arguments, **more)
 
-    def cut(self: Images, rows: LabelArray) -> Batch:
+    def cut(self: Images, rows: LabelArray, epoch: int | None = None) -> Batch:
         found[f"batch {rows.tolist()} of {len(self)} images"] += 1
-        return batch(self, rows)
+        return batch(self, rows, epoch)
 
-    monkeypatch.setattr(mnist, "load", load)
+    monkeypatch.setattr(catalogue, "load", load)
     monkeypatch.setattr(Trainer, "__init__", make)
     monkeypatch.setattr(Images, "batch", cut)
     return found

@@ -39,7 +39,7 @@ from models.lib import confusion
 from models.lib.job_file import CHECKPOINT
 from models.pe_array.isa.registers import Counter
 from models.pe_array.network.config import PeConfig
-from models.pe_array.training.images import Images
+from models.pe_array.training.images import Images, TrainingImages
 from models.pe_array.training.job import ArrayJob, Record
 from models.pe_array.training.trainer import Trainer
 from tb.edge.runs.train_profile import Profile
@@ -110,8 +110,10 @@ def edge_record(config: EdgeConfig, samples: int, tests: bool = False, first: in
     }  # fmt: skip
 
 
-def edge_request(config: EdgeConfig, data: Any, directory: Path) -> edge.Request:
+def edge_request(config: EdgeConfig, directory: Path) -> edge.Request:
     """A training of 50 samples."""
+    none = np.zeros((0, config.layers[0]), dtype=np.int16)
+    data = RawData(none, none[:, 0].astype("u1"), none, none[:, 0].astype("u1"), "MNIST")
     return edge.Request(
         path=directory / "a.toml", text="", config=config, sim="icarus", epochs=1, samples=50, resume=False, asked=(),
         directory=directory, data=data,
@@ -120,9 +122,7 @@ def edge_request(config: EdgeConfig, data: Any, directory: Path) -> edge.Request
 
 def edge_page(directory: Path, config: EdgeConfig, state: EdgeState) -> tuple[str, dict[str, Any]]:
     """Page and result of a training that ended with a state."""
-    none = np.zeros((0, config.layers[0]), dtype=np.int16)
-    data = RawData(none, none[:, 0].astype("u1"), none, none[:, 0].astype("u1"))
-    asked = edge_request(config, data, directory)
+    asked = edge_request(config, directory)
     weights, biases = initial_parameters(config)
     arrays = {f"weights_{i + 1}": values for i, values in enumerate(weights)}
     arrays |= {f"biases_{i + 1}": values for i, values in enumerate(biases)}
@@ -186,7 +186,7 @@ def test_curve_of_an_epoch_that_stopped() -> None:
     config = edge_config()
     state = EdgeState("key")
     state.add(edge_record(config, 30, of=50))
-    asked = edge_request(config, None, Path())
+    asked = edge_request(config, Path())
     result = edge_results(asked, EdgeOutcome(state=state, parameters={}, interrupted=True), [])
     points = result["history"][0]["curve"]
     assert points[0] == (1 / 50, 1.0)
@@ -272,12 +272,12 @@ def cnn_page(
     directory: Path, config: PeConfig, steps: int = 2, tested: bool = False
 ) -> tuple[str, dict[str, Any], Trainer]:
     """Page and result of a training that was not."""
-    images = Images(np.zeros((64, 28, 28), np.int8), np.arange(64) % config.classes)
+    images = Images(np.zeros((64, *config.in_shape), np.int8), np.arange(64) % config.classes, "MNIST")
     trainer = Trainer(config, images)
     asked = cnn.Request(
         path=directory / "a.toml", text="", config=config, sim="icarus", epochs=1, samples=64, resume=False, asked=(),
-        directory=directory, params={}, job=ArrayJob("a.toml", str(directory), 1, steps, 0, 64, False), trainer=trainer,
-        test=images,
+        directory=directory, params={}, job=ArrayJob("a.toml", str(directory), 1, steps, 0, 64, False, "", ""),
+        trainer=trainer, data=TrainingImages(images, images, ()),
     )  # fmt: skip
     record = Record([cnn_step(number) for number in range(steps)])
     result = cnn_result.results(asked, Outcome(), record, images.labels if tested else None)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ from flow.synth import command as synth
 from flow.train.edge.command import train
 from flow.train.edge.request import request
 from models.edge.config import EdgeConfig
-from models.lib import mnist, toml_section
+from models.lib import toml_section
+from models.lib.data_sets import catalogue, idx
 from models.lib.job_file import CHECKPOINT
 from models.pe_array.network.config import PeConfig
 
@@ -106,11 +108,11 @@ def test_configuration_without_data(tmp_path: Path) -> None:
 def test_data_files(content: bytes | None, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Missing (with no network), empty and cut off."""
     if content is not None:
-        for name in mnist.MD5:
+        for name in idx.FILES:
             (tmp_path / f"{name}.gz").write_bytes(content)
-    monkeypatch.setattr(mnist, "MIRRORS", ())
-    monkeypatch.setattr(mnist.fetch, "__defaults__", (tmp_path, ()))
-    monkeypatch.setattr(mnist.load, "__defaults__", (tmp_path,))
+    files = replace(idx.MNIST, mirrors=())
+    mnist = replace(catalogue.KNOWN["mnist"], read=lambda _: files.read(tmp_path))
+    monkeypatch.setitem(catalogue.KNOWN, "mnist", mnist)
     with pytest.raises(FlowError, match=message):
         request(str(TINY))
 

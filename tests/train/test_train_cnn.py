@@ -46,7 +46,7 @@ def small(directory: Path, **variables: str) -> Request:
 
 @functools.cache
 def data() -> TrainingImages:
-    return TrainingImages.load()
+    return TrainingImages.load(PeConfig.load(LENET))
 
 
 def model(config: PeConfig, samples: int = IMAGES) -> Trainer:
@@ -99,7 +99,7 @@ def test_small_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     alone = model(asked.config)
     while alone.step < 2 * alone.steps_per_epoch:
         alone.train_step()
-    assert result["model_test_accuracy"] == alone.accuracy(asked.test)
+    assert result["model_test_accuracy"] == alone.accuracy(asked.data.test)
     page = (asked.directory / REPORT).read_text()
     assert "<th>PE group</th>" in page
     sources = re.findall(r'(?:src|href)="(.{20})', page)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from models.edge import harness_files as files
 from models.edge.comparison import check_array
 from models.edge.config import EdgeConfig, Mode
 from models.edge.job import identity, steps
+from models.edge.training import RawData
 from models.lib.fixed_point import Format
 from models.lib.job_file import Mismatch
 
@@ -81,10 +83,13 @@ def test_steps_end_every_epoch_with_a_test(tmp_path: Path) -> None:
 
 
 def test_identity_ignores_epochs_only(tmp_path: Path) -> None:
-    def key(samples: int = 100, **changes: str) -> str:
-        return identity(EdgeConfig.load(variant(tmp_path, "same", **changes)), samples)
+    none = np.zeros((0, 64), dtype=np.int16)
+    data = RawData(none, none[:, 0].astype("u1"), none, none[:, 0].astype("u1"), source="a")
 
-    assert key() == key(epochs="9") == key(mhz="250")
+    def key(samples: int = 100, of: RawData = data, **changes: str) -> str:
+        return identity(EdgeConfig.load(variant(tmp_path, "same", **changes)), samples, of)
+
+    assert key() == key(epochs="9") == key(mhz="250") != key(of=replace(data, source="b"))
     assert len({key(), key(99), key(rng_seed="2"), key(checkpoint="100"), key(lr_shift="[3]"), key(z="[16, 2]")}) == 6
 
 

@@ -74,8 +74,8 @@ def edge_checkpoint(path: Path, config: EdgeConfig, samples: int, done: int) -> 
     units = busy_units(config)
     reading = [[[n + k, n] for k in range(len(units))] for n in (0, 9)]
     profile = {"units": units, "fill": reading[:1], "drain": reading[1:]} if done else {}
-    state, junctions = EdgeState(identity(config, samples), done, profile=profile), len(config.junctions)
-    tests = RawData.load(config)
+    tests, junctions = RawData.load(config), len(config.junctions)
+    state = EdgeState(identity(config, samples, tests), done, profile=profile)
     for step in itertools.islice(steps(config, tests, samples, 10_000), done):
         busy = {unit: [5] * junctions for unit in ("FF", "BP", "UP")}
         state.add(step.known | {

@@ -75,13 +75,13 @@ def measure(request: Request, program: Path, directory: Path) -> Speed:
     network = EdgeNetwork(config, connectivity)
     run = next(plan(config, request.samples, 1))
     write_sigmoid(config, directory)
-    files.write_samples(directory / files.SAMPLES, config, data.train_x, data.train_labels, run.order)
+    files.write_samples(directory / files.SAMPLES, config, data.inputs(run.epoch), data.train_labels, run.order)
     before = files.write_network(directory / files.PARAMS_IN, connectivity, network)
     before += files.start_commands(config, config.training.mode, run)
     answers = play(program, directory, [*before, files.idle(), *files.dump_commands(config)])
     result = network.run(
-        data.train_x, data.train_labels, config.training.mode, run.lr_shift, config.training.stochastic, run.rng_seed,
-        run.order,
+        data.inputs(run.epoch), data.train_labels, config.training.mode, run.lr_shift, config.training.stochastic,
+        run.rng_seed, run.order,
     )  # fmt: skip
     predictions = files.read_predictions(directory / files.PREDICTIONS, config, len(run.order))
     check_predictions("bare loop", predictions, result, data.train_labels[run.order], config.format)

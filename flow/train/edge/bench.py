@@ -14,7 +14,6 @@ from flow.train.edge.bare import Speed, build_bare, measure
 from flow.train.edge.command import train
 from flow.train.edge.request import Request
 from models.edge.benchmark import samples_per_second
-from models.edge.config import MNIST_TRAIN
 from models.edge.job import load_checkpoint
 from models.edge.training import plan
 from models.lib.command_line import INTERRUPTED
@@ -60,10 +59,12 @@ def bench(request: Request) -> int:
 def _figures(training: Request, bare: list[Speed]) -> dict[str, Any]:
     """What the file of figures holds, of a training that has ended and of the bare loop."""
     result: dict[str, Any] = json.loads((training.directory / RESULT).read_text())
-    first = load_checkpoint(training.directory / CHECKPOINT, training.config, training.samples)[0].history[0]
+    first = load_checkpoint(
+        training.directory / CHECKPOINT, training.config, training.samples, training.data
+    )[0].history[0]
     best = min(bare, key=lambda speed: speed.processor_seconds)
     alone, beside = best.clocks / best.processor_seconds, first["simulated_clocks"] / first["processor_seconds"]
-    whole = training.config.name == _TARGETS_OF and training.samples == MNIST_TRAIN
+    whole = training.config.name == _TARGETS_OF and training.samples == len(training.data.train_x)
     return {
         "config": training.config.name,
         "complete": True,

@@ -42,7 +42,7 @@ def train(request: Request, design: Design | None = None) -> int:
 
 
 def _train(request: Request, design: Design | None, directory: RunDirectory) -> int:
-    key = identity(request.config, request.samples)
+    key = identity(request.config, request.samples, request.data)
     history = _done_before(request) if request.resume else []
     with directory.run(*command.stale(request)):
         outcome = _run(request, design, directory, key, history)
@@ -57,7 +57,10 @@ def _run(
     """From the frozen configuration to the results; `history` is what was done before."""
     begin = time.monotonic()
     config = request.directory / "run" / CONFIG
-    job = EdgeJob(str(config), str(request.directory), request.samples, request.epochs, request.resume)
+    job = EdgeJob(
+        str(config), str(request.directory), request.samples, request.epochs, request.resume, str(request.path.parent),
+        request.data.source,
+    )  # fmt: skip
     run = directory.scratch(job.save, SCRATCH)
     write_text(config, request.text)
     _headline(request)
@@ -65,7 +68,7 @@ def _run(
     program = built(design, options(request.sim))
     build_seconds = time.monotonic() - begin
     accuracies: list[float] = []
-    with TwinProcess(config, request.samples, request.epochs) as twin:
+    with TwinProcess(run / JOB) as twin:
         outcome = simulate(request, run / JOB, design, program, key, history)
         if outcome.is_well:
             try:
@@ -83,7 +86,7 @@ def _run(
 
 def _done_before(request: Request) -> list[dict[str, Any]]:
     try:
-        state = load_checkpoint(request.directory / CHECKPOINT, request.config, request.samples)[0]
+        state = load_checkpoint(request.directory / CHECKPOINT, request.config, request.samples, request.data)[0]
     except CheckpointError as error:
         raise FlowError(str(error)) from None
     if state.next_step >= sum(1 for _ in steps(request.config, request.data, request.samples, request.epochs)):

@@ -19,10 +19,10 @@ from studies import html
 _ROUNDING = {False: "half up", True: "stochastically"}
 
 
-def _data(config: EdgeConfig) -> str:
+def _data(config: EdgeConfig, result: dict[str, Any]) -> str:
     """The images."""
     pool = config.data.pool
-    return config.data.set.upper() + (f" (means of {pool} × {pool} pixels)" if pool > 1 else "")
+    return escape(result["config"]["data"]) + (f" (means of {pool} × {pool} pixels)" if pool > 1 else "")
 
 
 def _turns(config: EdgeConfig) -> str:
@@ -54,7 +54,7 @@ def report(config: EdgeConfig, connections: Connectivity, outcome: EdgeOutcome, 
         f"<h1>{escape(config.name)}: {'-'.join(map(str, config.layers))}</h1>",
         f'<p class="note">{config.density:.1%} of the edges of the fully connected network; {form.width} bits, '
         f"{form.frac} of fraction, updates rounded {_ROUNDING[config.training.stochastic]}; "
-        f"{config.training.mode.name.lower()} training on {_data(config)} in Verilog simulation</p>",
+        f"{config.training.mode.name.lower()} training on {_data(config, result)} in Verilog simulation</p>",
         verdict(result),
         html.rows(list(table(result))),
         html.section(

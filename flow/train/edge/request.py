@@ -14,6 +14,8 @@ from flow.train.request import TrainingRequest, count, given, resumes
 from models.edge.config import EPOCHS_MAX, EdgeConfig
 from models.edge.training import RawData
 from models.lib.data_sets.data_set import DataError
+from models.lib.data_sets.source import NONE
+from models.lib.toml_section import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,12 +35,12 @@ def request(
     going_on = resumes(resume)
     file = load_edge(config)
     loaded = file.config
-    if loaded.data.set == "none":
+    if loaded.data.set == NONE:
         raise FlowError(f'{relative(file.path)} names no data: add [data] set = "mnist"')
     try:
         data = RawData.load(loaded)
-    except DataError as error:
-        raise FlowError(str(error)) from None
+    except (ConfigError, DataError) as error:
+        raise FlowError(f"{relative(file.path)}: {error}") from None
     rows = len(data.train_x)
     return Request(
         path=file.path,

@@ -71,7 +71,7 @@ def results(request: Request, outcome: EdgeOutcome, twin: list[float]) -> dict[s
             "name": config.name, "layers": list(config.layers), "activation": list(config.activations),
             "fan_out": [shape.fan_out for shape in config.junctions], "z": [shape.z for shape in config.junctions],
             "density": config.density, "width": config.format.width, "frac": config.format.frac,
-            "classes": config.classes, "data": config.data.set, "pool": config.data.pool,
+            "classes": config.classes, "data": request.data.title, "pool": config.data.pool,
             "mode": config.training.mode.name.lower(), "clock_mhz": config.clock_mhz,
             "rounding": "stochastic" if config.training.stochastic else "half_up",
         },

@@ -65,5 +65,5 @@ def simulate(
     outcome = play(_BENCH, design, request.sim, program, job, Progress(request.epochs, request.samples, tests, history))
     state, parameters = EdgeState(key), Arrays()
     if checkpoint.is_file():
-        state, parameters = load_checkpoint(checkpoint, request.config, request.samples)
+        state, parameters = load_checkpoint(checkpoint, request.config, request.samples, request.data)
     return EdgeOutcome(**vars(outcome), state=state, parameters=parameters)

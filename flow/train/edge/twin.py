@@ -10,22 +10,24 @@ import sys
 from pathlib import Path
 
 from flow.paths import ROOT, FlowError
-from models.edge.config import EdgeConfig
 from models.edge.float_twin import FloatTwin
 from models.edge.interleaver import Connectivity
-from models.edge.job import steps
+from models.edge.job import EdgeJob, steps
 from models.edge.network import EdgeNetwork
 from models.edge.training import RawData
+from models.lib.data_sets.source import check_unchanged
 
 
-def accuracies(path: Path, samples: int, epochs: int) -> list[float]:
-    """Test accuracy of the twin after each epoch of the same training."""
-    config = EdgeConfig.load(path)
+def accuracies(path: Path) -> list[float]:
+    """Test accuracy of the twin after each epoch of the training of a job."""
+    job = EdgeJob.load(path)
+    config = job.configuration()
     data = RawData.load(config)
+    check_unchanged(data.source, job.source)
     twin = FloatTwin(EdgeNetwork(config, Connectivity.generate(config)))
     found = []
-    for step in steps(config, data, samples, epochs):
-        x, labels = (data.test_x, data.test_labels) if step.tests else (data.train_x, data.train_labels)
+    for step in steps(config, data, job.samples, job.epochs):
+        x, labels = data.presented(step.run.epoch, step.tests)
         result = twin.run(x, labels, step.mode, step.run.lr_shift, step.run.order)
         if step.tests:
             found.append(result.correct / len(step.run.order))
@@ -35,8 +37,8 @@ def accuracies(path: Path, samples: int, epochs: int) -> list[float]:
 class TwinProcess:
     """Computes ``accuracies`` beside a `with` block, which may end before it."""
 
-    def __init__(self, path: Path, samples: int, epochs: int) -> None:
-        self.command = [sys.executable, "-m", __name__, str(path), str(samples), str(epochs)]
+    def __init__(self, path: Path) -> None:
+        self.command = [sys.executable, "-m", __name__, str(path)]
 
     def __enter__(self) -> TwinProcess:
         pipe = subprocess.PIPE
@@ -58,4 +60,4 @@ class TwinProcess:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the business of the parent
-    print(json.dumps(accuracies(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))))
+    print(json.dumps(accuracies(Path(sys.argv[1]))))

@@ -75,7 +75,7 @@ def _run(request: Request, design: Design | None, directory: RunDirectory, recor
             record = load(job, trainer)
     if outcome.is_well and not train_in_model(trainer, job, record):
         outcome = Outcome(interrupted=True)
-    test = trainer.classes(request.test) if outcome.is_well else None
+    test = trainer.classes(request.data.test) if outcome.is_well else None
     result = results(request, outcome, record, test) | _start(request)
     result |= directory.origin | {"versions": versions(request.sim), "wall_seconds": time.monotonic() - begin}
     arrays = weight_arrays(trainer.network)
@@ -112,7 +112,7 @@ def _start(request: Request) -> dict[str, float]:
     """Accuracy on the test set of trained weights that the training began with, dense and pruned at once."""
     if request.config.training.initial is None:
         return {}
-    dense, pruned = accuracies_of_pruning(request.config, request.test)
+    dense, pruned = accuracies_of_pruning(request.config, request.data.test)
     return {"initial_test_accuracy": dense, "pruned_test_accuracy": pruned}
 
 

@@ -42,7 +42,7 @@ def report(request: Request, network: PeNetwork, result: dict[str, Any]) -> str:
         f"<h1>{escape(config.name)}</h1>",
         f'<p class="note">{config.pes} PEs of {config.training.batch} MACs; {widths.data}-bit activations, gradients '
         f"and weights, {widths.master}-bit masters, {_rounding(config.training)}; {network.density:.1%} of the weights "
-        "left; MNIST, in Verilog simulation and in its model</p>",
+        f"left; {escape(request.data.test.title)}, in Verilog simulation and in its model</p>",
         verdict(result),
         html.rows(table(result)),
         html.section("Layers", "As trained.", _layers(network)),
@@ -102,8 +102,9 @@ def _layers(network: PeNetwork) -> str:
     for number, (layer, weights) in enumerate(zip(network.config.layers, network.weights, strict=True)):
         kept = f"{weights.masters.size:,} of {layer.weights:,}" if weights else "–"
         sizes = (" × ".join(map(str, shape)) for shape in (layer.in_shape, layer.out_shape))
-        rows.append((f"{number}", layer.kind, *sizes, kept, *map(str, network.saturations[:, number].tolist())))
-    head = ("layer", "kind", "input", "output", "weights left", "clipped forward", "backward", "update")
+        biases = f"{layer.out_shape[0]:,}" if layer.bias else "–"
+        rows.append((f"{number}", layer.kind, *sizes, kept, biases, *map(str, network.saturations[:, number].tolist())))
+    head = ("layer", "kind", "input", "output", "weights left", "biases", "clipped forward", "backward", "update")
     return html.rows(rows, head)
 
 

@@ -14,7 +14,7 @@ from flow.train.request import TrainingRequest, count, given, resumes
 from models.lib.data_sets.data_set import DataError
 from models.lib.telling import Telling
 from models.pe_array.network.config import EPOCHS_MAX, PeConfig
-from models.pe_array.training.images import Images, TrainingImages
+from models.pe_array.training.images import TrainingImages
 from models.pe_array.training.job import ArrayJob, parameters, with_initial
 from models.pe_array.training.trainer import Trainer
 from models.pe_array.training.weights_file import WeightsError
@@ -23,7 +23,6 @@ STEPS = 10
 """Simulated steps in each place, where the user does not say."""
 BATCHES = 8
 """Batches of test images that are simulated, at most; no more than steps."""
-TRAINING_IMAGES = 60_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,14 +33,14 @@ class Request(TrainingRequest[PeConfig]):
         params: HDL parameters of the array.
         job: for the simulation.
         trainer: before the first step: all of the training that is not simulated is its.
-        test: what is tested with.
+        data: what is trained on and tested with.
     """
 
     command: ClassVar[str] = "train-cnn"
     params: dict[str, int | str]
     job: ArrayJob
     trainer: Trainer
-    test: Images
+    data: TrainingImages
 
 
 def request(
@@ -57,14 +56,15 @@ def request(
     path, loaded = file.path, file.config
     at_once = count("STEPS", steps, STEPS, 1, 100_000, "simulated steps in each place")
     batch = loaded.training.batch
-    images = count("SAMPLES", samples, TRAINING_IMAGES, batch, TRAINING_IMAGES, "training images, at least a batch")
     number = count("EPOCHS", epochs, loaded.training.epochs, 1, EPOCHS_MAX, "epochs of the whole training")
     if loaded.training.initial is not None:
         loaded = with_initial(loaded, in_build(loaded.training.initial))
     try:
         with Telling() as tell:
             tell(f"{loaded.name}: making the network")
-            data = TrainingImages.load(loaded.widths.data)
+            data = TrainingImages.load(loaded)
+            most = len(data.train)
+            images = count("SAMPLES", samples, most, batch, most, "training images, at least a batch")
             trainer = Trainer(loaded, data.train[:images])
             params: dict[str, int | str] = dict(parameters(loaded, lambda what: tell(f"{loaded.name}: {what}")))
     except (DataError, ValueError, WeightsError) as error:
@@ -81,7 +81,10 @@ def request(
         asked=given(path, sim, STEPS=steps, EPOCHS=epochs, SAMPLES=samples),
         directory=target,
         params=params,
-        job=ArrayJob(str(path), str(target), number, at_once, min(at_once, BATCHES), images, going_on),
+        job=ArrayJob(
+            str(path), str(target), number, at_once, min(at_once, BATCHES, len(data.test) // batch), images, going_on,
+            str(path.parent), data.train.source,
+        ),
         trainer=trainer,
-        test=data.test,
+        data=data,
     )

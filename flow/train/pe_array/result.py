@@ -32,7 +32,8 @@ def results(
     seconds = sum(step["seconds"] for step in steps)
     return {
         "config": {
-            "name": config.name, "pes": config.pes, "batch": config.training.batch, "epochs": request.epochs,
+            "name": config.name, "data": request.data.test.title,
+            "pes": config.pes, "batch": config.training.batch, "epochs": request.epochs,
             "prune_at": None if config.training.prune_at == NEVER else config.training.prune_at,
             "rewind": config.training.rewind, "data_bits": config.widths.data, "master_bits": config.widths.master,
             "update_rounding": _ROUNDING[config.training.stochastic_updates],
@@ -74,7 +75,7 @@ def _judged(request: Request, predicted: LabelArray | None) -> dict[str, Any]:
     """Accuracy on the test set, and what was taken for what."""
     if predicted is None:
         return {"model_test_accuracy": None, "confusion": [], "by_label": []}
-    labels = request.test.labels
+    labels = request.data.test.labels
     counted = confusion.cells(labels, predicted)
     accuracy = float((labels == predicted).mean())
     return {"model_test_accuracy": accuracy, "confusion": counted, "by_label": confusion.by_label(counted)}

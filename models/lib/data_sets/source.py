@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.lib.data_sets import catalogue, pixels
-from models.lib.data_sets.data_set import SIDE_MAX, DataSet, Holdout
+from models.lib.data_sets.data_set import SIDE_MAX, DataError, DataSet, Holdout
 from models.lib.data_sets.epoch import Augmentation
 from models.lib.data_sets.pixels import Normal
 from models.lib.toml_section import ConfigError, Section
@@ -126,6 +126,14 @@ class DataSource:
             most = min(height, width) // self.pool - 1
             raise ConfigError(f"data.shift = {self.augmentation.shift} must be 0 … {most}, less than a picture's side")
 
+    def has(self, path: Path) -> bool:
+        """Whether a file is one of the set's own."""
+        known = self.known
+        place = self.path or self.directory or (known.folder(self.set) if known else None)
+        if place is None:
+            return False
+        return path.resolve() == place.resolve() or (path.exists() and path.resolve().is_relative_to(place.resolve()))
+
     def load(self) -> DataSet:
         """The pictures that the network sees. Raises ConfigError, DataError."""
         if self.set == NONE:
@@ -151,6 +159,19 @@ class DataSource:
         if len(normal.mean) == 1:
             normal = Normal(normal.mean * channels, normal.std * channels)
         return normal.table(frac, low, high)
+
+
+NO_DATA = DataSource()
+
+
+def check_unchanged(found: str, asked: str) -> None:
+    """DataError where data are others now than they were when the training was asked for.
+
+    Args:
+        found, asked: texts that are equal for equal data.
+    """
+    if found != asked:
+        raise DataError("the data set was changed after the training had been asked for: begin the training again")
 
 
 def _normal(table: Section) -> Normal | None:

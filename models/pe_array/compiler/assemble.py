@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
+from models.pe_array.compiler.folding import fold
 from models.pe_array.isa import descriptors as d
+from models.pe_array.isa.channel_records import Records, record_bytes
 from models.pe_array.isa.csb import Csb, beat_offsets
 from models.pe_array.isa.descriptors import Descriptor
 from models.pe_array.isa.map_transfer import PeWindows
@@ -31,11 +33,9 @@ from models.pe_array.isa.operations import (
 )
 from models.pe_array.isa.pe_command import Memory, Op
 from models.pe_array.isa.region import Region
-from models.pe_array.isa.shapes import Pair
+from models.pe_array.isa.shapes import Pads, Pair
 from models.pe_array.network.requantise import AccumulatorField
 
-RUN_BEATS = 1 << 16
-STRIDE_BEATS = (1 << 20) - 1
 MAP_RUNS = 1 << 13
 OUTPUT_RUNS = 1 << 12
 CHECKED = (1 << 12) - 1
@@ -44,12 +44,33 @@ CHECKED = (1 << 12) - 1
 
 @dataclass(frozen=True)
 class MapAt:
-    """A feature map in memory: address of its first byte, channels, rows and columns of pixel words."""
+    """A feature map in memory.
+
+    Attributes:
+        address: of the first byte of its first channel, halo included.
+        channels, height, width: of the map, in pixel words.
+        halo: rows and columns of memory around it, in every channel: top, left, bottom, right.
+    """
 
     address: int
     channels: int
     height: int
     width: int
+    halo: Pads = (0, 0, 0, 0)
+
+    @property
+    def pitch(self) -> int:
+        """Words from row to row."""
+        return self.width + self.halo[1] + self.halo[3]
+
+    @property
+    def plane(self) -> int:
+        """Words from channel to channel."""
+        return (self.height + self.halo[0] + self.halo[2]) * self.pitch
+
+    def word(self, channel: int, y: int, x: int) -> int:
+        """Place of a pixel, in words from the address on."""
+        return channel * self.plane + (y + self.halo[0]) * self.pitch + x + self.halo[1]
 
 
 @dataclass(frozen=True)
@@ -60,7 +81,10 @@ class OutputAt:
         map: where the words go; of the size of the program's ``out``.
         shift, stochastic, relu: settings of requantise.
         field: SUM; VALUE and INDEX of max pooling.
-        mask: address of a map of the same size that masks them, or None.
+        mask: address, as that of ``map``, of a map of the same size and halo that masks them, or is added, or None.
+        use_mask: it masks them.
+        scales: what the drain scales with, but for the address of the records.
+        records: address of those of the channels of the map, or None where there are none.
     """
 
     map: MapAt
@@ -69,6 +93,9 @@ class OutputAt:
     stochastic: bool = False
     relu: bool = False
     mask: int | None = None
+    use_mask: bool = True
+    scales: d.Scales | None = None
+    records: int | None = None
 
 
 @dataclass(frozen=True)
@@ -134,53 +161,11 @@ def chain(lists: Iterable[Sequence[Descriptor]]) -> list[Descriptor]:
     return made
 
 
-def fold(beats: int, levels: Sequence[Pair], limits: Sequence[int]) -> tuple[int, list[Pair]]:
-    """Runs of beats in as few and long ones as descriptors can say.
-
-    Args:
-        beats: that lie behind each other.
-        levels: (count, stride in beats), the innermost first.
-        limits: most of every level of the descriptor.
-
-    Returns:
-        Beats of a run, and (count, stride) of every level of the descriptor.
-
-    Raises:
-        ValueError: it needs more levels, or a stride is too large.
-    """
-    found: list[Pair] = []
-    for count, stride in levels:
-        if not found and stride == beats:
-            beats *= count
-        elif found and stride == found[-1][0] * found[-1][1]:
-            found[-1] = (found[-1][0] * count, found[-1][1])
-        elif count > 1:
-            found.append((count, stride))
-    run = beats if beats <= RUN_BEATS else _divisor(beats, RUN_BEATS)
-    if run < beats:
-        found.insert(0, (beats // run, run))
-    fitted: list[Pair] = []
-    for count, stride in found:
-        rest, step = count, stride
-        while rest > 1:
-            limit = limits[len(fitted)] if len(fitted) < len(limits) else 0
-            part = _divisor(rest, limit)
-            if part < 2 or step > STRIDE_BEATS:
-                raise ValueError(f"{levels} of {beats} beats need more runs than a descriptor has")
-            fitted.append((part, step))
-            rest, step = rest // part, step * part
-    return run, fitted + [(1, 0)] * (len(limits) - len(fitted))
-
-
-def _divisor(number: int, limit: int) -> int:
-    """Largest divisor up to a limit; 0 if the limit is 0."""
-    return next((n for n in range(min(number, limit), 0, -1) if number % n == 0), 0)
-
-
 class _Assembler:
     def __init__(self, program: Program, places: Places, lanes: int) -> None:
         self._program, self._places, self._lanes = program, places, lanes
         self._made: list[Descriptor] = []
+        self._scales = d.Scales()
         ops = {each.op for each in program.computes() if isinstance(each, ComputeTiles)}
         self._op = next(iter(ops), Op.MAC)
         tiles = {each.tiles_log2 for each in program.stores() if isinstance(each, CollectGradients)}
@@ -205,6 +190,7 @@ class _Assembler:
             self._made.append(d.Pointers(places.pointers, csb.shape.blocks, len(csb.coordinates)))
         for operation in self._program.operations:
             self._add(operation)
+        self._set_scales(d.Scales())  # as it was before
         return self._made
 
     def _csb(self) -> Csb:
@@ -225,7 +211,7 @@ class _Assembler:
 
     def _add(self, operation: Operation) -> None:
         if isinstance(operation, SetWindows):
-            self._made += [_window(pe, each) for pe, each in enumerate(operation.windows)]
+            self._made += [self._window(pe, each) for pe, each in enumerate(operation.windows)]
         elif isinstance(operation, LoadMap):
             self._map(operation)
         elif isinstance(operation, LoadStream):
@@ -245,6 +231,10 @@ class _Assembler:
         else:
             self._collect(operation)
 
+    def _window(self, pe: int, windows: PeWindows) -> Descriptor:
+        places = self._places
+        return d.Window(pe, windows.slot, *_spans(windows.x, places.x), *_spans(windows.y, places.operand))
+
     def _map(self, load: LoadMap) -> None:
         command = load.command
         where = self._places.operand if command.to_y else self._places.x
@@ -253,13 +243,13 @@ class _Assembler:
         inside = command.row + command.rows <= where.height and command.width == where.width
         if not inside or load.channel + command.channels > where.channels:
             raise ValueError(f"{load} is not inside {where}")
-        plane = where.height * where.width
-        run, ((runs, stride),) = fold(command.rows * where.width, [(command.channels, plane)], [MAP_RUNS])
-        first = load.channel * plane + command.row * where.width
+        run, ((runs, stride),) = fold(command.rows * where.pitch, [(command.channels, where.plane)], [MAP_RUNS])
+        first = where.word(load.channel, command.row, -where.halo[1])  # whole rows of memory
         self._made.append(
             d.Map(
                 address=where.address + first * self._lanes, run_beats=run, runs=runs, run_stride=stride,
-                width=command.width, channels=command.channels, base=command.base, row=command.row, rows=command.rows,
+                width=where.pitch, channels=command.channels, base=command.base,
+                row=command.row + where.halo[0], rows=command.rows,
                 shift=command.shift, y=command.to_y, all=command.slot is None, slot=command.slot or 0,
                 after=self._after(load.after),
             )
@@ -296,16 +286,17 @@ class _Assembler:
         count = command.words // (command.height * command.width)
         if drain.channel + count > channels or drain.y + command.height > height or drain.x + command.width > width:
             raise ValueError(f"{drain} is not inside a map of {self._program.out}")
-        levels = [(command.height, width), (count, height * width)]
-        run, (runs, groups) = fold(command.width, levels, [OUTPUT_RUNS, OUTPUT_RUNS])
-        first = ((drain.channel * height + drain.y) * width + drain.x) * self._lanes
         for output in self._places.outputs:
+            levels = [(command.height, output.map.pitch), (count, output.map.plane)]
+            run, (runs, groups) = fold(command.width, levels, [OUTPUT_RUNS, OUTPUT_RUNS])
+            first = output.map.word(drain.channel, drain.y, drain.x) * self._lanes
+            self._scale(output, drain.channel)
             self._made.append(
                 d.Output(
                     address=output.map.address + first, run_beats=run, runs=runs[0], run_stride=runs[1],
                     groups=groups[0], group_stride=groups[1], mask=(output.mask or 0) + first,
                     shift=output.shift, field=output.field, stochastic=output.stochastic, relu=output.relu,
-                    use_mask=output.mask is not None,
+                    use_mask=output.use_mask and output.mask is not None,
                 )
             )  # fmt: skip
             self._made.append(
@@ -316,6 +307,19 @@ class _Assembler:
                     sy_log2=command.sy_log2, sx_log2=command.sx_log2, after=self._after(drain.after),
                 )
             )  # fmt: skip
+
+    def _scale(self, output: OutputAt, channel: int) -> None:
+        """Scales of a drain that begins with a channel."""
+        scales = d.Scales() if output.scales is None else output.scales
+        if output.records is not None:
+            scales = replace(scales, address=output.records + channel * record_bytes(Records(scales.records)))
+        self._set_scales(scales)
+
+    def _set_scales(self, scales: d.Scales) -> None:
+        """What drains from here on scale with; nothing is made where they do already."""
+        if scales != self._scales:
+            self._made.append(scales)
+            self._scales = scales
 
     def _collect(self, collect: CollectGradients) -> None:
         csb, address = self._csb(), self._places.gradients
@@ -332,8 +336,8 @@ class _Assembler:
         self._made.append(d.Collect(address, collect.add, after=self._after(collect.after)))
 
 
-def _window(pe: int, windows: PeWindows) -> Descriptor:
-    def spans(region: Region) -> tuple[Pair, Pair]:
-        return (region.x, region.x + region.width), (region.y, region.y + region.height)
-
-    return d.Window(pe, windows.slot, *spans(windows.x), *spans(windows.y))
+def _spans(region: Region, where: MapAt | None) -> tuple[Pair, Pair]:
+    """Columns and rows of memory that are a region of a map; nothing is loaded where there is no map."""
+    top, left = (0, 0) if where is None else where.halo[:2]
+    y, x = region.y + top, region.x + left
+    return (x, x + region.width), (y, y + region.height)

@@ -58,7 +58,7 @@ class LayerMatrix:
     def spread(self, weights: npt.NDArray[np.integer], dtype: str) -> npt.NDArray[np.integer]:
         """Array as in memory of the network's (n, KH, KW), zeros between the blocks."""
         array: npt.NDArray[np.integer] = np.zeros(self.length, dtype=dtype)
-        array[self.places] = weights.reshape(len(weights), -1)[self.element]
+        array[self.places] = weights.reshape(self.places.shape)[self.element]
         return array
 
     def gather(self, array: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:

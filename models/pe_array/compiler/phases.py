@@ -3,7 +3,8 @@
 
 Tensors have names: ``image``, ``labels``; ``output3``, ``index3``, ``delta3`` are those of layer 3, the delta being the
 gradient by its output; ``pointers3``, ``coordinates3``, ``values3``, ``masters3``, ``momenta3``, ``gradients3`` are its
-matrix. A fully connected layer reads the output of the one before as it is in memory: flattening costs nothing.
+matrix, ``bias_masters3`` and so on the one of its biases; ``ones`` is 1 everywhere. A fully connected layer reads the
+output of the one before as it is in memory: flattening costs nothing.
 """
 
 from __future__ import annotations
@@ -15,18 +16,30 @@ import numpy as np
 
 from models.lib.fixed_point import IntArray
 from models.lib.telling import silent
-from models.pe_array.compiler import balance, program
+from models.pe_array.compiler import program
+from models.pe_array.compiler.channels import pixels_of
 from models.pe_array.compiler.layer_matrix import LayerMatrix, first_fit
+from models.pe_array.compiler.storage import Copy, MapStorage, output_of
+from models.pe_array.isa.csb import Csb
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.operations import Program
 from models.pe_array.isa.pe_command import Op
-from models.pe_array.isa.shapes import Pair, Pool
+from models.pe_array.isa.shapes import Pads, Pair, Pool, Positions
 from models.pe_array.network.config import PeConfig
+from models.pe_array.network.fitting import bias_block
+from models.pe_array.network.frozen.network import FrozenConfig, FrozenNetwork
 from models.pe_array.network.gradient_passes import GradientPass
-from models.pe_array.network.layer import IMAGE, Shape
+from models.pe_array.network.layer import IMAGE, NO_PADS, Layer, Shape
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.network.requantise import AccumulatorField
+from models.pe_array.network.scaling import Scaling
+from models.pe_array.network.weights import Weights
 from models.pe_array.tiles.tiling import PhaseGeometry, Split
+
+ONES = "ones"
+"""The map that the gradients of biases are sums of products with."""
+BIAS = "bias_"
+"""What the names of the arrays of a layer's biases begin with."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +49,11 @@ class MapOutput:
     Attributes:
         tensor: the map in memory.
         shift, field, relu: settings of the requantising.
+        bias: masters of the biases that are added to the sums, one for every channel of the map, or None.
+        bias_shift: right shift of these.
         mask: map of activations where the derivative of a ReLU comes in, or None.
+        scaling: scales of a frozen layer, or None.
+        added: map that these add, or None.
         stochastic: round with random words.
     """
 
@@ -46,6 +63,10 @@ class MapOutput:
     relu: bool = False
     mask: str | None = None
     stochastic: bool = False
+    scaling: Scaling | None = None
+    added: str | None = None
+    bias: str | None = None
+    bias_shift: int = 0
 
 
 @dataclass(frozen=True)
@@ -53,11 +74,14 @@ class Phase:
     """One phase of a layer.
 
     Attributes:
-        name: such as ``ff3``, ``ng3``, ``wg3``; ``skip3``: the gradient by the map that layer 3 adds to its sums.
+        name: such as ``ff3``, ``ng3``, ``wg3``; ``skip3``: the gradient by the map that layer 3 adds to its sums;
+            ``bg3``: that by its biases.
         layer: its number.
-        x, operand: the maps that X has windows of, and that are loaded to Y.
+        x, operand: names of the maps (``storage``) that X has windows of, and that are loaded to Y.
         x_shape, operand_shape: of these, as the layer sees them.
         outputs: maps that are drained, all of the same accumulators; none in WG.
+        border: rows and columns of the halo of ``x`` that belong to what the layer sees.
+        biases: gradients are those of the biases.
     """
 
     name: str
@@ -68,11 +92,18 @@ class Phase:
     operand: str | None = None
     operand_shape: Shape = (0, 0, 0)
     outputs: tuple[MapOutput, ...] = ()
+    border: Pads = NO_PADS
+    biases: bool = False
 
     @property
     def gradients(self) -> bool:
         """Whether gradients are collected: WG."""
         return not self.outputs
+
+    @property
+    def matrix(self) -> str:
+        """What the names of its matrix begin with."""
+        return BIAS if self.biases else ""
 
 
 @dataclass(frozen=True)
@@ -80,14 +111,18 @@ class Maker:
     """Makes the phases of a network.
 
     Attributes:
+        storage: where the maps lie.
         matrices: of the layers with weights.
+        biases: likewise, of the layers with biases.
         search: look for the split and the strips with the least estimate; otherwise take the first split that fits.
         tell: is told which phase is being made.
     """
 
-    config: PeConfig
+    config: PeConfig | FrozenConfig
     grid: Grid
+    storage: MapStorage
     matrices: Mapping[int, LayerMatrix]
+    biases: Mapping[int, LayerMatrix]
     search: bool
     tell: Callable[[str], None] = silent
 
@@ -95,16 +130,40 @@ class Maker:
         """FF of a layer; ``training``: with the indices of layers that keep them."""
         self._telling(index, "FF")
         layer = self.config.layers[index]
-        outputs = [MapOutput(f"output{index}", layer.forward_shift, layer.drains[0], layer.relu)]
+        outputs = [self._output(index, layer)]
         if training and layer.keeps_indices:
             outputs.append(MapOutput(f"index{index}", 0, AccumulatorField.INDEX))
-        operand = None if layer.add is None else output_of(layer.add)
-        made, source = self._sums(index, layer.forward_phase()), output_of(layer.reads)
-        return Phase(f"ff{index}", index, made, source, layer.in_shape, operand, layer.out_shape, tuple(outputs))
+        operand = None if layer.add is None or layer.preset is None else output_of(layer.add)
+        made, source = self._sums(index, layer.forward_phase()), self.storage.source(index)
+        return Phase(
+            f"ff{index}", index, made, source, (layer.in_shape[0], *layer.inner_size), operand, layer.out_shape,
+            tuple(outputs), layer.border,
+        )  # fmt: skip
+
+    def copy(self, copy: Copy) -> Phase:
+        """A map a second time, as it is."""
+        self._telling(copy.before, "copy")
+        shape = self.storage.maps[copy.target].shape
+        made = self._pooling(PhaseGeometry(Op.MAC, Pool(), *shape[1:], one_weight=True), shape[0], 1)
+        outputs = (MapOutput(copy.target, 0),)
+        return Phase(copy.target, copy.before, made, output_of(copy.source), shape, outputs=outputs)
+
+    @staticmethod
+    def _output(index: int, layer: Layer) -> MapOutput:
+        """What becomes of the sums of FF."""
+        name, scaling = output_of(index), layer.scaling
+        if scaling is None:
+            bias, shift = (f"{BIAS}masters{index}", layer.bias_shift) if layer.bias else (None, 0)
+            return MapOutput(
+                name, layer.forward_shift, layer.drains[0], layer.relu, bias=bias, bias_shift=shift
+            )  # fmt: skip
+        added = None if layer.add is None else output_of(layer.add)
+        return MapOutput(name, int(scaling.shifts[0]), layer.drains[0], scaling=scaling, added=added)
 
     def gradient_pass(self, index: int, each: GradientPass) -> Phase:
         """A part of the gradient by the output of layer ``index``: NG, or what is added."""
         self._telling(each.layer, "NG")
+        assert isinstance(self.config, PeConfig)
         number, preset = each.layer, None if each.preset is None else each.preset_shift
         target, layer = self.config.layers[index], self.config.layers[number]
         operand = None if each.preset is None else f"delta{each.preset}"
@@ -125,13 +184,21 @@ class Maker:
     def weight_gradient(self, index: int) -> Phase:
         """WG of a layer with weights."""
         self._telling(index, "WG")
-        layer, csb = self.config.layers[index], self.matrices[index].csb
-        tiles = layer.gradient_phase()
-        made = self._split(
+        layer = self.config.layers[index]
+        made, source = self._gradients(layer.gradient_phase(), self.matrices[index].csb), output_of(layer.reads)
+        return Phase(f"wg{index}", index, made, source, layer.in_shape, f"delta{index}", layer.out_shape)
+
+    def bias_gradient(self, index: int) -> Phase:
+        """WG of a layer's biases: they are the weights of a channel of ones."""
+        self._telling(index, "WG of the biases")
+        layer = self.config.layers[index]
+        made, ones = self._gradients(layer.bias_phase(), self.biases[index].csb), (1, *layer.out_shape[1:])
+        return Phase(f"bg{index}", index, made, ONES, ones, f"delta{index}", layer.out_shape, biases=True)
+
+    def _gradients(self, tiles: PhaseGeometry, csb: Csb) -> Program:
+        return self._split(
             lambda split: program.gradients(tiles, csb, self.grid, split), tiles, max(csb.shape.grid)
         )  # fmt: skip
-        source = output_of(layer.reads)
-        return Phase(f"wg{index}", index, made, source, layer.in_shape, f"delta{index}", layer.out_shape)
 
     def backward(self) -> Iterator[Phase]:
         """From the last map to the image: the gradient by the map, then WG of the layers that read it.
@@ -139,6 +206,7 @@ class Maker:
         So NG of a layer is before its WG, whose update runs beside what follows.
         """
         layers = self.config.layers
+        assert isinstance(self.config, PeConfig)
         for index in reversed(range(IMAGE, len(layers))):
             if index != IMAGE:
                 for each in self.config.passes(index):
@@ -146,6 +214,8 @@ class Maker:
             for reader in reversed(range(len(layers))):
                 if layers[reader].reads == index and reader in self.matrices:
                     yield self.weight_gradient(reader)
+                    if reader in self.biases:
+                        yield self.bias_gradient(reader)
 
     def _telling(self, index: int, phase: str) -> None:
         self.tell(f"planning layer {index + 1} of {len(self.config.layers)}: {phase}")
@@ -169,51 +239,25 @@ class Maker:
         return make(None) if self.search else first_fit(make, tiles, self.grid, parts)
 
 
-def output_of(index: int) -> str:
-    """Name of the map that a layer makes, or of the image."""
-    return "image" if index == IMAGE else f"output{index}"
-
-
-def channel_orders(network: PeNetwork, blocks: Mapping[int, Pair], balanced: bool) -> list[IntArray]:
-    """The channel in every place of memory, of the image and then of the layers' outputs.
-
-    Args:
-        blocks: rows and columns of the blocks of every layer with weights.
-        balanced: put channels in an order in which slots have nearly the same work (``balance``); otherwise they stay
-            where they are. Images and logits always do.
-    """
-    layers = network.config.layers
-    names = ["image"]
-    for index, layer in enumerate(layers):  # pooling keeps its channels, and what is added has the same order
-        same = layer.add if layer.has_weights else layer.reads
-        names.append(f"output{index}" if same is None else names[same + 1])
-    orders = {name: np.arange(channels) for name, channels in zip(names, _channels(network.config), strict=True)}
-    if balanced:
-        ends = {names[index + 1]: block[0] for index, block in blocks.items()}
-        parts = [
-            balance.BalancedLayer(
-                network.layer_weights(index).positions.mask(layers[index].conv), names[layers[index].reads + 1],
-                names[index + 1], _pixels(network.config, index), ng=int(not layers[index].reads_image),
-            )
-            for index in blocks
-        ]  # fmt: skip
-        fixed = (names[0], names[-1])
-        orders |= balance.orders_of_tensors(parts, ends | {"image": network.config.in_shape[0]}, fixed)
-    return [orders[name] for name in names]
-
-
-def matrix_of(network: PeNetwork, index: int, block: Pair, orders: list[IntArray], lanes: int) -> LayerMatrix:
+def matrix_of(
+    network: PeNetwork | FrozenNetwork, index: int, block: Pair, orders: list[IntArray], lanes: int
+) -> LayerMatrix:  # fmt: skip
     """Weights of a layer as in memory."""
-    pixels = _pixels(network.config, index)
+    pixels = pixels_of(network, index)
     cols = (orders[network.config.layers[index].reads + 1][:, None] * pixels + np.arange(pixels)).reshape(-1)
     return LayerMatrix.make(network.layer_weights(index), block, lanes, orders[index + 1], cols)
 
 
-def _channels(config: PeConfig) -> list[int]:
-    return [config.in_shape[0], *(layer.out_shape[0] for layer in config.layers)]
+def matrix_of_biases(
+    network: PeNetwork | FrozenNetwork, index: int, grid: Grid, order: IntArray
+) -> LayerMatrix:  # fmt: skip
+    """Biases of a layer as in memory: the weights of one channel, all in the layer's order, in which drains read them.
 
-
-def _pixels(config: PeConfig, index: int) -> int:
-    """Columns of a layer's matrix per channel of the map that it reads: above 1 where that is flattened."""
-    layer = config.layers[index]
-    return layer.in_shape[0] // _channels(config)[layer.reads + 1]
+    Args:
+        order: the channel in every place of the layer's output.
+    """
+    layer, weights = network.config.layers[index], network.layer_weights(index)
+    conv, masters = layer.bias_conv, weights.bias.reshape(-1, 1, 1)
+    biases = Weights(conv, Positions.all_of(conv), masters, masters, weights.widths)
+    block = bias_block(layer, grid), 1
+    return LayerMatrix.make(biases, block, grid.shape.lanes, order, np.zeros(1, dtype=np.int64))

@@ -42,13 +42,14 @@ class Sequence:
 
     Args:
         tensors: of the network, by name.
+        parts: maps that another one consists of, by its name.
 
     Attributes:
         descriptors: made so far.
     """
 
-    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
-        self._tensors = tensors
+    def __init__(self, tensors: Mapping[str, Tensor], parts: Mapping[str, tuple[str, ...]]) -> None:
+        self._tensors, self._parts = tensors, parts
         self.descriptors: list[Descriptor] = []
         self._loads = self._computes = self._stores = 0
         self._stored: dict[str, int] = {}  # stores after which a map is complete
@@ -70,7 +71,7 @@ class Sequence:
             drained = stores + after.stores if after.stores else self._drained
             if isinstance(each, Map):
                 source = phase.operand if each.y else phase.x
-                ready = max(self._stored.get(source or "", 0), drained if each.y else 0)
+                ready = max(self._ready(source or ""), drained if each.y else 0)
                 self._put(each.behind(After(0, computes + after.computes, ready)))
             elif isinstance(each, Stream):
                 self._put(each.behind(After(0, computes + after.computes, 0)))
@@ -78,7 +79,8 @@ class Sequence:
                 ready = max(drained, self._collected if each.op == Op.GRAD else 0)
                 self._put(each.behind(After(loads + after.loads, 0, ready)))
             elif isinstance(each, Drain):
-                masks = [self._stored[made.mask] for made in phase.outputs if made.mask is not None]
+                beside = [name for made in phase.outputs for name in (made.mask, made.added) if name is not None]
+                masks = [self._ready(name) for name in beside]
                 self._put(each.behind(After(0, computes + after.computes, max(masks, default=0))))
             elif isinstance(each, Collect):
                 key, slots = tuple(slots), []
@@ -100,18 +102,33 @@ class Sequence:
         self._put(Delta(logits, labels, output, classes, after=After(stores=self._stored[f"output{layer}"])))
         self._stored[f"delta{layer}"] = self._stores
 
-    def update(self, layer: int, beats: int, shift: int, training: Training) -> None:
-        """New weights of a layer, after its last phase; shift: of its gradients in the first epoch."""
-        gradients, masters, momenta, values = (
-            self._tensors[f"{name}{layer}"].address for name in ("gradients", "masters", "momenta", "values")
-        )
+    def update(
+        self, layer: int, beats: int, shift: int, training: Training, prefix: str = "", values: str | None = None
+    ) -> None:  # fmt: skip
+        """New weights of a layer, after its last phase, or new biases.
+
+        Args:
+            shift: of the gradients in the first epoch.
+            prefix: of the names of gradients, masters and momenta: biases have one.
+            values: name of the array for MAC weights; by default the layer's.
+        """
+        names = (f"{prefix}{name}{layer}" for name in ("gradients", "masters", "momenta"))
+        gradients, masters, momenta = (self._tensors[name].address for name in names)
+        weights = self._tensors[values or f"values{layer}"].address
+        weight_decay = 0 if prefix else training.weight_decay(training.rate_shift(0))
         after = After(self._read[layer], 0, self._collected)
         self._put(
             Update(
-                gradients, masters, values, beats, shift, training.stochastic_updates, training.momentum_shift,
-                momenta, training.nesterov, training.weight_decay(training.rate_shift(0)), after=after,
+                gradients, masters, weights, beats, shift, training.stochastic_updates, training.momentum_shift,
+                momenta, training.nesterov, weight_decay, after=after,
             )
         )  # fmt: skip
+
+    def _ready(self, name: str) -> int:
+        """Stores after which a map is complete; nothing stores an image."""
+        if name in self._parts:
+            return max(self._ready(part) for part in self._parts[name])
+        return self._stored.get(name, 0)
 
     def _put(self, descriptor: Descriptor) -> None:
         self.descriptors.append(descriptor)

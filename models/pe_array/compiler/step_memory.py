@@ -9,9 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from models.pe_array.compiler.allocation import MemoryArray
+from models.pe_array.compiler.phases import BIAS
 from models.pe_array.compiler.step_program import StepProgram
+from models.pe_array.compiler.storage import output_of
+from models.pe_array.network.frozen.network import FrozenConfig, FrozenNetwork
 from models.pe_array.network.layer import IMAGE
-from models.pe_array.network.layers import Int8Array
+from models.pe_array.network.layers import NO_BIAS, Int8Array
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.network.trace import Trace
 from models.pe_array.network.weights import Weights
@@ -40,7 +43,7 @@ class StepMemory:
 
     # --- before ---
 
-    def put(self, network: PeNetwork, rate_shift: int) -> None:
+    def put(self, network: PeNetwork | FrozenNetwork, rate_shift: int = 0) -> None:
         """All that a training or an inference begins with, but the images: the program, what it needs, the weights.
 
         Args:
@@ -50,13 +53,14 @@ class StepMemory:
         self.put_program(rate_shift)
         for name, data in self.step.constants.items():
             self[name][:] = data
+        self._put_halos()
         self.put_weights(network)
 
     def put_program(self, rate_shift: int) -> None:
         """The program, with another rate: 2**-rate_shift. ValueError where a layer's update shift cannot be had."""
         self["program"][:] = np.frombuffer(self.step.program(rate_shift), dtype=np.uint8)
 
-    def put_weights(self, network: PeNetwork) -> None:
+    def put_weights(self, network: PeNetwork | FrozenNetwork) -> None:
         """Masters, momenta and MAC weights; gradients become zeros, and so does what is between the blocks."""
         for index, matrix in self.step.matrices.items():
             weights = network.layer_weights(index)
@@ -67,10 +71,16 @@ class StepMemory:
                 self[f"masters{index}"][:] = matrix.spread(weights.masters, "<i4")
                 self[f"momenta{index}"][:] = matrix.spread(weights.momenta, "<i4")
                 self[f"gradients{index}"][:] = 0
+        for index, matrix in self.step.biases.items():
+            weights = network.layer_weights(index)
+            self[f"{BIAS}masters{index}"][:] = matrix.spread(weights.bias, "<i4")
+            if self.step.training:
+                self[f"{BIAS}momenta{index}"][:] = matrix.spread(weights.bias_momenta, "<i4")
+                self[f"{BIAS}gradients{index}"][:] = 0
 
     def put_batch(self, images: Int8Array, labels: npt.ArrayLike | None = None) -> None:
         """Images int8 (channels, H, W, B) and, for training, their labels (B,), 0 … 255."""
-        image = self["image"]
+        image = self._stored("image")
         if images.shape != self.step.config.in_shape + image.shape[-1:] or images.dtype != np.int8:
             raise ValueError(f"images {images.dtype} {images.shape} must be int8 {image.shape}")
         image[:] = images.reshape(image.shape)
@@ -81,7 +91,7 @@ class StepMemory:
 
     def map(self, name: str) -> npt.NDArray[Any]:
         """A copy of a map (channels, H, W, B), channels in the network's order."""
-        tensor = self[name]
+        tensor = self._stored(name)
         unordered = np.empty_like(tensor)
         unordered[self.step.order(name)] = tensor
         return unordered
@@ -89,8 +99,8 @@ class StepMemory:
     @property
     def logits(self) -> Int8Array:
         """(classes, B)."""
-        last = len(self.step.config.layers) - 1
-        return self.map(f"output{last}").reshape(self.step.config.classes, -1)
+        last = self.map(f"output{len(self.step.config.layers) - 1}")
+        return last.reshape(-1, last.shape[-1])
 
     def trace(self) -> Trace:
         """Maps and gradients of the last batch in the form of the network's model.
@@ -102,13 +112,14 @@ class StepMemory:
         image = self.map("image")
         found = Trace([], outputs, [], [], [])
         for index, layer in enumerate(layers):
-            read = image if layer.reads == IMAGE else outputs[layer.reads]
-            found.inputs.append(read.reshape(*layer.in_shape, -1))
+            read = [image if source == IMAGE else outputs[source] for source in layer.sources]
+            found.inputs.append(np.concatenate(read).reshape(*layer.in_shape, -1))
             indexed = training and layer.keeps_indices
             found.indices.append(self.map(f"index{index}") if indexed else np.empty(0, dtype=np.uint8))
             found.deltas.append(self.map(f"delta{index}") if training else np.empty(0, dtype=np.int8))
             weighted = training and layer.has_weights
             found.gradients.append(self._elements("gradients", index) if weighted else np.empty(0, dtype=np.int32))
+            found.bias_gradients.append(self._biases("gradients", index) if training else np.empty(0, dtype=np.int32))
         return found
 
     def weights(self) -> list[Weights | None]:
@@ -127,14 +138,18 @@ class StepMemory:
             masters, momenta = (self._elements(name, index) for name in ("masters", "momenta"))
             weights = Weights(layer.conv, self.step.positions[index], masters, momenta, self.step.config.widths)
             weights.mac = self._elements("values", index)
+            weights.bias, weights.bias_momenta = (self._biases(name, index) for name in ("masters", "momenta"))
             found.append(weights)
         return found
 
     def gaps(self, index: int) -> npt.NDArray[Any]:
         """What a layer's arrays of weights have between the blocks: zeros, before and after every step."""
         names = ("values", *STATE) if self.step.training else ("values",)
-        matrix = self.step.matrices[index]
-        return np.concatenate([matrix.gaps(self[f"{name}{index}"]) for name in names])
+        found = [self.step.matrices[index].gaps(self[f"{name}{index}"]) for name in names]
+        if index in self.step.biases:
+            biases = STATE if self.step.training else STATE[:1]
+            found += [self.step.biases[index].gaps(self[f"{BIAS}{name}{index}"]) for name in biases]
+        return np.concatenate(found)
 
     def differences(self, other: StepMemory) -> list[str]:
         """Tensors in which another memory of the same program differs, each with the first place where it does."""
@@ -146,6 +161,25 @@ class StepMemory:
                 at = tuple(different[0].tolist())
                 found.append(f"{name}: {len(different)} of {mine.size} differ, first {at}: {mine[at]}, {its[at]}")
         return found
+
+    def _biases(self, name: str, index: int) -> npt.NDArray[Any]:
+        """Of a layer; none where it has no biases."""
+        if index not in self.step.biases:
+            return NO_BIAS
+        return self.step.biases[index].gather(self[f"{BIAS}{name}{index}"]).reshape(-1)
+
+    def _stored(self, name: str) -> npt.NDArray[Any]:
+        """A map where it lies, without its halo."""
+        stored = self.step.storage.maps.get(name)
+        return self[name] if stored is None else self[stored.tensor][stored.inside]
+
+    def _put_halos(self) -> None:
+        """Fill maps that have a halo with their zero points; a step writes what is inside."""
+        config = self.step.config
+        for index in range(IMAGE, len(config.layers)):
+            stored = self.step.storage.maps[output_of(index)]
+            if isinstance(config, FrozenConfig) and any(stored.halo):
+                self[stored.tensor][stored.channel : stored.channel + stored.shape[0]] = config.zero_of(index)
 
     def _elements(self, name: str, index: int) -> npt.NDArray[Any]:
         return self.step.matrices[index].gather(self[f"{name}{index}"])

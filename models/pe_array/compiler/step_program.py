@@ -8,6 +8,7 @@ layers that read it, their WG and update. What the program finds in memory and l
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -19,19 +20,26 @@ from models.lib.telling import silent
 from models.pe_array.compiler import phases
 from models.pe_array.compiler.allocation import Allocation, Tensor
 from models.pe_array.compiler.assemble import MapAt, OutputAt, Places, assemble
+from models.pe_array.compiler.channels import channel_orders
 from models.pe_array.compiler.layer_matrix import LayerMatrix
-from models.pe_array.compiler.phases import Phase
+from models.pe_array.compiler.phases import BIAS, MapOutput, Phase
+from models.pe_array.compiler.records import records_of, scales_of
 from models.pe_array.compiler.sequence import Sequence
-from models.pe_array.isa.descriptors import BYTES, Descriptor, Update
+from models.pe_array.compiler.storage import MapStorage
+from models.pe_array.isa.channel_records import Records
+from models.pe_array.isa.descriptors import BYTES, Descriptor, Scales, Update
 from models.pe_array.isa.encoding import encode
 from models.pe_array.isa.grid import Grid
-from models.pe_array.isa.shapes import Pair, Positions
-from models.pe_array.isa.widths import SHIFT_MAX
+from models.pe_array.isa.shapes import Pads, Pair, Positions
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.fitting import LANES_MIN, choose_block
-from models.pe_array.network.layer import Shape
+from models.pe_array.network.frozen.network import FrozenConfig, FrozenNetwork
+from models.pe_array.network.layer import NO_PADS, Shape
 from models.pe_array.network.layers import ACC_BITS
-from models.pe_array.network.network import PeNetwork
+from models.pe_array.network.network import PeNetwork, check_update_shifts
+
+UNUSED = "unused"
+"""Where updates of biases leave MAC weights, which nothing multiplies with."""
 
 
 class StepProgram:
@@ -41,7 +49,7 @@ class StepProgram:
     program: ``word_order.word_order(program)``.
 
     Args:
-        network: its configuration and the positions of its elements.
+        network: its configuration and the positions of its elements; one that is frozen has no ``training``.
         grid: the PEs; B must be the batch.
         training: a step; otherwise FF alone, without indices.
         base: address of the first tensor, a multiple of 16 beats.
@@ -52,25 +60,32 @@ class StepProgram:
 
     Attributes:
         config, grid, training: as given.
+        storage: where the maps of FF lie.
         allocation: all tensors, see ``phases`` for their names; besides ``literals.ff0`` of a phase, and ``program``.
         matrices: of every layer with weights.
+        biases: of every layer with biases, these as a matrix of one column.
         positions: of the elements of these layers.
         phases: in their order.
-        parts: name and number of descriptors up to its end: ``pointers``, phases, ``delta``, updates as ``update3``.
+        parts: name and number of descriptors up to its end: ``pointers``, phases, ``delta``, updates as ``update3``,
+            with those of the biases.
         descriptors: the program; ``update`` shifts are those of the first epoch.
         constants: contents of the tensors that neither weights nor images decide, as bytes.
 
     Raises:
-        ValueError: batch and B differ, B or ACC is too small, or a layer does not fit in the memories of the PEs.
+        ValueError: batch and B differ, B or ACC is too small, a layer does not fit in the memories of the PEs, or a
+            frozen network is to be trained.
     """
 
     def __init__(
-        self, network: PeNetwork, grid: Grid, *, training: bool = True, base: int = 0, balanced: bool = True,
-        blocks: Mapping[int, Pair] | None = None, search: bool = True, tell: Callable[[str], None] = silent,
+        self, network: PeNetwork | FrozenNetwork, grid: Grid, *, training: bool = True, base: int = 0,
+        balanced: bool = True, blocks: Mapping[int, Pair] | None = None, search: bool = True,
+        tell: Callable[[str], None] = silent,
     ) -> None:  # fmt: skip
-        self.config: PeConfig = network.config
+        self.config: PeConfig | FrozenConfig = network.config
+        if training and isinstance(network, FrozenNetwork):
+            raise ValueError(f"{network.config.name} is frozen: its program has no training")
         self.grid, self.training = grid, training
-        lanes, batch = grid.shape.lanes, self.config.training.batch
+        lanes, batch = grid.shape.lanes, self.config.batch
         if lanes != batch or lanes < LANES_MIN:
             raise ValueError(f"B = {lanes} must be the batch, {batch}, and at least {LANES_MIN}")
         if grid.shape.acc_bits < ACC_BITS:
@@ -79,18 +94,27 @@ class StepProgram:
         sizes = dict(blocks or {})
         for index in weighted:
             if index not in sizes:
-                sizes[index] = choose_block(self.config.layers[index], grid)
+                sizes[index] = choose_block(self.config.layers[index], grid, training)
         tell("planning the order of the channels")
-        orders = phases.channel_orders(network, {index: sizes[index] for index in weighted}, balanced)
+        orders = channel_orders(network, {index: sizes[index] for index in weighted}, balanced)
         self.positions: dict[int, Positions] = {i: network.layer_weights(i).positions for i in weighted}
         self.matrices: dict[int, LayerMatrix] = {
             i: phases.matrix_of(network, i, sizes[i], orders, lanes) for i in weighted
         }
+        self.biases: dict[int, LayerMatrix] = {
+            i: phases.matrix_of_biases(network, i, grid, orders[i + 1]) for i in weighted if self.config.layers[i].bias
+        }
         self._orders = {"image": orders[0]}
         for index in range(len(self.config.layers)):
             self._orders |= {f"{kind}{index}": orders[index + 1] for kind in ("output", "index", "delta")}
-        maker = phases.Maker(self.config, grid, self.matrices, search, tell)
-        self.phases: list[Phase] = [maker.forward(index, training) for index in range(len(self.config.layers))]
+        self.storage = MapStorage(self.config.layers, self.config.in_shape)
+        maker = phases.Maker(self.config, grid, self.storage, self.matrices, self.biases, search, tell)
+        self.phases: list[Phase] = []
+        for index, layer in enumerate(self.config.layers):
+            self.phases += [maker.copy(copy) for copy in self.storage.copies if copy.before == index]
+            if not layer.joins:
+                self.phases.append(maker.forward(index, training))
+        self._forward = len(self.phases)
         if training:
             self.phases += maker.backward()
         tell(f"planning a program of {len(self.phases)} phases")
@@ -135,17 +159,24 @@ class StepProgram:
             ValueError: an update shift is not 0 … 31, or the weight decay cannot be had.
         """
         shifts = {}
-        weight_decay = self.config.training.weight_decay(rate_shift) if self.training else 0
-        for index in self.matrices:
-            shift = self.config.layers[index].update_shift(rate_shift)
-            if self.training and not 0 <= shift <= SHIFT_MAX:
-                raise ValueError(f"layer {index}: update shift = {shift} must be 0 … {SHIFT_MAX}")
-            shifts[self.tensors[f"values{index}"].address] = shift
+        weight_decay = 0
+        if self.training:
+            assert isinstance(self.config, PeConfig)
+            weight_decay = self.config.training.weight_decay(rate_shift)
+            check_update_shifts(self.config, rate_shift)
+            for index in self.matrices:
+                shifts[self.masters(index)] = self.config.layers[index].update_shift(rate_shift)
+            for index in self.biases:
+                shifts[self.masters(index, BIAS)] = self.config.layers[index].bias_update_shift(rate_shift)
         return encode([
-            replace(each, shift=shifts[each.weights], weight_decay=weight_decay if each.weight_decay else 0)
+            replace(each, shift=shifts[each.masters], weight_decay=weight_decay if each.weight_decay else 0)
             if isinstance(each, Update) else each
             for each in self.descriptors
         ])  # fmt: skip
+
+    def masters(self, index: int, prefix: str = "") -> int:
+        """Address of a layer's masters, or, with ``phases.BIAS``, of those of its biases: what an update changes."""
+        return self.tensors[f"{prefix}masters{index}"].address
 
     def order(self, name: str) -> IntArray:
         """The channel that is in every place of a map in memory."""
@@ -166,70 +197,119 @@ class StepProgram:
         for index, matrix in self.matrices.items():
             self._constant(f"pointers{index}", matrix.image.pointers)
             self._constant(f"coordinates{index}", matrix.image.coordinates)
+        if self.training and self.biases:
+            for index, matrix in self.biases.items():
+                self._constant(f"{BIAS}coordinates{index}", matrix.image.coordinates)
+            pixels = max(math.prod(layers[index].out_shape[1:]) for index in self.biases)
+            self._constant(phases.ONES, np.ones(pixels * lanes, dtype=np.int8))
         if not self.training:
             for index, matrix in self.matrices.items():
                 add(f"values{index}", "i1", (matrix.length,))
-        add("image", "i1", (*self.config.in_shape, lanes))
+            for index, matrix in self.biases.items():
+                add(f"{BIAS}masters{index}", "<i4", (matrix.length,))
+        for index, layer in enumerate(layers):
+            if layer.scaling is not None:
+                kind, data = records_of(layer.scaling, self._orders[f"output{index}"])
+                if kind is not Records.NONE:
+                    self._constant(f"records{index}", data)
+        tensors = self.storage.tensors()
+        add("image", "i1", (*tensors.pop("image")[0], lanes))
         if self.training:
             add("labels", "u1", (lanes,))
             for index, matrix in self.matrices.items():
                 add(f"values{index}", "i1", (matrix.length,), writable=True)
                 for name in ("masters", "momenta", "gradients"):
                     add(f"{name}{index}", "<i4", (matrix.length,), writable=True)
+            for index, matrix in self.biases.items():
+                for name in ("masters", "momenta", "gradients"):
+                    add(f"{BIAS}{name}{index}", "<i4", (matrix.length,), writable=True)
+            if self.biases:
+                most = max(matrix.length for matrix in self.biases.values())
+                add(UNUSED, "i1", (most,), writable=True)
         for index, layer in enumerate(layers):
             shape = (*layer.out_shape, lanes)
-            add(f"output{index}", "i1", shape, writable=True)
+            if f"output{index}" in tensors:
+                add(f"output{index}", "i1", (*tensors.pop(f"output{index}")[0], lanes), writable=True)
             if self.training:
                 add(f"delta{index}", "i1", shape, writable=True)
                 if layer.keeps_indices:
                     add(f"index{index}", "u1", shape, writable=True)
+        for name, (outer, _) in tensors.items():
+            add(name, "i1", (*outer, lanes), writable=True)
 
     def _constant(self, name: str, data: npt.NDArray[np.int8]) -> None:
         self.constants[name] = data
         self.allocation.add(name, "i1", data.shape)
 
     def _sequence(self) -> list[Descriptor]:
-        made = Sequence(self.tensors)
-        training, lanes = self.config.training, self.grid.shape.lanes
+        made = Sequence(self.tensors, self.storage.parts)
+        lanes = self.grid.shape.lanes
         for index, matrix in self.matrices.items():
             made.check(index, matrix.csb.shape.blocks, len(matrix.csb.coordinates))
         self.parts.append(("pointers", len(made.descriptors)))
         last = len(self.config.layers) - 1
         for number, phase in enumerate(self.phases):
-            if number == last + 1:
+            if number == self._forward:
                 made.delta(last, self.config.classes)
                 self.parts.append(("delta", len(made.descriptors)))
             made.add(phase, self._assemble(phase))
             self.parts.append((phase.name, len(made.descriptors)))
-            if phase.gradients:
+            layer = self.config.layers[phase.layer]
+            if phase.gradients and phase.biases == layer.bias:  # after both WGs: collects do not wait for an update
+                assert isinstance(self.config, PeConfig)
+                training = self.config.training
+                rate = training.rate_shift(0)
                 beats = self.matrices[phase.layer].length // lanes
-                shift = self.config.layers[phase.layer].update_shift(training.rate_shift(0))
-                made.update(phase.layer, beats, shift, training)
+                made.update(phase.layer, beats, layer.update_shift(rate), training)
+                if layer.bias:
+                    beats = self.biases[phase.layer].length // lanes
+                    made.update(phase.layer, beats, layer.bias_update_shift(rate), training, BIAS, UNUSED)
                 self.parts.append((f"update{phase.layer}", len(made.descriptors)))
         return made.descriptors
 
     def _assemble(self, phase: Phase) -> list[Descriptor]:
         """A phase with the addresses of its tensors."""
-        matrix = self.matrices.get(phase.layer)
+        matrix = (self.biases if phase.biases else self.matrices).get(phase.layer)
 
         def address(name: str) -> int | None:
             tensor = self.tensors.get(name)
             return None if tensor is None else tensor.address
 
-        def at(name: str, shape: Shape) -> MapAt:
-            return MapAt(self.tensors[name].address, *shape)
+        def of_matrix(name: str) -> int | None:
+            return address(f"{phase.matrix}{name}{phase.layer}")
 
-        outputs = tuple(
-            OutputAt(
-                at(made.tensor, phase.program.out), made.shift, made.field, made.stochastic, made.relu,
-                mask=None if made.mask is None else self.tensors[made.mask].address,
-            )
-            for made in phase.outputs
-        )  # fmt: skip
-        operand = None if phase.operand is None else at(phase.operand, phase.operand_shape)
+        outputs = tuple(self._output(made, phase) for made in phase.outputs)
+        operand = None if phase.operand is None else self._at(phase.operand, phase.operand_shape)
         places = Places(
-            at(phase.x, phase.x_shape), operand, outputs,
-            address(f"literals.{phase.name}"), address(f"coordinates{phase.layer}"), address(f"values{phase.layer}"),
-            address(f"gradients{phase.layer}"), csb=None if matrix is None else matrix.csb,
+            self._at(phase.x, phase.x_shape, phase.border), operand, outputs,
+            address(f"literals.{phase.name}"), of_matrix("coordinates"), of_matrix("values"), of_matrix("gradients"),
+            csb=None if matrix is None else matrix.csb,
         )  # fmt: skip
         return assemble(phase.program, places, self.grid.shape.lanes)
+
+    def _at(self, name: str, shape: Shape, border: Pads = NO_PADS) -> MapAt:
+        """A map as a layer sees it: with a part of its halo, or flattened."""
+        stored = self.storage.maps.get(name)
+        if stored is None:
+            return MapAt(self.tensors[name].address, *shape)
+        plane = math.prod(stored.outer) * self.grid.shape.lanes
+        address = self.tensors[stored.tensor].address + stored.channel * plane
+        top, left, bottom, right = (a - b for a, b in zip(stored.halo, border, strict=True))
+        return MapAt(address, *shape, (top, left, bottom, right))
+
+    def _output(self, made: MapOutput, phase: Phase) -> OutputAt:
+        """What becomes of the sums of a phase, with addresses."""
+        shape = phase.program.out
+        beside = made.mask or made.added
+        scales, records = None, None
+        if made.bias is not None:
+            scales, records = Scales(Records.BIASES, bias_shift=made.bias_shift), self.tensors[made.bias].address
+        elif made.scaling is not None:
+            kind, _ = records_of(made.scaling, self._orders[made.tensor])
+            records = None if kind is Records.NONE else self.tensors[f"records{phase.layer}"].address
+            scales = scales_of(made.scaling, kind)
+        return OutputAt(
+            self._at(made.tensor, shape), made.shift, made.field, made.stochastic, made.relu,
+            mask=None if beside is None else self._at(beside, shape).address, use_mask=made.mask is not None,
+            scales=scales, records=records,
+        )  # fmt: skip

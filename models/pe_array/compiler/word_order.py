@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from models.lib.fixed_point import IntArray
+from models.pe_array.compiler.phases import BIAS
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.isa.descriptors import Drain, Output, Update
 from models.pe_array.isa.runs import Runs
@@ -16,22 +17,23 @@ from models.pe_array.network.random_words import UPDATE_WORDS, WordOrder
 
 def word_order(step: StepProgram) -> WordOrder:
     """Of a training step's program."""
-    updates, update_words = _updates(step)
+    updates, biases, update_words = _updates(step)
     deltas, delta_words = _deltas(step)
-    return WordOrder(updates, update_words, deltas, delta_words)
+    return WordOrder(updates, update_words, deltas, delta_words, biases)
 
 
-def _updates(step: StepProgram) -> tuple[dict[int, IntArray], int]:
-    layers = {step.tensors[f"values{index}"].address: index for index in step.matrices}
+def _updates(step: StepProgram) -> tuple[dict[int, IntArray], dict[int, IntArray], int]:
     found: dict[int, IntArray] = {}
+    biases: dict[int, IntArray] = {}
+    of = {step.masters(index): (index, matrix, found) for index, matrix in step.matrices.items()}
+    of |= {step.masters(index, BIAS): (index, matrix, biases) for index, matrix in step.biases.items()}
     words, lanes = 0, step.grid.shape.lanes // UPDATE_WORDS
     for each in step.descriptors:
         if isinstance(each, Update) and each.stochastic:
-            matrix = step.matrices[layers[each.weights]]
-            numbers = matrix.gather(words * lanes + np.arange(matrix.length))
-            found[layers[each.weights]] = numbers.astype(np.int64)
+            index, matrix, numbers = of[each.masters]
+            numbers[index] = matrix.gather(words * lanes + np.arange(matrix.length)).astype(np.int64)
             words += UPDATE_WORDS * each.beats
-    return found, words
+    return found, biases, words
 
 
 def _deltas(step: StepProgram) -> tuple[dict[int, list[IntArray]], int]:

@@ -25,11 +25,12 @@ from models.pe_array.frontend.graph import (
     Reals,
     UnsupportedModel,
 )  # fmt: skip
+from models.pe_array.isa.descriptors import ONE
 from models.pe_array.isa.shapes import KERNEL_MAX, Pool
 from models.pe_array.network.frozen.builder import WEIGHT_MAX, FrozenBuilder
 from models.pe_array.network.frozen.network import FrozenNetwork
 from models.pe_array.network.layer import IMAGE
-from models.pe_array.network.scaling import MULTIPLIER_MAX, ONE, Addend, Scaling, fixed
+from models.pe_array.network.scaling import MULTIPLIER_MAX, Addend, Scaling, fixed
 
 BATCHES = (8, 16, 32, 64)
 FINE, COARSE = 2.0**-10, 2.0**-7

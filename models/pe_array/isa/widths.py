@@ -14,6 +14,8 @@ from models.pe_array.isa.pe_command import ByteArray
 MOMENTUM_BITS = 32
 SHIFT_MAX = 31
 """Of the shifts of outputs, deltas and updates."""
+BIAS_SHIFT_MAX = 15
+"""Of the right shift of biases."""
 CLASSES_MAX = 256
 """For which output deltas can be made: a label is a byte."""
 

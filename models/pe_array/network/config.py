@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from models.lib.data_sets.source import NO_DATA, DataSource
 from models.lib.network_kind import PE_ARRAY, require
 from models.lib.toml_section import ConfigError, Section, named, parse, read_text
 from models.pe_array.isa import assumed
@@ -106,6 +107,7 @@ class PeConfig:
         pes: PEs of the array that trains it, for simulation.
         widths: of data and masters, parameters of that array.
         clock_mhz: for which times are reported; the published system's, where the file does not say.
+        data: what it is trained on.
     """
 
     name: str
@@ -115,6 +117,12 @@ class PeConfig:
     pes: int = 8
     widths: Widths = STANDARD
     clock_mhz: float = assumed.CLOCK_MHZ
+    data: DataSource = NO_DATA
+
+    @property
+    def batch(self) -> int:
+        """Images of a step."""
+        return self.training.batch
 
     @property
     def classes(self) -> int:
@@ -131,16 +139,20 @@ class PeConfig:
         return gradient_passes(self.layers, index)
 
     @classmethod
-    def load(cls, path: Path) -> PeConfig:
-        """Read a TOML file. Raises ConfigError with file, key, value and rule where one is broken."""
-        return cls.parse(read_text(path), path)
+    def load(cls, path: Path, directory: Path | None = None) -> PeConfig:
+        """Read a TOML file. Raises ConfigError with file, key, value and rule where one is broken.
+
+        Args:
+            directory: what paths in it are relative to, if not to its own directory.
+        """
+        return cls.parse(read_text(path), path, directory)
 
     @classmethod
-    def parse(cls, text: str, path: Path) -> PeConfig:
+    def parse(cls, text: str, path: Path, directory: Path | None = None) -> PeConfig:
         """Read the text of a TOML file, whose name and directory count as ``load`` says."""
         values = parse(text, path)
         with named(path):
-            return cls.from_dict(values, path.resolve().parent)
+            return cls.from_dict(values, directory or path.resolve().parent)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], directory: Path = Path()) -> PeConfig:
@@ -179,6 +191,8 @@ class PeConfig:
         clock = root.table("clock")
         clock_mhz = clock.real("mhz", 0.001, 100_000.0, float(assumed.CLOCK_MHZ))
         clock.finish()
+        source = root.table("data")
+        data = DataSource.read(source, directory, "mnist")
         array.finish()
         image.finish()
         root.finish()
@@ -195,9 +209,31 @@ class PeConfig:
                 f"layers[{len(layers) - 1}].outputs = {last.out_shape[0]} must be at most {CLASSES_MAX} in the last "
                 "layer, the classes for which the array makes output deltas"
             )
-        made = cls(name, shape, tuple(built), training, pes, widths, clock_mhz)
+        made = cls(name, shape, tuple(built), training, pes, widths, clock_mhz, data)
+        if source.given("set") and data.known is not None:
+            made.check_data(data.pooled_shape(data.known.shape), len(data.known.names), data.known.title)
         fitting.check(made.layers, grid_of(made))
         return made
+
+    def check_data(self, shape: Shape, classes: int, title: str) -> None:
+        """ConfigError where the network is not one for a data set.
+
+        Args:
+            shape: (C, H, W) of the pictures that the network is to see.
+            classes: of the set.
+            title: of the set.
+        """
+        if self.in_shape != shape:
+            channels, height, width = self.in_shape
+            raise ConfigError(
+                f"input: channels = {channels}, height = {height}, width = {width} must be "
+                f"{' x '.join(map(str, shape))}, the images of {title}"
+            )
+        if self.classes < classes:
+            raise ConfigError(
+                f"layers[{len(self.layers) - 1}].outputs = {self.classes} must be at least {classes}, the classes of "
+                f"{title}"
+            )
 
 
 @dataclass(frozen=True)
@@ -302,7 +338,8 @@ def _check(name: str, layer: Layer, training: Training) -> None:
         added = 1 << max(0, 7 + layer.add_shift)
     if layer.has_weights:
         for rate in training.rate_shifts:
-            shifts[f"update shift at rate_shift = {rate}"] = layer.update_shift(rate), SHIFT_MAX
+            for what, shift in layer.update_shifts(rate).items():
+                shifts[f"{what} at rate_shift = {rate}"] = shift, SHIFT_MAX
         conv = layer.conv
         out = layer.out_shape
         terms = {

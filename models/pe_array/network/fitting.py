@@ -33,9 +33,11 @@ COMMANDS_MAX = 1 << 17
 """Commands of a step that are planned, as ``Piece.commands`` counts them."""
 _WEIGHT_BYTES = 1 + 3 * 4
 """MAC weight, master, momentum and gradient."""
+_BIAS_BYTES = 3 * 4
+"""Master, momentum and gradient."""
 
 
-def choose_block(layer: Layer, grid: Grid) -> Pair:
+def choose_block(layer: Layer, grid: Grid, training: bool = True) -> Pair:
     """Rows and columns of a layer's blocks, with which all its phases fit.
 
     As many blocks per side as slots can be busy with: small maps have no other work for all PEs, large ones have tiles.
@@ -44,7 +46,12 @@ def choose_block(layer: Layer, grid: Grid) -> Pair:
     Raises:
         ValueError: not even blocks of one element fit.
     """
-    return _block(layer.conv, tuple(layer.phases()), grid)
+    return _block(layer.conv, tuple(layer.phases(training)), grid)
+
+
+def bias_block(layer: Layer, grid: Grid) -> int:
+    """Biases of a block: whole beats of memory, so that nothing is between the blocks."""
+    return min(grid.shape.lanes, layer.out_shape[0])
 
 
 @functools.lru_cache(maxsize=4096)
@@ -83,7 +90,8 @@ def least_bytes(layer: Layer, batch: int) -> int:
     """Bytes that a dense training step has of a layer's weights and maps, without what fills blocks."""
     maps = math.prod(layer.out_shape) * (2 + layer.keeps_indices)  # values, gradients, indices
     weights = layer.weights * _WEIGHT_BYTES + layer.weights // layer.window.taps * 2 if layer.has_weights else 0
-    return maps * batch + weights
+    biases = layer.out_shape[0] * _BIAS_BYTES if layer.bias else 0
+    return maps * batch + weights + biases
 
 
 def pieces(layer: Layer, grid: Grid) -> list[Piece]:
@@ -97,11 +105,21 @@ def pieces(layer: Layer, grid: Grid) -> list[Piece]:
             ways = elements.shape[phase.backward] if phase.op == Op.MAC else max(elements.shape)
             held = block if phase.backward else (block[1], block[0])
             made.append(Piece(phase, elements, ways, *held, elements_per_command(phase.op, conv.taps, grid.shape)))
+        if layer.bias:
+            made.append(_biases(layer, grid))
         return made
     for phase in phases:
         check_pixel(phase, grid, 1, 1)
     channels = np.array([layer.in_shape[0]])
     return [Piece(phase, channels, layer.in_shape[0], 1, 1, grid.pes) for phase in phases]
+
+
+def _biases(layer: Layer, grid: Grid) -> Piece:
+    """WG of the biases. ValueError where it does not fit."""
+    phase, size = layer.bias_phase(), bias_block(layer, grid)
+    check_pixel(phase, grid, 1, size)
+    elements = _dense(layer.bias_conv, (size, 1))
+    return Piece(phase, elements, len(elements), 1, size, elements_per_command(phase.op, 1, grid.shape))
 
 
 def _dense(conv: Conv, block: Pair) -> IntArray:

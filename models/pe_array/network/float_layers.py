@@ -132,6 +132,12 @@ def output_delta(logits: FloatArray, labels: IntArray) -> FloatArray:
     return delta
 
 
+def bias_gradient(d: FloatArray) -> FloatArray:
+    """Gradient (channels,) of the biases from d (channels, OH, OW, batch) of the output."""
+    sums: FloatArray = d.reshape(len(d), -1).sum(axis=1)
+    return sums
+
+
 def update(
     w: FloatArray, v: FloatArray | None, gradient: FloatArray, rate: float, momentum_shift: int = 0, *,
     nesterov: bool = False, weight_decay: int = 0,

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from models.pe_array.network import float_layers
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.float_layers import FloatArray, IntArray
-from models.pe_array.network.layer import IMAGE
+from models.pe_array.network.layer import IMAGE, NO_FLOAT_GRADIENTS
 from models.pe_array.network.network import PeNetwork
 
 
@@ -18,13 +18,16 @@ class FloatNetwork:
 
     Attributes:
         weights: float64 (rows, cols, KH, KW) per layer, empty where it has none.
-        momenta: as weights; None in a training without momentum.
+        biases: float64 (rows,) per layer, empty where it has none.
+        momenta, bias_momenta: as weights and biases; None in a training without momentum.
     """
 
     def __init__(self, network: PeNetwork) -> None:
         self.config: PeConfig = network.config
         self.weights: list[FloatArray] = []
+        self.biases: list[FloatArray] = []
         for layer, state in zip(self.config.layers, network.weights, strict=True):
+            self.biases.append(state.bias / 2.0**layer.bias_frac if state and layer.bias else np.empty(0))
             if state is None:
                 self.weights.append(np.empty(0))
             else:
@@ -32,14 +35,17 @@ class FloatNetwork:
                 self.weights.append(state.positions.scatter(real, state.conv).astype(np.float64))
         decay = self.config.training.momentum_shift
         self.momenta = [np.zeros_like(w) if decay else None for w in self.weights]
+        self.bias_momenta = [np.zeros_like(b) if decay else None for b in self.biases]
 
     def forward(self, images: FloatArray) -> tuple[list[FloatArray], list[IntArray]]:
         """(outputs of all layers, their indices) of images (channels, H, W, batch)."""
         maps: list[FloatArray] = []
         indices: list[IntArray] = []
-        for layer, w in zip(self.config.layers, self.weights, strict=True):
+        for layer, w, bias in zip(self.config.layers, self.weights, self.biases, strict=True):
             x = self._map(maps, images, layer.reads).reshape(*layer.in_shape, -1)
             x, index = layer.float_forward(x, w)
+            if layer.bias:
+                x = x + bias[:, None, None, None]
             if layer.add is not None:
                 x = x + self._map(maps, images, layer.add).reshape(x.shape)
             maps.append(float_layers.relu(x) if layer.relu else x)
@@ -50,13 +56,17 @@ class FloatNetwork:
     def _map(maps: list[FloatArray], images: FloatArray, index: int) -> FloatArray:
         return images if index == IMAGE else maps[index]
 
-    def gradients(self, images: FloatArray, labels: IntArray) -> tuple[list[FloatArray], int]:
-        """(gradients of the summed cross-entropy by the weights of every layer; number of correct answers)."""
+    def gradients(self, images: FloatArray, labels: IntArray) -> tuple[list[FloatArray], list[FloatArray], int]:
+        """(gradients of the summed cross-entropy by every layer's weights; by its biases; number of correct answers).
+
+        Gradients are empty where a layer has no weights, or no biases.
+        """
         maps, indices = self.forward(images)
         logits = maps[-1].reshape(self.config.classes, -1)
         deltas = [np.zeros_like(each) for each in maps]  # by the outputs: what the layers behind have added so far
         deltas[-1] += float_layers.output_delta(logits, labels).reshape(maps[-1].shape)
         found: list[FloatArray] = []
+        biases: list[FloatArray] = []
         for i in reversed(range(len(self.config.layers))):
             layer, d = self.config.layers[i], deltas[i]
             if layer.relu:
@@ -65,22 +75,25 @@ class FloatNetwork:
                 deltas[layer.add] += d.reshape(deltas[layer.add].shape)
             x = self._map(maps, images, layer.reads).reshape(*layer.in_shape, -1)
             found.append(layer.float_weight_gradient(x, d))
+            biases.append(float_layers.bias_gradient(d) if layer.bias else NO_FLOAT_GRADIENTS)
             if layer.reads == IMAGE:
                 continue
             d = layer.float_input_gradient(d, indices[i], self.weights[i])
             deltas[layer.reads] += d.reshape(deltas[layer.reads].shape)
-        return found[::-1], int((logits.argmax(axis=0) == labels).sum())
+        return found[::-1], biases[::-1], int((logits.argmax(axis=0) == labels).sum())
 
     def train_step(self, images: FloatArray, labels: IntArray, rate_shift: int) -> int:
         """One step on a batch; the number of correct answers before it."""
-        found, correct = self.gradients(images, labels)
+        found, biases, correct = self.gradients(images, labels)
         training = self.config.training
-        weight_decay = training.weight_decay(rate_shift)
-        for layer, w, v, gradient in zip(self.config.layers, self.weights, self.momenta, found, strict=True):
+        decay, weight_decay = training.momentum_shift, training.weight_decay(rate_shift)
+        for i, layer in enumerate(self.config.layers):
             rate = 2.0 ** -(rate_shift + layer.rate_shift)
-            float_layers.update(
-                w, v, gradient, rate, training.momentum_shift, nesterov=training.nesterov, weight_decay=weight_decay
-            )
+            for w, v, gradient, shrink in (
+                (self.weights[i], self.momenta[i], found[i], weight_decay),
+                (self.biases[i], self.bias_momenta[i], biases[i], 0),
+            ):
+                float_layers.update(w, v, gradient, rate, decay, nesterov=training.nesterov, weight_decay=shrink)
         return correct
 
     def classify(self, images: FloatArray) -> npt.NDArray[np.int64]:

@@ -191,25 +191,29 @@ def max_pool_backward(geometry: Array, d: Array, index: Array, out: Array) -> No
 
 @njit(cache=True)
 def requantise(
-    acc: Array, shift: Int, low: Int, mask: Array, masked: bool, bits: Int, out: Array, random: Array
+    acc: Array, shift: Int, low: Int, mask: Array, masked: bool, bits: Int, out: Array, random: Array, bias: Array
 ) -> Int:  # fmt: skip
-    """out int8 = acc >> shift, rounded, clipped, then at least low, and 0 where the mask is not positive.
+    """out int8 = acc + bias >> shift, rounded, clipped, then at least low, and 0 where the mask is not positive.
 
-    All arrays flat; random words uint16, none: half up. Returns the number of values that were clipped to ``bits``.
+    All arrays flat; random words uint16, none: half up; biases int64, one for every part of ``acc``, which are equally
+    long. Returns the number of values that were clipped to ``bits``.
     """
     clipped = 0
     limit = np.int64(1) << (bits - 1)
     half = (np.int64(1) << shift) >> 1
     up, down, stochastic = max(shift - 16, 0), max(16 - shift, 0), len(random) > 0
-    for k in range(np.uint64(len(acc))):
-        addend = (np.int64(random[k]) << up) >> down if stochastic else half
-        wide = (np.int64(acc[k]) + addend) >> shift
-        narrow = min(max(wide, -limit), limit - 1)
-        clipped += narrow != wide
-        narrow = max(narrow, low)
-        if masked and mask[k] <= 0:
-            narrow = 0
-        out[k] = narrow
+    plane = len(acc) // len(bias)
+    for channel in range(len(bias)):
+        more = bias[channel]
+        for k in range(np.uint64(channel * plane), np.uint64((channel + 1) * plane)):
+            addend = (np.int64(random[k]) << up) >> down if stochastic else half
+            wide = (np.int64(acc[k]) + more + addend) >> shift
+            narrow = min(max(wide, -limit), limit - 1)
+            clipped += narrow != wide
+            narrow = max(narrow, low)
+            if masked and mask[k] <= 0:
+                narrow = 0
+            out[k] = narrow
     return clipped
 
 

@@ -19,7 +19,7 @@ from models.pe_array.isa.shapes import Conv, Pads, Pool
 from models.pe_array.isa.widths import STANDARD, Widths
 from models.pe_array.network import layers
 from models.pe_array.network.float_layers import FloatArray, IntArray
-from models.pe_array.network.layers import Accumulators, Int8Array, Int32Array, UInt8Array
+from models.pe_array.network.layers import UNBIASED, Accumulators, Int8Array, Int32Array, Int64Array, UInt8Array
 from models.pe_array.network.requantise import AccumulatorField
 from models.pe_array.network.scaling import Scaling
 from models.pe_array.network.weights import Weights
@@ -92,6 +92,7 @@ class Layer(ABC):
         may_add: another map may be added to its sums (key ``add``).
         pads_value: padding has a value of its own, the zero point of the map that is read, and counts.
         keeps_zero: its output has the zero point of the map that it reads.
+        joins: its output is the maps that it reads, behind each other.
         drains: fields of the accumulators of FF that are drained: the output first, then, in training, its indices.
         window: what it slides over its input; a convolution where it has weights.
         in_shape, out_shape: (channels, H, W); a dense layer's input is flattened.
@@ -107,6 +108,8 @@ class Layer(ABC):
         reads: the layer, always an earlier one, whose output it reads, or ``IMAGE``.
         add: the layer, or ``IMAGE``, whose output is added to the sums before they are requantised; None: none.
         add_frac: fraction bits of that.
+        bias: a number per output channel, trained too, is added to the sums before they are requantised.
+        bias_frac: fraction bits of the masters of the biases; 0 where there are none.
         scaling: what becomes of its sums where it is frozen; None: shifts, which follow from fraction bits.
     """
 
@@ -115,6 +118,7 @@ class Layer(ABC):
     may_add: ClassVar[bool] = False
     pads_value: ClassVar[bool] = True
     keeps_zero: ClassVar[bool] = False
+    joins: ClassVar[bool] = False
     drains: ClassVar[tuple[AccumulatorField, ...]] = (AccumulatorField.SUM,)
 
     window: Conv | Pool
@@ -134,6 +138,8 @@ class Layer(ABC):
     reads: int = IMAGE
     add: int | None = None
     add_frac: int = 0
+    bias: bool = False
+    bias_frac: int = 0
     scaling: Scaling | None = None
 
     # --- what a kind answers ---
@@ -197,14 +203,16 @@ class Layer(ABC):
 
     # --- what is the same for all ---
 
-    def rounded(self, acc: Accumulators, added: Int8Array | None = None) -> Activations:
-        """Sums of FF, and the map that is added to them, requantised."""
+    def rounded(
+        self, acc: Accumulators, added: Int8Array | None = None, biases: Int64Array = UNBIASED
+    ) -> Activations:  # fmt: skip
+        """Sums of FF, and the map and the biases that are added to them, requantised."""
         if self.scaling is not None:
             scaled = self.scaling.requantise(acc, added, self.widths.data)
             return Activations(scaled.values, NO_INDICES, scaled.saturated)
         if added is not None:
             acc = layers.add_residual(acc, added.reshape(acc.shape), self.add_shift)
-        made = layers.requantise(acc, self.forward_shift, self.relu, bits=self.widths.data)
+        made = layers.requantise(acc, self.forward_shift, self.relu, bits=self.widths.data, bias=biases)
         return Activations(made.values, NO_INDICES, made.saturated)
 
     def phases(self, training: bool = True) -> list[PhaseGeometry]:
@@ -252,6 +260,15 @@ class Layer(ABC):
         """WG of a layer with weights for the array: operation and geometry."""
         return PhaseGeometry(Op.GRAD, self.conv, *self.in_shape[1:])
 
+    def bias_phase(self) -> PhaseGeometry:
+        """WG of biases for the array: they are the weights of a channel of ones."""
+        return PhaseGeometry(Op.GRAD, self.bias_conv, *self.out_shape[1:])
+
+    @property
+    def bias_conv(self) -> Conv:
+        """The biases as the weights of a channel."""
+        return Conv(rows=self.out_shape[0])
+
     @property
     def conv(self) -> Conv:
         """The window of a layer with weights. TypeError for others."""
@@ -270,14 +287,24 @@ class Layer(ABC):
         return self.reads == IMAGE
 
     @property
+    def forward_frac(self) -> int:
+        """Fraction bits of the sums of FF."""
+        return self.scale + self.in_frac
+
+    @property
     def forward_shift(self) -> int:
         """Shift of the requantising after FF."""
-        return self.scale + self.in_frac - self.out_frac
+        return self.forward_frac - self.out_frac
 
     @property
     def add_shift(self) -> int:
         """Left shift of the map that is added to the sums."""
-        return self.scale + self.in_frac - self.add_frac
+        return self.forward_frac - self.add_frac
+
+    @property
+    def bias_shift(self) -> int:
+        """Right shift, half up, of the masters of the biases as they are added to the sums."""
+        return self.bias_frac - self.forward_frac
 
     @property
     def preset(self) -> int | None:
@@ -292,6 +319,15 @@ class Layer(ABC):
     def update_shift(self, rate_shift: int) -> int:
         """Shift k of the weight update for a learning rate of 2**-rate_shift, which the layer's own may lower."""
         return self.rate_shift + self.in_frac + self.delta_frac - self.master_frac + rate_shift
+
+    def bias_update_shift(self, rate_shift: int) -> int:
+        """Shift k of the update of the biases, whose gradients are sums of those by the output."""
+        return self.rate_shift + self.delta_frac - self.bias_frac + rate_shift
+
+    def update_shifts(self, rate_shift: int) -> dict[str, int]:
+        """Shifts of all updates of a layer with weights, by name."""
+        found = {"update shift": self.update_shift(rate_shift)}
+        return found | ({"update shift of the biases": self.bias_update_shift(rate_shift)} if self.bias else {})
 
     @property
     def master_frac(self) -> int:

@@ -30,8 +30,12 @@ Accumulators = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 ACC_BITS = 32
 PRESET_MAX = 15
 """Largest left shift of a map that is loaded to Y."""
+NO_BIAS: Int32Array = np.empty(0, dtype=np.int32)
+"""Of layers without biases."""
 HALF_UP: UInt16Array = np.empty(0, dtype=np.uint16)
 """In place of random words: round half up."""
+UNBIASED: Int64Array = np.zeros(1, dtype=np.int64)
+"""In place of biases: 0 for all channels."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,13 @@ def conv_weight_gradient(conv: Conv, x: Int8Array, d: Int8Array, positions: Posi
     return out.astype(np.int32)
 
 
+def bias_gradient(d: Int8Array) -> Int32Array:
+    """Gradients int32 (channels,) of the biases: sums of d (channels, OH, OW, batch) over images and pixels."""
+    sums: Int64Array = d.reshape(len(d), -1).sum(axis=1, dtype=np.int64)
+    _fits(sums, GRADIENT_BITS, "bias gradient")
+    return np.asarray(sums, dtype=np.int32)
+
+
 def max_pool(pool: Pool, x: Int8Array) -> tuple[Int8Array, UInt8Array]:
     """(maxima int8, indices uint8), both (C, OH, OW, batch), of x (C, H, W, batch).
 
@@ -197,9 +208,9 @@ def add_residual(acc: Accumulators, x: Int8Array, shift: int, acc_bits: int = AC
 
 def requantise(
     acc: Accumulators, shift: int, relu: bool = False, mask: Int8Array | None = None, random: UInt16Array = HALF_UP,
-    bits: int = 8,
+    bits: int = 8, bias: Int64Array = UNBIASED,
 ) -> Requantised:  # fmt: skip
-    """``sat(hu(acc, shift))``, or rounded with random words; shift 0 … 31.
+    """``sat(hu(acc + bias, shift))``, or rounded with random words; shift 0 … 31.
 
     Args:
         acc: accumulators of any shape.
@@ -207,6 +218,7 @@ def requantise(
         mask: activations of the same shape; where one is not positive the result is 0 (derivative of ReLU).
         random: 16-bit words, flat, one for every accumulator; none: half up.
         bits: of the results, 4 … 8.
+        bias: one for every channel, int64 (channels,), the first axis of ``acc``; or one for all, (1,).
 
     The count of clipped values is taken before ReLU and mask.
     """
@@ -216,10 +228,14 @@ def requantise(
     out = np.empty(acc.shape, dtype=np.int8)
     flat = np.ascontiguousarray(acc).reshape(-1)
     at = out.reshape(-1)
+    if len(bias) not in (1, len(acc)):
+        raise ValueError(f"{len(bias)} biases must be one or {len(acc)}, the channels")
     if len(random) not in (0, len(flat)):
         raise ValueError(f"{len(random)} random words must be none or {len(flat)}")
     flat_mask = at if mask is None else mask.reshape(-1)
-    saturated = kernels.requantise(flat, shift, 0 if relu else -128, flat_mask, mask is not None, bits, at, random)
+    saturated = kernels.requantise(
+        flat, shift, 0 if relu else -128, flat_mask, mask is not None, bits, at, random, bias
+    )
     return Requantised(out, int(saturated))
 
 

@@ -17,8 +17,8 @@ from models.pe_array.isa.shapes import Conv, Positions
 from models.pe_array.isa.widths import MOMENTUM_BITS, SHIFT_MAX
 from models.pe_array.network import kernels, layers
 from models.pe_array.network.config import PeConfig
-from models.pe_array.network.layer import NO_GRADIENTS
-from models.pe_array.network.layers import HALF_UP, Int8Array
+from models.pe_array.network.layer import CHANNELS_MAX, NO_GRADIENTS, Layer
+from models.pe_array.network.layers import HALF_UP, NO_BIAS, Int8Array, Int32Array, UInt16Array
 from models.pe_array.network.pruning import kept_elements
 from models.pe_array.network.random_words import PERIOD, RandomWords
 from models.pe_array.network.requantise import output_delta8
@@ -30,7 +30,7 @@ FORWARD, BACKWARD, UPDATE = range(3)
 
 
 def initial_weights(config: PeConfig, index: int) -> Weights:
-    """Dense weights of a layer: normal with deviation ``sqrt(2 / fan-in)`` times both init_scale, momenta zero."""
+    """Dense weights of a layer: normal with deviation ``sqrt(2 / fan-in)`` times both init_scale; the rest is zero."""
     layer, conv = config.layers[index], config.layers[index].conv
     positions = Positions.all_of(conv)
     fan_in = conv.cols // conv.groups * conv.taps
@@ -38,13 +38,20 @@ def initial_weights(config: PeConfig, index: int) -> Weights:
     deviation = config.training.init_scale * layer.init_scale * np.sqrt(2.0 / fan_in)
     real = rng.standard_normal((len(positions), *conv.kernel)) * deviation
     masters = Format(config.widths.master, layer.master_frac).quantise(real).astype(np.int32)
-    return Weights(conv, positions, masters, np.zeros_like(masters), config.widths)
+    bias = no_biases(layer)
+    return Weights(conv, positions, masters, np.zeros_like(masters), config.widths, bias, bias.copy())
+
+
+def no_biases(layer: Layer) -> Int32Array:
+    """Zeros int32 for all biases of a layer: none where it has no biases."""
+    return np.zeros(layer.out_shape[0] if layer.bias else 0, dtype=np.int32)
 
 
 def expected_elements(config: PeConfig, index: int) -> dict[str, Expected]:
-    """What a file holds of a layer's elements: arrays ``row``, ``col`` and ``masters`` with the layer's number."""
+    """What a file holds of a layer: arrays ``row``, ``col``, ``masters`` and, of biases, ``bias``, with its number."""
     conv, limit, count = config.layers[index].conv, 1 << (config.widths.master - 1), f"elements of layer {index}"
-    return {
+    biases = {f"bias_{index}": Expected(np.int32, (conv.rows,), -limit, limit - 1)} if config.layers[index].bias else {}
+    return biases | {
         f"row_{index}": Expected(np.int32, (count,), 0, conv.rows - 1),
         f"col_{index}": Expected(np.int32, (count,), 0, conv.cols - 1),
         f"masters_{index}": Expected(np.int32, (count, *conv.kernel), -limit, limit - 1),
@@ -61,6 +68,14 @@ def read_positions(arrays: Arrays, conv: Conv, index: int) -> Positions:
     except ValueError as error:
         raise ValueError(f"row_{index}, col_{index}: {error}") from None
     return positions
+
+
+def check_update_shifts(config: PeConfig, rate_shift: int) -> None:
+    """ValueError where the rate 2**-rate_shift is out of reach of an update's shift."""
+    for i, layer in enumerate(config.layers):
+        for what, shift in layer.update_shifts(rate_shift).items() if layer.has_weights else ():
+            if not 0 <= shift <= SHIFT_MAX:
+                raise ValueError(f"layer {i}: {what} = {shift} must be 0 … {SHIFT_MAX}")
 
 
 class PeNetwork:
@@ -85,6 +100,7 @@ class PeNetwork:
         self.pruned = False
         self.random = RandomWords(config) if config.training.stochastic else None
         self._bits = config.widths.data
+        self._unused = np.empty(CHANNELS_MAX, dtype=np.int8)  # MAC weights of biases
 
     def _counts(self) -> list[int]:
         """Elements of every layer."""
@@ -118,6 +134,7 @@ class PeNetwork:
                     dense = first.positions.scatter(first.masters, layer.conv)
                     weights.masters = weights.positions.gather(dense).astype(np.int32)
                     weights.momenta = np.zeros_like(weights.masters)
+                    weights.bias, weights.bias_momenta = first.bias, first.bias_momenta
                     weights.refresh()
         self.pruned = True
         if self.random:
@@ -132,6 +149,8 @@ class PeNetwork:
             if weights:
                 arrays |= {f"row_{i}": weights.positions.row, f"col_{i}": weights.positions.col}
                 arrays |= {f"masters_{i}": weights.masters, f"momenta_{i}": weights.momenta}
+                if self.config.layers[i].bias:
+                    arrays |= {f"bias_{i}": weights.bias, f"bias_momenta_{i}": weights.bias_momenta}
         return arrays
 
     def expected(self) -> dict[str, Expected]:
@@ -146,9 +165,11 @@ class PeNetwork:
         for i, layer in enumerate(self.config.layers):
             if layer.has_weights:
                 found |= expected_elements(self.config, i)
-                found[f"momenta_{i}"] = replace(
-                    found[f"masters_{i}"], low=-momentum, high=momentum - 1 if momentum else 0
-                )
+                names = {"masters": "momenta"} | ({"bias": "bias_momenta"} if layer.bias else {})
+                for masters, momenta in names.items():
+                    found[f"{momenta}_{i}"] = replace(
+                        found[f"{masters}_{i}"], low=-momentum, high=momentum - 1 if momentum else 0
+                    )
         return found
 
     def restore(self, arrays: Arrays) -> None:
@@ -168,6 +189,8 @@ class PeNetwork:
                     raise ValueError(f"row_{i} has {len(positions)} elements, must have {left}: the network is {state}")
                 masters, momenta = arrays[f"masters_{i}"], arrays[f"momenta_{i}"]
                 weights = Weights(layer.conv, positions, masters, momenta, self.config.widths)
+                if layer.bias:
+                    weights.bias, weights.bias_momenta = arrays[f"bias_{i}"], arrays[f"bias_momenta_{i}"]
             restored.append(weights)
         self.pruned, self.saturations, self.weights = pruned, arrays["saturations"], restored
         if self.random:
@@ -184,6 +207,7 @@ class PeNetwork:
         count = len(self.config.layers)
         trace.deltas = [np.empty(0, dtype=np.int8)] * count
         trace.gradients = [NO_GRADIENTS] * count
+        trace.bias_gradients = [NO_BIAS] * count
         delta = output_delta8(trace.logits, labels, self.config.logit_frac, self._bits).astype(np.int8)
         trace.deltas[-1] = delta.reshape(trace.outputs[-1].shape)
         for i in reversed(range(count)):
@@ -191,6 +215,8 @@ class PeNetwork:
                 self._delta(i, trace)
             layer = self.config.layers[i]
             trace.gradients[i] = layer.weight_gradient(trace.inputs[i], trace.deltas[i], self.weights[i])
+            if layer.bias:
+                trace.bias_gradients[i] = layers.bias_gradient(trace.deltas[i])
         if self.random:
             self.random.deltas_done()
 
@@ -221,23 +247,35 @@ class PeNetwork:
         Raises:
             ValueError: the rate is out of reach of a layer's update shift, 0 … 31, or of the weight decay.
         """
-        training = self.config.training
-        weight_decay = training.weight_decay(rate_shift)
-        for i, layer in enumerate(self.config.layers):
-            if layer.has_weights and not 0 <= layer.update_shift(rate_shift) <= SHIFT_MAX:
-                shift = layer.update_shift(rate_shift)
-                raise ValueError(f"layer {i}: update shift = {shift} must be 0 … {SHIFT_MAX}")
+        weight_decay = self.config.training.weight_decay(rate_shift)
+        check_update_shifts(self.config, rate_shift)
         for i, (layer, weights) in enumerate(zip(self.config.layers, self.weights, strict=True)):
             if weights:
-                count = kernels.update(
+                self.saturations[UPDATE, i] += self._updated(
                     trace.gradients[i].reshape(-1), weights.masters.reshape(-1), weights.momenta.reshape(-1),
-                    weights.mac.reshape(-1), layer.update_shift(rate_shift),
-                    training.momentum_shift, training.nesterov, weight_decay, self.config.widths.master, self._bits,
+                    weights.mac.reshape(-1), layer.update_shift(rate_shift), weight_decay,
                     self.random.of_update(i) if self.random else HALF_UP,
                 )  # fmt: skip
-                self.saturations[UPDATE, i] += count
+                if layer.bias:
+                    self.saturations[UPDATE, i] += self._updated(
+                        trace.bias_gradients[i], weights.bias, weights.bias_momenta, self._unused[: len(weights.bias)],
+                        layer.bias_update_shift(rate_shift), 0, self.random.of_biases(i) if self.random else HALF_UP,
+                    )  # fmt: skip
         if self.random:
             self.random.updates_done()
+
+    def _updated(
+        self, gradients: Int32Array, masters: Int32Array, momenta: Int32Array, mac: Int8Array, shift: int,
+        weight_decay: int, random: UInt16Array,
+    ) -> int:  # fmt: skip
+        """Update some masters, all arrays flat; how many masters and momenta were clipped."""
+        training = self.config.training
+        return int(
+            kernels.update(
+                gradients, masters, momenta, mac, shift, training.momentum_shift, training.nesterov, weight_decay,
+                self.config.widths.master, self._bits, random,
+            )
+        )  # fmt: skip
 
     def train_step(self, images: Int8Array, labels: npt.ArrayLike, rate_shift: int) -> Trace:
         """One step on a batch: forward, backward, update."""

@@ -7,7 +7,7 @@ So a number gets the word of its lane in the place that the program gives it: th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
@@ -44,12 +44,14 @@ class WordOrder:
         deltas: per layer, and per pass that the gradient by its output is made in: word of every pixel, int64
             (channels, H, W); image ``b`` is lane ``b``. Only of gradients that the program rounds stochastically.
         delta_words: words of all these.
+        biases: as ``updates``: of every bias of a layer, int64 (rows,).
     """
 
     updates: dict[int, IntArray]
     update_words: int
     deltas: dict[int, list[IntArray]]
     delta_words: int
+    biases: dict[int, IntArray] = field(default_factory=dict)
 
 
 class RandomWords:
@@ -73,9 +75,14 @@ class RandomWords:
 
     def of_update(self, layer: int) -> UInt16Array:
         """Of all weights of a layer, flat, or HALF_UP."""
-        if not self._stochastic[0]:
-            return HALF_UP
-        words, lanes = np.divmod(self._known().updates[layer].reshape(-1), len(self._updates))
+        return self._update_words(self._known().updates[layer]) if self._stochastic[0] else HALF_UP
+
+    def of_biases(self, layer: int) -> UInt16Array:
+        """Of all biases of a layer, or HALF_UP."""
+        return self._update_words(self._known().biases[layer]) if self._stochastic[0] else HALF_UP
+
+    def _update_words(self, order: IntArray) -> UInt16Array:
+        words, lanes = np.divmod(order.reshape(-1), len(self._updates))
         return np.asarray(self._states[self._updates[lanes] + (words + self.taken[0]) % PERIOD])
 
     def of_delta(self, layer: int, number: int) -> UInt16Array:

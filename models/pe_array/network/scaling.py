@@ -18,16 +18,15 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from models.pe_array.isa.descriptors import ONE
 from models.pe_array.isa.widths import SHIFT_MAX
 from models.pe_array.network.layers import Accumulators, Int8Array, Requantised
+from models.pe_array.network.requantise import POINT
 
 Int64Array = npt.NDArray[np.int64]
 Array = Any  # Numba compiles the functions for the types they are called with
 Int = Any  # int64 in compiled code
 
-POINT = 16
-"""Bits of a multiplier behind the point."""
-ONE = 1 << POINT
 MULTIPLIER_MAX = 2 * ONE - 1
 
 
@@ -63,7 +62,8 @@ class Scaling:
         zero: zero point of the output, added after rounding and before saturation.
         low, high: limits of the output, zero point included: ReLU is ``low = zero``.
         even: round half to even; otherwise half up.
-        addend: how the map of ``Layer.add`` is added; None where there is none.
+        addend: how the map of ``Layer.add`` is added; None where there is none. Then all channels have the same scales,
+            because a drain reads records of channels or a second map.
         zero_out: zero point of the map that is made; None: ``zero``. Biases hold the rest of it, where ties must go to
             the even byte and not to the even step.
 
@@ -94,6 +94,8 @@ class Scaling:
         for name in ("zero_in", "zero", "low", "high"):
             _check(name, getattr(self, name), -128, 127)
         _check("low", self.low, -128, self.high)
+        if self.addend is not None and len(self.biases) > 1:
+            raise ValueError("a map is added where all channels have the same scales")
 
     @classmethod
     def of(

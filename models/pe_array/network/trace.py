@@ -24,6 +24,7 @@ class Trace:
         deltas: gradient by every layer's output, after its ReLU's derivative; filled by the way back.
         gradients: of every layer's weights (n, KH, KW), empty where it has none; filled by the way back.
         saturated: values that every layer clipped.
+        bias_gradients: of every layer's biases (rows,), empty where it has none; filled by the way back.
     """
 
     inputs: list[Int8Array]
@@ -32,6 +33,7 @@ class Trace:
     deltas: list[Int8Array]
     gradients: list[Int32Array]
     saturated: list[int] = field(default_factory=list)
+    bias_gradients: list[Int32Array] = field(default_factory=list)
 
     @property
     def logits(self) -> Int8Array:

@@ -9,7 +9,7 @@ import numpy as np
 
 from models.pe_array.isa.shapes import Conv, Positions
 from models.pe_array.isa.widths import STANDARD, Widths
-from models.pe_array.network.layers import Int8Array, Int32Array
+from models.pe_array.network.layers import NO_BIAS, Int8Array, Int32Array
 from models.pe_array.network.pruning import prune
 
 
@@ -21,6 +21,7 @@ class Weights:
         masters: int32.
         momenta: int32; all zero, and unused, in a training without momentum.
         widths: of masters and MAC weights.
+        bias, bias_momenta: int32 (rows,), masters of the biases, and momenta; none where the layer has no biases.
         mac: int8, what the MACs multiply with: always ``widths.mac_weights(masters)``.
     """
 
@@ -29,6 +30,8 @@ class Weights:
     masters: Int32Array
     momenta: Int32Array
     widths: Widths = STANDARD
+    bias: Int32Array = field(default_factory=lambda: NO_BIAS)
+    bias_momenta: Int32Array = field(default_factory=lambda: NO_BIAS)
     mac: Int8Array = field(init=False)
 
     def __post_init__(self) -> None:
@@ -45,7 +48,7 @@ class Weights:
         self.mac = self.widths.mac_weights(self.masters)
 
     def prune(self, density: float) -> None:
-        """Drop the weakest elements: ``density`` of all positions stay."""
+        """Drop the weakest elements: ``density`` of all positions stay, and all biases."""
         self.positions, keep = prune(self.conv, self.positions, self.masters, density)
         self.masters, self.momenta = self.masters[keep], self.momenta[keep]
         self.refresh()

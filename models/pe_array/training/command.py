@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training on MNIST: ``python -m models.pe_array.training configs/pe_array/lenet5_mnist.toml [--epochs n] …``.
+"""Training in the model: ``python -m models.pe_array.training configs/pe_array/lenet5_mnist.toml [--epochs n] …``.
 
 Without ``--validate`` the whole training set is trained on, and the test set is looked at once, at the end. With it,
 the last images of the training set are held back and classified after every epoch: those choose hyper-parameters.
@@ -12,10 +12,10 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-from models.lib import mnist
 from models.lib.checkpoint import CheckpointError
 from models.lib.command_line import Parser, integer, one_line_errors, output_file, whole_number
 from models.lib.telling import Telling
+from models.lib.toml_section import ConfigError
 from models.pe_array.network.config import EPOCHS_MAX, PeConfig
 from models.pe_array.training.images import Images, TrainingImages
 from models.pe_array.training.trainer import Trainer, accuracies_of_pruning
@@ -63,9 +63,10 @@ def run(trainer: Trainer, judge: Images, options: argparse.Namespace) -> Iterato
 def _check_files(parser: Parser, config: PeConfig, options: argparse.Namespace) -> None:
     """Refuse to write one file over another that the command needs."""
     files = {"the configuration": options.config, "training.initial": config.training.initial}
-    files |= {f"{name} of the data set": mnist.DATA_DIR / f"{name}.gz" for name in mnist.MD5}
     for option in ("checkpoint", "weights"):
         path: Path | None = getattr(options, option)
+        if path and config.data.has(path):
+            parser.error(f"argument --{option}: {path} is a file of the data set; name another file")
         for what, other in files.items():
             if path and other and path.resolve() == other.resolve():
                 parser.error(f"argument --{option}: {path} is {what} too; name another file")
@@ -73,13 +74,18 @@ def _check_files(parser: Parser, config: PeConfig, options: argparse.Namespace) 
 
 
 def _images(parser: Parser, config: PeConfig, options: argparse.Namespace) -> tuple[Images, Images]:
-    """What is trained on and what is judged by, as the arguments say. Raises DataError."""
+    """What is trained on and what is judged by, as the arguments say. Raises ConfigError, DataError."""
     held_back = config.training.validation if options.validate else 0
     if options.validate and not held_back:
         parser.error(f"argument --validate: training.validation = 0 of {config.name} holds no images back")
-    both = TrainingImages.load(config.widths.data)
+    both = TrainingImages.load(config)
     data, judge = both.train, both.test
     count = len(data) - held_back
+    if count < config.training.batch:
+        raise ConfigError(
+            f"training.validation = {held_back} of the {len(data)} images of {data.title} leaves less than a batch, "
+            f"{config.training.batch}"
+        )
     parser.limit("--samples", options.samples, config.training.batch, count, "at least a batch, at most all images")
     if options.validate:
         data, judge = data[:count], data[count:]
@@ -88,7 +94,7 @@ def _images(parser: Parser, config: PeConfig, options: argparse.Namespace) -> tu
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
-    parser = Parser("models.pe_array.training", "Train the bit-exact model of the PE array on MNIST.")
+    parser = Parser("models.pe_array.training", "Train the bit-exact model of the PE array.")
     parser.add_argument("config", type=Path, help="configuration file (docs/pe_configuration.md)")
     epochs = whole_number(1, EPOCHS_MAX)
     parser.add_argument("--epochs", type=epochs, help="of the whole training (default: the configuration's)")

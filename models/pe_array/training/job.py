@@ -33,6 +33,8 @@ class ArrayJob(JobFile):
         batches: batches of test images that are classified in simulation at the end.
         samples: images of the training set, the first ones.
         resume: go on from the checkpoint.
+        base: what paths in the TOML file are relative to.
+        source: of the images, as they were when the training was asked for.
         initial: in place of the file of weights that the TOML file names, a copy of it.
     """
 
@@ -43,11 +45,13 @@ class ArrayJob(JobFile):
     batches: int
     samples: int
     resume: bool
+    base: str
+    source: str
     initial: str | None = None
 
     def configuration(self) -> PeConfig:
         """What the TOML file says, beginning with the weights of ``initial``. Raises ConfigError."""
-        config = PeConfig.load(Path(self.config))
+        config = PeConfig.load(Path(self.config), Path(self.base))
         return config if self.initial is None else with_initial(config, Path(self.initial))
 
 

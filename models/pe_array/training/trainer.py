@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.lib import checkpoint, mnist
+from models.lib import checkpoint
 from models.lib.checkpoint import CheckpointError
+from models.lib.data_sets.epoch import epoch_order
 from models.lib.telling import Telling
 from models.lib.toml_section import ConfigError, Section
 from models.pe_array.compiler.step_program import StepProgram
@@ -24,7 +25,7 @@ from models.pe_array.network.float_layers import cross_entropy
 from models.pe_array.network.float_network import FloatNetwork
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.network.trace import Trace
-from models.pe_array.training.images import CLASSES, SHAPE, Batch, Images, Int8Array, LabelArray, classes
+from models.pe_array.training.images import Batch, Images, Int8Array, LabelArray, classes
 from models.pe_array.training.weights_file import starting_network
 
 LOSS_MAX = 300.0
@@ -87,13 +88,13 @@ class Trainer:
 
     def __init__(self, config: PeConfig, data: Images, twin: bool = False) -> None:
         """Raises ConfigError, WeightsError."""
-        check_data(config)
+        config.check_data(data.shape, 1 + int(data.labels.max(initial=0)), data.title)
         if len(data) < config.training.batch:
             raise ConfigError(f"{len(data)} images must be at least a batch, {config.training.batch}")
         self.config = config
         self.data = data
         self.network = starting_network(config)
-        self._identity = identity(self.network, len(data))
+        self._identity = identity(self.network, len(data), data.source)
         self.twin = FloatNetwork(self.network) if twin else None
         self.step = 0
         self.history: list[Epoch] = []
@@ -109,14 +110,15 @@ class Trainer:
         """Rows of the data that a step trains on."""
         epoch, place = divmod(step, self.steps_per_epoch)
         if self._order is None or self._order[0] != epoch:
-            self._order = epoch, mnist.epoch_order(len(self.data), epoch, self.config.training.order_seed)
+            self._order = epoch, epoch_order(len(self.data), epoch, self.config.training.order_seed)
         batch = self.config.training.batch
         return self._order[1][place * batch : (place + 1) * batch]
 
     def next_batch(self) -> Batch:
         """What the next step trains on; whoever else looks at it gets the same one."""
         if self._batch is None or self._batch[0] != self.step:
-            self._batch = self.step, self.data.batch(self.batch_rows(self.step))
+            epoch = self.step // self.steps_per_epoch
+            self._batch = self.step, self.data.batch(self.batch_rows(self.step), epoch)
         return self._batch[1]
 
     @property
@@ -261,30 +263,16 @@ class Trainer:
         return epoch
 
 
-def check_data(config: PeConfig) -> None:
-    """ConfigError where a network is not one for the images of MNIST and their classes."""
-    if config.in_shape != SHAPE:
-        channels, height, width = config.in_shape
-        raise ConfigError(
-            f"input: channels = {channels}, height = {height}, width = {width} must be {' x '.join(map(str, SHAPE))}, "
-            "the images of MNIST"
-        )
-    if config.classes < CLASSES:
-        raise ConfigError(
-            f"layers[{len(config.layers) - 1}].outputs = {config.classes} must be at least {CLASSES}, the "
-            "classes of MNIST"
-        )
-
-
-def identity(network: PeNetwork, samples: int) -> str:
+def identity(network: PeNetwork, samples: int, source: str) -> str:
     """Text that is equal for trainings that go the same way, whatever their number of epochs.
 
     Args:
         network: before the first step.
+        source: of the images.
     """
     training = replace(network.config.training, epochs=1, validation=0, initial=None)
     config = network.config
-    digest = hashlib.sha256(f"{config.layers!r} {training!r} {config.pes} {samples}".encode())
+    digest = hashlib.sha256(f"{config.layers!r} {training!r} {config.pes} {samples} {source}".encode())
     for name, array in network.state().items():
         digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

@@ -26,7 +26,6 @@ from models.edge.comparison import (
     clocks_and_stalls,
     counter_registers,
 )
-from models.edge.config import EdgeConfig
 from models.edge.harness_files import Command, HarnessOp
 from models.edge.interleaver import Connectivity
 from models.edge.job import (
@@ -42,6 +41,7 @@ from models.edge.network import EdgeNetwork, RunResult
 from models.edge.schedule import Schedule
 from models.edge.training import RawData
 from models.lib.confusion import cells
+from models.lib.data_sets.source import check_unchanged
 from models.lib.job_file import CHECKPOINT, EVENTS, Mismatch
 from tb.edge.runs.train_player import Player
 from tb.edge.runs.train_profile import Profile
@@ -59,16 +59,19 @@ class Trainer:
 
     def __init__(self, dut: Any, job: EdgeJob) -> None:
         self.job = job
-        self.config = EdgeConfig.load(job.config)
+        self.config = job.configuration()
         self.data = RawData.load(self.config)
+        check_unchanged(self.data.source, job.source)
         self.connectivity = Connectivity.generate(self.config)
         self.directory = Path(job.directory)
         self.player = Player(dut)
         self.interrupted = False
-        self.state = EdgeState(identity(self.config, job.samples))
+        self.state = EdgeState(identity(self.config, job.samples, self.data))
         parameters: tuple[list[Any] | None, list[Any] | None] = (None, None)
         if job.resume:
-            self.state, arrays = load_checkpoint(self.directory / CHECKPOINT, self.config, job.samples)
+            self.state, arrays = load_checkpoint(
+                self.directory / CHECKPOINT, self.config, job.samples, self.data
+            )
             count = range(1, len(self.config.junctions) + 1)
             parameters = [arrays[f"weights_{i}"] for i in count], [arrays[f"biases_{i}"] for i in count]
         self.network = EdgeNetwork(self.config, self.connectivity, *parameters)
@@ -98,7 +101,7 @@ class Trainer:
         """One run, in simulation and in the model, and the comparison."""
         begin, clock = time.perf_counter(), self.player.now
         run, tests = step.run, step.tests
-        x, labels = (self.data.test_x, self.data.test_labels) if tests else (self.data.train_x, self.data.train_labels)
+        x, labels = self.data.presented(run.epoch, tests)
         files.write_samples(Path(files.SAMPLES), self.config, x, labels, run.order)
         await self.player.play_all(files.start_commands(self.config, step.mode, run))
         started = time.perf_counter(), time.process_time(), self.player.now

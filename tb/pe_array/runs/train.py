@@ -24,6 +24,7 @@ import cocotb
 import numpy as np
 import numpy.typing as npt
 
+from models.lib.data_sets.source import check_unchanged
 from models.lib.job_file import EVENTS, Mismatch
 from models.pe_array.clocks.pe_array import ArrayClocks, Sizes
 from models.pe_array.clocks.step import ProgramRun, clocks_of_parts, predicted
@@ -37,8 +38,9 @@ from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.registers import Counter
 from models.pe_array.isa.shapes import Pair
 from models.pe_array.network.config import grid_of
-from models.pe_array.network.network import PeNetwork, Trace
+from models.pe_array.network.network import PeNetwork
 from models.pe_array.network.random_words import RandomWords
+from models.pe_array.network.trace import Trace
 from models.pe_array.training.images import TrainingImages
 from models.pe_array.training.job import ArrayJob, Record, load, places_of, save
 from models.pe_array.training.trainer import Trainer
@@ -160,7 +162,8 @@ class Training:
     def __init__(self, b: Bench, job: ArrayJob) -> None:
         self.job, self.directory = job, Path(job.directory)
         self.config = job.configuration()
-        data = TrainingImages.load(self.config.widths.data)
+        data = TrainingImages.load(self.config)
+        check_unchanged(data.train.source, job.source)
         self.trainer = Trainer(self.config, data.train[: job.samples])
         self.images_to_test = data.test
         self.network = self.trainer.network
@@ -276,7 +279,7 @@ def compare_clocks(comparison: Comparison, ran: Ran) -> None:
 def compare_maps(comparison: Comparison, memory: StepMemory, expected: Trace) -> None:
     """Maps, indices of maxima, gradients by maps and by weights."""
     found = memory.trace()
-    for name in ("outputs", "indices", "deltas", "gradients"):
+    for name in ("outputs", "indices", "deltas", "gradients", "bias_gradients"):
         for layer, (got, want) in enumerate(zip(getattr(found, name), getattr(expected, name), strict=True)):
             comparison.equal(f"{name} of layer {layer}", got, want)
 
@@ -285,7 +288,7 @@ def compare_weights(comparison: Comparison, memory: StepMemory, network: PeNetwo
     """Masters, momenta, MAC weights, and zeros between the blocks."""
     for layer, (got, want) in enumerate(zip(memory.weights(), network.weights, strict=True)):
         if got and want:
-            for name in ("masters", "momenta", "mac"):
+            for name in ("masters", "momenta", "mac", "bias", "bias_momenta"):
                 comparison.equal(f"{name} of layer {layer}", getattr(got, name), getattr(want, name))
             gaps = memory.gaps(layer)
             comparison.equal(f"space between blocks of layer {layer}", gaps, np.zeros_like(gaps))

@@ -104,11 +104,11 @@ async def steps(b: Bench) -> None:
         b.require(stop is None, f"stopped: {stop}, {stop and step.descriptors[stop.index]}")
         memory.memory[:] = await host.dump()
         found, trace = memory.trace(), network.train_step(images, labels, rate)
-        for name in ("outputs", "indices", "deltas", "gradients"):
+        for name in ("outputs", "indices", "deltas", "gradients", "bias_gradients"):
             for layer, (got, want) in enumerate(zip(getattr(found, name), getattr(trace, name), strict=True)):
                 b.equal(f"{name} of layer {layer}", got, want)
         for layer, (state, wanted) in enumerate(zip(memory.weights(), network.weights, strict=True)):
             if state and wanted:
-                for name in ("masters", "momenta", "mac"):
+                for name in ("masters", "momenta", "mac", "bias", "bias_momenta"):
                     b.equal(f"{name} of layer {layer}", getattr(state, name), getattr(wanted, name))
                 b.require(not memory.gaps(layer).any(), f"weights between the blocks of layer {layer}")

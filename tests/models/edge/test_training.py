@@ -81,7 +81,7 @@ def test_data_of_a_configuration() -> None:
     assert len(data.test_labels) == 100
     assert data.train_x.any()
     without = EdgeConfig.from_dict(values([8, 4], [2], [4], ["sigmoid"]))
-    with pytest.raises(ValueError, match=r"data\.set = 'none': configuration test names no data set"):
+    with pytest.raises(ValueError, match=r"data\.set = 'none': no data set is named: add \[data\] set"):
         RawData.load(without)
 
 
@@ -132,7 +132,7 @@ def test_speed_of_the_model() -> None:
 def test_command_lines(capsys: pytest.CaptureFixture[str]) -> None:
     training.main([TINY, "--epochs", "2", "--samples", "100"])
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "tiny: 64-16-12, density 50.00%"
+    assert lines[0] == "tiny: 64-16-12, density 50.00%, MNIST"
     assert len(lines) == 4
     assert lines[3].split()[0] == "2"
     benchmark.main([TINY, "--samples", "50"])

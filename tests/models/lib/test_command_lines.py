@@ -14,16 +14,18 @@ from typing import Any
 
 import pytest
 
-from models.lib import command_line, mnist, telling
+from models.lib import command_line, telling
+from models.lib.data_sets import catalogue
+from models.lib.data_sets.data_set import DataSet
 from models.pe_array.network.config import PeConfig
 from models.pe_array.training import command
-from models.pe_array.training.images import Images
+from models.pe_array.training.images import TrainingImages
 from models.pe_array.training.trainer import Epoch, Trainer
 
 ROOT = Path(__file__).resolve().parents[3]
 TINY = str(ROOT / "configs" / "edge" / "tiny.toml")
 LENET = str(ROOT / "configs" / "pe_array" / "lenet5_mnist.toml")
-LABELS = str(mnist.DATA_DIR / "t10k-labels-idx1-ubyte.gz")
+LABELS = str(catalogue.HOME / "mnist" / "t10k-labels-idx1-ubyte.gz")
 EDGE, PE = "models.edge.training", "models.pe_array.training"
 
 
@@ -46,19 +48,19 @@ def no_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def data() -> mnist.Mnist:
-    return mnist.load()
+def data() -> DataSet:
+    return catalogue.load("mnist")
 
 
 @pytest.fixture(autouse=True)
-def no_training(monkeypatch: pytest.MonkeyPatch, data: mnist.Mnist) -> None:
+def no_training(monkeypatch: pytest.MonkeyPatch, data: DataSet) -> None:
     """Whatever is refused is refused before anything is trained."""
 
     def never(*_: Any) -> None:
         raise AssertionError("trains")
 
     monkeypatch.setattr(Trainer, "train_step", never)
-    monkeypatch.setattr(mnist, "load", lambda: data)
+    monkeypatch.setattr(catalogue, "load", lambda *_: data)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +96,7 @@ def no_training(monkeypatch: pytest.MonkeyPatch, data: mnist.Mnist) -> None:
         (PE, [LENET, "--weights", str(ROOT)], "is not a file: name one in that directory"),
         (PE, [LENET, "--weights", "w" * 252], " cannot be written: File name too long"),
         (PE, [LENET, "--weights", LENET], "is the configuration too; name another file"),
-        (PE, [LENET, "--weights", LABELS], "t10k-labels-idx1-ubyte of the data set too; name another file"),
+        (PE, [LENET, "--weights", LABELS], "is a file of the data set; name another file"),
         (PE, [LENET, "--weights", "docs/a", "--checkpoint", "docs/../docs/a"], "is --checkpoint too; name"),
         ("studies.roofline", ["--pes", "0"], "argument --pes: 0 must be 1 … 65536"),
         ("studies.roofline", ["--mhz", "nan"], "argument --mhz: nan must be 0.001 … 1e+06"),
@@ -148,11 +150,11 @@ def test_configurations_that_cannot_be_trained_as_asked(tmp_path: Path, capsys: 
     assert "there is no checkpoint" in refused(PE, [LENET, *missing], capsys)[1]
 
 
-def test_nothing_left_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str], data: mnist.Mnist) -> None:
+def test_nothing_left_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str], data: DataSet) -> None:
     """A complete training is not gone on with silently; its weights can still be had."""
     path, options = tmp_path / "c.npz", [LENET, "--samples", "32", "--epochs", "1", "--resume", "--checkpoint"]
     config = PeConfig.load(Path(LENET))
-    trainer = Trainer(config, Images.of(data.train_images[:32], data.train_labels[:32]))
+    trainer = Trainer(config, TrainingImages.load(config).train[:32])
     trainer.step, trainer.history = 1, [Epoch(config.training.rate_shift(0), 32, 3, 70.0, 1.0)]
     trainer.save(path, {"kept": 1})
     assert "nothing is left to do, 1 of 1 epochs are done; give more" in refused(PE, [*options, str(path)], capsys)[1]

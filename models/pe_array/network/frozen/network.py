@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from models.pe_array.isa import assumed
 from models.pe_array.isa.grid import Grid
+from models.pe_array.isa.parameters import default
 from models.pe_array.isa.pe_command import PeShape
 from models.pe_array.isa.widths import STANDARD, Widths
 from models.pe_array.network.layer import IMAGE, Layer, Shape
@@ -49,6 +50,11 @@ class FrozenConfig:
     def classes(self) -> int:
         """Channels of the last layer."""
         return self.layers[-1].out_shape[0]
+
+    @property
+    def logit_frac(self) -> int:
+        """Parameter f of the output delta, which is not made: the array's own."""
+        return default("FRAC")
 
     def zero_of(self, index: int) -> int:
         """Zero point of the map of a layer, or of the images: pooling and concatenation keep that of what they read."""

@@ -25,6 +25,7 @@ class Concat(ChannelWise):
 
     kind = "concat"
     keeps_zero = True
+    joins = True
 
     more: tuple[int, ...] = ()
 

@@ -6,9 +6,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from models.lib.fixed_point import round_shift
 from models.lib.toml_section import Section
 from models.pe_array.isa.pe_command import Op
 from models.pe_array.isa.shapes import KERNEL_MAX, Conv
+from models.pe_array.isa.widths import BIAS_SHIFT_MAX
 from models.pe_array.network import float_layers, layers
 from models.pe_array.network.float_layers import FloatArray, IntArray
 from models.pe_array.network.layer import (
@@ -20,11 +22,14 @@ from models.pe_array.network.layer import (
     Layer,
     Place,
 )  # fmt: skip
-from models.pe_array.network.layers import Accumulators, Int8Array, Int32Array, UInt8Array
+from models.pe_array.network.layers import UNBIASED, Accumulators, Int8Array, Int32Array, UInt8Array
 from models.pe_array.network.weights import Weights
 from models.pe_array.tiles.tiling import PhaseGeometry
 
 LOGIT_FRAC_MAX = 7
+BIAS_FRAC = 16
+BIAS_RANGE_LOG2 = 3
+"""Of the biases' masters, where a configuration does not say."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +63,19 @@ class Convolution(Layer):
         delta_frac = place.widths.data - 1 if place.last else table.integer("delta_frac", 0, FRAC_LIMIT)
         out_shape = (outputs, *conv.out_size(*place.shape[1:]))
         relu = table.flag("relu", not place.last)
+        bias = table.flag("bias", False)
         return cls(
             conv, place.shape, out_shape, relu, place.frac, out_frac, place.delta_frac, delta_frac, weight_frac,
-            place.widths, density, init_scale, rate_shift, place.name, place.reads,
+            place.widths, density, init_scale, rate_shift, place.name, place.reads, bias=bias,
+            bias_frac=cls._bias_frac(table, place, weight_frac) if bias else 0,
         )  # fmt: skip
+
+    @staticmethod
+    def _bias_frac(table: Section, place: Place, weight_frac: int) -> int:
+        """Fraction bits of the biases: 16, or what is next to it that the hardware and a range of 8 allow."""
+        sums = place.frac + weight_frac
+        usual = max(sums, min(BIAS_FRAC, place.widths.master - 1 - BIAS_RANGE_LOG2, sums + BIAS_SHIFT_MAX))
+        return table.integer("bias_frac", sums, sums + BIAS_SHIFT_MAX, usual)
 
     @property
     def scale(self) -> int:
@@ -86,7 +100,9 @@ class Convolution(Layer):
         assert weights is not None
         window = self.inner_window
         assert isinstance(window, Conv)
-        return self.rounded(layers.conv_forward(window, self.bordered(x), weights.positions, weights.mac), added)
+        acc = layers.conv_forward(window, self.bordered(x), weights.positions, weights.mac)
+        biases = round_shift(weights.bias, self.bias_shift) if self.bias else UNBIASED
+        return self.rounded(acc, added, biases)
 
     def input_gradient(self, d: Int8Array, indices: UInt8Array, weights: Weights | None) -> Accumulators:
         """See ``Layer.input_gradient``."""

@@ -52,7 +52,7 @@ def execute(array: Machine, step: StepProgram, order: random.Random | None, seed
 
 
 def same(got: Trace, want: Trace) -> None:
-    for name in ("inputs", "outputs", "indices", "deltas", "gradients"):
+    for name in ("inputs", "outputs", "indices", "deltas", "gradients", "bias_gradients"):
         for layer, (a, b) in enumerate(zip(getattr(got, name), getattr(want, name), strict=True)):
             assert (a.dtype, a.shape) == (b.dtype, b.shape), (name, layer)
             assert np.array_equal(a, b), (name, layer)
@@ -62,7 +62,7 @@ def same_weights(memory: StepMemory, network: PeNetwork) -> None:
     for layer, (a, b) in enumerate(zip(memory.weights(), network.weights, strict=True)):
         assert (a is None) == (b is None)
         if a and b:
-            for name in ("masters", "momenta", "mac"):
+            for name in ("masters", "momenta", "mac", "bias", "bias_momenta"):
                 got, want = getattr(a, name), getattr(b, name)
                 assert got.dtype == want.dtype, (name, layer)
                 assert np.array_equal(got, want), (name, layer)
@@ -120,6 +120,7 @@ def random_layer(rng: random.Random, kind: str) -> dict[str, Any]:
         layer |= {
             "outputs": groups * rng.randint(1, 7), "relu": rng.random() < 0.7, "weight_frac": rng.randint(5, 7),
             "out_frac": rng.randint(3, 5), "delta_frac": rng.randint(5, 8), "density": rng.choice([0.2, 0.5, 1.0]),
+            "bias": rng.random() < 0.5,
         }  # fmt: skip
         if kind == "conv":
             layer["groups"] = groups
@@ -130,6 +131,7 @@ def random_config(rng: random.Random, kinds: list[str]) -> PeConfig:
     """A legal configuration with these layers and a last one."""
     while True:
         last = {"kind": "dense", "outputs": rng.randint(1, 12), "weight_frac": 6, "out_frac": rng.randint(3, 5)}
+        last["bias"] = rng.random() < 0.5
         layers = [*(random_layer(rng, kind) for kind in kinds), last | {"density": rng.choice([0.3, 1.0])}]
         try:
             return PeConfig.from_dict(values(rng, layers, rng.choice([8, 8, 8, 16]), rng.choice([0, 2, 5])))
@@ -161,10 +163,10 @@ def fixed(momentum: int = 3, size: Pair = (9, 8), widths: Pair = (8, 24), **keys
     layers = [
         CONV,
         {"kind": "max_pool", "kernel": 2},
-        CONV | {"outputs": 5},
+        CONV | {"outputs": 5, "bias": True},
         {"kind": "average_pool", "kernel": 3, "stride": 2},
         {"kind": "dense", "outputs": 9, "weight_frac": 6, "out_frac": 4, "delta_frac": 6, "density": 0.4},
-        {"kind": "dense", "outputs": 10, "weight_frac": 6, "out_frac": 4},
+        {"kind": "dense", "outputs": 10, "weight_frac": 6, "out_frac": 4, "bias": True},
     ]
     document = values(random.Random(1), layers, momentum=momentum)
     document["input"] |= {"channels": 2, "height": size[0], "width": size[1]}

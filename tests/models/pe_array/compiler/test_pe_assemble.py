@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from models.pe_array.compiler import program
-from models.pe_array.compiler.assemble import MapAt, OutputAt, Places, assemble, chain, fold, totals
+from models.pe_array.compiler.assemble import MapAt, OutputAt, Places, assemble, chain, totals
+from models.pe_array.compiler.folding import fold
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.csb import Csb, encode
 from models.pe_array.isa.grid import Grid

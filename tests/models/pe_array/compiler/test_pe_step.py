@@ -15,7 +15,19 @@ from models.pe_array.compiler.allocation import Allocation
 from models.pe_array.compiler.sequence import Sequence
 from models.pe_array.compiler.step_memory import StepMemory
 from models.pe_array.compiler.step_program import StepProgram
-from models.pe_array.isa.descriptors import Collect, Compute, Descriptor, Drain, Engine, Map, Stream, Update
+from models.pe_array.isa.channel_records import Records
+from models.pe_array.isa.descriptors import (
+    Collect,
+    Compute,
+    Descriptor,
+    Drain,
+    Engine,
+    Map,
+    Output,
+    Scales,
+    Stream,
+    Update,
+)
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.operations import After
 from models.pe_array.isa.pe_command import PeShape
@@ -24,6 +36,7 @@ from models.pe_array.network.config import PeConfig
 from models.pe_array.network.fitting import choose_block
 from models.pe_array.network.network import PeNetwork
 from tests.models.pe_array.compiler.pe_steps import (
+    CONV,
     KINDS,
     LARGE,
     SHAPE,
@@ -37,8 +50,10 @@ from tests.models.pe_array.compiler.pe_steps import (
     same,
     same_weights,
     train,
+    values,
 )
 
+DENSE = {"kind": "dense", "outputs": 5, "weight_frac": 6, "out_frac": 4}
 LENET = Path(__file__).resolve().parents[4] / "configs" / "pe_array" / "lenet5_mnist.toml"
 
 
@@ -154,12 +169,36 @@ def test_updates_run_beside_what_follows() -> None:
             collected[each.address] = stores
         elif isinstance(each, Update):
             updates.append(stores)
-            assert each.after.loads >= read[each.weights]
+            biases = each.weights == step.tensors["unused"].address
+            assert biases or each.after.loads >= read[each.weights]
             assert each.after.stores >= collected[each.gradients]
             assert each.after.computes == 0
-    assert len(updates) == 4
+    assert len(updates) == 4 + 2
     assert updates[-1] == stores
     assert not {each.after.stores for each in step.descriptors} & set(updates)
+
+
+def test_biases_lie_in_the_order_of_their_channels() -> None:
+    """Nothing is between the blocks, so that drains can read them; drains of other layers add none."""
+    rows, lanes = 19, 8  # three blocks, the last one ragged
+    document = values(random.Random(1), [CONV | {"outputs": rows, "bias": True}, CONV, DENSE], lanes)
+    network = PeNetwork(PeConfig.from_dict(document))
+    network.prune()
+    step = StepProgram(network, Grid(4, SHAPE), search=False)
+    memory = train(network, step, 2)
+    order = step.order("output0")
+    assert (order != np.arange(rows)).any()
+    assert np.array_equal(memory["bias_masters0"][:rows], network.layer_weights(0).bias[order])
+    assert not memory["bias_masters0"][rows:].any()
+    first, most = step.tensors["bias_masters0"].address, 4 * rows
+    scaled = False
+    for each in step.descriptors:
+        if isinstance(each, Scales):
+            scaled = each.records == Records.BIASES
+            assert not scaled or first <= each.address < first + most
+        elif isinstance(each, Output):
+            output = step.tensors["output0"]
+            assert scaled == (output.address <= each.address < output.address + output.bytes)
 
 
 @pytest.mark.parametrize("pruned", [False, True])
@@ -259,7 +298,7 @@ def test_small_blocks_where_large_ones_do_not_fit() -> None:
 
 def test_pointers_are_checked() -> None:
     step = StepProgram(fixed(), Grid(2, SHAPE), search=False)
-    made = Sequence(step.tensors)
+    made = Sequence(step.tensors, step.storage.parts)
     made.check(0, 3, 4)
     assert made.descriptors[0].after == After()
     memory = StepMemory(step)

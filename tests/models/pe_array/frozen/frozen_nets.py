@@ -31,7 +31,7 @@ class _Random:
 
     def scaling(self, index: int, channels: int, sums: int, add: int | None = None) -> Scaling:
         """Scales with which sums of about that size fill a byte."""
-        rng, n = self.rng, self.rng.choice([1, channels])
+        rng, n = self.rng, self.rng.choice([1, channels]) if add is None else 1
         scales = [min(1.9, rng.uniform(0.3, 2.0) * 100 / sums) for _ in range(n)]
         zero, low, high = self.zero(), -128, 127
         if rng.random() < 0.4:

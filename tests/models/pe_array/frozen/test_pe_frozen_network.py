@@ -35,8 +35,8 @@ def real(network: FrozenNetwork, index: int, x: np.ndarray, added: np.ndarray | 
     zero_in = 0 if scaling is None else scaling.zero_in
     if layer.kind == "max_pool":
         low, high = (-128, 127) if scaling is None else (scaling.low, scaling.high)
-        largest: np.ndarray = patches(x, layer, -1000).max(axis=(3, 4))
-        return np.clip(largest, low, high).astype(float)
+        largest: np.ndarray = np.clip(patches(x, layer, -1000).max(axis=(3, 4)), low, high).astype(float)
+        return largest
     seen = patches(x, layer, zero_in)
     if layer.has_weights:
         weights = network.layer_weights(index)

@@ -36,8 +36,8 @@ def expected(scaling: Scaling, channel: int, acc: int, added: int) -> tuple[int,
 @pytest.mark.parametrize("seed", range(8))
 def test_values_are_those_of_the_formula(seed: int) -> None:
     rng = random.Random(seed)
-    n = rng.choice([1, 4])
     addend = rng.choice([None, Addend(rng.randint(0, MULTIPLIER_MAX), rng.randint(0, 3), rng.randint(-128, 127))])
+    n = rng.choice([1, 4]) if addend is None else 1
     scaling = Scaling(
         np.array([rng.randint(-900, 900) for _ in range(n)], dtype=np.int64),
         np.array([rng.choice([0x10000, rng.randint(0, MULTIPLIER_MAX)]) for _ in range(n)], dtype=np.int64),
@@ -86,6 +86,7 @@ def test_real_factors_and_numbers_are_of_channels_or_of_all() -> None:
         (lambda: Scaling.of(1.0, low=5, high=4), "low = 5 must be -128 … 4"),
         (lambda: Scaling.of([0.5, 0.5]).requantise(np.zeros((3, 1), dtype=np.int32)), "scales of 2 channels"),
         (lambda: Scaling.of(1.0).requantise(np.zeros((1, 1), dtype="i4"), np.zeros((1, 1), dtype="i1")), "where the"),
+        (lambda: Scaling.of([0.5, 1.0], addend=Addend(1)), "all channels have the same scales"),
         (lambda: Addend(1 << 17), "addend.multiplier = 131072"),
         (
             lambda: Scaling(np.zeros(2, dtype=np.int64), np.zeros(1, dtype=np.int64), np.zeros(2, dtype=np.int64)),

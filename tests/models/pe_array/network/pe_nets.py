@@ -34,8 +34,10 @@ HEAD: Layers = [{"kind": "global_average_pool", "out_frac": 6, "delta_frac": 5},
 NETS: dict[str, Layers] = {
     "identity": [conv("a"), conv("b"), conv("c", add="a"), *HEAD],
     "projection": [
-        conv("a"), conv("b", outputs=6, stride=2), conv("p", outputs=6, kernel=1, stride=2, input="a", relu=False),
-        conv("c", outputs=6, input="b", add="p", out_frac=3), conv("d", outputs=6, add="c", delta_frac=7), *HEAD,
+        conv("a"), conv("b", outputs=6, stride=2),
+        conv("p", outputs=6, kernel=1, stride=2, input="a", relu=False, bias=True),
+        conv("c", outputs=6, input="b", add="p", out_frac=3, bias=True), conv("d", outputs=6, add="c", delta_frac=7),
+        *HEAD,
     ],
     "over a max pool": [conv("a"), pool("m"), conv("c", add="a", delta_frac=7), *HEAD],
     "max pool, two additions and a reader": [
@@ -43,7 +45,7 @@ NETS: dict[str, Layers] = {
         conv("e", add="a"), *HEAD,
     ],
     "average pool, depth-wise": [
-        conv("a", outputs=6), pool("m", "average_pool"), conv("dw", outputs=6, groups=6, density=1.0),
+        conv("a", outputs=6), pool("m", "average_pool"), conv("dw", outputs=6, groups=6, density=1.0, bias=True),
         conv("pw", outputs=6, kernel=1, add="a"), conv("dil", outputs=6, dilation=2, pad=2, input="m", add="pw"), *HEAD,
     ],
     "reads and adds the same": [conv("a"), conv("b", add="a"), conv("c", kernel=1, add="b"), *HEAD],

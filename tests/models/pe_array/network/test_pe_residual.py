@@ -23,7 +23,8 @@ from models.pe_array.isa.widths import STANDARD
 from models.pe_array.network import float_layers, requantise
 from models.pe_array.network.float_network import FloatNetwork
 from models.pe_array.network.layers import average_scale
-from models.pe_array.network.network import PeNetwork, Trace
+from models.pe_array.network.network import PeNetwork
+from models.pe_array.network.trace import Trace
 from tests.models.pe_array.compiler.pe_steps import Favour, batch, execute, hasty, machine, same, train
 
 
@@ -48,6 +49,9 @@ class Reference:
                 acc = float_layers.average_pool(layer.window, x) * layer.window.taps * layer.multiplier
             else:
                 acc = float_layers.conv_forward(layer.window, x, self.dense(n))
+            if layer.bias:
+                biases = net.layer_weights(n).bias / 2.0 ** (layer.bias_frac - layer.in_frac - layer.weight_frac)
+                acc = acc + np.floor(biases + 0.5)[:, None, None, None]
             if layer.add is not None:
                 acc = acc + self.maps[layer.add] * 2.0 ** (layer.in_frac + layer.weight_frac - layer.add_frac)
             self.maps[n] = rounded(acc, layer.forward_shift, layer.relu)
@@ -101,6 +105,8 @@ class Reference:
                 x = self.maps[self.layers[n].reads].reshape(*self.layers[n].in_shape, -1)
                 dense = float_layers.conv_weight_gradient(self.layers[n].conv, x, self.deltas[n])
                 assert np.array_equal(trace.gradients[n], self.net.layer_weights(n).positions.gather(dense)), n
+            if self.layers[n].bias:
+                assert np.array_equal(trace.bias_gradients[n], self.deltas[n].sum(axis=(1, 2, 3))), n
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -167,7 +173,7 @@ def test_twin_has_the_gradient_of_its_loss(name: str) -> None:
         logits = twin.forward(x)[0][-1]
         return float_layers.cross_entropy(logits.reshape(len(logits), -1), labels)
 
-    found, _ = twin.gradients(x, labels)
+    found, *_ = twin.gradients(x, labels)
     rng = np.random.default_rng(1)
     for layer, w, gradient in zip(twin.config.layers, twin.weights, found, strict=True):
         if not layer.has_weights:

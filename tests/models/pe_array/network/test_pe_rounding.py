@@ -137,10 +137,12 @@ def test_every_word_of_a_step_is_used_once() -> None:
     network = fixed(size=LARGE, **BOTH)
     step = StepProgram(network, Grid(4, SHAPE), search=False)
     order = word_order(step)
-    weights = np.concatenate([each.reshape(-1) for each in order.updates.values()])
+    weights = np.concatenate([each.reshape(-1) for each in (*order.updates.values(), *order.biases.values())])
     assert sorted(order.updates) == [0, 2, 4, 5]
+    assert sorted(order.biases) == [2, 5]
     assert len(np.unique(weights)) == len(weights) < order.update_words * 2
-    assert order.update_words * 2 == sum(matrix.length for matrix in step.matrices.values())
+    matrices = (*step.matrices.values(), *step.biases.values())
+    assert order.update_words * 2 == sum(matrix.length for matrix in matrices)
     assert 0 <= weights.min() <= weights.max() < order.update_words * 2
     pixels = np.concatenate([each.reshape(-1) for passes in order.deltas.values() for each in passes])
     assert sorted(order.deltas) == [0, 1, 2, 3, 4]

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from models.lib import mnist
+from models.lib.data_sets import catalogue
+from models.lib.data_sets.data_set import DataSet
 from models.pe_array.network.config import PeConfig
 from models.pe_array.training.images import Images
 from tests.models.pe_array.network.test_pe_layers import interpreted  # noqa: F401
@@ -59,16 +60,13 @@ def lenet(prune_at: int = 60, **keys: Any) -> PeConfig:
 
 
 @functools.cache
-def whole_set() -> mnist.Mnist:
-    return mnist.load()
+def whole_set() -> DataSet:
+    return catalogue.load("mnist")
 
 
 def first_images(count: int) -> tuple[Images, Images]:
     data = whole_set()
-    return (
-        Images.of(data.train_images[:count], data.train_labels[:count]),
-        Images.of(data.test_images[:500], data.test_labels[:500]),
-    )
+    return Images.of(data.train[:count]), Images.of(data.test[:500])
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from small_cnn import small_cnn
 
-from models.lib import mnist
 from models.lib.checkpoint import CheckpointError
+from models.lib.data_sets import catalogue
 from models.pe_array.network.config import NEVER, PeConfig
 from models.pe_array.network.network import PeNetwork, initial_weights
 from models.pe_array.network.pruning import kept_elements, strongest
@@ -29,8 +29,7 @@ SPARSE = small_cnn("sparse", density=0.5, prune_at=0, initial="dense/weights.npz
 
 @pytest.fixture(scope="module")
 def images() -> Images:
-    data = mnist.load()
-    return Images.of(data.train_images[:800], data.train_labels[:800])
+    return Images.of(catalogue.load("mnist").train[:800])
 
 
 @pytest.fixture

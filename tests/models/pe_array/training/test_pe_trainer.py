@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from pe_trainings import LENET, first_images, lenet, small, whole_set
 
-from models.lib import checkpoint, mnist
+from models.lib import checkpoint
 from models.lib.checkpoint import CheckpointError
+from models.lib.data_sets import catalogue
 from models.lib.toml_section import ConfigError
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.compiler.word_order import word_order
@@ -173,7 +174,7 @@ def test_trainer_refuses_what_it_cannot_train_on() -> None:
         Trainer(small(), data)
     few = lenet()
     nine = replace(few, layers=(*few.layers[:-1], replace(few.layers[-1], out_shape=(9, 1, 1))))
-    with pytest.raises(ConfigError, match=r"layers\[6\]\.outputs = 9 must be at least 10, the classes of MNIST"):
+    with pytest.raises(ConfigError, match=r"layers\[6\]\.outputs = 9 must be at least 10, the classes of the data set"):
         Trainer(nine, data[:32])
     with pytest.raises(ValueError, match="31 images must be at least a batch, 32"):
         Trainer(few, data[:31])
@@ -181,7 +182,7 @@ def test_trainer_refuses_what_it_cannot_train_on() -> None:
 
 def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     data = whole_set()
-    monkeypatch.setattr(mnist, "load", lambda: data)
+    monkeypatch.setattr(catalogue, "load", lambda *_: data)
     checkpoint = str(tmp_path / "checkpoint.npz")
     options = [str(LENET), "--samples", "64", "--checkpoint", checkpoint]
     command.main([*options, "--epochs", "1", "--validate"])

@@ -26,7 +26,7 @@ from tests.models.pe_array.network.test_pe_layers import interpreted  # noqa: F4
         ("extra", 1, "extra is not a known key"),
         ("layers.0.kind", "fold", r"layers\[0\]\.kind = 'fold' must be one of conv, dense, max_pool, average_pool"),
         ("layers.0.kernel", 12, r"layers\[0\]\.kernel = 12 must be 1 … 11"),
-        ("layers.0.bias", 1, r"layers\[0\]\.bias is not a known key"),
+        ("layers.0.biases", 1, r"layers\[0\]\.biases is not a known key"),
         ("layers.0.delta_frac", None, r"layers\[0\]\.delta_frac is missing"),
         ("layers.0.density", 0.0, r"layers\[0\]\.density = 0\.0 must be"),
         ("layers.0.out_frac", 13, r"layers\[0\]: forward shift = -1 must be 0 … 31"),

@@ -13,7 +13,7 @@ $(foreach name,$(ASKED),$(if $(filter environment%,$(origin $(name))),\
 # where everything is written, relative to where make runs; flow/paths.py reads it
 export EDGELOOM_BUILD := $(or $(BUILD),$(EDGELOOM_BUILD))
 
-.PHONY: help setup modules sim train train-cnn compile example bench scoreboard full-size synth check test lint generate docs regress coverage clean
+.PHONY: help setup modules sim train train-cnn compile infer example bench scoreboard full-size synth check test lint generate docs regress coverage clean
 
 ## make help                           this list
 help:
@@ -38,6 +38,11 @@ train-cnn: setup
 ##                                     a network of others as a program of the PE array, with a page
 compile: setup
 	@$(FLOW) compile --model "$(MODEL)" --data "$(DATA)" --norm "$(NORM)" --quant "$(QUANT)" --sparsify "$(SPARSIFY)" --opt "$(OPT)" --batch "$(BATCH)" --pes "$(PES)" --samples "$(SAMPLES)"
+
+## make infer MODEL=file.onnx DATA=… [NORM=…] [SPARSIFY=…] [QUANT=…] [BATCH=16] [PES=8] [SIM=icarus|model] [SAMPLES=n]
+##                                     test pictures through it, in simulation or the model; every output compared
+infer: setup
+	@$(FLOW) infer --model "$(MODEL)" --data "$(DATA)" --norm "$(NORM)" --quant "$(QUANT)" --sparsify "$(SPARSIFY)" --batch "$(BATCH)" --pes "$(PES)" --sim "$(or $(SIM),verilator)" --samples "$(SAMPLES)"
 
 ## make example                         the C driver of sw/ trains a few samples on the Verilated edge engine
 example: setup

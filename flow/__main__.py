@@ -136,6 +136,18 @@ def _compile(arguments: argparse.Namespace) -> int:
     )  # fmt: skip
 
 
+def _infer(arguments: argparse.Namespace) -> int:
+    from flow.infer.command import run
+    from flow.infer.request import request
+
+    return run(
+        request(
+            arguments.model, arguments.data, arguments.norm, arguments.quant, arguments.sparsify, arguments.batch,
+            arguments.pes, arguments.sim, arguments.samples,
+        )
+    )  # fmt: skip
+
+
 def _bench(arguments: argparse.Namespace) -> int:
     from flow.train.edge.bench import bench
     from flow.train.edge.request import request
@@ -222,9 +234,14 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--sim", default="verilator")
     command.set_defaults(function=_train_cnn)
     command = commands.add_parser("compile", help="an ONNX model as a program of the PE array")
-    for name in ("model", "data", "norm", "quant", "sparsify", "opt", "batch", "pes", "samples"):
-        command.add_argument(f"--{name}", default="")
+    command.add_argument("--opt", default="")
     command.set_defaults(function=_compile)
+    infer = commands.add_parser("infer", help="pictures through a compiled network")
+    infer.add_argument("--sim", default="verilator")
+    infer.set_defaults(function=_infer)
+    for each in (command, infer):
+        for name in ("model", "data", "norm", "quant", "sparsify", "batch", "pes", "samples"):
+            each.add_argument(f"--{name}", default="")
     command = commands.add_parser("scoreboard", help="clocks of the PE array beside the published tables")
     command.add_argument("--out", type=Path, default=paths.BUILD / "scoreboard")
     command.set_defaults(function=_scoreboard)

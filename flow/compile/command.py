@@ -39,7 +39,7 @@ def run(request: Request) -> int:
             begin = time.monotonic()
             compiled = compiled_of(request)
             result, writers = _results(request, compiled)
-            result |= directory.origin | {"wall_seconds": time.monotonic() - begin}
+            result["wall_seconds"] = time.monotonic() - begin
             compiled.program().save(request.directory, compiled.memory.memory)
             directory.publish(result, writers)
     print("\n".join(f"  {what:34} {value}" for what, value in table(result)))
@@ -96,7 +96,7 @@ def _results(request: Request, compiled: Compiled) -> tuple[dict[str, Any], dict
         accuracies = _accuracies(request, compiled) if request.source is not None else None
         optimised = measure(request, tell) if request.table else None
     result = {
-        "complete": True, "failure": None, **found, "model": relative(request.path),
+        "complete": True, "failure": None, **origin(request), **found, "model": relative(request.path),
         "sparsify": None if request.sparsification is None else str(request.sparsification),
         "optimisations": str(request.optimisations), "optimised": optimised,
         "quantisation": _quantisation(request, compiled),

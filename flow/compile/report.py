@@ -39,8 +39,7 @@ def page(compiled: Compiled, result: dict[str, Any]) -> str:
     ]  # fmt: skip
     if result["optimised"]:
         parts.append(html.section("Optimisations", _explained(), optimised(result["optimised"], batch)))
-    made_by = {**result, "configuration_file": result["model"], "configuration": ""}
-    parts.append(provenance.section(made_by))
+    parts.append(provenance.section(result))
     return html.document(result["name"], parts)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make infer`: test pictures through the array in simulation, or through the machine's model, every output compared."""
+"""`make infer`: test pictures through the array in simulation or the model of the machine, all outputs compared."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def _run(request: Request, design: Design | None, directory: RunDirectory) -> tu
 
 
 def _batched(compiled: Compiled, q: Int8Array, outputs: Int8Array) -> tuple[Int8Array, Int8Array]:
-    """Whole batches: images int8 (n, C, H, W, B), outputs int8 (n, classes, B); the last is filled up with its first."""
+    """Whole batches: images int8 (n, C, H, W, B), outputs int8 (n, classes, B); the last has its first again."""
     size = compiled.network.config.batch
     rows = np.arange(-(-len(q) // size) * size)
     rows[len(q) :] = (len(q) - 1) // size * size
@@ -158,7 +158,8 @@ def _machine(compiled: Compiled, images: Int8Array, expected: Int8Array) -> tupl
                 return Outcome(failure=f"batch {number}: the machine stopped: {stop}"), events
             wrong = int((program.outputs(memory) != outputs).sum())
             if wrong:
-                return Outcome(failure=f"batch {number}: {wrong} of {outputs.size} outputs differ", mismatches=wrong), events
+                failure = f"batch {number}: {wrong} of {outputs.size} outputs differ"
+                return Outcome(failure=failure, mismatches=wrong), events
             events.append({
                 "batch": number, "compared": outputs.size, "clocks": program.clocks,
                 "seconds": time.monotonic() - begin,

@@ -61,7 +61,8 @@ def request(
     test = asked.source.data.test
     default = len(test) if sim == MODEL else min(SAMPLES, len(test))
     count = whole_number("SAMPLES", samples, 1, len(test), "test pictures") if samples else default
-    given = [*asked.asked, *([f"SIM={sim}"] if sim != "verilator" else []), *([f"SAMPLES={samples}"] if samples else [])]
+    more = {"SIM": sim if sim != "verilator" else "", "SAMPLES": samples}
+    given = [*asked.asked, *(f"{name}={value}" for name, value in more.items() if value)]
     return Request(
         compilation=asked,
         sim=sim,

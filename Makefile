@@ -13,7 +13,7 @@ $(foreach name,$(ASKED),$(if $(filter environment%,$(origin $(name))),\
 # where everything is written, relative to where make runs; flow/paths.py reads it
 export EDGELOOM_BUILD := $(or $(BUILD),$(EDGELOOM_BUILD))
 
-.PHONY: help setup modules sim train train-cnn compile infer example bench scoreboard full-size synth check test lint generate docs regress coverage clean
+.PHONY: help setup modules sim train train-cnn compile infer data example bench scoreboard full-size synth check test lint generate docs regress coverage clean
 
 ## make help                           this list
 help:
@@ -43,6 +43,10 @@ compile: setup
 ##                                     test pictures through it, in simulation or the model; every output compared
 infer: setup
 	@$(FLOW) infer --model "$(MODEL)" --data "$(DATA)" --norm "$(NORM)" --quant "$(QUANT)" --sparsify "$(SPARSIFY)" --batch "$(BATCH)" --pes "$(PES)" --sim "$(or $(SIM),verilator)" --samples "$(SAMPLES)"
+
+## make data SET=cifar10                bring a data set to data/, verified: mnist (is there), fashion_mnist or cifar10
+data: setup
+	@$(FLOW) data --set "$(or $(SET),mnist)"
 
 ## make example                         the C driver of sw/ trains a few samples on the Verilated edge engine
 example: setup

@@ -148,6 +148,12 @@ def _infer(arguments: argparse.Namespace) -> int:
     )  # fmt: skip
 
 
+def _data(arguments: argparse.Namespace) -> int:
+    from flow.data_sets import data
+
+    return data(arguments.set)
+
+
 def _bench(arguments: argparse.Namespace) -> int:
     from flow.train.edge.bench import bench
     from flow.train.edge.request import request
@@ -242,6 +248,9 @@ def _parser() -> argparse.ArgumentParser:
     for each in (command, infer):
         for name in ("model", "data", "norm", "quant", "sparsify", "batch", "pes", "samples"):
             each.add_argument(f"--{name}", default="")
+    command = commands.add_parser("data", help="bring a known data set to data/, verified")
+    command.add_argument("--set", default="mnist")
+    command.set_defaults(function=_data)
     command = commands.add_parser("scoreboard", help="clocks of the PE array beside the published tables")
     command.add_argument("--out", type=Path, default=paths.BUILD / "scoreboard")
     command.set_defaults(function=_scoreboard)

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from flow import environment, paths
+from models.lib import threads
 
 paths.set_environment(keep=("PYTEST_", "COVERAGE_"))
 
@@ -22,8 +23,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--runs", choices=RUNS, default="plain", help="which runs of the regression (default plain)")
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     if sys.flags.optimize:
         raise pytest.UsageError(environment.WITHOUT_ASSERTS)
     if codecs.lookup(locale.getpreferredencoding(False)).name != "utf-8":
         raise pytest.UsageError("files of the tests are UTF-8 and this locale is not: export PYTHONUTF8=1")
+    if hasattr(config, "workerinput"):
+        threads.use(1)  # the cores have a test process each

@@ -104,5 +104,5 @@ def _read(path: Path, split: Holdout | None) -> DataSet:
         else:
             raise DataError(f"{where} has neither IDX files (train-images-idx3-ubyte …) nor folders of pictures")
     except OSError as error:
-        raise DataError(f"{where} cannot be read: {error.strerror}") from None
+        raise DataError(f"{error.filename or where} cannot be read: {error.strerror}") from None
     return divided(title, where, names, parts, split)

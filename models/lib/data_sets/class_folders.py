@@ -24,7 +24,7 @@ def is_folder(folder: Path) -> bool:
 
 
 def read_folder(folder: Path) -> tuple[tuple[str, ...], list[Pictures]]:
-    """Names of the classes, and one part or two. Raises DataError."""
+    """Names of the classes, and one part or two. Raises DataError, OSError."""
     places = [folder / part for part in PARTS]
     if not any(place.is_dir() for place in places):
         places = [folder]
@@ -50,11 +50,8 @@ def read_folder(folder: Path) -> tuple[tuple[str, ...], list[Pictures]]:
 
 
 def _visible(folder: Path) -> list[Path]:
-    """What is in a folder, without hidden files, in the order of their names. Raises DataError."""
-    try:
-        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    except OSError as error:
-        raise DataError(f"{folder} cannot be read: {error.strerror}") from None
+    """What is in a folder, without hidden files, in the order of their names. Raises OSError."""
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
 def _classes(folder: Path) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from models.pe_array.isa.pe_command import GRADIENT_BITS
 from models.pe_array.isa.shapes import Conv, Pool, Positions, SlidingWindow
 from models.pe_array.isa.widths import SHIFT_MAX
-from models.pe_array.network import kernels
+from models.pe_array.network import kernels, products, weight_gradients
 
 Int8Array = npt.NDArray[np.int8]
 UInt8Array = npt.NDArray[np.uint8]
@@ -30,6 +30,8 @@ Accumulators = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 ACC_BITS = 32
 PRESET_MAX = 15
 """Largest left shift of a map that is loaded to Y."""
+WIDE = 1 << 31
+"""Sums that can be so large are made by loops of 64 bits."""
 NO_BIAS: Int32Array = np.empty(0, dtype=np.int32)
 """Of layers without biases."""
 HALF_UP: UInt16Array = np.empty(0, dtype=np.uint16)
@@ -72,17 +74,17 @@ def _fits(sums: npt.NDArray[Any], bits: int, what: str) -> None:
         raise OverflowError(f"{what}: sums {sums.min()} … {sums.max()} do not fit in {bits} bits")
 
 
-def sum_bound(index: npt.NDArray[np.int32], channels: int, values: Int8Array) -> int:
-    """Largest magnitude that a sum of ``values`` times any 8-bit data can have in one of the channels ``index``."""
+def sum_bound(index: npt.NDArray[np.int32], channels: int, values: Int8Array, acc_bits: int) -> int:
+    """What no sum of ``values`` times 8-bit data in one of the channels ``index`` exceeds, in magnitude.
+
+    Their number says enough in most layers; else their magnitudes are added up.
+    """
+    most = int(np.bincount(index, minlength=1).max()) * values[:1].size << 14
+    if most < 1 << min(acc_bits - 1, 31):
+        return most
     totals = np.zeros(channels, dtype=np.int64)
     kernels.magnitudes(index, values, totals)
     return 128 * int(totals.max())
-
-
-def _room(bound: int, shape: tuple[int, ...]) -> Accumulators:
-    if bound < 1 << 31:
-        return np.zeros(shape, dtype=np.int32)
-    return np.zeros(shape, dtype=np.int64)
 
 
 def _checked(sums: Accumulators, bound: int, acc_bits: int, what: str) -> Accumulators:
@@ -101,10 +103,13 @@ def conv_forward(
     x = _bytes("x", x, conv.cols, None, None, None)
     values = _bytes("values", values, len(positions), *conv.kernel)
     size = conv.out_size(x.shape[1], x.shape[2])
-    bound = sum_bound(positions.row, conv.rows, values)
-    out = _room(bound, (conv.rows, *size, x.shape[3]))
-    kernels.forward(_geometry(conv), x, positions.row, positions.col, values, out)
-    return _checked(out, bound, acc_bits, "forward")
+    bound = sum_bound(positions.row, conv.rows, values, acc_bits)
+    if bound < WIDE:
+        sums = products.sums(conv, x, positions.row, positions.col, values, conv.rows, x.shape[1:3], backward=False)
+        return _checked(sums, bound, acc_bits, "forward")
+    wide = np.zeros((conv.rows, *size, x.shape[3]), dtype=np.int64)
+    kernels.forward(_geometry(conv), x, positions.row, positions.col, values, wide)
+    return _checked(wide, bound, acc_bits, "forward")
 
 
 def conv_input_gradient(
@@ -114,22 +119,23 @@ def conv_input_gradient(
     """Phase NG: accumulators (cols, height, width, batch), gradient of the input, from d (rows, OH, OW, batch)."""
     d = _bytes("d", d, conv.rows, *conv.out_size(height, width), None)
     values = _bytes("values", values, len(positions), *conv.kernel)
-    bound = sum_bound(positions.col, conv.cols, values)
-    out = _room(bound, (conv.cols, height, width, d.shape[3]))
-    kernels.input_gradient(_geometry(conv), d, positions.row, positions.col, values, out)
-    return _checked(out, bound, acc_bits, "input gradient")
+    bound = sum_bound(positions.col, conv.cols, values, acc_bits)
+    if bound < WIDE:
+        sums = products.sums(conv, d, positions.col, positions.row, values, conv.cols, (height, width), backward=True)
+        return _checked(sums, bound, acc_bits, "input gradient")
+    wide = np.zeros((conv.cols, height, width, d.shape[3]), dtype=np.int64)
+    kernels.input_gradient(_geometry(conv), d, positions.row, positions.col, values, wide)
+    return _checked(wide, bound, acc_bits, "input gradient")
 
 
 def conv_weight_gradient(conv: Conv, x: Int8Array, d: Int8Array, positions: Positions) -> Int32Array:
     """Phase WG: gradients int32 (n, KH, KW) at the elements alone, summed over images and pixels."""
     x = _bytes("x", x, conv.cols, None, None, None)
     d = _bytes("d", d, conv.rows, *conv.out_size(x.shape[1], x.shape[2]), x.shape[3])
-    if x.shape[2] * x.shape[3] >= 1 << 17:
-        raise ValueError(f"a row of {x.shape[2]} pixels of {x.shape[3]} images must be shorter than {1 << 17} values")
-    out = np.empty((len(positions), *conv.kernel), dtype=np.int64)
-    kernels.weight_gradient(_geometry(conv), x, d, positions.row, positions.col, out)
-    _fits(out, GRADIENT_BITS, "weight gradient")
-    return out.astype(np.int32)
+    found = weight_gradients.gradients(conv, x, d, positions)
+    if found.dtype != np.int32:
+        _fits(found, GRADIENT_BITS, "weight gradient")
+    return found.astype(np.int32, copy=False).reshape(-1, *conv.kernel)
 
 
 def bias_gradient(d: Int8Array) -> Int32Array:

@@ -188,6 +188,12 @@ def _wide(folder: Path) -> Path:
     return folder
 
 
+def _no_classes(folder: Path) -> Path:
+    for part in ("train", "test"):
+        (folder / part).mkdir(parents=True)
+    return folder
+
+
 def _many(folder: Path) -> Path:
     for number in range(257):
         (folder / f"{number:03}").mkdir(parents=True)
@@ -245,6 +251,10 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
     "damaged picture": (lambda p: _with("7.png", p), r"7\.png cannot be read as a picture"),
     "wide picture": (_wide, "w.png has 4097 pixels a side: at most 4096"),
     "folders of files": (lambda p: class_folders(p / "train" / "x").parents[1], "there is no such folder: have both"),
+    "parts without folders": (_no_classes, "train has no folders: it must have one of pictures for every class"),
+    "many names": (
+        lambda p: npz(p, images=GRAY, labels=LABELS, names=np.arange(257).astype(str)), "there are 257 classes",
+    ),
     "many classes": (_many, "has 257 folders: at most 256"),
     "pickles": (lambda p: _file(p, "data_batch_1"), 'holds CIFAR-10: say set = "cifar10" and name this folder'),
     "batches": (lambda p: _file(p, "test_batch.bin"), 'holds CIFAR-10: say set = "cifar10"'),
@@ -259,6 +269,17 @@ def test_what_cannot_be_used(case: str, tmp_path: Path) -> None:
         catalogue.load(str(path))
     assert str(path) in str(caught.value)
     assert str(caught.value).isprintable()
+
+
+def test_folder_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs it: a superuser may read anything."""
+
+    def refuse(self: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(DataError, match="cannot be read: Permission denied"):
+        catalogue.load(str(tmp_path))
 
 
 def test_what_a_call_cannot_ask_for(tmp_path: Path) -> None:

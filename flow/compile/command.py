@@ -19,9 +19,11 @@ from flow.paths import FlowError, relative
 from flow.provenance import commit
 from flow.run_directory import RESULT, RunDirectory, Writer, alone_in, text_writer
 from flow.train.command import REPORT
+from models.lib.data_sets.data_set import DataError
 from models.lib.telling import Telling
 from models.pe_array.frontend import api, onnx_run
 from models.pe_array.frontend.api import Compiled
+from models.pe_array.frontend.clean import picture_shape
 from models.pe_array.frontend.graph import UnsupportedModel
 from models.pe_array.frontend.optimisations import Optimisations, variants
 from models.pe_array.frontend.program_file import MEMORY, PROGRAM
@@ -70,18 +72,16 @@ def compiled_of(request: Request, optimisations: Optimisations | None = None) ->
     try:
         with Telling() as tell:
             if request.source is not None:
+                request.source.check(picture_shape(request.model))
                 train = request.source.data.train.images
                 rows = np.linspace(0, len(train) - 1, min(CALIBRATION, len(train))).astype(np.int64)
                 calibration = request.source.floats(train[rows]) if len(train) else None
-            made = api.compile(
+            return api.compile(
                 request.model, calibration, batch=request.batch, pes=request.pes, options=request.options,
                 sparsification=request.sparsification, optimisations=optimisations or request.optimisations,
                 tell=lambda what: tell(f"{request.name}: {what}"),
             )  # fmt: skip
-            if request.source is not None:
-                request.source.check(made.in_shape)
-            return made
-    except UnsupportedModel as error:
+    except (DataError, UnsupportedModel) as error:
         raise FlowError(f"{relative(request.path)}: {error}") from None
 
 

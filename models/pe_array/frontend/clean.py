@@ -123,6 +123,15 @@ def _check_borders(model: onnx.ModelProto) -> None:
         )
 
 
+def picture_shape(model: onnx.ModelProto) -> tuple[int, ...]:
+    """(C, H, W) of the pictures that a model takes once it is cleaned. UnsupportedModel as ``clean``."""
+    work = onnx.ModelProto()
+    work.CopyFrom(model)
+    _check_borders(work)
+    _drop_transposes(work.graph)
+    return _dimensions(work.graph.input[0])[1:]
+
+
 def _converted(model: onnx.ModelProto) -> onnx.ModelProto:
     """In an opset that knows scales per channel. UnsupportedModel."""
     for opset in model.opset_import:

@@ -33,7 +33,10 @@ def compiled(optimisations: Optimisations = ALL, asymmetric: bool = False, spars
     )  # fmt: skip
 
 
-def on_machine(program: InferenceProgram, image: npt.NDArray[np.uint8], q: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+Int8Array = npt.NDArray[np.int8]
+
+
+def on_machine(program: InferenceProgram, image: npt.NDArray[np.uint8], q: Int8Array) -> Int8Array:
     """Outputs int8 (B, classes) of a batch int8 (B, C, H, W), by the machine's model."""
     memory = image.copy()
     machine = Machine(program.pes, program.grid.shape, memory, program.base, widths=program.widths)
@@ -74,8 +77,10 @@ def test_optimisations_leave_the_outputs_as_they_are(name: str) -> None:
 
 def test_optimisations_save_clocks() -> None:
     """Each where it must: on this network channels need no other order, and the first cut is good."""
-    clocks = {name: compiled(chosen).clocks().clocks for name, chosen in variants()}
-    for name in ("pes", "overlap", "fold"):
+    names = ("pes", "overlap", "fold")
+    wanted = {"base", "all", *(f"{name} alone" for name in names), *(f"all but {name}" for name in names)}
+    clocks = {name: compiled(chosen).clocks().clocks for name, chosen in variants() if name in wanted}
+    for name in names:
         assert clocks[f"{name} alone"] < clocks["base"]
         assert clocks["all"] < clocks[f"all but {name}"]
 
@@ -87,7 +92,7 @@ def test_optimisations_by_name() -> None:
     assert (str(ALL), str(NONE)) == ("all", "none")
     with pytest.raises(UnsupportedModel, match="OPT=pes,fast: fast is none of all, none, table, or of pes, overlap"):
         Optimisations.parse("pes,fast")
-    assert [name for name, _ in variants()][0] == "base"
+    assert variants()[0] == ("base", NONE)
     assert len(variants()) == 2 * len(TITLES) + 2
 
 

@@ -24,7 +24,7 @@ setup:
 	@sh flow/setup.sh
 
 ## make train [CONFIG=configs/edge/mnist_64.toml] [EPOCHS=n] [SAMPLES=n] [SIM=icarus] [RESUME=1]
-##                                     train MNIST in simulation, every bit compared with the model
+##                                     train an MLP in simulation, every bit compared with the model
 train: setup
 	@$(FLOW) train --config "$(or $(CONFIG),configs/edge/mnist_64.toml)" --epochs "$(EPOCHS)" --samples "$(SAMPLES)" --sim "$(or $(SIM),verilator)" --resume "$(RESUME)"
 

@@ -72,6 +72,7 @@ class RawData:
 
     Attributes:
         title: of the set.
+        names: of its classes.
         source: text that is equal where all that is trained on is equal.
         shape: (C, H, W) of the pictures, of which the first inputs are the pixels.
         augmentation: of the training set.
@@ -82,6 +83,7 @@ class RawData:
     test_x: Int16Array
     test_labels: UInt8Array
     title: str = ""
+    names: tuple[str, ...] = ()
     source: str = ""
     shape: tuple[int, int, int] = (1, 1, 1)
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -103,7 +105,7 @@ class RawData:
 
         return cls(
             raw(data.train.images), data.train.labels, raw(data.test.images), data.test.labels, data.title,
-            f"{data.digest} {source.identity}", data.shape, source.augmentation,
+            data.names, f"{data.digest} {source.identity}", data.shape, source.augmentation,
         )  # fmt: skip
 
     def inputs(self, epoch: int) -> Int16Array:

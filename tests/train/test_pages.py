@@ -250,6 +250,13 @@ def test_confusion_of_many_classes_has_the_size_of_the_test(tmp_path: Path) -> N
     assert f"Of {len(rows):,} labels the 20 with the smallest share right" in section
 
 
+def test_classes_have_their_names() -> None:
+    """Beside the label, unless they are called so; names of the user may hold anything."""
+    section = classes.section([[0, 1, 3], [1, 1, 4], [2, 2, 5]], "now", ["<cat>", "dog", "2"])
+    assert "<td>0 &lt;cat&gt;</td><td>3</td><td>0.00%</td><td>1 dog (3)</td>" in section
+    assert "<td>2</td>" in section
+
+
 # ----- PE array
 
 

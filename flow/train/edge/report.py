@@ -67,7 +67,7 @@ def report(config: EdgeConfig, connections: Connectivity, outcome: EdgeOutcome, 
             plots.accuracy(result["history"]),
         ))  # fmt: skip
     if result["confusion"]:
-        parts.append(classes.section(result["confusion"], "in the last test"))
+        parts.append(classes.section(result["confusion"], "in the last test", result["class_names"]))
     if outcome.state.profile:
         parts.append(html.section(
             "Units at work",

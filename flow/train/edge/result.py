@@ -106,6 +106,7 @@ def results(request: Request, outcome: EdgeOutcome, twin: list[float]) -> dict[s
         },
         "history": epochs,
         "confusion": outcome.state.confusion,
+        "class_names": list(request.data.names),
         "by_label": confusion.by_label(outcome.state.confusion),
     }  # fmt: skip
 

@@ -61,7 +61,7 @@ def report(request: Request, network: PeNetwork, result: dict[str, Any]) -> str:
         ),
     ]  # fmt: skip
     if result["confusion"]:
-        parts.append(classes.section(result["confusion"], "after the last epoch"))
+        parts.append(classes.section(result["confusion"], "after the last epoch", result["class_names"]))
     if steps:
         parts.append(array_counters.section(result["counters"]))
     parts += [

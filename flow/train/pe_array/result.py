@@ -41,6 +41,7 @@ def results(
             "clock_mhz": config.clock_mhz, "parameters": request.params,
         },
         "simulator": request.sim,
+        "class_names": list(request.data.names),
         "complete": outcome.is_well,
         "failure": outcome.failure,
         "simulated_steps": [step["step"] for step in steps],

@@ -52,6 +52,7 @@ class MapOutput:
         bias: masters of the biases that are added to the sums, one for every channel of the map, or None.
         bias_shift: right shift of these.
         mask: map of activations where the derivative of a ReLU comes in, or None.
+        clip: most of the outputs, or, with a mask, what that must be below; 0: there is no limit.
         scaling: scales of a frozen layer, or None.
         added: map that these add, or None.
         stochastic: round with random words.
@@ -67,6 +68,7 @@ class MapOutput:
     added: str | None = None
     bias: str | None = None
     bias_shift: int = 0
+    clip: int = 0
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,7 @@ class Maker:
         if scaling is None:
             bias, shift = (f"{BIAS}masters{index}", layer.bias_shift) if layer.bias else (None, 0)
             return MapOutput(
-                name, layer.forward_shift, layer.drains[0], layer.relu, bias=bias, bias_shift=shift
+                name, layer.forward_shift, layer.drains[0], layer.relu, bias=bias, bias_shift=shift, clip=layer.clip
             )  # fmt: skip
         added = None if layer.add is None else output_of(layer.add)
         return MapOutput(name, int(scaling.shifts[0]), layer.drains[0], scaling=scaling, added=added)
@@ -169,7 +171,8 @@ class Maker:
         operand = None if each.preset is None else f"delta{each.preset}"
         mask = f"output{index}" if each.last and target.relu else None
         stochastic = self.config.training.stochastic_gradients
-        outputs = (MapOutput(f"delta{index}", each.shift, mask=mask, stochastic=stochastic),)
+        clip = target.clip if mask else 0
+        outputs = (MapOutput(f"delta{index}", each.shift, mask=mask, stochastic=stochastic, clip=clip),)
         shape = layer.out_shape
         if each.skip:
             copy = PhaseGeometry(Op.MAC, Pool(), *shape[1:], one_weight=True, preset=preset)

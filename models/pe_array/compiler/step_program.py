@@ -302,8 +302,11 @@ class StepProgram:
         shape = phase.program.out
         beside = made.mask or made.added
         scales, records = None, None
+        if made.bias is not None or made.clip:
+            scales = Scales(mask_high=bool(made.clip and made.mask), high=made.clip or Scales.high)
         if made.bias is not None:
-            scales, records = Scales(Records.BIASES, bias_shift=made.bias_shift), self.tensors[made.bias].address
+            scales = replace(scales or Scales(), records=Records.BIASES, bias_shift=made.bias_shift)
+            records = self.tensors[made.bias].address
         elif made.scaling is not None:
             kind, _ = records_of(made.scaling, self._orders[made.tensor])
             records = None if kind is Records.NONE else self.tensors[f"records{phase.layer}"].address

@@ -105,14 +105,14 @@ def average_pool_backward(pool: Pool, d: FloatArray, height: int, width: int) ->
     return _overlay(pool, np.broadcast_to(d[:, None] / pool.taps, shape), height, width)
 
 
-def relu(x: FloatArray) -> FloatArray:
-    """max(x, 0)."""
-    return np.maximum(x, 0.0)
+def relu(x: FloatArray, high: float = np.inf) -> FloatArray:
+    """max(x, 0), at most ``high``."""
+    return np.clip(x, 0.0, high)
 
 
-def relu_backward(d: FloatArray, a: FloatArray) -> FloatArray:
-    """d where the activation a is positive, else 0."""
-    return np.where(a > 0.0, d, 0.0)
+def relu_backward(d: FloatArray, a: FloatArray, high: float = np.inf) -> FloatArray:
+    """d where the activation a is positive and below ``high``, else 0."""
+    return np.where((a > 0.0) & (a < high), d, 0.0)
 
 
 def sigmoid(logits: FloatArray) -> FloatArray:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from models.pe_array.network import float_layers
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.float_layers import FloatArray, IntArray
-from models.pe_array.network.layer import IMAGE, NO_FLOAT_GRADIENTS
+from models.pe_array.network.layer import IMAGE, NO_FLOAT_GRADIENTS, Layer
 from models.pe_array.network.network import PeNetwork
 
 
@@ -48,9 +48,14 @@ class FloatNetwork:
                 x = x + bias[:, None, None, None]
             if layer.add is not None:
                 x = x + self._map(maps, images, layer.add).reshape(x.shape)
-            maps.append(float_layers.relu(x) if layer.relu else x)
+            maps.append(float_layers.relu(x, self._high(layer)) if layer.relu else x)
             indices.append(index)
         return maps, indices
+
+    @staticmethod
+    def _high(layer: Layer) -> float:
+        """Limit of a layer's outputs."""
+        return layer.clip / 2.0**layer.out_frac if layer.clip else np.inf
 
     @staticmethod
     def _map(maps: list[FloatArray], images: FloatArray, index: int) -> FloatArray:
@@ -70,7 +75,7 @@ class FloatNetwork:
         for i in reversed(range(len(self.config.layers))):
             layer, d = self.config.layers[i], deltas[i]
             if layer.relu:
-                d = float_layers.relu_backward(d, maps[i])
+                d = float_layers.relu_backward(d, maps[i], self._high(layer))
             if layer.add is not None and layer.add != IMAGE:
                 deltas[layer.add] += d.reshape(deltas[layer.add].shape)
             x = self._map(maps, images, layer.reads).reshape(*layer.in_shape, -1)

@@ -191,9 +191,12 @@ def max_pool_backward(geometry: Array, d: Array, index: Array, out: Array) -> No
 
 @njit(cache=True)
 def requantise(
-    acc: Array, shift: Int, low: Int, mask: Array, masked: bool, bits: Int, out: Array, random: Array, bias: Array
+    acc: Array, shift: Int, low: Int, high: Int, mask: Array, masked: bool, bits: Int, out: Array, random: Array,
+    bias: Array,
 ) -> Int:  # fmt: skip
-    """out int8 = acc + bias >> shift, rounded, clipped, then at least low, and 0 where the mask is not positive.
+    """out int8 = acc + bias >> shift, rounded, clipped, then at least low and at most high.
+
+    With a mask it is 0 where that is not positive or not below high, and otherwise not limited by high.
 
     All arrays flat; random words uint16, none: half up; biases int64, one for every part of ``acc``, which are equally
     long. Returns the number of values that were clipped to ``bits``.
@@ -211,7 +214,9 @@ def requantise(
             narrow = min(max(wide, -limit), limit - 1)
             clipped += narrow != wide
             narrow = max(narrow, low)
-            if masked and mask[k] <= 0:
+            if not masked:
+                narrow = min(narrow, high)
+            elif mask[k] <= 0 or mask[k] >= high:
                 narrow = 0
             out[k] = narrow
     return clipped

@@ -19,7 +19,15 @@ from models.pe_array.isa.shapes import Conv, Pads, Pool
 from models.pe_array.isa.widths import STANDARD, Widths
 from models.pe_array.network import layers
 from models.pe_array.network.float_layers import FloatArray, IntArray
-from models.pe_array.network.layers import UNBIASED, Accumulators, Int8Array, Int32Array, Int64Array, UInt8Array
+from models.pe_array.network.layers import (
+    NO_LIMIT,
+    UNBIASED,
+    Accumulators,
+    Int8Array,
+    Int32Array,
+    Int64Array,
+    UInt8Array,
+)
 from models.pe_array.network.requantise import AccumulatorField
 from models.pe_array.network.scaling import Scaling
 from models.pe_array.network.weights import Weights
@@ -110,6 +118,7 @@ class Layer(ABC):
         add_frac: fraction bits of that.
         bias: a number per output channel, trained too, is added to the sums before they are requantised.
         bias_frac: fraction bits of the masters of the biases; 0 where there are none.
+        clip: most of the outputs behind a ReLU, raw; where they are as large there is no gradient; 0: as it comes.
         scaling: what becomes of its sums where it is frozen; None: shifts, which follow from fraction bits.
     """
 
@@ -140,6 +149,7 @@ class Layer(ABC):
     add_frac: int = 0
     bias: bool = False
     bias_frac: int = 0
+    clip: int = 0
     scaling: Scaling | None = None
 
     # --- what a kind answers ---
@@ -212,7 +222,9 @@ class Layer(ABC):
             return Activations(scaled.values, NO_INDICES, scaled.saturated)
         if added is not None:
             acc = layers.add_residual(acc, added.reshape(acc.shape), self.add_shift)
-        made = layers.requantise(acc, self.forward_shift, self.relu, bits=self.widths.data, bias=biases)
+        made = layers.requantise(
+            acc, self.forward_shift, self.relu, bits=self.widths.data, bias=biases, high=self.high
+        )  # fmt: skip
         return Activations(made.values, NO_INDICES, made.saturated)
 
     def phases(self, training: bool = True) -> list[PhaseGeometry]:
@@ -295,6 +307,11 @@ class Layer(ABC):
     def forward_shift(self) -> int:
         """Shift of the requantising after FF."""
         return self.forward_frac - self.out_frac
+
+    @property
+    def high(self) -> int:
+        """Limit of the outputs, and of what has a gradient."""
+        return self.clip or NO_LIMIT
 
     @property
     def add_shift(self) -> int:

@@ -36,6 +36,8 @@ NO_BIAS: Int32Array = np.empty(0, dtype=np.int32)
 """Of layers without biases."""
 HALF_UP: UInt16Array = np.empty(0, dtype=np.uint16)
 """In place of random words: round half up."""
+NO_LIMIT = 128
+"""Of results: more than one can be."""
 UNBIASED: Int64Array = np.zeros(1, dtype=np.int64)
 """In place of biases: 0 for all channels."""
 
@@ -214,17 +216,19 @@ def add_residual(acc: Accumulators, x: Int8Array, shift: int, acc_bits: int = AC
 
 def requantise(
     acc: Accumulators, shift: int, relu: bool = False, mask: Int8Array | None = None, random: UInt16Array = HALF_UP,
-    bits: int = 8, bias: Int64Array = UNBIASED,
+    bits: int = 8, bias: Int64Array = UNBIASED, high: int = NO_LIMIT,
 ) -> Requantised:  # fmt: skip
     """``sat(hu(acc + bias, shift))``, or rounded with random words; shift 0 … 31.
 
     Args:
         acc: accumulators of any shape.
         relu: negative results become 0.
-        mask: activations of the same shape; where one is not positive the result is 0 (derivative of ReLU).
+        mask: activations of the same shape; where one is not positive the result is 0 (derivative of ReLU), and where
+            it is not below ``high``.
         random: 16-bit words, flat, one for every accumulator; none: half up.
         bits: of the results, 4 … 8.
         bias: one for every channel, int64 (channels,), the first axis of ``acc``; or one for all, (1,).
+        high: limit of the results, but of those with a mask.
 
     The count of clipped values is taken before ReLU and mask.
     """
@@ -240,7 +244,7 @@ def requantise(
         raise ValueError(f"{len(random)} random words must be none or {len(flat)}")
     flat_mask = at if mask is None else mask.reshape(-1)
     saturated = kernels.requantise(
-        flat, shift, 0 if relu else -128, flat_mask, mask is not None, bits, at, random, bias
+        flat, shift, 0 if relu else -128, high, flat_mask, mask is not None, bits, at, random, bias
     )
     return Requantised(out, int(saturated))
 

@@ -233,7 +233,8 @@ class PeNetwork:
                 acc = layers.add_residual(acc, trace.deltas[each.preset].reshape(output.shape), each.preset_shift)
             mask = output if each.last and self.config.layers[i].relu else None
             random = self.random.of_delta(i, number) if self.random else HALF_UP
-            result = layers.requantise(acc, each.shift, mask=mask, random=random, bits=self._bits)
+            high = layers.NO_LIMIT if mask is None else self.config.layers[i].high
+            result = layers.requantise(acc, each.shift, mask=mask, random=random, bits=self._bits, high=high)
             self.saturations[BACKWARD, i] += result.saturated
             trace.deltas[i] = result.values
 

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, replace
 
 from models.lib.fixed_point import round_shift
-from models.lib.toml_section import Section
+from models.lib.toml_section import ConfigError, Section
 from models.pe_array.isa.pe_command import Op
 from models.pe_array.isa.shapes import KERNEL_MAX, Conv
 from models.pe_array.isa.widths import BIAS_SHIFT_MAX
@@ -63,12 +63,25 @@ class Convolution(Layer):
         delta_frac = place.widths.data - 1 if place.last else table.integer("delta_frac", 0, FRAC_LIMIT)
         out_shape = (outputs, *conv.out_size(*place.shape[1:]))
         relu = table.flag("relu", not place.last)
-        bias = table.flag("bias", False)
+        bias, clip = table.flag("bias", False), 0
+        if table.given("clip"):
+            clip = cls._clip(table, relu, out_frac, place.widths.data)
         return cls(
             conv, place.shape, out_shape, relu, place.frac, out_frac, place.delta_frac, delta_frac, weight_frac,
-            place.widths, density, init_scale, rate_shift, place.name, place.reads, bias=bias,
+            place.widths, density, init_scale, rate_shift, place.name, place.reads, bias=bias, clip=clip,
             bias_frac=cls._bias_frac(table, place, weight_frac) if bias else 0,
         )  # fmt: skip
+
+    @staticmethod
+    def _clip(table: Section, relu: bool, out_frac: int, bits: int) -> int:
+        """Most of the outputs, raw: at most what their bits hold."""
+        clip = table.real("clip", 2.0**-FRAC_LIMIT, float(1 << bits))
+        if not relu:
+            raise ConfigError(f"{table.key('clip')} = {clip} needs {table.key('relu')} = true")
+        raw = min(int(clip * 2.0**out_frac + 0.5), (1 << (bits - 1)) - 1)
+        if raw < 1:
+            raise ConfigError(f"{table.key('clip')} = {clip} must be at least {2.0**-out_frac}, an output of 1")
+        return raw
 
     @staticmethod
     def _bias_frac(table: Section, place: Place, weight_frac: int) -> int:

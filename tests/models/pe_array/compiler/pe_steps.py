@@ -124,6 +124,8 @@ def random_layer(rng: random.Random, kind: str) -> dict[str, Any]:
         }  # fmt: skip
         if kind == "conv":
             layer["groups"] = groups
+        if layer["relu"] and rng.random() < 0.5:
+            layer["clip"] = rng.choice([0.5, 1.5, 3.0, 16.0])
     return layer
 
 

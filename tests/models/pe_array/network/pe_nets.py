@@ -45,11 +45,14 @@ NETS: dict[str, Layers] = {
         conv("e", add="a"), *HEAD,
     ],
     "average pool, depth-wise": [
-        conv("a", outputs=6), pool("m", "average_pool"), conv("dw", outputs=6, groups=6, density=1.0, bias=True),
+        conv("a", outputs=6), pool("m", "average_pool"),
+        conv("dw", outputs=6, groups=6, density=1.0, bias=True, clip=2.0),
         conv("pw", outputs=6, kernel=1, add="a"), conv("dil", outputs=6, dilation=2, pad=2, input="m", add="pw"), *HEAD,
     ],
     "reads and adds the same": [conv("a"), conv("b", add="a"), conv("c", kernel=1, add="b"), *HEAD],
-    "two readers": [conv("a"), conv("b"), conv("c", input="a", add="b"), conv("d", input="a", add="c"), *HEAD],
+    "two readers": [
+        conv("a", clip=1.5), conv("b"), conv("c", input="a", add="b"), conv("d", input="a", add="c"), *HEAD,
+    ],
     "the image": [
         conv("a", outputs=3, input="image", add="image"), conv("b", input="image"), conv("c", add="b", input="a"),
         *HEAD,

@@ -20,7 +20,6 @@ from models.pe_array.compiler.word_order import word_order
 from models.pe_array.network import fitting
 from models.pe_array.network.config import PeConfig, grid_of
 from models.pe_array.network.network import PeNetwork
-from models.pe_array.training.trainer import check_data
 
 CONFIGS = Path(__file__).resolve().parents[4] / "configs" / "pe_array"
 LAST = {"kind": "dense", "outputs": 10, "weight_frac": 6, "out_frac": 4}
@@ -82,7 +81,7 @@ def test_whatever_is_accepted_has_a_program() -> None:
     for _ in range(12):
         config, more = accepted(rng)
         late += more
-        check_data(config)
+        config.check_data((1, 28, 28), 10, "MNIST")
         network = PeNetwork(config)
         step = StepProgram(network, grid_of(config), search=False)
         word_order(step)
@@ -126,7 +125,7 @@ def test_refused_with_the_configuration(layers: list[dict[str, Any]], keys: dict
 
 def test_fully_connected_layers_alone_are_trained_on_images() -> None:
     config = PeConfig.from_dict(document([{"kind": "dense", "outputs": 12, **FRACS}, LAST]))
-    check_data(config)
+    config.check_data((1, 28, 28), 10, "MNIST")
     assert config.in_shape == (1, 28, 28)
     assert config.layers[0].in_shape == (784, 1, 1)
 

@@ -54,7 +54,7 @@ class Reference:
                 acc = acc + np.floor(biases + 0.5)[:, None, None, None]
             if layer.add is not None:
                 acc = acc + self.maps[layer.add] * 2.0 ** (layer.in_frac + layer.weight_frac - layer.add_frac)
-            self.maps[n] = rounded(acc, layer.forward_shift, layer.relu)
+            self.maps[n] = np.minimum(rounded(acc, layer.forward_shift, layer.relu), layer.clip or 127)
         logits = self.maps[len(self.layers) - 1]
         d = requantise.output_delta8(logits.reshape(len(logits), -1).astype(int), labels, net.config.logit_frac)
         self.deltas = {len(self.layers) - 1: d.astype(float).reshape(logits.shape)}
@@ -94,6 +94,8 @@ class Reference:
         for place, (acc, sums) in enumerate(parts):
             total = acc.reshape(shape) + value.reshape(shape) * 2.0 ** (sums - scale)
             mask = self.maps[n].astype(int) if place == len(parts) - 1 and self.layers[n].relu else None
+            if mask is not None and self.layers[n].clip:
+                mask = np.where(mask < self.layers[n].clip, mask, 0)
             value, scale = rounded(total, sums - frac, mask=mask), frac
         return value
 

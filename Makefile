@@ -5,7 +5,7 @@
 FLOW  := .venv/bin/python -E -X utf8 -m flow
 
 # A variable counts where it is given to make; one that only happens to be in the environment changes no run.
-ASKED := BATCH BUILD CONFIG COVERAGE DATA EPOCHS FROM LAYERS MODEL MODULE NORM OPT PES QUANT RESUME SAMPLES SCOPE SEED SEEDS SET \
+ASKED := BATCH BUILD CLOCKS CONFIG COVERAGE DATA EPOCHS FROM LAYERS MODEL MODULE NORM OPT PES POINTS QUANT RESUME SAMPLES SCOPE SEED SEEDS SET \
     SIM SPARSIFY STEPS TEST TO UPDATE WAVES
 $(foreach name,$(ASKED),$(if $(filter environment%,$(origin $(name))),\
     $(warning $(name)=$($(name)) in the environment is not used: give it after make)$(eval $(name) :=)))
@@ -13,7 +13,7 @@ $(foreach name,$(ASKED),$(if $(filter environment%,$(origin $(name))),\
 # where everything is written, relative to where make runs; flow/paths.py reads it
 export EDGELOOM_BUILD := $(or $(BUILD),$(EDGELOOM_BUILD))
 
-.PHONY: help setup modules sim train train-cnn compile infer data example bench scoreboard full-size synth check test lint generate docs regress coverage clean
+.PHONY: help setup modules sim train train-cnn compile infer sparsify data example bench scoreboard full-size synth check test lint generate docs regress coverage clean
 
 ## make help                           this list
 help:
@@ -43,6 +43,11 @@ compile: setup
 ##                                     test pictures through it, in simulation or the model; every output compared
 infer: setup
 	@$(FLOW) infer --model "$(MODEL)" --data "$(DATA)" --norm "$(NORM)" --quant "$(QUANT)" --sparsify "$(SPARSIFY)" --batch "$(BATCH)" --pes "$(PES)" --sim "$(or $(SIM),verilator)" --samples "$(SAMPLES)"
+
+## make sparsify MODEL=file.onnx,… DATA=… [NORM=…] [POINTS=8] [SAMPLES=n] [CLOCKS=0] [BATCH=16] [PES=8]
+##                                     accuracy against sparsity without retraining, and what it saves: some hours
+sparsify: setup
+	@$(FLOW) sparsify --model "$(MODEL)" --data "$(DATA)" --norm "$(NORM)" --samples "$(SAMPLES)" --points "$(POINTS)" --clocks "$(or $(CLOCKS),1)" --batch "$(BATCH)" --pes "$(PES)"
 
 ## make data SET=cifar10                bring a data set to data/, verified: mnist (is there), fashion_mnist or cifar10
 data: setup

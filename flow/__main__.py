@@ -154,6 +154,17 @@ def _data(arguments: argparse.Namespace) -> int:
     return data(arguments.set)
 
 
+def _sparsify(arguments: argparse.Namespace) -> int:
+    from flow.sparsify.command import request, run
+
+    return run(
+        request(
+            arguments.model, arguments.data, arguments.norm, arguments.samples, arguments.points, arguments.clocks,
+            arguments.batch, arguments.pes,
+        )
+    )  # fmt: skip
+
+
 def _bench(arguments: argparse.Namespace) -> int:
     from flow.train.edge.bench import bench
     from flow.train.edge.request import request
@@ -248,6 +259,11 @@ def _parser() -> argparse.ArgumentParser:
     for each in (command, infer):
         for name in ("model", "data", "norm", "quant", "sparsify", "batch", "pes", "samples"):
             each.add_argument(f"--{name}", default="")
+    command = commands.add_parser("sparsify", help="accuracy of pre-trained networks against sparsity")
+    for name in ("model", "data", "norm", "samples", "points", "batch", "pes"):
+        command.add_argument(f"--{name}", default="")
+    command.add_argument("--clocks", default="1")
+    command.set_defaults(function=_sparsify)
     command = commands.add_parser("data", help="bring a known data set to data/, verified")
     command.add_argument("--set", default="mnist")
     command.set_defaults(function=_data)

@@ -131,7 +131,10 @@ def _quiet() -> Iterator[None]:
 
 
 def _one_rounding(graph: onnx.GraphProto) -> None:
-    """Take out the pair of Q and DQ between a sum and the activation that alone reads it."""
+    """Take out the pair of Q and DQ between a sum and the activation that alone reads it.
+
+    Not that between a convolution and an addition: where the array adds a map it has no biases per channel.
+    """
     makers = {name: node for node in graph.node for name in node.output}
     readers: dict[str, list[onnx.NodeProto]] = {}
     for node in graph.node:

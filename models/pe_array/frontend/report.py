@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -121,11 +122,12 @@ def table(compiled: Compiled) -> dict[str, Any]:
     step, run, config = compiled.step, compiled.clocks(), compiled.network.config
     lanes, pes = step.grid.shape.lanes, step.grid.pes
     parts = clocks_of_parts(step.parts, step.descriptors, run)
+    names = names_of(config.layers)
     rows = []
     for index in range(len(config.layers)):
         phases = [phase for phase in step.phases if phase.layer == index]
         work, clocks = work_of(phases, pes, lanes), sum(parts[phase.name] for phase in phases)
-        rows.append(_row(compiled, index, work, clocks))
+        rows.append(_row(compiled, names, index, work, clocks))
     macs, pictures = sum(row.macs for row in rows), config.batch
     return {
         "name": config.name, "pes": pes, "batch": pictures, "layers": [asdict(row) for row in rows],
@@ -136,7 +138,7 @@ def table(compiled: Compiled) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _row(compiled: Compiled, index: int, work: Work, clocks: int) -> LayerRow:
+def _row(compiled: Compiled, names: list[str], index: int, work: Work, clocks: int) -> LayerRow:
     config = compiled.network.config
     layer, lanes = config.layers[index], config.batch
     weights, kept = 0, 0
@@ -144,13 +146,19 @@ def _row(compiled: Compiled, index: int, work: Work, clocks: int) -> LayerRow:
         weights = layer.weights
         positions = compiled.network.layer_weights(index).positions
         kept = len({*zip(positions.row.tolist(), positions.col.tolist(), strict=True)}) * layer.conv.taps
-    names = [config.layers[n].name if n != IMAGE else "image" for n in sources(layer)]
+    reads = tuple(names[n] if n != IMAGE else "image" for n in sources(layer))
     return LayerRow(
-        layer.name, layer.kind, layer.in_shape, layer.out_shape, tuple(names), weights,
+        names[index], layer.kind, layer.in_shape, layer.out_shape, reads, weights,
         1 - kept / weights if weights else 0.0, macs_of(layer), clocks,
         work.entries / (clocks * compiled.step.grid.pes) if clocks else 0.0, work.bound if clocks else "–",
         work.read_beats * lanes, work.written_beats * lanes, work.on_chip,
     )  # fmt: skip
+
+
+def names_of(layers: Sequence[Layer]) -> list[str]:
+    """Names of layers, with the layer's number where several come from one node of the model."""
+    counted = Counter(layer.name for layer in layers)
+    return [each.name if counted[each.name] == 1 else f"{each.name} #{n}" for n, each in enumerate(layers)]
 
 
 def sources(layer: Layer) -> list[int]:

@@ -48,8 +48,8 @@ def read(path: Path, identity: str, expected: Mapping[str, Expected]) -> tuple[A
         found, text = str(arrays.pop("identity")), str(arrays.pop("state"))
         if found != identity:
             raise CheckpointError(
-                f"{path} belongs to another configuration or number of SAMPLES (--samples): give those again, or "
-                f"train anew, without RESUME (--resume)"
+                f"{path} belongs to another configuration, data set or number of SAMPLES (--samples): give those "
+                f"again, or train anew, without RESUME (--resume)"
             )
         array_file.check(arrays, expected)
         state = json.loads(text)

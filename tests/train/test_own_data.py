@@ -21,8 +21,10 @@ from flow.train.edge.command import train as train_in_rtl
 from flow.train.pe_array.request import request
 from models.edge.config import EdgeConfig
 from models.edge.training import RawData, train
+from models.lib.checkpoint import CheckpointError
 from models.lib.data_sets.data_set import DataError
 from models.pe_array.network.config import PeConfig
+from models.pe_array.training import command
 from models.pe_array.training.images import TrainingImages
 from models.pe_array.training.trainer import Trainer
 from tb.pe_array.drivers.array_host import ArrayHost
@@ -130,6 +132,33 @@ def test_pe_array_on_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_few_test_images_make_few_batches(tmp_path: Path) -> None:
     path = cnn_file(tmp_path, "set.npz", (1, 28, 28), f"test_samples = {BATCH + 1}\n")
     assert request(str(path), "5", directory=tmp_path / "out").job.batches == 1
+
+
+def test_batches_are_those_of_their_epoch_and_checkpoints_of_their_data(tmp_path: Path) -> None:
+    path = cnn_file(tmp_path, "set.npz", (1, 28, 28), "shift = 2\nmirror = true\ntrain_samples = 16\n", prune_at=None)
+    trainer = Trainer(PeConfig.load(path), data := TrainingImages.load(PeConfig.load(path)).train)
+    for step in range(4):
+        rows, batch = trainer.batch_rows(step), trainer.next_batch()
+        expected = data.augmentation.changed(data.maps[rows], step // 2, rows).transpose(1, 2, 3, 0)
+        assert np.array_equal(batch.images, expected)
+        assert not np.array_equal(batch.images, data.batch(rows).images)
+        trainer.train_step()
+    trainer.save(tmp_path / "checkpoint.npz")
+    Trainer(PeConfig.load(path), data).load(tmp_path / "checkpoint.npz")
+    text = path.read_text()
+    for change in ("shift = 1", "augment_seed = 2\nshift = 2"):
+        path.write_text(text.replace("shift = 2", change))
+        other = PeConfig.load(path)
+        with pytest.raises(CheckpointError, match="belongs to another configuration, data set or number of SAMPLES"):
+            Trainer(other, TrainingImages.load(other).train).load(tmp_path / "checkpoint.npz")
+
+
+def test_validation_leaves_a_batch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = cnn_file(tmp_path, "set.npz", (1, 28, 28), validation=COUNT * 4 // 5 - BATCH + 1)
+    with pytest.raises(SystemExit, match="1"):
+        command.main([str(path), "--validate"])
+    said = "training.validation = 185 of the 192 images of set.npz leaves less than a batch, 8"
+    assert said in capsys.readouterr().err
 
 
 def test_networks_that_are_not_for_the_set(tmp_path: Path) -> None:

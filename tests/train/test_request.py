@@ -130,7 +130,7 @@ def test_resume_from_damaged_checkpoint(tmp_path: Path) -> None:
 
 def test_resume_of_another_training(tmp_path: Path) -> None:
     edge_checkpoint(tmp_path / CHECKPOINT, EdgeConfig.load(TINY), 99, 0)
-    with pytest.raises(FlowError, match="belongs to another configuration or number of SAMPLES"):
+    with pytest.raises(FlowError, match="belongs to another configuration, data set or number of SAMPLES"):
         train(training(TINY, tmp_path, samples="100", resume="1"))
 
 

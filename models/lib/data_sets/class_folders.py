@@ -10,12 +10,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from models.lib.data_sets.data_set import CLASSES_MAX, SIDE_MAX, DataError, Pictures, UInt8Array
 
 PARTS = ("train", "test")
-_GRAY = ("1", "L")
+_GRAY = ("1", "L", "LA")
+_COLOUR = ("P", "RGB", "RGBA", "CMYK", "YCbCr")
+"""What Pillow calls pictures of at most 8 bits per channel."""
 
 
 def is_folder(folder: Path) -> bool:
@@ -76,8 +78,10 @@ def _read(path: Path) -> UInt8Array:
         with Image.open(path) as image:
             if max(image.size) > SIDE_MAX:
                 raise DataError(f"{path} has {max(image.size)} pixels a side: at most {SIDE_MAX}; scale it")
-            mode = "L" if image.mode in _GRAY else "RGB"
-            return np.array(image.convert(mode), dtype=np.uint8)
+            if image.mode not in (*_GRAY, *_COLOUR):
+                raise DataError(f"{path} has pixels of the kind {image.mode}: save it with 8 bits per channel")
+            upright = ImageOps.exif_transpose(image)
+            return np.array(upright.convert("L" if image.mode in _GRAY else "RGB"), dtype=np.uint8)
     except DataError:
         raise
     except Exception as error:  # whatever Pillow makes of bytes that are no picture, and of folders

@@ -14,11 +14,19 @@ Rows = npt.NDArray[np.int64]
 
 _WORDS = 1
 """Behind seed and epoch: this stream of random numbers is not that of the order."""
+_STEP = np.uint64(0x9E3779B97F4A7C15)
 
 
 def epoch_order(n: int, epoch: int, seed: int) -> Rows:
     """Order in which an epoch (0 being the first) presents n samples: a permutation that depends on both seeds."""
     return np.random.default_rng([seed, epoch]).permutation(n)
+
+
+def _mixed(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Random words of neighbouring numbers: SplitMix64 (Steele, Lea, Flood 2014), a number of each row by itself."""
+    words = (words ^ words >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
+    words = (words ^ words >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
+    return words ^ words >> np.uint64(31)
 
 
 @dataclass(frozen=True)
@@ -42,13 +50,12 @@ class Augmentation:
 
     def choices(self, epoch: int, rows: Rows) -> tuple[Rows, Rows, npt.NDArray[np.bool_]]:
         """Rows and columns by which pictures are moved down and right, and which ones are mirrored; (n,) each."""
-        if not len(rows):
-            return rows, rows, np.zeros(0, dtype=np.bool_)
-        rng = np.random.default_rng([self.seed, epoch, _WORDS])
-        words = rng.integers(0, 1 << 62, size=int(rows.max()) + 1)[rows]  # of a power of two: one draw for each row
-        places = 2 * self.shift + 1
-        down, right = words % places - self.shift, words // places % places - self.shift
-        return down, right, (words >> 61 & self.mirror).astype(np.bool_)
+        start = np.random.default_rng([self.seed, epoch, _WORDS]).integers(0, 1 << 64, dtype=np.uint64)
+        words = _mixed(start + rows.astype(np.uint64) * _STEP)
+        down, right = ((words >> np.uint64(at) & np.uint64(0xFFFF)).astype(np.int64) for at in (0, 16))
+        places = 2 * self.shift + 1  # of 65,536: none is likelier than another by more than a sixteenth
+        mirrored = words >> np.uint64(63) == 1 if self.mirror else np.zeros(len(rows), dtype=np.bool_)
+        return down % places - self.shift, right % places - self.shift, mirrored
 
     def changed(self, maps: npt.NDArray[Raw], epoch: int, rows: Rows) -> npt.NDArray[Raw]:
         """Pictures as an epoch (0 being the first) presents them.

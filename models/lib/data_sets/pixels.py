@@ -14,6 +14,9 @@ import numpy.typing as npt
 
 from models.lib.data_sets.data_set import UInt8Array
 
+_AT_ONCE = 256
+"""Pictures whose numbers stay in a cache while they are looked up."""
+
 Raw = TypeVar("Raw", np.int8, np.int16)
 
 
@@ -58,7 +61,9 @@ def converted(images: UInt8Array, table: npt.NDArray[np.int16], dtype: type[Raw]
     Args:
         table: int16 (C, 256), by channel and pixel.
     """
-    raw = np.empty(images.shape, dtype=dtype)
-    for channel, row in enumerate(table.astype(dtype)):
-        np.take(row, images[:, channel], out=raw[:, channel], mode="clip")
+    raw, rows = np.empty(images.shape, dtype=dtype), table.astype(dtype)
+    for first in range(0, len(images), _AT_ONCE):
+        some, out = images[first : first + _AT_ONCE], raw[first : first + _AT_ONCE]
+        for channel, row in enumerate(rows):
+            np.take(row, some[:, channel], out=out[:, channel], mode="clip")
     return raw

@@ -117,6 +117,16 @@ def test_a_gray_picture_among_others_has_three_equal_channels(tmp_path: Path) ->
     assert np.array_equal(data.test.images[0], np.stack([GRAY[0]] * 3))
 
 
+def test_pictures_stand_upright(tmp_path: Path) -> None:
+    """As a camera says that was held sideways."""
+    folder = class_folders(tmp_path / "all")
+    turned, exif = Image.fromarray(np.rot90(GRAY[0]).copy()), Image.Exif()
+    exif[0x0112] = 6  # to be turned to the right by 90 degrees
+    turned.save(folder / "a" / "0.png", exif=exif)
+    data = catalogue.load(str(folder), split=Holdout(1.0))
+    assert np.array_equal(data.test.images[0, 0], GRAY[0])
+
+
 def test_split_is_of_every_class_seeded_and_whole(tmp_path: Path) -> None:
     labels = np.repeat(np.arange(4, dtype=np.uint8), (40, 20, 10, 1))
     images = np.arange(71, dtype=np.uint8).reshape(-1, 1, 1, 1)
@@ -194,6 +204,11 @@ def _no_classes(folder: Path) -> Path:
     return folder
 
 
+def _deep(folder: Path) -> Path:
+    Image.fromarray(GRAY[0].astype(np.uint16)).save(class_folders(folder) / "c" / "8.png")
+    return folder
+
+
 def _many(folder: Path) -> Path:
     for number in range(257):
         (folder / f"{number:03}").mkdir(parents=True)
@@ -250,6 +265,7 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
     "no picture": (lambda p: _with("notes.txt", p), r"notes\.txt cannot be read as a picture"),
     "damaged picture": (lambda p: _with("7.png", p), r"7\.png cannot be read as a picture"),
     "wide picture": (_wide, "w.png has 4097 pixels a side: at most 4096"),
+    "16 bits": (_deep, r"c/8\.png has pixels of the kind I;16: save it with 8 bits per channel"),
     "folders of files": (lambda p: class_folders(p / "train" / "x").parents[1], "there is no such folder: have both"),
     "parts without folders": (_no_classes, "train has no folders: it must have one of pictures for every class"),
     "many names": (

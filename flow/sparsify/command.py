@@ -84,7 +84,10 @@ def run(request: Request) -> int:
         with directory.run(REPORT):
             begin = time.monotonic()
             networks = [
-                {"name": each.name, "batch": each.batch, "pes": each.pes, "points": [asdict(p) for p in _study(request, each)]}
+                {
+                    "name": each.name, "batch": each.batch, "pes": each.pes,
+                    "points": [asdict(point) for point in _study(request, each)],
+                }
                 for each in request.networks
             ]  # fmt: skip
             result: dict[str, Any] = {

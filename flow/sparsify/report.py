@@ -46,7 +46,7 @@ def _points(network: dict[str, Any]) -> list[Point]:
 def best(network: dict[str, Any]) -> list[tuple[str, ...]]:
     """The largest sparsity of every method at the allowed loss."""
     points = _points(network)
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for unit in UNITS:
         for method in LEVELS:
             found = largest(points, method, unit)
@@ -71,7 +71,7 @@ def table(network: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...
     """Head and rows of all points."""
     points = _points(network)
     dense = points[0]
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (each.how, f"{each.sparsity:.1%}", f"{each.left_out:.1%}", f"{each.accuracy:.2%}",
          f"{100 * (dense.accuracy - each.accuracy):.2f}", "–" if each.clocks is None else f"{each.clocks:,}",
          _saved(dense, each), f"{each.energy[0]:,.0f} … {each.energy[1]:,.0f}",
@@ -93,9 +93,8 @@ def _plot(network: dict[str, Any]) -> str:
         left, right = figure.subplots(1, 2)
         for unit in UNITS:
             for method in LEVELS:
-                curve = sorted(
-                    (each for each in points if (each.method, each.unit) == (method, unit)), key=lambda each: each.sparsity
-                )  # fmt: skip
+                curve = [each for each in points if (each.method, each.unit) == (method, unit)]
+                curve.sort(key=lambda each: each.sparsity)
                 shares = [0.0, *(100 * each.sparsity for each in curve)]
                 style = {"color": _COLOURS[method], "markersize": 3, "label": f"{method}, {unit}"}
                 accuracy = [100 * dense.accuracy, *(100 * each.accuracy for each in curve)]

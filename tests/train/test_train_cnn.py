@@ -269,7 +269,7 @@ def test_resume_of_what_does_not_fit(tmp_path: Path) -> None:
     with pytest.raises(FlowError, match=r"is damaged .* train anew, without RESUME"):
         train(asked)
     save(asked.job, model(asked.config, IMAGES + 1), Record())
-    with pytest.raises(FlowError, match="belongs to another configuration or number of SAMPLES"):
+    with pytest.raises(FlowError, match="belongs to another configuration, data set or number of SAMPLES"):
         train(asked)
 
 

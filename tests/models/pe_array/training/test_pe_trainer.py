@@ -146,7 +146,7 @@ def test_checkpoints_that_do_not_fit(tmp_path: Path) -> None:
     trainer.save(path)
     Trainer(lenet(epochs=99), data).load(path)
     for other, images in ((lenet(prune_at=61), data), (lenet(init_seed=9), data), (lenet(), data[:63])):
-        with pytest.raises(CheckpointError, match="belongs to another configuration or number of SAMPLES"):
+        with pytest.raises(CheckpointError, match="belongs to another configuration, data set or number of SAMPLES"):
             Trainer(other, images).load(path)
     with pytest.raises(CheckpointError, match="there is no checkpoint"):
         trainer.load(tmp_path / "missing.npz")

@@ -19,7 +19,7 @@ from models.pe_array.frontend import model_file, pictures
 from models.pe_array.frontend.graph import UnsupportedModel
 from models.pe_array.frontend.lower import BATCHES
 from models.pe_array.frontend.optimisations import ALL, Optimisations
-from models.pe_array.frontend.pictures import Source
+from models.pe_array.frontend.pictures import PictureSource
 from models.pe_array.frontend.quantise import METHODS, Options
 from models.pe_array.frontend.sparsify import Sparsification
 
@@ -53,7 +53,7 @@ class Request:
     model: onnx.ModelProto
     digest: str
     name: str
-    source: Source | None
+    source: PictureSource | None
     options: Options
     sparsification: Sparsification | None
     optimisations: Optimisations
@@ -133,7 +133,7 @@ def digest_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def read_source(data: str, norm: str) -> Source | None:
+def read_source(data: str, norm: str) -> PictureSource | None:
     """The pictures that DATA and NORM name. Raises FlowError."""
     if not data:
         if norm:
@@ -143,7 +143,7 @@ def read_source(data: str, norm: str) -> Source | None:
         normal = pictures.parse_normal(norm or NORM)
         with Telling() as tell:
             tell(f"DATA={data}: reading")
-            return Source(pictures.load(data), normal)
+            return PictureSource(pictures.load(data), normal)
     except DataError as error:
         raise FlowError(str(error)) from None
 

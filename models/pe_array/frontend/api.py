@@ -180,7 +180,7 @@ class Compiled:
 
     def report(self) -> dict[str, Any]:
         """What the compiler knows: ``layers``, a table of dictionaries, and sums (see ``report.table``)."""
-        return report.table(self)
+        return report.table(self.network, self.step, self.clocks())
 
     def _meaning(self, name: str) -> Meaning:
         """Of the bytes of a map of the graph."""

@@ -56,7 +56,7 @@ def load(text: str) -> DataSet:
 
 
 @dataclass(frozen=True)
-class Source:
+class PictureSource:
     """Pictures for a model.
 
     Attributes:

@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from models.pe_array.clocks.step import clocks_of_parts
+from models.pe_array.clocks.step import ProgramRun, clocks_of_parts
 from models.pe_array.compiler.phases import Phase
+from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.isa.operations import (
     CommandField,
     ComputeTiles,
@@ -22,10 +23,8 @@ from models.pe_array.isa.operations import (
     SetWindows,
 )
 from models.pe_array.isa.pe_command import Memory
+from models.pe_array.network.frozen.network import FrozenNetwork
 from models.pe_array.network.layer import IMAGE, Layer
-
-if TYPE_CHECKING:
-    from models.pe_array.frontend.api import Compiled
 
 COMPUTE, READS, WRITES = "MACs", "reads", "writes"
 
@@ -113,13 +112,15 @@ def work_of(phases: Iterable[Phase], pes: int, lanes: int) -> Work:
     return Work(entries, longest, read, written, {memory.name: peak[memory] * size[memory] for memory in Memory})
 
 
-def table(compiled: Compiled) -> dict[str, Any]:
-    """The report: ``layers``, dictionaries as ``LayerRow`` says, and sums over them.
+def table(network: FrozenNetwork, step: StepProgram, run: ProgramRun) -> dict[str, Any]:
+    """The report of a network, its program and what that takes.
+
+    ``layers`` are dictionaries as ``LayerRow`` says; the rest are sums over them.
 
     ``clocks`` are those of a batch of ``batch`` pictures, and ``clocks_of_parts`` says which part of the program adds
     how many; they include what belongs to no layer. ``macs`` are of a picture, as if no weight were zero.
     """
-    step, run, config = compiled.step, compiled.clocks(), compiled.network.config
+    config = network.config
     lanes, pes = step.grid.shape.lanes, step.grid.pes
     parts = clocks_of_parts(step.parts, step.descriptors, run)
     names = names_of(config.layers)
@@ -127,7 +128,7 @@ def table(compiled: Compiled) -> dict[str, Any]:
     for index in range(len(config.layers)):
         phases = [phase for phase in step.phases if phase.layer == index]
         work, clocks = work_of(phases, pes, lanes), sum(parts[phase.name] for phase in phases)
-        rows.append(_row(compiled, names, index, work, clocks))
+        rows.append(_row(network, pes, names, index, work, clocks))
     macs, pictures = sum(row.macs for row in rows), config.batch
     return {
         "name": config.name, "pes": pes, "batch": pictures, "layers": [asdict(row) for row in rows],
@@ -138,19 +139,19 @@ def table(compiled: Compiled) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _row(compiled: Compiled, names: list[str], index: int, work: Work, clocks: int) -> LayerRow:
-    config = compiled.network.config
+def _row(network: FrozenNetwork, pes: int, names: list[str], index: int, work: Work, clocks: int) -> LayerRow:
+    config = network.config
     layer, lanes = config.layers[index], config.batch
     weights, kept = 0, 0
     if layer.has_weights:
         weights = layer.weights
-        positions = compiled.network.layer_weights(index).positions
+        positions = network.layer_weights(index).positions
         kept = len({*zip(positions.row.tolist(), positions.col.tolist(), strict=True)}) * layer.conv.taps
     reads = tuple(names[n] if n != IMAGE else "image" for n in sources(layer))
     return LayerRow(
         names[index], layer.kind, layer.in_shape, layer.out_shape, reads, weights,
         1 - kept / weights if weights else 0.0, macs_of(layer), clocks,
-        work.entries / (clocks * compiled.step.grid.pes) if clocks else 0.0, work.bound if clocks else "–",
+        work.entries / (clocks * pes) if clocks else 0.0, work.bound if clocks else "–",
         work.read_beats * lanes, work.written_beats * lanes, work.on_chip,
     )  # fmt: skip
 

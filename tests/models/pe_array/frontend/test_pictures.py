@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from models.lib.data_sets.data_set import DataError, DataSet, Pictures
-from models.pe_array.frontend.pictures import NORMALS, Source, load, parse_normal
+from models.pe_array.frontend.pictures import NORMALS, PictureSource, load, parse_normal
 
 
-def source(norm: str, shape: tuple[int, int, int] = (3, 2, 2)) -> Source:
+def source(norm: str, shape: tuple[int, int, int] = (3, 2, 2)) -> PictureSource:
     images = np.arange(256, dtype=np.uint8)[: 4 * 3 * 4].reshape(-1, *shape)
     part = Pictures(images, np.zeros(len(images), dtype=np.uint8))
-    return Source(DataSet("made up", ("a", "b"), part, part), parse_normal(norm))
+    return PictureSource(DataSet("made up", ("a", "b"), part, part), parse_normal(norm))
 
 
 @pytest.mark.parametrize(

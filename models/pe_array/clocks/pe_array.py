@@ -19,12 +19,12 @@ from models.lib.clocks import axi_memory, axi_read, axi_read_mux, axi_write
 from models.lib.clocks.stream_fifo import NONE
 from models.lib.fixed_point import IntArray
 from models.lib.record import Array, Flag, Int, Record, kind, record, records
-from models.pe_array.clocks import (
+from models.pe_array.clocks.load import load_engine
+from models.pe_array.clocks.import (
     array_control,
     compute_engine,
     dispatcher,
     gradient_sum,
-    load_engine,
     op_queue,
     pe_grid,
     program_fetch,

@@ -19,8 +19,7 @@ from models.lib.clocks import axi_memory, axi_read, axi_read_mux, axi_write
 from models.lib.clocks.stream_fifo import NONE
 from models.lib.fixed_point import IntArray
 from models.lib.record import Array, Flag, Int, Record, kind, record, records
-from models.pe_array.clocks.load import load_engine
-from models.pe_array.clocks.import (
+from models.pe_array.clocks import (
     array_control,
     compute_engine,
     dispatcher,
@@ -31,6 +30,7 @@ from models.pe_array.clocks.import (
     store_engine,
 )
 from models.pe_array.clocks import table as rows
+from models.pe_array.clocks.load import load_engine
 from models.pe_array.clocks.step import ENGINES, ProgramRun
 from models.pe_array.clocks.tile_drain import drain_words
 from models.pe_array.isa import descriptors as d

@@ -238,7 +238,7 @@ class CaseMemory:
         classes = self.b.rng.choice([1, 10, self.b.rng.randint(2, 40)])
         labels = self.b.np.integers(0, 40, self.lanes).astype(np.uint8)
         logits, output = self.map(classes, 1, 1), self.out(classes, 1, 1)
-        return [d.Delta(logits.address, self.put(labels), output.address, classes)]
+        return [d.Delta(logits.address, self.put(labels), output.address, classes, self.b.rng.random() < 0.5)]
 
     def program(self, made: list[d.Descriptor]) -> int:
         """Address of a program; bits that nothing names are random."""

@@ -18,6 +18,7 @@ import onnx
 from models.lib.telling import silent
 from models.pe_array.frontend.api import Compiled
 from models.pe_array.frontend.clean import Cleaned, clean
+from models.pe_array.frontend.graph import UnsupportedModel
 from models.pe_array.frontend.lower import lower
 from models.pe_array.frontend.onnx_run import Runner
 from models.pe_array.frontend.quantise import quantise
@@ -96,7 +97,11 @@ class Study:
     def _curve(self, cleaned: Cleaned, method: str, unit: str, count: int, dense: float) -> Iterator[Point]:
         good, bad = 0.0, 1.0
         for strength in (np.arange(1, count + 1) / (count + 1)).tolist():
-            point = self._point(cleaned, of_strength(method, unit, strength))
+            try:
+                point = self._point(cleaned, of_strength(method, unit, strength))
+            except UnsupportedModel:  # little is left, and its scales are out of reach
+                bad = min(bad, strength)
+                break
             yield point
             if dense - point.accuracy > LOSS:
                 bad = min(bad, strength)

@@ -51,6 +51,7 @@ def random_layers(rng: random.Random) -> list[dict[str, Any]]:
                 layer |= {"kernel": 2, "dilation": rng.randint(18, 27)}
         if kind in ("conv", "dense"):
             layer |= FRACS | {"outputs": rng.choice([1, 2, 3, 6, 8, 8, 40, 130]), "relu": rng.random() < 0.5}
+            layer["bias"] = layer["outputs"] in (2, 40, 130)
         if kind == "conv":
             layer["groups"] = rng.choice([1, 1, 1, 2])
         if kind == "conv" and alike:

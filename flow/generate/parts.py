@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from models.lib.registers import Code, RegisterMap
@@ -21,6 +22,7 @@ from models.pe_array.isa.descriptors import (
     Map,
     Output,
     Pointers,
+    Scales,
     Set,
     Slot,
     Stream,
@@ -84,7 +86,9 @@ HeaderPart = Part | CommandLayout | RecordLayout
 
 DESCRIPTORS = Descriptors({
     "load": ("load_issue", (Window, Map, Stream, Pointers)), "compute": ("compute_engine", (Set, Compute)),
-    "drain": ("drain_store", (Drain, Output)), "collect": ("collect_store", (Slot, Collect)),
+    "drain": ("drain_store", (Drain, Output, Scales)),
+    "scales": ("drain_store", (Scales,)),
+    "collect": ("collect_store", (Slot, Collect)),
     "update": ("update_store", (Update,)), "delta": ("delta_store", (Delta,)),
 })  # fmt: skip
 
@@ -120,8 +124,12 @@ def unused(kinds: tuple[type[Descriptor], ...]) -> list[tuple[int, int]]:
 
     A module of one opcode does not look at it, and the operations to wait for are the queue's.
     """
-    used = [bits for kind in kinds for _, bits in fields_of(kind)] + [OPCODE] * (len(kinds) > 1)
-    free = set(range(256)) - {n for bits in used for n in range(bits.low, bits.low + width_of(bits))}
+    return gaps(256, [bits for kind in kinds for _, bits in fields_of(kind)] + [OPCODE] * (len(kinds) > 1))
+
+
+def gaps(width: int, used: Iterable[Bits]) -> list[tuple[int, int]]:
+    """Ranges (high, low) of a word of so many bits, from the top, in which no field lies."""
+    free = set(range(width)) - {n for bits in used for n in range(bits.low, bits.low + width_of(bits))}
     ranges: list[tuple[int, int]] = []
     for bit in sorted(free, reverse=True):
         if ranges and ranges[-1][1] == bit + 1:

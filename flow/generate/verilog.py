@@ -5,12 +5,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from flow.generate.parts import OPCODE, Codes, Descriptors, HeaderPart, after, fields_of, range_of, title_of, unused
+from flow.generate.parts import (
+    OPCODE,
+    Codes,
+    Descriptors,
+    HeaderPart,
+    after,
+    fields_of,
+    gaps,
+    range_of,
+    title_of,
+    unused,
+)
 from models.lib.registers import READ, DescriptionError, Register, RegisterMap
 from models.pe_array.isa.bits import Bits
 from models.pe_array.isa.channel_records import RecordLayout
 from models.pe_array.isa.commands import CommandLayout
-from models.pe_array.isa.descriptors import Descriptor, Engine
+from models.pe_array.isa.descriptors import Descriptor, Engine, Scales
+from models.pe_array.isa.encoding import pack
 
 _WHY = """\
  *
@@ -58,8 +70,9 @@ def _blocks(part: HeaderPart) -> Iterator[tuple[str, list[Line]]]:
     elif isinstance(part, Codes):
         yield part.title, [_code(part, name, code, code.doc) for name, code in part.codes.__members__.items()]
     elif isinstance(part, RecordLayout):
-        fields = [(f"ARRAY_RECORD_{name.upper()}", range_of(bits), bits.doc) for name, bits in part.fields.items()]
-        yield "Record of a channel in memory; one of biases alone is its first word", fields
+        lines = [(f"ARRAY_RECORD_{name.upper()}", range_of(bits), bits.doc) for name, bits in part.fields.items()]
+        lines.append(_unused("ARRAY_RECORD_UNUSED", "r", gaps(64, part.fields.values())))
+        yield "Record of a channel in memory; one of biases alone is its first word", lines
     elif isinstance(part, CommandLayout):
         yield f"Command on {part.name}: how many bits, and those of its fields", list(_command(part))
     else:
@@ -113,11 +126,14 @@ def _descriptors(part: Descriptors) -> Iterator[tuple[str, list[Line]]]:
     yield "Bits of a descriptor: what all have", common
     for name, kind in part.kinds():
         yield f"{name}: {title_of(kind)}", list(_fields(name, kind))
-    lines = []
-    for unit, (_, kinds) in part.units.items():
-        ranges = ", ".join(f"d[{range_of(Bits(low, high - low + 1))}]" for high, low in unused(kinds))
-        lines.append((f"ARRAY_D_UNUSED_{unit.upper()}(d)", f"{{{ranges}}}", ""))
+    lines = [_unused(f"ARRAY_D_UNUSED_{unit.upper()}", "d", unused(kinds)) for unit, (_, kinds) in part.units.items()]
     yield "Bits that no field of the opcodes of a module has", lines
+
+
+def _unused(name: str, word: str, ranges: list[tuple[int, int]]) -> Line:
+    """A macro that names these bits of a word."""
+    parts = ", ".join(f"{word}[{range_of(Bits(low, high - low + 1))}]" for high, low in ranges)
+    return f"{name}({word})", f"{{{parts}}}", ""
 
 
 def _opcodes(part: Descriptors) -> Iterator[Line]:
@@ -136,3 +152,5 @@ def _fields(name: str, kind: type[Descriptor]) -> Iterator[Line]:
     for field, bits in fields_of(kind):
         doc = f"{bits.doc}{', less one' if bits.less else ''}"
         yield f"ARRAY_D_{name}_{field}", range_of(bits), doc
+    if kind is Scales:
+        yield f"ARRAY_D_{name}_DEFAULT", f"256'h{pack(kind()):064X}", ""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clock by clock, compiled: rtl/pe_array/store/drain_store.v with requantise.v, for descriptors without errors."""
+"""Clock by clock, compiled: drain_store.v with requantise.v and channel_records.v, for descriptors without errors."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numba import njit
 
 from models.lib.fixed_point import IntArray
 from models.lib.record import Array, Beats, Flag, Int, Record, kind, record
+from models.pe_array.clocks.channel_records import records_clock, records_ready, records_start, records_state
 from models.pe_array.clocks.pipe_control import pipe_clock, pipe_ready
 from models.pe_array.clocks.table import COLUMNS, OPCODE, column
 from models.pe_array.clocks.tile_drain import (
@@ -22,38 +23,50 @@ from models.pe_array.clocks.tile_drain import (
     tile_word,
 )
 from models.pe_array.isa import descriptors as d
+from models.pe_array.isa.channel_records import Records
 
 CHECK = 4
 """Clocks in which the lengths of a DRAIN are compared."""
-PIPE = 3
+PIPE = 7
 """Stages of requantise."""
 PENDING = 127
 """Most write commands that are not answered."""
 
-OUTPUT, DRAIN = d.Output.opcode, d.Drain.opcode
+OUTPUT, DRAIN, SCALES = d.Output.opcode, d.Drain.opcode, d.Scales.opcode
 _ADDRESS, _MASK, _RUNS, _RUN_BEATS, _RUN_STRIDE, _GROUPS, _GROUP_STRIDE, _USE_MASK = (
     column(d.Output, name)
     for name in ("address", "mask", "runs", "run_beats", "run_stride", "groups", "group_stride", "use_mask")
 )  # fmt: skip
 
-REGISTERS = kind("state offer first end written read runs pending commanded done lanes")
+FULL = int(Records.FULL)
+_RECORDS, _RECORD_ADDRESS, _ADDEND = (column(d.Scales, name) for name in ("records", "address", "addend"))
+_SLOTS, _CHANNELS, _CHANNELS_LAST, _HEIGHT, _WIDTH = (
+    column(d.Drain, name) for name in ("slots", "channels", "channels_last", "height", "width")
+)
+
+REGISTERS = kind("state offer first end written read runs pending commanded done lanes pixels left")
 """0 idle, 1 … CHECK: lengths are compared, CHECK + 1: run; a command for the tiles waits, and its words;
-commands given for writing and reading, of so many; those not answered; all are given; pulse; B."""
+commands given for writing and reading, of so many; those not answered; all are given; pulse; B; pixels of a channel,
+and those that are not taken."""
 
 
 class DrainState(NamedTuple):
-    """Registers, the row of the last OUTPUT, the stages of requantise, the tiles."""
+    """Registers, rows of the last OUTPUT and SCALES, records, the stages of requantise, the tiles."""
 
     n: Record
     output: IntArray
+    scales: IntArray
+    records: Record
     pipe: IntArray
     tiles: TileState
 
 
 def drain_state(pes: int, lanes: int) -> DrainState:
     """As after a reset. pes, lanes: P, B."""
-    output, pipe = np.zeros(COLUMNS, dtype=np.int64), np.zeros(PIPE, dtype=np.int64)
-    return DrainState(record(REGISTERS, lanes=lanes), output, pipe, tile_state(pes, DRAIN_LATENCY))
+    output, scales, pipe = (np.zeros(size, dtype=np.int64) for size in (COLUMNS, COLUMNS, PIPE))
+    return DrainState(
+        record(REGISTERS, lanes=lanes), output, scales, records_state(lanes), pipe, tile_state(pes, DRAIN_LATENCY)
+    )  # fmt: skip
 
 
 @njit(cache=True)
@@ -66,9 +79,24 @@ def _run(state: DrainState, address: Int, number: Int) -> Beats:
 
 
 @njit(cache=True)
+def _use_map(state: DrainState) -> Flag:
+    """Words of another map are read: mask or addend."""
+    return state.output[_USE_MASK] != 0 or state.scales[_ADDEND] != 0
+
+
+@njit(cache=True)
+def _takes(state: DrainState, wr_ready: Flag) -> Flag:
+    """There are a word, room for it and, where one is needed, a record."""
+    there = state.n.state > CHECK and tile_word(state.tiles)
+    return there and pipe_ready(state.pipe, wr_ready) and (state.records.shown != 0 or state.scales[_RECORDS] == 0)
+
+
+@njit(cache=True)
 def drain_read(state: DrainState) -> Beats:
     """Command at the read port: first beat, and beats or 0."""
-    if state.n.state > CHECK and state.n.read < state.n.runs and state.output[_USE_MASK]:
+    if state.n.state > CHECK and state.scales[_RECORDS]:
+        return state.records.first, state.records.beats if state.records.command else 0
+    if state.n.state > CHECK and state.n.read < state.n.runs and _use_map(state):
         return _run(state, state.output[_MASK], state.n.read)
     return 0, 0
 
@@ -89,9 +117,10 @@ def drain_word(state: DrainState) -> Flag:
 
 @njit(cache=True)
 def drain_rd_ready(state: DrainState, wr_ready: Flag) -> Flag:
-    """A beat of the mask is taken."""
-    runs = state.n.state > CHECK and state.output[_USE_MASK] != 0
-    return runs and tile_word(state.tiles) and pipe_ready(state.pipe, wr_ready)
+    """A beat of the other map or of records is taken."""
+    if state.scales[_RECORDS]:
+        return state.n.state > CHECK and records_ready(state.records, _takes(state, wr_ready) and state.n.left == 1)
+    return _use_map(state) and _takes(state, wr_ready)
 
 
 @njit(cache=True)
@@ -104,23 +133,29 @@ def drain_clock(
     Args:
         took: a descriptor is taken, while idle; row: its row.
         rd_cmd_ready, wr_cmd_ready: the ports take commands.
-        beat: of a mask stands at the read port.
+        beat: of another map or of records stands at the read port.
         wr_ready: the write port takes a beat.
         answer: a write command is answered.
         words: table of the drains' words.
     """
     n = state.n
     runs = n.state > CHECK
-    masked = beat or state.output[_USE_MASK] == 0
-    word = runs and tile_word(state.tiles)
-    drain_ready = runs and masked and pipe_ready(state.pipe, wr_ready)
+    records = state.scales[_RECORDS] != 0
+    there = (beat or not _use_map(state)) and (state.records.shown != 0 or not records)
+    word = runs and there and tile_word(state.tiles)
+    drain_ready = runs and there and pipe_ready(state.pipe, wr_ready)
+    moves = word and drain_ready
     command = drain_write(state)[1] != 0 and wr_cmd_ready
     asks = drain_read(state)[1] != 0 and rd_cmd_ready
     ends = runs and n.commanded != 0 and n.pending == 0
     offer = n.offer != 0
     if offer and state.tiles.n.waiting == 0:
         n.offer = 0
-    pipe_clock(state.pipe, word and masked, wr_ready)
+    if runs and records:
+        records_clock(state.records, rd_cmd_ready, beat, moves and n.left == 1)
+    if moves:
+        n.left = n.left - 1 if n.left > 1 else n.pixels
+    pipe_clock(state.pipe, word, wr_ready)
     tile_clock(state.tiles, offer, n.first, n.end, drain_ready, words)
 
     if command:
@@ -139,7 +174,13 @@ def drain_clock(
         n.state = 0
     if took and row[OPCODE] == OUTPUT:
         state.output[:] = row
+    elif took and row[OPCODE] == SCALES:
+        state.scales[:] = row
     elif took:
         n.state, n.offer, n.first, n.end = 1, 1, row[DRAIN_FIRST], row[DRAIN_END]
         n.written = n.read = 0
         n.runs = state.output[_GROUPS] * state.output[_RUNS]
+        n.left = n.pixels = row[_HEIGHT] * row[_WIDTH]
+        if records:
+            channels = (row[_SLOTS] - 1) * row[_CHANNELS] + row[_CHANNELS_LAST]
+            records_start(state.records, state.scales[_RECORDS] == FULL, state.scales[_RECORD_ADDRESS], channels)

@@ -35,6 +35,7 @@ from models.pe_array.clocks.delta_store import (
 from models.pe_array.clocks.drain_store import (
     DRAIN,
     OUTPUT,
+    SCALES,
     DrainState,
     drain_clock,
     drain_rd_ready,
@@ -84,7 +85,7 @@ def store_state(pes: int, lanes: int) -> StoreState:
 @njit(cache=True)
 def _part_of(row: Array) -> Int:
     opcode = row[OPCODE]
-    if opcode in (OUTPUT, DRAIN):
+    if opcode in (OUTPUT, DRAIN, SCALES):
         return PART_DRAIN
     if opcode in (SLOT, COLLECT):
         return PART_COLLECT

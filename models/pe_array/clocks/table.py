@@ -44,5 +44,5 @@ def table(program: Sequence[d.Descriptor]) -> IntArray:
         for name in names[type(each)]:
             value = getattr(each, name)
             values.extend(value if isinstance(value, tuple) else (int(value),))
-        row[: len(values)] = [value - (value >> 63 << 64) for value in values]
+        row[: len(values)] = [value - ((value >> 63 == 1) << 64) for value in values]
     return rows

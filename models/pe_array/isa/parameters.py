@@ -31,6 +31,7 @@ PARAMETERS: dict[str, HdlParameter] = {
     "FRAC": HdlParameter(4, "0 … 7", "fraction bits of the logits"),
     "DATA": HdlParameter(8, "4 … 8", "bits of activations, gradients of maps and MAC weights"),
     "MASTER": HdlParameter(24, "16 … 32", "bits of a master weight"),
+    "SCALE": HdlParameter(1, "0 or 1", "multipliers of outputs; 0: all are 1.0, others are refused"),
     "BUS": HdlParameter("8*B", "8*B, or that divided by 2, 4, 8 or 16", "bits of a beat at the memory port"),
     "STAGES": HdlParameter(2, "at least 1", "registers of the broadcast of loads"),
     "MAP_DEPTH": HdlParameter(16, "at least STAGES + 5", "words of a map that can wait at a PE"),

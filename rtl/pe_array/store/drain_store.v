@@ -4,30 +4,35 @@
 `include "require.vh"
 `include "descriptors.vh"
 /*
- * Store engine, DRAIN and OUTPUT: accumulators through requantise to runs of beats in memory
+ * Store engine, DRAIN, OUTPUT and SCALES: accumulators through requantise to runs of beats in memory
  *
- * OUTPUT only writes settings, for all DRAINs behind it. DRAIN drains the grid (tile_drain), requantises the words,
- * with mask words from memory if wanted, and writes them in the pattern of the settings; it is done when all writes are
- * answered, and nothing is taken before. Products tell beforehand whether drain and pattern have the same length: where
- * they have not nothing is read or written.
+ * OUTPUT and SCALES only write settings, for all DRAINs behind them; a reset gives SCALES its defaults. DRAIN drains
+ * the grid (tile_drain), requantises the words, with mask words, addends or records of channels from memory if wanted,
+ * and writes them in the pattern of the settings; it is done when all writes are answered, and nothing is taken before.
+ * Products tell beforehand whether drain and pattern have the same length: where they have not nothing is read or
+ * written.
  *
  * Latency: DRAIN taken in clock c: drain_cmd_valid in c+1, commands for memory from c+5 on, one per clock on each port.
- * A word takes 3 clocks from drain_data to wr_data, one word per clock. done 2 clocks after the last wr_done.
+ * A word takes 7 clocks from drain_data to wr_data, one word per clock; with records it waits for that of its channel,
+ * 2 clocks behind its beat. done 2 clocks after the last wr_done.
  *
- * Errors (one pulse, then nothing is taken or done before a reset): 2 an OUTPUT whose field is 3, a DRAIN without an
- * OUTPUT before it, one that tile_drain refuses or that is not as long as its runs; 3 a refused read or write; 4, 5
- * SLVERR, DECERR of a read; 6, 7 of a write. Lengths are reported 5 clocks after the DRAIN was taken, the others 1
- * clock after they showed.
+ * Errors (one pulse, then nothing is taken or done before a reset): 2 an OUTPUT whose field is 3, a SCALES whose
+ * records are 3, without SCALE a multiplier that is not 1.0, a DRAIN without an OUTPUT before it, one with two of mask,
+ * addend and records, one that tile_drain refuses, that is not as long as its runs, or whose records have more than
+ * 65536 beats; 3 a refused read or write; 4, 5 SLVERR, DECERR of a read; 6, 7 of a write. Lengths are reported 5 clocks
+ * after the DRAIN was taken, the others 1 clock after they showed.
  */
 module drain_store #(
-    // Lanes: images of the batch and bytes of a beat, a power of two, 4 ... 64
+    // Lanes: images of the batch and bytes of a beat, a power of two, 8 ... 64
     parameter B = 32,
     // Bits of an accumulator, 16 ... 48
     parameter ACC = 32,
     // Number of the first random lane of requantise
     parameter LANE_BASE = 0,
     // Bits of a result, 4 ... 8
-    parameter DATA = 8
+    parameter DATA = 8,
+    // 1: there are multipliers; 0: all multipliers are 1.0
+    parameter SCALE = 1
 ) (
     input  wire                   clk,
     // Synchronous, active high: forgets everything but the random lanes
@@ -37,7 +42,7 @@ module drain_store #(
     input  wire                   seed_load,
     input  wire [15:0]            seed,
 
-    // Descriptor, OUTPUT or DRAIN, and its place in the program
+    // Descriptor, OUTPUT, SCALES or DRAIN, and its place in the program
     input  wire                   d_valid,
     output wire                   d_ready,
     input  wire [255:0]           d_data,
@@ -67,7 +72,7 @@ module drain_store #(
     // Final word of the drain
     input  wire                   drain_last,
 
-    // Reads of mask words, see axi_read; addresses in bytes, beats less one
+    // Reads of mask words, addends and records, see axi_read; addresses in bytes, beats less one
     output wire                   rd_cmd_valid,
     input  wire                   rd_cmd_ready,
     output wire [31:0]            rd_cmd_addr,
@@ -94,6 +99,7 @@ module drain_store #(
 `include "port_cause.vh"
 
 localparam CW = $clog2(B + 1);
+localparam [16:0] ONE = 17'h10000;
 // Write commands that are not answered, at most
 localparam [6:0] PENDING_MAX = 7'd127;
 
@@ -104,14 +110,16 @@ localparam [1:0] RUN = 2'd2;
 reg  [1:0] state_reg;
 reg        failed_reg;          // until the reset
 wire       is_output = d_data[`ARRAY_D_OPCODE] == `ARRAY_OPCODE_OUTPUT;
+wire       is_scales = d_data[`ARRAY_D_OPCODE] == `ARRAY_OPCODE_SCALES;
 wire       take = d_valid && d_ready;
 wire       take_output = take && is_output;
-wire       take_drain = take && !is_output;
+wire       take_scales = take && is_scales;
+wire       take_drain = take && !is_output && !is_scales;
 wire       run = state_reg == RUN;
 
 assign d_ready = state_reg == IDLE;
 
-// --- settings: OUTPUT ---
+// --- settings: OUTPUT and SCALES ---
 
 reg        known_reg;         // there was an OUTPUT
 reg [4:0]  shift_reg;
@@ -126,6 +134,7 @@ reg [11:0] runs_reg;          // of a group less one
 reg [19:0] run_stride_reg;    // beats
 reg [11:0] groups_reg;        // less one
 reg [19:0] group_stride_reg;  // beats
+reg [255:0] scales_reg;
 
 always @(posedge clk) begin
     if (take_output) begin
@@ -142,9 +151,20 @@ always @(posedge clk) begin
         groups_reg <= d_data[`ARRAY_D_OUTPUT_GROUPS];
         group_stride_reg <= d_data[`ARRAY_D_OUTPUT_GROUP_STRIDE];
     end
+    if (take_scales) scales_reg <= d_data;
     known_reg <= known_reg || take_output;
-    if (rst) known_reg <= 1'b0;
+    if (rst) begin
+        scales_reg <= `ARRAY_D_SCALES_DEFAULT;
+        known_reg <= 1'b0;
+    end
 end
+
+wire [1:0] records = scales_reg[`ARRAY_D_SCALES_RECORDS];
+wire       use_records = records != `ARRAY_RECORDS_NONE;
+wire       full = records == `ARRAY_RECORDS_FULL;
+wire       addend = scales_reg[`ARRAY_D_SCALES_ADDEND];
+wire       use_map = use_mask_reg || addend;
+wire       clash = (use_mask_reg && addend) || (use_map && use_records);
 
 // --- command: DRAIN ---
 
@@ -170,26 +190,28 @@ always @(posedge clk) begin
         cmd_reg[`ARRAY_DRAIN_CMD_YBASE] <= ybase[9:0];
         cmd_reg[`ARRAY_DRAIN_CMD_YSTRIDE] <= ystride[9:0];
     end
-    offer_reg <= (take_drain && known_reg) || (offer_reg && !drain_cmd_ready);
+    offer_reg <= (take_drain && known_reg && !clash) || (offer_reg && !drain_cmd_ready);
     if (rst) offer_reg <= 1'b0;
 end
 
 assign drain_cmd_valid = offer_reg;
 assign drain_cmd = cmd_reg;
 
-// --- runs of beats: written, and read for the mask ---
+// --- runs of beats: written, and read of the mask or addend ---
 
 wire        runs_valid;
 wire        runs_last;
 wire        runs_ready;
 wire        runs_total_valid;
 wire [41:0] runs_total;
-wire        masks_valid;
-wire        unused_masks_last;
-wire        unused_masks_total_valid;
-wire [41:0] unused_masks_total;
+wire        maps_valid;
+wire [31:0] map_addr;
+wire [15:0] map_beats;
+wire        unused_maps_last;
+wire        unused_maps_total_valid;
+wire [41:0] unused_maps_total;
 wire        unused_runs_ready;
-wire        unused_masks_ready;
+wire        unused_maps_ready;
 
 address_runs #(.B(B)) runs (
     .clk(clk),
@@ -211,25 +233,29 @@ address_runs #(.B(B)) runs (
     .total(runs_total)
 );
 
-address_runs #(.B(B)) masks (
+address_runs #(.B(B)) maps (
     .clk(clk),
     .rst(rst),
-    .s_valid(take_drain && use_mask_reg),
-    .s_ready(unused_masks_ready),
+    .s_valid(take_drain && use_map),
+    .s_ready(unused_maps_ready),
     .s_addr(mask_addr_reg),
     .s_beats(beats_reg),
     .s_runs({1'b0, runs_reg}),
     .s_run_stride(run_stride_reg),
     .s_groups(groups_reg),
     .s_group_stride(group_stride_reg),
-    .m_valid(masks_valid),
+    .m_valid(maps_valid),
     .m_ready(rd_cmd_ready && run),
-    .m_addr(rd_cmd_addr),
-    .m_beats(rd_cmd_beats),
-    .m_last(unused_masks_last),
-    .total_valid(unused_masks_total_valid),
-    .total(unused_masks_total)
+    .m_addr(map_addr),
+    .m_beats(map_beats),
+    .m_last(unused_maps_last),
+    .total_valid(unused_maps_total_valid),
+    .total(unused_maps_total)
 );
+
+wire        records_cmd_valid;
+wire [31:0] records_addr;
+wire [15:0] records_beats;
 
 // Write commands given and not answered
 reg [6:0] pending_reg;
@@ -239,7 +265,9 @@ reg       commanded_reg;      // all of the drain's write commands are given
 
 assign runs_ready = wr_cmd_ready && run && room;
 assign wr_cmd_valid = runs_valid && run && room;
-assign rd_cmd_valid = masks_valid && run;
+assign rd_cmd_valid = (use_records ? records_cmd_valid : maps_valid) && run;
+assign rd_cmd_addr = use_records ? records_addr : map_addr;
+assign rd_cmd_beats = use_records ? records_beats : map_beats;
 
 always @(posedge clk) begin
     if (command && !wr_done) pending_reg <= pending_reg + 7'd1;
@@ -254,7 +282,7 @@ end
 reg [18:0] slots_channels_reg;  // of all slots but the last
 reg [23:0] pixels_reg;
 reg [23:0] pixels_late_reg;
-reg [18:0] maps_reg;
+reg [18:0] maps_reg;            // channels of all slots
 reg [42:0] words_reg;
 
 always @(posedge clk) begin
@@ -265,9 +293,54 @@ always @(posedge clk) begin
     words_reg <= {24'd0, maps_reg} * {19'd0, pixels_late_reg};
 end
 
+// --- records of channels ---
+
+reg  [2:0]  start_reg;           // of a DRAIN that was taken 1, 2 and 3 clocks ago
+reg  [23:0] left_reg;            // pixels of the channel that are not taken, this one included
+wire        too_many;
+wire        records_ready;
+wire        record_valid;
+wire        good = rd_valid && rd_error == 2'd0;
+wire        word_there = drain_valid && run && (record_valid || !use_records);
+wire        last_pixel = left_reg == 24'd1;
+wire [31:0] record_bias;
+wire [16:0] record_multiplier;
+wire [4:0]  record_shift;
+wire        no_multiplier = word_there && full && SCALE == 0 && record_multiplier != ONE;
+
+always @(posedge clk) begin
+    start_reg <= {start_reg[1:0], take_drain && use_records};
+    if (!run || (drain_valid && drain_ready && last_pixel)) left_reg <= pixels_late_reg;
+    else if (drain_valid && drain_ready) left_reg <= left_reg - 24'd1;
+    if (rst) start_reg <= 3'd0;
+end
+
+channel_records #(.B(B)) records_of_channels (
+    .clk(clk),
+    .rst(rst),
+    .start(start_reg[2]),
+    .full(full),
+    .address(scales_reg[`ARRAY_D_SCALES_ADDRESS]),
+    .channels(maps_reg),
+    .too_many(too_many),
+    .cmd_valid(records_cmd_valid),
+    .cmd_ready(rd_cmd_ready && run && use_records),
+    .cmd_addr(records_addr),
+    .cmd_beats(records_beats),
+    .s_valid(good && run && use_records),
+    .s_ready(records_ready),
+    .s_data(rd_data),
+    .m_valid(record_valid),
+    .m_ready(drain_valid && drain_ready && last_pixel),
+    .m_bias(record_bias),
+    .m_multiplier(record_multiplier),
+    .m_shift(record_shift)
+);
+
 // --- words ---
 
 wire          pipe_ready;
+wire          map_ready;
 wire          word_valid;
 wire [CW-1:0] word_clipped;
 reg  [CW-1:0] clipped_reg;
@@ -276,30 +349,44 @@ requantise #(
     .B(B),
     .ACC(ACC),
     .LANE_BASE(LANE_BASE),
-    .DATA(DATA)
+    .DATA(DATA),
+    .SCALE(SCALE)
 ) pipe (
     .clk(clk),
     .rst(rst),
     .seed_load(seed_load),
     .seed(seed),
-    .shift(shift_reg),
+    .field(field_reg),
+    .bias(use_records ? record_bias : scales_reg[`ARRAY_D_SCALES_BIAS]),
+    .bias_shift(scales_reg[`ARRAY_D_SCALES_BIAS_SHIFT]),
+    .multiplier(full ? record_multiplier : scales_reg[`ARRAY_D_SCALES_MULTIPLIER]),
+    .shift(full ? record_shift : shift_reg),
     .stochastic(stochastic_reg),
+    .even(scales_reg[`ARRAY_D_SCALES_EVEN]),
+    .zero(scales_reg[`ARRAY_D_SCALES_ZERO]),
+    .low(scales_reg[`ARRAY_D_SCALES_LOW]),
+    .high(scales_reg[`ARRAY_D_SCALES_HIGH]),
     .relu(relu_reg),
     .use_mask(use_mask_reg),
-    .field(field_reg),
-    .s_valid(drain_valid && run),
+    .mask_high(scales_reg[`ARRAY_D_SCALES_MASK_HIGH]),
+    .addend(addend),
+    .addend_zero(scales_reg[`ARRAY_D_SCALES_ADDEND_ZERO]),
+    .addend_multiplier(scales_reg[`ARRAY_D_SCALES_ADDEND_MULTIPLIER]),
+    .addend_shift(scales_reg[`ARRAY_D_SCALES_ADDEND_SHIFT]),
+    .s_valid(word_there),
     .s_ready(pipe_ready),
     .s_data(drain_data),
-    .mask_valid(rd_valid && rd_error == 2'd0),
-    .mask_ready(rd_ready),
-    .mask_data(rd_data),
+    .map_valid(good),
+    .map_ready(map_ready),
+    .map_data(rd_data),
     .m_valid(word_valid),
     .m_ready(wr_ready),
     .m_data(wr_data),
     .m_clipped(word_clipped)
 );
 
-assign drain_ready = pipe_ready && run;
+assign drain_ready = pipe_ready && run && (record_valid || !use_records);
+assign rd_ready = use_records ? records_ready && run : map_ready;
 assign wr_valid = word_valid;
 assign clipped = clipped_reg;
 
@@ -318,15 +405,19 @@ reg       error_reg;
 
 wire fault = cause_next != 4'd0;
 wire lengths = state_reg == CHECK && runs_total_valid;
+wire wrong_length = lengths && (words_reg != {1'b0, runs_total} || (use_records && too_many));
+wire bad_scales = d_data[`ARRAY_D_SCALES_RECORDS] == 2'd3 || (SCALE == 0
+    && (d_data[`ARRAY_D_SCALES_MULTIPLIER] != ONE || d_data[`ARRAY_D_SCALES_ADDEND_MULTIPLIER] != ONE));
 wire end_of_drain = run && commanded_reg && pending_reg == 7'd0 && !failed_reg;
 
 always @* begin
     cause_next = 4'd0;
     if (wr_done) cause_next = write_cause(wr_error);
     if (rd_valid && rd_error != 2'd0) cause_next = read_cause(rd_error);
-    if (drain_cmd_error || (lengths && words_reg != {1'b0, runs_total})) cause_next = `ARRAY_CAUSE_FIELD;
+    if (drain_cmd_error || wrong_length || no_multiplier) cause_next = `ARRAY_CAUSE_FIELD;
     if (take_output && d_data[`ARRAY_D_OUTPUT_FIELD] == 2'd3) cause_next = `ARRAY_CAUSE_FIELD;
-    if (take_drain && !known_reg) cause_next = `ARRAY_CAUSE_FIELD;
+    if (take_scales && bad_scales) cause_next = `ARRAY_CAUSE_FIELD;
+    if (take_drain && (!known_reg || clash)) cause_next = `ARRAY_CAUSE_FIELD;
 end
 
 // After an error what is offered stays offered
@@ -358,8 +449,8 @@ assign error_cause = cause_reg;
 assign error_index = index_reg;
 
 // (and what both patterns and good reads tell alike; addresses of Y lose their upper bits)
-wire unused = &{1'b0, `ARRAY_D_UNUSED_DRAIN(d_data), ybase, ystride, rd_last, unused_runs_ready, unused_masks_ready,
-                unused_masks_last, unused_masks_total_valid, unused_masks_total};
+wire unused = &{1'b0, `ARRAY_D_UNUSED_DRAIN(d_data), `ARRAY_D_UNUSED_SCALES(scales_reg), ybase, ystride, rd_last, unused_runs_ready, unused_maps_ready,
+                unused_maps_last, unused_maps_total_valid, unused_maps_total};
 
 `ifdef SIMULATION
 // The drain is as long as its runs: what is not answered when its final word has been taken is its last commands

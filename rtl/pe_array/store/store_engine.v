@@ -6,9 +6,10 @@
 /*
  * Store engine: what goes from the grid to memory, and from memory to memory
  *
- * Hands each descriptor to the part of its opcode (docs/pe_array/store_engine.md): DRAIN and OUTPUT to drain_store,
- * COLLECT and SLOT to collect_store, UPDATE to update_store, DELTA to delta_store. A descriptor is taken when all other
- * parts are idle, so that operations end in their order, and only one part is at the read and the write port.
+ * Hands each descriptor to the part of its opcode (docs/pe_array/store_engine.md): DRAIN, OUTPUT and SCALES to
+ * drain_store, COLLECT and SLOT to collect_store, UPDATE to update_store, DELTA to delta_store. A descriptor is taken
+ * when all other parts are idle, so that operations end in their order, and only one part is at the read and the write
+ * port.
  *
  * Latency: none beyond that of the parts; an unknown opcode is reported (cause 1) 1 clock after it was taken. After an
  * error nothing is taken before a reset.
@@ -25,7 +26,9 @@ module store_engine #(
     // Bits of activations, gradients of maps and MAC weights, 4 ... 8
     parameter DATA = 8,
     // Bits of a master weight, 16 ... 32
-    parameter MASTER = 24
+    parameter MASTER = 24,
+    // 1: there are multipliers of outputs; 0: all are 1.0
+    parameter SCALE = 1
 ) (
     input  wire                     clk,
     // Synchronous, active high: forgets everything but the random lanes
@@ -106,8 +109,7 @@ localparam [1:0] DELTA = 2'd3;
 // --- descriptors ---
 
 wire [7:0] opcode = d_data[`ARRAY_D_OPCODE];
-// (SCALES is not made yet)
-wire       known = opcode >= `ARRAY_OPCODE_STORE_FIRST && opcode < `ARRAY_OPCODE_SCALES;
+wire       known = opcode >= `ARRAY_OPCODE_STORE_FIRST && opcode <= `ARRAY_OPCODE_STORE_LAST;
 reg  [1:0] part;
 // The part that has taken the latest descriptor: the only one that may be at work
 reg  [1:0] part_reg;
@@ -196,7 +198,8 @@ drain_store #(
     .B(B),
     .ACC(ACC),
     .LANE_BASE(0),
-    .DATA(DATA)
+    .DATA(DATA),
+    .SCALE(SCALE)
 ) drain (
     .clk(clk),
     .rst(rst),

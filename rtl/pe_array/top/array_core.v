@@ -34,6 +34,8 @@ module array_core #(
     parameter DATA = 8,
     // Bits of a master weight, 16 ... 32
     parameter MASTER = 24,
+    // 1: there are multipliers of outputs; 0: all are 1.0
+    parameter SCALE = 1,
     // Registers of the broadcast of loads, at least 1; words that can wait at a PE; gradients that can wait there
     parameter STAGES = 2,
     parameter MAP_DEPTH = 16,
@@ -239,7 +241,8 @@ store_engine #(
     .ACC(ACC),
     .FRAC(FRAC),
     .DATA(DATA),
-    .MASTER(MASTER)
+    .MASTER(MASTER),
+    .SCALE(SCALE)
 ) storer (
     .clk(clk),
     .rst(rst),

@@ -39,6 +39,8 @@ module pe_array #(
     parameter DATA = 8,
     // Bits of a master weight, 16 ... 32 (in memory it has 32)
     parameter MASTER = 24,
+    // 1: there are multipliers of outputs; 0: all are 1.0
+    parameter SCALE = 1,
     // Bits of a beat at the port: 8*B, or that divided by 2, 4, 8 or 16
     parameter BUS = 8*B,
     // Registers of the broadcast of loads, at least 1; words that can wait at a PE; gradients that can wait there
@@ -311,6 +313,7 @@ array_core #(
     .FRAC(FRAC),
     .DATA(DATA),
     .MASTER(MASTER),
+    .SCALE(SCALE),
     .STAGES(STAGES),
     .MAP_DEPTH(MAP_DEPTH),
     .GRAD_DEPTH(GRAD_DEPTH),

@@ -11,6 +11,7 @@ import numpy as np
 from models.pe_array.compiler import program
 from models.pe_array.compiler.assemble import MapAt, OutputAt, Places, assemble, chain
 from models.pe_array.isa import descriptors as d
+from models.pe_array.isa.channel_records import Records, pack_biases, pack_records
 from models.pe_array.isa.csb import Csb, beat_offsets, encode
 from models.pe_array.isa.encoding import pack
 from models.pe_array.isa.grid import Grid
@@ -19,9 +20,10 @@ from models.pe_array.isa.pe_command import PeShape
 from models.pe_array.isa.shapes import Conv, Pool
 from models.pe_array.network.requantise import AccumulatorField
 from models.pe_array.tiles.tiling import Split
+from tb.lib import values
 from tb.lib.bench import Bench
 from tb.pe_array.drivers.array_host import fill
-from tb.pe_array.drivers.hdl_widths import widths_of
+from tb.pe_array.drivers.hdl_widths import has_multipliers, widths_of
 
 KINDS = ("ff", "ng", "wg", "max_pool", "unpool", "average", "average_backward")
 
@@ -167,7 +169,8 @@ class CaseMemory:
         """A program with every kind of descriptor, of a few hundred clocks."""
         conv = Conv.make(3, 4, kernel=2)
         csb = self.matrix(conv, 1.0, (2, 3))
-        return chain([self.phase(kind, conv, 3, 3, csb, 10_000) for kind in ("ff", "wg")] + [self.delta()])
+        layers = [self.phase(kind, conv, 3, 3, csb, 10_000) for kind in ("ff", "wg")]
+        return chain([*layers, self.scaled_drain("full"), self.delta()])
 
     def weights(self, csb: Csb) -> np.ndarray:
         """Random numbers in the layout of the masters: uint8."""
@@ -239,6 +242,48 @@ class CaseMemory:
         labels = self.b.np.integers(0, 40, self.lanes).astype(np.uint8)
         logits, output = self.map(classes, 1, 1), self.out(classes, 1, 1)
         return [d.Delta(logits.address, self.put(labels), output.address, classes)]
+
+    def multipliers(self, count: int) -> np.ndarray:
+        """Multipliers of outputs, 1.0 in an array without any."""
+        drawn = self.b.np.choice([d.ONE, 1 << 17 - 1, 0, 1, *self.b.np.integers(0, 1 << 17, 6)], count)
+        return drawn if has_multipliers(self.b) else np.full(count, d.ONE)
+
+    def scales(self, beside: str, channels: int) -> d.Scales:
+        """Random scales of so many channels at most.
+
+        Args:
+            beside: what drains read besides: "addend", "biases" or "full" records; else nothing or a mask.
+            channels: for which there are records.
+        """
+        rng, small = self.b.rng, values.signed(self.b, 8, 4).tolist()
+        kind, address = {"biases": Records.BIASES, "full": Records.FULL}.get(beside, Records.NONE), rng.getrandbits(32)
+        if kind is not Records.NONE:
+            before = rng.randrange(self.lanes // 4 if kind is Records.BIASES else self.lanes // 8)
+            biases = values.signed(self.b, 32, before + channels)
+            shifts = self.b.np.integers(0, 32, len(biases))
+            full = kind is Records.FULL
+            raw = pack_records(biases, self.multipliers(len(biases)), shifts) if full else pack_biases(biases)
+            address = self.put(raw) + before * len(raw) // len(biases)
+        one, other = self.multipliers(2).tolist()
+        return d.Scales(
+            kind, address, int(values.signed(self.b, 32, 1)[0]), one, rng.randrange(16), rng.random() < 0.5, small[0],
+            rng.choice([-128, small[1]]), rng.choice([127, small[2]]), rng.random() < 0.3, beside == "addend", small[3],
+            other, rng.randrange(32),
+        )  # fmt: skip
+
+    def scaled_drain(self, beside: str | None = None) -> list[d.Descriptor]:
+        """Some words of a PE, scaled in any way; behind it nothing is scaled any more."""
+        rng = self.b.rng
+        beside = beside or rng.choice(["nothing", "mask", "addend", "biases", "full"])
+        channels, width = rng.choice([1, rng.randint(1, 20)]), rng.choice([1, rng.randint(1, 9)])
+        at, other = self.out(channels, 1, width), self.map(channels, 1, width)
+        output = d.Output(
+            at.address, channels * width, mask=other.address, shift=rng.randrange(32),
+            field=rng.choice([0, 0, 0, 1, 2]), stochastic=rng.random() < 0.3, relu=rng.random() < 0.3,
+            use_mask=beside == "mask",
+        )  # fmt: skip
+        drain = d.Drain(1, channels, channels, 1, width, 1, width, ybase=rng.randrange(4096), ystride=width)
+        return [self.scales(beside, channels), output, drain, d.Scales()]
 
     def program(self, made: list[d.Descriptor]) -> int:
         """Address of a program; bits that nothing names are random."""

@@ -73,7 +73,7 @@ def make_faulty(memory: CaseMemory, rng: Random, name: str, made: list[Descripto
         else:
             change(at, op=Op.GRAD, tiles_log2=pes.bit_length())
     elif name == "field_store":
-        at = find(d.Drain, d.Slot, d.Output)
+        at = find(d.Drain, d.Slot, d.Output, d.Scales)
         wrong = made[at]
         if isinstance(wrong, d.Drain):
             change(at, **rng.choice([{"slots": 0}, {"height": 0}, {"width": wrong.width + 1}, {"sy_log2": 7}]))
@@ -81,6 +81,8 @@ def make_faulty(memory: CaseMemory, rng: Random, name: str, made: list[Descripto
             change(at, slot=rng.randint(pes, 63))
         elif isinstance(wrong, d.Output):
             change(at, runs=wrong.runs + 1)
+        else:
+            change(at, records=3)
     elif name == "address_fetch":
         address = memory.program(made)
         return Faulty(made, rng.choice([address + BYTES // 2, address + 1, closed]))
@@ -100,9 +102,13 @@ def make_faulty(memory: CaseMemory, rng: Random, name: str, made: list[Descripto
         assert isinstance(wrong, d.Map | d.Stream | d.Pointers)
         fault = bus(wrong.address, wrong.beats if isinstance(wrong, d.Stream) else 1, reads)
     elif name == "bus_read":
-        wrong = made[find(d.Delta, d.Update)]
-        assert isinstance(wrong, d.Delta | d.Update)
-        fault = bus(wrong.logits if isinstance(wrong, d.Delta) else wrong.masters, 1, reads)
+        scaled = [each for each in made if isinstance(each, d.Scales) and each.records]
+        wrong = rng.choice([made[find(d.Delta, d.Update)], *scaled])
+        assert isinstance(wrong, d.Delta | d.Update | d.Scales)
+        if isinstance(wrong, d.Scales):
+            fault = bus(wrong.address // lanes * lanes, 1, reads)
+        else:
+            fault = bus(wrong.logits if isinstance(wrong, d.Delta) else wrong.masters, 1, reads)
     elif name == "bus_write":
         wrong = made[find(d.Output, d.Collect, d.Delta, d.Update)]
         assert isinstance(wrong, d.Output | d.Collect | d.Delta | d.Update)

@@ -61,6 +61,7 @@ class FuzzProgram:
         inside = self._lanes // 4  # taps of a word: the last one of them always ends a sum, so that any word may
         self._lasts = [n == inside - 1 or self._rng.random() < 0.3 for n in range(inside)]
         self._output: tuple[d.Output, Region, int] | None = None
+        self._beside = "mask"  # what drains read besides
         self.made: list[d.Descriptor] = []
         for each in memory.garbage():
             self._add(each, writes=_OWN_MEMORIES if each.counts else "")
@@ -264,12 +265,16 @@ class FuzzProgram:
         words = DrainCommand(slots, channels, last, height, width, th, tw, sy, sx).words
         drain = d.Drain(slots, channels, last, height, width, th, tw, ybase, ystride, sy, sx)
         if self._output is None or self._output[2] != words or rng.random() < 0.5:
-            self._set_output(words)
+            beside = rng.choice(["nothing", "mask", "addend", "biases", "full"])
+            if rng.random() < 0.7:
+                self._add(self._memory.scales(beside, words))
+                self._beside = beside
+            self._set_output(words, self._beside)
         assert self._output is not None
         _, region, _ = self._output
         self._add(drain, reads="y", to=[region])  # the mask is fresh, or what is written itself
 
-    def _set_output(self, words: int) -> None:
+    def _set_output(self, words: int, beside: str) -> None:
         rng = self._rng
         runs = rng.choice([n for n in range(1, words + 1) if words % n == 0])
         groups = rng.choice([n for n in range(1, runs + 1) if runs % n == 0])
@@ -282,7 +287,7 @@ class FuzzProgram:
         mask = rng.choice([address, self._random(room).address])
         output = d.Output(
             address, beats, runs, stride, groups, group, mask, rng.choice([rng.randint(0, 12), rng.randrange(32)]),
-            rng.randrange(3), rng.random() < 0.4, rng.random() < 0.5, rng.random() < 0.5,
+            rng.choice([0, 0, 1, 2]), rng.random() < 0.4, rng.random() < 0.5, beside == "mask",
         )  # fmt: skip
         self._add(output)
         self._output = output, region, words

@@ -8,13 +8,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from models.lib.fixed_point import IntArray
-from models.pe_array.isa.descriptors import Cause, Drain, Output
-from models.pe_array.network.requantise import AccumulatorField, DrainSettings, RandomLanes, requantise
+from models.pe_array.isa.channel_records import Records, record_bytes, unpack_records
+from models.pe_array.isa.descriptors import ONE, Cause, Drain, Output, Scales
+from models.pe_array.network.requantise import AccumulatorField, DrainSettings, Numbers, RandomLanes, requantise
+from tb.lib import values
 from tb.lib.bench import Bench
 from tb.lib.ports import Tally
 from tb.pe_array.drivers.descriptor_port import DescriptorPort
 from tb.pe_array.drivers.drain_side import DrainSide, drain_command
-from tb.pe_array.drivers.hdl_widths import widths_of
+from tb.pe_array.drivers.hdl_widths import has_multipliers, widths_of
 from tb.pe_array.drivers.port_memory import ByteWords, PortMemory, as_signed
 
 PES = 64
@@ -54,7 +56,11 @@ class DrainUnit:
         base = min(base, (1 << 32) - size)
         self.memory = PortMemory(b, base, size)
         self.port, self.side = DescriptorPort(b), DrainSide(b, PES)
-        self.bits = widths_of(b).data
+        self.bits, self.multiplies = widths_of(b).data, has_multipliers(b)
+        if not self.multiplies:  # records that a unit without multipliers takes
+            words = self.memory.data[: size // 2].reshape(-1, 8)
+            words[:, 4:6], words[:, 6] = 0, words[:, 6] | 1
+        self.scales = Scales()
         self.random = RandomLanes(self.beat, 0, int(b.params["LANE_BASE"]))
         self.expected = Expected(self.memory.data.copy())
         self.tally = Tally(b, "clipped")
@@ -66,6 +72,7 @@ class DrainUnit:
         await self.b.reset()
         self.b.drive(seed_load=0)
         self.random.load(seed)
+        self.scales = Scales()
         self.memory.writes.clear()
         self.memory.answers = self.expected.clipped = 0
         self.tally.clear()
@@ -111,6 +118,26 @@ class DrainUnit:
         )  # fmt: skip
         return replace(output, address=self.place(output, True), mask=self.place(output, False))
 
+    def any_scales(self, drain: Drain, beside: str | None = None) -> Scales:
+        """Random scales for a drain, with what is read besides: "nothing", "addend", "biases", "full", or any."""
+        b, rng, small = self.b, self.b.rng, values.signed(self.b, 8, 4).tolist()
+        beside = beside or rng.choice(["nothing", "addend", "biases", "full"])
+        kind = {"biases": Records.BIASES, "full": Records.FULL}.get(beside, Records.NONE)
+        address = rng.getrandbits(32)
+        if kind is not Records.NONE:
+            size = record_bytes(kind)
+            room = len(self.memory.data) // 2 // size - drain_command(drain).maps - 100  # for longer drains behind it
+            address = self.memory.base + rng.randint(0, room) * size
+        return Scales(
+            kind, address, int(values.signed(b, 32, 1)[0]), self.multiplier(), rng.randrange(16), rng.random() < 0.5,
+            small[0], rng.choice([-128, small[1]]), rng.choice([127, small[2]]), rng.random() < 0.3,
+            beside == "addend", small[3], self.multiplier(), rng.choice([0, 1, rng.randrange(32)]),
+        )  # fmt: skip
+
+    def multiplier(self) -> int:
+        """A multiplier, 1.0 of a unit without any."""
+        return self.b.rng.choice([ONE, 1 << 16, self.b.rng.getrandbits(17)]) if self.multiplies else ONE
+
     def place(self, output: Output, upper: bool) -> int:
         """An address where a pattern fits: of writes in the upper half of memory, of masks in the lower one."""
         half = len(self.memory.data) // 2
@@ -118,7 +145,21 @@ class DrainUnit:
         self.b.require(room >= 0, f"{output} does not fit")
         return self.memory.base + half * upper + self.b.rng.randint(0, room) * self.beat
 
-    def result(self, output: Output, accumulators: IntArray) -> None:
+    def _records(self, drain: Drain) -> tuple[Numbers, Numbers, Numbers]:
+        """Bias, multiplier and shift, of all words or of each, (words, 1)."""
+        scales, kind = self.scales, Records(self.scales.records)
+        self.b.cover("records", kind.name.lower())
+        if kind is Records.NONE:
+            return scales.bias, scales.multiplier, self.settings.shift
+        start = scales.address - self.memory.base
+        data = self.expected.data[start : start + drain_command(drain).maps * record_bytes(kind)]
+        read = unpack_records(data.copy(), kind, scales.multiplier, self.settings.shift)
+        pixels = drain.height * drain.width
+        self.b.cover("record", "of_a_pixel" if pixels == 1 else "of_several")
+        bias, multiplier, shift = (np.repeat(x, pixels)[:, None] for x in (read.biases, read.multipliers, read.shifts))
+        return bias, multiplier, shift
+
+    def result(self, output: Output, drain: Drain, accumulators: IntArray) -> None:
         """A drain in the model."""
         b, addresses = self.b, offsets(output) * self.beat - self.memory.base
         where = (addresses + output.address)[:, None] + np.arange(self.beat)
@@ -126,23 +167,33 @@ class DrainUnit:
         field = AccumulatorField(output.field)
         stochastic = output.stochastic and field is AccumulatorField.SUM
         random = self.random.take(len(accumulators)) if stochastic else None
-        mask = as_signed(self.expected.data[of_mask]) if output.use_mask else None
+        beside = as_signed(self.expected.data[of_mask])
+        bias, multiplier, shift = self._records(drain)
+        scales = self.scales
+        settings = DrainSettings(
+            shift, output.relu, field, self.bits, bias, scales.bias_shift, multiplier, scales.zero, scales.low,
+            scales.high, scales.even, scales.mask_high, scales.addend_zero, scales.addend_multiplier,
+            scales.addend_shift,
+        )  # fmt: skip
         y, clipped = requantise(
-            accumulators, DrainSettings(output.shift, output.relu, field, self.bits), random, mask
+            accumulators, settings, random, beside if output.use_mask else None, beside if scales.addend else None
         )
         self.expected.data[where] = y.astype(np.int8).view(np.uint8)
         self.expected.clipped += int(clipped.sum())
         b.cover("field", field.name.lower())
-        b.cover("mask", output.use_mask)
+        b.cover("map", "mask" if output.use_mask else "addend" if scales.addend else "none")
         b.cover("run", "one" if output.runs == output.groups == 1 else "groups" if output.groups > 1 else "runs")
 
-    def send(self, output: Output | None, drain: Drain) -> None:
+    def send(self, output: Output | None, drain: Drain, scales: Scales | None = None) -> None:
         """Queue settings and a drain, or a drain with the settings it had before."""
+        if scales is not None:
+            self.scales = scales
+            self.port.send(scales)
         if output is not None:
             self.settings = output
             self.port.send(output)
         self.port.send(drain)
-        self.result(self.settings, self.side.expect(drain))
+        self.result(self.settings, drain, self.side.expect(drain))
 
     def any_gaps(self) -> None:
         """Other patterns at all handshakes."""

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The parameters DATA and MASTER of a design under test."""
+"""The parameters DATA, MASTER and SCALE of a design under test."""
 
 from __future__ import annotations
 
+from models.pe_array.isa.parameters import default
 from models.pe_array.isa.widths import STANDARD, Widths
 from tb.lib.bench import Bench
 
@@ -10,3 +11,8 @@ from tb.lib.bench import Bench
 def widths_of(b: Bench) -> Widths:
     """Those of the parameter set; where it does not name one, the design has its default."""
     return Widths(int(b.params.get("DATA", STANDARD.data)), int(b.params.get("MASTER", STANDARD.master)))
+
+
+def has_multipliers(b: Bench) -> bool:
+    """SCALE."""
+    return bool(b.params.get("SCALE", default("SCALE")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from models.pe_array.isa.descriptors import Cause, Drain, Output
+from models.pe_array.isa.descriptors import ONE, Cause, Drain, Output
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.drivers.drain_side import drain_command
 from tb.pe_array.drivers.drain_unit import PES, DrainUnit, offsets, one_tile
@@ -24,14 +24,17 @@ async def drains(b: Bench) -> None:
         for _ in range(2):
             drain = unit.drain()
             words = drain_command(drain).words
-            unit.send(unit.output(words), drain)
+            scales = unit.any_scales(drain) if b.rng.random() < 0.8 else None
+            others = scales or unit.scales
+            kind: dict[str, int | bool] = {"use_mask": False} if others.addend or others.records else {}
+            unit.send(unit.output(words, **kind), drain, scales)
             if b.rng.random() < 0.3:
                 unit.send(None, drain)
                 b.cover("settings", "twice")
         if b.rng.random() < 0.5:  # masks where the results go
             output = unit.output(words, use_mask=True)
-            unit.send(replace(output, mask=output.address), drain)
-            b.cover("mask", "in_place")
+            unit.send(replace(output, mask=output.address), drain, unit.any_scales(drain, "nothing"))
+            b.cover("map", "in_place")
         await unit.compare()
 
 
@@ -43,7 +46,9 @@ async def clocks(b: Bench) -> None:
     await unit.start()
     drain = one_tile(slots=4, channels=2, channels_last=3, height=5, width=6)
     words = drain_command(drain).words
-    unit.send(unit.output(words, use_mask=bool(b.seed % 2), stochastic=True), drain)
+    beside = ("mask", "addend", "biases", "full", "nothing")[b.seed % 5]
+    scales = None if beside == "mask" else unit.any_scales(drain, beside)
+    unit.send(unit.output(words, use_mask=beside == "mask", stochastic=True), drain, scales)
     port = unit.port
     seen: dict[str, list[int]] = {name: [] for name in ("drain_cmd_valid", "wr_cmd_valid", "rd_cmd_valid", "wr_done")}
     moved: list[int] = []
@@ -75,6 +80,27 @@ async def clocks(b: Bench) -> None:
     if unit.settings.runs * unit.settings.groups == 1:
         b.require(moved[-1] - moved[0] == words - 1, f"{words} words in {moved[-1] - moved[0] + 1} clocks")
     await unit.compare()
+
+
+@bench_test(timeout_clocks=20_000)
+async def record_per_word(b: Bench) -> None:
+    """Maps of one pixel: a record and a word per clock where nobody waits."""
+    unit = DrainUnit(b)
+    unit.memory.fast()
+    for kind in ("biases", "full"):
+        await unit.start()
+        drain = one_tile(slots=5, channels=20, channels_last=7, height=1, width=1)
+        output = unit.output(87, use_mask=False)
+        output = replace(output, run_beats=87, runs=1, groups=1)
+        output = replace(output, address=unit.place(output, True))
+        unit.send(output, drain, unit.any_scales(drain, kind))
+        moved: list[int] = []
+        while not unit.port.done:
+            await b.clocks()
+            if b.high("wr_valid") and b.high("wr_ready"):
+                moved.append(unit.port.clock)
+        b.equal("clocks of the words", moved[-1] - moved[0], 86)
+        await unit.compare()
 
 
 @bench_test(timeout_clocks=30_000)
@@ -154,7 +180,8 @@ async def errors(b: Bench) -> None:
     """Illegal fields, refused commands and error responses, one after the other; then all works again."""
     unit = DrainUnit(b)
     await unit.start()
-    for kind in b.rng.sample(KINDS, 6):
+    kinds = [*KINDS, *(() if unit.multiplies else WITHOUT_MULTIPLIERS)]
+    for kind in [kinds[(b.seed * len(kinds) // 5 + n) % len(kinds)] for n in range(-(-len(kinds) // 5) + 1)]:
         unit.any_gaps()
         await provoke(unit, kind)
         b.cover("error", kind)
@@ -169,8 +196,52 @@ async def errors(b: Bench) -> None:
 
 KINDS = (
     "field", "no_output", "refused_drain", "read_outside", "read_misaligned", "read_slverr", "read_decerr",
-    "write_outside", "write_misaligned", "write_slverr", "write_decerr",
+    "write_outside", "write_misaligned", "write_slverr", "write_decerr", "records", "addend_and_mask",
+    "records_and_mask", "records_and_addend", "many_records", "records_outside", "records_misaligned", "records_slverr",
 )  # fmt: skip
+WITHOUT_MULTIPLIERS = ("multiplier", "addend_multiplier", "record_multiplier")
+
+
+async def provoke_scales(unit: DrainUnit, kind: str, drain: Drain, output: Output) -> None:
+    """Errors of scales and of records; the unit has been reset afterwards."""
+    memory, port, rng = unit.memory, unit.port, unit.b.rng
+    scales = unit.any_scales(drain, "nothing")
+    wrong = {
+        "records": replace(scales, records=3), "multiplier": replace(scales, multiplier=ONE - 1),
+        "addend_multiplier": replace(scales, addend_multiplier=0),
+    }  # fmt: skip
+    if kind in wrong:
+        await unit.fails(Cause.FIELD, port.send(wrong[kind]))
+        return
+    scales = unit.any_scales(drain, "addend" if kind == "addend_and_mask" else "full")
+    if kind.endswith(("_and_mask", "_and_addend")):
+        port.send(replace(scales, addend=scales.addend or kind == "records_and_addend"))
+        port.send(replace(output, use_mask=kind.endswith("mask")))
+        await unit.fails(Cause.FIELD, port.send(drain))
+        return
+    output, cause, most = replace(output, use_mask=False), Cause.FIELD, 1 << 20
+    if kind == "many_records":
+        slots = 17 * unit.beat // 8
+        drain = one_tile(slots=slots, channels=4095, channels_last=4095, height=1, width=1)
+        output, most = replace(output, run_beats=slots, runs=4095, groups=1), 20
+    elif kind == "records_outside":
+        memory.read_window, cause = (memory.base, scales.address // unit.beat * unit.beat), Cause.ADDRESS
+    elif kind == "records_misaligned":
+        scales, cause = replace(scales, address=scales.address + rng.randrange(1, 8)), Cause.ADDRESS
+    elif kind == "records_slverr":
+        last = scales.address + 8 * drain_command(drain).maps - 1
+        memory.read_faults[rng.randrange(scales.address, last + 1) // unit.beat * unit.beat] = 2
+        cause = Cause.READ_SLVERR
+    else:
+        record = scales.address + 8 * rng.randrange(drain_command(drain).maps) - memory.base
+        memory.data[record + rng.choice([4, 5])] ^= 1 << rng.randrange(8)
+    port.send(scales)
+    port.send(output)
+    index = port.send(drain)
+    unit.side.expect(drain, most=most)
+    await unit.fails(cause, index)
+    if kind == "record_multiplier":
+        memory.data[record + 4 : record + 6] = unit.expected.data[record + 4 : record + 6] = 0
 
 
 async def provoke(unit: DrainUnit, kind: str) -> None:
@@ -178,6 +249,9 @@ async def provoke(unit: DrainUnit, kind: str) -> None:
     memory, port, rng = unit.memory, unit.port, unit.b.rng
     drain = unit.drain()
     output = unit.output(drain_command(drain).words, use_mask=True)
+    if kind in WITHOUT_MULTIPLIERS or "records" in kind or kind == "addend_and_mask":
+        await provoke_scales(unit, kind, drain, output)
+        return
     place = int(rng.choice(offsets(output).tolist())) * unit.beat
     if kind == "field":
         await unit.fails(Cause.FIELD, port.send(replace(output, field=3)))

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from models.pe_array.isa.descriptors import Cause, Collect, Delta, Descriptor, Drain, Output, Slot, Update
+from models.pe_array.isa.channel_records import Records
+from models.pe_array.isa.descriptors import Cause, Collect, Delta, Descriptor, Drain, Output, Scales, Slot, Update
 from models.pe_array.isa.map_transfer import drain_reads
 from models.pe_array.isa.pe_command import PeShape
 from models.pe_array.machine.engines import StoreEngine
@@ -105,7 +106,7 @@ class Unit:
     # --- operations of all kinds, on the same arrays ---
 
     def drain(self) -> list[Descriptor]:
-        """DRAIN to the maps, mostly with an OUTPUT before it; masks are from the half that is not written."""
+        """DRAIN to the maps, with SCALES and OUTPUT before it; what it reads is from the half that is not written."""
         rng = self.b.rng
         slots = rng.randint(1, self.count)
         channels = rng.randint(1, 3)
@@ -117,14 +118,22 @@ class Unit:
         )
         words = drain_command(drain).words
         halves = rng.sample([0, 1], 2)
+        beside = rng.choice(["mask", "addend", "biases", "full", "nothing", "defaults"])
+        self.b.cover("beside", beside)
+        kind = {"biases": Records.BIASES, "full": Records.FULL}.get(beside, Records.NONE)
+        scales = Scales() if beside == "defaults" else Scales(
+            kind, self.addr(self.maps + halves[1] * MAPS // 2) + 8 * rng.randint(0, 10), rng.randint(-9999, 9999),
+            rng.getrandbits(17), rng.randrange(16), rng.random() < 0.5, rng.randint(-9, 9), -100, 100,
+            rng.random() < 0.5, beside == "addend", 3, rng.getrandbits(17), rng.randrange(32),
+        )  # fmt: skip
         output = Output(
             self.addr(self.maps + halves[0] * MAPS // 2 + rng.randint(0, 10)), run_beats=height * width,
             runs=words // (height * width), run_stride=height * width,
             mask=self.addr(self.maps + halves[1] * MAPS // 2 + rng.randint(0, 10)), shift=rng.randrange(20),
             field=rng.choice([0, 0, 1, 2]), stochastic=rng.random() < 0.5, relu=rng.random() < 0.5,
-            use_mask=rng.random() < 0.5,
+            use_mask=beside == "mask",
         )  # fmt: skip
-        return [output, drain, drain] if rng.random() < 0.2 else [output, drain]
+        return [scales, output, drain, *([drain] if rng.random() < 0.2 else [])]
 
     def collect(self) -> list[Descriptor]:
         """SLOTs and a COLLECT to the gradients; the grid has what they want."""
@@ -245,7 +254,7 @@ async def errors(b: Bench) -> None:
         if kind != "opcode_behind":  # nothing is taken or reported any more
             unit.port.send(unit.update()[0])
         else:
-            unit.port.send_word(b.rng.getrandbits(248) << 8 | 0x36)
+            unit.port.send_word(b.rng.getrandbits(248) << 8 | 0x37)
         left = len(unit.port.queue)
         await b.clocks(10)
         b.equal("left, errors", [len(unit.port.queue), len(unit.port.errors)], [left, 1])
@@ -262,7 +271,7 @@ def provoke(unit: Unit, kind: str) -> tuple[Cause, int]:
     rng = unit.b.rng
     if kind.startswith("opcode"):
         others = [0x30 ^ 1 << rng.randrange(3, 8), rng.randrange(0x30), rng.randrange(0x38, 0x100)]
-        opcode = rng.choice([0x36, 0x37] if kind == "opcode_behind" else others)
+        opcode = 0x37 if kind == "opcode_behind" else rng.choice(others)
         return Cause.OPCODE, unit.port.send_word(rng.getrandbits(248) << 8 | opcode)
     made: list[Descriptor]
     if kind == "field":
@@ -309,7 +318,7 @@ async def resets(b: Bench) -> None:
     await unit.compare()
     b.cover("reset", "done")
     unit.port.gaps.none()
-    unit.port.send_word(0x36)  # offered in the clock of the reset
+    unit.port.send_word(0x37)  # offered in the clock of the reset
     await b.clocks()
     await unit.start()
     unit.send_any(3)

@@ -78,13 +78,6 @@ class Session:
         fields = {CommandField.ELEMENTS: 0, CommandField.TAPS: 1, CommandField.CLEAR: self.b.rng.randint(0, 20)}
         return [*(d.Set(field, value, everyone) for field, value in fields.items()), d.Compute(op)]
 
-    def drain(self) -> list[d.Descriptor]:
-        """Some words of a PE."""
-        rng, memory, width = self.b.rng, self.memory, self.b.rng.randint(1, 20)
-        address = memory.out(1, 1, width).address
-        output = d.Output(address, width, mask=memory.map(1, 1, width).address, use_mask=rng.random() < 0.5)
-        return [output, d.Drain(1, 1, 1, 1, width, 1, width, 0, 1)]
-
     def update(self) -> list[d.Descriptor]:
         """New weights, with momenta or without."""
         rng, memory, beats = self.b.rng, self.memory, self.b.rng.choice([1, 4, self.b.rng.randint(2, 40)])
@@ -123,10 +116,11 @@ async def clocks_of_operations(b: Bench) -> None:
     await session.run("window", [window()])
     await session.run("loads", [rng.choice([stream(1), stream(3), load_map(3), window()]) for _ in range(25)])
     await session.run("compute", session.command(rng.choice([Op.MAC, Op.MAX, Op.UNPOOL])))
-    await session.run("drain", session.drain())
+    for beside in ("nothing", "mask", "addend", "biases", "full"):
+        await session.run(f"drain_{beside}", memory.scaled_drain(beside))
     await session.run("delta", memory.delta())
     await session.run("update", session.update())
-    parts = rng.choices([session.drain, memory.delta, session.update, session.update], k=8)
+    parts = rng.choices([memory.scaled_drain, memory.scaled_drain, memory.delta, session.update, session.update], k=8)
     await session.run("stores", [each for part in parts for each in part()])
 
 

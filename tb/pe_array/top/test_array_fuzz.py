@@ -22,7 +22,7 @@ from tb.lib.bench import Bench, bench_test
 from tb.pe_array.drivers.array_cases import CaseMemory
 from tb.pe_array.drivers.array_fuzz import FuzzProgram
 from tb.pe_array.drivers.array_host import ArrayHost
-from tb.pe_array.drivers.hdl_widths import widths_of
+from tb.pe_array.drivers.hdl_widths import has_multipliers, widths_of
 
 _PATIENCE = (3_000, 5_000, 30_000)
 """Clocks that are waited for a program, one after the other."""
@@ -36,7 +36,9 @@ _ORDERS = 12
 """In which the machine executes a corrupted program."""
 _HARMLESS = {
     "shift", "relu", "stochastic", "swap", "ebase", "wbase", "xbase", "wstride", "base", "word", "slot", "all", "decay",
-    "x_columns", "x_rows", "y_columns", "y_rows", "elements", "row_max", "col_max", "coordinates", "check",
+    "bias", "bias_shift", "multiplier", "even", "zero", "low", "high", "mask_high", "addend_zero", "addend_multiplier",
+    "addend_shift", "x_columns", "x_rows", "y_columns", "y_rows", "elements", "row_max", "col_max", "coordinates",
+    "check",
 }  # fmt: skip
 """Fields that change what is computed, but not who waits for whom."""
 
@@ -69,7 +71,8 @@ class Fuzz:
         """An array of its own, with a copy of the memory."""
         memory, grid = self.memory, self.memory.grid
         frac, widths = int(self.b.params["FRAC"]), widths_of(self.b)
-        machine = Machine(grid.pes, grid.shape, memory.data.copy(), memory.base, frac, widths=widths)
+        scale = has_multipliers(self.b)
+        machine = Machine(grid.pes, grid.shape, memory.data.copy(), memory.base, frac, widths=widths, scale=scale)
         machine.memory.read_window, machine.memory.write_window = memory.windows
         machine.memory.faults = [] if self.fault is None else [self.fault]
         return machine

@@ -110,12 +110,12 @@ class Emitter:
             gradients = (len(self._csb.coordinates), self._csb.shape.weights)
         return Program(tuple(self._operations), literals, image, (channels, *self._layer.size), gradients)
 
-    def constants(self, coordinates: npt.NDArray[np.uint16], weight: int) -> None:
-        """Pooling: coordinates and the one weight of all commands, to all PEs."""
+    def constants(self, coordinates: npt.NDArray[np.uint16], weights: Sequence[int]) -> None:
+        """Pooling: coordinates and weights of all commands, to all PEs."""
         everyone = (1 << self._grid.pes) - 1
         self._literal(Memory.E, everyone, 0, pad_bytes(coordinates, self._lanes), After())
-        if weight:
-            self._literal(Memory.W, everyone, 0, pad_bytes([weight], self._lanes), After())
+        if any(weights):
+            self._literal(Memory.W, everyone, 0, pad_bytes(weights, self._lanes), After())
 
     def strip(self, strip: Strip, groups: list[Group]) -> None:
         """All work on a strip."""

@@ -20,6 +20,7 @@ from models.pe_array.compiler import program
 from models.pe_array.compiler.channels import pixels_of
 from models.pe_array.compiler.layer_matrix import LayerMatrix, first_fit
 from models.pe_array.compiler.storage import Copy, MapStorage, output_of
+from models.pe_array.compiler.whole_maps import whole_map
 from models.pe_array.isa.csb import Csb
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.operations import Program
@@ -29,10 +30,11 @@ from models.pe_array.network.config import PeConfig
 from models.pe_array.network.fitting import bias_block
 from models.pe_array.network.frozen.network import FrozenConfig, FrozenNetwork
 from models.pe_array.network.gradient_passes import GradientPass
-from models.pe_array.network.layer import IMAGE, NO_PADS, Layer, Shape
+from models.pe_array.network.layer import IMAGE, Layer, Shape
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.network.requantise import AccumulatorField
 from models.pe_array.network.scaling import Scaling
+from models.pe_array.network.seen_map import NO_PADS
 from models.pe_array.network.weights import Weights
 from models.pe_array.tiles.tiling import PhaseGeometry, Split
 
@@ -138,7 +140,7 @@ class Maker:
         operand = None if layer.add is None or layer.preset is None else output_of(layer.add)
         made, source = self._sums(index, layer.forward_phase()), self.storage.source(index)
         return Phase(
-            f"ff{index}", index, made, source, (layer.in_shape[0], *layer.inner_size), operand, layer.out_shape,
+            f"ff{index}", index, made, source, layer.seen_shape, operand, layer.out_shape,
             tuple(outputs), layer.border,
         )  # fmt: skip
 
@@ -146,7 +148,7 @@ class Maker:
         """A map a second time, as it is."""
         self._telling(copy.before, "copy")
         shape = self.storage.maps[copy.target].shape
-        made = self._pooling(PhaseGeometry(Op.MAC, Pool(), *shape[1:], one_weight=True), shape[0], 1)
+        made = self._pooling(PhaseGeometry(Op.MAC, Pool(), *shape[1:], one_weight=True), shape[0])
         outputs = (MapOutput(copy.target, 0),)
         return Phase(copy.target, copy.before, made, output_of(copy.source), shape, outputs=outputs)
 
@@ -168,21 +170,31 @@ class Maker:
         assert isinstance(self.config, PeConfig)
         number, preset = each.layer, None if each.preset is None else each.preset_shift
         target, layer = self.config.layers[index], self.config.layers[number]
-        operand = None if each.preset is None else f"delta{each.preset}"
+        operand = None if each.preset is None else self._delta(each.preset, each.preset_first, target.out_shape)
         mask = f"output{index}" if each.last and target.relu else None
         stochastic = self.config.training.stochastic_gradients
         clip = target.clip if mask else 0
         outputs = (MapOutput(f"delta{index}", each.shift, mask=mask, stochastic=stochastic, clip=clip),)
         shape = layer.out_shape
         if each.skip:
+            name, shape = f"skip{number}", target.out_shape
+            if layer.joins:
+                name = f"skip{number}.{each.first}"
             copy = PhaseGeometry(Op.MAC, Pool(), *shape[1:], one_weight=True, preset=preset)
-            made = self._pooling(copy, shape[0], 1)
-            return Phase(f"skip{number}", number, made, f"delta{number}", shape, operand, shape, outputs)
+            made = self._pooling(copy, shape[0])
+            source = self._delta(number, each.first, shape)
+            return Phase(name, number, made, source, shape, operand, shape, outputs)
         made = self._sums(number, replace(layer.backward_phase(), preset=preset))
-        operand_shape = layer.in_shape
+        operand_shape = layer.seen_shape
         if layer.keeps_indices:
             operand, operand_shape = f"index{number}", shape
         return Phase(f"ng{number}", number, made, f"delta{number}", shape, operand, operand_shape, outputs)
+
+    def _delta(self, index: int, first: int, shape: Shape) -> str:
+        """Name of the gradient by a layer's output, or of that of the channels of a part of it."""
+        if not self.config.layers[index].joins:
+            return f"delta{index}"
+        return self.storage.part(f"delta{index}", first, shape)
 
     def weight_gradient(self, index: int) -> Phase:
         """WG of a layer with weights."""
@@ -227,15 +239,21 @@ class Maker:
         """FF or NG of a layer: with its matrix, or of every channel by itself."""
         layer = self.config.layers[index]
         if not layer.has_weights:
-            return self._pooling(tiles, layer.in_shape[0], layer.multiplier)
+            return self._pooling(tiles, layer.in_shape[0], layer.multipliers, layer.parts)
         csb = self.matrices[index].csb
         return self._split(
             lambda split: program.convolution(tiles, csb, self.grid, split), tiles, csb.shape.grid[tiles.backward]
         )
 
-    def _pooling(self, tiles: PhaseGeometry, channels: int, multiplier: int) -> Program:
+    def _pooling(
+        self, tiles: PhaseGeometry, channels: int, multipliers: tuple[int, ...] = (1,), parts: int = 1
+    ) -> Program:
+        if parts > 1:
+            return self._split(
+                lambda split: whole_map(tiles, self.grid, split, channels, parts, multipliers), tiles, channels
+            )
         return self._split(
-            lambda split: program.pooling(tiles, self.grid, split, channels, multiplier), tiles, channels
+            lambda split: program.pooling(tiles, self.grid, split, channels, multipliers), tiles, channels
         )
 
     def _split(self, make: Callable[[Split | None], Program], tiles: PhaseGeometry, parts: int) -> Program:

@@ -87,7 +87,7 @@ def average_pool(
     ``preset`` as in ``forward``. A window of one pixel with it adds two maps.
     """
     layer = PhaseGeometry(Op.MAC, pool, height, width, backward, one_weight=True, preset=preset)
-    return pooling(layer, grid, split, channels, multiplier)
+    return pooling(layer, grid, split, channels, (multiplier,))
 
 
 def gradients(layer: PhaseGeometry, csb: Csb, grid: Grid, split: Split | None = None) -> Program:
@@ -186,8 +186,10 @@ def _rounds(slots: list[list[Task]], entries: int, words: int) -> list[Round]:
     return alone if cost(alone, sum(map(len, lists))) < cost(together, len(together)) else together
 
 
-def pooling(layer: PhaseGeometry, grid: Grid, split: Split | None, channels: int, multiplier: int = 0) -> Program:
-    """What works on each of so many channels by itself. ``multiplier``: MAC's one weight. Errors: ``forward``."""
+def pooling(
+    layer: PhaseGeometry, grid: Grid, split: Split | None, channels: int, multipliers: Sequence[int] = (0,)
+) -> Program:  # fmt: skip
+    """What works on each of so many channels by itself. ``multipliers``: MAC's weights. Errors: ``forward``."""
     shape, lanes = grid.shape, grid.shape.lanes
     splits = [split] if split is not None else choose_split(layer, grid.pes, channels)[:SPLITS]
     elements = min(CHANNELS_MAX, ELEMENTS_MAX, shape.e_depth * lanes // 2)
@@ -199,13 +201,13 @@ def pooling(layer: PhaseGeometry, grid: Grid, split: Split | None, channels: int
         finer = 0  # how often the channels of a group have been halved since a strip was the whole map
         while count and finer < FINER:
             try:
-                strips, whole = next(_strip_choices(layer, grid, each, count, count))
+                strips, whole = next(strip_choices_of(layer, grid, each, count, count))
             except ValueError as error:
                 why = error
             else:
                 finer += len(strips) == 1
                 if len(strips) == 1 or count == 1:
-                    made = _pooled(layer, grid, each, strips, whole, channels, count, multiplier)
+                    made = _pooled(layer, grid, each, strips, whole, channels, count, multipliers)
                     clocks = estimate(made, grid)
                     if best is None or clocks < best[0]:
                         best = clocks, made
@@ -217,11 +219,11 @@ def pooling(layer: PhaseGeometry, grid: Grid, split: Split | None, channels: int
 
 def _pooled(
     layer: PhaseGeometry, grid: Grid, split: Split, strips: list[Strip], whole: bool, channels: int, count: int,
-    multiplier: int,
+    multipliers: Sequence[int],
 ) -> Program:  # fmt: skip
     """The program of a pooling layer with ``count`` channels per slot and group."""
     emitter = Emitter(layer, grid, split, whole, None)
-    emitter.constants(np.arange(count, dtype=np.uint16) * 257, multiplier)
+    emitter.constants(np.arange(count, dtype=np.uint16) * 257, multipliers)
     for strip in strips:
         groups = []
         for first in range(0, channels, split.slots * count):
@@ -256,7 +258,7 @@ def _build(
         if best is not None and tried >= SPLITS:
             break
         try:
-            choices = list(_strip_choices(layer, grid, each, *size))
+            choices = list(strip_choices_of(layer, grid, each, *size))
         except ValueError as error:
             why = error
             continue
@@ -279,7 +281,7 @@ def _build(
     return best[1]
 
 
-def _strip_choices(
+def strip_choices_of(
     layer: PhaseGeometry, grid: Grid, split: Split, channels_in: int, channels_out: int
 ) -> Iterator[tuple[list[Strip], bool]]:  # fmt: skip
     """Strips, and whether T is used as a whole or in halves: one strip, or some choices of several.

@@ -34,9 +34,10 @@ from models.pe_array.isa.shapes import Pads, Pair, Positions
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.fitting import LANES_MIN, choose_block
 from models.pe_array.network.frozen.network import FrozenConfig, FrozenNetwork
-from models.pe_array.network.layer import NO_PADS, Shape
+from models.pe_array.network.layer import Shape
 from models.pe_array.network.layers import ACC_BITS
 from models.pe_array.network.network import PeNetwork, check_update_shifts
+from models.pe_array.network.seen_map import NO_PADS
 
 UNUSED = "unused"
 """Where updates of biases leave MAC weights, which nothing multiplies with."""

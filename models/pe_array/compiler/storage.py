@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from models.pe_array.isa.shapes import Pads
-from models.pe_array.network.layer import IMAGE, NO_PADS, Layer, Shape
+from models.pe_array.network.layer import IMAGE, Layer, Shape
+from models.pe_array.network.seen_map import NO_PADS
 
 IMAGE_TENSOR = "image"
 
@@ -102,10 +103,18 @@ class MapStorage:
         """Name of the map that a layer reads: a copy where the one that it names lies otherwise."""
         return self._reads.get(index, output_of(self._layers[index].reads))
 
+    def part(self, name: str, channel: int, shape: Shape) -> str:
+        """Name of a part of another tensor, that of a gradient by a concatenation, from a channel on."""
+        made = f"{name}[{channel}]"
+        self.maps[made], self.parts[made] = PlacedMap(name, channel, shape), (name,)
+        return made
+
     def tensors(self) -> dict[str, tuple[Shape, str]]:
         """Name and outer shape of all tensors, and a map that lies in them."""
         found: dict[str, tuple[Shape, str]] = {}
         for name, stored in self.maps.items():
+            if name.endswith("]"):
+                continue
             channels = found.get(stored.tensor, ((0, 0, 0), ""))[0][0]
             end = max(channels, stored.channel + stored.shape[0])
             found[stored.tensor] = (end, *stored.outer), name
@@ -169,7 +178,8 @@ class MapStorage:
         """Copies for layers that read a map with a halo as one pixel."""
         for index, layer in enumerate(self._layers):
             stored = self.maps[output_of(layer.reads)]
-            if not layer.joins and layer.in_shape != stored.shape and any(stored.halo):
+            flattened = not layer.joins and (layer.in_shape != stored.shape or layer.parts > 1)
+            if flattened and any(stored.halo):
                 name = f"flat{index}"
                 self.copies.append(Copy(layer.reads, name, index))
                 self.maps[name] = PlacedMap(name, 0, stored.shape)

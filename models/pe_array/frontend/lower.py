@@ -26,11 +26,13 @@ from models.pe_array.frontend.graph import (
     UnsupportedModel,
 )  # fmt: skip
 from models.pe_array.isa.descriptors import ONE
-from models.pe_array.isa.shapes import KERNEL_MAX, Pool
+from models.pe_array.network import averages
 from models.pe_array.network.frozen.builder import WEIGHT_MAX, FrozenBuilder
 from models.pe_array.network.frozen.network import FrozenNetwork
+from models.pe_array.network.kinds.average_pool import whole_window
 from models.pe_array.network.layer import IMAGE
 from models.pe_array.network.scaling import MULTIPLIER_MAX, Addend, Scaling, fixed
+from models.pe_array.network.seen_map import NO_PADS
 
 BATCHES = (8, 16, 32, 64)
 FINE, COARSE = 2.0**-10, 2.0**-7
@@ -190,13 +192,12 @@ def _wrong(operator: Products, factor: int) -> float:
 
 def _average(made: FrozenBuilder, operator: Average, reads: int) -> int:
     size = made.shape(reads)[1:]
-    if operator.window is None and max(size) > KERNEL_MAX:
-        raise ValueError(f"the average of a map of {size[0]} x {size[1]}; at most {KERNEL_MAX} x {KERNEL_MAX}")
-    pool = operator.window or Pool.make(size)
+    pool = operator.window or whole_window(*size)
     if not operator.counts_padding:
-        raise ValueError("an average whose padding does not count: set count_include_pad = 1, or take no padding")
-    biases = np.rint((operator.bias - operator.zero_in) * pool.taps).astype(np.int64)
-    return made.average_pool(reads, pool, _scaling(operator, operator.scale / pool.taps, biases), operator.node)
+        pool = replace(pool, counted=NO_PADS)
+    terms = averages.base(pool, *size)[0] if pool.uneven else pool.taps
+    biases = np.rint((operator.bias - operator.zero_in) * terms).astype(np.int64)
+    return made.average_pool(reads, pool, _scaling(operator, operator.scale / terms, biases), operator.node)
 
 
 def _scaling(operator: Products | Average, scale: Reals, biases: np.ndarray, addend: Addend | None = None) -> Scaling:

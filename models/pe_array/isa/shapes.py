@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -33,14 +34,16 @@ class SlidingWindow:
         pad: rows and columns of padding (top, left, bottom, right), the order of ONNX.
     """
 
+    SIDE_MAX: ClassVar[int] = KERNEL_MAX
+
     kernel: Pair = (1, 1)
     stride: Pair = (1, 1)
     pad: Pads = (0, 0, 0, 0)
     dilation: Pair = (1, 1)
 
     def __post_init__(self) -> None:
-        if not all(1 <= side <= KERNEL_MAX for side in self.kernel):
-            raise ValueError(f"kernel = {self.kernel} must be 1 … {KERNEL_MAX} in both directions")
+        if not all(1 <= side <= self.SIDE_MAX for side in self.kernel):
+            raise ValueError(f"kernel = {self.kernel} must be 1 … {self.SIDE_MAX} in both directions")
         for name, pair in (("stride", self.stride), ("dilation", self.dilation)):
             if min(pair) < 1:
                 raise ValueError(f"{name} = {pair} must be at least 1 in both directions")
@@ -100,14 +103,33 @@ class Conv(SlidingWindow):
 
 @dataclass(frozen=True)
 class Pool(SlidingWindow):
-    """A pooling window. Every window must see at least one pixel of the map (checked where the size is known)."""
+    """A pooling window. Every window must see at least one pixel of the map (checked where the size is known).
+
+    Attributes:
+        counted: padding (top, left, bottom, right) that counts as pixels of an average; None: all of it does.
+    """
+
+    counted: Pads | None = None
 
     @classmethod
     def make(
-        cls, kernel: int | Pair, stride: int | Pair | None = None, pad: int | Pair | Pads = 0, dilation: int | Pair = 1
-    ) -> Pool:
+        cls, kernel: int | Pair, stride: int | Pair | None = None, pad: int | Pair | Pads = 0,
+        dilation: int | Pair = 1, counted: Pads | None = None,
+    ) -> Pool:  # fmt: skip
         """A window from short forms, see ``Conv.make``; the stride is by default the kernel."""
-        return cls(_pair(kernel), _pair(kernel if stride is None else stride), pads(pad), _pair(dilation))
+        return cls(_pair(kernel), _pair(kernel if stride is None else stride), pads(pad), _pair(dilation), counted)
+
+    @property
+    def uneven(self) -> bool:
+        """Windows at the border may count fewer pixels than others."""
+        return self.counted is not None and self.counted != self.pad
+
+    def counted_taps(self, axis: int, output: int, lines: int) -> int:
+        """Rows (axis 0) or columns of a window, number ``output`` along the axis, that count; the map has ``lines``."""
+        counted = self.pad if self.counted is None else self.counted
+        first = output * self.stride[axis] - self.pad[axis]
+        taps = range(first, first + self.kernel[axis] * self.dilation[axis], self.dilation[axis])
+        return sum(-counted[axis] <= line < lines + counted[axis + 2] for line in taps)
 
     @functools.lru_cache(maxsize=4096)  # noqa: B019 - a window is a few numbers
     def out_size(self, height: int, width: int) -> Pair:
@@ -119,6 +141,13 @@ class Pool(SlidingWindow):
             if not ((seen >= 0) & (seen < n)).any(axis=1).all():
                 raise ValueError(f"pad = {self.pad}: a window of kernel {self.kernel} sees nothing but padding")
         return size
+
+
+@dataclass(frozen=True)
+class WholeMap(Pool):
+    """The window of an average over a whole map, of any size: its taps have no weights of their own."""
+
+    SIDE_MAX: ClassVar[int] = 1 << 12
 
 
 def pads(pad: int | Pair | Pads) -> Pads:

@@ -249,21 +249,29 @@ class _Map:
 def _earlier(table: Section, key: str, maps: Mapping[int, _Map], default: str | None = None) -> int:
     """The layer that a key names."""
     name = table.text(key, default)
-    for index, each in maps.items():
-        if each.name == name:
-            return index
+    if any(each.name == name for each in maps.values()):
+        return _index(maps, name)
     names = ", ".join(each.name for each in maps.values())
     raise ConfigError(f"{table.key(key)} = {name!r} must be the name of an earlier layer (here: {names})")
+
+
+def _index(maps: Mapping[int, _Map], name: str) -> int:
+    return next(index for index, each in maps.items() if each.name == name)
 
 
 def _layer(table: Section, maps: Mapping[int, _Map], last: bool, widths: Widths) -> Layer:
     name = table.text("name", f"layers[{len(maps) - 1}]")
     if any(name == each.name for each in maps.values()):
         raise ConfigError(f"{table.key('name')} = {name!r} is the name of an earlier map; names must differ")
-    reads = _earlier(table, "input", maps, maps[max(maps)].name)
-    read = maps[reads]
     kind = KINDS[table.choice("kind", tuple(KINDS))]
-    place = Place(name, reads, read.shape, read.frac, read.delta_frac, last, widths)
+    if kind.joins:
+        reads = [_index(maps, each) for each in table.choices("inputs", tuple(each.name for each in maps.values()))]
+    else:
+        reads = [_earlier(table, "input", maps, maps[max(maps)].name)]
+    first, *more = (
+        Place(name, n, maps[n].shape, maps[n].frac, maps[n].delta_frac, last, widths) for n in reads
+    )  # fmt: skip
+    place = replace(first, more=tuple(more))
     try:
         layer = kind.read(table, place)
     except ConfigError:
@@ -289,7 +297,7 @@ def _added(table: Section, maps: Mapping[int, _Map], shape: Shape) -> dict[str, 
 
 def _check_uses(layers: list[Layer]) -> None:
     """ConfigError where a map is made and not used."""
-    used = {each.reads for each in layers} | {each.add for each in layers}
+    used = {source for each in layers for source in each.sources} | {each.add for each in layers}
     for i in range(len(layers) - 1):
         if i not in used:
             raise ConfigError(f"{label(layers, i)}: its output must be the input of a layer, or be added by one")

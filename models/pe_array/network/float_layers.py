@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from models.pe_array.isa.shapes import Conv, Pool, SlidingWindow
+from models.pe_array.isa.shapes import Conv, Pool, SlidingWindow, WholeMap
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -92,17 +92,35 @@ def max_pool_backward(pool: Pool, d: FloatArray, index: IntArray, height: int, w
     return _overlay(pool, chosen * d[:, None], height, width)
 
 
+def _pixels(pool: Pool, height: int, width: int) -> FloatArray:
+    """Pixels that count in every window, (OH, OW, 1): of a map of ones, with ones in the padding that counts."""
+    counted = np.ones((1, height, width, 1))
+    if pool.counted is None:
+        return np.asarray(_patches(pool, counted, 1.0).sum(axis=1)[0])
+    top, left, bottom, right = pool.counted
+    grown = np.pad(counted, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=1.0)
+    rest = tuple(a - b for a, b in zip(pool.pad, pool.counted, strict=True))
+    inner = SlidingWindow(pool.kernel, pool.stride, (rest[0], rest[1], rest[2], rest[3]), pool.dilation)
+    return np.asarray(_patches(inner, grown).sum(axis=1)[0])
+
+
 def average_pool(pool: Pool, x: FloatArray) -> FloatArray:
-    """Averages (C, OH, OW, batch); padding counts as pixels of value 0."""
-    pool.out_size(x.shape[1], x.shape[2])
-    average: FloatArray = _patches(pool, x).mean(axis=1)
+    """Averages (C, OH, OW, batch) of the pixels that count; padding that counts is 0."""
+    size = (x.shape[1], x.shape[2])
+    if isinstance(pool, WholeMap):
+        return np.asarray(x.mean(axis=(1, 2), keepdims=True))
+    pool.out_size(*size)
+    average: FloatArray = _patches(pool, x).sum(axis=1) / _pixels(pool, *size)
     return average
 
 
 def average_pool_backward(pool: Pool, d: FloatArray, height: int, width: int) -> FloatArray:
     """Gradient (C, height, width, batch) of the input from d (C, OH, OW, batch) of the averages."""
+    if isinstance(pool, WholeMap):
+        return np.broadcast_to(d / (height * width), (d.shape[0], height, width, d.shape[3])).copy()
     shape = (d.shape[0], pool.taps, *d.shape[1:])
-    return _overlay(pool, np.broadcast_to(d[:, None] / pool.taps, shape), height, width)
+    share = d / _pixels(pool, height, width)
+    return _overlay(pool, np.broadcast_to(share[:, None], shape), height, width)
 
 
 def relu(x: FloatArray, high: float = np.inf) -> FloatArray:

@@ -42,7 +42,7 @@ class FloatNetwork:
         maps: list[FloatArray] = []
         indices: list[IntArray] = []
         for layer, w, bias in zip(self.config.layers, self.weights, self.biases, strict=True):
-            x = self._map(maps, images, layer.reads).reshape(*layer.in_shape, -1)
+            x = self._input(maps, images, layer)
             x, index = layer.float_forward(x, w)
             if layer.bias:
                 x = x + bias[:, None, None, None]
@@ -61,6 +61,11 @@ class FloatNetwork:
     def _map(maps: list[FloatArray], images: FloatArray, index: int) -> FloatArray:
         return images if index == IMAGE else maps[index]
 
+    @classmethod
+    def _input(cls, maps: list[FloatArray], images: FloatArray, layer: Layer) -> FloatArray:
+        sources = [cls._map(maps, images, source) for source in layer.sources]
+        return np.concatenate(sources).reshape(*layer.in_shape, -1)
+
     def gradients(self, images: FloatArray, labels: IntArray) -> tuple[list[FloatArray], list[FloatArray], int]:
         """(gradients of the summed cross-entropy by every layer's weights; by its biases; number of correct answers).
 
@@ -78,10 +83,13 @@ class FloatNetwork:
                 d = float_layers.relu_backward(d, maps[i], self._high(layer))
             if layer.add is not None and layer.add != IMAGE:
                 deltas[layer.add] += d.reshape(deltas[layer.add].shape)
-            x = self._map(maps, images, layer.reads).reshape(*layer.in_shape, -1)
+            x = self._input(maps, images, layer)
             found.append(layer.float_weight_gradient(x, d))
             biases.append(float_layers.bias_gradient(d) if layer.bias else NO_FLOAT_GRADIENTS)
-            if layer.reads == IMAGE:
+            for source in {*layer.sources} - {IMAGE}:
+                for first in layer.places_of(source):
+                    deltas[source] += d[first : first + len(deltas[source])]
+            if layer.joins or layer.reads == IMAGE:
                 continue
             d = layer.float_input_gradient(d, indices[i], self.weights[i])
             deltas[layer.reads] += d.reshape(deltas[layer.reads].shape)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from models.lib.toml_section import ConfigError
 from models.pe_array.isa.widths import SHIFT_MAX
 from models.pe_array.network.layer import Layer
-from models.pe_array.network.layers import ACC_BITS, PRESET_MAX
+from models.pe_array.network.layers import ACC_BITS, PRESET_MAX, Int8Array
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,14 @@ class GradientPass:
 
     Attributes:
         layer: the gradient by this layer's output is what it reads.
-        skip: the layer adds the map; otherwise it reads it.
+        skip: the layer adds or joins the map; otherwise it reads it.
         preset: the sums begin with the gradient by this layer's output, which is that by the map itself where an
             earlier pass has made a part of it; None: with 0.
         preset_shift: left shift of these.
         shift: of the requantising.
         last: the gradient is complete, so that the derivative of the map's ReLU comes in.
+        first, preset_first: channel of the gradients that are read, and that the sums begin with, where the map is a
+            part of a concatenation.
     """
 
     layer: int
@@ -38,32 +40,46 @@ class GradientPass:
     preset_shift: int
     shift: int
     last: bool
+    first: int = 0
+    preset_first: int = 0
+
+    def channels(self, output: Int8Array) -> slice:
+        """Of the gradient that is read, for the output (channels, …) of the layer."""
+        return slice(self.first, self.first + len(output))
+
+    def preset_channels(self, output: Int8Array) -> slice:
+        """Of the gradient that the sums begin with."""
+        return slice(self.preset_first, self.preset_first + len(output))
 
 
 def gradient_passes(layers: Sequence[Layer], index: int) -> list[GradientPass]:
     """The passes for the gradient by a layer's output, in their order; none for the last layer.
 
     A layer that keeps indices comes first, because its NG has them in Y and cannot add to what is there; then layers
-    that add the map, the one with the fewest fraction bits first; then those that read it, from the last to the first.
+    that add or join the map, the one with the fewest fraction bits first; then those that read it, from the last to
+    the first.
     """
-    readers = [n for n in reversed(range(len(layers))) if layers[n].reads == index]
-    adders = [n for n in reversed(range(len(layers))) if layers[n].add == index]
-    adders.sort(key=lambda n: layers[n].delta_frac)
-    order = [(n, False) for n in readers if layers[n].keeps_indices]
-    order += [(n, True) for n in adders]
-    order += [(n, False) for n in readers if not layers[n].keeps_indices]
-    held: tuple[int, int] | None = None  # layer whose gradient the next pass begins with, and its fraction bits
+    backwards = range(len(layers) - 1, -1, -1)
+    readers = [n for n in backwards if layers[n].reads == index and not layers[n].joins]
+    adders = [(n, 0) for n in backwards if layers[n].add == index]
+    adders += [(n, first) for n in backwards for first in layers[n].places_of(index)]
+    adders.sort(key=lambda each: layers[each[0]].delta_frac)
+    order = [(n, False, 0) for n in readers if layers[n].keeps_indices]
+    order += [(n, True, first) for n, first in adders]
+    order += [(n, False, 0) for n in readers if not layers[n].keeps_indices]
+    held: tuple[int, int, int] | None = None  # layer whose gradient the next pass begins with, its bits and channel
     frac = layers[index].delta_frac
     passes: list[GradientPass] = []
-    for place, (n, skip) in enumerate(order):
+    for place, (n, skip, first) in enumerate(order):
         last = place == len(order) - 1
         if skip and held is None and not last:
-            held = n, layers[n].delta_frac
+            held = n, layers[n].delta_frac, first
             continue
         sums = layers[n].delta_frac if skip else layers[n].backward_frac
         preset, shift = (None, 0) if held is None else (held[0], sums - held[1])
-        passes.append(GradientPass(n, skip, preset, shift, sums - frac, last))
-        held = index, frac
+        began = 0 if held is None else held[2]
+        passes.append(GradientPass(n, skip, preset, shift, sums - frac, last, first, began))
+        held = index, frac, 0
     return passes
 
 

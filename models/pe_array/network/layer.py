@@ -8,14 +8,14 @@ docs/adding_a_layer.md shows what a new one needs.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from models.lib.toml_section import Section
 from models.pe_array.isa.pe_command import Op
-from models.pe_array.isa.shapes import Conv, Pads, Pool
+from models.pe_array.isa.shapes import Conv, Pool
 from models.pe_array.isa.widths import STANDARD, Widths
 from models.pe_array.network import layers
 from models.pe_array.network.float_layers import FloatArray, IntArray
@@ -30,6 +30,7 @@ from models.pe_array.network.layers import (
 )
 from models.pe_array.network.requantise import AccumulatorField
 from models.pe_array.network.scaling import Scaling
+from models.pe_array.network.seen_map import SeenMap
 from models.pe_array.network.weights import Weights
 from models.pe_array.tiles.tiling import PhaseGeometry
 
@@ -39,7 +40,6 @@ Shape = tuple[int, int, int]
 
 FRAC_LIMIT = 24
 """Most fraction bits of anything but logits."""
-NO_PADS: Pads = (0, 0, 0, 0)
 SIZE_MAX = 1024
 CHANNELS_MAX = 4096
 """Runs that a descriptor can name: a drain of more channels of a part of a map does not fit in one."""
@@ -62,6 +62,7 @@ class Place:
         frac, delta_frac: fraction bits of that map, and of the gradient by it.
         last: it is the last layer, whose outputs are the logits.
         widths: of data and masters.
+        more: places by the other maps of a layer that joins some.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Place:
     delta_frac: int
     last: bool
     widths: Widths
+    more: tuple[Place, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class Activations:
 
 
 @dataclass(frozen=True)
-class Layer(ABC):
+class Layer(SeenMap, ABC):
     """One layer with its place in the network, which trains it or has it *frozen*, with scales of its own.
 
     Maps are (channels, H, W, batch), ``d`` the gradient by the layer's output, ``weights`` None where it has none.
@@ -98,7 +100,6 @@ class Layer(ABC):
         kind: its name in configurations.
         has_weights: it multiplies with a matrix in memory, which the training updates.
         may_add: another map may be added to its sums (key ``add``).
-        pads_value: padding has a value of its own, the zero point of the map that is read, and counts.
         keeps_zero: its output has the zero point of the map that it reads.
         joins: its output is the maps that it reads, behind each other.
         drains: fields of the accumulators of FF that are drained: the output first, then, in training, its indices.
@@ -125,7 +126,6 @@ class Layer(ABC):
     kind: ClassVar[str]
     has_weights: ClassVar[bool] = False
     may_add: ClassVar[bool] = False
-    pads_value: ClassVar[bool] = True
     keeps_zero: ClassVar[bool] = False
     joins: ClassVar[bool] = False
     drains: ClassVar[tuple[AccumulatorField, ...]] = (AccumulatorField.SUM,)
@@ -173,6 +173,11 @@ class Layer(ABC):
     def multiplier(self) -> int:
         """The one 8-bit weight of a layer whose products all have the same; 0: none."""
         return 0
+
+    @property
+    def multipliers(self) -> tuple[int, ...]:
+        """Weights that all elements of a layer without a matrix have."""
+        return (self.multiplier,)
 
     @property
     def backward_terms(self) -> int:
@@ -241,32 +246,9 @@ class Layer(ABC):
         """The layers, or ``IMAGE``, whose outputs it reads, channel after channel; ``reads`` is the first one."""
         return (self.reads,)
 
-    @property
-    def border(self) -> Pads:
-        """Rows and columns of its zero point that a map must have around it in place of padding.
-
-        Padding of hardware is worth 0. Where it must be worth something else, the layer reads a larger map.
-        """
-        padded = self.pads_value and self.scaling is not None and self.scaling.zero_in
-        return self.window.pad if padded else NO_PADS
-
-    @property
-    def inner_window(self) -> Conv | Pool:
-        """The window as it slides over the map with its border."""
-        return replace(self.window, pad=NO_PADS) if any(self.border) else self.window
-
-    @property
-    def inner_size(self) -> tuple[int, int]:
-        """Rows and columns of the map with its border."""
-        top, left, bottom, right = self.border
-        return self.in_shape[1] + top + bottom, self.in_shape[2] + left + right
-
-    def bordered(self, x: Int8Array) -> Int8Array:
-        """A map (channels, H, W, batch) with its border."""
-        if self.scaling is None or not any(self.border):
-            return x
-        top, left, bottom, right = self.border
-        return np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=self.scaling.zero_in)
+    def places_of(self, source: int) -> tuple[int, ...]:
+        """Channels of its output from which on one of its sources lies in it, as it is."""
+        return ()
 
     def gradient_phase(self) -> PhaseGeometry:
         """WG of a layer with weights for the array: operation and geometry."""

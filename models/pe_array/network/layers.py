@@ -50,7 +50,8 @@ class Requantised:
     saturated: int
 
 
-def _geometry(window: SlidingWindow) -> Int64Array:
+def geometry(window: SlidingWindow) -> Int64Array:
+    """Of a window, as the loops of kernels.py take it."""
     return np.array(
         [*window.kernel, *window.stride, window.pad[0], window.pad[1], *window.dilation], dtype=np.int64
     )  # fmt: skip
@@ -110,7 +111,7 @@ def conv_forward(
         sums = products.sums(conv, x, positions.row, positions.col, values, conv.rows, x.shape[1:3], backward=False)
         return _checked(sums, bound, acc_bits, "forward")
     wide = np.zeros((conv.rows, *size, x.shape[3]), dtype=np.int64)
-    kernels.forward(_geometry(conv), x, positions.row, positions.col, values, wide)
+    kernels.forward(geometry(conv), x, positions.row, positions.col, values, wide)
     return _checked(wide, bound, acc_bits, "forward")
 
 
@@ -126,7 +127,7 @@ def conv_input_gradient(
         sums = products.sums(conv, d, positions.col, positions.row, values, conv.cols, (height, width), backward=True)
         return _checked(sums, bound, acc_bits, "input gradient")
     wide = np.zeros((conv.cols, height, width, d.shape[3]), dtype=np.int64)
-    kernels.input_gradient(_geometry(conv), d, positions.row, positions.col, values, wide)
+    kernels.input_gradient(geometry(conv), d, positions.row, positions.col, values, wide)
     return _checked(wide, bound, acc_bits, "input gradient")
 
 
@@ -155,7 +156,7 @@ def max_pool(pool: Pool, x: Int8Array) -> tuple[Int8Array, UInt8Array]:
     x = _bytes("x", x, None, None, None, None)
     shape = (x.shape[0], *pool.out_size(x.shape[1], x.shape[2]), x.shape[3])
     value, index = np.empty(shape, dtype=np.int8), np.empty(shape, dtype=np.uint8)
-    kernels.max_pool(_geometry(pool), x, value, index)
+    kernels.max_pool(geometry(pool), x, value, index)
     return value, index
 
 
@@ -165,7 +166,7 @@ def max_pool_backward(pool: Pool, d: Int8Array, index: UInt8Array, height: int, 
     if index.shape != d.shape or index.dtype != np.uint8:
         raise ValueError(f"index is {index.dtype} {index.shape}, must be uint8 {d.shape}")
     out = np.zeros((d.shape[0], height, width, d.shape[3]), dtype=np.int32)
-    kernels.max_pool_backward(_geometry(pool), d, np.ascontiguousarray(index), out)
+    kernels.max_pool_backward(geometry(pool), d, np.ascontiguousarray(index), out)
     return out
 
 

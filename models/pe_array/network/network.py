@@ -227,10 +227,14 @@ class PeNetwork:
         """
         output = trace.outputs[i]
         for number, each in enumerate(self.config.passes(i)):
-            acc = trace.deltas[each.layer].astype(np.int32) if each.skip else self._input_gradient(each.layer, trace)
+            if each.skip:
+                acc: layers.Accumulators = trace.deltas[each.layer][each.channels(output)].astype(np.int32)
+            else:
+                acc = self._input_gradient(each.layer, trace)
             acc = acc.reshape(output.shape)
             if each.preset is not None:
-                acc = layers.add_residual(acc, trace.deltas[each.preset].reshape(output.shape), each.preset_shift)
+                begin = trace.deltas[each.preset][each.preset_channels(output)].reshape(output.shape)
+                acc = layers.add_residual(acc, begin, each.preset_shift)
             mask = output if each.last and self.config.layers[i].relu else None
             random = self.random.of_delta(i, number) if self.random else HALF_UP
             high = layers.NO_LIMIT if mask is None else self.config.layers[i].high

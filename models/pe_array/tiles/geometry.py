@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from models.pe_array.isa.pe_command import ELEMENTS_MAX, TAPS_MAX, XSTRIDE_MAX, Op, PeCommand, PeShape, Tap, pack_taps
 from models.pe_array.isa.region import Region
-from models.pe_array.isa.shapes import Pair, SlidingWindow
+from models.pe_array.isa.shapes import Pair, Pool, SlidingWindow
 
 Entries = npt.NDArray[np.uint32]
 
@@ -103,7 +103,8 @@ def forward(kernel: SlidingWindow, height: int, width: int, tile: Region, one_we
         kernel: kernel, stride, padding, dilation.
         height, width: size of the input map.
         tile: region of the output map.
-        one_weight: average pooling: every tap and every element uses weight byte 0.
+        one_weight: average pooling: every element uses the same weights; every tap weight byte 0 or, where windows
+            count different numbers of pixels, the one of its window (``_multiplier``).
     """
     _inside(tile, kernel.out_size(height, width))
     window = _seen(kernel, height, width, tile)
@@ -111,7 +112,8 @@ def forward(kernel: SlidingWindow, height: int, width: int, tile: Region, one_we
     for y, x in tile.positions():
         seen = list(_inputs(kernel, height, width, y, x))
         for n, (tap, iy, ix) in enumerate(seen):
-            taps.append(Tap(window.offset(iy, ix), 0 if one_weight else tap, tile.offset(y, x), n == len(seen) - 1))
+            weight = _multiplier(kernel, height, width, y, x) if one_weight else tap
+            taps.append(Tap(window.offset(iy, ix), weight, tile.offset(y, x), n == len(seen) - 1))
     return _plan(Op.MAC, False, 0 if one_weight else kernel.taps, window, tile, tile, taps)
 
 
@@ -126,7 +128,8 @@ def input_gradient(kernel: SlidingWindow, height: int, width: int, tile: Region,
     for y, x in tile.positions():
         seen = list(_outputs(kernel, height, width, y, x))
         for n, (tap, oy, ox) in enumerate(seen):
-            taps.append(Tap(window.offset(oy, ox), 0 if one_weight else tap, tile.offset(y, x), n == len(seen) - 1))
+            weight = _multiplier(kernel, height, width, oy, ox) if one_weight else tap
+            taps.append(Tap(window.offset(oy, ox), weight, tile.offset(y, x), n == len(seen) - 1))
     return _plan(Op.MAC, True, 0 if one_weight else kernel.taps, window, tile, tile, taps)
 
 
@@ -208,6 +211,13 @@ def _outputs(kernel: SlidingWindow, height: int, width: int, y: int, x: int) -> 
                 ox, rest = divmod(x + kernel.pad[1] - j * kernel.dilation[1], kernel.stride[1])
                 if not rest and 0 <= ox < out_width:
                     yield i * kernel.kernel[1] + j, oy, ox
+
+
+def _multiplier(kernel: SlidingWindow, height: int, width: int, y: int, x: int) -> int:
+    """Number of the weight of an average's window at output pixel (y, x), by the rows and columns that it counts."""
+    if not isinstance(kernel, Pool) or not kernel.uneven:
+        return 0
+    return (kernel.counted_taps(0, y, height) - 1) * kernel.kernel[1] + kernel.counted_taps(1, x, width) - 1
 
 
 def _seen(kernel: SlidingWindow, height: int, width: int, tile: Region) -> Region:

@@ -98,8 +98,9 @@ class FrozenBuilder:
         shapes = [self.shape(source) for source in sources]
         if len({shape[1:] for shape in shapes}) != 1:
             raise ValueError(f"maps of {shapes} must have one height and width to be concatenated")
-        shape = (sum(shape[0] for shape in shapes), *shapes[0][1:])
-        layer = self._layer(Concat, Pool(), sources[0], shape, shape, None, None, name, more=tuple(sources[1:]))
+        counts = tuple(shape[0] for shape in shapes)
+        shape, more = (sum(counts), *shapes[0][1:]), tuple(sources[1:])
+        layer = self._layer(Concat, Pool(), sources[0], shape, shape, None, None, name, more=more, counts=counts)
         return self._put(layer, None)
 
     def network(self, pes: int = 8) -> FrozenNetwork:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from models.pe_array.network.kinds.average_pool import AveragePool, GlobalAveragePool
+from models.pe_array.network.kinds.concat import Concat
 from models.pe_array.network.kinds.convolution import Convolution, Dense
 from models.pe_array.network.kinds.max_pool import MaxPool
 from models.pe_array.network.layer import Layer
@@ -13,6 +14,7 @@ KINDS: dict[str, type[Layer]] = {
     for each in (
         Convolution,
         Dense,
+        Concat,
         MaxPool,
         AveragePool,
         GlobalAveragePool,

@@ -6,8 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from models.lib.toml_section import Section
-from models.pe_array.isa.shapes import KERNEL_MAX, Pool
-from models.pe_array.network.layer import SIZE_MAX, Layer, Place
+from models.pe_array.isa.shapes import Pool
+from models.pe_array.network.kinds import window_keys
+from models.pe_array.network.layer import Layer, Place
 
 
 @dataclass(frozen=True)
@@ -17,12 +18,9 @@ class ChannelWise(Layer):
     window: Pool
 
     @staticmethod
-    def read_window(table: Section) -> Pool:
-        """The window of keys ``kernel``, ``stride``, ``pad`` and ``dilation``. ConfigError or ValueError."""
-        kernel = table.integer("kernel", 1, KERNEL_MAX)
-        stride = table.integer("stride", 1, SIZE_MAX, kernel)
-        pad = table.integer("pad", 0, SIZE_MAX, 0)
-        return Pool.make(kernel, stride, pad, table.integer("dilation", 1, SIZE_MAX, 1))
+    def read_window(table: Section, place: Place, averages: bool = False) -> Pool:
+        """The window of the keys of ``window_keys``, ``averages``: with that of these. ConfigError or ValueError."""
+        return window_keys.pool(table, place.shape, averages)
 
     @classmethod
     def placed(

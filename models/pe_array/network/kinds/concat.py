@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 
 from models.lib.toml_section import Section
 from models.pe_array.isa.pe_command import Op
+from models.pe_array.isa.shapes import Pool
 from models.pe_array.network.float_layers import FloatArray, IntArray
 from models.pe_array.network.kinds.channel_wise import ChannelWise
-from models.pe_array.network.layer import NO_FLOAT_INDICES, NO_INDICES, Activations, Layer, Place
+from models.pe_array.network.layer import FRAC_LIMIT, NO_FLOAT_INDICES, NO_INDICES, Activations, Layer, Place
 from models.pe_array.network.layers import Accumulators, Int8Array, UInt8Array
 from models.pe_array.network.weights import Weights
 from models.pe_array.tiles.tiling import PhaseGeometry
@@ -21,6 +23,7 @@ class Concat(ChannelWise):
 
     Attributes:
         more: the sources behind the first one, ``reads``.
+        counts: channels of every source.
     """
 
     kind = "concat"
@@ -28,16 +31,34 @@ class Concat(ChannelWise):
     joins = True
 
     more: tuple[int, ...] = ()
+    counts: tuple[int, ...] = ()
 
     @classmethod
     def read(cls, table: Section, place: Place) -> Layer:
-        """ValueError: configurations do not have it."""
-        raise ValueError("is of frozen networks alone")
+        """See ``Layer.read``. The maps have one size and one number of fraction bits."""
+        delta_frac = table.integer("delta_frac", 0, FRAC_LIMIT, place.delta_frac)
+        for each in place.more:
+            if each.shape[1:] != place.shape[1:]:
+                sizes = " and ".join(" x ".join(map(str, one.shape)) for one in (place, each))
+                raise ValueError(f"maps of {sizes} must have one height and width")
+            if each.frac != place.frac:
+                raise ValueError(f"maps of {place.frac} and {each.frac} fraction bits must have the same number")
+        counts = tuple(each.shape[0] for each in (place, *place.more))
+        shape = (sum(counts), *place.shape[1:])
+        return cls(
+            Pool(), shape, shape, False, place.frac, place.frac, place.delta_frac, delta_frac, widths=place.widths,
+            name=place.name, reads=place.reads, more=tuple(each.reads for each in place.more), counts=counts,
+        )  # fmt: skip
 
     @property
     def sources(self) -> tuple[int, ...]:
         """All of them, in the order of their channels."""
         return (self.reads, *self.more)
+
+    def places_of(self, source: int) -> tuple[int, ...]:
+        """See ``Layer.places_of``."""
+        firsts = accumulate(self.counts, initial=0)
+        return tuple(first for each, first in zip(self.sources, firsts, strict=False) if each == source)
 
     @property
     def scale(self) -> int:

@@ -13,6 +13,7 @@ from models.pe_array.isa.shapes import KERNEL_MAX, Conv
 from models.pe_array.isa.widths import BIAS_SHIFT_MAX
 from models.pe_array.network import float_layers, layers
 from models.pe_array.network.float_layers import FloatArray, IntArray
+from models.pe_array.network.kinds.window_keys import OF_WINDOWS, padding, pair
 from models.pe_array.network.layer import (
     CHANNELS_MAX,
     FRAC_LIMIT,
@@ -45,23 +46,24 @@ class Convolution(Layer):
     @classmethod
     def read(cls, table: Section, place: Place) -> Layer:
         """See ``Layer.read``."""
-        return cls._read(table, place, table.integer("kernel", 1, KERNEL_MAX))
+        kernel, stride = pair(table, "kernel", 1, KERNEL_MAX), pair(table, "stride", 1, SIZE_MAX, 1)
+        pad, dilation = padding(table), pair(table, "dilation", 1, SIZE_MAX, 1)
+        groups, outputs = table.integer("groups", 1, CHANNELS_MAX, 1), cls._outputs(table)
+        return cls._read(table, place, Conv.make(outputs, place.shape[0], kernel, stride, pad, dilation, groups))
+
+    @staticmethod
+    def _outputs(table: Section) -> int:
+        return table.integer("outputs", 1, CHANNELS_MAX)
 
     @classmethod
-    def _read(cls, table: Section, place: Place, kernel: int) -> Layer:
-        stride = table.integer("stride", 1, SIZE_MAX, 1)
-        pad = table.integer("pad", 0, SIZE_MAX, 0)
-        dilation = table.integer("dilation", 1, SIZE_MAX, 1)
-        outputs = table.integer("outputs", 1, CHANNELS_MAX)
-        groups = table.integer("groups", 1, CHANNELS_MAX, 1)
-        conv = Conv.make(outputs, place.shape[0], kernel, stride, pad, dilation, groups)
+    def _read(cls, table: Section, place: Place, conv: Conv) -> Layer:
         weight_frac = table.integer("weight_frac", 0, FRAC_LIMIT)
         density = table.real("density", 1e-6, 1.0, 1.0)
         rate_shift = table.integer("rate_shift", 0, 15, 0)
         init_scale = table.real("init_scale", 0.0, 16.0, 1.0)
         out_frac = table.integer("out_frac", 0, LOGIT_FRAC_MAX if place.last else FRAC_LIMIT)
         delta_frac = place.widths.data - 1 if place.last else table.integer("delta_frac", 0, FRAC_LIMIT)
-        out_shape = (outputs, *conv.out_size(*place.shape[1:]))
+        out_shape = (conv.rows, *conv.out_size(*place.shape[1:]))
         relu = table.flag("relu", not place.last)
         bias, clip = table.flag("bias", False), 0
         if table.given("clip"):
@@ -149,4 +151,8 @@ class Dense(Convolution):
     @classmethod
     def read(cls, table: Section, place: Place) -> Layer:
         """See ``Layer.read``."""
-        return cls._read(table, replace(place, shape=(math.prod(place.shape), 1, 1)), kernel=1)
+        for key in (*OF_WINDOWS, "groups"):
+            if table.given(key):
+                raise ConfigError(f"{table.key(key)}: a dense layer reads its input as one pixel and has no {key}")
+        values = math.prod(place.shape)
+        return cls._read(table, replace(place, shape=(values, 1, 1)), Conv(rows=cls._outputs(table), cols=values))

@@ -34,7 +34,7 @@ class MaxPool(ChannelWise):
     @classmethod
     def read(cls, table: Section, place: Place) -> Layer:
         """See ``Layer.read``."""
-        window = cls.read_window(table)
+        window = cls.read_window(table, place)
         out_shape = (place.shape[0], *window.out_size(*place.shape[1:]))
         return cls.placed(window, place, out_shape, place.frac, place.delta_frac)
 

@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import numpy as np
 
 from models.pe_array.isa.shapes import Conv, Pool
+from models.pe_array.network import averages
 from models.pe_array.network.frozen.builder import FrozenBuilder
 from models.pe_array.network.frozen.network import FrozenNetwork
+from models.pe_array.network.kinds.average_pool import whole_window
 from models.pe_array.network.layer import IMAGE
 from models.pe_array.network.scaling import Addend, Scaling
 
@@ -22,7 +25,8 @@ class _Random:
     def __init__(self, seed: int, batch: int = 8) -> None:
         self.rng = random.Random(seed)
         self.numbers = np.random.default_rng(seed)
-        size = (self.rng.randint(1, 4), self.rng.randint(5, 11), self.rng.randint(5, 11))
+        most = self.rng.choice([11, 11, 14])
+        size = (self.rng.randint(1, 4), self.rng.randint(5, most), self.rng.randint(5, most))
         self.zeros = {IMAGE: self.zero()}
         self.made = FrozenBuilder("random", size, batch, self.zeros[IMAGE])
 
@@ -93,7 +97,11 @@ class _Random:
             return made.max_pool(index, Pool(**self.window(shape)), scaling)  # type: ignore[arg-type]
         if kind == "average":
             pool = Pool(**self.window(shape))  # type: ignore[arg-type]
-            return made.average_pool(index, pool, self.scaling(index, shape[0], 60 * pool.taps))
+            top, left, bottom, right = pool.pad
+            counted = rng.choice([None, (0, 0, 0, 0), (top, left, min(top, bottom), min(left, right))])
+            pool = replace(pool, counted=counted) if rng.random() < 0.8 else whole_window(*shape[1:])
+            terms = averages.base(pool, *shape[1:])[0] if pool.uneven else pool.taps
+            return made.average_pool(index, pool, self.scaling(index, shape[0], 60 * terms))
         if kind == "identity":
             factor = rng.choice([1, 3])
             return made.identity(index, self.scaling(index, shape[0], 80 * factor), factor=factor)

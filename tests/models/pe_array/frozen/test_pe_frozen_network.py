@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from models.pe_array.isa.shapes import Conv, Pool
+from models.pe_array.network import averages
 from models.pe_array.network.frozen.builder import FrozenBuilder, elements
 from models.pe_array.network.frozen.network import FrozenNetwork
 from models.pe_array.network.layer import IMAGE, Layer
@@ -24,6 +27,23 @@ def patches(x: np.ndarray, layer: Layer, fill: int) -> np.ndarray:
     for y, v, i, j in np.ndindex(high, wide, *window.kernel):
         row = y * window.stride[0] + i * window.dilation[0]
         found[:, y, v, i, j] = padded[:, row, v * window.stride[1] + j * window.dilation[1]]
+    return found
+
+
+def counted_sums(x: np.ndarray, layer: Layer, fill: int) -> np.ndarray:
+    """Sums of what counts in windows, times K / what counts, the factor rounded."""
+    window = layer.window
+    assert isinstance(window, Pool)
+    assert window.counted is not None
+    top, left, bottom, right = window.counted
+    inside = np.pad(np.ones(x.shape[1:3]), ((top, bottom), (left, right)), constant_values=1)
+    grown = np.pad(x.astype(np.int64), ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=fill)
+    rest = (window.pad[0] - top, window.pad[1] - left, window.pad[2] - bottom, window.pad[3] - right)
+    plain = replace(layer, window=replace(window, pad=rest, counted=None))
+    counts = patches(inside[None, :, :, None], plain, 0).sum(axis=(3, 4))
+    sums = patches(grown, plain, 0).sum(axis=(3, 4))
+    total = averages.base(window, *layer.in_shape[1:])[0]
+    found: np.ndarray = sums * np.vectorize(lambda n: round(total / n))(counts)
     return found
 
 
@@ -45,6 +65,8 @@ def real(network: FrozenNetwork, index: int, x: np.ndarray, added: np.ndarray | 
             acc[row] += np.einsum("yxijb,ij->yxb", seen[col].astype(float), kernel.astype(float))
     else:
         acc = layer.multiplier * seen.sum(axis=(3, 4)).astype(float)
+        if isinstance(layer.window, Pool) and layer.window.uneven:
+            acc = counted_sums(x, layer, zero_in)
     if scaling is None:
         return np.clip(acc, -128, 127)
     wide = (slice(None), None, None, None)

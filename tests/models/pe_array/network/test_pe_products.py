@@ -68,7 +68,7 @@ def compare(conv: Conv, height: int, width: int, batch: int, seed: int) -> None:
     twice = rng.permutation(len(every))[: len(every) // 4]
     both = Positions(np.concatenate([every.row, every.row[twice]]), np.concatenate([every.col, every.col[twice]]))
     values = random_bytes(rng, (len(both), *conv.kernel))
-    plain = layers._geometry(conv)
+    plain = layers.geometry(conv)
     out, dx = np.zeros(d.shape, np.int64), np.zeros(x.shape, np.int64)
     kernels.forward(plain, x, both.row, both.col, values, out)
     kernels.input_gradient(plain, d, both.row, both.col, values, dx)

@@ -24,7 +24,7 @@ from tests.models.pe_array.network.test_pe_layers import interpreted  # noqa: F4
         ("input.height", 1, r"layers\[2\]\.kind = conv: height = 1 with pad"),
         ("input.depth", 1, r"input\.depth is not a known key"),
         ("extra", 1, "extra is not a known key"),
-        ("layers.0.kind", "fold", r"layers\[0\]\.kind = 'fold' must be one of conv, dense, max_pool, average_pool"),
+        ("layers.0.kind", "fold", r"layers\[0\]\.kind = 'fold' must be one of conv, dense, concat, max_pool"),
         ("layers.0.kernel", 12, r"layers\[0\]\.kernel = 12 must be 1 … 11"),
         ("layers.0.biases", 1, r"layers\[0\]\.biases is not a known key"),
         ("layers.0.delta_frac", None, r"layers\[0\]\.delta_frac is missing"),

@@ -85,13 +85,13 @@ class CaseMemory:
         drawn, extreme = self.b.np.integers(-128, 128, shape), self.b.np.choice([-128, 127, 0], shape)
         return np.where(self.b.np.random(shape) < self.b.rng.choice([0.1, 1.0]), extreme, drawn).astype(np.int8)
 
-    def map(self, *size: int) -> MapAt:
+    def map(self, channels: int, height: int, width: int) -> MapAt:
         """A random map that programs read."""
-        return MapAt(self.put(self.words(*size)), *size)
+        return MapAt(self.put(self.words(channels, height, width)), channels, height, width)
 
-    def out(self, *size: int) -> MapAt:
+    def out(self, channels: int, height: int, width: int) -> MapAt:
         """Room for a map that programs write."""
-        return MapAt(self.put(self.words(*size), written=True), *size)
+        return MapAt(self.put(self.words(channels, height, width), written=True), channels, height, width)
 
     def output(self, at: MapAt, most: int = 14) -> OutputAt:
         """Random settings for what becomes of accumulators."""

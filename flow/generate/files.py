@@ -23,7 +23,8 @@ from models.pe_array.isa.operations import CommandField
 from models.pe_array.isa.parameters import PARAMETERS
 from models.pe_array.isa.pe_command import Memory, Op, StreamMemory, WindowRegister
 from models.pe_array.isa.registers import ARRAY
-from models.pe_array.network.requantise import AccumulatorField, sigmoid8_text
+from models.pe_array.network.output_delta import exp16_text, sigmoid8_text
+from models.pe_array.network.requantise import AccumulatorField
 
 _ISA = "models/pe_array/isa/descriptors.py"
 _EDGE_PARTS: tuple[Part, ...] = (
@@ -54,6 +55,7 @@ FILES: dict[str, Callable[[], str]] = {
         [_ISA, "files beside it"], [*_CODES, DESCRIPTORS, RECORD, *COMMANDS],
     ),
     "rtl/pe_array/sigmoid8.vh": sigmoid8_text,
+    "rtl/pe_array/exp16.vh": exp16_text,
     "sw/include/edgeloom_edge.h": lambda: c_header.header(
         "EDGELOOM_EDGE_H", "Registers of the edge engine", [EDGE.source], _EDGE_PARTS
     ),
@@ -78,10 +80,12 @@ FILES: dict[str, Callable[[], str]] = {
 
 def write(root: Path = ROOT) -> list[str]:
     """Write the files that are stale; their names."""
-    changed = [name for name, make in FILES.items() if _text(root / name) != make()]
-    for name in changed:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(FILES[name](), encoding="utf-8")
+    changed = []
+    for name, make in FILES.items():  # the cores last: they look at the headers
+        if _text(root / name) != (text := make()):
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(text, encoding="utf-8")
+            changed.append(name)
     return changed
 
 

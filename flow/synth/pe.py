@@ -81,6 +81,7 @@ class PeTarget(Target):
     def wrapper(self, place: str) -> str:
         return wrapper_text(TOP, {
             "P": self.pes, "B": self.lanes, "FRAC": self.config.logit_frac,
+            "SOFTMAX": int(self.config.training.softmax),
             "DATA": self.config.widths.data, "MASTER": self.config.widths.master,
         })  # fmt: skip
 

@@ -202,6 +202,7 @@
 `define ARRAY_D_UPDATE_WEIGHT_DECAY 252:248  // shift of the decay of masters; 0: they do not decay
 
 // DELTA: Deltas of an output layer: one beat each of logits and of the result per class
+`define ARRAY_D_DELTA_SOFTMAX 56       // softmax with cross-entropy, else sigmoid
 `define ARRAY_D_DELTA_LOGITS  127:96   // address of the logits
 `define ARRAY_D_DELTA_LABELS  159:128  // address of the labels, one beat
 `define ARRAY_D_DELTA_OUTPUT  191:160  // address of the result; it may be that of the logits
@@ -231,7 +232,7 @@
 `define ARRAY_D_UNUSED_SCALES(d)  {d[223:221], d[215:209], d[191:177], d[95:92], d[87:61], d[55:0]}
 `define ARRAY_D_UNUSED_COLLECT(d) {d[255:152], d[95:62], d[55:8]}
 `define ARRAY_D_UNUSED_UPDATE(d)  {d[255:253], d[95:92], d[87:63], d[55:0]}
-`define ARRAY_D_UNUSED_DELTA(d)   {d[255:204], d[95:0]}
+`define ARRAY_D_UNUSED_DELTA(d)   {d[255:204], d[95:57], d[55:0]}
 
 // Record of a channel in memory; one of biases alone is its first word
 `define ARRAY_RECORD_BIAS       31:0   // added to the sum

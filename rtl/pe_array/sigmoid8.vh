@@ -3,7 +3,7 @@
  * SIGMOID8, a constant of the parameter FRAC (0 ... 7): byte i of it, i an 8-bit two's complement
  * number, is T[i] = floor(128*sig(i/2^FRAC) + 0.5), 0 ... 128.
  *
- * Made by `make generate` from models/pe_array/network/requantise.py: change that, not this.
+ * Made by `make generate` from models/pe_array/network/output_delta.py: change that, not this.
  */
 localparam [2047:0] SIGMOID8 =
     FRAC == 0 ? {

@@ -1261,6 +1261,17 @@ static inline void edgeloom_delta_begin(edgeloom_descriptor *d)
     edgeloom_begin(d, EDGELOOM_ARRAY_OPCODE_DELTA);
 }
 
+/* softmax with cross-entropy, else sigmoid */
+static inline void edgeloom_delta_set_softmax(edgeloom_descriptor *d, uint32_t value)
+{
+    edgeloom_put(d, 56, 1, value);
+}
+
+static inline uint32_t edgeloom_delta_get_softmax(const edgeloom_descriptor *d)
+{
+    return (uint32_t)edgeloom_get(d, 56, 1);
+}
+
 /* address of the logits */
 static inline void edgeloom_delta_set_logits(edgeloom_descriptor *d, uint32_t value)
 {

@@ -96,10 +96,11 @@ class Sequence:
             self._collected = self._stores
         self._read[phase.layer] = self._loads
 
-    def delta(self, layer: int, classes: int) -> None:
+    def delta(self, layer: int, classes: int, softmax: bool) -> None:
         """Deltas of the last layer, whose outputs are the logits."""
         logits, labels, output = (self._tensors[name].address for name in (f"output{layer}", "labels", f"delta{layer}"))
-        self._put(Delta(logits, labels, output, classes, after=After(stores=self._stored[f"output{layer}"])))
+        after = After(stores=self._stored[f"output{layer}"])
+        self._put(Delta(logits, labels, output, classes, softmax, after=after))
         self._stored[f"delta{layer}"] = self._stores
 
     def update(

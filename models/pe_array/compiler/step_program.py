@@ -251,7 +251,8 @@ class StepProgram:
         last = len(self.config.layers) - 1
         for number, phase in enumerate(self.phases):
             if number == self._forward:
-                made.delta(last, self.config.classes)
+                assert isinstance(self.config, PeConfig)
+                made.delta(last, self.config.classes, self.config.training.softmax)
                 self.parts.append(("delta", len(made.descriptors)))
             made.add(phase, self._assemble(phase))
             self.parts.append((phase.name, len(made.descriptors)))

@@ -311,7 +311,10 @@ class Update(Descriptor):
 
 @dataclass(frozen=True)
 class Delta(Descriptor):
-    """Deltas of an output layer: one beat each of logits and of the result per class."""
+    """Deltas of an output layer: one beat each of logits and of the result per class.
+
+    With ``softmax`` the logits are read three times. An array without that unit refuses it.
+    """
 
     opcode = 0x35
     counts = True
@@ -319,6 +322,7 @@ class Delta(Descriptor):
     labels: int = _bits(4, 0, 32, "address of the labels, one beat")
     output: int = _bits(5, 0, 32, "address of the result; it may be that of the logits")
     classes: int = _bits(6, 0, 12, "classes, at most 256", 1)
+    softmax: bool = _a(0, 1, "softmax with cross-entropy, else sigmoid", default=False)
 
 
 ONE = 1 << 16

@@ -28,11 +28,11 @@ from models.pe_array.isa.runs import Bytes, Runs
 from models.pe_array.isa.widths import CLASSES_MAX, Widths
 from models.pe_array.machine.grid import MachineGrid
 from models.pe_array.machine.memory import BusMemory, Refused
+from models.pe_array.network.output_delta import output_delta8
 from models.pe_array.network.requantise import (
     AccumulatorField,
     DrainSettings,
     RandomLanes,
-    output_delta8,
     requantise,
 )
 from models.pe_array.network.weight_update import pack_gradients, weight_update
@@ -174,10 +174,11 @@ class StoreEngine:
     """
 
     def __init__(
-        self, grid: MachineGrid, memory: BusMemory, delta_frac: int, widths: Widths, scale: bool = True
+        self, grid: MachineGrid, memory: BusMemory, delta_frac: int, widths: Widths, scale: bool = True,
+        softmax: bool = True,
     ) -> None:  # fmt: skip
-        """delta_frac: fraction bits of the logits; scale: parameter SCALE, there are multipliers."""
-        self._widths, self._scale = widths, scale
+        """delta_frac: fraction bits of the logits; scale: parameter SCALE, there are multipliers; softmax: SOFTMAX."""
+        self._widths, self._scale, self._softmax = widths, scale, softmax
         self._grid, self._memory, self._frac = grid, memory, delta_frac
         lanes = memory.lanes
         self.outputs, self.updates = RandomLanes(lanes, 0), RandomLanes(lanes // WEIGHT_BYTES, 0, lanes)
@@ -312,11 +313,11 @@ class StoreEngine:
         self.clipped.weights += int(new.weight_clipped.sum())
 
     def _delta(self, delta: d.Delta) -> None:
-        if delta.classes > CLASSES_MAX:
+        if delta.classes > CLASSES_MAX or (delta.softmax and not self._softmax):
             raise Refused(Cause.FIELD)
         logits = self._memory.get(Engine.STORE, Runs.one(delta.logits, delta.classes)).view(np.int8)
         labels = self._memory.get(Engine.STORE, Runs.one(delta.labels, 1)).reshape(-1)
-        deltas = output_delta8(logits, labels, self._frac, self._widths.data)
+        deltas = output_delta8(logits, labels, self._frac, self._widths.data, delta.softmax)
         self._memory.put(Engine.STORE, (Runs.one(delta.output, delta.classes), deltas.astype(np.int8)))
 
 

@@ -59,7 +59,7 @@ class Machine:
         delta_frac: fraction bits of the logits of DELTA, 0 … 7.
         fetch_beats: beats of a read of descriptors, which is refused as a whole.
         widths: DATA and MASTER.
-        scale: SCALE.
+        scale, softmax: SCALE and SOFTMAX.
 
     Attributes:
         grid: the PEs.
@@ -71,11 +71,11 @@ class Machine:
 
     def __init__(
         self, pes: int, shape: PeShape, memory: Bytes, base: int = 0, delta_frac: int = 4, fetch_beats: int = 4096,
-        widths: Widths = STANDARD, scale: bool = True,
+        widths: Widths = STANDARD, scale: bool = True, softmax: bool = True,
     ) -> None:  # fmt: skip
         """See the class."""
         self.grid, self.memory = MachineGrid(pes, shape), BusMemory(shape.lanes, memory, base)
-        self.store = StoreEngine(self.grid, self.memory, delta_frac, widths, scale)
+        self.store = StoreEngine(self.grid, self.memory, delta_frac, widths, scale, softmax)
         self._engines: dict[Engine, LoadEngine | ComputeEngine | StoreEngine] = {
             Engine.LOAD: LoadEngine(self.grid, self.memory),
             Engine.COMPUTE: ComputeEngine(self.grid),

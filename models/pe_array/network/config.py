@@ -29,6 +29,7 @@ from models.pe_array.network.layers import ACC_BITS, PRESET_MAX
 IMAGE_NAME = "image"
 BATCHES = (8, 16, 32, 64)
 ROUNDINGS = ("half_up", "stochastic")
+LOSSES = ("sigmoid", "softmax")
 NEVER = 2**31 - 1
 """``prune_at`` of a training without pruning."""
 EPOCHS_MAX = 10_000
@@ -53,6 +54,7 @@ class Training:
         stochastic_updates, stochastic_gradients: round stochastically in weight updates, and in the requantising of
             gradients by maps; otherwise half up, like everything else.
         rounding_seed: of the random words, 1 … 65535.
+        softmax: the loss is softmax with cross-entropy; else sigmoid with cross-entropy of every class by itself.
     """
 
     batch: int
@@ -71,6 +73,7 @@ class Training:
     rounding_seed: int = 1
     nesterov: bool = False
     weight_decay_shift: int = 0
+    softmax: bool = False
 
     @property
     def stochastic(self) -> bool:
@@ -85,15 +88,15 @@ class Training:
         """Shift of the masters' decay, 0: none. It falls with the rate, as in SGDW (Loshchilov and Hutter 2019).
 
         Raises:
-            ValueError: there is one, but it is not 1 … 31.
+            ConfigError: there is one, but it is not 1 … 31.
         """
         if not self.weight_decay_shift:
             return 0
         shift = self.weight_decay_shift + rate_shift - self.rate_shifts[0]
         if not 1 <= shift <= SHIFT_MAX:
-            raise ValueError(
-                f"weight_decay_shift = {self.weight_decay_shift} is a shift by {shift} at rate_shift = {rate_shift}, "
-                f"{self.rate_shifts[0]} in the first epoch; it must be 1 … {SHIFT_MAX}"
+            raise ConfigError(
+                f"training.weight_decay_shift = {self.weight_decay_shift} is a shift by {shift} at rate_shift = "
+                f"{rate_shift}, {self.rate_shifts[0]} in the first epoch; it must be 1 … {SHIFT_MAX}"
             )
         return shift
 
@@ -325,15 +328,13 @@ def _training(table: Section, directory: Path) -> Training:
         rounding_seed=table.integer("rounding_seed", 1, 65535, 1),
         nesterov=table.flag("nesterov", False),
         weight_decay_shift=table.integer("weight_decay_shift", 0, SHIFT_MAX, 0),
+        softmax=table.choice("loss", LOSSES, LOSSES[0]) == "softmax",
     )
     table.finish()
     if training.nesterov and not training.momentum_shift:
         raise ConfigError(f"{table.key('nesterov')} = true needs {table.key('momentum_shift')} of at least 1")
     for rate in training.rate_shifts:
-        try:
-            training.weight_decay(rate)
-        except ValueError as error:
-            raise ConfigError(f"training.{error}") from None
+        training.weight_decay(rate)
     return training
 
 

@@ -138,15 +138,29 @@ def sigmoid(logits: FloatArray) -> FloatArray:
     return 0.5 * (1.0 + np.tanh(0.5 * logits))
 
 
-def cross_entropy(logits: FloatArray, labels: IntArray) -> float:
-    """Sum over outputs and batch of the binary cross-entropies of sigmoid(logits) (classes, batch) and the labels."""
+def softmax(logits: FloatArray) -> FloatArray:
+    """exp(logits) / sum(exp(logits)) over the classes, without overflow; logits (classes, batch)."""
+    powers = np.exp(logits - logits.max(axis=0))
+    shares: FloatArray = powers / powers.sum(axis=0)
+    return shares
+
+
+def cross_entropy(logits: FloatArray, labels: IntArray, shares: bool = False) -> float:
+    """Sum over the batch of the loss of logits (classes, batch) and labels.
+
+    With ``shares`` the cross-entropy of softmax(logits); without, the sum over the classes of the binary ones of
+    sigmoid(logits).
+    """
     target = np.arange(len(logits))[:, None] == labels
+    if shares:
+        return float(np.logaddexp.reduce(logits, axis=0).sum() - (logits * target).sum())
     return float((np.logaddexp(0.0, logits) - logits * target).sum())
 
 
-def output_delta(logits: FloatArray, labels: IntArray) -> FloatArray:
+def output_delta(logits: FloatArray, labels: IntArray, shares: bool = False) -> FloatArray:
     """Gradient of ``cross_entropy`` by the logits (classes, batch)."""
-    delta: FloatArray = sigmoid(logits) - (np.arange(len(logits))[:, None] == labels)
+    answers = softmax(logits) if shares else sigmoid(logits)
+    delta: FloatArray = answers - (np.arange(len(logits))[:, None] == labels)
     return delta
 
 

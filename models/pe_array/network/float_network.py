@@ -74,7 +74,8 @@ class FloatNetwork:
         maps, indices = self.forward(images)
         logits = maps[-1].reshape(self.config.classes, -1)
         deltas = [np.zeros_like(each) for each in maps]  # by the outputs: what the layers behind have added so far
-        deltas[-1] += float_layers.output_delta(logits, labels).reshape(maps[-1].shape)
+        delta = float_layers.output_delta(logits, labels, self.config.training.softmax)
+        deltas[-1] += delta.reshape(maps[-1].shape)
         found: list[FloatArray] = []
         biases: list[FloatArray] = []
         for i in reversed(range(len(self.config.layers))):

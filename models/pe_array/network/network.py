@@ -19,9 +19,9 @@ from models.pe_array.network import kernels, layers
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.layer import CHANNELS_MAX, NO_GRADIENTS, Layer
 from models.pe_array.network.layers import HALF_UP, NO_BIAS, Int8Array, Int32Array, UInt16Array
+from models.pe_array.network.output_delta import output_delta8
 from models.pe_array.network.pruning import kept_elements
 from models.pe_array.network.random_words import PERIOD, RandomWords
-from models.pe_array.network.requantise import output_delta8
 from models.pe_array.network.trace import Trace, forward
 from models.pe_array.network.weights import Weights
 
@@ -208,7 +208,8 @@ class PeNetwork:
         trace.deltas = [np.empty(0, dtype=np.int8)] * count
         trace.gradients = [NO_GRADIENTS] * count
         trace.bias_gradients = [NO_BIAS] * count
-        delta = output_delta8(trace.logits, labels, self.config.logit_frac, self._bits).astype(np.int8)
+        softmax = self.config.training.softmax
+        delta = output_delta8(trace.logits, labels, self.config.logit_frac, self._bits, softmax).astype(np.int8)
         trace.deltas[-1] = delta.reshape(trace.outputs[-1].shape)
         for i in reversed(range(count)):
             if i < count - 1:

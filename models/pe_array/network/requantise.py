@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Accumulators to pixel words, word by word as `requantise.v` makes them, and the deltas of the output layer.
+"""Accumulators to pixel words, word by word as `requantise.v` makes them.
 
 Sources of the formulas: docs/pe_array/numbers.md, docs/pe_array/rounding.md. ``layers.requantise`` is the same for
 whole maps; here are the fields of MAX and stochastic rounding with its random words, lane by lane.
@@ -17,8 +17,6 @@ from models.lib.registers import Code
 from models.pe_array.isa.descriptors import ONE
 from models.pe_array.isa.widths import SHIFT_MAX
 
-DELTA_FRAC_MAX = 7
-"""Largest number of fraction bits of the logits."""
 POINT = 16
 """Bits behind the point of a multiplier, and of what is rounded."""
 POINT_MASK = (1 << POINT) - 1
@@ -172,56 +170,3 @@ def _scaled(
         tie = (total & POINT_MASK == 0) & (product & (1 << shift) - 1 == 0)
         y = np.where(tie, y & ~1, y)
     return y
-
-
-def sigmoid_table(frac: int) -> IntArray:
-    """``T[i] = floor(128*sig(i/2**frac) + 0.5)``, 0 … 128, int64 (256,), at index ``i & 255``.
-
-    Raises:
-        ValueError: frac is not 0 … 7.
-    """
-    if not 0 <= frac <= DELTA_FRAC_MAX:
-        raise ValueError(f"frac = {frac} must be 0 … {DELTA_FRAC_MAX}")
-    logit = np.arange(256)
-    logit[128:] -= 256
-    sigmoid = 1.0 / (1.0 + np.exp(-logit / float(1 << frac)))
-    return np.floor(128.0 * sigmoid + 0.5).astype(np.int64)
-
-
-def sigmoid_constant(frac: int) -> str:
-    """The table as the Verilog constant of `sigmoid8.vh`: byte ``i & 255`` is T[i]; 32 bytes a line."""
-    table = sigmoid_table(frac).astype(np.uint8).tobytes()[::-1]
-    return "{\n" + ",\n".join(f"        256'h{table[i : i + 32].hex()}" for i in range(0, 256, 32)) + "}"
-
-
-def sigmoid8_text() -> str:
-    """Text of `sigmoid8.vh`: the tables of all numbers of fraction bits, as an expression of the parameter FRAC."""
-    heads = [*(f"FRAC == {frac} ? " for frac in range(DELTA_FRAC_MAX)), f"/* FRAC == {DELTA_FRAC_MAX} ? */ "]
-    tables = " :\n".join(f"    {head}{sigmoid_constant(frac)}" for frac, head in enumerate(heads))
-    return f"""\
-// SPDX-License-Identifier: Apache-2.0
-/*
- * SIGMOID8, a constant of the parameter FRAC (0 ... {DELTA_FRAC_MAX}): byte i of it, i an 8-bit two's complement
- * number, is T[i] = floor(128*sig(i/2^FRAC) + 0.5), 0 ... 128.
- *
- * Made by `make generate` from models/pe_array/network/requantise.py: change that, not this.
- */
-localparam [2047:0] SIGMOID8 =
-{tables};
-"""
-
-
-def output_delta8(logits: npt.ArrayLike, labels: npt.ArrayLike, frac: int, bits: int = 8) -> IntArray:
-    """``sat(hu(T[logit] - 128*[label == class], 8 - bits))``: sigmoid with cross-entropy; int64 (classes, batch).
-
-    The scale is 2^(bits - 1).
-
-    Args:
-        logits: signed bytes (classes, batch).
-        labels: classes 0 … 255 of the images, (batch,); one that is no class of the layer hits nothing.
-        frac: fraction bits of the logits.
-        bits: DATA, 4 … 8.
-    """
-    z = np.asarray(logits, dtype=np.int64)
-    hit = np.asarray(labels)[None, :] == np.arange(len(z))[:, None]
-    return saturate(round_shift(sigmoid_table(frac)[z & 0xFF] - 128 * hit, 8 - bits), bits)[0]

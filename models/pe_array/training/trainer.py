@@ -20,6 +20,7 @@ from models.lib.telling import Telling
 from models.lib.toml_section import ConfigError, Section
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.compiler.word_order import word_order
+from models.pe_array.isa.widths import CLASSES_MAX
 from models.pe_array.network.config import EPOCHS_MAX, PeConfig, grid_of
 from models.pe_array.network.float_layers import cross_entropy
 from models.pe_array.network.float_network import FloatNetwork
@@ -28,8 +29,8 @@ from models.pe_array.network.trace import Trace
 from models.pe_array.training.images import Batch, Images, Int8Array, LabelArray, classes
 from models.pe_array.training.weights_file import starting_network
 
-LOSS_MAX = 300.0
-"""More than the cross-entropy of an image can be: logits of 8 bits differ by at most 255."""
+LOSS_MAX = 129.0 * CLASSES_MAX
+"""More than the loss of an image can be: with sigmoid at most 129 per class, for logits of 8 bits, no fraction."""
 
 
 @dataclass
@@ -169,7 +170,7 @@ class Trainer:
         epoch = self.history[-1]
         epoch.images += len(labels)
         epoch.correct += correct
-        epoch.loss += cross_entropy(trace.logits / 2.0**self.config.logit_frac, labels)
+        epoch.loss += cross_entropy(trace.logits / 2.0**self.config.logit_frac, labels, self.config.training.softmax)
         epoch.density = self.network.density
 
     def train_epoch(self) -> EpochResult:

@@ -3,7 +3,7 @@
 `default_nettype none
 `include "require.vh"
 /*
- * Deltas of the output layer: sigmoid with cross-entropy
+ * Deltas of the output layer: sigmoid with cross-entropy, or what softmax8 has made of the logits
  *
  * Pixel words of logits come class by class, from class 0 to last_class, and again. The labels of a batch are one
  * word of B bytes, which is taken with the word of the last class; every word of the batch waits for it.
@@ -24,6 +24,9 @@ module output_delta8 #(
 
     // Number of classes less 1; constant from the first word of a batch to its last
     input  wire [7:0]     last_class,
+
+    // 1: the words hold shares of softmax8, 0 ... 128; constant like last_class
+    input  wire           shares,
 
     // Logits, signed bytes with FRAC fraction bits, image 0 in the low bits
     input  wire           s_valid,
@@ -86,20 +89,20 @@ genvar l;
 generate
     for (l = 0; l < B; l = l + 1) begin : g_lane
         // 0 ... 128
-        reg [7:0]      sigmoid_reg;
+        reg [7:0]      share_reg;
         reg            hit_reg;
         reg [DATA-1:0] delta_reg;
 
-        // sigmoid - 128 * hit, -128 ... 128, with a bit below the point for the half that rounds; only the upper end
+        // share - 128 * hit, -128 ... 128, with a bit below the point for the half that rounds; only the upper end
         // clips
-        wire [9:0]     exact = {hit_reg && !sigmoid_reg[7], hit_reg != sigmoid_reg[7], sigmoid_reg[6:0], 1'b0};
+        wire [9:0]     exact = {hit_reg && !share_reg[7], hit_reg != share_reg[7], share_reg[6:0], 1'b0};
         wire [9:0]     rounded = exact + HALF;
         wire           too_large = rounded[9:8] == 2'b01;
         wire           unused = &{1'b0, rounded};
 
         always @(posedge clk) begin
             if (enable[0]) begin
-                sigmoid_reg <= SIGMOID8[{s_data[l*8 +: 8], 3'd0} +: 8];
+                share_reg <= shares ? s_data[l*8 +: 8] : SIGMOID8[{s_data[l*8 +: 8], 3'd0} +: 8];
                 hit_reg <= label_data[l*8 +: 8] == class_reg;
             end
             if (enable[1]) delta_reg <= too_large ? {1'b0, {(DATA-1){1'b1}}} : rounded[8 -: DATA];

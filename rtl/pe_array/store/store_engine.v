@@ -23,6 +23,8 @@ module store_engine #(
     parameter ACC = 32,
     // Fraction bits of the logits, 0 ... 7
     parameter FRAC = 4,
+    // 1: deltas with softmax too; 0: with sigmoid alone
+    parameter SOFTMAX = 1,
     // Bits of activations, gradients of maps and MAC weights, 4 ... 8
     parameter DATA = 8,
     // Bits of a master weight, 16 ... 32
@@ -326,6 +328,7 @@ update_store #(
 delta_store #(
     .B(B),
     .FRAC(FRAC),
+    .SOFTMAX(SOFTMAX),
     .DATA(DATA)
 ) delta (
     .clk(clk),

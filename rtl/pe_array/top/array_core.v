@@ -30,6 +30,8 @@ module array_core #(
     parameter T_DEPTH = 64,
     // Fraction bits of the logits, 0 ... 7
     parameter FRAC = 4,
+    // 1: deltas with softmax too; 0: with sigmoid alone
+    parameter SOFTMAX = 1,
     // Bits of activations, gradients of maps and MAC weights, 4 ... 8
     parameter DATA = 8,
     // Bits of a master weight, 16 ... 32
@@ -240,6 +242,7 @@ store_engine #(
     .B(B),
     .ACC(ACC),
     .FRAC(FRAC),
+    .SOFTMAX(SOFTMAX),
     .DATA(DATA),
     .MASTER(MASTER),
     .SCALE(SCALE)

@@ -35,6 +35,8 @@ module pe_array #(
     parameter GROUPS = P < 4 ? P : 4,
     // Fraction bits of the logits, 0 ... 7
     parameter FRAC = 4,
+    // 1: deltas with softmax too; 0: with sigmoid alone
+    parameter SOFTMAX = 1,
     // Bits of activations, gradients of maps and MAC weights, 4 ... 8 (in memory and in the PEs they are bytes)
     parameter DATA = 8,
     // Bits of a master weight, 16 ... 32 (in memory it has 32)
@@ -311,6 +313,7 @@ array_core #(
     .E_DEPTH(E_DEPTH),
     .T_DEPTH(T_DEPTH),
     .FRAC(FRAC),
+    .SOFTMAX(SOFTMAX),
     .DATA(DATA),
     .MASTER(MASTER),
     .SCALE(SCALE),

@@ -241,7 +241,7 @@ class CaseMemory:
         classes = self.b.rng.choice([1, 10, self.b.rng.randint(2, 40)])
         labels = self.b.np.integers(0, 40, self.lanes).astype(np.uint8)
         logits, output = self.map(classes, 1, 1), self.out(classes, 1, 1)
-        return [d.Delta(logits.address, self.put(labels), output.address, classes)]
+        return [d.Delta(logits.address, self.put(labels), output.address, classes, self.b.rng.random() < 0.5)]
 
     def multipliers(self, count: int) -> np.ndarray:
         """Multipliers of outputs, 1.0 in an array without any."""

@@ -314,4 +314,4 @@ class FuzzProgram:
         elif from_ and from_[0] is region and address != logits:
             logits, from_ = self._random(classes).address, []  # it may be the same place, but not overlap
         labels = self._random(1).address
-        self._add(d.Delta(logits, labels, address, classes), from_=from_, to=[region])
+        self._add(d.Delta(logits, labels, address, classes, rng.random() < 0.5), from_=from_, to=[region])

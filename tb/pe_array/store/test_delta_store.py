@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from models.pe_array.isa.descriptors import Cause, Delta
-from models.pe_array.network.requantise import output_delta8
+from models.pe_array.network.output_delta import output_delta8
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.drivers.descriptor_port import DescriptorPort
 from tb.pe_array.drivers.hdl_widths import widths_of
@@ -26,7 +26,7 @@ class Unit:
 
     def __init__(self, b: Bench) -> None:
         self.b, self.beat, self.frac = b, int(b.params["B"]), int(b.params["FRAC"])
-        self.bits = widths_of(b).data
+        self.bits, self.softmax = widths_of(b).data, bool(int(b.params.get("SOFTMAX", 1)))
         top = (1 << 32) - SIZE
         self.memory = PortMemory(b, b.rng.choice([0, top, b.rng.randrange(1 << 17) << 15]), SIZE)
         self.port = DescriptorPort(b)
@@ -52,7 +52,7 @@ class Unit:
         style = b.rng.choice([256, classes])
         self.memory.word(labels)[:] = b.np.integers(0, style, beat)
         self.expected[:] = self.memory.data
-        return Delta(logits, labels, output, classes)
+        return Delta(logits, labels, output, classes, self.softmax and b.rng.random() < 0.5)
 
     def result(self, delta: Delta) -> None:
         """A descriptor in the model."""
@@ -60,10 +60,12 @@ class Unit:
         start, end = delta.logits - base, delta.logits - base + delta.classes * beat
         logits = as_signed(self.expected[start:end]).reshape(delta.classes, beat)
         labels = self.expected[delta.labels - base : delta.labels - base + beat]
-        deltas = output_delta8(logits, labels, self.frac, self.bits).astype(np.int8).view(np.uint8).reshape(-1)
+        made = output_delta8(logits, labels, self.frac, self.bits, delta.softmax)
+        deltas = made.astype(np.int8).view(np.uint8).reshape(-1)
         self.expected[delta.output - base : delta.output - base + len(deltas)] = deltas
         b.cover("classes", "one" if delta.classes == 1 else "256" if delta.classes == 256 else "some")
         b.cover("labels", "beyond" if (labels >= delta.classes).any() else "classes")
+        b.cover("loss", "softmax" if delta.softmax else "sigmoid")
         b.cover("output", "in_place" if delta.output == delta.logits else "elsewhere")
 
     async def compare(self) -> None:
@@ -93,16 +95,18 @@ async def batches(b: Bench) -> None:
         for _ in range(2):  # in place, the first result is the second one's logits
             unit.port.send(delta)
             unit.result(delta)
+            delta = replace(delta, softmax=unit.softmax and not delta.softmax)
         await unit.compare()
 
 
 @bench_test(timeout_clocks=5_000)
 async def clocks(b: Bench) -> None:
-    """Latencies, and a word per clock where nobody waits."""
+    """Latencies, and a word per clock, or with softmax in 8, where nobody waits."""
     unit = Unit(b)
     unit.memory.fast()
     await unit.start()
-    delta = unit.delta(100)
+    delta = replace(unit.delta(100), softmax=unit.softmax and b.seed % 2 == 0)
+    words = 2 * delta.classes if delta.softmax else 0  # that are read before those of the deltas
     unit.port.send(delta)
     unit.result(delta)
     seen: dict[str, list[int]] = {"rd_cmd_valid": [], "wr_cmd_valid": [], "rd_valid": [], "wr_valid": [], "wr_done": []}
@@ -121,11 +125,11 @@ async def clocks(b: Bench) -> None:
         "the clock of the write command",
     )
     b.require(
-        seen["wr_valid"][0] - seen["rd_valid"][1] == 2,
+        seen["wr_valid"][0] - seen["rd_valid"][1 + words] == (11 if delta.softmax else 2),
         "the clock of the first word",
     )
     b.require(
-        seen["wr_valid"][-1] - seen["wr_valid"][0] == delta.classes - 1,
+        seen["wr_valid"][-1] - seen["wr_valid"][0] == (delta.classes - 1) * (8 if delta.softmax else 1),
         "a gap between the words",
     )
     b.require(
@@ -140,7 +144,7 @@ async def errors(b: Bench) -> None:
     """Too many classes, refused commands and error responses, one after the other; then all works again."""
     unit = Unit(b)
     await unit.start()
-    for kind in b.rng.sample(KINDS, 6):
+    for kind in [*b.rng.sample(KINDS, 6), *([] if unit.softmax else ["softmax"])]:
         unit.any_gaps()
         await provoke(unit, kind)
         b.cover("error", kind)
@@ -160,7 +164,9 @@ async def provoke(unit: Unit, kind: str) -> None:
     delta = unit.delta(rng.randint(1, 20))
     beat = rng.randrange(delta.classes) * unit.beat
     cause = Cause.ADDRESS
-    if kind == "classes":
+    if kind == "softmax":
+        delta, cause = replace(delta, softmax=True), Cause.FIELD
+    elif kind == "classes":
         for classes in (257, 513, 1025, 2049):
             await unit.fails(Cause.FIELD, unit.port.send(replace(delta, classes=classes)))
         delta, cause = replace(delta, classes=rng.randint(257, 4096)), Cause.FIELD

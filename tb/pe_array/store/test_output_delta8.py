@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.pe_array.network.requantise import output_delta8
+from models.lib.fixed_point import round_shift, saturate
+from models.pe_array.network.output_delta import output_delta8
 from tb.lib import values
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import pack, unpack
@@ -28,6 +29,7 @@ class Unit:
         self.pipe = Pipeline(b, self.gaps, [self.logits, self.labels], LATENCY, self._result, takes=self._takes)
         self.classes = 1
         self.class_ = 0
+        self.shares = False  # words hold shares in place of logits
 
     def _takes(self, _: Pins) -> list[bool]:
         return [True, self.class_ == self.classes - 1]
@@ -47,8 +49,11 @@ class Unit:
         # the model takes a whole batch: other classes do not matter
         batch = np.zeros((self.class_ + 1, self.lanes), dtype=np.int64)
         batch[self.class_] = logits
-        delta = output_delta8(batch, labels, self.frac, self.bits)[self.class_]
         hit = labels == self.class_
+        delta = output_delta8(batch, labels, self.frac, self.bits)[self.class_]
+        if self.shares:
+            delta = saturate(round_shift((logits & 0xFF) - 128 * hit, 8 - self.bits), self.bits)[0]
+        b.cover("words", "shares" if self.shares else "logits")
         for name, some in (("hit", hit), ("miss", ~hit), ("clipped", ~hit & (delta == (1 << self.bits - 1) - 1))):
             if some.any():
                 b.cover("lane", name)
@@ -58,11 +63,11 @@ class Unit:
 
     async def step(self) -> None:
         """One clock. Every word of a batch waits for its labels, which go with the last."""
-        await self.pipe.step({"last_class": self.classes - 1})
+        await self.pipe.step({"last_class": self.classes - 1, "shares": self.shares})
 
     async def start(self) -> None:
         """Reset: the next word is of class 0."""
-        self.b.drive(last_class=0)
+        self.b.drive(last_class=0, shares=0)
         self.class_ = 0
         await self.pipe.reset()
 
@@ -83,8 +88,10 @@ async def batches(b: Bench) -> None:
     for number in range(8):
         unit.classes = [256, 1, 2, 10][number] if number < 4 else b.rng.randint(1, 40)
         unit.gaps.any()
+        unit.shares = number % 2 == 1
         for _ in range(b.rng.randint(1, 3)):
-            unit.feed(values.signed(b, 8, (unit.classes, unit.lanes)))
+            shape = (unit.classes, unit.lanes)
+            unit.feed(b.np.integers(0, 129, shape) if unit.shares else values.signed(b, 8, shape))
         await unit.drain()
 
 

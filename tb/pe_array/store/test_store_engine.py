@@ -169,7 +169,7 @@ class Unit:
         rng = self.b.rng
         halves = rng.sample([0, 1], 2)
         logits, output = (self.addr(self.maps + half * MAPS // 2 + rng.randint(0, 20)) for half in halves)
-        return [Delta(logits, self.addr(self.maps + MAPS), output, rng.randint(1, 20))]
+        return [Delta(logits, self.addr(self.maps + MAPS), output, rng.randint(1, 20), rng.random() < 0.5)]
 
     @property
     def maps(self) -> int:

@@ -17,7 +17,7 @@ from models.pe_array.compiler.word_order import word_order
 from models.pe_array.isa.encoding import encode
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.widths import STANDARD
-from models.pe_array.network.config import PeConfig
+from models.pe_array.network.config import LOSSES, PeConfig
 from models.pe_array.network.layers import ACC_BITS
 from models.pe_array.network.network import PeNetwork
 from tb.lib.bench import Bench, bench_test
@@ -57,7 +57,7 @@ def network_of(b: Bench) -> PeNetwork:
             "batch": int(b.params["B"]), "epochs": 1, "rate_shift": [rng.randint(13, 16) + finer],
             "momentum_shift": momentum, "nesterov": momentum > 0 and rng.random() < 0.5,
             "weight_decay_shift": rng.choice([0, rng.randint(4, 16)]),
-            "init_seed": rng.getrandbits(16), "order_seed": 1, "prune_at": 0,
+            "loss": rng.choice(LOSSES), "init_seed": rng.getrandbits(16), "order_seed": 1, "prune_at": 0,
             "rounding_seed": rng.randint(1, 65535),
         } | rounding,
     }  # fmt: skip

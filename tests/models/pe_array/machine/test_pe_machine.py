@@ -18,7 +18,7 @@ from models.pe_array.isa.map_transfer import LoadCommand, PeWindows, load_writes
 from models.pe_array.isa.operations import CommandField
 from models.pe_array.isa.pe_command import Memory
 from models.pe_array.isa.region import Region
-from models.pe_array.network.requantise import sigmoid_table
+from models.pe_array.network.output_delta import output_delta8, sigmoid_table
 from tests.models.pe_array.pe_memory import BASE, Image, read
 
 # --- loads ---
@@ -229,6 +229,10 @@ def test_deltas() -> None:
         for b, label in enumerate([0, 5, 9, 255, 1, 2, 3, 4]):
             logit = -24 + c * LANES + b
             assert got[c, b] == min(127, int(sigmoid_table(4)[logit & 0xFF]) - 128 * (label == c))
+    delta = d.Delta(logits, labels, out, 6, softmax=True)
+    got = read(done(image, [delta]), out, np.zeros((6, LANES), dtype=np.int8))
+    z = np.arange(-24, 24).reshape(6, LANES)
+    assert np.array_equal(got, output_delta8(z, [0, 5, 9, 255, 1, 2, 3, 4], 4, softmax=True))
 
 
 def test_collects_add_and_pack() -> None:

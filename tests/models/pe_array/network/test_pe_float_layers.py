@@ -101,10 +101,12 @@ def test_gradients_of_activation_and_loss() -> None:
     slope = gradient(lambda: float((float_layers.relu(x) * d).sum()), x)
     np.testing.assert_allclose(float_layers.relu_backward(d, float_layers.relu(x)), slope, atol=1e-6)
     logits, labels = rng.normal(size=(10, 4)) * 5, np.array([0, 9, 3, 3])
-    want = gradient(lambda: float_layers.cross_entropy(logits, labels), logits)
-    np.testing.assert_allclose(float_layers.output_delta(logits, labels), want, atol=1e-6)
+    for softmax in (False, True):
+        want = gradient(lambda softmax=softmax: float_layers.cross_entropy(logits, labels, softmax), logits)  # type: ignore[misc]
+        np.testing.assert_allclose(float_layers.output_delta(logits, labels, softmax), want, atol=1e-6)
     far = np.array([[-1000.0], [1000.0]])
-    assert float_layers.sigmoid(far).tolist() == [[0.0], [1.0]]
+    assert float_layers.sigmoid(far).tolist() == float_layers.softmax(far).tolist() == [[0.0], [1.0]]
+    assert float_layers.cross_entropy(far, np.array([0]), True) == 2000.0
 
 
 def test_update() -> None:

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Requantising and the deltas of the output layer against exact arithmetic."""
+"""Requantising against exact arithmetic."""
 
 from __future__ import annotations
 
 import itertools
 import math
-import re
 from dataclasses import replace
 from fractions import Fraction
 
@@ -19,11 +18,8 @@ from models.pe_array.network.requantise import (
     AccumulatorField,
     DrainSettings,
     RandomLanes,
-    output_delta8,
     requantise,
     rounded,
-    sigmoid_constant,
-    sigmoid_table,
 )
 
 
@@ -187,39 +183,3 @@ def test_settings_out_of_range(settings: DrainSettings) -> None:
 def test_shift_out_of_range(shift: int) -> None:
     with pytest.raises(ValueError, match=rf"shift = {shift} must be 0 … 31"):
         rounded(1, shift)
-
-
-@pytest.mark.parametrize("frac", range(8))
-def test_sigmoid_table(frac: int) -> None:
-    table = sigmoid_table(frac)
-    for i in range(-128, 128):
-        assert table[i & 255] == math.floor(128 / (1 + math.exp(-i / 2**frac)) + 0.5)
-    word = int("".join(re.findall(r"256'h([0-9a-f]{64})\b", sigmoid_constant(frac))), 16)
-    assert [word >> 8 * i & 255 for i in range(256)] == table.tolist()
-
-
-def test_no_table() -> None:
-    with pytest.raises(ValueError, match="frac = 8 must be 0 … 7"):
-        sigmoid_table(8)
-
-
-def test_output_delta() -> None:
-    logits = np.array([[0, 127, -128], [-128, 127, 0], [16, 127, -16]])
-    delta = output_delta8(logits, [0, 1, 9], 4)
-    table = sigmoid_table(4)
-    assert delta.tolist() == [
-        [64 - 128, 127, table[128]],
-        [table[128], 128 - 128, 64],
-        [table[16], 127, table[-16 & 255]],
-    ]
-
-
-@pytest.mark.parametrize("bits", [4, 5, 7, 8])
-def test_output_delta_of_fewer_bits(bits: int) -> None:
-    logits = np.arange(-128, 128).reshape(2, 128)
-    labels = np.arange(128) % 3
-    delta = output_delta8(logits, labels, 4, bits)
-    for (row, column), logit in np.ndenumerate(logits):
-        exact = Fraction(int(sigmoid_table(4)[logit & 255]) - 128 * (labels[column] == row), 1 << 8 - bits)
-        rounded_up = math.floor(exact + (Fraction(1, 2) if bits < 8 else 0))
-        assert delta[row, column] == max(-1 << bits - 1, min((1 << bits - 1) - 1, rounded_up))

@@ -24,6 +24,7 @@ from models.pe_array.network import float_layers, requantise
 from models.pe_array.network.float_network import FloatNetwork
 from models.pe_array.network.layers import average_scale
 from models.pe_array.network.network import PeNetwork
+from models.pe_array.network.output_delta import output_delta8
 from models.pe_array.network.trace import Trace
 from tests.models.pe_array.compiler.pe_steps import Favour, batch, execute, hasty, machine, same, train
 
@@ -56,7 +57,7 @@ class Reference:
                 acc = acc + self.maps[layer.add] * 2.0 ** (layer.in_frac + layer.weight_frac - layer.add_frac)
             self.maps[n] = np.minimum(rounded(acc, layer.forward_shift, layer.relu), layer.clip or 127)
         logits = self.maps[len(self.layers) - 1]
-        d = requantise.output_delta8(logits.reshape(len(logits), -1).astype(int), labels, net.config.logit_frac)
+        d = output_delta8(logits.reshape(len(logits), -1).astype(int), labels, net.config.logit_frac)
         self.deltas = {len(self.layers) - 1: d.astype(float).reshape(logits.shape)}
         for n in reversed(range(len(self.layers) - 1)):
             self.deltas[n] = self.delta(n)

@@ -18,6 +18,7 @@ from models.pe_array.network.config import PeConfig
 from models.pe_array.network.float_network import FloatNetwork
 from models.pe_array.network.layers import HALF_UP
 from models.pe_array.network.network import PeNetwork
+from models.pe_array.network.output_delta import output_delta8
 from models.pe_array.network.pruning import kept_elements
 from models.pe_array.network.weight_update import weight_update
 from tests.models.pe_array.network.test_pe_layers import interpreted  # noqa: F401
@@ -49,7 +50,8 @@ class Reference:
             maps.append(self.requantised(acc, requantise.DrainSettings(shift, layer.relu)))
             indices.append(index)
         logits = maps[-1].reshape(10, -1)
-        d = requantise.output_delta8(logits.astype(int), labels, self.config.logit_frac).astype(float)
+        softmax = self.config.training.softmax
+        d = output_delta8(logits.astype(int), labels, self.config.logit_frac, softmax=softmax).astype(float)
         deltas = []
         for i in reversed(range(len(self.config.layers))):
             layer, state, x = self.config.layers[i], self.state[i], maps[i]
@@ -108,8 +110,11 @@ def compare_steps(config: PeConfig, steps: int) -> PeNetwork:
 
 @pytest.mark.parametrize(
     "keys",
-    [{"momentum_shift": 0, "weight_decay_shift": 9}, {"momentum_shift": 2, "nesterov": True}, {"momentum_shift": 15}],
-    ids=["weight_decay", "nesterov", "momentum"],
+    [
+        {"momentum_shift": 0, "weight_decay_shift": 9}, {"momentum_shift": 2, "nesterov": True},
+        {"momentum_shift": 15, "loss": "softmax"},
+    ],
+    ids=["weight_decay", "nesterov", "softmax"],
 )
 def test_steps_bit_by_bit(keys: dict[str, Any]) -> None:
     network = compare_steps(small(**keys), 6)

@@ -46,6 +46,7 @@ from tests.models.pe_array.network.test_pe_layers import interpreted  # noqa: F4
         ("training.momentum_shift", 16, r"training\.momentum_shift = 16 must be 0 … 15"),
         ("training.weight_decay_shift", 32, r"training\.weight_decay_shift = 32 must be 0 … 31"),
         ("training.weight_decay_shift", 31, r"training\.weight_decay_shift = 31 is a shift by 32 at rate_shift = 15"),
+        ("training.loss", "hinge", r"training\.loss = 'hinge' must be one of sigmoid, softmax"),
         ("training.nesterov", 1, r"training\.nesterov = 1 must be true or false"),
         ("training.seed", 1, r"training\.seed is not a known key"),
     ],

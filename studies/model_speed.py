@@ -32,7 +32,6 @@ from studies.roofline import add_network, chosen_densities
 
 Map = npt.NDArray[np.int8]
 Sums = npt.NDArray[np.int32]
-Index = npt.NDArray[np.int32]
 LENET = Path(__file__).resolve().parents[1] / "configs" / "pe_array" / "lenet5_mnist.toml"
 MNIST_IMAGES = 60_000
 PHASES = ("FF", "NG", "WG")
@@ -52,16 +51,14 @@ class Timed:
 
 
 def _plain_sums(
-    window: SlidingWindow, x: Map, out_index: Index, in_index: Index, values: Map, out_channels: int,
-    size: tuple[int, int], backward: bool,
+    window: SlidingWindow, x: Map, positions: Positions, values: Map, out_channels: int, size: tuple[int, int],
+    backward: bool,
 ) -> Sums:  # fmt: skip
     made = size if backward else window.out_size(*size)
     out = np.zeros((out_channels, *made, x.shape[3]), dtype=np.int32)
     geometry = layers.geometry(window)
-    if backward:
-        kernels.input_gradient(geometry, x, in_index, out_index, values, out)
-    else:
-        kernels.forward(geometry, x, out_index, in_index, values, out)
+    loops = kernels.input_gradient if backward else kernels.forward
+    loops(geometry, x, positions.row, positions.col, values, out)
     return out
 
 

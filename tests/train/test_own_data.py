@@ -22,7 +22,8 @@ from flow.train.pe_array.request import request
 from models.edge.config import EdgeConfig
 from models.edge.training import RawData, train
 from models.lib.checkpoint import CheckpointError
-from models.lib.data_sets.data_set import DataError
+from models.lib.data_sets import catalogue
+from models.lib.data_sets.data_set import DataError, DataSet
 from models.pe_array.network.config import PeConfig
 from models.pe_array.training import command
 from models.pe_array.training.images import TrainingImages
@@ -58,7 +59,7 @@ def cnn_file(directory: Path, name: str, shape: tuple[int, int, int], more: str 
 def test_edge_engine_learns_them(name: str, tmp_path: Path) -> None:
     config = EdgeConfig.load(edge_file(tmp_path, name))
     data = RawData.load(config)
-    assert (data.title, data.shape) == (name, (1, 8, 8))
+    assert (data.title, data.shape, config.informative_inputs) == (name, (1, 8, 8), 64)
     results = list(train(config, data, epochs=6))
     assert results[-1].test > 0.9 > 1.5 / CLASSES
     assert [each.test for each in train(config, data, epochs=6, twin=False)] == [each.test for each in results]
@@ -96,12 +97,22 @@ def test_inputs_of_an_epoch(tmp_path: Path) -> None:
     assert data.presented(3, tests=True)[0] is data.test_x
 
 
-def test_edge_engine_in_rtl(tmp_path: Path) -> None:
-    """Augmented alike in the simulator, in the model and in the twin, which are processes of their own."""
+def test_edge_engine_in_rtl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Augmented alike in the simulator, in the model and in the twin, which are processes of their own.
+
+    Each reads the set once.
+    """
+    load, loaded = catalogue.load, []
+
+    def counted(*arguments: Any) -> DataSet:
+        loaded.append(arguments)
+        return load(*arguments)
+
+    monkeypatch.setattr(catalogue, "load", counted)
     asked = training(edge_file(tmp_path, "set"), tmp_path / "out", epochs="2", samples="60")
     assert train_in_rtl(asked) == 0
     result = result_of(tmp_path / "out")
-    assert (result["mismatches"], result["config"]["data"]) == (0, "set")
+    assert (result["mismatches"], result["config"]["data"], len(loaded)) == (0, "set", 1)
     assert all("float_test_accuracy" in epoch for epoch in result["history"])
     assert "pipelined training on set in Verilog" in (tmp_path / "out" / "report.html").read_text()
 

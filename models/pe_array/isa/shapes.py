@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -177,6 +177,11 @@ class Positions:
     def all_of(cls, conv: Conv) -> Positions:
         """Every position that the groups of a convolution allow."""
         return cls.of_mask(conv.allowed())
+
+    @functools.cached_property
+    def derived(self) -> dict[Any, Any]:
+        """What has been worked out of them, by keys of those who need it again in every step: they never change."""
+        return {}
 
     def __len__(self) -> int:
         return len(self.row)

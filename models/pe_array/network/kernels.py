@@ -190,6 +190,19 @@ def max_pool_backward(geometry: Array, d: Array, index: Array, out: Array) -> No
 
 
 @njit(cache=True)
+def add_shifted(acc: Array, x: Array, shift: Int, out: Array) -> tuple[Int, Int]:
+    """out = acc + (x << shift), all flat, cut to the width of out; least and largest sum (0, 0 where there is none)."""
+    low, high = np.int64(0), np.int64(0)
+    if len(acc):
+        low = high = np.int64(acc[0]) + (np.int64(x[0]) << shift)
+    for k in range(np.uint64(len(acc))):
+        total = np.int64(acc[k]) + (np.int64(x[k]) << shift)
+        low, high = min(low, total), max(high, total)
+        out[k] = total
+    return low, high
+
+
+@njit(cache=True)
 def requantise(
     acc: Array, shift: Int, low: Int, high: Int, mask: Array, masked: bool, bits: Int, out: Array, random: Array,
     bias: Array,

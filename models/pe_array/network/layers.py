@@ -59,8 +59,9 @@ def geometry(window: SlidingWindow) -> Int64Array:
 
 def _bytes(name: str, array: npt.NDArray[Any], *shape: int | None) -> Int8Array:
     """The array, contiguous; ValueError where it is not int8 of that shape (None: any size)."""
-    matches = array.ndim == len(shape) and all(want in (None, n) for want, n in zip(shape, array.shape, strict=True))
-    if array.dtype != np.int8 or not matches:
+    found = array.shape
+    matches = array.dtype == np.int8 and array.ndim == len(shape)
+    if not matches or found != tuple(n if want is None else want for want, n in zip(shape, found, strict=True)):
         wanted = ", ".join("any" if want is None else str(want) for want in shape)
         raise ValueError(f"{name} is {array.dtype} {array.shape}, must be int8 ({wanted})")
     return np.ascontiguousarray(array)
@@ -72,20 +73,29 @@ def _check_shift(name: str, shift: int, low: int = 0, high: int = SHIFT_MAX) -> 
 
 
 def _fits(sums: npt.NDArray[Any], bits: int, what: str) -> None:
-    limit = 1 << (bits - 1)
-    if sums.size and not (-limit <= int(sums.min()) and int(sums.max()) < limit):
-        raise OverflowError(f"{what}: sums {sums.min()} … {sums.max()} do not fit in {bits} bits")
+    if sums.size:
+        _range_fits(int(sums.min()), int(sums.max()), bits, what)
 
 
-def sum_bound(index: npt.NDArray[np.int32], channels: int, values: Int8Array, acc_bits: int) -> int:
-    """What no sum of ``values`` times 8-bit data in one of the channels ``index`` exceeds, in magnitude.
+def _range_fits(low: int, high: int, bits: int, what: str) -> None:
+    if not -1 << (bits - 1) <= low <= high < 1 << (bits - 1):
+        raise OverflowError(f"{what}: sums {low} … {high} do not fit in {bits} bits")
 
-    Their number says enough in most layers; else their magnitudes are added up.
-    """
-    most = int(np.bincount(index, minlength=1).max()) * values[:1].size << 14
-    if most < 1 << min(acc_bits - 1, 31):
+
+def sum_bound(positions: Positions, backward: bool, values: Int8Array, acc_bits: int) -> int:
+    """What no sum of ``values`` times 8-bit data in one output channel (``backward``: input channel) exceeds, in
+    magnitude. Their number says enough in most layers; else their magnitudes are added up."""
+    most, limit = values.size << 14, 1 << min(acc_bits - 1, 31)
+    if most < limit:
         return most
-    totals = np.zeros(channels, dtype=np.int64)
+    index, known = positions.col if backward else positions.row, positions.derived
+    if (sum_bound, backward) not in known:
+        known[sum_bound, backward] = int(np.bincount(index).max())
+    elements: int = known[sum_bound, backward]
+    most = elements * (values.size // len(values)) << 14
+    if most < limit:
+        return most
+    totals = np.zeros(int(index.max()) + 1, dtype=np.int64)
     kernels.magnitudes(index, values, totals)
     return 128 * int(totals.max())
 
@@ -106,9 +116,9 @@ def conv_forward(
     x = _bytes("x", x, conv.cols, None, None, None)
     values = _bytes("values", values, len(positions), *conv.kernel)
     size = conv.out_size(x.shape[1], x.shape[2])
-    bound = sum_bound(positions.row, conv.rows, values, acc_bits)
+    bound = sum_bound(positions, False, values, acc_bits)
     if bound < WIDE:
-        sums = products.sums(conv, x, positions.row, positions.col, values, conv.rows, x.shape[1:3], backward=False)
+        sums = products.sums(conv, x, positions, values, conv.rows, x.shape[1:3], backward=False)
         return _checked(sums, bound, acc_bits, "forward")
     wide = np.zeros((conv.rows, *size, x.shape[3]), dtype=np.int64)
     kernels.forward(geometry(conv), x, positions.row, positions.col, values, wide)
@@ -122,9 +132,9 @@ def conv_input_gradient(
     """Phase NG: accumulators (cols, height, width, batch), gradient of the input, from d (rows, OH, OW, batch)."""
     d = _bytes("d", d, conv.rows, *conv.out_size(height, width), None)
     values = _bytes("values", values, len(positions), *conv.kernel)
-    bound = sum_bound(positions.col, conv.cols, values, acc_bits)
+    bound = sum_bound(positions, True, values, acc_bits)
     if bound < WIDE:
-        sums = products.sums(conv, d, positions.col, positions.row, values, conv.cols, (height, width), backward=True)
+        sums = products.sums(conv, d, positions, values, conv.cols, (height, width), backward=True)
         return _checked(sums, bound, acc_bits, "input gradient")
     wide = np.zeros((conv.cols, height, width, d.shape[3]), dtype=np.int64)
     kernels.input_gradient(geometry(conv), d, positions.row, positions.col, values, wide)
@@ -210,9 +220,10 @@ def add_residual(acc: Accumulators, x: Int8Array, shift: int, acc_bits: int = AC
     _check_shift("shift", shift, 0, PRESET_MAX)
     if x.shape != acc.shape:
         raise ValueError(f"x is {x.shape}, must be {acc.shape}")
-    total = acc.astype(np.int64) + (x.astype(np.int64) << shift)
-    _fits(total, acc_bits, "residual")
-    return total.astype(np.int32) if acc_bits <= 32 else total
+    total = np.empty(acc.shape, dtype=np.int32 if acc_bits <= 32 else np.int64)
+    flat, added = np.ascontiguousarray(acc).reshape(-1), np.ascontiguousarray(x).reshape(-1)
+    _range_fits(*kernels.add_shifted(flat, added, shift, total.reshape(-1)), acc_bits, "residual")
+    return total
 
 
 def requantise(

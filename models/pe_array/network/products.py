@@ -17,7 +17,7 @@ import numpy.typing as npt
 from numba import njit
 
 from models.lib import threads
-from models.pe_array.isa.shapes import SlidingWindow
+from models.pe_array.isa.shapes import Positions, SlidingWindow
 from models.pe_array.network.gathering import Gather, gather_pairs, gathers, with_zero
 from models.pe_array.network.simd import ROW_TILE, ROWS, TILE, panel_sums, row_sums
 
@@ -31,7 +31,7 @@ CACHE = 1 << 19
 """Bytes of a strip: half of a second-level cache."""
 SPARSE_COST = 1.8
 """Time of a product in ``row_sums``, as a multiple of that in ``panel_sums``: measured by benchmark.py."""
-PART = 1 << 20
+PART = 1 << 23
 """Products that are worth a thread."""
 PACKING = 32
 """Products in the time in which ``pack`` moves a weight."""
@@ -105,19 +105,22 @@ def multiply(
 
 
 @njit(cache=True, nogil=True)
-def list_blocks(out_index: Array, in_index: Array, rows: Int, group: Int, numbers: Array, starts: Array) -> None:
-    """Number the blocks of every panel: numbers (panels, blocks), -1 where there is none; starts as in ``multiply``.
+def list_blocks(
+    out_index: Array, in_index: Array, rows: Int, group: Int, numbers: Array, starts: Array, blocks: Array
+) -> None:  # fmt: skip
+    """Number the blocks of every panel: numbers (panels, blocks), -1 where there is none; the rest as in ``multiply``.
 
     ``rows`` and ``group`` are given as powers of two.
     """
     for e in range(np.uint64(len(out_index))):
-        numbers[out_index[e] >> rows, in_index[e] >> group] = 0
+        numbers[np.uint64(out_index[e] >> rows), np.uint64(in_index[e] >> group)] = 0
     found = 0
-    for p in range(len(numbers)):
+    for p in range(np.uint64(len(numbers))):
         starts[p] = found
-        for b in range(numbers.shape[1]):
+        for b in range(np.uint64(numbers.shape[1])):
             if numbers[p, b] >= 0:
                 numbers[p, b] = found
+                blocks[np.uint64(found)] = b
                 found += 1
     starts[len(numbers)] = found
 
@@ -125,63 +128,71 @@ def list_blocks(out_index: Array, in_index: Array, rows: Int, group: Int, number
 @njit(cache=True, nogil=True)
 def pack(
     out_index: Array, in_index: Array, values: Array, taps: Array, rows: Int, group: Int, numbers: Array, first: Int,
-    end: Int, blocks: Array, weights: Array,
+    end: Int, weights: Array,
 ) -> None:  # fmt: skip
-    """Blocks and weights of some panels, see ``multiply``; values int8 (n, taps of the kernels), weights int16, zero.
+    """Weights of some panels, see ``multiply``; values int8 (n, taps of the kernels), weights int16, zero.
 
     Values at one place are added up. ``rows`` and ``group`` are given as powers of two.
     """
     count = len(taps)
     pairs = ((count << group) + 1) >> 1
     for e in range(np.uint64(len(out_index))):
-        panel = np.int64(out_index[e]) >> rows
+        out_channel, channel = np.int64(out_index[e]), np.int64(in_index[e])
+        panel = out_channel >> rows
         if panel < first or panel >= end:
             continue
-        block = np.int64(in_index[e]) >> group
-        number = np.int64(numbers[panel, block])
-        blocks[number] = block
-        begin = ((number * pairs << rows) + (out_index[e] - (panel << rows))) << 1
-        q = (in_index[e] - (block << group)) * count
-        for t in range(count):
-            weights[np.uint64(begin + ((q + t) >> 1 << rows + 1) + ((q + t) & 1))] += values[e, np.uint64(taps[t])]
+        block = channel >> group
+        number = np.int64(numbers[np.uint64(panel), np.uint64(block)])
+        begin = ((number * pairs << rows) + (out_channel - (panel << rows))) << 1
+        q = (channel - (block << group)) * count
+        for t in range(np.uint64(count)):
+            at = begin + (q >> 1 << rows + 1) + (q & 1)
+            weights[np.uint64(at)] += values[e, np.uint64(taps[t])]
+            q += 1
 
 
 @dataclass(frozen=True)
-class _Panels:
-    """How output channels are put together, and which blocks of input channels they have."""
+class Panels:
+    """How output channels are put together, and which blocks of input channels they have; arrays as in ``multiply``."""
 
     rows: int
     group: int
     numbers: Int32Array
     starts: Int64Array
+    blocks: Int32Array
 
     @classmethod
     def listed(
         cls, out_index: Int32Array, in_index: Int32Array, shape: tuple[int, int], rows: int, group: int
-    ) -> _Panels:
+    ) -> Panels:
         """Panels of so many rows and blocks of so many channels; ``shape``: (output, input channels)."""
         numbers = np.full((-(-shape[0] // rows), -(-shape[1] // group)), -1, dtype=np.int32)
         starts = np.empty(len(numbers) + 1, dtype=np.int64)
-        list_blocks(out_index, in_index, rows.bit_length() - 1, group - 1, numbers, starts)
-        return cls(rows, group, numbers, starts)
+        blocks = np.empty(min(numbers.size, len(out_index)), dtype=np.int32)
+        list_blocks(out_index, in_index, rows.bit_length() - 1, group - 1, numbers, starts, blocks)
+        return cls(rows, group, numbers, starts, blocks[: starts[-1]])
 
     def pairs(self, taps: int) -> int:
         """Of products in a block."""
         return (self.group * taps + 1) // 2
 
-    @property
-    def blocks(self) -> int:
-        """Of all panels."""
-        return int(self.starts[-1])
 
+def panels_of(positions: Positions, backward: bool, shape: tuple[int, int], taps: int) -> Panels:
+    """ROWS output channels in a panel where so many kernels are there that this is faster, else each by itself.
 
-def _panels(out_index: Int32Array, in_index: Int32Array, shape: tuple[int, int], taps: int) -> _Panels:
-    """ROWS channels in a panel where so many kernels are there that this is faster, else each by itself."""
-    group = 2 if taps % 2 and shape[1] > 1 else 1
-    panels = _Panels.listed(out_index, in_index, shape, ROWS, group)
-    dense = panels.blocks * panels.pairs(taps) * ROWS
-    if len(out_index) * ((taps + 1) // 2) * SPARSE_COST < dense:
-        return _Panels.listed(out_index, in_index, shape, 1, 1)
+    They are remembered with the positions, as they stay the same from step to step.
+    """
+    known, key = positions.derived, (panels_of, backward, shape, taps)
+    if key not in known:
+        indices = (positions.col, positions.row) if backward else (positions.row, positions.col)
+        group = 2 if taps % 2 and shape[1] > 1 else 1
+        panels = Panels.listed(*indices, shape, ROWS, group)
+        dense = len(panels.blocks) * panels.pairs(taps) * ROWS
+        if len(positions) * ((taps + 1) // 2) * SPARSE_COST < dense:
+            panels = Panels.listed(*indices, shape, 1, 1)
+        known[key] = panels
+    panels = known[key]
+    assert isinstance(panels, Panels)
     return panels
 
 
@@ -192,13 +203,13 @@ def _strip(bytes_per_lane: int, lanes: int) -> int:
 
 
 def sums(
-    window: SlidingWindow, x: Int8Array, out_index: Int32Array, in_index: Int32Array, values: Int8Array,
-    out_channels: int, size: tuple[int, int], backward: bool,
+    window: SlidingWindow, x: Int8Array, positions: Positions, values: Int8Array, out_channels: int,
+    size: tuple[int, int], backward: bool,
 ) -> Int32Array:  # fmt: skip
     """FF or NG: int32 (out_channels, H, W, batch) from x (channels, H, W, batch); sums wrap.
 
     Args:
-        out_index, in_index: channels of the elements in what is made and in what is read; values: (n, KH, KW).
+        positions, values: of the elements (n, KH, KW).
         size: of the map that the window slides over, which is x in FF and what is made in NG.
         backward: NG.
     """
@@ -207,41 +218,46 @@ def sums(
     if out.size and len(values):
         flat, kernels = with_zero(x), values.reshape(len(values), -1)
         for gather in gathers(window, *size, backward):
-            _sum_gather(gather, x.shape, flat, out_index, in_index, kernels, out.reshape(out_channels, -1))
+            panels = panels_of(positions, backward, (out_channels, len(x)), len(gather.taps))
+            weights = _packed(panels, positions, backward, gather.taps, kernels)
+            _sum_gather(gather, x.shape, flat, panels, weights, out.reshape(out_channels, -1))
     return out
 
 
+def _packed(
+    panels: Panels, positions: Positions, backward: bool, taps: Int32Array, kernels: Int8Array
+) -> Int32Array:  # fmt: skip
+    """Weights of ``multiply``."""
+    out_index, in_index = (positions.col, positions.row) if backward else (positions.row, positions.col)
+    count, rows, group = len(panels.numbers), panels.rows.bit_length() - 1, panels.group - 1
+    halves = np.zeros(len(panels.blocks) * panels.pairs(len(taps)) * panels.rows * 2, dtype=np.int16)
+
+    def part(first: int, end: int) -> None:
+        pack(out_index, in_index, kernels, taps, rows, group, panels.numbers, first, end, halves)
+
+    least = max(-(-PART * count // (PACKING * halves.size)), -(-count // threads.count()))
+    threads.split(part, count, least)
+    return halves.view(np.int32)
+
+
 def _sum_gather(
-    gather: Gather, shape: tuple[int, ...], x: Int8Array, out_index: Int32Array, in_index: Int32Array,
-    kernels: Int8Array, out: Int32Array,
+    gather: Gather, shape: tuple[int, ...], x: Int8Array, panels: Panels, weights: Int32Array, out: Int32Array
 ) -> None:  # fmt: skip
-    """Sums (channels, lanes) of the pixels of a gather from a map of that shape ``with_zero``."""
-    channels, height, width, batch = shape
-    taps = len(gather.taps)
-    panels = _panels(out_index, in_index, (len(out), channels), taps)
-    rows, group, pairs, count = panels.rows, panels.group, panels.pairs(taps), len(panels.numbers)
-    blocks = np.empty(panels.blocks, dtype=np.int32)
-    halves = np.zeros(panels.blocks * pairs * rows * 2, dtype=np.int16)
-
-    def packing(first: int, end: int) -> None:
-        pack(
-            out_index, in_index, kernels, gather.taps, rows.bit_length() - 1, group - 1, panels.numbers, first, end,
-            blocks, halves,
-        )  # fmt: skip
-
-    threads.split(packing, count, -(-PART * count // (PACKING * halves.size)))
-    weights = halves.view(np.int32)
-    lanes = len(gather.pixels) * batch
-    strip = _strip(panels.numbers.shape[1] * pairs * 2, lanes)
-    strips, work = -(-lanes // strip), halves.size * strip
+    """Sums (channels, lanes) of the pixels of a gather from a map of that shape ``with_zero``: by strips, or by panels
+    where there are few strips."""
+    _, height, width, batch = shape
+    lanes, count = len(gather.pixels) * batch, len(panels.numbers)
+    strip = _strip(panels.numbers.shape[1] * panels.pairs(len(gather.taps)) * 2, lanes)
+    strips, work = -(-lanes // strip), 2 * weights.size * strip
 
     def part(first_strip: int, end_strip: int, first: int, end: int) -> None:
         multiply(
-            x, height * width + 1, batch, gather.source, gather.pixels, group, rows, panels.starts, blocks, weights,
-            strip, first_strip, end_strip, first, end, out,
+            x, height * width + 1, batch, gather.source, gather.pixels, panels.group, panels.rows, panels.starts,
+            panels.blocks, weights, strip, first_strip, end_strip, first, end, out,
         )  # fmt: skip
 
     if strips >= threads.PARTS * threads.count():
         threads.split(lambda first, end: part(first, end, 0, count), strips, -(-PART // work))
     else:
-        threads.split(lambda first, end: part(0, strips, first, end), count, -(-PART * count // (work * strips)))
+        least = max(-(-PART * count // (work * strips)), -(-count // threads.count()))
+        threads.split(lambda first, end: part(0, strips, first, end), count, least)

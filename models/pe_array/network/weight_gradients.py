@@ -8,6 +8,7 @@ several times.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ Array = Any  # Numba compiles the functions for the types they are called with
 Int = Any  # int64 in compiled code
 Int8Array = npt.NDArray[np.int8]
 Int32Array = npt.NDArray[np.int32]
+Int64Array = npt.NDArray[np.int64]
 Gradients = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 
 LANES_MAX = 1 << 17
@@ -127,9 +129,8 @@ def _some(gather: Gather, x: Int8Array, d: Int8Array, positions: Positions, out:
     """Add the gradients (n, taps) at the elements, by channels."""
     channels, height, width, batch = x.shape
     flat, whole, lanes = with_zero(x), _whole_steps(d), d.shape[1]
-    order = np.argsort(positions.col, kind="stable")
-    starts = np.concatenate([[0], np.cumsum(np.bincount(positions.col, minlength=channels))])
-    rows, strip = positions.row[order], min(whole.shape[1], STRIP)
+    rows, order, starts = _by_channel(positions, channels)
+    strip = min(whole.shape[1], STRIP)
 
     def part(first: int, end: int) -> None:
         some_gradients(
@@ -138,6 +139,17 @@ def _some(gather: Gather, x: Int8Array, d: Int8Array, positions: Positions, out:
         )  # fmt: skip
 
     threads.split(part, channels, -(-PART * channels // (out.size * lanes)))
+
+
+def _by_channel(positions: Positions, channels: int) -> tuple[Int32Array, Int64Array, Int64Array]:
+    """Rows and numbers of the elements in the order of their input channels, and where each channel starts there."""
+    known = positions.derived
+    if _by_channel not in known:
+        order = np.argsort(positions.col, kind="stable")
+        starts = np.concatenate([[0], np.cumsum(np.bincount(positions.col, minlength=channels))])
+        known[_by_channel] = positions.row[order], order, starts
+    found: tuple[Int32Array, Int64Array, Int64Array] = known[_by_channel]
+    return found
 
 
 def _all(gather: Gather, x: Int8Array, d: Int8Array, out: Gradients) -> None:
@@ -169,8 +181,14 @@ def _by_lanes(gather: Gather, x: Int8Array, d: Int8Array) -> Int32Array:
     pixels = height * width + 1
     gather_lanes(with_zero(x), pixels, gather.source, batch, 0, lanes, 0, channels, lanes, seen.reshape(-1))
     turned = np.ascontiguousarray(seen.T).reshape(lanes, 1, 1, taps)
-    row, lane = np.indices(d.shape, dtype=np.int32).reshape(2, -1)
-    return sums(SlidingWindow(), turned, row, lane, d.reshape(-1, 1, 1), rows, (1, 1), False).reshape(rows, taps)
+    values = d.reshape(-1, 1, 1)
+    return sums(SlidingWindow(), turned, _every(*d.shape), values, rows, (1, 1), backward=False).reshape(rows, taps)
+
+
+@functools.lru_cache(maxsize=64)
+def _every(rows: int, cols: int) -> Positions:
+    """All positions of a matrix."""
+    return Positions.of_mask(np.ones((rows, cols), dtype=np.bool_))
 
 
 def _whole_steps(d: Int8Array) -> Int8Array:
@@ -183,6 +201,8 @@ def _whole_steps(d: Int8Array) -> Int8Array:
 
 def _chosen(every: Gradients, conv: Conv, positions: Positions) -> Gradients:
     """(n, taps) at the elements, of all (rows, cols * taps)."""
-    elements = every.reshape(conv.rows * conv.cols, -1)
-    place = positions.row.astype(np.int64) * conv.cols + positions.col
-    return elements if np.array_equal(place, np.arange(len(elements))) else elements[place]
+    elements, known = every.reshape(conv.rows * conv.cols, -1), positions.derived
+    if _chosen not in known:
+        place = positions.row.astype(np.int64) * conv.cols + positions.col
+        known[_chosen] = None if np.array_equal(place, np.arange(len(elements))) else place
+    return elements if known[_chosen] is None else elements[known[_chosen]]

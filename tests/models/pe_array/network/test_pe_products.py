@@ -130,7 +130,7 @@ def test_denser_layers_go_by_panels() -> None:
 
     def rows(mask: np.ndarray) -> int:
         places = Positions.of_mask(mask)
-        return products._panels(places.row, places.col, (64, 64), 9).rows
+        return products.panels_of(places, False, (64, 64), 9).rows
 
     assert rows(np.ones((64, 64), bool)) == simd.ROWS
     assert rows(rng.random((64, 64)) < 0.8) == simd.ROWS

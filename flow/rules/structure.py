@@ -147,7 +147,7 @@ def clocks_without_rtl(root: Path) -> list[str]:
     return [
         f"{path.relative_to(root)}: there is no module rtl/**/{path.stem}.v"
         for folder in CLOCKS
-        for path in sorted((root / folder).glob("*.py"))
+        for path in sorted((root / folder).rglob("*.py"))
         if path.stem not in known
     ]
 
@@ -157,7 +157,7 @@ def numbered_registers(root: Path) -> list[str]:
     return [
         f"{path.relative_to(root)}:{node.lineno}: {ast.unparse(node)}: registers are records (models/lib/record.py)"
         for folder in CLOCKS
-        for path in sorted((root / folder).glob("*.py"))
+        for path in sorted((root / folder).rglob("*.py"))
         for node in ast.walk(syntax.tree(path))
         if isinstance(node, ast.Subscript)
         and any(isinstance(each, ast.Name) and _NUMBER.match(each.id) for each in ast.walk(node.slice))

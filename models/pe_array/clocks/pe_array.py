@@ -24,13 +24,13 @@ from models.pe_array.clocks import (
     compute_engine,
     dispatcher,
     gradient_sum,
-    load_engine,
     op_queue,
     pe_grid,
     program_fetch,
     store_engine,
 )
 from models.pe_array.clocks import table as rows
+from models.pe_array.clocks.load import load_engine
 from models.pe_array.clocks.step import ENGINES, ProgramRun
 from models.pe_array.clocks.tile_drain import drain_words
 from models.pe_array.isa import descriptors as d

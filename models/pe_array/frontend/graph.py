@@ -217,4 +217,4 @@ class UnsupportedModel(ValueError):
 
     def __init__(self, what: str, complaints: tuple[Complaint, ...] = ()) -> None:
         self.complaints = complaints
-        super().__init__("\n".join([what, *(f"  {each}" for each in complaints)]))
+        super().__init__(what + "\n  " * bool(complaints) + ";\n  ".join(map(str, complaints)))

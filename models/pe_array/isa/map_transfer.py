@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Feature maps into and out of the PE grid (docs/pe_array/map_load.md, drain.md): what goes where.
 
-Straight from the definitions, with divisions; the clocks are in ``clocks.map_load`` and ``clocks.tile_drain``.
+Straight from the definitions, with divisions; the clocks are in ``clocks.load.map_load`` and ``clocks.tile_drain``.
 """
 
 from __future__ import annotations

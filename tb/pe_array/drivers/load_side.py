@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The load side of a grid as the load engine sees it, and what a list of its descriptors must do there.
 
-The maps of the grid are the clock model of map_load (`models.pe_array.clocks.map_load`), so that ready, done and idle
-are those of the real one.
+The maps of the grid are the clock model of map_load (`models.pe_array.clocks.load.map_load`), so that ready, done and
+idle are those of the real one.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from models.pe_array.clocks.map_load import MapLoadClocks
+from models.pe_array.clocks.load.map_load import MapLoadClocks
 from models.pe_array.isa.commands import MAP_COMMAND
 from models.pe_array.isa.descriptors import Descriptor, Map, Pointers, Stream, Window
 from models.pe_array.isa.map_transfer import LoadCommand, PeWindows, load_writes

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import replace
 
-from models.pe_array.clocks.map_load import MapLoadClocks
+from models.pe_array.clocks.load.map_load import MapLoadClocks
 from models.pe_array.isa.commands import MAP_COMMAND
 from models.pe_array.isa.map_transfer import CHANNELS_MAX, COUNT_MAX, LoadCommand, PeWindows, load_writes
 from models.pe_array.isa.pe_command import Memory

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import replace
 
-from models.pe_array.clocks.map_raster import MapRasterClocks
+from models.pe_array.clocks.load.map_raster import MapRasterClocks
 from models.pe_array.isa.commands import MAP_COMMAND
 from models.pe_array.isa.map_transfer import CHANNELS_MAX, COUNT_MAX, LoadCommand
 from tb.lib import patterns

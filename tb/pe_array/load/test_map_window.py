@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from models.pe_array.clocks.map_raster import Beat
-from models.pe_array.clocks.map_window import MapWindowClocks
+from models.pe_array.clocks.load.map_raster import Beat
+from models.pe_array.clocks.load.map_window import MapWindowClocks
 from models.pe_array.isa.map_transfer import COUNT_MAX, LoadCommand, PeWindows
 from models.pe_array.isa.region import Region
 from tb.lib.bench import Bench, bench_test

@@ -9,7 +9,9 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto
-from quantised_onnx import Bench, compare
+from quantised_onnx import Bench
+
+from studies.agreement import compare
 
 
 class _Net(Bench):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from models.lib.clocks.stream_fifo import NONE, fifo, fifo_clock, fifo_head
-from models.pe_array.clocks.map_load import MapLoadClocks
+from models.pe_array.clocks.load.map_load import MapLoadClocks
 from models.pe_array.clocks.tile_drain import DRAIN_LATENCY, TileDrainClocks
 from models.pe_array.isa.map_transfer import (
     ADDRESSES,

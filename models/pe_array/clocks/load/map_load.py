@@ -11,8 +11,8 @@ from numba import njit
 
 from models.lib.clocks.stream_fifo import Fifo, fifos
 from models.lib.record import Array, Flag, Record, records
-from models.pe_array.clocks.map_raster import MapRasterClocks, RasterState, raster_clock, raster_state
-from models.pe_array.clocks.map_window import WINDOW, Load, MapWindowClocks, window_clock, window_state
+from models.pe_array.clocks.load.map_raster import MapRasterClocks, RasterState, raster_clock, raster_state
+from models.pe_array.clocks.load.map_window import WINDOW, Load, MapWindowClocks, window_clock, window_state
 from models.pe_array.isa.map_transfer import LoadCommand, PeWindows
 
 

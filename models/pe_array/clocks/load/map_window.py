@@ -9,7 +9,7 @@ from numba import njit
 
 from models.lib.clocks.stream_fifo import NONE, Fifo, fifo, fifo_clock, fifo_head
 from models.lib.record import Flag, Int, Record, kind, record
-from models.pe_array.clocks.map_raster import BEAT, Beat, slot_of
+from models.pe_array.clocks.load.map_raster import BEAT, Beat, slot_of
 from models.pe_array.isa.map_transfer import ADDRESSES, PeWindows
 
 WINDOW = kind("slot addr room ended threshold", x=4, y=4)

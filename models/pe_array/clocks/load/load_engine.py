@@ -11,9 +11,9 @@ from numba import njit
 from models.lib.clocks.stream_fifo import NONE, Fifo, fifo, fifo_clock, fifo_head
 from models.lib.fixed_point import IntArray
 from models.lib.record import Array, Beats, Flag, Int, Record, kind, record
-from models.pe_array.clocks.map_load import MapState, map_clock, map_state
-from models.pe_array.clocks.map_raster import COMMAND, raster_cmd_ready, raster_idle, raster_ready
-from models.pe_array.clocks.map_window import Y_BIT, window_load
+from models.pe_array.clocks.load.map_load import MapState, map_clock, map_state
+from models.pe_array.clocks.load.map_raster import COMMAND, raster_cmd_ready, raster_idle, raster_ready
+from models.pe_array.clocks.load.map_window import Y_BIT, window_load
 from models.pe_array.clocks.table import OPCODE, column
 from models.pe_array.isa import descriptors as d
 from models.pe_array.machine.engines import POINTER_RUN

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clocks of rtl/pe_array/load, register by register."""

@@ -87,11 +87,13 @@ class CaseMemory:
 
     def map(self, channels: int, height: int, width: int) -> MapAt:
         """A random map that programs read."""
-        return MapAt(self.put(self.words(channels, height, width)), channels, height, width)
+        size = (channels, height, width)
+        return MapAt(self.put(self.words(*size)), *size)
 
     def out(self, channels: int, height: int, width: int) -> MapAt:
         """Room for a map that programs write."""
-        return MapAt(self.put(self.words(channels, height, width), written=True), channels, height, width)
+        size = (channels, height, width)
+        return MapAt(self.put(self.words(*size), written=True), *size)
 
     def output(self, at: MapAt, most: int = 14) -> OutputAt:
         """Random settings for what becomes of accumulators."""

@@ -13,9 +13,9 @@ from models.pe_array.isa.pe_command import PeShape
 from models.pe_array.isa.shapes import Conv, Pool
 from models.pe_array.network import fitting
 from models.pe_array.network.frozen.builder import FrozenBuilder
+from models.pe_array.network.frozen.random_networks import random_network
 from models.pe_array.network.layer import IMAGE
 from models.pe_array.network.scaling import Addend, Scaling
-from tests.models.pe_array.frozen.frozen_nets import random_network
 
 ONE = Scaling.of(1 / 64)
 GRID = Grid(32, PeShape(8))

@@ -5,14 +5,15 @@
 FLOW  := .venv/bin/python -E -X utf8 -m flow
 
 # A variable counts where it is given to make; one that only happens to be in the environment changes no run.
-ASKED := BUILD CONFIG COVERAGE EPOCHS FROM LAYERS MODULE RESUME SAMPLES SCOPE SEED SEEDS SET SIM STEPS TEST TO UPDATE WAVES
+ASKED := BATCH BUILD CLOCKS CONFIG COVERAGE DATA EPOCHS FROM LAYERS MODEL MODULE NORM OPT PES POINTS QUANT RESUME SAMPLES SCOPE SEED SEEDS SET \
+    SIM SPARSIFY STEPS TEST TO UPDATE WAVES
 $(foreach name,$(ASKED),$(if $(filter environment%,$(origin $(name))),\
     $(warning $(name)=$($(name)) in the environment is not used: give it after make)$(eval $(name) :=)))
 
 # where everything is written, relative to where make runs; flow/paths.py reads it
 export EDGELOOM_BUILD := $(or $(BUILD),$(EDGELOOM_BUILD))
 
-.PHONY: help setup modules sim train train-cnn data example bench scoreboard full-size synth check test lint generate docs regress coverage clean
+.PHONY: help setup modules sim train train-cnn compile infer sparsify data example bench scoreboard full-size synth check test lint generate docs regress coverage clean
 
 ## make help                           this list
 help:
@@ -31,6 +32,22 @@ train: setup
 ##                                     train LeNet-5 on the PE array: some steps in simulation, the rest in the model
 train-cnn: setup
 	@$(FLOW) train-cnn --config "$(or $(CONFIG),configs/pe_array/lenet5_mnist.toml)" --steps "$(STEPS)" --epochs "$(EPOCHS)" --samples "$(SAMPLES)" --sim "$(or $(SIM),verilator)" --resume "$(RESUME)"
+
+## make compile MODEL=file.onnx [DATA=mnist|fashion_mnist|cifar10[:folder]|path] [NORM=unit|imagenet|mean/std|…]
+##          [SPARSIFY=flat:x|triangular:x,y|relative:x] [OPT=all|none|table|…] [QUANT=…] [BATCH=16] [PES=8] [SAMPLES=n]
+##                                     a network of others as a program of the PE array, with a page
+compile: setup
+	@$(FLOW) compile --model "$(MODEL)" --data "$(DATA)" --norm "$(NORM)" --quant "$(QUANT)" --sparsify "$(SPARSIFY)" --opt "$(OPT)" --batch "$(BATCH)" --pes "$(PES)" --samples "$(SAMPLES)"
+
+## make infer MODEL=file.onnx DATA=… [NORM=…] [SPARSIFY=…] [QUANT=…] [BATCH=16] [PES=8] [SIM=icarus|model] [SAMPLES=n]
+##                                     test pictures through it, in simulation or the model; every output compared
+infer: setup
+	@$(FLOW) infer --model "$(MODEL)" --data "$(DATA)" --norm "$(NORM)" --quant "$(QUANT)" --sparsify "$(SPARSIFY)" --batch "$(BATCH)" --pes "$(PES)" --sim "$(or $(SIM),verilator)" --samples "$(SAMPLES)"
+
+## make sparsify MODEL=file.onnx,… DATA=… [NORM=…] [POINTS=8] [SAMPLES=n] [CLOCKS=0] [BATCH=16] [PES=8]
+##                                     accuracy against sparsity without retraining, and what it saves: some hours
+sparsify: setup
+	@$(FLOW) sparsify --model "$(MODEL)" --data "$(DATA)" --norm "$(NORM)" --samples "$(SAMPLES)" --points "$(POINTS)" --clocks "$(or $(CLOCKS),1)" --batch "$(BATCH)" --pes "$(PES)"
 
 ## make data SET=cifar10                bring a data set to data/, verified: mnist (is there), fashion_mnist or cifar10
 data: setup

@@ -124,10 +124,45 @@ def _train_cnn(arguments: argparse.Namespace) -> int:
     )  # fmt: skip
 
 
+def _compile(arguments: argparse.Namespace) -> int:
+    from flow.compile.command import run
+    from flow.compile.request import request
+
+    return run(
+        request(
+            arguments.model, arguments.data, arguments.norm, arguments.quant, arguments.sparsify, arguments.opt,
+            arguments.batch, arguments.pes, arguments.samples,
+        )
+    )  # fmt: skip
+
+
+def _infer(arguments: argparse.Namespace) -> int:
+    from flow.infer.command import run
+    from flow.infer.request import request
+
+    return run(
+        request(
+            arguments.model, arguments.data, arguments.norm, arguments.quant, arguments.sparsify, arguments.batch,
+            arguments.pes, arguments.sim, arguments.samples,
+        )
+    )  # fmt: skip
+
+
 def _data(arguments: argparse.Namespace) -> int:
     from flow.data_sets import data
 
     return data(arguments.set)
+
+
+def _sparsify(arguments: argparse.Namespace) -> int:
+    from flow.sparsify.command import request, run
+
+    return run(
+        request(
+            arguments.model, arguments.data, arguments.norm, arguments.samples, arguments.points, arguments.clocks,
+            arguments.batch, arguments.pes,
+        )
+    )  # fmt: skip
 
 
 def _bench(arguments: argparse.Namespace) -> int:
@@ -215,6 +250,20 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(f"--{name}", default="")
     command.add_argument("--sim", default="verilator")
     command.set_defaults(function=_train_cnn)
+    command = commands.add_parser("compile", help="an ONNX model as a program of the PE array")
+    command.add_argument("--opt", default="")
+    command.set_defaults(function=_compile)
+    infer = commands.add_parser("infer", help="pictures through a compiled network")
+    infer.add_argument("--sim", default="verilator")
+    infer.set_defaults(function=_infer)
+    for each in (command, infer):
+        for name in ("model", "data", "norm", "quant", "sparsify", "batch", "pes", "samples"):
+            each.add_argument(f"--{name}", default="")
+    command = commands.add_parser("sparsify", help="accuracy of pre-trained networks against sparsity")
+    for name in ("model", "data", "norm", "samples", "points", "batch", "pes"):
+        command.add_argument(f"--{name}", default="")
+    command.add_argument("--clocks", default="1")
+    command.set_defaults(function=_sparsify)
     command = commands.add_parser("data", help="bring a known data set to data/, verified")
     command.add_argument("--set", default="mnist")
     command.set_defaults(function=_data)

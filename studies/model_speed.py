@@ -78,17 +78,24 @@ def plain_loops() -> Iterator[None]:
         yield
 
 
-def _least(work: Callable[[], Any], times: int) -> tuple[Any, float]:
-    """What it gives, and its least time in seconds; the first call, which may compile, does not count."""
-    made, seconds = work(), []
-    for _ in range(times):
-        begin = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - begin)
-    return made, min(seconds)
+@dataclass(frozen=True)
+class Clock:
+    """How often something is timed, and by which clock, in seconds."""
+
+    times: int
+    now: Callable[[], float] = time.perf_counter
+
+    def least(self, work: Callable[[], Any]) -> tuple[Any, float]:
+        """What it gives, and its least time; the first call, which may compile, does not count."""
+        made, seconds = work(), []
+        for _ in range(self.times):
+            begin = self.now()
+            work()
+            seconds.append(self.now() - begin)
+        return made, min(seconds)
 
 
-def time_layer(layer: WeightLayer, pruned: bool, density: float, batch: int, times: int) -> list[Timed]:
+def time_layer(layer: WeightLayer, pruned: bool, density: float, batch: int, clock: Clock) -> list[Timed]:
     """All phases of a layer on random maps; RuntimeError where the ways differ in a bit."""
     conv, rng = layer.conv, np.random.default_rng(1)
     positions = Positions.of_mask(conv.allowed() & (rng.random((conv.rows, conv.cols)) < density))
@@ -107,16 +114,16 @@ def time_layer(layer: WeightLayer, pruned: bool, density: float, batch: int, tim
     }
     macs, found = values.size * layer.out_size[0] * layer.out_size[1] * batch, []
     for phase, work in phases.items():
-        made, seconds = _least(work, times)
+        made, seconds = clock.least(work)
         with plain_loops():
-            wanted, plain = _least(work, times)
+            wanted, plain = clock.least(work)
         if not np.array_equal(made, wanted):
             raise RuntimeError(f"{layer.name}, {phase}: both ways must be equal in every bit")
         found.append(Timed(layer.name, pruned, density, phase, macs, seconds, plain))
     return found
 
 
-def time_step(config: PeConfig, pruned: bool, times: int) -> tuple[float, float]:
+def time_step(config: PeConfig, pruned: bool, clock: Clock) -> tuple[float, float]:
     """Seconds of a training step on random images, as it is and by plain loops."""
     network, rng = PeNetwork(config), np.random.default_rng(1)
     if pruned:
@@ -127,9 +134,9 @@ def time_step(config: PeConfig, pruned: bool, times: int) -> tuple[float, float]
     def work() -> None:
         network.train_step(images, labels, config.training.rate_shift(0))
 
-    seconds = _least(work, times)[1]
+    seconds = clock.least(work)[1]
     with plain_loops():
-        return seconds, _least(work, times)[1]
+        return seconds, clock.least(work)[1]
 
 
 def vgg11() -> PeConfig:
@@ -167,19 +174,21 @@ def _lines(rows: list[Timed]) -> Iterator[str]:
         )
 
 
-def report(network: str, densities: dict[str, float], batch: int, times: int) -> Iterator[str]:
+def report(network: str, densities: dict[str, float], batch: int, clock: Clock) -> Iterator[str]:
     """Lines to print: layers, then training steps."""
-    yield f"{network}, batch {batch}, {threads.count()} threads; plain: loops on one core; least of {times} times"
+    clocks = "on the wall" if clock.now is time.perf_counter else "of all cores together"
+    yield f"{network}, batch {batch}, {threads.count()} threads; plain: loops on one core"
+    yield f"time {clocks}, least of {clock.times}"
     rows: list[Timed] = []
     for layer in networks.layers(network):
-        rows += time_layer(layer, False, 1.0, batch, times)
-        rows += time_layer(layer, True, densities[layer.name], batch, times)
+        rows += time_layer(layer, False, 1.0, batch, clock)
+        rows += time_layer(layer, True, densities[layer.name], batch, clock)
     yield from _lines(rows)
     yield ""
     yield "training step      images/s  plain images/s  ratio"
     for config in (vgg11(), PeConfig.load(LENET)):
         for pruned in (False, True):
-            seconds, plain = time_step(config, pruned, times)
+            seconds, plain = time_step(config, pruned, clock)
             rate, plain_rate = config.batch / seconds, config.batch / plain
             state = "pruned" if pruned else "dense"
             epoch = f"; an epoch of MNIST {MNIST_IMAGES / rate:.2f} s" if config.name.startswith("lenet5") else ""
@@ -192,10 +201,12 @@ def main(arguments: list[str] | None = None) -> None:
     add_network(parser)
     parser.add_argument("--threads", type=whole_number(1, 256), default=threads.count())
     parser.add_argument("--times", type=whole_number(1, 1000), default=3, help="how often each is timed")
+    parser.add_argument("--cpu", action="store_true", help="processor time: for a machine that has other work to do")
     with one_line_errors():
         options = parser.parse_args(arguments)
         threads.use(options.threads)
-        for line in report(options.network, chosen_densities(options), options.batch, options.times):
+        clock = Clock(options.times, time.process_time if options.cpu else time.perf_counter)
+        for line in report(options.network, chosen_densities(options), options.batch, clock):
             print(line, flush=True)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A small network for images of MNIST, trained in seconds: a convolution, a pool and a dense layer."""
+"""A small network for images of MNIST, trained in seconds: a convolution, a pool and a dense layer, with biases."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ stride = 4
 weight_frac = 7
 out_frac = 4
 delta_frac = 9
+clip = 4.0
+bias = true
 density = {density}
 [[layers]]
 kind = "max_pool"
@@ -29,6 +31,7 @@ kind = "dense"
 outputs = 10
 weight_frac = 6
 out_frac = 4
+bias = true
 density = {dense_density}
 {array}[training]
 """

@@ -31,14 +31,15 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(model_speed, "chosen_densities", lambda options: DENSITIES)
     before = threads.count()
-    model_speed.main(["--batch", "2", "--times", "1", "--threads", str(before)])
+    model_speed.main(["--batch", "2", "--times", "1", "--cpu", "--threads", str(before)])
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"{published.NETWORK}, batch 2, {before} threads")
-    assert [line.split()[:3] for line in lines[2:8]] == [
+    assert lines[1] == "time of all cores together, least of 1"
+    assert [line.split()[:3] for line in lines[3:9]] == [
         ["small", density, phase] for density in ("1.00", "0.50") for phase in model_speed.PHASES
     ]
-    assert [line.split()[0] for line in lines[8:14]] == ["all"] * 6
-    assert [line.split(",")[0] for line in lines[16:]] == ["lenet5_mnist"] * 4
+    assert [line.split()[0] for line in lines[9:15]] == ["all"] * 6
+    assert [line.split(",")[0] for line in lines[17:]] == ["lenet5_mnist"] * 4
 
 
 def test_the_network_is_the_published_one() -> None:
@@ -60,4 +61,4 @@ def test_ways_that_differ_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(products, "sums", wrong)
     with pytest.raises(RuntimeError, match="small, FF: both ways must be equal in every bit"):
-        model_speed.time_layer(SMALL, False, 1.0, 2, 1)
+        model_speed.time_layer(SMALL, False, 1.0, 2, model_speed.Clock(1))

@@ -31,6 +31,7 @@ from models.pe_array.isa.descriptors import BYTES, Descriptor, Scales, Update
 from models.pe_array.isa.encoding import encode
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.shapes import Pads, Pair, Positions
+from models.pe_array.network import fitting
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.fitting import LANES_MIN, choose_block
 from models.pe_array.network.frozen.network import FrozenConfig, FrozenNetwork
@@ -74,7 +75,7 @@ class StepProgram:
 
     Raises:
         ValueError: batch and B differ, B or ACC is too small, a layer does not fit in the memories of the PEs, or a
-            frozen network is to be trained.
+            frozen network is to be trained or is too large (ConfigError, see ``fitting.check``).
     """
 
     def __init__(
@@ -91,6 +92,8 @@ class StepProgram:
             raise ValueError(f"B = {lanes} must be the batch, {batch}, and at least {LANES_MIN}")
         if grid.shape.acc_bits < ACC_BITS:
             raise ValueError(f"ACC = {grid.shape.acc_bits} must be at least {ACC_BITS}, for which sums were checked")
+        if isinstance(network, FrozenNetwork):
+            fitting.check(network.config.layers, grid, training=False)
         weighted = [index for index, layer in enumerate(self.config.layers) if layer.has_weights]
         sizes = dict(blocks or {})
         for index in weighted:

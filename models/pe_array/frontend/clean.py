@@ -11,7 +11,6 @@ import contextlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +18,7 @@ import onnx
 import onnxslim
 from onnx import NodeProto, helper, numpy_helper, version_converter
 
-from models.lib.toml_section import shown_path
+from models.pe_array.frontend.graph import UnsupportedModel
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -30,10 +29,6 @@ QUANTISED = (
 )  # fmt: skip
 """Operators by which a model counts as quantised."""
 _TO_NCHW, _TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
-
-
-class ModelError(ValueError):
-    """A model that cannot be used; the message is one line that names what and where."""
 
 
 @dataclass(frozen=True)
@@ -61,19 +56,6 @@ class Cleaned:
         return _dimensions(self.model.graph.input[0])[1:]
 
 
-def load(path: Path) -> onnx.ModelProto:
-    """The model in a file. Raises ModelError."""
-    try:
-        model = onnx.load(path)
-        onnx.checker.check_model(model)
-    except FileNotFoundError:
-        raise ModelError(f"{shown_path(str(path))}: there is no such file") from None
-    except Exception as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(f"{shown_path(str(path))} is not a valid ONNX model: {first}") from None
-    return model
-
-
 def is_quantised(model: onnx.ModelProto) -> bool:
     """Whether it has scales already."""
     return any(node.op_type in QUANTISED for node in model.graph.node)
@@ -88,7 +70,7 @@ def clean(model: onnx.ModelProto, fold: bool = True) -> Cleaned:
             own, a multiplication and an addition per channel, with the activation behind it: what folding saves.
 
     Raises:
-        ModelError: it has several inputs or outputs, sizes that are not fixed, or onnx cannot convert it.
+        UnsupportedModel: it has several inputs or outputs, sizes that are not fixed, or onnx cannot convert it.
     """
     work = onnx.ModelProto()
     work.CopyFrom(model)
@@ -120,14 +102,14 @@ def _dimensions(value: onnx.ValueInfoProto) -> tuple[int, ...]:
 
 
 def _check_borders(model: onnx.ModelProto) -> None:
-    """One input and one output, with sizes. ModelError."""
+    """One input and one output, with sizes. UnsupportedModel."""
     graph = model.graph
     constants = {each.name for each in graph.initializer}
     inputs = [each for each in graph.input if each.name not in constants]
     for what, found in (("input", inputs), ("output", list(graph.output))):
         if len(found) != 1:
             names = ", ".join(each.name for each in found) or "none"
-            raise ModelError(f"the model must have one {what}, has {len(found)}: {names}")
+            raise UnsupportedModel(f"the model must have one {what}, has {len(found)}: {names}")
     del graph.input[:]  # old files list their weights as inputs
     graph.input.extend(inputs)
     sizes = _dimensions(inputs[0])
@@ -135,21 +117,30 @@ def _check_borders(model: onnx.ModelProto) -> None:
         shown = " x ".join(
             each.dim_param or str(each.dim_value or "?") for each in inputs[0].type.tensor_type.shape.dim
         )
-        raise ModelError(
+        raise UnsupportedModel(
             f"input {inputs[0].name} is {shown or 'without a shape'}: all sizes but the batch must be fixed; "
             "export the model with a fixed picture size"
         )
 
 
+def picture_shape(model: onnx.ModelProto) -> tuple[int, ...]:
+    """(C, H, W) of the pictures that a model takes once it is cleaned. UnsupportedModel as ``clean``."""
+    work = onnx.ModelProto()
+    work.CopyFrom(model)
+    _check_borders(work)
+    _drop_transposes(work.graph)
+    return _dimensions(work.graph.input[0])[1:]
+
+
 def _converted(model: onnx.ModelProto) -> onnx.ModelProto:
-    """In an opset that knows scales per channel. ModelError."""
+    """In an opset that knows scales per channel. UnsupportedModel."""
     for opset in model.opset_import:
         if opset.domain in ("", "ai.onnx") and opset.version < 13:
             try:
                 return version_converter.convert_version(model, OPSET)
             except Exception as error:
                 first = str(error).strip().splitlines()[0]
-                raise ModelError(
+                raise UnsupportedModel(
                     f"opset {opset.version} cannot be converted to {OPSET}: {first}; export the model with opset 13 or "
                     "later"
                 ) from None
@@ -186,7 +177,7 @@ def _batch_normalisation(graph: onnx.GraphProto) -> None:
 def _known(graph: onnx.GraphProto, node: NodeProto, name: str) -> FloatArray:
     value = constant(graph, name)
     if value is None:
-        raise ModelError(f"BatchNormalization {node.name or node.output[0]}: {name} must be a constant")
+        raise UnsupportedModel(f"BatchNormalization {node.name or node.output[0]}: {name} must be a constant")
     return np.asarray(value, dtype=np.float32)
 
 

@@ -27,7 +27,8 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-from models.pe_array.frontend.clean import Cleaned, ModelError, operators
+from models.pe_array.frontend.clean import Cleaned, operators
+from models.pe_array.frontend.graph import UnsupportedModel
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -83,12 +84,12 @@ def quantise(cleaned: Cleaned, calibration: FloatArray, options: Options = Optio
         calibration: float32 (n, C, H, W), pictures as the model takes them; some hundred are enough.
 
     Raises:
-        ModelError: the pictures do not fit the model, or onnxruntime cannot run it.
+        UnsupportedModel: the pictures do not fit the model, or onnxruntime cannot run it.
     """
     if cleaned.quantised:
         return cleaned.model
     if calibration.shape[1:] != cleaned.in_shape or not len(calibration):
-        raise ModelError(
+        raise UnsupportedModel(
             f"the pictures for the calibration are {calibration.shape}, the model takes (n, "
             f"{', '.join(map(str, cleaned.in_shape))})"
         )
@@ -110,7 +111,7 @@ def quantise(cleaned: Cleaned, calibration: FloatArray, options: Options = Optio
             )  # fmt: skip
         except Exception as error:
             first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise ModelError(f"onnxruntime cannot calibrate the model: {first}") from None
+            raise UnsupportedModel(f"onnxruntime cannot calibrate the model: {first}") from None
         made = onnx.load(path)
     _one_rounding(made.graph)
     return made
@@ -130,7 +131,10 @@ def _quiet() -> Iterator[None]:
 
 
 def _one_rounding(graph: onnx.GraphProto) -> None:
-    """Take out the pair of Q and DQ between a sum and the activation that alone reads it."""
+    """Take out the pair of Q and DQ between a sum and the activation that alone reads it.
+
+    Not that between a convolution and an addition: where the array adds a map it has no biases per channel.
+    """
     makers = {name: node for node in graph.node for name in node.output}
     readers: dict[str, list[onnx.NodeProto]] = {}
     for node in graph.node:

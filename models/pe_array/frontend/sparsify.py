@@ -26,7 +26,8 @@ import numpy.typing as npt
 import onnx
 from onnx import numpy_helper
 
-from models.pe_array.frontend.clean import Cleaned, ModelError
+from models.pe_array.frontend.clean import Cleaned
+from models.pe_array.frontend.graph import UnsupportedModel
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -54,7 +55,7 @@ class Sparsification:
         """From ``flat:0.5``, ``triangular:0.2,0.8`` or ``relative:0.1``, with ``:weights`` behind it or not.
 
         Raises:
-            ModelError: it is none of these.
+            UnsupportedModel: it is none of these.
         """
         method, _, rest = text.partition(":")
         numbers, _, unit = rest.partition(":")
@@ -64,7 +65,7 @@ class Sparsification:
             levels = ()
         good = len(levels) == LEVELS.get(method) and all(0.0 <= each <= 1.0 for each in levels)
         if not good or unit not in ("", KERNELS, WEIGHTS):
-            raise ModelError(
+            raise UnsupportedModel(
                 f"SPARSIFY={text} must be flat:x, triangular:x,y or relative:x with levels 0 … 1; :{WEIGHTS} behind it "
                 "takes single weights in place of kernels"
             )
@@ -101,10 +102,10 @@ def sparsify(cleaned: Cleaned, how: Sparsification | None) -> tuple[Cleaned, lis
     """A copy with fewer weights, and what each layer lost; without ``how`` nothing but the zeros that it had.
 
     Raises:
-        ModelError: it is quantised already, and something is to be taken away.
+        UnsupportedModel: it is quantised already, and something is to be taken away.
     """
     if how is not None and cleaned.quantised:
-        raise ModelError("SPARSIFY takes weights from a float model; this one is quantised: give the float one")
+        raise UnsupportedModel("SPARSIFY takes weights from a float model; this one is quantised: give the float one")
     model = onnx.ModelProto()
     model.CopyFrom(cleaned.model)
     layers = _layers(model.graph)

@@ -27,10 +27,28 @@ from models.pe_array.tiles.tiling import PhaseGeometry, Split, choose_split, str
 
 LANES_MIN = 8
 """Least B, and batch, of the whole engine."""
-BYTES_MAX = 1 << 28
-"""Memory of a step that is simulated."""
-COMMANDS_MAX = 1 << 17
-"""Commands of a step that are planned, as ``Piece.commands`` counts them."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of a program that is made and simulated.
+
+    Attributes:
+        bytes: of memory.
+        commands: as ``Piece.commands`` counts them.
+    """
+
+    bytes: int
+    commands: int
+
+
+TRAINING = Limits(1 << 28, 1 << 17)
+FROZEN = Limits(1 << 30, 1 << 21)
+"""One run of a frozen network is what there is to do, and large pictures are what it is made for."""
+BLOCK_SPLITS = 8
+"""Splits that are compared for a size of blocks."""
+COMMAND_CLOCKS = 16
+"""About the clocks to fetch and load what a command works on."""
 _WEIGHT_BYTES = 1 + 3 * 4
 """MAC weight, master, momentum and gradient."""
 _BIAS_BYTES = 3 * 4
@@ -46,7 +64,36 @@ def choose_block(layer: Layer, grid: Grid, training: bool = True) -> Pair:
     Raises:
         ValueError: not even blocks of one element fit.
     """
+    if not training and layer.conv.groups == layer.conv.rows == layer.conv.cols:
+        return _depthwise(layer.conv, layer.forward_phase(), grid)
     return _block(layer.conv, tuple(layer.phases(training)), grid)
+
+
+@functools.lru_cache(maxsize=4096)
+def _depthwise(conv: Conv, phase: PhaseGeometry, grid: Grid) -> Pair:
+    """``choose_block`` for inference of a layer that works on every channel by itself: the size with the least clocks.
+
+    With few channels a block has room for large tiles, but there are many blocks, each a command for every strip. A
+    strip loads whole rows: narrow ones load them again and again.
+    """
+    best: tuple[int, int] | None = None
+    for size in (1 << n for n in range(BLOCK_MAX.bit_length())):
+        blocks = -(-conv.rows // size)
+        room, per_command = room_of(grid.shape, size, size), elements_per_command(phase.op, conv.taps, grid.shape)
+        for split in choose_split(phase, grid.pes, blocks)[:BLOCK_SPLITS]:
+            try:
+                strips = strips_of(phase, split, room)
+            except ValueError:
+                continue
+            turns, commands = -(-blocks // split.slots), -(-size // per_command)
+            work = turns * sum(strip.entries for strip in strips) * min(size, conv.rows)
+            loads = sum(strip.rows[0][1] for strip in strips) * phase.input_size[1] * conv.rows
+            clocks = max(work, loads) + COMMAND_CLOCKS * blocks * commands * len(strips)
+            if best is None or clocks < best[0]:
+                best = clocks, min(size, conv.rows)
+    if best is None:
+        raise ValueError("a block of one element does not fit")
+    return best[1], best[1]
 
 
 def bias_block(layer: Layer, grid: Grid) -> int:
@@ -86,26 +133,29 @@ def check_pixel(phase: PhaseGeometry, grid: Grid, channels_in: int, channels_out
         raise ValueError(f"a single pixel per PE does not fit: {error}") from error
 
 
-def least_bytes(layer: Layer, batch: int) -> int:
-    """Bytes that a dense training step has of a layer's weights and maps, without what fills blocks."""
+def least_bytes(layer: Layer, batch: int, training: bool = True) -> int:
+    """Bytes that a dense training step, or inference, has of a layer's weights and maps, without what fills blocks."""
+    if not training:
+        weights = layer.weights + layer.weights // layer.window.taps * 2 if layer.has_weights else 0
+        return math.prod(layer.out_shape) * batch + weights
     maps = math.prod(layer.out_shape) * (2 + layer.keeps_indices)  # values, gradients, indices
     weights = layer.weights * _WEIGHT_BYTES + layer.weights // layer.window.taps * 2 if layer.has_weights else 0
     biases = layer.out_shape[0] * _BIAS_BYTES if layer.bias else 0
     return maps * batch + weights + biases
 
 
-def pieces(layer: Layer, grid: Grid) -> list[Piece]:
-    """Of all phases of a layer. ValueError where one does not fit."""
-    phases = layer.phases()
+def pieces(layer: Layer, grid: Grid, training: bool = True) -> list[Piece]:
+    """Of all phases of a layer, or of FF alone. ValueError where one does not fit."""
+    phases = layer.phases(training)
     if layer.has_weights:
-        conv, block = layer.conv, choose_block(layer, grid)
+        conv, block = layer.conv, choose_block(layer, grid, training)
         elements = block_sums(conv.allowed(), *block) if conv.groups > 1 else _dense(conv, block)
         made = []
         for phase in phases:
             ways = elements.shape[phase.backward] if phase.op == Op.MAC else max(elements.shape)
             held = block if phase.backward else (block[1], block[0])
             made.append(Piece(phase, elements, ways, *held, elements_per_command(phase.op, conv.taps, grid.shape)))
-        if layer.bias:
+        if layer.bias and training:
             made.append(_biases(layer, grid))
         return made
     for phase in phases:
@@ -160,35 +210,38 @@ class Piece:
         raise ValueError("a single pixel per PE does not fit")
 
 
-def check(layers: Sequence[Layer], grid: Grid) -> None:
+def check(layers: Sequence[Layer], grid: Grid, training: bool = True) -> None:
     """Refuse layers that an array cannot run, or that its simulation could not hold.
 
+    Args:
+        training: they are trained; otherwise frozen.
+
     Raises:
-        ConfigError: a layer does not fit in the PEs, or the network is larger than ``BYTES_MAX`` or ``COMMANDS_MAX``.
+        ConfigError: a layer does not fit in the PEs, or the network is larger than the ``Limits``.
     """
-    batch = grid.shape.lanes
-    sizes = [least_bytes(layer, batch) for layer in layers]
-    if sum(sizes) > BYTES_MAX:
+    batch, limits = grid.shape.lanes, TRAINING if training else FROZEN
+    sizes = [least_bytes(layer, batch, training) for layer in layers]
+    if sum(sizes) > limits.bytes:
         raise ConfigError(
             f"{_largest(layers, sizes)}: weights and maps of a batch of {batch} take {sum(sizes):,} bytes of memory, "
-            f"which must be at most {BYTES_MAX:,} to be simulated: fewer outputs, or a smaller batch"
+            f"which must be at most {limits.bytes:,} to be simulated: fewer outputs, or a smaller batch"
         )
     commands = []
     for index, layer in enumerate(layers):
         try:
-            commands.append(sum(piece.commands(grid) for piece in pieces(layer, grid)))
+            commands.append(sum(piece.commands(grid) for piece in pieces(layer, grid, training)))
         except ValueError as error:
             kernel, dilation = layer.window.kernel[0], layer.window.dilation[0]
             raise ConfigError(
                 f"{label(layers, index)}: kernel = {kernel} with dilation = {dilation} on a map of "
                 f"{layer.in_shape[1]} x {layer.in_shape[2]} does not fit in the array's PEs: {error}"
             ) from None
-        if sum(commands) > COMMANDS_MAX:
+        if sum(commands) > limits.commands:
             break
-    if sum(commands) > COMMANDS_MAX:
+    if sum(commands) > limits.commands:
         raise ConfigError(
             f"{_largest(layers, commands)}: a step takes at least {sum(commands):,} commands, which must be at most "
-            f"{COMMANDS_MAX:,} to be planned: fewer outputs, smaller maps or a smaller dilation"
+            f"{limits.commands:,} to be planned: fewer outputs, smaller maps or a smaller dilation"
         )
 
 

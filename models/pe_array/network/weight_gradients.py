@@ -33,7 +33,7 @@ LANES_MAX = 1 << 17
 STRIP = 1 << 11
 """Lanes that are gathered at once."""
 SPARSE_COST = 1.6
-"""Time of a product in ``row_dots``, as a multiple of that in ``square_dots``: measured by benchmark.py."""
+"""Time of a product in ``row_dots``, as a multiple of that in ``square_dots``, as measured."""
 FEW_LANES = 256
 """Up to so many, adding up what ``square_dots`` has in its registers takes longer than turning the map round."""
 

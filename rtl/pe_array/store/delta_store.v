@@ -15,8 +15,8 @@
  * done 1 clock after wr_done.
  *
  * Errors (one pulse, then nothing is taken or done before a reset): 2 more than 256 classes, or softmax where there is
- * none, 1 clock after the descriptor was taken; 3 a refused read or write, 4, 5 SLVERR, DECERR of a read, 6, 7 of a write, 1 clock after they
- * showed.
+ * none, 1 clock after the descriptor was taken; 3 a refused read or write, 4, 5 SLVERR, DECERR of a read, 6, 7 of a
+ * write, 1 clock after they showed.
  */
 module delta_store #(
     // Lanes: images of the batch and bytes of a beat, a power of two, 4 ... 64

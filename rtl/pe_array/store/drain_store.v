@@ -449,8 +449,8 @@ assign error_cause = cause_reg;
 assign error_index = index_reg;
 
 // (and what both patterns and good reads tell alike; addresses of Y lose their upper bits)
-wire unused = &{1'b0, `ARRAY_D_UNUSED_DRAIN(d_data), `ARRAY_D_UNUSED_SCALES(scales_reg), ybase, ystride, rd_last, unused_runs_ready, unused_maps_ready,
-                unused_maps_last, unused_maps_total_valid, unused_maps_total};
+wire unused = &{1'b0, `ARRAY_D_UNUSED_DRAIN(d_data), `ARRAY_D_UNUSED_SCALES(scales_reg), ybase, ystride, rd_last,
+                unused_runs_ready, unused_maps_ready, unused_maps_last, unused_maps_total_valid, unused_maps_total};
 
 `ifdef SIMULATION
 // The drain is as long as its runs: what is not answered when its final word has been taken is its last commands

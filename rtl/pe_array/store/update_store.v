@@ -10,8 +10,8 @@
  * weight_update.v side by side, B/4 weights per word, and masters, MAC weights and momenta are written in chunks: all
  * of the same numbers of beats, but four words of weights make one beat of MAC weights.
  *
- * Latency: read of a word's last beat to its master at the write port 11 clocks; last answer to done 2. Throughput: that
- * of the read port, a beat per clock, 8 (with momentum 12) for a beat of MAC weights.
+ * Latency: read of a word's last beat to its master at the write port 11 clocks; last answer to done 2. Throughput:
+ * that of the read port, a beat per clock, 8 (with momentum 12) for a beat of MAC weights.
  */
 module update_store #(
     // Bytes of a beat, a power of two, 8 ... 64

@@ -119,7 +119,7 @@ always @(posedge clk) begin
         use_momentum_reg <= use_momentum;
         use_weight_decay_reg <= weight_decay != 5'd0;
         decay_s0_reg <= decay;
-        nesterov_reg[0] <= nesterov && use_momentum;
+        nesterov_reg[0] <= nesterov;
         shift_s0_reg <= shift;
     end
     if (enable[1]) begin

@@ -33,7 +33,7 @@ module weight_update_lane #(
     input  wire        use_weight_decay,
     // Stage 2: decay, once more
     input  wire [3:0]  new_decay,
-    // Stage 3: the step is Nesterov's, else the momentum
+    // Stage 3: the step is Nesterov's, else the momentum; without momentum both are the gradient
     input  wire        nesterov,
     // Stage 4: bits to drop
     input  wire [4:0]  shift,

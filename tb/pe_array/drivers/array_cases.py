@@ -85,12 +85,14 @@ class CaseMemory:
         drawn, extreme = self.b.np.integers(-128, 128, shape), self.b.np.choice([-128, 127, 0], shape)
         return np.where(self.b.np.random(shape) < self.b.rng.choice([0.1, 1.0]), extreme, drawn).astype(np.int8)
 
-    def map(self, *size: int) -> MapAt:
+    def map(self, channels: int, height: int, width: int) -> MapAt:
         """A random map that programs read."""
+        size = (channels, height, width)
         return MapAt(self.put(self.words(*size)), *size)
 
-    def out(self, *size: int) -> MapAt:
+    def out(self, channels: int, height: int, width: int) -> MapAt:
         """Room for a map that programs write."""
+        size = (channels, height, width)
         return MapAt(self.put(self.words(*size), written=True), *size)
 
     def output(self, at: MapAt, most: int = 14) -> OutputAt:

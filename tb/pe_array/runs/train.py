@@ -113,7 +113,7 @@ class Simulation:
         code = np.frombuffer(encode(program), dtype=np.uint8)
         address = host.size - len(code) - len(code) % 64  # where beats of up to 64 bytes begin
         memory[address : address + len(code)] = code
-        await self._play(memory, address, program, (0, host.size - 1), (0, 0))
+        await self.play(memory, address, program, (0, host.size - 1), (0, 0))
 
     def prepare(self, network: PeNetwork, rate_shift: int, training: bool = True) -> None:
         """A program for the positions that the network's elements have now, and a memory with its weights."""
@@ -129,14 +129,14 @@ class Simulation:
         for number, made in enumerate(random_programs.programs(words, self.grid)):
             memory, code = np.zeros(self.host.size, dtype=np.uint8), np.frombuffer(encode(made), dtype=np.uint8)
             memory[address : address + len(code)] = code
-            await self._play(memory, address, made, (0, last), (0, address - 1), None if number else seed)
+            await self.play(memory, address, made, (0, last), (0, address - 1), None if number else seed)
 
     async def run(self) -> Ran:
         """Run the program. Raises Mismatch if it stops."""
         memory, step = self.memory, self.memory.step
-        return await self._play(memory.memory, step.address, step.descriptors, step.read_window, step.write_window)
+        return await self.play(memory.memory, step.address, step.descriptors, step.read_window, step.write_window)
 
-    async def _play(
+    async def play(
         self, memory: Bytes, address: int, program: Sequence[Descriptor], read: Pair, write: Pair,
         seed: int | None = None,
     ) -> Ran:  # fmt: skip

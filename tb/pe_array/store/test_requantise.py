@@ -163,6 +163,16 @@ class Unit:
                 acc += self.b.np.integers(-1, 2, self.lanes)
             self.words.queue.append(pack(acc - bias, self.acc))
 
+    def feed_whole(self) -> None:
+        """A word that its random words make whole numbers: only rounding to even would look at that.
+
+        All words before must be through.
+        """
+        zero = dict.fromkeys(("use_mask", "field", "bias", "bias_shift", "addend"), 0)
+        self.kind = self.draw_kind() | zero | {"shift": 16, "multiplier": ONE, "stochastic": 1, "even": 1}
+        acc = (values.signed(self.b, 7, self.lanes, "uniform") << 16) - self.random.state
+        self.words.queue.append(pack(acc & (1 << self.acc) - 1, self.acc))
+
     async def step(self, change: float = 0.1) -> None:
         """One clock."""
         pins = self.settings(change)
@@ -205,6 +215,8 @@ async def halves(b: Bench) -> None:
     await unit.start()
     for _ in range(40):
         unit.feed_halves()
+        await unit.drain(0)
+        unit.feed_whole()
         await unit.drain(0)
 
 

@@ -48,10 +48,10 @@ def network_of(b: Bench) -> PeNetwork:
         "name": "step",
         "input": {"channels": 2, "height": 5, "width": 4, "frac": 6},
         "layers": [
-            {"kind": "conv", "outputs": 3, "kernel": 2, "pad": 1, "density": 0.8} | scales,
+            {"kind": "conv", "outputs": 3, "kernel": 2, "pad": 1, "density": 0.8, "bias": True, "clip": 3.0} | scales,
             {"kind": rng.choice(["max_pool", "average_pool"]), "kernel": 2},
             {"kind": "dense", "outputs": 5, "density": 0.5} | scales,
-            {"kind": "dense", "outputs": 3, "weight_frac": 6, "out_frac": int(b.params["FRAC"])},
+            {"kind": "dense", "outputs": 3, "weight_frac": 6, "out_frac": int(b.params["FRAC"]), "bias": True},
         ],
         "training": {
             "batch": int(b.params["B"]), "epochs": 1, "rate_shift": [rng.randint(13, 16) + finer],

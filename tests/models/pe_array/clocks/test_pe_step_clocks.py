@@ -29,7 +29,7 @@ def test_parts_make_the_whole(training: bool, tmp_path: Path) -> None:
     run = ArrayClocks(step.grid, Sizes(latency=40)).run(step.address, step.descriptors, memory.memory)
     parts = clocks_of_parts(step.parts, step.descriptors, run)
     forward = ["pointers", "ff0", "ff1", "ff2"]
-    backward = ["delta", "ng2", "wg2", "update2", "ng1", "wg0", "update0"]
+    backward = ["delta", "ng2", "wg2", "bg2", "update2", "ng1", "wg0", "bg0", "update0"]
     assert list(parts) == [*forward, *(backward if training else ()), "end"]
     assert sum(parts.values()) == run.clocks
     assert min(parts.values()) >= 0

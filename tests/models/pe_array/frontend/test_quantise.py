@@ -9,7 +9,8 @@ import pytest
 from onnx import numpy_helper
 from small_onnx import pictures, residual, run
 
-from models.pe_array.frontend.clean import ModelError, clean
+from models.pe_array.frontend.clean import clean
+from models.pe_array.frontend.graph import UnsupportedModel
 from models.pe_array.frontend.quantise import METHODS, Options, quantise
 
 
@@ -71,13 +72,13 @@ def test_a_quantised_model_passes() -> None:
 
 def test_pictures_that_do_not_fit() -> None:
     cleaned = clean(residual())
-    with pytest.raises(ModelError, match=r"are \(4, 2, 8, 9\), the model takes \(n, 2, 8, 8\)"):
+    with pytest.raises(UnsupportedModel, match=r"are \(4, 2, 8, 9\), the model takes \(n, 2, 8, 8\)"):
         quantise(cleaned, pictures(4, 2, 8, 9))
 
 
 def test_what_onnxruntime_cannot_run() -> None:
     cleaned = clean(residual())
     cleaned.model.graph.node[0].op_type = "NoSuch"
-    with pytest.raises(ModelError, match="onnxruntime cannot calibrate the model: ") as error:
+    with pytest.raises(UnsupportedModel, match="onnxruntime cannot calibrate the model: ") as error:
         quantise(cleaned, pictures(4, 2, 8, 8))
     assert "\n" not in str(error.value)

@@ -9,7 +9,8 @@ import pytest
 from onnx import numpy_helper
 from small_onnx import Made, pictures, residual
 
-from models.pe_array.frontend.clean import Cleaned, ModelError, clean
+from models.pe_array.frontend.clean import Cleaned, clean
+from models.pe_array.frontend.graph import UnsupportedModel
 from models.pe_array.frontend.quantise import quantise
 from models.pe_array.frontend.sparsify import Sparsification, sparsify, sparsity
 
@@ -94,7 +95,7 @@ def test_nothing_is_taken_where_nothing_is_said() -> None:
 
 def test_a_quantised_model_is_refused() -> None:
     made = clean(quantise(clean(residual()), pictures(8, 2, 8, 8)))
-    with pytest.raises(ModelError, match="this one is quantised"):
+    with pytest.raises(UnsupportedModel, match="this one is quantised"):
         sparsify(made, Sparsification.parse("flat:0.5"))
 
 
@@ -108,5 +109,5 @@ def test_text(text: str) -> None:
              "flat:0.5:filters"],
 )  # fmt: skip
 def test_wrong_text_is_refused(text: str) -> None:
-    with pytest.raises(ModelError, match="must be flat:x, triangular:x,y or relative:x"):
+    with pytest.raises(UnsupportedModel, match="must be flat:x, triangular:x,y or relative:x"):
         Sparsification.parse(text)

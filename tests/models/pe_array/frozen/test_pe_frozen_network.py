@@ -12,9 +12,9 @@ from models.pe_array.isa.shapes import Conv, Pool
 from models.pe_array.network import averages
 from models.pe_array.network.frozen.builder import FrozenBuilder, elements
 from models.pe_array.network.frozen.network import FrozenNetwork
+from models.pe_array.network.frozen.random_networks import images, random_network
 from models.pe_array.network.layer import IMAGE, Layer
 from models.pe_array.network.scaling import Scaling
-from tests.models.pe_array.frozen.frozen_nets import images, random_network
 
 
 def patches(x: np.ndarray, layer: Layer, fill: int) -> np.ndarray:

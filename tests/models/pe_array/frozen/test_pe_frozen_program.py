@@ -11,8 +11,8 @@ import pytest
 from models.pe_array.compiler.step_memory import StepMemory
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.network.frozen.network import FrozenNetwork
+from models.pe_array.network.frozen.random_networks import images, random_network
 from tests.models.pe_array.compiler.pe_steps import execute, machine
-from tests.models.pe_array.frozen.frozen_nets import images, random_network
 
 
 def run(network: FrozenNetwork, seed: int, balanced: bool = True) -> StepProgram:

@@ -78,6 +78,7 @@ def same_network(a: PeNetwork, b: PeNetwork) -> bool:
             np.array_equal(p, q)
             for p, q in (
                 (x.masters, y.masters), (x.momenta, y.momenta), (x.mac, y.mac),
+                (x.bias, y.bias), (x.bias_momenta, y.bias_momenta),
                 (x.positions.row, y.positions.row), (x.positions.col, y.positions.col),
             )
         )

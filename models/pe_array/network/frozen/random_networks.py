@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random frozen networks, for the tests of their model, of their programs and of the array."""
+"""Frozen networks of random layers, sizes and scales: with them models, programs and the array are compared."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from models.pe_array.network.frozen.builder import FrozenBuilder
 from models.pe_array.network.frozen.network import FrozenNetwork
 from models.pe_array.network.kinds.average_pool import whole_window
 from models.pe_array.network.layer import IMAGE
+from models.pe_array.network.layers import Int8Array
 from models.pe_array.network.scaling import Addend, Scaling
 
 STEPS = ("conv", "depthwise", "max", "average", "identity", "add", "conv_add", "concat", "concat", "plain")
@@ -22,10 +23,10 @@ STEPS = ("conv", "depthwise", "max", "average", "identity", "add", "conv_add", "
 class _Random:
     """Layers at random, of a network in the making; maps are known by number."""
 
-    def __init__(self, seed: int, batch: int = 8) -> None:
+    def __init__(self, seed: int, batch: int, most: int | None) -> None:
         self.rng = random.Random(seed)
         self.numbers = np.random.default_rng(seed)
-        most = self.rng.choice([11, 11, 14])
+        most = most or self.rng.choice([11, 11, 14])
         size = (self.rng.randint(1, 4), self.rng.randint(5, most), self.rng.randint(5, most))
         self.zeros = {IMAGE: self.zero()}
         self.made = FrozenBuilder("random", size, batch, self.zeros[IMAGE])
@@ -124,9 +125,19 @@ class _Random:
         return self.convolution(index, depthwise=kind == "depthwise")
 
 
-def random_network(seed: int, steps: int = 6, pes: int = 2, batch: int = 8) -> FrozenNetwork:
-    """A network of some layers of random kinds, and a dense one behind them."""
-    made = _Random(seed, batch)
+def random_network(
+    seed: int, steps: int = 6, pes: int = 2, batch: int = 8, most: int | None = None
+) -> FrozenNetwork:  # fmt: skip
+    """A network of some layers of random kinds, and, mostly, a dense one behind them.
+
+    Args:
+        seed: of everything.
+        steps: layers, besides a first and a last one.
+        pes: PEs of its array.
+        batch: images.
+        most: rows and columns of the images, at least 5; None: 11 or 14.
+    """
+    made = _Random(seed, batch, most)
     index = made.convolution(IMAGE) if made.rng.random() < 0.7 else IMAGE
     for kind in made.rng.choices(STEPS, k=steps):
         at = index if made.rng.random() < 0.8 else made.rng.choice([IMAGE, *range(len(made.made.layers))])
@@ -139,6 +150,7 @@ def random_network(seed: int, steps: int = 6, pes: int = 2, batch: int = 8) -> F
     return made.made.network(pes)
 
 
-def images(network: FrozenNetwork, seed: int) -> np.ndarray:
+def images(network: FrozenNetwork, seed: int) -> Int8Array:
+    """A batch of random images for a network."""
     shape = (*network.config.in_shape, network.config.batch)
     return np.random.default_rng(seed).integers(-128, 128, shape, dtype=np.int8)

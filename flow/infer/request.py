@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the user asked `make infer` for, checked before anything is computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from flow.ask import whole_number
+from flow.compile import request as compiling
+from flow.modules import SIMULATORS
+from flow.paths import BUILD, FlowError, make_command
+from models.lib.data_sets.data_set import Pictures
+
+MODEL = "model"
+"""What SIM says where no simulator is to run: the machine's model executes the program."""
+SAMPLES = 64
+"""Pictures that are simulated where the user does not say."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """An inference.
+
+    Attributes:
+        compilation: of the network.
+        sim: a simulator, or ``MODEL``.
+        pictures: the test pictures that are classified.
+        directory: where the results go.
+    """
+
+    compilation: compiling.Request
+    sim: str
+    pictures: Pictures
+    asked: tuple[str, ...]
+    directory: Path
+
+    @property
+    def name(self) -> str:
+        """Of the results."""
+        return self.compilation.name
+
+    @property
+    def replay(self) -> str:
+        """The command that does it again."""
+        return make_command("infer", *self.asked)
+
+
+def request(
+    model: str, data: str, norm: str = "", quant: str = "", sparsify: str = "", batch: str = "", pes: str = "",
+    sim: str = "verilator", samples: str = "", directory: Path | None = None,
+) -> Request:  # fmt: skip
+    """Check the variables of the make command line; empty ones have their default. Raises FlowError."""
+    if sim not in (*SIMULATORS, MODEL):
+        raise FlowError(f"SIM={sim} must be one of {', '.join((*SIMULATORS, MODEL))}")
+    compiling.find(model)
+    if not data:
+        raise FlowError("DATA=… must name labelled pictures: mnist, fashion_mnist, cifar10:folder, or a path")
+    asked = compiling.request(model, data, norm, quant, sparsify, batch=batch, pes=pes)
+    assert asked.source is not None
+    test = asked.source.data.test
+    default = len(test) if sim == MODEL else min(SAMPLES, len(test))
+    count = whole_number("SAMPLES", samples, 1, len(test), "test pictures") if samples else default
+    more = {"SIM": sim if sim != "verilator" else "", "SAMPLES": samples}
+    given = [*asked.asked, *(f"{name}={value}" for name, value in more.items() if value)]
+    return Request(
+        compilation=asked,
+        sim=sim,
+        pictures=test[:count],
+        asked=tuple(given),
+        directory=directory or BUILD / "infer" / asked.name,
+    )

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`make sparsify`: three ways to take weights away, on one or several networks: a table, a plot and what is saved."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flow.ask import switch, whole_number
+from flow.compile import request as compiling
+from flow.compile.command import versions
+from flow.paths import BUILD, FlowError, make_command, relative
+from flow.run_directory import RESULT, RunDirectory, alone_in, text_writer
+from flow.sparsify.report import page, table
+from flow.train.command import REPORT
+from models.lib.data_sets.data_set import DataError
+from models.lib.telling import Telling
+from models.pe_array.frontend.clean import is_quantised, picture_shape
+from models.pe_array.frontend.graph import UnsupportedModel
+from studies import html
+from studies.sparsification import Point, Study
+
+POINTS = 8
+"""Levels of each curve, where the user does not say."""
+CALIBRATION = 128
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A campaign.
+
+    Attributes:
+        networks: name and compilation of each; all have the same data.
+        samples: test pictures; None: all.
+        points: levels of each curve.
+        clocks: predict them at every point.
+    """
+
+    networks: tuple[compiling.Request, ...]
+    samples: int | None
+    points: int
+    clocks: bool
+    asked: tuple[str, ...]
+    directory: Path
+
+
+def request(
+    model: str, data: str, norm: str = "", samples: str = "", points: str = "", clocks: str = "1", batch: str = "",
+    pes: str = "", directory: Path | None = None,
+) -> Request:  # fmt: skip
+    """Check the variables of the make command line. Raises FlowError."""
+    names = model.split(",")
+    for name in names:
+        compiling.find(name)
+    if not data:
+        raise FlowError("DATA=… must name labelled pictures: mnist, fashion_mnist, cifar10:folder, or a path")
+    found = tuple(compiling.request(name, data, norm, batch=batch, pes=pes, samples=samples) for name in names)
+    for each in found:
+        if is_quantised(each.model):
+            raise FlowError(f"{relative(each.path)} is quantised: weights are taken from a float model")
+    variables = {
+        "MODEL": model, "DATA": data, "NORM": norm, "SAMPLES": samples, "POINTS": points,
+        "CLOCKS": "" if clocks == "1" else clocks, "BATCH": batch, "PES": pes,
+    }  # fmt: skip
+    return Request(
+        networks=found,
+        samples=found[0].samples,
+        points=whole_number("POINTS", points, 1, 100, "levels of each curve") if points else POINTS,
+        clocks=switch("CLOCKS", clocks, "predict clocks at every point"),
+        asked=tuple(f"{key}={value}" for key, value in variables.items() if value),
+        directory=directory or BUILD / "sparsify" / found[0].name,
+    )
+
+
+def run(request: Request) -> int:
+    """The whole command; exit status 0. Raises FlowError."""
+    with alone_in(request.directory):
+        directory = RunDirectory(request.directory, {"command": make_command("sparsify", *request.asked)})
+        with directory.run(REPORT):
+            begin = time.monotonic()
+            networks = [
+                {
+                    "name": each.name, "batch": each.batch, "pes": each.pes,
+                    "points": [asdict(point) for point in _study(request, each)],
+                }
+                for each in request.networks
+            ]  # fmt: skip
+            result: dict[str, Any] = {
+                "complete": True, "failure": None, "images": _images(request, request.networks[0]),
+                "networks": networks, "versions": versions(), "wall_seconds": time.monotonic() - begin,
+            }  # fmt: skip
+            directory.publish(result, {REPORT: text_writer(page(result | directory.origin))})
+    for network in networks:
+        head, rows = table(network)
+        print(f"{network['name']}\n{html.text(head, rows)}")
+    for name in (RESULT, REPORT):
+        print(f"  {relative(request.directory / name)}")
+    return 0
+
+
+def _images(request: Request, network: compiling.Request) -> int:
+    assert network.source is not None
+    return request.samples or len(network.source.data.test)
+
+
+def _study(request: Request, network: compiling.Request) -> list[Point]:
+    """All points of a network, each told as it is found."""
+    source = network.source
+    assert source is not None
+    found: list[Point] = []
+    try:
+        source.check(picture_shape(network.model))
+        train, test = source.data.train.images, source.data.test[: request.samples]
+        rows = np.linspace(0, len(train) - 1, min(CALIBRATION, len(train))).astype(np.int64)
+        with Telling() as tell:
+            study = Study(
+                network.model, source.floats(train[rows]), source.floats(test.images), test.labels, network.batch,
+                network.pes, request.clocks, _named(tell, network.name),
+            )  # fmt: skip
+            for point in study.points(request.points):
+                found.append(point)
+                print(_line(network.name, point), flush=True)
+    except (DataError, UnsupportedModel) as error:
+        raise FlowError(f"{relative(network.path)}: {error}") from None
+    return found
+
+
+def _named(tell: Telling, name: str) -> Callable[[str], None]:
+    return lambda what: tell(f"{name}: {what}")
+
+
+def _line(name: str, point: Point) -> str:
+    clocks = "" if point.clocks is None else f", {point.clocks:,} clocks"
+    return f"{name} {point.how}: {point.sparsity:.1%} of the weights zero, {point.accuracy:.2%} right{clocks}"

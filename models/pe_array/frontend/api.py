@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Networks of others from Python: compile an ONNX model, classify pictures as the array does, know its clocks.
+
+    from edgeloom import compile
+
+    compiled = compile("net.onnx", pictures)    # float32 (n, C, H, W), as the model takes them
+    logits = compiled.predict(pictures)         # float32 (n, classes), bit for bit what the array computes
+    clocks = compiled.clocks().clocks           # of a batch, exactly
+
+docs/compile.md has a whole example.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+
+from models.lib.telling import silent
+from models.pe_array.clocks.pe_array import ArrayClocks
+from models.pe_array.clocks.step import ProgramRun
+from models.pe_array.compiler.step_memory import StepMemory
+from models.pe_array.compiler.step_program import StepProgram
+from models.pe_array.compiler.storage import output_of
+from models.pe_array.frontend import model_file, report
+from models.pe_array.frontend.clean import Cleaned, clean
+from models.pe_array.frontend.graph import QuantisedGraph
+from models.pe_array.frontend.job import SIZES
+from models.pe_array.frontend.lower import lower
+from models.pe_array.frontend.optimisations import ALL, Optimisations
+from models.pe_array.frontend.program_file import InferenceProgram, MapPlace, Meaning
+from models.pe_array.frontend.quantise import Options, quantise
+from models.pe_array.frontend.reader import read
+from models.pe_array.frontend.sparsify import Sparsification, Sparsity, sparsify
+from models.pe_array.network.frozen.network import FrozenNetwork
+from models.pe_array.network.layer import IMAGE
+from models.pe_array.network.layers import Int8Array
+
+FloatArray = npt.NDArray[np.float32]
+
+NOISE = 64
+"""Pictures of noise that a float model is calibrated with where nothing better is given."""
+
+
+def compile(
+    model: onnx.ModelProto | Path | str, calibration: FloatArray | None = None, *, batch: int = 16, pes: int = 8,
+    options: Options | None = None, sparsification: Sparsification | str | None = None,
+    optimisations: Optimisations = ALL, tell: Callable[[str], None] = silent,
+) -> Compiled:  # fmt: skip
+    """A network of others as a program of the array.
+
+    Args:
+        model: ONNX, as it is in memory or its file. Floating point, or quantised already (QDQ or QLinear).
+        calibration: float32 (n, C, H, W), n some hundred, pictures normalised as the model takes them, from which a
+            float model gets its scales. Without them it is calibrated with noise, which costs accuracy. A quantised
+            model needs none.
+        batch: pictures that the array works on at a time, 8, 16, 32 or 64: MACs of a PE.
+        pes: PEs of the array, a power of two up to 64.
+        options: how a float model is quantised.
+        sparsification: which weights of a float model are left out first, such as ``"flat:0.3"``.
+        optimisations: of the program; all of them unless something is to be measured.
+        tell: is told what is being done.
+
+    Raises:
+        UnsupportedModel: a ValueError that names all nodes that the array cannot do, or says what else is wrong.
+    """
+    loaded = model_file.load(Path(model)) if isinstance(model, Path | str) else model
+    chosen = replace(options or Options(), fold=optimisations.fold)
+    how = Sparsification.parse(sparsification) if isinstance(sparsification, str) else sparsification
+    tell("cleaning the graph")
+    cleaned, zeros = sparsify(clean(loaded, chosen.fold), how)
+    if calibration is None and not cleaned.quantised:
+        calibration = np.random.default_rng(1).normal(0.0, 1.0, (NOISE, *cleaned.in_shape)).astype(np.float32)
+    tell("calibrating")
+    integers = quantise(cleaned, np.empty(0, np.float32) if calibration is None else calibration, chosen)
+    tell("reading the quantised graph")
+    graph = read(integers)
+    network = lower(graph, batch, pes)
+    return Compiled(cleaned, zeros, integers, graph, network, optimisations, tell)
+
+
+@dataclass(eq=False)
+class Compiled:
+    """A network of others for the array.
+
+    Attributes:
+        cleaned: the model as it came, cleaned, of floats unless it was quantised.
+        sparsity: what every layer of it lost, or has of zeros anyhow.
+        quantised: the same in integers, in ONNX; what the array computes is compared with it.
+        graph: the same as few integer operators.
+        network: the same as layers of the array: the bit-exact model.
+        optimisations: of the program.
+    """
+
+    cleaned: Cleaned
+    sparsity: list[Sparsity]
+    quantised: onnx.ModelProto
+    graph: QuantisedGraph
+    network: FrozenNetwork
+    optimisations: Optimisations = ALL
+    tell: Callable[[str], None] = field(default=silent, repr=False)
+
+    @property
+    def in_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of a picture."""
+        return self.network.config.in_shape
+
+    @property
+    def classes(self) -> int:
+        """Values that come out for a picture."""
+        channels, height, width = self.network.config.layers[-1].out_shape
+        return channels * height * width
+
+    def quantise_pictures(self, x: FloatArray) -> Int8Array:
+        """What the array reads: int8 (n, C, H, W) of pictures float32 (n, C, H, W) as the model takes them."""
+        if x.shape[1:] != self.in_shape:
+            raise ValueError(f"pictures {x.shape} must be (n, {', '.join(map(str, self.in_shape))})")
+        return self._meaning(self.graph.picture).quantise(x)
+
+    def predict(self, x: FloatArray) -> FloatArray:
+        """Logits float32 (n, classes) of pictures float32 (n, C, H, W) as the model takes them.
+
+        Bit for bit what the array computes, in real values: by the model of its layers. A model whose last operator is
+        a softmax gives what that would read.
+        """
+        return self._meaning(self.graph.outputs[0].map).real(self.predict_bytes(self.quantise_pictures(x)))
+
+    def predict_bytes(self, q: Int8Array) -> Int8Array:
+        """The array's outputs int8 (n, classes) of its inputs int8 (n, C, H, W)."""
+        batch = self.network.config.batch
+        made = []
+        for at in range(0, len(q), batch):
+            part = np.ascontiguousarray(q[at : at + batch].transpose(1, 2, 3, 0))
+            made.append(self.network.forward(part).logits.T)
+        return np.concatenate(made) if made else np.empty((0, self.classes), dtype=np.int8)
+
+    @functools.cached_property
+    def step(self) -> StepProgram:
+        """The program for a batch. ValueError where a layer does not fit in the memories of the PEs."""
+        return self.optimisations.program(self.network, self.tell)
+
+    @functools.cached_property
+    def memory(self) -> StepMemory:
+        """All that the program needs, but the pictures."""
+        memory = StepMemory(self.step)
+        memory.put(self.network, 0)
+        return memory
+
+    def clocks(self) -> ProgramRun:
+        """What a batch takes: ``clocks`` from the start to the end, and what each engine and PE did. Exact.
+
+        For a memory of 48 clocks latency that moves a beat per clock (``job.SIZES``). The same for every batch.
+        """
+        return self._clocks
+
+    @functools.cached_property
+    def _clocks(self) -> ProgramRun:
+        self.tell("playing the clocks")
+        step = self.step
+        clocks = ArrayClocks(step.grid, SIZES)
+        return clocks.run(step.address, step.descriptors, self.memory.memory)
+
+    def program(self) -> InferenceProgram:
+        """The program with all that a host must know; its memory is ``memory.memory``."""
+        step, config = self.step, self.network.config
+        shape, last = step.grid.shape, len(config.layers) - 1
+        return InferenceProgram(
+            config.name, step.grid.pes, shape.lanes, shape.acc_bits, shape.x_depth, shape.y_depth, shape.w_depth,
+            shape.e_depth, shape.t_depth, config.widths.data, config.widths.master, step.allocation.base,
+            step.allocation.size, step.address, step.length, step.read_window, step.write_window,
+            self._place(IMAGE, self.graph.picture), self._place(last, self.graph.outputs[0].map), tuple(step.parts),
+            self.clocks().clocks,
+        )  # fmt: skip
+
+    def report(self) -> dict[str, Any]:
+        """What the compiler knows: ``layers``, a table of dictionaries, and sums (see ``report.table``)."""
+        return report.table(self.network, self.step, self.clocks())
+
+    def _meaning(self, name: str) -> Meaning:
+        """Of the bytes of a map of the graph."""
+        found = self.graph.maps[name]
+        return Meaning(found.scale, found.zero, found.unsigned)
+
+    def _place(self, index: int, name: str) -> MapPlace:
+        """Where a layer's map is, or the pictures, by its number and its name in the graph."""
+        step, key = self.step, output_of(index)
+        stored = step.storage.maps[key]
+        places = stored.channel + np.argsort(step.order(key))
+        top, left = stored.halo[:2]
+        return MapPlace(
+            step.tensors[stored.tensor].address, *stored.outer, top, left, stored.shape, tuple(places.tolist()),
+            self._meaning(name),
+        )  # fmt: skip

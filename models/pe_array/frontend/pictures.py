@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Labelled pictures as a network of others takes them: which set, and what a pixel becomes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from models.lib.data_sets import catalogue
+from models.lib.data_sets.data_set import DataError, DataSet
+from models.lib.data_sets.pixels import Normal
+
+FloatArray = npt.NDArray[np.float32]
+UInt8Array = npt.NDArray[np.uint8]
+
+NORMALS = {
+    "unit": Normal((0.0,), (1.0,)),
+    "signed": Normal((0.5,), (0.5,)),
+    "imagenet": Normal((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "256": Normal((0.0,), (256 / 255,)),
+    "raw": Normal((0.0,), (1 / 255,)),
+}
+"""Ways to normalise that have names: 0 … 1, -1 … 1, ImageNet's mean and deviation per channel, pixel / 256, 0 … 255."""
+
+
+def parse_normal(text: str) -> Normal:
+    """What NORM says: a name, or ``mean/std`` with a number, or one per channel with commas between them.
+
+    Raises:
+        DataError: it is neither.
+    """
+    if text in NORMALS:
+        return NORMALS[text]
+    try:
+        mean, std = (tuple(float(each) for each in part.split(",")) for part in text.split("/"))
+    except ValueError:
+        mean, std = (), ()
+    good = mean and len(mean) == len(std) and np.isfinite([*mean, *std]).all() and min(std) > 0
+    if not good:
+        raise DataError(
+            f"NORM={text} must be one of {', '.join(NORMALS)}, or mean/std of pixels of 0 … 1, as in "
+            "0.485,0.456,0.406/0.229,0.224,0.225"
+        )
+    return Normal(mean, std)
+
+
+def load(text: str) -> DataSet:
+    """The set that DATA names: a known one, one with its folder as in ``cifar10:folder``, or a path. DataError."""
+    name, colon, folder = text.partition(":")
+    if colon and name in catalogue.KNOWN:
+        return catalogue.load(name, Path(folder))
+    return catalogue.load(text)
+
+
+@dataclass(frozen=True)
+class PictureSource:
+    """Pictures for a model.
+
+    Attributes:
+        data: the set.
+        normal: what a pixel becomes.
+    """
+
+    data: DataSet
+    normal: Normal
+
+    def check(self, shape: tuple[int, ...]) -> None:
+        """DataError where a model takes pictures of another shape (C, H, W), or channels have no mean."""
+        if self.data.shape != shape:
+            mine, wanted = (" x ".join(map(str, each)) for each in (self.data.shape, shape))
+            raise DataError(f"{self.data.title} has pictures of {mine}, the model takes {wanted}: give other data")
+        if len(self.normal.mean) not in (1, shape[0]):
+            raise DataError(
+                f"NORM has {len(self.normal.mean)} means, the model takes {shape[0]} channels: give one mean, or one "
+                "for each"
+            )
+
+    def floats(self, images: UInt8Array) -> FloatArray:
+        """Pictures float32 (n, C, H, W) of pixels uint8: (pixel / 255 - mean) / std."""
+        mean, std = (np.array(each, dtype=np.float32).reshape(-1, 1, 1) for each in (self.normal.mean, self.normal.std))
+        return np.asarray((images / np.float32(255) - mean) / std, dtype=np.float32)

@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`make compile` and `make infer` from request to page, on a small network, and that they fail where they must."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from small_onnx import Made, residual
+
+from flow.compile import command as compiling
+from flow.compile import picture
+from flow.compile.request import Request, request
+from flow.infer import command as inferring
+from flow.infer.request import Request as Inference
+from flow.infer.request import request as inference
+from flow.paths import FlowError
+from flow.run_directory import RESULT
+from flow.train.command import REPORT
+from models.pe_array.frontend import program_file
+from models.pe_array.frontend.api import Compiled
+from models.pe_array.frontend.optimisations import ALL, NONE
+from models.pe_array.frontend.program_file import MEMORY, PROGRAM
+
+PICTURES = 40
+
+
+def folder(tmp_path: Path) -> Path:
+    """A model, and pictures of its size with labels, of which 20 are for the test."""
+    onnx.save(residual(), tmp_path / "net.onnx")
+    rng = np.random.default_rng(3)
+    images = rng.integers(0, 256, (PICTURES, 2, 8, 8)).astype(np.uint8)
+    labels = rng.integers(0, 5, PICTURES).astype(np.uint8)
+    labels[:5] = range(5)
+    half = PICTURES // 2
+    np.savez(
+        tmp_path / "data.npz", train_images=images[:half], train_labels=labels[:half], test_images=images[half:],
+        test_labels=np.append(labels[half:-1], 4).astype(np.uint8),
+    )  # fmt: skip
+    return tmp_path
+
+
+def compilation(tmp_path: Path, **variables: str) -> Request:
+    where = folder(tmp_path)
+    given = {"data": str(where / "data.npz"), "batch": "8", "pes": "2"} | variables
+    return request(str(where / "net.onnx"), **given, directory=where / "out")
+
+
+def classification(tmp_path: Path, **variables: str) -> Inference:
+    where = folder(tmp_path)
+    given = {"data": str(where / "data.npz"), "batch": "8", "pes": "2"} | variables
+    return inference(str(where / "net.onnx"), **given, directory=where / "out")
+
+
+def result_of(directory: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((directory / RESULT).read_text())
+    return found
+
+
+def test_compile(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = compilation(tmp_path, sparsify="flat:0.25")
+    assert compiling.run(asked) == 0
+    result, said = result_of(asked.directory), capsys.readouterr().out
+    assert result["state"] == "complete"
+    assert result["sparsity"]["zero_kernels"] / result["sparsity"]["kernels"] == pytest.approx(0.25, abs=0.01)
+    found = result["accuracies"]
+    assert found["images"] == PICTURES // 2
+    assert {*found} == {"images", "same_class", "float", "quantised", "array"}
+    assert found["same_class"] > 0.9
+    program, memory = program_file.load(asked.directory)
+    assert program.clocks == result["clocks"]
+    assert len(memory) == result["memory"]
+    page = (asked.directory / REPORT).read_text()
+    for each in result["layers"]:
+        assert each["name"] in page
+    assert "<svg" in page
+    assert f"{result['clocks']:,} for 8 pictures" in said
+    assert "250 MHz (assumed)" in said
+    assert "Softmax at the end is left out" in said
+
+
+def test_compile_without_pictures_and_with_the_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(compiling, "variants", lambda: [("base", NONE), ("all", ALL)])
+    asked = compilation(tmp_path, data="", opt="table")
+    assert compiling.run(asked) == 0
+    result = result_of(asked.directory)
+    assert result["accuracies"] is None
+    assert "calibrated with noise" in result["notes"][-1]
+    rows = {row["name"]: row for row in result["optimised"]}
+    assert rows["base"]["speedup"] == 1.0
+    assert rows["all"]["clocks"] == result["clocks"]
+    assert "times as fast as the base" in (asked.directory / REPORT).read_text()
+    assert "with all optimisations" in capsys.readouterr().out
+
+
+def test_infer_in_the_machine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A last batch that is not whole is filled up; its clocks count."""
+    asked = classification(tmp_path, sim="model")
+    assert inferring.run(asked) == 0
+    result, said = result_of(asked.directory), capsys.readouterr().out
+    assert result["images"] == PICTURES // 2
+    assert result["compared"] == 3 * 8 * 5
+    assert result["clocks_predicted"] == 3 * result["clocks_of_a_batch"]
+    assert result["clocks_measured"] is None
+    assert "machine and model are equal in every output" in said
+    assert "machine and model are equal in every output" in (asked.directory / REPORT).read_text()
+
+
+@pytest.mark.slow
+def test_infer_in_simulation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = classification(tmp_path, samples="16", quant="asymmetric")
+    assert inferring.run(asked) == 0, capsys.readouterr().out
+    result = result_of(asked.directory)
+    assert result["compared"] == 16 * 5 + 2 * 6  # counters of clocks too
+    assert result["clocks_measured"] == result["clocks_predicted"] > 0
+    assert result["accuracies"]["array"] >= 0
+    assert "difference 0" in capsys.readouterr().out
+
+
+def test_infer_fails_where_the_machine_differs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The model's outputs are changed in one place."""
+    real = Compiled.predict_bytes
+
+    def wrong(self: Compiled, q: Any) -> Any:
+        made = real(self, q)
+        made[9, 2] ^= 1
+        return made
+
+    monkeypatch.setattr(Compiled, "predict_bytes", wrong)
+    asked = classification(tmp_path, sim="model", samples="16")
+    assert inferring.run(asked) == 1
+    assert "FAIL  net: batch 1: 1 of 40 outputs differ" in capsys.readouterr().out
+    assert result_of(asked.directory)["mismatches"] == 1
+    assert "batch 1: 1 of 40 outputs differ" in (asked.directory / REPORT).read_text()
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"norm": "half"}, "NORM=half must be one of unit"),
+        ({"norm": "imagenet"}, "NORM has 3 means, the model takes 2 channels"),
+        ({"data": "", "norm": "unit"}, "NORM=unit says what becomes of the pixels of DATA: give that too"),
+        ({"data": "", "samples": "5"}, "SAMPLES=5 counts test pictures: name them with DATA"),
+        ({"samples": "21"}, r"SAMPLES=21 must be 1 … 20 \(test pictures\)"),
+        ({"quant": "best"}, "QUANT=best must be one of minmax, percentile, entropy, asymmetric"),
+        ({"quant": "minmax,entropy"}, "QUANT=minmax,entropy must be one of"),
+        ({"sparsify": "half"}, "SPARSIFY=half must be flat:x"),
+        ({"opt": "fast"}, "OPT=fast: fast is none of all, none, table"),
+        ({"batch": "12"}, "BATCH=12 must be one of 8, 16, 32, 64"),
+        ({"pes": "3"}, "PES=3 must be a power of two, 1 … 64"),
+        ({"pes": "128"}, r"PES=128 must be 1 … 64 \(a power of two\)"),
+        ({"data": "mnist"}, "MNIST has pictures of 1 x 28 x 28, the model takes 2 x 8 x 8"),
+        ({"data": "no.npz"}, "no.npz: there is no such file or folder"),
+    ],
+    ids=lambda value: str(next(iter(value.items()))) if isinstance(value, dict) else "",
+)
+def test_wrong_variables(tmp_path: Path, variables: dict[str, str], message: str) -> None:
+    with pytest.raises(FlowError, match=message) as error:
+        compiling.run(compilation(tmp_path, **variables))
+    assert "\n" not in str(error.value)
+
+
+def test_all_of_quant(tmp_path: Path) -> None:
+    options = compilation(tmp_path, quant="entropy,asymmetric").options
+    assert (options.method, options.asymmetric) == ("entropy", True)
+    assert compilation(tmp_path).options.method == "percentile"
+
+
+@pytest.mark.parametrize(
+    ("model", "message"), [("", "MODEL=file.onnx must say"), ("no.onnx", "MODEL=no.onnx: there is no such file")]
+)
+def test_a_model_that_is_not_there(model: str, message: str) -> None:
+    with pytest.raises(FlowError, match=message):
+        request(model)
+
+
+def test_a_file_that_is_no_model(tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").write_bytes(b"none")
+    with pytest.raises(FlowError, match="is not an ONNX model"):
+        request(str(tmp_path / "net.onnx"))
+
+
+def test_operators_that_cannot_be_had_are_all_named(tmp_path: Path) -> None:
+    made = Made("N", 2, 8, 8)
+    made.add("Sin", name="wave")
+    made.conv(2, 4)
+    made.add("Cos", name="other")
+    made.add("GlobalAveragePool")
+    made.add("Flatten")
+    onnx.save(made.model("N", 4), tmp_path / "odd.onnx")
+    with pytest.raises(FlowError, match=r"odd.onnx: (?s:.*)wave(?s:.*)other"):
+        compiling.run(request(str(tmp_path / "odd.onnx"), directory=tmp_path / "out"))
+    assert result_of(tmp_path / "out")["state"] == "failed"
+
+
+def test_infer_needs_pictures(tmp_path: Path) -> None:
+    with pytest.raises(FlowError, match=r"DATA=… must name labelled pictures"):
+        classification(tmp_path, data="")
+    with pytest.raises(FlowError, match="SIM=none must be one of verilator, icarus, model"):
+        classification(tmp_path, sim="none")
+    with pytest.raises(FlowError, match=r"SAMPLES=0 must be 1 … 20"):
+        classification(tmp_path, samples="0")
+
+
+def test_how_to_do_it_again(tmp_path: Path) -> None:
+    asked = classification(tmp_path, sim="icarus", samples="7", sparsify="relative:0.1", norm="signed")
+    assert asked.replay.startswith(
+        f"make infer MODEL={tmp_path / 'net.onnx'} DATA={tmp_path / 'data.npz'} NORM=signed "
+    )
+    assert asked.replay.endswith("SPARSIFY=relative:0.1 BATCH=8 PES=2 SIM=icarus SAMPLES=7")
+
+
+def test_arcs_of_the_picture_do_not_meet() -> None:
+    """Of three maps that skip layers, two at the same time."""
+
+    def layer(name: str, *reads: str) -> dict[str, Any]:
+        return {"name": name, "kind": "conv", "out_shape": (1, 2, 2), "reads": reads, "weights": 1, "clocks": 7}
+
+    layers = [
+        layer("a", "image"),
+        layer("b", "a"),
+        layer("c", "b", "a"),
+        layer("d", "c", "image"),
+        layer("e", "d", "c"),
+    ]
+    drawn = picture.svg(layers, (1, 2, 2))
+    assert drawn.count("<rect") == 6
+    assert drawn.count("<path") == 8
+    assert picture._lanes([(1, 3), (0, 4), (3, 5)]) == {(1, 3): 0, (3, 5): 0, (0, 4): 1}
+    assert picture._short("x" * 50) == "…" + "x" * 39
+
+
+def test_files_that_infer_leaves(tmp_path: Path) -> None:
+    """Of a run in the machine: no program, which is compile's."""
+    asked = classification(tmp_path, sim="model", samples="8")
+    inferring.run(asked)
+    assert not [name for name in (PROGRAM, MEMORY) if (asked.directory / name).exists()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -62,10 +63,12 @@ class PictureSource:
     Attributes:
         data: the set.
         normal: what a pixel becomes.
+        named: what DATA says.
     """
 
     data: DataSet
     normal: Normal
+    named: str = ""
 
     def check(self, shape: tuple[int, ...]) -> None:
         """DataError where a model takes pictures of another shape (C, H, W), or channels have no mean."""
@@ -77,6 +80,14 @@ class PictureSource:
                 f"NORM has {len(self.normal.mean)} means, the model takes {shape[0]} channels: give one mean, or one "
                 "for each"
             )
+
+    def table(self) -> dict[str, Any]:
+        """The table ``[data]`` of a configuration that has the same pictures."""
+        name, colon, folder = self.named.partition(":")
+        normal = {"mean": list(self.normal.mean), "std": list(self.normal.std)}
+        if name not in catalogue.KNOWN:
+            return {"set": str(Path(self.named).resolve()), **normal}
+        return {"set": name, **({"directory": str(Path(folder).resolve())} if colon else {}), **normal}
 
     def floats(self, images: UInt8Array) -> FloatArray:
         """Pictures float32 (n, C, H, W) of pixels uint8: (pixel / 255 - mean) / std."""

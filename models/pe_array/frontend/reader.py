@@ -108,17 +108,17 @@ class _Pass:
         values = [self._value(each, proto.op_type) if each else None for each in proto.input]
         known = [value.array if isinstance(value, Constant) else None for value in values]
         given = [k for k, each in enumerate(proto.input) if each]
-        if given and proto.op_type in constants.FOLDED and all(known[k] is not None for k in given):
-            return constants.fold(proto, known, opset)
         handler = HANDLERS.get(proto.op_type)
-        if handler is None:
-            raise Refusal("the array has no such operator")
-        attributes = {each.name: helper.get_attribute_value(each) for each in proto.attribute}
-        node = Node(
-            name, proto.op_type, opset, attributes, tuple(values), tuple(proto.input), tuple(proto.output), self._batch
-        )
         try:
-            made = handler(node, self._build)
+            if given and proto.op_type in constants.FOLDED and all(known[k] is not None for k in given):
+                return constants.fold(proto, known, opset)
+            if handler is None:
+                raise Refusal("the array has no such operator")
+            attributes = {each.name: helper.get_attribute_value(each) for each in proto.attribute}
+            names = tuple(proto.input), tuple(proto.output)
+            made = handler(
+                Node(name, proto.op_type, opset, attributes, tuple(values), *names, self._batch), self._build
+            )
         except (KeyError, TypeError, IndexError, OverflowError, ValueError) as error:
             raise Refusal(f"its attributes or inputs do not fit it ({type(error).__name__}: {error})") from None
         return made if isinstance(made, tuple) else (made,)

@@ -28,7 +28,7 @@ class Refusal(Exception):
 def shape_of(dims: Dims) -> Shape:
     """(channels, H, W) of a tensor without its batch. Refusal where it has more dimensions."""
     if len(dims) > 3:
-        raise Refusal(f"a map of {len(dims) - 2} spatial dimensions; the array has 2")
+        raise Refusal(f"a map of {len(dims) - 1} spatial dimensions; the array has 2")
     return ((1, 1, 1), (*dims, 1, 1), (*dims[:1], 1, *dims[1:]), dims)[len(dims)]  # type: ignore[return-value]
 
 
@@ -197,11 +197,16 @@ class Joined(Draft):
 
 @dataclass(frozen=True)
 class RealAddend:
-    """``scale * (bytes of view - zero)``; the scale is positive."""
+    """``scale * (bytes of view - zero)``; the scale is positive.
+
+    Attributes:
+        even_bytes: of the sum of two maps; see ``graph.Products``.
+    """
 
     view: View
     scale: float
     zero: int
+    even_bytes: bool
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,7 @@ def _sum(node: Node, first: Real, second: Real) -> Real:
     if main.dims != added.dims or main.draft.shape != added.draft.shape:
         raise Refusal(f"maps of {main.dims} and {added.dims} per picture are added; they must have one size")
     read = added.draft
-    return replace(main, addend=RealAddend(read.view, float(added.scale[0]), read.zero))
+    return replace(main, addend=RealAddend(read.view, float(added.scale[0]), read.zero, "Add" in node.operator))
 
 
 def _mul(node: Node, build: Builder) -> Value:
@@ -167,11 +167,11 @@ def _between(node: Node, build: Builder, low: float, high: float) -> Value:
     value = node.value(0)
     if not isinstance(value, View):
         return _limited(node.real(0), low, high)
-    whole = Quantisation(1.0, -128 if value.unsigned else 0, value.unsigned)
-    real = Real.of(Dequantised(node.name, value.shape, value.dims, value, whole.zero), 1.0)
-    known = build.known(value)
-    made = build.quantise(_limited(real, low, high), whole, node.outputs[0])
-    return build.relearn(made, known)
+    known, zero = build.known(value), build.maps[value.map].zero
+    real = Real.of(Dequantised(node.name, value.shape, value.dims, value, zero), 1.0)
+    steps = zero + (128 if value.unsigned else 0)  # from whole numbers of the model to the map's
+    limited = _limited(real, low - steps, high - steps)
+    return build.relearn(build.quantise(limited, Quantisation(1.0, zero, value.unsigned), node.outputs[0]), known)
 
 
 def _relu(node: Node, build: Builder) -> Value:

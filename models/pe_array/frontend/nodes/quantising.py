@@ -129,7 +129,7 @@ def dequantised(node: Node, build: Builder, index: int, scale: int, zero: int) -
     """A map of bytes as real numbers, with scale and zero point of these inputs."""
     view = node.bytes(index)
     known = quantisation(node, scale, zero, view.unsigned)
-    build.learn(view, known)
+    build.learn(view.map, known)
     return Real.of(Dequantised(node.name, view.shape, view.dims, view, known.zero), known.scale)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
-from small_onnx import pictures, residual, run
+from small_onnx import Made, pictures, residual, run
 
 from models.pe_array.frontend.clean import clean
 from models.pe_array.frontend.graph import UnsupportedModel
@@ -68,6 +68,23 @@ def test_a_quantised_model_passes() -> None:
     assert quantise(again, pictures(0, 1, 1, 1)) is again.model
     x = pictures(4, 2, 8, 8)
     np.testing.assert_array_equal(run(again.model, x), run(made, x))
+
+
+def test_a_sum_that_more_than_its_activation_reads_is_rounded_for_both() -> None:
+    """Nor is what a pool makes: between it and the activation there are two roundings, as in the model."""
+    made = Made("N", 2, 4, 4)
+    total = made.conv(2, 4)
+    made.add("Relu")
+    made.add("Add", total)
+    made.add("MaxPool", kernel_shape=[2, 2])
+    made.add("Clip", made.constant(0.0), made.constant(1.0))
+    made.add("Neg")
+    found = quantise(clean(made.model("N", 4, 3, 3)), pictures(16, 2, 4, 4), Options(asymmetric=True))
+    makers = {name: node for node in found.graph.node for name in node.output}
+    for kind in ("Relu", "Clip"):
+        for node in found.graph.node:
+            if node.op_type == kind:
+                assert makers[node.input[0]].op_type == "DequantizeLinear"
 
 
 def test_pictures_that_do_not_fit() -> None:

@@ -126,7 +126,7 @@ def _clipped_bytes(b: Bench, x: str) -> str:
 
 def _joined_bytes(b: Bench, x: str) -> str:
     q = b.quantise(x, STEP, 3)
-    return b.dequantise(b.add("Concat", q, slice_(b, q, [1], [3], [1]), axis=1), STEP, 3)
+    return b.dequantise(b.add("Concat", slice_(b, q, [3], [4], [1]), slice_(b, q, [1], [3], [1]), axis=1), STEP, 3)
 
 
 def _padded_bytes(b: Bench, x: str) -> str:

@@ -37,6 +37,11 @@ def test_weights_where_they_belong() -> None:
         FrozenNetwork(config, [weights, weights])
 
 
+def test_pictures_of_another_shape() -> None:
+    with pytest.raises(ValueError, match=r"images \(3, 4, 5, 8\) must be \(channels, H, W, batch\) = \(3, 4, 4\)"):
+        built().network(2).forward(np.zeros((3, 4, 5, 8), np.int8))
+
+
 def test_maps_of_different_sizes_are_not_added() -> None:
     made = built()
     with pytest.raises(ValueError, match=r"a map of \(3, 4, 4\) cannot be added to one of \(5, 4, 4\)"):

@@ -119,8 +119,7 @@ class Builder:
         name = self._selected.get((view.map, select))
         if name is None:
             zero = self.maps[view.map].zero
-            if select.fill not in (None, zero):
-                raise Refusal(f"padding with the byte {select.fill}; the array pads with the zero point, here {zero}")
+            _check_fill(select, zero)
             read = replace(view, shape=self.maps[view.map].shape, select=None)
             conv, weights = _selecting(select, read.shape)
             name = self._unused(f"{view.map}/{node}")
@@ -173,8 +172,6 @@ class Builder:
             if real.addend is not None:
                 even_bytes = real.addend.even_bytes and isinstance(real.draft, Dequantised)
                 added = self.whole(real.addend.view, draft.node)
-                if added.shape != draft.shape:
-                    raise Refusal(f"a map of {_text(added.shape)} is added to one of {_text(draft.shape)}")
                 addend = MapAddend(added.map, real.addend.scale / quantisation.scale, real.addend.zero)
             reads = (draft.view.map,) if addend is None else (draft.view.map, addend.name)
             return Products(
@@ -182,8 +179,7 @@ class Builder:
                 addend, draft.flat, even_bytes,
             )  # fmt: skip
         assert isinstance(draft, Mean)
-        if real.addend is not None:
-            raise Refusal("a map is added to averages that are not quantised: put QuantizeLinear between them")
+        assert real.addend is None
         if (real.scale <= 0).any():
             raise Refusal("averages are multiplied by a constant that is not positive")
         return Average(
@@ -193,16 +189,11 @@ class Builder:
 
     def _as_products(self, draft: Dequantised) -> Weighted:
         """Bytes of a view as products with ones."""
-        view, select = draft.view, draft.view.select
-        shape = self.maps[view.map].shape
-        if select is None:
-            select = Select.all_of(shape)
-        elif select.fill not in (None, draft.zero):
-            view = self.whole(view, draft.node)
-            select = Select.all_of(view.shape)
-            shape = view.shape
+        shape = self.maps[draft.view.map].shape
+        select = draft.view.select or Select.all_of(shape)
+        _check_fill(select, draft.zero)
         conv, weights = _selecting(select, shape)
-        view = replace(view, select=None)
+        view = replace(draft.view, select=None)
         return Weighted(draft.node, draft.shape, draft.dims, view, draft.zero, conv, weights, flat=False)
 
     def _largest(self, real: Real, draft: Largest, quantisation: Quantisation, name: str) -> View:
@@ -252,8 +243,9 @@ class Builder:
         return View(name, shape, dims, views[0].unsigned)
 
 
-def _text(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape))
+def _check_fill(select: Select, zero: int) -> None:
+    if select.fill not in (None, zero):
+        raise Refusal(f"padding with the byte {select.fill}; the array pads with the zero point, here {zero}")
 
 
 def _positive(scale: Reals, offset: Reals) -> tuple[Reals, Reals, np.ndarray]:

@@ -13,7 +13,7 @@ import pytest
 from small_onnx import pictures, residual, run
 
 from models.lib.toml_section import ConfigError
-from models.pe_array.frontend import program_file
+from models.pe_array.frontend import job, program_file
 from models.pe_array.frontend.api import Compiled, compile
 from models.pe_array.frontend.graph import Meaning, UnsupportedModel
 from models.pe_array.frontend.optimisations import ALL, NONE, TITLES, Optimisations, variants
@@ -153,6 +153,14 @@ def test_the_files_of_a_program(tmp_path: Path) -> None:
     np.testing.assert_array_equal(on_machine(program, memory, q), made.predict_bytes(q))
     with pytest.raises(ValueError, match=r"images int8 \(2, 8, 8, 3\) must be int8 \(2, 8, 8, 8\)"):
         program.put(memory, np.zeros((2, 8, 8, 3), dtype=np.int8))
+
+
+def test_the_simulated_memory_has_room_for_the_program() -> None:
+    program = compiled().program()
+    found = job.parameters(program)
+    assert program.size <= found["WORDS"] * program.lanes <= 2 * program.size
+    assert (found["P"], found["B"]) == (2, BATCH)
+    assert (found["LATENCY"], found["OUTSTANDING"]) == (job.LATENCY, job.OUTSTANDING)
 
 
 @pytest.mark.parametrize(

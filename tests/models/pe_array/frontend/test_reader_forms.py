@@ -57,6 +57,10 @@ def plain(b: Bench, x: str) -> str:
     return b.add("Conv", b.both(b.add("Neg", x), STEP), b.dequantise(b.weights(4, 4, 1, 1), FINE))
 
 
+def scales(b: Bench, scale: float, zero: int) -> tuple[str, str]:
+    return b.constant(scale), b.constant(zero, np.int8)
+
+
 def powers(b: Bench, *shape: int) -> str:
     return b.constant(2.0 ** b.rng.integers(-1, 2, shape))
 
@@ -122,7 +126,7 @@ def _clipped_bytes(b: Bench, x: str) -> str:
 
 def _joined_bytes(b: Bench, x: str) -> str:
     q = b.quantise(x, STEP, 3)
-    return b.dequantise(b.add("Concat", q, slice_(b, q, [1], [3], [1]), axis=1), STEP, 3)
+    return b.dequantise(b.add("Concat", slice_(b, q, [3], [4], [1]), slice_(b, q, [1], [3], [1]), axis=1), STEP, 3)
 
 
 def _padded_bytes(b: Bench, x: str) -> str:
@@ -153,6 +157,9 @@ CASES: dict[str, Case] = {
     "part of a part": lambda b, x: slice_(b, slice_(b, x, [1, 1], [4, 6], [1, 2]), [1, 1], [3, 4], [2, 3]),
     "part of a map with padding": lambda b, x: slice_(b, pad(b, x, *[0, 0, 1, 1] * 2), [0], [4], [2]),
     "halves": _halves,
+    "parts the other way around": lambda b, x: b.add(
+        "Concat", slice_(b, x, [4], [6], [2]), slice_(b, x, [0], [2], [2]), axis=1
+    ),
     # padding
     "padding before a convolution": lambda b, x: conv(b, pad(b, x, *[0, 0, 1, 2] * 2)),
     "padding of both": lambda b, x: conv(b, pad(b, x, *[0, 0, 1, 2] * 2), pads=[1, 0, 0, 1]),
@@ -199,6 +206,22 @@ CASES: dict[str, Case] = {
     "weights of floats": _weights_of_floats,
     "weights with zero points": _uint8_weights,
     "weights moved": _gemm_of_moved_weights,
+    # operators of onnxruntime
+    "joined in integers": lambda b, x: b.dequantise(
+        b.add("QLinearConcat", *scales(b, 0.25, 1), b.quantise(x, STEP, 3), *scales(b, STEP, 3), b.quantise(x, 0.5, -9),
+              *scales(b, 0.5, -9), axis=1, **MS), 0.25, 1),
+    "plus a constant in integers": lambda b, x: b.dequantise(
+        b.add("QLinearAdd", b.quantise(x, STEP, 3), *scales(b, STEP, 3), b.weights(4, 1, 1), *scales(b, STEP, 0),
+              *scales(b, 0.25, 4), **MS), 0.25, 4),
+    "weights moved in integers": lambda b, x: b.add("Unsqueeze", b.dequantise(
+        b.add("QGemm", b.add("Flatten", b.quantise(x, STEP, 3)), *scales(b, STEP, 3), b.weights(5, 168),
+              *scales(b, FINE, 0), "", *scales(b, 4.0, 4), transB=1, **MS), 4.0, 4), ints(b, 2, 3)),
+    "sums of integers as floats": lambda b, x: b.add("Unsqueeze", b.add(
+        "QGemm", b.add("Flatten", b.quantise(x, STEP, 3)), *scales(b, STEP, 3), b.weights(168, 5),
+        *scales(b, FINE / 16, 0), **MS), ints(b, 2, 3)),
+    "sums of int32": lambda b, x: b.add(
+        "DequantizeLinear", b.add("ConvInteger", b.quantise(x, STEP, 3), b.weights(4, 4, 1, 1), b.constant(3, np.int8),
+                                  b.constant(1, np.int8)), b.constant(FINE * STEP)),
     # pools
     "mean of rows and columns": lambda b, x: b.add("ReduceMean", slice_(b, x, [0, 0], [4, 4], [2, 3]), ints(b, 2, 3)),
     "clipped bytes": _clipped_bytes,
@@ -288,6 +311,36 @@ def test_what_comes_behind_the_last_layer_is_left_to_the_host(
     on_host = [each for each in output.host if each not in ("QuantizeLinear", "DequantizeLinear")]
     assert on_host == list(operators)
     assert output.map == "quantizelinear3"
+
+
+def test_averages_of_integers() -> None:
+    """Within one: onnxruntime rounds an average of windows in integers in its own way."""
+    bench = Bench()
+    x = bench.quantise(bench.input("x", TensorProto.FLOAT, 1, 4, 6, 7), STEP, 3)
+    before, behind = scales(bench, STEP, 3), scales(bench, FINE, 1)
+    bench.dequantise(bench.add("QLinearAveragePool", x, *before, *behind, kernel_shape=[3, 3], **MS), FINE, 1)
+    assert apart(bench.model(), noise(1, 4, 6, 7)) <= 1
+
+
+def test_bytes_left_to_the_host_and_moved_there() -> None:
+    bench = Bench()
+    x = bench.quantise(bench.input("x", TensorProto.FLOAT, 1, 4, 6, 7), STEP, 3)
+    y = bench.quantise(bench.add("GlobalMaxPool", bench.dequantise(x, STEP, 3)), 0.25)
+    y = bench.add("QLinearSigmoid", y, *scales(bench, 0.25, 0), *scales(bench, FINE, 0), **MS)
+    bench.add("Cast", bench.add("Transpose", y, perm=[0, 2, 3, 1]), to=TensorProto.FLOAT)
+    (output,) = read(bench.model()).outputs
+    assert output.host == ("QLinearSigmoid", "Transpose", "Cast")
+
+
+def test_a_zero_point_that_is_left_out() -> None:
+    """Bytes are uint8, and 0 stands for 0."""
+    bench = Bench()
+    x, scale = bench.input("x", TensorProto.FLOAT, 1, 4, 6, 7), bench.constant(STEP)
+    real = bench.add("DequantizeLinear", bench.add("QuantizeLinear", x, scale), scale)
+    bench.both(conv(bench, real), 0.25)
+    model = bench.model()
+    assert (read(model).maps["x"].zero, read(model).maps["x"].unsigned) == (-128, True)
+    assert apart(model, noise(1, 4, 6, 7)) == 0
 
 
 def test_a_signal_of_one_dimension() -> None:

@@ -167,7 +167,21 @@ CASES: list[tuple[Case, str]] = [
         lambda b, x: b.add("Neg", b.add("MaxPool", x, kernel_shape=[2, 2])),
         "largest values are multiplied by a constant that is not positive",
     ),
+    (
+        lambda b, x: b.add("MaxPool", x, kernel_shape=[7, 2]),
+        "height = 6 with pad = (0, 0, 0, 0) is too small for a window that spans 7",
+    ),
+    (
+        lambda b, x: b.add("MaxPool", x, kernel_shape=[12, 2], pads=[6, 0, 6, 0]),
+        "kernel = (12, 2) must be 1 … 11 in both directions",
+    ),
     # products
+    (lambda b, x: conv(b, x, size=7), "height = 6 with pad = (0, 0, 0, 0) is too small for a window that spans 7"),
+    (
+        lambda b, x: b.add("Cast", b.add("MatMulInteger", b.quantise(vector(b, x), 0.1), b.weights(144, 3),
+                                         b.constant([1, 2], np.int8)), to=TensorProto.FLOAT),
+        "the zero points of a map differ between rows; it must have one",
+    ),
     (
         lambda b, x: b.add("Conv", x, b.constant(b.rng.normal(size=(4, 4, 1, 1)))),
         "weights k4 are not quantised: put DequantizeLinear behind int8 or uint8 ones",

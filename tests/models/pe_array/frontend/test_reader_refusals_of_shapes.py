@@ -96,7 +96,27 @@ CASES: list[tuple[Case, str]] = [
         lambda b, x: b.add("Add", b.add("Concat", x, b.add("Relu", x), axis=1), b.constant(1.0)),
         "a map is added to joined ones, or these are limited, before they are quantised",
     ),
+    (
+        lambda b, x: b.dequantise(
+            b.add("Concat", b.quantise(x, 0.1), slice_(b, b.quantise(x, 0.1), [0], [3], [2]), axis=1), 0.1
+        ),
+        "maps of different sizes are joined",
+    ),
+    (
+        lambda b, x: b.dequantise(b.add("Concat", b.quantise(x, 0.1), b.quantise(x, 0.1, 0, True), axis=1, **MS), 0.1),
+        "int8 and uint8 are joined",
+    ),
+    (lambda b, x: b.add("Reshape", x, **MS), "the shape is missing"),
+    (lambda b, x: b.add("Slice", x, **MS), "starts and ends are missing"),
+    (
+        lambda b, x: b.add("MatMul", vector(b, x), b.add("Flatten", b.dequantise(b.weights(144, 3), 0.1))),
+        "dequantizelinear3 is constant",
+    ),
     # constants
+    (
+        lambda b, x: b.add("Mul", x, b.add("Gather", b.constant([1.0, 2.0]), b.constant(5))),
+        "its constants do not fit: index 5 is out of bounds for axis 0 with size 2",
+    ),
     (lambda b, x: (b.add("Constant", value_string="a"), x)[1], "it has no value of numbers"),
     (
         lambda b, x: b.add("Mul", x, b.add("ConstantOfShape", b.constant([1 << 40, 1 << 20]))),
@@ -111,6 +131,15 @@ CASES: list[tuple[Case, str]] = [
         "its attributes or inputs do not fit it (IndexError: index 0 is out of bounds for axis 0 with size 0)",
     ),
     # bytes
+    (
+        lambda b, x: b.dequantise(b.add("Add", b.quantise(x, 0.1), b.constant(1, np.int8)), 0.1),
+        "quantizelinear2 must be made of a quantised map: it is not dequantised",
+    ),
+    (
+        lambda b, x: b.add("DequantizeLinear", b.add("ConvInteger", b.quantise(x, 0.1), b.weights(4, 4, 1, 1)),
+                           b.constant([0.1] * 4)),
+        "sums of int32 have one scale and no zero point",
+    ),
     (
         lambda b, x: (b.add("QuantizeLinear", b.constant([1.0]), b.constant(0.1), b.constant(0, np.int16)), x)[1],
         "constants are quantised to int16; int8 and uint8 can be had",

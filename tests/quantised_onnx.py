@@ -88,7 +88,7 @@ def apart(model: onnx.ModelProto, x: np.ndarray) -> float:
     made = graph.maps[graph.outputs[0].map]
     if made.scale is not None and want.dtype.kind != "f":
         want = (want.astype(np.float64) - made.zero - 128 * made.unsigned) * made.scale
-    assert len(np.unique(want)) > 4, "onnxruntime's outputs say little"
+    assert len(np.unique(want)) > 2, "onnxruntime's outputs say little"
     return float(np.abs(found.reshape(want.shape) - want).max() / (made.scale or 1.0))
 
 

@@ -28,8 +28,6 @@ def _refusing(what: str) -> Iterator[None]:
     """Errors of the onnx package, which are of many kinds and lines, as one line."""
     try:
         yield
-    except UnsupportedModel:
-        raise
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UnsupportedModel(f"{what}: {reason[:200].strip()}") from None

@@ -197,6 +197,20 @@ def test_registers_hold_what_python_says(function: Callable[..., None]) -> None:
     assert np.array_equal(got, want)
 
 
+@pytest.mark.parametrize("few", [0, 1 << 20])
+def test_gradients_of_all_elements_are_what_python_says(monkeypatch: pytest.MonkeyPatch, few: int) -> None:
+    """Of many lanes, which go through registers, and of few, for which the map is turned round."""
+    monkeypatch.setattr(weight_gradients, "FEW_LANES", few)
+    conv, rng = Conv.make(3, 2, 2, pad=1), np.random.default_rng(1)
+    x, d = random_bytes(rng, (2, 3, 3, 2)), random_bytes(rng, (3, 4, 4, 2))
+    every = Positions.all_of(conv)
+    want = layers.conv_weight_gradient(conv, x, d, every)
+    for name in ("all_gradients", "gather_lanes"):
+        monkeypatch.setattr(weight_gradients, name, getattr(weight_gradients, name).py_func)
+    assert want.any()
+    assert np.array_equal(layers.conv_weight_gradient(conv, x, d, every), want)
+
+
 def test_threads_share_all_of_the_work() -> None:
     before = threads.use(2)
     try:

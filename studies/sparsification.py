@@ -130,7 +130,7 @@ class Study:
         integers = quantise(sparse, self.calibration)
         graph = read(integers)
         network = lower(graph, self.batch, self.pes)
-        right = Runner(integers).classes(self.pictures) == self.labels
+        right = Runner(integers, graph.outputs[0].tensor).classes(self.pictures) == self.labels
         clocks = Compiled(sparse, layers, integers, graph, network).clocks().clocks if self.with_clocks else None
         units, gone = (sum(getattr(each, key) for each in layers) for key in ("kernels", "zero_kernels"))
         return Point(

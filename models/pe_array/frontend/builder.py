@@ -225,10 +225,8 @@ class Builder:
             if real.addend is not None or not part.unlimited:
                 raise Refusal("a map is added to joined ones, or these are limited, before they are quantised")
             here = slice(starts[number], starts[number + 1])
-            scaled = replace(
-                part, scale=part.scale * real.scale[here], offset=part.offset * real.scale[here] + real.offset[here],
-                low=real.low, high=real.high,
-            )  # fmt: skip
+            scaled = part.times(real.scale[here])
+            scaled = replace(scaled, offset=scaled.offset + real.offset[here], low=real.low, high=real.high)
             views.append(self.quantise(scaled, quantisation, self._unused(f"{name}/{number}")))
         return self.join(draft.node, views, draft.dims, name, quantisation)
 

@@ -29,6 +29,8 @@ OPSET = 17
 """To which older models are brought: per-channel scales need 13."""
 QUANTISED = ("QuantizeLinear", "DequantizeLinear", "QGemm", "ConvInteger", "MatMulInteger")
 """Operators by which a model counts as quantised, besides all whose names begin with QLinear."""
+_CHOOSING, _BEHIND = ("Softmax", "LogSoftmax", "ArgMax"), ("Cast", "Squeeze", "Identity")
+"""Operators at the end that leave the order of the classes as it is, and what may come behind them."""
 _TO_NCHW, _TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
 
 
@@ -79,6 +81,7 @@ def clean(model: onnx.ModelProto, fold: bool = True) -> Cleaned:
     notes: list[str] = []
     quantised = is_quantised(work)
     if not quantised:
+        _floats(work)
         work = _converted(work)
         work = _slim(work, fold)
         _batch_normalisation(work.graph)
@@ -127,13 +130,40 @@ def _check_borders(model: onnx.ModelProto) -> None:
         raise UnsupportedModel(f"input {inputs[0].name} is {shown}: a picture has at most {VALUES_MAX:,} values")
 
 
-def picture_shape(model: onnx.ModelProto) -> tuple[int, ...]:
-    """(C, H, W) of the pictures that a model takes once it is cleaned. UnsupportedModel as ``clean``."""
+def _floats(model: onnx.ModelProto) -> None:
+    """Half floats become floats. UnsupportedModel where the model takes anything else."""
+    graph, half, single = model.graph, onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT
+    source = graph.input[0]
+    kind = source.type.tensor_type.elem_type
+    if kind not in (half, single):
+        name = helper.tensor_dtype_to_string(kind).removeprefix("TensorProto.")
+        raise UnsupportedModel(
+            f"input {source.name} is {name}: a model of floats takes floats; take the Cast at its input out"
+        )
+    attributes = [each for node in graph.node for each in node.attribute]
+    for tensor in [*graph.initializer, *(each.t for each in attributes if each.HasField("t"))]:
+        if tensor.data_type == half:
+            tensor.CopyFrom(numpy_helper.from_array(model_file.array_of(tensor).astype(np.float32), tensor.name))
+    for node in graph.node:
+        for each in node.attribute:
+            if node.op_type == "Cast" and each.name == "to" and each.i == half:
+                each.i = single
+    for border in (*graph.input, *graph.output):
+        if border.type.tensor_type.elem_type == half:
+            border.type.tensor_type.elem_type = single
+    del graph.value_info[:]
+
+
+def takes(model: onnx.ModelProto) -> tuple[tuple[int, ...], int]:
+    """(C, H, W) mostly, of the pictures that a model takes once it is cleaned, and the kind of their elements.
+
+    UnsupportedModel as ``clean``.
+    """
     work = onnx.ModelProto()
     work.CopyFrom(model)
     _check_borders(work)
     _drop_transposes(work.graph)
-    return _dimensions(work.graph.input[0])[1:]
+    return _dimensions(work.graph.input[0])[1:], work.graph.input[0].type.tensor_type.elem_type
 
 
 def _converted(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -186,14 +216,23 @@ def _known(graph: onnx.GraphProto, node: NodeProto, name: str) -> FloatArray:
 
 
 def _drop_softmax(graph: onnx.GraphProto) -> list[str]:
-    """The output is what a last softmax reads."""
+    """The output is what a last softmax reads, or ArgMax."""
+    tail: list[NodeProto] = []
     last = _maker(graph, graph.output[0].name)
-    if last is None or last.op_type not in ("Softmax", "LogSoftmax"):
-        return []
-    if _maker(graph, last.input[0]) is None:
-        return []
-    _drop_last(graph, last)
-    return [f"{last.op_type} at the end is left out: the output is logits, in the same order"]
+    while last is not None and last.op_type in (*_CHOOSING, *_BEHIND):
+        tail.append(last)
+        last = _maker(graph, last.input[0])
+    while tail and (tail[-1].op_type not in _CHOOSING or _maker(graph, tail[-1].input[0]) is None):
+        tail.pop()
+    for node in tail:
+        _drop_last(graph, node)
+    if tail:
+        graph.output[0].type.tensor_type.elem_type = onnx.TensorProto.FLOAT
+        graph.output[0].type.tensor_type.ClearField("shape")
+    return [
+        f"{node.op_type} at the end is left out: the output is logits, in the same order"
+        for node in tail if node.op_type in _CHOOSING
+    ]  # fmt: skip
 
 
 def _drop_last(graph: onnx.GraphProto, last: NodeProto) -> None:

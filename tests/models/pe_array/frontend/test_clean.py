@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 from quantised_onnx import Bench
 from small_onnx import Made, pictures, residual, run
 
-from models.pe_array.frontend.clean import clean, operators, picture_shape
+from models.pe_array.frontend.clean import clean, operators, takes
 from models.pe_array.frontend.graph import UnsupportedModel
 
 
@@ -67,7 +67,7 @@ def test_transposes_at_the_borders_go() -> None:
     cleaned, x = clean(model), pictures(2, 6, 4, 3)
     found = run(cleaned.model, np.ascontiguousarray(x.transpose(0, 3, 1, 2)))
     np.testing.assert_allclose(found.transpose(0, 2, 3, 1), run(model, x), atol=1e-5)
-    assert cleaned.in_shape == picture_shape(model) == (3, 6, 4)
+    assert cleaned.in_shape == takes(model)[0] == (3, 6, 4)
     assert len(cleaned.notes) == 2
     assert operators(cleaned.model) == ["Conv"]
 

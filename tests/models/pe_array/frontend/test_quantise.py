@@ -112,7 +112,7 @@ def test_which_roundings_go(what: str, goes: bool) -> None:
 
 def test_pictures_that_do_not_fit() -> None:
     cleaned = clean(residual())
-    with pytest.raises(UnsupportedModel, match=r"are \(4, 2, 8, 9\), the model takes \(n, 2, 8, 8\)"):
+    with pytest.raises(UnsupportedModel, match=r"calibration: pictures \(4, 2, 8, 9\) must be \(n, 2, 8, 8\)"):
         quantise(cleaned, pictures(4, 2, 8, 9))
 
 

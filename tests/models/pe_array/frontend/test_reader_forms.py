@@ -134,7 +134,21 @@ def _padded_bytes(b: Bench, x: str) -> str:
     return b.dequantise(b.add("Pad", q, ints(b, 0, 0, 1, 0, 0, 0, 0, 2), b.constant(3, np.int8)), STEP, 3)
 
 
+def _limited_sums(b: Bench, x: str) -> str:
+    """Of int32, limited before they are dequantised."""
+    q = b.quantise(x, 1.0, 128, unsigned=True)
+    sums = b.add("ConvInteger", q, b.weights(4, 4, 1, 1), b.constant(128, np.uint8))
+    return b.add("DequantizeLinear", b.add("Relu", sums), b.constant(FINE))
+
+
+def _scaled_together(b: Bench, x: str) -> str:
+    """Of joined maps one is a sum."""
+    return b.add("Mul", b.add("Concat", b.add("Add", plain(b, x), x), x, axis=1), b.constant(0.5))
+
+
 CASES: dict[str, Case] = {
+    "sums of integers limited": _limited_sums,
+    "joined sums scaled": _scaled_together,
     # parts of maps
     "rows": lambda b, x: slice_(b, x, [1], [5], [2]),
     "every other column": lambda b, x: slice_(b, x, [1], [9], [3], [2]),

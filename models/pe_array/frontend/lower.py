@@ -198,6 +198,8 @@ def _average(made: FrozenBuilder, operator: Average, reads: int) -> int:
     if not operator.counts_padding:
         pool = replace(pool, counted=NO_PADS)
     terms = averages.base(pool, *size)[0] if pool.uneven else pool.taps
+    if pool.uneven:
+        averages.check(pool, *size, terms)
     biases = np.rint((operator.bias - operator.zero_in) * terms).astype(np.int64)
     return made.average_pool(reads, pool, _scaling(operator, operator.scale / terms, biases), operator.node)
 

@@ -8,7 +8,6 @@ import functools
 import hashlib
 import importlib.metadata
 import json
-import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from filelock import FileLock
 from flow import verilog, waves
 from flow.paths import INCLUDE_DIRS, SIM, FlowError, check_room, relative
 from flow.runners import FastVerilator, PlainIcarus, control_file, require_tools, runner_for
+from models.lib.threads import cores
 from models.lib.whole_file import write_text
 
 # Options of Verilator: all warnings stop the build, assertions are checked, and whatever is not initialised or is X
@@ -168,7 +168,7 @@ def _compile(runner: FastVerilator | PlainIcarus, design: Design, options: Optio
         runner.runtime = SIM / options.sim / f"runtime-{hashlib.sha256(kind.encode()).hexdigest()[:12]}"
         runner.make_args = options.make_arguments
         runner.hierarchical = bool(options.blocks)
-        runner.jobs = (os.cpu_count() or 1) if options.fast else 1
+        runner.jobs = cores() if options.fast else 1
     else:
         runner.scopes = options.scopes
     log = target / "build.log"

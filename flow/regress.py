@@ -11,6 +11,7 @@ from pathlib import Path
 
 from flow.ask import whole_number
 from flow.paths import BUILD, ROOT, relative
+from models.lib.threads import cores
 from models.lib.whole_file import part_of
 
 PYTEST_CACHE = ("-o", f"cache_dir={BUILD / 'cache' / 'pytest'}")
@@ -23,7 +24,7 @@ UNIT_TESTS = ("tests/models", "tests/studies", "tests/train/test_once.py", "test
 def processes() -> int:
     """How many test processes: one per core, or JOBS."""
     jobs = os.environ.get("JOBS")
-    return whole_number("JOBS", jobs, 1, 256, "test processes") if jobs else os.cpu_count() or 1
+    return whole_number("JOBS", jobs, 1, 256, "test processes") if jobs else cores()
 
 
 def run_pytest(arguments: Sequence[str], junit: Path, tool: Sequence[str] = ()) -> bool:

@@ -97,9 +97,8 @@ class Study:
     def _curve(self, cleaned: Cleaned, method: str, unit: str, count: int, dense: float) -> Iterator[Point]:
         good, bad = 0.0, 1.0
         for strength in (np.arange(1, count + 1) / (count + 1)).tolist():
-            try:
-                point = self._point(cleaned, of_strength(method, unit, strength))
-            except UnsupportedModel:  # little is left, and its scales are out of reach
+            point = self._tried(cleaned, of_strength(method, unit, strength))
+            if point is None:
                 bad = min(bad, strength)
                 break
             yield point
@@ -111,9 +110,18 @@ class Study:
                 break
         for _ in range(HALVINGS):
             middle = (good + bad) / 2
-            point = self._point(cleaned, of_strength(method, unit, middle))
-            yield point
-            good, bad = (middle, bad) if dense - point.accuracy <= LOSS else (good, middle)
+            point = self._tried(cleaned, of_strength(method, unit, middle))
+            if point is not None:
+                yield point
+            allowed = point is not None and dense - point.accuracy <= LOSS
+            good, bad = (middle, bad) if allowed else (good, middle)
+
+    def _tried(self, cleaned: Cleaned, how: Sparsification) -> Point | None:
+        """A point; None where the array cannot have it: little is left, and its scales are out of reach."""
+        try:
+            return self._point(cleaned, how)
+        except UnsupportedModel:
+            return None
 
     def _point(self, cleaned: Cleaned, how: Sparsification | None) -> Point:
         name = "dense" if how is None else str(how)
@@ -122,7 +130,7 @@ class Study:
         integers = quantise(sparse, self.calibration)
         graph = read(integers)
         network = lower(graph, self.batch, self.pes)
-        right = Runner(integers).classes(self.pictures) == self.labels
+        right = Runner(integers, graph.outputs[0].tensor).classes(self.pictures) == self.labels
         clocks = Compiled(sparse, layers, integers, graph, network).clocks().clocks if self.with_clocks else None
         units, gone = (sum(getattr(each, key) for each in layers) for key in ("kernels", "zero_kernels"))
         return Point(

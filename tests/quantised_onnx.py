@@ -7,7 +7,12 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
+
+from models.pe_array.frontend.graph import UnsupportedModel
+from models.pe_array.frontend.lower import lower
+from models.pe_array.frontend.reader import read
 
 
 class Bench:
@@ -71,3 +76,28 @@ class Bench:
         graph = helper.make_graph(self.nodes, "bench", self.inputs, outputs, self.constants)
         opsets = [helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=8)
+
+
+def apart(model: onnx.ModelProto, x: np.ndarray) -> float:
+    """Largest difference between the array's layers and onnxruntime on these pictures, in steps of the output."""
+    graph = read(model)
+    found = graph.reals(lower(graph).forward(graph.pictures(x)).outputs[-1])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = 1, 4
+    want = onnxruntime.InferenceSession(model.SerializeToString(), options).run(None, {model.graph.input[0].name: x})[0]
+    made = graph.maps[graph.outputs[0].map]
+    if made.scale is not None and want.dtype.kind != "f":
+        want = (want.astype(np.float64) - made.zero - 128 * made.unsigned) * made.scale
+    assert len(np.unique(want)) > 2, "onnxruntime's outputs say little"
+    return float(np.abs(found.reshape(want.shape) - want).max() / (made.scale or 1.0))
+
+
+def complaints(model: onnx.ModelProto) -> list[str]:
+    """Why nodes of a model cannot be had; each is one line."""
+    try:
+        read(model)
+    except UnsupportedModel as refusal:
+        reasons = [each.reason for each in refusal.complaints] or [str(refusal)]
+        assert not any("\n" in each for each in reasons)
+        return reasons
+    raise AssertionError("the model was read")

@@ -24,7 +24,7 @@ from models.lib.data_sets.data_set import DataError
 from models.lib.telling import Telling
 from models.pe_array.frontend import api, onnx_run
 from models.pe_array.frontend.api import Compiled
-from models.pe_array.frontend.clean import picture_shape
+from models.pe_array.frontend.clean import takes
 from models.pe_array.frontend.finetune.start import Start
 from models.pe_array.frontend.graph import UnsupportedModel
 from models.pe_array.frontend.optimisations import Optimisations, variants
@@ -77,17 +77,31 @@ def compiled_of(request: Request, optimisations: Optimisations | None = None) ->
     try:
         with Telling() as tell:
             if request.source is not None:
-                request.source.check(picture_shape(request.model))
+                request.source.check(*takes(request.model))
                 train = request.source.data.train.images
                 rows = np.linspace(0, len(train) - 1, min(CALIBRATION, len(train))).astype(np.int64)
                 calibration = request.source.floats(train[rows]) if len(train) else None
-            return api.compile(
+            made = api.compile(
                 request.model, calibration, batch=request.batch, pes=request.pes, options=request.options,
                 sparsification=request.sparsification, optimisations=optimisations or request.optimisations,
                 tell=lambda what: tell(f"{request.name}: {what}"),
             )  # fmt: skip
     except (DataError, UnsupportedModel) as error:
         raise FlowError(f"{relative(request.path)}: {error}") from None
+    if request.source is not None and made.classes < request.source.data.classes:
+        raise FlowError(
+            f"{relative(request.path)}: the model gives {made.classes} values, {request.source.data.title} has "
+            f"{request.source.data.classes} classes: leave DATA out, or give data of as many classes"
+        )
+    return made
+
+
+def reference(compiled: Compiled) -> dict[str, onnx_run.Runner]:
+    """Forms of the network in onnxruntime that give what the array gives. UnsupportedModel."""
+    runs = {"quantised": onnx_run.Runner(compiled.quantised, compiled.graph.outputs[0].tensor)}
+    if not compiled.cleaned.quantised:
+        runs["float"] = onnx_run.Runner(compiled.cleaned.model)
+    return runs
 
 
 def _results(request: Request, compiled: Compiled) -> tuple[dict[str, Any], dict[str, Writer]]:
@@ -96,17 +110,17 @@ def _results(request: Request, compiled: Compiled) -> tuple[dict[str, Any], dict
         compiled.tell = lambda what: tell(f"{request.name}: {what}")
         try:
             found = compiled.report()
+            begun, refused = _start(request, compiled)
+            accuracies = _accuracies(request, compiled, begun) if request.source is not None else None
         except ValueError as error:
             raise FlowError(f"{relative(request.path)}: {error}") from None
-        begun, refused = _start(request, compiled)
-        accuracies = _accuracies(request, compiled, begun) if request.source is not None else None
         optimised = measure(request, tell) if request.table else None
     result = {
         "complete": True, "failure": None, **origin(request), **found, "model": relative(request.path),
         "sparsify": None if request.sparsification is None else str(request.sparsification),
         "optimisations": str(request.optimisations), "optimised": optimised,
         "quantisation": _quantisation(request, compiled),
-        "notes": [*compiled.cleaned.notes, *_warnings(request, compiled)], "sparsity": _sparsity(compiled),
+        "notes": [*compiled.notes, *_warnings(request, compiled)], "sparsity": _sparsity(compiled),
         "accuracies": accuracies, "fine_tuning": begun and relative(request.directory / FINE_TUNING),
         "fine_tuning_refused": refused, "versions": versions(),
     }  # fmt: skip
@@ -179,9 +193,7 @@ def _accuracies(request: Request, compiled: Compiled, begun: Start | None) -> di
     test = request.source.data.test[: request.samples]
     right = dict.fromkeys(("float", "quantised", "array", "trainable"), 0)
     same, chunk = 0, 32 * compiled.network.config.batch
-    runs = {"quantised": onnx_run.Runner(compiled.quantised)}
-    if not compiled.cleaned.quantised:
-        runs["float"] = onnx_run.Runner(compiled.cleaned.model)
+    runs = reference(compiled)
     for at in range(0, len(test), chunk):
         compiled.tell(f"classifying test pictures, {at:,} of {len(test):,}")
         part = test[at : at + chunk]

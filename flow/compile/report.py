@@ -34,7 +34,8 @@ def page(compiled: Compiled, result: dict[str, Any]) -> str:
         ),
         html.section("On chip", "Bytes of the memories of a PE that a layer uses at most.", _on_chip(layers)),
         html.section(
-            "Graph", "Layers downwards; maps that skip some at the side.", picture.svg(layers, compiled.in_shape)
+            "Graph", "Layers downwards; maps that skip some at the side.",
+            picture.svg(layers, compiled.network.config.in_shape),
         ),
     ]  # fmt: skip
     if result["optimised"]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from flow.build import Design, Options
-from flow.compile.command import compiled_of, versions
+from flow.compile.command import compiled_of, reference, versions
 from flow.compile.command import origin as origin_of
 from flow.infer.report import page
 from flow.infer.request import MODEL, Request
@@ -25,7 +25,6 @@ from flow.train.watch import bar, duration
 from models.lib.command_line import INTERRUPTED
 from models.lib.job_file import EVENTS, MISMATCH
 from models.lib.telling import Telling
-from models.pe_array.frontend import onnx_run
 from models.pe_array.frontend.api import Compiled
 from models.pe_array.frontend.job import BATCHES, InferenceJob, parameters, save_batches
 from models.pe_array.frontend.program_file import MEMORY, PROGRAM, Int8Array
@@ -105,14 +104,13 @@ def _run(request: Request, design: Design | None, directory: RunDirectory) -> tu
         compiled.tell = lambda what: tell(f"{request.name}: {what}")
         try:
             clocks = compiled.clocks().clocks
+            compiled.tell(f"classifying {len(x):,} pictures")
+            q = compiled.quantise_pictures(x)
+            outputs = compiled.predict_bytes(q)
+            classes = {"array": outputs.argmax(axis=1)}
+            classes |= {name: each.classes(x) for name, each in reference(compiled).items()}
         except ValueError as error:
             raise FlowError(f"{relative(compilation.path)}: {error}") from None
-        compiled.tell(f"classifying {len(x):,} pictures")
-        q = compiled.quantise_pictures(x)
-        outputs = compiled.predict_bytes(q)
-        classes = {"array": outputs.argmax(axis=1), "quantised": onnx_run.Runner(compiled.quantised).classes(x)}
-        if not compiled.cleaned.quantised:
-            classes["float"] = onnx_run.Runner(compiled.cleaned.model).classes(x)
     images, expected = _batched(compiled, q, outputs)
     print(
         f"{request.name}: {len(x):,} pictures, {len(images):,} batches on {compilation.pes} PEs of {compilation.batch} "

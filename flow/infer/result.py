@@ -46,7 +46,7 @@ def results(
         "clock_mhz": assumed.CLOCK_MHZ, "pictures_per_second": batch * assumed.CLOCK_MHZ * 1e6 / clocks,
         "simulation_seconds": sum(each["seconds"] for each in events), "counters": counted, "events": events,
         "sparsify": None if request.compilation.sparsification is None else str(request.compilation.sparsification),
-        "notes": list(compiled.cleaned.notes),
+        "notes": compiled.notes,
     }  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from flow.sparsify.report import page, table
 from flow.train.command import REPORT
 from models.lib.data_sets.data_set import DataError
 from models.lib.telling import Telling
-from models.pe_array.frontend.clean import is_quantised, picture_shape
+from models.pe_array.frontend.clean import is_quantised, takes
 from models.pe_array.frontend.graph import UnsupportedModel
 from studies import html
 from studies.sparsification import Point, Study
@@ -114,7 +114,7 @@ def _study(request: Request, network: compiling.Request) -> list[Point]:
     assert source is not None
     found: list[Point] = []
     try:
-        source.check(picture_shape(network.model))
+        source.check(*takes(network.model))
         train, test = source.data.train.images, source.data.test[: request.samples]
         rows = np.linspace(0, len(train) - 1, min(CALIBRATION, len(train))).astype(np.int64)
         with Telling() as tell:

@@ -163,7 +163,9 @@ def test_infer_in_simulation(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     result = result_of(asked.directory)
     assert result["compared"] == 16 * 5 + 2 * 6  # counters of clocks too
     assert result["clocks_measured"] == result["clocks_predicted"] > 0
-    assert result["accuracies"]["array"] >= 0
+    right = sum(images for label, found, images in result["confusion"] if label == found)
+    assert result["accuracies"]["array"] == right / 16
+    assert result["same_class"] >= 15 / 16
     assert "difference 0" in capsys.readouterr().out
 
 
@@ -243,6 +245,19 @@ def test_operators_that_cannot_be_had_are_all_named(tmp_path: Path) -> None:
     with pytest.raises(FlowError, match=r"odd.onnx: (?s:.*)wave(?s:.*)other"):
         compiling.run(request(str(tmp_path / "odd.onnx"), directory=tmp_path / "out"))
     assert result_of(tmp_path / "out")["state"] == "failed"
+
+
+def test_more_classes_than_outputs(tmp_path: Path) -> None:
+    """No accuracy is told that means nothing."""
+    where = folder(tmp_path)
+    made = Made("N", 2, 8, 8)
+    made.conv(2, 1)
+    made.add("GlobalAveragePool")
+    made.add("Flatten")
+    onnx.save(made.model("N", 1), where / "one.onnx")
+    asked = request(str(where / "one.onnx"), str(where / "data.npz"), batch="8", pes="2", directory=where / "out")
+    with pytest.raises(FlowError, match=r"one.onnx: the model gives 1 values, data.npz has 5 classes: leave DATA out"):
+        compiling.run(asked)
 
 
 def test_infer_needs_pictures(tmp_path: Path) -> None:

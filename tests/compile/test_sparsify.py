@@ -18,8 +18,10 @@ from flow.sparsify import command, report
 from flow.sparsify.command import request
 from flow.train.command import REPORT
 from models.pe_array.frontend.api import compile
-from models.pe_array.frontend.clean import clean
+from models.pe_array.frontend.clean import Cleaned, clean
+from models.pe_array.frontend.graph import UnsupportedModel
 from models.pe_array.frontend.quantise import quantise
+from models.pe_array.frontend.sparsify import Sparsification
 from studies import sparsification
 from studies.sparsification import Point, Study, energy_of, largest, of_strength
 
@@ -78,6 +80,26 @@ def test_points_of_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sparse.clocks < dense.clocks
     assert sparse.energy[0] < dense.energy[0] < dense.energy[1]
     assert 0.3 < sparse.left_out < 0.34
+
+
+def test_levels_that_the_array_cannot_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A curve ends there, and the largest good level is sought below, where some cannot be had either."""
+
+    def judge(self: Study, cleaned: Cleaned, how: Sparsification | None) -> Point:
+        level = how.levels[0] if how is not None else 0.0
+        if level > 0.4:
+            raise UnsupportedModel("scales out of reach")
+        return point(str(how or "dense"), level, 0.9 - level / 100)
+
+    monkeypatch.setattr(Study, "_point", judge)
+    monkeypatch.setattr(sparsification, "LEVELS", {"flat": 1})
+    monkeypatch.setattr(sparsification, "UNITS", ("kernels",))
+    x = pictures(1, 2, 8, 8)
+    found = list(Study(residual(), x, x, np.zeros(1, np.int64)).points(3))
+    assert [each.sparsity for each in found] == [0.0, 0.25, 0.375]  # 0.5, 0.438 and 0.406 are beyond
+    best = largest(found, "flat", "kernels")
+    assert best is not None
+    assert best.how == "flat:0.375"
 
 
 def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -37,7 +37,7 @@ from models.pe_array.frontend.graph import QuantisedGraph, UnsupportedModel
 from models.pe_array.frontend.job import SIZES
 from models.pe_array.frontend.lower import lower
 from models.pe_array.frontend.optimisations import ALL, Optimisations
-from models.pe_array.frontend.program_file import InferenceProgram, MapPlace, Meaning
+from models.pe_array.frontend.program_file import InferenceProgram, MapPlace
 from models.pe_array.frontend.quantise import Options, quantise
 from models.pe_array.frontend.reader import read
 from models.pe_array.frontend.sparsify import Sparsification, Sparsity, sparsify
@@ -110,9 +110,16 @@ class Compiled:
     tell: Callable[[str], None] = field(default=silent, repr=False)
 
     @property
-    def in_shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of a picture."""
-        return self.network.config.in_shape
+    def in_shape(self) -> tuple[int, ...]:
+        """Of a picture as the model takes it, (C, H, W) mostly."""
+        return self.cleaned.in_shape
+
+    @property
+    def notes(self) -> list[str]:
+        """What of the model is not as it was, and what of it the array does not do."""
+        host = self.graph.outputs[0].host
+        left = [f"{', '.join(host)} at the end: left to the host, the outputs are what it reads"] if host else []
+        return [*self.cleaned.notes, *left]
 
     @property
     def classes(self) -> int:
@@ -120,19 +127,23 @@ class Compiled:
         channels, height, width = self.network.config.layers[-1].out_shape
         return channels * height * width
 
-    def quantise_pictures(self, x: FloatArray) -> Int8Array:
-        """What the array reads: int8 (n, C, H, W) of pictures float32 (n, C, H, W) as the model takes them."""
-        if x.shape[1:] != self.in_shape:
-            raise ValueError(f"pictures {x.shape} must be (n, {', '.join(map(str, self.in_shape))})")
-        return self._meaning(self.graph.picture).quantise(x)
+    def quantise_pictures(self, x: npt.NDArray[Any]) -> Int8Array:
+        """What the array reads: int8 (n, C, H, W) of pictures (n, *in_shape) as the model takes them.
 
-    def predict(self, x: FloatArray) -> FloatArray:
-        """Logits float32 (n, classes) of pictures float32 (n, C, H, W) as the model takes them.
+        Raises:
+            ValueError: they have another size.
+        """
+        return np.ascontiguousarray(np.moveaxis(self.graph.pictures(x), -1, 0))
 
+    def predict(self, x: npt.NDArray[Any]) -> FloatArray:
+        """Logits float32 (n, classes) of pictures (n, *in_shape) as the model takes them: float32, or its bytes.
+
+        Flat pictures, or those without a single channel, do as well where their sizes agree with the model's.
         Bit for bit what the array computes, in real values: by the model of its layers. A model whose last operator is
         a softmax gives what that would read.
         """
-        return self._meaning(self.graph.outputs[0].map).real(self.predict_bytes(self.quantise_pictures(x)))
+        found = self.predict_bytes(self.quantise_pictures(x))
+        return self.graph.reals(found.T).reshape(found.shape)
 
     def predict_bytes(self, q: Int8Array) -> Int8Array:
         """The array's outputs int8 (n, classes) of its inputs int8 (n, C, H, W)."""
@@ -177,8 +188,8 @@ class Compiled:
             config.name, step.grid.pes, shape.lanes, shape.acc_bits, shape.x_depth, shape.y_depth, shape.w_depth,
             shape.e_depth, shape.t_depth, config.widths.data, config.widths.master, step.allocation.base,
             step.allocation.size, step.address, step.length, step.read_window, step.write_window,
-            self._place(IMAGE, self.graph.picture), self._place(last, self.graph.outputs[0].map), tuple(step.parts),
-            self.clocks().clocks,
+            self._place(IMAGE, self.graph.picture, self.graph.takes_bytes),
+            self._place(last, self.graph.outputs[0].map), tuple(step.parts), self.clocks().clocks,
         )  # fmt: skip
 
     def start(
@@ -194,7 +205,7 @@ class Compiled:
         Raises:
             UnsupportedModel: the array cannot train it; all operators that are in the way are named.
         """
-        if pictures.shape[1:] != self.in_shape or not len(pictures):
+        if not len(pictures) or pictures[0].size != np.prod(self.in_shape):
             raise UnsupportedModel(f"pictures {pictures.shape} must be (n, {', '.join(map(str, self.in_shape))})")
         return start(
             self.graph, self.cleaned, pictures, name=name, batch=batch or self.network.config.batch,
@@ -232,18 +243,13 @@ class Compiled:
         """What the compiler knows: ``layers``, a table of dictionaries, and sums (see ``report.table``)."""
         return report.table(self.network, self.step, self.clocks())
 
-    def _meaning(self, name: str) -> Meaning:
-        """Of the bytes of a map of the graph."""
-        found = self.graph.maps[name]
-        return Meaning(found.scale, found.zero, found.unsigned)
-
-    def _place(self, index: int, name: str) -> MapPlace:
-        """Where a layer's map is, or the pictures, by its number and its name in the graph."""
+    def _place(self, index: int, name: str, given: bool = False) -> MapPlace:
+        """Where a layer's map is, or the pictures, by its number and its name in the graph; ``given``: see Meaning."""
         step, key = self.step, output_of(index)
         stored = step.storage.maps[key]
         places = stored.channel + np.argsort(step.order(key))
         top, left = stored.halo[:2]
         return MapPlace(
             step.tensors[stored.tensor].address, *stored.outer, top, left, stored.shape, tuple(places.tolist()),
-            self._meaning(name),
+            self.graph.maps[name].meaning(given),
         )  # fmt: skip

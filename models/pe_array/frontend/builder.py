@@ -82,11 +82,18 @@ class Builder:
             self.new_map(picture.name, shape, unsigned, known)
         return View(picture.name, shape, picture.ordered, unsigned)
 
-    def learn(self, view: View, known: Quantisation) -> None:
-        """What a reader says of a map of which nothing was known, such as a picture of bytes."""
-        made = self.maps[view.map]
-        if made.scale is None:
-            self.maps[view.map] = replace(made, scale=known.scale, zero=known.zero)
+    def learn(self, name: str, known: Quantisation) -> None:
+        """What a reader says of a map of which nothing was known, a picture of bytes, and of those it is made of."""
+        made = self.maps[name]
+        if made.scale is not None:
+            return
+        self.maps[name] = replace(made, scale=known.scale, zero=known.zero)
+        for number, each in enumerate(self.operators):
+            if each.makes == name:
+                if isinstance(each, Products):
+                    self.operators[number] = replace(each, zero_in=known.zero, zero=known.zero)
+                for source in each.reads:
+                    self.learn(source, known)
 
     def relearn(self, view: View, known: Quantisation | None) -> View:
         """What its bytes mean, where they have been made as whole numbers."""
@@ -102,19 +109,23 @@ class Builder:
     # --- bytes ---
 
     def whole(self, view: View, node: str) -> View:
-        """A view without a selection: what is selected is made a map of its own, once."""
+        """A view without a selection: what is selected is made a map of its own, once.
+
+        Refusal where its padding is not what stands for 0 in the map.
+        """
         select = view.select
         if select is None:
             return view
         name = self._selected.get((view.map, select))
         if name is None:
-            fill = select.fill or 0
+            zero = self.maps[view.map].zero
+            _check_fill(select, zero)
             read = replace(view, shape=self.maps[view.map].shape, select=None)
             conv, weights = _selecting(select, read.shape)
             name = self._unused(f"{view.map}/{node}")
             self.new_map(name, select.shape, view.unsigned, self.known(view))
             ones, zeros = np.ones(conv.rows), np.zeros(conv.rows)
-            self.operators.append(Products(node, (view.map,), name, LOW, HIGH, conv, weights, zeros, ones, fill, fill))
+            self.operators.append(Products(node, (view.map,), name, LOW, HIGH, conv, weights, zeros, ones, zero, zero))
             self._selected[view.map, select] = name
         return replace(view, map=name, shape=self.maps[name].shape, select=None)
 
@@ -157,20 +168,18 @@ class Builder:
         if isinstance(draft, Weighted):
             sign = np.where(dead, 0, np.where(real.scale < 0, -1, 1)).astype(np.int16)
             weights = (draft.weights * sign[:, None, None, None]).astype(np.int16)
-            addend = None
+            addend, even_bytes = None, False
             if real.addend is not None:
+                even_bytes = real.addend.even_bytes and isinstance(real.draft, Dequantised)
                 added = self.whole(real.addend.view, draft.node)
-                if added.shape != draft.shape:
-                    raise Refusal(f"a map of {_text(added.shape)} is added to one of {_text(draft.shape)}")
                 addend = MapAddend(added.map, real.addend.scale / quantisation.scale, real.addend.zero)
             reads = (draft.view.map,) if addend is None else (draft.view.map, addend.name)
             return Products(
                 draft.node, reads, name, *limits, draft.conv, weights, bias, scale, draft.zero, quantisation.zero,
-                addend, draft.flat, addend is not None and isinstance(real.draft, Dequantised),
+                addend, draft.flat, even_bytes,
             )  # fmt: skip
         assert isinstance(draft, Mean)
-        if real.addend is not None:
-            raise Refusal("a map is added to averages that are not quantised: put QuantizeLinear between them")
+        assert real.addend is None
         if (real.scale <= 0).any():
             raise Refusal("averages are multiplied by a constant that is not positive")
         return Average(
@@ -180,16 +189,11 @@ class Builder:
 
     def _as_products(self, draft: Dequantised) -> Weighted:
         """Bytes of a view as products with ones."""
-        view, select = draft.view, draft.view.select
-        shape = self.maps[view.map].shape
-        if select is None:
-            select = Select.all_of(shape)
-        elif select.fill not in (None, draft.zero):
-            view = self.whole(view, draft.node)
-            select = Select.all_of(view.shape)
-            shape = view.shape
+        shape = self.maps[draft.view.map].shape
+        select = draft.view.select or Select.all_of(shape)
+        _check_fill(select, draft.zero)
         conv, weights = _selecting(select, shape)
-        view = replace(view, select=None)
+        view = replace(draft.view, select=None)
         return Weighted(draft.node, draft.shape, draft.dims, view, draft.zero, conv, weights, flat=False)
 
     def _largest(self, real: Real, draft: Largest, quantisation: Quantisation, name: str) -> View:
@@ -221,10 +225,8 @@ class Builder:
             if real.addend is not None or not part.unlimited:
                 raise Refusal("a map is added to joined ones, or these are limited, before they are quantised")
             here = slice(starts[number], starts[number + 1])
-            scaled = replace(
-                part, scale=part.scale * real.scale[here], offset=part.offset * real.scale[here] + real.offset[here],
-                low=real.low, high=real.high,
-            )  # fmt: skip
+            scaled = part.times(real.scale[here])
+            scaled = replace(scaled, offset=scaled.offset + real.offset[here], low=real.low, high=real.high)
             views.append(self.quantise(scaled, quantisation, self._unused(f"{name}/{number}")))
         return self.join(draft.node, views, draft.dims, name, quantisation)
 
@@ -241,8 +243,9 @@ class Builder:
         return View(name, shape, dims, views[0].unsigned)
 
 
-def _text(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape))
+def _check_fill(select: Select, zero: int) -> None:
+    if select.fill not in (None, zero):
+        raise Refusal(f"padding with the byte {select.fill}; the array pads with the zero point, here {zero}")
 
 
 def _positive(scale: Reals, offset: Reals) -> tuple[Reals, Reals, np.ndarray]:

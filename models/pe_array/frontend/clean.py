@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,16 +19,18 @@ import onnx
 import onnxslim
 from onnx import NodeProto, helper, numpy_helper, version_converter
 
+from models.pe_array.frontend import model_file
+from models.pe_array.frontend.builder import VALUES_MAX
 from models.pe_array.frontend.graph import UnsupportedModel
 
 FloatArray = npt.NDArray[np.float32]
 
 OPSET = 17
 """To which older models are brought: per-channel scales need 13."""
-QUANTISED = (
-    "QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger",
-)  # fmt: skip
-"""Operators by which a model counts as quantised."""
+QUANTISED = ("QuantizeLinear", "DequantizeLinear", "QGemm", "ConvInteger", "MatMulInteger")
+"""Operators by which a model counts as quantised, besides all whose names begin with QLinear."""
+_CHOOSING, _BEHIND = ("Softmax", "LogSoftmax", "ArgMax"), ("Cast", "Squeeze", "Identity")
+"""Operators at the end that leave the order of the classes as it is, and what may come behind them."""
 _TO_NCHW, _TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
 
 
@@ -58,7 +61,7 @@ class Cleaned:
 
 def is_quantised(model: onnx.ModelProto) -> bool:
     """Whether it has scales already."""
-    return any(node.op_type in QUANTISED for node in model.graph.node)
+    return any(node.op_type in QUANTISED or node.op_type.startswith("QLinear") for node in model.graph.node)
 
 
 def clean(model: onnx.ModelProto, fold: bool = True) -> Cleaned:
@@ -70,14 +73,15 @@ def clean(model: onnx.ModelProto, fold: bool = True) -> Cleaned:
             own, a multiplication and an addition per channel, with the activation behind it: what folding saves.
 
     Raises:
-        UnsupportedModel: it has several inputs or outputs, sizes that are not fixed, or onnx cannot convert it.
+        UnsupportedModel: it is damaged, has several inputs or outputs, sizes that are not fixed, or onnx cannot convert
+            it.
     """
-    work = onnx.ModelProto()
-    work.CopyFrom(model)
+    work = model_file.checked(model, oldest=1)
     _check_borders(work)
     notes: list[str] = []
     quantised = is_quantised(work)
     if not quantised:
+        _floats(work)
         work = _converted(work)
         work = _slim(work, fold)
         _batch_normalisation(work.graph)
@@ -113,7 +117,7 @@ def _check_borders(model: onnx.ModelProto) -> None:
     del graph.input[:]  # old files list their weights as inputs
     graph.input.extend(inputs)
     sizes = _dimensions(inputs[0])
-    if len(sizes) < 2 or not all(sizes[1:]):
+    if len(sizes) < 2 or min(sizes[1:]) < 1:
         shown = " x ".join(
             each.dim_param or str(each.dim_value or "?") for each in inputs[0].type.tensor_type.shape.dim
         )
@@ -121,15 +125,45 @@ def _check_borders(model: onnx.ModelProto) -> None:
             f"input {inputs[0].name} is {shown or 'without a shape'}: all sizes but the batch must be fixed; "
             "export the model with a fixed picture size"
         )
+    if math.prod(sizes[1:]) > VALUES_MAX:
+        shown = " x ".join(map(str, sizes[1:]))
+        raise UnsupportedModel(f"input {inputs[0].name} is {shown}: a picture has at most {VALUES_MAX:,} values")
 
 
-def picture_shape(model: onnx.ModelProto) -> tuple[int, ...]:
-    """(C, H, W) of the pictures that a model takes once it is cleaned. UnsupportedModel as ``clean``."""
+def _floats(model: onnx.ModelProto) -> None:
+    """Half floats become floats. UnsupportedModel where the model takes anything else."""
+    graph, half, single = model.graph, onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT
+    source = graph.input[0]
+    kind = source.type.tensor_type.elem_type
+    if kind not in (half, single):
+        name = helper.tensor_dtype_to_string(kind).removeprefix("TensorProto.")
+        raise UnsupportedModel(
+            f"input {source.name} is {name}: a model of floats takes floats; take the Cast at its input out"
+        )
+    attributes = [each for node in graph.node for each in node.attribute]
+    for tensor in [*graph.initializer, *(each.t for each in attributes if each.HasField("t"))]:
+        if tensor.data_type == half:
+            tensor.CopyFrom(numpy_helper.from_array(model_file.array_of(tensor).astype(np.float32), tensor.name))
+    for node in graph.node:
+        for each in node.attribute:
+            if node.op_type == "Cast" and each.name == "to" and each.i == half:
+                each.i = single
+    for border in (*graph.input, *graph.output):
+        if border.type.tensor_type.elem_type == half:
+            border.type.tensor_type.elem_type = single
+    del graph.value_info[:]
+
+
+def takes(model: onnx.ModelProto) -> tuple[tuple[int, ...], int]:
+    """(C, H, W) mostly, of the pictures that a model takes once it is cleaned, and the kind of their elements.
+
+    UnsupportedModel as ``clean``.
+    """
     work = onnx.ModelProto()
     work.CopyFrom(model)
     _check_borders(work)
     _drop_transposes(work.graph)
-    return _dimensions(work.graph.input[0])[1:]
+    return _dimensions(work.graph.input[0])[1:], work.graph.input[0].type.tensor_type.elem_type
 
 
 def _converted(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -182,24 +216,32 @@ def _known(graph: onnx.GraphProto, node: NodeProto, name: str) -> FloatArray:
 
 
 def _drop_softmax(graph: onnx.GraphProto) -> list[str]:
-    """The output is what a last softmax reads."""
+    """The output is what a last softmax reads, or ArgMax."""
+    tail: list[NodeProto] = []
     last = _maker(graph, graph.output[0].name)
-    if last is None or last.op_type not in ("Softmax", "LogSoftmax"):
-        return []
-    before = _maker(graph, last.input[0])
-    if before is None:
-        return []
-    _rename_output(graph, before, last.output[0])
+    while last is not None and last.op_type in (*_CHOOSING, *_BEHIND):
+        tail.append(last)
+        last = _maker(graph, last.input[0])
+    while tail and (tail[-1].op_type not in _CHOOSING or _maker(graph, tail[-1].input[0]) is None):
+        tail.pop()
+    for node in tail:
+        _drop_last(graph, node)
+    if tail:
+        graph.output[0].type.tensor_type.elem_type = onnx.TensorProto.FLOAT
+        graph.output[0].type.tensor_type.ClearField("shape")
+    return [
+        f"{node.op_type} at the end is left out: the output is logits, in the same order"
+        for node in tail if node.op_type in _CHOOSING
+    ]  # fmt: skip
+
+
+def _drop_last(graph: onnx.GraphProto, last: NodeProto) -> None:
+    """Without a last node: what it reads has the name of the graph's output, whichever output of a node it is."""
+    old, name = last.input[0], last.output[0]
     graph.node.remove(last)
-    return [f"{last.op_type} at the end is left out: the output is logits, in the same order"]
-
-
-def _rename_output(graph: onnx.GraphProto, node: NodeProto, name: str) -> None:
-    """Let a node's output, and whoever reads it, have the name of the graph's output."""
-    old = node.output[0]
     for each in graph.node:
-        each.input[:] = [name if one == old else one for one in each.input]
-    node.output[0] = name
+        for names in (each.input, each.output):
+            names[:] = [name if one == old else one for one in names]
 
 
 def _drop_transposes(graph: onnx.GraphProto) -> list[str]:
@@ -207,20 +249,19 @@ def _drop_transposes(graph: onnx.GraphProto) -> list[str]:
     notes = []
     source = graph.input[0]
     readers = [node for node in graph.node if source.name in node.input]
-    if len(readers) == 1 and _permutation(readers[0]) == _TO_NCHW:
-        first = readers[0]
+    dims = source.type.tensor_type.shape.dim
+    first = readers[0] if len(readers) == 1 and len(dims) == len(_TO_NCHW) else None
+    if first is not None and _permutation(first) == _TO_NCHW and first.output[0] != graph.output[0].name:
         for node in graph.node:
             node.input[:] = [source.name if each == first.output[0] else each for each in node.input]
         graph.node.remove(first)
-        dims = source.type.tensor_type.shape.dim
         sizes = [dims[place].dim_value for place in _TO_NCHW]
         for dim, size in zip(dims[1:], sizes[1:], strict=True):
             dim.dim_value = size
         notes.append("the Transpose of the input is left out: pictures come as N x C x H x W")
     last = _maker(graph, graph.output[0].name)
-    if last is not None and _permutation(last) == _TO_NHWC and (before := _maker(graph, last.input[0])) is not None:
-        _rename_output(graph, before, last.output[0])
-        graph.node.remove(last)
+    if last is not None and _permutation(last) == _TO_NHWC and _maker(graph, last.input[0]) is not None:
+        _drop_last(graph, last)
         graph.output[0].type.tensor_type.ClearField("shape")
         notes.append("the Transpose of the output is left out: maps are N x C x H x W")
     return notes

@@ -11,7 +11,9 @@ where ``sum`` is made of ``x - zero_in``, and padding is worth ``zero_in``.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +25,53 @@ from models.pe_array.network.layers import Int8Array
 Int16Array = npt.NDArray[np.int16]
 Reals = npt.NDArray[np.float64]
 LOW, HIGH = -128, 127
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What bytes stand for: q is scale * (q - zero).
+
+    Attributes:
+        scale, zero: scale None: the model does not say.
+        unsigned: in the model bytes are 128 larger.
+        given: the model takes or gives the bytes themselves, whatever they stand for.
+    """
+
+    scale: float | None
+    zero: int
+    unsigned: bool
+    given: bool = False
+
+    def quantise(self, x: npt.NDArray[np.generic]) -> Int8Array:
+        """Bytes of what the model takes: its own bytes, rounded and clipped, or as QuantizeLinear of ONNX makes them.
+
+        That is rounded half to even, and clipped.
+        """
+        real = x.astype(np.float32)
+        if self.given or self.scale is None:
+            steps = np.rint(real) - np.float32(128 if self.unsigned else 0)
+        else:
+            steps = np.rint(real / np.float32(self.scale)) + np.float32(self.zero)
+        return np.asarray(np.clip(steps, LOW, HIGH), dtype=np.int8)
+
+    def real(self, q: Int8Array) -> npt.NDArray[np.float32]:
+        """What bytes stand for; without a scale the model's own bytes."""
+        if self.scale is None:
+            return q.astype(np.float32) + np.float32(128 if self.unsigned else 0)
+        return np.asarray((q.astype(np.float32) - np.float32(self.zero)) * np.float32(self.scale))
+
+
+def shaped(x: npt.NDArray[Any], dims: tuple[int, ...]) -> npt.NDArray[Any]:
+    """Pictures (n, …) as (n, *dims): flat or not, with or without a single channel.
+
+    Raises:
+        ValueError: their axes have other sizes.
+    """
+    given, wanted = (tuple(size for size in each if size != 1) for each in (x.shape[1:], dims))
+    flat = 1 in (len(given), len(wanted)) and math.prod(given) == math.prod(wanted)
+    if not x.ndim or not (given == wanted or flat):
+        raise ValueError(f"pictures {x.shape} must be (n, {', '.join(map(str, dims))})")
+    return x.reshape(len(x), *dims)
 
 
 @dataclass(frozen=True)
@@ -42,6 +91,10 @@ class QuantisedMap:
     scale: float | None
     zero: int
     unsigned: bool
+
+    def meaning(self, given: bool = False) -> Meaning:
+        """Of its bytes; ``given`` as there."""
+        return Meaning(self.scale, self.zero, self.unsigned, given)
 
 
 @dataclass(frozen=True)
@@ -139,12 +192,14 @@ class ModelOutput:
 
     Attributes:
         name: in the model.
+        tensor: name of the tensor of the model that has the values of the map; another one where ``host`` comes behind.
         map: name of the map that the array makes of it.
         dims: dimensions of that in the model, without the batch.
         host: types of operators behind it that are left to the host, softmax for example.
     """
 
     name: str
+    tensor: str
     map: str
     dims: tuple[int, ...]
     host: tuple[str, ...] = ()
@@ -157,6 +212,8 @@ class QuantisedGraph:
     Attributes:
         name: of the model's graph.
         picture: name of the map that goes in.
+        takes_bytes: the model takes bytes, not real numbers.
+        picture_dims: dimensions of a picture in the model.
         picture_axes: order of the axes of a picture in the model, of which (channels, H, W) are made; (0, 1, 2) mostly.
         maps: by name, in the order in which they are made.
         operators: in an order in which they can be executed.
@@ -165,6 +222,8 @@ class QuantisedGraph:
 
     name: str
     picture: str
+    takes_bytes: bool
+    picture_dims: tuple[int, ...]
     picture_axes: tuple[int, ...]
     maps: dict[str, QuantisedMap]
     operators: tuple[Operator, ...]
@@ -174,26 +233,21 @@ class QuantisedGraph:
         """Bytes int8 (channels, H, W, n) of pictures as the model takes them, (n, …): quantised as the model does it.
 
         Raises:
-            ValueError: the pictures have another size, or are real numbers and the model takes bytes.
+            ValueError: the pictures have another size.
         """
         made = self.maps[self.picture]
-        given = pictures.transpose(0, *(axis + 1 for axis in self.picture_axes))
-        if given[:1].size != np.prod(made.shape) or not len(given):
-            raise ValueError(f"pictures {pictures.shape} do not fit the model, which takes {made.shape} each")
-        if given.dtype.kind != "f":
-            raw = given.astype(np.int16) - (128 if given.dtype == np.uint8 else 0)
-        elif made.scale is None:
-            raise ValueError("the model takes bytes, not real numbers")
-        else:
-            raw = np.rint(given.astype(np.float32) / np.float32(made.scale)) + made.zero
-        raw = np.clip(raw, LOW, HIGH).astype(np.int8)
+        given = shaped(pictures, self.picture_dims).transpose(0, *(axis + 1 for axis in self.picture_axes))
+        raw = made.meaning(self.takes_bytes).quantise(given)
         return np.ascontiguousarray(np.moveaxis(raw.reshape(-1, *made.shape), 0, -1))
 
     def reals(self, values: Int8Array) -> npt.NDArray[np.float32]:
-        """Real numbers (n, …) of what the array makes for the first output, int8 (channels, H, W, n) or flattened."""
-        made, dims = self.maps[self.outputs[0].map], self.outputs[0].dims
-        steps = np.moveaxis(values, -1, 0).reshape(-1, *dims).astype(np.float32) - np.float32(made.zero)
-        return steps * np.float32(1.0 if made.scale is None else made.scale)
+        """What the array makes for the first output, int8 (channels, H, W, n) or flattened, as in the model: (n, …).
+
+        Real numbers, or bytes whose scale the model does not say.
+        """
+        output = self.outputs[0]
+        steps = np.moveaxis(values, -1, 0).reshape(-1, *output.dims)
+        return self.maps[output.map].meaning().real(steps)
 
 
 @dataclass(frozen=True)

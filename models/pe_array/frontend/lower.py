@@ -92,10 +92,9 @@ def _layer(made: FrozenBuilder, operator: Operator, reads: list[int]) -> int:
             limits = Scaling.of(1.0, low=operator.low, high=operator.high)
             limited = (operator.low, operator.high) != (LOW, HIGH)
             return made.max_pool(reads[0], operator.window, limits if limited else None, operator.node)
-        case Concatenation():
-            return made.concat(reads, operator.node)
         case _:
-            raise TypeError(operator)
+            assert isinstance(operator, Concatenation)
+            return made.concat(reads, operator.node)
 
 
 def _products(made: FrozenBuilder, operator: Products, reads: list[int]) -> int:
@@ -165,7 +164,8 @@ def _addend(addend: MapAddend) -> Addend:
 def _factor(operator: Products, limit: int) -> int:
     """What weights are multiplied with, so that scales stay below 2 and biases are whole numbers, or nearly.
 
-    A factor with which weights still fit in a byte costs nothing; beyond, an element becomes two.
+    A factor with which weights still fit in a byte costs nothing; beyond, an element becomes two. A power of two where
+    there must be one, so that scales that are powers of two remain exact.
     """
     least = int(np.ceil(operator.scale.max() / _LARGEST)) if operator.scale.max() > _LARGEST else 1
     largest = max(1, int(np.abs(operator.weights).max()))
@@ -174,6 +174,8 @@ def _factor(operator: Products, limit: int) -> int:
             f"a scale of {operator.scale.max():.3g} with weights up to {largest}: their product must stay below "
             f"{limit * _LARGEST:.0f}; a larger scale of the output would help"
         )
+    power = 1 << (least - 1).bit_length()
+    least = power if power * largest <= limit else least
     best, best_error = least, _wrong(operator, least)
     for bound, enough in ((_BYTE, FINE), (limit, COARSE)):
         for factor in range(best + 1, bound // largest + 1):
@@ -196,6 +198,8 @@ def _average(made: FrozenBuilder, operator: Average, reads: int) -> int:
     if not operator.counts_padding:
         pool = replace(pool, counted=NO_PADS)
     terms = averages.base(pool, *size)[0] if pool.uneven else pool.taps
+    if pool.uneven:
+        averages.check(pool, *size, terms)
     biases = np.rint((operator.bias - operator.zero_in) * terms).astype(np.int64)
     return made.average_pool(reads, pool, _scaling(operator, operator.scale / terms, biases), operator.node)
 

@@ -28,10 +28,8 @@ def _refusing(what: str) -> Iterator[None]:
     """Errors of the onnx package, which are of many kinds and lines, as one line."""
     try:
         yield
-    except UnsupportedModel:
-        raise
     except Exception as error:
-        reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise UnsupportedModel(f"{what}: {reason[:200].strip()}") from None
 
 
@@ -49,28 +47,44 @@ def load(path: Path) -> onnx.ModelProto:
         return onnx.load(str(path))
 
 
+def checked(model: onnx.ModelProto, oldest: int = FIRST_OPSET) -> onnx.ModelProto:
+    """A copy that keeps the rules of ONNX: constants are whole, tensors made before they are read, opsets known.
+
+    Raises:
+        UnsupportedModel: it breaks one, in one line.
+    """
+    made = onnx.ModelProto()
+    made.CopyFrom(model)
+    if not made.graph.node or not made.graph.output:
+        raise UnsupportedModel("the model has no nodes, or no outputs")
+    for opset in made.opset_import:
+        if opset.domain in ("", "ai.onnx") and not oldest <= opset.version <= LAST_OPSET:
+            raise UnsupportedModel(
+                f"the model has opset {opset.version}, must be {oldest} … {LAST_OPSET}: "
+                "convert it with onnx.version_converter"
+            )
+    for tensor in made.graph.initializer:
+        _inside(tensor)
+    outputs = [each.type.tensor_type for each in made.graph.output if each.type.HasField("tensor_type")]
+    without = [each for each in outputs if not each.HasField("shape")]
+    for each in without:
+        each.shape.SetInParent()  # which the checker wants, and nobody else
+    with _refusing("the model is damaged"):
+        onnx.checker.check_model(made)
+    for each in without:
+        each.ClearField("shape")
+    return made
+
+
 def prepare(model: onnx.ModelProto) -> onnx.ModelProto:
     """A checked copy whose batch has a size, whose functions are inlined and whose shapes are inferred.
 
     Raises:
         UnsupportedModel: it breaks a rule of ONNX, in one line.
     """
-    made = onnx.ModelProto()
-    made.CopyFrom(model)
-    if not made.graph.node:
-        raise UnsupportedModel("the model has no nodes")
-    for opset in made.opset_import:
-        if opset.domain in ("", "ai.onnx") and not FIRST_OPSET <= opset.version <= LAST_OPSET:
-            raise UnsupportedModel(
-                f"the model has opset {opset.version}, must be {FIRST_OPSET} … {LAST_OPSET}: "
-                "convert it with onnx.version_converter"
-            )
-    for tensor in made.graph.initializer:
-        if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            raise UnsupportedModel(f"{tensor.name} is in another file: load the model with onnx.load")
-    with _refusing("the model is damaged"):
-        onnx.checker.check_model(made)
-        if made.functions:
+    made = checked(model)
+    if made.functions:
+        with _refusing("the functions of the model cannot be inlined"):
             made = onnx.inliner.inline_local_functions(made)
     names = {each.name for each in made.graph.initializer}
     for each in made.graph.input:
@@ -83,5 +97,12 @@ def prepare(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def array_of(tensor: onnx.TensorProto) -> npt.NDArray[np.generic]:
     """The constant that a model holds. UnsupportedModel where it is damaged, in one line."""
+    _inside(tensor)
     with _refusing(f"{tensor.name} is damaged"):
         return np.asarray(onnx.numpy_helper.to_array(tensor))
+
+
+def _inside(tensor: onnx.TensorProto) -> None:
+    """UnsupportedModel where numbers are in a file that nobody has read: no model says which files are opened."""
+    if tensor.data_location == onnx.TensorProto.EXTERNAL:
+        raise UnsupportedModel(f"{tensor.name} is in another file: load the model with onnx.load")

@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 
 from models.lib.data_sets import catalogue
 from models.lib.data_sets.data_set import DataError, DataSet
 from models.lib.data_sets.pixels import Normal
+from models.pe_array.frontend.graph import shaped
 
 FloatArray = npt.NDArray[np.float32]
 UInt8Array = npt.NDArray[np.uint8]
@@ -23,8 +25,14 @@ NORMALS = {
     "imagenet": Normal((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     "256": Normal((0.0,), (256 / 255,)),
     "raw": Normal((0.0,), (1 / 255,)),
+    "shifted": Normal((128 / 255,), (1 / 255,)),
 }
-"""Ways to normalise that have names: 0 … 1, -1 … 1, ImageNet's mean and deviation per channel, pixel / 256, 0 … 255."""
+"""Ways to normalise that have names: 0 … 1, -1 … 1, ImageNet's mean and deviation per channel, pixel / 256, 0 … 255,
+-128 … 127."""
+OF_BYTES: dict[int, tuple[str, str]] = {
+    onnx.TensorProto.UINT8: ("uint8", "raw"), onnx.TensorProto.INT8: ("int8", "shifted"),
+}  # fmt: skip
+"""What a model that takes bytes takes, and the one NORM that gives it the pixels."""
 
 
 def parse_normal(text: str) -> Normal:
@@ -70,16 +78,28 @@ class PictureSource:
     normal: Normal
     named: str = ""
 
-    def check(self, shape: tuple[int, ...]) -> None:
-        """DataError where a model takes pictures of another shape (C, H, W), or channels have no mean."""
-        if self.data.shape != shape:
+    def check(self, shape: tuple[int, ...], kind: int = onnx.TensorProto.FLOAT) -> None:
+        """DataError where a model takes pictures of another shape, (C, H, W) mostly, or NORM does not fit it.
+
+        Args:
+            kind: of the elements that the model takes, as onnx numbers them.
+        """
+        try:
+            shaped(self.data.test.images[:0], shape)
+        except ValueError:
             mine, wanted = (" x ".join(map(str, each)) for each in (self.data.shape, shape))
-            raise DataError(f"{self.data.title} has pictures of {mine}, the model takes {wanted}: give other data")
-        if len(self.normal.mean) not in (1, shape[0]):
             raise DataError(
-                f"NORM has {len(self.normal.mean)} means, the model takes {shape[0]} channels: give one mean, or one "
+                f"{self.data.title} has pictures of {mine}, the model takes {wanted}: give other data"
+            ) from None
+        channels = self.data.shape[0]
+        if len(self.normal.mean) not in (1, channels):
+            raise DataError(
+                f"NORM has {len(self.normal.mean)} means, the model takes {channels} channels: give one mean, or one "
                 "for each"
             )
+        name, norm = OF_BYTES.get(kind, ("", ""))
+        if name and self.normal != NORMALS[norm]:
+            raise DataError(f"the model takes pixels as {name}: give NORM={norm}")
 
     def table(self) -> dict[str, Any]:
         """The table ``[data]`` of a configuration that has the same pictures."""

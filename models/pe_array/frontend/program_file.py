@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from models.lib.toml_section import ConfigError
 from models.lib.whole_file import write_text, written
+from models.pe_array.frontend.graph import Meaning
 from models.pe_array.isa.descriptors import BYTES, Descriptor
 from models.pe_array.isa.encoding import decode
 from models.pe_array.isa.grid import Grid
@@ -32,37 +33,6 @@ PROGRAM, MEMORY = "program.json", "memory.bin"
 
 Bytes = npt.NDArray[np.uint8]
 Int8Array = npt.NDArray[np.int8]
-FloatArray = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Meaning:
-    """What bytes stand for: q is scale * (q - zero).
-
-    Attributes:
-        scale, zero: scale None: the model does not say, it has bytes itself.
-        unsigned: in the model bytes are 128 larger.
-    """
-
-    scale: float | None
-    zero: int
-    unsigned: bool
-
-    def quantise(self, x: FloatArray) -> Int8Array:
-        """Bytes of real values, as QuantizeLinear of ONNX makes them: rounded half to even, clipped.
-
-        Without a scale the values are the model's own bytes.
-        """
-        if self.scale is None:
-            return np.asarray(x - (128 if self.unsigned else 0), dtype=np.int8)
-        steps = np.rint(x.astype(np.float32) / np.float32(self.scale)) + np.float32(self.zero)
-        return np.asarray(np.clip(steps, -128, 127), dtype=np.int8)
-
-    def real(self, q: Int8Array) -> FloatArray:
-        """What bytes stand for; without a scale the model's own bytes."""
-        if self.scale is None:
-            return q.astype(np.float32) + np.float32(128 if self.unsigned else 0)
-        return np.asarray((q.astype(np.float32) - np.float32(self.zero)) * np.float32(self.scale))
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from onnxruntime.quantization import (
 )
 
 from models.pe_array.frontend.clean import Cleaned, operators
-from models.pe_array.frontend.graph import UnsupportedModel
+from models.pe_array.frontend.graph import UnsupportedModel, shaped
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -65,11 +65,12 @@ class Options:
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]
-    """Hands onnxruntime the pictures in batches."""
+    """Hands onnxruntime the pictures in batches, all of one size: it stacks what it finds in them."""
 
     def __init__(self, name: str, pictures: FloatArray) -> None:
+        size = max(each for each in range(1, _BATCH + 1) if len(pictures) % each == 0)
         self._batches: Iterator[dict[str, FloatArray]] = iter(
-            [{name: pictures[at : at + _BATCH]} for at in range(0, len(pictures), _BATCH)]
+            [{name: pictures[at : at + size]} for at in range(0, len(pictures), size)]
         )
 
     def get_next(self) -> dict[str, FloatArray] | None:
@@ -88,11 +89,12 @@ def quantise(cleaned: Cleaned, calibration: FloatArray, options: Options = Optio
     """
     if cleaned.quantised:
         return cleaned.model
-    if calibration.shape[1:] != cleaned.in_shape or not len(calibration):
-        raise UnsupportedModel(
-            f"the pictures for the calibration are {calibration.shape}, the model takes (n, "
-            f"{', '.join(map(str, cleaned.in_shape))})"
-        )
+    try:
+        pictures = shaped(calibration, cleaned.in_shape).astype(np.float32)
+    except ValueError as error:
+        raise UnsupportedModel(f"calibration: {error}") from None
+    if not len(pictures):
+        raise UnsupportedModel("calibration: there are no pictures")
     extra = {
         "ActivationSymmetric": not options.asymmetric,
         "CalibPercentile": options.percentile,
@@ -104,7 +106,7 @@ def quantise(cleaned: Cleaned, calibration: FloatArray, options: Options = Optio
         path = Path(directory) / "quantised.onnx"
         try:
             quantize_static(
-                work, path, _Reader(cleaned.input_name, calibration.astype(np.float32)),
+                work, path, _Reader(cleaned.input_name, pictures),
                 quant_format=QuantFormat.QDQ, op_types_to_quantize=list(operators(work)),
                 per_channel=options.per_channel, activation_type=QuantType.QInt8, weight_type=QuantType.QInt8,
                 calibrate_method=METHODS[options.method], extra_options=extra,

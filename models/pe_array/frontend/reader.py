@@ -70,6 +70,7 @@ class _Pass:
             name = helper.tensor_dtype_to_string(kind).removeprefix("TensorProto.")
             raise UnsupportedModel(f"the input {given[0].name} is {name}; float, int8 or uint8 can be had")
         dims: Dims = tuple(sizes[1:])
+        self._bytes, self._dims = kind in _BYTES, dims
         self._batch = sizes[0]
         self._values[given[0].name] = Picture(given[0].name, dims, tuple(range(len(dims))), _BYTES.get(kind))
         return str(given[0].name)
@@ -85,7 +86,7 @@ class _Pass:
         build, operators = self._build, _needed(self._build.operators, {each.map for each in outputs})
         used = {self._picture, *(each.makes for each in operators)}
         return QuantisedGraph(
-            self._graph.name, self._picture, build.picture_axes or (0, 1, 2),
+            self._graph.name, self._picture, self._bytes, self._dims, build.picture_axes or (0, 1, 2),
             {name: each for name, each in build.maps.items() if name in used}, operators, tuple(outputs),
         )  # fmt: skip
 
@@ -108,17 +109,17 @@ class _Pass:
         values = [self._value(each, proto.op_type) if each else None for each in proto.input]
         known = [value.array if isinstance(value, Constant) else None for value in values]
         given = [k for k, each in enumerate(proto.input) if each]
-        if given and proto.op_type in constants.FOLDED and all(known[k] is not None for k in given):
-            return constants.fold(proto, known, opset)
         handler = HANDLERS.get(proto.op_type)
-        if handler is None:
-            raise Refusal("the array has no such operator")
-        attributes = {each.name: helper.get_attribute_value(each) for each in proto.attribute}
-        node = Node(
-            name, proto.op_type, opset, attributes, tuple(values), tuple(proto.input), tuple(proto.output), self._batch
-        )
         try:
-            made = handler(node, self._build)
+            if given and proto.op_type in constants.FOLDED and all(known[k] is not None for k in given):
+                return constants.fold(proto, known, opset)
+            if handler is None:
+                raise Refusal("the array has no such operator")
+            attributes = {each.name: helper.get_attribute_value(each) for each in proto.attribute}
+            names = tuple(proto.input), tuple(proto.output)
+            made = handler(
+                Node(name, proto.op_type, opset, attributes, tuple(values), *names, self._batch), self._build
+            )
         except (KeyError, TypeError, IndexError, OverflowError, ValueError) as error:
             raise Refusal(f"its attributes or inputs do not fit it ({type(error).__name__}: {error})") from None
         return made if isinstance(made, tuple) else (made,)
@@ -136,11 +137,11 @@ class _Pass:
         try:
             match value:
                 case OnHost():
-                    view, host = value.of, value.operators
+                    view, host, tensor = value.of, value.operators, value.tensor
                 case Real() if value.plain:
-                    view, host = value.draft.view, ()  # type: ignore[attr-defined]
+                    view, host, tensor = value.draft.view, (), name  # type: ignore[attr-defined]
                 case View():
-                    view, host = value, ()
+                    view, host, tensor = value, (), name
                 case None:
                     return None
                 case Real():
@@ -148,7 +149,7 @@ class _Pass:
                 case _:
                     raise Refusal("the output does not depend on what the array computes")
             whole = self._build.whole(view, name)
-            return ModelOutput(name, whole.map, whole.dims, host)
+            return ModelOutput(name, tensor, whole.map, whole.dims, host)
         except Refusal as refusal:
             self._complaints.append(Complaint(name, "output", str(refusal)))
             return None

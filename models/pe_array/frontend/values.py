@@ -28,7 +28,7 @@ class Refusal(Exception):
 def shape_of(dims: Dims) -> Shape:
     """(channels, H, W) of a tensor without its batch. Refusal where it has more dimensions."""
     if len(dims) > 3:
-        raise Refusal(f"a map of {len(dims) - 2} spatial dimensions; the array has 2")
+        raise Refusal(f"a map of {len(dims) - 1} spatial dimensions; the array has 2")
     return ((1, 1, 1), (*dims, 1, 1), (*dims[:1], 1, *dims[1:]), dims)[len(dims)]  # type: ignore[return-value]
 
 
@@ -197,11 +197,16 @@ class Joined(Draft):
 
 @dataclass(frozen=True)
 class RealAddend:
-    """``scale * (bytes of view - zero)``; the scale is positive."""
+    """``scale * (bytes of view - zero)``; the scale is positive.
+
+    Attributes:
+        even_bytes: of the sum of two maps; see ``graph.Products``.
+    """
 
     view: View
     scale: float
     zero: int
+    even_bytes: bool
 
 
 @dataclass(frozen=True)
@@ -241,6 +246,18 @@ class Real:
         one = bool((self.scale == self.scale[0]).all() and self.scale[0] > 0 and not self.offset.any())
         return isinstance(self.draft, Dequantised) and self.unlimited and self.addend is None and one
 
+    def times(self, factor: Reals) -> Real:
+        """Times constants (1,) or (channels,). Refusal where limits or a map that is added forbid it."""
+        one, real = float(factor[0]), self
+        if not self.unlimited or self.addend is not None:
+            if (factor != one).any() or one <= 0:
+                raise Refusal(
+                    "a limited value or a sum of maps times different or negative constants: quantise it before"
+                )
+            addend = self.addend and replace(self.addend, scale=self.addend.scale * one)
+            real = replace(self, low=self.low * one, high=self.high * one, addend=addend)
+        return replace(real, scale=self.scale * factor, offset=self.offset * factor)
+
     def with_dims(self, dims: Dims) -> Real:
         """The same values in the same order, as another tensor."""
         draft = self.draft
@@ -254,10 +271,12 @@ class OnHost:
     """What the host makes of a value of the array; see ``graph.Output``.
 
     Attributes:
+        tensor: name of the tensor of the model that the first of them reads.
         operators: types, in their order.
     """
 
     of: View
+    tensor: str
     operators: tuple[str, ...]
 
 

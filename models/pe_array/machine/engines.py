@@ -41,6 +41,8 @@ WEIGHT_BYTES = 4
 """Of masters, gradients and momenta."""
 POINTER_RUN = 256
 """Beats of a read of pointers."""
+SOFTMAX_READS = 3
+"""Times that softmax reads the logits: for the largest, the sum, and the shares."""
 
 
 @dataclass
@@ -315,8 +317,9 @@ class StoreEngine:
     def _delta(self, delta: d.Delta) -> None:
         if delta.classes > CLASSES_MAX or (delta.softmax and not self._softmax):
             raise Refused(Cause.FIELD)
-        logits = self._memory.get(Engine.STORE, Runs.one(delta.logits, delta.classes)).view(np.int8)
         labels = self._memory.get(Engine.STORE, Runs.one(delta.labels, 1)).reshape(-1)
+        for _ in range(SOFTMAX_READS if delta.softmax else 1):  # the same words; beats are counted
+            logits = self._memory.get(Engine.STORE, Runs.one(delta.logits, delta.classes)).view(np.int8)
         deltas = output_delta8(logits, labels, self._frac, self._widths.data, delta.softmax)
         self._memory.put(Engine.STORE, (Runs.one(delta.output, delta.classes), deltas.astype(np.int8)))
 

@@ -23,6 +23,8 @@ from models.pe_array.network.layers import Accumulators, Int8Array, Int32Array
 TAPS_MAX = KERNEL_MAX * KERNEL_MAX
 """Pixels of a part of a whole map, for which memories of the PEs have room."""
 MULTIPLIER_MAX = 127
+ERROR_MAX = Fraction(1, 16)
+"""Of the average of any window: configurations and models with a larger one are refused."""
 IntArray = npt.NDArray[np.int64]
 
 
@@ -40,25 +42,42 @@ def counts(pool: Pool, height: int, width: int) -> tuple[IntArray, IntArray]:
 def base(pool: Pool, height: int, width: int) -> tuple[int, int]:
     """(K, shift): sums are K times the averages, nearly, and K / 2**shift is nearly 1 where a shift is to do it.
 
-    Multipliers are K / pixels, rounded to 1 … 127. K is the number, and the smallest one, for which they are best.
+    Multipliers are K / pixels, rounded and limited to 1 … 127. K is the number, and the smallest one, for which they
+    are best.
     """
     found = {int(n) for n in counts(pool, height, width)[1].reshape(-1)}
     least, most = min(found), max(found)
-
-    def error(total: Fraction) -> Fraction:
-        return max(abs(Fraction(round(total / n)) * n / total - 1) for n in found)
-
     choices = range(most, max(most, MULTIPLIER_MAX * least) + 1)
-    best = min(choices, key=lambda total: (error(Fraction(total)), total))
-    shifts = [s for s in range(SHIFT_MAX + 1) if most < 2 << s and round(Fraction(1 << s, least)) <= MULTIPLIER_MAX]
-    return best, min(shifts, key=lambda s: (error(Fraction(1 << s)), s))
+    shifts = [s for s in range(SHIFT_MAX + 1) if most < 2 << s]
+    return (
+        min(choices, key=lambda total: (_error(found, total), total)),
+        min(shifts, key=lambda s: (_error(found, 1 << s), s)),
+    )
+
+
+def check(pool: Pool, height: int, width: int, total: int) -> None:
+    """ValueError where the average of a window is further off than ERROR_MAX, with multipliers K / pixels."""
+    found = {int(n) for n in counts(pool, height, width)[1].reshape(-1)}
+    if (error := _error(found, total)) > ERROR_MAX:
+        raise ValueError(
+            f"windows of {min(found)} … {max(found)} pixels that count have averages off by {float(error):.0%}, "
+            f"which must be at most {float(ERROR_MAX):.1%}: less padding, or one that counts"
+        )
+
+
+def _error(pixels: set[int], total: int) -> Fraction:
+    """Of the average that is most off, relative."""
+    return max(abs(Fraction(_multiplier(total, n) * n, total) - 1) for n in pixels)
+
+
+def _multiplier(total: int, pixels: int) -> int:
+    return min(round(Fraction(total, pixels)), MULTIPLIER_MAX)
 
 
 def table(pool: Pool, total: int) -> tuple[int, ...]:
-    """Multipliers K / pixels of windows of 1 … KH rows and 1 … KW columns; 0 where one does not fit in 8 bits."""
+    """Multipliers K / pixels of windows of 1 … KH rows and 1 … KW columns, at most 127."""
     rows, cols = (range(1, side + 1) for side in pool.kernel)
-    made = [round(Fraction(total, high * wide)) for high in rows for wide in cols]
-    return tuple(each if each <= MULTIPLIER_MAX else 0 for each in made)
+    return tuple(_multiplier(total, high * wide) for high in rows for wide in cols)
 
 
 def average(pool: Pool, x: Int8Array, multipliers: tuple[int, ...]) -> Accumulators:

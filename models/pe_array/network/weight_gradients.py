@@ -143,12 +143,12 @@ def _some(gather: Gather, x: Int8Array, d: Int8Array, positions: Positions, out:
 
 def _by_channel(positions: Positions, channels: int) -> tuple[Int32Array, Int64Array, Int64Array]:
     """Rows and numbers of the elements in the order of their input channels, and where each channel starts there."""
-    known = positions.derived
-    if _by_channel not in known:
+    known, key = positions.derived, (_by_channel, channels)
+    if key not in known:
         order = np.argsort(positions.col, kind="stable")
         starts = np.concatenate([[0], np.cumsum(np.bincount(positions.col, minlength=channels))])
-        known[_by_channel] = positions.row[order], order, starts
-    found: tuple[Int32Array, Int64Array, Int64Array] = known[_by_channel]
+        known[key] = positions.row[order], order, starts
+    found: tuple[Int32Array, Int64Array, Int64Array] = known[key]
     return found
 
 
@@ -169,8 +169,9 @@ def _all(gather: Gather, x: Int8Array, d: Int8Array, out: Gradients) -> None:
     if channels >= threads.PARTS * threads.count():
         threads.split(lambda first, end: part(0, rows, first, end), channels, -(-least // rows))
     else:
-        some = max(-(-least // channels), -(-rows // threads.count()))
-        threads.split(lambda first, end: part(first, end, 0, channels), rows, some)
+        squares = -(-rows // SIDE)  # whole ones: what a square reads beyond the last row of a part must be there
+        some = max(-(-least // (channels * SIDE)), -(-squares // threads.count()))
+        threads.split(lambda first, end: part(first * SIDE, min(end * SIDE, rows), 0, channels), squares, some)
 
 
 def _by_lanes(gather: Gather, x: Int8Array, d: Int8Array) -> Int32Array:
@@ -202,7 +203,8 @@ def _whole_steps(d: Int8Array) -> Int8Array:
 def _chosen(every: Gradients, conv: Conv, positions: Positions) -> Gradients:
     """(n, taps) at the elements, of all (rows, cols * taps)."""
     elements, known = every.reshape(conv.rows * conv.cols, -1), positions.derived
-    if _chosen not in known:
+    key = (_chosen, conv.rows, conv.cols)
+    if key not in known:
         place = positions.row.astype(np.int64) * conv.cols + positions.col
-        known[_chosen] = None if np.array_equal(place, np.arange(len(elements))) else place
-    return elements if known[_chosen] is None else elements[known[_chosen]]
+        known[key] = None if np.array_equal(place, np.arange(len(elements))) else place
+    return elements if known[key] is None else elements[known[key]]

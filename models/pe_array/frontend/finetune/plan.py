@@ -197,7 +197,7 @@ def first_plan(
         each.makes: max(0, scales.fitting(ranges.get(each.makes, 0.0))) for each in layers
     }  # fmt: skip
     weights = {
-        each.makes: 0 if each.picks else scales.of_values(each.weights, WEIGHT_FRAC_MAX)
+        each.makes: 0 if each.picks else scales.of_weights(each.weights, WEIGHT_FRAC_MAX)
         for each in layers if each.has_weights
     }  # fmt: skip
     plan = Plan(layers, picture, maps, dict.fromkeys(maps, LOGIT_DELTA), weights, RATE_SHIFT_MAX, densities)

@@ -2,7 +2,7 @@
 """Fraction bits of a network that is to be trained on: powers of two for maps, weights, biases and gradients.
 
 Those are taken with which the mean square error of rounding and clipping is least; of gradients some more, because they
-are measured where there is most to learn. Shifts of the array bound all of them.
+are measured where there is most to learn; of weights those with which all fit. Shifts of the array bound all of them.
 """
 
 from __future__ import annotations
@@ -32,6 +32,11 @@ def of_values(values: Reals, most: int = FRAC_LIMIT) -> int:
     first = fitting(float(np.abs(values).max(initial=0.0)))
     candidates = {min(most, max(0, first + more)) for more in range(3)}
     return min(sorted(candidates), key=lambda frac: _error(values, frac))
+
+
+def of_weights(weights: Reals, most: int) -> int:
+    """Fraction bits, 0 … ``most``, with which no weight is clipped: a training needs room at the ends."""
+    return min(most, max(0, fitting(float(np.abs(weights).max(initial=0.0)))))
 
 
 def of_gradients(values: Reals) -> int:

@@ -61,7 +61,7 @@ class Start:
     def quantise(self, pictures: FloatArray) -> Int8Array:
         """What the network reads: int8 (n, C, H, W) of pictures float32 (n, C, H, W) as the model takes them."""
         frac, most = self.config.layers[0].in_frac - self.shrunk, scales.MOST
-        raw = np.floor(pictures.astype(np.float64) * 2.0**frac + 0.5)
+        raw = np.floor(pictures.astype(np.float64) * 2.0**frac + 0.5).reshape(len(pictures), *self.config.in_shape)
         return np.clip(raw, -most - 1, most).astype(np.int8)
 
     def logits(self, pictures: FloatArray) -> FloatArray:
@@ -134,11 +134,16 @@ class _Maker:
         self, graph: QuantisedGraph, cleaned: Cleaned, pictures: FloatArray, name: str, batch: int, pes: int,
         data: Table, training: Table, density: float,
     ) -> None:  # fmt: skip
-        if graph.picture_axes not in ((0, 1, 2), (0, 1), (0,)):
+        if graph.takes_bytes:
+            raise UnsupportedModel("the array cannot train it: the model takes bytes, not real numbers")
+        if graph.picture_axes != tuple(sorted(graph.picture_axes)):
             raise UnsupportedModel("the array cannot train it: it turns its pictures around")
         floats = {} if cleaned.quantised else origins.float_weights(cleaned.model)
         layers = real_layers(graph, origins.limits(cleaned.model), floats)
-        self.graph, self.pictures = graph, pictures[:batch].astype(np.float64)
+        self.graph, self.shape = graph, graph.maps[graph.picture].shape
+        if pictures.ndim == 4 and all(each.kind == "dense" for each in layers if graph.picture in each.reads):
+            self.shape = pictures.shape[1:]  # what is read as one pixel may have any size
+        self.pictures = pictures[:batch].astype(np.float64).reshape(-1, *self.shape)
         ranges = {
             each.name: max(128 + each.zero, 127 - each.zero) * (each.scale or 0.0) for each in graph.maps.values()
         }  # fmt: skip
@@ -179,7 +184,7 @@ class _Maker:
         return Start(network.config, network, tables, self.shrunk)
 
     def _network(self, plan: Plan) -> tuple[Table, PeNetwork]:
-        channels, height, width = self.graph.maps[self.graph.picture].shape
+        channels, height, width = self.shape
         picture = {"channels": channels, "height": height, "width": width, "frac": plan.maps[self.graph.picture]}
         tables = {**self.tables, "input": picture, "layers": plan.tables(self.names)}
         config = PeConfig.from_dict(tables)

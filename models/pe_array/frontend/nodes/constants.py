@@ -55,13 +55,16 @@ def _length(given: list[Array]) -> float:
     return abs((end - start) / step) if step else float("inf")
 
 
+_NUMBERS = {"value_float": np.float32, "value_floats": np.float32, "value_int": np.int64, "value_ints": np.int64}
+"""Attributes of a Constant that is no tensor."""
+
+
 def _constant(node: Node, build: Builder) -> Value:
     for name, value in node.attributes.items():
         if name == "value":
             return Constant(array_of(value))
-        if name.startswith("value_"):
-            kind = {"value_float": np.float32, "value_floats": np.float32}.get(name, np.int64)
-            return Constant(np.asarray(value, dtype=kind))
+        if name in _NUMBERS:
+            return Constant(np.asarray(value, dtype=_NUMBERS[name]))
     raise Refusal("it has no value of numbers")
 
 

@@ -49,17 +49,6 @@ def per_channel(array: Reals, real: Real) -> Reals:
 # --- with constants ---
 
 
-def _scaled(real: Real, factor: Reals) -> Real:
-    one = float(factor[0])
-    if not real.unlimited or real.addend is not None:
-        if (factor != one).any() or one <= 0:
-            raise Refusal("a limited value or a sum of maps times different or negative constants: quantise it before")
-        low, high = real.low * one, real.high * one
-        addend = real.addend and replace(real.addend, scale=real.addend.scale * one)
-        real = replace(real, low=low, high=high, addend=addend)
-    return replace(real, scale=real.scale * factor, offset=real.offset * factor)
-
-
 def _shifted(real: Real, offset: Reals) -> Real:
     if not real.unlimited:
         if (offset != offset[0]).any():
@@ -88,10 +77,10 @@ def _sub(node: Node, build: Builder) -> Value:
             real = node.real(0)
             return _shifted(real, -_per_channel(node, 1, real))
         case (1, 0):
-            real = _scaled(node.real(1), minus)
+            real = node.real(1).times(minus)
             return _shifted(real, _per_channel(node, 0, real))
         case _:
-            return _sum(node, _scaled(node.real(1), minus), node.real(0))
+            return _sum(node, node.real(1).times(minus), node.real(0))
 
 
 def _sum(node: Node, first: Real, second: Real) -> Real:
@@ -106,7 +95,7 @@ def _sum(node: Node, first: Real, second: Real) -> Real:
     if main.dims != added.dims or main.draft.shape != added.draft.shape:
         raise Refusal(f"maps of {main.dims} and {added.dims} per picture are added; they must have one size")
     read = added.draft
-    return replace(main, addend=RealAddend(read.view, float(added.scale[0]), read.zero))
+    return replace(main, addend=RealAddend(read.view, float(added.scale[0]), read.zero, "Add" in node.operator))
 
 
 def _mul(node: Node, build: Builder) -> Value:
@@ -114,7 +103,7 @@ def _mul(node: Node, build: Builder) -> Value:
     if which is None:
         raise Refusal("the product of two maps; the array multiplies with constants")
     real = node.real(which[0])
-    return _scaled(real, _per_channel(node, which[1], real))
+    return real.times(_per_channel(node, which[1], real))
 
 
 def _div(node: Node, build: Builder) -> Value:
@@ -124,11 +113,11 @@ def _div(node: Node, build: Builder) -> Value:
     divisor = _per_channel(node, 1, real)
     if not divisor.all():
         raise Refusal("division by 0")
-    return _scaled(real, 1.0 / divisor)
+    return real.times(1.0 / divisor)
 
 
 def _neg(node: Node, build: Builder) -> Value:
-    return _scaled(node.real(0), np.array([-1.0]))
+    return node.real(0).times(np.array([-1.0]))
 
 
 def _total(node: Node, build: Builder) -> Value:
@@ -149,7 +138,7 @@ def _batch_normalization(node: Node, build: Builder) -> Value:
     root = np.sqrt(variance + float(node.attributes.get("epsilon", 1e-5)))
     if not (root > 0).all():
         raise Refusal("a variance that is not positive")
-    return _shifted(_scaled(real, scale / root), bias - mean * scale / root)
+    return _shifted(real.times(scale / root), bias - mean * scale / root)
 
 
 # --- limits ---
@@ -167,11 +156,11 @@ def _between(node: Node, build: Builder, low: float, high: float) -> Value:
     value = node.value(0)
     if not isinstance(value, View):
         return _limited(node.real(0), low, high)
-    whole = Quantisation(1.0, -128 if value.unsigned else 0, value.unsigned)
-    real = Real.of(Dequantised(node.name, value.shape, value.dims, value, whole.zero), 1.0)
-    known = build.known(value)
-    made = build.quantise(_limited(real, low, high), whole, node.outputs[0])
-    return build.relearn(made, known)
+    known, zero = build.known(value), build.maps[value.map].zero
+    real = Real.of(Dequantised(node.name, value.shape, value.dims, value, zero), 1.0)
+    steps = zero + (128 if value.unsigned else 0)  # from whole numbers of the model to the map's
+    limited = _limited(real, low - steps, high - steps)
+    return build.relearn(build.quantise(limited, Quantisation(1.0, zero, value.unsigned), node.outputs[0]), known)
 
 
 def _relu(node: Node, build: Builder) -> Value:

@@ -113,11 +113,6 @@ class Node:
             raise Refusal(f"{self.given[index]} has been reshaped: its channels, rows and columns are not the map's")
         return view
 
-    @property
-    def is_constant(self) -> bool:
-        """All inputs that are given are known."""
-        return all(isinstance(self.inputs[k], Constant) for k in range(len(self.inputs)) if self.has(k))
-
 
 def _instead(found: Value) -> str:
     match found:

@@ -124,7 +124,7 @@ def _reduce_mean(node: Node, build: Builder) -> Value:
     source = node.real(0)
     rank = len(source.dims) + 1
     axes = node.integers("axes", 1)
-    if axes is None:
+    if not axes:
         raise Refusal("a mean over the batch as well; axes must be those of rows and columns")
     if sorted(axis_of(axis, rank) for axis in axes) != list(range(2, rank)):
         raise Refusal(f"a mean over axes {axes}; they must be those of rows and columns")

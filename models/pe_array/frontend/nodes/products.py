@@ -130,7 +130,7 @@ def _integer_map(node: Node, build: Builder, index: int, zero: int) -> Real:
     if zeros.size != 1:
         raise Refusal("the zero points of a map differ between rows; it must have one")
     value = int(zeros.reshape(-1)[0]) - (128 if view.unsigned else 0)
-    build.learn(view, Quantisation(1.0, value, view.unsigned))
+    build.learn(view.map, Quantisation(1.0, value, view.unsigned))
     return Real.of(Dequantised(node.name, view.shape, view.dims, view, value), 1.0)
 
 

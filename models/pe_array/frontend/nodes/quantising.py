@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from models.pe_array.frontend.builder import Builder
@@ -121,7 +123,7 @@ def _dequantize(node: Node, build: Builder) -> Value:
         scale = node.reals(1, "the scale")
         if scale.size != 1 or (node.has(2) and np.any(node.constant(2, "the zero point"))):
             raise Refusal("sums of int32 have one scale and no zero point")
-        return Real(value.draft, value.scale * scale.reshape(-1), value.offset * scale.reshape(-1))
+        return value.times(scale.reshape(-1))
     return dequantised(node, build, 0, 1, 2)
 
 
@@ -129,7 +131,7 @@ def dequantised(node: Node, build: Builder, index: int, scale: int, zero: int) -
     """A map of bytes as real numbers, with scale and zero point of these inputs."""
     view = node.bytes(index)
     known = quantisation(node, scale, zero, view.unsigned)
-    build.learn(view, known)
+    build.learn(view.map, known)
     return Real.of(Dequantised(node.name, view.shape, view.dims, view, known.zero), known.scale)
 
 
@@ -151,10 +153,10 @@ def _on_host(node: Node, build: Builder) -> Value:
     """What comes behind the last layer and is left to the host."""
     value = node.value(0)
     if isinstance(value, OnHost):
-        return OnHost(value.of, (*value.operators, node.operator))
+        return replace(value, operators=(*value.operators, node.operator))
     if isinstance(value, Real):
-        return OnHost(node.read(value, aligned=False).view, (node.operator,))
-    return OnHost(node.bytes(0), (node.operator,))
+        return OnHost(node.read(value, aligned=False).view, node.given[0], (node.operator,))
+    return OnHost(node.bytes(0), node.given[0], (node.operator,))
 
 
 HOST = ("Softmax", "LogSoftmax", "Sigmoid", "ArgMax", "ArgMin", "QLinearSoftmax", "QLinearSigmoid", "TopK")

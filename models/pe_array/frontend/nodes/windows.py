@@ -53,8 +53,6 @@ def window_of(node: Node, dims: Dims, kernel: tuple[int, ...]) -> WindowOnMap:
     rank = len(dims) - 1
     if rank not in (1, 2) or len(kernel) != rank:
         raise Refusal(f"a window of {len(kernel)} dimensions on a map of {rank}; the array has 1 and 2")
-    if node.attributes.get("storage_order") and len(node.outputs) > 1:
-        raise Refusal("indices of the largest values are not made")
 
     def given(name: str, default: int) -> list[int]:
         found = [int(each) for each in node.attributes.get(name, [default] * rank)]

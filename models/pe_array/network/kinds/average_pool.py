@@ -35,6 +35,8 @@ class AveragePool(ChannelWise):
         out_frac = table.integer("out_frac", 0, FRAC_LIMIT, place.frac)
         delta_frac = table.integer("delta_frac", 0, FRAC_LIMIT, place.delta_frac)
         window = cls.make_window(table, place)
+        if window.uneven:
+            averages.check(window, *place.shape[1:], 1 << averages.base(window, *place.shape[1:])[1])
         out_shape = (place.shape[0], *window.out_size(*place.shape[1:]))
         return AveragePool.placed(window, place, out_shape, out_frac, delta_frac)
 

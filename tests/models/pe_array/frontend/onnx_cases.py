@@ -189,7 +189,8 @@ def _outcome(case: Any) -> Outcome:
     step = graph.maps[graph.outputs[0].map].scale or 1.0
     if want.dtype.kind != "f":
         made = graph.maps[graph.outputs[0].map]
-        want = (want.astype(np.float64) - made.zero - 128 * made.unsigned) * step
+        if made.scale is not None:
+            want = (want.astype(np.float64) - made.zero - 128 * made.unsigned) * step
     return Outcome(operator, case.name, "", int(np.rint(np.abs(got.reshape(want.shape) - want).max(initial=0) / step)))
 
 

@@ -13,9 +13,9 @@ import pytest
 from small_onnx import pictures, residual, run
 
 from models.lib.toml_section import ConfigError
-from models.pe_array.frontend import program_file
+from models.pe_array.frontend import job, program_file
 from models.pe_array.frontend.api import Compiled, compile
-from models.pe_array.frontend.graph import UnsupportedModel
+from models.pe_array.frontend.graph import Meaning, UnsupportedModel
 from models.pe_array.frontend.optimisations import ALL, NONE, TITLES, Optimisations, variants
 from models.pe_array.frontend.program_file import MEMORY, PROGRAM, InferenceProgram
 from models.pe_array.frontend.quantise import Options
@@ -155,6 +155,14 @@ def test_the_files_of_a_program(tmp_path: Path) -> None:
         program.put(memory, np.zeros((2, 8, 8, 3), dtype=np.int8))
 
 
+def test_the_simulated_memory_has_room_for_the_program() -> None:
+    program = compiled().program()
+    found = job.parameters(program)
+    assert program.size <= found["WORDS"] * program.lanes <= 2 * program.size
+    assert (found["P"], found["B"]) == (2, BATCH)
+    assert (found["LATENCY"], found["OUTSTANDING"]) == (job.LATENCY, job.OUTSTANDING)
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -177,7 +185,7 @@ def test_damaged_files_of_a_program(tmp_path: Path, damage: object, message: str
 def test_bytes_of_a_model_that_has_bytes_itself() -> None:
     """No scale is known: what is given are the model's own bytes."""
     for unsigned, low in ((True, 0), (False, -128)):
-        meaning = program_file.Meaning(None, 0, unsigned)
+        meaning = Meaning(None, 0, unsigned)
         given = np.array([low, low + 255], dtype=np.float32)
         made = meaning.quantise(given)
         assert made.tolist() == [-128, 127]

@@ -8,9 +8,11 @@ from collections import Counter
 import numpy as np
 import numpy.typing as npt
 import pytest
+from onnx import TensorProto, helper
+from quantised_onnx import Bench
 from small_onnx import Made, pictures, residual, run
 
-from models.pe_array.frontend.clean import clean, operators
+from models.pe_array.frontend.clean import clean, operators, takes
 from models.pe_array.frontend.graph import UnsupportedModel
 
 
@@ -65,9 +67,50 @@ def test_transposes_at_the_borders_go() -> None:
     cleaned, x = clean(model), pictures(2, 6, 4, 3)
     found = run(cleaned.model, np.ascontiguousarray(x.transpose(0, 3, 1, 2)))
     np.testing.assert_allclose(found.transpose(0, 2, 3, 1), run(model, x), atol=1e-5)
-    assert cleaned.in_shape == (3, 6, 4)
+    assert cleaned.in_shape == takes(model)[0] == (3, 6, 4)
     assert len(cleaned.notes) == 2
     assert operators(cleaned.model) == ["Conv"]
+
+
+def test_a_softmax_behind_any_output_of_a_node() -> None:
+    """Logits are what it read, not another output of the same node."""
+    made = Made("N", 4)
+    made.add("Gemm", made.normal(4, 6), made.normal(6))
+    made.nodes.append(helper.make_node("Split", [made.last], ["front", "back"], axis=1))
+    made.last = "back"
+    made.add("Softmax", axis=1)
+    model, x = made.model("N", 3), pictures(5, 4)
+    np.testing.assert_allclose(softmax(run(clean(model).model, x)), run(model, x), atol=1e-5)
+
+
+def test_a_softmax_alone_stays() -> None:
+    made = Made("N", 4)
+    made.add("Softmax", axis=1)
+    assert clean(made.model("N", 4)).notes == ()
+
+
+def test_nodes_of_one_name_get_others() -> None:
+    made = Made("N", 2, 4, 4)
+    made.add("Sigmoid", name="same")
+    made.add("Tanh", name="same")
+    assert [node.name for node in clean(made.model("N", 2, 4, 4)).model.graph.node] == ["same", "same_"]
+
+
+def test_models_of_nothing_but_qlinear_operators_are_quantised() -> None:
+    """Whose pictures and results are bytes."""
+    bench = Bench()
+    x = bench.input("x", TensorProto.UINT8, "N", 4)
+    scale, zero = bench.constant(0.1), bench.constant(3, np.uint8)
+    bench.add("QGemm", x, scale, zero, bench.weights(4, 3), scale, bench.constant(0, np.int8), "", scale, zero,
+              domain="com.microsoft")  # fmt: skip
+    assert clean(bench.model(rank=2, kind=TensorProto.UINT8)).quantised
+
+
+def test_what_cannot_be_converted_is_refused() -> None:
+    made = Made("N", 2, 4, 4)
+    made.add("BatchNormalization", *(made.normal(2) for _ in range(4)), is_test=0)  # training, as old files said it
+    with pytest.raises(UnsupportedModel, match=r"opset 6 cannot be converted to 17: .*; export the model with"):
+        clean(made.model("N", 2, 4, 4, opset=6))
 
 
 def test_older_opsets_are_converted() -> None:

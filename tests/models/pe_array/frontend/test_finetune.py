@@ -243,6 +243,31 @@ def test_what_cannot_be_trained_is_all_named() -> None:
     assert len(error.value.complaints) == 2
 
 
+def test_flat_pictures() -> None:
+    """What a dense layer reads has the size that the data have."""
+    made = Made("N", 128)
+    made.add("Gemm", made.normal(6, 128), made.normal(6), transB=1)
+    made.add("Relu")
+    made.add("Gemm", made.normal(5, 6), transB=1)
+    x = pictures(64, *SHAPE)
+    net = compile(made.model("N", 5), x.reshape(64, 128), batch=BATCH, pes=2)
+    begun = net.start(x)
+    assert begun.config.in_shape == SHAPE
+    expected = run(net.cleaned.model, x.reshape(64, 128))
+    assert np.abs(exact(begun, x) - expected).max() < 2e-3 * expected.std()
+    assert net.start(x.reshape(64, 128)).config.in_shape == (128, 1, 1)
+
+
+def test_pictures_that_are_bytes_or_turned() -> None:
+    net = compiled("residual")
+    for graph, message in (
+        (replace(net.graph, takes_bytes=True), "the model takes bytes, not real numbers"),
+        (replace(net.graph, picture_axes=(2, 0, 1)), "it turns its pictures around"),
+    ):
+        with pytest.raises(UnsupportedModel, match=message):
+            replace(net, graph=graph).start(pictures(8, *SHAPE))
+
+
 def test_too_many_classes() -> None:
     made = Made("N", *SHAPE)
     made.add("Flatten")

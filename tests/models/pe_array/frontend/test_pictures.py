@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import TensorProto
 
 from models.lib.data_sets.data_set import DataError, DataSet, Pictures
 from models.pe_array.frontend.pictures import NORMALS, PictureSource, load, parse_normal
@@ -48,6 +49,25 @@ def test_pictures_that_do_not_fit_a_model() -> None:
         source("unit").check((3, 2, 4))
     with pytest.raises(DataError, match="NORM has 3 means, the model takes 1 channels"):
         source("imagenet", (1, 2, 2)).check((1, 2, 2))
+
+
+def test_pictures_that_fit_in_other_words() -> None:
+    source("unit", (1, 2, 2)).check((4,))
+    source("unit", (1, 2, 2)).check((2, 2, 1))
+    with pytest.raises(DataError, match="the model takes 2 x 2 x 3: give other data"):
+        source("unit").check((2, 2, 3))
+
+
+@pytest.mark.parametrize(
+    ("kind", "norm", "first"), [(TensorProto.UINT8, "raw", 0), (TensorProto.INT8, "shifted", -128)]
+)
+def test_models_of_bytes_take_the_pixels(kind: int, norm: str, first: int) -> None:
+    asked = source(norm)
+    asked.check((3, 2, 2), kind)
+    made = np.rint(asked.floats(np.arange(256, dtype=np.uint8).reshape(-1, 1, 1, 1))).reshape(-1)
+    np.testing.assert_array_equal(made, np.arange(first, first + 256))
+    with pytest.raises(DataError, match=f"the model takes pixels as u?int8: give NORM={norm}"):
+        source("unit").check((3, 2, 2), kind)
 
 
 def test_a_known_set_in_a_folder_of_the_users(tmp_path: Path) -> None:

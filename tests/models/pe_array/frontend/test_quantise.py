@@ -6,12 +6,13 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
-from onnx import numpy_helper
-from small_onnx import pictures, residual, run
+from onnx import TensorProto, numpy_helper
+from quantised_onnx import Bench
+from small_onnx import Made, pictures, residual, run
 
 from models.pe_array.frontend.clean import clean
 from models.pe_array.frontend.graph import UnsupportedModel
-from models.pe_array.frontend.quantise import METHODS, Options, quantise
+from models.pe_array.frontend.quantise import METHODS, Options, _one_rounding, quantise
 
 
 @pytest.mark.parametrize("asymmetric", [False, True])
@@ -70,9 +71,48 @@ def test_a_quantised_model_passes() -> None:
     np.testing.assert_array_equal(run(again.model, x), run(made, x))
 
 
+def test_a_sum_that_more_than_its_activation_reads_is_rounded_for_both() -> None:
+    """Nor is what a pool makes: between it and the activation there are two roundings, as in the model."""
+    made = Made("N", 2, 4, 4)
+    total = made.conv(2, 4)
+    made.add("Relu")
+    made.add("Add", total)
+    made.add("MaxPool", kernel_shape=[2, 2])
+    made.add("Clip", made.constant(0.0), made.constant(1.0))
+    made.add("Neg")
+    found = quantise(clean(made.model("N", 4, 3, 3)), pictures(16, 2, 4, 4), Options(asymmetric=True))
+    makers = {name: node for node in found.graph.node for name in node.output}
+    for kind in ("Relu", "Clip"):
+        for node in found.graph.node:
+            if node.op_type == kind:
+                assert makers[node.input[0]].op_type == "DequantizeLinear"
+
+
+@pytest.mark.parametrize(
+    ("what", "goes"), [("alone", True), ("read", False), ("rounded alone", False), ("pool", False), ("float", False)]
+)
+def test_which_roundings_go(what: str, goes: bool) -> None:
+    """That between a sum and an activation which alone reads it, through both nodes."""
+    bench = Bench()
+    x = bench.both(bench.input("x", TensorProto.FLOAT, 1, 4, 6, 6), 0.125)
+    w = bench.dequantise(bench.weights(4, 4, 1, 1), 0.1)
+    total = bench.add("GlobalMaxPool", x) if what == "pool" else bench.add("Conv", x, w)
+    rounded = bench.both(total, 0.25)
+    bench.add("Relu", total if what == "float" else rounded)
+    if what in ("read", "rounded alone"):
+        bench.outputs = [bench.nodes[-1].output[0], bench.add("Neg", total if what == "read" else rounded)]
+    graph = bench.model().graph
+    before = [node.op_type for node in graph.node]
+    _one_rounding(graph)
+    after = [node.op_type for node in graph.node]
+    relu = next(node for node in graph.node if node.op_type == "Relu")
+    assert len(before) - len(after) == 2 * goes
+    assert (relu.input[0] == total) == (goes or what == "float")
+
+
 def test_pictures_that_do_not_fit() -> None:
     cleaned = clean(residual())
-    with pytest.raises(UnsupportedModel, match=r"are \(4, 2, 8, 9\), the model takes \(n, 2, 8, 8\)"):
+    with pytest.raises(UnsupportedModel, match=r"calibration: pictures \(4, 2, 8, 9\) must be \(n, 2, 8, 8\)"):
         quantise(cleaned, pictures(4, 2, 8, 9))
 
 

@@ -230,7 +230,9 @@ def test_deltas() -> None:
             logit = -24 + c * LANES + b
             assert got[c, b] == min(127, int(sigmoid_table(4)[logit & 0xFF]) - 128 * (label == c))
     delta = d.Delta(logits, labels, out, 6, softmax=True)
-    got = read(done(image, [delta]), out, np.zeros((6, LANES), dtype=np.int8))
+    shares = done(image, [delta])
+    got = read(shares, out, np.zeros((6, LANES), dtype=np.int8))
+    assert [each.memory.read_beats[Engine.STORE] for each in (made, shares)] == [1 + 6, 1 + 3 * 6]
     z = np.arange(-24, 24).reshape(6, LANES)
     assert np.array_equal(got, output_delta8(z, [0, 5, 9, 255, 1, 2, 3, 4], 4, softmax=True))
 

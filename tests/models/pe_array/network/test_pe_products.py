@@ -124,6 +124,40 @@ def test_no_images_and_nothing_but_padding() -> None:
     assert not layers.conv_weight_gradient(beside, x, d, every).any()
 
 
+def test_rows_are_cut_where_squares_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Squares of the last part would read beyond the rows that there are."""
+    parts = []
+
+    def spy(d: np.ndarray, d_lanes: int, first: int, end: int, *rest: Any) -> None:
+        parts.append((first, end))
+        assert first + -(-(end - first) // simd.SIDE) * simd.SIDE <= len(d) // d_lanes
+        computed(d, d_lanes, first, end, *rest)
+
+    computed = weight_gradients.all_gradients
+    monkeypatch.setattr(weight_gradients, "all_gradients", spy)
+    monkeypatch.setattr(weight_gradients, "PART", 1)
+    before = threads.use(2)
+    try:
+        for rows in (60, 61):
+            conv = Conv.make(rows, 3, 1)
+            x, d = np.ones((3, 5, 5, 32), np.int8), np.ones((rows, 5, 5, 32), np.int8)
+            assert (layers.conv_weight_gradient(conv, x, d, Positions.all_of(conv)) == 800).all()
+    finally:
+        threads.use(before)
+    assert len(parts) > 2
+
+
+@pytest.mark.usefixtures("way")
+def test_positions_are_of_any_matrix_that_holds_them() -> None:
+    positions = Positions.of_mask(np.ones((2, 2)))
+    for rows, cols in ((2, 2), (3, 5), (2, 3)):
+        conv = Conv.make(rows, cols, 1)
+        x = np.arange(1, cols + 1, dtype=np.int8)[:, None, None, None].repeat(300, axis=3)
+        d = np.arange(1, rows + 1, dtype=np.int8)[:, None, None, None].repeat(300, axis=3)
+        found = layers.conv_weight_gradient(conv, x, d, positions).reshape(-1)
+        assert found.tolist() == [300, 600, 600, 1200]
+
+
 def test_denser_layers_go_by_panels() -> None:
     """What a layer's density decides: many weights go ROWS at a time, few and depth-wise ones each by itself."""
     rng = np.random.default_rng(1)
@@ -163,6 +197,20 @@ def test_registers_hold_what_python_says(function: Callable[..., None]) -> None:
     assert np.array_equal(got, want)
 
 
+@pytest.mark.parametrize("few", [0, 1 << 20])
+def test_gradients_of_all_elements_are_what_python_says(monkeypatch: pytest.MonkeyPatch, few: int) -> None:
+    """Of many lanes, which go through registers, and of few, for which the map is turned round."""
+    monkeypatch.setattr(weight_gradients, "FEW_LANES", few)
+    conv, rng = Conv.make(3, 2, 2, pad=1), np.random.default_rng(1)
+    x, d = random_bytes(rng, (2, 3, 3, 2)), random_bytes(rng, (3, 4, 4, 2))
+    every = Positions.all_of(conv)
+    want = layers.conv_weight_gradient(conv, x, d, every)
+    for name in ("all_gradients", "gather_lanes"):
+        monkeypatch.setattr(weight_gradients, name, getattr(weight_gradients, name).py_func)
+    assert want.any()
+    assert np.array_equal(layers.conv_weight_gradient(conv, x, d, every), want)
+
+
 def test_threads_share_all_of_the_work() -> None:
     before = threads.use(2)
     try:
@@ -178,9 +226,18 @@ def test_threads_share_all_of_the_work() -> None:
         assert (seen == 2).all()
         assert threads.split(work, 0) == 0
         assert threads.split(lambda first, end: None, 10) == 0
+        assert threads.split(lambda first, end: threads.split(work, end - first), 1000) == 1000  # is not for ever
         pid = os.fork()
         if not pid:
             os._exit(0 if threads.split(work, 1000) == 1000 else 1)
         assert os.waitpid(pid, 0)[1] == 0
     finally:
         assert threads.use(before) == 2
+
+
+def test_cores_are_those_that_the_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 7)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {3, 5}, raising=False)
+    assert threads.cores() == 2
+    monkeypatch.delattr(os, "sched_getaffinity")
+    assert threads.cores() == 7

@@ -14,6 +14,7 @@ from models.pe_array.isa.shapes import WholeMap
 from models.pe_array.network import averages, float_layers
 from models.pe_array.network.config import PeConfig, grid_of
 from models.pe_array.network.float_network import FloatNetwork
+from models.pe_array.network.kinds.average_pool import AveragePool
 from models.pe_array.network.network import PeNetwork
 from tests.models.pe_array.compiler.pe_steps import train
 
@@ -96,6 +97,29 @@ def test_an_average_of_what_is_seen_divides_by_that() -> None:
     assert np.allclose(float_layers.average_pool(window, x), 1)  # type: ignore[arg-type]
     assert averages.base(window, 6, 5)[0] == 36  # type: ignore[arg-type]
     assert averages.table(window, 36)[8] == 4  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "pad", "size", "most"),
+    [(3, 1, 2, 5, 1 / 64), (3, 2, 1, 6, 1 / 64), (5, 1, 2, 9, 1 / 16), (5, 3, [2, 2, 4, 4], 11, 1 / 16)],
+)
+def test_a_small_window_does_not_spoil_the_averages_of_the_others(
+    kernel: int, stride: int, pad: int | list[int], size: int, most: float
+) -> None:  # fmt: skip
+    pool = {"kind": "average_pool", "kernel": kernel, "stride": stride, "pad": pad, "count_padding": False}
+    layer = network([CONV, pool | {"out_frac": 4, "delta_frac": 8}], (size, size)).config.layers[1]
+    assert isinstance(layer, AveragePool)
+    pixels = averages.counts(layer.window, size, size)[1]
+    made = np.array(layer.multipliers)[averages.counts(layer.window, size, size)[0]] * pixels / 2**layer.scale
+    assert len(np.unique(pixels)) > 2
+    assert np.abs(made - 1).max() <= most
+
+
+def test_averages_that_are_far_off_are_refused() -> None:
+    pool = {"kind": "average_pool", "kernel": 11, "stride": 1, "pad": 10, "count_padding": False}
+    why = r"windows of 1 … 121 pixels .* off by 31%, which must be at most 6.2%: less padding"
+    with pytest.raises(ConfigError, match=why):
+        network([CONV, pool | {"out_frac": 4, "delta_frac": 8}], (11, 11))
 
 
 @pytest.mark.parametrize("size", [(12, 5), (13, 14), (30, 9)])

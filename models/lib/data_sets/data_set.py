@@ -153,15 +153,22 @@ def divided(
         parts = _split(parts[0], split or Holdout())
     elif split is not None:
         raise DataError(f"{where}: has a test part of its own: leave test_share and split_seed out")
-    train, test = parts
+    train, test = parts if known else map(_mixed, parts)
     if shape_of(train.images) != shape_of(test.images):
         shapes = " and ".join(" x ".join(map(str, shape_of(part.images))) for part in parts)
         raise DataError(f"{where}: pictures for training and test are {shapes}: they must have one size")
     return DataSet(title, names, train, test, known)
 
 
+def _mixed(part: Pictures) -> Pictures:
+    """In a seeded order where it comes class by class, as folders do: the first pictures are then of all classes."""
+    if (np.diff(part.labels.astype(np.int64)) < 0).any():
+        return part
+    return part[np.random.default_rng(1).permutation(len(part))]
+
+
 def _split(whole: Pictures, split: Holdout) -> list[Pictures]:
-    """Training and test part; the pictures of each keep their order."""
+    """Training and test part; the pictures of each stay in their order."""
     rng = np.random.default_rng(split.seed)
     tested = np.zeros(len(whole), dtype=np.bool_)
     for label in np.unique(whole.labels):

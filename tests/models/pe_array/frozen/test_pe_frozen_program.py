@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from models.pe_array.compiler.step_memory import StepMemory
 from models.pe_array.compiler.step_program import StepProgram
-from models.pe_array.isa.shapes import Pool
+from models.pe_array.isa.shapes import Conv, Pool
 from models.pe_array.network.frozen.builder import FrozenBuilder
 from models.pe_array.network.frozen.network import FrozenNetwork
 from models.pe_array.network.frozen.random_networks import images, random_network
@@ -46,3 +47,32 @@ def test_only_sums_have_records_of_their_channels() -> None:
 @pytest.mark.parametrize("seed", range(24))
 def test_the_machine_makes_the_maps_of_the_model(seed: int) -> None:
     run(random_network(seed), seed)
+
+
+def test_a_map_with_a_border_that_is_read_as_one_pixel_too() -> None:
+    """Padding of a zero point lies around the map; the dense layer reads a copy without it."""
+    made, rng = FrozenBuilder("flat", (3, 4, 4), 8, 7), np.random.default_rng(1)
+    scaling = Scaling.of(1 / 64, zero_in=7, zero=-9)
+    first = made.convolution(IMAGE, Conv.make(4, 3), rng.integers(-90, 90, (4, 3, 1, 1)), scaling)
+    own = replace(scaling, zero_in=-9)
+    made.convolution(first, Conv.make(4, 4, 3, pad=1), rng.integers(-90, 90, (4, 4, 3, 3)), own)
+    made.dense(first, rng.integers(-90, 90, (5, 64)), own)
+    step = run(made.network(2), 1)
+    assert [(each.source, each.before) for each in step.storage.copies] == [(first, 2)]
+
+
+def test_joined_maps_that_lie_like_that_in_a_later_one() -> None:
+    """The first concatenation costs nothing: its maps are next to each other in the second."""
+    made, rng = FrozenBuilder("joined", (3, 4, 4), 8), np.random.default_rng(1)
+
+    def conv(reads: int, rows: int) -> int:
+        cols = made.shape(reads)[0]
+        weights = rng.integers(-90, 90, (rows, cols, 1, 1))
+        return made.convolution(reads, Conv.make(rows, cols), weights, Scaling.of(1 / 64))
+
+    parts = [conv(IMAGE, rows) for rows in (4, 2)]
+    early = made.concat(parts)
+    third = conv(early, 3)
+    conv(made.concat([*parts, third]), 5)
+    step = run(made.network(2), 2)
+    assert not step.storage.copies

@@ -18,7 +18,6 @@ import onnx
 from models.lib.telling import silent
 from models.pe_array.frontend.api import Compiled
 from models.pe_array.frontend.clean import Cleaned, clean
-from models.pe_array.frontend.graph import UnsupportedModel
 from models.pe_array.frontend.lower import lower
 from models.pe_array.frontend.onnx_run import Runner
 from models.pe_array.frontend.quantise import quantise
@@ -120,7 +119,7 @@ class Study:
         """A point; None where the array cannot have it: little is left, and its scales are out of reach."""
         try:
             return self._point(cleaned, how)
-        except UnsupportedModel:
+        except ValueError:  # of which UnsupportedModel is one
             return None
 
     def _point(self, cleaned: Cleaned, how: Sparsification | None) -> Point:

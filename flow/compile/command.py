@@ -120,7 +120,7 @@ def _results(request: Request, compiled: Compiled) -> tuple[dict[str, Any], dict
         "sparsify": None if request.sparsification is None else str(request.sparsification),
         "optimisations": str(request.optimisations), "optimised": optimised,
         "quantisation": _quantisation(request, compiled),
-        "notes": [*compiled.notes, *_warnings(request, compiled)], "sparsity": _sparsity(compiled),
+        "notes": compiled.notes, "sparsity": _sparsity(compiled),
         "accuracies": accuracies, "fine_tuning": begun and relative(request.directory / FINE_TUNING),
         "fine_tuning_refused": refused, "versions": versions(),
     }  # fmt: skip
@@ -170,13 +170,6 @@ def _quantisation(request: Request, compiled: Compiled) -> str:
         return "as in the file"
     kind = "asymmetric" if request.options.asymmetric else "symmetric"
     return f"weights per output channel, activations {kind}, ranges by {request.options.method}"
-
-
-def _warnings(request: Request, compiled: Compiled) -> list[str]:
-    """What a user should know before they believe a figure."""
-    if request.source is None and not compiled.cleaned.quantised:
-        return ["calibrated with noise, which costs accuracy: name pictures with DATA"]
-    return []
 
 
 def _sparsity(compiled: Compiled) -> dict[str, Any]:

@@ -78,29 +78,35 @@ def request(
 
 
 def run(request: Request) -> int:
-    """The whole command; exit status 0. Raises FlowError."""
+    """The whole command; exit status 0, 1 where a network failed beside others. Raises FlowError: all did."""
     with alone_in(request.directory):
         directory = RunDirectory(request.directory, {"command": make_command("sparsify", *request.asked)})
         with directory.run(REPORT):
             begin = time.monotonic()
-            networks = [
-                {
-                    "name": each.name, "batch": each.batch, "pes": each.pes,
-                    "points": [asdict(point) for point in _study(request, each)],
-                }
-                for each in request.networks
-            ]  # fmt: skip
-            result: dict[str, Any] = {
-                "complete": True, "failure": None, "images": _images(request, request.networks[0]),
-                "networks": networks, "versions": versions(), "wall_seconds": time.monotonic() - begin,
-            }  # fmt: skip
-            directory.publish(result, {REPORT: text_writer(page(result | directory.origin))})
+            networks: list[dict[str, Any]] = []
+            failure = None
+            for number, each in enumerate(request.networks, 1):  # hours each: what is known is published at once
+                try:
+                    points = [asdict(point) for point in _study(request, each)]
+                    networks.append({"name": each.name, "batch": each.batch, "pes": each.pes, "points": points})
+                except FlowError as error:
+                    failure = str(error)
+                    print(f"FAIL  {failure}", flush=True)
+                if networks:
+                    result: dict[str, Any] = {
+                        "complete": number == len(request.networks) and failure is None, "failure": failure,
+                        "images": _images(request, each), "networks": networks, "versions": versions(),
+                        "wall_seconds": time.monotonic() - begin,
+                    }  # fmt: skip
+                    directory.publish(result, {REPORT: text_writer(page(result | directory.origin))})
+            if not networks:
+                raise FlowError(str(failure))
     for network in networks:
         head, rows = table(network)
         print(f"{network['name']}\n{html.text(head, rows)}")
     for name in (RESULT, REPORT):
         print(f"  {relative(request.directory / name)}")
-    return 0
+    return 0 if failure is None else 1
 
 
 def _images(request: Request, network: compiling.Request) -> int:

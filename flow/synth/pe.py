@@ -79,9 +79,10 @@ class PeTarget(Target):
         return {"pe": cell, "array": self.pes * cell + ENGINE_DSPS, "frame": ENGINE_DSPS}[self.kind]
 
     def wrapper(self, place: str) -> str:
+        """Networks that are trained have powers of two for scales: no multipliers of outputs."""
         return wrapper_text(TOP, {
             "P": self.pes, "B": self.lanes, "FRAC": self.config.logit_frac,
-            "SOFTMAX": int(self.config.training.softmax),
+            "SOFTMAX": int(self.config.training.softmax), "SCALE": 0,
             "DATA": self.config.widths.data, "MASTER": self.config.widths.master,
         })  # fmt: skip
 

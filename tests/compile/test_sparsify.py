@@ -116,6 +116,24 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     assert "net flat:0.5: 5" in capsys.readouterr().out
 
 
+def test_a_network_that_fails_leaves_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sparsification, "HALVINGS", 0)
+    monkeypatch.setattr(sparsification, "LEVELS", {"flat": 1})
+    given = files(tmp_path, residual())
+    odd = residual()
+    odd.graph.node[2].op_type = "Sin"
+    onnx.save(odd, tmp_path / "odd.onnx")
+    both = {"model": f"{tmp_path / 'odd.onnx'},{given['model']}"}
+    asked = request(**given | both, samples="8", points="1", clocks="0", directory=tmp_path / "out")
+    assert command.run(asked) == 1
+    result: dict[str, Any] = json.loads((tmp_path / "out" / RESULT).read_text())
+    assert (result["complete"], [each["name"] for each in result["networks"]]) == (False, ["net"])
+    assert "(Sin)" in result["failure"]
+    assert "FAIL" in capsys.readouterr().out
+
+
 def test_the_page_says_what_is_saved() -> None:
     points = [point("dense", 0.0, 0.9), point("flat:0.5", 0.5, 0.88, 40)]
     network = {"points": [each.__dict__ for each in points]}

@@ -116,6 +116,7 @@ def test_pes_are_left_out_of_the_frame() -> None:
     assert lines[first + 1] == "blackbox */b %M"
     assert lines[first + 2] == netlist.SYNTHESIS["xc7"]
     assert "blackbox" not in netlist.script("xc7", [], ROOT / "w.v", "synth_top/top", ROOT / "out")
+    assert ".SCALE(0)" in PeTarget(LENET5, "array", 2, 8).wrapper("")
     assert PeTarget(LENET5, "frame", 2, 8).boxes
     assert not PeTarget(LENET5, "array", 2, 8).boxes
     assert not PeTarget(LENET5, "pe", 2, 8).boxes

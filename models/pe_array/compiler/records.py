@@ -9,16 +9,20 @@ import numpy.typing as npt
 from models.lib.fixed_point import IntArray
 from models.pe_array.isa.channel_records import Records, pack_biases, pack_records
 from models.pe_array.isa.descriptors import ONE, Scales
+from models.pe_array.network.requantise import AccumulatorField
 from models.pe_array.network.scaling import Addend, Scaling
 
 
-def records_of(scaling: Scaling, order: IntArray) -> tuple[Records, npt.NDArray[np.int8]]:
+def records_of(scaling: Scaling, field: AccumulatorField, order: IntArray) -> tuple[Records, npt.NDArray[np.int8]]:
     """Kind of the records that a layer needs, and their bytes, int8.
 
     Args:
         scaling: of the layer.
+        field: what it drains: only sums have biases and multipliers.
         order: the channel that is in every place of its output.
     """
+    if field is not AccumulatorField.SUM:
+        return Records.NONE, np.empty(0, dtype=np.int8)
     at = order if len(scaling.biases) > 1 else np.zeros_like(order)
     biases, multipliers, shifts = (each[at] for each in (scaling.biases, scaling.multipliers, scaling.shifts))
     if (multipliers != multipliers[0]).any() or (shifts != shifts[0]).any():

@@ -213,7 +213,7 @@ class StepProgram:
                 add(f"{BIAS}masters{index}", "<i4", (matrix.length,))
         for index, layer in enumerate(layers):
             if layer.scaling is not None:
-                kind, data = records_of(layer.scaling, self._orders[f"output{index}"])
+                kind, data = records_of(layer.scaling, layer.drains[0], self._orders[f"output{index}"])
                 if kind is not Records.NONE:
                     self._constant(f"records{index}", data)
         tensors = self.storage.tensors()
@@ -313,7 +313,7 @@ class StepProgram:
             scales = replace(scales or Scales(), records=Records.BIASES, bias_shift=made.bias_shift)
             records = self.tensors[made.bias].address
         elif made.scaling is not None:
-            kind, _ = records_of(made.scaling, self._orders[made.tensor])
+            kind, _ = records_of(made.scaling, made.field, self._orders[made.tensor])
             records = None if kind is Records.NONE else self.tensors[f"records{phase.layer}"].address
             scales = scales_of(made.scaling, kind)
         return OutputAt(

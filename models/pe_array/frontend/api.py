@@ -39,8 +39,8 @@ from models.pe_array.frontend.lower import lower
 from models.pe_array.frontend.optimisations import ALL, Optimisations
 from models.pe_array.frontend.program_file import InferenceProgram, MapPlace
 from models.pe_array.frontend.quantise import Options, quantise
-from models.pe_array.frontend.reader import read
-from models.pe_array.frontend.sparsify import Sparsification, Sparsity, sparsify
+from models.pe_array.frontend.reader import check_operators, read
+from models.pe_array.frontend.sparsify import Sparsification, Sparsity, sparsify, sparsity_of
 from models.pe_array.network.frozen.network import FrozenNetwork
 from models.pe_array.network.layer import IMAGE
 from models.pe_array.network.layers import Int8Array
@@ -74,17 +74,23 @@ def compile(
         UnsupportedModel: a ValueError that names all nodes that the array cannot do, or says what else is wrong.
     """
     loaded = model_file.load(Path(model)) if isinstance(model, Path | str) else model
-    chosen = replace(options or Options(), fold=optimisations.fold)
+    chosen = options or Options()
+    chosen = replace(chosen, fold=chosen.fold and optimisations.fold)
     how = Sparsification.parse(sparsification) if isinstance(sparsification, str) else sparsification
     tell("cleaning the graph")
     cleaned, zeros = sparsify(clean(loaded, chosen.fold), how)
+    check_operators(cleaned.model)
     if calibration is None and not cleaned.quantised:
+        noise = "calibrated with noise, which costs accuracy: give pictures for the calibration, make compile DATA=…"
+        cleaned = replace(cleaned, notes=(*cleaned.notes, noise))
         calibration = np.random.default_rng(1).normal(0.0, 1.0, (NOISE, *cleaned.in_shape)).astype(np.float32)
     tell("calibrating")
     integers = quantise(cleaned, np.empty(0, np.float32) if calibration is None else calibration, chosen)
     tell("reading the quantised graph")
     graph = read(integers)
     network = lower(graph, batch, pes)
+    if cleaned.quantised:
+        zeros = sparsity_of(network)
     return Compiled(cleaned, zeros, integers, graph, network, optimisations, tell)
 
 

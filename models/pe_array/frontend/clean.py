@@ -84,7 +84,7 @@ def clean(model: onnx.ModelProto, fold: bool = True) -> Cleaned:
         _floats(work)
         work = _converted(work)
         work = _slim(work, fold)
-        _batch_normalisation(work.graph)
+        _batch_normalisation(work)
         notes += _drop_softmax(work.graph)
     notes += _drop_transposes(work.graph)
     _free_batch(work.graph)
@@ -189,23 +189,38 @@ def _slim(model: onnx.ModelProto, fold: bool) -> onnx.ModelProto:
     return made
 
 
-def _batch_normalisation(graph: onnx.GraphProto) -> None:
-    """What is left of it becomes a channel-wise convolution of 1 x 1: y = a x + b."""
-    for place, node in enumerate(list(graph.node)):
+def _batch_normalisation(model: onnx.ModelProto) -> None:
+    """What is left of it becomes a channel-wise convolution of 1 x 1, y = a x + b, or just that behind dense layers."""
+    graph = model.graph
+    flat = {value.name for value in _inferred(model) if len(value.type.tensor_type.shape.dim) == 2}
+    for node in list(graph.node):
         if node.op_type != "BatchNormalization":
             continue
+        place = list(graph.node).index(node)
         gamma, beta, mean, variance = (_known(graph, node, name) for name in node.input[1:5])
         epsilon = next((each.f for each in node.attribute if each.name == "epsilon"), 1e-5)
         factor = gamma / np.sqrt(variance + np.float32(epsilon))
         names = [f"{node.output[0]}.{part}" for part in ("factor", "offset")]
-        values = (factor.reshape(-1, 1, 1, 1), beta - mean * factor)
+        dense = node.input[0] in flat
+        values = (factor if dense else factor.reshape(-1, 1, 1, 1), beta - mean * factor)
         for name, value in zip(names, values, strict=True):
             graph.initializer.append(numpy_helper.from_array(value.astype(np.float32), name))
-        made = helper.make_node(
-            "Conv", [node.input[0], *names], [node.output[0]], node.name, group=len(factor), kernel_shape=[1, 1]
-        )
         graph.node.remove(node)
-        graph.node.insert(place, made)
+        if dense:
+            product = f"{node.output[0]}.product"
+            graph.node.insert(place, helper.make_node("Mul", [node.input[0], names[0]], [product]))
+            graph.node.insert(place + 1, helper.make_node("Add", [product, names[1]], [node.output[0]], node.name))
+        else:
+            made = helper.make_node(
+                "Conv", [node.input[0], *names], [node.output[0]], node.name, group=len(factor), kernel_shape=[1, 1]
+            )
+            graph.node.insert(place, made)
+
+
+def _inferred(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
+    """Tensors whose shapes follow from the model."""
+    graph = onnx.shape_inference.infer_shapes(model).graph
+    return [*graph.input, *graph.value_info]
 
 
 def _known(graph: onnx.GraphProto, node: NodeProto, name: str) -> FloatArray:
@@ -290,6 +305,12 @@ def _free_batch(graph: onnx.GraphProto) -> None:
     if out.HasField("shape") and len(out.shape.dim):
         out.shape.dim[0].dim_param = "N"
     shapes = {node.input[1] for node in graph.node if node.op_type == "Reshape"}
+    for node in list(graph.node):
+        if node.op_type == "Constant" and node.output[0] in shapes:
+            values = helper.get_attribute_value(node.attribute[0])
+            array = numpy_helper.to_array(values) if isinstance(values, onnx.TensorProto) else np.array(values)
+            graph.initializer.append(numpy_helper.from_array(array, node.output[0]))
+            graph.node.remove(node)
     for each in graph.initializer:
         if each.name in shapes:
             value = numpy_helper.to_array(each).copy()

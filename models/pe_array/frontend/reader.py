@@ -43,6 +43,16 @@ def read(model: onnx.ModelProto) -> QuantisedGraph:
     return _Pass(prepare(model)).graph()
 
 
+def check_operators(model: onnx.ModelProto) -> None:
+    """UnsupportedModel where a model of floats has operators that could not be had if it were quantised."""
+    found = tuple(
+        Complaint(node.name, node.op_type, "the array has no such operator")
+        for node in model.graph.node if node.op_type not in HANDLERS
+    )  # fmt: skip
+    if found:
+        raise UnsupportedModel(f"{len(found)} nodes of the model cannot be had:", found)
+
+
 class _Pass:
     """One pass over the nodes of a model."""
 

@@ -28,6 +28,7 @@ from onnx import numpy_helper
 
 from models.pe_array.frontend.clean import Cleaned
 from models.pe_array.frontend.graph import UnsupportedModel
+from models.pe_array.network.frozen.network import FrozenNetwork
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -96,6 +97,22 @@ class Sparsity:
 def sparsity(layers: list[Sparsity]) -> float:
     """Share of all weights that is zero."""
     return sum(each.zeros for each in layers) / max(1, sum(each.weights for each in layers))
+
+
+def sparsity_of(network: FrozenNetwork) -> list[Sparsity]:
+    """What is zero in a network of integers; weights beyond a byte, of which there are two parts, count once."""
+    found = []
+    for index, layer in enumerate(network.config.layers):
+        if layer.has_weights:
+            weights = network.layer_weights(index)
+            keys = weights.positions.row.astype(np.int64) * layer.conv.cols + weights.positions.col
+            places, which = np.unique(keys, return_inverse=True)
+            values = np.zeros((len(places), layer.conv.taps), dtype=np.int64)
+            np.add.at(values, which, weights.mac.reshape(len(weights.mac), layer.conv.taps).astype(np.int64))
+            used, kernels = int(np.count_nonzero(values)), layer.weights // layer.conv.taps
+            gone = kernels - int(values.any(axis=1).sum())
+            found.append(Sparsity(layer.name, layer.weights, layer.weights - used, kernels, gone))
+    return found
 
 
 def sparsify(cleaned: Cleaned, how: Sparsification | None) -> tuple[Cleaned, list[Sparsity]]:

@@ -271,11 +271,13 @@ class OnHost:
     """What the host makes of a value of the array; see ``graph.Output``.
 
     Attributes:
-        tensor: name of the tensor of the model that the first of them reads.
+        node: name of the first of them.
+        tensor: name of the tensor of the model that it reads.
         operators: types, in their order.
     """
 
     of: View
+    node: str
     tensor: str
     operators: tuple[str, ...]
 

@@ -29,7 +29,7 @@ PARAMETERS: dict[str, HdlParameter] = {
     "T_DEPTH": HdlParameter(64, "2 … 4096, a power of two", "words of T"),
     "GROUPS": HdlParameter("P < 4 ? P : 4", "1 … P, a power of two", "PE groups with counters of their own"),
     "FRAC": HdlParameter(4, "0 … 7", "fraction bits of the logits"),
-    "SOFTMAX": HdlParameter(1, "0, 1", "1: deltas with softmax too; 0: with sigmoid alone"),
+    "SOFTMAX": HdlParameter(1, "0 or 1", "1: deltas with softmax too; 0: with sigmoid alone"),
     "DATA": HdlParameter(8, "4 … 8", "bits of activations, gradients of maps and MAC weights"),
     "MASTER": HdlParameter(24, "16 … 32", "bits of a master weight"),
     "SCALE": HdlParameter(1, "0 or 1", "multipliers of outputs; 0: all are 1.0, others are refused"),

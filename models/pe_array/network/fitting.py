@@ -231,7 +231,8 @@ def check(layers: Sequence[Layer], grid: Grid, training: bool = True) -> None:
         try:
             commands.append(sum(piece.commands(grid) for piece in pieces(layer, grid, training)))
         except ValueError as error:
-            kernel, dilation = layer.window.kernel[0], layer.window.dilation[0]
+            sides = (layer.window.kernel, layer.window.dilation)
+            kernel, dilation = (rows if rows == cols else [rows, cols] for rows, cols in sides)
             raise ConfigError(
                 f"{label(layers, index)}: kernel = {kernel} with dilation = {dilation} on a map of "
                 f"{layer.in_shape[1]} x {layer.in_shape[2]} does not fit in the array's PEs: {error}"

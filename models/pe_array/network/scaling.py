@@ -93,6 +93,7 @@ class Scaling:
             _check(name, int(array.max()), low, high)
         for name in ("zero_in", "zero", "low", "high"):
             _check(name, getattr(self, name), -128, 127)
+        _check("zero_out", self.zero if self.zero_out is None else self.zero_out, -128, 127)
         _check("low", self.low, -128, self.high)
         if self.addend is not None and len(self.biases) > 1:
             raise ValueError("a map is added where all channels have the same scales")
@@ -146,7 +147,7 @@ def fixed(factor: float) -> tuple[int, int]:
     Raises:
         ValueError: the factor is negative, or above the largest multiplier, nearly 2.
     """
-    if not factor >= 0 or round(factor * ONE) > MULTIPLIER_MAX:
+    if not 0 <= factor <= 2 or round(factor * ONE) > MULTIPLIER_MAX:
         raise ValueError(f"a scale of {factor} must be 0 … {MULTIPLIER_MAX / ONE:.5f}")
     if factor == 0:
         return 0, 0

@@ -23,7 +23,7 @@ from models.pe_array.tiles.tiling import Split
 from tb.lib import values
 from tb.lib.bench import Bench
 from tb.pe_array.drivers.array_host import fill
-from tb.pe_array.drivers.hdl_widths import has_multipliers, widths_of
+from tb.pe_array.drivers.hdl_widths import has_multipliers, has_softmax, widths_of
 
 KINDS = ("ff", "ng", "wg", "max_pool", "unpool", "average", "average_backward")
 
@@ -243,11 +243,12 @@ class CaseMemory:
         classes = self.b.rng.choice([1, 10, self.b.rng.randint(2, 40)])
         labels = self.b.np.integers(0, 40, self.lanes).astype(np.uint8)
         logits, output = self.map(classes, 1, 1), self.out(classes, 1, 1)
-        return [d.Delta(logits.address, self.put(labels), output.address, classes, self.b.rng.random() < 0.5)]
+        softmax = self.b.rng.random() < 0.5 and has_softmax(self.b)
+        return [d.Delta(logits.address, self.put(labels), output.address, classes, softmax)]
 
     def multipliers(self, count: int) -> np.ndarray:
         """Multipliers of outputs, 1.0 in an array without any."""
-        drawn = self.b.np.choice([d.ONE, 1 << 17 - 1, 0, 1, *self.b.np.integers(0, 1 << 17, 6)], count)
+        drawn = self.b.np.choice([d.ONE, (1 << 17) - 1, 0, 1, *self.b.np.integers(0, 1 << 17, 6)], count)
         return drawn if has_multipliers(self.b) else np.full(count, d.ONE)
 
     def scales(self, beside: str, channels: int) -> d.Scales:

@@ -136,7 +136,7 @@ class DrainUnit:
 
     def multiplier(self) -> int:
         """A multiplier, 1.0 of a unit without any."""
-        return self.b.rng.choice([ONE, 1 << 16, self.b.rng.getrandbits(17)]) if self.multiplies else ONE
+        return self.b.rng.choice([ONE, (1 << 17) - 1, self.b.rng.getrandbits(17)]) if self.multiplies else ONE
 
     def place(self, output: Output, upper: bool) -> int:
         """An address where a pattern fits: of writes in the upper half of memory, of masks in the lower one."""

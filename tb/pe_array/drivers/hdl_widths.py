@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The parameters DATA, MASTER and SCALE of a design under test."""
+"""The parameters DATA, MASTER, SCALE and SOFTMAX of a design under test."""
 
 from __future__ import annotations
 
@@ -16,3 +16,8 @@ def widths_of(b: Bench) -> Widths:
 def has_multipliers(b: Bench) -> bool:
     """SCALE."""
     return bool(b.params.get("SCALE", default("SCALE")))
+
+
+def has_softmax(b: Bench) -> bool:
+    """SOFTMAX."""
+    return bool(b.params.get("SOFTMAX", default("SOFTMAX")))

@@ -11,7 +11,7 @@ from models.pe_array.isa.descriptors import Cause, Delta
 from models.pe_array.network.output_delta import output_delta8
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.drivers.descriptor_port import DescriptorPort
-from tb.pe_array.drivers.hdl_widths import widths_of
+from tb.pe_array.drivers.hdl_widths import has_softmax, widths_of
 from tb.pe_array.drivers.port_memory import PortMemory, as_signed
 
 KINDS = (
@@ -26,7 +26,7 @@ class Unit:
 
     def __init__(self, b: Bench) -> None:
         self.b, self.beat, self.frac = b, int(b.params["B"]), int(b.params["FRAC"])
-        self.bits, self.softmax = widths_of(b).data, bool(int(b.params.get("SOFTMAX", 1)))
+        self.bits, self.softmax = widths_of(b).data, has_softmax(b)
         top = (1 << 32) - SIZE
         self.memory = PortMemory(b, b.rng.choice([0, top, b.rng.randrange(1 << 17) << 15]), SIZE)
         self.port = DescriptorPort(b)

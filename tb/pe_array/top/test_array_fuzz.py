@@ -22,7 +22,7 @@ from tb.lib.bench import Bench, bench_test
 from tb.pe_array.drivers.array_cases import CaseMemory
 from tb.pe_array.drivers.array_fuzz import FuzzProgram
 from tb.pe_array.drivers.array_host import ArrayHost
-from tb.pe_array.drivers.hdl_widths import has_multipliers, widths_of
+from tb.pe_array.drivers.hdl_widths import has_multipliers, has_softmax, widths_of
 
 _PATIENCE = (3_000, 5_000, 30_000)
 """Clocks that are waited for a program, one after the other."""
@@ -71,8 +71,10 @@ class Fuzz:
         """An array of its own, with a copy of the memory."""
         memory, grid = self.memory, self.memory.grid
         frac, widths = int(self.b.params["FRAC"]), widths_of(self.b)
-        scale = has_multipliers(self.b)
-        machine = Machine(grid.pes, grid.shape, memory.data.copy(), memory.base, frac, widths=widths, scale=scale)
+        machine = Machine(
+            grid.pes, grid.shape, memory.data.copy(), memory.base, frac, widths=widths,
+            scale=has_multipliers(self.b), softmax=has_softmax(self.b),
+        )  # fmt: skip
         machine.memory.read_window, machine.memory.write_window = memory.windows
         machine.memory.faults = [] if self.fault is None else [self.fault]
         return machine

@@ -23,7 +23,7 @@ from models.pe_array.network.network import PeNetwork
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.drivers.array_cases import grid_of
 from tb.pe_array.drivers.array_host import ArrayHost, fill
-from tb.pe_array.drivers.hdl_widths import widths_of
+from tb.pe_array.drivers.hdl_widths import has_softmax, widths_of
 
 _CLOCKS = 100_000
 """No step takes longer."""
@@ -57,7 +57,8 @@ def network_of(b: Bench) -> PeNetwork:
             "batch": int(b.params["B"]), "epochs": 1, "rate_shift": [rng.randint(13, 16) + finer],
             "momentum_shift": momentum, "nesterov": momentum > 0 and rng.random() < 0.5,
             "weight_decay_shift": rng.choice([0, rng.randint(4, 16)]),
-            "loss": rng.choice(LOSSES), "init_seed": rng.getrandbits(16), "order_seed": 1, "prune_at": 0,
+            "loss": rng.choice(LOSSES if has_softmax(b) else ["sigmoid"]),
+            "init_seed": rng.getrandbits(16), "order_seed": 1, "prune_at": 0,
             "rounding_seed": rng.randint(1, 65535),
         } | rounding,
     }  # fmt: skip

@@ -15,7 +15,7 @@ from tb.pe_array.drivers.array_cases import KINDS, CaseMemory
 from tb.pe_array.drivers.array_faults import FAULTS, make_faulty
 from tb.pe_array.drivers.array_host import ArrayHost
 from tb.pe_array.drivers.array_registers import SETTINGS, GroupCount, constants
-from tb.pe_array.drivers.hdl_widths import has_multipliers, widths_of
+from tb.pe_array.drivers.hdl_widths import has_multipliers, has_softmax, widths_of
 
 _CLOCKS = 60_000
 """No program takes longer."""
@@ -29,7 +29,7 @@ class Session:
         grid = self.memory.grid
         self.machine = Machine(
             grid.pes, grid.shape, self.memory.data, self.memory.base, int(b.params["FRAC"]), widths=widths_of(b),
-            scale=has_multipliers(b),
+            scale=has_multipliers(b), softmax=has_softmax(b),
         )
         self.seeded = False
 

@@ -123,7 +123,7 @@ def _instead(found: Value) -> str:
         case View():
             return "it is not dequantised"
         case OnHost():
-            return f"{found.operators[-1]}, which is left to the host, comes before"
+            return f"{found.operators[0]} {found.node}, which is left to the host, comes before"
         case _:
             return "it is not quantised, put QuantizeLinear behind it"
 

@@ -155,8 +155,8 @@ def _on_host(node: Node, build: Builder) -> Value:
     if isinstance(value, OnHost):
         return replace(value, operators=(*value.operators, node.operator))
     if isinstance(value, Real):
-        return OnHost(node.read(value, aligned=False).view, node.given[0], (node.operator,))
-    return OnHost(node.bytes(0), node.given[0], (node.operator,))
+        return OnHost(node.read(value, aligned=False).view, node.name, node.given[0], (node.operator,))
+    return OnHost(node.bytes(0), node.name, node.given[0], (node.operator,))
 
 
 HOST = ("Softmax", "LogSoftmax", "Sigmoid", "ArgMax", "ArgMin", "QLinearSoftmax", "QLinearSigmoid", "TopK")

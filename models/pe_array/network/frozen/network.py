@@ -85,8 +85,8 @@ class FrozenNetwork:
         saturations: int64 (layers,), values clipped since construction.
 
     Raises:
-        ValueError: a layer has no weights and should, or the other way around; or zero points of a map and of what
-            reads, adds or joins it differ.
+        ValueError: a layer has no weights and should, or the other way around; its sums may not fit in accumulators; or
+            zero points of a map and of what reads, adds or joins it differ.
     """
 
     def __init__(self, config: FrozenConfig, weights: list[Weights | None]) -> None:
@@ -94,19 +94,34 @@ class FrozenNetwork:
             if layer.has_weights != (own is not None):
                 must = "must" if layer.has_weights else "must not"
                 raise ValueError(f"layer {index} of kind {layer.kind} {must} have weights")
+            if own is not None:
+                self._check_sums(config, index, own)
             self._check_zeros(config, index)
         self.config, self.weights = config, weights
         self.saturations = np.zeros(len(weights), dtype=np.int64)
 
     @staticmethod
+    def _check_sums(config: FrozenConfig, index: int, own: Weights) -> None:
+        layer, limit = config.layers[index], 1 << ACC_BITS - 1
+        of_elements = np.abs(own.mac.astype(np.int64)).sum(axis=(1, 2))
+        added = 0 if layer.preset is None else 1 << layer.preset
+        most = (int(np.bincount(own.positions.row, of_elements, 1).max()) + added) << config.widths.data - 1
+        if most >= limit:
+            raise ValueError(
+                f"layer {index} ({layer.name}) has sums of up to {most:,}, which must be less than {limit:,} to fit in "
+                f"accumulators of {ACC_BITS} bits: smaller weights, or fewer of them"
+            )
+
+    @staticmethod
     def _check_zeros(config: FrozenConfig, index: int) -> None:
-        layer = config.layers[index]
-        expected = {source: config.zero_of(layer.reads) for source in layer.sources}
-        if layer.scaling is not None and not layer.keeps_zero:
-            expected[layer.reads] = layer.scaling.zero_in
-            if layer.add is not None and layer.scaling.addend is not None:
-                expected |= {layer.add: layer.scaling.addend.zero}
-        for source, zero in expected.items():
+        layer, scaling = config.layers[index], config.layers[index].scaling
+        zero_in = 0 if scaling is None else scaling.zero_in
+        if layer.keeps_zero:
+            zero_in = config.zero_of(layer.reads)
+        expected = [(source, zero_in) for source in layer.sources]
+        if layer.add is not None:
+            expected.append((layer.add, 0 if scaling is None or scaling.addend is None else scaling.addend.zero))
+        for source, zero in expected:
             if config.zero_of(source) != zero:
                 raise ValueError(
                     f"layer {index} ({layer.name}) expects a zero point of {zero} in the map of layer {source}, "

@@ -12,6 +12,7 @@ import numpy as np
 
 from models.lib.toml_section import Section
 from models.pe_array.isa.pe_command import Op
+from models.pe_array.network.averages import MULTIPLIER_MAX
 from models.pe_array.network.float_layers import FloatArray, IntArray
 from models.pe_array.network.kinds.channel_wise import ChannelWise
 from models.pe_array.network.layer import NO_FLOAT_INDICES, Activations, Layer, Place
@@ -28,6 +29,10 @@ class Identity(ChannelWise):
     may_add = True
 
     factor: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.factor <= MULTIPLIER_MAX:
+            raise ValueError(f"factor = {self.factor} must be 1 … {MULTIPLIER_MAX}")
 
     @classmethod
     def read(cls, table: Section, place: Place) -> Layer:

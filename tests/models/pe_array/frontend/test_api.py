@@ -128,6 +128,7 @@ def test_a_file_and_noise_for_the_calibration(tmp_path: Path) -> None:
     onnx.save(residual(), tmp_path / "net.onnx")
     made = compile(tmp_path / "net.onnx", batch=BATCH, pes=2)
     assert made.predict(pictures(1, 2, 8, 8)).shape == (1, 5)
+    assert made.notes[-1].startswith("calibrated with noise")
     assert made.classes == 5
     assert made.predict(pictures(0, 2, 8, 8)).shape == (0, 5)
 
@@ -135,6 +136,22 @@ def test_a_file_and_noise_for_the_calibration(tmp_path: Path) -> None:
 def test_a_quantised_model_needs_no_pictures() -> None:
     again, x = compile(compiled().quantised, batch=BATCH, pes=2), pictures(8, 2, 8, 8)
     np.testing.assert_array_equal(again.predict(x), compiled().predict(x))
+    sums = [[sum(getattr(each, name) for each in one.sparsity) for name in ("weights", "kernels")] for one in
+            (again, compiled())]  # fmt: skip
+    assert sums[0] == sums[1]
+    assert 0 < sum(each.zeros for each in again.sparsity) < sums[0][0]
+
+
+def test_operators_are_refused_before_the_calibration() -> None:
+    model = residual()
+    model.graph.node[2].op_type = "Sin"
+    with pytest.raises(UnsupportedModel, match=r"\(Sin\): the array has no such operator"):
+        compile(model, pictures(4, 9, 9, 9))  # which do not even fit
+
+
+def test_a_switch_of_the_options_stays() -> None:
+    made = compile(residual(), pictures(16, 2, 8, 8), batch=BATCH, pes=2, options=Options(fold=False))
+    assert sum(each["kind"] == "conv" for each in made.report()["layers"]) == 4
 
 
 def test_pictures_of_another_shape() -> None:

@@ -12,6 +12,7 @@ from onnx import TensorProto, helper
 from quantised_onnx import Bench
 from small_onnx import Made, pictures, residual, run
 
+from models.pe_array.frontend.api import compile
 from models.pe_array.frontend.clean import clean, operators, takes
 from models.pe_array.frontend.graph import UnsupportedModel
 
@@ -56,6 +57,29 @@ def test_a_fixed_batch_of_a_reshape_with_a_free_size() -> None:
     made.add("Reshape", made.constant(np.array([2, -1])))
     made.add("Relu")
     assert run(clean(made.model(2, 64)).model, pictures(7, 3, 4, 4)).shape == (7, 64)
+
+
+def test_a_fixed_batch_of_a_quantised_model() -> None:
+    """Whose shapes are nodes, which nothing folds."""
+    bench = Bench()
+    x = bench.both(bench.input("x", TensorProto.FLOAT, 1, 3, 4, 4), 1 / 32)
+    flat = bench.add("Reshape", x, bench.add("Constant", value_ints=[1, 48]))
+    bench.both(bench.add("MatMul", flat, bench.dequantise(bench.weights(48, 5), 1 / 64)), 1 / 4)
+    made = compile(bench.model(rank=2), batch=8, pes=2)
+    x = pictures(7, 3, 4, 4)
+    np.testing.assert_array_equal(made.predict(x), run(made.quantised, x))
+    assert len(np.unique(made.predict(x))) > 8
+
+
+def test_batch_normalisation_behind_a_dense_layer() -> None:
+    made = Made("N", 8)
+    made.add("Gemm", made.normal(8, 5), made.normal(5))
+    made.normalise(5)
+    model, x = made.model("N", 5), pictures(16, 8)
+    cleaned = clean(model, fold=False)
+    np.testing.assert_allclose(run(cleaned.model, x), run(model, x), atol=1e-5)
+    found = compile(model, x, batch=8, pes=2)
+    assert np.abs(found.predict(x) - run(model, x)).max() < 0.1 * np.abs(run(model, x)).max()
 
 
 def test_transposes_at_the_borders_go() -> None:

@@ -118,7 +118,7 @@ CASES: list[tuple[Case, str]] = [
     ),
     (
         lambda b, x: b.add("Relu", b.add("Softmax", x, axis=1)),
-        "softmax2 must be made of a quantised map: Softmax, which is left to the host, comes before",
+        "softmax2 must be made of a quantised map: Softmax softmax2, which is left to the host, comes before",
     ),
     (
         lambda b, x: conv(b, conv(b, x)),

@@ -14,7 +14,7 @@ from models.pe_array.network.frozen.builder import FrozenBuilder, elements
 from models.pe_array.network.frozen.network import FrozenNetwork
 from models.pe_array.network.frozen.random_networks import images, random_network
 from models.pe_array.network.layer import IMAGE, Layer
-from models.pe_array.network.scaling import Scaling
+from models.pe_array.network.scaling import Addend, Scaling
 
 
 def patches(x: np.ndarray, layer: Layer, fill: int) -> np.ndarray:
@@ -128,6 +128,28 @@ def _zeros() -> FrozenNetwork:
     return builder.network()
 
 
+def _added_to_itself() -> FrozenNetwork:
+    builder = _builder(zero=3)
+    builder.identity(IMAGE, Scaling.of(1.0, zero_in=0, addend=Addend(1 << 16, zero=3)), add=IMAGE)
+    return builder.network()
+
+
+def _plain() -> FrozenNetwork:
+    builder = _builder(zero=3)
+    builder.convolution(IMAGE, Conv.make(2, 2, 3, pad=1), np.ones((2, 2, 3, 3)), None)
+    return builder.network()
+
+
+def _large_sums(channels: int) -> FrozenNetwork:
+    builder = FrozenBuilder("large", (channels, 1, 1), 8)
+    builder.dense(IMAGE, np.full((1, channels), -255), ONE)
+    return builder.network()
+
+
+def test_sums_that_just_fit_are_taken() -> None:
+    assert len(_large_sums((1 << 24) // 255).config.layers) == 1
+
+
 @pytest.mark.parametrize(
     ("make", "why"),
     [
@@ -139,6 +161,11 @@ def _zeros() -> FrozenNetwork:
         (lambda: _builder().identity(IMAGE, ONE, add=IMAGE), "a map is added where"),
         (_concatenated, "must have one height and width"),
         (lambda: _builder().network(), "must have a layer"),
+        (lambda: _builder().identity(IMAGE, ONE, factor=128), "factor = 128 must be 1 … 127"),
+        (lambda: _builder().identity(IMAGE, ONE, factor=0), "factor = 0 must be 1 … 127"),
+        (lambda: _large_sums((1 << 24) // 255 + 1), r"layer 0 \(layers\[0\]\) has sums of up to 2,147,516,160, which"),
+        (_added_to_itself, "expects a zero point of 0 in the map of layer -1, which has 3"),
+        (_plain, "expects a zero point of 0 in the map of layer -1, which has 3"),
         (_zeros, "expects a zero point of 0 in the map of layer -1, which has 3"),
     ],
 )

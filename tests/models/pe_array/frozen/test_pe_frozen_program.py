@@ -11,7 +11,7 @@ import pytest
 
 from models.pe_array.compiler.step_memory import StepMemory
 from models.pe_array.compiler.step_program import StepProgram
-from models.pe_array.isa.shapes import Conv
+from models.pe_array.isa.shapes import Conv, Pool
 from models.pe_array.network.frozen.builder import FrozenBuilder
 from models.pe_array.network.frozen.network import FrozenNetwork
 from models.pe_array.network.frozen.random_networks import images, random_network
@@ -20,9 +20,9 @@ from models.pe_array.network.scaling import Scaling
 from tests.models.pe_array.compiler.pe_steps import execute, machine
 
 
-def run(network: FrozenNetwork, seed: int, balanced: bool = True) -> StepProgram:
+def run(network: FrozenNetwork, seed: int) -> StepProgram:
     """A program's run in order, and then side by side on other images; every map is compared."""
-    step = StepProgram(network, network.config.grid, training=False, search=False, balanced=balanced)
+    step = StepProgram(network, network.config.grid, training=False, search=False)
     memory = StepMemory(step)
     memory.put(network)
     array = machine(memory)
@@ -36,6 +36,12 @@ def run(network: FrozenNetwork, seed: int, balanced: bool = True) -> StepProgram
         assert array.clipped.outputs == sum(want.saturated)
         assert np.array_equal(memory.logits, want.logits)
     return step
+
+
+def test_only_sums_have_records_of_their_channels() -> None:
+    made = FrozenBuilder("maxima", (3, 4, 4), 8)
+    made.max_pool(IMAGE, Pool.make(2), Scaling.of([1.0, 0.5, 0.25], [1, 2, 3], low=-40, high=70))
+    assert "records0" not in run(made.network(2), 1).tensors
 
 
 @pytest.mark.parametrize("seed", range(24))

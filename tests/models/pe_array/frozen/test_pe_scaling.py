@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from models.pe_array.network import layers
+from models.pe_array.network.requantise import DrainSettings, requantise
 from models.pe_array.network.scaling import MULTIPLIER_MAX, Addend, Scaling, fixed
 
 
@@ -57,6 +60,32 @@ def test_values_are_those_of_the_formula(seed: int) -> None:
     assert found.saturated == clipped
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_maps_are_scaled_as_the_array_scales_words(seed: int) -> None:
+    """Two functions with one definition; multipliers and shifts as large as they may be, and halves."""
+    rng = np.random.default_rng(seed)
+    n = 1 if seed % 2 else 5
+    biases = rng.integers(-(1 << 31), 1 << 31, n) >> rng.integers(0, 32, n)
+    factors, shifts = rng.choice([1 << 16, MULTIPLIER_MAX, 0, 12345, 99999], n), rng.integers(0, 32, n)
+    other = Addend(int(rng.integers(0, MULTIPLIER_MAX + 1)), int(rng.integers(0, 32)), int(rng.integers(-128, 128)))
+    zero, low, high = (int(rng.integers(*of)) for of in ((-128, 128), (-128, 1), (1, 128)))
+    acc = (rng.integers(-(1 << 31), 1 << 31, (5, 999)) >> rng.integers(0, 32, (5, 999))).astype(np.int32)
+    halves = np.clip(acc[:, ::2] >> 16, -500, 500) * 2 + 1
+    acc[:, ::2] = (halves << np.maximum(shifts, 1)[:, None] - 1) - biases[:, None]
+    a = rng.integers(-128, 128, acc.shape, dtype=np.int8)
+    for even, addend, bits in itertools.product((False, True), (None, other) if n == 1 else (None,), (4, 8)):
+        scaling = Scaling(biases, factors, shifts, zero=zero, low=low, high=high, even=even, addend=addend)
+        got = scaling.requantise(acc, None if addend is None else a, bits)
+        settings = DrainSettings(
+            shifts[:, None], bits=bits, bias=biases[:, None], multiplier=factors[:, None], zero=zero, low=low,
+            high=high, even=even, addend_zero=other.zero, addend_multiplier=other.multiplier,
+            addend_shift=other.shift,
+        )  # fmt: skip
+        want, clipped = requantise(acc, settings, addend=None if addend is None else a)
+        assert np.array_equal(got.values, want)
+        assert got.saturated == clipped.sum()
+
+
 @pytest.mark.parametrize("shift", [0, 1, 8, 31])
 def test_a_multiplier_of_one_is_the_shift_of_trained_layers(shift: int) -> None:
     acc = np.random.default_rng(shift).integers(-(1 << 31), 1 << 31, (2, 3, 2, 8)).astype(np.int32)
@@ -81,6 +110,9 @@ def test_real_factors_and_numbers_are_of_channels_or_of_all() -> None:
     [
         (lambda: Scaling.of(2.0), "a scale of 2.0 must be 0 … 1.99998"),
         (lambda: Scaling.of(-0.5), "a scale of -0.5"),
+        (lambda: fixed(math.inf), "a scale of inf must be"),
+        (lambda: fixed(math.nan), "a scale of nan must be"),
+        (lambda: replace(Scaling.of(1.0), zero_out=128), "zero_out = 128 must be -128 … 127"),
         (lambda: Scaling.of(1.0, 1 << 31), "biases = 2147483648 must be"),
         (lambda: Scaling.of(1.0, zero=128), "zero = 128 must be -128 … 127"),
         (lambda: Scaling.of(1.0, low=5, high=4), "low = 5 must be -128 … 4"),

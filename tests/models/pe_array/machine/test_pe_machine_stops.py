@@ -121,6 +121,13 @@ def test_multipliers_of_an_array_without_multipliers() -> None:
         assert stop == (None if index is None else Stop(Cause.FIELD, Engine.STORE, index))
 
 
+def test_softmax_of_an_array_without_it() -> None:
+    image = Image()
+    for softmax, stop in ((True, Stop(Cause.FIELD, Engine.STORE, 0)), (False, None)):
+        made = Machine(PES, SHAPE, image.data.copy(), BASE, softmax=False)
+        assert run(made, image, [d.Delta(BASE, BASE, image.room(64), 2, softmax)]) == stop
+
+
 def test_records_are_read_with_one_command() -> None:
     image = Image(1 << 20)
     wide = PeShape(LANES, 32, x_depth=16, y_depth=16, w_depth=16, e_depth=16, t_depth=16)

@@ -102,6 +102,10 @@ def test_whatever_is_accepted_has_a_program() -> None:
             r"layers\[0\]: kernel = 2 with dilation = 27 on a map of 28 x 28 does not fit in the array.* 784 words",
         ),
         (
+            [{"kind": "conv", "kernel": [2, 3], "dilation": [27, 13], "outputs": 1, **FRACS}, LAST], {},
+            r"layers\[0\]: kernel = \[2, 3\] with dilation = \[27, 13\] on a map of 28 x 28 does not fit",
+        ),
+        (
             [{"kind": "conv", "kernel": 1, "outputs": 2, **FRACS}, {"kind": "max_pool", "kernel": 2, "stride": 1,
              "dilation": 15, "pad": 14}, LAST], {},
             r"layers\[1\]: kernel = 2 with dilation = 15 .* words of Y",

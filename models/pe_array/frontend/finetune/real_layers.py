@@ -79,7 +79,7 @@ class RealLayer:
         return self.has_weights and not self.relu and self.add is None
 
 
-class Refused(ValueError):
+class Untrainable(ValueError):
     """Why an operator cannot be trained."""
 
 
@@ -98,7 +98,7 @@ def real_layers(graph: QuantisedGraph, limits: dict[str, float], weights: dict[s
     for operator in graph.operators:
         try:
             made.add(operator)
-        except Refused as error:
+        except Untrainable as error:
             complaints.append(Complaint(operator.node, type(operator).__name__.lower(), str(error)))
     if complaints:
         raise UnsupportedModel(f"{len(complaints)} operators cannot be trained:", tuple(complaints))
@@ -120,13 +120,13 @@ class _Layers:
         self.same: dict[str, str] = {}  # maps that are nothing but another one
 
     def map(self, name: str) -> QuantisedMap:
-        """A map, with the scale and zero point of the map whose bytes it has. Refused where nobody knows them."""
+        """A map, with the scale and zero point of the map whose bytes it has. Untrainable where nobody knows them."""
         found = self.graph.maps[name]
         if found.scale is None and name in self.source:
             source = self.map(self.source[name])
             return replace(found, scale=source.scale, zero=source.zero)
         if found.scale is None:
-            raise Refused(f"the model does not say what the bytes of {name} are worth")
+            raise Untrainable(f"the model does not say what the bytes of {name} are worth")
         return found
 
     def scale(self, name: str) -> float:
@@ -136,7 +136,7 @@ class _Layers:
         return scale
 
     def add(self, operator: Operator) -> None:
-        """The layers of an operator. Refused."""
+        """The layers of an operator. Untrainable."""
         match operator:
             case Products():
                 self._products(operator)
@@ -160,11 +160,11 @@ class _Layers:
         return name
 
     def _limited(self, layer: RealLayer, operator: Operator) -> RealLayer:
-        """With the activation that an operator's limits mean. Refused."""
+        """With the activation that an operator's limits mean. Untrainable."""
         made = self.map(operator.makes)
         relu = operator.low >= made.zero and not (operator.makes == self.output and operator.low == -128)
         if operator.low > (made.zero if relu else -128) or (operator.high < HIGH and not relu):
-            raise Refused("its values are limited in another way than by a ReLU or a clip from 0 on")
+            raise Untrainable("its values are limited in another way than by a ReLU or a clip from 0 on")
         limit = self.limits.get(operator.makes, np.inf)
         if operator.high < HIGH:
             limit = min(limit, (operator.high - made.zero) * self.scale(operator.makes))
@@ -202,14 +202,14 @@ class _Layers:
         return next((each for each in self.layers if each.makes == self._name(name)), None)
 
     def _weighted(self, operator: Products) -> RealLayer:
-        """The products alone. Refused."""
+        """The products alone. Untrainable."""
         read, made = self.map(operator.reads[0]), self.map(operator.makes)
         step = self.scale(operator.makes)
         factor = operator.scale * step / self.scale(operator.reads[0])
         weights = operator.weights * factor[:, None, None, None]
         off = read.zero - operator.zero_in
         if off and any(operator.conv.pad):
-            raise Refused("its padding is worth something else than 0")
+            raise Untrainable("its padding is worth something else than 0")
         sums = operator.weights.astype(np.float64).sum(axis=(1, 2, 3)) * off + operator.bias
         bias = step * (operator.scale * sums + operator.zero - made.zero)
         picks = bool(np.isin(operator.weights, (0, 1)).all()) and bool((abs(factor - 1.0) < NEARLY).all())
@@ -250,7 +250,7 @@ class _Layers:
             self._fused(addend.name, picked, factor, own.bias, operator)
             return
         if not as_it_is:
-            raise Refused(f"a map times {factor:.4g} is added; a trained network adds maps as they are")
+            raise Untrainable(f"a map times {factor:.4g} is added; a trained network adds maps as they are")
         self._put(self._limited(replace(own, add=addend.name), operator))
 
     def _can_fuse(self, name: str) -> bool:

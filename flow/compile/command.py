@@ -50,7 +50,7 @@ def run(request: Request) -> int:
             compiled.program().save(request.directory, compiled.memory.memory)
             directory.publish(result, writers)
     print("\n".join(f"  {what:34} {value}" for what, value in table(result)))
-    for name in (RESULT, REPORT, PROGRAM, MEMORY, *writers):
+    for name in (RESULT, PROGRAM, MEMORY, *writers):
         print(f"  {relative(request.directory / name)}")
     return 0
 

@@ -101,8 +101,20 @@ def without_dense() -> onnx.ModelProto:
     return made.model("N", 5)
 
 
+def others() -> onnx.ModelProto:
+    """A dilated convolution, one of zeros, and a matrix that is not transposed."""
+    made = Made("N", *SHAPE)
+    first = made.add("Conv", made.normal(4, 2, 3, 3), made.normal(4), pads=[2] * 4, dilations=[2, 2])
+    made.add("Conv", made.constant(np.zeros((4, 4, 1, 1))), reads=first)
+    made.add("Add", first)
+    made.add("GlobalAveragePool")
+    made.add("Flatten")
+    made.add("MatMul", made.normal(4, 5))
+    return made.model("N", 5)
+
+
 MODELS: dict[str, Callable[[], onnx.ModelProto]] = {
-    each.__name__: each for each in (residual, shortcut, projection, pools, large, without_dense)
+    each.__name__: each for each in (residual, shortcut, projection, pools, large, without_dense, others)
 }  # fmt: skip
 
 
@@ -182,7 +194,8 @@ def test_files_and_a_step(name: str, tmp_path: Path) -> None:
     x = np.ascontiguousarray(begun.quantise(pictures(BATCH, *SHAPE)).transpose(1, 2, 3, 0))
     np.testing.assert_array_equal(network.forward(x).logits, begun.network.forward(x).logits)
     trace = network.train_step(x, np.arange(BATCH) % 5, config.training.rate_shift(0))
-    assert all(trace.gradients[n].any() for n, each in enumerate(config.layers) if each.has_weights)
+    assert all(len(trace.gradients[n]) for n, each in enumerate(config.layers) if each.has_weights)
+    assert trace.gradients[0].any()
 
 
 def test_training_learns_and_leaves_the_compiled_network_as_it_is() -> None:
@@ -224,8 +237,10 @@ def begun_layers(*sizes: tuple[int, int]) -> list[RealLayer]:
 
 
 def test_quantised_models_can_be_trained_too() -> None:
-    """From what their integers are worth."""
+    """From what their integers are worth; a clip in them is one."""
     x = pictures(64, *SHAPE)
+    clipped = compile(compiled("pools").quantised, batch=BATCH, pes=2).start(x)
+    assert 0.3125 in [each.clip / 2**each.out_frac for each in clipped.config.layers]
     made = compile(compiled("residual", asymmetric=True).quantised, batch=BATCH, pes=2)
     expected = run(made.quantised, x)
     assert np.abs(exact(made.start(x), x) - expected).max() < 0.2 * expected.std()

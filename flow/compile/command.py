@@ -19,16 +19,21 @@ from flow.paths import FlowError, relative
 from flow.provenance import commit
 from flow.run_directory import RESULT, RunDirectory, Writer, alone_in, text_writer
 from flow.train.command import REPORT
+from models.lib import array_file
 from models.lib.data_sets.data_set import DataError
 from models.lib.telling import Telling
 from models.pe_array.frontend import api, onnx_run
 from models.pe_array.frontend.api import Compiled
 from models.pe_array.frontend.clean import takes
+from models.pe_array.frontend.finetune.start import Start
 from models.pe_array.frontend.graph import UnsupportedModel
 from models.pe_array.frontend.optimisations import Optimisations, variants
 from models.pe_array.frontend.program_file import MEMORY, PROGRAM
+from models.pe_array.training.weights_file import weight_arrays
 
 QUANTISED = "quantised.onnx"
+FINE_TUNING, FINE_TUNING_WEIGHTS = "finetune.toml", "finetune.npz"
+"""Where ``make train-cnn`` begins."""
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -37,7 +42,7 @@ def run(request: Request) -> int:
     """The whole command; exit status 0. Raises FlowError: the user can mend it."""
     with alone_in(request.directory):
         directory = RunDirectory(request.directory, origin(request))
-        with directory.run(REPORT, QUANTISED, PROGRAM, MEMORY):
+        with directory.run(REPORT, QUANTISED, PROGRAM, MEMORY, FINE_TUNING, FINE_TUNING_WEIGHTS):
             begin = time.monotonic()
             compiled = compiled_of(request)
             result, writers = _results(request, compiled)
@@ -45,7 +50,7 @@ def run(request: Request) -> int:
             compiled.program().save(request.directory, compiled.memory.memory)
             directory.publish(result, writers)
     print("\n".join(f"  {what:34} {value}" for what, value in table(result)))
-    for name in (RESULT, REPORT, PROGRAM, MEMORY, QUANTISED):
+    for name in (RESULT, REPORT, PROGRAM, MEMORY, *writers):
         print(f"  {relative(request.directory / name)}")
     return 0
 
@@ -105,7 +110,8 @@ def _results(request: Request, compiled: Compiled) -> tuple[dict[str, Any], dict
         compiled.tell = lambda what: tell(f"{request.name}: {what}")
         try:
             found = compiled.report()
-            accuracies = _accuracies(request, compiled) if request.source is not None else None
+            begun, refused = _start(request, compiled)
+            accuracies = _accuracies(request, compiled, begun) if request.source is not None else None
         except ValueError as error:
             raise FlowError(f"{relative(request.path)}: {error}") from None
         optimised = measure(request, tell) if request.table else None
@@ -115,14 +121,48 @@ def _results(request: Request, compiled: Compiled) -> tuple[dict[str, Any], dict
         "optimisations": str(request.optimisations), "optimised": optimised,
         "quantisation": _quantisation(request, compiled),
         "notes": compiled.notes, "sparsity": _sparsity(compiled),
-        "accuracies": accuracies, "versions": versions(),
+        "accuracies": accuracies, "fine_tuning": begun and relative(request.directory / FINE_TUNING),
+        "fine_tuning_refused": refused, "versions": versions(),
     }  # fmt: skip
     graph = compiled.quantised
     writers: dict[str, Writer] = {
         REPORT: text_writer(report.page(compiled, result)),
         QUANTISED: lambda file: onnx.save(graph, file),
     }
+    if begun is not None:
+        arrays = weight_arrays(begun.network)
+        writers |= {
+            FINE_TUNING: text_writer(begun.toml(FINE_TUNING_WEIGHTS, _remarks(request))),
+            FINE_TUNING_WEIGHTS: lambda file: array_file.save(file, arrays),
+        }
     return result, writers
+
+
+def _start(request: Request, compiled: Compiled) -> tuple[Start | None, str | None]:
+    """The start of a fine-tuning, or why there is none."""
+    if request.source is None:
+        return None, "it begins with scales that follow from pictures: name them with DATA"
+    train = request.source.data.train
+    batch = compiled.network.config.batch
+    if len(train) < batch:
+        return None, f"{request.source.data.title} has {len(train)} pictures to train on, less than a batch of {batch}"
+    compiled.tell("making the start of a fine-tuning")
+    training = {"validation": min(5000, len(train) // 10)}
+    try:
+        return compiled.start(
+            request.source.floats(train.images[:batch]), name=f"{request.name}_finetune", data=request.source.table(),
+            training=training,
+        ), None  # fmt: skip
+    except UnsupportedModel as error:
+        return None, " ".join(str(error).split())
+
+
+def _remarks(request: Request) -> list[str]:
+    """What the configuration says of itself."""
+    return [
+        f"{request.path.name} as the start of a fine-tuning, made by make compile. To prune it first, at once, give",
+        "layers a density below 1.0 and add prune_at = 0 to [training].",
+    ]
 
 
 def _quantisation(request: Request, compiled: Compiled) -> str:
@@ -140,11 +180,11 @@ def _sparsity(compiled: Compiled) -> dict[str, Any]:
     return {"weights": weights, "zeros": zeros, "kernels": kernels, "zero_kernels": gone}
 
 
-def _accuracies(request: Request, compiled: Compiled) -> dict[str, Any]:
+def _accuracies(request: Request, compiled: Compiled, begun: Start | None) -> dict[str, Any]:
     """Of the test pictures: shares that each form of the network takes for what they are."""
     assert request.source is not None
     test = request.source.data.test[: request.samples]
-    right = dict.fromkeys(("float", "quantised", "array"), 0)
+    right = dict.fromkeys(("float", "quantised", "array", "trainable"), 0)
     same, chunk = 0, 32 * compiled.network.config.batch
     runs = reference(compiled)
     for at in range(0, len(test), chunk):
@@ -153,6 +193,8 @@ def _accuracies(request: Request, compiled: Compiled) -> dict[str, Any]:
         x = request.source.floats(part.images)
         classes = {name: each.classes(x) for name, each in runs.items()}
         classes["array"] = compiled.predict(x).argmax(axis=1)
+        if begun is not None:
+            classes["trainable"] = begun.logits(x).argmax(axis=1)
         for name, found in classes.items():
             right[name] += int((found == part.labels).sum())
         same += int((classes["array"] == classes["quantised"]).sum())

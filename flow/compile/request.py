@@ -143,7 +143,7 @@ def read_source(data: str, norm: str) -> PictureSource | None:
         normal = pictures.parse_normal(norm or NORM)
         with Telling() as tell:
             tell(f"DATA={data}: reading")
-            return PictureSource(pictures.load(data), normal)
+            return PictureSource(pictures.load(data), normal, data)
     except DataError as error:
         raise FlowError(str(error)) from None
 

@@ -27,7 +27,10 @@ def table(result: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     found = result["accuracies"]
     if found is not None:
-        names = {"float": "float, onnxruntime", "quantised": "quantised, onnxruntime", "array": "array"}
+        names = {
+            "float": "float, onnxruntime", "quantised": "quantised, onnxruntime", "array": "array",
+            "trainable": "start of a fine-tuning",
+        }  # fmt: skip
         shown = [f"{found[name]:.2%} {title}" for name, title in names.items() if name in found]
         rows.append((f"right of {found['images']:,} test pictures", "; ".join(shown)))
         rows.append(("the same class, array and onnxruntime", f"{found['same_class']:.2%}"))
@@ -37,6 +40,9 @@ def table(result: dict[str, Any]) -> list[tuple[str, str]]:
             "clocks of the base program",
             f"{first['clocks']:,}; with all optimisations {last['speedup']:.1f} times as fast",
         ))  # fmt: skip
+    begins = f"make train-cnn CONFIG={result['fine_tuning']}"
+    refused = f"none: {result['fine_tuning_refused']}"
+    rows.append(("start of a fine-tuning", begins if result["fine_tuning"] else refused))
     rows += [("note", each) for each in result["notes"]]
     return rows
 

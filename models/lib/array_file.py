@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -85,4 +85,9 @@ def check(arrays: Arrays, expected: Mapping[str, Expected]) -> None:
 def write(path: Path, arrays: Mapping[str, np.ndarray[Any, Any]], compressed: bool = False) -> None:
     """Write a file of exactly that name; a reader sees the old one or the new one, never a part."""
     with written(path) as (file,):
-        (np.savez_compressed if compressed else np.savez)(file, **arrays)  # type: ignore[arg-type]
+        save(file, arrays, compressed)
+
+
+def save(file: BinaryIO, arrays: Mapping[str, np.ndarray[Any, Any]], compressed: bool = True) -> None:
+    """The same into an open file."""
+    (np.savez_compressed if compressed else np.savez)(file, **arrays)  # type: ignore[arg-type]

@@ -25,6 +25,9 @@ from models.pe_array.frontend import program_file
 from models.pe_array.frontend.api import Compiled
 from models.pe_array.frontend.optimisations import ALL, NONE
 from models.pe_array.frontend.program_file import MEMORY, PROGRAM
+from models.pe_array.network.config import PeConfig
+from models.pe_array.training.images import TrainingImages
+from models.pe_array.training.trainer import Trainer
 
 PICTURES = 40
 
@@ -69,7 +72,7 @@ def test_compile(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert result["sparsity"]["zero_kernels"] / result["sparsity"]["kernels"] == pytest.approx(0.25, abs=0.01)
     found = result["accuracies"]
     assert found["images"] == PICTURES // 2
-    assert {*found} == {"images", "same_class", "float", "quantised", "array"}
+    assert {*found} == {"images", "same_class", "float", "quantised", "array", "trainable"}
     assert found["same_class"] > 0.9
     program, memory = program_file.load(asked.directory)
     assert program.clocks == result["clocks"]
@@ -83,6 +86,46 @@ def test_compile(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "Softmax at the end is left out" in said
 
 
+def test_a_compilation_is_the_start_of_a_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What train-cnn reads and begins with is what the accuracy is told of; its data are those of the compilation."""
+    asked = compilation(tmp_path, norm="0.5,0.25/0.5,0.25")
+    compiling.run(asked)
+    result, said = result_of(asked.directory), capsys.readouterr().out
+    config = PeConfig.load(asked.directory / "finetune.toml")
+    assert f"make train-cnn CONFIG={result['fine_tuning']}" in said
+    assert config.name == "net_finetune"
+    images = TrainingImages.load(config)
+    trainer = Trainer(config, images.train)
+    assert trainer.accuracy(images.test) == result["accuracies"]["trainable"]
+    before = [weights and weights.masters.copy() for weights in trainer.network.weights]
+    trainer.train_step()
+    assert [
+        weights is not None and not np.array_equal(weights.masters, old)
+        for weights, old in zip(trainer.network.weights, before, strict=True)
+    ] == [layer.has_weights for layer in config.layers]
+
+
+def test_no_start_of_a_training_and_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The rest of the compilation is there."""
+    made = Made("N", 2, 8, 8)
+    made.conv(2, 4)
+    made.add("Clip", made.constant(np.float32(-1.0)), made.constant(np.float32(1.0)))
+    made.add("GlobalAveragePool")
+    made.add("Flatten")
+    made.add("Gemm", made.normal(5, 4), transB=1)
+    where = folder(tmp_path)
+    onnx.save(made.model("N", 5), where / "net.onnx")
+    asked = request(
+        str(where / "net.onnx"), data=str(where / "data.npz"), batch="8", pes="2", directory=where / "out"
+    )  # fmt: skip
+    assert compiling.run(asked) == 0
+    assert "start of a fine-tuning             none: 1 operators cannot be trained: t0 (products):" in (
+        capsys.readouterr().out
+    )
+    assert result_of(asked.directory)["fine_tuning"] is None
+    assert not (asked.directory / "finetune.toml").exists()
+
+
 def test_compile_without_pictures_and_with_the_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -92,6 +135,7 @@ def test_compile_without_pictures_and_with_the_table(
     result = result_of(asked.directory)
     assert result["accuracies"] is None
     assert "calibrated with noise" in result["notes"][-1]
+    assert "name them with DATA" in result["fine_tuning_refused"]
     rows = {row["name"]: row for row in result["optimised"]}
     assert rows["base"]["speedup"] == 1.0
     assert rows["all"]["clocks"] == result["clocks"]

@@ -20,4 +20,5 @@ def test_the_example(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert re.fullmatch(r"[\d,]+ clocks for 8 pictures", lines[0])
-    assert len(lines) == 4
+    assert len(lines) == 5
+    assert re.fullmatch(r"\d+% of the weights, logits \(64, 5\)", lines[4])

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
+from models.lib.data_sets.source import NONE
 from models.lib.telling import silent
 from models.pe_array.clocks.pe_array import ArrayClocks
 from models.pe_array.clocks.step import ProgramRun
@@ -30,7 +31,9 @@ from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.compiler.storage import output_of
 from models.pe_array.frontend import model_file, report
 from models.pe_array.frontend.clean import Cleaned, clean
-from models.pe_array.frontend.graph import QuantisedGraph
+from models.pe_array.frontend.finetune.fine_tuned import FineTuned, train
+from models.pe_array.frontend.finetune.start import RATE_SHIFT, Start, start
+from models.pe_array.frontend.graph import QuantisedGraph, UnsupportedModel
 from models.pe_array.frontend.job import SIZES
 from models.pe_array.frontend.lower import lower
 from models.pe_array.frontend.optimisations import ALL, Optimisations
@@ -194,6 +197,53 @@ class Compiled:
             self._place(IMAGE, self.graph.picture, self.graph.takes_bytes),
             self._place(last, self.graph.outputs[0].map), tuple(step.parts), self.clocks().clocks,
         )  # fmt: skip
+
+    def start(
+        self, pictures: FloatArray, *, name: str = "finetune", batch: int | None = None,
+        data: dict[str, Any] | None = None, training: dict[str, Any] | None = None, density: float = 1.0,
+    ) -> Start:  # fmt: skip
+        """The same network as one that the array trains, with its weights, before any training.
+
+        Scales are powers of two, one per tensor, which follow from pictures float32 (n, C, H, W) as the model takes
+        them: of a batch of them. ``data`` and ``training`` are tables of its configuration (docs/pe_configuration.md),
+        the other arguments those of ``train``.
+
+        Raises:
+            UnsupportedModel: the array cannot train it; all operators that are in the way are named.
+        """
+        if not len(pictures) or pictures[0].size != np.prod(self.in_shape):
+            raise UnsupportedModel(f"pictures {pictures.shape} must be (n, {', '.join(map(str, self.in_shape))})")
+        return start(
+            self.graph, self.cleaned, pictures, name=name, batch=batch or self.network.config.batch,
+            pes=self.network.config.pes, data=data or {"set": NONE}, training=training or {}, density=density,
+        )  # fmt: skip
+
+    def train(
+        self, pictures: FloatArray, labels: npt.ArrayLike, *, epochs: int = 1, density: float = 1.0,
+        rate_shift: int = RATE_SHIFT, batch: int | None = None, seed: int = 1,
+    ) -> FineTuned:  # fmt: skip
+        """Train on, as the array does it, bit for bit: SGD with momentum, softmax with cross-entropy.
+
+        Args:
+            pictures: float32 (n, C, H, W), normalised as the model takes them, at least a batch.
+            labels: integers (n,), 0 … classes - 1.
+            epochs: times that all pictures are seen; what is no whole batch at an epoch's end is left out.
+            density: share of the weights that is left when it is pruned, at once and before the first step: whole
+                kernels of convolutions, single weights of dense layers. 1.0: it is not pruned.
+            rate_shift: the rate is 2^-rate_shift for gradients that are summed over a batch; a half of it from the
+                third epoch on, a quarter from the fifth.
+            batch: pictures of a step, 8, 16, 32 or 64; None: as it was compiled.
+            seed: of the order of the pictures.
+
+        Returns:
+            The trained network; this one stays what it is.
+
+        Raises:
+            UnsupportedModel: the array cannot train it, or pictures and labels do not fit it.
+        """
+        training = {"epochs": epochs, "rate_shift": rate_shift, "order_seed": seed}
+        begun = self.start(pictures, batch=batch, training=training, density=density)
+        return train(begun, pictures, labels, epochs, self.tell)
 
     def report(self) -> dict[str, Any]:
         """What the compiler knows: ``layers``, a table of dictionaries, and sums (see ``report.table``)."""

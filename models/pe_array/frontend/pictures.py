@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -70,10 +71,12 @@ class PictureSource:
     Attributes:
         data: the set.
         normal: what a pixel becomes.
+        named: what DATA says.
     """
 
     data: DataSet
     normal: Normal
+    named: str = ""
 
     def check(self, shape: tuple[int, ...], kind: int = onnx.TensorProto.FLOAT) -> None:
         """DataError where a model takes pictures of another shape, (C, H, W) mostly, or NORM does not fit it.
@@ -97,6 +100,14 @@ class PictureSource:
         name, norm = OF_BYTES.get(kind, ("", ""))
         if name and self.normal != NORMALS[norm]:
             raise DataError(f"the model takes pixels as {name}: give NORM={norm}")
+
+    def table(self) -> dict[str, Any]:
+        """The table ``[data]`` of a configuration that has the same pictures."""
+        name, colon, folder = self.named.partition(":")
+        normal = {"mean": list(self.normal.mean), "std": list(self.normal.std)}
+        if name not in catalogue.KNOWN:
+            return {"set": str(Path(self.named).resolve()), **normal}
+        return {"set": name, **({"directory": str(Path(folder).resolve())} if colon else {}), **normal}
 
     def floats(self, images: UInt8Array) -> FloatArray:
         """Pictures float32 (n, C, H, W) of pixels uint8: (pixel / 255 - mean) / std."""

@@ -20,6 +20,7 @@ class FloatNetwork:
         weights: float64 (rows, cols, KH, KW) per layer, empty where it has none.
         biases: float64 (rows,) per layer, empty where it has none.
         momenta, bias_momenta: as weights and biases; None in a training without momentum.
+        maps, deltas: outputs of every layer, and gradients by them, of the batch of the last ``gradients``.
     """
 
     def __init__(self, network: PeNetwork) -> None:
@@ -33,6 +34,8 @@ class FloatNetwork:
             else:
                 real = state.masters / 2.0**layer.master_frac
                 self.weights.append(state.positions.scatter(real, state.conv).astype(np.float64))
+        self.maps: list[FloatArray] = []
+        self.deltas: list[FloatArray] = []
         decay = self.config.training.momentum_shift
         self.momenta = [np.zeros_like(w) if decay else None for w in self.weights]
         self.bias_momenta = [np.zeros_like(b) if decay else None for b in self.biases]
@@ -81,7 +84,7 @@ class FloatNetwork:
         for i in reversed(range(len(self.config.layers))):
             layer, d = self.config.layers[i], deltas[i]
             if layer.relu:
-                d = float_layers.relu_backward(d, maps[i], self._high(layer))
+                d = deltas[i] = float_layers.relu_backward(d, maps[i], self._high(layer))
             if layer.add is not None and layer.add != IMAGE:
                 deltas[layer.add] += d.reshape(deltas[layer.add].shape)
             x = self._input(maps, images, layer)
@@ -94,6 +97,7 @@ class FloatNetwork:
                 continue
             d = layer.float_input_gradient(d, indices[i], self.weights[i])
             deltas[layer.reads] += d.reshape(deltas[layer.reads].shape)
+        self.maps, self.deltas = maps, deltas
         return found[::-1], biases[::-1], int((logits.argmax(axis=0) == labels).sum())
 
     def train_step(self, images: FloatArray, labels: IntArray, rate_shift: int) -> int:

@@ -122,7 +122,7 @@ def test_pe_array_on_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     path = cnn_file(tmp_path, "set.npz", (1, 28, 28), "shift = 2\nmirror = true\ntrain_samples = 64\n", epochs=1)
     asked = request(str(path), f"{STEPS}", directory=tmp_path / "out")
     assert (asked.samples, asked.job.batches) == (64, STEPS)
-    monkeypatch.setattr(run.Simulation, "_play", play)
+    monkeypatch.setattr(run.Simulation, "play", play)
     for name in ("reset", "groups"):
         monkeypatch.setattr(ArrayHost, name, nothing)
     monkeypatch.setattr(signal, "signal", lambda *_: None)

@@ -184,7 +184,8 @@ def _converted(model: onnx.ModelProto) -> onnx.ModelProto:
 def _slim(model: onnx.ModelProto, fold: bool) -> onnx.ModelProto:
     """Constants folded, dead nodes gone."""
     skipped = None if fold else ["FusionConvBN"]
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    quiet = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())
+    with model_file.refusing("onnxslim cannot clean the model"), quiet[0], quiet[1]:
         made: onnx.ModelProto = onnxslim.slim(model, skip_fusion_patterns=skipped)
     return made
 

@@ -24,7 +24,7 @@ FIRST_OPSET, LAST_OPSET = 10, 25
 
 
 @contextmanager
-def _refusing(what: str) -> Iterator[None]:
+def refusing(what: str) -> Iterator[None]:
     """Errors of the onnx package, which are of many kinds and lines, as one line."""
     try:
         yield
@@ -43,7 +43,7 @@ def load(path: Path) -> onnx.ModelProto:
         raise UnsupportedModel(f"{path} is not a file: give the path of an ONNX model")
     if path.stat().st_size > BYTES_MAX:
         raise UnsupportedModel(f"{path} has {path.stat().st_size:,} bytes, at most {BYTES_MAX:,} can be read")
-    with _refusing(f"{path} is not an ONNX model"):
+    with refusing(f"{path} is not an ONNX model"):
         return onnx.load(str(path))
 
 
@@ -69,7 +69,7 @@ def checked(model: onnx.ModelProto, oldest: int = FIRST_OPSET) -> onnx.ModelProt
     without = [each for each in outputs if not each.HasField("shape")]
     for each in without:
         each.shape.SetInParent()  # which the checker wants, and nobody else
-    with _refusing("the model is damaged"):
+    with refusing("the model is damaged"):
         onnx.checker.check_model(made)
     for each in without:
         each.ClearField("shape")
@@ -84,21 +84,21 @@ def prepare(model: onnx.ModelProto) -> onnx.ModelProto:
     """
     made = checked(model)
     if made.functions:
-        with _refusing("the functions of the model cannot be inlined"):
+        with refusing("the functions of the model cannot be inlined"):
             made = onnx.inliner.inline_local_functions(made)
     names = {each.name for each in made.graph.initializer}
     for each in made.graph.input:
         shape = each.type.tensor_type.shape
         if each.name not in names and len(shape.dim) and not shape.dim[0].dim_value:
             shape.dim[0].dim_value = 1
-    with _refusing("the shapes of the model contradict each other"):
+    with refusing("the shapes of the model contradict each other"):
         return onnx.shape_inference.infer_shapes(made, check_type=True, data_prop=True)
 
 
 def array_of(tensor: onnx.TensorProto) -> npt.NDArray[np.generic]:
     """The constant that a model holds. UnsupportedModel where it is damaged, in one line."""
     _inside(tensor)
-    with _refusing(f"{tensor.name} is damaged"):
+    with refusing(f"{tensor.name} is damaged"):
         return np.asarray(onnx.numpy_helper.to_array(tensor))
 
 

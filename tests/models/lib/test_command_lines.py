@@ -107,6 +107,9 @@ def no_training(monkeypatch: pytest.MonkeyPatch, data: DataSet) -> None:
         ("studies.scoreboard", ["--latency", "0"], "argument --latency: 0 must be 1 … 10000"),
         ("studies.scoreboard", ["--networks"], "argument --networks: expected at least one argument"),
         ("studies.scoreboard", ["--out", TINY], "argument --out: "),
+        ("studies.agreement", ["no.onnx", "no.npy"], "No such file or directory: 'no.npy'"),
+        ("studies.uint8_network", ["no.npz", "no.onnx"], "No such file or directory: 'no.npz'"),
+        ("studies.model_speed", ["--no-such"], "unrecognized arguments: --no-such"),
     ],
 )  # fmt: skip
 def test_refused(

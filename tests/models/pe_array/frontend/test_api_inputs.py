@@ -140,3 +140,25 @@ def test_half_floats_and_floats_of_bytes() -> None:
 @pytest.mark.parametrize("count", [33, 7])
 def test_any_number_of_pictures_calibrates(count: int) -> None:
     assert small(dense(32), pictures(count, 32)).classes == 5
+
+
+def test_casts_to_half_floats_go() -> None:
+    x = pictures(16, 32)
+    made = Made("N", 32)
+    made.add("Cast", to=TensorProto.FLOAT16)
+    made.add("Add", made.constant(np.float32(0.5)))
+    made.nodes[-1].input[1] = "half"
+    made.constants[-1].CopyFrom(onnx.numpy_helper.from_array(np.float16(0.5), "half"))
+    made.add("Cast", to=TensorProto.FLOAT)
+    made.add("Gemm", made.normal(5, 32), made.normal(5), transB=1)
+    model = made.model("N", 5)
+    assert np.abs(run(small(model, x).cleaned.model, x) - run(model, x)).max() < 0.01
+
+
+def test_what_onnxruntime_refuses_is_one_line() -> None:
+    model = dense(32)
+    with pytest.raises(UnsupportedModel, match="onnxruntime cannot run the model: ") as error:
+        Runner(model, "no such tensor")
+    assert "\n" not in str(error.value)
+    with pytest.raises(UnsupportedModel, match="calibration: there are no pictures"):
+        small(model, pictures(0, 32))

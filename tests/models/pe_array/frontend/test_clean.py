@@ -174,3 +174,12 @@ def test_batch_normalisation_by_what_is_computed_is_refused() -> None:
     made.add("BatchNormalization", scale, *(made.normal(4) for _ in range(2)), made.constant(np.ones(4)), reads="t0")
     with pytest.raises(UnsupportedModel, match=f"{scale} must be a constant"):
         clean(made.model("N", 4, 4, 4), fold=False)
+
+
+def test_what_onnxslim_cannot_clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise AssertionError("a line\nand another")
+
+    monkeypatch.setattr("onnxslim.slim", fail)
+    with pytest.raises(UnsupportedModel, match="onnxslim cannot clean the model: a line and another"):
+        clean(residual())

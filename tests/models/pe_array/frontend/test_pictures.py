@@ -75,3 +75,13 @@ def test_a_known_set_in_a_folder_of_the_users(tmp_path: Path) -> None:
         load(f"cifar10:{tmp_path / 'none'}")
     with pytest.raises(DataError, match="there is no such file or folder"):
         load("nothing.npz")
+
+
+def test_the_same_pictures_in_a_configuration(tmp_path: Path) -> None:
+    """What DATA names, where it is, and how it is normalised."""
+    normal = NORMALS["signed"]
+    data = source("signed").data
+    both = {"mean": [0.5], "std": [0.5]}
+    assert PictureSource(data, normal, "mnist").table() == {"set": "mnist", **both}
+    assert PictureSource(data, normal, f"mnist:{tmp_path}").table()["directory"] == str(tmp_path.resolve())
+    assert PictureSource(data, normal, str(tmp_path)).table() == {"set": str(tmp_path.resolve()), **both}

@@ -127,7 +127,8 @@ def test_the_configuration_decides_which_engine() -> None:
     areas = [(name, "xc7") for name in ("pe_8", "frame_2x8", "array_2x8", "pe_32")]
     assert runs == [*areas, ("pe_8", "ecp5")]
     target = synth.plan("configs/pe_array/lenet5_mnist.toml").runs[2][0]
-    assert ".P(2),\n    .B(8),\n    .FRAC(4),\n    .DATA(8),\n    .MASTER(24)" in target.wrapper("")
+    units = ".SOFTMAX(0),\n    .SCALE(0)"  # a training with sigmoid takes neither
+    assert f".P(2),\n    .B(8),\n    .FRAC(4),\n    {units},\n    .DATA(8),\n    .MASTER(24)" in target.wrapper("")
     narrow = dataclasses.replace(target, config=dataclasses.replace(LENET5, widths=Widths(4, 16)))
     assert ".DATA(4),\n    .MASTER(16)" in narrow.wrapper("")
     with pytest.raises(FlowError, match="no such file"):

@@ -70,7 +70,11 @@ def test_broken_rtl_is_caught(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     """Negative sums that lose their sign: the first phase differs, and there is a line that replays it."""
     job = small(tmp_path)
     design = broken_design(
-        Design.of(HARNESS, dict(job.parameters)), "requantise_lane", "extended >>> shift", "extended >> shift", tmp_path
+        Design.of(HARNESS, dict(job.parameters)),
+        "requantise_lane",
+        "$signed(product) >>> shift",
+        "product >> shift",
+        tmp_path,
     )
     assert full_size(job, "icarus", design) == 1
     result = json.loads((tmp_path / "out" / RESULT).read_text())

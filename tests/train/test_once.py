@@ -96,7 +96,7 @@ def test_simulator(tmp_path: Path, made: Count[str], monkeypatch: pytest.MonkeyP
     """Steps 0, 1 and 4, 5 and two batches of the test are simulated, steps 2 and 3 are the model's alone."""
     todo = asked(tmp_path)
     made.clear()
-    monkeypatch.setattr(run.Simulation, "_play", play)
+    monkeypatch.setattr(run.Simulation, "play", play)
     for name in ("reset", "groups"):
         monkeypatch.setattr(ArrayHost, name, nothing)
     monkeypatch.setattr(signal, "signal", lambda *_: None)

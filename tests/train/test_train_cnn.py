@@ -277,7 +277,11 @@ def test_broken_rtl_is_caught(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     """Negative sums that lose their sign: the training ends at the first step, with a line that replays it."""
     asked = small(tmp_path, steps="1")
     design = broken_design(
-        Design.of(HARNESS, asked.params), "requantise_lane", "extended >>> shift", "extended >> shift", tmp_path
+        Design.of(HARNESS, asked.params),
+        "requantise_lane",
+        "$signed(product) >>> shift",
+        "product >> shift",
+        tmp_path,
     )
     assert train(asked, design) == 1
     result = result_of(asked)

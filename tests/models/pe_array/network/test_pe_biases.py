@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 from pe_nets import conv
+from slopes import assert_slopes
 
 from models.lib.fixed_point import round_shift, saturate
 from models.lib.toml_section import ConfigError
-from models.pe_array.network import float_layers, layers
+from models.pe_array.network import layers
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.float_network import FloatNetwork
 from models.pe_array.network.network import PeNetwork
@@ -92,18 +93,8 @@ def test_gradients_of_the_float_twin_are_slopes_of_its_loss() -> None:
     x, labels = batch(twin.config, 1)
     images, labels = x / 64.0, labels % 5
 
-    def loss() -> float:
-        return float_layers.cross_entropy(twin.forward(images)[0][-1].reshape(5, -1), labels)
-
     for biases, gradient in zip(twin.biases, twin.gradients(images, labels)[1], strict=True):
-        for n in range(len(biases)):
-            start = biases[n]
-            biases[n] = start + 1e-6
-            above = loss()
-            biases[n] = start - 1e-6
-            below = loss()
-            biases[n] = start
-            assert gradient[n] == pytest.approx((above - below) / 2e-6, rel=1e-4, abs=1e-5)
+        assert_slopes(twin, images, labels, biases, gradient, range(len(biases)), rel=1e-4, abs=1e-5)
 
 
 @pytest.mark.parametrize("momentum", [0, 3])

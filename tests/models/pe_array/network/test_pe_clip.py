@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 from pe_nets import conv
+from slopes import assert_slopes
 
 from models.lib.toml_section import ConfigError
-from models.pe_array.network import float_layers, layers
+from models.pe_array.network import layers
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.float_network import FloatNetwork
 from models.pe_array.network.network import PeNetwork
@@ -63,18 +64,9 @@ def test_float_twin_has_the_slopes_of_its_loss() -> None:
     maps = twin.forward(x)[0]
     assert maps[0].max() == 0.5
 
-    def loss() -> float:
-        return float_layers.cross_entropy(twin.forward(x)[0][-1].reshape(5, -1), labels)
-
-    w, gradient = twin.weights[0].reshape(-1), twin.gradients(x, labels)[0][0].reshape(-1)
-    for n in np.random.default_rng(2).integers(0, len(w), 12):
-        start = w[n]
-        w[n] = start + 1e-7
-        above = loss()
-        w[n] = start - 1e-7
-        below = loss()
-        w[n] = start
-        assert gradient[n] == pytest.approx((above - below) / 2e-7, rel=1e-4, abs=1e-5)
+    w, gradient = twin.weights[0], twin.gradients(x, labels)[0][0]
+    places = np.random.default_rng(2).integers(0, w.size, 12)
+    assert_slopes(twin, x, labels, w, gradient, places, step=1e-7, rel=1e-4, abs=1e-5)
 
 
 @pytest.mark.parametrize(

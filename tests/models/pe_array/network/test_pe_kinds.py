@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from slopes import assert_slopes
 
 from models.pe_array.clocks.pe_array import ArrayClocks, Sizes
 from models.pe_array.clocks.step import clocks_of_parts
 from models.pe_array.compiler.step_memory import StepMemory
 from models.pe_array.compiler.step_program import StepProgram
-from models.pe_array.network import float_layers
 from models.pe_array.network.config import PeConfig, grid_of
 from models.pe_array.network.float_network import FloatNetwork
 from models.pe_array.network.kinds import KINDS
@@ -81,18 +81,9 @@ def test_gradients_of_the_float_twin_are_slopes_of_the_loss(kind: str) -> None:
     images, labels = rng.standard_normal((*made.config.in_shape, 8)), rng.integers(0, 5, 8)
     found, *_ = twin.gradients(images, labels)
 
-    def loss() -> float:
-        return float_layers.cross_entropy(twin.forward(images)[0][-1].reshape(5, -1), labels)
-
     for w, gradient in zip(twin.weights, found, strict=True):
-        for place in rng.integers(0, w.size, 12 if w.size else 0):
-            flat, step = w.reshape(-1), 1e-6
-            flat[place] += step
-            above = loss()
-            flat[place] -= 2 * step
-            below = loss()
-            flat[place] += step
-            assert gradient.reshape(-1)[place] == pytest.approx((above - below) / (2 * step), rel=1e-4, abs=1e-6)
+        places = rng.integers(0, w.size, 12 if w.size else 0)
+        assert_slopes(twin, images, labels, w, gradient, places, rel=1e-4, abs=1e-6)
 
 
 @pytest.mark.parametrize("kind", KEYS)

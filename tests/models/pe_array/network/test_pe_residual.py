@@ -12,6 +12,7 @@ import onnx.helper as oh
 import pytest
 from onnx.reference import ReferenceEvaluator
 from pe_nets import NETS, network
+from slopes import assert_slopes
 
 from models.pe_array.compiler.step_memory import StepMemory
 from models.pe_array.compiler.step_program import StepProgram
@@ -172,24 +173,14 @@ def test_twin_has_the_gradient_of_its_loss(name: str) -> None:
     images, labels = batch(twin.config, 1)
     x, labels = images / 64.0, labels % twin.config.classes
 
-    def loss() -> float:
-        logits = twin.forward(x)[0][-1]
-        return float_layers.cross_entropy(logits.reshape(len(logits), -1), labels)
-
     found, *_ = twin.gradients(x, labels)
     rng = np.random.default_rng(1)
     for layer, w, gradient in zip(twin.config.layers, twin.weights, found, strict=True):
         if not layer.has_weights:
             continue
         allowed = np.flatnonzero(np.broadcast_to(layer.conv.allowed()[:, :, None, None], w.shape))
-        for k in rng.choice(allowed, min(len(allowed), 6), replace=False):
-            at, start = np.unravel_index(k, w.shape), w.reshape(-1)[k]
-            w[at] = start + 1e-6
-            high = loss()
-            w[at] = start - 1e-6
-            low = loss()
-            w[at] = start
-            assert gradient[at] == pytest.approx((high - low) / 2e-6, abs=1e-4)
+        places = rng.choice(allowed, min(len(allowed), 6), replace=False)
+        assert_slopes(twin, x, labels, w, gradient, places, abs=1e-4)
 
 
 @pytest.mark.parametrize(("name", "seed"), [*zip(NETS, [0, 1] * 5, strict=True), ("projection", 0), ("two readers", 1)])

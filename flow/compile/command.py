@@ -8,8 +8,6 @@ import platform
 import time
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import onnx
 
 from flow.compile import report
@@ -34,8 +32,6 @@ from models.pe_array.training.weights_file import weight_arrays
 QUANTISED = "quantised.onnx"
 FINE_TUNING, FINE_TUNING_WEIGHTS = "finetune.toml", "finetune.npz"
 """Where ``make train-cnn`` begins."""
-
-FloatArray = npt.NDArray[np.float32]
 
 
 def run(request: Request) -> int:
@@ -78,9 +74,7 @@ def compiled_of(request: Request, optimisations: Optimisations | None = None) ->
         with Telling() as tell:
             if request.source is not None:
                 request.source.check(*takes(request.model))
-                train = request.source.data.train.images
-                rows = np.linspace(0, len(train) - 1, min(CALIBRATION, len(train))).astype(np.int64)
-                calibration = request.source.floats(train[rows]) if len(train) else None
+                calibration = request.source.calibration(CALIBRATION)
             made = api.compile(
                 request.model, calibration, batch=request.batch, pes=request.pes, options=request.options,
                 sparsification=request.sparsification, optimisations=optimisations or request.optimisations,

@@ -123,6 +123,12 @@ def find(model: str) -> Path:
     return path.resolve()
 
 
+def require_data(data: str) -> None:
+    """FlowError where no pictures are named."""
+    if not data:
+        raise FlowError("DATA=… must name labelled pictures: mnist, fashion_mnist, cifar10:folder, or a path")
+
+
 def name_of(path: Path) -> str:
     """Of the results of a file."""
     return re.sub(r"[^A-Za-z0-9_.-]", "_", path.stem)

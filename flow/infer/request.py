@@ -54,8 +54,7 @@ def request(
     if sim not in (*SIMULATORS, MODEL):
         raise FlowError(f"SIM={sim} must be one of {', '.join((*SIMULATORS, MODEL))}")
     compiling.find(model)
-    if not data:
-        raise FlowError("DATA=… must name labelled pictures: mnist, fashion_mnist, cifar10:folder, or a path")
+    compiling.require_data(data)
     asked = compiling.request(model, data, norm, quant, sparsify, batch=batch, pes=pes)
     assert asked.source is not None
     test = asked.source.data.test

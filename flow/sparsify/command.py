@@ -9,8 +9,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from flow.ask import switch, whole_number
 from flow.compile import request as compiling
 from flow.compile.command import versions
@@ -57,8 +55,7 @@ def request(
     names = model.split(",")
     for name in names:
         compiling.find(name)
-    if not data:
-        raise FlowError("DATA=… must name labelled pictures: mnist, fashion_mnist, cifar10:folder, or a path")
+    compiling.require_data(data)
     found = tuple(compiling.request(name, data, norm, batch=batch, pes=pes, samples=samples) for name in names)
     for each in found:
         if is_quantised(each.model):
@@ -121,11 +118,12 @@ def _study(request: Request, network: compiling.Request) -> list[Point]:
     found: list[Point] = []
     try:
         source.check(*takes(network.model))
-        train, test = source.data.train.images, source.data.test[: request.samples]
-        rows = np.linspace(0, len(train) - 1, min(CALIBRATION, len(train))).astype(np.int64)
+        test, calibration = source.data.test[: request.samples], source.calibration(CALIBRATION)
+        if calibration is None:
+            raise DataError(f"{source.data.title} has no pictures to calibrate with: give one with a training part")
         with Telling() as tell:
             study = Study(
-                network.model, source.floats(train[rows]), source.floats(test.images), test.labels, network.batch,
+                network.model, calibration, source.floats(test.images), test.labels, network.batch,
                 network.pes, request.clocks, _named(tell, network.name),
             )  # fmt: skip
             for point in study.points(request.points):

@@ -20,6 +20,7 @@ from flow.train.command import REPORT
 from models.pe_array.frontend.api import compile
 from models.pe_array.frontend.clean import Cleaned, clean
 from models.pe_array.frontend.graph import UnsupportedModel
+from models.pe_array.frontend.pictures import PictureSource
 from models.pe_array.frontend.quantise import quantise
 from models.pe_array.frontend.sparsify import Sparsification
 from studies import sparsification
@@ -167,4 +168,11 @@ def test_wrong_variables(tmp_path: Path) -> None:
 def test_pictures_of_another_size(tmp_path: Path) -> None:
     asked = request(**files(tmp_path, residual()) | {"data": "mnist"}, directory=tmp_path / "out")
     with pytest.raises(FlowError, match="MNIST has pictures of 1 x 28 x 28, the model takes 2 x 8 x 8"):
+        command.run(asked)
+
+
+def test_a_set_without_pictures_to_train_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PictureSource, "calibration", lambda *_: None)
+    asked = request(**files(tmp_path, residual()), directory=tmp_path / "out")
+    with pytest.raises(FlowError, match="no pictures to calibrate with: give one with a training part"):
         command.run(asked)

@@ -101,6 +101,12 @@ class PictureSource:
         if name and self.normal != NORMALS[norm]:
             raise DataError(f"the model takes pixels as {name}: give NORM={norm}")
 
+    def calibration(self, most: int) -> FloatArray | None:
+        """Pictures to train on, at most so many from all over the set, as ``floats``; None: it has none."""
+        train = self.data.train.images
+        rows = np.linspace(0, len(train) - 1, min(most, len(train))).astype(np.int64)
+        return self.floats(train[rows]) if len(train) else None
+
     def table(self) -> dict[str, Any]:
         """The table ``[data]`` of a configuration that has the same pictures."""
         name, colon, folder = self.named.partition(":")

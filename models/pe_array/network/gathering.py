@@ -85,23 +85,34 @@ def with_zero(x: Int8Array) -> Int8Array:
 
 
 @njit(cache=True, nogil=True)
+def run_of_lanes(places: Array, pixel: Int, skipped: Int, batch: Int, most: Int) -> tuple[Int, Int, Int]:
+    """Lanes that follow each other on the map, from an image of a pixel on: (the first one, how many, the next pixel).
+
+    Args:
+        places: of the pixels on the map.
+        skipped: images of the first pixel before that one.
+        most: lanes, of which there are no more.
+    """
+    last = np.int64(places[pixel])
+    begin, length = last * batch + skipped, batch - skipped
+    pixel += 1
+    while length < most and places[pixel] == last + 1:
+        last += 1
+        length += batch
+        pixel += 1
+    return begin, min(length, most), pixel
+
+
+@njit(cache=True, nogil=True)
 def gather_row(x: Array, first: Int, source: Array, batch: Int, lane: Int, count: Int, row: Array, at: Int) -> None:
     """row[at …] = ``count`` lanes of what a tap sees, from one on; pixel 0 of the channel is at x[first]."""
     pixel = lane // batch
     skipped = lane - pixel * batch
     done = 0
     while done < count:
-        last = np.int64(source[pixel])
-        begin = first + last * batch + skipped
-        length = batch - skipped
+        begin, length, pixel = run_of_lanes(source, pixel, skipped, batch, count - done)
         skipped = 0
-        pixel += 1
-        while length < count - done and source[pixel] == last + 1:
-            last += 1
-            length += batch
-            pixel += 1
-        length = min(length, count - done)
-        begin_u, at_u = np.uint64(begin), np.uint64(at + done)
+        begin_u, at_u = np.uint64(first + begin), np.uint64(at + done)
         for k in range(np.uint64(length)):
             row[at_u + k] = x[begin_u + k]
         done += length

@@ -18,7 +18,7 @@ from numba import njit
 
 from models.lib import threads
 from models.pe_array.isa.shapes import Positions, SlidingWindow
-from models.pe_array.network.gathering import Gather, gather_pairs, gathers, with_zero
+from models.pe_array.network.gathering import Gather, gather_pairs, gathers, run_of_lanes, with_zero
 from models.pe_array.network.simd import ROW_TILE, ROWS, TILE, panel_sums, row_sums
 
 Array = Any  # Numba compiles the functions for the types they are called with
@@ -47,16 +47,8 @@ def scatter_tile(
     skipped = lane - pixel * batch
     done = 0
     while done < count:
-        last = np.int64(places[pixel])
-        begin = last * batch + skipped
-        length = batch - skipped
+        begin, length, pixel = run_of_lanes(places, pixel, skipped, batch, count - done)
         skipped = 0
-        pixel += 1
-        while length < count - done and places[pixel] == last + 1:
-            last += 1
-            length += batch
-            pixel += 1
-        length = min(length, count - done)
         for m in range(rows):
             begin_u, from_u = np.uint64(begin), np.uint64(m * lanes + done)
             for k in range(np.uint64(length)):

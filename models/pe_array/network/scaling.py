@@ -21,13 +21,14 @@ from numba import njit
 from models.pe_array.isa.descriptors import ONE
 from models.pe_array.isa.widths import SHIFT_MAX
 from models.pe_array.network.layers import Accumulators, Int8Array, Requantised
-from models.pe_array.network.requantise import POINT
+from models.pe_array.network.requantise import POINT, POINT_MASK
 
 Int64Array = npt.NDArray[np.int64]
 Array = Any  # Numba compiles the functions for the types they are called with
 Int = Any  # int64 in compiled code
 
 MULTIPLIER_MAX = 2 * ONE - 1
+HALF = ONE // 2
 
 
 @dataclass(frozen=True)
@@ -180,8 +181,8 @@ def scaled(
             total = product >> shift
             if factor:
                 total += (np.int64(added[c, k]) - zero_added) * factor >> shift_added
-            whole = (total + 0x8000) >> 16
-            if even and (total & 0xFFFF) == 0x8000 and (product & lost) == 0:
+            whole = (total + HALF) >> POINT
+            if even and (total & POINT_MASK) == HALF and (product & lost) == 0:
                 whole -= whole & 1
             wide = whole + zero
             narrow = min(max(wide, -limit), limit - 1)

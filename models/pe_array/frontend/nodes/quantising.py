@@ -76,10 +76,14 @@ def weights_of(node: Node, values: Array, scale: int, zero: int, axis: int) -> Q
         raise Refusal(f"zero points {minus.shape} do not fit weights {values.shape}") from None
 
 
-def _quantize(node: Node, build: Builder) -> Value:
-    value = node.value(0)
+def _refuse_blocks(node: Node) -> None:
     if node.attributes.get("block_size"):
         raise Refusal("scales of blocks; one scale, or one per channel, is what can be had")
+
+
+def _quantize(node: Node, build: Builder) -> Value:
+    value = node.value(0)
+    _refuse_blocks(node)
     if isinstance(value, OnHost):
         return _on_host(node, build)
     if isinstance(value, Constant):
@@ -113,8 +117,7 @@ def _constant_bytes(node: Node, real: Array) -> Constant:
 
 def _dequantize(node: Node, build: Builder) -> Value:
     value = node.value(0)
-    if node.attributes.get("block_size"):
-        raise Refusal("scales of blocks; one scale, or one per channel, is what can be had")
+    _refuse_blocks(node)
     if isinstance(value, OnHost):
         return _on_host(node, build)
     if isinstance(value, Constant):

@@ -85,3 +85,13 @@ def test_the_same_pictures_in_a_configuration(tmp_path: Path) -> None:
     assert PictureSource(data, normal, "mnist").table() == {"set": "mnist", **both}
     assert PictureSource(data, normal, f"mnist:{tmp_path}").table()["directory"] == str(tmp_path.resolve())
     assert PictureSource(data, normal, str(tmp_path)).table() == {"set": str(tmp_path.resolve()), **both}
+
+
+def test_pictures_for_the_calibration_are_from_all_over_the_set() -> None:
+    few, all_of_them = (source("raw").calibration(most) for most in (2, 9))
+    assert few is not None and all_of_them is not None
+    assert np.array_equal(all_of_them, source("raw").floats(source("raw").data.train.images))
+    assert np.array_equal(few, all_of_them[[0, -1]])
+    none = Pictures(np.empty((0, 3, 2, 2), dtype=np.uint8), np.empty(0, dtype=np.uint8))
+    data = DataSet("made up", ("a", "b"), none, source("raw").data.test)
+    assert PictureSource(data, NORMALS["raw"]).calibration(2) is None

@@ -54,96 +54,83 @@ module weight_update_lane #(
 // Bits of a master below a MAC weight
 localparam DROP = MASTER - DATA;
 
-// Stage 0: half a bit is kept below the decays' points
-reg [31:0] gradient_s0_reg;
-reg [31:0] momentum_s0_reg;
-reg [31:0] loss_s0_reg;
+// --- stages 0 ... 3: momentum, then Nesterov's step ---
+
+wire [31:0] gradient_s1;
+wire [31:0] momentum_s1;
+wire        clipped_s1;
+wire [31:0] step_s3;
+wire [31:0] momentum_s3;
+wire        ahead_clipped_s3;
+wire [31:0] unused_momentum_s1;
+wire [31:0] unused_gradient_s3;
+
+momentum_step #(.KEEPS(0)) first (
+    .clk(clk),
+    .enable(enable[1:0]),
+    .gradient(gradient),
+    .momentum(momentum),
+    .decay(decay),
+    .made(use_momentum),
+    .result(momentum_s1),
+    .clipped(clipped_s1),
+    .late_gradient(gradient_s1),
+    .late_momentum(unused_momentum_s1)
+);
+
+momentum_step #(.KEEPS(1)) ahead (
+    .clk(clk),
+    .enable(enable[3:2]),
+    .gradient(gradient_s1),
+    .momentum(momentum_s1),
+    .decay(new_decay),
+    .made(nesterov),
+    .result(step_s3),
+    .clipped(ahead_clipped_s3),
+    .late_gradient(unused_gradient_s3),
+    .late_momentum(momentum_s3)
+);
+
+// The master's decay, with half a bit below its point, and what waits for the step
 reg [MASTER-1:0] master_s0_reg;
 reg [MASTER-1:0] master_loss_reg;
+reg [MASTER-1:0] master_s1_reg;
+reg [MASTER-1:0] master_s2_reg;
+reg [MASTER-1:0] master_s3_reg;
 reg [15:0] addend_s0_reg;
+reg [15:0] addend_s1_reg;
+reg [15:0] addend_s2_reg;
+reg [15:0] addend_s3_reg;
+reg        clipped_s2_reg;
+reg        clipped_s3_reg;
 
-wire signed [32:0] momentum_extended = {momentum, 1'b0};
-wire        [32:0] decayed = momentum_extended >>> decay;
 wire signed [MASTER:0] master_extended = {master, 1'b0};
 wire        [MASTER:0] master_decayed = master_extended >>> weight_decay;
 
 always @(posedge clk) begin
     if (enable[0]) begin
-        gradient_s0_reg <= gradient;
-        momentum_s0_reg <= momentum;
-        loss_s0_reg <= decayed[32:1] + {31'd0, decayed[0]};
         master_s0_reg <= master;
         master_loss_reg <= master_decayed[MASTER:1] + {{(MASTER-1){1'b0}}, master_decayed[0]};
         addend_s0_reg <= addend;
     end
-end
-
-// Stage 1: v - hu(v, m) is no larger than v, and so with masters
-wire [31:0] rest = momentum_s0_reg - loss_s0_reg;
-wire [32:0] sum = {rest[31], rest} + {gradient_s0_reg[31], gradient_s0_reg};
-wire        sum_clipped = use_momentum && sum[32] != sum[31];
-
-reg [31:0] gradient_s1_reg;
-reg [31:0] momentum_s1_reg;
-reg        clipped_s1_reg;
-reg [MASTER-1:0] master_s1_reg;
-reg [15:0] addend_s1_reg;
-
-always @(posedge clk) begin
     if (enable[1]) begin
-        gradient_s1_reg <= gradient_s0_reg;
-        momentum_s1_reg <= sum_clipped ? {sum[32], {31{!sum[32]}}} : use_momentum ? sum[31:0] : gradient_s0_reg;
-        clipped_s1_reg <= sum_clipped;
         master_s1_reg <= use_weight_decay ? master_s0_reg - master_loss_reg : master_s0_reg;
         addend_s1_reg <= addend_s0_reg;
     end
-end
-
-// Stage 2: as stage 0, of the new momentum
-wire signed [32:0] new_extended = {momentum_s1_reg, 1'b0};
-wire        [32:0] new_decayed = new_extended >>> new_decay;
-
-reg [31:0] gradient_s2_reg;
-reg [31:0] momentum_s2_reg;
-reg [31:0] loss_s2_reg;
-reg        clipped_s2_reg;
-reg [MASTER-1:0] master_s2_reg;
-reg [15:0] addend_s2_reg;
-
-always @(posedge clk) begin
     if (enable[2]) begin
-        gradient_s2_reg <= gradient_s1_reg;
-        momentum_s2_reg <= momentum_s1_reg;
-        loss_s2_reg <= new_decayed[32:1] + {31'd0, new_decayed[0]};
-        clipped_s2_reg <= clipped_s1_reg;
         master_s2_reg <= master_s1_reg;
         addend_s2_reg <= addend_s1_reg;
+        clipped_s2_reg <= clipped_s1;
     end
-end
-
-// Stage 3: as stage 1
-wire [31:0] new_rest = momentum_s2_reg - loss_s2_reg;
-wire [32:0] ahead = {new_rest[31], new_rest} + {gradient_s2_reg[31], gradient_s2_reg};
-wire        ahead_clipped = nesterov && ahead[32] != ahead[31];
-
-reg [31:0] step_reg;
-reg [31:0] momentum_s3_reg;
-reg        clipped_s3_reg;
-reg [MASTER-1:0] master_s3_reg;
-reg [15:0] addend_s3_reg;
-
-always @(posedge clk) begin
     if (enable[3]) begin
-        step_reg <= ahead_clipped ? {ahead[32], {31{!ahead[32]}}} : nesterov ? ahead[31:0] : momentum_s2_reg;
-        momentum_s3_reg <= momentum_s2_reg;
-        clipped_s3_reg <= clipped_s2_reg || ahead_clipped;
         master_s3_reg <= master_s2_reg;
         addend_s3_reg <= addend_s2_reg;
+        clipped_s3_reg <= clipped_s2_reg;
     end
 end
 
 // Stage 4
-wire signed [47:0] step_extended = {step_reg, 16'd0};
+wire signed [47:0] step_extended = {step_s3, 16'd0};
 
 reg [47:0] point_reg;
 reg [31:0] momentum_s4_reg;
@@ -154,8 +141,8 @@ reg [15:0] addend_s4_reg;
 always @(posedge clk) begin
     if (enable[4]) begin
         point_reg <= step_extended >>> shift;
-        momentum_s4_reg <= momentum_s3_reg;
-        clipped_s4_reg <= clipped_s3_reg;
+        momentum_s4_reg <= momentum_s3;
+        clipped_s4_reg <= clipped_s3_reg || ahead_clipped_s3;
         master_s4_reg <= master_s3_reg;
         addend_s4_reg <= addend_s3_reg;
     end

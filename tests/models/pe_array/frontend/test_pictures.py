@@ -89,7 +89,8 @@ def test_the_same_pictures_in_a_configuration(tmp_path: Path) -> None:
 
 def test_pictures_for_the_calibration_are_from_all_over_the_set() -> None:
     few, all_of_them = (source("raw").calibration(most) for most in (2, 9))
-    assert few is not None and all_of_them is not None
+    assert few is not None
+    assert all_of_them is not None
     assert np.array_equal(all_of_them, source("raw").floats(source("raw").data.train.images))
     assert np.array_equal(few, all_of_them[[0, -1]])
     none = Pictures(np.empty((0, 3, 2, 2), dtype=np.uint8), np.empty(0, dtype=np.uint8))

@@ -74,6 +74,7 @@ def set_environment(keep: tuple[str, ...] = ()) -> None:
         os.environ[variable] = str(BUILD / "cache" / directory)
     os.environ["NUMBA_CACHE_LOCATOR_CLASSES"] = "models.lib.compiled_cache.SourceLocator"
     os.environ["TMPDIR"] = str(BUILD / "tmp")
+    tempfile.tempdir = None  # what was found before, as by pytest, is found again
     os.environ[_VARIABLE] = str(BUILD)
 
 

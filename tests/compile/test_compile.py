@@ -18,7 +18,7 @@ from flow.compile.request import Request, request
 from flow.infer import command as inferring
 from flow.infer.request import Request as Inference
 from flow.infer.request import request as inference
-from flow.paths import FlowError
+from flow.paths import FlowError, relative
 from flow.run_directory import RESULT
 from flow.train.command import REPORT
 from models.pe_array.frontend import program_file
@@ -272,7 +272,7 @@ def test_infer_needs_pictures(tmp_path: Path) -> None:
 def test_how_to_do_it_again(tmp_path: Path) -> None:
     asked = classification(tmp_path, sim="icarus", samples="7", sparsify="relative:0.1", norm="signed")
     assert asked.replay.startswith(
-        f"make infer MODEL={tmp_path / 'net.onnx'} DATA={tmp_path / 'data.npz'} NORM=signed "
+        f"make infer MODEL={relative(tmp_path / 'net.onnx')} DATA={tmp_path / 'data.npz'} NORM=signed "
     )
     assert asked.replay.endswith("SPARSIFY=relative:0.1 BATCH=8 PES=2 SIM=icarus SAMPLES=7")
 

@@ -100,7 +100,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--epochs", type=epochs, help="of the whole training (default: the configuration's)")
     parser.add_argument("--samples", type=integer, help="use so many images of each set, or all that it has")
     parser.add_argument("--validate", action="store_true", help="hold images of the training set back, no test")
-    parser.add_argument("--twin", action="store_true", help="train the dense float64 twin beside it")
+    parser.add_argument("--twin", action="store_true", help="train the dense float twin beside it")
     parser.add_argument("--checkpoint", type=output_file, help="file to write after every epoch")
     parser.add_argument("--weights", type=output_file, help="file for the weights at the end")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint")

@@ -256,7 +256,7 @@ def test_more_classes_than_outputs(tmp_path: Path) -> None:
     made.add("Flatten")
     onnx.save(made.model("N", 1), where / "one.onnx")
     asked = request(str(where / "one.onnx"), str(where / "data.npz"), batch="8", pes="2", directory=where / "out")
-    with pytest.raises(FlowError, match=r"one.onnx: the model gives 1 values, data.npz has 5 classes: leave DATA out"):
+    with pytest.raises(FlowError, match=r"one.onnx: the model gives 1 values, the pictures have 5 classes: leave"):
         compiling.run(asked)
 
 

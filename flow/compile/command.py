@@ -148,10 +148,13 @@ def _start(request: Request, compiled: Compiled) -> tuple[Start | None, str | No
 
 def _remarks(request: Request) -> list[str]:
     """What the configuration says of itself."""
-    return [
+    lines = [
         f"{request.path.name} as the start of a fine-tuning, made by make compile. To prune it first, at once, give",
         "layers a density below 1.0 and add prune_at = 0 to [training].",
     ]
+    if request.sparsification is not None:
+        lines.append(f"What SPARSIFY={request.sparsification} took away as whole kernels is not trained.")
+    return lines
 
 
 def _quantisation(request: Request, compiled: Compiled) -> str:

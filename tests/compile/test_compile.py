@@ -83,6 +83,8 @@ def test_compile(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "<svg" in page
     assert f"{result['clocks']:,} for 8 pictures" in said
     assert "250 MHz (assumed)" in said
+    begins = (asked.directory / compiling.FINE_TUNING).read_text()
+    assert "# What SPARSIFY=flat:0.25 took away" in begins
     assert "Softmax at the end is left out" in said
 
 

@@ -143,7 +143,7 @@ def _infer(arguments: argparse.Namespace) -> int:
     return run(
         request(
             arguments.model, arguments.data, arguments.norm, arguments.quant, arguments.sparsify, arguments.batch,
-            arguments.pes, arguments.sim, arguments.samples,
+            arguments.pes, arguments.sim, arguments.samples, arguments.resume,
         )
     )  # fmt: skip
 
@@ -255,6 +255,7 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(function=_compile)
     infer = commands.add_parser("infer", help="pictures through a compiled network")
     infer.add_argument("--sim", default="verilator")
+    infer.add_argument("--resume", default="")
     infer.set_defaults(function=_infer)
     for each in (command, infer):
         for name in ("model", "data", "norm", "quant", "sparsify", "batch", "pes", "samples"):

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from models.lib.fixed_point import IntArray
-from models.lib.record import Array, Flag, Int, Record, kind, record, records
+from models.lib.record import Array, Flag, Int, Record, clocked, kind, record, records
 from models.pe_array.isa.pe_command import LAST_BIT, NULL_BIT, YOFF_BITS, YOFF_LOW, Op, PeCommand, PeShape
 from models.pe_array.machine.pe import ProcessingElement
 
@@ -41,8 +40,9 @@ DRAIN = 6
 WAIT_HAZARD, WAIT_FENCE, WAIT_GRADIENT, WAIT_DRAIN = range(4)
 """Columns of ``Timing.waits``, the rules (a) … (d)."""
 
-COMMAND = kind("op swap clear elements taps ybase ystride first_element first_tap offered")
-"""A command: fields of ``PeCommand``; where its coordinates and its tap list begin; as ``OfferedCommand``."""
+COMMAND = kind("op swap clear elements taps ybase ystride first_element first_tap offered meets")
+"""A command: fields of ``PeCommand``; where its coordinates and its tap list begin; as ``OfferedCommand``; whether
+entries may wait for its own results (``steady``)."""
 
 
 def gradient_latency(lanes: int) -> int:
@@ -143,6 +143,7 @@ def predict(
             t0 += len(work.entries)
         table[row] = (
             c.op, c.swap, c.clear, c.elements, c.taps, c.ybase, c.ystride, e0, lists[id(work.entries)], work.offered,
+            1,
         )  # fmt: skip
         e0 += c.elements
         entries += max(1, c.clear + c.elements * c.taps)
@@ -182,7 +183,7 @@ def pe_state() -> Record:
     return record(PE, before=-FENCE, near_y=-1, near_clock=long_ago, far_y=-1, far_clock=long_ago)
 
 
-@njit(cache=True)
+@clocked
 def step(
     state: Record, table: Array, first: Int, stride: Int, coordinates: Array, taps: Array, y_mask: Int, clock: Int,
     drained: Flag,
@@ -280,7 +281,7 @@ def step(
     return happened
 
 
-@njit(cache=True)
+@clocked
 def simulate(
     state: Record, table: Array, coordinates: Array, taps: Array, y_mask: Int, latency: Int, drain: Array,
     ready: Array, clocks: Array, waits: Array, issued: Array, writes: Array, taken: Array,

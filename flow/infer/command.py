@@ -181,8 +181,7 @@ def _simulated(
     """The program in a simulator."""
     program, run = compiled.program(), request.directory / "run"
     made = design or Design.of(HARNESS, dict(parameters(program)))
-    # one PE, compiled for all of them: its code stays in the processor's cache
-    options = Options(request.sim, fast=True, blocks=("pe",) if request.sim == "verilator" else ())
+    options = Options(request.sim, fast=True)
     identity = _identity(program, compiled.memory.memory, images, expected, build.directory(made, options).name)
     job = InferenceJob(str(request.directory), str(run), str(run / BATCHES), identity, request.resume)
     done = _done(job)

@@ -19,9 +19,9 @@ from flow.run_directory import RESULT
 PICTURES = 40
 
 
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, model: onnx.ModelProto | None = None) -> Path:
     """A model, and pictures of its size with labels, of which 20 are for the test."""
-    onnx.save(residual(), tmp_path / "net.onnx")
+    onnx.save(model or residual(), tmp_path / "net.onnx")
     rng = np.random.default_rng(3)
     images = rng.integers(0, 256, (PICTURES, 2, 8, 8)).astype(np.uint8)
     labels = rng.integers(0, 5, PICTURES).astype(np.uint8)
@@ -40,8 +40,8 @@ def compilation(tmp_path: Path, **variables: str) -> Request:
     return request(str(where / "net.onnx"), **given, directory=where / "out")
 
 
-def classification(tmp_path: Path, **variables: str) -> Inference:
-    where = folder(tmp_path)
+def classification(tmp_path: Path, model: onnx.ModelProto | None = None, **variables: str) -> Inference:
+    where = folder(tmp_path, model)
     given = {"data": str(where / "data.npz"), "batch": "8", "pes": "2"} | variables
     return inference(str(where / "net.onnx"), **given, directory=where / "out")
 

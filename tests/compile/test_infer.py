@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from asked import PICTURES, classification, result_of
 from broken_copy import broken_design
+from small_onnx import Made
 
 from flow.build import Design
 from flow.compile.command import compiled_of
@@ -63,8 +64,11 @@ def test_infer_in_simulation(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
 
 def test_broken_rtl_is_caught(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A canary: negative sums that lose their sign."""
-    asked = classification(tmp_path, sim="icarus", samples="8")
+    """A canary: negative sums that lose their sign. One layer, so that Icarus is quick."""
+    made = Made("N", 2, 8, 8)
+    made.add("Flatten")
+    made.add("Gemm", made.normal(5, 128), transB=1)
+    asked = classification(tmp_path, made.model("N", 5), sim="icarus", samples="8")
     design = broken_design(
         Design.of(inferring.HARNESS, dict(parameters(compiled_of(asked.compilation).program()))),
         "requantise_lane",

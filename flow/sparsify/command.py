@@ -15,7 +15,7 @@ from flow.compile.command import versions
 from flow.paths import BUILD, FlowError, make_command, relative
 from flow.run_directory import RESULT, RunDirectory, alone_in, text_writer
 from flow.sparsify.kept import POINTS_FILE, keeper, known, study_key
-from flow.sparsify.report import page, table
+from flow.sparsify.report import BEST, PLOT, best, page, plot_writer, table
 from flow.train.command import REPORT
 from models.lib.data_sets.data_set import DataError
 from models.lib.telling import Telling
@@ -82,7 +82,7 @@ def run(request: Request) -> int:
     """The whole command; exit status 0, 1 where a network failed beside others. Raises FlowError: all did."""
     with alone_in(request.directory):
         directory = RunDirectory(request.directory, {"command": make_command("sparsify", *request.asked)})
-        with directory.run(REPORT, *([] if request.resume else [POINTS_FILE])):
+        with directory.run(REPORT, PLOT, *([] if request.resume else [POINTS_FILE])):
             begin = time.monotonic()
             networks: list[dict[str, Any]] = []
             failure = None
@@ -99,13 +99,14 @@ def run(request: Request) -> int:
                         "images": _images(request, each), "networks": networks, "versions": versions(),
                         "wall_seconds": time.monotonic() - begin,
                     }  # fmt: skip
-                    directory.publish(result, {REPORT: text_writer(page(result | directory.origin))})
+                    directory.publish(
+                        result, {REPORT: text_writer(page(result | directory.origin)), PLOT: plot_writer(networks)}
+                    )  # fmt: skip
             if not networks:
                 raise FlowError(str(failure))
     for network in networks:
-        head, rows = table(network)
-        print(f"{network['name']}\n{html.text(head, rows)}")
-    for name in (RESULT, REPORT):
+        print(f"{network['name']}\n{html.text(*table(network))}\n\n{html.text(BEST, best(network))}\n")
+    for name in (RESULT, REPORT, PLOT):
         print(f"  {relative(request.directory / name)}")
     return 0 if failure is None else 1
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, BinaryIO
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from flow import page as pages
 from flow.page import BLUE, GREEN, GREY, ORANGE
+from flow.run_directory import Writer
 from models.pe_array.frontend.sparsify import LEVELS
 from studies import html
 from studies.sparsification import LOSS, TOPS, UNITS, Point, largest
@@ -20,6 +21,7 @@ from studies.sparsification import LOSS, TOPS, UNITS, Point, largest
 _COLOURS = dict(zip(LEVELS, (BLUE, ORANGE, GREEN), strict=True))
 _STYLES = dict(zip(UNITS, ("o-", "s--"), strict=True))
 
+PLOT = "plot.svg"
 BEST = (
     "method", "unit", "allowed loss of", "taken away", "sparsity", "fewer", "right", "points lost", "clocks saved",
     "energy saved",
@@ -112,6 +114,16 @@ def plot(networks: list[dict[str, Any]]) -> Figure:
         figure.axes[0].legend(loc="lower left", fontsize=7)
         figure.tight_layout()
     return figure
+
+
+def plot_writer(networks: list[dict[str, Any]]) -> Writer:
+    """Writes the plot as SVG, whose letters are text."""
+
+    def write(file: BinaryIO) -> None:
+        with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "edgeloom"}):
+            plot(networks).savefig(file, format="svg", metadata={"Date": None})
+
+    return write
 
 
 def _draw(network: dict[str, Any], row: Iterable[Axes]) -> None:

@@ -174,6 +174,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     assert result["images"] == 8
     page = (tmp_path / "out" / REPORT).read_text()
     assert names[-1] in page
+    assert "top-5, %" in (tmp_path / "out" / report.PLOT).read_text()
     assert f"net {names[1]}: " in capsys.readouterr().out
     kept = tmp_path / "out" / kept_in.POINTS_FILE
     text = kept.read_text()

@@ -67,8 +67,9 @@ bench: setup
 scoreboard: setup
 	@$(FLOW) scoreboard
 
-## make full-size [LAYERS=conv4_2,conv1,dense6]
-##                                     layers of VGG-11 on 32 PEs of 32 MACs in simulation, all memory compared
+## make full-size [LAYERS=conv4_2,conv1,dense6|mobilenet_v1,resnet34]
+##                                     layers of VGG-11, or blocks of networks that are compiled, on 32 PEs of 32 MACs
+##                                     in simulation, all memory compared
 full-size: setup
 	@$(FLOW) full-size --layers "$(LAYERS)"
 

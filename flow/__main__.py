@@ -195,10 +195,12 @@ def _scoreboard(arguments: argparse.Namespace) -> int:
 
 
 def _full_size(arguments: argparse.Namespace) -> int:
+    from flow.full_size.blocks import simulate
     from flow.full_size.command import full_size
     from flow.full_size.request import request
 
-    return full_size(request(arguments.layers))
+    job, blocks = request(arguments.layers)
+    return (0 if job is None else full_size(job)) or simulate(blocks)
 
 
 def _parser() -> argparse.ArgumentParser:

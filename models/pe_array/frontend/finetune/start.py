@@ -24,6 +24,7 @@ from models.pe_array.frontend.finetune import origins, scales
 from models.pe_array.frontend.finetune.densities import densities
 from models.pe_array.frontend.finetune.plan import Plan, Table, first_plan, names_of
 from models.pe_array.frontend.finetune.real_layers import RealLayer, real_layers
+from models.pe_array.frontend.finetune.refit import pruned
 from models.pe_array.frontend.graph import QuantisedGraph, UnsupportedModel
 from models.pe_array.isa.shapes import Positions
 from models.pe_array.isa.widths import Widths
@@ -143,7 +144,7 @@ class _Maker:
         self.graph, self.shape = graph, graph.maps[graph.picture].shape
         if pictures.ndim == 4 and all(each.kind == "dense" for each in layers if graph.picture in each.reads):
             self.shape = pictures.shape[1:]  # what is read as one pixel may have any size
-        self.pictures = pictures[:batch].astype(np.float64).reshape(-1, *self.shape)
+        self.pictures = pictures.astype(np.float64).reshape(-1, *self.shape)
         ranges = {
             each.name: max(128 + each.zero, 127 - each.zero) * (each.scale or 0.0) for each in graph.maps.values()
         }  # fmt: skip
@@ -165,23 +166,32 @@ class _Maker:
         if density < 1.0:
             usual["prune_at"] = 0
         self.tables["training"] = usual | training | {"rate_shift": rates}
-        self.densities = densities(self.layers, density)
+        self.density, self.densities = density, densities(self.layers, density)
+        self.batch = batch
         self.least_rate = min(rates)
 
     def start(self) -> Start:
         """The start. UnsupportedModel, ConfigError."""
-        image = scales.of_values(self.pictures)
-        plan = first_plan(self.layers, self.graph.picture, image, self.ranges, self.densities)
-        plan.rate_shift = self.least_rate
+        batch = self.pictures[: self.batch]
+        self.image = scales.of_values(batch)
+        plan = self._first_plan()
+        if self.density < 1.0:
+            self.layers = pruned(self.layers, self._network(plan)[1], self.pictures)
+            plan = self._first_plan()
         twin = FloatNetwork(self._network(plan)[1])
-        labels = np.random.default_rng(1).integers(0, twin.config.classes, len(self.pictures))
-        twin.gradients(self.pictures.transpose(1, 2, 3, 0), labels)
+        labels = np.random.default_rng(1).integers(0, twin.config.classes, len(batch))
+        twin.gradients(batch.transpose(1, 2, 3, 0), labels)
         for layer, made, delta in zip(self.layers, twin.maps, twin.deltas, strict=True):
             plan.maps[layer.makes] = scales.of_values(made)
             plan.deltas[layer.makes] = scales.of_gradients(delta)
         plan.settle()
         tables, network = self._network(plan)
         return Start(network.config, network, tables, self.shrunk)
+
+    def _first_plan(self) -> Plan:
+        plan = first_plan(self.layers, self.graph.picture, self.image, self.ranges, self.densities)
+        plan.rate_shift = self.least_rate
+        return plan
 
     def _network(self, plan: Plan) -> tuple[Table, PeNetwork]:
         channels, height, width = self.shape

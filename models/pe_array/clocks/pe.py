@@ -41,8 +41,9 @@ DRAIN = 6
 WAIT_HAZARD, WAIT_FENCE, WAIT_GRADIENT, WAIT_DRAIN = range(4)
 """Columns of ``Timing.waits``, the rules (a) … (d)."""
 
-COMMAND = kind("op swap clear elements taps ybase ystride first_element first_tap offered")
-"""A command: fields of ``PeCommand``; where its coordinates and its tap list begin; as ``OfferedCommand``."""
+COMMAND = kind("op swap clear elements taps ybase ystride first_element first_tap offered meets")
+"""A command: fields of ``PeCommand``; where its coordinates and its tap list begin; as ``OfferedCommand``; whether
+entries may wait for its own results (``steady``)."""
 
 
 def gradient_latency(lanes: int) -> int:
@@ -143,6 +144,7 @@ def predict(
             t0 += len(work.entries)
         table[row] = (
             c.op, c.swap, c.clear, c.elements, c.taps, c.ybase, c.ystride, e0, lists[id(work.entries)], work.offered,
+            1,
         )  # fmt: skip
         e0 += c.elements
         entries += max(1, c.clear + c.elements * c.taps)

@@ -27,6 +27,7 @@ from models.pe_array.clocks import (
     op_queue,
     pe_grid,
     program_fetch,
+    steady,
     store_engine,
 )
 from models.pe_array.clocks import table as rows
@@ -86,12 +87,12 @@ class Sizes:
         return cls(**given)
 
 
-LIMIT = 50_000_000
-"""Clocks after which a program is said not to come to its end."""
 QUIET = 20
 """Clocks before and after a program, at least; the memory's PER if that is more."""
 
-COUNTERS = kind("clocks load_clocks compute_clocks store_clocks fetch_beats load_beats store_beats written_beats")
+COUNTERS = kind(
+    "clocks load_clocks compute_clocks store_clocks fetch_beats load_beats store_beats written_beats passed"
+)  # fmt: skip
 """What is counted, as in ``ProgramRun``."""
 
 
@@ -105,6 +106,7 @@ class State(NamedTuple):
         ports: three read ports; mux, memory, writer: what is behind them.
         per_pe: (5, PEs): what goes between parts in a clock.
         flags, requests: (3, 3), (3,): the same.
+        rest: of ``steady``.
     """
 
     clock: IntArray
@@ -124,6 +126,7 @@ class State(NamedTuple):
     per_pe: IntArray
     flags: IntArray
     requests: IntArray
+    rest: Record
 
 
 class Played(NamedTuple):
@@ -174,10 +177,8 @@ def _step(s: State, played: Played, start: Flag, address: Int, counts: Flag) -> 
     compute_ready = compute_engine.compute_ready(computer, cells_ready, cells_ready)
     command = compute_engine.compute_command(computer) and cells_ready
     done[0], done[1], done[2] = (
-        (1 if load_engine.load_done(load) else 0),
-        cells.n.done,
-        (1 if store_engine.store_done(store) else 0),
-    )
+        (1 if load_engine.load_done(load) else 0), cells.n.done, (1 if store_engine.store_done(store) else 0)
+    )  # fmt: skip
     cells_idle = pe_grid.cell_idle(cells)
     idle_load, idle_store = load_engine.load_idle(load), store_engine.store_idle(store)
     idle_compute = compute_engine.compute_idle(computer, cells_idle)
@@ -214,8 +215,14 @@ def _step(s: State, played: Played, start: Flag, address: Int, counts: Flag) -> 
         counters.written_beats += 1 if given and wr_ready else 0
         for each in range(3):
             if done[each]:
-                played.done[each, played.ended[each]] = counters.clocks
+                played.done[each, played.ended[each]] = counters.clocks + counters.passed
                 played.ended[each] += 1
+
+    moves = (
+        fetch_pop or load_pop or store_pop or command or done[0] + done[1] + done[2] > 0 or s.memory.n.count > 0
+        or (given and wr_ready) or (offer_compute != NONE and compute_ready) or (p_ready and s.fetch.shown > 0)
+    )  # fmt: skip
+    rests = idle_load and idle_store and axi_write.write_idle(writer) and offer_load == offer_store == NONE
 
     # and what comes of it
     item = s.fetch.next if s.fetch.shown > 0 else NONE
@@ -248,6 +255,8 @@ def _step(s: State, played: Played, start: Flag, address: Int, counts: Flag) -> 
         accepted[pe] = 1 if gradients[pe] and gradient_sum.sum_ready(sums, pe) else 0
     gradient_sum.sum_clock(sums, accepted, tiles, entered)
     pe_grid.cell_clock(cells, command, drained, clock, accepted, played.work)
+    moves = moves or cells.n.done != 0 or (cells.n.ready != 0) != cells_ready
+    steady.rest_clock(s.rest, moves, rests and not all_idle, cells.at_work[0].any())
     compute_engine.compute_clock(computer, offer_compute, cells_ready, cells_ready, quiet, table)
     store_engine.store_clock(
         store, take_store, table[offer_store], store_cmd_ready, store_beat, wr_cmd_ready, wr_ready,
@@ -270,15 +279,19 @@ _NO_FAULTS = np.zeros((0, 2), dtype=np.int64)
 
 
 @njit(cache=True)
-def _play(s: State, played: Played, address: Int, quiet: Int, limit: Int) -> Flag:
+def _play(s: State, played: Played, address: Int, quiet: Int, passes: Flag) -> Flag:
     """A program, if it has an address, and quiet clocks behind it; whether it comes to its end."""
     first, left = s.clock[0], quiet
     while left > 0:
         starts, runs = address != NONE and s.clock[0] == first, s.control.state != array_control.IDLE
         _step(s, played, starts, address, runs)
         left -= 0 if starts or runs else 1
-        if played.counters.clocks > limit:
+        if s.rest.whole > s.rest.stuck:
             return False
+        if passes and runs and s.rest.outside > s.rest.settled:
+            passed = steady.pass_over(s.cells, played.work.rows, played.at_work)
+            s.clock[0] += passed
+            played.counters.passed += passed
     return True
 
 
@@ -288,10 +301,12 @@ class ArrayClocks:
     Args:
         grid: PEs and their memories.
         sizes: of the rest.
+        passes: clocks are passed over where that changes nothing (``steady``).
     """
 
-    def __init__(self, grid: Grid, sizes: Sizes) -> None:
+    def __init__(self, grid: Grid, sizes: Sizes, passes: bool = True) -> None:
         shape, pes = grid.shape, grid.pes
+        self._passes = passes
         self._grid, self._stored = grid, pe_grid.Stored(grid)
         self._quiet = max(QUIET, sizes.per)
         # axi_narrow: a beat has come with its last part, and has gone R clocks after it was taken
@@ -313,8 +328,9 @@ class ArrayClocks:
             axi_read_mux.mux_state(3), axi_memory.memory_state(bursts, to_beat, bandwidth),
             axi_write.write_state(sizes.write_fifo, sizes.outstanding, to_answer, bandwidth),
             np.zeros((5, pes), dtype=np.int64), np.zeros((3, 3), dtype=np.int64), np.zeros(3, dtype=np.int64),
+            steady.rest_state(sizes.stages, max(to_answer, sizes.per)),
         )  # fmt: skip
-        _play(self._state, self._played([d.Set(0, 0, 0)], np.zeros(0, dtype=np.uint8), 0), NONE, self._quiet, 0)
+        _play(self._state, self._played([d.Set(0, 0, 0)], np.zeros(0, dtype=np.uint8), 0), NONE, self._quiet, False)
 
     def run(self, address: int, program: Sequence[d.Descriptor], memory: Bytes, base: int = 0) -> ProgramRun:
         """Play a program to its end.
@@ -325,7 +341,7 @@ class ArrayClocks:
             memory: uint8, from which coordinates and taps are taken; base: address of its first byte.
 
         Raises:
-            ValueError: the program does not come to its end.
+            ValueError: the program does not come to its end: nothing moves any more.
         """
         played = self._played(program, memory, base)
         self._state = self._state._replace(  # reset since the program before, as far as it can be seen
@@ -333,23 +349,22 @@ class ArrayClocks:
             computer=compute_engine.compute_state(self._grid.pes),
         )
         pe_grid.cell_begin(self._state.cells)
-        if not _play(self._state, played, address, self._quiet, LIMIT):
+        if not _play(self._state, played, address, self._quiet, self._passes):
             raise ValueError("the program does not come to its end")
-        ends = zip(ENGINES, played.done, played.ended, strict=True)
+        ends, (pe_busy, pe_stalls) = zip(ENGINES, played.done, played.ended, strict=True), played.at_work.tolist()
         done = {engine: of[:count].tolist() for engine, of, count in ends}
-        pe_busy, pe_stalls = played.at_work.tolist()
         result = ProgramRun(
             busy=sum(pe_busy), stalls=sum(pe_stalls), macs=played.work.macs(), done=done, pe_busy=pe_busy,
             pe_stalls=pe_stalls,
         )  # fmt: skip
         for name in COUNTERS.names or ():
             setattr(result, name, int(played.counters[name]))
+        result.clocks, result.compute_clocks = result.clocks + result.passed, result.compute_clocks + result.passed
         return result
 
     def _played(self, program: Sequence[d.Descriptor], memory: Bytes, base: int) -> Played:
         table = rows.table(program)
         words = drain_words(program, table, self._grid.pes, self._grid.shape.y_depth)
-        counters, ended = record(COUNTERS), np.zeros(3, dtype=np.int64)
-        done = np.zeros((3, len(program) + 1), dtype=np.int64)
-        at_work = np.zeros((2, self._grid.pes), dtype=np.int64)
+        counters, sizes = record(COUNTERS), (3, (3, len(program) + 1), (2, self._grid.pes))
+        ended, done, at_work = (np.zeros(size, dtype=np.int64) for size in sizes)
         return Played(table, words, self._stored.work(program, memory, base), counters, at_work, done, ended)

@@ -26,6 +26,7 @@ from models.pe_array.clocks.pe import (
     pe_state,
     step,
 )
+from models.pe_array.clocks.steady import Kept, meets
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.operations import CommandField
@@ -34,6 +35,9 @@ from models.pe_array.isa.runs import Bytes
 
 LOAD_TO_WRITE = 3
 """Clocks from a load to Y to its write, for which it waits if the PE writes itself [pe]."""
+_OF_COMMANDS = (
+    CommandField.CLEAR, CommandField.ELEMENTS, CommandField.TAPS, CommandField.TBASE, CommandField.YSTRIDE,
+)  # fmt: skip
 ENDS = 32
 """Commands whose ends are kept: a PE is ahead of the others by fewer."""
 _LONG = int(Op.GRAD), int(Op.UNPOOL)
@@ -174,6 +178,43 @@ def cell_clock(state: CellState, command: Flag, drained: Int, clock: Int, accept
     n.ready = 1 if offered == 0 else 0
 
 
+class _Content:
+    """A memory of a PE, and the parts of it that were asked for since it was loaded."""
+
+    def __init__(self, size: int) -> None:
+        self._words = np.zeros(size, dtype=np.int64)
+        self._parts: dict[tuple[int, int], bytes] = {}
+
+    def load(self, first: int, values: IntArray) -> None:
+        self._words[(first + np.arange(len(values))) % len(self._words)] = values
+        self._parts.clear()
+
+    def part(self, first: int, count: int) -> bytes:
+        """So many words, modulo the size."""
+        if (first, count) not in self._parts:
+            self._parts[first, count] = self._words[(first + np.arange(count)) % len(self._words)].tobytes()
+        return self._parts[first, count]
+
+
+class _Found:
+    """What commands find in the memories."""
+
+    def __init__(self) -> None:
+        self.coordinates, self.taps = Kept(), Kept()
+        self._works: dict[tuple[int, bool, bytes, bytes, int], tuple[int, int, bool]] = {}
+
+    def work(
+        self, op: int, swap: bool, coordinates: bytes, taps: bytes, ystride: int, y_depth: int
+    ) -> tuple[int, int, bool]:  # fmt: skip
+        """Where coordinates and taps of a command stand, and whether its results may meet."""
+        key = op, swap, coordinates, taps, ystride
+        if key not in self._works:
+            e, t = (np.frombuffer(each, dtype=np.int64) for each in (coordinates, taps))
+            outs = e & 0xFF if swap else e >> 8
+            self._works[key] = self.coordinates.place(e), self.taps.place(t), meets(op, t, outs, ystride, y_depth)
+        return self._works[key]
+
+
 class Stored:
     """What the PEs' memories of coordinates and taps, and their fields, hold from program to program.
 
@@ -183,8 +224,8 @@ class Stored:
 
     def __init__(self, grid: Grid) -> None:
         self._grid, pes, shape = grid, grid.pes, grid.shape
-        self._e = np.zeros((pes, shape.e_depth * shape.lanes // 2), dtype=np.int64)
-        self._t = np.zeros((pes, shape.t_depth * shape.lanes // 4), dtype=np.int64)
+        self._e = [_Content(shape.e_depth * shape.lanes // 2) for _ in range(pes)]
+        self._t = [_Content(shape.t_depth * shape.lanes // 4) for _ in range(pes)]
         self._fields = {name: np.zeros(pes, dtype=np.int64) for name in CommandField}
 
     def work(self, program: Sequence[d.Descriptor], memory: Bytes, base: int) -> GridWork:
@@ -194,33 +235,27 @@ class Stored:
             memory: uint8; base: address of its first byte.
         """
         rows: list[tuple[int, ...]] = []
-        coordinates: list[IntArray] = []
-        taps: list[IntArray] = []
-        e0 = t0 = 0
-        pes, lanes = self._grid.pes, self._grid.shape.lanes
+        found = _Found()
+        pes, lanes, y_depth = self._grid.pes, self._grid.shape.lanes, self._grid.shape.y_depth
+        f = self._fields
         for each in program:
             if isinstance(each, d.Stream):
                 self._stream(each, memory, base)
             elif isinstance(each, d.Set):
                 mine = [pe for pe in range(pes) if each.pes >> pe & 1]
-                self._fields[CommandField(each.field)][mine] = each.value
+                f[CommandField(each.field)][mine] = each.value
             elif isinstance(each, d.Compute):
-                f = self._fields
-                for pe in range(pes):
-                    elements, count = int(f[CommandField.ELEMENTS][pe]), int(f[CommandField.TAPS][pe])
-                    first_e = each.ebase * (lanes // 2) + np.arange(elements)
-                    first_t = int(f[CommandField.TBASE][pe]) * (lanes // 4) + np.arange(count)
+                columns = zip(*(f[name].tolist() for name in _OF_COMMANDS), strict=True)
+                for pe, (clear, elements, taps, tbase, ystride) in enumerate(columns):
+                    e = self._e[pe].part(each.ebase * (lanes // 2), elements)
+                    t = self._t[pe].part(tbase * (lanes // 4), taps)
+                    e0, t0, meets = found.work(each.op, each.swap, e, t, ystride, y_depth)
                     rows.append((
-                        each.op, each.swap, int(f[CommandField.CLEAR][pe]), elements, count, each.ybase,
-                        int(f[CommandField.YSTRIDE][pe]), e0, t0, 0,
+                        each.op, each.swap, clear, elements, taps, each.ybase, ystride, e0, t0, 0, meets
                     ))  # fmt: skip
-                    coordinates.append(self._e[pe, first_e % self._e.shape[1]])
-                    taps.append(self._t[pe, first_t % self._t.shape[1]])
-                    e0, t0 = e0 + elements, t0 + count
-        nothing = np.zeros(0, dtype=np.int64)
         table = records(COMMAND, len(rows))
         table[:] = rows
-        return GridWork(table, np.concatenate([nothing, *coordinates]), np.concatenate([nothing, *taps]))
+        return GridWork(table, found.coordinates.all(), found.taps.all())
 
     def _stream(self, stream: d.Stream, memory: Bytes, base: int) -> None:
         to = stream.memory + Memory.W
@@ -231,7 +266,6 @@ class Stored:
         raw = memory[start : start + stream.beats * lanes]
         values = raw.view(f"<u{size}").astype(np.int64)
         target = self._e if to == Memory.E else self._t
-        where = (stream.word * lanes // size + np.arange(len(values))) % target.shape[1]
         for pe in range(self._grid.pes):
             if stream.pes >> pe & 1:
-                target[pe, where] = values
+                target[pe].load(stream.word * lanes // size, values)

@@ -16,6 +16,7 @@ class ProgramRun:
     """What a program took: clocks from START to the end, as CLOCKS counts them, and the counters of the same names.
 
     Attributes:
+        passed: clocks that were not played one by one (``steady``), for who wants to know why it was quick.
         pe_busy, pe_stalls: clocks in which each PE issued an entry, and in which one waited; busy, stalls: of all.
         macs: entries that multiply a weight and a pixel of the map, of all PEs: no clears, no nulls.
         done: clock of every operation's end, by engine, from the first clock of ``run`` on.
@@ -31,6 +32,7 @@ class ProgramRun:
     load_beats: int = 0
     store_beats: int = 0
     written_beats: int = 0
+    passed: int = 0
     macs: int = 0
     done: dict[Engine, list[int]] = field(default_factory=lambda: {e: [] for e in ENGINES})
     pe_busy: list[int] = field(default_factory=list)

@@ -62,6 +62,8 @@ class _Pass:
         self._values: dict[str, Value] = {each.name: Constant(array_of(each)) for each in self._graph.initializer}
         self._build = Builder()
         self._complaints: list[Complaint] = []
+        self._read = {name for node in self._graph.node for name in node.input}
+        self._read |= {each.name for each in self._graph.output}
         self._batch = 1
         self._picture = self._input()
 
@@ -126,7 +128,8 @@ class _Pass:
             if handler is None:
                 raise Refusal("the array has no such operator")
             attributes = {each.name: helper.get_attribute_value(each) for each in proto.attribute}
-            names = tuple(proto.input), tuple(proto.output)
+            wanted = (each if each in self._read else "" for each in proto.output[1:])
+            names = tuple(proto.input), (*proto.output[:1], *wanted)
             made = handler(
                 Node(name, proto.op_type, opset, attributes, tuple(values), *names, self._batch), self._build
             )

@@ -72,10 +72,10 @@ class LoadEngine:
             pes = len(self._grid.pes)
             if descriptor.pe >= pes or descriptor.slot >= pes:
                 raise Refused(Cause.FIELD)
-            self._grid.windows[descriptor.pe] = (
-                descriptor.x_columns, descriptor.x_rows, descriptor.y_columns, descriptor.y_rows,
+            self._grid.window(
+                descriptor.pe, descriptor.slot, descriptor.x_columns, descriptor.x_rows, descriptor.y_columns,
+                descriptor.y_rows,
             )  # fmt: skip
-            self._grid.slots[descriptor.pe] = descriptor.slot
         elif isinstance(descriptor, d.Map):
             self._map(descriptor)
         elif isinstance(descriptor, d.Stream):
@@ -144,10 +144,7 @@ class ComputeEngine:
             if descriptor.field > max(CommandField):
                 raise Refused(Cause.FIELD)
             field = CommandField(descriptor.field)
-            value = descriptor.value & _field_mask(field, shape)
-            for n, fields in enumerate(self._grid.fields):
-                if descriptor.pes >> n & 1:
-                    fields[field] = value
+            self._grid.set_field(field, descriptor.value & _field_mask(field, shape), descriptor.pes)
         elif isinstance(descriptor, d.Compute):
             if descriptor.op == Op.GRAD and 1 << descriptor.tiles_log2 > len(self._grid.pes):
                 raise Refused(Cause.FIELD)

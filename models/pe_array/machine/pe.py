@@ -104,17 +104,21 @@ class ProcessingElement:
         """Accumulators of words from ``address`` on, modulo the depth; int64 (words, lanes)."""
         return np.asarray(self.y[(address + np.arange(words)) % self.shape.y_depth])
 
+    def check(self, command: PeCommand) -> int:
+        """First entry of a command's tap list. ValueError as in ``run``."""
+        command.check(self.shape)
+        first = command.tbase * (self.shape.lanes // 4)
+        if command.elements and not int(self.t[(first + command.taps - 1) % len(self.t)]) >> LAST_BIT & 1:
+            raise ValueError(f"tap {command.taps - 1}, the final one of the list, must have last")
+        return first
+
     def run(self, command: PeCommand) -> list[int]:
         """Execute a command; returns the gradients in order, signed 32 bits.
 
         Raises:
             ValueError: a field is out of range, or the last entry of the tap list has no ``last``.
         """
-        shape = self.shape
-        command.check(shape)
-        first = command.tbase * (shape.lanes // 4)
-        if command.elements and not int(self.t[(first + command.taps - 1) % len(self.t)]) >> LAST_BIT & 1:
-            raise ValueError(f"tap {command.taps - 1}, the final one of the list, must have last")
+        shape, first = self.shape, self.check(command)
         cleared = (command.ybase + np.arange(command.clear)) % shape.y_depth
         self.y[cleared] = 0
         gradients = np.zeros(command.elements * command.taps if command.op == Op.GRAD else 0, dtype=np.int64)

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Float64 twin of the bit-exact layers: the same operations on real numbers, written independently of them.
+"""Float twin of the bit-exact layers: the same operations on real numbers, written independently of them.
 
 Maps are (channels, H, W, batch), kernels are dense (rows, cols, KH, KW) and zero where a group or a mask allows none.
-A convolution is a matrix product with the patches of its input; all gradients are those of sums over the batch.
+A convolution is a matrix product with the patches of its input; all gradients are those of sums over the batch. Results
+have the precision of what they are made from: float64 for slopes that are checked, float32 for trainings.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -30,26 +33,37 @@ def _slices(window: SlidingWindow, tap: int, size: tuple[int, int]) -> tuple[sli
 def _patches(window: SlidingWindow, x: FloatArray, fill: float = 0.0) -> FloatArray:
     """(channels, taps, OH, OW, batch): what every window sees of a map; ``fill`` in the padding."""
     size = window.out_size(x.shape[1], x.shape[2])
-    top, left, bottom, right = window.pad
-    padded = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=fill)
-    out = np.empty((x.shape[0], window.taps, *size, x.shape[3]))
+    out = np.empty((x.shape[0], window.taps, *size, x.shape[3]), dtype=x.dtype)
+    padded = _padded(window, x, fill)
     for tap in range(window.taps):
         out[:, tap] = padded[:, *_slices(window, tap, size)]
     return out
 
 
-def _overlay(window: SlidingWindow, patches: FloatArray, height: int, width: int) -> FloatArray:
-    """Adjoint of ``_patches``: a map (channels, height, width, batch) of the sums of all that windows hold."""
+def _padded(window: SlidingWindow, x: FloatArray, fill: float) -> FloatArray:
     top, left, bottom, right = window.pad
-    out = np.zeros((patches.shape[0], height + top + bottom, width + left + right, patches.shape[4]))
-    for tap in range(window.taps):
-        out[:, *_slices(window, tap, (patches.shape[2], patches.shape[3]))] += patches[:, tap]
+    return np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=fill)
+
+
+def _overlay(window: SlidingWindow, seen: Sequence[FloatArray], height: int, width: int) -> FloatArray:
+    """Adjoint of ``_patches``: a map (channels, height, width, batch) of the sums of all that windows hold.
+
+    Args:
+        seen: what every tap holds of them, (channels, OH, OW, batch).
+    """
+    top, left, bottom, right = window.pad
+    channels, out_height, out_width, batch = seen[0].shape
+    out = np.zeros((channels, height + top + bottom, width + left + right, batch), seen[0].dtype)
+    for tap, each in enumerate(seen):
+        out[:, *_slices(window, tap, (out_height, out_width))] += each
     return np.ascontiguousarray(out[:, top : top + height, left : left + width])
 
 
 def _grouped(conv: Conv, w: FloatArray) -> FloatArray:
     """Kernels (groups, rows/groups, cols/groups * taps) of a dense (rows, cols, KH, KW)."""
     groups, rows, cols = conv.groups, conv.rows // conv.groups, conv.cols // conv.groups
+    if groups == 1:
+        return w.reshape(1, rows, cols * conv.taps)
     blocks = w.reshape(groups, rows, groups, cols * conv.taps)
     return blocks[np.arange(groups), :, np.arange(groups)]
 
@@ -65,7 +79,7 @@ def conv_forward(conv: Conv, x: FloatArray, w: FloatArray) -> FloatArray:
 def conv_input_gradient(conv: Conv, d: FloatArray, w: FloatArray, height: int, width: int) -> FloatArray:
     """Gradient (cols, height, width, batch) of the input from d (rows, OH, OW, batch) of the output."""
     back = _grouped(conv, w).transpose(0, 2, 1) @ d.reshape(conv.groups, conv.rows // conv.groups, -1)
-    return _overlay(conv, back.reshape(conv.cols, conv.taps, *d.shape[1:]), height, width)
+    return _overlay(conv, [*back.reshape(conv.cols, conv.taps, *d.shape[1:]).swapaxes(0, 1)], height, width)
 
 
 def conv_weight_gradient(conv: Conv, x: FloatArray, d: FloatArray) -> FloatArray:
@@ -73,28 +87,34 @@ def conv_weight_gradient(conv: Conv, x: FloatArray, d: FloatArray) -> FloatArray
     groups, rows, cols = conv.groups, conv.rows // conv.groups, conv.cols // conv.groups
     patches = _patches(conv, x).reshape(groups, cols * conv.taps, -1)
     blocks = d.reshape(groups, rows, -1) @ patches.transpose(0, 2, 1)
-    out = np.zeros((groups, rows, groups, cols * conv.taps))
+    if groups == 1:
+        return blocks.reshape(rows, cols, *conv.kernel)
+    out = np.zeros((groups, rows, groups, cols * conv.taps), dtype=blocks.dtype)
     out[np.arange(groups), :, np.arange(groups)] = blocks
     return out.reshape(conv.rows, conv.cols, *conv.kernel)
 
 
 def max_pool(pool: Pool, x: FloatArray) -> tuple[FloatArray, IntArray]:
     """(maxima, taps of the first maxima), both (C, OH, OW, batch)."""
-    pool.out_size(x.shape[1], x.shape[2])
-    patches = _patches(pool, x, -np.inf)
-    index = patches.argmax(axis=1)
-    return np.take_along_axis(patches, index[:, None], axis=1)[:, 0], index
+    size = pool.out_size(x.shape[1], x.shape[2])
+    padded = _padded(pool, x, -np.inf)
+    maxima = padded[:, *_slices(pool, 0, size)].copy()
+    index = np.zeros(maxima.shape, dtype=np.int64)
+    for tap in range(1, pool.taps):
+        seen = padded[:, *_slices(pool, tap, size)]
+        np.copyto(index, tap, where=seen > maxima)
+        np.maximum(maxima, seen, out=maxima)
+    return maxima, index
 
 
 def max_pool_backward(pool: Pool, d: FloatArray, index: IntArray, height: int, width: int) -> FloatArray:
     """Gradient (C, height, width, batch) of the input from d (C, OH, OW, batch) of the maxima."""
-    chosen = np.arange(pool.taps)[:, None, None, None] == index[:, None]
-    return _overlay(pool, chosen * d[:, None], height, width)
+    return _overlay(pool, [(index == tap) * d for tap in range(pool.taps)], height, width)
 
 
-def _pixels(pool: Pool, height: int, width: int) -> FloatArray:
+def _pixels(pool: Pool, height: int, width: int, dtype: npt.DTypeLike) -> FloatArray:
     """Pixels that count in every window, (OH, OW, 1): of a map of ones, with ones in the padding that counts."""
-    counted = np.ones((1, height, width, 1))
+    counted = np.ones((1, height, width, 1), dtype)
     if pool.counted is None:
         return np.asarray(_patches(pool, counted, 1.0).sum(axis=1)[0])
     top, left, bottom, right = pool.counted
@@ -110,7 +130,7 @@ def average_pool(pool: Pool, x: FloatArray) -> FloatArray:
     if isinstance(pool, WholeMap):
         return np.asarray(x.mean(axis=(1, 2), keepdims=True))
     pool.out_size(*size)
-    average: FloatArray = _patches(pool, x).sum(axis=1) / _pixels(pool, *size)
+    average: FloatArray = _patches(pool, x).sum(axis=1) / _pixels(pool, *size, x.dtype)
     return average
 
 
@@ -118,9 +138,7 @@ def average_pool_backward(pool: Pool, d: FloatArray, height: int, width: int) ->
     """Gradient (C, height, width, batch) of the input from d (C, OH, OW, batch) of the averages."""
     if isinstance(pool, WholeMap):
         return np.broadcast_to(d / (height * width), (d.shape[0], height, width, d.shape[3])).copy()
-    shape = (d.shape[0], pool.taps, *d.shape[1:])
-    share = d / _pixels(pool, height, width)
-    return _overlay(pool, np.broadcast_to(share[:, None], shape), height, width)
+    return _overlay(pool, [d / _pixels(pool, height, width, d.dtype)] * pool.taps, height, width)
 
 
 def relu(x: FloatArray, high: float = np.inf) -> FloatArray:

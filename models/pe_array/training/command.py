@@ -10,13 +10,14 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from models.lib.checkpoint import CheckpointError
 from models.lib.command_line import Parser, integer, one_line_errors, output_file, whole_number
 from models.lib.telling import Telling
 from models.lib.toml_section import ConfigError
-from models.pe_array.network.config import EPOCHS_MAX, PeConfig
+from models.pe_array.network.config import EPOCHS_MAX, NEVER, PeConfig
 from models.pe_array.training.images import Images, TrainingImages
 from models.pe_array.training.trainer import Trainer, accuracies_of_pruning
 from models.pe_array.training.weights_file import WeightsError, save_weights
@@ -48,7 +49,8 @@ def run(trainer: Trainer, judge: Images, options: argparse.Namespace) -> Iterato
         if options.checkpoint:
             trainer.save(options.checkpoint, record)
         last = result.epoch + 1 == epochs
-        judged = (trainer.accuracy(judge), trainer.twin_accuracy(judge)) if options.validate or last else None
+        judge_now = options.validate or options.every_epoch or last
+        judged = (trainer.accuracy(judge), trainer.twin_accuracy(judge)) if judge_now else None
         shown, twin = map(_percent, judged or (math.nan, math.nan))
         yield (
             f"{result.epoch + 1:5d} {result.density:8.2%} {result.correct:8.2%} {shown:>13} "
@@ -100,7 +102,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--epochs", type=epochs, help="of the whole training (default: the configuration's)")
     parser.add_argument("--samples", type=integer, help="use so many images of each set, or all that it has")
     parser.add_argument("--validate", action="store_true", help="hold images of the training set back, no test")
-    parser.add_argument("--twin", action="store_true", help="train the dense float64 twin beside it")
+    parser.add_argument("--every-epoch", action="store_true", help="classify the test set after every epoch, not once")
+    parser.add_argument("--dense", action="store_true", help="never prune, whatever the configuration says")
+    parser.add_argument("--twin", action="store_true", help="train the dense float twin beside it")
     parser.add_argument("--checkpoint", type=output_file, help="file to write after every epoch")
     parser.add_argument("--weights", type=output_file, help="file for the weights at the end")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint")
@@ -111,6 +115,8 @@ def main(arguments: list[str] | None = None) -> None:
         with Telling() as tell:
             tell("checking the network")
             config = PeConfig.load(options.config)
+        if options.dense:
+            config = replace(config, training=replace(config.training, prune_at=NEVER))
         _check_files(parser, config, options)
         data, judge = _images(parser, config, options)
         with Telling() as tell:

@@ -96,7 +96,7 @@ class Trainer:
         self.data = data
         self.network = starting_network(config)
         self._identity = identity(self.network, len(data), data.source)
-        self.twin = FloatNetwork(self.network) if twin else None
+        self.twin = FloatNetwork(self.network, np.float32) if twin else None
         self.step = 0
         self.history: list[Epoch] = []
         self._order: tuple[int, LabelArray] | None = None  # of the images, in an epoch

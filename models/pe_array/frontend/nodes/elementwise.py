@@ -177,6 +177,28 @@ def _clip(node: Node, build: Builder) -> Value:
     return _between(node, build, limits[0], limits[1])
 
 
+def _leaky(node: Node, build: Builder) -> Value:
+    real = node.real(0)
+    return _sloped(node, build, real, np.full(real.draft.shape[0], float(node.attributes.get("alpha", 0.01))))
+
+
+def _prelu(node: Node, build: Builder) -> Value:
+    real = node.real(0)
+    return _sloped(node, build, real, _per_channel(node, 1, real))
+
+
+def _sloped(node: Node, build: Builder, real: Real, slopes: Reals) -> Real:
+    """Negative values times a slope: ``x + (slope - 1) min(x, 0)``, a sum of two maps."""
+    if (slopes != slopes[0]).any():
+        raise Refusal("slopes differ between channels: a map is added where all channels have one scale")
+    read, step = node.read(real, aligned=False), float(real.scale[0])
+    view = build.whole(read.view, node.name)
+    same, name = Quantisation(step, read.zero, view.unsigned), f"{node.outputs[0]}/negative"
+    negative = build.quantise(_limited(real, -math.inf, 0.0), same, name)
+    part = Real.of(Dequantised(node.name, negative.shape, negative.dims, negative, read.zero), step).times(slopes - 1.0)
+    return replace(part, addend=RealAddend(view, step, read.zero, even_bytes=False))
+
+
 # --- QLinear ---
 
 
@@ -200,8 +222,8 @@ def _qlinear(arithmetic: Handler) -> Handler:
 
 
 _REASONS: dict[str, str] = dict.fromkeys(
-    ("LeakyRelu", "PRelu", "Elu", "Selu", "HardSwish", "HardSigmoid", "Tanh", "Gelu", "Mish", "Softplus", "Erf", "Exp"),
-    "the array limits values (Relu, Clip) and has no other function of one value",
+    ("Elu", "Selu", "HardSwish", "HardSigmoid", "Tanh", "Gelu", "Mish", "Softplus", "Erf", "Exp"),
+    "the array limits values (Relu, Clip, LeakyRelu, PRelu) and has no other function of one value",
 )
 
 
@@ -222,6 +244,8 @@ HANDLERS: dict[str, Handler] = {
     "BatchNormalization": _batch_normalization,
     "Relu": _relu,
     "Clip": _clip,
+    "LeakyRelu": _leaky,
+    "PRelu": _prelu,
     "QLinearAdd": _qlinear(_add),
     "QLinearMul": _qlinear(_mul),
     **{operator: _refused(reason) for operator, reason in _REASONS.items()},

@@ -36,7 +36,7 @@ class Node:
         attributes: by name, as the onnx package decodes them.
         inputs: None where one is left out, or is not there because of another node.
         given: names of the inputs.
-        outputs: names.
+        outputs: names; "" where nothing reads it.
         batch: first dimension of all maps.
     """
 
@@ -52,6 +52,10 @@ class Node:
     def has(self, index: int) -> bool:
         """Whether an input is given."""
         return index < len(self.inputs) and bool(self.given[index])
+
+    def makes(self, index: int) -> bool:
+        """Whether an output is wanted."""
+        return index < len(self.outputs) and bool(self.outputs[index])
 
     def value(self, index: int) -> Value:
         """An input that must be there."""

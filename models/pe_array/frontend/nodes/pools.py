@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from models.pe_array.frontend.builder import Builder
 from models.pe_array.frontend.nodes.node import Handler, Node, axis_of
 from models.pe_array.frontend.nodes.quantising import dequantised, quantisation
 from models.pe_array.frontend.nodes.windows import WindowOnMap, window_of
-from models.pe_array.frontend.values import Dims, Largest, Mean, Real, Refusal, Value, View
-from models.pe_array.isa.shapes import Pool
+from models.pe_array.frontend.values import NO_PAD, Dims, Largest, Mean, Real, Refusal, Value, View, Weighted
+from models.pe_array.isa.shapes import Conv, Pool
 from models.pe_array.network.layer import Shape
 
 
@@ -36,7 +38,7 @@ def _kernel(node: Node) -> tuple[int, ...]:
 
 
 def _max_pool(node: Node, build: Builder) -> Value:
-    if len(node.outputs) > 1 and node.outputs[1]:
+    if node.makes(1):
         raise Refusal("indices of the largest values are not made")
     return _largest(node, build, _pool(window_of(node, _dims(node), _kernel(node))))
 
@@ -123,13 +125,39 @@ def _qlinear_global_average(node: Node, build: Builder) -> Value:
 def _reduce_mean(node: Node, build: Builder) -> Value:
     source = node.real(0)
     rank = len(source.dims) + 1
-    axes = node.integers("axes", 1)
-    if not axes:
-        raise Refusal("a mean over the batch as well; axes must be those of rows and columns")
-    if sorted(axis_of(axis, rank) for axis in axes) != list(range(2, rank)):
-        raise Refusal(f"a mean over axes {axes}; they must be those of rows and columns")
-    made = _of_whole(node, build, source)
-    return made if node.attributes.get("keepdims", 1) else made.with_dims(made.dims[:1])
+    axes = {axis_of(axis, rank) for axis in node.integers("axes", 1) or ()}
+    if not axes and node.attributes.get("noop_with_empty_axes"):
+        return source
+    if not axes or 0 in axes:
+        raise Refusal("a mean over the batch as well; axes must be those of channels, rows or columns")
+    pixels = set(range(2, rank))
+    made = _of_whole(node, build, source) if pixels and axes == pixels else _of_axes(node, build, source, axes)
+    if node.attributes.get("keepdims", 1):
+        return made
+    return made.with_dims(tuple(n for axis, n in enumerate(made.dims, start=1) if axis not in axes))
+
+
+def _of_axes(node: Node, build: Builder, source: Real, axes: set[int]) -> Real:
+    """Means over some axes of a tensor: over channels they are products with ones, otherwise pools."""
+    read = node.read(source)
+    view = build.whole(read.view, node.name)
+    channels, height, width = view.shape
+    ways = (2, 3) if len(read.dims) == 3 else (0, 2)  # axes of the tensor that are rows and columns
+    kernel = tuple(n if way in axes else 1 for way, n in zip(ways, (height, width), strict=True))
+    dims = tuple(1 if axis in axes else n for axis, n in enumerate(read.dims, start=1))
+    if 1 not in axes:
+        pool = _pool(WindowOnMap((kernel[0], kernel[1]), (1, 1), NO_PAD, (1, 1)))
+        shape = (channels, *pool.out_size(height, width))
+        return Real.of(Mean(node.name, shape, dims, view, read.zero, pool, True), source.scale[0])
+    flat = kernel == (height, width)
+    try:
+        conv = Conv.make(1, channels * height * width) if flat else Conv.make(1, channels, kernel)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise Refusal(str(error)) from None
+    ones = np.ones((1, conv.cols, *conv.kernel), dtype=np.int16)
+    shape = (1, 1, 1) if flat else (1, *conv.out_size(height, width))
+    draft = Weighted(node.name, shape, dims, view, read.zero, conv, ones, flat)
+    return Real.of(draft, source.scale[0] / ones.size)
 
 
 HANDLERS: dict[str, Handler] = {

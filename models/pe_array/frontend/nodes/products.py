@@ -68,7 +68,7 @@ def _bias(node: Node, index: int, outputs: int) -> Reals:
         return np.zeros(outputs)
     found = node.reals(index, "the bias")
     if found.size not in (1, outputs) or (found.ndim and found.shape[-1] != found.size):
-        raise Refusal(f"a bias of {found.shape} for {outputs} outputs")
+        raise Refusal(f"a bias of {found.shape} for {outputs} outputs; one value for each can be had")
     return np.broadcast_to(found.reshape(-1), (outputs,)).astype(np.float64)
 
 
@@ -143,12 +143,44 @@ def _qlinear_conv(node: Node, build: Builder) -> Value:
     return build.quantise(made, quantisation(node, 6, 7), node.outputs[0])
 
 
+def _conv_transpose(node: Node, build: Builder) -> Value:
+    """One of stride 1 is a convolution with its kernels turned around and the rest of their reach as padding."""
+    weights, attributes = _weights(node, 1), node.attributes
+    values, groups = weights.values, int(attributes.get("group", 1))
+    rank = values.ndim - 2
+    for name in ("strides", "output_shape", "output_padding"):
+        given = [int(each) for each in attributes.get(name, ())]
+        if any(each != (name == "strides") for each in given):
+            raise Refusal(f"{name} = {given}: a map that grows by a factor; the array has no convolution of that kind")
+    if attributes.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID"):
+        raise Refusal(f"auto_pad = {attributes['auto_pad'].decode()}; give its pads")
+    if rank not in (1, 2) or len(values) % groups:
+        raise Refusal(f"weights of {values.shape} in {groups} groups; the array has windows of 1 and 2 dimensions")
+    pads, dilations = attributes.get("pads", [0] * 2 * rank), attributes.get("dilations", [1] * rank)
+    reach = [step * (size - 1) for step, size in zip(dilations, values.shape[2:], strict=True)]
+    turned = [reach[k % rank] - int(pad) for k, pad in enumerate(pads)]
+    if min(turned) < 0:
+        raise Refusal(f"pads = {list(pads)} are larger than what a kernel reaches: rows or columns would be cut off")
+    own, rows = values.shape[1], values.shape[1] * groups
+    per_output = np.tile(_per_output(node, weights.scale, 1, own), groups)
+    values = np.flip(values, tuple(range(2, rank + 2))).reshape(groups, -1, own, *values.shape[2:]).swapaxes(1, 2)
+    values = values.reshape(rows, -1, *values.shape[3:])
+    turned_weights = QuantisedConstant(values, per_output.reshape(-1, *(1,) * (rank + 1)))
+    kept = {name: attributes[name] for name in ("kernel_shape",) if name in attributes}
+    inner = replace(node, attributes={**kept, "pads": turned, "dilations": dilations, "group": groups})
+    return _convolution(inner, build, node.real(0), turned_weights, _bias(node, 2, rows))
+
+
 # --- matrices ---
 
 
 def _product(node: Node, build: Builder, source: Real, weights: QuantisedConstant, bias: Reals) -> Real:
     """A map, as one vector per picture, times weights (K, N)."""
     read, dims = node.read(source, aligned=False), source.dims
+    if weights.values.ndim == 1 and node.operator == "MatMul":  # a vector: one output, without a dimension
+        column = QuantisedConstant(weights.values[:, None], weights.scale[:, None])
+        made = _product(node, build, source, column, bias[:1])
+        return made.with_dims(made.dims[:-1])
     if weights.values.ndim != 2 or not dims or volume(dims[:-1]) != 1:
         raise Refusal(f"a matrix product of a map of {(node.batch, *dims)}: a picture must be one vector, see Flatten")
     inputs, outputs = weights.values.shape
@@ -210,6 +242,7 @@ def _qgemm(node: Node, build: Builder) -> Value:
 
 HANDLERS: dict[str, Handler] = {
     "Conv": _conv,
+    "ConvTranspose": _conv_transpose,
     "ConvInteger": _conv_integer,
     "QLinearConv": _qlinear_conv,
     "MatMul": _matmul,

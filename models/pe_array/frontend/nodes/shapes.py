@@ -134,9 +134,10 @@ def _transpose(node: Node, build: Builder) -> Value:
 
 
 def _same(node: Node, build: Builder) -> Value:
-    if node.operator == "Dropout" and node.has(2) and np.any(node.constant(2, "training_mode")):
+    trained = node.operator == "Dropout" and node.has(2) and np.any(node.constant(2, "training_mode"))
+    if trained and (not node.has(1) or np.any(node.constant(1, "ratio"))):
         raise Refusal("training_mode = 1: values are dropped at random")
-    if node.operator == "Dropout" and len(node.outputs) > 1 and node.outputs[1]:
+    if node.operator == "Dropout" and node.makes(1):
         raise Refusal("a mask is made")
     value = node.value(0)
     return replace(value, operators=(*value.operators, node.operator)) if isinstance(value, OnHost) else value

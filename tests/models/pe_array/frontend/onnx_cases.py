@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import re
 import warnings
 from collections import Counter
 from dataclasses import dataclass
@@ -17,9 +18,9 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
-from onnx import TensorProto, helper, numpy_helper
 from onnx.backend.test.case import node as node_cases
 from onnx.reference import ReferenceEvaluator
+from onnx_forms import INTEGER, Wrapped, forms
 
 from models.pe_array.frontend.graph import UnsupportedModel
 from models.pe_array.frontend.lower import lower
@@ -33,19 +34,42 @@ MODULES = (
     "reshape", "slice", "split", "squeeze", "sub", "sum", "transpose", "unsqueeze",
 )  # fmt: skip
 """Of the package, each with the cases of an operator."""
-WEIGHTED = ("Conv", "Gemm", "MatMul", "ConvTranspose")
-INTEGER = ("QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger")
-EXACT = (*INTEGER, "Conv", "Gemm", "MatMul", "MaxPool", "Relu", "Concat", "Slice", "Split", "Pad", "Flatten", "Reshape")
+ROUNDED = ("AveragePool", "ReduceMean", "BatchNormalization", "Div")
+"""Operators whose factors are no powers of two: a byte may differ by one."""
+
+
+TEXT = """\
+# Operators of ONNX
+
+The onnx package has tests of every operator. Here each becomes a quantised model with whole numbers, which the array's
+layers and onnxruntime run: all bytes are equal, those of averages within one. What cannot be had is refused by name.
+A test computes this page and compares (`tests/models/pe_array/frontend/onnx_cases.py`).
+
+**{} of {} tests are run.** Maps of the array have a batch first, a node test has just tensors. So:
+
+- {} tests are run with a batch in front: their tensors are those of one picture.
+- {} are run element by element: what both operands have is channels, what is broadcast is the batch.
+- Weights, factors, divisors and biases are constants. Maps are added, and joined, as maps.
+- Integers of any width are bytes. Padding is worth 0, the zero point.
+- A transposition is one of the picture: the order in which it is stored. Elsewhere it would move values.
+
+QuantizeLinear and DequantizeLinear stand around all operators of floats. Softmax, Sigmoid, ArgMax and TopK are left to
+the host where nothing else comes behind them. Constants and shapes are computed when the file is read.
+
+| operator | tests | run |
+|---|---|---|
+"""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of a case: what it was refused for, or "" and the largest difference of a byte."""
+    """Of a case: what it was refused for, or "" and the largest difference of a byte, and the form that was run."""
 
     operator: str
     name: str
     refused: str
     apart: int = 0
+    form: str = ""
 
 
 def _cases() -> list[Any]:
@@ -58,140 +82,55 @@ def _cases() -> list[Any]:
     return [case for case in found if case.model.graph.node[0].op_type.lower() in wanted]
 
 
-class _Wrapped:
-    """One case as a quantised model."""
-
-    def __init__(self, case: Any) -> None:
-        self.node = onnx.NodeProto()
-        self.node.CopyFrom(case.model.graph.node[0])
-        self.opset = min(20, max(19, case.model.opset_import[0].version))  # as far as onnxruntime has all kernels
-        given, results = case.data_sets[0]
-        self.inputs, self.results = [np.asarray(each) for each in given], [np.asarray(each) for each in results]
-        self.rng = np.random.default_rng(len(case.name))
-        self.before: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
-        self.picture = self.inputs[0]
-
-    def _constant(self, name: str, array: np.ndarray) -> str:
-        self.constants.append(numpy_helper.from_array(np.asarray(array), name))
-        return name
-
-    def _numbers(self, array: np.ndarray) -> np.ndarray:
-        """Whole numbers in place of a constant operand; divisors and factors are powers of two."""
-        if self.node.op_type in ("Mul", "Div"):
-            return (2.0 ** self.rng.integers(-1, 2, array.shape)).astype(np.float32)
-        if self.node.op_type == "BatchNormalization":
-            return self.rng.integers(1, 9, array.shape).astype(np.float32)
-        return self.rng.integers(-9, 10, array.shape).astype(np.float32)
-
-    def _operand(self, place: int, name: str, array: np.ndarray) -> str:
-        op = self.node.op_type
-        if op in WEIGHTED and place == 1:
-            self._constant(f"{name}_bytes", self.rng.integers(-9, 10, array.shape).astype(np.int8))
-            self.before.append(helper.make_node("DequantizeLinear", [f"{name}_bytes", self._one()], [name]))
-            return name
-        elementwise = ("Add", "Sub", "Mul", "Div", "Sum", "BatchNormalization", "Conv", "Gemm", "PRelu")
-        return self._constant(name, self._numbers(array) if op in elementwise else array)
-
-    def _one(self) -> str:
-        if "q_one" not in {each.name for each in self.constants}:
-            self._constant("q_one", np.array(1.0, np.float32))
-            self._constant("q_none", np.array(0, np.int8))
-        return "q_one"
-
-    def model(self) -> onnx.ModelProto:
-        """QDQ around the operator; operators of integers as they are."""
-        node, names = self.node, [name for name in self.node.input if name]
-        if node.op_type in INTEGER:
-            return self._integer(names)
-        self._one()
-        if node.op_type == "Concat":
-            axis = helper.get_attribute_value(node.attribute[0])
-            self.picture = np.concatenate(self.inputs, axis=1) if axis in (1, 1 - self.inputs[0].ndim) else self.picture
-            parts = self._constant(
-                "q_parts", np.array([each.shape[1] for each in self.inputs if each.ndim > 1], np.int64)
-            )
-            self.before.append(helper.make_node("Split", ["q_real", parts], names, axis=1))
-        else:
-            for place, (name, array) in enumerate(zip(names[1:], self.inputs[1:], strict=True), start=1):
-                self._operand(place, name, array)
-            node.input[0] = "q_real"
-        kind = TensorProto.FLOAT
-        x = helper.make_tensor_value_info("q_x", kind, self.picture.shape)
-        around = [
-            helper.make_node("QuantizeLinear", ["q_x", "q_one", "q_none"], ["q_bytes"]),
-            helper.make_node("DequantizeLinear", ["q_bytes", "q_one", "q_none"], ["q_real"]),
-        ]
-        self.picture = self.rng.integers(-20, 21, self.picture.shape).astype(np.float32)
-        float_model = self._made([*around, *self.before, node], x, node.output[0])
-        range_ = float(np.abs(run(float_model, self.picture)[0]).max(initial=1.0))
-        self._constant("q_step", np.array(2.0 ** np.ceil(np.log2(range_ / 120)), np.float32))
-        behind = [
-            helper.make_node("QuantizeLinear", [node.output[0], "q_step", "q_none"], ["q_made"]),
-            helper.make_node("DequantizeLinear", ["q_made", "q_step", "q_none"], ["q_y"]),
-        ]
-        return self._made([*around, *self.before, node, *behind], x, "q_y")
-
-    def _integer(self, names: list[str]) -> onnx.ModelProto:
-        for name, array in list(zip(names, self.inputs, strict=True))[1:]:
-            self._constant(name, array)
-        kind = helper.np_dtype_to_tensor_dtype(self.picture.dtype)
-        x = helper.make_tensor_value_info(names[0], kind, self.picture.shape)
-        if "QLinear" in self.node.op_type:
-            return self._made([self.node], x, self.node.output[0], kind)
-        self._one()
-        self._constant("q_step", np.array(2.0 ** np.ceil(np.log2(np.abs(self.results[0]).max() / 120)), np.float32))
-        behind = [
-            helper.make_node("Cast", [self.node.output[0]], ["q_real"], to=TensorProto.FLOAT),
-            helper.make_node("QuantizeLinear", ["q_real", "q_step", "q_none"], ["q_made"]),
-            helper.make_node("DequantizeLinear", ["q_made", "q_step", "q_none"], ["q_y"]),
-        ]
-        return self._made([self.node, *behind], x, "q_y")
-
-    def _made(self, nodes: list[Any], x: Any, y: str, kind: int = TensorProto.FLOAT) -> onnx.ModelProto:
-        rank = self.results[0].ndim
-        output = helper.make_tensor_value_info(y, kind, [None] * rank)
-        graph = helper.make_graph(nodes, "case", [x], [output], self.constants)
-        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", self.opset)], ir_version=9)
-
-
 def run(model: onnx.ModelProto, x: np.ndarray) -> list[np.ndarray]:
-    """In onnxruntime."""
+    """In onnxruntime, in floats: some of its optimisations make integers of them."""
     options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads, options.log_severity_level = 1, 4
     session = onnxruntime.InferenceSession(model.SerializeToString(), options)
     return [np.asarray(each) for each in session.run(None, {session.get_inputs()[0].name: x})]
 
 
 def _outcome(case: Any) -> Outcome:
-    operator = case.model.graph.node[0].op_type
-    given = case.data_sets[0][0]
+    operator, given = case.model.graph.node[0].op_type, case.data_sets[0][0]
     if not all(isinstance(each, np.ndarray | np.generic) for each in given):
-        return Outcome(operator, case.name, "a sequence of tensors")
-    if operator in INTEGER and given[0].dtype not in (np.dtype(np.int8), np.dtype(np.uint8)):
-        return Outcome(operator, case.name, f"maps of {given[0].dtype}; int8 and uint8 can be had")
-    wrapped = _Wrapped(case)
-    try:
-        model = wrapped.model()
-    except Exception as error:  # onnxruntime, or the shapes of the case, do not allow it as a model of floats
-        return Outcome(operator, case.name, f"no model with one picture that onnxruntime runs: {type(error).__name__}")
-    try:
-        graph = read(model)
-        network = lower(graph)
-    except UnsupportedModel as refusal:
-        own = [each.reason for each in refusal.complaints] or [str(refusal)]
-        return Outcome(operator, case.name, own[0])
-    if operator in INTEGER:  # onnxruntime lacks some of them
-        want = np.asarray(ReferenceEvaluator(model).run(None, {model.graph.input[0].name: wrapped.picture})[0])
+        return Outcome(operator, case.name, "sequences and optional tensors; networks for the array have tensors")
+    kind = np.asarray(given[0]).dtype
+    if operator in INTEGER and kind not in (np.dtype(np.int8), np.dtype(np.uint8)):
+        return Outcome(operator, case.name, f"maps of {kind}; int8 and uint8 can be had")
+    if operator == "Div" and kind.kind in "iu":
+        return Outcome(operator, case.name, "a quotient of integers is cut off; the array rounds")
+    if not all(np.size(each) for each in given[:1]):
+        return Outcome(operator, case.name, "a map without a value")
+    refused = ""
+    for form in forms(case):
+        try:
+            return Outcome(operator, case.name, "", _apart(Wrapped(form, len(case.name))), form.title)
+        except UnsupportedModel as refusal:
+            refused = ([each.reason for each in refusal.complaints] or [str(refusal)])[0]
+    return Outcome(operator, case.name, refused)
+
+
+def _apart(wrapped: Wrapped) -> int:
+    """Largest difference of a byte that the array's layers make. UnsupportedModel."""
+    x, alone = wrapped.picture, wrapped.alone
+    if wrapped.integer:  # onnxruntime lacks some of them
+        made: list[Any] = ReferenceEvaluator(alone).run(None, {alone.graph.input[0].name: x})  # type: ignore[assignment]
     else:
-        want = run(model, wrapped.picture)[0]
-    got = graph.reals(network.forward(graph.pictures(wrapped.picture)).outputs[-1])
-    step = graph.maps[graph.outputs[0].map].scale or 1.0
-    if want.dtype.kind != "f":
-        made = graph.maps[graph.outputs[0].map]
-        if made.scale is not None:
-            want = (want.astype(np.float64) - made.zero - 128 * made.unsigned) * step
-    return Outcome(operator, case.name, "", int(np.rint(np.abs(got.reshape(want.shape) - want).max(initial=0) / step)))
+        made = run(alone, x)
+    worst = 0
+    for number, real in enumerate(made):
+        if real.dtype.kind not in "fiu" or (real.dtype == np.int64):
+            continue  # a mask or indices, for which the model is refused with its first output
+        linear = wrapped.integer and real.dtype.itemsize == 1
+        model, step = (alone, 1.0) if linear else wrapped.quantised(number, real.astype(np.float64))
+        graph = read(model)
+        got = lower(graph).forward(graph.pictures(x)).outputs[-1]
+        out = graph.maps[graph.outputs[0].map]
+        # behind an operator of floats, what QuantizeLinear makes of it
+        want = real.astype(np.int64) - 128 * out.unsigned if linear else np.clip(np.rint(real / step), -128, 127)
+        worst = max(worst, int(np.abs(np.moveaxis(got, -1, 0).reshape(want.shape) - want).max(initial=0)))
+    return worst
 
 
 @functools.cache
@@ -200,26 +139,30 @@ def outcomes() -> list[Outcome]:
     return [_outcome(case) for case in _cases()]
 
 
+def ran() -> list[Outcome]:
+    """Of the cases that are not refused."""
+    return [each for each in outcomes() if not each.refused]
+
+
 def page() -> str:
     """The table of the docs."""
     rows: dict[str, list[Outcome]] = {}
     for each in outcomes():
         rows.setdefault(each.operator, []).append(each)
-    lines = [
-        "# Operators of ONNX", "",
-        "The onnx package has tests of every operator. Each one below is a quantised model with whole numbers, run by",
-        "the array's layers and by onnxruntime. What cannot be had is refused by name. A test that computes this table",
-        "holds it (`tests/models/pe_array/frontend/onnx_cases.py` writes it).", "",
-        "| operator | tests | run |", "|---|---|---|",
-    ]  # fmt: skip
-    reasons = ["", "## What is refused, and why", ""]
+    forms_ = Counter(each.form for each in outcomes())
+    lines = TEXT.format(
+        len(ran()), len(outcomes()), forms_["with a batch in front"], forms_["element by element"]
+    ).splitlines()
     for operator in sorted(rows):
         every = rows[operator]
         lines.append(f"| {operator} | {len(every)} | {sum(not each.refused for each in every)} |")
-        refused = [each.refused.split(":")[0].split(";")[0][:70].strip() for each in every if each.refused]
-        reasons += [f"- {operator}, {count}: {reason}" for reason, count in Counter(refused).items()]
-    run_ = sum(not each.refused for each in outcomes())
-    lines += ["", f"{run_} of {len(outcomes())} tests are run.", *reasons]
+    refused: dict[str, Counter[str]] = {}
+    for each in outcomes():
+        if each.refused:
+            refused.setdefault(re.sub(r"[\[(][-\d, ]*[\])]", "…", each.refused), Counter())[each.operator] += 1
+    lines += ["", "## What is refused, and why", "", "| reason | tests of |", "|---|---|"]
+    for reason, of in sorted(refused.items(), key=lambda each: (-each[1].total(), each[0])):
+        lines.append(f"| {reason} | {', '.join(f'{operator} {count}' for operator, count in of.items())} |")
     return "\n".join(lines) + "\n"
 
 

@@ -224,6 +224,21 @@ CASES: dict[str, Case] = {
                                   b.constant(1, np.int8)), b.constant(FINE * STEP)),
     # pools
     "mean of rows and columns": lambda b, x: b.add("ReduceMean", slice_(b, x, [0, 0], [4, 4], [2, 3]), ints(b, 2, 3)),
+    "mean of rows": lambda b, x: conv(
+        b, b.both(b.add("ReduceMean", slice_(b, x, [0], [4], [2]), ints(b, 2)), 0.5, 2), size=1),
+    "mean of columns": lambda b, x: b.add("Unsqueeze", b.add(
+        "ReduceMean", slice_(b, x, [0], [4], [3]), ints(b, -1), keepdims=0), ints(b, 3)),
+    "mean of channels": lambda b, x: b.add("ReduceMean", x, ints(b, 1)),
+    "mean of channels and rows": lambda b, x: b.add("ReduceMean", slice_(b, x, [0], [4], [2]), ints(b, 1, 2)),
+    "mean of nothing": lambda b, x: b.add("ReduceMean", x, noop_with_empty_axes=1),
+    # slopes, and convolutions the other way around
+    "a slope": lambda b, x: b.add("LeakyRelu", x, alpha=0.25),
+    "a steep slope": lambda b, x: b.add("PRelu", x, b.constant([[[1.5]]])),
+    "turned around": lambda b, x: b.add("ConvTranspose", x, b.dequantise(
+        b.weights(4, 3, 3, 2), [FINE, FINE / 2, FINE]), steps(b, 3), pads=[1, 0, 0, 1]),
+    "turned around in groups": lambda b, x: b.add("ConvTranspose", x, b.dequantise(
+        b.weights(4, 3, 2, 2), [FINE, FINE / 2, FINE]), group=2, dilations=[1, 2], kernel_shape=[2, 2]),
+    "what nobody wants": lambda b, x: b.add("Dropout", b.add("MaxPool", x, kernel_shape=[2, 2], outputs=2), outputs=2),
     "clipped bytes": _clipped_bytes,
     "a pool of another step": lambda b, x: b.add("MaxPool", x, kernel_shape=[3, 2], strides=[2, 2], ceil_mode=1),
     "same": lambda b, x: conv(b, x, strides=[2, 2], auto_pad="SAME_LOWER"),

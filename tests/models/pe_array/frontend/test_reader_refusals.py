@@ -38,6 +38,17 @@ def pooled(b: Bench, x: str) -> str:
     return b.add("AveragePool", x, kernel_shape=[1, 1])
 
 
+def indexed(b: Bench, x: str) -> str:
+    """Largest values, whose indices are wanted."""
+    made = b.add("MaxPool", x, kernel_shape=[2, 2], outputs=2)
+    b.outputs.append(f"{made}.1")
+    return made
+
+
+def turned(b: Bench, x: str, rows: int = 4, **more: Any) -> str:
+    return b.add("ConvTranspose", x, b.dequantise(b.weights(rows, 2, 3, 3), 0.1), **more)
+
+
 def numbers(b: Bench, *shape: int) -> str:
     """Different ones, positive."""
     return b.constant(np.linspace(0.5, 2, int(np.prod(shape))).reshape(shape))
@@ -103,7 +114,7 @@ CASES: list[tuple[Case, str]] = [
     (lambda b, x: b.add("Clip", x, b.add("Identity", x)), "min (identity2) must be constant"),
     (
         lambda b, x: b.add("HardSwish", x),
-        "the array limits values (Relu, Clip) and has no other function of one value",
+        "the array limits values (Relu, Clip, LeakyRelu, PRelu) and has no other function of one value",
     ),
     (lambda b, x: b.add("Einsum", x, equation="abcd->abcd"), "the array has no such operator"),
     # what an operator reads
@@ -133,7 +144,7 @@ CASES: list[tuple[Case, str]] = [
         lambda b, x: b.add("MaxPool", x, kernel_shape=[2]),
         "a window of 1 dimensions on a map of 2; the array has 1 and 2",
     ),
-    (lambda b, x: b.add("MaxPool", x, kernel_shape=[2, 2], outputs=2), "indices of the largest values are not made"),
+    (indexed, "indices of the largest values are not made"),
     (
         lambda b, x: b.add("MaxPool", x, kernel_shape=[2, 2], strides=[0, 1]),
         "strides = [0, 1] must be 2 positive numbers",
@@ -149,15 +160,15 @@ CASES: list[tuple[Case, str]] = [
     ),
     (
         lambda b, x: b.add("ReduceMean", x),
-        "a mean over the batch as well; axes must be those of rows and columns",
+        "a mean over the batch as well; axes must be those of channels, rows or columns",
     ),
     (
         lambda b, x: b.add("ReduceMean", x, b.constant(np.zeros(0, np.int64))),
-        "a mean over the batch as well; axes must be those of rows and columns",
+        "a mean over the batch as well; axes must be those of channels, rows or columns",
     ),
     (
-        lambda b, x: b.add("ReduceMean", x, b.constant([1, 2])),
-        "a mean over axes [1, 2]; they must be those of rows and columns",
+        lambda b, x: b.add("ReduceMean", b.add("Pad", x, b.constant([0, 0, 0, 0, 0, 0, 6, 0])), b.constant([1, 2])),
+        "kernel = (12, 1) must be 1 … 11 in both directions",
     ),
     (
         lambda b, x: b.add("Neg", pooled(b, x)),
@@ -196,7 +207,7 @@ CASES: list[tuple[Case, str]] = [
     ),
     (
         lambda b, x: b.add("Conv", x, b.dequantise(b.weights(4, 4, 1, 1), 0.1), numbers(b, 3)),
-        "a bias of (3,) for 4 outputs",
+        "a bias of (3,) for 4 outputs; one value for each can be had",
     ),
     (
         lambda b, x: b.add("Conv", x, b.add("DequantizeLinear", b.constant(np.full((4, 4, 1, 1), 300), np.int32),
@@ -210,6 +221,27 @@ CASES: list[tuple[Case, str]] = [
     (
         lambda b, x: conv(b, x, kernel_shape=[1, 1]),
         "kernel_shape = (1, 1) and weights of (4, 4, 3, 3) contradict each other",
+    ),
+    (
+        lambda b, x: turned(b, x, strides=[2, 1]),
+        "strides = [2, 1]: a map that grows by a factor; the array has no convolution of that kind",
+    ),
+    (
+        lambda b, x: turned(b, x, output_shape=[8, 8]),
+        "output_shape = [8, 8]: a map that grows by a factor; the array has no convolution of that kind",
+    ),
+    (lambda b, x: turned(b, x, auto_pad="SAME_UPPER"), "auto_pad = SAME_UPPER; give its pads"),
+    (
+        lambda b, x: turned(b, x, pads=[3, 0, 0, 0]),
+        "pads = [3, 0, 0, 0] are larger than what a kernel reaches: rows or columns would be cut off",
+    ),
+    (
+        lambda b, x: turned(b, x, rows=3, group=2),
+        "weights of (3, 2, 3, 3) in 2 groups; the array has windows of 1 and 2 dimensions",
+    ),
+    (
+        lambda b, x: b.add("PRelu", x, numbers(b, 4, 1, 1)),
+        "slopes differ between channels: a map is added where all channels have one scale",
     ),
     (lambda b, x: conv(b, x, cols=3), "weights for 3 channels on a map of 4"),
     (

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -199,6 +200,15 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkey
     assert lines[3].split()[3].endswith("%")
     command.main([str(LENET), "--samples", "32", "--epochs", "1", "--twin"])
     assert "nan" not in capsys.readouterr().out
+    pruned = tmp_path / "pruned.toml"
+    pruned.write_text(re.sub("prune_at = .*", "prune_at = 1", LENET.read_text()))
+    shares = []
+    for more in ([], ["--dense", "--every-epoch"]):
+        command.main([str(pruned), "--samples", "64", "--epochs", "2", *more])
+        lines = capsys.readouterr().out.splitlines()
+        shares += [line.split()[1] for line in lines[2:-1]]
+        assert lines[2].split()[3].endswith("%" if more else "-")
+    assert shares == ["19.63%", "19.63%", "100.00%", "100.00%"]
     with pytest.raises(SystemExit, match="1"):
         command.main([*options, "--resume", "--twin"])
     assert "does not hold the twin" in capsys.readouterr().err

@@ -33,38 +33,38 @@ noise would make weights large."""
 
 
 def pruned(layers: Sequence[RealLayer], network: PeNetwork, pictures: Reals) -> list[RealLayer]:
-    """The layers with what pruning leaves of their weights: zeros are what is gone.
+    """The layers with what pruning leaves of their weights, fitted: zeros are what is gone.
 
     Args:
         layers: of the model.
-        network: the same with its weights, and the ``density`` of every layer.
+        network: the same with its weights, and the ``density`` of every layer. It is pruned, and no more than that.
         pictures: (n, C, H, W), as the layers read them; no more than ``PICTURES`` are looked at.
     """
     values = sum(int(np.prod(each.out_shape)) for each in network.config.layers)
     count = max(1, min(PICTURES, VALUES // values))
-    images = np.ascontiguousarray(pictures[:count].transpose(1, 2, 3, 0))
-    whole, twin = FloatNetwork(network), FloatNetwork(network)
+    whole, twin = FloatNetwork(network, np.float32), FloatNetwork(network, np.float32)
+    images = np.ascontiguousarray(pictures[:count].transpose(1, 2, 3, 0).astype(whole.dtype))
     wanted: list[Reals] = []
     made: list[Reals] = []
     found = []
     for i, real in enumerate(layers):
         sums, _ = whole.sums(i, wanted, images)
+        found.append(real)
         if real.has_weights and not real.picks:
             weights = network.layer_weights(i)
             weights.prune(network.config.layers[i].density)
             conv, before = weights.conv, twin.weights[i]
-            twin.weights[i], twin.biases[i] = np.zeros_like(before), np.zeros(conv.rows)
-            rest = sums - twin.sums(i, made, images)[0]  # without what is added
-            mask = weights.positions.mask(conv)
-            twin.weights[i], twin.biases[i] = _fitted(conv, mask, before, twin.read(i, made, images), rest)
-            real = replace(real, weights=_grouped(conv, twin.weights[i]), bias=twin.biases[i])
-        found.append(real)
+            twin.weights[i], twin.biases[i] = np.zeros_like(before), np.zeros_like(twin.biases[i])
+            rest: Reals = sums - twin.sums(i, made, images)[0]  # without what is added
+            new, bias = fitted(conv, weights.positions.mask(conv), before, twin.read(i, made, images), rest)
+            twin.weights[i], twin.biases[i] = new.astype(twin.dtype), bias.astype(twin.dtype)
+            found[i] = replace(real, weights=grouped(conv, new), bias=bias)
         wanted.append(whole.output(i, sums))
         made.append(twin.output(i, twin.sums(i, made, images)[0]))
     return found
 
 
-def _fitted(
+def fitted(
     conv: Conv, mask: npt.NDArray[np.bool_], before: Reals, x: Reals, wanted: Reals
 ) -> tuple[Reals, Reals]:  # fmt: skip
     """Weights (rows, cols, KH, KW), zero where the mask (rows, cols) is false, and biases (rows,).
@@ -77,10 +77,10 @@ def _fitted(
     places = wanted[0].size
     count = min(places, PIXELS, max(1, VALUES // (conv.cols * conv.taps)))
     pixels = np.unravel_index(np.random.default_rng(1).choice(places, count, replace=False), wanted[0].shape)
-    seen, targets = _seen(conv, x, pixels), wanted[:, *pixels]
+    seen, targets = _seen(conv, x, pixels), wanted[:, *pixels].astype(np.float64)
     mean, targets_mean = seen.mean(axis=0), targets.mean(axis=1)
     seen -= mean
-    weights = np.zeros_like(before)
+    weights = np.zeros(before.shape)
     for row in range(conv.rows):
         kept = np.flatnonzero(mask[row])
         a, old = seen[:, kept].reshape(count, -1), before[row, kept].reshape(-1)
@@ -111,8 +111,8 @@ def _seen(conv: Conv, x: Reals, pixels: tuple[npt.NDArray[np.int64], ...]) -> Re
     return seen
 
 
-def _grouped(conv: Conv, weights: Reals) -> Reals:
+def grouped(conv: Conv, weights: Reals) -> Reals:
     """Weights (rows, cols / groups, KH, KW): those of a row's group alone."""
     within = conv.cols // conv.groups
     first = np.arange(conv.rows) // (conv.rows // conv.groups) * within
-    return weights[np.arange(conv.rows)[:, None], first[:, None] + np.arange(within)]
+    return np.asarray(weights[np.arange(conv.rows)[:, None], first[:, None] + np.arange(within)])

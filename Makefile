@@ -44,10 +44,10 @@ compile: setup
 infer: setup
 	@$(FLOW) infer --model "$(MODEL)" --data "$(DATA)" --norm "$(NORM)" --quant "$(QUANT)" --sparsify "$(SPARSIFY)" --batch "$(BATCH)" --pes "$(PES)" --sim "$(or $(SIM),verilator)" --samples "$(SAMPLES)"
 
-## make sparsify MODEL=file.onnx,… DATA=… [NORM=…] [POINTS=8] [SAMPLES=n] [CLOCKS=0] [BATCH=16] [PES=8]
+## make sparsify MODEL=file.onnx,… DATA=… [NORM=…] [POINTS=8] [SAMPLES=n] [CLOCKS=0] [BATCH=16] [PES=8] [RESUME=1]
 ##                                     accuracy against sparsity without retraining, and what it saves: some hours
 sparsify: setup
-	@$(FLOW) sparsify --model "$(MODEL)" --data "$(DATA)" --norm "$(NORM)" --samples "$(SAMPLES)" --points "$(POINTS)" --clocks "$(or $(CLOCKS),1)" --batch "$(BATCH)" --pes "$(PES)"
+	@$(FLOW) sparsify --model "$(MODEL)" --data "$(DATA)" --norm "$(NORM)" --samples "$(SAMPLES)" --points "$(POINTS)" --clocks "$(or $(CLOCKS),1)" --batch "$(BATCH)" --pes "$(PES)" --resume "$(RESUME)"
 
 ## make data SET=cifar10                bring a data set to data/, verified: mnist (is there), fashion_mnist or cifar10
 data: setup

@@ -160,7 +160,7 @@ def _sparsify(arguments: argparse.Namespace) -> int:
     return run(
         request(
             arguments.model, arguments.data, arguments.norm, arguments.samples, arguments.points, arguments.clocks,
-            arguments.batch, arguments.pes,
+            arguments.batch, arguments.pes, arguments.resume,
         )
     )  # fmt: skip
 
@@ -261,7 +261,7 @@ def _parser() -> argparse.ArgumentParser:
         for name in ("model", "data", "norm", "quant", "sparsify", "batch", "pes", "samples"):
             each.add_argument(f"--{name}", default="")
     command = commands.add_parser("sparsify", help="accuracy of pre-trained networks against sparsity")
-    for name in ("model", "data", "norm", "samples", "points", "batch", "pes"):
+    for name in ("model", "data", "norm", "samples", "points", "batch", "pes", "resume"):
         command.add_argument(f"--{name}", default="")
     command.add_argument("--clocks", default="1")
     command.set_defaults(function=_sparsify)

@@ -2,19 +2,22 @@
 """Accuracy against sparsity of pre-trained networks without retraining (system F), and what the array saves.
 
 Published (Ashouri, Abdelrahman, Dos Remedios 2018): up to 73 % of the weights removed for at most 5 points of top-5
-accuracy. Here it is top-1 of the quantised network, which loses earlier. Clocks are exact, of a batch on the array;
-energy is that of ``studies.energy``, an estimate that is good for ratios.
+accuracy. Here top-5 and top-1 are those of the quantised network on the array, bit for bit. Where they leave the
+allowed loss is looked for with the float network on some of the pictures; what the array makes of all of them decides.
+Clocks are exact, of a batch on the array; energy is that of ``studies.energy``, an estimate that is good for ratios.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnx
 
+from models.lib import threads
 from models.lib.telling import silent
 from models.pe_array.frontend.api import Compiled
 from models.pe_array.frontend.clean import Cleaned, clean
@@ -29,13 +32,17 @@ from studies.networks import WeightLayer
 
 LOSS = 0.05
 """Of accuracy that is allowed: 5 points, as published."""
-HOPELESS = 0.3
-"""Loss beyond which larger levels are not tried."""
-HALVINGS = 3
-"""Steps in which the largest level with an allowed loss is sought between two of the table."""
+TOPS = (1, 5)
+"""A picture is right if its class is among so many of the largest outputs."""
+STEPS = 64
+"""In which strengths are tried."""
+PROBED = 1000
+"""Pictures with which the float network says where to look."""
 UNITS = (KERNELS, WEIGHTS)
 
 FloatArray = npt.NDArray[np.float32]
+Shares = tuple[float, float]
+"""Of the pictures that are right, for each of ``TOPS``."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +54,9 @@ class Point:
         method, unit: of that.
         sparsity: share of the weights that is zero.
         left_out: share of the kernels (dense layers: weights) that is zero, which the array leaves out.
-        accuracy: share of the pictures that the quantised network classifies correctly.
-        clocks: of a batch, exact; None: not asked for.
+        right: shares of the pictures that the array classifies correctly, top-1 and top-5.
         energy: of a batch in µJ, lowest and highest estimate.
+        clocks: of a batch, exact; None: not asked for.
     """
 
     how: str
@@ -57,9 +64,14 @@ class Point:
     unit: str
     sparsity: float
     left_out: float
-    accuracy: float
-    clocks: int | None
+    right: Shares
     energy: tuple[float, float]
+    clocks: int | None = None
+
+    @classmethod
+    def of(cls, kept: dict[str, Any]) -> Point:
+        """From what JSON keeps of one."""
+        return cls(**kept | {name: tuple(kept[name]) for name in ("right", "energy")})
 
 
 @dataclass(frozen=True)
@@ -71,8 +83,10 @@ class Study:
         calibration: pictures as the model takes them.
         pictures, labels: the same for the accuracy.
         batch, pes: of the array.
-        with_clocks: predict them, which takes most of the time.
+        with_clocks: predict them at every point.
         tell: is told what is being done.
+        known: what earlier runs of the same study found, by what was done; those found now are added.
+        keep: is given each of them at once.
     """
 
     model: onnx.ModelProto
@@ -83,37 +97,54 @@ class Study:
     pes: int = 8
     with_clocks: bool = True
     tell: Callable[[str], None] = silent
+    known: dict[str, Any] = field(default_factory=dict)
+    keep: Callable[[str, Any], None] = lambda what, found: None
 
     def points(self, count: int) -> Iterator[Point]:
-        """The dense network, and for every method and unit ``count`` levels and those of the search for ``LOSS``."""
+        """The dense network, and of every method and unit ``count`` levels and those with the largest allowed loss."""
         cleaned = clean(self.model)
         dense = self._point(cleaned, None)
         yield dense
         for unit in UNITS:
             for method in LEVELS:
-                yield from self._curve(cleaned, method, unit, count, dense.accuracy)
+                yield from self._curve(cleaned, method, unit, count, dense.right)
 
-    def _curve(self, cleaned: Cleaned, method: str, unit: str, count: int, dense: float) -> Iterator[Point]:
-        good, bad = 0.0, 1.0
-        for strength in (np.arange(1, count + 1) / (count + 1)).tolist():
-            point = self._tried(cleaned, of_strength(method, unit, strength))
-            if point is None:
-                bad = min(bad, strength)
-                break
-            yield point
-            if dense - point.accuracy > LOSS:
-                bad = min(bad, strength)
-            elif bad == 1.0:
-                good = strength
-            if dense - point.accuracy > HOPELESS:
-                break
-        for _ in range(HALVINGS):
-            middle = (good + bad) / 2
-            point = self._tried(cleaned, of_strength(method, unit, middle))
-            if point is not None:
+    def _curve(self, cleaned: Cleaned, method: str, unit: str, count: int, dense: Shares) -> Iterator[Point]:
+        """Points at the limits, or below them where the array loses more than it may, and between 0 and the last."""
+        limits = [self._limit(cleaned, method, unit, top) for top in range(len(TOPS))]
+        done = {0}
+        for top, limit in enumerate(limits):
+            for step in range(limit, 0, -1):
+                point = self._tried(cleaned, of_strength(method, unit, step / STEPS))
+                if point is not None and step not in done:
+                    done.add(step)
+                    yield point
+                if point is not None and dense[top] - point.right[top] <= LOSS:
+                    break
+        for each in range(1, count + 1):
+            step = round(max(limits) * each / (count + 1))
+            if step not in done and (point := self._tried(cleaned, of_strength(method, unit, step / STEPS))):
+                done.add(step)
                 yield point
-            allowed = point is not None and dense - point.accuracy <= LOSS
-            good, bad = (middle, bad) if allowed else (good, middle)
+
+    def _limit(self, cleaned: Cleaned, method: str, unit: str, top: int) -> int:
+        """Steps up to which the float network loses no more than it may, of the pictures that are probed."""
+        dense, good, bad = self._float(cleaned, None)[top], 0, STEPS
+        while bad - good > 1:
+            middle = (good + bad) // 2
+            right = self._float(cleaned, of_strength(method, unit, middle / STEPS))[top]
+            good, bad = (middle, bad) if dense - right <= LOSS else (good, middle)
+        return good
+
+    def _float(self, cleaned: Cleaned, how: Sparsification | None) -> Shares:
+        """Shares that the float network has right, of the pictures that are probed."""
+        name = f"float {how or 'dense'}"
+        if name not in self.known:
+            self.tell(name)
+            runner = Runner(sparsify(cleaned, how)[0].model, threads=threads.count())
+            self._found(name, shares_right(runner(self.pictures[:PROBED]), self.labels[:PROBED]))
+        first, last = self.known[name]
+        return first, last
 
     def _tried(self, cleaned: Cleaned, how: Sparsification) -> Point | None:
         """A point; None where the array cannot have it: little is left, and its scales are out of reach."""
@@ -124,18 +155,39 @@ class Study:
 
     def _point(self, cleaned: Cleaned, how: Sparsification | None) -> Point:
         name = "dense" if how is None else str(how)
+        point = Point.of(self.known[name]) if name in self.known else None
+        if point is not None and (point.clocks is not None or not self.with_clocks):
+            return point
         self.tell(name)
         sparse, layers = sparsify(cleaned, how)
         integers = quantise(sparse, self.calibration)
         graph = read(integers)
         network = lower(graph, self.batch, self.pes)
-        right = Runner(integers, graph.outputs[0].tensor).classes(self.pictures) == self.labels
-        clocks = Compiled(sparse, layers, integers, graph, network).clocks().clocks if self.with_clocks else None
-        units, gone = (sum(getattr(each, key) for each in layers) for key in ("kernels", "zero_kernels"))
-        return Point(
-            name, "dense" if how is None else how.method, KERNELS if how is None else how.unit, sparsity(layers),
-            gone / units, float(right.mean()), clocks, energy_of(network),
-        )  # fmt: skip
+        compiled = Compiled(sparse, layers, integers, graph, network)
+        if point is None:
+            units, gone = (sum(getattr(each, key) for each in layers) for key in ("kernels", "zero_kernels"))
+            point = Point(
+                name, "dense" if how is None else how.method, KERNELS if how is None else how.unit, sparsity(layers),
+                gone / units, shares_right(compiled.predict(self.pictures), self.labels), energy_of(network),
+            )  # fmt: skip
+            self._found(name, asdict(point))
+        if self.with_clocks:
+            point = replace(point, clocks=compiled.clocks().clocks)
+            self._found(name, asdict(point))
+        return point
+
+    def _found(self, what: str, found: Any) -> None:
+        self.known[what] = found
+        self.keep(what, found)
+
+
+def shares_right(logits: FloatArray, labels: npt.NDArray[np.integer]) -> Shares:
+    """Shares of pictures whose class is among the largest of their logits (n, classes); of equal ones the first."""
+    own = np.take_along_axis(logits, labels.astype(np.int64)[:, None], axis=1)
+    before = np.arange(logits.shape[1]) < labels[:, None]
+    place = ((logits > own) | (logits == own) & before).sum(axis=1)
+    first, last = (float((place < top).mean()) for top in TOPS)
+    return first, last
 
 
 def of_strength(method: str, unit: str, strength: float) -> Sparsification:
@@ -156,8 +208,12 @@ def energy_of(network: FrozenNetwork) -> tuple[float, float]:
     return sums[0] * 1e-6, sums[1] * 1e-6
 
 
-def largest(points: list[Point], method: str, unit: str) -> Point | None:
-    """The point of a method with the largest sparsity whose loss is allowed; None: there is none."""
-    dense = points[0].accuracy
-    allowed = [each for each in points if (each.method, each.unit) == (method, unit) and dense - each.accuracy <= LOSS]
+def largest(points: list[Point], method: str, unit: str, top: int) -> Point | None:
+    """The point of a method with the largest sparsity whose loss is allowed; None: there is none.
+
+    Args:
+        top: which of ``TOPS`` counts, 0 or 1.
+    """
+    curve = [each for each in points if (each.method, each.unit) == (method, unit)]
+    allowed = [each for each in curve if points[0].right[top] - each.right[top] <= LOSS]
     return max(allowed, key=lambda each: each.sparsity, default=None)

@@ -14,14 +14,15 @@ from flow.compile import request as compiling
 from flow.compile.command import versions
 from flow.paths import BUILD, FlowError, make_command, relative
 from flow.run_directory import RESULT, RunDirectory, alone_in, text_writer
-from flow.sparsify.report import page, table
+from flow.sparsify.kept import POINTS_FILE, keeper, known, study_key
+from flow.sparsify.report import BEST, PLOT, best, page, plot_writer, table
 from flow.train.command import REPORT
 from models.lib.data_sets.data_set import DataError
 from models.lib.telling import Telling
 from models.pe_array.frontend.clean import is_quantised, takes
 from models.pe_array.frontend.graph import UnsupportedModel
 from studies import html
-from studies.sparsification import Point, Study
+from studies.sparsification import TOPS, Point, Study
 
 POINTS = 8
 """Levels of each curve, where the user does not say."""
@@ -35,21 +36,23 @@ class Request:
     Attributes:
         networks: name and compilation of each; all have the same data.
         samples: test pictures; None: all.
-        points: levels of each curve.
+        points: levels of each curve, beside those at the limits.
         clocks: predict them at every point.
+        resume: what the run before found is not done again.
     """
 
     networks: tuple[compiling.Request, ...]
     samples: int | None
     points: int
     clocks: bool
+    resume: bool
     asked: tuple[str, ...]
     directory: Path
 
 
 def request(
     model: str, data: str, norm: str = "", samples: str = "", points: str = "", clocks: str = "1", batch: str = "",
-    pes: str = "", directory: Path | None = None,
+    pes: str = "", resume: str = "", directory: Path | None = None,
 ) -> Request:  # fmt: skip
     """Check the variables of the make command line. Raises FlowError."""
     names = model.split(",")
@@ -62,13 +65,14 @@ def request(
             raise FlowError(f"{relative(each.path)} is quantised: weights are taken from a float model")
     variables = {
         "MODEL": model, "DATA": data, "NORM": norm, "SAMPLES": samples, "POINTS": points,
-        "CLOCKS": "" if clocks == "1" else clocks, "BATCH": batch, "PES": pes,
+        "CLOCKS": "" if clocks == "1" else clocks, "BATCH": batch, "PES": pes, "RESUME": resume,
     }  # fmt: skip
     return Request(
         networks=found,
         samples=found[0].samples,
-        points=whole_number("POINTS", points, 1, 100, "levels of each curve") if points else POINTS,
+        points=whole_number("POINTS", points, 0, 100, "levels of each curve") if points else POINTS,
         clocks=switch("CLOCKS", clocks, "predict clocks at every point"),
+        resume=switch("RESUME", resume, "go on with what the run before found"),
         asked=tuple(f"{key}={value}" for key, value in variables.items() if value),
         directory=directory or BUILD / "sparsify" / found[0].name,
     )
@@ -78,7 +82,7 @@ def run(request: Request) -> int:
     """The whole command; exit status 0, 1 where a network failed beside others. Raises FlowError: all did."""
     with alone_in(request.directory):
         directory = RunDirectory(request.directory, {"command": make_command("sparsify", *request.asked)})
-        with directory.run(REPORT):
+        with directory.run(REPORT, PLOT, *([] if request.resume else [POINTS_FILE])):
             begin = time.monotonic()
             networks: list[dict[str, Any]] = []
             failure = None
@@ -95,13 +99,14 @@ def run(request: Request) -> int:
                         "images": _images(request, each), "networks": networks, "versions": versions(),
                         "wall_seconds": time.monotonic() - begin,
                     }  # fmt: skip
-                    directory.publish(result, {REPORT: text_writer(page(result | directory.origin))})
+                    directory.publish(
+                        result, {REPORT: text_writer(page(result | directory.origin)), PLOT: plot_writer(networks)}
+                    )  # fmt: skip
             if not networks:
                 raise FlowError(str(failure))
     for network in networks:
-        head, rows = table(network)
-        print(f"{network['name']}\n{html.text(head, rows)}")
-    for name in (RESULT, REPORT):
+        print(f"{network['name']}\n{html.text(*table(network))}\n\n{html.text(BEST, best(network))}\n")
+    for name in (RESULT, REPORT, PLOT):
         print(f"  {relative(request.directory / name)}")
     return 0 if failure is None else 1
 
@@ -122,9 +127,14 @@ def _study(request: Request, network: compiling.Request) -> list[Point]:
         if calibration is None:
             raise DataError(f"{source.data.title} has no pictures to calibrate with: give one with a training part")
         with Telling() as tell:
+            key = study_key(
+                model=network.digest, data=source.data.title, source=source.table(), samples=len(test),
+                calibration=CALIBRATION, batch=network.batch, pes=network.pes,
+            )  # fmt: skip
+            path = request.directory / POINTS_FILE
             study = Study(
                 network.model, calibration, source.floats(test.images), test.labels, network.batch,
-                network.pes, request.clocks, _named(tell, network.name),
+                network.pes, request.clocks, _named(tell, network.name), known(path, key), keeper(path, key),
             )  # fmt: skip
             for point in study.points(request.points):
                 found.append(point)
@@ -140,4 +150,5 @@ def _named(tell: Telling, name: str) -> Callable[[str], None]:
 
 def _line(name: str, point: Point) -> str:
     clocks = "" if point.clocks is None else f", {point.clocks:,} clocks"
-    return f"{name} {point.how}: {point.sparsity:.1%} of the weights zero, {point.accuracy:.2%} right{clocks}"
+    right = f"{point.right[0]:.2%} right, {point.right[1]:.2%} among {TOPS[1]}"
+    return f"{name} {point.how}: {point.sparsity:.1%} of the weights zero, {right}{clocks}"

@@ -83,6 +83,8 @@ def test_compile(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "<svg" in page
     assert f"{result['clocks']:,} for 8 pictures" in said
     assert "250 MHz (assumed)" in said
+    begins = (asked.directory / compiling.FINE_TUNING).read_text()
+    assert "# What SPARSIFY=flat:0.25 took away" in begins
     assert "Softmax at the end is left out" in said
 
 
@@ -278,7 +280,7 @@ def test_more_classes_than_outputs(tmp_path: Path) -> None:
     made.add("Flatten")
     onnx.save(made.model("N", 1), where / "one.onnx")
     asked = request(str(where / "one.onnx"), str(where / "data.npz"), batch="8", pes="2", directory=where / "out")
-    with pytest.raises(FlowError, match=r"one.onnx: the model gives 1 values, data.npz has 5 classes: leave DATA out"):
+    with pytest.raises(FlowError, match=r"one.onnx: the model gives 1 values, the pictures have 5 classes: leave"):
         compiling.run(asked)
 
 

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from small_onnx import pictures, residual
 from flow.paths import FlowError
 from flow.run_directory import RESULT
 from flow.sparsify import command, report
+from flow.sparsify import kept as kept_in
 from flow.sparsify.command import request
 from flow.train.command import REPORT
 from models.pe_array.frontend.api import compile
@@ -24,13 +27,14 @@ from models.pe_array.frontend.pictures import PictureSource
 from models.pe_array.frontend.quantise import quantise
 from models.pe_array.frontend.sparsify import Sparsification
 from studies import sparsification
-from studies.sparsification import Point, Study, energy_of, largest, of_strength
+from studies.sparsification import Point, Study, energy_of, largest, of_strength, shares_right
 
 
-def point(how: str, sparsity: float, accuracy: float, clocks: int | None = 100) -> Point:
+def point(how: str, sparsity: float, top1: float, clocks: int | None = 100, top5: float = 1.0) -> Point:
     method, _, rest = how.partition(":")
     unit = "weights" if rest.endswith("weights") else "kernels"
-    return Point(how, method, unit, sparsity, sparsity, accuracy, clocks, (100 * (1 - sparsity), 200 * (1 - sparsity)))
+    energy = 100 * (1 - sparsity), 200 * (1 - sparsity)
+    return Point(how, method, unit, sparsity, sparsity, (top1, top5), energy, clocks)
 
 
 def files(tmp_path: Path, model: onnx.ModelProto) -> dict[str, str]:
@@ -50,11 +54,23 @@ def files(tmp_path: Path, model: onnx.ModelProto) -> dict[str, str]:
 def test_the_largest_sparsity_at_the_allowed_loss() -> None:
     points = [point("dense", 0.0, 0.9), point("flat:0.2", 0.2, 0.88), point("flat:0.4", 0.4, 0.86),
               point("flat:0.6", 0.6, 0.84), point("relative:0.5", 0.5, 0.5)]  # fmt: skip
-    best = largest(points, "flat", "kernels")
+    best = largest(points, "flat", "kernels", 0)
     assert best is not None
     assert best.how == "flat:0.4"
-    assert largest(points, "flat", "weights") is None
-    assert largest(points, "relative", "kernels") is None
+    best = largest(points, "flat", "kernels", 1)
+    assert best is not None
+    assert best.how == "flat:0.6"
+    assert largest(points, "flat", "weights", 0) is None
+    assert largest(points, "relative", "kernels", 0) is None
+
+
+def test_which_pictures_are_right() -> None:
+    """Of equal outputs the first counts, as in ``argmax``."""
+    logits = np.array([[7, 6, 5, 4, 3, 2], [5, 5, 5, 5, 5, 5], [5, 5, 5, 5, 5, 5], [0, 0, 9, 0, 0, 0]], np.float32)
+    assert shares_right(logits, np.array([1, 0, 5, 2])) == (0.5, 0.75)
+    labels = np.arange(6) % 6
+    random = np.random.default_rng(4).integers(0, 3, (6, 6)).astype(np.float32)
+    assert shares_right(random, labels)[0] == (random.argmax(axis=1) == labels).mean()
 
 
 def test_strengths() -> None:
@@ -63,64 +79,125 @@ def test_strengths() -> None:
     assert str(of_strength("relative", "kernels", 0.1)) == "relative:0.1"
 
 
-def test_points_of_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of one method: the levels, and those of the search between what is allowed and what is not."""
+def one_curve(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only one way to take weights away."""
     monkeypatch.setattr(sparsification, "LEVELS", {"flat": 1})
     monkeypatch.setattr(sparsification, "UNITS", ("kernels",))
+
+
+def test_points_of_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the limits, and levels below; all that was found is kept, and not done again."""
+    one_curve(monkeypatch)
     x = pictures(16, 2, 8, 8)
-    labels = np.asarray(sparsification.Runner(quantise(clean(residual()), x)).classes(x))
-    study = Study(residual(), x, x, labels, 8, 2)
-    found = list(study.points(2))
-    assert found[0].accuracy == 1.0
+    labels = np.asarray(compile(residual(), x, batch=8, pes=2).predict(x).argmax(axis=1))
+    kept: dict[str, Any] = {}
+    study = Study(residual(), x, x, labels, 8, 2, keep=kept.__setitem__)
+    found = list(study.points(1))
+    assert found[0].right == (1.0, 1.0)
     assert found[0].sparsity == 0.0
-    assert [each.how for each in found[1:3]][:1] == ["flat:0.333"]
-    assert len(found) <= 1 + 2 + sparsification.HALVINGS
-    dense, sparse = found[0], found[1]
+    dense, sparse = found[0], largest(found, "flat", "kernels", 1)
     assert dense.clocks is not None
+    assert sparse is not None
+    assert sparse.sparsity > 0.9  # with five classes all is right among five
     assert sparse.clocks is not None
     assert sparse.clocks < dense.clocks
     assert sparse.energy[0] < dense.energy[0] < dense.energy[1]
-    assert 0.3 < sparse.left_out < 0.34
+    best = largest(found, "flat", "kernels", 0)
+    assert best is None or best.right[0] >= 0.95
+    again = replace(study, known=json.loads(json.dumps(kept)))
+    monkeypatch.setattr(sparsification, "quantise", None)
+    monkeypatch.setattr(sparsification, "Runner", None)
+    assert list(again.points(1)) == found
 
 
-def test_levels_that_the_array_cannot_have(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A curve ends there, and the largest good level is sought below, where some cannot be had either."""
+def test_clocks_can_be_added_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A point that is known without its clocks is not judged again."""
+    monkeypatch.setattr(sparsification, "LEVELS", {})
+    x = pictures(8, 2, 8, 8)
+    study = Study(residual(), x, x, np.zeros(8, np.int64), 8, 2, with_clocks=False)
+    first = next(study.points(0))
+    assert first.clocks is None
+    monkeypatch.setattr(sparsification, "shares_right", None)
+    second = next(replace(study, with_clocks=True).points(0))
+    assert second.clocks is not None
+    assert replace(second, clocks=None) == first
+
+
+def judged(
+    monkeypatch: pytest.MonkeyPatch, wrong: Callable[[float], float], beyond: float = 1.0, probed: float = 0.0
+) -> list[float]:
+    """Levels that are tried where the array loses ``wrong(level)`` in top-1, and the float network loses nothing.
+
+    Args:
+        beyond: levels above this one the array cannot have.
+        probed: level up to which the float network is right.
+    """
 
     def judge(self: Study, cleaned: Cleaned, how: Sparsification | None) -> Point:
         level = how.levels[0] if how is not None else 0.0
-        if level > 0.4:
+        if level > beyond:
             raise UnsupportedModel("scales out of reach")
-        return point(str(how or "dense"), level, 0.9 - level / 100)
+        return point(str(how or "dense"), level, 0.9 - wrong(level))
 
+    def probe(self: Study, cleaned: Cleaned, how: Sparsification | None) -> tuple[float, float]:
+        return (1.0, 1.0) if how is None or how.levels[0] <= probed else (0.0, 0.0)
+
+    one_curve(monkeypatch)
     monkeypatch.setattr(Study, "_point", judge)
-    monkeypatch.setattr(sparsification, "LEVELS", {"flat": 1})
-    monkeypatch.setattr(sparsification, "UNITS", ("kernels",))
+    monkeypatch.setattr(Study, "_float", probe)
+    monkeypatch.setattr(sparsification, "STEPS", 16)
     x = pictures(1, 2, 8, 8)
-    found = list(Study(residual(), x, x, np.zeros(1, np.int64)).points(3))
-    assert [each.sparsity for each in found] == [0.0, 0.25, 0.375]  # 0.5, 0.438 and 0.406 are beyond
-    best = largest(found, "flat", "kernels")
-    assert best is not None
-    assert best.how == "flat:0.375"
+    return [each.sparsity for each in Study(residual(), x, x, np.zeros(1, np.int64)).points(1)]
+
+
+def test_the_array_decides_where_the_limit_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Below what the float network says, where the array loses more; then levels between 0 and the limit."""
+    assert judged(monkeypatch, lambda level: level / 11, probed=0.625) == [0.0, 0.625, 0.562, 0.5, 0.312]
+    assert judged(monkeypatch, lambda level: level / 100, probed=0.625) == [0.0, 0.625, 0.312]
+    assert judged(monkeypatch, lambda level: level / 100) == [0.0]
+
+
+def test_levels_that_the_array_cannot_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are left out, and the largest good level is sought below."""
+    assert judged(monkeypatch, lambda level: level / 100, beyond=0.4, probed=0.625) == [0.0, 0.375, 0.312]
 
 
 def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(sparsification, "HALVINGS", 0)
-    asked = request(**files(tmp_path, residual()), samples="8", points="1", clocks="0", directory=tmp_path / "out")
+    """It goes on where it was stopped if it is told to, and begins anew otherwise."""
+    given = files(tmp_path, residual())
+    asked = request(**given, samples="8", points="1", clocks="0", directory=tmp_path / "out")
     assert command.run(asked) == 0
     result: dict[str, Any] = json.loads((tmp_path / "out" / RESULT).read_text())
     names = [each["how"] for each in result["networks"][0]["points"]]
-    assert names[:4] == ["dense", "flat:0.5", "triangular:0.25,0.75", "relative:0.5"]
-    assert len(names) == 7
+    assert names[0] == "dense"
+    assert {each.rpartition(":")[2] == "weights" for each in names} == {True, False}
     assert result["images"] == 8
     page = (tmp_path / "out" / REPORT).read_text()
-    assert "triangular:0.25,0.75:weights" in page
-    assert "net flat:0.5: 5" in capsys.readouterr().out
+    assert names[-1] in page
+    assert "top-5, %" in (tmp_path / "out" / report.PLOT).read_text()
+    assert f"net {names[1]}: " in capsys.readouterr().out
+    kept = tmp_path / "out" / kept_in.POINTS_FILE
+    text = kept.read_text()
+    kept.write_text(text + '{"study": "of a run that was')
+    resumed = request(**given, samples="8", points="1", clocks="0", resume="1", directory=tmp_path / "out")
+    assert command.run(resumed) == 0
+    assert kept.read_text().startswith(text + '{"study"')
+    assert len(kept.read_text()) < len(text) + 40
+    assert command.run(asked) == 0
+    assert len(kept.read_text().split()) == len(text.split())
+
+
+def test_other_pictures_are_another_study(tmp_path: Path) -> None:
+    path = tmp_path / kept_in.POINTS_FILE
+    first, second = (kept_in.study_key(model="a", samples=samples) for samples in (8, 16))
+    kept_in.keeper(path, first)("dense", 1)
+    assert kept_in.known(path, first) == {"dense": 1}
+    assert kept_in.known(path, second) == {}
 
 
 def test_a_network_that_fails_leaves_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sparsification, "HALVINGS", 0)
     monkeypatch.setattr(sparsification, "LEVELS", {"flat": 1})
     given = files(tmp_path, residual())
     odd = residual()
@@ -136,12 +213,18 @@ def test_a_network_that_fails_leaves_the_others(
 
 
 def test_the_page_says_what_is_saved() -> None:
-    points = [point("dense", 0.0, 0.9), point("flat:0.5", 0.5, 0.88, 40)]
-    network = {"points": [each.__dict__ for each in points]}
-    assert report.best(network)[0] == ("flat", "kernels", "50.0%", "88.00%", "2.00", "60.0%")
-    assert report.best(network)[1][2] == "none at 5 points"
-    assert report.table(network)[1][1][-3:] == ("60.0%", "50 … 100", "50.0%")
-    assert "svg" in report._plot(network)
+    points = [point("dense", 0.0, 0.9), point("flat:0.6", 0.6, 0.8, None), point("flat:0.5", 0.5, 0.88, 40)]
+    network = {"name": "net", "points": [each.__dict__ for each in points]}
+    assert report.best(network)[0] == (
+        "flat", "kernels", "top-1", "flat:0.5", "50.0%", "2.00x", "88.00%", "2.00", "60.0%", "50.0%"
+    )  # fmt: skip
+    assert report.best(network)[1][3:5] == ("flat:0.6", "60.0%")
+    assert report.best(network)[1][-2] == "–"
+    assert report.best(network)[2][3] == "none at 5 points"
+    rows = report.table(network)[1]
+    assert [each[0] for each in rows] == ["dense", "flat:0.5", "flat:0.6"]
+    assert rows[1][-4:] == ("40", "60.0%", "50 … 100", "50.0%")
+    assert len(report.plot([network]).axes) == 3
 
 
 def test_energy_follows_the_weights_that_are_left() -> None:
@@ -155,8 +238,9 @@ def test_wrong_variables(tmp_path: Path) -> None:
     for variables, message in (
         ({"model": f"{given['model']},no.onnx"}, "MODEL=no.onnx: there is no such file"),
         ({"data": ""}, "DATA=… must name labelled pictures"),
-        ({"points": "0"}, r"POINTS=0 must be 1 … 100 \(levels of each curve\)"),
+        ({"points": "-1"}, r"POINTS=-1 must be 0 … 100 \(levels of each curve\)"),
         ({"clocks": "2"}, "CLOCKS=2 must be 1"),
+        ({"resume": "yes"}, "RESUME=yes must be 1"),
     ):
         with pytest.raises(FlowError, match=message):
             request(**given | variables)

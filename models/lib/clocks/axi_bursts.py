@@ -7,9 +7,7 @@ whether it is refused.
 
 from __future__ import annotations
 
-from numba import njit
-
-from models.lib.record import Flag, Int, Record, kind
+from models.lib.record import Flag, Int, Record, clocked, kind
 
 BURST_BEATS = 16
 """Most beats of a burst; bursts end at multiples of it."""
@@ -18,30 +16,30 @@ BURSTS = kind("next_first next_beats next_refused first left refused")
 """Command that waits, and what is left of the one that is cut: first beat, beats, whether it is refused."""
 
 
-@njit(cache=True)
+@clocked
 def burst(n: Record) -> Int:
     """Beats of the burst at the output, or 0."""
     return min(n.left, BURST_BEATS - n.first % BURST_BEATS)
 
 
-@njit(cache=True)
+@clocked
 def bursts_busy(n: Record) -> Flag:
     """A command is inside."""
     return n.next_beats > 0 or n.left > 0
 
 
-@njit(cache=True)
+@clocked
 def _advances(n: Record, take: Flag, rest: Flag) -> Flag:
     return n.next_beats > 0 and (n.left == 0 or (take and (rest or burst(n) == n.left)))
 
 
-@njit(cache=True)
+@clocked
 def bursts_ready(n: Record, take: Flag, rest: Flag) -> Flag:
     """Whether a command is taken in a clock in which the burst at the output is taken or not; rest: as below."""
     return n.next_beats == 0 or _advances(n, take, rest)
 
 
-@njit(cache=True)
+@clocked
 def bursts_clock(n: Record, first: Int, beats: Int, refused: Flag, take: Flag, rest: Flag) -> None:
     """One clock.
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from numba import njit
-
-from models.lib.record import Array, Flag, Int, Record, kind, record, records
+from models.lib.record import Array, Flag, Int, Record, clocked, kind, record, records
 
 CREDIT = kind("credit beats per")
 """Credit; what a clock gives; what a beat costs."""
@@ -21,13 +19,13 @@ def credit(beats: int, per: int) -> Record:
     return record(CREDIT, credit=per + beats - 1, beats=beats, per=per)
 
 
-@njit(cache=True)
+@clocked
 def credit_open(n: Record) -> Flag:
     """A beat may go."""
     return n.credit >= n.per
 
 
-@njit(cache=True)
+@clocked
 def credit_clock(n: Record, beat: Flag) -> None:
     """One clock, in which a beat goes or not."""
     if beat:
@@ -61,7 +59,7 @@ def memory_state(requests: int, latency: int, bandwidth: tuple[int, int]) -> Mem
     return MemoryState(n, records(REQUEST, requests + 1))
 
 
-@njit(cache=True)
+@clocked
 def memory_beat(state: MemoryState, clock: Int) -> tuple[Int, Int]:
     """Master of the beat that comes, and what is left of its burst, this beat included, or 0."""
     n = state.n
@@ -71,7 +69,7 @@ def memory_beat(state: MemoryState, clock: Int) -> tuple[Int, Int]:
     return head.master, head.beats
 
 
-@njit(cache=True)
+@clocked
 def memory_clock(state: MemoryState, master: Int, beats: Int, clock: Int) -> None:
     """One clock, with a request of a master, or of 0 beats: none."""
     n, places = state.n, len(state.requests)

@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-from numba import njit
-
 from models.lib.clocks.axi_bursts import BURSTS, burst, bursts_busy, bursts_clock, bursts_ready
-from models.lib.record import Flag, Int, Record, kind, record
+from models.lib.record import Flag, Int, Record, clocked, kind, record
 
 READ = kind("depth outstanding free flight request came items", bursts=BURSTS)
 """FIFO_DEPTH, OUTSTANDING; free words, bursts on their way, beats of the burst at m_axi_ar; an item came in the clock
@@ -18,31 +16,31 @@ def read_state(depth: int, outstanding: int) -> Record:
     return record(READ, depth=depth, free=depth, outstanding=outstanding)
 
 
-@njit(cache=True)
+@clocked
 def read_idle(n: Record) -> Flag:
     """Nothing is inside or on its way."""
     return not bursts_busy(n.bursts) and n.flight == 0 and n.free == n.depth
 
 
-@njit(cache=True)
+@clocked
 def _issues(n: Record, ar_ready: Flag) -> Flag:
     beats = burst(n.bursts)
     port = n.request == 0 or ar_ready
     return beats > 0 and not n.bursts.refused and port and n.flight < n.outstanding and n.free >= beats
 
 
-@njit(cache=True)
+@clocked
 def _refuses(n: Record) -> Flag:
     return n.bursts.left > 0 and n.bursts.refused and n.flight == 0 and n.free > 0
 
 
-@njit(cache=True)
+@clocked
 def read_cmd_ready(n: Record, ar_ready: Flag) -> Flag:
     """A command is taken."""
     return bursts_ready(n.bursts, _issues(n, ar_ready) or _refuses(n), n.bursts.refused)
 
 
-@njit(cache=True)
+@clocked
 def read_clock(n: Record, first: Int, beats: Int, refused: Flag, ar_ready: Flag, left: Int, pop: Flag) -> None:
     """One clock.
 

@@ -6,9 +6,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
-from models.lib.record import Array, Flag, Int, Record, kind, record
+from models.lib.record import Array, Flag, Int, Record, clocked, kind, record
 
 MUX = kind("last port beats")
 """Master chosen last; master and beats of the request at the memory's port, or 0 beats."""
@@ -26,13 +25,13 @@ def mux_state(masters: int) -> MuxState:
     return MuxState(record(MUX, last=-1), np.zeros((masters, 2), dtype=np.int64))
 
 
-@njit(cache=True)
+@clocked
 def mux_ready(state: MuxState, master: Int) -> Flag:
     """A request is taken."""
     return state.waiting[master, 1] == 0
 
 
-@njit(cache=True)
+@clocked
 def mux_clock(state: MuxState, requests: Array) -> None:
     """One clock, with the beats of what stands at the masters' ports; the memory takes what stands at its own."""
     n, waiting = state.n, state.waiting

@@ -5,11 +5,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from numba import njit
-
 from models.lib.clocks.axi_bursts import BURSTS, burst, bursts_busy, bursts_clock, bursts_ready
 from models.lib.clocks.axi_memory import CREDIT, credit, credit_clock, credit_open
-from models.lib.record import Array, Flag, Int, Record, kind, record, records
+from models.lib.record import Array, Flag, Int, Record, clocked, kind, record, records
 
 WRITE = kind(
     "depth outstanding latency free beat sent addressed flight done begun_read begun answers_read answers answered",
@@ -48,7 +46,7 @@ def write_state(depth: int, outstanding: int, latency: int, bandwidth: tuple[int
     return WriteState(n, records(BEGUN, outstanding + 1), records(ANSWER, outstanding + 1))
 
 
-@njit(cache=True)
+@clocked
 def write_ready(state: WriteState) -> Flag:
     """A beat is taken."""
     n = state.n
@@ -59,32 +57,32 @@ def write_ready(state: WriteState) -> Flag:
     return beats > 0 and n.free > 0 and (not last or n.flight < n.outstanding)
 
 
-@njit(cache=True)
+@clocked
 def write_idle(state: WriteState) -> Flag:
     """Nothing is inside or not answered."""
     n = state.n
     return not bursts_busy(n.bursts) and n.flight == 0 and n.free == n.depth
 
 
-@njit(cache=True)
+@clocked
 def _ends(state: WriteState, given: Flag) -> Flag:
     return given and write_ready(state) and state.n.beat == burst(state.n.bursts) - 1
 
 
-@njit(cache=True)
+@clocked
 def write_cmd_ready(state: WriteState, given: Flag) -> Flag:
     """A command is taken, in a clock with a beat or none."""
     return bursts_ready(state.n.bursts, _ends(state, given), False)
 
 
-@njit(cache=True)
+@clocked
 def write_goes(state: WriteState, clock: Int) -> Flag:
     """A beat goes to the memory."""
     n = state.n
     return n.begun > 0 and state.begun[n.begun_read].clock <= clock and credit_open(n.credit)
 
 
-@njit(cache=True)
+@clocked
 def write_clock(state: WriteState, first: Int, beats: Int, refused: Flag, given: Flag, clock: Int) -> None:
     """One clock, with a command or none, and a beat or none."""
     n = state.n

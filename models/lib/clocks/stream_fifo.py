@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
-from models.lib.record import Array, Flag, Int, Record, kind, record, records
+from models.lib.record import Array, Flag, Int, Record, clocked, kind, record, records
 
 NONE = -1
 """No word."""
@@ -36,13 +35,13 @@ def fifos(count: int, words: int) -> Fifo:
     return Fifo(records(FIFO, count), np.zeros((count, words), dtype=np.int64))
 
 
-@njit(cache=True)
+@clocked
 def fifo_head(f: Fifo) -> Int:
     """The word at the output, or NONE."""
     return f.words[f.n.read] if f.n.shown else NONE
 
 
-@njit(cache=True)
+@clocked
 def fifo_clock(f: Fifo, word: Int, ready: Flag) -> None:
     """One clock, with a word or NONE, and a reader that takes what stands at the output or not.
 

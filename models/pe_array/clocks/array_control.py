@@ -6,9 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numba import njit
 
-from models.lib.record import Array, Flag, Record, kind, record
+from models.lib.record import Array, Flag, Record, clocked, kind, record
 from models.pe_array.clocks.program_fetch import EngineFault
 from models.pe_array.isa.descriptors import Cause, Engine
 
@@ -30,7 +29,7 @@ def control_state() -> Record:
     return record(CONTROL, reset=1)
 
 
-@njit(cache=True)
+@clocked
 def control_clock(n: Record, start: Flag, seed: Flag, stop: Flag, faults: Array, idle: Flag, ports_idle: Flag) -> None:
     """One clock.
 

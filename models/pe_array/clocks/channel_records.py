@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-from numba import njit
-
-from models.lib.record import Flag, Int, Record, kind, record
+from models.lib.record import Flag, Int, Record, clocked, kind, record
 
 REGISTERS = kind("lanes full command first beats word have shown")
 """B; records are of 8 bytes; a command waits; its first beat, and beats; word of 32 bits of the next record in its
@@ -17,7 +15,7 @@ def records_state(lanes: int) -> Record:
     return record(REGISTERS, lanes=lanes)
 
 
-@njit(cache=True)
+@clocked
 def records_start(n: Record, full: Flag, address: Int, channels: Int) -> None:
     """A start in this clock; ``records_clock`` of the same clock comes before."""
     n.full = 1 if full else 0
@@ -28,14 +26,14 @@ def records_start(n: Record, full: Flag, address: Int, channels: Int) -> None:
     n.command, n.have, n.shown = 1, 0, 0
 
 
-@njit(cache=True)
+@clocked
 def records_ready(n: Record, m_ready: Flag) -> Flag:
     """A beat is taken."""
     ends = (n.word | n.full) == n.lanes // 4 - 1
     return n.have == 0 or (ends and (n.shown == 0 or m_ready))
 
 
-@njit(cache=True)
+@clocked
 def records_clock(n: Record, cmd_ready: Flag, beat: Flag, m_ready: Flag) -> None:
     """One clock: the port takes a command; a beat stands at the input; the record at the output is taken."""
     words = n.lanes // 4

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-from numba import njit
-
-from models.lib.record import Flag, Int, Record, kind
+from models.lib.record import Flag, Int, Record, clocked, kind
 
 MOST_COMMANDS = 15
 """Write commands of a store that are not answered [collect_store, update_store]."""
@@ -15,13 +13,13 @@ WRITER = kind("first beats left tag next next_tag")
 whose it is, 0: none; the same of the one behind it."""
 
 
-@njit(cache=True)
+@clocked
 def writer_ready(writer: Record, wr_cmd_ready: Flag) -> Flag:
     """A chunk is taken."""
     return (writer.beats == 0 or wr_cmd_ready) and writer.next == 0
 
 
-@njit(cache=True)
+@clocked
 def writer_clock(writer: Record, first: Int, beats: Int, tag: Int, wr_cmd_ready: Flag, take: Flag) -> None:
     """One clock, with a chunk that is taken or none (``beats`` 0), and a beat that is sent or not."""
     if wr_cmd_ready:

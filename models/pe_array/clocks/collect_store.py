@@ -5,10 +5,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from numba import njit
-
 from models.lib.clocks.stream_fifo import NONE, Fifo, fifo, fifo_clock, fifo_head
-from models.lib.record import Array, Beats, Flag, Record, kind, record
+from models.lib.record import Array, Beats, Flag, Record, clocked, kind, record
 from models.pe_array.clocks.chunk_writer import (
     MOST_COMMANDS,
     WRITER,
@@ -57,19 +55,19 @@ def collect_state(pes: int, lanes: int) -> CollectState:
     )  # fmt: skip
 
 
-@njit(cache=True)
+@clocked
 def collect_idle(state: CollectState) -> Flag:
     """Nothing is begun and not done."""
     n = state.n
     return n.active == 0 and n.before == 0 and n.done == 0
 
 
-@njit(cache=True)
+@clocked
 def _room(state: CollectState) -> Flag:
     return state.queue.n.count < len(state.queue.words)
 
 
-@njit(cache=True)
+@clocked
 def collect_read(state: CollectState) -> Beats:
     """Command at the read port: first beat, and beats or 0."""
     n = state.n
@@ -78,24 +76,24 @@ def collect_read(state: CollectState) -> Beats:
     return 0, 0
 
 
-@njit(cache=True)
+@clocked
 def collect_write(state: CollectState) -> Beats:
     """Command at the write port."""
     return state.writer.first, state.writer.beats
 
 
-@njit(cache=True)
+@clocked
 def _issues(state: CollectState, rd_cmd_ready: Flag) -> Flag:
     n = state.n
     return n.beats > 0 and _room(state) and (n.add == 0 or (n.before == 0 and rd_cmd_ready))
 
 
-@njit(cache=True)
+@clocked
 def _advance(state: CollectState, rd_cmd_ready: Flag) -> Flag:
     return state.pack.n.choice.chunk > 0 and (state.n.beats == 0 or _issues(state, rd_cmd_ready))
 
 
-@njit(cache=True)
+@clocked
 def collect_d_ready(state: CollectState, row: Array, rd_cmd_ready: Flag) -> Flag:
     """A descriptor is taken."""
     if row[OPCODE] == SLOT:
@@ -103,13 +101,13 @@ def collect_d_ready(state: CollectState, row: Array, rd_cmd_ready: Flag) -> Flag
     return state.n.active == 0
 
 
-@njit(cache=True)
+@clocked
 def collect_rd_ready(state: CollectState, wr_ready: Flag) -> Flag:
     """A beat of the gradients that are there is taken."""
     return (state.n.word == 0 or wr_ready) and state.n.add != 0 and state.pack.n.valid != 0
 
 
-@njit(cache=True)
+@clocked
 def collect_clock(
     state: CollectState, took: Flag, row: Array, rd_cmd_ready: Flag, beat: Flag, wr_cmd_ready: Flag, wr_ready: Flag,
     answer: Flag, entered: Array,

@@ -4,10 +4,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from models.lib.clocks.stream_fifo import NONE
-from models.lib.record import Array, Flag, Int, Record, kind, record
+from models.lib.record import Array, Flag, Int, Record, clocked, kind, record
 from models.pe_array.clocks.program_fetch import EngineFault, Item
 from models.pe_array.clocks.table import COLUMNS, OPCODE, column, table
 from models.pe_array.isa.descriptors import Cause, Compute, Set
@@ -30,37 +29,37 @@ def compute_state(pes: int) -> Record:
     return record(COMPUTE, pes=pes, held=NONE, wanted=NONE)
 
 
-@njit(cache=True)
+@clocked
 def _changes(n: Record) -> Flag:
     return n.held != NONE and n.wanted not in (NONE, n.tiles)
 
 
-@njit(cache=True)
+@clocked
 def compute_set(n: Record) -> Flag:
     """A SET is offered to the grid."""
     return n.held != NONE and n.is_set != 0
 
 
-@njit(cache=True)
+@clocked
 def compute_command(n: Record) -> Flag:
     """A COMPUTE is offered to the grid."""
     return n.held != NONE and n.is_set == 0 and not _changes(n)
 
 
-@njit(cache=True)
+@clocked
 def compute_idle(n: Record, grid_idle: Flag) -> Flag:
     """Nothing is begun and not done."""
     return n.held == NONE and grid_idle
 
 
-@njit(cache=True)
+@clocked
 def compute_ready(n: Record, set_ready: Flag, cmd_ready: Flag) -> Flag:
     """A descriptor is taken when none is inside or the one inside goes."""
     goes = (compute_set(n) and set_ready) or (compute_command(n) and cmd_ready)
     return n.held == NONE or goes
 
 
-@njit(cache=True)
+@clocked
 def compute_clock(n: Record, item: Int, set_ready: Flag, cmd_ready: Flag, quiet: Flag, table: Array) -> None:
     """One clock with a descriptor or NONE; ``quiet``: the grid is idle and its sums of gradients are empty."""
     n.fault = 0

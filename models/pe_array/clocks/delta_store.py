@@ -6,10 +6,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from models.lib.fixed_point import IntArray
-from models.lib.record import Array, Beats, Flag, Int, Record, kind, record
+from models.lib.record import Array, Beats, Flag, Int, Record, clocked, kind, record
 from models.pe_array.clocks.pipe_control import pipe_clock, pipe_ready
 from models.pe_array.clocks.table import column
 from models.pe_array.isa import descriptors as d
@@ -48,13 +47,13 @@ def delta_state(lanes: int) -> DeltaState:
     return DeltaState(record(REGISTERS, lanes=lanes, passes=1), np.zeros(PIPE, dtype=np.int64), record(SHARES))
 
 
-@njit(cache=True)
+@clocked
 def _starts(state: Record, m_ready: Flag) -> Flag:
     """A division begins."""
     return state.share != 0 and state.steps == 0 and (state.shown == 0 or m_ready)
 
 
-@njit(cache=True)
+@clocked
 def softmax_ready(state: Record, m_ready: Flag) -> Flag:
     """A word is taken."""
     if state.passes == _SHARES:
@@ -62,7 +61,7 @@ def softmax_ready(state: Record, m_ready: Flag) -> Flag:
     return state.passes == _SUMS or (state.share == 0 and state.steps == 0 and state.shown == 0)
 
 
-@njit(cache=True)
+@clocked
 def softmax_clock(state: Record, word: Flag, classes: Int, m_ready: Flag) -> None:
     """One clock, with a word at the input or none."""
     taken, starts = word and softmax_ready(state, m_ready), _starts(state, m_ready)
@@ -82,7 +81,7 @@ def softmax_clock(state: Record, word: Flag, classes: Int, m_ready: Flag) -> Non
         state.steps, state.shown = 0, 1
 
 
-@njit(cache=True)
+@clocked
 def delta_read(state: DeltaState) -> Beats:
     """Command at the read port: first beat, and beats or 0."""
     n = state.n
@@ -93,7 +92,7 @@ def delta_read(state: DeltaState) -> Beats:
     return 0, 0
 
 
-@njit(cache=True)
+@clocked
 def delta_write(state: DeltaState) -> Beats:
     """Command at the write port."""
     n = state.n
@@ -102,20 +101,20 @@ def delta_write(state: DeltaState) -> Beats:
     return 0, 0
 
 
-@njit(cache=True)
+@clocked
 def delta_word(state: DeltaState) -> Flag:
     """A beat stands at the write port."""
     return state.pipe[PIPE - 1] != 0
 
 
-@njit(cache=True)
+@clocked
 def delta_rd_ready(state: DeltaState, wr_ready: Flag) -> Flag:
     """A beat is taken."""
     ready = pipe_ready(state.pipe, wr_ready)
     return state.n.labels_here == 0 or (softmax_ready(state.shares, ready) if state.n.passes > 1 else ready)
 
 
-@njit(cache=True)
+@clocked
 def delta_clock(
     state: DeltaState, took: Flag, row: Array, rd_cmd_ready: Flag, beat: Flag, wr_cmd_ready: Flag, wr_ready: Flag,
     answer: Flag,

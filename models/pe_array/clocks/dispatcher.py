@@ -6,10 +6,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numba import njit
 
 from models.lib.clocks.stream_fifo import NONE
-from models.lib.record import Array, Flag, Int, Record, kind, record
+from models.lib.record import Array, Flag, Int, Record, clocked, kind, record
 from models.pe_array.clocks.program_fetch import EngineFault, Item
 from models.pe_array.isa.descriptors import KINDS, Cause, Engine
 
@@ -26,13 +25,13 @@ def dispatch_state() -> Record:
     return record(DISPATCH, held=NONE)
 
 
-@njit(cache=True)
+@clocked
 def dispatch_ready(n: Record, readies: Array) -> Flag:
     """A descriptor is taken when none is inside or the one inside goes; ``readies``: load, compute, store."""
     return n.held == NONE or readies[n.to - LOAD] != 0
 
 
-@njit(cache=True)
+@clocked
 def dispatch_clock(n: Record, item: Int, engine: Int, readies: Array, done: Array, clear: Flag) -> None:
     """One clock.
 

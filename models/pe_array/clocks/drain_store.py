@@ -6,10 +6,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from models.lib.fixed_point import IntArray
-from models.lib.record import Array, Beats, Flag, Int, Record, kind, record
+from models.lib.record import Array, Beats, Flag, Int, Record, clocked, kind, record
 from models.pe_array.clocks.channel_records import records_clock, records_ready, records_start, records_state
 from models.pe_array.clocks.pipe_control import pipe_clock, pipe_ready
 from models.pe_array.clocks.table import COLUMNS, OPCODE, column
@@ -69,7 +68,7 @@ def drain_state(pes: int, lanes: int) -> DrainState:
     )  # fmt: skip
 
 
-@njit(cache=True)
+@clocked
 def _run(state: DrainState, address: Int, number: Int) -> Beats:
     """A command of the pattern that the last OUTPUT names."""
     output = state.output
@@ -78,20 +77,20 @@ def _run(state: DrainState, address: Int, number: Int) -> Beats:
     return first, output[_RUN_BEATS]
 
 
-@njit(cache=True)
+@clocked
 def _use_map(state: DrainState) -> Flag:
     """Words of another map are read: mask or addend."""
     return state.output[_USE_MASK] != 0 or state.scales[_ADDEND] != 0
 
 
-@njit(cache=True)
+@clocked
 def _takes(state: DrainState, wr_ready: Flag) -> Flag:
     """There are a word, room for it and, where one is needed, a record."""
     there = state.n.state > CHECK and tile_word(state.tiles)
     return there and pipe_ready(state.pipe, wr_ready) and (state.records.shown != 0 or state.scales[_RECORDS] == 0)
 
 
-@njit(cache=True)
+@clocked
 def drain_read(state: DrainState) -> Beats:
     """Command at the read port: first beat, and beats or 0."""
     if state.n.state > CHECK and state.scales[_RECORDS]:
@@ -101,7 +100,7 @@ def drain_read(state: DrainState) -> Beats:
     return 0, 0
 
 
-@njit(cache=True)
+@clocked
 def drain_write(state: DrainState) -> Beats:
     """Command at the write port."""
     if state.n.state > CHECK and state.n.written < state.n.runs and state.n.pending != PENDING:
@@ -109,13 +108,13 @@ def drain_write(state: DrainState) -> Beats:
     return 0, 0
 
 
-@njit(cache=True)
+@clocked
 def drain_word(state: DrainState) -> Flag:
     """A beat stands at the write port."""
     return state.pipe[PIPE - 1] != 0
 
 
-@njit(cache=True)
+@clocked
 def drain_rd_ready(state: DrainState, wr_ready: Flag) -> Flag:
     """A beat of the other map or of records is taken."""
     if state.scales[_RECORDS]:
@@ -123,7 +122,14 @@ def drain_rd_ready(state: DrainState, wr_ready: Flag) -> Flag:
     return _use_map(state) and _takes(state, wr_ready)
 
 
-@njit(cache=True)
+@clocked
+def _keep(held: Array, row: Array) -> None:
+    """A descriptor as a setting, element by element: the slice of an array would be an array."""
+    for each in range(len(row)):
+        held[each] = row[each]
+
+
+@clocked
 def drain_clock(
     state: DrainState, took: Flag, row: Array, rd_cmd_ready: Flag, beat: Flag, wr_cmd_ready: Flag, wr_ready: Flag,
     answer: Flag, words: Array,
@@ -173,9 +179,9 @@ def drain_clock(
     if ends:
         n.state = 0
     if took and row[OPCODE] == OUTPUT:
-        state.output[:] = row
+        _keep(state.output, row)
     elif took and row[OPCODE] == SCALES:
-        state.scales[:] = row
+        _keep(state.scales, row)
     elif took:
         n.state, n.offer, n.first, n.end = 1, 1, row[DRAIN_FIRST], row[DRAIN_END]
         n.written = n.read = 0

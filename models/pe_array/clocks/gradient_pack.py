@@ -6,10 +6,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from models.lib.fixed_point import IntArray
-from models.lib.record import Array, Flag, Int, Record, kind, record, records
+from models.lib.record import Array, Flag, Int, Record, clocked, kind, record, records
 
 CHUNK = 8
 """Complete beats of a slot from which on they are written [collect_store]."""
@@ -44,7 +43,7 @@ def pack_state(slots: int, lanes: int) -> PackState:
     return PackState(n, records(SLOT, slots), none, none.copy())
 
 
-@njit(cache=True)
+@clocked
 def in_turn(last: Int, asking: Int, before: Int) -> Int:
     """Of those that ask, found in rising order: the lowest one behind the one granted last, or else the lowest of all.
 
@@ -57,7 +56,7 @@ def in_turn(last: Int, asking: Int, before: Int) -> Int:
     return before
 
 
-@njit(cache=True)
+@clocked
 def pack_grant(state: PackState, given: Array, entered: Array) -> None:
     """Who may write its lane in this clock.
 
@@ -80,7 +79,7 @@ def pack_grant(state: PackState, given: Array, entered: Array) -> None:
             entered[slot] = 0 if slots[slot].flush else 1
 
 
-@njit(cache=True)
+@clocked
 def slots_quiet(slots: Array) -> Flag:
     """No slot has anything to come."""
     coming = 0
@@ -89,7 +88,7 @@ def slots_quiet(slots: Array) -> Flag:
     return coming == 0
 
 
-@njit(cache=True)
+@clocked
 def slots_start(slots: Array) -> None:
     """A COLLECT: the slots that are named begin."""
     for each in slots:
@@ -97,7 +96,7 @@ def slots_start(slots: Array) -> None:
             each.open, each.left, each.named = 1, each.named, 0
 
 
-@njit(cache=True)
+@clocked
 def slots_clock(slots: Array, n: Record, entered: Array, ready: Flag, free: Int) -> None:
     """One clock of collect_slots, before that of the pack.
 
@@ -132,13 +131,13 @@ def slots_clock(slots: Array, n: Record, entered: Array, ready: Flag, free: Int)
         of.busy = 1 if chosen or (busy and free != slot) else 0
 
 
-@njit(cache=True)
+@clocked
 def pack_take_ready(state: PackState, slot: Int, m_ready: Flag) -> Flag:
     """A word of a slot is given."""
     return state.slots[slot].words > 0 and (state.n.valid == 0 or m_ready)
 
 
-@njit(cache=True)
+@clocked
 def pack_clock(state: PackState, take: Int, m_ready: Flag) -> None:
     """One clock, with the slot whose word is requested and given, or -1."""
     n, slots = state.n, state.slots

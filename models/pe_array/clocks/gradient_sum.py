@@ -6,10 +6,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from models.lib.fixed_point import IntArray
-from models.lib.record import Array, Flag, Int
+from models.lib.record import Array, Flag, Int, clocked
 
 
 class SumState(NamedTuple):
@@ -35,13 +34,13 @@ def sum_state(pes: int, depth: int) -> SumState:
     return SumState(inside, shown, sums, takes, np.array([depth], dtype=np.int64))
 
 
-@njit(cache=True)
+@clocked
 def sum_ready(state: SumState, pe: Int) -> Flag:
     """A gradient of this PE is taken."""
     return state.inside[pe] <= state.depth[0]
 
 
-@njit(cache=True)
+@clocked
 def sum_empty(state: SumState) -> Flag:
     """Nothing is inside."""
     inside = 0
@@ -50,7 +49,7 @@ def sum_empty(state: SumState) -> Flag:
     return inside == 0
 
 
-@njit(cache=True)
+@clocked
 def sum_valid(state: SumState, tiles_log2: Int, valid: Array) -> None:
     """Fill in which slots have a sum; of P, those that there are not have none."""
     pes = len(state.inside)
@@ -62,7 +61,7 @@ def sum_valid(state: SumState, tiles_log2: Int, valid: Array) -> None:
             valid[slot] = state.shown[slot] if tiles_log2 == 0 else state.sums[slots + slot]
 
 
-@njit(cache=True)
+@clocked
 def sum_clock(state: SumState, accepted: Array, tiles_log2: Int, ready: Array) -> None:
     """One clock, with PEs whose gradients are taken, and slots whose sums are."""
     pes, sums, takes, inside, shown = len(state.inside), state.sums, state.takes, state.inside, state.shown

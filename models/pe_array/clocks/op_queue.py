@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from models.lib.clocks.stream_fifo import NONE, Fifo, fifo, fifo_clock, fifo_head
-from models.lib.record import Array, Flag, Int, Record, kind, record
+from models.lib.record import Array, Flag, Int, Record, clocked, kind, record
 from models.pe_array.clocks.program_fetch import Item
 from models.pe_array.clocks.table import COLUMNS, COMPUTES, LOADS, STORES, table
 from models.pe_array.isa.encoding import unpack
@@ -31,19 +30,19 @@ def queue_state(depth: int) -> QueueState:
     return QueueState(record(QUEUE, gate=NONE), fifo(depth))
 
 
-@njit(cache=True)
+@clocked
 def queue_offered(state: QueueState) -> Int:
     """The descriptor at the output, or NONE."""
     return state.n.gate if state.n.open else NONE
 
 
-@njit(cache=True)
+@clocked
 def queue_empty(state: QueueState) -> Flag:
     """Nothing is inside."""
     return state.n.gate == NONE and state.fifo.n.count == 0
 
 
-@njit(cache=True)
+@clocked
 def queue_clock(state: QueueState, item: Int, counts: Array, d_ready: Flag, table: Array) -> None:
     """One clock with a descriptor or NONE, the loads, computes and stores done, and the table of descriptors."""
     n, words = state.n, state.fifo

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from models.lib.fixed_point import IntArray
-from models.lib.record import Array, Flag, Int, Record, kind, record, records
+from models.lib.record import Array, Flag, Int, Record, clocked, kind, record, records
 from models.pe_array.isa.pe_command import LAST_BIT, NULL_BIT, YOFF_BITS, YOFF_LOW, Op, PeCommand, PeShape
 from models.pe_array.machine.pe import ProcessingElement
 
@@ -184,7 +183,7 @@ def pe_state() -> Record:
     return record(PE, before=-FENCE, near_y=-1, near_clock=long_ago, far_y=-1, far_clock=long_ago)
 
 
-@njit(cache=True)
+@clocked
 def step(
     state: Record, table: Array, first: Int, stride: Int, coordinates: Array, taps: Array, y_mask: Int, clock: Int,
     drained: Flag,
@@ -282,7 +281,7 @@ def step(
     return happened
 
 
-@njit(cache=True)
+@clocked
 def simulate(
     state: Record, table: Array, coordinates: Array, taps: Array, y_mask: Int, latency: Int, drain: Array,
     ready: Array, clocks: Array, waits: Array, issued: Array, writes: Array, taken: Array,

@@ -13,12 +13,11 @@ from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from models.lib.clocks import axi_memory, axi_read, axi_read_mux, axi_write
 from models.lib.clocks.stream_fifo import NONE
 from models.lib.fixed_point import IntArray
-from models.lib.record import Array, Flag, Int, Record, kind, record, records
+from models.lib.record import Array, Flag, Int, Record, clocked, kind, record, records
 from models.pe_array.clocks import (
     array_control,
     compute_engine,
@@ -147,7 +146,7 @@ class Played(NamedTuple):
     ended: IntArray
 
 
-@njit(cache=True)
+@clocked
 def _step(s: State, played: Played, start: Flag, address: Int, counts: Flag) -> None:
     """One clock.
 
@@ -278,7 +277,7 @@ def _step(s: State, played: Played, start: Flag, address: Int, counts: Flag) -> 
 _NO_FAULTS = np.zeros((0, 2), dtype=np.int64)
 
 
-@njit(cache=True)
+@clocked
 def _play(s: State, played: Played, address: Int, quiet: Int, passes: Flag) -> Flag:
     """A program, if it has an address, and quiet clocks behind it; whether it comes to its end."""
     first, left = s.clock[0], quiet

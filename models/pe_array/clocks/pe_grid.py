@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from models.lib.fixed_point import IntArray
-from models.lib.record import Array, Flag, Int, Record, kind, record, records
+from models.lib.record import Array, Flag, Int, Record, clocked, kind, record, records
 from models.pe_array.clocks.pe import (
     COMMAND,
     FINAL,
@@ -109,14 +108,14 @@ def cell_begin(state: CellState) -> None:
     state.finished[:] = state.writes[:] = 0
 
 
-@njit(cache=True)
+@clocked
 def cell_idle(state: CellState) -> Flag:
     """No command is inside."""
     n = state.n
     return n.ready != 0 and n.counted == n.count and n.done == 0
 
 
-@njit(cache=True)
+@clocked
 def cell_outputs(state: CellState, clock: Int, y_writes: Array, gradients: Array) -> None:
     """Fill in which PEs write Y when a load of this clock would, and which have a gradient at their port."""
     for pe in range(len(state.pes)):
@@ -126,7 +125,7 @@ def cell_outputs(state: CellState, clock: Int, y_writes: Array, gradients: Array
         gradients[pe] = 1 if there else 0
 
 
-@njit(cache=True)
+@clocked
 def cell_clock(state: CellState, command: Flag, drained: Int, clock: Int, accepted: Array, work: GridWork) -> None:
     """One clock.
 

@@ -6,18 +6,16 @@ A pipe is int64 (stages,), 1 where a stage holds a word.
 
 from __future__ import annotations
 
-from numba import njit
-
-from models.lib.record import Array, Flag
+from models.lib.record import Array, Flag, clocked
 
 
-@njit(cache=True)
+@clocked
 def pipe_ready(pipe: Array, m_ready: Flag) -> Flag:
     """A word is taken."""
     return m_ready or not pipe.all()
 
 
-@njit(cache=True)
+@clocked
 def pipe_clock(pipe: Array, valid: Flag, m_ready: Flag) -> None:
     """One clock, with a word or none; the last stage is the output."""
     moves = m_ready

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from numba import njit
-
 from models.lib.clocks.stream_fifo import NONE
-from models.lib.record import Flag, Int, Record, kind, record
+from models.lib.record import Flag, Int, Record, clocked, kind, record
 from models.pe_array.isa.descriptors import BYTES, Cause
 
 ADDRESS_BITS = 32
@@ -30,13 +28,13 @@ def fetch_state(beat_bytes: int, chunk: int) -> Record:
     return record(FETCH, beat_bytes=beat_bytes, chunk=chunk, idle=1)
 
 
-@njit(cache=True)
+@clocked
 def fetch_rd_ready(n: Record, p_ready: Flag) -> Flag:
     """A beat is taken in a clock in which nothing is left of the one before, or the last of it goes."""
     return n.idle == 0 and (n.shown == 0 or (n.shown == 1 and p_ready))
 
 
-@njit(cache=True)
+@clocked
 def fetch_clock(n: Record, start: Flag, address: Int, length: Int, cmd_ready: Flag, item: Int, p_ready: Flag) -> None:
     """One clock.
 

@@ -9,10 +9,9 @@ a PE comes to an end. A PE issues in every clock where results of the same word 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from models.lib.fixed_point import IntArray
-from models.lib.record import Array, Flag, Int, Record, kind, record
+from models.lib.record import Array, Flag, Int, Record, clocked, kind, record
 from models.pe_array.clocks.pe import HAZARD, PIPE_LONG, QUEUE, STAGES
 from models.pe_array.isa.pe_command import LAST_BIT, YOFF_BITS, YOFF_LOW, Op
 
@@ -36,7 +35,7 @@ def rest_state(stages: int, memory: int) -> Record:
     return record(REST, settled=_SETTLED + stages + memory, stuck=_STUCK + 2 * memory)
 
 
-@njit(cache=True)
+@clocked
 def rest_clock(n: Record, moves: Flag, rests: Flag, issues: Flag) -> None:
     """One clock.
 
@@ -67,7 +66,7 @@ def meets(op: int, taps: IntArray, outs: IntArray, ystride: int, y_depth: int) -
     return any(bool((words == np.roll(words, n)).any()) for n in range(1, HAZARD))
 
 
-@njit(cache=True)
+@clocked
 def _steady(state: Record, table: Array, first: Int, stride: Int) -> Int:
     """Clocks for which a PE does what it does now, if nobody drains it: it rests, or issues in each of them."""
     if state.promised != state.gone:
@@ -81,7 +80,7 @@ def _steady(state: Record, table: Array, first: Int, stride: Int) -> Int:
     return min(state.walk_left, of.elements * of.taps - issued) - _MARGIN
 
 
-@njit(cache=True)
+@clocked
 def pass_over(cells: Record, table: Array, at_work: Array) -> Int:
     """Pass over clocks of all PEs, if everything else rests; returns how many.
 

@@ -6,11 +6,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from models.lib.clocks.stream_fifo import NONE
 from models.lib.fixed_point import IntArray
-from models.lib.record import Array, Beats, Flag, Int
+from models.lib.record import Array, Beats, Flag, Int, clocked
 from models.pe_array.clocks.collect_store import (
     COLLECT,
     SLOT,
@@ -82,7 +81,7 @@ def store_state(pes: int, lanes: int) -> StoreState:
     )  # fmt: skip
 
 
-@njit(cache=True)
+@clocked
 def _part_of(row: Array) -> Int:
     opcode = row[OPCODE]
     if opcode in (OUTPUT, DRAIN, SCALES):
@@ -92,14 +91,14 @@ def _part_of(row: Array) -> Int:
     return PART_UPDATE if opcode == UPDATE else PART_DELTA
 
 
-@njit(cache=True)
+@clocked
 def store_drained(state: StoreState) -> Int:
     """PE that a drain reads, or NONE."""
     word = state.drain.tiles.n.read
     return NONE if word == NONE else word_pe(word)
 
 
-@njit(cache=True)
+@clocked
 def store_idle(state: StoreState) -> Flag:
     """Nothing is begun and not done."""
     return (
@@ -108,7 +107,7 @@ def store_idle(state: StoreState) -> Flag:
     )  # fmt: skip
 
 
-@njit(cache=True)
+@clocked
 def store_done(state: StoreState) -> Flag:
     """Pulse."""
     return (
@@ -117,7 +116,7 @@ def store_done(state: StoreState) -> Flag:
     )  # fmt: skip
 
 
-@njit(cache=True)
+@clocked
 def store_read(state: StoreState) -> Beats:
     """Command at the read port: first beat, and beats or 0."""
     part = state.part[0]
@@ -128,7 +127,7 @@ def store_read(state: StoreState) -> Beats:
     return update_read(state.update) if part == PART_UPDATE else delta_read(state.delta)
 
 
-@njit(cache=True)
+@clocked
 def store_write(state: StoreState) -> Beats:
     """Command at the write port."""
     part = state.part[0]
@@ -139,7 +138,7 @@ def store_write(state: StoreState) -> Beats:
     return update_write(state.update) if part == PART_UPDATE else delta_write(state.delta)
 
 
-@njit(cache=True)
+@clocked
 def store_word(state: StoreState) -> Flag:
     """A beat stands at the write port."""
     part = state.part[0]
@@ -150,7 +149,7 @@ def store_word(state: StoreState) -> Flag:
     return update_word(state.update) if part == PART_UPDATE else delta_word(state.delta)
 
 
-@njit(cache=True)
+@clocked
 def store_rd_ready(state: StoreState, wr_ready: Flag) -> Flag:
     """A beat at the read port is taken."""
     part = state.part[0]
@@ -161,7 +160,7 @@ def store_rd_ready(state: StoreState, wr_ready: Flag) -> Flag:
     return update_rd_ready(state.update) if part == PART_UPDATE else delta_rd_ready(state.delta, wr_ready)
 
 
-@njit(cache=True)
+@clocked
 def store_d_ready(state: StoreState, row: Array, rd_cmd_ready: Flag) -> Flag:
     """The descriptor of this row is taken."""
     part = _part_of(row)
@@ -175,13 +174,13 @@ def store_d_ready(state: StoreState, row: Array, rd_cmd_ready: Flag) -> Flag:
     return state.update.n.active == 0 if part == PART_UPDATE else state.delta.n.active == 0
 
 
-@njit(cache=True)
+@clocked
 def store_enters(state: StoreState, given: Array, entered: Array) -> None:
     """Slots whose gradients are taken, of those that have one, 0 or 1 each."""
     pack_grant(state.collect.pack, given, entered)
 
 
-@njit(cache=True)
+@clocked
 def store_clock(
     state: StoreState, took: Flag, row: Array, rd_cmd_ready: Flag, beat: Flag, wr_cmd_ready: Flag, wr_ready: Flag,
     answer: Flag, entered: Array, words: Array,

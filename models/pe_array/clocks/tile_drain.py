@@ -11,11 +11,10 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from models.lib.clocks.stream_fifo import NONE, Fifo, fifo, fifo_clock, fifo_head
 from models.lib.fixed_point import IntArray
-from models.lib.record import Array, Flag, Int, Record, kind, record
+from models.lib.record import Array, Flag, Int, Record, clocked, kind, record
 from models.pe_array.clocks.table import column
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.map_transfer import DrainCommand, drain_reads
@@ -43,7 +42,7 @@ def tile_state(pes: int, latency: int) -> TileState:
     return TileState(record(REGISTERS, read=NONE), np.full(stages, NONE, dtype=np.int64), fifo(stages + 4))
 
 
-@njit(cache=True)
+@clocked
 def word_pe(word: Int) -> Int:
     """PE that a word is read from."""
     return word >> 1 & ((1 << PE_BITS) - 1)
@@ -85,7 +84,7 @@ def drain_words(program: Iterable[d.Descriptor], rows: IntArray, pes: int, y_dep
     return np.concatenate(made)
 
 
-@njit(cache=True)
+@clocked
 def tile_clock(state: TileState, offered: Flag, first: Int, end: Int, ready: Flag, table: Array) -> None:
     """One clock, with a command at the port (its range) or none, and a sink that is ready or not."""
     n = state.n
@@ -117,13 +116,13 @@ def tile_clock(state: TileState, offered: Flag, first: Int, end: Int, ready: Fla
         n.at, n.stop, n.waiting = n.first, n.end, 0
 
 
-@njit(cache=True)
+@clocked
 def tile_word(state: TileState) -> Flag:
     """A word stands at the output."""
     return state.words.n.shown != 0
 
 
-@njit(cache=True)
+@clocked
 def tile_idle(state: TileState) -> Flag:
     """Nothing is inside."""
     n = state.n

@@ -6,11 +6,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from models.lib.clocks.stream_fifo import NONE, Fifo, fifo_clock, fifos
 from models.lib.fixed_point import IntArray
-from models.lib.record import Array, Beats, Flag, Int, Record, kind, record
+from models.lib.record import Array, Beats, Flag, Int, Record, clocked, kind, record
 from models.pe_array.clocks.chunk_writer import (
     MOST_COMMANDS,
     WRITER,
@@ -61,13 +60,13 @@ def update_state(lanes: int) -> UpdateState:
     return UpdateState(record(REGISTERS, lanes=lanes, arrays=2), reads, writes, given, made, pipe, record(WRITER))
 
 
-@njit(cache=True)
+@clocked
 def _chunks(state: UpdateState) -> Int:
     """Chunks of all arrays that are read, and that are written [update_chunks]."""
     return (state.n.beats + 3) // 4 * state.n.arrays
 
 
-@njit(cache=True)
+@clocked
 def _chunk(state: UpdateState, number: Int, arrays: Array, second: Int) -> Beats:
     """First beat and beats of a chunk; second: beats of the second array for a beat of MAC weights."""
     array, first = number % state.n.arrays, number // state.n.arrays * 4
@@ -75,13 +74,13 @@ def _chunk(state: UpdateState, number: Int, arrays: Array, second: Int) -> Beats
     return arrays[array] + first * size, min(4, state.n.beats - first) * size
 
 
-@njit(cache=True)
+@clocked
 def update_idle(state: UpdateState) -> Flag:
     """Nothing is begun and not done."""
     return state.n.active == 0 and state.n.done == 0
 
 
-@njit(cache=True)
+@clocked
 def update_read(state: UpdateState) -> Beats:
     """Command at the read port: first beat, and beats or 0."""
     if state.n.read < _chunks(state):
@@ -89,26 +88,26 @@ def update_read(state: UpdateState) -> Beats:
     return 0, 0
 
 
-@njit(cache=True)
+@clocked
 def update_write(state: UpdateState) -> Beats:
     """Command at the write port."""
     return state.writer.first, state.writer.beats
 
 
-@njit(cache=True)
+@clocked
 def update_word(state: UpdateState) -> Flag:
     """A beat stands at the write port."""
     return state.writer.left > 0 and state.made.n[state.writer.tag].shown != 0
 
 
-@njit(cache=True)
+@clocked
 def update_rd_ready(state: UpdateState) -> Flag:
     """A beat is taken."""
     n = state.n
     return n.coming < n.read and state.given.n[n.coming % n.arrays].count < 2 * CHUNK
 
 
-@njit(cache=True)
+@clocked
 def update_clock(
     state: UpdateState, took: Flag, row: Array, rd_cmd_ready: Flag, beat: Flag, wr_cmd_ready: Flag, wr_ready: Flag,
     answer: Flag,

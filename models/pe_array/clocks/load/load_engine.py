@@ -6,11 +6,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from models.lib.clocks.stream_fifo import NONE, Fifo, fifo, fifo_clock, fifo_head
 from models.lib.fixed_point import IntArray
-from models.lib.record import Array, Beats, Flag, Int, Record, kind, record
+from models.lib.record import Array, Beats, Flag, Int, Record, clocked, kind, record
 from models.pe_array.clocks.load.map_load import MapState, map_clock, map_state
 from models.pe_array.clocks.load.map_raster import COMMAND, raster_cmd_ready, raster_idle, raster_ready
 from models.pe_array.clocks.load.map_window import Y_BIT, window_load
@@ -83,18 +82,18 @@ def load_state(pes: int, lanes: int, stages: int, map_depth: int, depth: int) ->
     )  # fmt: skip
 
 
-@njit(cache=True)
+@clocked
 def load_command(state: LoadState) -> Beats:
     """At the read port: first beat, and beats or 0."""
     return state.n.run, state.n.beats if state.n.runs > 0 else 0
 
 
-@njit(cache=True)
+@clocked
 def _runs_ready(n: Array, cmd_ready: Flag) -> Flag:
     return n.runs == 0 or (cmd_ready and n.runs == 1)
 
 
-@njit(cache=True)
+@clocked
 def load_d_ready(state: LoadState, row: Array, cmd_ready: Flag) -> Flag:
     """The descriptor of this row is taken."""
     n = state.n
@@ -102,39 +101,39 @@ def load_d_ready(state: LoadState, row: Array, cmd_ready: Flag) -> Flag:
     return n.inside != n.depth and beats
 
 
-@njit(cache=True)
+@clocked
 def load_rd_ready(state: LoadState, table: Array) -> Flag:
     """A beat is taken."""
     head = fifo_head(state.operations)
     return head != NONE and (table[head, OPCODE] != MAP or raster_ready(state.maps.raster))
 
 
-@njit(cache=True)
+@clocked
 def load_done(state: LoadState) -> Flag:
     """Pulse."""
     n = state.n
     return n.order_count > 0 and (state.order[n.order] == 1 or n.arrived > 0)
 
 
-@njit(cache=True)
+@clocked
 def load_idle(state: LoadState) -> Flag:
     """Nothing is begun and not done."""
     return state.n.inside == 0 and state.n.way >> 1 == 0
 
 
-@njit(cache=True)
+@clocked
 def _pointer_beats(n: Array, row: Array) -> Int:
     return row[_P_BLOCKS] // (n.lanes // 4) + 1
 
 
-@njit(cache=True)
+@clocked
 def _operation_beats(n: Array, row: Array) -> Int:
     if row[OPCODE] == MAP:
         return row[_M_RUN_BEATS] * row[_M_RUNS]
     return row[_S_BEATS] if row[OPCODE] == STREAM else _pointer_beats(n, row)
 
 
-@njit(cache=True)
+@clocked
 def _read(n: Array, took: Flag, row: Array, cmd_ready: Flag) -> None:
     """Read commands."""
     ready = _runs_ready(n, cmd_ready)
@@ -160,7 +159,7 @@ def _read(n: Array, took: Flag, row: Array, cmd_ready: Flag) -> None:
             n.beats, n.runs = rest, 1
 
 
-@njit(cache=True)
+@clocked
 def _readies(state: LoadState, streamed: Int, y_writes: Array) -> None:
     """PEs that take a word of a map: not those that take a beat of a stream, or write Y themselves."""
     for pe in range(len(state.readies)):
@@ -169,7 +168,7 @@ def _readies(state: LoadState, streamed: Int, y_writes: Array) -> None:
         state.readies[pe] = 0 if streamed >> pe & 1 or waits else 1
 
 
-@njit(cache=True)
+@clocked
 def load_clock(
     state: LoadState, took: Int, row: Array, cmd_ready: Flag, beat: Flag, y_writes: Array, table: Array
 ) -> None:  # fmt: skip

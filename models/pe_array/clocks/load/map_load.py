@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from models.lib.clocks.stream_fifo import Fifo, fifos
-from models.lib.record import Array, Flag, Record, records
+from models.lib.record import Array, Flag, Record, clocked, records
 from models.pe_array.clocks.load.map_raster import MapRasterClocks, RasterState, raster_clock, raster_state
 from models.pe_array.clocks.load.map_window import WINDOW, Load, MapWindowClocks, window_clock, window_state
 from models.pe_array.isa.map_transfer import LoadCommand, PeWindows
@@ -31,7 +30,7 @@ def map_state(pes: int, stages: int, depth: int) -> MapState:
     return MapState(raster_state(stages), windows, fifos(pes, depth))
 
 
-@njit(cache=True)
+@clocked
 def map_clock(state: MapState, offered: Flag, command: Record, valid: Flag, readies: Array) -> None:
     """One clock, with a command at the port or none, a beat or none, and PEs that are ready or not."""
     windows, pes = state.windows, len(state.windows)

@@ -10,10 +10,8 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from numba import njit
-
 from models.lib.clocks.stream_fifo import NONE
-from models.lib.record import Array, Flag, Int, Record, kind, record, records
+from models.lib.record import Array, Flag, Int, Record, clocked, kind, record, records
 from models.pe_array.isa.map_transfer import LoadCommand
 
 COMMAND = kind("channels row rows width origin to_y slot legal")
@@ -43,7 +41,7 @@ def raster_state(stages: int) -> RasterState:
     return RasterState(record(REGISTERS, room=1), record(COMMAND), record(COMMAND), way)
 
 
-@njit(cache=True)
+@clocked
 def raster_ready(state: RasterState) -> Flag:
     """s_ready: a beat is taken."""
     n = state.n
@@ -51,26 +49,26 @@ def raster_ready(state: RasterState) -> Flag:
     return n.left > 0 and n.room != 0 and not blocked
 
 
-@njit(cache=True)
+@clocked
 def raster_cmd_ready(state: RasterState) -> Flag:
     """A command is taken."""
     return state.n.waits == 0
 
 
-@njit(cache=True)
+@clocked
 def raster_idle(state: RasterState) -> Flag:
     """Nothing is inside."""
     n = state.n
     return n.waits == 0 and n.left == 0 and n.sent == n.completed
 
 
-@njit(cache=True)
+@clocked
 def _copy(to: Record, of: Record) -> None:
     to.channels, to.row, to.rows, to.width = of.channels, of.row, of.rows, of.width
     to.origin, to.to_y, to.slot, to.legal = of.origin, of.to_y, of.slot, of.legal
 
 
-@njit(cache=True)
+@clocked
 def raster_clock(
     state: RasterState, offered: Flag, command: Record, valid: Flag, room: Flag, ended: Int, windows: Int
 ) -> None:  # fmt: skip

@@ -5,10 +5,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from numba import njit
-
 from models.lib.clocks.stream_fifo import NONE, Fifo, fifo, fifo_clock, fifo_head
-from models.lib.record import Flag, Int, Record, kind, record
+from models.lib.record import Flag, Int, Record, clocked, kind, record
 from models.pe_array.clocks.load.map_raster import BEAT, Beat, slot_of
 from models.pe_array.isa.map_transfer import ADDRESSES, PeWindows
 
@@ -24,14 +22,14 @@ def window_state(stages: int, depth: int) -> Record:
     return record(WINDOW, room=1, threshold=depth - stages - 3)
 
 
-@njit(cache=True)
+@clocked
 def window_load(fifo: Fifo) -> Int:
     """The word at the load port, or NONE."""
     head = fifo_head(fifo)
     return head if head != NONE and head >> MINE_BIT & 1 else NONE
 
 
-@njit(cache=True)
+@clocked
 def window_clock(n: Record, fifo: Fifo, beat: Record, ready: Flag) -> None:
     """One clock, with a beat of the broadcast (number NONE: none), and a PE that is ready or not."""
     n.room = 1 if fifo.n.count <= n.threshold else 0

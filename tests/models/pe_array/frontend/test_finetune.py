@@ -276,6 +276,23 @@ def test_pruning() -> None:
     assert densities(layers, 0.99)["1"] == 1.0
 
 
+def test_what_was_sparsified_stays_away() -> None:
+    """The fine-tuning of a sparsified network trains the kernels that SPARSIFY left, and no others."""
+    x = pictures(16, *SHAPE)
+    sparse = compile(residual(), x, batch=BATCH, pes=2, sparsification="flat:0.5")
+    begun = [each for each in sparse.start(x).network.weights if each is not None]
+    left = [each.kernels - each.zero_kernels for each in sparse.sparsity]
+    assert [len(each.positions) for each in begun] == left
+    assert left == [8, 32, 20]
+    tuned = sparse.train(x, np.arange(16) % 5, epochs=2, rate_shift=8)
+    after = [each for each in tuned.start.network.weights if each is not None]
+    for before, now in zip(begun, after, strict=True):
+        assert np.array_equal(before.positions.row, now.positions.row)
+        assert np.array_equal(before.positions.col, now.positions.col)
+        assert (before.masters != now.masters).any()
+    assert tuned.density == pytest.approx(sum(each.masters.size for each in begun) / (9 * 16 + 9 * 64 + 40))
+
+
 def begun_layers(*sizes: tuple[int, int]) -> list[RealLayer]:
     """Convolutions of 3 x 3."""
     return [

@@ -40,9 +40,10 @@ compile: setup
 	@$(FLOW) compile --model "$(MODEL)" --data "$(DATA)" --norm "$(NORM)" --quant "$(QUANT)" --sparsify "$(SPARSIFY)" --opt "$(OPT)" --batch "$(BATCH)" --pes "$(PES)" --samples "$(SAMPLES)"
 
 ## make infer MODEL=file.onnx DATA=… [NORM=…] [SPARSIFY=…] [QUANT=…] [BATCH=16] [PES=8] [SIM=icarus|model] [SAMPLES=n]
+##        [RESUME=1]
 ##                                     test pictures through it, in simulation or the model; every output compared
 infer: setup
-	@$(FLOW) infer --model "$(MODEL)" --data "$(DATA)" --norm "$(NORM)" --quant "$(QUANT)" --sparsify "$(SPARSIFY)" --batch "$(BATCH)" --pes "$(PES)" --sim "$(or $(SIM),verilator)" --samples "$(SAMPLES)"
+	@$(FLOW) infer --model "$(MODEL)" --data "$(DATA)" --norm "$(NORM)" --quant "$(QUANT)" --sparsify "$(SPARSIFY)" --batch "$(BATCH)" --pes "$(PES)" --sim "$(or $(SIM),verilator)" --samples "$(SAMPLES)" --resume "$(RESUME)"
 
 ## make sparsify MODEL=file.onnx,… DATA=… [NORM=…] [POINTS=8] [SAMPLES=n] [CLOCKS=0] [BATCH=16] [PES=8] [RESUME=1]
 ##                                     accuracy against sparsity without retraining, and what it saves: some hours
@@ -66,8 +67,9 @@ bench: setup
 scoreboard: setup
 	@$(FLOW) scoreboard
 
-## make full-size [LAYERS=conv4_2,conv1,dense6]
-##                                     layers of VGG-11 on 32 PEs of 32 MACs in simulation, all memory compared
+## make full-size [LAYERS=conv4_2,conv1,dense6|mobilenet_v1,resnet34]
+##                                     layers of VGG-11, or blocks of networks that are compiled, on 32 PEs of 32 MACs
+##                                     in simulation, all memory compared
 full-size: setup
 	@$(FLOW) full-size --layers "$(LAYERS)"
 

@@ -13,6 +13,7 @@ docs/compile.md has a whole example.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -35,10 +36,10 @@ from models.pe_array.frontend.finetune.fine_tuned import FineTuned, train
 from models.pe_array.frontend.finetune.start import RATE_SHIFT, Start, start
 from models.pe_array.frontend.graph import QuantisedGraph, UnsupportedModel
 from models.pe_array.frontend.job import SIZES
-from models.pe_array.frontend.lower import lower
+from models.pe_array.frontend.lower import check, fitting_in, lower
 from models.pe_array.frontend.optimisations import ALL, Optimisations
 from models.pe_array.frontend.program_file import InferenceProgram, MapPlace
-from models.pe_array.frontend.quantise import Options, quantise
+from models.pe_array.frontend.quantise import Options, assumed, quantise
 from models.pe_array.frontend.reader import check_operators, read
 from models.pe_array.frontend.sparsify import Sparsification, Sparsity, sparsify, sparsity_of
 from models.pe_array.network.frozen.network import FrozenNetwork
@@ -54,7 +55,7 @@ NOISE = 64
 def compile(
     model: onnx.ModelProto | Path | str, calibration: FloatArray | None = None, *, batch: int = 16, pes: int = 8,
     options: Options | None = None, sparsification: Sparsification | str | None = None,
-    optimisations: Optimisations = ALL, tell: Callable[[str], None] = silent,
+    optimisations: Optimisations = ALL, classes: int = 1, tell: Callable[[str], None] = silent,
 ) -> Compiled:  # fmt: skip
     """A network of others as a program of the array.
 
@@ -68,6 +69,7 @@ def compile(
         options: how a float model is quantised.
         sparsification: which weights of a float model are left out first, such as ``"flat:0.3"``.
         optimisations: of the program; all of them unless something is to be measured.
+        classes: of the pictures that it is to classify: a model that gives fewer values is refused.
         tell: is told what is being done.
 
     Raises:
@@ -79,7 +81,9 @@ def compile(
     how = Sparsification.parse(sparsification) if isinstance(sparsification, str) else sparsification
     tell("cleaning the graph")
     cleaned, zeros = sparsify(clean(loaded, chosen.fold), how)
-    check_operators(cleaned.model)
+    tell("looking for what the array cannot do")
+    if not cleaned.quantised:
+        _check_classes(check(_read_without_data(cleaned, chosen), batch, pes), classes)
     if calibration is None and not cleaned.quantised:
         noise = "calibrated with noise, which costs accuracy: give pictures for the calibration, make compile DATA=…"
         cleaned = replace(cleaned, notes=(*cleaned.notes, noise))
@@ -90,8 +94,35 @@ def compile(
     graph = read(integers)
     network = lower(graph, batch, pes)
     if cleaned.quantised:
+        _check_classes(fitting_in(network), classes)
         zeros = sparsity_of(network)
     return Compiled(cleaned, zeros, integers, graph, network, optimisations, tell)
+
+
+def _values(network: FrozenNetwork) -> int:
+    """That come out for a picture."""
+    return math.prod(network.config.layers[-1].out_shape)
+
+
+def _check_classes(network: FrozenNetwork, classes: int) -> None:
+    if (values := _values(network)) < classes:
+        raise UnsupportedModel(
+            f"the model gives {values} values, the pictures have {classes} classes: leave DATA out, or give data of as "
+            "many classes"
+        )
+
+
+def _read_without_data(cleaned: Cleaned, options: Options) -> QuantisedGraph:
+    """What a model of floats would be, quantised with ranges that mean nothing: no picture is needed for that.
+
+    UnsupportedModel: nodes that cannot be had, all of them.
+    """
+    try:
+        integers = assumed(cleaned, options)
+    except UnsupportedModel:
+        check_operators(cleaned.model)
+        raise
+    return read(integers)
 
 
 @dataclass(eq=False)
@@ -130,8 +161,7 @@ class Compiled:
     @property
     def classes(self) -> int:
         """Values that come out for a picture."""
-        channels, height, width = self.network.config.layers[-1].out_shape
-        return channels * height * width
+        return _values(self.network)
 
     def quantise_pictures(self, x: npt.NDArray[Any]) -> Int8Array:
         """What the array reads: int8 (n, C, H, W) of pictures (n, *in_shape) as the model takes them.

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """From quantised graphs to frozen layers of the array: real scales become multipliers and shifts, operators layers.
 
-Multipliers have 17 bits, so a value differs from that of exact arithmetic, by one, about once in a thousand times or
-less; never where scales are powers of two. Zero points of what is read go into the biases.
+Multipliers have 24 bits, so a value differs from that of exact arithmetic, by one, about once in 100,000 times or less,
+as it does in float32; never where scales are powers of two. Zero points of what is read go into the biases.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from models.pe_array.frontend.graph import (
     Reals,
     UnsupportedModel,
 )  # fmt: skip
-from models.pe_array.isa.descriptors import ONE
-from models.pe_array.network import averages
+from models.pe_array.isa.descriptors import MULTIPLIER_MAX, ONE
+from models.pe_array.network import averages, fitting
 from models.pe_array.network.frozen.builder import WEIGHT_MAX, FrozenBuilder
 from models.pe_array.network.frozen.network import FrozenNetwork
 from models.pe_array.network.kinds.average_pool import whole_window
 from models.pe_array.network.layer import IMAGE
-from models.pe_array.network.scaling import MULTIPLIER_MAX, Addend, Scaling, fixed
+from models.pe_array.network.scaling import Addend, Scaling, fixed
 from models.pe_array.network.seen_map import NO_PADS
 
 BATCHES = (8, 16, 32, 64)
@@ -79,6 +79,46 @@ def lower(graph: QuantisedGraph, batch: int = 8, pes: int = 8) -> FrozenNetwork:
         return made.network(pes)
     except ValueError as error:
         raise UnsupportedModel(f"the layers do not fit each other: {error}") from None
+
+
+def check(graph: QuantisedGraph, batch: int = 8, pes: int = 8) -> FrozenNetwork:
+    """Refuse what the array cannot do whatever the scales are; ``lower`` refuses the rest.
+
+    Args:
+        graph: of any scales, which are not used.
+        batch, pes: see ``lower``.
+
+    Returns:
+        Layers of the right sizes, with scales that mean nothing.
+
+    Raises:
+        UnsupportedModel: all operators that the array cannot do, or layers that do not fit in its PEs, with reasons.
+    """
+    neutral: list[Operator] = []
+    for each in graph.operators:
+        if isinstance(each, Products):
+            added = each.addend and replace(each.addend, scale=1.0)
+            ones, none = np.ones_like(each.scale), np.zeros_like(each.bias)
+            neutral.append(replace(each, scale=ones, bias=none, addend=added))
+        elif isinstance(each, Average):
+            neutral.append(replace(each, scale=np.ones_like(each.scale), bias=np.zeros_like(each.bias)))
+        else:
+            neutral.append(each)
+    return fitting_in(lower(replace(graph, operators=tuple(neutral)), batch, pes))
+
+
+def fitting_in(network: FrozenNetwork) -> FrozenNetwork:
+    """The same network. UnsupportedModel: layers, all of which are named, do not fit in the PEs of the array."""
+    layers, grid = network.config.layers, network.config.grid
+    try:
+        fitting.check(layers, grid, training=False)
+    except fitting.MisfitError:
+        misfits = fitting.misfits(layers, grid)
+        complaints = tuple(Complaint(layers[index].name, layers[index].kind, reason) for index, reason in misfits)
+        raise UnsupportedModel(f"the array cannot do {len(misfits)} layers of the model:", complaints) from None
+    except ValueError as error:
+        raise UnsupportedModel(str(error)) from None
+    return network
 
 
 def _layer(made: FrozenBuilder, operator: Operator, reads: list[int]) -> int:

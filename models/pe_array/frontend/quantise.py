@@ -26,6 +26,7 @@ from onnxruntime.quantization import (
     QuantType,
     quantize_static,
 )
+from onnxruntime.quantization.calibrate import TensorsData, save_tensors_data
 
 from models.pe_array.frontend.clean import Cleaned, operators
 from models.pe_array.frontend.graph import UnsupportedModel, shaped
@@ -38,6 +39,8 @@ METHODS = {
     "entropy": CalibrationMethod.Entropy,
 }
 """How the range of a map follows from what the calibration saw of it: all, all but outliers, or what loses least."""
+ASSUMED = (-1.0, 2.0)
+"""Range of maps of which none is known: with zero points that are not 0, where they are wanted."""
 _BATCH = 32
 _SUMS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Add", "Sub", "Mul")
 _ACTIVATIONS = ("Relu", "Clip")
@@ -95,21 +98,42 @@ def quantise(cleaned: Cleaned, calibration: FloatArray, options: Options = Optio
         raise UnsupportedModel(f"calibration: {error}") from None
     if not len(pictures):
         raise UnsupportedModel("calibration: there are no pictures")
+    return _integers(cleaned.model, options, METHODS[options.method], _Reader(cleaned.input_name, pictures))
+
+
+def assumed(cleaned: Cleaned, options: Options = Options()) -> onnx.ModelProto:
+    """The model in QDQ form with a range that is the same for all maps: what can be said of it without any picture.
+
+    Raises:
+        UnsupportedModel: onnxruntime cannot quantise it.
+    """
+    names = [cleaned.input_name, *(name for node in cleaned.model.graph.node for name in node.output if name)]
+    ranges = {name: (np.float32(ASSUMED[0]), np.float32(ASSUMED[1])) for name in names}
+    return _integers(cleaned.model, options, CalibrationMethod.MinMax, TensorsData(CalibrationMethod.MinMax, ranges))
+
+
+def _integers(
+    model: onnx.ModelProto, options: Options, method: CalibrationMethod, ranges: _Reader | TensorsData
+) -> onnx.ModelProto:
+    """In QDQ form, with ranges that are known or follow from pictures. UnsupportedModel."""
     extra = {
         "ActivationSymmetric": not options.asymmetric,
         "CalibPercentile": options.percentile,
         "ForceQuantizeNoInputCheck": True,
     }
     work = onnx.ModelProto()
-    work.CopyFrom(cleaned.model)  # which onnxruntime changes
+    work.CopyFrom(model)  # which onnxruntime changes
     with tempfile.TemporaryDirectory() as directory, _quiet():
-        path = Path(directory) / "quantised.onnx"
+        path, known = Path(directory) / "quantised.onnx", Path(directory) / "ranges.json"
         try:
+            if isinstance(ranges, TensorsData):
+                save_tensors_data(ranges, known)
             quantize_static(
-                work, path, _Reader(cleaned.input_name, pictures),
+                work, path, ranges if isinstance(ranges, _Reader) else None,
                 quant_format=QuantFormat.QDQ, op_types_to_quantize=list(operators(work)),
                 per_channel=options.per_channel, activation_type=QuantType.QInt8, weight_type=QuantType.QInt8,
-                calibrate_method=METHODS[options.method], extra_options=extra,
+                calibrate_method=method, extra_options=extra,
+                calibration_cache_path=known if isinstance(ranges, TensorsData) else None,
             )  # fmt: skip
         except Exception as error:
             first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

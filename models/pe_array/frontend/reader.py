@@ -17,7 +17,18 @@ from models.pe_array.frontend.graph import Complaint, ModelOutput, Operator, Qua
 from models.pe_array.frontend.model_file import array_of, prepare
 from models.pe_array.frontend.nodes import constants, elementwise, pools, products, quantising, shapes
 from models.pe_array.frontend.nodes.node import Handler, Node
-from models.pe_array.frontend.values import Constant, Dims, OnHost, Picture, Real, Refusal, Value, View
+from models.pe_array.frontend.values import (
+    Constant,
+    Dequantised,
+    Dims,
+    OnHost,
+    Picture,
+    Real,
+    Refusal,
+    Value,
+    View,
+    shape_of,
+)  # fmt: skip
 
 HANDLERS: dict[str, Handler] = {
     **constants.HANDLERS, **elementwise.HANDLERS, **pools.HANDLERS, **products.HANDLERS, **quantising.HANDLERS,
@@ -60,6 +71,7 @@ class _Pass:
         self._graph = model.graph
         self._opsets = {each.domain: each.version for each in model.opset_import}
         self._values: dict[str, Value] = {each.name: Constant(array_of(each)) for each in self._graph.initializer}
+        self._inferred = {each.name: _type_of(each) for each in (*self._graph.value_info, *self._graph.output)}
         self._build = Builder()
         self._complaints: list[Complaint] = []
         self._read = {name for node in self._graph.node for name in node.input}
@@ -112,9 +124,27 @@ class _Pass:
         except Refusal as refusal:
             if refusal.args:
                 self._complaints.append(Complaint(name, proto.op_type, str(refusal)))
+                self._stand_ins(proto)
             return
         for output, value in zip(proto.output, made, strict=False):
             self._values[output] = value
+
+    def _stand_ins(self, proto: onnx.NodeProto) -> None:
+        """Maps in place of what a refused node makes, so that the nodes behind it are looked at as well."""
+        for name in proto.output:
+            kind, sizes = self._inferred.get(name, (0, ()))
+            known = kind in (*_BYTES, onnx.TensorProto.FLOAT) and len(sizes) > 1 and min(sizes) > 0
+            if not known or sizes[0] != self._batch:
+                continue
+            unsigned = kind == onnx.TensorProto.UINT8
+            try:
+                shape = shape_of(sizes[1:])
+                self._build.new_map(name, shape, unsigned, None)
+            except Refusal:
+                continue
+            view = View(name, shape, sizes[1:], unsigned)
+            real = Real.of(Dequantised(name, shape, sizes[1:], view, 0), 1.0)
+            self._values[name] = view if kind in _BYTES else real
 
     def _made(self, proto: onnx.NodeProto, name: str) -> tuple[Value, ...]:
         opset = self._opsets.get(proto.domain, self._opsets.get("", 1))
@@ -166,6 +196,12 @@ class _Pass:
         except Refusal as refusal:
             self._complaints.append(Complaint(name, "output", str(refusal)))
             return None
+
+
+def _type_of(info: onnx.ValueInfoProto) -> tuple[int, Dims]:
+    """(element type, sizes with the batch) of a tensor; 0 where a size is unknown."""
+    tensor = info.type.tensor_type
+    return tensor.elem_type, tuple(dim.dim_value for dim in tensor.shape.dim)
 
 
 def _needed(operators: list[Operator], wanted: set[str]) -> tuple[Operator, ...]:

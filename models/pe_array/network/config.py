@@ -49,6 +49,7 @@ class Training:
         init_scale: initial weights are normal with deviation init_scale * sqrt(2 / fan-in).
         prune_at: number of the step before which the layers are pruned to their densities; 0: before the first; NEVER.
         rewind: what is left after pruning begins again, from the random initial weights (lottery ticket).
+        rescale: what is left after pruning is scaled, so that each layer's weights have the norm that they had.
         initial: file of the weights that the training begins with (training/weights_file.py); None: random ones.
         validation: images at the end of the training set that ``--validate`` holds back.
         stochastic_updates, stochastic_gradients: round stochastically in weight updates, and in the requantising of
@@ -67,6 +68,7 @@ class Training:
     prune_at: int
     validation: int
     rewind: bool = False
+    rescale: bool = False
     initial: Path | None = None
     stochastic_updates: bool = False
     stochastic_gradients: bool = False
@@ -193,12 +195,9 @@ class PeConfig:
             raise ConfigError(f"array.pes = {pes} must be a power of two")
         clock = root.table("clock")
         clock_mhz = clock.real("mhz", 0.001, 100_000.0, float(assumed.CLOCK_MHZ))
-        clock.finish()
-        source = root.table("data")
-        data = DataSource.read(source, directory, "mnist")
-        array.finish()
-        image.finish()
-        root.finish()
+        data = DataSource.read(source := root.table("data"), directory, "mnist")
+        for table in (clock, array, image, root):
+            table.finish()
         for i, layer in enumerate(built):
             _check(f"layers[{i}]", layer, training)
         _check_uses(built)
@@ -322,6 +321,7 @@ def _training(table: Section, directory: Path) -> Training:
         prune_at=table.integer("prune_at", 0, NEVER, NEVER),
         validation=table.integer("validation", 0, 59_000, 5000),
         rewind=table.flag("rewind", False),
+        rescale=table.flag("rescale", False),
         initial=table.path("initial", directory),
         stochastic_updates=table.choice("update_rounding", ROUNDINGS, "half_up") == "stochastic",
         stochastic_gradients=table.choice("gradient_rounding", ROUNDINGS, "half_up") == "stochastic",

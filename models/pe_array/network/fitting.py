@@ -55,6 +55,10 @@ _BIAS_BYTES = 3 * 4
 """Master, momentum and gradient."""
 
 
+class MisfitError(ConfigError):
+    """A layer does not fit in the PEs."""
+
+
 def choose_block(layer: Layer, grid: Grid, training: bool = True) -> Pair:
     """Rows and columns of a layer's blocks, with which all its phases fit.
 
@@ -217,7 +221,8 @@ def check(layers: Sequence[Layer], grid: Grid, training: bool = True) -> None:
         training: they are trained; otherwise frozen.
 
     Raises:
-        ConfigError: a layer does not fit in the PEs, or the network is larger than the ``Limits``.
+        MisfitError: a layer does not fit in the PEs.
+        ConfigError: the network is larger than the ``Limits``.
     """
     batch, limits = grid.shape.lanes, TRAINING if training else FROZEN
     sizes = [least_bytes(layer, batch, training) for layer in layers]
@@ -229,14 +234,9 @@ def check(layers: Sequence[Layer], grid: Grid, training: bool = True) -> None:
     commands = []
     for index, layer in enumerate(layers):
         try:
-            commands.append(sum(piece.commands(grid) for piece in pieces(layer, grid, training)))
+            commands.append(_commands(layer, grid, training))
         except ValueError as error:
-            sides = (layer.window.kernel, layer.window.dilation)
-            kernel, dilation = (rows if rows == cols else [rows, cols] for rows, cols in sides)
-            raise ConfigError(
-                f"{label(layers, index)}: kernel = {kernel} with dilation = {dilation} on a map of "
-                f"{layer.in_shape[1]} x {layer.in_shape[2]} does not fit in the array's PEs: {error}"
-            ) from None
+            raise MisfitError(f"{label(layers, index)}: {error}") from None
         if sum(commands) > limits.commands:
             break
     if sum(commands) > limits.commands:
@@ -244,6 +244,30 @@ def check(layers: Sequence[Layer], grid: Grid, training: bool = True) -> None:
             f"{_largest(layers, commands)}: a step takes at least {sum(commands):,} commands, which must be at most "
             f"{limits.commands:,} to be planned: fewer outputs, smaller maps or a smaller dilation"
         )
+
+
+def misfits(layers: Sequence[Layer], grid: Grid) -> list[tuple[int, str]]:
+    """(number, reason) of all layers of a frozen network that do not fit in the PEs."""
+    found = []
+    for index, layer in enumerate(layers):
+        try:
+            _commands(layer, grid, training=False)
+        except ValueError as error:
+            found.append((index, str(error)))
+    return found
+
+
+def _commands(layer: Layer, grid: Grid, training: bool) -> int:
+    """Of all phases of a layer, see ``Piece.commands``. ValueError where one does not fit in the PEs."""
+    try:
+        return sum(piece.commands(grid) for piece in pieces(layer, grid, training))
+    except ValueError as error:
+        sides = (layer.window.kernel, layer.window.dilation)
+        kernel, dilation = (rows if rows == cols else [rows, cols] for rows, cols in sides)
+        raise ValueError(
+            f"kernel = {kernel} with dilation = {dilation} on a map of {layer.in_shape[1]} x {layer.in_shape[2]} does "
+            f"not fit in the array's PEs: {error}"
+        ) from None
 
 
 def _largest(layers: Sequence[Layer], shares: list[int]) -> str:

@@ -20,7 +20,7 @@ from models.pe_array.network.config import PeConfig
 from models.pe_array.network.layer import CHANNELS_MAX, NO_GRADIENTS, Layer
 from models.pe_array.network.layers import HALF_UP, NO_BIAS, Int8Array, Int32Array, UInt16Array
 from models.pe_array.network.output_delta import output_delta8
-from models.pe_array.network.pruning import kept_elements
+from models.pe_array.network.pruning import kept_elements, rescaled
 from models.pe_array.network.random_words import PERIOD, RandomWords
 from models.pe_array.network.trace import Trace, forward
 from models.pe_array.network.weights import Weights
@@ -125,17 +125,24 @@ class PeNetwork:
         return kept / sum(layer.weights for layer in self.config.layers if layer.has_weights)
 
     def prune(self) -> None:
-        """Prune every layer to its density; in a training that rewinds, what is left gets its initial weights again."""
+        """Prune every layer to its density; in a training that rewinds, what is left gets its initial weights again.
+
+        In one that rescales, the norm of each layer's weights stays as it is: it is what passes signals on.
+        """
+        training = self.config.training
         for index, (layer, weights) in enumerate(zip(self.config.layers, self.weights, strict=True)):
             if weights:
+                whole = weights.masters
                 weights.prune(layer.density)
-                if self.config.training.rewind:
+                if training.rewind:
                     first = initial_weights(self.config, index)
-                    dense = first.positions.scatter(first.masters, layer.conv)
-                    weights.masters = weights.positions.gather(dense).astype(np.int32)
+                    whole = first.masters
+                    weights.masters = weights.positions.gather(first.positions.scatter(whole, layer.conv)).astype("i4")
                     weights.momenta = np.zeros_like(weights.masters)
                     weights.bias, weights.bias_momenta = first.bias, first.bias_momenta
-                    weights.refresh()
+                if training.rescale:
+                    weights.masters = rescaled(weights.masters, whole, self.config.widths.master)
+                weights.refresh()
         self.pruned = True
         if self.random:
             self.random.order = None

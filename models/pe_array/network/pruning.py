@@ -5,6 +5,8 @@ connected layers (which are 1 x 1 kernels, so that one rule serves both).
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -43,3 +45,15 @@ def prune(
     """
     keep = strongest(conv, weights, density)
     return Positions(positions.row[keep], positions.col[keep]), keep
+
+
+def rescaled(left: npt.NDArray[np.int32], whole: npt.NDArray[np.int32], bits: int) -> npt.NDArray[np.int32]:
+    """What pruning left of some weights, int32, with the norm that the whole had: scaled, rounded, clipped to ``bits``.
+
+    Sums of outputs then have the variance that they had. Without that, every pruned layer passes on less, and behind
+    some of them in a row nothing is left to learn from.
+    """
+    before, after = (float((each.astype(np.int64) ** 2).sum()) for each in (whole, left))
+    factor, limit = math.sqrt(before / after) if after else 1.0, 1 << (bits - 1)
+    scaled: npt.NDArray[np.int32] = np.clip(np.rint(left * factor), -limit, limit - 1).astype(np.int32)
+    return scaled

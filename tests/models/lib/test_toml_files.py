@@ -229,6 +229,7 @@ order_seed = 1
 prune_at = 1
 validation = 10
 rewind = true
+rescale = true
 initial = "weights.npz"
 update_rounding = "stochastic"
 gradient_rounding = "half_up"

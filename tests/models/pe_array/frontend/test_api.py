@@ -142,13 +142,6 @@ def test_a_quantised_model_needs_no_pictures() -> None:
     assert 0 < sum(each.zeros for each in again.sparsity) < sums[0][0]
 
 
-def test_operators_are_refused_before_the_calibration() -> None:
-    model = residual()
-    model.graph.node[2].op_type = "Sin"
-    with pytest.raises(UnsupportedModel, match=r"\(Sin\): the array has no such operator"):
-        compile(model, pictures(4, 9, 9, 9))  # which do not even fit
-
-
 def test_a_switch_of_the_options_stays() -> None:
     made = compile(residual(), pictures(16, 2, 8, 8), batch=BATCH, pes=2, options=Options(fold=False))
     assert sum(each["kind"] == "conv" for each in made.report()["layers"]) == 4

@@ -14,7 +14,7 @@ from models.lib.checkpoint import CheckpointError
 from models.lib.data_sets import catalogue
 from models.pe_array.network.config import NEVER, PeConfig
 from models.pe_array.network.network import PeNetwork, initial_weights
-from models.pe_array.network.pruning import kept_elements, strongest
+from models.pe_array.network.pruning import kept_elements, rescaled, strongest
 from models.pe_array.training import command
 from models.pe_array.training.images import Images
 from models.pe_array.training.trainer import Trainer, accuracies_of_pruning
@@ -95,6 +95,32 @@ def test_rewound_weights_begin_again_where_they_began(dense: Trainer, tmp_path: 
             assert not np.array_equal(rewound.masters, kept.masters)
             assert not rewound.momenta.any()
     assert Trainer(ticket.config, images).train_epoch().density == ticket.density
+
+
+def test_rescaled_weights_have_the_norm_that_they_had(dense: Trainer, tmp_path: Path) -> None:
+    """Of what was there before pruning, or, where the training rewinds, of the initial weights."""
+    for rewind in ("", "rewind = true\n"):
+        plain, scaled = (PeNetwork(sparse(tmp_path, rewind + more)) for more in ("", "rescale = true\n"))
+        for network in (plain, scaled):
+            load_weights(tmp_path / "dense" / "weights.npz", network)
+        whole = [
+            each if each is None else each.masters for each in (PeNetwork(dense.config) if rewind else scaled).weights
+        ]
+        plain.prune()
+        scaled.prune()
+        for before, kept, more in zip(whole, plain.weights, scaled.weights, strict=True):
+            if before is not None and kept and more:
+                norm, limit = np.linalg.norm(before.astype(float)), 1 << (more.widths.master - 1)
+                wanted = np.clip(kept.masters * (norm / np.linalg.norm(kept.masters)), -limit, limit - 1)
+                np.testing.assert_allclose(more.masters, wanted, atol=0.51)
+                assert np.linalg.norm(more.masters.astype(float)) == pytest.approx(norm, rel=0.02), "few are clipped"
+                np.testing.assert_array_equal(more.mac, more.widths.mac_weights(more.masters))
+
+
+def test_rescaled_weights_stay_within_their_bits() -> None:
+    left, zeros = np.array([[-100, 1]], np.int32), np.zeros((1, 2), np.int32)
+    assert rescaled(left, np.array([[200, 0]], np.int32), 8).tolist() == [[-128, 2]]
+    assert rescaled(zeros, zeros, 8).tolist() == [[0, 0]]
 
 
 def test_checkpoint_belongs_to_the_initial_weights(dense: Trainer, tmp_path: Path, images: Images) -> None:

@@ -27,10 +27,10 @@ def narrow(divisor: int, **training: Any) -> PeConfig:
     for layer in values["layers"][:-1]:
         if "outputs" in layer:
             layer["outputs"] //= divisor
-    values["data"]["train_samples"] = 128
+    values["data"] |= {"set": str(CONFIGS.parents[1] / "data" / "cifar10" / "sample.npz"), "train_samples": 128}
     values["training"] |= training
     values["array"]["pes"] = 2
-    return PeConfig.from_dict(values, CONFIGS)
+    return PeConfig.from_dict(values)
 
 
 @pytest.mark.parametrize("name", ["vgg11_cifar10", "vgg11_rtl"])

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from trainings import broken_design
+from broken_copy import broken_design
 
 from flow.build import Design
 from flow.full_size.command import HARNESS, full_size

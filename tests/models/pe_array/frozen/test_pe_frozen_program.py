@@ -79,7 +79,7 @@ def test_joined_maps_that_lie_like_that_in_a_later_one() -> None:
 
 
 def test_depth_wise_layers_keep_the_order_of_channels() -> None:
-    """Slots read the channels that they make: blocks off the diagonal are empty, whatever order the map in front has."""
+    """Slots read the channels that they make: blocks off the diagonal are empty, whatever the order in front."""
     made, rng = FrozenBuilder("deep", (6, 5, 5), 8), np.random.default_rng(1)
     sparse = rng.integers(1, 90, (32, 6, 1, 1)) * (rng.random((32, 6, 1, 1)) < 0.5)
     first = made.convolution(IMAGE, Conv.make(32, 6), sparse, Scaling.of(1 / 64))

@@ -19,6 +19,7 @@ from studies import networks, published
 from tests.models.pe_array.compiler.pe_steps import train
 
 CONFIGS = Path(__file__).resolve().parents[4] / "configs" / "pe_array"
+NAMES = ("vgg11_cifar10", "vgg11_rtl", "vgg11_quarter")
 
 
 def narrow(divisor: int, **training: Any) -> PeConfig:
@@ -33,7 +34,7 @@ def narrow(divisor: int, **training: Any) -> PeConfig:
     return PeConfig.from_dict(values)
 
 
-@pytest.mark.parametrize("name", ["vgg11_cifar10", "vgg11_rtl"])
+@pytest.mark.parametrize("name", NAMES[:2])
 def test_the_published_network(name: str) -> None:
     config = PeConfig.load(CONFIGS / f"{name}.toml")
     found = [(layer.name, layer.window, layer.density) for layer in config.layers if layer.has_weights]
@@ -41,9 +42,13 @@ def test_the_published_network(name: str) -> None:
     assert found == wanted
 
 
-def test_both_configurations_have_the_same_layers() -> None:
-    both = [PeConfig.load(CONFIGS / f"{name}.toml").layers for name in ("vgg11_cifar10", "vgg11_rtl")]
-    assert both[0] == both[1]
+def test_configurations_are_of_the_same_network() -> None:
+    """The one for RTL has the same layers; the narrow one a quarter of the channels, and the same densities."""
+    whole, rtl, quarter = (PeConfig.load(CONFIGS / f"{name}.toml").layers for name in NAMES)
+    assert whole == rtl
+    for layer, narrower in zip(whole[:-1], quarter[:-1], strict=True):
+        assert narrower.out_shape == (layer.out_shape[0] // 4, *layer.out_shape[1:])
+        assert (narrower.kind, narrower.density, narrower.delta_frac) == (layer.kind, layer.density, layer.delta_frac)
 
 
 @pytest.mark.parametrize("pruned", [False, True])

@@ -13,6 +13,10 @@ $(foreach name,$(ASKED),$(if $(filter environment%,$(origin $(name))),\
 # where everything is written, relative to where make runs; flow/paths.py reads it
 export EDGELOOM_BUILD := $(or $(BUILD),$(EDGELOOM_BUILD))
 
+# what make compile and make infer take where no MODEL is named: somebody else's network, with its pictures
+net := --model "$(or $(MODEL),data/networks/lenet_mnist.onnx)" --data "$(if $(MODEL),$(DATA),$(or $(DATA),mnist))" \
+    --norm "$(if $(MODEL),$(NORM),$(or $(NORM),256))"
+
 .PHONY: help setup modules sim train train-cnn compile infer sparsify data example bench scoreboard full-size synth check test lint generate docs regress coverage clean
 
 ## make help                           this list
@@ -33,16 +37,18 @@ train: setup
 train-cnn: setup
 	@$(FLOW) train-cnn --config "$(or $(CONFIG),configs/pe_array/lenet5_mnist.toml)" --steps "$(STEPS)" --epochs "$(EPOCHS)" --samples "$(SAMPLES)" --sim "$(or $(SIM),verilator)" --resume "$(RESUME)"
 
-## make compile MODEL=file.onnx [DATA=mnist|fashion_mnist|cifar10[:folder]|path] [NORM=unit|imagenet|mean/std|…]
-##          [SPARSIFY=flat:x|triangular:x,y|relative:x] [OPT=all|none|table|…] [QUANT=…] [BATCH=16] [PES=8] [SAMPLES=n]
-##                                     a network of others as a program of the PE array, with a page
+## make compile [MODEL=file.onnx] [DATA=mnist|fashion_mnist|cifar10[:folder]|path] [NORM=unit|imagenet|mean/std|…]
+##          [SPARSIFY=flat:x|triangular:x,y|relative:x] [OPT=all|none|table|…] [QUANT=…] [DENSITY=1]
+##          [BATCH=16] [PES=8] [SAMPLES=n]
+##                                     a network of others, or that of data/networks, as a program of the PE array, with a page
 compile: setup
-	@$(FLOW) compile --model "$(MODEL)" --data "$(DATA)" --norm "$(NORM)" --quant "$(QUANT)" --sparsify "$(SPARSIFY)" --opt "$(OPT)" --batch "$(BATCH)" --pes "$(PES)" --samples "$(SAMPLES)"
+	@$(FLOW) compile $(net) --quant "$(QUANT)" --sparsify "$(SPARSIFY)" --opt "$(OPT)" --density "$(DENSITY)" --batch "$(BATCH)" --pes "$(PES)" --samples "$(SAMPLES)"
 
-## make infer MODEL=file.onnx DATA=… [NORM=…] [SPARSIFY=…] [QUANT=…] [BATCH=16] [PES=8] [SIM=icarus|model] [SAMPLES=n]
+## make infer [MODEL=file.onnx DATA=…] [NORM=…] [SPARSIFY=…] [QUANT=…] [BATCH=16] [PES=8] [SIM=icarus|model] [SAMPLES=n]
+##        [RESUME=1]
 ##                                     test pictures through it, in simulation or the model; every output compared
 infer: setup
-	@$(FLOW) infer --model "$(MODEL)" --data "$(DATA)" --norm "$(NORM)" --quant "$(QUANT)" --sparsify "$(SPARSIFY)" --batch "$(BATCH)" --pes "$(PES)" --sim "$(or $(SIM),verilator)" --samples "$(SAMPLES)"
+	@$(FLOW) infer $(net) --quant "$(QUANT)" --sparsify "$(SPARSIFY)" --batch "$(BATCH)" --pes "$(PES)" --sim "$(or $(SIM),verilator)" --samples "$(SAMPLES)" --resume "$(RESUME)"
 
 ## make sparsify MODEL=file.onnx,… DATA=… [NORM=…] [POINTS=8] [SAMPLES=n] [CLOCKS=0] [BATCH=16] [PES=8] [RESUME=1]
 ##                                     accuracy against sparsity without retraining, and what it saves: some hours
@@ -66,8 +72,9 @@ bench: setup
 scoreboard: setup
 	@$(FLOW) scoreboard
 
-## make full-size [LAYERS=conv4_2,conv1,dense6]
-##                                     layers of VGG-11 on 32 PEs of 32 MACs in simulation, all memory compared
+## make full-size [LAYERS=conv4_2,conv1,dense6|mobilenet_v1,resnet34]
+##                                     layers of VGG-11, or blocks of networks that are compiled, on 32 PEs of 32 MACs
+##                                     in simulation, all memory compared
 full-size: setup
 	@$(FLOW) full-size --layers "$(LAYERS)"
 

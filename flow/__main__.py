@@ -131,7 +131,7 @@ def _compile(arguments: argparse.Namespace) -> int:
     return run(
         request(
             arguments.model, arguments.data, arguments.norm, arguments.quant, arguments.sparsify, arguments.opt,
-            arguments.batch, arguments.pes, arguments.samples,
+            arguments.batch, arguments.pes, arguments.samples, arguments.density,
         )
     )  # fmt: skip
 
@@ -143,7 +143,7 @@ def _infer(arguments: argparse.Namespace) -> int:
     return run(
         request(
             arguments.model, arguments.data, arguments.norm, arguments.quant, arguments.sparsify, arguments.batch,
-            arguments.pes, arguments.sim, arguments.samples,
+            arguments.pes, arguments.sim, arguments.samples, arguments.resume,
         )
     )  # fmt: skip
 
@@ -195,10 +195,12 @@ def _scoreboard(arguments: argparse.Namespace) -> int:
 
 
 def _full_size(arguments: argparse.Namespace) -> int:
+    from flow.full_size.blocks import simulate
     from flow.full_size.command import full_size
     from flow.full_size.request import request
 
-    return full_size(request(arguments.layers))
+    job, blocks = request(arguments.layers)
+    return (0 if job is None else full_size(job)) or simulate(blocks)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -251,10 +253,12 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--sim", default="verilator")
     command.set_defaults(function=_train_cnn)
     command = commands.add_parser("compile", help="an ONNX model as a program of the PE array")
-    command.add_argument("--opt", default="")
+    for name in ("opt", "density"):
+        command.add_argument(f"--{name}", default="")
     command.set_defaults(function=_compile)
     infer = commands.add_parser("infer", help="pictures through a compiled network")
     infer.add_argument("--sim", default="verilator")
+    infer.add_argument("--resume", default="")
     infer.set_defaults(function=_infer)
     for each in (command, infer):
         for name in ("model", "data", "norm", "quant", "sparsify", "batch", "pes", "samples"):

@@ -111,9 +111,11 @@ class Study:
 
     def _curve(self, cleaned: Cleaned, method: str, unit: str, count: int, dense: Shares) -> Iterator[Point]:
         """Points at the limits, or below them where the array loses more than it may, and between 0 and the last."""
-        limits = [self._limit(cleaned, method, unit, top) for top in range(len(TOPS))]
+        limits = [0]
+        for top in range(len(TOPS)):  # more are right among the first five, so their limit is not below
+            limits.append(self._limit(cleaned, method, unit, top, limits[-1]))
         done = {0}
-        for top, limit in enumerate(limits):
+        for top, limit in enumerate(limits[1:]):
             for step in range(limit, 0, -1):
                 point = self._tried(cleaned, of_strength(method, unit, step / STEPS))
                 if point is not None and step not in done:
@@ -122,14 +124,14 @@ class Study:
                 if point is not None and dense[top] - point.right[top] <= LOSS:
                     break
         for each in range(1, count + 1):
-            step = round(max(limits) * each / (count + 1))
+            step = round(limits[-1] * each / (count + 1))
             if step not in done and (point := self._tried(cleaned, of_strength(method, unit, step / STEPS))):
                 done.add(step)
                 yield point
 
-    def _limit(self, cleaned: Cleaned, method: str, unit: str, top: int) -> int:
-        """Steps up to which the float network loses no more than it may, of the pictures that are probed."""
-        dense, good, bad = self._float(cleaned, None)[top], 0, STEPS
+    def _limit(self, cleaned: Cleaned, method: str, unit: str, top: int, good: int) -> int:
+        """Steps, ``good`` or more, up to which the float network loses no more than it may, of what is probed."""
+        dense, bad = self._float(cleaned, None)[top], STEPS
         while bad - good > 1:
             middle = (good + bad) // 2
             right = self._float(cleaned, of_strength(method, unit, middle / STEPS))[top]

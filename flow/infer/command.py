@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from flow import build
 from flow.build import Design, Options
 from flow.compile.command import compiled_of, reference, versions
 from flow.compile.command import origin as origin_of
@@ -22,17 +24,20 @@ from flow.simulate import LOG, RESULTS
 from flow.train.command import REPORT
 from flow.train.simulation import Outcome, built, play
 from flow.train.watch import bar, duration
+from models.lib.checkpoint import CheckpointError
 from models.lib.command_line import INTERRUPTED
-from models.lib.job_file import EVENTS, MISMATCH
+from models.lib.job_file import CHECKPOINT, EVENTS, MISMATCH
 from models.lib.telling import Telling
 from models.pe_array.frontend.api import Compiled
 from models.pe_array.frontend.job import BATCHES, InferenceJob, parameters, save_batches
-from models.pe_array.frontend.program_file import MEMORY, PROGRAM, Int8Array
+from models.pe_array.frontend.program_file import MEMORY, PROGRAM, Bytes, InferenceProgram, Int8Array
 from models.pe_array.machine.machine import Machine
 from models.pe_array.training.harness import MEMORY_IN, MEMORY_OUT
 
 HARNESS = "array_harness"
 _BENCH = "tb.pe_array.runs.infer"
+_WHOLE = 128
+"""MACs of the largest array that Verilator compiles as one; of larger ones a PE is compiled once, for all of them."""
 _FILES = (LOG, RESULTS, MEMORY_IN, MEMORY_OUT, BATCHES, PROGRAM, MEMORY)
 """What a run leaves in its scratch directory."""
 
@@ -40,8 +45,12 @@ _FILES = (LOG, RESULTS, MEMORY_IN, MEMORY_OUT, BATCHES, PROGRAM, MEMORY)
 class Progress:
     """The batches, as they end."""
 
-    def __init__(self, batches: int) -> None:
-        self.batches, self.done, self.start = batches, 0, time.monotonic()
+    def __init__(self, batches: int, before: int = 0) -> None:
+        """
+        Args:
+            before: batches that are not to be done again.
+        """
+        self.batches, self.before, self.done, self.start = batches, before, before, time.monotonic()
 
     def take(self, event: dict[str, Any]) -> str:
         """The line of a batch that is right."""
@@ -53,7 +62,7 @@ class Progress:
 
     def line(self) -> str:
         """Where the simulation is now."""
-        rate = self.done / (time.monotonic() - self.start)
+        rate = (self.done - self.before) / (time.monotonic() - self.start)
         left = duration((self.batches - self.done) / rate) if rate else "?"
         return f"{bar(self.done, self.batches)} {self.done}/{self.batches} batches  ETA {left}"
 
@@ -70,8 +79,8 @@ def run(request: Request, design: Design | None = None) -> int:
     if request.sim != MODEL:
         require_tools(request.sim)  # before results of the run before are gone
     with alone_in(request.directory):
-        directory = RunDirectory(request.directory, origin_of(request.compilation) | {"command": request.replay})
-        with directory.run(REPORT, MISMATCH, EVENTS):
+        directory = RunDirectory(request.directory, origin_of(request.compilation) | {"command": request.replay()})
+        with directory.run(REPORT, MISMATCH, EVENTS, *(() if request.resume else (CHECKPOINT,))):
             outcome, result = _run(request, design, directory)
     print("\n".join(f"  {what:34} {value}" for what, value in table(result)))
     for name in (RESULT, REPORT):
@@ -80,10 +89,10 @@ def run(request: Request, design: Design | None = None) -> int:
         print(f"FAIL  {request.name}: {outcome.failure}")
         if request.sim != MODEL:
             print(f"  log: {relative(request.directory / 'run' / LOG)}")
-        print(f"replay: {request.replay}")
+        print(f"replay: {request.replay()}")
         return 1
     if outcome.interrupted:
-        print(f"interrupted; begin again with: {request.replay}")
+        print(f"interrupted; go on with: {request.replay(resume=True)}")
         return INTERRUPTED
     print(f"pass  {request.name}: {_who(request)} and model are equal in every output")
     return 0
@@ -173,17 +182,41 @@ def _simulated(
 ) -> tuple[Outcome, list[dict[str, Any]]]:  # fmt: skip
     """The program in a simulator."""
     program, run = compiled.program(), request.directory / "run"
-    job = InferenceJob(str(request.directory), str(run), str(run / BATCHES))
+    made = design or Design.of(HARNESS, dict(parameters(program)))
+    whole = request.sim != "verilator" or request.compilation.batch * request.compilation.pes <= _WHOLE
+    options = Options(request.sim, fast=True, blocks=() if whole else ("pe",))
+    identity = _identity(program, compiled.memory.memory, images, expected, build.directory(made, options).name)
+    job = InferenceJob(str(request.directory), str(run), str(run / BATCHES), identity, request.resume)
+    done = _done(job)
     directory.scratch(job.save, _FILES)
     program.save(run, compiled.memory.memory)
     save_batches(run / BATCHES, images, expected)
-    made = design or Design.of(HARNESS, dict(parameters(program)))
-    outcome = play(
-        _BENCH, made, request.sim, built(made, Options(request.sim, fast=True), "network"), run / JOB,
-        Progress(len(images)),
-    )  # fmt: skip
-    path = request.directory / EVENTS
-    events = [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
-    if outcome.is_well and len(events) != len(images):
-        outcome = Outcome(failure=f"{len(events)} batches ran, not {len(images)}")
-    return outcome, events
+    if len(done) == len(images):
+        return Outcome(), done
+    if done:
+        print(f"going on behind batch {len(done) - 1:,}", flush=True)
+    progress = Progress(len(images), len(done))
+    outcome = play(_BENCH, made, request.sim, built(made, options, "network"), run / JOB, progress)
+    if (request.directory / CHECKPOINT).is_file():
+        done = _done(replace(job, resume=True))
+    if outcome.is_well and len(done) != len(images):
+        outcome = Outcome(failure=f"{len(done)} batches ran, not {len(images)}")
+    return outcome, done
+
+
+def _done(job: InferenceJob) -> list[dict[str, Any]]:
+    """Events of the batches in the checkpoint. Raises FlowError."""
+    try:
+        return job.load_done()
+    except CheckpointError as error:
+        raise FlowError(str(error)) from None
+
+
+def _identity(
+    program: InferenceProgram, memory: Bytes, images: Int8Array, expected: Int8Array, simulator: str
+) -> str:  # fmt: skip
+    """A digest of all that the outcome depends on; ``simulator``: name of the build, a digest of the RTL itself."""
+    digest = hashlib.sha256(f"{program} {simulator}".encode())
+    for each in (memory, images, expected):
+        digest.update(each.tobytes())
+    return digest.hexdigest()

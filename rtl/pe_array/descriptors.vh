@@ -216,29 +216,31 @@
 `define ARRAY_D_SCALES_BIAS_SHIFT        91:88    // right shift of a bias, half up
 `define ARRAY_D_SCALES_ADDRESS           127:96   // of the first record, a multiple of its 4 or 8 bytes
 `define ARRAY_D_SCALES_BIAS              159:128  // else the bias of all channels
-`define ARRAY_D_SCALES_MULTIPLIER        176:160  // else the multiplier of all channels, 65536 is 1.0
-`define ARRAY_D_SCALES_ADDEND_MULTIPLIER 208:192  // its multiplier, 65536 is 1.0
+`define ARRAY_D_SCALES_MULTIPLIER        183:160  // else the multiplier of all channels, 2^23 is 1.0
+`define ARRAY_D_SCALES_ADDEND_MULTIPLIER 215:192  // its multiplier, 2^23 is 1.0
 `define ARRAY_D_SCALES_ADDEND_SHIFT      220:216  // its right shift
 `define ARRAY_D_SCALES_ZERO              231:224  // zero point of the result
 `define ARRAY_D_SCALES_LOW               239:232  // least result
 `define ARRAY_D_SCALES_HIGH              247:240  // largest result
 `define ARRAY_D_SCALES_ADDEND_ZERO       255:248  // its zero point
-`define ARRAY_D_SCALES_DEFAULT           256'h007F800000010000000100000000000000000000000000000000000000000036
+`define ARRAY_D_SCALES_DEFAULT           256'h007F800000800000008000000000000000000000000000000000000000000036
+`define ARRAY_MULTIPLIER_BITS            24
+`define ARRAY_MULTIPLIER_ONE             24'h800000
 
 // Bits that no field of the opcodes of a module has
 `define ARRAY_D_UNUSED_LOAD(d)    {d[159:157], d[87:64], d[55:8]}
 `define ARRAY_D_UNUSED_COMPUTE(d) {d[191:184], d[159:147], d[127:120], d[95:91], d[87:59], d[55:8]}
 `define ARRAY_D_UNUSED_DRAIN(d)   {d[191:188], d[95:94], d[87:63], d[55:8]}
-`define ARRAY_D_UNUSED_SCALES(d)  {d[223:221], d[215:209], d[191:177], d[95:92], d[87:61], d[55:0]}
+`define ARRAY_D_UNUSED_SCALES(d)  {d[223:221], d[191:184], d[95:92], d[87:61], d[55:0]}
 `define ARRAY_D_UNUSED_COLLECT(d) {d[255:152], d[95:62], d[55:8]}
 `define ARRAY_D_UNUSED_UPDATE(d)  {d[255:253], d[95:92], d[87:63], d[55:0]}
 `define ARRAY_D_UNUSED_DELTA(d)   {d[255:204], d[95:57], d[55:0]}
 
 // Record of a channel in memory; one of biases alone is its first word
 `define ARRAY_RECORD_BIAS       31:0   // added to the sum
-`define ARRAY_RECORD_MULTIPLIER 48:32  // of the sum, 65536 is 1.0
-`define ARRAY_RECORD_SHIFT      60:56  // right shift of the product, besides the 16 of the multiplier
-`define ARRAY_RECORD_UNUSED(r)  {r[63:61], r[55:49]}
+`define ARRAY_RECORD_MULTIPLIER 55:32  // of the sum, 2^23 is 1.0
+`define ARRAY_RECORD_SHIFT      60:56  // right shift of the product, besides the 23 of the multiplier
+`define ARRAY_RECORD_UNUSED(r)  {r[63:61]}
 
 // Command on map_cmd: how many bits, and those of its fields
 `define ARRAY_MAP_CMD_BITS     73

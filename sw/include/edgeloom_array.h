@@ -1399,26 +1399,26 @@ static inline int32_t edgeloom_scales_get_bias(const edgeloom_descriptor *d)
     return (int32_t)((int64_t)(edgeloom_get(d, 128, 32) ^ 0x80000000u) - 0x80000000ll);
 }
 
-/* else the multiplier of all channels, 65536 is 1.0 */
+/* else the multiplier of all channels, 2^23 is 1.0 */
 static inline void edgeloom_scales_set_multiplier(edgeloom_descriptor *d, uint32_t value)
 {
-    edgeloom_put(d, 160, 17, value);
+    edgeloom_put(d, 160, 24, value);
 }
 
 static inline uint32_t edgeloom_scales_get_multiplier(const edgeloom_descriptor *d)
 {
-    return (uint32_t)edgeloom_get(d, 160, 17);
+    return (uint32_t)edgeloom_get(d, 160, 24);
 }
 
-/* its multiplier, 65536 is 1.0 */
+/* its multiplier, 2^23 is 1.0 */
 static inline void edgeloom_scales_set_addend_multiplier(edgeloom_descriptor *d, uint32_t value)
 {
-    edgeloom_put(d, 192, 17, value);
+    edgeloom_put(d, 192, 24, value);
 }
 
 static inline uint32_t edgeloom_scales_get_addend_multiplier(const edgeloom_descriptor *d)
 {
-    return (uint32_t)edgeloom_get(d, 192, 17);
+    return (uint32_t)edgeloom_get(d, 192, 24);
 }
 
 /* its right shift */

@@ -1,67 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make compile` and `make infer` from request to page, on a small network, and that they fail where they must."""
+"""`make compile` from request to page, on a small network, and that it fails where it must."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import pytest
-from small_onnx import Made, residual
+from asked import PICTURES, compilation, folder, result_of
+from small_onnx import Made
 
 from flow.compile import command as compiling
 from flow.compile import picture
-from flow.compile.request import Request, request
-from flow.infer import command as inferring
-from flow.infer.request import Request as Inference
-from flow.infer.request import request as inference
-from flow.paths import FlowError, relative
-from flow.run_directory import RESULT
+from flow.compile.request import request
+from flow.paths import FlowError
 from flow.train.command import REPORT
 from models.pe_array.frontend import program_file
-from models.pe_array.frontend.api import Compiled
 from models.pe_array.frontend.optimisations import ALL, NONE
-from models.pe_array.frontend.program_file import MEMORY, PROGRAM
 from models.pe_array.network.config import PeConfig
 from models.pe_array.training.images import TrainingImages
 from models.pe_array.training.trainer import Trainer
-
-PICTURES = 40
-
-
-def folder(tmp_path: Path) -> Path:
-    """A model, and pictures of its size with labels, of which 20 are for the test."""
-    onnx.save(residual(), tmp_path / "net.onnx")
-    rng = np.random.default_rng(3)
-    images = rng.integers(0, 256, (PICTURES, 2, 8, 8)).astype(np.uint8)
-    labels = rng.integers(0, 5, PICTURES).astype(np.uint8)
-    labels[:5] = range(5)
-    half = PICTURES // 2
-    np.savez(
-        tmp_path / "data.npz", train_images=images[:half], train_labels=labels[:half], test_images=images[half:],
-        test_labels=np.append(labels[half:-1], 4).astype(np.uint8),
-    )  # fmt: skip
-    return tmp_path
-
-
-def compilation(tmp_path: Path, **variables: str) -> Request:
-    where = folder(tmp_path)
-    given = {"data": str(where / "data.npz"), "batch": "8", "pes": "2"} | variables
-    return request(str(where / "net.onnx"), **given, directory=where / "out")
-
-
-def classification(tmp_path: Path, **variables: str) -> Inference:
-    where = folder(tmp_path)
-    given = {"data": str(where / "data.npz"), "batch": "8", "pes": "2"} | variables
-    return inference(str(where / "net.onnx"), **given, directory=where / "out")
-
-
-def result_of(directory: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((directory / RESULT).read_text())
-    return found
 
 
 def test_compile(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -107,6 +67,25 @@ def test_a_compilation_is_the_start_of_a_training(tmp_path: Path, capsys: pytest
     ] == [layer.has_weights for layer in config.layers]
 
 
+def test_a_start_that_is_pruned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """DENSITY is the share of the weights that the files have, from the first step on; the rest is the same."""
+    asked = compilation(tmp_path, density="0.6")
+    assert compiling.run(asked) == 0
+    result, said = result_of(asked.directory), capsys.readouterr().out
+    assert result["fine_tuning_density"] == pytest.approx(0.6, abs=0.03)
+    assert "pruned at once; " in said
+    assert f"weights that it keeps              {result['fine_tuning_density']:.1%}" in said
+    assert result["sparsity"]["zero_kernels"] == 0
+    config = PeConfig.load(asked.directory / "finetune.toml")
+    assert "DENSITY=0.6" in (asked.directory / "finetune.toml").read_text()
+    images = TrainingImages.load(config)
+    trainer = Trainer(config, images.train)
+    assert trainer.network.density == result["fine_tuning_density"]
+    assert trainer.accuracy(images.test) == result["accuracies"]["trainable"]
+    trainer.train_step()
+    assert trainer.network.density == result["fine_tuning_density"]
+
+
 def test_no_start_of_a_training_and_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The rest of the compilation is there."""
     made = Made("N", 2, 8, 8)
@@ -145,51 +124,6 @@ def test_compile_without_pictures_and_with_the_table(
     assert "with all optimisations" in capsys.readouterr().out
 
 
-def test_infer_in_the_machine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A last batch that is not whole is filled up; its clocks count."""
-    asked = classification(tmp_path, sim="model")
-    assert inferring.run(asked) == 0
-    result, said = result_of(asked.directory), capsys.readouterr().out
-    assert result["images"] == PICTURES // 2
-    assert result["compared"] == 3 * 8 * 5
-    assert result["clocks_predicted"] == 3 * result["clocks_of_a_batch"]
-    assert result["clocks_measured"] is None
-    assert "machine and model are equal in every output" in said
-    assert "machine and model are equal in every output" in (asked.directory / REPORT).read_text()
-
-
-@pytest.mark.slow
-def test_infer_in_simulation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    asked = classification(tmp_path, samples="16", quant="asymmetric")
-    assert inferring.run(asked) == 0, capsys.readouterr().out
-    result = result_of(asked.directory)
-    assert result["compared"] == 16 * 5 + 2 * 6  # counters of clocks too
-    assert result["clocks_measured"] == result["clocks_predicted"] > 0
-    right = sum(images for label, found, images in result["confusion"] if label == found)
-    assert result["accuracies"]["array"] == right / 16
-    assert result["same_class"] >= 15 / 16
-    assert "difference 0" in capsys.readouterr().out
-
-
-def test_infer_fails_where_the_machine_differs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The model's outputs are changed in one place."""
-    real = Compiled.predict_bytes
-
-    def wrong(self: Compiled, q: Any) -> Any:
-        made = real(self, q)
-        made[9, 2] ^= 1
-        return made
-
-    monkeypatch.setattr(Compiled, "predict_bytes", wrong)
-    asked = classification(tmp_path, sim="model", samples="16")
-    assert inferring.run(asked) == 1
-    assert "FAIL  net: batch 1: 1 of 40 outputs differ" in capsys.readouterr().out
-    assert result_of(asked.directory)["mismatches"] == 1
-    assert "batch 1: 1 of 40 outputs differ" in (asked.directory / REPORT).read_text()
-
-
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
@@ -201,6 +135,9 @@ def test_infer_fails_where_the_machine_differs(
         ({"quant": "best"}, "QUANT=best must be one of minmax, percentile, entropy, asymmetric"),
         ({"quant": "minmax,entropy"}, "QUANT=minmax,entropy must be one of"),
         ({"sparsify": "half"}, "SPARSIFY=half must be flat:x"),
+        ({"density": "half"}, "DENSITY=half must be above 0 and at most 1"),
+        ({"density": "1.5"}, "DENSITY=1.5 must be above 0 and at most 1"),
+        ({"data": "", "density": "0.5"}, "DENSITY=0.5 is of a fine-tuning, which needs pictures: name them with DATA"),
         ({"opt": "fast"}, "OPT=fast: fast is none of all, none, table"),
         ({"batch": "12"}, "BATCH=12 must be one of 8, 16, 32, 64"),
         ({"pes": "3"}, "PES=3 must be a power of two, 1 … 64"),
@@ -262,23 +199,6 @@ def test_more_classes_than_outputs(tmp_path: Path) -> None:
         compiling.run(asked)
 
 
-def test_infer_needs_pictures(tmp_path: Path) -> None:
-    with pytest.raises(FlowError, match=r"DATA=… must name labelled pictures"):
-        classification(tmp_path, data="")
-    with pytest.raises(FlowError, match="SIM=none must be one of verilator, icarus, model"):
-        classification(tmp_path, sim="none")
-    with pytest.raises(FlowError, match=r"SAMPLES=0 must be 1 … 20"):
-        classification(tmp_path, samples="0")
-
-
-def test_how_to_do_it_again(tmp_path: Path) -> None:
-    asked = classification(tmp_path, sim="icarus", samples="7", sparsify="relative:0.1", norm="signed")
-    assert asked.replay.startswith(
-        f"make infer MODEL={relative(tmp_path / 'net.onnx')} DATA={tmp_path / 'data.npz'} NORM=signed "
-    )
-    assert asked.replay.endswith("SPARSIFY=relative:0.1 BATCH=8 PES=2 SIM=icarus SAMPLES=7")
-
-
 def test_arcs_of_the_picture_do_not_meet() -> None:
     """Of three maps that skip layers, two at the same time."""
 
@@ -297,10 +217,3 @@ def test_arcs_of_the_picture_do_not_meet() -> None:
     assert drawn.count("<path") == 8
     assert picture._lanes([(1, 3), (0, 4), (3, 5)]) == {(1, 3): 0, (3, 5): 0, (0, 4): 1}
     assert picture._short("x" * 50) == "…" + "x" * 39
-
-
-def test_files_that_infer_leaves(tmp_path: Path) -> None:
-    """Of a run in the machine: no program, which is compile's."""
-    asked = classification(tmp_path, sim="model", samples="8")
-    inferring.run(asked)
-    assert not [name for name in (PROGRAM, MEMORY) if (asked.directory / name).exists()]

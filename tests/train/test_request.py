@@ -118,13 +118,13 @@ def test_data_files(content: bytes | None, message: str, tmp_path: Path, monkeyp
 
 
 def test_resume_without_checkpoint(tmp_path: Path) -> None:
-    with pytest.raises(FlowError, match=r"there is no checkpoint .*: train without RESUME \(--resume\) first"):
+    with pytest.raises(FlowError, match=r"there is no checkpoint .*: begin without RESUME \(--resume\)"):
         train(training(TINY, tmp_path, resume="1"))
 
 
 def test_resume_from_damaged_checkpoint(tmp_path: Path) -> None:
     (tmp_path / CHECKPOINT).write_bytes(b"PK damaged")
-    with pytest.raises(FlowError, match=r"is damaged .* train anew, without RESUME"):
+    with pytest.raises(FlowError, match=r"is damaged .* begin anew, without RESUME"):
         train(training(TINY, tmp_path, resume="1"))
 
 

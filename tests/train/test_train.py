@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from trainings import TINY, broken_design, result_of, training, variant, weights_of
+from broken_copy import broken_design
+from trainings import TINY, result_of, training, variant, weights_of
 
 from flow.modules import SIMULATORS
 from flow.paths import BUILD, ROOT

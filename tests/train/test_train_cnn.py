@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from broken_copy import broken_design
 from small_cnn import SMALL, small_cnn
-from trainings import broken_design, step_event
+from trainings import step_event
 
 from flow.build import Design
 from flow.paths import BUILD, ROOT, FlowError, relative
@@ -257,7 +258,7 @@ def test_interrupt_in_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_resume_of_what_does_not_fit(tmp_path: Path) -> None:
     """No checkpoint, a damaged one, one of another configuration, or of other STEPS."""
     asked = small(tmp_path, steps="4", resume="1")
-    with pytest.raises(FlowError, match=r"there is no checkpoint .*: train without RESUME \(--resume\) first"):
+    with pytest.raises(FlowError, match=r"there is no checkpoint .*: begin without RESUME \(--resume\)"):
         train(asked)
     trainer = model(asked.config)
     for _ in range(3):
@@ -266,7 +267,7 @@ def test_resume_of_what_does_not_fit(tmp_path: Path) -> None:
     with pytest.raises(FlowError, match=r"the training is at step 3, but step 2 was not simulated: give STEPS and"):
         train(asked)
     trainer.save(asked.directory / CHECKPOINT, {"no": []})
-    with pytest.raises(FlowError, match=r"is damaged .* train anew, without RESUME"):
+    with pytest.raises(FlowError, match=r"is damaged .* begin anew, without RESUME"):
         train(asked)
     save(asked.job, model(asked.config, IMAGES + 1), Record())
     with pytest.raises(FlowError, match="belongs to another configuration, data set or number of SAMPLES"):

@@ -5,14 +5,11 @@ from __future__ import annotations
 
 import itertools
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from flow import verilog
-from flow.build import Design
 from flow.paths import ROOT
 from flow.run_directory import RESULT
 from flow.train.command import WEIGHTS
@@ -56,17 +53,6 @@ def weights_of(directory: Path) -> dict[str, np.ndarray[Any, Any]]:
     """What weights.npz holds."""
     with np.load(directory / WEIGHTS) as file:
         return dict(file)
-
-
-def broken_design(design: Design, module: str, correct: str, broken: str, directory: Path) -> Design:
-    """A design with a copy of a module that has a fault."""
-    original = verilog.library()[module].path
-    text = original.read_text()
-    assert text.count(correct) == 1, f"{original} has changed: choose another line to break"
-    copy = directory / original.name
-    copy.write_text(text.replace(correct, broken))
-    files = [replace(file, path=copy) if file.name == module else file for file in design.files]
-    return replace(design, files=tuple(files))
 
 
 def edge_checkpoint(path: Path, config: EdgeConfig, samples: int, done: int) -> EdgeState:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """From quantised graphs to frozen layers of the array: real scales become multipliers and shifts, operators layers.
 
-Multipliers have 17 bits, so a value differs from that of exact arithmetic, by one, about once in a thousand times or
-less; never where scales are powers of two. Zero points of what is read go into the biases.
+Multipliers have 24 bits, so a value differs from that of exact arithmetic, by one, about once in 100,000 times or less,
+as it does in float32; never where scales are powers of two. Zero points of what is read go into the biases.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from models.pe_array.frontend.graph import (
     Reals,
     UnsupportedModel,
 )  # fmt: skip
-from models.pe_array.isa.descriptors import ONE
+from models.pe_array.isa.descriptors import MULTIPLIER_MAX, ONE
 from models.pe_array.network import averages, fitting
 from models.pe_array.network.frozen.builder import WEIGHT_MAX, FrozenBuilder
 from models.pe_array.network.frozen.network import FrozenNetwork
 from models.pe_array.network.kinds.average_pool import whole_window
 from models.pe_array.network.layer import IMAGE
-from models.pe_array.network.scaling import MULTIPLIER_MAX, Addend, Scaling, fixed
+from models.pe_array.network.scaling import Addend, Scaling, fixed
 from models.pe_array.network.seen_map import NO_PADS
 
 BATCHES = (8, 16, 32, 64)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from models.lib.fixed_point import IntArray
 from models.lib.registers import Code
 from models.pe_array.isa.bits import Bits
-from models.pe_array.isa.descriptors import ONE
+from models.pe_array.isa.descriptors import MULTIPLIER_BITS, ONE
 from models.pe_array.isa.runs import Bytes, Runs
 
 
@@ -43,8 +43,8 @@ class RecordLayout:
 
 RECORD = RecordLayout(
     bias=Bits(0, 32, doc="added to the sum", signed=True),
-    multiplier=Bits(32, 17, doc="of the sum, 65536 is 1.0"),
-    shift=Bits(56, 5, doc="right shift of the product, besides the 16 of the multiplier"),
+    multiplier=Bits(32, MULTIPLIER_BITS, doc="of the sum, 2^23 is 1.0"),
+    shift=Bits(56, 5, doc="right shift of the product, besides the 23 of the multiplier"),
 )
 BEATS_MAX = 1 << 16
 """Of the records of a drain: they are read with one command."""

@@ -325,8 +325,11 @@ class Delta(Descriptor):
     softmax: bool = _a(0, 1, "softmax with cross-entropy, else sigmoid", default=False)
 
 
-ONE = 1 << 16
+MULTIPLIER_BITS = 24
+"""Of the multipliers of a drain, without a sign; all but the first are behind the point."""
+ONE = 1 << MULTIPLIER_BITS - 1
 """A multiplier of 1.0."""
+MULTIPLIER_MAX = 2 * ONE - 1
 
 
 @dataclass(frozen=True)
@@ -341,7 +344,7 @@ class Scales(Descriptor):
     records: int = _a(0, 2, "of each channel from memory: 0 none, 1 bias, 2 bias, multiplier and shift", default=0)
     address: int = _bits(3, 0, 32, "of the first record, a multiple of its 4 or 8 bytes", default=0)
     bias: int = _bits(4, 0, 32, "else the bias of all channels", default=0, signed=True)
-    multiplier: int = _bits(5, 0, 17, "else the multiplier of all channels, 65536 is 1.0", default=ONE)
+    multiplier: int = _bits(5, 0, MULTIPLIER_BITS, "else the multiplier of all channels, 2^23 is 1.0", default=ONE)
     bias_shift: int = _b(0, 4, "right shift of a bias, half up", default=0)
     even: bool = _a(2, 1, "round halves to even, else up", default=False)
     zero: int = _bits(7, 0, 8, "zero point of the result", default=0, signed=True)
@@ -350,7 +353,7 @@ class Scales(Descriptor):
     mask_high: bool = _a(4, 1, "0 where the mask is high or above, too; then high limits no result", default=False)
     addend: bool = _a(3, 1, "add a map", default=False)
     addend_zero: int = _bits(7, 24, 8, "its zero point", default=0, signed=True)
-    addend_multiplier: int = _bits(6, 0, 17, "its multiplier, 65536 is 1.0", default=ONE)
+    addend_multiplier: int = _bits(6, 0, MULTIPLIER_BITS, "its multiplier, 2^23 is 1.0", default=ONE)
     addend_shift: int = _bits(6, 24, 5, "its right shift", default=0)
 
 

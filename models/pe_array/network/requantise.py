@@ -14,13 +14,16 @@ import numpy.typing as npt
 
 from models.lib.fixed_point import IntArray, lane_seed, lfsr_step, round_shift, saturate, stochastic_addend
 from models.lib.registers import Code
-from models.pe_array.isa.descriptors import ONE
+from models.pe_array.isa.descriptors import MULTIPLIER_BITS, ONE
 from models.pe_array.isa.widths import SHIFT_MAX
 
 POINT = 16
-"""Bits behind the point of a multiplier, and of what is rounded."""
+"""Bits behind the point of what is rounded."""
 POINT_MASK = (1 << POINT) - 1
-_FAR = 1 << 45
+CUT = MULTIPLIER_BITS - 1 - POINT
+"""Bits of every product that are cut besides those of its shift."""
+CUT_MASK = (1 << CUT) - 1
+_FAR = 1 << 52
 
 BoolArray = npt.NDArray[np.bool_]
 Numbers = int | IntArray
@@ -83,12 +86,12 @@ class DrainSettings:
             nothing else, not even ``bits``.
         bits: DATA, 4 … 8.
         bias: added to the accumulators after ``hu(bias, bias_shift)``, 32 bits; as the shift.
-        multiplier: 0 … 2^17 - 1, ``ONE`` is 1.0; as the shift.
+        multiplier: 0 … 2^24 - 1, ``ONE`` is 1.0; as the shift.
         zero: added to what is rounded, before the saturation.
         low, high: limits of the result, signed bytes.
         even: halves are rounded to even, else up (where the rounding is not stochastic).
         mask_high: the mask must also be less than ``high``, which then is no limit of the result.
-        addend_zero, addend_multiplier, addend_shift: of the addend: ``(a - zero) * multiplier / 2^(16 + shift)``.
+        addend_zero, addend_multiplier, addend_shift: of the addend: ``(a - zero) * multiplier / 2^(23 + shift)``.
     """
 
     shift: Numbers = 0
@@ -155,18 +158,19 @@ def _scaled(
         if each.size and not 0 <= each.min() <= each.max() <= SHIFT_MAX:
             raise ValueError(f"shift = {each.min()} … {each.max()} must be 0 … {SHIFT_MAX}")
     word = word + round_shift(of.bias, of.bias_shift)
-    # the product in two parts, as it has up to 66 bits; what is clipped here is still beyond a byte after any shift
+    # the product in two parts, as it has up to 73 bits; what is clipped here is still beyond a byte after any shift
     multiplier = np.asarray(of.multiplier, dtype=np.int64)
     low = (word & POINT_MASK) * multiplier
     whole = np.clip((word >> POINT) * multiplier + (low >> POINT), -_FAR, _FAR)
-    product = (whole << POINT) + (low & POINT_MASK)
-    total = product >> shift  # from here on with 16 bits behind the point
+    product = (whole << POINT - CUT) + ((low & POINT_MASK) >> CUT)
+    total = product >> shift  # as from here on all, with 16 bits behind the point
     if addend is not None:
         above = np.asarray(addend, dtype=np.int64) - of.addend_zero
-        total = total + (above * of.addend_multiplier >> of.addend_shift)
+        total = total + (above * of.addend_multiplier >> CUT + of.addend_shift)
     total = total + ((1 << POINT - 1) if random is None else np.asarray(random, dtype=np.int64))
     y = total >> POINT
     if of.even and random is None:
-        tie = (total & POINT_MASK == 0) & (product & (1 << shift) - 1 == 0)
+        lost = (low & CUT_MASK) | (product & (1 << shift) - 1)
+        tie = (total & POINT_MASK == 0) & (lost == 0)
         y = np.where(tie, y & ~1, y)
     return y

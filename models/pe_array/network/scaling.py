@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scales of layers that somebody else trained: biases, a multiplier and shift per channel, zero points, limits.
 
-    y = clamp(sat(round((acc + bias) * m / 2**(16 + s) [+ (a - za) * ma / 2**(16 + sa)]) + zero), low, high)
+    y = clamp(sat(round((acc + bias) * m / 2**(23 + s) [+ (a - za) * ma / 2**(23 + sa)]) + zero), low, high)
 
-Multipliers are 17-bit numbers with 16 bits behind the point. Each product is cut after 16 bits behind the point, as the
+Multipliers are 24-bit numbers with 23 bits behind the point. Each product is cut after 16 bits behind the point, as the
 array does; rounding half to even sees what was cut of the first one. Layers that the array trains have powers of two
 instead, which follow from fraction bits (docs/pe_array/numbers.md).
 """
@@ -18,25 +18,24 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from models.pe_array.isa.descriptors import ONE
+from models.pe_array.isa.descriptors import MULTIPLIER_BITS, MULTIPLIER_MAX, ONE
 from models.pe_array.isa.widths import SHIFT_MAX
 from models.pe_array.network.layers import Accumulators, Int8Array, Requantised
-from models.pe_array.network.requantise import POINT, POINT_MASK
+from models.pe_array.network.requantise import CUT, POINT, POINT_MASK
 
 Int64Array = npt.NDArray[np.int64]
 Array = Any  # Numba compiles the functions for the types they are called with
 Int = Any  # int64 in compiled code
 
-MULTIPLIER_MAX = 2 * ONE - 1
-HALF = ONE // 2
+HALF = 1 << POINT - 1
 
 
 @dataclass(frozen=True)
 class Addend:
-    """How a second map is added to the sums: ``(a - zero) * multiplier / 2**(16 + shift)``.
+    """How a second map is added to the sums: ``(a - zero) * multiplier / 2**(23 + shift)``.
 
     Attributes:
-        multiplier: 0 … 2**17 - 1.
+        multiplier: 0 … 2**24 - 1.
         shift: 0 … 31.
         zero: the map's zero point, -128 … 127.
     """
@@ -57,7 +56,7 @@ class Scaling:
 
     Attributes:
         biases: int64 (n,), each of 32 bits; with ``- zero_in * sum(weights)`` where ``zero_in`` is not 0.
-        multipliers: int64 (n,), 0 … 2**17 - 1; 2**16 is 1.
+        multipliers: int64 (n,), 0 … 2**24 - 1; 2**23 is 1.
         shifts: int64 (n,), 0 … 31.
         zero_in: zero point of the map that is read: what padding is worth.
         zero: zero point of the output, added after rounding and before saturation.
@@ -149,11 +148,11 @@ def fixed(factor: float) -> tuple[int, int]:
         ValueError: the factor is negative, or above the largest multiplier, nearly 2.
     """
     if not 0 <= factor <= 2 or round(factor * ONE) > MULTIPLIER_MAX:
-        raise ValueError(f"a scale of {factor} must be 0 … {MULTIPLIER_MAX / ONE:.5f}")
+        raise ValueError(f"a scale of {factor} must be 0 … {MULTIPLIER_MAX / ONE:.7f}")
     if factor == 0:
         return 0, 0
     shift = min(SHIFT_MAX, max(0, -math.floor(math.log2(factor))))
-    multiplier = round(math.ldexp(factor, POINT + shift))
+    multiplier = round(math.ldexp(factor, MULTIPLIER_BITS - 1 + shift))
     return (multiplier, shift) if multiplier <= MULTIPLIER_MAX else (multiplier >> 1, shift - 1)
 
 
@@ -174,13 +173,13 @@ def scaled(
     clipped = 0
     limit = np.int64(1) << (bits - 1)
     for c in range(acc.shape[0]):
-        bias, multiplier, shift = biases[c], multipliers[c], shifts[c]
+        bias, multiplier, shift = biases[c], multipliers[c], CUT + shifts[c]
         lost = (np.int64(1) << shift) - 1
         for k in range(acc.shape[1]):
             product = (np.int64(acc[c, k]) + bias) * multiplier
             total = product >> shift
             if factor:
-                total += (np.int64(added[c, k]) - zero_added) * factor >> shift_added
+                total += (np.int64(added[c, k]) - zero_added) * factor >> CUT + shift_added
             whole = (total + HALF) >> POINT
             if even and (total & POINT_MASK) == HALF and (product & lost) == 0:
                 whole -= whole & 1

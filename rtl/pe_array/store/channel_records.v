@@ -49,7 +49,7 @@ module channel_records #(
     output wire           m_valid,
     input  wire           m_ready,
     output wire [31:0]    m_bias,
-    output wire [16:0]    m_multiplier,
+    output wire [`ARRAY_MULTIPLIER_BITS-1:0] m_multiplier,
     output wire [4:0]     m_shift
 );
 

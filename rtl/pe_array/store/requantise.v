@@ -6,8 +6,8 @@
 /*
  * Requantise: accumulator words to pixel words
  *
- *   y = clamp(sat(round((acc + hu(bias, bias_shift)) * multiplier / 2^(16 + shift) + added) + zero), low, high)
- *   added = (a - addend_zero) * addend_multiplier / 2^(16 + addend_shift) with addend, else 0
+ *   y = clamp(sat(round((acc + hu(bias, bias_shift)) * multiplier / 2^(23 + shift) + added) + zero), low, high)
+ *   added = (a - addend_zero) * addend_multiplier / 2^(23 + addend_shift) with addend, else 0
  *
  * Then ReLU and mask (docs/pe_array/numbers.md says what each step keeps).
  *
@@ -44,8 +44,8 @@ module requantise #(
     // Signed, added to the accumulator after a right shift, half up
     input  wire [31:0]            bias,
     input  wire [3:0]             bias_shift,
-    // Of the sum, 65536 is 1.0
-    input  wire [16:0]            multiplier,
+    // Of the sum, 2^23 is 1.0
+    input  wire [`ARRAY_MULTIPLIER_BITS-1:0] multiplier,
     // Bits of the product to drop behind the point, 0 ... 31
     input  wire [4:0]             shift,
     // 1: stochastic rounding; 0: halves to even (1) or up (0)
@@ -65,7 +65,7 @@ module requantise #(
     input  wire                   addend,
     // Its zero point, signed, its multiplier and right shift
     input  wire [7:0]             addend_zero,
-    input  wire [16:0]            addend_multiplier,
+    input  wire [`ARRAY_MULTIPLIER_BITS-1:0] addend_multiplier,
     input  wire [4:0]             addend_shift,
 
     // Accumulators, signed, image 0 in the low bits
@@ -90,7 +90,6 @@ module requantise #(
 `REQUIRE(g_acc, ACC >= 16 && ACC <= 48, ("%m: ACC = %0d must be 16 to 48", ACC))
 
 localparam STAGES = 7;
-localparam [16:0] ONE = 17'h10000;
 
 wire [STAGES-1:0] enable;
 wire              pipe_ready;
@@ -136,10 +135,10 @@ wire [32:0] bias_up = bias_point + 33'd1;
 reg [31:0] bias_reg;
 reg        addend_reg;
 reg [7:0]  addend_zero_reg;
-reg [16:0] multiplier0_reg;
-reg [16:0] multiplier1_reg;
-reg [16:0] addend_multiplier0_reg;
-reg [16:0] addend_multiplier1_reg;
+reg [`ARRAY_MULTIPLIER_BITS-1:0] multiplier0_reg;
+reg [`ARRAY_MULTIPLIER_BITS-1:0] multiplier1_reg;
+reg [`ARRAY_MULTIPLIER_BITS-1:0] addend_multiplier0_reg;
+reg [`ARRAY_MULTIPLIER_BITS-1:0] addend_multiplier1_reg;
 reg [4:0]  addend_shift0_reg;
 reg [4:0]  addend_shift1_reg;
 reg [4:0]  addend_shift2_reg;
@@ -161,7 +160,7 @@ always @(posedge clk) begin
         bias_reg <= is_sum ? bias_up[32:1] : 32'd0;
         addend_reg <= addend && is_sum;
         addend_zero_reg <= addend_zero;
-        multiplier0_reg <= is_sum ? multiplier : ONE;
+        multiplier0_reg <= is_sum ? multiplier : `ARRAY_MULTIPLIER_ONE;
         addend_multiplier0_reg <= addend_multiplier;
         addend_shift0_reg <= addend_shift;
         shift0_reg <= is_sum ? shift : 5'd0;

@@ -2,16 +2,18 @@
 `resetall
 `default_nettype none
 `include "require.vh"
+`include "descriptors.vh"
 /*
  * One lane of requantise: bias, multiplier, addend, shift, round, zero point, saturate, limits, ReLU, mask
  *
  * Stage 0 takes the accumulator and the byte beside it, 1 adds the bias and takes the zero point off that byte, 2 and 3
- * multiply, 4 shifts, 5 adds and rounds, 6 makes the byte. Products keep 16 bits below the point. An addend of 16 bits
- * then rounds any shift: 2^15 half up, a random word stochastically (aligned to the top as it is, it carries exactly
- * where its top bits, aligned to the dropped bits, would). To even: a sum that is a whole number after 2^15 was added,
- * and of which the shift lost nothing, was a half; where half up made it odd it loses its last bit.
+ * multiply, 4 shifts, 5 adds and rounds, 6 makes the byte. Products keep 16 of 23 bits below the point. An addend of
+ * 16 bits then rounds any shift: 2^15 half up, a random word stochastically (aligned to the top as it is, it carries
+ * exactly where its top bits, aligned to the dropped bits, would). To even: a sum that is a whole number after 2^15 was
+ * added, and of which cut and shift lost nothing, was a half; where half up made it odd it loses its last bit.
  *
- * A product of 17 bits of the sum and the multiplier fits in a multiplier of 18 x 18 bits, with registers around it.
+ * Multipliers have 24 bits, as many as a float32 has. A product of one and 17 bits of the sum fits in a multiplier of
+ * 25 x 18 bits, with registers around it.
  *
  * Latency: 7 clocks, one per enable; no handshake of its own.
  */
@@ -45,9 +47,9 @@ module requantise_lane #(
     // Stage 1: the byte is added, less its zero point
     input  wire           addend,
     input  wire [7:0]     addend_zero,
-    // Stage 2: 65536 is 1.0
-    input  wire [16:0]    multiplier,
-    input  wire [16:0]    addend_multiplier,
+    // Stage 2: 2^23 is 1.0
+    input  wire [`ARRAY_MULTIPLIER_BITS-1:0] multiplier,
+    input  wire [`ARRAY_MULTIPLIER_BITS-1:0] addend_multiplier,
     // Stage 3: bits to drop of the addend's product
     input  wire [4:0]     addend_shift,
     // Stage 4: bits to drop of the sum's product, and those bits
@@ -76,7 +78,10 @@ module requantise_lane #(
 
 // Bits of the biased sum: it does not wrap
 localparam SUM = (ACC > 32 ? ACC : 32) + 1;
-// Bits of its product
+localparam M = `ARRAY_MULTIPLIER_BITS;
+// Bits of a product that are below those that are kept
+localparam CUT = M - 17;
+// Bits of the sum's product without them
 localparam PRODUCT = SUM + 17;
 // More integer bits of the product than these do not change what is clipped, whatever is added behind
 localparam INT = 11;
@@ -120,31 +125,61 @@ end
 // --- stages 2 and 3: products with 16 bits below the point ---
 
 wire [PRODUCT-1:0] product;
+wire               cut;        // the product has lost something but zeros
 wire [26:0]        added;      // in stage 2
 
 generate
     if (SCALE != 0) begin : g_multiply
-        reg [SUM:0]       upper_reg;      // of the sum's upper SUM-17 bits, signed
-        reg [33:0]        lower_reg;      // of its lower 17 bits
-        reg [26:0]        added_reg;
+        wire [SUM+M-18:0] upper;          // of the sum's upper SUM-17 bits, signed
+        reg [M+16:0]      lower_reg;      // of its lower 17 bits
+        reg [M+9:0]       added_reg;
         reg [PRODUCT-1:0] product_reg;
+        reg               cut_reg;
 
         always @(posedge clk) begin
             if (enable[2]) begin
-                upper_reg <= $signed({{18{sum_reg[SUM-1]}}, sum_reg[SUM-1:17]})
-                    * $signed({{(SUM-16){1'b0}}, multiplier});
-                lower_reg <= {17'd0, sum_reg[16:0]} * {17'd0, multiplier};
-                added_reg <= $signed({{18{above_reg[8]}}, above_reg}) * $signed({10'd0, addend_multiplier});
+                lower_reg <= {{M{1'b0}}, sum_reg[16:0]} * {17'd0, multiplier};
+                added_reg <= $signed({{(M+1){above_reg[8]}}, above_reg}) * $signed({10'd0, addend_multiplier});
             end
             if (enable[3]) begin
-                product_reg[16:0] <= lower_reg[16:0];
-                product_reg[PRODUCT-1:17] <= upper_reg[SUM-1:0] + {{(SUM-17){1'b0}}, lower_reg[33:17]};
+                product_reg[16-CUT:0] <= lower_reg[16:CUT];
+                product_reg[PRODUCT-1:17-CUT] <= upper + {{(SUM-17){1'b0}}, lower_reg[M+16:17]};
+                cut_reg <= lower_reg[CUT-1:0] != {CUT{1'b0}};
             end
         end
 
-        wire unused_sign = upper_reg[SUM];
+        if (SUM <= 35) begin : g_two
+            reg [SUM+M-17:0] upper_reg;
+
+            always @(posedge clk) begin
+                if (enable[2]) begin
+                    upper_reg <= $signed({{(M+1){sum_reg[SUM-1]}}, sum_reg[SUM-1:17]})
+                        * $signed({{(SUM-16){1'b0}}, multiplier});
+                end
+            end
+
+            wire unused_sign = upper_reg[SUM+M-17];
+            assign upper = upper_reg[SUM+M-18:0];
+        end else begin : g_three
+            reg [M+16:0]     middle_reg;  // of 17 bits
+            reg [SUM+M-34:0] top_reg;     // of what is above them
+
+            always @(posedge clk) begin
+                if (enable[2]) begin
+                    middle_reg <= {{M{1'b0}}, sum_reg[33:17]} * {17'd0, multiplier};
+                    top_reg <= $signed({{(M+1){sum_reg[SUM-1]}}, sum_reg[SUM-1:34]})
+                        * $signed({{(SUM-33){1'b0}}, multiplier});
+                end
+            end
+
+            wire unused_sign = top_reg[SUM+M-34];
+            assign upper = {top_reg[SUM+M-35:0], 17'd0} + {{(SUM-34){1'b0}}, middle_reg};
+        end
+
+        wire unused_bits = &{1'b0, added_reg[CUT-1:0]};
         assign product = product_reg;
-        assign added = added_reg;
+        assign cut = cut_reg;
+        assign added = added_reg[M+9:CUT];
     end else begin : g_plain
         reg [SUM-1:0] sum2_reg;
         reg [SUM-1:0] sum3_reg;
@@ -160,6 +195,7 @@ generate
 
         wire unused_multipliers = &{1'b0, multiplier, addend_multiplier};
         assign product = {sum3_reg[SUM-1], sum3_reg, 16'd0};
+        assign cut = 1'b0;
         assign added = {{2{above2_reg[8]}}, above2_reg, 16'd0};
     end
 endgenerate
@@ -184,7 +220,7 @@ always @(posedge clk) begin
     if (enable[4]) begin
         beside4_reg <= beside3_reg;
         point_reg <= fits ? shifted[INT+15:0] : {negative, {(INT+15){!negative}}};
-        lost_reg <= (product[30:0] & dropped) != 31'd0;
+        lost_reg <= cut || (product[30:0] & dropped) != 31'd0;
     end
     if (enable[5]) whole_reg <= {total[INT+16:17], total[16] && !tie};
 end

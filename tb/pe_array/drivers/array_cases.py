@@ -248,7 +248,8 @@ class CaseMemory:
 
     def multipliers(self, count: int) -> np.ndarray:
         """Multipliers of outputs, 1.0 in an array without any."""
-        drawn = self.b.np.choice([d.ONE, (1 << 17) - 1, 0, 1, *self.b.np.integers(0, 1 << 17, 6)], count)
+        some = self.b.np.integers(0, d.MULTIPLIER_MAX + 1, 6)
+        drawn = self.b.np.choice([d.ONE, d.MULTIPLIER_MAX, 0, 1, *some], count)
         return drawn if has_multipliers(self.b) else np.full(count, d.ONE)
 
     def scales(self, beside: str, channels: int) -> d.Scales:

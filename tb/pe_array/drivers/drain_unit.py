@@ -9,7 +9,7 @@ import numpy as np
 
 from models.lib.fixed_point import IntArray
 from models.pe_array.isa.channel_records import Records, record_bytes, unpack_records
-from models.pe_array.isa.descriptors import ONE, Cause, Drain, Output, Scales
+from models.pe_array.isa.descriptors import MULTIPLIER_MAX, ONE, Cause, Drain, Output, Scales
 from models.pe_array.network.requantise import AccumulatorField, DrainSettings, Numbers, RandomLanes, requantise
 from tb.lib import values
 from tb.lib.bench import Bench
@@ -59,7 +59,7 @@ class DrainUnit:
         self.bits, self.multiplies = widths_of(b).data, has_multipliers(b)
         if not self.multiplies:  # records that a unit without multipliers takes
             words = self.memory.data[: size // 2].reshape(-1, 8)
-            words[:, 4:6], words[:, 6] = 0, words[:, 6] | 1
+            words[:, 4:7] = list(ONE.to_bytes(3, "little"))
         self.scales = Scales()
         self.random = RandomLanes(self.beat, 0, int(b.params["LANE_BASE"]))
         self.expected = Expected(self.memory.data.copy())
@@ -136,7 +136,8 @@ class DrainUnit:
 
     def multiplier(self) -> int:
         """A multiplier, 1.0 of a unit without any."""
-        return self.b.rng.choice([ONE, (1 << 17) - 1, self.b.rng.getrandbits(17)]) if self.multiplies else ONE
+        rng = self.b.rng
+        return rng.choice([ONE, MULTIPLIER_MAX, rng.randint(0, MULTIPLIER_MAX)]) if self.multiplies else ONE
 
     def place(self, output: Output, upper: bool) -> int:
         """An address where a pattern fits: of writes in the upper half of memory, of masks in the lower one."""

@@ -138,10 +138,15 @@ class Simulation:
 
     async def play(
         self, memory: Bytes, address: int, program: Sequence[Descriptor], read: Pair, write: Pair,
-        seed: int | None = None,
+        seed: int | None = None, clocks: ProgramRun | None = None,
     ) -> Ran:  # fmt: skip
-        """Run a program on a memory, which becomes what the array leaves. Raises Mismatch."""
-        host, clocks = self.host, self.clocks.run(address, program, memory)
+        """Run a program on a memory, which becomes what the array leaves. Raises Mismatch.
+
+        Args:
+            clocks: predicted, if they are known.
+        """
+        host, clocks = self.host, clocks or self.clocks.run(address, program, memory)
+        host.watch()  # a short program ends before it is called
         begin = time.perf_counter()
         await host.load(memory)
         await host.start(address, len(program), read, write, seed)

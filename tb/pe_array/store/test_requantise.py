@@ -8,8 +8,18 @@ from dataclasses import replace
 import numpy as np
 
 from models.lib.fixed_point import LFSR_SEED_FACTOR, IntArray, round_shift
-from models.pe_array.isa.descriptors import ONE
-from models.pe_array.network.requantise import AccumulatorField, BoolArray, DrainSettings, RandomLanes, requantise
+from models.pe_array.isa.descriptors import MULTIPLIER_BITS, MULTIPLIER_MAX, ONE
+from models.pe_array.network.requantise import (
+    CUT,
+    CUT_MASK,
+    POINT_MASK,
+    AccumulatorField,
+    BoolArray,
+    DrainSettings,
+    RandomLanes,
+    requantise,
+)  # fmt: skip
+from models.pe_array.network.scaling import HALF
 from tb.lib import values
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import pack, unpack
@@ -64,7 +74,8 @@ class Unit:
     def multiplier(self) -> int:
         """A multiplier, 1.0 of a unit without any; often a power of two, with which there are halves."""
         rng = self.b.rng
-        some = [0, 1, (1 << 17) - 1, 1 << rng.randrange(17), rng.getrandbits(17), rng.getrandbits(17)]
+        some = [0, 1, MULTIPLIER_MAX, 1 << rng.randrange(MULTIPLIER_BITS)]
+        some += [rng.getrandbits(MULTIPLIER_BITS) for _ in range(2)]
         return rng.choice(some) if self.scale else ONE
 
     def settings(self, change: float) -> Pins:
@@ -124,14 +135,20 @@ class Unit:
         shift, multiplier, bias = int(of.shift), int(of.multiplier), int(of.bias)
         b.cover("rounding", "stochastic" if stochastic else "even" if of.even else "half_up")
         b.cover("shift", "0" if shift == 0 else "to_16" if shift <= 16 else "above_16")
-        b.cover("multiplier", {ONE: "one", 0: "zero", (1 << 17) - 1: "largest"}.get(multiplier, "any"))
-        product = (acc + round_shift(bias, of.bias_shift)) * multiplier  # (up to 66 bits: what is lost is beyond a tie)
-        tie = product & (1 << 16 + shift) - 1 == 1 << 15 + shift
-        lost = ~tie & (product >> shift & 0xFFFF == 1 << 15)
+        b.cover("multiplier", {ONE: "one", 0: "zero", MULTIPLIER_MAX: "largest"}.get(multiplier, "any"))
+        product = (acc + round_shift(bias, of.bias_shift)) * multiplier  # (up to 73 bits: what is lost is beyond a tie)
+        half = product >> CUT + shift & POINT_MASK == HALF
+        tie = half & (product & (1 << CUT + shift) - 1 == 0)
+        lost = half & ~tie
         if not stochastic and beside is None and not clipped.all():
             for name, found in (("tie", tie & ~clipped), ("nearly_a_tie", lost & ~clipped)):
                 if found.any():
                     b.cover("half", f"{name}_{'to_even' if of.even else 'up'}")
+            if of.even:
+                if (lost & ~clipped & (product >> CUT & (1 << shift) - 1 == 0)).any():
+                    b.cover("lost", "by_the_cut")
+                if (lost & ~clipped & (product & CUT_MASK == 0)).any():
+                    b.cover("lost", "by_the_shift")
         if bias and of.bias_shift and bias & (1 << of.bias_shift - 1):
             b.cover("bias", "rounded_up")
         wide = acc.astype(object) + bias
@@ -151,15 +168,16 @@ class Unit:
         """
         rng, zero = self.b.rng, dict.fromkeys(("stochastic", "use_mask", "field", "bias_shift", "addend"), 0)
         low = rng.randint(0, min(30, self.acc - 12))  # the lowest bit of the sums: 2^low * multiplier is a half
-        log2 = rng.randint(max(0, 16 - low), 16) if self.scale else 16
-        shift = low + log2 - 15
+        one = MULTIPLIER_BITS - 1
+        log2 = rng.randint(max(0, one - low), one) if self.scale else one
+        shift = low + log2 - (one - 1)
         bias = rng.choice([0, int(values.signed(self.b, min(32, self.acc - 2), 1)[0])])
         self.kind = self.draw_kind() | zero | {
             "shift": shift, "multiplier": 1 << log2, "bias": bias, "even": rng.randrange(2),
         }  # fmt: skip
         for _ in range(4):
             acc = values.signed(self.b, 9, self.lanes, "uniform") * 2 + 1 << low
-            if log2 < shift:
+            if log2 < CUT + shift:
                 acc += self.b.np.integers(-1, 2, self.lanes)
             self.words.queue.append(pack(acc - bias, self.acc))
 

@@ -8,7 +8,18 @@ from collections.abc import Callable
 import numpy as np
 
 from models.pe_array.isa.channel_records import Records
-from models.pe_array.isa.descriptors import Cause, Collect, Delta, Descriptor, Drain, Output, Scales, Slot, Update
+from models.pe_array.isa.descriptors import (
+    MULTIPLIER_MAX,
+    Cause,
+    Collect,
+    Delta,
+    Descriptor,
+    Drain,
+    Output,
+    Scales,
+    Slot,
+    Update,
+)  # fmt: skip
 from models.pe_array.isa.map_transfer import drain_reads
 from models.pe_array.isa.pe_command import PeShape
 from models.pe_array.machine.engines import StoreEngine
@@ -123,8 +134,8 @@ class Unit:
         kind = {"biases": Records.BIASES, "full": Records.FULL}.get(beside, Records.NONE)
         scales = Scales() if beside == "defaults" else Scales(
             kind, self.addr(self.maps + halves[1] * MAPS // 2) + 8 * rng.randint(0, 10), rng.randint(-9999, 9999),
-            rng.getrandbits(17), rng.randrange(16), rng.random() < 0.5, rng.randint(-9, 9), -100, 100,
-            rng.random() < 0.5, beside == "addend", 3, rng.getrandbits(17), rng.randrange(32),
+            rng.randint(0, MULTIPLIER_MAX), rng.randrange(16), rng.random() < 0.5, rng.randint(-9, 9), -100, 100,
+            rng.random() < 0.5, beside == "addend", 3, rng.randint(0, MULTIPLIER_MAX), rng.randrange(32),
         )  # fmt: skip
         output = Output(
             self.addr(self.maps + halves[0] * MAPS // 2 + rng.randint(0, 10)), run_beats=height * width,

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from models.pe_array.isa.descriptors import ONE
 from models.pe_array.isa.shapes import Conv, Pool
 from models.pe_array.network import averages
 from models.pe_array.network.frozen.builder import FrozenBuilder
@@ -43,7 +44,7 @@ class _Random:
             low, high = zero, rng.choice([127, min(127, zero + 90)])
         addend = None
         if add is not None:
-            addend = Addend(rng.randint(20000, 1 << 16), rng.randint(0, 1), self.zeros[add])
+            addend = Addend(rng.randint(ONE // 3, ONE), rng.randint(0, 1), self.zeros[add])
         biases = self.numbers.integers(-sums, sums + 1, n)
         if rng.random() < 0.2:  # powers of two, half up: no multiplier
             made = Scaling.of([0.25] * n, biases, zero_in=self.zeros[index], zero=zero, addend=addend)

@@ -40,7 +40,7 @@ def resnet34() -> FrozenBuilder:
             y = convolution(made, convolution(made, x, rows, 3, stride), rows, 3)
             if stride == 2:
                 x = convolution(made, x, rows, 1, 2)
-            x = made.identity(y, Scaling.of(1.0, addend=Addend(1 << 16)), x)
+            x = made.identity(y, Scaling.of(1.0, addend=Addend(1 << 23)), x)
     made.dense(made.average_pool(x, Pool.make(7), ONE), np.zeros((1000, 512)), ONE)
     return made
 

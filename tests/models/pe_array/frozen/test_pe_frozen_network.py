@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from models.pe_array.isa import descriptors
 from models.pe_array.isa.shapes import Conv, Pool
 from models.pe_array.network import averages
 from models.pe_array.network.frozen.builder import FrozenBuilder, elements
@@ -70,12 +71,12 @@ def real(network: FrozenNetwork, index: int, x: np.ndarray, added: np.ndarray | 
     if scaling is None:
         return np.clip(acc, -128, 127)
     wide = (slice(None), None, None, None)
-    factor = scaling.multipliers / 2.0 ** (16 + scaling.shifts)
+    factor = scaling.multipliers / (descriptors.ONE * 2.0**scaling.shifts)
     y = (acc + scaling.biases[wide]) * factor[wide]
     if added is not None:
         assert scaling.addend is not None
         other = scaling.addend
-        y += (added.astype(float) - other.zero) * other.multiplier / 2.0 ** (16 + other.shift)
+        y += (added.astype(float) - other.zero) * other.multiplier / (descriptors.ONE * 2.0**other.shift)
     found: np.ndarray = np.clip(np.clip(y + scaling.zero, -128, 127), scaling.low, scaling.high)
     return found
 
@@ -130,7 +131,7 @@ def _zeros() -> FrozenNetwork:
 
 def _added_to_itself() -> FrozenNetwork:
     builder = _builder(zero=3)
-    builder.identity(IMAGE, Scaling.of(1.0, zero_in=0, addend=Addend(1 << 16, zero=3)), add=IMAGE)
+    builder.identity(IMAGE, Scaling.of(1.0, zero_in=0, addend=Addend(1 << 23, zero=3)), add=IMAGE)
     return builder.network()
 
 

@@ -12,9 +12,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from models.pe_array.isa.descriptors import MULTIPLIER_MAX, ONE
 from models.pe_array.network import layers
 from models.pe_array.network.requantise import DrainSettings, requantise
-from models.pe_array.network.scaling import MULTIPLIER_MAX, Addend, Scaling, fixed
+from models.pe_array.network.scaling import Addend, Scaling, fixed
 
 
 def rounded(total: Fraction, even: bool) -> int:
@@ -24,10 +25,10 @@ def rounded(total: Fraction, even: bool) -> int:
 def expected(scaling: Scaling, channel: int, acc: int, added: int) -> tuple[int, bool]:
     """The formula with fractions, cut where the array cuts."""
     n = channel % len(scaling.biases)
-    exact = Fraction((acc + int(scaling.biases[n])) * int(scaling.multipliers[n]), 1 << 16 + int(scaling.shifts[n]))
+    exact = Fraction((acc + int(scaling.biases[n])) * int(scaling.multipliers[n]), ONE << int(scaling.shifts[n]))
     if scaling.addend is not None:
         other = scaling.addend
-        product = Fraction((added - other.zero) * other.multiplier, 1 << 16 + other.shift)
+        product = Fraction((added - other.zero) * other.multiplier, ONE << other.shift)
         exact += Fraction(math.floor(product * 65536), 65536)
         if not scaling.even:
             exact = Fraction(math.floor(exact * 65536), 65536)
@@ -43,7 +44,7 @@ def test_values_are_those_of_the_formula(seed: int) -> None:
     n = rng.choice([1, 4]) if addend is None else 1
     scaling = Scaling(
         np.array([rng.randint(-900, 900) for _ in range(n)], dtype=np.int64),
-        np.array([rng.choice([0x10000, rng.randint(0, MULTIPLIER_MAX)]) for _ in range(n)], dtype=np.int64),
+        np.array([rng.choice([ONE, rng.randint(0, MULTIPLIER_MAX)]) for _ in range(n)], dtype=np.int64),
         np.array([rng.randint(0, 9) for _ in range(n)], dtype=np.int64),
         zero=rng.randint(-60, 60), low=rng.randint(-128, 0), high=rng.randint(0, 127), even=bool(seed % 2),
         addend=addend,
@@ -66,7 +67,7 @@ def test_maps_are_scaled_as_the_array_scales_words(seed: int) -> None:
     rng = np.random.default_rng(seed)
     n = 1 if seed % 2 else 5
     biases = rng.integers(-(1 << 31), 1 << 31, n) >> rng.integers(0, 32, n)
-    factors, shifts = rng.choice([1 << 16, MULTIPLIER_MAX, 0, 12345, 99999], n), rng.integers(0, 32, n)
+    factors, shifts = rng.choice([ONE, MULTIPLIER_MAX, 0, 1234567, 9999999], n), rng.integers(0, 32, n)
     other = Addend(int(rng.integers(0, MULTIPLIER_MAX + 1)), int(rng.integers(0, 32)), int(rng.integers(-128, 128)))
     zero, low, high = (int(rng.integers(*of)) for of in ((-128, 128), (-128, 1), (1, 128)))
     acc = (rng.integers(-(1 << 31), 1 << 31, (5, 999)) >> rng.integers(0, 32, (5, 999))).astype(np.int32)
@@ -89,26 +90,26 @@ def test_maps_are_scaled_as_the_array_scales_words(seed: int) -> None:
 @pytest.mark.parametrize("shift", [0, 1, 8, 31])
 def test_a_multiplier_of_one_is_the_shift_of_trained_layers(shift: int) -> None:
     acc = np.random.default_rng(shift).integers(-(1 << 31), 1 << 31, (2, 3, 2, 8)).astype(np.int32)
-    scaling = Scaling(np.zeros(1, dtype=np.int64), np.array([1 << 16]), np.array([shift]))
+    scaling = Scaling(np.zeros(1, dtype=np.int64), np.array([ONE]), np.array([shift]))
     assert np.array_equal(scaling.requantise(acc).values, layers.requantise(acc, shift).values)
 
 
 @pytest.mark.parametrize("factor", [1.0, 0.75, 1.999, 0.9999999, 0.5, 1e-3, 3e-9, 0.0, 0.4999999])
 def test_factors_keep_all_their_bits(factor: float) -> None:
     multiplier, shift = fixed(factor)
-    assert math.ldexp(multiplier, -16 - shift) == pytest.approx(factor, rel=2**-17)
+    assert math.ldexp(multiplier / ONE, -shift) == pytest.approx(factor, rel=2**-24, abs=0)
 
 
 def test_real_factors_and_numbers_are_of_channels_or_of_all() -> None:
     made = Scaling.of([0.5, 0.25], 7, zero=3)
-    assert (made.biases.tolist(), made.multipliers.tolist(), made.shifts.tolist()) == ([7, 7], [1 << 16] * 2, [1, 2])
+    assert (made.biases.tolist(), made.multipliers.tolist(), made.shifts.tolist()) == ([7, 7], [ONE] * 2, [1, 2])
     assert (made.zero, made.low, made.high, made.even, made.addend) == (3, -128, 127, False, None)
 
 
 @pytest.mark.parametrize(
     ("make", "why"),
     [
-        (lambda: Scaling.of(2.0), "a scale of 2.0 must be 0 … 1.99998"),
+        (lambda: Scaling.of(2.0), "a scale of 2.0 must be 0 … 1.9999999"),
         (lambda: Scaling.of(-0.5), "a scale of -0.5"),
         (lambda: fixed(math.inf), "a scale of inf must be"),
         (lambda: fixed(math.nan), "a scale of nan must be"),
@@ -119,7 +120,7 @@ def test_real_factors_and_numbers_are_of_channels_or_of_all() -> None:
         (lambda: Scaling.of([0.5, 0.5]).requantise(np.zeros((3, 1), dtype=np.int32)), "scales of 2 channels"),
         (lambda: Scaling.of(1.0).requantise(np.zeros((1, 1), dtype="i4"), np.zeros((1, 1), dtype="i1")), "where the"),
         (lambda: Scaling.of([0.5, 1.0], addend=Addend(1)), "all channels have the same scales"),
-        (lambda: Addend(1 << 17), "addend.multiplier = 131072"),
+        (lambda: Addend(1 << 24), "addend.multiplier = 16777216"),
         (
             lambda: Scaling(np.zeros(2, dtype=np.int64), np.zeros(1, dtype=np.int64), np.zeros(2, dtype=np.int64)),
             r"multipliers is int64 \(1,\), must be int64 \(2,\)",

@@ -45,7 +45,7 @@ TABLE: list[tuple[d.Descriptor, int, int, list[int]]] = [
     (d.Collect(0x80, True), 1, 0, [0x80, 0, 0, 0, 0]),
     (d.Update(1, 2, 3, 1 << 24, 31, True, 15, 4, True, 30), 0x7F, 15, [1, 2, 4, 3, 0x1EFFFFFF]),
     (d.Delta(1, 2, 3, 4096, True), 1, 0, [1, 2, 3, 0xFFF, 0]),
-    (d.Scales(), 0, 0, [0, 0, 0x10000, 0x10000, 0x7F8000]),
+    (d.Scales(), 0, 0, [0, 0, 0x800000, 0x800000, 0x7F8000]),
     (
         d.Scales(2, 0x48, -2, 0x1FFFF, 15, True, -1, -3, 5, True, True, -128, 0x12345, 31),
         0x1E, 15, [0x48, 0xFFFFFFFE, 0x1FFFF, 0x1F012345, 0x8005FDFF],

@@ -116,7 +116,7 @@ def test_drain_with_scales() -> None:
     """Records of both kinds, from the middle of a beat on, an addend, limits; forgotten at the end of a program."""
     image = Image()
     biases = np.array([9, 9, 1000, -(1 << 31), 70000, (1 << 31) - 1])
-    multipliers, shifts = np.array([0, 0, 40000, 0x1FFFF, 3, 0]), np.array([0, 0, 4, 31, 0, 9])
+    multipliers, shifts = np.array([0, 0, 5000000, 0xFFFFFF, 3, 0]), np.array([0, 0, 4, 31, 0, 9])
     out, of_bias = image.room(400), image.put(pack_biases(biases))
     full, a = image.put(pack_records(biases, multipliers, shifts)), image.put(np.arange(-32, 32, dtype=np.int8))
     drain = d.Drain(2, 2, 2, 1, 2, 1, 2, 0, 2)
@@ -129,16 +129,16 @@ def test_drain_with_scales() -> None:
 
     bias, multiplier, shift = (np.repeat(numbers[2:], 2)[:, None] for numbers in (biases, multipliers, shifts))
     for scales, (b, m, s, zero) in (
-        ([d.Scales(1, of_bias + 8, multiplier=50000, bias_shift=3, zero=-5)], (bias + 4 >> 3, 50000, 9, -5)),
+        ([d.Scales(1, of_bias + 8, multiplier=6400000, bias_shift=3, zero=-5)], (bias + 4 >> 3, 6400000, 9, -5)),
         ([d.Scales(2, full + 16, zero=7)], (bias, multiplier, shift, 7)),
-        ([d.Scales(bias=-77, multiplier=65)], (-77, 65, 9, 0)),
-        ([], (0, 65536, 9, 0)),
+        ([d.Scales(bias=-77, multiplier=8321)], (-77, 8321, 9, 0)),
+        ([], (0, d.ONE, 9, 0)),
     ):
-        exact = ((acc + b) * m + (1 << 15 + np.asarray(s)) >> 16 + np.asarray(s)) + zero
+        exact = ((acc + b) * m + (1 << 22 + np.asarray(s)) >> 23 + np.asarray(s)) + zero
         assert drained(0, *scales) == np.clip(exact, -128, 127).tolist()
         assert made.memory.read_beats[Engine.STORE] == len(scales) * (2 * scales[0].records if scales else 0)
     above = (np.arange(-32, 32).reshape(8, LANES) - 3) * 90000
-    got = drained(a, d.Scales(addend=True, addend_zero=3, addend_multiplier=90000, low=-9))
+    got = drained(a, d.Scales(addend=True, addend_zero=3, addend_multiplier=90000 << 7, low=-9))
     assert got == np.clip((acc * 65536 >> 9) + above + 32768 >> 16, -9, 127).tolist()
 
 

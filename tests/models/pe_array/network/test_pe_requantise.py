@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from models.lib.fixed_point import lfsr_step
-from models.pe_array.isa.descriptors import ONE
+from models.pe_array.isa.descriptors import MULTIPLIER_MAX, ONE
 from models.pe_array.network import layers
 from models.pe_array.network.requantise import (
     AccumulatorField,
@@ -101,10 +101,10 @@ def _exact(x: int, of: DrainSettings, addend: int | None, word: int | None) -> t
     assert {type(each) for each in (of.bias, of.multiplier, of.shift)} == {int}
     half = Fraction(1, 2)
     bias = math.floor(Fraction(of.bias, 1 << of.bias_shift) + half)
-    product = Fraction((x + bias) * of.multiplier, 1 << of.shift)
+    product = Fraction((x + bias) * of.multiplier, 1 << 7 + of.shift)
     cut = math.floor(product)
     if addend is not None:
-        cut += math.floor(Fraction((addend - of.addend_zero) * of.addend_multiplier, 1 << of.addend_shift))
+        cut += math.floor(Fraction((addend - of.addend_zero) * of.addend_multiplier, 1 << 7 + of.addend_shift))
     sum_ = Fraction(cut, 1 << 16)
     y = math.floor(sum_ + (half if word is None else Fraction(word, 1 << 16)))
     if of.even and word is None and sum_ % 1 == half and product.denominator == 1 and y % 2:
@@ -124,18 +124,18 @@ def test_scaled_sums_are_those_of_the_definition(seed: int) -> None:
         some = DrainSettings(
             int(rng.integers(0, 32)), bool(rng.integers(2)), bits=int(rng.choice([8, 8, 5])),
             bias=int(rng.integers(-(1 << 31), 1 << 31) >> rng.integers(0, 32)), bias_shift=int(rng.integers(0, 16)),
-            multiplier=int(rng.choice([0, 1, 0x8000, 0x10000, 0x1FFFF, rng.integers(0, 1 << 17)])),
+            multiplier=int(rng.choice([0, 1, ONE // 2, ONE, MULTIPLIER_MAX, rng.integers(0, 1 << 24)])),
             zero=int(rng.choice([0, -128, 127, rng.integers(-128, 128)])), low=int(rng.choice([-128, -3, 0, 100])),
             high=int(rng.choice([127, 6, -5])), even=bool(rng.integers(2)), mask_high=bool(rng.integers(2)),
-            addend_zero=int(rng.integers(-128, 128)), addend_multiplier=int(rng.choice([0x8000, 0x10000, 0x1FFFF, 3])),
-            addend_shift=int(rng.choice([0, 1, 7, 31])),
+            addend_zero=int(rng.integers(-128, 128)), addend_shift=int(rng.choice([0, 1, 7, 31])),
+            addend_multiplier=int(rng.choice([ONE // 2, ONE, MULTIPLIER_MAX, 3])),
         )  # fmt: skip
         bits = 48 if rng.random() < 0.3 else 32
         acc = rng.integers(-(1 << bits - 1), 1 << bits - 1, 24) >> rng.integers(0, bits, 24)
         if small:  # halves: of products of powers of two
-            log2, shift = int(rng.integers(10, 17)), int(rng.integers(1, 12))
+            log2, shift = int(rng.integers(17, 24)), int(rng.integers(1, 12))
             some = replace(some, multiplier=1 << log2, bias=0, shift=shift, zero=0, low=-128, high=127)
-            acc = rng.integers(-300, 300, 24) << 15 + shift - log2
+            acc = rng.integers(-300, 300, 24) << 22 + shift - log2
         addend = rng.integers(-128, 128, 24) if rng.random() < 0.5 else None
         random = rng.integers(1, 1 << 16, 24) if rng.random() < 0.3 else None
         y, clipped = requantise(acc, some, random, addend=addend)
@@ -157,10 +157,13 @@ def test_settings_of_each_channel() -> None:
 
 
 def test_a_half_with_lost_bits_is_no_tie() -> None:
-    even = DrainSettings(17, multiplier=1 << 15, even=True)  # (2^17 + 1) * 2^15 / 2^33: a half and a little
+    even = DrainSettings(17, multiplier=1 << 22, even=True)  # (2^17 + 1) * 2^22 / 2^40: a half and a little
     assert requantise([1 << 17, (1 << 17) + 1, 3 << 17, -1 << 17], even)[0].tolist() == [0, 1, 2, 0]
     assert requantise([1 << 17, 3 << 17, -1 << 17], replace(even, even=False))[0].tolist() == [1, 2, 0]
     assert requantise([1 << 17], even, [1])[0].tolist() == [0], "stochastic is neither"
+    cut = DrainSettings(multiplier=ONE // 2 + 1, even=True)  # 2^22 + 1: lost without a shift
+    assert requantise([1, 3, -1], cut)[0].tolist() == [1, 2, -1]
+    assert requantise([1, 3, -1], replace(cut, multiplier=ONE // 2))[0].tolist() == [0, 2, 0]
 
 
 def test_derivative_of_a_clip() -> None:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ResNet-34 (He, Zhang, Ren, Sun 2015) as ONNX with seeded random weights: ``python -m studies.resnet34 OUT.onnx``.
+"""Networks as ONNX with seeded random weights: ``python -m studies.onnx_networks resnet34.onnx``, and blocks of them.
 
 For shapes, clocks and bits, which do not depend on what the weights are. Batch normalisation stands behind every
-convolution, and its statistics keep maps in range as those of a trained network would.
+convolution, and its statistics keep maps in range as those of a trained network would. The networks: ResNet-34 (He,
+Zhang, Ren, Sun 2015); blocks of it and of MobileNetV1 (Howard and others 2017).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +32,7 @@ class _Graph:
         self.nodes: list[onnx.NodeProto] = []
         self.weights: list[onnx.TensorProto] = []
 
-    def node(self, kind: str, name: str, inputs: Sequence[str], **attributes: int | float | Sequence[int]) -> str:
+    def node(self, kind: str, name: str, inputs: Sequence[str], **attributes: Any) -> str:
         """Name of the map that a node makes, which is the node's own."""
         self.nodes.append(helper.make_node(kind, list(inputs), [name], name=name, **attributes))
         return name
@@ -41,14 +43,15 @@ class _Graph:
         return name
 
     def convolution(
-        self, name: str, reads: str, rows: int, cols: int, kernel: int, stride: int = 1, gain: float = 1.0
+        self, name: str, reads: str, rows: int, cols: int, kernel: int, stride: int = 1, gain: float = 1.0,
+        groups: int = 1,
     ) -> str:  # fmt: skip
         """A convolution with batch normalisation behind it; gain: mean of what that multiplies with."""
-        random = self._random
-        w = random.normal(0.0, np.sqrt(2.0 / (cols * kernel**2)), (rows, cols, kernel, kernel))
+        random, seen = self._random, cols // groups
+        w = random.normal(0.0, np.sqrt(2.0 / (seen * kernel**2)), (rows, seen, kernel, kernel))
         made = self.node(
             "Conv", name, [reads, self.weight(f"{name}.w", w)], kernel_shape=[kernel] * 2, strides=[stride] * 2,
-            pads=[kernel // 2] * 4,
+            pads=[kernel // 2] * 4, group=groups,
         )  # fmt: skip
         of_channels = {
             "gamma": gain * random.uniform(0.8, 1.2, rows), "beta": random.normal(0.0, 0.1, rows),
@@ -57,7 +60,12 @@ class _Graph:
         constants = [self.weight(f"{name}.{key}", values) for key, values in of_channels.items()]
         return self.node("BatchNormalization", f"{name}_bn", [made, *constants])
 
-    def block(self, name: str, reads: str, rows: int, cols: int, stride: int) -> str:
+    def relu6(self, name: str, reads: str) -> str:
+        """The activation of MobileNets."""
+        limits = [self.weight(f"{name}.{limit}", np.array(value)) for limit, value in (("low", 0.0), ("high", 6.0))]
+        return self.node("Clip", name, [reads, *limits])
+
+    def residual(self, name: str, reads: str, rows: int, cols: int, stride: int) -> str:
         """Two convolutions and a shortcut, which is a convolution where the map changes its size."""
         first = self.node("Relu", f"{name}.relu1", [self.convolution(f"{name}.conv1", reads, rows, cols, 3, stride)])
         second = self.convolution(f"{name}.conv2", first, rows, rows, 3, gain=0.5)
@@ -74,10 +82,10 @@ class _Graph:
         ]
         return self.node("Gemm", name, [reads, *constants], transB=1)
 
-    def model(self, name: str, shape: Sequence[int], output: str, outputs: int) -> onnx.ModelProto:
-        """The model of it all, which reads ``input``."""
+    def model(self, name: str, shape: Sequence[int], output: str, outputs: Sequence[int]) -> onnx.ModelProto:
+        """The model of it all, which reads ``input`` (N, *shape) and makes ``output`` (N, *outputs)."""
         takes = [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["N", *shape])]
-        gives = [helper.make_tensor_value_info(output, TensorProto.FLOAT, ["N", outputs])]
+        gives = [helper.make_tensor_value_info(output, TensorProto.FLOAT, ["N", *outputs])]
         graph = helper.make_graph(self.nodes, name, takes, gives, self.weights)
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
 
@@ -99,15 +107,31 @@ def resnet34(
     for stage, (rows, blocks) in enumerate(stages):
         for number in range(blocks):
             stride = 2 if stage and not number else 1
-            map_ = made.block(f"stage{stage + 1}.{number + 1}", map_, rows, channels, stride)
+            map_ = made.residual(f"stage{stage + 1}.{number + 1}", map_, rows, channels, stride)
             channels = rows
     map_ = made.node("Flatten", "flat", [made.node("GlobalAveragePool", "mean", [map_])])
-    return made.model("resnet34", [3, size, size], made.dense("classes", map_, classes, channels), classes)
+    return made.model("resnet34", [3, size, size], made.dense("classes", map_, classes, channels), [classes])
+
+
+def separable_block(rows: int, cols: int, size: int, stride: int = 1, seed: int = _SEED) -> onnx.ModelProto:
+    """A pair of layers of MobileNetV1, depth-wise and point-wise, on a map (cols, size, size)."""
+    made = _Graph(seed)
+    deep = made.relu6("deep.relu", made.convolution("deep", "input", cols, cols, 3, stride, groups=cols))
+    wide = made.relu6("wide.relu", made.convolution("wide", deep, rows, cols, 1))
+    out = -(-size // stride)
+    return made.model("separable_block", [cols, size, size], wide, [rows, out, out])
+
+
+def residual_block(rows: int, cols: int, size: int, stride: int = 2, seed: int = _SEED) -> onnx.ModelProto:
+    """A block of ResNet-34 on a map (cols, size, size), whose shortcut is a convolution."""
+    made = _Graph(seed)
+    last, out = made.residual("block", "input", rows, cols, stride), -(-size // stride)
+    return made.model("residual_block", [cols, size, size], last, [rows, out, out])
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser("studies.resnet34", description="Write ResNet-34 with seeded random weights.")
+    parser = argparse.ArgumentParser("studies.onnx_networks", description="Write ResNet-34 with seeded random weights.")
     parser.add_argument("out", type=Path, help="ONNX file to write")
     onnx.save(resnet34(), parser.parse_args(arguments).out)
 

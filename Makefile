@@ -38,10 +38,11 @@ train-cnn: setup
 	@$(FLOW) train-cnn --config "$(or $(CONFIG),configs/pe_array/lenet5_mnist.toml)" --steps "$(STEPS)" --epochs "$(EPOCHS)" --samples "$(SAMPLES)" --sim "$(or $(SIM),verilator)" --resume "$(RESUME)"
 
 ## make compile [MODEL=file.onnx] [DATA=mnist|fashion_mnist|cifar10[:folder]|path] [NORM=unit|imagenet|mean/std|…]
-##          [SPARSIFY=flat:x|triangular:x,y|relative:x] [OPT=all|none|table|…] [QUANT=…] [BATCH=16] [PES=8] [SAMPLES=n]
+##          [SPARSIFY=flat:x|triangular:x,y|relative:x] [OPT=all|none|table|…] [QUANT=…] [DENSITY=1]
+##          [BATCH=16] [PES=8] [SAMPLES=n]
 ##                                     a network of others, or that of data/networks, as a program of the PE array, with a page
 compile: setup
-	@$(FLOW) compile $(net) --quant "$(QUANT)" --sparsify "$(SPARSIFY)" --opt "$(OPT)" --batch "$(BATCH)" --pes "$(PES)" --samples "$(SAMPLES)"
+	@$(FLOW) compile $(net) --quant "$(QUANT)" --sparsify "$(SPARSIFY)" --opt "$(OPT)" --density "$(DENSITY)" --batch "$(BATCH)" --pes "$(PES)" --samples "$(SAMPLES)"
 
 ## make infer [MODEL=file.onnx DATA=…] [NORM=…] [SPARSIFY=…] [QUANT=…] [BATCH=16] [PES=8] [SIM=icarus|model] [SAMPLES=n]
 ##        [RESUME=1]

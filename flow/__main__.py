@@ -131,7 +131,7 @@ def _compile(arguments: argparse.Namespace) -> int:
     return run(
         request(
             arguments.model, arguments.data, arguments.norm, arguments.quant, arguments.sparsify, arguments.opt,
-            arguments.batch, arguments.pes, arguments.samples,
+            arguments.batch, arguments.pes, arguments.samples, arguments.density,
         )
     )  # fmt: skip
 
@@ -253,7 +253,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--sim", default="verilator")
     command.set_defaults(function=_train_cnn)
     command = commands.add_parser("compile", help="an ONNX model as a program of the PE array")
-    command.add_argument("--opt", default="")
+    for name in ("opt", "density"):
+        command.add_argument(f"--{name}", default="")
     command.set_defaults(function=_compile)
     infer = commands.add_parser("infer", help="pictures through a compiled network")
     infer.add_argument("--sim", default="verilator")

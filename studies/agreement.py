@@ -2,7 +2,8 @@
 """How far the array agrees with onnxruntime on a quantised model: ``python -m studies.agreement MODEL PICTURES``.
 
 Every layer is given what onnxruntime gives its own, so that differences do not add up, and is compared byte by byte;
-then all layers run after each other, and the classes of the pictures are compared.
+then all layers run after each other, and the classes of the pictures are compared. Where bytes are apart, exact
+arithmetic says which of them is right: onnxruntime computes in float32, the array with multipliers of 24 bits.
 """
 
 from __future__ import annotations
@@ -18,14 +19,17 @@ import onnx
 import onnxruntime
 
 from models.lib.command_line import Parser, one_line_errors
-from models.pe_array.frontend.graph import QuantisedGraph, QuantisedMap, UnsupportedModel
+from models.pe_array.frontend.graph import Operator, QuantisedGraph, QuantisedMap, UnsupportedModel
 from models.pe_array.frontend.lower import BATCHES, lower
 from models.pe_array.frontend.model_file import load
 from models.pe_array.frontend.reader import read
 from models.pe_array.network.frozen.network import FrozenNetwork
 from models.pe_array.network.layer import IMAGE
+from studies.exact import Maps, exact
 
 Bytes = npt.NDArray[np.int8]
+JUDGED = 100
+"""Bytes of a map that are judged by exact arithmetic, at most, in a batch."""
 
 
 @dataclass
@@ -35,6 +39,7 @@ class Comparison:
     Attributes:
         graph, network: what the model became.
         values, equal, furthest: of every map that onnxruntime gives out, by name, of layers on onnxruntime's inputs.
+        ours_exact, theirs_exact: of values that are apart, how many are exact arithmetic's.
         outputs: (n, values) of the model in onnxruntime.
         ours: the same of the layers after each other.
     """
@@ -44,6 +49,8 @@ class Comparison:
     values: dict[str, int] = field(default_factory=dict)
     equal: dict[str, int] = field(default_factory=dict)
     furthest: dict[str, int] = field(default_factory=dict)
+    ours_exact: dict[str, int] = field(default_factory=dict)
+    theirs_exact: dict[str, int] = field(default_factory=dict)
     outputs: list[npt.NDArray[Any]] = field(default_factory=list)
     ours: list[npt.NDArray[Any]] = field(default_factory=list)
 
@@ -58,12 +65,17 @@ class Comparison:
         theirs, ours = np.concatenate(self.outputs), np.concatenate(self.ours)
         return float((theirs.argmax(axis=1) == ours.argmax(axis=1)).mean())
 
-    def note(self, name: str, got: Bytes, want: Bytes) -> None:
-        """One map."""
-        apart = np.abs(got.astype(int) - want.reshape(got.shape))
+    def note(self, operator: Operator, got: Bytes, maps: Maps) -> None:
+        """One map that an operator has made, beside onnxruntime's, both of the same ``maps``."""
+        name, want = operator.makes, maps[operator.makes].reshape(got.shape)
+        apart = np.abs(got.astype(int) - want)
         self.values[name] = self.values.get(name, 0) + apart.size
         self.equal[name] = self.equal.get(name, 0) + int((apart == 0).sum())
         self.furthest[name] = max(self.furthest.get(name, 0), int(apart.max()))
+        for place in map(tuple, np.argwhere(apart)[:JUDGED].tolist()):
+            right = exact(operator, maps, place)
+            for counts, byte in ((self.ours_exact, got[place]), (self.theirs_exact, want[place])):
+                counts[name] = counts.get(name, 0) + (byte == right)
 
 
 def bytes_of(array: npt.NDArray[Any], made: QuantisedMap) -> Bytes:
@@ -104,7 +116,7 @@ def compare(model: onnx.ModelProto, pictures: npt.NDArray[Any], batch: int = 8) 
             added = None if layer.add is None else maps[by_number[layer.add]]
             got = layer.feedforward(sources, weights, added).values
             if operator.makes in names:
-                found.note(operator.makes, got, maps[operator.makes])
+                found.note(operator, got, maps)
             else:
                 maps[operator.makes] = got
         output = results[model.graph.output[0].name]
@@ -116,12 +128,15 @@ def compare(model: onnx.ModelProto, pictures: npt.NDArray[Any], batch: int = 8) 
 def report(found: Comparison) -> str:
     """A line for every map, and their sum."""
     width = max(map(len, found.values))
-    lines = [f"{'map':{width}} {'values':>12} {'equal':>10} {'apart':>5}"]
+    lines = [f"{'map':{width}} {'values':>12} {'equal':>10} {'apart':>5} {'array':>5} {'onnx':>5}"]
     for name, count in found.values.items():
-        lines.append(f"{name:{width}} {count:12,} {found.equal[name] / count:10.4%} {found.furthest[name]:5}")
+        exactly = f"{found.ours_exact.get(name, 0):5} {found.theirs_exact.get(name, 0):5}"
+        lines.append(f"{name:{width}} {count:12,} {found.equal[name] / count:10.4%} {found.furthest[name]:5} {exactly}")
     total, furthest = sum(found.values.values()), max(found.furthest.values())
     pictures = sum(map(len, found.outputs))
-    lines.append(f"{'all':{width}} {total:12,} {found.share:10.4%} {furthest:5}")
+    exactly = f"{sum(found.ours_exact.values()):5} {sum(found.theirs_exact.values()):5}"
+    lines.append(f"{'all':{width}} {total:12,} {found.share:10.4%} {furthest:5} {exactly}")
+    lines.append("array, onnx: how many of the values apart the array and onnxruntime have as exact arithmetic has")
     lines.append(f"{found.same_class:.2%} of {pictures} pictures have the same class")
     return "\n".join(lines)
 

@@ -111,7 +111,7 @@ def _results(request: Request, compiled: Compiled) -> tuple[dict[str, Any], dict
         "quantisation": _quantisation(request, compiled),
         "notes": compiled.notes, "sparsity": _sparsity(compiled),
         "accuracies": accuracies, "fine_tuning": begun and relative(request.directory / FINE_TUNING),
-        "fine_tuning_refused": refused, "versions": versions(),
+        "fine_tuning_refused": refused, "fine_tuning_density": begun and begun.network.density, "versions": versions(),
     }  # fmt: skip
     graph = compiled.quantised
     writers: dict[str, Writer] = {
@@ -131,16 +131,16 @@ def _start(request: Request, compiled: Compiled) -> tuple[Start | None, str | No
     """The start of a fine-tuning, or why there is none."""
     if request.source is None:
         return None, "it begins with scales that follow from pictures: name them with DATA"
-    train = request.source.data.train
+    train, calibration = request.source.data.train, request.source.calibration(CALIBRATION)
     batch = compiled.network.config.batch
-    if len(train) < batch:
+    if calibration is None or len(train) < batch:
         return None, f"{request.source.data.title} has {len(train)} pictures to train on, less than a batch of {batch}"
     compiled.tell("making the start of a fine-tuning")
     training = {"validation": min(5000, len(train) // 10)}
     try:
         return compiled.start(
-            request.source.floats(train.images[:batch]), name=f"{request.name}_finetune", data=request.source.table(),
-            training=training,
+            calibration, name=f"{request.name}_finetune", data=request.source.table(), training=training,
+            density=request.density,
         ), None  # fmt: skip
     except UnsupportedModel as error:
         return None, " ".join(str(error).split())
@@ -148,10 +148,11 @@ def _start(request: Request, compiled: Compiled) -> tuple[Start | None, str | No
 
 def _remarks(request: Request) -> list[str]:
     """What the configuration says of itself."""
-    lines = [
-        f"{request.path.name} as the start of a fine-tuning, made by make compile. To prune it first, at once, give",
-        "layers a density below 1.0 and add prune_at = 0 to [training].",
-    ]
+    name = f"{request.path.name} as the start of a fine-tuning, made by make compile"
+    if request.density < 1.0:
+        lines = [f"{name} DENSITY={request.density}: pruned at once; what is left of", "its weights is fitted."]
+    else:
+        lines = [f"{name}. To prune it first, at once,", "add DENSITY=0.15 to that command, or another share."]
     if request.sparsification is not None:
         lines.append(f"What SPARSIFY={request.sparsification} took away as whole kernels is not trained.")
     return lines
@@ -176,7 +177,7 @@ def _accuracies(request: Request, compiled: Compiled, begun: Start | None) -> di
     """Of the test pictures: shares that each form of the network takes for what they are."""
     assert request.source is not None
     test = request.source.data.test[: request.samples]
-    right = dict.fromkeys(("float", "quantised", "array", "trainable"), 0)
+    right = dict.fromkeys(("float", "quantised", "array", "cut", "trainable"), 0)
     same, chunk = 0, 32 * compiled.network.config.batch
     runs = reference(compiled)
     for at in range(0, len(test), chunk):
@@ -187,6 +188,8 @@ def _accuracies(request: Request, compiled: Compiled, begun: Start | None) -> di
         classes["array"] = compiled.predict(x).argmax(axis=1)
         if begun is not None:
             classes["trainable"] = begun.logits(x).argmax(axis=1)
+            if begun.cut is not None:
+                classes["cut"] = begun.cut.logits(x).argmax(axis=1)
         for name, found in classes.items():
             right[name] += int((found == part.labels).sum())
         same += int((classes["array"] == classes["quantised"]).sum())

@@ -43,6 +43,7 @@ class Request:
         sparsification: None: nothing is taken away.
         optimisations: of the program.
         table: all optimisations are measured, alone and together.
+        density: share of the weights that the start of a fine-tuning keeps; 1.0: all.
         batch, pes: of the array.
         samples: test pictures for the accuracies; None: all.
         asked: the variables that the user gave.
@@ -58,6 +59,7 @@ class Request:
     sparsification: Sparsification | None
     optimisations: Optimisations
     table: bool
+    density: float
     batch: int
     pes: int
     samples: int | None
@@ -72,13 +74,13 @@ class Request:
 
 def request(
     model: str, data: str = "", norm: str = "", quant: str = "", sparsify: str = "", opt: str = "", batch: str = "",
-    pes: str = "", samples: str = "", directory: Path | None = None,
+    pes: str = "", samples: str = "", density: str = "", directory: Path | None = None,
 ) -> Request:  # fmt: skip
     """Check the variables of the make command line; empty ones have their default. Raises FlowError."""
     path = find(model)
     variables = {
         "MODEL": relative(path), "DATA": data, "NORM": norm, "QUANT": quant, "SPARSIFY": sparsify, "OPT": opt,
-        "BATCH": batch, "PES": pes, "SAMPLES": samples,
+        "DENSITY": density, "BATCH": batch, "PES": pes, "SAMPLES": samples,
     }  # fmt: skip
     try:
         options = quantisation(quant)
@@ -105,6 +107,7 @@ def request(
         sparsification=how,
         optimisations=optimisations,
         table=opt == TABLE,
+        density=kept(density, source),
         batch=batches(batch),
         pes=power("PES", pes, 8, PES_MAX),
         samples=count,
@@ -171,6 +174,19 @@ def batches(text: str) -> int:
     if text and text not in map(str, BATCHES):
         raise FlowError(f"BATCH={text} must be one of {', '.join(map(str, BATCHES))}: a PE has a MAC for every picture")
     return int(text or 16)
+
+
+def kept(density: str, source: PictureSource | None) -> float:
+    """What DENSITY says. Raises FlowError."""
+    try:
+        value = float(density or 1.0)
+    except ValueError:
+        value = 0.0
+    if not 0.0 < value <= 1.0:
+        raise FlowError(f"DENSITY={density} must be above 0 and at most 1: the share of the weights that is kept")
+    if density and source is None:
+        raise FlowError(f"DENSITY={density} is of a fine-tuning, which needs pictures: name them with DATA")
+    return value
 
 
 def power(variable: str, text: str, default: int, most: int) -> int:

@@ -29,7 +29,7 @@ def table(result: dict[str, Any]) -> list[tuple[str, str]]:
     if found is not None:
         names = {
             "float": "float, onnxruntime", "quantised": "quantised, onnxruntime", "array": "array",
-            "trainable": "start of a fine-tuning",
+            "cut": "pruned at once", "trainable": "start of a fine-tuning",
         }  # fmt: skip
         shown = [f"{found[name]:.2%} {title}" for name, title in names.items() if name in found]
         rows.append((f"right of {found['images']:,} test pictures", "; ".join(shown)))
@@ -43,6 +43,8 @@ def table(result: dict[str, Any]) -> list[tuple[str, str]]:
     begins = f"make train-cnn CONFIG={result['fine_tuning']}"
     refused = f"none: {result['fine_tuning_refused']}"
     rows.append(("start of a fine-tuning", begins if result["fine_tuning"] else refused))
+    if (result["fine_tuning_density"] or 1.0) < 1.0:
+        rows.append(("weights that it keeps", f"{result['fine_tuning_density']:.1%}"))
     rows += [("note", each) for each in result["notes"]]
     return rows
 

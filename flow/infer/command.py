@@ -36,6 +36,8 @@ from models.pe_array.training.harness import MEMORY_IN, MEMORY_OUT
 
 HARNESS = "array_harness"
 _BENCH = "tb.pe_array.runs.infer"
+_WHOLE = 128
+"""MACs of the largest array that Verilator compiles as one; of larger ones a PE is compiled once, for all of them."""
 _FILES = (LOG, RESULTS, MEMORY_IN, MEMORY_OUT, BATCHES, PROGRAM, MEMORY)
 """What a run leaves in its scratch directory."""
 
@@ -181,7 +183,8 @@ def _simulated(
     """The program in a simulator."""
     program, run = compiled.program(), request.directory / "run"
     made = design or Design.of(HARNESS, dict(parameters(program)))
-    options = Options(request.sim, fast=True)
+    whole = request.sim != "verilator" or request.compilation.batch * request.compilation.pes <= _WHOLE
+    options = Options(request.sim, fast=True, blocks=() if whole else ("pe",))
     identity = _identity(program, compiled.memory.memory, images, expected, build.directory(made, options).name)
     job = InferenceJob(str(request.directory), str(run), str(run / BATCHES), identity, request.resume)
     done = _done(job)

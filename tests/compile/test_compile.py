@@ -67,6 +67,25 @@ def test_a_compilation_is_the_start_of_a_training(tmp_path: Path, capsys: pytest
     ] == [layer.has_weights for layer in config.layers]
 
 
+def test_a_start_that_is_pruned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """DENSITY is the share of the weights that the files have, from the first step on; the rest is the same."""
+    asked = compilation(tmp_path, density="0.6")
+    assert compiling.run(asked) == 0
+    result, said = result_of(asked.directory), capsys.readouterr().out
+    assert result["fine_tuning_density"] == pytest.approx(0.6, abs=0.03)
+    assert "pruned at once; " in said
+    assert f"weights that it keeps              {result['fine_tuning_density']:.1%}" in said
+    assert result["sparsity"]["zero_kernels"] == 0
+    config = PeConfig.load(asked.directory / "finetune.toml")
+    assert "DENSITY=0.6" in (asked.directory / "finetune.toml").read_text()
+    images = TrainingImages.load(config)
+    trainer = Trainer(config, images.train)
+    assert trainer.network.density == result["fine_tuning_density"]
+    assert trainer.accuracy(images.test) == result["accuracies"]["trainable"]
+    trainer.train_step()
+    assert trainer.network.density == result["fine_tuning_density"]
+
+
 def test_no_start_of_a_training_and_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The rest of the compilation is there."""
     made = Made("N", 2, 8, 8)
@@ -116,6 +135,9 @@ def test_compile_without_pictures_and_with_the_table(
         ({"quant": "best"}, "QUANT=best must be one of minmax, percentile, entropy, asymmetric"),
         ({"quant": "minmax,entropy"}, "QUANT=minmax,entropy must be one of"),
         ({"sparsify": "half"}, "SPARSIFY=half must be flat:x"),
+        ({"density": "half"}, "DENSITY=half must be above 0 and at most 1"),
+        ({"density": "1.5"}, "DENSITY=1.5 must be above 0 and at most 1"),
+        ({"data": "", "density": "0.5"}, "DENSITY=0.5 is of a fine-tuning, which needs pictures: name them with DATA"),
         ({"opt": "fast"}, "OPT=fast: fast is none of all, none, table"),
         ({"batch": "12"}, "BATCH=12 must be one of 8, 16, 32, 64"),
         ({"pes": "3"}, "PES=3 must be a power of two, 1 … 64"),

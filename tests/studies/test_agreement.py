@@ -6,9 +6,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto
 
+from models.pe_array.frontend.graph import Average, Maximum, Products
+from models.pe_array.frontend.lower import lower
+from models.pe_array.frontend.reader import read
 from studies import agreement, uint8_network
+from studies.exact import exact
+from tests.quantised_onnx import Bench
 
 
 def arrays(seed: int = 1) -> dict[str, np.ndarray]:
@@ -37,6 +44,7 @@ def test_a_network_of_uint8_agrees(qdq: bool) -> None:
     assert list(found.values) == ["conv0", "conv1_dw", "average", "conv2"]
     assert max(found.furthest.values()) <= 1
     assert found.share >= 0.999
+    assert found.same_class >= 0.995
     assert any(np.abs(w.positions.row[1:] - w.positions.row[:-1]).min() == 0 for w in found.network.weights if w)
 
 
@@ -58,3 +66,63 @@ def test_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         uint8_network.main([str(given), str(model)])
     assert "conv2.b_i32 is missing" in capsys.readouterr().err
+
+
+def residual() -> onnx.ModelProto:
+    """Scales that are no powers of two: a sum of two maps, groups, a sparse window, an average, a dense layer."""
+    made = Bench()
+    x = made.both(made.input("x", TensorProto.FLOAT, 8, 4, 9, 7), 0.0173, 11)
+    first = made.dequantise(made.weights(6, 2, 3, 2), 0.0021 + 0.0001 * made.rng.random(6), np.zeros(6), axis=0)
+    a = made.both(made.add("Conv", x, first, group=2, pads=[1, 0, 1, 1], strides=[2, 1]), 0.0219, -7)
+    second = made.both(made.add("Conv", a, made.dequantise(made.weights(6, 6, 1, 1), 0.0013)), 0.0283, 9)
+    b = made.both(made.add("Relu", made.add("Add", second, a)), 0.0311, -128)
+    c = made.both(made.add("Add", a, b), 0.0407, 5)
+    d = made.both(made.add("MaxPool", c, kernel_shape=[2, 2]), 0.0407, 5)
+    e = made.both(made.add("GlobalAveragePool", d), 0.0237, 3)
+    dense = made.dequantise(made.weights(6, 10), 0.0017)
+    made.both(made.add("MatMul", made.add("Flatten", e), dense), 0.0151, -3)
+    return made.model(2)
+
+
+@pytest.mark.parametrize("which", ["residual", "uint8"])
+def test_bytes_are_those_of_exact_arithmetic(which: str) -> None:
+    """Of the array's layers one after the other; but for multipliers of 24 bits, next to a half."""
+    rng = np.random.default_rng(4)
+    if which == "residual":
+        model, x = residual(), rng.normal(0, 1, (8, 4, 9, 7)).astype(np.float32)
+    else:
+        model, x = uint8_network.build(arrays(), 12), rng.integers(0, 256, (8, 3, 12, 12)).astype(np.uint8)
+    graph = read(model)
+    pictures = graph.pictures(x)
+    made = lower(graph).forward(pictures).outputs
+    maps = {graph.picture: pictures} | {each.makes: y for each, y in zip(graph.operators, made, strict=True)}
+    kinds = set()
+    for operator in graph.operators:
+        got = maps[operator.makes]
+        want = [exact(operator, maps, place) for place in np.ndindex(got.shape)]
+        if want[0] is None:
+            assert isinstance(operator, Maximum)
+            continue
+        kinds.add(type(operator))
+        assert len(np.unique(got)) > 8
+        apart = np.abs(got.reshape(-1).astype(int) - np.array(want))
+        assert apart.max() <= 1
+        assert (apart == 0).mean() >= 0.9995
+    assert kinds == {Products, Average}
+
+
+def test_bytes_that_are_apart_are_judged() -> None:
+    graph = read(residual())
+    network = lower(graph)
+    pictures = graph.pictures(np.random.default_rng(5).normal(0, 1, (8, 4, 9, 7)).astype(np.float32))
+    operator, layer, weights = graph.operators[0], network.config.layers[0], network.weights[0]
+    right = layer.feedforward(pictures, weights, None).values
+    wrong = right.copy()
+    wrong[:2, 0, 0, 0] ^= 1
+    for ours, theirs, want in ((right, wrong, (2, 0)), (wrong, right, (0, 2))):
+        found = agreement.Comparison(graph, network)
+        found.note(operator, ours, {graph.picture: pictures, operator.makes: theirs})
+        assert (found.ours_exact[operator.makes], found.theirs_exact[operator.makes]) == want
+        assert found.values[operator.makes] - found.equal[operator.makes] == 2
+        found.outputs, found.ours = [np.eye(2)], [np.eye(2)]
+        assert agreement.report(found).splitlines()[1].split()[-2:] == [str(n) for n in want]

@@ -235,8 +235,8 @@ class Compiled:
         """The same network as one that the array trains, with its weights, before any training.
 
         Scales are powers of two, one per tensor, which follow from pictures float32 (n, C, H, W) as the model takes
-        them: of a batch of them. ``data`` and ``training`` are tables of its configuration (docs/pe_configuration.md),
-        the other arguments those of ``train``.
+        them: of a batch of them; what pruning leaves is fitted to some hundred. ``data`` and ``training`` are tables of
+        its configuration (docs/pe_configuration.md), the other arguments those of ``train``.
 
         Raises:
             UnsupportedModel: the array cannot train it; all operators that are in the way are named.
@@ -259,7 +259,8 @@ class Compiled:
             labels: integers (n,), 0 … classes - 1.
             epochs: times that all pictures are seen; what is no whole batch at an epoch's end is left out.
             density: share of the weights that is left when it is pruned, at once and before the first step: whole
-                kernels of convolutions, single weights of dense layers. 1.0: it is not pruned.
+                kernels of convolutions, single weights of dense layers. What is left is fitted first, without labels.
+                1.0: it is not pruned.
             rate_shift: the rate is 2^-rate_shift for gradients that are summed over a batch; a half of it from the
                 third epoch on, a quarter from the fifth.
             batch: pictures of a step, 8, 16, 32 or 64; None: as it was compiled.

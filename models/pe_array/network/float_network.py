@@ -48,16 +48,32 @@ class FloatNetwork:
         images = images.astype(self.dtype)
         maps: list[FloatArray] = []
         indices: list[IntArray] = []
-        for layer, w, bias in zip(self.config.layers, self.weights, self.biases, strict=True):
-            x = self._input(maps, images, layer)
-            x, index = layer.float_forward(x, w)
-            if layer.bias:
-                x = x + bias[:, None, None, None]
-            if layer.add is not None:
-                x = x + self._map(maps, images, layer.add).reshape(x.shape)
-            maps.append(float_layers.relu(x, self._high(layer)) if layer.relu else x)
+        for i in range(len(self.config.layers)):
+            sums, index = self.sums(i, maps, images)
+            maps.append(self.output(i, sums))
             indices.append(index)
         return maps, indices
+
+    def sums(self, i: int, maps: list[FloatArray], images: FloatArray) -> tuple[FloatArray, IntArray]:
+        """(what layer i makes, before its ReLU; indices), of the images and the outputs of the layers before it."""
+        layer = self.config.layers[i]
+        x, index = layer.float_forward(self.read(i, maps, images), self.weights[i])
+        if layer.bias:
+            x = x + self.biases[i][:, None, None, None]
+        if layer.add is not None:
+            x = x + self._map(maps, images, layer.add).reshape(x.shape)
+        return x, index
+
+    def output(self, i: int, sums: FloatArray) -> FloatArray:
+        """The output of layer i."""
+        layer = self.config.layers[i]
+        return float_layers.relu(sums, self._high(layer)) if layer.relu else sums
+
+    def read(self, i: int, maps: list[FloatArray], images: FloatArray) -> FloatArray:
+        """The map that layer i reads."""
+        layer = self.config.layers[i]
+        sources = [self._map(maps, images, source) for source in layer.sources]
+        return np.concatenate(sources).reshape(*layer.in_shape, -1)
 
     @staticmethod
     def _high(layer: Layer) -> float:
@@ -67,11 +83,6 @@ class FloatNetwork:
     @staticmethod
     def _map(maps: list[FloatArray], images: FloatArray, index: int) -> FloatArray:
         return images if index == IMAGE else maps[index]
-
-    @classmethod
-    def _input(cls, maps: list[FloatArray], images: FloatArray, layer: Layer) -> FloatArray:
-        sources = [cls._map(maps, images, source) for source in layer.sources]
-        return np.concatenate(sources).reshape(*layer.in_shape, -1)
 
     def gradients(self, images: FloatArray, labels: IntArray) -> tuple[list[FloatArray], list[FloatArray], int]:
         """(gradients of the summed cross-entropy by every layer's weights; by its biases; number of correct answers).
@@ -92,7 +103,7 @@ class FloatNetwork:
                 d = deltas[i] = float_layers.relu_backward(d, maps[i], self._high(layer))
             if layer.add is not None and layer.add != IMAGE:
                 deltas[layer.add] += d.reshape(deltas[layer.add].shape)
-            x = self._input(maps, images, layer)
+            x = self.read(i, maps, images)
             found.append(layer.float_weight_gradient(x, d))
             biases.append(float_layers.bias_gradient(d) if layer.bias else NO_FLOAT_GRADIENTS)
             for source in {*layer.sources} - {IMAGE}:

@@ -130,7 +130,7 @@ wire [26:0]        added;      // in stage 2
 
 generate
     if (SCALE != 0) begin : g_multiply
-        reg [SUM+M-17:0]  upper_reg;      // of the sum's upper SUM-17 bits, signed
+        wire [SUM+M-18:0] upper;          // of the sum's upper SUM-17 bits, signed
         reg [M+16:0]      lower_reg;      // of its lower 17 bits
         reg [M+9:0]       added_reg;
         reg [PRODUCT-1:0] product_reg;
@@ -138,19 +138,45 @@ generate
 
         always @(posedge clk) begin
             if (enable[2]) begin
-                upper_reg <= $signed({{(M+1){sum_reg[SUM-1]}}, sum_reg[SUM-1:17]})
-                    * $signed({{(SUM-16){1'b0}}, multiplier});
                 lower_reg <= {{M{1'b0}}, sum_reg[16:0]} * {17'd0, multiplier};
                 added_reg <= $signed({{(M+1){above_reg[8]}}, above_reg}) * $signed({10'd0, addend_multiplier});
             end
             if (enable[3]) begin
                 product_reg[16-CUT:0] <= lower_reg[16:CUT];
-                product_reg[PRODUCT-1:17-CUT] <= upper_reg[SUM+M-18:0] + {{(SUM-17){1'b0}}, lower_reg[M+16:17]};
+                product_reg[PRODUCT-1:17-CUT] <= upper + {{(SUM-17){1'b0}}, lower_reg[M+16:17]};
                 cut_reg <= lower_reg[CUT-1:0] != {CUT{1'b0}};
             end
         end
 
-        wire unused_bits = &{1'b0, upper_reg[SUM+M-17], added_reg[CUT-1:0]};
+        if (SUM <= 35) begin : g_two
+            reg [SUM+M-17:0] upper_reg;
+
+            always @(posedge clk) begin
+                if (enable[2]) begin
+                    upper_reg <= $signed({{(M+1){sum_reg[SUM-1]}}, sum_reg[SUM-1:17]})
+                        * $signed({{(SUM-16){1'b0}}, multiplier});
+                end
+            end
+
+            wire unused_sign = upper_reg[SUM+M-17];
+            assign upper = upper_reg[SUM+M-18:0];
+        end else begin : g_three
+            reg [M+16:0]     middle_reg;  // of 17 bits
+            reg [SUM+M-34:0] top_reg;     // of what is above them
+
+            always @(posedge clk) begin
+                if (enable[2]) begin
+                    middle_reg <= {{M{1'b0}}, sum_reg[33:17]} * {17'd0, multiplier};
+                    top_reg <= $signed({{(M+1){sum_reg[SUM-1]}}, sum_reg[SUM-1:34]})
+                        * $signed({{(SUM-33){1'b0}}, multiplier});
+                end
+            end
+
+            wire unused_sign = top_reg[SUM+M-34];
+            assign upper = {top_reg[SUM+M-35:0], 17'd0} + {{(SUM-34){1'b0}}, middle_reg};
+        end
+
+        wire unused_bits = &{1'b0, added_reg[CUT-1:0]};
         assign product = product_reg;
         assign cut = cut_reg;
         assign added = added_reg[M+9:CUT];

@@ -146,6 +146,7 @@ class Simulation:
             clocks: predicted, if they are known.
         """
         host, clocks = self.host, clocks or self.clocks.run(address, program, memory)
+        host.watch()  # a short program ends before it is called
         begin = time.perf_counter()
         await host.load(memory)
         await host.start(address, len(program), read, write, seed)

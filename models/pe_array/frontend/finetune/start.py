@@ -24,6 +24,7 @@ from models.pe_array.frontend.finetune import origins, scales
 from models.pe_array.frontend.finetune.densities import densities
 from models.pe_array.frontend.finetune.plan import Plan, Table, first_plan, names_of
 from models.pe_array.frontend.finetune.real_layers import RealLayer, real_layers
+from models.pe_array.frontend.finetune.refit import PICTURES, pruned
 from models.pe_array.frontend.graph import QuantisedGraph, UnsupportedModel
 from models.pe_array.isa.shapes import Positions
 from models.pe_array.isa.widths import Widths
@@ -48,15 +49,17 @@ class Start:
 
     Attributes:
         config: without the file of the weights.
-        network: with the model's weights.
+        network: with the model's weights; if it is pruned, with what is left of them, fitted.
         tables: of the configuration, as TOML has them.
         shrunk: pictures are 2^-shrunk of what they are in the model, so that they fit.
+        cut: if it is pruned, the same before what is left was fitted: no more than pruned; else None.
     """
 
     config: PeConfig
     network: PeNetwork
     tables: Table
     shrunk: int
+    cut: Start | None = None
 
     def quantise(self, pictures: FloatArray) -> Int8Array:
         """What the network reads: int8 (n, C, H, W) of pictures float32 (n, C, H, W) as the model takes them."""
@@ -109,12 +112,13 @@ def start(
     Args:
         graph: of the model.
         cleaned: the same in ONNX, of floats if it came so.
-        pictures: float32 (n, C, H, W), as the model takes them; the first ``batch`` of them count.
+        pictures: float32 (n, C, H, W), as the model takes them. Scales follow from the first ``batch`` of them; what
+            pruning leaves is fitted to up to ``refit.PICTURES``.
         name: of the configuration.
         batch, pes: of the array.
         data: table ``[data]``.
         training: keys of ``[training]`` in place of what is usual here.
-        density: share of the weights that pruning before the first step leaves; 1.0: it is not pruned.
+        density: share of the weights that pruning leaves; 1.0: it is not pruned.
 
     Raises:
         UnsupportedModel: the array cannot train it; why.
@@ -143,11 +147,11 @@ class _Maker:
         self.graph, self.shape = graph, graph.maps[graph.picture].shape
         if pictures.ndim == 4 and all(each.kind == "dense" for each in layers if graph.picture in each.reads):
             self.shape = pictures.shape[1:]  # what is read as one pixel may have any size
-        self.pictures = pictures[:batch].astype(np.float64).reshape(-1, *self.shape)
+        self.pictures = pictures[: max(batch, PICTURES)].astype(np.float64).reshape(-1, *self.shape)
         ranges = {
             each.name: max(128 + each.zero, 127 - each.zero) * (each.scale or 0.0) for each in graph.maps.values()
         }  # fmt: skip
-        smaller = shrinking(layers, ranges, graph.picture, float(np.abs(self.pictures).max()))
+        smaller = shrinking(layers, ranges, graph.picture, float(np.abs(self.pictures[:batch]).max()))
         self.shrunk = smaller[graph.picture]
         self.layers = [_shrunk(each, smaller) for each in layers]
         self.pictures *= 2.0**-self.shrunk
@@ -165,23 +169,35 @@ class _Maker:
         if density < 1.0:
             usual["prune_at"] = 0
         self.tables["training"] = usual | training | {"rate_shift": rates}
-        self.densities = densities(self.layers, density)
+        self.density, self.densities = density, densities(self.layers, density)
+        self.batch = batch
         self.least_rate = min(rates)
 
     def start(self) -> Start:
         """The start. UnsupportedModel, ConfigError."""
-        image = scales.of_values(self.pictures)
-        plan = first_plan(self.layers, self.graph.picture, image, self.ranges, self.densities)
-        plan.rate_shift = self.least_rate
+        batch = self.pictures[: self.batch]
+        self.image = scales.of_values(batch)
+        plan = self._first_plan()
+        cut = None
+        if self.density < 1.0:
+            tables, network = self._network(plan)
+            self.layers = pruned(self.layers, network, self.pictures)
+            cut = Start(network.config, network, tables, self.shrunk)
+            plan = self._first_plan()
         twin = FloatNetwork(self._network(plan)[1])
-        labels = np.random.default_rng(1).integers(0, twin.config.classes, len(self.pictures))
-        twin.gradients(self.pictures.transpose(1, 2, 3, 0), labels)
+        labels = np.random.default_rng(1).integers(0, twin.config.classes, len(batch))
+        twin.gradients(batch.transpose(1, 2, 3, 0), labels)
         for layer, made, delta in zip(self.layers, twin.maps, twin.deltas, strict=True):
             plan.maps[layer.makes] = scales.of_values(made)
             plan.deltas[layer.makes] = scales.of_gradients(delta)
         plan.settle()
         tables, network = self._network(plan)
-        return Start(network.config, network, tables, self.shrunk)
+        return Start(network.config, network, tables, self.shrunk, cut)
+
+    def _first_plan(self) -> Plan:
+        plan = first_plan(self.layers, self.graph.picture, self.image, self.ranges, self.densities)
+        plan.rate_shift = self.least_rate
+        return plan
 
     def _network(self, plan: Plan) -> tuple[Table, PeNetwork]:
         channels, height, width = self.shape

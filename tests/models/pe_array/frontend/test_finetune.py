@@ -260,10 +260,11 @@ def test_a_layer_that_is_fitted(conv: Conv) -> None:
 
 def test_pruning() -> None:
     """Small layers keep more; the first and the last one keep all."""
-    begun = compiled("residual").start(pictures(64, *SHAPE), density=0.5)
+    whole, begun = (compiled("residual").start(pictures(64, *SHAPE), density=share) for share in (1.0, 0.5))
     first, _, last = (each.density for each in begun.config.layers if each.has_weights)
     assert (first, last) == (1.0, 1.0)
     assert begun.config.training.prune_at == 0
+    assert begun.config.training.rate_shifts[0] == whole.config.training.rate_shifts[0] - 1
     tuned = compiled("residual").train(pictures(8, *SHAPE), np.zeros(8), density=0.5)
     assert tuned.density == pytest.approx(0.5, abs=0.01)
     layers = begun_layers((4, 4), (8, 8), (64, 64), (8, 4))

@@ -132,6 +132,8 @@ def _draw(network: dict[str, Any], row: Iterable[Axes]) -> None:
     first, last, clocks = row
     for unit, method in itertools.product(UNITS, LEVELS):
         curve = [dense, *(each for each in points if (each.method, each.unit) == (method, unit))]
+        if len(curve) == 1:
+            continue
         curve.sort(key=lambda each: each.sparsity)
         style: dict[str, Any] = {
             "color": _COLOURS[method], "markersize": 3, "linewidth": 1, "label": f"{method}, {unit}"

@@ -177,6 +177,9 @@ class Compiled:
         Flat pictures, or those without a single channel, do as well where their sizes agree with the model's.
         Bit for bit what the array computes, in real values: by the model of its layers. A model whose last operator is
         a softmax gives what that would read.
+
+        Raises:
+            ValueError: they have another size.
         """
         found = self.predict_bytes(self.quantise_pictures(x))
         return self.graph.reals(found.T).reshape(found.shape)
@@ -205,7 +208,11 @@ class Compiled:
     def clocks(self) -> ProgramRun:
         """What a batch takes: ``clocks`` from the start to the end, and what each engine and PE did. Exact.
 
-        For a memory of 48 clocks latency that moves a beat per clock (``job.SIZES``). The same for every batch.
+        For a memory of 48 clocks latency that moves a beat per clock (``job.SIZES``). The same for every batch. Divided
+        by the clock's frequency they are seconds for ``batch`` pictures.
+
+        Raises:
+            ValueError: see ``step``.
         """
         return self._clocks
 
@@ -277,7 +284,16 @@ class Compiled:
         return train(begun, pictures, labels, epochs, self.tell)
 
     def report(self) -> dict[str, Any]:
-        """What the compiler knows: ``layers``, a table of dictionaries, and sums (see ``report.table``)."""
+        """What the compiler knows, as plain numbers and text.
+
+        Returns:
+            ``layers``, a list of dictionaries (see ``report.LayerRow``), and over all of them ``clocks`` of a batch,
+            ``macs`` of a picture, ``weights``, ``bytes_read`` and ``bytes_written`` of a batch, ``utilisation``, the
+            share of the MACs at work, 0 … 1, and more (see ``report.table``).
+
+        Raises:
+            ValueError: see ``step``.
+        """
         return report.table(self.network, self.step, self.clocks())
 
     def _place(self, index: int, name: str, given: bool = False) -> MapPlace:

@@ -14,15 +14,12 @@ import pytest
 from small_onnx import Made, pictures, residual, run
 
 from models.pe_array.frontend.api import Compiled, compile
-from models.pe_array.frontend.finetune import refit
 from models.pe_array.frontend.finetune.densities import densities
 from models.pe_array.frontend.finetune.fine_tuned import FineTuned
 from models.pe_array.frontend.finetune.real_layers import RealLayer
 from models.pe_array.frontend.finetune.start import FloatArray, Start
 from models.pe_array.frontend.graph import UnsupportedModel
 from models.pe_array.frontend.quantise import Options
-from models.pe_array.isa.shapes import Conv
-from models.pe_array.network import float_layers
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.float_network import FloatNetwork
 from models.pe_array.training.job import with_initial
@@ -232,30 +229,6 @@ def test_what_pruning_leaves_is_fitted() -> None:
         return float(((other.logits(x) - whole.logits(x)) ** 2).mean())
 
     assert off(begun) < 0.5 * off(begun.cut)
-
-
-@pytest.mark.parametrize(
-    "conv",
-    [
-        Conv.make(4, 6, (3, 2), (2, 1), (1, 0), (1, 2), groups=2),  # more pixels than weights
-        Conv.make(3, 40, 2),  # fewer
-    ],
-)
-def test_a_layer_that_is_fitted(conv: Conv) -> None:
-    """Sums that the weights that are left can make are made by them; where few pixels leave freedom, nearly."""
-    rng = np.random.default_rng(1)
-    x = rng.normal(1.0, 1.0, (conv.cols, 9, 8, 2 if conv.cols > 6 else 40))
-    if conv.cols > 6:
-        x = x[:, :3, :3]
-    mask = conv.allowed() & (rng.random((conv.rows, conv.cols)) < 0.7)
-    true = rng.normal(0, 1, (conv.rows, conv.cols, *conv.kernel)) * mask[:, :, None, None]
-    bias = rng.normal(0, 1, conv.rows)
-    sums = float_layers.conv_forward(conv, x, true) + bias[:, None, None, None]
-    weights, biases = refit.fitted(conv, mask, true + rng.normal(0, 0.1, true.shape), x, sums)
-    assert not weights[~mask].any()
-    got = float_layers.conv_forward(conv, x, weights) + biases[:, None, None, None]
-    assert ((got - sums) ** 2).mean() < 0.005 * sums.var()
-    assert refit.grouped(conv, weights).shape == (conv.rows, conv.cols // conv.groups, *conv.kernel)
 
 
 def test_pruning() -> None:

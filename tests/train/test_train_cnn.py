@@ -310,7 +310,7 @@ def test_places() -> None:
             r"no/such\.toml: there is no such file; shipped are configs/pe_array/lenet5_dense\.toml, "
             r"configs/pe_array/lenet5_finetune\.toml, configs/pe_array/lenet5_mnist\.toml, "
             r"configs/pe_array/resnet_mnist\.toml, configs/pe_array/vgg11_cifar10\.toml, "
-            r"configs/pe_array/vgg11_rtl\.toml$",
+            r"configs/pe_array/vgg11_quarter\.toml, configs/pe_array/vgg11_rtl\.toml$",
         ),
         ({"config": "configs/edge/tiny.toml"}, r"/tiny\.toml: \[network\] .* of the edge engine, .* make train "),
         ({"steps": "0"}, r"STEPS=0 must be 1 … 100000"),

@@ -2,12 +2,13 @@
 """The order of the channels of every map in memory, for which slots have even work (``balance``).
 
 Layers without weights keep the order of what they read, and maps that are added have the same. A concatenation has the
-orders of its parts behind each other: so a map is a row of *parts*, each with an order of its own.
+orders of its parts behind each other: so a map is a row of *parts*, each with an order of its own. In inference
+depth-wise convolutions keep the order too: then a slot reads the channels that it makes, and no others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -25,12 +26,13 @@ Part = tuple[str, int]
 class _Parts:
     """Parts of all maps; orders that must be the same have one name."""
 
-    def __init__(self, layers: Sequence[Layer], channels: int) -> None:
+    def __init__(self, layers: Sequence[Layer], channels: int, keeping: Collection[int]) -> None:
+        """keeping: layers with weights that keep the order of what they read."""
         self.of: dict[int, tuple[Part, ...]] = {IMAGE: (("image", channels),)}
         self._same: dict[str, str] = {}
         self._ragged: set[str] = {"image"}
         for index, layer in enumerate(layers):
-            if layer.has_weights:
+            if layer.has_weights and index not in keeping:
                 own = ((f"output{index}", layer.out_shape[0]),)
                 self.of[index] = own if layer.add is None else self.of[layer.add]
                 continue
@@ -77,7 +79,11 @@ def channel_orders(
         balanced: otherwise all channels stay where they are.
     """
     layers, channels = network.config.layers, network.config.in_shape[0]
-    parts = _Parts(layers, channels)
+    keeping = set()
+    if isinstance(network, FrozenNetwork):
+        keeping = {n for n in blocks if layers[n].conv.groups == layers[n].conv.rows == layers[n].conv.cols}
+    blocks = {n: block for n, block in blocks.items() if n not in keeping}
+    parts = _Parts(layers, channels, keeping)
     orders = {
         name: np.arange(piece.stop - piece.start) for index in parts.of for name, piece in parts.pieces(index)
     }  # fmt: skip

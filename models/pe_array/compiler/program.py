@@ -35,6 +35,8 @@ STRIPS = 3
 """Ways to cut a map into strips that are compared."""
 MANY = 8
 """Strips above which no more of them are tried."""
+NARROW = 4
+"""Times that strips must load a row before strips of full width are tried in their place, where there are MANY."""
 FINER = 3
 """Numbers of channels per group that are compared in pooling."""
 
@@ -145,8 +147,13 @@ class _Blocks:
         return Task(source, result, where.start, where.stop - where.start, first)
 
 
-def convolution(layer: PhaseGeometry, csb: Csb, grid: Grid, split: Split | None = None) -> Program:
-    """Sums of products with the elements of a matrix, which has a row for every output: FF, NG. Errors: ``forward``."""
+def convolution(
+    layer: PhaseGeometry, csb: Csb, grid: Grid, split: Split | None = None, wide: bool = False
+) -> Program:  # fmt: skip
+    """Sums of products with the elements of a matrix, which has a row for every output: FF, NG. Errors: ``forward``.
+
+    wide: see ``strip_choices_of``.
+    """
     blocks = _Blocks(csb, grid.shape.lanes)
     size = (csb.shape.block_cols, csb.shape.block_rows)
     outs, ins = (blocks.cols, blocks.rows) if layer.backward else (blocks.rows, blocks.cols)
@@ -163,7 +170,7 @@ def convolution(layer: PhaseGeometry, csb: Csb, grid: Grid, split: Split | None 
         return made
 
     channels = csb.shape.cols if layer.backward else csb.shape.rows
-    return _build(layer, grid, split, outs, size[::-1] if layer.backward else size, [groups], channels, csb)
+    return _build(layer, grid, split, outs, size[::-1] if layer.backward else size, [groups], channels, csb, wide)
 
 
 def _rounds(slots: list[list[Task]], entries: int, words: int) -> list[Round]:
@@ -236,7 +243,7 @@ def _pooled(
 
 def _build(
     layer: PhaseGeometry, grid: Grid, split: Split | None, parts: int, size: tuple[int, int],
-    variants: Sequence[Groups], channels: int, csb: Csb,
+    variants: Sequence[Groups], channels: int, csb: Csb, wide: bool = False,
 ) -> Program:  # fmt: skip
     """The program with the least estimate of those that fit.
 
@@ -248,6 +255,7 @@ def _build(
         variants: ways to give slots their work.
         channels: of the map that is drained.
         csb: the weights.
+        wide: see ``strip_choices_of``.
     """
     splits = [split] if split is not None else choose_split(layer, grid.pes, parts)
     image = to_image(csb, grid.shape.lanes)
@@ -258,7 +266,7 @@ def _build(
         if best is not None and tried >= SPLITS:
             break
         try:
-            choices = list(strip_choices_of(layer, grid, each, *size))
+            choices = list(strip_choices_of(layer, grid, each, *size, wide))
         except ValueError as error:
             why = error
             continue
@@ -282,9 +290,13 @@ def _build(
 
 
 def strip_choices_of(
-    layer: PhaseGeometry, grid: Grid, split: Split, channels_in: int, channels_out: int
+    layer: PhaseGeometry, grid: Grid, split: Split, channels_in: int, channels_out: int, wide: bool = False
 ) -> Iterator[tuple[list[Strip], bool]]:  # fmt: skip
     """Strips, and whether T is used as a whole or in halves: one strip, or some choices of several.
+
+    Args:
+        wide: where many NARROW strips are the fewest, the fewest of full width too. Loads take whole rows, so narrow
+            strips load the same rows again. Not in trainings, whose random words belong to the programs they have.
 
     Raises:
         ValueError: none fits, or it is not a split of the grid.
@@ -294,7 +306,8 @@ def strip_choices_of(
 
     def some(fewest: list[Strip], ways: Iterator[list[Strip]], whole: bool) -> Iterator[tuple[list[Strip], bool]]:
         yield fewest, whole
-        for strips in islice(ways, STRIPS - 1) if len(fewest) <= MANY else ():
+        more = STRIPS - 1 if len(fewest) <= MANY else int(wide and NARROW * fewest[0].region.width < layer.size[1])
+        for strips in islice(ways, more):
             yield strips, whole
 
     room = room_of(grid.shape, channels_in, channels_out)

@@ -33,7 +33,7 @@ from models.pe_array.compiler.storage import output_of
 from models.pe_array.frontend import model_file, report
 from models.pe_array.frontend.clean import Cleaned, clean
 from models.pe_array.frontend.finetune.fine_tuned import FineTuned, train
-from models.pe_array.frontend.finetune.start import RATE_SHIFT, Start, start
+from models.pe_array.frontend.finetune.start import Start, start
 from models.pe_array.frontend.graph import QuantisedGraph, UnsupportedModel
 from models.pe_array.frontend.job import SIZES
 from models.pe_array.frontend.lower import check, fitting_in, lower
@@ -177,6 +177,9 @@ class Compiled:
         Flat pictures, or those without a single channel, do as well where their sizes agree with the model's.
         Bit for bit what the array computes, in real values: by the model of its layers. A model whose last operator is
         a softmax gives what that would read.
+
+        Raises:
+            ValueError: they have another size.
         """
         found = self.predict_bytes(self.quantise_pictures(x))
         return self.graph.reals(found.T).reshape(found.shape)
@@ -205,7 +208,11 @@ class Compiled:
     def clocks(self) -> ProgramRun:
         """What a batch takes: ``clocks`` from the start to the end, and what each engine and PE did. Exact.
 
-        For a memory of 48 clocks latency that moves a beat per clock (``job.SIZES``). The same for every batch.
+        For a memory of 48 clocks latency that moves a beat per clock (``job.SIZES``). The same for every batch. Divided
+        by the clock's frequency they are seconds for ``batch`` pictures.
+
+        Raises:
+            ValueError: see ``step``.
         """
         return self._clocks
 
@@ -250,7 +257,7 @@ class Compiled:
 
     def train(
         self, pictures: FloatArray, labels: npt.ArrayLike, *, epochs: int = 1, density: float = 1.0,
-        rate_shift: int = RATE_SHIFT, batch: int | None = None, seed: int = 1,
+        rate_shift: int | None = None, batch: int | None = None, seed: int = 1,
     ) -> FineTuned:  # fmt: skip
         """Train on, as the array does it, bit for bit: SGD with momentum, softmax with cross-entropy.
 
@@ -262,7 +269,7 @@ class Compiled:
                 kernels of convolutions, single weights of dense layers. What is left is fitted first, without labels.
                 1.0: it is not pruned.
             rate_shift: the rate is 2^-rate_shift for gradients that are summed over a batch; a half of it from the
-                third epoch on, a quarter from the fifth.
+                third epoch on, a quarter from the fifth. None: 15, or 14 for a network that is pruned.
             batch: pictures of a step, 8, 16, 32 or 64; None: as it was compiled.
             seed: of the order of the pictures.
 
@@ -272,12 +279,21 @@ class Compiled:
         Raises:
             UnsupportedModel: the array cannot train it, or pictures and labels do not fit it.
         """
-        training = {"epochs": epochs, "rate_shift": rate_shift, "order_seed": seed}
+        training = {"epochs": epochs, "order_seed": seed} | ({} if rate_shift is None else {"rate_shift": rate_shift})
         begun = self.start(pictures, batch=batch, training=training, density=density)
         return train(begun, pictures, labels, epochs, self.tell)
 
     def report(self) -> dict[str, Any]:
-        """What the compiler knows: ``layers``, a table of dictionaries, and sums (see ``report.table``)."""
+        """What the compiler knows, as plain numbers and text.
+
+        Returns:
+            ``layers``, a list of dictionaries (see ``report.LayerRow``), and over all of them ``clocks`` of a batch,
+            ``macs`` of a picture, ``weights``, ``bytes_read`` and ``bytes_written`` of a batch, ``utilisation``, the
+            share of the MACs at work, 0 … 1, and more (see ``report.table``).
+
+        Raises:
+            ValueError: see ``step``.
+        """
         return report.table(self.network, self.step, self.clocks())
 
     def _place(self, index: int, name: str, given: bool = False) -> MapPlace:

@@ -114,8 +114,9 @@ def _check_borders(model: onnx.ModelProto) -> None:
         if len(found) != 1:
             names = ", ".join(each.name for each in found) or "none"
             raise UnsupportedModel(f"the model must have one {what}, has {len(found)}: {names}")
-    del graph.input[:]  # old files list their weights as inputs
+    del graph.input[:]  # old files list their weights as inputs, and must, before version 4 of the format
     graph.input.extend(inputs)
+    model.ir_version = max(model.ir_version, 4)
     sizes = _dimensions(inputs[0])
     if len(sizes) < 2 or min(sizes[1:]) < 1:
         shown = " x ".join(

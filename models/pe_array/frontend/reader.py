@@ -9,6 +9,8 @@ reader: at the end all of them are told.
 
 from __future__ import annotations
 
+import math
+
 import onnx
 from onnx import helper
 
@@ -138,7 +140,7 @@ class _Pass:
                 continue
             unsigned = kind == onnx.TensorProto.UINT8
             try:
-                shape = shape_of(sizes[1:])
+                shape = shape_of(sizes[1:] if len(sizes) <= 4 else (math.prod(sizes[1:-2]), *sizes[-2:]))
                 self._build.new_map(name, shape, unsigned, None)
             except Refusal:
                 continue

@@ -10,11 +10,16 @@ import numpy as np
 import pytest
 from test_pe_geometry import region_slices
 
+from models.pe_array.compiler import program
+from models.pe_array.isa.csb import encode
+from models.pe_array.isa.grid import Grid
+from models.pe_array.isa.operations import LoadMap
 from models.pe_array.isa.pe_command import Op, PeCommand, PeShape
 from models.pe_array.isa.region import Region
 from models.pe_array.isa.shapes import Conv, Pool
 from models.pe_array.tiles import geometry
 from models.pe_array.tiles.geometry import split
+from models.pe_array.tiles.tiling import PhaseGeometry
 
 
 def test_split_covers_the_map_once_with_tiles_of_nearly_one_size() -> None:
@@ -59,3 +64,18 @@ BAD: list[tuple[Callable[[], Any], str]] = [
 def test_what_does_not_fit_is_refused(call: Callable[[], Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(("width", "again"), [(24, 3), (40, 5)])
+def test_strips_of_full_width_load_every_row_once(width: int, again: int) -> None:
+    """The fewest strips are 8 pixels wide. Where each row is loaded more than four times, whole rows are tried."""
+    conv, grid = Conv.make(8, 4), Grid(8, PeShape(8, y_depth=128))
+    masters = np.random.default_rng(1).integers(-(1 << 20), 1 << 20, (8, 4, 1, 1))
+    csb = encode(masters, np.ones((8, 4), dtype=np.bool_), 8, 4)
+    made = [
+        program.convolution(PhaseGeometry(Op.MAC, conv, 24, width), csb, grid, wide=wide).operations
+        for wide in (False, True)
+    ]
+    beats = [sum(each.command.beats for each in loads if isinstance(each, LoadMap)) for loads in made]
+    once = 4 * 24 * width
+    assert beats == [again * once, once if again > 4 else again * once]

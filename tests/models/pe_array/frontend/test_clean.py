@@ -143,6 +143,16 @@ def test_older_opsets_are_converted() -> None:
     assert run(cleaned.model, pictures(2, 2, 8, 8)).shape == (2, 5)
 
 
+def test_old_files_that_list_their_weights_as_inputs() -> None:
+    """As they must before version 4 of the format: without that the weights are unknown to onnx's converter."""
+    model = residual(opset=9)
+    model.ir_version = 3
+    for each in model.graph.initializer:
+        model.graph.input.append(helper.make_tensor_value_info(each.name, each.data_type, each.dims))
+    x = pictures(4, 2, 8, 8)
+    np.testing.assert_allclose(softmax(run(clean(model).model, x)), run(residual(), x), atol=1e-5)
+
+
 def test_every_node_has_a_name_of_its_own() -> None:
     names = [node.name for node in clean(residual()).model.graph.node]
     assert all(names)

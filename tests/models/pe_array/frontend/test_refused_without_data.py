@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
+import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto
@@ -46,11 +47,16 @@ def test_attributes_and_operators_at_once() -> None:
     made.add("AveragePool", kernel_shape=[12, 1], name="tall")
     made.add("Mul", made.last, name="squared")
     made.add("Concat", made.last, axis=2, name="below")
+    made.add("Reshape", made.constant(np.array([0, 2, 2, 2, 12])))
+    made.add("Transpose", perm=[0, 2, 1, 3, 4], name="shuffled")
+    made.add("Reshape", made.constant(np.array([0, 4, 2, 12])))
+    made.add("Tanh", name="last")
     made.add("GlobalAveragePool")
     made.add("Flatten")
     what, *lines = refused(made.model("N", 4, opset=14)).splitlines()
-    assert what == "4 nodes of the model cannot be had:"
-    assert [line.split(" (")[0].strip() for line in lines] == ["unknown", "tall", "squared", "below"]
+    assert what == "6 nodes of the model cannot be had:"
+    names = ["unknown", "tall", "squared", "below", "shuffled", "last"]
+    assert [line.split(" (")[0].strip() for line in lines] == names
     assert lines[1] == "  tall (AveragePool): kernel = (12, 1) must be 1 … 11 in both directions;"
 
 

@@ -76,3 +76,22 @@ def test_joined_maps_that_lie_like_that_in_a_later_one() -> None:
     conv(made.concat([*parts, third]), 5)
     step = run(made.network(2), 2)
     assert not step.storage.copies
+
+
+def test_depth_wise_layers_keep_the_order_of_channels() -> None:
+    """Slots read the channels that they make: blocks off the diagonal are empty, whatever the order in front."""
+    made, rng = FrozenBuilder("deep", (6, 5, 5), 8), np.random.default_rng(1)
+    sparse = rng.integers(1, 90, (32, 6, 1, 1)) * (rng.random((32, 6, 1, 1)) < 0.5)
+    first = made.convolution(IMAGE, Conv.make(32, 6), sparse, Scaling.of(1 / 64))
+    deep = replace(Conv.make(32, 32, 3, pad=1), groups=32)
+    second = made.convolution(first, deep, rng.integers(1, 90, (32, 1, 3, 3)), Scaling.of(1 / 64))
+    made.convolution(second, Conv.make(4, 32), rng.integers(-90, 90, (4, 32, 1, 1)), Scaling.of(1 / 64))
+    step = run(made.network(4), 1)
+    orders = step.order("output0"), step.order("output1")
+    assert orders[0].tolist() == orders[1].tolist() != list(range(32)), "balanced, and then kept"
+    csb = step.matrices[1].csb
+    rows, cols = csb.shape.grid
+    assert rows == cols > 1
+    assert [len(range(*csb.elements(n).indices(32))) > 0 for n in range(rows * cols)] == [
+        n % (cols + 1) == 0 for n in range(rows * cols)
+    ]

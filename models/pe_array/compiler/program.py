@@ -35,6 +35,8 @@ STRIPS = 3
 """Ways to cut a map into strips that are compared."""
 MANY = 8
 """Strips above which no more of them are tried."""
+NARROW = 4
+"""Times that strips must load a row before strips of full width are tried in their place, where there are MANY."""
 FINER = 3
 """Numbers of channels per group that are compared in pooling."""
 
@@ -293,7 +295,7 @@ def strip_choices_of(
     """Strips, and whether T is used as a whole or in halves: one strip, or some choices of several.
 
     Args:
-        wide: where many narrow strips are the fewest, the fewest of full width too. Loads take whole rows, so narrow
+        wide: where many NARROW strips are the fewest, the fewest of full width too. Loads take whole rows, so narrow
             strips load the same rows again. Not in trainings, whose random words belong to the programs they have.
 
     Raises:
@@ -304,7 +306,7 @@ def strip_choices_of(
 
     def some(fewest: list[Strip], ways: Iterator[list[Strip]], whole: bool) -> Iterator[tuple[list[Strip], bool]]:
         yield fewest, whole
-        more = STRIPS - 1 if len(fewest) <= MANY else int(wide and fewest[0].region.width < layer.size[1])
+        more = STRIPS - 1 if len(fewest) <= MANY else int(wide and NARROW * fewest[0].region.width < layer.size[1])
         for strips in islice(ways, more):
             yield strips, whole
 

@@ -66,14 +66,16 @@ def test_what_does_not_fit_is_refused(call: Callable[[], Any], message: str) -> 
         call()
 
 
-def test_strips_of_full_width_load_every_row_once() -> None:
-    """The fewest strips are 4 x 8 pixels, so that each row is loaded three times; 12 rows alone take less time."""
-    conv, grid = Conv.make(8, 4), Grid(8, PeShape(8, y_depth=64))
+@pytest.mark.parametrize(("width", "again"), [(24, 3), (40, 5)])
+def test_strips_of_full_width_load_every_row_once(width: int, again: int) -> None:
+    """The fewest strips are 8 pixels wide. Where each row is loaded more than four times, whole rows are tried."""
+    conv, grid = Conv.make(8, 4), Grid(8, PeShape(8, y_depth=128))
     masters = np.random.default_rng(1).integers(-(1 << 20), 1 << 20, (8, 4, 1, 1))
     csb = encode(masters, np.ones((8, 4), dtype=np.bool_), 8, 4)
     made = [
-        program.convolution(PhaseGeometry(Op.MAC, conv, 12, 24), csb, grid, wide=wide).operations
+        program.convolution(PhaseGeometry(Op.MAC, conv, 24, width), csb, grid, wide=wide).operations
         for wide in (False, True)
     ]
     beats = [sum(each.command.beats for each in loads if isinstance(each, LoadMap)) for loads in made]
-    assert beats == [3 * 4 * 12 * 24, 4 * 12 * 24]
+    once = 4 * 24 * width
+    assert beats == [again * once, once if again > 4 else again * once]

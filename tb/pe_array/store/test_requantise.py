@@ -170,14 +170,20 @@ class Unit:
         All words before must be through.
         """
         rng, zero = self.b.rng, dict.fromkeys(("stochastic", "use_mask", "field", "bias_shift", "addend"), 0)
-        low = rng.randint(0, min(30, self.acc - 12))  # the lowest bit of the sums: 2^low * multiplier is a half
-        one = MULTIPLIER_BITS - 1
+        most, one = min(30, self.acc - 12), MULTIPLIER_BITS - 1
+        low = rng.randint(0, most)  # the lowest bit of the sums: 2^low * multiplier is a half
         log2 = rng.randint(max(0, one - low), one) if self.scale else one
+        cut = bool(self.scale) and most + CUT > one and rng.random() < 0.3  # the cut alone drops the little more
+        if cut:
+            low = rng.randint(one - CUT + 1, most)
+            log2 = rng.randint(max(0, one - low), CUT - 1)
         shift = low + log2 - (one - 1)
         bias = rng.choice([0, int(values.signed(self.b, min(32, self.acc - 2), 1)[0])])
         self.kind = self.draw_kind() | zero | {
             "shift": shift, "multiplier": 1 << log2, "bias": bias, "even": rng.randrange(2),
         }  # fmt: skip
+        if cut:
+            self.kind |= {"even": 1, "near_half": 0, "relu": 0, "zero": 0, "low": -128, "high": 127}
         for _ in range(4):
             acc = values.signed(self.b, 9, self.lanes, "uniform") * 2 + 1 << low
             if log2 < CUT + shift:

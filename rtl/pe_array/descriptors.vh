@@ -213,6 +213,7 @@
 `define ARRAY_D_SCALES_EVEN              58       // round halves to even, else up
 `define ARRAY_D_SCALES_ADDEND            59       // add a map
 `define ARRAY_D_SCALES_MASK_HIGH         60       // 0 where the mask is high or above, too; then high limits no result
+`define ARRAY_D_SCALES_NEAR_HALF         61       // even: what is less than 2^-15 above a half is one, too
 `define ARRAY_D_SCALES_BIAS_SHIFT        91:88    // right shift of a bias, half up
 `define ARRAY_D_SCALES_ADDRESS           127:96   // of the first record, a multiple of its 4 or 8 bytes
 `define ARRAY_D_SCALES_BIAS              159:128  // else the bias of all channels
@@ -231,7 +232,7 @@
 `define ARRAY_D_UNUSED_LOAD(d)    {d[159:157], d[87:64], d[55:8]}
 `define ARRAY_D_UNUSED_COMPUTE(d) {d[191:184], d[159:147], d[127:120], d[95:91], d[87:59], d[55:8]}
 `define ARRAY_D_UNUSED_DRAIN(d)   {d[191:188], d[95:94], d[87:63], d[55:8]}
-`define ARRAY_D_UNUSED_SCALES(d)  {d[223:221], d[191:184], d[95:92], d[87:61], d[55:0]}
+`define ARRAY_D_UNUSED_SCALES(d)  {d[223:221], d[191:184], d[95:92], d[87:62], d[55:0]}
 `define ARRAY_D_UNUSED_COLLECT(d) {d[255:152], d[95:62], d[55:8]}
 `define ARRAY_D_UNUSED_UPDATE(d)  {d[255:253], d[95:92], d[87:63], d[55:0]}
 `define ARRAY_D_UNUSED_DELTA(d)   {d[255:204], d[95:57], d[55:0]}

@@ -1366,6 +1366,17 @@ static inline uint32_t edgeloom_scales_get_mask_high(const edgeloom_descriptor *
     return (uint32_t)edgeloom_get(d, 60, 1);
 }
 
+/* even: what is less than 2^-15 above a half is one, too */
+static inline void edgeloom_scales_set_near_half(edgeloom_descriptor *d, uint32_t value)
+{
+    edgeloom_put(d, 61, 1, value);
+}
+
+static inline uint32_t edgeloom_scales_get_near_half(const edgeloom_descriptor *d)
+{
+    return (uint32_t)edgeloom_get(d, 61, 1);
+}
+
 /* right shift of a bias, half up */
 static inline void edgeloom_scales_set_bias_shift(edgeloom_descriptor *d, uint32_t value)
 {

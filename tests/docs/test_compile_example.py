@@ -21,4 +21,4 @@ def test_the_example(tmp_path: Path) -> None:
     lines = done.stdout.splitlines()
     assert re.fullmatch(r"[\d,]+ clocks for 8 pictures", lines[0])
     assert len(lines) == 5
-    assert re.fullmatch(r"\d+% of the weights, logits \(64, 5\)", lines[4])
+    assert re.fullmatch(r"(49|50|51)% of the weights, logits \(64, 5\)", lines[4])

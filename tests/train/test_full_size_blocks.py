@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from trainings import broken_design
+from broken_copy import broken_design
 
 from flow.build import Design
 from flow.full_size import blocks

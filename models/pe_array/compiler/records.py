@@ -40,4 +40,5 @@ def scales_of(scaling: Scaling, kind: Records) -> Scales:
         multiplier=int(scaling.multipliers[0]) if kind is not Records.FULL else ONE, even=scaling.even,
         zero=scaling.zero, low=scaling.low, high=scaling.high, addend=scaling.addend is not None,
         addend_zero=added.zero, addend_multiplier=added.multiplier, addend_shift=added.shift,
+        near_half=scaling.near_half,
     )  # fmt: skip

@@ -33,7 +33,7 @@ from models.pe_array.compiler.storage import output_of
 from models.pe_array.frontend import model_file, report
 from models.pe_array.frontend.clean import Cleaned, clean
 from models.pe_array.frontend.finetune.fine_tuned import FineTuned, train
-from models.pe_array.frontend.finetune.start import RATE_SHIFT, Start, start
+from models.pe_array.frontend.finetune.start import Start, start
 from models.pe_array.frontend.graph import QuantisedGraph, UnsupportedModel
 from models.pe_array.frontend.job import SIZES
 from models.pe_array.frontend.lower import check, fitting_in, lower
@@ -257,7 +257,7 @@ class Compiled:
 
     def train(
         self, pictures: FloatArray, labels: npt.ArrayLike, *, epochs: int = 1, density: float = 1.0,
-        rate_shift: int = RATE_SHIFT, batch: int | None = None, seed: int = 1,
+        rate_shift: int | None = None, batch: int | None = None, seed: int = 1,
     ) -> FineTuned:  # fmt: skip
         """Train on, as the array does it, bit for bit: SGD with momentum, softmax with cross-entropy.
 
@@ -269,7 +269,7 @@ class Compiled:
                 kernels of convolutions, single weights of dense layers. What is left is fitted first, without labels.
                 1.0: it is not pruned.
             rate_shift: the rate is 2^-rate_shift for gradients that are summed over a batch; a half of it from the
-                third epoch on, a quarter from the fifth.
+                third epoch on, a quarter from the fifth. None: 15, or 14 for a network that is pruned.
             batch: pictures of a step, 8, 16, 32 or 64; None: as it was compiled.
             seed: of the order of the pictures.
 
@@ -279,7 +279,7 @@ class Compiled:
         Raises:
             UnsupportedModel: the array cannot train it, or pictures and labels do not fit it.
         """
-        training = {"epochs": epochs, "rate_shift": rate_shift, "order_seed": seed}
+        training = {"epochs": epochs, "order_seed": seed} | ({} if rate_shift is None else {"rate_shift": rate_shift})
         begun = self.start(pictures, batch=batch, training=training, density=density)
         return train(begun, pictures, labels, epochs, self.tell)
 

@@ -241,7 +241,25 @@ def _average(made: FrozenBuilder, operator: Average, reads: int) -> int:
     if pool.uneven:
         averages.check(pool, *size, terms)
     biases = np.rint((operator.bias - operator.zero_in) * terms).astype(np.int64)
-    return made.average_pool(reads, pool, _scaling(operator, operator.scale / terms, biases), operator.node)
+    scaling = _scaling(operator, operator.scale / terms, biases)
+    return made.average_pool(reads, pool, _dividing(scaling, operator, terms), operator.node)
+
+
+def _dividing(scaling: Scaling, operator: Average, terms: int) -> Scaling:
+    """Averages in the scale of their map are quotients of whole numbers; some are halves, which no multiplier gives.
+
+    So it is rounded up, what is just above a half is one, and the sums of the bytes are made positive by an even number
+    of steps, which leaves even what is even.
+    """
+    steps = (128 + operator.zero_in) // 2 * 2
+    halves = bool((operator.scale == 1.0).all()) and terms & (terms - 1) != 0
+    if not halves or operator.zero - steps < LOW or len(scaling.biases) > 1:
+        return scaling
+    shift = int(scaling.shifts[0])
+    return replace(
+        scaling, biases=scaling.biases + steps * terms, multipliers=np.array([-(-(ONE << shift) // terms)]),
+        zero=operator.zero - steps, zero_out=operator.zero, near_half=True,
+    )  # fmt: skip
 
 
 def _scaling(operator: Products | Average, scale: Reals, biases: np.ndarray, addend: Addend | None = None) -> Scaling:

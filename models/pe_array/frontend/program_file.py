@@ -28,7 +28,8 @@ from models.pe_array.isa.pe_command import PeShape
 from models.pe_array.isa.shapes import Pair
 from models.pe_array.isa.widths import Widths
 
-FORMAT = 1
+FORMAT = 2
+"""Counts changes of what a program means: since 2, multipliers of drains have 24 bits."""
 PROGRAM, MEMORY = "program.json", "memory.bin"
 
 Bytes = npt.NDArray[np.uint8]

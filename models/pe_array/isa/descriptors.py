@@ -355,6 +355,7 @@ class Scales(Descriptor):
     addend_zero: int = _bits(7, 24, 8, "its zero point", default=0, signed=True)
     addend_multiplier: int = _bits(6, 0, MULTIPLIER_BITS, "its multiplier, 2^23 is 1.0", default=ONE)
     addend_shift: int = _bits(6, 24, 5, "its right shift", default=0)
+    near_half: bool = _a(5, 1, "even: what is less than 2^-15 above a half is one, too", default=False)
 
 
 KINDS: dict[int, type[Descriptor]] = {

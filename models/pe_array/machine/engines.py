@@ -248,7 +248,7 @@ class StoreEngine:
         settings = DrainSettings(
             records.shifts, to.relu, AccumulatorField(to.field), self._widths.data, records.biases, scales.bias_shift,
             records.multipliers, scales.zero, scales.low, scales.high, scales.even, scales.mask_high,
-            scales.addend_zero, scales.addend_multiplier, scales.addend_shift,
+            scales.addend_zero, scales.addend_multiplier, scales.addend_shift, scales.near_half,
         )  # fmt: skip
         words, clipped = requantise(
             self._grid.y[units, addresses], settings, random, beside if to.use_mask else None,

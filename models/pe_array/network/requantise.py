@@ -92,6 +92,7 @@ class DrainSettings:
         even: halves are rounded to even, else up (where the rounding is not stochastic).
         mask_high: the mask must also be less than ``high``, which then is no limit of the result.
         addend_zero, addend_multiplier, addend_shift: of the addend: ``(a - zero) * multiplier / 2^(23 + shift)``.
+        near_half: with ``even``, what is less than 2^-15 above a half is one, too.
     """
 
     shift: Numbers = 0
@@ -109,6 +110,7 @@ class DrainSettings:
     addend_zero: int = 0
     addend_multiplier: int = ONE
     addend_shift: int = 0
+    near_half: bool = False
 
 
 def requantise(
@@ -171,6 +173,6 @@ def _scaled(
     y = total >> POINT
     if of.even and random is None:
         lost = (low & CUT_MASK) | (product & (1 << shift) - 1)
-        tie = (total & POINT_MASK == 0) & (lost == 0)
+        tie = (total & POINT_MASK) >> 1 == 0 if of.near_half else (total & POINT_MASK == 0) & (lost == 0)
         y = np.where(tie, y & ~1, y)
     return y

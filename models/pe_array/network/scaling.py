@@ -66,6 +66,8 @@ class Scaling:
             because a drain reads records of channels or a second map.
         zero_out: zero point of the map that is made; None: ``zero``. Biases hold the rest of it, where ties must go to
             the even byte and not to the even step.
+        near_half: with ``even``, what is less than 2**-15 above a half is one, too: a multiplier for division by a
+            number with odd factors is rounded up, so that halves are there.
 
     Raises:
         ValueError: arrays of different lengths, or a number outside its range.
@@ -81,6 +83,7 @@ class Scaling:
     even: bool = False
     addend: Addend | None = None
     zero_out: int | None = None
+    near_half: bool = False
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -136,7 +139,7 @@ class Scaling:
         other = at if added is None else np.ascontiguousarray(added).reshape(at.shape)
         clipped = scaled(
             flat, self.biases, self.multipliers, self.shifts, other, second.multiplier, second.shift, second.zero,
-            self.zero, self.low, self.high, self.even, bits, at,
+            self.zero, self.low, self.high, self.even, self.near_half, bits, at,
         )  # fmt: skip
         return Requantised(out, int(clipped))
 
@@ -164,7 +167,8 @@ def _check(name: str, value: int, low: int, high: int) -> None:
 @njit(cache=True)
 def scaled(
     acc: Array, biases: Array, multipliers: Array, shifts: Array, added: Array, factor: Int, shift_added: Int,
-    zero_added: Int, zero: Int, low: Int, high: Int, even: bool, bits: Int, out: Array,
+    zero_added: Int, zero: Int, low: Int, high: Int, even: bool, near_half: bool, bits: Int,
+    out: Array,
 ) -> Int:  # fmt: skip
     """Fill ``out`` int8 from sums, both (channels, n); returns the number of values that were clipped to ``bits``.
 
@@ -181,7 +185,8 @@ def scaled(
             if factor:
                 total += (np.int64(added[c, k]) - zero_added) * factor >> CUT + shift_added
             whole = (total + HALF) >> POINT
-            if even and (total & POINT_MASK) == HALF and (product & lost) == 0:
+            point = total & POINT_MASK
+            if even and ((point | 1) == (HALF | 1) if near_half else point == HALF and (product & lost) == 0):
                 whole -= whole & 1
             wide = whole + zero
             narrow = min(max(wide, -limit), limit - 1)

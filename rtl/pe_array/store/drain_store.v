@@ -362,6 +362,7 @@ requantise #(
     .shift(full ? record_shift : shift_reg),
     .stochastic(stochastic_reg),
     .even(scales_reg[`ARRAY_D_SCALES_EVEN]),
+    .near_half(scales_reg[`ARRAY_D_SCALES_NEAR_HALF]),
     .zero(scales_reg[`ARRAY_D_SCALES_ZERO]),
     .low(scales_reg[`ARRAY_D_SCALES_LOW]),
     .high(scales_reg[`ARRAY_D_SCALES_HIGH]),

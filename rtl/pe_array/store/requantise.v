@@ -51,6 +51,8 @@ module requantise #(
     // 1: stochastic rounding; 0: halves to even (1) or up (0)
     input  wire                   stochastic,
     input  wire                   even,
+    // 1: what is less than 2^-15 above a half is one for even, too
+    input  wire                   near_half,
     // Signed: added behind the rounding; least and largest result
     input  wire [7:0]             zero,
     input  wire [7:0]             low,
@@ -148,6 +150,7 @@ reg [4:0]  shift2_reg;
 reg [4:0]  shift3_reg;
 reg [30:0] dropped_reg;
 reg [4:0]  even_reg;        // of the words in stages 0 ... 4, and so on
+reg [4:0]  near_reg;
 reg [5:0]  index_reg;
 reg [5:0]  relu_reg;
 reg [47:0] zero_reg;
@@ -165,6 +168,7 @@ always @(posedge clk) begin
         addend_shift0_reg <= addend_shift;
         shift0_reg <= is_sum ? shift : 5'd0;
         even_reg[0] <= even && !stochastic;
+        near_reg[0] <= near_half;
         index_reg[0] <= index_byte;
         relu_reg[0] <= relu;
         zero_reg[7:0] <= is_sum ? zero : 8'd0;
@@ -186,7 +190,10 @@ always @(posedge clk) begin
         dropped_reg <= ~(31'h7FFFFFFF << shift2_reg);
     end
     for (k = 1; k < 5; k = k + 1) begin
-        if (enable[k]) even_reg[k] <= even_reg[k-1];
+        if (enable[k]) begin
+            even_reg[k] <= even_reg[k-1];
+            near_reg[k] <= near_reg[k-1];
+        end
     end
     for (k = 1; k < 6; k = k + 1) begin
         if (enable[k]) begin
@@ -232,6 +239,7 @@ generate
             .shift(shift3_reg),
             .dropped(dropped_reg),
             .even(even_reg[4]),
+            .near_half(near_reg[4]),
             .index(index_reg[5]),
             .zero(zero_reg[47:40]),
             .low(low_reg[47:40]),

@@ -57,6 +57,8 @@ module requantise_lane #(
     input  wire [30:0]    dropped,
     // Stage 5: round halves to even; the addend of the rounding is 2^15
     input  wire           even,
+    // Stage 5: what is less than 2^-15 above a half is one, too
+    input  wire           near_half,
     // Stage 6: the byte is an index, which has 8 bits whatever DATA is, and no limits
     input  wire           index,
     // Stage 6: signed: zero point, least and largest result
@@ -213,7 +215,7 @@ wire [PRODUCT-1:0] shifted = $signed(product) >>> shift;
 wire               negative = shifted[PRODUCT-1];
 wire               fits = shifted[PRODUCT-1:INT+15] == {(PRODUCT-INT-15){negative}};
 wire [INT+16:0]    total = {point_reg[INT+15], point_reg} + {beside4_reg[26], beside4_reg};
-wire               tie = even && total[15:0] == 16'd0 && !lost_reg;
+wire               tie = even && total[15:1] == 15'd0 && (near_half || (!total[0] && !lost_reg));
 
 always @(posedge clk) begin
     if (enable[3]) beside3_reg <= added_shifted + {11'd0, round2_reg};

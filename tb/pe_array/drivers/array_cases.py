@@ -272,7 +272,7 @@ class CaseMemory:
         return d.Scales(
             kind, address, int(values.signed(self.b, 32, 1)[0]), one, rng.randrange(16), rng.random() < 0.5, small[0],
             rng.choice([-128, small[1]]), rng.choice([127, small[2]]), rng.random() < 0.3, beside == "addend", small[3],
-            other, rng.randrange(32),
+            other, rng.randrange(32), rng.random() < 0.5,
         )  # fmt: skip
 
     def scaled_drain(self, beside: str | None = None) -> list[d.Descriptor]:

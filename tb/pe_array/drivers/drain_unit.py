@@ -132,6 +132,7 @@ class DrainUnit:
             kind, address, int(values.signed(b, 32, 1)[0]), self.multiplier(), rng.randrange(16), rng.random() < 0.5,
             small[0], rng.choice([-128, small[1]]), rng.choice([127, small[2]]), rng.random() < 0.3,
             beside == "addend", small[3], self.multiplier(), rng.choice([0, 1, rng.randrange(32)]),
+            rng.random() < 0.5,
         )  # fmt: skip
 
     def multiplier(self) -> int:
@@ -174,7 +175,7 @@ class DrainUnit:
         settings = DrainSettings(
             shift, output.relu, field, self.bits, bias, scales.bias_shift, multiplier, scales.zero, scales.low,
             scales.high, scales.even, scales.mask_high, scales.addend_zero, scales.addend_multiplier,
-            scales.addend_shift,
+            scales.addend_shift, scales.near_half,
         )  # fmt: skip
         y, clipped = requantise(
             accumulators, settings, random, beside if output.use_mask else None, beside if scales.addend else None

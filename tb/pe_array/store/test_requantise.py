@@ -57,7 +57,7 @@ class Unit:
             "shift": rng.choice([0, 1, 15, 16, 17, 31, rng.randrange(32)]), "stochastic": rng.randrange(2),
             "relu": rng.randrange(2), "use_mask": rng.randrange(2), "field": rng.choice([0, 0, 0, 1, 2]),
             "bias": 0, "bias_shift": 0, "multiplier": ONE, "even": 0, "zero": 0, "low": -128, "high": 127,
-            "mask_high": 0, "addend": 0, "addend_zero": 0, "addend_multiplier": ONE, "addend_shift": 0,
+            "mask_high": 0, "addend": 0, "addend_zero": 0, "addend_multiplier": ONE, "addend_shift": 0, "near_half": 0,
         }  # fmt: skip
         if rng.random() < 0.3:
             return kind
@@ -68,7 +68,7 @@ class Unit:
             "zero": small[0], "low": rng.choice([-128, 0, small[1]]), "high": rng.choice([127, 6, small[2]]),
             "mask_high": rng.randrange(2), "addend": addend, "use_mask": rng.randrange(2) * (1 - addend),
             "addend_zero": small[3], "addend_multiplier": self.multiplier(),
-            "addend_shift": rng.choice([0, 0, 1, 8, 31, rng.randrange(32)]),
+            "addend_shift": rng.choice([0, 0, 1, 8, 31, rng.randrange(32)]), "near_half": rng.randrange(2),
         }  # fmt: skip
 
     def multiplier(self) -> int:
@@ -108,7 +108,7 @@ class Unit:
             "addend_shift")}  # fmt: skip
         settings = DrainSettings(
             relu=bool(pins["relu"]), field=AccumulatorField(pins["field"]), bits=self.bits, even=bool(pins["even"]),
-            mask_high=bool(pins["mask_high"]), **same,
+            mask_high=bool(pins["mask_high"]), near_half=bool(pins["near_half"]), **same,
         )  # fmt: skip
         is_sum = settings.field is AccumulatorField.SUM
         random = self.random.take(1)[0] if pins["stochastic"] and is_sum else None
@@ -144,7 +144,10 @@ class Unit:
             for name, found in (("tie", tie & ~clipped), ("nearly_a_tie", lost & ~clipped)):
                 if found.any():
                     b.cover("half", f"{name}_{'to_even' if of.even else 'up'}")
-            if of.even:
+        if of.even and not stochastic and beside is None:
+            if of.near_half and (lost & ~clipped).any():
+                b.cover("half", "near")
+            if not of.near_half:
                 if (lost & ~clipped & (product >> CUT & (1 << shift) - 1 == 0)).any():
                     b.cover("lost", "by_the_cut")
                 if (lost & ~clipped & (product & CUT_MASK == 0)).any():
@@ -167,14 +170,20 @@ class Unit:
         All words before must be through.
         """
         rng, zero = self.b.rng, dict.fromkeys(("stochastic", "use_mask", "field", "bias_shift", "addend"), 0)
-        low = rng.randint(0, min(30, self.acc - 12))  # the lowest bit of the sums: 2^low * multiplier is a half
-        one = MULTIPLIER_BITS - 1
+        most, one = min(30, self.acc - 12), MULTIPLIER_BITS - 1
+        low = rng.randint(0, most)  # the lowest bit of the sums: 2^low * multiplier is a half
         log2 = rng.randint(max(0, one - low), one) if self.scale else one
+        cut = bool(self.scale) and most + CUT > one and rng.random() < 0.3  # the cut alone drops the little more
+        if cut:
+            low = rng.randint(one - CUT + 1, most)
+            log2 = rng.randint(max(0, one - low), CUT - 1)
         shift = low + log2 - (one - 1)
         bias = rng.choice([0, int(values.signed(self.b, min(32, self.acc - 2), 1)[0])])
         self.kind = self.draw_kind() | zero | {
             "shift": shift, "multiplier": 1 << log2, "bias": bias, "even": rng.randrange(2),
         }  # fmt: skip
+        if cut:
+            self.kind |= {"even": 1, "near_half": 0, "relu": 0, "zero": 0, "low": -128, "high": 127}
         for _ in range(4):
             acc = values.signed(self.b, 9, self.lanes, "uniform") * 2 + 1 << low
             if log2 < CUT + shift:

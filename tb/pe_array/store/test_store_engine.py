@@ -136,6 +136,7 @@ class Unit:
             kind, self.addr(self.maps + halves[1] * MAPS // 2) + 8 * rng.randint(0, 10), rng.randint(-9999, 9999),
             rng.randint(0, MULTIPLIER_MAX), rng.randrange(16), rng.random() < 0.5, rng.randint(-9, 9), -100, 100,
             rng.random() < 0.5, beside == "addend", 3, rng.randint(0, MULTIPLIER_MAX), rng.randrange(32),
+            rng.random() < 0.5,
         )  # fmt: skip
         output = Output(
             self.addr(self.maps + halves[0] * MAPS // 2 + rng.randint(0, 10)), run_beats=height * width,

@@ -13,7 +13,7 @@ def densities(layers: Sequence[RealLayer], density: float) -> dict[str, float]:
 
     The share of a layer is proportional to (rows + columns + KH + KW) / (rows * columns * KH * KW), and at most 1:
     Erdős-Rényi-Kernel of Evci, Gale, Menick, Castro, Elsen 2020 ("Rigging the lottery"). The first and the last layer
-    keep all. Layers that only pick pixels are not pruned.
+    keep all, if there are others. Layers that only pick pixels are not pruned.
     """
     trained = [each for each in layers if each.has_weights and not each.picks]
     shares = {each.makes: 1.0 for each in trained}
@@ -21,7 +21,7 @@ def densities(layers: Sequence[RealLayer], density: float) -> dict[str, float]:
         return shares
     sizes = {each.makes: each.weights.size for each in trained}
     slopes = {each.makes: sum(each.weights.shape) / each.weights.size for each in trained}
-    whole = {trained[0].makes, trained[-1].makes}
+    whole = {trained[0].makes, trained[-1].makes} if len(trained) > 2 else set()
     while True:  # layers that would keep more than all keep all, and the others share what is left
         rest = [name for name in shares if name not in whole]
         room = density * sum(sizes.values()) - sum(sizes[name] for name in whole)

@@ -39,6 +39,8 @@ Int8Array = npt.NDArray[np.int8]
 
 RATE_SHIFT = 15
 """Of the first epochs: with a batch of 32 and momentum the mean gradient counts 2^-7 times."""
+PRUNED_RATE_SHIFT = 14
+"""The same for a network that is pruned, which has much to learn again."""
 MOMENTUM_SHIFT = 3
 EPOCHS = 5
 
@@ -159,7 +161,7 @@ class _Maker:
         if self.shrunk and (std := data.get("std")):
             data = {**data, "std": [each * 2.0**self.shrunk for each in std]}
         self.names = names_of(self.layers, graph.picture)
-        rate = training.get("rate_shift", RATE_SHIFT)
+        rate = training.get("rate_shift", RATE_SHIFT if density == 1.0 else PRUNED_RATE_SHIFT)
         rates = list(rate) if isinstance(rate, list | tuple) else [rate, rate, rate + 1, rate + 1, rate + 2]
         usual = {
             "batch": batch, "epochs": EPOCHS, "momentum_shift": MOMENTUM_SHIFT, "loss": "softmax", "init_seed": 1,

@@ -53,6 +53,7 @@ class _Random:
                 scales, biases, zero_in=self.zeros[index], zero=zero, low=low, high=high,
                 even=rng.random() < 0.5, addend=addend,
             )  # fmt: skip
+            made = replace(made, near_half=rng.random() < 0.3)
         self.zeros[len(self.made.layers)] = zero
         return made
 

@@ -14,15 +14,12 @@ import pytest
 from small_onnx import Made, pictures, residual, run
 
 from models.pe_array.frontend.api import Compiled, compile
-from models.pe_array.frontend.finetune import refit
 from models.pe_array.frontend.finetune.densities import densities
 from models.pe_array.frontend.finetune.fine_tuned import FineTuned
 from models.pe_array.frontend.finetune.real_layers import RealLayer
 from models.pe_array.frontend.finetune.start import FloatArray, Start
 from models.pe_array.frontend.graph import UnsupportedModel
 from models.pe_array.frontend.quantise import Options
-from models.pe_array.isa.shapes import Conv
-from models.pe_array.network import float_layers
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.float_network import FloatNetwork
 from models.pe_array.training.job import with_initial
@@ -234,36 +231,13 @@ def test_what_pruning_leaves_is_fitted() -> None:
     assert off(begun) < 0.5 * off(begun.cut)
 
 
-@pytest.mark.parametrize(
-    "conv",
-    [
-        Conv.make(4, 6, (3, 2), (2, 1), (1, 0), (1, 2), groups=2),  # more pixels than weights
-        Conv.make(3, 40, 2),  # fewer
-    ],
-)
-def test_a_layer_that_is_fitted(conv: Conv) -> None:
-    """Sums that the weights that are left can make are made by them; where few pixels leave freedom, nearly."""
-    rng = np.random.default_rng(1)
-    x = rng.normal(1.0, 1.0, (conv.cols, 9, 8, 2 if conv.cols > 6 else 40))
-    if conv.cols > 6:
-        x = x[:, :3, :3]
-    mask = conv.allowed() & (rng.random((conv.rows, conv.cols)) < 0.7)
-    true = rng.normal(0, 1, (conv.rows, conv.cols, *conv.kernel)) * mask[:, :, None, None]
-    bias = rng.normal(0, 1, conv.rows)
-    sums = float_layers.conv_forward(conv, x, true) + bias[:, None, None, None]
-    weights, biases = refit.fitted(conv, mask, true + rng.normal(0, 0.1, true.shape), x, sums)
-    assert not weights[~mask].any()
-    got = float_layers.conv_forward(conv, x, weights) + biases[:, None, None, None]
-    assert ((got - sums) ** 2).mean() < 0.005 * sums.var()
-    assert refit.grouped(conv, weights).shape == (conv.rows, conv.cols // conv.groups, *conv.kernel)
-
-
 def test_pruning() -> None:
     """Small layers keep more; the first and the last one keep all."""
-    begun = compiled("residual").start(pictures(64, *SHAPE), density=0.5)
+    whole, begun = (compiled("residual").start(pictures(64, *SHAPE), density=share) for share in (1.0, 0.5))
     first, _, last = (each.density for each in begun.config.layers if each.has_weights)
     assert (first, last) == (1.0, 1.0)
     assert begun.config.training.prune_at == 0
+    assert begun.config.training.rate_shifts[0] == whole.config.training.rate_shifts[0] - 1
     tuned = compiled("residual").train(pictures(8, *SHAPE), np.zeros(8), density=0.5)
     assert tuned.density == pytest.approx(0.5, abs=0.01)
     layers = begun_layers((4, 4), (8, 8), (64, 64), (8, 4))

@@ -72,9 +72,9 @@ def test_configurations_do_not_have_it() -> None:
         Identity.read(None, None)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("even", [False, True])
+@pytest.mark.parametrize(("even", "near"), [(False, False), (True, False), (True, True)])
 @pytest.mark.parametrize("factor", [0, 5000000])
-def test_compiled_requantisation_is_what_its_text_says(even: bool, factor: int) -> None:
+def test_compiled_requantisation_is_what_its_text_says(even: bool, near: bool, factor: int) -> None:
     """Numba's whole numbers do not wrap where Python's would not; ties and values at the limits are among them."""
     rng = np.random.default_rng(2)
     acc = np.concatenate((rng.integers(-(1 << 25), 1 << 25, (3, 40)), 64 * rng.integers(-256, 256, (3, 40))), axis=1)
@@ -85,7 +85,7 @@ def test_compiled_requantisation_is_what_its_text_says(even: bool, factor: int) 
     for function in (scaled, scaled.py_func):
         out = np.zeros(acc.shape, np.int8)
         clipped = function(
-            acc.astype(np.int32), biases, multipliers, shifts, added, factor, 3, -7, 5, -100, 90, even, 8, out
+            acc.astype(np.int32), biases, multipliers, shifts, added, factor, 3, -7, 5, -100, 90, even, near, 8, out
         )
         found.append((int(clipped), out.tolist()))
     assert found[0] == found[1]

@@ -74,13 +74,16 @@ def test_maps_are_scaled_as_the_array_scales_words(seed: int) -> None:
     halves = np.clip(acc[:, ::2] >> 16, -500, 500) * 2 + 1
     acc[:, ::2] = (halves << np.maximum(shifts, 1)[:, None] - 1) - biases[:, None]
     a = rng.integers(-128, 128, acc.shape, dtype=np.int8)
-    for even, addend, bits in itertools.product((False, True), (None, other) if n == 1 else (None,), (4, 8)):
-        scaling = Scaling(biases, factors, shifts, zero=zero, low=low, high=high, even=even, addend=addend)
+    ways = (False, False), (True, False), (True, True)
+    for (even, near), addend, bits in itertools.product(ways, (None, other) if n == 1 else (None,), (4, 8)):
+        scaling = Scaling(
+            biases, factors, shifts, zero=zero, low=low, high=high, even=even, addend=addend, near_half=near
+        )
         got = scaling.requantise(acc, None if addend is None else a, bits)
         settings = DrainSettings(
             shifts[:, None], bits=bits, bias=biases[:, None], multiplier=factors[:, None], zero=zero, low=low,
             high=high, even=even, addend_zero=other.zero, addend_multiplier=other.multiplier,
-            addend_shift=other.shift,
+            addend_shift=other.shift, near_half=near,
         )  # fmt: skip
         want, clipped = requantise(acc, settings, addend=None if addend is None else a)
         assert np.array_equal(got.values, want)

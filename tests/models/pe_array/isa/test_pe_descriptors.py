@@ -47,8 +47,8 @@ TABLE: list[tuple[d.Descriptor, int, int, list[int]]] = [
     (d.Delta(1, 2, 3, 4096, True), 1, 0, [1, 2, 3, 0xFFF, 0]),
     (d.Scales(), 0, 0, [0, 0, 0x800000, 0x800000, 0x7F8000]),
     (
-        d.Scales(2, 0x48, -2, 0x1FFFF, 15, True, -1, -3, 5, True, True, -128, 0x12345, 31),
-        0x1E, 15, [0x48, 0xFFFFFFFE, 0x1FFFF, 0x1F012345, 0x8005FDFF],
+        d.Scales(2, 0x48, -2, 0x1FFFF, 15, True, -1, -3, 5, True, True, -128, 0x12345, 31, True),
+        0x3E, 15, [0x48, 0xFFFFFFFE, 0x1FFFF, 0x1F012345, 0x8005FDFF],
     ),
 ]  # fmt: skip
 

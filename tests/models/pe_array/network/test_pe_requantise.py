@@ -107,7 +107,8 @@ def _exact(x: int, of: DrainSettings, addend: int | None, word: int | None) -> t
         cut += math.floor(Fraction((addend - of.addend_zero) * of.addend_multiplier, 1 << 7 + of.addend_shift))
     sum_ = Fraction(cut, 1 << 16)
     y = math.floor(sum_ + (half if word is None else Fraction(word, 1 << 16)))
-    if of.even and word is None and sum_ % 1 == half and product.denominator == 1 and y % 2:
+    tie = cut % (1 << 16) in (0x8000, 0x8001) if of.near_half else sum_ % 1 == half and product.denominator == 1
+    if of.even and word is None and tie and y % 2:
         y -= 1
     y += of.zero
     limit = 1 << of.bits - 1
@@ -128,7 +129,7 @@ def test_scaled_sums_are_those_of_the_definition(seed: int) -> None:
             zero=int(rng.choice([0, -128, 127, rng.integers(-128, 128)])), low=int(rng.choice([-128, -3, 0, 100])),
             high=int(rng.choice([127, 6, -5])), even=bool(rng.integers(2)), mask_high=bool(rng.integers(2)),
             addend_zero=int(rng.integers(-128, 128)), addend_shift=int(rng.choice([0, 1, 7, 31])),
-            addend_multiplier=int(rng.choice([ONE // 2, ONE, MULTIPLIER_MAX, 3])),
+            addend_multiplier=int(rng.choice([ONE // 2, ONE, MULTIPLIER_MAX, 3])), near_half=bool(rng.integers(2)),
         )  # fmt: skip
         bits = 48 if rng.random() < 0.3 else 32
         acc = rng.integers(-(1 << bits - 1), 1 << bits - 1, 24) >> rng.integers(0, bits, 24)
@@ -164,6 +165,11 @@ def test_a_half_with_lost_bits_is_no_tie() -> None:
     cut = DrainSettings(multiplier=ONE // 2 + 1, even=True)  # 2^22 + 1: lost without a shift
     assert requantise([1, 3, -1], cut)[0].tolist() == [1, 2, -1]
     assert requantise([1, 3, -1], replace(cut, multiplier=ONE // 2))[0].tolist() == [0, 2, 0]
+    above = replace(cut, near_half=True)
+    assert requantise([1, 3, -1], above)[0].tolist() == [0, 2, -1], "nothing below a half is one"
+    tail = replace(above, multiplier=ONE // 2 + 0xFF)  # 2^-15 is 2^8 of 2^23
+    assert requantise([1, 3], tail)[0].tolist() == [0, 2]
+    assert requantise([1, 1], replace(tail, multiplier=ONE // 2 + 0x100))[0].tolist() == [1, 1]
 
 
 def test_derivative_of_a_clip() -> None:

@@ -6,7 +6,8 @@
 
 The array's rate follows from its exact clocks, at the assumed clock. That of onnxruntime is measured here and now, as
 processor time, so that what else runs on the machine counts little: of the float model and of the integers (QDQ) that
-the array computes, for one picture at a time and for as many as the array takes. Which processor it was is printed.
+the array computes, for one picture at a time and for as many as the array takes, or for as many as a model says that it
+takes. Which processor it was is printed.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def array_rate(program: InferenceProgram) -> Rate:
 
 
 def measured(
-    what: str, model: onnx.ModelProto, batch: int, seconds: float = _SECONDS,
+    what: str, model: onnx.ModelProto, batch: int, seconds: float,
     clock: Callable[[], float] = time.process_time,
 ) -> Rate:  # fmt: skip
     """Of a model in onnxruntime with one thread: the median of runs, each timed by ``clock``, in seconds."""
@@ -61,7 +62,7 @@ def measured(
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    takes = model.graph.input[0].type.tensor_type
+    takes = _input(model)
     shape = [batch, *(each.dim_value for each in takes.shape.dim[1:])]
     numbers = np.random.default_rng(1).normal(0.0, 1.0, shape)
     x = {session.get_inputs()[0].name: numbers.astype(onnx.helper.tensor_dtype_to_np_dtype(takes.elem_type))}
@@ -74,12 +75,19 @@ def measured(
     return Rate(what, batch, batch / float(np.median(took)))
 
 
+def _input(model: onnx.ModelProto) -> onnx.TypeProto.Tensor:
+    """What the pictures are; old files list their weights beside them."""
+    weights = {each.name for each in model.graph.initializer}
+    return next(each.type.tensor_type for each in model.graph.input if each.name not in weights)
+
+
 def rates(model: onnx.ModelProto, quantised: onnx.ModelProto, program: InferenceProgram) -> list[Rate]:
     """The array's first, then those of onnxruntime."""
     made = [array_rate(program)]
     for what, each in (("float", model), ("int8, QDQ", quantised)):
-        for batch in (1, program.lanes):
-            made.append(measured(f"onnxruntime, one thread, {what}", each, batch))
+        fixed = _input(each).shape.dim[0].dim_value
+        for batch in (fixed,) if fixed else (1, program.lanes):
+            made.append(measured(f"onnxruntime, one thread, {what}", each, batch, _SECONDS))
     return made
 
 

@@ -136,7 +136,8 @@ def report(found: Comparison) -> str:
     pictures = sum(map(len, found.outputs))
     exactly = f"{sum(found.ours_exact.values()):5} {sum(found.theirs_exact.values()):5}"
     lines.append(f"{'all':{width}} {total:12,} {found.share:10.4%} {furthest:5} {exactly}")
-    lines.append("array, onnx: how many of the values apart the array and onnxruntime have as exact arithmetic has")
+    judged = f"of the values apart, of a map the first {JUDGED} of a batch"
+    lines.append(f"array, onnx: {judged}, how many the array and onnxruntime have as exact arithmetic has")
     lines.append(f"{found.same_class:.2%} of {pictures} pictures have the same class")
     return "\n".join(lines)
 

@@ -8,15 +8,15 @@ Zhang, Ren, Sun 2015); blocks of it and of MobileNetV1 (Howard and others 2017).
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+
+from models.lib.command_line import Parser, one_line_errors, output_file
 
 SIZE, CLASSES = 224, 1000
 STAGES = ((64, 3), (128, 4), (256, 6), (512, 3))
@@ -131,9 +131,10 @@ def residual_block(rows: int, cols: int, size: int, stride: int = 2, seed: int =
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser("studies.onnx_networks", description="Write ResNet-34 with seeded random weights.")
-    parser.add_argument("out", type=Path, help="ONNX file to write")
-    onnx.save(resnet34(), parser.parse_args(arguments).out)
+    parser = Parser("studies.onnx_networks", "Write ResNet-34 with seeded random weights.")
+    parser.add_argument("out", type=output_file, help="ONNX file to write")
+    with one_line_errors():
+        onnx.save(resnet34(), parser.parse_args(arguments).out)
 
 
 if __name__ == "__main__":

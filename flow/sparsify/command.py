@@ -19,6 +19,7 @@ from flow.sparsify.report import BEST, PLOT, best, page, plot_writer, table
 from flow.train.command import REPORT
 from models.lib.data_sets.data_set import DataError
 from models.lib.telling import Telling
+from models.pe_array.frontend import program_file
 from models.pe_array.frontend.clean import is_quantised, takes
 from models.pe_array.frontend.graph import UnsupportedModel
 from studies import html
@@ -128,8 +129,9 @@ def _study(request: Request, network: compiling.Request) -> list[Point]:
             raise DataError(f"{source.data.title} has no pictures to calibrate with: give one with a training part")
         with Telling() as tell:
             key = study_key(
-                model=network.digest, data=source.data.title, source=source.table(), samples=len(test),
-                calibration=CALIBRATION, batch=network.batch, pes=network.pes,
+                model=network.digest, data=source.data.digest, source=source.table(), samples=len(test),
+                calibration=CALIBRATION, batch=network.batch, pes=network.pes, meaning=program_file.FORMAT,
+                versions={name: version for name, version in versions().items() if name != "commit"},
             )  # fmt: skip
             path = request.directory / POINTS_FILE
             study = Study(

@@ -195,6 +195,20 @@ def test_other_pictures_are_another_study(tmp_path: Path) -> None:
     assert kept_in.known(path, second) == {}
 
 
+def test_a_file_of_pictures_that_was_changed_is_another_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sparsification, "LEVELS", {})
+    given = files(tmp_path, residual())
+    kept = tmp_path / "out" / kept_in.POINTS_FILE
+    for labels, studies in ((None, 1), (None, 1), (np.array([0, 1, 2, 3, 4, 4] * 3)[:16], 2)):
+        if labels is not None:
+            with np.load(given["data"]) as arrays:
+                changed = dict(arrays) | {"test_labels": labels.astype(np.uint8)}
+            np.savez(given["data"], **changed)
+        asked = request(**given, samples="16", points="0", clocks="0", resume="1", directory=tmp_path / "out")
+        assert command.run(asked) == 0
+        assert len({json.loads(line)["study"] for line in kept.read_text().split("\n") if line}) == studies
+
+
 def test_a_network_that_fails_leaves_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -35,8 +35,11 @@ def test_seeds() -> None:
     assert one == again != other
 
 
-def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     small = onnx_networks.resnet34(size=32, classes=3, stages=((4, 1), (8, 1)))
     monkeypatch.setattr(onnx_networks, "resnet34", lambda: small)
     onnx_networks.main([str(tmp_path / "out.onnx")])
     assert onnx.load(tmp_path / "out.onnx") == small
+    with pytest.raises(SystemExit):
+        onnx_networks.main([str(tmp_path / "nothing" / "out.onnx")])
+    assert capsys.readouterr().err.startswith("error: ")

@@ -65,6 +65,12 @@ def write_idle(state: WriteState) -> Flag:
 
 
 @clocked
+def write_moves(state: WriteState) -> Flag:
+    """The memory has beats of whole bursts to take, or owes answers, which needs nobody else."""
+    return state.n.begun > 0 or state.n.answers > 0
+
+
+@clocked
 def _ends(state: WriteState, given: Flag) -> Flag:
     return given and write_ready(state) and state.n.beat == burst(state.n.bursts) - 1
 

@@ -219,7 +219,8 @@ def _step(s: State, played: Played, start: Flag, address: Int, counts: Flag) -> 
 
     moves = (
         fetch_pop or load_pop or store_pop or command or done[0] + done[1] + done[2] > 0 or s.memory.n.count > 0
-        or (given and wr_ready) or (offer_compute != NONE and compute_ready) or (p_ready and s.fetch.shown > 0)
+        or (given and wr_ready) or axi_write.write_moves(writer) or (offer_compute != NONE and compute_ready)
+        or (p_ready and s.fetch.shown > 0)
     )  # fmt: skip
     rests = idle_load and idle_store and axi_write.write_idle(writer) and offer_load == offer_store == NONE
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Layers and networks of the PE array, bit-exact and in float64; no clocks, no programs."""
+"""Layers and networks of the PE array, bit-exact and in floating point; no clocks, no programs."""

@@ -28,14 +28,14 @@ LONG = 600
 class Pair:
     """Two arrays, of which one passes over what it can."""
 
-    def __init__(self, seed: int, pes: int = 4, latency: int = 12) -> None:
+    def __init__(self, seed: int, pes: int = 4, latency: int = 12, per: int = 1) -> None:
         names = {"P": pes, "B": SHAPE.lanes, "ACC": SHAPE.acc_bits, "WORDS": 1 << 17}
         depths = {f"{name}_DEPTH": getattr(SHAPE, f"{name.lower()}_depth") for name in "XYWET"}
         bench: Any = SimpleNamespace(
             rng=Random(seed), np=np.random.default_rng(seed), params=names | depths, cover=lambda group, point: None
         )
         self.memory = CaseMemory(bench)
-        self.both = [ArrayClocks(Grid(pes, SHAPE), Sizes(latency), passes) for passes in (True, False)]
+        self.both = [ArrayClocks(Grid(pes, SHAPE), Sizes(latency, per=per), passes) for passes in (True, False)]
 
     def run(self, made: list[d.Descriptor]) -> ProgramRun:
         """A program on both."""
@@ -117,3 +117,10 @@ def test_long_commands_are_passed_over() -> None:
     run = Pair(2).commands(taps_of([0, None, 1, None, 2]), [n % 7 for n in range(250)], 4)
     assert run.passed > 3 * 1000
     assert run.clocks < 4 * 1250 + 300
+
+
+def test_a_slow_memory_is_not_a_stuck_program() -> None:
+    """What is in the FIFO of writes takes it longer than nothing else may move."""
+    pair = Pair(3, per=600)
+    run = pair.run(pair.memory.layer("average", 120))
+    assert run.written_beats * 600 > 2 * (1 << 13)

@@ -192,6 +192,11 @@ def test_damaged_files_of_a_program(tmp_path: Path, damage: object, message: str
     assert "\n" not in str(error.value)
 
 
+def test_the_format_is_the_one_that_the_docs_tell() -> None:
+    page = Path(__file__).parents[4] / "docs" / "pe_array" / "inference.md"
+    assert f"| `format`, `name` | {program_file.FORMAT};" in page.read_text(encoding="utf-8")
+
+
 def test_bytes_of_a_model_that_has_bytes_itself() -> None:
     """No scale is known: what is given are the model's own bytes."""
     for unsigned, low in ((True, 0), (False, -128)):

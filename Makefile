@@ -5,7 +5,7 @@
 FLOW  := .venv/bin/python -E -X utf8 -m flow
 
 # A variable counts where it is given to make; one that only happens to be in the environment changes no run.
-ASKED := BATCH BUILD CLOCKS CONFIG COVERAGE DATA EPOCHS FROM LAYERS MODEL MODULE NORM OPT PES POINTS QUANT RESUME SAMPLES SCOPE SEED SEEDS SET \
+ASKED := BATCH BUILD CLOCKS CONFIG COVERAGE DATA DENSITY EPOCHS FROM LAYERS MODEL MODULE NORM OPT PES POINTS QUANT RESUME SAMPLES SCOPE SEED SEEDS SET \
     SIM SPARSIFY STEPS TEST TO UPDATE WAVES
 $(foreach name,$(ASKED),$(if $(filter environment%,$(origin $(name))),\
     $(warning $(name)=$($(name)) in the environment is not used: give it after make)$(eval $(name) :=)))

@@ -80,7 +80,8 @@ def run(request: Request, design: Design | None = None) -> int:
         require_tools(request.sim)  # before results of the run before are gone
     with alone_in(request.directory):
         directory = RunDirectory(request.directory, origin_of(request.compilation) | {"command": request.replay()})
-        with directory.run(REPORT, MISMATCH, EVENTS, *(() if request.resume else (CHECKPOINT,))):
+        begun = () if request.resume or request.sim == MODEL else (CHECKPOINT,)
+        with directory.run(REPORT, MISMATCH, EVENTS, *begun):
             outcome, result = _run(request, design, directory)
     print("\n".join(f"  {what:34} {value}" for what, value in table(result)))
     for name in (RESULT, REPORT):

@@ -109,6 +109,7 @@ def test_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert inferring.run(asked) == 130
     assert result_of(asked.directory)["batches"] == 2
     assert capsys.readouterr().out.endswith(f"interrupted; go on with: {asked.replay()} RESUME=1\n")
+    assert inferring.run(classification(tmp_path, sim="model")) == 0, "which leaves the checkpoint of a simulation"
     monkeypatch.setattr(inferring, "play", simulated(2, 3))
     again = classification(tmp_path, sim="icarus", resume="1")
     assert inferring.run(again) == 0

@@ -79,8 +79,10 @@ def test_everything_is_written_there(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert (build / paths.MARK).is_file()
     for variable in ("RUFF_CACHE_DIR", "MYPY_CACHE_DIR", "NUMBA_CACHE_DIR", "CCACHE_DIR", "TMPDIR"):
         assert Path(os.environ[variable]).is_relative_to(build)
+    job, _ = full_size.request("conv1")
+    assert job is not None
     replays = [
-        full_size.replay(full_size.request("conv1")),
+        full_size.replay(job),
         Run(modules.find_module("popcount"), TestSet("n7", {"N": 7}, None), "icarus", (1,)).replay,
     ]
     assert all(replay.endswith(f" BUILD={paths.relative(build)}") for replay in replays)

@@ -99,8 +99,8 @@ module drain_store #(
 `include "port_cause.vh"
 
 localparam CW = $clog2(B + 1);
-// Write commands that are not answered, at most
-localparam [6:0] PENDING_MAX = 7'd127;
+localparam [`ARRAY_MULTIPLIER_BITS-1:0] ONE = `ARRAY_MULTIPLIER_ONE;
+localparam [6:0] PENDING_MAX = 7'd127;  // write commands that are not answered, at most
 
 localparam [1:0] IDLE = 2'd0;
 localparam [1:0] CHECK = 2'd1;  // the lengths are not known yet, or the operation is illegal
@@ -305,7 +305,7 @@ wire        last_pixel = left_reg == 24'd1;
 wire [31:0] record_bias;
 wire [`ARRAY_MULTIPLIER_BITS-1:0] record_multiplier;
 wire [4:0]  record_shift;
-wire        no_multiplier = word_there && full && SCALE == 0 && record_multiplier != `ARRAY_MULTIPLIER_ONE;
+wire        no_multiplier = word_there && full && SCALE == 0 && record_multiplier != ONE;
 
 always @(posedge clk) begin
     start_reg <= {start_reg[1:0], take_drain && use_records};
@@ -407,8 +407,7 @@ wire fault = cause_next != 4'd0;
 wire lengths = state_reg == CHECK && runs_total_valid;
 wire wrong_length = lengths && (words_reg != {1'b0, runs_total} || (use_records && too_many));
 wire bad_scales = d_data[`ARRAY_D_SCALES_RECORDS] == 2'd3 || (SCALE == 0
-    && (d_data[`ARRAY_D_SCALES_MULTIPLIER] != `ARRAY_MULTIPLIER_ONE
-        || d_data[`ARRAY_D_SCALES_ADDEND_MULTIPLIER] != `ARRAY_MULTIPLIER_ONE));
+    && (d_data[`ARRAY_D_SCALES_MULTIPLIER] != ONE || d_data[`ARRAY_D_SCALES_ADDEND_MULTIPLIER] != ONE));
 wire end_of_drain = run && commanded_reg && pending_reg == 7'd0 && !failed_reg;
 
 always @* begin

@@ -78,7 +78,8 @@ def measured(
 def _input(model: onnx.ModelProto) -> onnx.TypeProto.Tensor:
     """What the pictures are; old files list their weights beside them."""
     weights = {each.name for each in model.graph.initializer}
-    return next(each.type.tensor_type for each in model.graph.input if each.name not in weights)
+    pictures: onnx.ValueInfoProto = next(each for each in model.graph.input if each.name not in weights)
+    return pictures.type.tensor_type
 
 
 def rates(model: onnx.ModelProto, quantised: onnx.ModelProto, program: InferenceProgram) -> list[Rate]:

@@ -148,10 +148,14 @@ def _conv_transpose(node: Node, build: Builder) -> Value:
     weights, attributes = _weights(node, 1), node.attributes
     values, groups = weights.values, int(attributes.get("group", 1))
     rank = values.ndim - 2
-    for name in ("strides", "output_shape", "output_padding"):
+    for name, usual, why in (
+        ("strides", 1, "a map that grows by a factor; the array has no convolution of that kind"),
+        ("output_padding", 0, "pixels that no kernel reaches"),
+        ("output_shape", None, "give the size by its pads"),
+    ):
         given = [int(each) for each in attributes.get(name, ())]
-        if any(each != (name == "strides") for each in given):
-            raise Refusal(f"{name} = {given}: a map that grows by a factor; the array has no convolution of that kind")
+        if any(each != usual for each in given):
+            raise Refusal(f"{name} = {given}: {why}")
     if attributes.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID"):
         raise Refusal(f"auto_pad = {attributes['auto_pad'].decode()}; give its pads")
     if rank not in (1, 2) or len(values) % groups:

@@ -228,7 +228,7 @@ CASES: list[tuple[Case, str]] = [
     ),
     (
         lambda b, x: turned(b, x, output_shape=[8, 8]),
-        "output_shape = [8, 8]: a map that grows by a factor; the array has no convolution of that kind",
+        "output_shape = [8, 8]: give the size by its pads",
     ),
     (lambda b, x: turned(b, x, auto_pad="SAME_UPPER"), "auto_pad = SAME_UPPER; give its pads"),
     (

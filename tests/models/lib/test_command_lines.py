@@ -109,6 +109,8 @@ def no_training(monkeypatch: pytest.MonkeyPatch, data: DataSet) -> None:
         ("studies.scoreboard", ["--out", TINY], "argument --out: "),
         ("studies.agreement", ["no.onnx", "no.npy"], "No such file or directory: 'no.npy'"),
         ("studies.uint8_network", ["no.npz", "no.onnx"], "No such file or directory: 'no.npz'"),
+        ("studies.onnx_networks", ["no/such/file"], "argument out: no/such cannot be written to: No"),
+        ("studies.against_cpu", ["no.onnx", "none"], "none/program.json cannot be read: No such file or directory"),
         ("studies.model_speed", ["--no-such"], "unrecognized arguments: --no-such"),
     ],
 )  # fmt: skip

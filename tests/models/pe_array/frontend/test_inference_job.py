@@ -19,6 +19,6 @@ def test_batches_come_back(tmp_path: Path) -> None:
 
 
 def test_a_job_comes_back(tmp_path: Path) -> None:
-    job = InferenceJob(str(tmp_path), "program", BATCHES)
+    job = InferenceJob(str(tmp_path), "program", BATCHES, "identity", True)
     job.save(tmp_path / "job")
     assert InferenceJob.load(tmp_path / "job") == job

@@ -7,9 +7,7 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import re
-import warnings
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +16,9 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
-from onnx.backend.test.case import node as node_cases
 from onnx.reference import ReferenceEvaluator
 from onnx_forms import INTEGER, Wrapped, forms
+from onnx_node_cases import node_cases
 
 from models.pe_array.frontend.graph import UnsupportedModel
 from models.pe_array.frontend.lower import lower
@@ -71,16 +69,6 @@ class Outcome:
     refused: str
     apart: int = 0
     form: str = ""
-
-
-def _cases() -> list[Any]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for name in MODULES:
-            importlib.import_module(f"onnx.backend.test.case.node.{name}")
-    wanted = {name.replace("_", "") for name in MODULES}
-    found = [case for case in node_cases._NodeTestCases if len(case.model.graph.node) == 1]
-    return [case for case in found if case.model.graph.node[0].op_type.lower() in wanted]
 
 
 def run(model: onnx.ModelProto, x: np.ndarray) -> list[np.ndarray]:
@@ -137,7 +125,7 @@ def _apart(wrapped: Wrapped) -> int:
 @functools.cache
 def outcomes() -> list[Outcome]:
     """Of all cases."""
-    return [_outcome(case) for case in _cases()]
+    return [_outcome(case) for case in node_cases(MODULES)]
 
 
 def ran() -> list[Outcome]:

@@ -26,10 +26,9 @@ from models.pe_array.frontend.job import LATENCY, OUTSTANDING
 from models.pe_array.frontend.program_file import MEMORY, PROGRAM
 from models.pe_array.isa import assumed
 from models.pe_array.training import harness
-from models.pe_array.training.harness import MEMORY_IN, MEMORY_OUT
+from models.pe_array.training.harness import HARNESS, MEMORY_IN, MEMORY_OUT
 from studies import full_size, published
 
-_HARNESS = "array_harness"
 _BENCH = "tb.pe_array.runs.block"
 _CALIBRATION = 4
 """Batches of inputs that scales follow from."""
@@ -108,7 +107,7 @@ def _simulate(block: Block, sim: str, design: Design | None, directory: RunDirec
     run = directory.scratch(job.save, (LOG, RESULTS, MEMORY_IN, MEMORY_OUT, PROGRAM, MEMORY, AFTER))
     compiled.program().save(run, memory)
     job.save_after(after)
-    made = design or Design.of(_HARNESS, _parameters(block, compiled))
+    made = design or Design.of(HARNESS, _parameters(block, compiled))
     options = Options(sim, fast=True, blocks=("pe",) if sim == "verilator" else ())
     outcome = play(_BENCH, made, sim, built(made, options, "size; many PEs take some minutes"), run / JOB, _Progress())
     if outcome.interrupted:

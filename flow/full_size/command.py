@@ -18,11 +18,10 @@ from flow.simulate import LOG, RESULTS
 from flow.train.command import REPORT
 from flow.train.simulation import built, play
 from models.lib.job_file import EVENTS, MISMATCH
-from models.pe_array.training.harness import MEMORY_IN, MEMORY_OUT
+from models.pe_array.training.harness import HARNESS, MEMORY_IN, MEMORY_OUT
 from models.pe_array.training.layer_job import LayersJob
 from studies.html import text
 
-HARNESS = "array_harness"
 _BENCH = "tb.pe_array.runs.full_size"
 
 

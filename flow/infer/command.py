@@ -32,9 +32,8 @@ from models.pe_array.frontend.api import Compiled
 from models.pe_array.frontend.job import BATCHES, InferenceJob, parameters, save_batches
 from models.pe_array.frontend.program_file import MEMORY, PROGRAM, Bytes, InferenceProgram, Int8Array
 from models.pe_array.machine.machine import Machine
-from models.pe_array.training.harness import MEMORY_IN, MEMORY_OUT
+from models.pe_array.training.harness import HARNESS, MEMORY_IN, MEMORY_OUT
 
-HARNESS = "array_harness"
 _BENCH = "tb.pe_array.runs.infer"
 _WHOLE = 128
 """MACs of the largest array that Verilator compiles as one; of larger ones a PE is compiled once, for all of them."""

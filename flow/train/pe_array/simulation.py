@@ -12,9 +12,8 @@ from flow.simulate import LOG, RESULTS
 from flow.train.pe_array.request import Request
 from flow.train.simulation import Outcome, built, play
 from flow.train.watch import bar, duration
-from models.pe_array.training.harness import MEMORY_IN, MEMORY_OUT
+from models.pe_array.training.harness import HARNESS, MEMORY_IN, MEMORY_OUT
 
-HARNESS = "array_harness"
 SCRATCH = (LOG, RESULTS, MEMORY_IN, MEMORY_OUT)
 """Files that a simulation leaves where it runs."""
 

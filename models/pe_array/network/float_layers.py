@@ -59,7 +59,7 @@ def _overlay(window: SlidingWindow, seen: Sequence[FloatArray], height: int, wid
     return np.ascontiguousarray(out[:, top : top + height, left : left + width])
 
 
-def _grouped(conv: Conv, w: FloatArray) -> FloatArray:
+def grouped(conv: Conv, w: FloatArray) -> FloatArray:
     """Kernels (groups, rows/groups, cols/groups * taps) of a dense (rows, cols, KH, KW)."""
     groups, rows, cols = conv.groups, conv.rows // conv.groups, conv.cols // conv.groups
     if groups == 1:
@@ -72,13 +72,13 @@ def conv_forward(conv: Conv, x: FloatArray, w: FloatArray) -> FloatArray:
     """Convolution (rows, OH, OW, batch) of x (cols, H, W, batch)."""
     patches = _patches(conv, x)
     shape = (conv.rows, *patches.shape[2:])
-    product = _grouped(conv, w) @ patches.reshape(conv.groups, conv.cols // conv.groups * conv.taps, -1)
+    product = grouped(conv, w) @ patches.reshape(conv.groups, conv.cols // conv.groups * conv.taps, -1)
     return product.reshape(shape)
 
 
 def conv_input_gradient(conv: Conv, d: FloatArray, w: FloatArray, height: int, width: int) -> FloatArray:
     """Gradient (cols, height, width, batch) of the input from d (rows, OH, OW, batch) of the output."""
-    back = _grouped(conv, w).transpose(0, 2, 1) @ d.reshape(conv.groups, conv.rows // conv.groups, -1)
+    back = grouped(conv, w).transpose(0, 2, 1) @ d.reshape(conv.groups, conv.rows // conv.groups, -1)
     return _overlay(conv, [*back.reshape(conv.cols, conv.taps, *d.shape[1:]).swapaxes(0, 1)], height, width)
 
 

@@ -7,6 +7,9 @@ from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.parameters import default
 from models.pe_array.isa.widths import STANDARD, Widths
 
+HARNESS = "array_harness"
+"""Its module."""
+
 MEMORY_IN, MEMORY_OUT = "memory_in.bin", "memory_out.bin"
 """Files with which the harness fills its memory, and into which it dumps it."""
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from models.pe_array.frontend.finetune.real_layers import RealLayer
 from models.pe_array.isa.shapes import Conv
+from models.pe_array.network import float_layers
 from models.pe_array.network.float_network import FloatNetwork
 from models.pe_array.network.network import PeNetwork
 
@@ -113,6 +114,4 @@ def _seen(conv: Conv, x: Reals, pixels: tuple[npt.NDArray[np.int64], ...]) -> Re
 
 def grouped(conv: Conv, weights: Reals) -> Reals:
     """Weights (rows, cols / groups, KH, KW): those of a row's group alone."""
-    within = conv.cols // conv.groups
-    first = np.arange(conv.rows) // (conv.rows // conv.groups) * within
-    return np.asarray(weights[np.arange(conv.rows)[:, None], first[:, None] + np.arange(within)])
+    return float_layers.grouped(conv, weights).reshape(conv.rows, conv.cols // conv.groups, *conv.kernel)

@@ -27,7 +27,7 @@ from models.pe_array.network.config import PeConfig
 
 MNIST_64 = EdgeConfig.load(ROOT / "configs" / "edge" / "mnist_64.toml")
 LENET5 = PeConfig.load(ROOT / "configs" / "pe_array" / "lenet5_mnist.toml")
-BANK = "rows.weights.bank.ram.mem.0.0"
+BANK = "rows.weights.ram.mem.0.0"
 REFERENCE: dict[str, Any] = json.loads(synth.BASELINE.read_text())
 
 

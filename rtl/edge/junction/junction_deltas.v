@@ -7,7 +7,7 @@
  * The deltas of the output layer are kept since FF (output_delta); those of a hidden layer are made from the BP sums
  * that the junction to the right has, and from the derivatives kept since FF (hidden_delta).
  *
- * Latency: from the row (s0): scaled deltas 6 clocks, deltas 9 clocks; right_sum belongs to the row of 2 clocks before,
+ * Latency: from the row (s0): scaled deltas 6 clocks, deltas 7 clocks; right_sum belongs to the row of 2 clocks before,
  * as does sat. A row per clock, no handshake.
  */
 module junction_deltas #(
@@ -57,7 +57,7 @@ module junction_deltas #(
 
     // Negated and multiplied by 2^(LR_MAX-lr_shift)
     output wire [P*DW-1:0]        scaled_s6,
-    output wire [P*WIDTH-1:0]     delta_s9,
+    output wire [P*WIDTH-1:0]     delta_s7,
 
     // Right neurons whose BP sum was clipped in this clock
     output wire [15:0]            sat_s2
@@ -131,12 +131,12 @@ endgenerate
 
 delay_line #(
     .WIDTH(P*WIDTH),
-    .DEPTH(4)
+    .DEPTH(2)
 ) delta_delay (
     .clk(clk),
     .rst(rst),
     .d(delta_s5),
-    .q(delta_s9)
+    .q(delta_s7)
 );
 
 // --- learning rate ---

@@ -43,7 +43,7 @@ module ff_unit #(
     output wire                  out_last,   // the last ones of the layer
     output wire [P*WIDTH-1:0]    out_act,    // activations
     output wire [P*(FRAC+1)-1:0] out_deriv,  // derivatives, unsigned Q1.FRAC
-    output wire [SAT_WIDTH-1:0]  sat         // neurons whose sum was clipped in this clock
+    output wire [SAT_WIDTH-1:0]  sat         // neurons whose sum was clipped in the clock before
 );
 
 localparam NT = Z / P;
@@ -113,7 +113,7 @@ always @(posedge clk) begin
     end
 end
 
-wire [P-1:0] clipped;
+reg [P-1:0] clipped_reg;
 
 genvar p;
 
@@ -176,14 +176,14 @@ generate
             .d(out_deriv[p*(FRAC+1) +: FRAC+1])
         );
 
-        assign clipped[p] = valid_reg[0] && (hi || lo);
+        always @(posedge clk) clipped_reg[p] <= valid_reg[0] && (hi || lo) && !rst;
     end
 endgenerate
 
 popcount #(
     .N(P)
 ) sat_count (
-    .x(clipped),
+    .x(clipped_reg),
     .count(sat)
 );
 

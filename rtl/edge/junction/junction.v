@@ -301,7 +301,7 @@ junction_deltas #(
     .sum_s2(right_sum),
     .scaled_s6(scaled_s6),
     .delta_s7(delta_s7),
-    .sat_s2(sat_bp)
+    .sat_s3(sat_bp)
 );
 
 // --- parameters ---

@@ -10,7 +10,8 @@
  * rounding); to round half up, the LFSRs are loaded with one half and stay there. They step after every clock in
  * which their lane updates.
  *
- * Latency: 2 clocks from `valid` to the new parameters. Takes Z edges every clock, no handshake.
+ * Latency: 2 clocks from `valid` to the new parameters. Takes Z edges every clock, no handshake. LFSRs are loaded in 17
+ * clocks: `valid` may not come sooner after `seed_load`.
  */
 module up_unit #(
     // Edges per clock
@@ -59,8 +60,22 @@ always @(posedge clk) begin
     first_reg <= valid && first;
 end
 
-// One half is a state that does not step
+// Seed of all lanes, shifted out to them
 localparam [15:0] HALF = 16'h8000;
+reg  [15:0] seed_reg;
+reg  [4:0]  left_reg;
+wire        turn = left_reg > 5'd1;
+wire        settle = left_reg == 5'd1;
+
+always @(posedge clk) begin
+    if (seed_load) begin
+        seed_reg <= stochastic ? rng_seed : HALF;
+        left_reg <= 5'd17;
+    end else if (left_reg != 5'd0) begin
+        seed_reg <= seed_reg >> 1;
+        left_reg <= left_reg - 5'd1;
+    end
+end
 
 genvar l;
 
@@ -78,10 +93,15 @@ generate
         wire                    hi, lo;
         wire                    unused = &{1'b0, state};
 
-        lfsr16 lfsr (
+        lane_lfsr #(
+            .KEY(KEY[15:0])
+        ) lfsr (
             .clk(clk),
             .load(seed_load),
-            .seed(stochastic ? KEY[15:0] ^ rng_seed : HALF),
+            .turn(turn),
+            .seed_bit(seed_reg[0]),
+            .keyed(stochastic),
+            .settle(settle),
             .step(valid_reg && stochastic),
             .state(state)
         );
@@ -122,10 +142,15 @@ generate
         wire             hi, lo;
         wire             unused = &{1'b0, state};
 
-        lfsr16 lfsr (
+        lane_lfsr #(
+            .KEY(KEY[15:0])
+        ) lfsr (
             .clk(clk),
             .load(seed_load),
-            .seed(stochastic ? KEY[15:0] ^ rng_seed : HALF),
+            .turn(turn),
+            .seed_bit(seed_reg[0]),
+            .keyed(stochastic),
+            .settle(settle),
             .step(first_reg && stochastic),
             .state(state)
         );

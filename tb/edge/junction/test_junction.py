@@ -223,7 +223,7 @@ class JunctionTrace:
             trace.expect(done, "right_act", act[neurons])
             trace.drive(done, label=sample.label)
             if clipped[neurons].any():
-                trace.expect(done - 3, "sat_ff", [clipped[neurons].sum()])
+                trace.expect(done - 2, "sat_ff", [clipped[neurons].sum()])
                 self.b.cover("saturated", "ff")
 
     def _up(self, s0: int, sample: Sample, w: IntArray, lr: int, stochastic: bool) -> None:
@@ -270,7 +270,7 @@ class JunctionTrace:
             neurons = slice(clock // shape.q * shape.p, (clock // shape.q + 1) * shape.p)
             self.trace.drive(s0 + clock + 2, right_sum=pack(sums[neurons], self.right_width))
             if clock % shape.q == 0 and clipped[neurons].any():
-                self.trace.expect(s0 + clock + 2, "sat_bp", [clipped[neurons].sum()])
+                self.trace.expect(s0 + clock + 3, "sat_bp", [clipped[neurons].sum()])
                 self.b.cover("saturated", "bp")
         return hidden_delta(t, sample.derivative, self.fmt)
 

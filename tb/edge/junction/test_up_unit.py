@@ -14,6 +14,8 @@ from tb.lib.trace import Trace
 from tb.lib.values import IntArray
 
 LATENCY = 2
+LOADING = 17
+"""Clocks from seed_load to the first row, at least."""
 
 
 class UpdateTrace:
@@ -50,7 +52,7 @@ class UpdateTrace:
         states = lane_seed(lanes, rng_seed)
         self.weight_lfsr, self.bias_lfsr = states[: self.z], states[self.z :]
         self.trace.drive(self.now, seed_load=1, rng_seed=rng_seed)
-        self.now += 1
+        self.now += LOADING + self.b.rng.choice([0, 0, 1, 5])
         self.b.cover("rounding", "stochastic" if self.stochastic else "half_up")
         for count in rows:
             self._rows(count)

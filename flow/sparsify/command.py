@@ -17,12 +17,12 @@ from flow.run_directory import RESULT, RunDirectory, alone_in, text_writer
 from flow.sparsify.kept import POINTS_FILE, keeper, known, study_key
 from flow.sparsify.report import BEST, PLOT, best, page, plot_writer, table
 from flow.train.command import REPORT
+from models.lib.compiled_cache import digest
 from models.lib.data_sets.data_set import DataError
 from models.lib.telling import Telling
-from models.pe_array.frontend import program_file
 from models.pe_array.frontend.clean import is_quantised, takes
 from models.pe_array.frontend.graph import UnsupportedModel
-from studies import html
+from studies import html, sparsification
 from studies.sparsification import TOPS, Point, Study
 
 POINTS = 8
@@ -130,7 +130,8 @@ def _study(request: Request, network: compiling.Request) -> list[Point]:
         with Telling() as tell:
             key = study_key(
                 model=network.digest, data=source.data.digest, source=source.table(), samples=len(test),
-                calibration=CALIBRATION, batch=network.batch, pes=network.pes, meaning=program_file.FORMAT,
+                calibration=CALIBRATION, batch=network.batch, pes=network.pes,
+                code=digest(Path(sparsification.__file__)),
                 versions={name: version for name, version in versions().items() if name != "commit"},
             )  # fmt: skip
             path = request.directory / POINTS_FILE

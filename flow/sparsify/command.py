@@ -60,7 +60,10 @@ def request(
     for name in names:
         compiling.find(name)
     compiling.require_data(data)
-    found = tuple(compiling.request(name, data, norm, batch=batch, pes=pes, samples=samples) for name in names)
+    source = compiling.read_source(data, norm)
+    found = tuple(
+        compiling.request(name, data, norm, batch=batch, pes=pes, samples=samples, source=source) for name in names
+    )
     for each in found:
         if is_quantised(each.model):
             raise FlowError(f"{relative(each.path)} is quantised: weights are taken from a float model")

@@ -231,6 +231,7 @@ def test_a_network_that_fails_leaves_the_others(
     onnx.save(odd, tmp_path / "odd.onnx")
     both = {"model": f"{tmp_path / 'odd.onnx'},{given['model']}"}
     asked = request(**given | both, samples="8", points="1", clocks="0", directory=tmp_path / "out")
+    assert asked.networks[0].source is asked.networks[1].source
     assert command.run(asked) == 1
     result: dict[str, Any] = json.loads((tmp_path / "out" / RESULT).read_text())
     assert (result["complete"], [each["name"] for each in result["networks"]]) == (False, ["net"])

@@ -24,7 +24,7 @@ class Stage(Code):
 
 
 class Span(Code):
-    """Clocks that the schedule of the edge engine is made of. Some are equal: as enum members they differ by ``doc``."""
+    """Clocks that the schedule of the edge engine is made of. Some are equal: as members they differ by ``doc``."""
 
     def __new__(cls, clocks: int, doc: str = "") -> Self:
         """A span, which is not another one because both are as long."""
@@ -35,7 +35,7 @@ class Span(Code):
 
     PASS = 4, "least clocks of a pass: a row of weights must be written before it is read again"
     FF_TO_FF = Stage.ACTIVATION_WRITE - Stage.FF_READ, "FF of a junction to that of the next; and the adder tree"
-    FF_TO_COPY = Stage.ACTIVATION_WRITE - Stage.COPY_READ, "FF of a junction to the copy for UP in the next; and the tree"
+    FF_TO_COPY = Stage.ACTIVATION_WRITE - Stage.COPY_READ, "FF of a junction to the copy for UP in the next; and tree"
     SUM_TO_DELTA = Stage.SUM_WRITE - Stage.DELTA_READ, "BP of a junction to that of the one before"
     FF_TO_DELTA = Stage.DELTA_WRITE - Stage.DELTA_READ, "FF of the output junction to its BP; and the adder tree"
     COPY = Stage.COPY_READ, "first row of a pass to the first activations that are copied for UP"

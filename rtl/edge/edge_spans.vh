@@ -13,7 +13,7 @@
 // Clocks that the schedule of the edge engine is made of
 `define EDGE_SPAN_PASS         4   // least clocks of a pass: a row of weights must be written before it is read again
 `define EDGE_SPAN_FF_TO_FF     7   // FF of a junction to that of the next; and the adder tree
-`define EDGE_SPAN_FF_TO_COPY   9   // FF of a junction to the copy for UP in the next; and the tree
+`define EDGE_SPAN_FF_TO_COPY   9   // FF of a junction to the copy for UP in the next; and tree
 `define EDGE_SPAN_SUM_TO_DELTA 10  // BP of a junction to that of the one before
 `define EDGE_SPAN_FF_TO_DELTA  13  // FF of the output junction to its BP; and the adder tree
 `define EDGE_SPAN_COPY         3   // first row of a pass to the first activations that are copied for UP

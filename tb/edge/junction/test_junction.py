@@ -67,8 +67,8 @@ class JunctionTrace:
         b.require(p["LEFT_SLOTS"] >= self.up_after + 2, "LEFT_SLOTS is too small")
         noise = {
             "left_act": self.p_in * self.fmt.width, "right_sum": self.shape.p * self.right_width, "label": 16,
-            "ff_token": 1, "up_token": 1, "copy_token": 1, "up_train": 1, "rng_seed": 16, "cfg_word": 32, "cfg_addr": 16,
-            "left_rd_token": 1, "lr_shift": 5, "cfg_kind": 2,
+            "ff_token": 1, "up_token": 1, "copy_token": 1, "up_train": 1, "rng_seed": 16, "cfg_word": 32,
+            "cfg_addr": 16, "left_rd_token": 1, "lr_shift": 5, "cfg_kind": 2,
         }  # fmt: skip
         control = ["pass_start", "left_valid", "left_commit", "left_abort", "left_rd_start", "left_rd_en",
                    "left_rd_step", "seed_load", "stochastic", "cfg_shift", "cfg_write", "cfg_read",
@@ -196,7 +196,8 @@ class JunctionTrace:
         ff, up, next_up = (self.begun.get(n) for n in (number, number - self.up_after, number - self.up_after + 1))
         read = self.begun.get(number - self.up_after - self.sums_after)
         self.trace.drive(start, pass_start=1, ff_token=int(ff is not None), up_token=int(up is not None),
-                         up_train=int(train), copy_token=int(next_up is not None), left_rd_start=1, left_rd_token=int(read is not None))  # fmt: skip
+                         up_train=int(train), copy_token=int(next_up is not None),
+                         left_rd_start=1, left_rd_token=int(read is not None))  # fmt: skip
         working = up is not None and train
         self.b.cover("pass", f"{'ff' if ff else 'no_ff'}_{'up' if working else 'token' if up else 'no_up'}")
         if read is not None and read.sums is not None:

@@ -128,30 +128,31 @@ def _integers(
         "ForceQuantizeNoInputCheck": True,
     }
     coarser: dict[str, list[dict[str, Any]]] = {}
-    with tempfile.TemporaryDirectory() as directory, _quiet():
+    with tempfile.TemporaryDirectory() as directory:
         path, known = Path(directory) / "quantised.onnx", Path(directory) / "ranges.json"
-        try:
-            if isinstance(ranges, TensorsData):
-                save_tensors_data(ranges, known)
-            for _ in range(1 + len(model.graph.node)):  # coarser steps of a map may make those of the next one too fine
-                work = onnx.ModelProto()
-                work.CopyFrom(model)  # which onnxruntime changes
-                quantize_static(
-                    work, path, ranges if isinstance(ranges, _Reader) else None,
-                    quant_format=QuantFormat.QDQ, op_types_to_quantize=list(operators(work)),
-                    per_channel=options.per_channel, activation_type=QuantType.QInt8, weight_type=QuantType.QInt8,
-                    calibrate_method=method, extra_options=extra | {"TensorQuantOverrides": coarser},
-                    calibration_cache_path=known,  # pictures are looked at once
-                )  # fmt: skip
-                made = onnx.load(path)
-                _one_rounding(made.graph)
-                found = _too_fine(made.graph)
-                if not found:
-                    break
-                coarser |= found
-        except Exception as error:
-            first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise UnsupportedModel(f"onnxruntime cannot calibrate the model: {first}") from None
+        if isinstance(ranges, TensorsData):
+            save_tensors_data(ranges, known)
+        for _ in range(1 + len(model.graph.node)):  # coarser steps of a map may make those of the next one too fine
+            work = onnx.ModelProto()
+            work.CopyFrom(model)  # which onnxruntime changes
+            try:
+                with _quiet():
+                    quantize_static(
+                        work, path, ranges if isinstance(ranges, _Reader) else None,
+                        quant_format=QuantFormat.QDQ, op_types_to_quantize=list(operators(work)),
+                        per_channel=options.per_channel, activation_type=QuantType.QInt8, weight_type=QuantType.QInt8,
+                        calibrate_method=method, extra_options=extra | {"TensorQuantOverrides": coarser},
+                        calibration_cache_path=known,  # pictures are looked at once
+                    )  # fmt: skip
+            except Exception as error:
+                first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+                raise UnsupportedModel(f"onnxruntime cannot calibrate the model: {first}") from None
+            made = onnx.load(path)
+            _one_rounding(made.graph)
+            found = _too_fine(made.graph)
+            if not found:
+                break
+            coarser |= found
     return made
 
 
@@ -175,9 +176,11 @@ def _too_fine(graph: onnx.GraphProto) -> dict[str, list[dict[str, Any]]]:
     readers = {name: node for node in graph.node for name in node.input}
     found: dict[str, list[dict[str, Any]]] = {}
     for node in graph.node:
-        scales = [values[makers[name].input[1]] for name in node.input[:2] if name in makers and name not in values
-                  and makers[name].op_type == "DequantizeLinear"]  # fmt: skip
-        if node.op_type not in _PRODUCTS or len(scales) < 2:
+        if node.op_type not in _PRODUCTS:
+            continue
+        factors = [makers[name] for name in node.input[:2] if name in makers]
+        scales = [values[each.input[1]] for each in factors if each.op_type == "DequantizeLinear"]
+        if len(scales) < 2:
             continue
         after = readers.get(node.output[0])
         if after is not None and after.op_type in _ACTIVATIONS:

@@ -33,8 +33,9 @@ def _clog2(n: int) -> int:
 
 
 def tree_latency(junction: JunctionShape) -> int:
-    """T: clocks of the adder tree of a junction's feedforward unit."""
-    return _ceil_div(_clog2(min(junction.fan_in, junction.z)), 2)
+    """T: clocks of the adder tree of a junction's feedforward unit: registers after levels 1, 3, 5 … and the last."""
+    levels = _clog2(min(junction.fan_in, junction.z))
+    return levels // 2 + 1 if levels else 0
 
 
 class Schedule:

@@ -65,7 +65,8 @@ endfunction
 // registers in the adder tree of junction i
 function integer sch_t;
     input integer i;
-    sch_t = ($clog2((sch_fi(i) < sch_z(i)) ? sch_fi(i) : sch_z(i)) + 1) / 2;
+    sch_t = (sch_fi(i) == 1 || sch_z(i) == 1) ? 0
+        : $clog2((sch_fi(i) < sch_z(i)) ? sch_fi(i) : sch_z(i)) / 2 + 1;
 endfunction
 
 // clocks of a pass of the engine

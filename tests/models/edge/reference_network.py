@@ -37,7 +37,8 @@ class ReferenceNetwork:
         self.clocks = [self.edges[i] // self.z[i] for i in range(self.count)]
         self.pass_clocks = max(4, *self.clocks)
         self.together = [max(1, self.z[i] // self.fan_in[i]) for i in range(self.count)]
-        tree = [math.ceil(math.ceil(math.log2(min(self.fan_in[i], self.z[i]))) / 2) for i in range(self.count)]
+        levels = [math.ceil(math.log2(min(self.fan_in[i], self.z[i]))) for i in range(self.count)]
+        tree = [1 + math.ceil((n - 1) / 2) if n else 0 for n in levels]
         cp = self.pass_clocks
         self.ffo = [0] * self.count
         for i in range(1, self.count):

@@ -5,8 +5,8 @@
 /*
  * Memory of rows with run-time load and dump
  *
- * DEPTH rows of LANES words in one wide RAM: a whole row is read (1 clock; rd_data keeps its value
- * while nothing is read) and a whole row written per clock. Load and dump go word by word, load through a
+ * DEPTH rows of LANES words in one wide RAM: a whole row is read (1 clock, with OUT_REG 2; rd_data keeps its
+ * value while nothing is read) and a whole row written per clock. Load and dump go word by word, load through a
  * shift register of one row:
  *
  *   load: LANES times cfg_shift with cfg_word (first word = lane 0), then cfg_write
@@ -14,7 +14,7 @@
  *
  * Every cfg_shift does both, so words that stand on cfg_out can be shifted in behind new ones.
  *
- * Latency: cfg_out is valid from 2 clocks after cfg_read or cfg_shift on.
+ * Latency: cfg_out is valid from 2 clocks after cfg_shift on, and after cfg_read from 2 clocks, with OUT_REG 3.
  *
  * cfg and user accesses must not meet in one clock; where they do, cfg wins and the user's is lost.
  * Reading a row that is written in the same clock returns the old row. Addresses must be below DEPTH.
@@ -28,11 +28,13 @@ module row_bank #(
     // Rows, at least 1
     parameter DEPTH = 16,
     // 1: ask for block RAM (see ram_sdp)
-    parameter BLOCK = 0
+    parameter BLOCK = 0,
+    // 1: register rd_data once more, because block RAM is slow
+    parameter OUT_REG = 0
 ) (
     input  wire                                     clk,
 
-    // Read: rd_data shows row rd_addr from the next clock
+    // Read: rd_data shows row rd_addr from the next clock on, with OUT_REG from that after it
     input  wire                                     rd_en,
     input  wire [(DEPTH > 1 ? $clog2(DEPTH) : 1)-1:0] rd_addr,
     output wire [LANES*WIDTH-1:0]                   rd_data,
@@ -57,6 +59,7 @@ module row_bank #(
 `REQUIRE(g_lanes, LANES >= 1, ("%m: LANES = %0d must be at least 1", LANES))
 `REQUIRE(g_width, WIDTH >= 1, ("%m: WIDTH = %0d must be at least 1", WIDTH))
 `REQUIRE(g_depth, DEPTH >= 1, ("%m: DEPTH = %0d must be at least 1", DEPTH))
+`REQUIRE(g_out_reg, OUT_REG == 0 || OUT_REG == 1, ("%m: OUT_REG = %0d must be 0 or 1", OUT_REG))
 
 // Legal stand-ins where WIDTH or LANES is not, so that every simulator gets as far as the message
 localparam WORD = WIDTH > 0 ? WIDTH : 1;
@@ -97,6 +100,18 @@ generate
     end
 endgenerate
 
+wire [ROW_WIDTH-1:0] row;
+
+delay_line #(
+    .WIDTH(ROW_WIDTH),
+    .DEPTH(OUT_REG)
+) row_delay (
+    .clk(clk),
+    .rst(1'b0),
+    .d(row),
+    .q(rd_data)
+);
+
 ram_sdp #(
     .WIDTH(ROW_WIDTH),
     .DEPTH(DEPTH),
@@ -108,7 +123,7 @@ ram_sdp #(
     .wdata(cfg_write ? shift_reg : wr_data),
     .re(rd_en || cfg_read),
     .raddr(cfg_read ? cfg_addr : rd_addr),
-    .rdata(rd_data)
+    .rdata(row)
 );
 
 endmodule

@@ -15,7 +15,7 @@ from tb.lib.ports import Beside
 
 @dataclass
 class Bank:
-    """A row bank as its cfg_* ports show it (rtl/lib/row_bank.v)."""
+    """A row bank as its cfg_* ports show it, with OUT_REG (rtl/lib/row_bank.v)."""
 
     rows: list[list[int]]
     limit: int = 0
@@ -23,6 +23,8 @@ class Bank:
     shift: list[int] = field(default_factory=list)
     row: list[int] = field(default_factory=list)
     """That was read last."""
+    coming: list[int] = field(default_factory=list)
+    """Row that it is from the next clock on."""
     lane: int = 0
     """Word of it that is chosen in this clock."""
     out: int = 0
@@ -63,7 +65,7 @@ class Banks(Beside):
 
     @staticmethod
     def _bank(rows: int, lanes: int, limit: int = 0) -> Bank:
-        return Bank([[0] * lanes for _ in range(rows)], limit, [0] * lanes, [0] * lanes)
+        return Bank([[0] * lanes for _ in range(rows)], limit, *([0] * lanes for _ in range(3)))
 
     def answer(self) -> None:
         """An access of this clock, and the flags."""
@@ -83,7 +85,7 @@ class Banks(Beside):
 
     def _edge(self, shift: int, write: int, read: int) -> None:
         for bank in self.banks.values():
-            bank.out = bank.row[bank.lane]
+            bank.out, bank.row = bank.row[bank.lane], bank.coming
         self.b.require(shift + write + read <= 1, "several accesses in one clock")
         if not shift + write + read:
             return
@@ -98,7 +100,7 @@ class Banks(Beside):
         if write:
             bank.rows[row] = list(bank.shift)
         if read:
-            bank.row, bank.lane = list(bank.rows[row]), 0
+            bank.coming, bank.lane = list(bank.rows[row]), 0
 
     def compare(self) -> None:
         """All sections must be as expected."""

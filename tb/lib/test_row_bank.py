@@ -26,6 +26,7 @@ class RowBankTrace:
         self.now = 0
         self.rows: list[Row] = [[None] * self.lanes for _ in range(self.depth)]
         self.shift: Row = [None] * self.lanes
+        self.row: Row = [None] * self.lanes
         self.rd_data: Row = [None] * self.lanes
         self.lane: int | None = None
         self.out: int | None = None
@@ -74,8 +75,12 @@ class RowBankTrace:
         if cfg_read is not None:
             self.lane = 0
         chosen = cfg_read if cfg_read is not None else read
+        if self.b.params["OUT_REG"]:
+            self.rd_data = self.row
         if chosen is not None:
-            self.rd_data = list(self.rows[chosen])
+            self.row = list(self.rows[chosen])
+        if not self.b.params["OUT_REG"]:
+            self.rd_data = self.row
         if cfg_write is not None:
             self.rows[cfg_write] = list(shift)
         elif write is not None:
@@ -92,6 +97,8 @@ class RowBankTrace:
     def dump(self, address: int) -> None:
         """Read a row and step through its words; every one is compared on its way."""
         self.clock(cfg_read=address)
+        for _ in range(self.b.params["OUT_REG"]):
+            self.clock()
         for _ in range(self.lanes):
             self.clock()
             self._pause()

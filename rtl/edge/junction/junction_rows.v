@@ -64,10 +64,6 @@ localparam SW = $clog2(Z + P + 1);
 
 wire [RW-1:0]      row_addr_s8;
 wire [GW-1:0]      group_s8;
-wire [Z*WIDTH-1:0] w_s6;
-wire [P*WIDTH-1:0] b_s6;
-reg  [Z*WIDTH-1:0] w_reg;
-reg  [P*WIDTH-1:0] b_reg;
 
 delay_line #(
     .WIDTH(RW + GW),
@@ -79,14 +75,6 @@ delay_line #(
     .q({row_addr_s8, group_s8})
 );
 
-always @(posedge clk) begin
-    w_reg <= w_s6;
-    b_reg <= b_s6;
-end
-
-assign w_s7 = w_reg;
-assign b_s7 = b_reg;
-
 wire [WIDTH-1:0] w_out;
 wire [WIDTH-1:0] b_out;
 wire [WIDTH-1:0] word_out = cfg_weights ? w_out : b_out;
@@ -97,12 +85,13 @@ row_bank #(
     .LANES(Z),
     .WIDTH(WIDTH),
     .DEPTH(ROWS),
-    .BLOCK(1)
+    .BLOCK(1),
+    .OUT_REG(1)
 ) weights (
     .clk(clk),
     .rd_en(row_s5),
     .rd_addr(row_addr_s5),
-    .rd_data(w_s6),
+    .rd_data(w_s7),
     .wr_en(up_s8),
     .wr_addr(row_addr_s8),
     .wr_data(new_w_s8),
@@ -117,12 +106,13 @@ row_bank #(
 row_bank #(
     .LANES(P),
     .WIDTH(WIDTH),
-    .DEPTH(GROUPS)
+    .DEPTH(GROUPS),
+    .OUT_REG(1)
 ) biases (
     .clk(clk),
     .rd_en(row_s5 && first_s5),
     .rd_addr(group_s5),
-    .rd_data(b_s6),
+    .rd_data(b_s7),
     .wr_en(up_s8 && first_s8),
     .wr_addr(group_s8),
     .wr_data(new_b_s8),

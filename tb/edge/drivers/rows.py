@@ -64,6 +64,8 @@ class RowAccess:
         for address, row in enumerate(np.asarray(rows).tolist()):
             self._clock(cfg_read=1, cfg_addr=address)
             yield
+            self._clock()  # a bank may register the row
+            yield
             for word in row:
                 self._clock()  # the word is chosen
                 yield

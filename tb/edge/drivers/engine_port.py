@@ -70,8 +70,9 @@ class EnginePort(Beside):
             self.b.drive(cfg_addr=address, cfg_read=1)
             await self.b.clocks()
             self.b.drive(cfg_read=0)
-            await self.b.clocks(2)
+            await self.b.clocks()
             for _ in range(lanes):
+                await self.b.clocks()
                 self.b.drive(cfg_shift=1)
                 await self.b.clocks()
                 words.append(self.b.see_signed("cfg_out"))

@@ -65,7 +65,8 @@ class Banks(Beside):
 
     @staticmethod
     def _bank(rows: int, lanes: int, limit: int = 0) -> Bank:
-        return Bank([[0] * lanes for _ in range(rows)], limit, *([0] * lanes for _ in range(3)))
+        shift, row, coming = ([0] * lanes for _ in range(3))
+        return Bank([[0] * lanes for _ in range(rows)], limit, shift=shift, row=row, coming=coming)
 
     def answer(self) -> None:
         """An access of this clock, and the flags."""

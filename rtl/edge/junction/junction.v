@@ -222,7 +222,7 @@ assign cfg_out = !cfg_here ? 32'd0 : cfg_weights || cfg_biases ? cfg_rows_out : 
 
 // --- left layer ---
 
-wire [Z*AW-1:0]    addr_s5;
+wire [Z*AW-1:0]    addr_s6;
 wire [Z*ZW-1:0]    perm_s6;
 wire [Z*WIDTH-1:0] up_act_s6;
 wire [Z*WIDTH-1:0] ff_act_s7;
@@ -253,7 +253,7 @@ junction_left #(
     .wr_act(left_act),
     .wr_commit(left_commit),
     .wr_abort(left_abort),
-    .addr_s5(addr_s5),
+    .addr_s6(addr_s6),
     .perm_s6(perm_s6),
     .up_act_s6(up_act_s6),
     .ff_act_s7(ff_act_s7),
@@ -414,23 +414,13 @@ generate
         wire [Z*ZW-1:0]       perm_s8;
 
         delay_line #(
-            .WIDTH(Z*AW),
-            .DEPTH(3)
-        ) addr_delay (
-            .clk(clk),
-            .rst(rst),
-            .d(addr_s5),
-            .q(addr_s8)
-        );
-
-        delay_line #(
-            .WIDTH(Z*ZW),
+            .WIDTH(Z*AW + Z*ZW),
             .DEPTH(2)
-        ) perm_delay (
+        ) left_delay (
             .clk(clk),
             .rst(rst),
-            .d(perm_s6),
-            .q(perm_s8)
+            .d({addr_s6, perm_s6}),
+            .q({addr_s8, perm_s8})
         );
 
         bp_unit #(
@@ -480,7 +470,7 @@ generate
         assign left_sum = {P_IN*LEFT_SUM{1'b0}};
 
         // Nothing reads the sums of the input layer
-        wire unused = &{1'b0, left_rd_start, left_rd_token, left_rd_en, left_rd_step, delta_s7, addr_s5, perm_s6,
+        wire unused = &{1'b0, left_rd_start, left_rd_token, left_rd_en, left_rd_step, delta_s7, addr_s6, perm_s6,
                         up_s7, sweep_first_s7, sweep_last_s7};
     end
 endgenerate

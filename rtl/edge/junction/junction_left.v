@@ -9,7 +9,7 @@
  * FF and UP of a row read them at different times and from different frames: FF from that of the sample that enters
  * the junction, UP from that of the sample that leaves it.
  *
- * Latency: from the row (s0): addresses 5 clocks, permutation 6 clocks, activations of UP 6 clocks, of FF 7 clocks.
+ * Latency: from the row (s0): addresses, permutation and activations of UP 6 clocks, activations of FF 7 clocks.
  * A row per clock, no handshake.
  */
 module junction_left #(
@@ -60,7 +60,7 @@ module junction_left #(
     input  wire                  wr_abort,
 
     // Left address of each memory, and memory that feeds each lane
-    output wire [Z*AW-1:0]       addr_s5,
+    output wire [Z*AW-1:0]       addr_s6,
     output wire [Z*ZW-1:0]       perm_s6,
     // Activations on their lanes
     output wire [Z*WIDTH-1:0]    up_act_s6,
@@ -83,6 +83,7 @@ localparam SW = FF_SLOTS > 1 ? $clog2(FF_SLOTS) : 1;
 
 wire [Z*AW-1:0] addr_s4;
 wire [Z*ZW-1:0] perm_s4;
+wire [Z*AW-1:0] addr_s5;
 wire [Z*ZW-1:0] perm_s5;
 
 interleaver #(
@@ -119,13 +120,13 @@ delay_line #(
 );
 
 delay_line #(
-    .WIDTH(Z*ZW),
+    .WIDTH(Z*AW + Z*ZW),
     .DEPTH(1)
-) perm_delay_s6 (
+) delay_s6 (
     .clk(clk),
     .rst(rst),
-    .d(perm_s5),
-    .q(perm_s6)
+    .d({addr_s5, perm_s5}),
+    .q({addr_s6, perm_s6})
 );
 
 // --- frames of the pass ---

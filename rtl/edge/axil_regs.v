@@ -174,6 +174,7 @@ reg          stop_reg;
 reg          load_reg;
 reg          dump_reg;
 reg [RW-1:0] reset_reg;  // clocks of the soft reset that are left
+reg          soft_rst_reg;  // there are some: it goes far, and a register gets there sooner
 
 wire         ctrl = write && write_addr == `EDGE_CTRL;
 wire         reset_cmd = ctrl && write_data[`EDGE_CTRL_SOFT_RESET];
@@ -188,7 +189,7 @@ wire         one_wish = wish == 3'b001 || wish == 3'b010 || wish == 3'b100;
 wire         go = act && idle && one_wish;
 wire         refuse = act && wish != 3'b000 && !(idle && one_wish);
 
-assign soft_rst = reset_reg != {RW{1'b0}};
+assign soft_rst = soft_rst_reg;
 assign start = start_reg;
 assign stop = stop_reg;
 assign load = load_reg;
@@ -201,15 +202,17 @@ always @(posedge clk) begin
     stop_reg <= running && (stop_reg || (act && write_data[`EDGE_CTRL_STOP]));
     if (reset_cmd) begin
         reset_reg <= RESET_WORD[RW-1:0];
+        soft_rst_reg <= 1'b1;
     end else if (soft_rst) begin
         reset_reg <= reset_reg - 1'b1;
+        soft_rst_reg <= {{32-RW{1'b0}}, reset_reg} != 1;
     end
     if (rst) begin
         start_reg <= 1'b0;
         load_reg <= 1'b0;
         dump_reg <= 1'b0;
         stop_reg <= 1'b0;
-        reset_reg <= {RW{1'b0}};
+        soft_rst_reg <= 1'b0;
     end
 end
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.pe_array.clocks.pe_array import ArrayClocks, Sizes
+from models.pe_array.clocks.pe_array import ArrayClocks
 from models.pe_array.clocks.steady import meets
 from models.pe_array.clocks.step import ProgramRun
 from models.pe_array.compiler.assemble import chain
@@ -19,6 +19,7 @@ from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.operations import After, CommandField
 from models.pe_array.isa.pe_command import Memory, Op, PeShape, Tap, pack_taps
+from models.pe_array.isa.sizes import Sizes
 from tb.pe_array.drivers.array_cases import KINDS, CaseMemory
 
 SHAPE = PeShape(8, 32, x_depth=1024, y_depth=512, w_depth=512, e_depth=64, t_depth=64)

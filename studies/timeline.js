@@ -7,6 +7,7 @@ function timeline(box, data) {
   const COLOURS = ["#1f6feb", "#d9730d", "#2a9d5c", "#8250df", "#c0392b", "#0e8a9c", "#b58900", "#9aa5b1"];
   const colour = {};
   data.kinds.forEach((kind, n) => (colour[kind] = COLOURS[n % COLOURS.length]));
+  box.querySelectorAll("i").forEach((key) => (key.style.background = colour[key.dataset.kind]));
   // starts are kept as distances from the end before
   for (const row of data.engines)
     for (const list of [row.busy, row.waits]) {

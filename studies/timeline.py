@@ -7,7 +7,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from models.pe_array.clocks.step import ENGINES, ProgramRun
+from models.pe_array.clocks.step import ProgramRun
+from models.pe_array.clocks.timeline import ENGINES
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.descriptors import Descriptor, Engine
 

@@ -9,8 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from models.pe_array.clocks.step import ENGINES
-from models.pe_array.clocks.timeline import PORTS
+from models.pe_array.clocks.timeline import ENGINES, PORTS
 from models.pe_array.isa.descriptors import Engine
 from studies import html
 from studies.timeline import KINDS, OTHER, Segment, Steps
@@ -80,8 +79,8 @@ def _apart(segments: list[Segment]) -> list[tuple[int, Segment]]:
     return [(each.first - end, each) for end, each in zip(ends, segments, strict=False)]
 
 
-def section(title: str, steps: Steps) -> str:
-    """A heading, the picture and the longest waits of the PEs. The page needs ``STYLE``."""
+def section(title: str, steps: Steps, of: str = "") -> str:
+    """A heading, the picture and the longest waits of the PEs; ``of``: what is shown. The page needs ``STYLE``."""
     data = data_of(steps)
     # in a script element "</" would end it
     told = json.dumps(data, separators=(",", ":")).replace("</", "<\\/")
@@ -95,9 +94,9 @@ def section(title: str, steps: Steps) -> str:
     rows.append(("all waits", f"{waits.total():,}", f"{waits.total() / data['clocks']:.1%}"))
     keys = "".join(f"<i data-kind='{escape(kind)}'></i>{escape(kind)}" for kind in data["kinds"])
     note = (
-        f"{data['clocks']:,} clocks of the model that predicts the array's exactly. Engines: what they work on, and "
-        "pale where they wait. Ports and PEs: how full each clock is. Wheel or buttons zoom, dragging moves, a double "
-        "click shows all; pointing at a place tells what is there."
+        f"{of}{data['clocks']:,} clocks of the model that predicts the array's exactly. Engines: what they work on, "
+        "and pale where they wait. Ports and PEs: how full each clock is. Wheel or buttons zoom, dragging moves, a "
+        "double click shows all; pointing at a place tells what is there."
     )
     return html.section(title, note, (
         "<div class='timeline'><p><select><option>all parts</option></select> "

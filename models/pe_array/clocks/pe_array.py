@@ -31,9 +31,9 @@ from models.pe_array.clocks import (
 )
 from models.pe_array.clocks import table as rows
 from models.pe_array.clocks.load import load_engine
-from models.pe_array.clocks.step import ENGINES, ProgramRun
+from models.pe_array.clocks.step import ProgramRun
 from models.pe_array.clocks.tile_drain import drain_words
-from models.pe_array.clocks.timeline import Timeline
+from models.pe_array.clocks.timeline import ENGINES, Timeline
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.runs import Bytes

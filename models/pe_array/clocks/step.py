@@ -37,7 +37,7 @@ class ProgramRun:
     done: dict[Engine, list[int]] = field(default_factory=lambda: {e: [] for e in ENGINES})
     pe_busy: list[int] = field(default_factory=list)
     pe_stalls: list[int] = field(default_factory=list)
-    timeline: Timeline | None = None
+    timeline: Timeline | None = field(default=None, compare=False, repr=False)
 
     @property
     def read_beats(self) -> int:

@@ -16,10 +16,10 @@ from models.lib.fixed_point import IntArray
 from models.lib.record import Array, Flag, Int, clocked
 from models.pe_array.isa.descriptors import Engine
 
-BINS = 4096
+BINS = 8192
 """Of a timeline, at most; even."""
-PORTS = ("loaded", "read by the store engine", "written")
-"""Ports whose beats are counted."""
+PORTS = ("loaded", "read to store", "written")
+"""Ports whose beats are counted: of the load engine, and both of the store engine."""
 ENGINES = (Engine.LOAD, Engine.COMPUTE, Engine.STORE)
 
 

@@ -21,6 +21,7 @@ from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.pe_command import GRADIENT_BITS, PeShape
 from models.pe_array.isa.widths import CLASSES_MAX, SHIFT_MAX, STANDARD, Widths
 from models.pe_array.network import fitting
+from models.pe_array.network.fitting import TRAINING, Limits
 from models.pe_array.network.gradient_passes import GradientPass, check_passes, gradient_passes, label
 from models.pe_array.network.kinds import KINDS
 from models.pe_array.network.layer import CHANNELS_MAX, FRAC_LIMIT, IMAGE, SIZE_MAX, Layer, Place, Shape
@@ -160,11 +161,10 @@ class PeConfig:
             return cls.from_dict(values, directory or path.resolve().parent)
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any], directory: Path = Path()) -> PeConfig:
-        """The configuration that a TOML document holds; files that it names are relative to a directory.
+    def from_dict(cls, values: Mapping[str, Any], directory: Path = Path(), limits: Limits = TRAINING) -> PeConfig:
+        """The configuration that a TOML document holds, of a size within limits; its files are relative to a directory.
 
-        Raises:
-            ConfigError: a rule is broken.
+        ConfigError where a rule is broken.
         """
         require(PE_ARRAY, values)
         given = dict(values)
@@ -214,7 +214,7 @@ class PeConfig:
         made = cls(name, shape, tuple(built), training, pes, widths, clock_mhz, data)
         if source.given("set") and data.known is not None:
             made.check_data(data.pooled_shape(data.known.shape), len(data.known.names), data.known.title)
-        fitting.check(made.layers, grid_of(made))
+        fitting.check(made.layers, grid_of(made), limits=limits)
         return made
 
     def check_data(self, shape: Shape, classes: int, title: str) -> None:

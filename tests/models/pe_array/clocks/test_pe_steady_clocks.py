@@ -42,8 +42,9 @@ class Pair:
         """A program on both."""
         memory = self.memory
         address = memory.program(made)
-        quick, slow = (each.run(address, made, memory.data, memory.base) for each in self.both)
+        quick, slow = (each.run(address, made, memory.data, memory.base, seen=True) for each in self.both)
         assert replace(quick, passed=0) == slow
+        assert_same(quick, slow)
         memory.empty()
         return quick
 
@@ -62,6 +63,17 @@ class Pair:
         }  # fmt: skip
         made += [d.Set(field, value, 15) for field, value in fields.items()]
         return self.run([*made, *(d.Compute(op=op, after=After(loads=2)) for _ in range(count))])
+
+
+def assert_same(quick: ProgramRun, slow: ProgramRun) -> None:
+    """Timelines, clock by clock."""
+    one, other = quick.timeline, slow.timeline
+    assert one is not None
+    assert other is not None
+    assert one.width == other.width
+    for name in ("taken", "issued", "beats", "stalled"):
+        assert np.array_equal(getattr(one, name), getattr(other, name)), name
+    assert all(np.array_equal(one.busy[engine], other.busy[engine]) for engine in one.busy)
 
 
 def taps_of(words: list[int | None]) -> list[Tap]:

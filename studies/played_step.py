@@ -121,7 +121,8 @@ def kind_of(config: PeConfig, part: str) -> tuple[str, str]:
     if phase not in PHASES or phase == part:
         return KINDS[-1], ""
     layer = config.layers[int(part[len(phase) :])]
-    return PHASES[phase] if layer.has_weights else "pooling", layer.name
+    kind = PHASES[phase].split()[0]
+    return kind if layer.has_weights else "pooling", layer.name
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,8 @@ def notes(rows: Sequence[FineTuning]) -> list[str]:
         "Sparsity: kernels (fully connected: weights) at random places; the first and depth-wise layers are dense, all "
         "others have one density, so that the whole network has the table's.",
         "Played: every row is one program of a whole step, compiled as make train-cnn compiles its steps: pooling, "
-        "output deltas, updates and all waits are in it. Nothing is estimated.",
+        "output deltas, updates and all waits are in it. Nothing is estimated. A training in 8 bits would refuse VGG16 "
+        "on images of 64 x 64 and more: gradients of conv1's weights have more products than surely fit in 32 bits.",
     ]
     others = [
         f"{row.network} {row.uniform_bound:.0f} s instead of {row.bound_seconds:.0f}"

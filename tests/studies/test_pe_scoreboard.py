@@ -18,7 +18,7 @@ from studies import networks, published, scoreboard, scoreboard_b, scoreboard_c,
 from studies.kept import known
 from studies.layer_phases import GRID, weight_beats
 from studies.networks import Pooling, WeightLayer
-from studies.played_step import KINDS, Asked, all_played, config_of
+from studies.played_step import KINDS, Asked, Played, all_played, config_of
 from studies.scoreboard_b import BLOCKS, Board, Row
 from studies.scoreboard_c import FineTunedNetwork, FineTuning, densities, image_size
 
@@ -197,7 +197,7 @@ def test_the_table_s_networks_are_whole(network: str) -> None:
     """All their pools stand behind a layer, and every layer reads what the one before makes."""
     for each in scoreboard_c.fine_tuned([network]):
         config = each.asked(48).config
-        assert sum(not layer.has_weights for layer in config.layers) == len(each.pools) > 0
+        assert sum(not layer.has_weights for layer in config.layers) == len(each.pools)
         names = [layer.name for layer in config.layers if layer.has_weights]
         assert names == [layer.name for layer in each.layers]
 
@@ -207,46 +207,49 @@ def tuned() -> FineTunedNetwork:
     return FineTunedNetwork(published.FINE_TUNING[0], LAYERS, networks.behind(LAYERS, POOLS), DENSITY)
 
 
-def test_a_row_is_the_program_of_a_whole_step(tuned: FineTunedNetwork) -> None:
-    asked = tuned.asked(30)
+@pytest.fixture(scope="module")
+def kept(tuned: FineTunedNetwork, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Asked], list[Played]]:
+    """Steps that were played side by side, and the file that has them."""
+    path = tmp_path_factory.mktemp("kept") / "new" / "steps.jsonl"
+    asked = [tuned.asked(latency) for latency in (30, 60, 30)]
+    before = threads.use(2)
+    try:
+        return path, asked, list(all_played(asked, path))
+    finally:
+        threads.use(before)
+
+
+def test_a_row_is_the_program_of_a_whole_step(
+    tuned: FineTunedNetwork, kept: tuple[Path, list[Asked], list[Played]]
+) -> None:  # fmt: skip
+    _, (asked, *_), (played, *_) = kept
     step, run = asked.run(seen=False)
-    row = tuned.row(asked, played := asked.played())
-    assert played.clocks == row.clocks == run.clocks
+    row = tuned.row(asked, played)
+    assert played == Played.of(step, run)
+    assert row.clocks == run.clocks
     assert row.seconds == row.steps * run.clocks / 250e6
     assert sum(row.parts.values()) == run.clocks
     assert all(row.parts[kind] > 0 for kind in KINDS)
     pointers = (each.blocks // (published.LANES // 4) + 1 for each in step.descriptors if isinstance(each, Pointers))
     assert sum(played.loaded.values()) + sum(pointers) == run.load_beats
-    share = 1 - row.parts[KINDS[-1]] / run.clocks
-    assert sum(row.beyond.values()) == pytest.approx(share)
+    assert sum(row.beyond.values()) == pytest.approx(1 - row.parts[KINDS[-1]] / run.clocks)
     assert row.beyond["MAC bound"] * row.seconds == pytest.approx(row.bound_seconds)
     assert row.reads > 1
     assert not row.bound_above_published
     assert len(row.largest) == scoreboard_c.LARGEST
 
 
-def test_steps_that_were_played_are_kept(tuned: FineTunedNetwork, tmp_path: Path) -> None:
+def test_steps_that_were_played_are_kept(
+    tuned: FineTunedNetwork, kept: tuple[Path, list[Asked], list[Played]], monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
     """Until what they depend on changes: the network, or the memory."""
-    kept = tmp_path / "new" / "steps.jsonl"
-    asked = [tuned.asked(latency) for latency in (30, 60, 30)]
-    first = list(all_played(asked, kept))
+    path, asked, first = kept
     assert first[0] == first[2] != first[1]
-    assert {each.key for each in asked} == set(known(kept, "steps"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Asked, "played", lambda each: pytest.fail("played again"))
-        assert list(all_played(asked, kept)) == first
-        other = replace(tuned, density=DENSITY | {"d": 0.25}).asked(30)
-        assert other.key not in known(kept, "steps")
-
-
-def test_steps_are_played_side_by_side(tuned: FineTunedNetwork) -> None:
-    asked = [tuned.asked(latency) for latency in (30, 60)]
-    before = threads.use(2)
-    try:
-        together = list(all_played(asked))
-    finally:
-        threads.use(before)
-    assert together == [each.played() for each in asked]
+    assert {each.key for each in asked} == set(known(path, "steps"))
+    monkeypatch.setattr(Asked, "played", lambda each: pytest.fail("played again"))
+    assert list(all_played(asked, path)) == first
+    other = replace(tuned, density=DENSITY | {"d": 0.25}).asked(30)
+    assert other.key not in known(path, "steps")
 
 
 def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

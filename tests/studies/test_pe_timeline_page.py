@@ -64,7 +64,8 @@ def test_engines_work_on_what_is_theirs(played: tuple[Steps, ProgramRun]) -> Non
     assert kinds[Engine.STORE] == {"drain", "collect", "update", "output deltas"}
     (deltas,) = (each for each in steps.busy(Engine.STORE) if each.what == "output deltas")
     (span,) = (each for each in steps.spans if each.name == "delta")
-    assert (deltas.part, deltas.first + deltas.length - 1) == ("delta", span.last)
+    assert deltas.part == "delta"
+    assert span.last - (deltas.first + deltas.length - 1) in (0, 1), "its end is told in the next clock"
     assert [each.name for each in steps.spans][:2] == ["pointers", "FF layers[0]"]
 
 

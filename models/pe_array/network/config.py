@@ -199,7 +199,7 @@ class PeConfig:
         for table in (clock, array, image, root):
             table.finish()
         for i, layer in enumerate(built):
-            _check(f"layers[{i}]", layer, training)
+            _check(f"layers[{i}]", layer, training, limits.sums)
         _check_uses(built)
         for i in range(len(built)):
             check_passes(built, i)
@@ -338,7 +338,7 @@ def _training(table: Section, directory: Path) -> Training:
     return training
 
 
-def _check(name: str, layer: Layer, training: Training) -> None:
+def _check(name: str, layer: Layer, training: Training, sums: bool) -> None:
     """Shifts that the hardware has, and accumulators that cannot overflow; those of NG are ``check_passes``'s."""
     shifts = {"forward shift": (layer.forward_shift, SHIFT_MAX)}
     added = 0
@@ -357,7 +357,7 @@ def _check(name: str, layer: Layer, training: Training) -> None:
             "weight gradient": (out[1] * out[2] * training.batch, 0, GRADIENT_BITS),
         }
         for phase, (count, more, bits) in terms.items():
-            if (count << 14) + more >= 1 << (bits - 1):
+            if sums and (count << 14) + more >= 1 << (bits - 1):
                 what = f"{count} products of the {phase}" + (" and the map that is added" if more else "")
                 raise ConfigError(f"{name}: {what} do not fit in {bits} bits")
     for what, (shift, most) in shifts.items():

@@ -36,17 +36,19 @@ class Limits:
     Attributes:
         bytes: of memory.
         commands: as ``Piece.commands`` counts them.
+        sums: accumulators must hold every sum that there may be.
     """
 
     bytes: int
     commands: int
+    sums: bool = True
 
 
 TRAINING = Limits(1 << 28, 1 << 17)
 FROZEN = Limits(1 << 30, 1 << 21)
 """One run of a frozen network is what there is to do, and large pictures are what it is made for."""
-CLOCKS = Limits(1 << 32, 1 << 24)
-"""What addresses and counts of a program can say: of one whose clocks alone are asked for."""
+CLOCKS = Limits(1 << 32, 1 << 24, sums=False)
+"""What addresses and counts of a program can say: of one whose clocks alone are asked for, which no sum changes."""
 BLOCK_SPLITS = 8
 """Splits that are compared for a size of blocks."""
 COMMAND_CLOCKS = 16

@@ -265,7 +265,8 @@ def _play(s: State, played: Played, address: Int, quiet: Int, passes: Flag) -> F
             return False
         if passes and runs and s.rest.outside > s.rest.settled:
             passed, counters = steady.pass_over(s.cells, played.work.rows, played.at_work), played.counters
-            timeline.see_passed(played.seen, counters.clocks + counters.passed, passed, s.cells.pes)
+            now = counters.clocks + counters.passed
+            timeline.see_passed(played.seen, now, passed, s.cells.pes, s.cells.at_work)
             s.clock[0] += passed
             counters.passed += passed
     return True

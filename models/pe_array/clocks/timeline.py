@@ -91,16 +91,26 @@ def see_clock(s: Seen, clock: Int, at_work: Array, loaded: Flag, read: Flag, wri
 
 
 @clocked
-def see_passed(s: Seen, clock: Int, clocks: Int, pes: Array) -> None:
-    """Clocks behind this one, in which PEs that have a command issue and nothing else happens; pes: ``pe_grid``'s."""
+def see_passed(s: Seen, clock: Int, clocks: Int, cells: Array, at_work: Array) -> None:
+    """Clocks behind this one, in which PEs that have a command issue and nothing else happens.
+
+    Clocks count what PEs did in the clock before: ``at_work`` in the first of these, though it is counted behind them.
+
+    Args:
+        cells, at_work: of ``pe_grid``.
+    """
     if len(s.taken) == 0 or clocks <= 0:
         return
-    last = _bin(s, clock + clocks)
+    last, pes = _bin(s, clock + clocks + 1), at_work.shape[1]
     width = s.width[0]
-    for n in range(clock // width, last + 1):
-        here = min(clock + clocks, (n + 1) * width) - max(clock, n * width)
-        for pe in range(len(pes)):
-            s.bins[pe, n] += here if pes[pe].taken > pes[pe].command else 0
+    for pe in range(pes):
+        for row, flag in ((pe, at_work[0, pe]), (pes + 3, at_work[1, pe])):
+            s.bins[row, clock // width] += flag
+            s.bins[row, last] -= flag
+    for n in range((clock + 1) // width, last + 1):
+        here = min(clock + clocks + 1, (n + 1) * width) - max(clock + 1, n * width)
+        for pe in range(pes):
+            s.bins[pe, n] += here if cells[pe].taken > cells[pe].command else 0
 
 
 @dataclass(frozen=True)

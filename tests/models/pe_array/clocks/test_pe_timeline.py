@@ -79,11 +79,12 @@ def test_bins_become_wider_and_keep_their_sums() -> None:
         timeline.see_clock(seen, clock, at_work, clock > 3, clock > 10, False)
     cells = np.zeros(2, dtype=[("taken", np.int64), ("command", np.int64)])
     cells["taken"] = 0, 1
-    timeline.see_passed(seen, 11, 6, cells)  # clocks 12 … 17 of PE 1
-    line = Timeline.of(seen, 17)
+    timeline.see_passed(seen, 11, 6, cells, at_work)  # of PE 1, whose work is counted a clock later: clocks 13 … 18
+    timeline.see_clock(seen, 18, at_work, False, False, False)  # and that of PE 0 in clock 12, in which it was done
+    line = Timeline.of(seen, 18)
     assert line.width == 8
-    assert line.issued.tolist() == [[8, 3, 0], [0, 5, 1]]
-    assert line.stalled.tolist() == [8, 3, 0]
+    assert line.issued.tolist() == [[8, 4, 0], [0, 4, 2]]
+    assert line.stalled.tolist() == [8, 4, 0]
     assert line.beats.tolist() == [[5, 3, 0], [0, 1, 0], [0, 0, 0]]
 
 

@@ -31,7 +31,7 @@ from studies import published
 from studies.kept import keeper, known, study_key
 from studies.networks import Pooling, WeightLayer
 from studies.phase_clocks import SIZES
-from studies.timeline import Steps
+from studies.timeline.steps import Steps
 
 PHASES = {"ff": "FF", "ng": "NG", "wg": "WG", "bg": "WG of biases,", "update": "update"}
 """Of parts of programs, as they are told of."""
@@ -126,7 +126,7 @@ def kind_of(config: PeConfig, part: str) -> tuple[str, str]:
 
 
 @dataclass(frozen=True)
-class Played:
+class PlayedStep:
     """A step that was played.
 
     Attributes:
@@ -140,7 +140,7 @@ class Played:
     loaded: dict[str, int]
 
     @classmethod
-    def of(cls, step: StepProgram, run: ProgramRun) -> Played:
+    def of(cls, step: StepProgram, run: ProgramRun) -> PlayedStep:
         """What a program took."""
         loaded, first = {}, 0
         for name, last in step.parts:
@@ -171,9 +171,9 @@ class Asked:
         network.prune()
         return play(network, replace(SIZES, latency=self.latency), dict(self.blocks), seen)
 
-    def played(self) -> Played:
+    def played(self) -> PlayedStep:
         """What it took."""
-        return Played.of(*self.run(seen=False))
+        return PlayedStep.of(*self.run(seen=False))
 
     @property
     def key(self) -> str:
@@ -181,7 +181,7 @@ class Asked:
         return study_key(asked=repr(self), sizes=repr(SIZES), models=digest(Path(__file__)), numpy=np.__version__)
 
 
-def all_played(asked: Sequence[Asked], kept: Path | None = None) -> Iterator[Played]:
+def all_played(asked: Sequence[Asked], kept: Path | None = None) -> Iterator[PlayedStep]:
     """Steps, in their order, as soon as they are there; from now on several are played at once.
 
     Args:
@@ -199,11 +199,11 @@ def all_played(asked: Sequence[Asked], kept: Path | None = None) -> Iterator[Pla
 
 
 def _in_order(
-    keys: Sequence[str], before: Mapping[str, Any], new: Iterator[Played], kept: Path | None
-) -> Iterator[Played]:  # fmt: skip
+    keys: Sequence[str], before: Mapping[str, Any], new: Iterator[PlayedStep], kept: Path | None
+) -> Iterator[PlayedStep]:  # fmt: skip
     for key in keys:
         if key in before:
-            yield Played(**before[key])
+            yield PlayedStep(**before[key])
             continue
         played = next(new)
         if kept is not None:

@@ -18,7 +18,7 @@ from models.pe_array.isa.assumed import CLOCK_MHZ
 from models.pe_array.isa.shapes import Conv
 from studies import networks, published
 from studies.layer_phases import GRID
-from studies.played_step import KINDS, Asked, Played, config_of, kind_of
+from studies.played_step import KINDS, Asked, PlayedStep, config_of, kind_of
 from studies.published import BATCH, PHASES
 from studies.roofline import reach, work
 
@@ -149,7 +149,7 @@ class FineTunedNetwork:
         """A step."""
         return Asked(config_of(self.line.network, self.layers, self.pools, self.density), latency)
 
-    def row(self, asked: Asked, played: Played) -> FineTuning:
+    def row(self, asked: Asked, played: PlayedStep) -> FineTuning:
         """The row of a step that was played."""
         line, layers, density = self.line, self.layers, self.density
         parts, by_layer = dict.fromkeys(KINDS, 0), Counter[str]()
@@ -175,7 +175,7 @@ class FineTunedNetwork:
         clocks |= {kind: by_layer[kind] for kind in BEYOND[3:]}
         return {kind: number / total for kind, number in clocks.items()}
 
-    def _reads(self, asked: Asked, played: Played) -> float:
+    def _reads(self, asked: Asked, played: PlayedStep) -> float:
         """Beats that phases of layers load, over those of reading every tensor once."""
         loaded = {kind_of(asked.config, part): beats for part, beats in played.loaded.items()}
         read = once = 0.0

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from html import escape
 
 from models.pe_array.isa import assumed
-from studies import html, published, scoreboard_b, scoreboard_c, scoreboard_c_table, scoreboard_step, timeline_page
+from studies import html, published, scoreboard_b, scoreboard_c, scoreboard_c_table, scoreboard_step
 from studies.scoreboard_b import Board
 from studies.scoreboard_c import FineTuning
 from studies.scoreboard_step import Whole
+from studies.timeline import page as timeline_page
 
 _BARS = """
 body { max-width: 1080px; }

@@ -13,10 +13,10 @@ from models.pe_array.isa import assumed
 from models.pe_array.isa.shapes import Pool
 from models.pe_array.network.config import PeConfig
 from studies import networks, published
-from studies.played_step import KINDS, MOMENTUM_SHIFT, Asked, Played, config_of, kind_of, steps_of
+from studies.played_step import KINDS, MOMENTUM_SHIFT, Asked, PlayedStep, config_of, kind_of, steps_of
 from studies.published import PHASES
 from studies.scoreboard_b import BLOCKS, POOLED, Board
-from studies.timeline import Steps
+from studies.timeline.steps import Steps
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def asked(latency: int) -> dict[str, Asked]:
     }
 
 
-def whole(name: str, of: Asked, played: Played, steps: Steps | None = None) -> Whole:
+def whole(name: str, of: Asked, played: PlayedStep, steps: Steps | None = None) -> Whole:
     """A step that was played."""
     parts = dict.fromkeys(KINDS, 0)
     for part, clocks in played.parts.items():
@@ -74,7 +74,7 @@ def first_of(asked: Mapping[str, Asked]) -> Whole:
     """The first of them, with its timeline."""
     name, of = next(iter(asked.items()))
     step, run = of.run(seen=True)
-    return whole(name, of, Played.of(step, run), steps_of(step, run))
+    return whole(name, of, PlayedStep.of(step, run), steps_of(step, run))
 
 
 HEAD = "one step as one program", "published ms", "ours ms", "clock", "GOP/s", "published / ours"

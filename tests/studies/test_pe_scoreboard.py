@@ -18,7 +18,7 @@ from studies import networks, published, scoreboard, scoreboard_b, scoreboard_c,
 from studies.kept import known
 from studies.layer_phases import GRID, weight_beats
 from studies.networks import Pooling, WeightLayer
-from studies.played_step import KINDS, Asked, Played, all_played, config_of
+from studies.played_step import KINDS, Asked, PlayedStep, all_played, config_of
 from studies.scoreboard_b import BLOCKS, Board, Row
 from studies.scoreboard_c import FineTunedNetwork, FineTuning, densities, image_size
 
@@ -207,8 +207,11 @@ def tuned() -> FineTunedNetwork:
     return FineTunedNetwork(published.FINE_TUNING[0], LAYERS, networks.behind(LAYERS, POOLS), DENSITY)
 
 
+Kept = tuple[Path, list[Asked], list[PlayedStep]]
+
+
 @pytest.fixture(scope="module")
-def kept(tuned: FineTunedNetwork, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Asked], list[Played]]:
+def kept(tuned: FineTunedNetwork, tmp_path_factory: pytest.TempPathFactory) -> Kept:
     """Steps that were played side by side, and the file that has them."""
     path = tmp_path_factory.mktemp("kept") / "new" / "steps.jsonl"
     asked = [tuned.asked(latency) for latency in (30, 60, 30)]
@@ -220,12 +223,12 @@ def kept(tuned: FineTunedNetwork, tmp_path_factory: pytest.TempPathFactory) -> t
 
 
 def test_a_row_is_the_program_of_a_whole_step(
-    tuned: FineTunedNetwork, kept: tuple[Path, list[Asked], list[Played]]
+    tuned: FineTunedNetwork, kept: Kept
 ) -> None:  # fmt: skip
     _, (asked, *_), (played, *_) = kept
     step, run = asked.run(seen=False)
     row = tuned.row(asked, played)
-    assert played == Played.of(step, run)
+    assert played == PlayedStep.of(step, run)
     assert row.clocks == run.clocks
     assert row.seconds == row.steps * run.clocks / 250e6
     assert sum(row.parts.values()) == run.clocks
@@ -240,7 +243,7 @@ def test_a_row_is_the_program_of_a_whole_step(
 
 
 def test_steps_that_were_played_are_kept(
-    tuned: FineTunedNetwork, kept: tuple[Path, list[Asked], list[Played]], monkeypatch: pytest.MonkeyPatch
+    tuned: FineTunedNetwork, kept: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
     """Until what they depend on changes: the network, or the memory."""
     path, asked, first = kept

@@ -16,9 +16,10 @@ from models.pe_array.clocks.timeline import ENGINES
 from models.pe_array.isa.descriptors import Engine
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.network import PeNetwork
-from studies import html, played_step, timeline_page
+from studies import html, played_step
 from studies.phase_clocks import SIZES
-from studies.timeline import OTHER, PROGRAM, Segment, Steps, merged
+from studies.timeline import page as timeline_page
+from studies.timeline.steps import OTHER, PROGRAM, Segment, Steps, merged
 
 
 @pytest.fixture(scope="module")

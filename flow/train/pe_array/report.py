@@ -22,7 +22,8 @@ from models.pe_array.isa.sizes import Sizes
 from models.pe_array.network.config import Training
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.training.weights_file import starting_network
-from studies import html, played_step, timeline_page
+from studies import html, played_step
+from studies.timeline import page as timeline_page
 
 ROWS = 40
 """Of a table of steps or epochs, and bars of a picture, at most."""

@@ -43,7 +43,7 @@ class Segment:
 
 
 @dataclass(frozen=True)
-class Span:
+class PartSpan:
     """A part of a program: first clock in which an operation of it is in an engine, and the last."""
 
     name: str
@@ -74,7 +74,7 @@ class Steps:
         self.timeline, self._descriptors = run.timeline, descriptors
         self._mine: dict[Engine, list[int]] = {engine: [] for engine in ENGINES}
         self._operations: dict[Engine, list[_Operation]] = {engine: [] for engine in ENGINES}
-        self.spans: list[Span] = []
+        self.spans: list[PartSpan] = []
         taken, first = run.timeline.taken, 0
         for name, last in parts:
             begin, end = [], []
@@ -87,7 +87,7 @@ class Steps:
                     begin.append(int(taken[number]))
                     end.append(done)
             if begin:
-                self.spans.append(Span(name, min(begin), max(end)))
+                self.spans.append(PartSpan(name, min(begin), max(end)))
             first = last
 
     def busy(self, engine: Engine, grain: int = 1) -> list[Segment]:

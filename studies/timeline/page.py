@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A step's timeline as a part of a page: a picture to zoom into, drawn by ``timeline.js``, and a table of its waits."""
+"""A step's timeline as a part of a page: a picture to zoom into, drawn by ``draw.js``, and a table of its waits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from models.pe_array.clocks.timeline import ENGINES, PORTS
 from models.pe_array.isa.descriptors import Engine
 from studies import html
-from studies.timeline import KINDS, OTHER, Segment, Steps
+from studies.timeline.steps import KINDS, OTHER, Segment, Steps
 
 GRAINS = 1 << 16
 """Gaps inside of an operation's kind and part are kept from so small a part of the whole on."""
@@ -29,7 +29,7 @@ _PORT_COLOUR, _PE_COLOUR = "#0e8a9c", "#1f6feb"
 
 
 def data_of(steps: Steps) -> dict[str, Any]:
-    """What ``timeline.js`` draws.
+    """What ``draw.js`` draws.
 
     Segments are lists: clocks from the end of the one before, length, then ``busy`` clocks, kind, name of the part
     (busy), or what for (waits), as places in lists of names.
@@ -84,7 +84,7 @@ def section(title: str, steps: Steps, of: str = "") -> str:
     data = data_of(steps)
     # in a script element "</" would end it
     told = json.dumps(data, separators=(",", ":")).replace("</", "<\\/")
-    code = Path(__file__).with_name("timeline.js").read_text(encoding="utf-8")
+    code = Path(__file__).with_name("draw.js").read_text(encoding="utf-8")
     waits = Counter[str]()
     for each in steps.waits(Engine.COMPUTE):
         waits[each.what] += each.length

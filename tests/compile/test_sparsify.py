@@ -123,6 +123,22 @@ def test_clocks_can_be_added_later(monkeypatch: pytest.MonkeyPatch) -> None:
     assert replace(second, clocks=None) == first
 
 
+def test_what_the_array_cannot_have_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = []
+
+    def refuse(self: Study, cleaned: Cleaned, how: Sparsification | None) -> Point:
+        tries.append(str(how))
+        raise UnsupportedModel("scales out of reach")
+
+    monkeypatch.setattr(Study, "_point", refuse)
+    x, kept = pictures(1, 2, 8, 8), {}
+    study = Study(residual(), x, x, np.zeros(1, np.int64), keep=kept.__setitem__)
+    again = replace(study, known=dict(kept))
+    for each in (study, replace(study, known=kept), again):
+        assert each._tried(clean(residual()), Sparsification.parse("flat:0.5")) is None
+    assert tries == ["flat:0.5"] * 2
+
+
 def judged(
     monkeypatch: pytest.MonkeyPatch, wrong: Callable[[float], float], beyond: float = 1.0, probed: float = 0.0
 ) -> list[float]:

@@ -23,7 +23,7 @@ from models.lib.whole_file import write_text
 BROKEN = (
     ("round_sat", "+ $signed({{(SUM_WIDTH-SHIFT)", "- $signed({{(SUM_WIDTH-SHIFT)"),
     ("lfsr16", "TAPS = 16'hB400", "TAPS = 16'hB401"),
-    ("mac_lane", "a1_reg > best2_reg", "a1_reg >= best2_reg"),
+    ("mac_lane", "- {a1_reg[7], a1_reg};", "- {a1_reg[7], a1_reg} - 9'd1;"),
     ("pe_issue", "same1 ? 2'd1", "same1 ? 2'd0"),
     ("interleaver", "cfg_write && cfg_perms", "cfg_write"),
     ("pe", "load2_y_reg ? load2_addr_reg : d2_waddr", "load2_y_reg ? d2_waddr : d2_waddr"),

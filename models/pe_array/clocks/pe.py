@@ -28,7 +28,7 @@ PIPE = 6
 """Clocks from the issue of a ``last`` or of a clear in MAC and MAX to its write to Y."""
 PIPE_LONG = 9
 """The same in UNPOOL and, for a clear, in GRAD."""
-DONE = -2
+DONE = -3
 """Clocks from these writes, of a command's final entry, to ``done``: what follows it comes to Y behind them."""
 HAZARD = 3
 """Clocks between MAC results of the same Y word."""

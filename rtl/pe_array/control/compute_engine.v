@@ -8,10 +8,10 @@
  *
  * docs/pe_array/program.md. A descriptor is taken into a register and offered to the grid from there. A GRAD command
  * with another number of PEs per slot than the GRAD command before waits until the grid is idle and no gradient is in
- * the sums (both for 6 clocks, in which a last gradient gets from its PE to the sums), then tiles_log2 changes.
+ * the sums (both for 7 clocks, in which a last gradient gets from its PE to the sums), then tiles_log2 changes.
  *
  * Latency: 1 clock from d_* to set_valid or cmd_valid, one descriptor per clock that the grid takes. If tiles_log2
- * changes, cmd_valid comes 6 clocks after the first quiet one. error 1 clock after an illegal descriptor was taken,
+ * changes, cmd_valid comes 7 clocks after the first quiet one. error 1 clock after an illegal descriptor was taken,
  * which goes nowhere.
  */
 module compute_engine #(
@@ -65,7 +65,7 @@ module compute_engine #(
 `REQUIRE(g_p, P >= 1 && P <= 64 && (P & (P - 1)) == 0, ("%m: P = %0d must be a power of two, 1 to 64", P))
 
 localparam [2:0] LAST_FIELD = `ARRAY_FIELD_YSTRIDE;
-localparam [2:0] LAST_QUIET = 3'd5;
+localparam [2:0] LAST_QUIET = 3'd6;
 localparam [31:0] LOG_WORD = P > 1 ? $clog2(P) : 0;
 
 reg           set_reg;      // a SET is in the register

@@ -80,7 +80,9 @@ reg        [7:0]  index2_reg;
 reg               mac2_reg;
 reg               clear2_reg;
 
-wire better = compare1_reg && (fresh1_reg || a1_reg > best2_reg);
+// Its sign: the pixel is larger
+wire [8:0] below  = {best2_reg[7], best2_reg} - {a1_reg[7], a1_reg};
+wire       better = compare1_reg && (fresh1_reg || below[8]);
 
 always @(posedge clk) begin
     product2_reg <= a1_reg * b1_reg;
@@ -132,7 +134,7 @@ wire [48:0] loaded = {{26{loaded_reg[22]}}, loaded_reg};
 
 assign result = load2_reg ? loaded[ACC-1:0] : sum3_reg + (add_y3_reg ? y : {ACC{1'b0}});
 
-wire unused = &{1'b0, maximum[ACC], loaded};
+wire unused = &{1'b0, below, maximum[ACC], loaded};
 
 endmodule
 `resetall

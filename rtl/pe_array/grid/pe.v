@@ -73,7 +73,7 @@ module pe #(
     input  wire             grad_ready,
     output wire [31:0]      grad_data,     // signed
 
-    output wire             done,          // who loads or drains from now on comes behind a command's writes
+    output wire             done,          // what is loaded or drained after it comes behind a command's writes
     output wire             idle,          // no command is in the PE
     output wire             busy,          // an entry is issued
     output wire             stall          // an entry waits

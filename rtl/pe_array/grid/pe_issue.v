@@ -65,7 +65,7 @@ module pe_issue #(
     output wire           d2_write,     // the same, 2 clocks later
     output wire [YAW-1:0] d2_waddr,
     output wire           d3_gradient,  // the lanes' sums are those of a gradient
-    output wire           done          // d1: who loads or drains from now on comes behind a command's writes
+    output wire           done          // d0: what is loaded or drained after it comes behind a command's writes
 );
 
 `REQUIRE(g_gradients, GRADIENTS >= 1 && GRADIENTS <= 31, ("%m: GRADIENTS = %0d must be 1 to 31", GRADIENTS))
@@ -252,7 +252,6 @@ reg           ends0_reg;
 reg [YAW-1:0] waddr0_reg;
 reg [2:1]     write_reg;
 reg [3:1]     gradient_reg;
-reg           ends1_reg;
 wire          x_first = x_valid_reg && (starts_reg || x_op != op0_reg);
 wire          x_fresh = x_first || fresh_reg;
 
@@ -278,7 +277,6 @@ always @(posedge clk) begin
 
     write_reg     <= {write_reg[1], write0_reg};
     gradient_reg  <= {gradient_reg[2:1], gradient0_reg};
-    ends1_reg     <= ends0_reg;
 
     if (rst) begin
         x_valid_reg   <= 1'b0;
@@ -288,7 +286,6 @@ always @(posedge clk) begin
         ends0_reg     <= 1'b0;
         write_reg     <= 2'd0;
         gradient_reg  <= 3'd0;
-        ends1_reg     <= 1'b0;
     end
 end
 
@@ -311,7 +308,7 @@ assign d0_value    = value0_reg;
 assign d0_write    = write0_reg;
 assign d2_write    = write_reg[2];
 assign d3_gradient = gradient_reg[3];
-assign done        = ends1_reg;
+assign done        = ends0_reg;
 
 endmodule
 `resetall

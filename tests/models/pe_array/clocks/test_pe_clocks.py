@@ -125,7 +125,7 @@ def rules(works: list[OfferedCommand], shape: PeShape, drain: list[bool], ready:
                     port.append(clock + gradient_latency(shape.lanes))
                 if entry.final:
                     result["last"][entry.number] = clock
-                    result["done"][entry.number] = clock + pipe - 2
+                    result["done"][entry.number] = clock + pipe - 3
             stages.pop()
             stages.appendleft(ahead.popleft() if ahead else None)
             if not ahead and waiting:

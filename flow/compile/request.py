@@ -75,8 +75,13 @@ class Request:
 def request(
     model: str, data: str = "", norm: str = "", quant: str = "", sparsify: str = "", opt: str = "", batch: str = "",
     pes: str = "", samples: str = "", density: str = "", directory: Path | None = None,
+    source: PictureSource | None = None,
 ) -> Request:  # fmt: skip
-    """Check the variables of the make command line; empty ones have their default. Raises FlowError."""
+    """Check the variables of the make command line; empty ones have their default. Raises FlowError.
+
+    Args:
+        source: what ``data`` and ``norm`` name, where it has been read; None: read it.
+    """
     path = find(model)
     variables = {
         "MODEL": relative(path), "DATA": data, "NORM": norm, "QUANT": quant, "SPARSIFY": sparsify, "OPT": opt,
@@ -87,7 +92,7 @@ def request(
         how = Sparsification.parse(sparsify) if sparsify else None
         optimisations = ALL if opt == TABLE else Optimisations.parse(opt or "all")
         loaded = model_file.load(path)
-        source = read_source(data, norm)
+        source = source or read_source(data, norm)
     except UnsupportedModel as error:
         raise FlowError(str(error)) from None
     count = None

@@ -17,12 +17,12 @@ from flow.run_directory import RESULT, RunDirectory, alone_in, text_writer
 from flow.sparsify.kept import POINTS_FILE, keeper, known, study_key
 from flow.sparsify.report import BEST, PLOT, best, page, plot_writer, table
 from flow.train.command import REPORT
+from models.lib.compiled_cache import digest
 from models.lib.data_sets.data_set import DataError
 from models.lib.telling import Telling
-from models.pe_array.frontend import program_file
 from models.pe_array.frontend.clean import is_quantised, takes
 from models.pe_array.frontend.graph import UnsupportedModel
-from studies import html
+from studies import html, sparsification
 from studies.sparsification import TOPS, Point, Study
 
 POINTS = 8
@@ -60,7 +60,10 @@ def request(
     for name in names:
         compiling.find(name)
     compiling.require_data(data)
-    found = tuple(compiling.request(name, data, norm, batch=batch, pes=pes, samples=samples) for name in names)
+    source = compiling.read_source(data, norm)
+    found = tuple(
+        compiling.request(name, data, norm, batch=batch, pes=pes, samples=samples, source=source) for name in names
+    )
     for each in found:
         if is_quantised(each.model):
             raise FlowError(f"{relative(each.path)} is quantised: weights are taken from a float model")
@@ -130,7 +133,8 @@ def _study(request: Request, network: compiling.Request) -> list[Point]:
         with Telling() as tell:
             key = study_key(
                 model=network.digest, data=source.data.digest, source=source.table(), samples=len(test),
-                calibration=CALIBRATION, batch=network.batch, pes=network.pes, meaning=program_file.FORMAT,
+                calibration=CALIBRATION, batch=network.batch, pes=network.pes,
+                code=digest(Path(sparsification.__file__)),
                 versions={name: version for name, version in versions().items() if name != "commit"},
             )  # fmt: skip
             path = request.directory / POINTS_FILE

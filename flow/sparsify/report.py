@@ -111,7 +111,8 @@ def plot(networks: list[dict[str, Any]]) -> Figure:
         figure = Figure(figsize=(9.2, 2.9 * len(networks)))
         for network, row in zip(networks, figure.subplots(len(networks), 3, squeeze=False), strict=True):
             _draw(network, row)
-        figure.axes[0].legend(loc="lower left", fontsize=7)
+        if len(_points(networks[0])) > 1:
+            figure.axes[0].legend(loc="lower left", fontsize=7)
         figure.tight_layout()
     return figure
 

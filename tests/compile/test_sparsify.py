@@ -209,6 +209,18 @@ def test_a_file_of_pictures_that_was_changed_is_another_study(tmp_path: Path, mo
         assert len({json.loads(line)["study"] for line in kept.read_text().split("\n") if line}) == studies
 
 
+@pytest.mark.filterwarnings("error")
+def test_an_edited_model_is_another_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sparsification, "LEVELS", {})
+    given = files(tmp_path, residual())
+    kept = tmp_path / "out" / kept_in.POINTS_FILE
+    for code, studies in (("then", 1), ("then", 1), ("now", 2)):
+        monkeypatch.setattr(command, "digest", lambda path, code=code: f"{path.stem} {code}")
+        asked = request(**given, samples="16", points="0", clocks="0", resume="1", directory=tmp_path / "out")
+        assert command.run(asked) == 0
+        assert len({json.loads(line)["study"] for line in kept.read_text().split("\n") if line}) == studies
+
+
 def test_a_network_that_fails_leaves_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -219,6 +231,7 @@ def test_a_network_that_fails_leaves_the_others(
     onnx.save(odd, tmp_path / "odd.onnx")
     both = {"model": f"{tmp_path / 'odd.onnx'},{given['model']}"}
     asked = request(**given | both, samples="8", points="1", clocks="0", directory=tmp_path / "out")
+    assert asked.networks[0].source is asked.networks[1].source
     assert command.run(asked) == 1
     result: dict[str, Any] = json.loads((tmp_path / "out" / RESULT).read_text())
     assert (result["complete"], [each["name"] for each in result["networks"]]) == (False, ["net"])

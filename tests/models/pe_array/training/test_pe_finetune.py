@@ -181,6 +181,8 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     last = capsys.readouterr().out.splitlines()[2].split()[3]
     command.main([str(tmp_path / "sparse.toml"), "--samples", "64"])
     assert f"initial weights: {last} right of test, after pruning at once " in capsys.readouterr().out
+    command.main([str(tmp_path / "sparse.toml"), "--samples", "64", "--dense"])
+    assert f"initial weights: {last} right of test\n" in capsys.readouterr().out
 
 
 def test_shipped_configurations() -> None:

@@ -49,10 +49,10 @@ BLOCK_SPLITS = 8
 """Splits that are compared for a size of blocks."""
 COMMAND_CLOCKS = 16
 """About the clocks to fetch and load what a command works on."""
-_WEIGHT_BYTES = 1 + 3 * 4
-"""MAC weight, master, momentum and gradient."""
-_BIAS_BYTES = 3 * 4
-"""Master, momentum and gradient."""
+_WEIGHT_BYTES = 1 + 2 * 4
+"""MAC weight, master and momentum: at least; there are gradients only where they wait for others, or for the update."""
+_BIAS_BYTES = 2 * 4
+"""Master and momentum."""
 
 
 class MisfitError(ConfigError):

@@ -21,6 +21,7 @@ from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.pe_command import GRADIENT_BITS, PeShape
 from models.pe_array.isa.widths import CLASSES_MAX, SHIFT_MAX, STANDARD, Widths
 from models.pe_array.network import fitting
+from models.pe_array.network.fitting import TRAINING, Limits
 from models.pe_array.network.gradient_passes import GradientPass, check_passes, gradient_passes, label
 from models.pe_array.network.kinds import KINDS
 from models.pe_array.network.layer import CHANNELS_MAX, FRAC_LIMIT, IMAGE, SIZE_MAX, Layer, Place, Shape
@@ -162,11 +163,10 @@ class PeConfig:
             return cls.from_dict(values, directory or path.resolve().parent)
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any], directory: Path = Path()) -> PeConfig:
-        """The configuration that a TOML document holds; files that it names are relative to a directory.
+    def from_dict(cls, values: Mapping[str, Any], directory: Path = Path(), limits: Limits = TRAINING) -> PeConfig:
+        """The configuration that a TOML document holds, of a size within limits; its files are relative to a directory.
 
-        Raises:
-            ConfigError: a rule is broken.
+        ConfigError where a rule is broken.
         """
         require(PE_ARRAY, values)
         given = dict(values)
@@ -201,7 +201,7 @@ class PeConfig:
         for table in (clock, array, image, root):
             table.finish()
         for i, layer in enumerate(built):
-            _check(f"layers[{i}]", layer, training)
+            _check(f"layers[{i}]", layer, training, limits.sums)
         _check_uses(built)
         for i in range(len(built)):
             check_passes(built, i)
@@ -216,7 +216,7 @@ class PeConfig:
         made = cls(name, shape, tuple(built), training, pes, widths, clock_mhz, data)
         if source.given("set") and data.known is not None:
             made.check_data(data.pooled_shape(data.known.shape), len(data.known.names), data.known.title)
-        fitting.check(made.layers, grid_of(made))
+        fitting.check(made.layers, grid_of(made), limits=limits)
         return made
 
     def check_data(self, shape: Shape, classes: int, title: str) -> None:
@@ -341,7 +341,7 @@ def _training(table: Section, directory: Path) -> Training:
     return training
 
 
-def _check(name: str, layer: Layer, training: Training) -> None:
+def _check(name: str, layer: Layer, training: Training, sums: bool) -> None:
     """Shifts that the hardware has, and accumulators that cannot overflow; those of NG are ``check_passes``'s."""
     shifts = {"forward shift": (layer.forward_shift, SHIFT_MAX)}
     added = 0
@@ -360,7 +360,7 @@ def _check(name: str, layer: Layer, training: Training) -> None:
             "weight gradient": (out[1] * out[2] * training.batch, 0, GRADIENT_BITS),
         }
         for phase, (count, more, bits) in terms.items():
-            if (count << 14) + more >= 1 << (bits - 1):
+            if sums and (count << 14) + more >= 1 << (bits - 1):
                 what = f"{count} products of the {phase}" + (" and the map that is added" if more else "")
                 raise ConfigError(f"{name}: {what} do not fit in {bits} bits")
     for what, (shift, most) in shifts.items():

@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from models.lib.data_sets.source import check_unchanged
 from models.lib.job_file import EVENTS, Mismatch
-from models.pe_array.clocks.pe_array import ArrayClocks, Sizes
+from models.pe_array.clocks.pe_array import ArrayClocks
 from models.pe_array.clocks.step import ProgramRun, clocks_of_parts, predicted
 from models.pe_array.compiler import random_programs
 from models.pe_array.compiler.step_memory import StepMemory
@@ -37,6 +37,7 @@ from models.pe_array.isa.encoding import encode
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.registers import Counter
 from models.pe_array.isa.shapes import Pair
+from models.pe_array.isa.sizes import Sizes
 from models.pe_array.network.config import grid_of
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.network.random_words import RandomWords

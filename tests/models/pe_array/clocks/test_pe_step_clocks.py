@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from small_cnn import small_cnn
 
-from models.pe_array.clocks.pe_array import ArrayClocks, Sizes
+from models.pe_array.clocks.pe_array import ArrayClocks
 from models.pe_array.clocks.step import ProgramRun, clocks_of_parts, predicted
 from models.pe_array.compiler.step_memory import StepMemory
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.isa.registers import Counter
+from models.pe_array.isa.sizes import Sizes
 from models.pe_array.network.config import PeConfig, grid_of
 from models.pe_array.network.network import PeNetwork
 from tb.pe_array.runs.train import Comparison, Mismatch, Ran, compare_clocks

@@ -13,13 +13,14 @@ from small_cnn import small_cnn
 
 from models.pe_array.clocks.step import ProgramRun
 from models.pe_array.clocks.timeline import ENGINES
+from models.pe_array.isa import descriptors
 from models.pe_array.isa.descriptors import Engine
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.network import PeNetwork
 from studies import html, played_step
 from studies.phase_clocks import SIZES
 from studies.timeline import page as timeline_page
-from studies.timeline.steps import OTHER, PROGRAM, Segment, Steps, merged
+from studies.timeline.steps import KINDS, OTHER, PROGRAM, Segment, Steps, merged
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,8 @@ def test_engines_work_on_what_is_theirs(played: tuple[Steps, ProgramRun]) -> Non
     kinds = {engine: {each.what for each in steps.busy(engine)} - {OTHER} for engine in ENGINES}
     assert kinds[Engine.LOAD] == {"pointers", "map", "weights, taps"}
     assert kinds[Engine.COMPUTE] == {"command"}
-    assert kinds[Engine.STORE] == {"drain", "collect", "update", "output deltas"}
+    assert kinds[Engine.STORE] == {"drain", "collect", "update", "collect and update", "output deltas"}
+    assert set(KINDS) == {kind for kind in descriptors.KINDS.values() if kind.counts}
     (deltas,) = (each for each in steps.busy(Engine.STORE) if each.what == "output deltas")
     (span,) = (each for each in steps.spans if each.name == "delta")
     assert deltas.part == "delta"

@@ -9,7 +9,7 @@ overflow. Masters have as many fraction bits more than MAC weights as they have 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,7 @@ class Training:
     nesterov: bool = False
     weight_decay_shift: int = 0
     softmax: bool = False
-    fused: bool = field(default=True, repr=False)  # see trainer.identity
+    fused: bool = True
 
     @property
     def stochastic(self) -> bool:

@@ -246,7 +246,7 @@ class StepProgram:
         self.allocation.add(name, "i1", data.shape)
 
     def _sequence(self) -> list[Descriptor]:
-        made = Sequence(self.tensors, self.storage.parts)
+        made = Sequence(self.tensors, self.storage.parts, self.grid.shape)
         lanes = self.grid.shape.lanes
         for index, matrix in self.matrices.items():
             made.check(index, matrix.csb.shape.blocks, len(matrix.csb.coordinates))

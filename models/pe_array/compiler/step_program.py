@@ -98,7 +98,8 @@ class StepProgram:
         sizes = dict(blocks or {})
         for index in weighted:
             if index not in sizes:
-                sizes[index] = choose_block(self.config.layers[index], grid, training)
+                elements = len(network.layer_weights(index).positions)
+                sizes[index] = choose_block(self.config.layers[index], grid, training, elements)
         tell("planning the order of the channels")
         orders = channel_orders(network, {index: sizes[index] for index in weighted}, balanced)
         self.positions: dict[int, Positions] = {i: network.layer_weights(i).positions for i in weighted}

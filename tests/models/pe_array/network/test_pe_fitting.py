@@ -179,3 +179,13 @@ def test_long_computations_are_told_of(capsys: pytest.CaptureFixture[str]) -> No
         time.sleep(QUIET + 0.2)
     assert capsys.readouterr().err == "long\n"
     assert QUIET < 1
+
+
+def test_few_elements_make_few_blocks() -> None:
+    """Fully connected layers of LeNet-5 on 32 PEs: a block of 8 elements would cost more than they do."""
+    values = tomllib.loads((CONFIGS / "lenet5_mnist.toml").read_text()) | {"array": {"pes": 32}}
+    config = PeConfig.from_dict(values)
+    layer, grid = config.layers[4], grid_of(config)
+    assert fitting.choose_block(layer, grid, True, 7680) == (15, 50)
+    rows, cols = fitting.choose_block(layer, grid)
+    assert rows * cols < 15 * 50, "all elements keep more slots busy"

@@ -150,9 +150,13 @@ class Study:
 
     def _tried(self, cleaned: Cleaned, how: Sparsification) -> Point | None:
         """A point; None where the array cannot have it: little is left, and its scales are out of reach."""
+        name = f"refused {how}"
+        if name in self.known:
+            return None
         try:
             return self._point(cleaned, how)
         except ValueError:  # of which UnsupportedModel is one
+            self._found(name, True)
             return None
 
     def _point(self, cleaned: Cleaned, how: Sparsification | None) -> Point:

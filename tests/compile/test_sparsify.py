@@ -17,7 +17,6 @@ from small_onnx import pictures, residual
 from flow.paths import FlowError
 from flow.run_directory import RESULT
 from flow.sparsify import command, report
-from flow.sparsify import kept as kept_in
 from flow.sparsify.command import request
 from flow.train.command import REPORT
 from models.pe_array.frontend.api import compile
@@ -26,6 +25,7 @@ from models.pe_array.frontend.graph import UnsupportedModel
 from models.pe_array.frontend.pictures import PictureSource
 from models.pe_array.frontend.quantise import quantise
 from models.pe_array.frontend.sparsify import Sparsification
+from studies import kept as kept_in
 from studies import sparsification
 from studies.sparsification import Point, Study, energy_of, largest, of_strength, shares_right
 
@@ -121,6 +121,22 @@ def test_clocks_can_be_added_later(monkeypatch: pytest.MonkeyPatch) -> None:
     second = next(replace(study, with_clocks=True).points(0))
     assert second.clocks is not None
     assert replace(second, clocks=None) == first
+
+
+def test_what_the_array_cannot_have_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = []
+
+    def refuse(self: Study, cleaned: Cleaned, how: Sparsification | None) -> Point:
+        tries.append(str(how))
+        raise UnsupportedModel("scales out of reach")
+
+    monkeypatch.setattr(Study, "_point", refuse)
+    x, kept = pictures(1, 2, 8, 8), {}
+    study = Study(residual(), x, x, np.zeros(1, np.int64), keep=kept.__setitem__)
+    again = replace(study, known=dict(kept))
+    for each in (study, replace(study, known=kept), again):
+        assert each._tried(clean(residual()), Sparsification.parse("flat:0.5")) is None
+    assert tries == ["flat:0.5"] * 2
 
 
 def judged(

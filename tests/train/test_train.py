@@ -4,18 +4,17 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from broken_copy import broken_design
+from stopping import stopped
 from trainings import TINY, result_of, training, variant, weights_of
 
 from flow.modules import SIMULATORS
@@ -97,18 +96,6 @@ def test_narrow_format_in_sequential_mode(tmp_path: Path) -> None:
     assert result["clocks_measured"] == result["clocks_predicted"]
 
 
-def wait_until_runs(path: Path, runs: int, process: subprocess.Popen[bytes]) -> None:
-    """Wait until some runs of a training are over and the next one is under way."""
-    deadline = time.monotonic() + 600
-    while time.monotonic() < deadline and process.poll() is None:
-        events = path.read_text().splitlines() if path.is_file() else []
-        kinds = [json.loads(line)["event"] for line in events if line.endswith("}")]
-        if kinds.count("run") >= runs and (kinds[-1] == "progress" or kinds.count("run") > runs + 2):
-            return  # on a busy machine the progress of a run may stand in the file too shortly to be seen
-        time.sleep(0.02)
-    pytest.fail(f"the training did not get so far; it ended with {process.poll()}")
-
-
 def test_interrupt_and_resume_give_what_an_uninterrupted_training_gives(tmp_path: Path) -> None:
     """Interrupted under Icarus, gone on with under Verilator: both are the same machine."""
     name = "interrupted"
@@ -118,21 +105,16 @@ def test_interrupt_and_resume_give_what_an_uninterrupted_training_gives(tmp_path
 
     directory = BUILD / "train" / name
     shutil.rmtree(directory, ignore_errors=True)
-    command = [sys.executable, "-m", "flow", "train", "--config", str(config), "--epochs", "4", "--samples", "300"]
-    log = tmp_path / "log"
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [*command, "--sim", "icarus"], cwd=ROOT, stdout=output, stderr=output, start_new_session=True
-        )
-    wait_until_runs(directory / EVENTS, 2, process)
-    os.killpg(process.pid, signal.SIGINT)  # to all of its processes, as a terminal does
-    assert process.wait(timeout=300) == 130, log.read_text()
-    assert "go on with: make train" in log.read_text()
-    stopped = result_of(directory)
-    assert not stopped["complete"]
-    assert 120 <= stopped["samples"] < 1200
+    words = ["train", "--config", str(config), "--epochs", "4", "--samples", "300"]
+    code, log = stopped([*words, "--sim", "icarus"], 2, signal.SIGINT, tmp_path)
+    assert code == 130, log
+    assert "go on with: make train" in log
+    interrupted = result_of(directory)
+    assert not interrupted["complete"]
+    assert interrupted["samples"] == 120
 
-    done = subprocess.run([*command, "--resume", "1"], cwd=ROOT, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "flow", *words, "--resume", "1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     expected, got = weights_of(whole), weights_of(directory)
     assert expected.keys() == got.keys()

@@ -11,7 +11,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy as np
 import pytest
 from broken_copy import broken_design
 from small_cnn import SMALL, small_cnn
+from stopping import stopped
 from trainings import step_event
 
 from flow.build import Design
@@ -28,7 +28,7 @@ from flow.train.command import REPORT
 from flow.train.pe_array.command import train, train_in_model
 from flow.train.pe_array.request import Request, request
 from flow.train.pe_array.simulation import HARNESS
-from models.lib.job_file import CHECKPOINT, EVENTS
+from models.lib.job_file import CHECKPOINT
 from models.pe_array.network.config import PeConfig
 from models.pe_array.training.images import TrainingImages
 from models.pe_array.training.job import Record, load, save, simulated_steps
@@ -166,18 +166,6 @@ def test_trained_weights_are_pruned_at_once_and_trained_on(tmp_path: Path) -> No
     assert result["model_test_accuracy"] is not None
 
 
-def until_step(directory: Path, number: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait until a step of the simulation is over."""
-    deadline, path = time.monotonic() + 600, directory / EVENTS
-    while time.monotonic() < deadline and process.poll() is None:
-        lines = path.read_text().splitlines(keepends=True) if path.is_file() else []
-        events = [json.loads(line) for line in lines if line.endswith("\n")]
-        if any(event["event"] == "step" and event["step"] >= number for event in events):
-            return
-        time.sleep(0.02)
-    pytest.fail(f"the training did not get so far; it ended with {process.poll()}: {log.read_text()}")
-
-
 def test_stopped_and_killed_and_resumed_gives_what_an_uninterrupted_training_gives(tmp_path: Path) -> None:
     """Interrupted in the simulation, gone on with and killed there, and gone on with to the end.
 
@@ -191,23 +179,17 @@ def test_stopped_and_killed_and_resumed_gives_what_an_uninterrupted_training_giv
 
     directory = BUILD / "train" / name
     shutil.rmtree(directory, ignore_errors=True)
-    command = [sys.executable, "-m", "flow", "train-cnn", "--config", str(config), "--steps", "12", "--samples", "64"]
-    log = tmp_path / "log"
-    for more, step, signals in (([], 1, signal.SIGINT), (["--resume", "1"], 4, signal.SIGKILL)):
-        with log.open("w") as output:
-            process = subprocess.Popen(
-                [*command, *more], cwd=ROOT, stdout=output, stderr=output, start_new_session=True
-            )
-        until_step(directory, step, process, log)
-        os.killpg(process.pid, signals)  # to all of its processes, as a terminal does
-        code = process.wait(timeout=300)
-        if signals == signal.SIGINT:
-            assert code == 130, log.read_text()
-            assert "interrupted; go on with: make train-cnn CONFIG=" in log.read_text()
-            stopped = json.loads((directory / RESULT).read_text())
-            assert not stopped["complete"]
-            assert 2 <= stopped["steps_done"] < 12
+    words = ["train-cnn", "--config", str(config), "--steps", "12", "--samples", "64"]
+    code, log = stopped(words, 1, signal.SIGINT, tmp_path)
+    assert code == 130, log
+    assert "interrupted; go on with: make train-cnn CONFIG=" in log
+    interrupted = json.loads((directory / RESULT).read_text())
+    assert not interrupted["complete"]
+    assert interrupted["steps_done"] == 2
+    code, log = stopped([*words, "--resume", "1"], 2, signal.SIGKILL, tmp_path)
+    assert code == -signal.SIGKILL, log
 
+    command = [sys.executable, "-m", "flow", *words]
     done = subprocess.run([*command, "--resume", "1"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "; going on from step " in done.stdout

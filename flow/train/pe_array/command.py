@@ -109,11 +109,11 @@ def _done_before(job: ArrayJob, trainer: Trainer) -> Record:
 
 
 def _start(request: Request) -> dict[str, float]:
-    """Accuracy on the test set of trained weights that the training began with, dense and pruned at once."""
+    """Accuracy on the test set of trained weights that the training began with, dense and, if ever, pruned at once."""
     if request.config.training.initial is None:
         return {}
     dense, pruned = accuracies_of_pruning(request.config, request.data.test)
-    return {"initial_test_accuracy": dense, "pruned_test_accuracy": pruned}
+    return {"initial_test_accuracy": dense} | ({} if pruned is None else {"pruned_test_accuracy": pruned})
 
 
 def _headline(request: Request) -> None:

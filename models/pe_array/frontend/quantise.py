@@ -2,8 +2,9 @@
 """Float models made integer ones: calibrated on pictures, in QDQ form, which the reader takes.
 
 The calibration and the scales are onnxruntime's. Weights are int8 with a scale per output channel, activations int8
-with a scale per map. What is added here: operators that onnxruntime would leave in float get scales too, and between a
-sum and its activation there is no second rounding, as the array has none there.
+with a scale per map. What is added here: operators that onnxruntime would leave in float get scales too, between a sum
+and its activation there is no second rounding, as the array has none there, and a map of which hardly anything is left,
+as of sparsified layers, has no finer steps than the products that it is the sum of.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnx
+from onnx import numpy_helper
 from onnxruntime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
@@ -41,8 +44,11 @@ METHODS = {
 """How the range of a map follows from what the calibration saw of it: all, all but outliers, or what loses least."""
 ASSUMED = (-1.0, 2.0)
 """Range of maps of which none is known: with zero points that are not 0, where they are wanted."""
+FINEST = 4.0
+"""Most steps of a map that a product of 1 may be worth; the array can do a little more, ``lower``."""
 _BATCH = 32
-_SUMS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Add", "Sub", "Mul")
+_PRODUCTS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+_SUMS = (*_PRODUCTS, "Add", "Sub", "Mul")
 _ACTIVATIONS = ("Relu", "Clip")
 
 
@@ -121,25 +127,32 @@ def _integers(
         "CalibPercentile": options.percentile,
         "ForceQuantizeNoInputCheck": True,
     }
-    work = onnx.ModelProto()
-    work.CopyFrom(model)  # which onnxruntime changes
-    with tempfile.TemporaryDirectory() as directory, _quiet():
+    coarser: dict[str, list[dict[str, Any]]] = {}
+    with tempfile.TemporaryDirectory() as directory:
         path, known = Path(directory) / "quantised.onnx", Path(directory) / "ranges.json"
-        try:
-            if isinstance(ranges, TensorsData):
-                save_tensors_data(ranges, known)
-            quantize_static(
-                work, path, ranges if isinstance(ranges, _Reader) else None,
-                quant_format=QuantFormat.QDQ, op_types_to_quantize=list(operators(work)),
-                per_channel=options.per_channel, activation_type=QuantType.QInt8, weight_type=QuantType.QInt8,
-                calibrate_method=method, extra_options=extra,
-                calibration_cache_path=known if isinstance(ranges, TensorsData) else None,
-            )  # fmt: skip
-        except Exception as error:
-            first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise UnsupportedModel(f"onnxruntime cannot calibrate the model: {first}") from None
-        made = onnx.load(path)
-    _one_rounding(made.graph)
+        if isinstance(ranges, TensorsData):
+            save_tensors_data(ranges, known)
+        for _ in range(1 + len(model.graph.node)):  # coarser steps of a map may make those of the next one too fine
+            work = onnx.ModelProto()
+            work.CopyFrom(model)  # which onnxruntime changes
+            try:
+                with _quiet():
+                    quantize_static(
+                        work, path, ranges if isinstance(ranges, _Reader) else None,
+                        quant_format=QuantFormat.QDQ, op_types_to_quantize=list(operators(work)),
+                        per_channel=options.per_channel, activation_type=QuantType.QInt8, weight_type=QuantType.QInt8,
+                        calibrate_method=method, extra_options=extra | {"TensorQuantOverrides": coarser},
+                        calibration_cache_path=known,  # pictures are looked at once
+                    )  # fmt: skip
+            except Exception as error:
+                first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+                raise UnsupportedModel(f"onnxruntime cannot calibrate the model: {first}") from None
+            made = onnx.load(path)
+            _one_rounding(made.graph)
+            found = _too_fine(made.graph)
+            if not found:
+                break
+            coarser |= found
     return made
 
 
@@ -154,6 +167,30 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         root.setLevel(level)
+
+
+def _too_fine(graph: onnx.GraphProto) -> dict[str, list[dict[str, Any]]]:
+    """Maps with steps so fine that a product of 1 is worth more than ``FINEST``: one step for it, for onnxruntime."""
+    values = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
+    makers = {name: node for node in graph.node for name in node.output}
+    readers = {name: node for node in graph.node for name in node.input}
+    found: dict[str, list[dict[str, Any]]] = {}
+    for node in graph.node:
+        if node.op_type not in _PRODUCTS:
+            continue
+        factors = [makers[name] for name in node.input[:2] if name in makers]
+        scales = [values[each.input[1]] for each in factors if each.op_type == "DequantizeLinear"]
+        if len(scales) < 2:
+            continue
+        after = readers.get(node.output[0])
+        if after is not None and after.op_type in _ACTIVATIONS:
+            after = readers.get(after.output[0])
+        if after is None or after.op_type != "QuantizeLinear":
+            continue
+        product = np.float32(scales[0] * scales[1].max())
+        if product > FINEST * values[after.input[1]]:
+            found[after.input[0]] = [{"scale": np.array(product), "zero_point": values[after.input[2]]}]
+    return found
 
 
 def _one_rounding(graph: onnx.GraphProto) -> None:

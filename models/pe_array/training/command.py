@@ -42,7 +42,7 @@ def run(trainer: Trainer, judge: Images, options: argparse.Namespace) -> Iterato
     yield f"{config.name}: {len(trainer.data)} images, {len(judge)} for {name}"
     if config.training.initial:
         before, after = accuracies_of_pruning(config, judge)
-        pruned = "" if config.training.prune_at == NEVER else f", after pruning at once {after:.2%}"
+        pruned = "" if after is None else f", after pruning at once {after:.2%}"
         yield f"initial weights: {before:.2%} right of {name}{pruned}"
     yield f"epoch  density    train    {name:>10}  float train  float {name:>10}  seconds  float seconds"
     while trainer.step < epochs * trainer.steps_per_epoch:

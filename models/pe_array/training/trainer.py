@@ -21,7 +21,7 @@ from models.lib.toml_section import ConfigError, Section
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.compiler.word_order import word_order
 from models.pe_array.isa.widths import CLASSES_MAX
-from models.pe_array.network.config import EPOCHS_MAX, PeConfig, grid_of
+from models.pe_array.network.config import EPOCHS_MAX, NEVER, PeConfig, grid_of
 from models.pe_array.network.float_layers import cross_entropy
 from models.pe_array.network.float_network import FloatNetwork
 from models.pe_array.network.network import PeNetwork
@@ -284,13 +284,18 @@ def real(config: PeConfig, images: Int8Array) -> npt.NDArray[np.float64]:
     return images / 2.0 ** config.layers[0].in_frac
 
 
-def accuracies_of_pruning(config: PeConfig, data: Images) -> tuple[float, float]:
-    """Share of images that the starting network classifies correctly, as it is and pruned. Raises WeightsError."""
+def accuracies_of_pruning(config: PeConfig, data: Images) -> tuple[float, float | None]:
+    """Shares of images that the starting network classifies correctly, as it is and pruned; None: it never is.
+
+    Raises WeightsError.
+    """
     network = starting_network(config)
 
     def share() -> float:
         return float((classes(network.classify, data, config.training.batch) == data.labels).mean())
 
     before = share()
+    if config.training.prune_at == NEVER:
+        return before, None
     network.prune()
     return before, share()

@@ -12,7 +12,9 @@ from small_onnx import Made, pictures, residual, run
 
 from models.pe_array.frontend.clean import clean
 from models.pe_array.frontend.graph import UnsupportedModel
+from models.pe_array.frontend.lower import lower
 from models.pe_array.frontend.quantise import METHODS, Options, _one_rounding, quantise
+from models.pe_array.frontend.reader import read
 
 
 @pytest.mark.parametrize("asymmetric", [False, True])
@@ -122,3 +124,22 @@ def test_what_onnxruntime_cannot_run() -> None:
     with pytest.raises(UnsupportedModel, match="onnxruntime cannot calibrate the model: ") as error:
         quantise(cleaned, pictures(4, 2, 8, 8))
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("asymmetric", [False, True])
+def test_a_map_of_which_hardly_anything_is_left(asymmetric: bool) -> None:
+    """As sparsified layers leave behind: steps as fine as its values would be finer than the products."""
+    cleaned = clean(residual())
+    x = pictures(32, 2, 8, 8)
+    conv = next(node for node in cleaned.model.graph.node if node.op_type == "Conv")
+    shown = onnx.ModelProto()
+    shown.CopyFrom(cleaned.model)
+    del shown.graph.output[:]
+    shown.graph.output.append(onnx.helper.make_tensor_value_info(conv.output[0], TensorProto.FLOAT, None))
+    bias = next(each for each in cleaned.model.graph.initializer if each.name == conv.input[2])
+    little = numpy_helper.to_array(bias) - run(shown, x).max(axis=(0, 2, 3)) + np.float32(0.001)
+    bias.CopyFrom(numpy_helper.from_array(little, bias.name))
+    made = quantise(cleaned, x, Options("minmax", asymmetric))
+    lower(read(made), 8, 2)
+    expected, found = run(cleaned.model, x), run(made, x)
+    assert np.abs(found - expected).max() < 0.1 * np.abs(expected).max()

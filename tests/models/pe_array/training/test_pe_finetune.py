@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,10 @@ def test_pruned_at_once_and_trained_on(dense: Trainer, tmp_path: Path, images: I
             assert not got.momenta.any()
     before, after = accuracies_of_pruning(config, images)
     assert before == dense.accuracy(images)
+    assert after is not None
     assert after < before
+    never = replace(config, training=replace(config.training, prune_at=NEVER))
+    assert accuracies_of_pruning(never, images) == (before, None)
     trainer.train_step()
     positions = []
     for got, trained, layer in zip(trainer.network.weights, dense.network.weights, config.layers, strict=True):

@@ -105,10 +105,9 @@ def _exchanged(each: Descriptor, flips: dict[Memory, int]) -> Descriptor:
     if isinstance(each, Drain):
         return replace(each, ybase=at(Memory.Y, each.ybase))
     if isinstance(each, Compute):
-        bases = {"ebase": Memory.E, "xbase": Memory.X, "ybase": Memory.Y, "rbase": Memory.Y, "wbase": Memory.W}
-        if each.op != Op.UNPOOL:
-            del bases["rbase"]
-        if each.op != Op.MAC:
-            del bases["wbase"]
-        return replace(each, **{name: at(memory, getattr(each, name)) for name, memory in bases.items()})
+        return replace(
+            each, ebase=at(Memory.E, each.ebase), xbase=at(Memory.X, each.xbase), ybase=at(Memory.Y, each.ybase),
+            rbase=at(Memory.Y, each.rbase) if each.op == Op.UNPOOL else each.rbase,
+            wbase=at(Memory.W, each.wbase) if each.op == Op.MAC else each.wbase,
+        )  # fmt: skip
     return each

@@ -23,7 +23,7 @@ from models.pe_array.compiler.storage import Copy, MapStorage, output_of
 from models.pe_array.compiler.whole_maps import whole_map
 from models.pe_array.isa.csb import Csb
 from models.pe_array.isa.grid import Grid
-from models.pe_array.isa.operations import Program
+from models.pe_array.isa.operations import CollectGradients, Program
 from models.pe_array.isa.pe_command import Op
 from models.pe_array.isa.shapes import Pads, Pair, Pool, Positions
 from models.pe_array.network.config import PeConfig
@@ -103,6 +103,11 @@ class Phase:
     def gradients(self) -> bool:
         """Whether gradients are collected: WG."""
         return not self.outputs
+
+    @property
+    def once(self) -> bool:
+        """Whether every gradient is complete when it is collected: the map is one strip."""
+        return not any(isinstance(each, CollectGradients) and each.add for each in self.program.operations)
 
     @property
     def matrix(self) -> str:

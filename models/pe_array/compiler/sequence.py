@@ -7,7 +7,8 @@ The descriptors of a phase count loads, computes and stores from its start. Behi
 - loads of a map wait until what they read of it is stored, and commands and loads to Y until no drain reads that half,
 - the first gradients of a WG wait for the collects of the WG before: sums of gradients are set for one split at a time,
 - a collect that adds waits for the one whose gradients it adds to,
-- an update waits for the gradients, and for the loads of the phases that multiply with the old weights.
+- an update waits for the gradients, and for the loads of the phases that multiply with the old weights,
+- a WG whose gradients go to the update at once waits for these loads.
 
 Nothing in a step waits for an update, so that updates run beside the phases behind them.
 
@@ -30,6 +31,7 @@ from models.pe_array.isa.descriptors import (
     Descriptor,
     Drain,
     Engine,
+    Learn,
     Map,
     Output,
     Pointers,
@@ -83,8 +85,8 @@ class Sequence:
         """Check the pointers of a layer's matrix."""
         self._put(Pointers(self._tensors[f"pointers{layer}"].address, blocks, elements))
 
-    def add(self, phase: Phase, descriptors: List[Descriptor]) -> None:
-        """A phase, whose descriptors count from their own start."""
+    def add(self, phase: Phase, descriptors: List[Descriptor], learn: Learn | None = None) -> None:
+        """A phase, whose descriptors count from their own start; learn: what stands for its collects, or None."""
         loads, computes, stores = self._loads, self._computes, self._stores
         collects: dict[tuple[Slot, ...], int] = {}
         slots: list[Slot] = []
@@ -115,6 +117,9 @@ class Sequence:
                 halves.note(each, 0, self._stores)
                 stored.append(_Stored(*region, self._stores))
             elif isinstance(each, Collect):
+                if learn is not None:
+                    self._put(learn.behind(After(loads=self._read[phase.layer])))
+                    continue
                 key, slots = tuple(slots), []
                 self._put(each.behind(After(stores=collects[key] if each.add else 0)))
                 collects[key] = self._stores
@@ -138,34 +143,46 @@ class Sequence:
         self._put(Delta(logits, labels, output, classes, softmax, after=after))
         self._stored[f"delta{layer}"] = [_Stored(0, EVERYWHERE, self._stores)]
 
-    def update(
-        self, layer: int, beats: int, shift: int, training: Training, prefix: str = "", values: str | None = None
-    ) -> None:  # fmt: skip
+    def update(self, layer: int, beats: int, learn: Learn, prefix: str = "") -> None:
         """New weights of a layer, after its last phase, or new biases.
 
         Args:
-            shift: of the gradients in the first epoch.
-            prefix: of the names of gradients, masters and momenta: biases have one.
-            values: name of the array for MAC weights; by default the layer's.
+            learn: the settings; see ``learn``.
+            prefix: of the name of the gradients: biases have one.
         """
-        names = (f"{prefix}{name}{layer}" for name in ("gradients", "masters", "momenta"))
-        gradients, masters, momenta = (self._tensors[name].address for name in names)
-        weights = self._tensors[values or f"values{layer}"].address
-        weight_decay = 0 if prefix else training.weight_decay(training.rate_shift(0))
+        gradients = self._tensors[f"{prefix}gradients{layer}"].address
         after = After(self._read[layer], 0, self._collected)
         self._put(
             Update(
-                gradients, masters, weights, beats, shift, training.stochastic_updates, training.momentum_shift,
-                momenta, training.nesterov, weight_decay, after=after,
+                gradients, learn.masters, learn.weights, beats, learn.shift, learn.stochastic, learn.decay,
+                learn.momenta, learn.nesterov, learn.weight_decay, after=after,
             )
+        )  # fmt: skip
+
+    def learn(self, layer: int, shift: int, training: Training, prefix: str = "", values: str | None = None) -> Learn:
+        """How the weights of a layer, or its biases, are updated.
+
+        Args:
+            shift: of the gradients in the first epoch.
+            prefix: of the names of masters and momenta: biases have one.
+            values: name of the array for MAC weights; by default the layer's.
+        """
+        masters, momenta = (self._tensors[f"{prefix}{name}{layer}"].address for name in ("masters", "momenta"))
+        weights = self._tensors[values or f"values{layer}"].address
+        weight_decay = 0 if prefix else training.weight_decay(training.rate_shift(0))
+        return Learn(
+            masters, weights, shift, training.stochastic_updates, training.momentum_shift, momenta, training.nesterov,
+            weight_decay,
         )  # fmt: skip
 
     def _ready(self, name: str | None, region: Pair = (0, EVERYWHERE)) -> int:
         """Stores after which a map is complete from a byte up to another one; nothing stores an image."""
+        if name is None:
+            return 0
         if name in self._parts:
             return max(self._ready(part, region) for part in self._parts[name])
         first, end = region
-        stored = self._stored.get(name or "", ())
+        stored = self._stored.get(name, ())
         return max((each.stores for each in stored if each.first < end and first < each.end), default=0)
 
     def _read_by(self, load: Map) -> Pair:

@@ -128,3 +128,7 @@ def test_pes_share_rows(played: tuple[Steps, ProgramRun]) -> None:
     assert len(rows) <= timeline_page.GROUPS < len(many)
     assert sum(row["most"] for row in rows) == len(many)
     assert sum(sum(row["counts"]) for row in rows) == 6 * run.busy
+
+
+def test_every_operation_has_a_name() -> None:
+    assert {kind for kind in KINDS_OF_DESCRIPTORS.values() if kind.counts} == set(KINDS)

@@ -13,13 +13,14 @@ from small_cnn import small_cnn
 
 from models.pe_array.clocks.step import ProgramRun
 from models.pe_array.clocks.timeline import ENGINES
+from models.pe_array.isa.descriptors import KINDS as DESCRIPTORS
 from models.pe_array.isa.descriptors import Engine
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.network import PeNetwork
 from studies import html, played_step
 from studies.phase_clocks import SIZES
 from studies.timeline import page as timeline_page
-from studies.timeline.steps import OTHER, PROGRAM, Segment, Steps, merged
+from studies.timeline.steps import KINDS, OTHER, PROGRAM, Segment, Steps, merged
 
 
 @pytest.fixture(scope="module")
@@ -131,4 +132,4 @@ def test_pes_share_rows(played: tuple[Steps, ProgramRun]) -> None:
 
 
 def test_every_operation_has_a_name() -> None:
-    assert {kind for kind in KINDS_OF_DESCRIPTORS.values() if kind.counts} == set(KINDS)
+    assert {kind for kind in DESCRIPTORS.values() if kind.counts} == set(KINDS)

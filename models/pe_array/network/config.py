@@ -57,6 +57,7 @@ class Training:
             gradients by maps; otherwise half up, like everything else.
         rounding_seed: of the random words, 1 … 65535.
         softmax: the loss is softmax with cross-entropy; else sigmoid with cross-entropy of every class by itself.
+        fused: gradients that are complete when they are collected go to the update at once, and not to memory.
     """
 
     batch: int
@@ -77,6 +78,7 @@ class Training:
     nesterov: bool = False
     weight_decay_shift: int = 0
     softmax: bool = False
+    fused: bool = True
 
     @property
     def stochastic(self) -> bool:
@@ -329,6 +331,7 @@ def _training(table: Section, directory: Path) -> Training:
         nesterov=table.flag("nesterov", False),
         weight_decay_shift=table.integer("weight_decay_shift", 0, SHIFT_MAX, 0),
         softmax=table.choice("loss", LOSSES, LOSSES[0]) == "softmax",
+        fused=table.flag("fused", True),
     )
     table.finish()
     if training.nesterov and not training.momentum_shift:

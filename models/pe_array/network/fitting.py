@@ -56,10 +56,10 @@ BLOCK_CLOCKS, UPDATE_BEATS = 8, 8
 """About the clocks to fetch and load two short streams, measured; beats that an update reads for one of MAC weights."""
 COMMAND_CLOCKS = 16
 """About the clocks to fetch and load what a command works on."""
-_WEIGHT_BYTES = 1 + 3 * 4
-"""MAC weight, master, momentum and gradient."""
-_BIAS_BYTES = 3 * 4
-"""Master, momentum and gradient."""
+_WEIGHT_BYTES = 1 + 2 * 4
+"""MAC weight, master and momentum: at least; there are gradients only where they wait for others, or for the update."""
+_BIAS_BYTES = 2 * 4
+"""Master and momentum."""
 
 
 class MisfitError(ConfigError):

@@ -22,9 +22,9 @@ from tb.pe_array.runs.train import Comparison, Mismatch, Ran, compare_clocks
 @pytest.mark.parametrize(("training", "fused"), [(True, False), (True, True), (False, False)])
 def test_parts_make_the_whole(training: bool, fused: bool, tmp_path: Path) -> None:
     path = tmp_path / "dense.toml"
-    path.write_text(small_cnn(outputs=8, density=1.0, dense_density=1.0, init_seed=3, prune_at=None))
+    path.write_text(small_cnn(outputs=8, density=1.0, dense_density=1.0, init_seed=3, prune_at=None, fused=fused))
     network = PeNetwork(PeConfig.load(path))
-    step = StepProgram(network, grid_of(network.config), training=training, search=False, fused=fused)
+    step = StepProgram(network, grid_of(network.config), training=training, search=False)
     memory = StepMemory(step)
     memory.put(network, 11)
     run = ArrayClocks(step.grid, Sizes(latency=40)).run(step.address, step.descriptors, memory.memory)

@@ -63,7 +63,7 @@ def test_engines_work_on_what_is_theirs(played: tuple[Steps, ProgramRun]) -> Non
     kinds = {engine: {each.what for each in steps.busy(engine)} - {OTHER} for engine in ENGINES}
     assert kinds[Engine.LOAD] == {"pointers", "map", "weights, taps"}
     assert kinds[Engine.COMPUTE] == {"command"}
-    assert kinds[Engine.STORE] == {"drain", "collect", "update", "output deltas"}
+    assert kinds[Engine.STORE] == {"drain", "collect", "learn", "update", "output deltas"}
     (deltas,) = (each for each in steps.busy(Engine.STORE) if each.what == "output deltas")
     (span,) = (each for each in steps.spans if each.name == "delta")
     assert deltas.part == "delta"

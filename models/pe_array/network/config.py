@@ -176,11 +176,8 @@ class PeConfig:
         root = Section(given)
         name = root.file_name("name")
         image = root.table("input", required=True)
-        shape = (
-            image.integer("channels", 1, CHANNELS_MAX, 1),
-            image.integer("height", 1, SIZE_MAX),
-            image.integer("width", 1, SIZE_MAX),
-        )
+        height, width = (image.integer(side, 1, SIZE_MAX) for side in ("height", "width"))
+        shape = image.integer("channels", 1, CHANNELS_MAX, 1), height, width
         array = root.table("array")
         widths = Widths(
             array.integer("data_bits", 4, 8, STANDARD.data), array.integer("master_bits", 16, 32, STANDARD.master)

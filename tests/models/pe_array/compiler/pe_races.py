@@ -14,6 +14,7 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+import numpy.typing as npt
 
 from models.lib.fixed_point import IntArray
 from models.pe_array.compiler.step_program import StepProgram
@@ -120,6 +121,8 @@ class _Watch:
             self.needs.append((0, 0, 0))
             return
         from_memory, to_memory = (np.concatenate(beats) + self._outside for beats in (self._from, self._to))
+        if isinstance(each, Map):  # whole rows are read; what no PE takes does not matter
+            from_memory = from_memory.reshape(each.channels, each.rows, each.width)[:, self._wanted(each)].reshape(-1)
         self.needs.append(self._note(each.engine, reads, from_memory, np.concatenate([writes, to_memory])))
 
     def _note(self, engine: Engine, reads: IntArray, from_memory: IntArray, writes: IntArray) -> Counts:
@@ -159,13 +162,23 @@ class _Watch:
         depth = self._shape.depth(memory)
         return np.asarray(self._first[memory] + pe * depth + words % depth, dtype=np.int64)
 
+    def _part(self, load: Map, pe: int) -> tuple[slice, slice]:
+        """Rows and columns of a load that a PE takes."""
+        left, right, top, bottom = (int(each) for each in self._grid.windows[pe, 4 * load.y :][:4])
+        if not (load.all or self._grid.slots[pe] == load.slot):
+            right = left = 0
+        rows = slice(max(top - load.row, 0), max(bottom - load.row, 0))
+        return rows, slice(left, right)
+
+    def _wanted(self, load: Map) -> npt.NDArray[np.bool_]:
+        """Of the rows and columns of a load, those that some PE takes."""
+        wanted = np.zeros((load.rows, load.width), dtype=np.bool_)
+        for pe in range(self._pes):
+            wanted[self._part(load, pe)] = True
+        return wanted
+
     def _taken(self, load: Map, pe: int) -> IntArray:
-        grid = self._grid
-        left, right, top, bottom = (int(each) for each in grid.windows[pe, 4 * load.y :][:4])
-        rows = max(0, min(bottom - load.row, load.rows) - max(top - load.row, 0))
-        words = load.channels * rows * max(0, min(right, load.width) - left)
-        if not (load.all or grid.slots[pe] == load.slot):
-            words = 0
+        words = load.channels * np.empty((load.rows, load.width))[self._part(load, pe)].size
         return self._at(Memory.Y if load.y else Memory.X, pe, load.base + np.arange(words))
 
     def _walked(self, command: Compute, pe: int) -> tuple[IntArray, IntArray]:

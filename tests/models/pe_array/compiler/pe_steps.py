@@ -91,7 +91,8 @@ def train(network: PeNetwork, step: StepProgram, steps: int, seed: int = 0) -> S
         if n:
             execute(array, step, random.Random(seed))
         else:
-            assert not races(step.descriptors, needs(array, step, network.config.training.rounding_seed))
+            needed = needs(array, step, network.config.training.rounding_seed)
+            assert races(step.descriptors, needed) == []
         expected = network.train_step(images, labels, rate)
         same(memory, expected)
         same_weights(memory, network)

@@ -258,7 +258,6 @@ class StepProgram:
 
     def _sequence(self) -> list[Descriptor]:
         made = Sequence(self.tensors, self.storage.parts, self.grid.shape)
-        lanes = self.grid.shape.lanes
         for index, matrix in self.matrices.items():
             made.check(index, matrix.csb.shape.blocks, len(matrix.csb.coordinates))
         self.parts.append(("pointers", len(made.descriptors)))
@@ -269,18 +268,24 @@ class StepProgram:
                 assert isinstance(self.config, PeConfig)
                 made.delta(last, self.config.classes, self.config.training.softmax)
                 self.parts.append(("delta", len(made.descriptors)))
+            if phase.gradients and waiting and waiting[0][0].layer != phase.layer:
+                self._update(made, waiting)
             learn = self._learn(made, phase) if phase.gradients else None
             made.add(phase, self._assemble(phase), learn if phase.name in self.fused else None)
             self.parts.append((phase.name, len(made.descriptors)))
             if learn is not None and phase.name not in self.fused:
                 waiting.append((phase, learn))
-            if phase.gradients and phase.biases == self.config.layers[phase.layer].bias and waiting:
-                for each, how in waiting:  # after both WGs: collects do not wait for an update
-                    matrix = (self.biases if each.biases else self.matrices)[each.layer]
-                    made.update(each.layer, matrix.length // lanes, how, each.matrix)
-                waiting = []
-                self.parts.append((f"update{phase.layer}", len(made.descriptors)))
+        if waiting:
+            self._update(made, waiting)
         return made.descriptors
+
+    def _update(self, made: Sequence, waiting: list[tuple[Phase, Learn]]) -> None:
+        """New weights of a layer whose gradients are in memory, behind the drains of the NG that follow its WG."""
+        for each, how in waiting:
+            matrix = (self.biases if each.biases else self.matrices)[each.layer]
+            made.update(each.layer, matrix.length // self.grid.shape.lanes, how, each.matrix)
+        self.parts.append((f"update{waiting[0][0].layer}", len(made.descriptors)))
+        waiting.clear()
 
     def _learn(self, made: Sequence, phase: Phase) -> Learn:
         """How a phase's gradients change weights or biases."""

@@ -52,8 +52,10 @@ CLOCKS = Limits(1 << 32, 1 << 24, sums=False)
 """What addresses and counts of a program can say: of one whose clocks alone are asked for, which no sum changes."""
 BLOCK_SPLITS = 8
 """Splits that are compared for a size of blocks."""
-BLOCK_CLOCKS, UPDATE_BEATS = 8, 8
-"""About the clocks to fetch and load two short streams, measured; beats that an update reads for one of MAC weights."""
+BLOCK_CLOCKS = 8
+"""About the clocks to fetch and load two short streams, measured."""
+LEARN_CLOCKS, LEARN_BEATS = 24, 8
+"""About the clocks between blocks of which gradients are collected, measured; beats of an update per MAC weights'."""
 COMMAND_CLOCKS = 16
 """About the clocks to fetch and load what a command works on."""
 _WEIGHT_BYTES = 1 + 2 * 4
@@ -136,7 +138,7 @@ def _step_clocks(conv: Conv, phases: tuple[PhaseGeometry, ...], grid: Grid, elem
     blocks = math.prod(-(-n // size) for n, size in zip((conv.rows, conv.cols), block, strict=True))
     values = -(-elements * conv.taps // (blocks * grid.shape.lanes))
     clocks = sum(_phase_clocks(conv, phase, grid, elements, block, blocks) for phase in phases)
-    return clocks + UPDATE_BEATS * blocks * values * (len(phases) > 1)
+    return clocks + blocks * (LEARN_CLOCKS + LEARN_BEATS * values) * (len(phases) > 1)
 
 
 def _phase_clocks(

@@ -268,7 +268,7 @@ class StepProgram:
                 assert isinstance(self.config, PeConfig)
                 made.delta(last, self.config.classes, self.config.training.softmax)
                 self.parts.append(("delta", len(made.descriptors)))
-            if phase.gradients and waiting and waiting[0][0].layer != phase.layer:
+            if waiting and phase.layer in self.matrices and phase.layer != waiting[0][0].layer:
                 self._update(made, waiting)
             learn = self._learn(made, phase) if phase.gradients else None
             made.add(phase, self._assemble(phase), learn if phase.name in self.fused else None)
@@ -280,7 +280,7 @@ class StepProgram:
         return made.descriptors
 
     def _update(self, made: Sequence, waiting: list[tuple[Phase, Learn]]) -> None:
-        """New weights of a layer whose gradients are in memory, behind the drains of the NG that follow its WG."""
+        """New weights of a layer whose gradients are in memory, behind pooling that follows, before other products."""
         for each, how in waiting:
             matrix = (self.biases if each.biases else self.matrices)[each.layer]
             made.update(each.layer, matrix.length // self.grid.shape.lanes, how, each.matrix)

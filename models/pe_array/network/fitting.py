@@ -52,10 +52,9 @@ CLOCKS = Limits(1 << 32, 1 << 24, sums=False)
 """What addresses and counts of a program can say: of one whose clocks alone are asked for, which no sum changes."""
 BLOCK_SPLITS = 8
 """Splits that are compared for a size of blocks."""
-BLOCK_CLOCKS = 8
-"""About the clocks to fetch and load two short streams, measured."""
-LEARN_CLOCKS, LEARN_BEATS = 24, 8
-"""About the clocks between blocks of which gradients are collected, measured; beats of an update per MAC weights'."""
+BLOCK_CLOCKS, UPDATE_BEATS, COLLECT_CLOCKS = 8, 8, 50
+"""About the clocks to fetch and load two short streams, measured; beats that an update reads for one of MAC weights;
+clocks between blocks in a collect of gradients."""
 COMMAND_CLOCKS = 16
 """About the clocks to fetch and load what a command works on."""
 _WEIGHT_BYTES = 1 + 2 * 4
@@ -138,13 +137,13 @@ def _step_clocks(conv: Conv, phases: tuple[PhaseGeometry, ...], grid: Grid, elem
     blocks = math.prod(-(-n // size) for n, size in zip((conv.rows, conv.cols), block, strict=True))
     values = -(-elements * conv.taps // (blocks * grid.shape.lanes))
     clocks = sum(_phase_clocks(conv, phase, grid, elements, block, blocks) for phase in phases)
-    return clocks + blocks * (LEARN_CLOCKS + LEARN_BEATS * values) * (len(phases) > 1)
+    return clocks + UPDATE_BEATS * blocks * values * (len(phases) > 1)
 
 
 def _phase_clocks(
     conv: Conv, phase: PhaseGeometry, grid: Grid, elements: int, block: Pair, blocks: int
 ) -> int:  # fmt: skip
-    """About those of a phase: commands or loads, whatever takes longer, with the best number of slots."""
+    """About those of a phase: commands, loads or collects, whatever takes longest, with the best number of slots."""
     shape, taps, gradients = grid.shape, conv.taps, phase.op == Op.GRAD
     sides = [(-(-n // size), size / n) for n, size in zip((conv.rows, conv.cols), block, strict=True)]
     parts, share = max(sides) if gradients else sides[phase.backward]
@@ -165,8 +164,9 @@ def _phase_clocks(
                          -(-seen * ins * 2 // shape.x_depth))  # fmt: skip
             strips = min(strips, phase.size[0])
             loads = strips * blocks * stream + turns * channels * pixels
+            collects = blocks * COLLECT_CLOCKS if gradients else 0
             work = _longest(entries[0], strips, sy) * _longest(entries[1], 1, grid.pes // slots // sy)
-            found.append(max(loads, int(turns * share * elements * work)))
+            found.append(max(loads, collects, int(turns * share * elements * work)))
     return min(found) + blocks
 
 

@@ -93,6 +93,8 @@ class PhaseProgram:
         masked: drains read a mask word for every word (derivative of a ReLU).
         outputs: how often what is drained is stored (max pooling in training: values and indices).
         updates: of other layers, spread evenly before its stores; nothing waits for them.
+        learns: WG: its gradients go at once to the update of its own weights, with momenta if that says so, not to
+            memory; None: they do go there.
     """
 
     program: Program | None
@@ -102,6 +104,7 @@ class PhaseProgram:
     masked: bool = False
     outputs: int = 1
     updates: tuple[WeightUpdate, ...] = ()
+    learns: WeightUpdate | None = None
 
     def clocks(self, grid: Grid, sizes: Sizes | None = None) -> ProgramRun:
         """Play it by itself.
@@ -142,7 +145,12 @@ class PhaseProgram:
             tuple(OutputAt(each, mask=mask) for each in drained), literals, coordinates, values, gradients, pointers,
             csb,
         )  # fmt: skip
-        return among(assemble(program, places, lanes), updates)
+        made = assemble(program, places, lanes)
+        if self.learns is not None:
+            update = _update(self.learns, memory, lanes)
+            learn = d.Learn(update.masters, update.weights, update.shift, decay=update.decay, momenta=update.momenta)
+            made = [learn.behind(each.after) if isinstance(each, d.Collect) else each for each in made]
+        return among(made, updates)
 
 
 def _update(update: WeightUpdate, memory: _Memory, lanes: int) -> d.Update:

@@ -122,8 +122,9 @@ def notes(wholes: Sequence[Whole]) -> list[str]:
         "search of the phases found in the others) and played by the cycle model from the first descriptor to the "
         f"end. Weights are random, pruned to the published densities; momentum: v' = v - v/{2**MOMENTUM_SHIFT} + g. "
         "Published without an NG of conv1, as ours.",
-        "Where the clocks go: a part of a program counts from the end of the parts before it to its own. A program has "
-        "an update as one piece: the drains of the NG behind wait for its end, the PEs run out of room and wait too. "
-        "What of NG is computed meanwhile counts as update. Phases alone have updates cut up between the drains of "
-        "NG, which no program of training does, and no mask of a ReLU in the way back through pooling.",
+        "Where the clocks go: a part of a program counts from the end of the parts before it to its own. Where the PEs "
+        "hold the map of a layer at once, WG contains the update: gradients change the weights as they come. Other "
+        "layers have an update as one piece: the drains of the NG behind wait for its end, the PEs run out of room and "
+        "wait too. What of NG is computed meanwhile counts as update. Phases alone write their gradients and have "
+        "updates cut up between the drains of NG, which no program of training does.",
     ]

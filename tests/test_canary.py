@@ -23,10 +23,10 @@ from models.lib.whole_file import write_text
 BROKEN = (
     ("round_sat", "+ $signed({{(SUM_WIDTH-SHIFT)", "- $signed({{(SUM_WIDTH-SHIFT)"),
     ("lfsr16", "TAPS = 16'hB400", "TAPS = 16'hB401"),
-    ("mac_lane", "a1_reg > best2_reg", "a1_reg >= best2_reg"),
+    ("mac_lane", "- {a1_reg[7], a1_reg};", "- {a1_reg[7], a1_reg} - 9'd1;"),
     ("pe_issue", "same1 ? 2'd1", "same1 ? 2'd0"),
     ("interleaver", "cfg_write && cfg_perms", "cfg_write"),
-    ("pe", "load3_y_reg ? load3_addr_reg : d3_waddr", "load3_y_reg ? d3_waddr : d3_waddr"),
+    ("pe", "load2_y_reg ? load2_addr_reg : d2_waddr", "load2_y_reg ? d2_waddr : d2_waddr"),
 )
 # the same: wrong after a reset, in its value or because the register has no reset
 BROKEN_RESETS = (

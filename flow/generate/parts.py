@@ -19,6 +19,7 @@ from models.pe_array.isa.descriptors import (
     Delta,
     Descriptor,
     Drain,
+    Learn,
     Map,
     Output,
     Pointers,
@@ -89,7 +90,7 @@ DESCRIPTORS = Descriptors({
     "drain": ("drain_store", (Drain, Output, Scales)),
     "scales": ("drain_store", (Scales,)),
     "collect": ("collect_store", (Slot, Collect)),
-    "update": ("update_store", (Update,)), "delta": ("delta_store", (Delta,)),
+    "update": ("update_store", (Update,)), "learn": ("update_store", (Learn,)), "delta": ("delta_store", (Delta,)),
 })  # fmt: skip
 
 

@@ -89,8 +89,9 @@
 `define ARRAY_OPCODE_UPDATE        8'h34
 `define ARRAY_OPCODE_DELTA         8'h35
 `define ARRAY_OPCODE_SCALES        8'h36
+`define ARRAY_OPCODE_LEARN         8'h37
 `define ARRAY_OPCODE_STORE_FIRST   8'h30
-`define ARRAY_OPCODE_STORE_LAST    8'h36
+`define ARRAY_OPCODE_STORE_LAST    8'h37
 
 // Bits of a descriptor: what all have
 `define ARRAY_D_OPCODE         7:0
@@ -180,9 +181,9 @@
 `define ARRAY_D_OUTPUT_GROUPS       223:212  // groups, less one
 `define ARRAY_D_OUTPUT_GROUP_STRIDE 243:224  // beats from group to group
 
-// SLOT: For the next Collect: where a slot's gradients go
+// SLOT: For the next Collect or Learn: where a slot's gradients go
 `define ARRAY_D_SLOT_SLOT      61:56    // slot
-`define ARRAY_D_SLOT_BEAT      119:96   // beat of the gradient array that the first goes to
+`define ARRAY_D_SLOT_BEAT      119:96   // beat of the gradients, or masters, that the first goes to
 `define ARRAY_D_SLOT_GRADIENTS 151:128  // gradients; 0: as if not named
 
 // COLLECT: Gradients of the slots named since the last one, B/4 to a beat
@@ -228,6 +229,16 @@
 `define ARRAY_MULTIPLIER_BITS            24
 `define ARRAY_MULTIPLIER_ONE             24'h800000
 
+// LEARN: Gradients of the slots named since the last one, at once to new masters, momenta and MAC weights
+`define ARRAY_D_LEARN_SHIFT        60:56    // right shift of a gradient: the learning rate
+`define ARRAY_D_LEARN_STOCHASTIC   61       // stochastic rounding
+`define ARRAY_D_LEARN_NESTEROV     62       // the step is Nesterov's, else the momentum
+`define ARRAY_D_LEARN_DECAY        91:88    // shift of the decay of momenta; 0: there are none
+`define ARRAY_D_LEARN_MASTERS      127:96   // address of the masters
+`define ARRAY_D_LEARN_MOMENTA      191:160  // address of the momenta
+`define ARRAY_D_LEARN_WEIGHTS      223:192  // address of the MAC weights
+`define ARRAY_D_LEARN_WEIGHT_DECAY 252:248  // shift of the decay of masters; 0: they do not decay
+
 // Bits that no field of the opcodes of a module has
 `define ARRAY_D_UNUSED_LOAD(d)    {d[159:157], d[87:64], d[55:8]}
 `define ARRAY_D_UNUSED_COMPUTE(d) {d[191:184], d[159:147], d[127:120], d[95:91], d[87:59], d[55:8]}
@@ -235,6 +246,7 @@
 `define ARRAY_D_UNUSED_SCALES(d)  {d[223:221], d[191:184], d[95:92], d[87:62], d[55:0]}
 `define ARRAY_D_UNUSED_COLLECT(d) {d[255:152], d[95:62], d[55:8]}
 `define ARRAY_D_UNUSED_UPDATE(d)  {d[255:253], d[95:92], d[87:63], d[55:0]}
+`define ARRAY_D_UNUSED_LEARN(d)   {d[255:253], d[247:224], d[159:128], d[95:92], d[87:63], d[55:0]}
 `define ARRAY_D_UNUSED_DELTA(d)   {d[255:204], d[95:57], d[55:0]}
 
 // Record of a channel in memory; one of biases alone is its first word

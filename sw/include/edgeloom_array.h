@@ -168,6 +168,7 @@
 #define EDGELOOM_ARRAY_OPCODE_UPDATE 0x34u
 #define EDGELOOM_ARRAY_OPCODE_DELTA 0x35u
 #define EDGELOOM_ARRAY_OPCODE_SCALES 0x36u
+#define EDGELOOM_ARRAY_OPCODE_LEARN 0x37u
 
 /*
  * A descriptor, in words: bit n of the 256 is bit n % 32 of word n / 32. A value that does not fit in its field loses
@@ -1089,7 +1090,7 @@ static inline uint32_t edgeloom_slot_get_slot(const edgeloom_descriptor *d)
     return (uint32_t)edgeloom_get(d, 56, 6);
 }
 
-/* beat of the gradient array that the first goes to */
+/* beat of the gradients, or masters, that the first goes to */
 static inline void edgeloom_slot_set_beat(edgeloom_descriptor *d, uint32_t value)
 {
     edgeloom_put(d, 96, 24, value);
@@ -1485,6 +1486,100 @@ static inline void edgeloom_scales_set_addend_zero(edgeloom_descriptor *d, int32
 static inline int32_t edgeloom_scales_get_addend_zero(const edgeloom_descriptor *d)
 {
     return (int32_t)((int64_t)(edgeloom_get(d, 248, 8) ^ 0x80u) - 0x80ll);
+}
+
+/* LEARN */
+static inline void edgeloom_learn_begin(edgeloom_descriptor *d)
+{
+    edgeloom_begin(d, EDGELOOM_ARRAY_OPCODE_LEARN);
+}
+
+/* right shift of a gradient: the learning rate */
+static inline void edgeloom_learn_set_shift(edgeloom_descriptor *d, uint32_t value)
+{
+    edgeloom_put(d, 56, 5, value);
+}
+
+static inline uint32_t edgeloom_learn_get_shift(const edgeloom_descriptor *d)
+{
+    return (uint32_t)edgeloom_get(d, 56, 5);
+}
+
+/* stochastic rounding */
+static inline void edgeloom_learn_set_stochastic(edgeloom_descriptor *d, uint32_t value)
+{
+    edgeloom_put(d, 61, 1, value);
+}
+
+static inline uint32_t edgeloom_learn_get_stochastic(const edgeloom_descriptor *d)
+{
+    return (uint32_t)edgeloom_get(d, 61, 1);
+}
+
+/* the step is Nesterov's, else the momentum */
+static inline void edgeloom_learn_set_nesterov(edgeloom_descriptor *d, uint32_t value)
+{
+    edgeloom_put(d, 62, 1, value);
+}
+
+static inline uint32_t edgeloom_learn_get_nesterov(const edgeloom_descriptor *d)
+{
+    return (uint32_t)edgeloom_get(d, 62, 1);
+}
+
+/* shift of the decay of momenta; 0: there are none */
+static inline void edgeloom_learn_set_decay(edgeloom_descriptor *d, uint32_t value)
+{
+    edgeloom_put(d, 88, 4, value);
+}
+
+static inline uint32_t edgeloom_learn_get_decay(const edgeloom_descriptor *d)
+{
+    return (uint32_t)edgeloom_get(d, 88, 4);
+}
+
+/* address of the masters */
+static inline void edgeloom_learn_set_masters(edgeloom_descriptor *d, uint32_t value)
+{
+    edgeloom_put(d, 96, 32, value);
+}
+
+static inline uint32_t edgeloom_learn_get_masters(const edgeloom_descriptor *d)
+{
+    return (uint32_t)edgeloom_get(d, 96, 32);
+}
+
+/* address of the momenta */
+static inline void edgeloom_learn_set_momenta(edgeloom_descriptor *d, uint32_t value)
+{
+    edgeloom_put(d, 160, 32, value);
+}
+
+static inline uint32_t edgeloom_learn_get_momenta(const edgeloom_descriptor *d)
+{
+    return (uint32_t)edgeloom_get(d, 160, 32);
+}
+
+/* address of the MAC weights */
+static inline void edgeloom_learn_set_weights(edgeloom_descriptor *d, uint32_t value)
+{
+    edgeloom_put(d, 192, 32, value);
+}
+
+static inline uint32_t edgeloom_learn_get_weights(const edgeloom_descriptor *d)
+{
+    return (uint32_t)edgeloom_get(d, 192, 32);
+}
+
+/* shift of the decay of masters; 0: they do not decay */
+static inline void edgeloom_learn_set_weight_decay(edgeloom_descriptor *d, uint32_t value)
+{
+    edgeloom_put(d, 248, 5, value);
+}
+
+static inline uint32_t edgeloom_learn_get_weight_decay(const edgeloom_descriptor *d)
+{
+    return (uint32_t)edgeloom_get(d, 248, 5);
 }
 
 #endif

@@ -10,21 +10,27 @@ _CLOCKS = 1200
 
 
 class RamModel:
-    """The words written so far, and what rdata shows (None: nobody knows)."""
+    """The words written so far, the one that was read, and what rdata shows (None: nobody knows)."""
 
-    def __init__(self) -> None:
+    def __init__(self, out: int) -> None:
+        self.out = out
         self.words: dict[int, int] = {}
+        self.word: int | None = None
         self.rdata: int | None = None
-        self.held: int | None = None  # the address rdata came from
+        self.held: int | None = None  # the address the word came from
 
     def clock(self, write: tuple[int, int] | None, read: int | None) -> None:
         """One clock edge: read the old word, then write."""
+        if self.out == 1 or (self.out == 2 and read is not None):
+            self.rdata = self.word
         if read is not None:
-            self.rdata = self.words.get(read)
+            self.word = self.words.get(read)
             self.held = read
         if write is not None:
             address, word = write
             self.words[address] = word
+        if self.out == 0:
+            self.rdata = self.word
 
 
 def cover(b: Bench, model: RamModel, write: tuple[int, int] | None, read: int | None) -> None:
@@ -33,7 +39,7 @@ def cover(b: Bench, model: RamModel, write: tuple[int, int] | None, read: int | 
         b.cover("ports", "same_address" if write[0] == read else "both")
     else:
         b.cover("ports", "write" if write is not None else "read" if read is not None else "idle")
-    if read is None and write is not None and write[0] == model.held and model.rdata is not None:
+    if read is None and write is not None and write[0] == model.held and model.word is not None:
         b.cover("hold", "word_overwritten")
     if read is not None and read in model.words:
         b.cover("read", "first" if read == 0 else "last" if read == b.params["DEPTH"] - 1 else "middle")
@@ -46,7 +52,7 @@ async def both_ports(b: Bench) -> None:
     address_width = max(1, (depth - 1).bit_length())
     trace = Trace(b, ["we", "re"], {"waddr": address_width, "wdata": width, "raddr": address_width})
     trace.watch("rdata", width)
-    model = RamModel()
+    model = RamModel(b.params.get("OUT", 0))
     busy, reach = 0.5, depth
     for clock in range(_CLOCKS):
         if clock % 100 == 0:

@@ -15,7 +15,7 @@ from models.pe_array.clocks.step import ProgramRun
 from models.pe_array.compiler import program
 from models.pe_array.compiler.estimate import estimate
 from models.pe_array.isa import descriptors as d
-from models.pe_array.isa.csb import Csb, encode
+from models.pe_array.isa.csb import Csb, beat_offsets, encode
 from models.pe_array.isa.descriptors import Engine
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.operations import After, CollectGradients, DrainMap, LoadMap, LoadStream
@@ -115,6 +115,20 @@ def test_masks_maxima_and_updates() -> None:
     assert both.written_beats == plain.written_beats + 5 * 7 + 9 * 9
     pool = PhaseProgram(program.max_pool(Pool.make(2), 6, 4, 4, grid), (6, 4, 4))
     assert replace(pool, outputs=2).clocks(grid).written_beats == 2 * pool.clocks(grid).written_beats == 2 * 6 * 4
+
+
+@pytest.mark.usefixtures("kernel")
+def test_gradients_that_are_in_no_memory() -> None:
+    """A LEARN reads masters and momenta and writes them and MAC weights: 9 bytes per weight, with momentum 17."""
+    grid = Grid(4, SHAPE)
+    phase = phases(Conv.make(8, 6, kernel=3, pad=1), 4, grid)[2]
+    assert phase.csb is not None
+    beats = int(beat_offsets(phase.csb.pointers, 9, SHAPE.lanes)[-1])
+    for arrays in (1, 2):
+        run = replace(phase, learns=WeightUpdate(beats, momentum=arrays == 2)).clocks(grid)
+        assert (run.store_beats, run.written_beats) == (4 * arrays * beats, 4 * arrays * beats + beats)
+    apart = replace(phase, updates=(WeightUpdate(beats, momentum=True),)).clocks(grid)
+    assert run.clocks < apart.clocks
 
 
 def test_an_update_by_itself() -> None:

@@ -52,8 +52,9 @@ def report(request: Request, network: PeNetwork, result: dict[str, Any]) -> str:
         html.section("Simulated steps", f"What the array counted.{_left_out(steps)}", _steps(shown)),
         html.section(
             "Clocks of the parts of a step",
-            "What each part adds to the clocks of a step, from the end of the parts before it to its own end. Updates "
-            "work beside the phases behind them. From the model that predicts the clocks of the whole step exactly.",
+            "What each part adds to the clocks of a step, from the end of the parts before it to its own end. Where a "
+            "layer has no update by itself, gradients by weights (wg) and by biases (bg) contain it. The others work "
+            "beside the phases behind them. From the model that predicts the clocks of the whole step exactly.",
             _parts(steps),
         ),
         timeline_page.section(

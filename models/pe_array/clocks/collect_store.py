@@ -25,12 +25,12 @@ from models.pe_array.clocks.gradient_pack import (
 from models.pe_array.clocks.table import OPCODE, column
 from models.pe_array.isa import descriptors as d
 
-SLOT, COLLECT = d.Slot.opcode, d.Collect.opcode
+SLOT, COLLECT, LEARN = d.Slot.opcode, d.Collect.opcode, d.Learn.opcode
 _SLOT, _BEAT, _GRADIENTS = (column(d.Slot, name) for name in ("slot", "beat", "gradients"))
 _ADDRESS, _ADD = (column(d.Collect, name) for name in ("address", "add"))
 
-REGISTERS = kind("active add before origin commands commands_before first beats slot word quiet done lanes")
-"""A COLLECT is at work, adds; the one before it waits for answers; first beat of the array; write commands
+REGISTERS = kind("active add learn before origin commands commands_before first beats slot word quiet done lanes")
+"""A COLLECT is at work, adds, is a LEARN; the one before it waits for answers; first beat of the array; write commands
 that are not answered, of each; chunk that is issued: first beat, beats or 0, slot; a beat stands at the write port; no
 slot has anything to come; pulse; B."""
 
@@ -71,7 +71,7 @@ def _room(state: CollectState) -> Flag:
 def collect_read(state: CollectState) -> Beats:
     """Command at the read port: first beat, and beats or 0."""
     n = state.n
-    if n.beats and n.add and not n.before and _room(state):
+    if n.beats and n.add + n.learn and not n.before and _room(state):
         return n.first, n.beats
     return 0, 0
 
@@ -85,7 +85,7 @@ def collect_write(state: CollectState) -> Beats:
 @clocked
 def _issues(state: CollectState, rd_cmd_ready: Flag) -> Flag:
     n = state.n
-    return n.beats > 0 and _room(state) and (n.add == 0 or (n.before == 0 and rd_cmd_ready))
+    return n.beats > 0 and _room(state) and (n.add + n.learn == 0 or (n.before == 0 and rd_cmd_ready))
 
 
 @clocked
@@ -98,7 +98,8 @@ def collect_d_ready(state: CollectState, row: Array, rd_cmd_ready: Flag) -> Flag
     """A descriptor is taken."""
     if row[OPCODE] == SLOT:
         return not _advance(state, rd_cmd_ready)
-    return state.n.active == 0
+    same = (state.n.learn != 0) == (row[OPCODE] == LEARN)
+    return state.n.active == 0 and (state.n.before == 0 or same)
 
 
 @clocked
@@ -112,7 +113,7 @@ def collect_clock(
     state: CollectState, took: Flag, row: Array, rd_cmd_ready: Flag, beat: Flag, wr_cmd_ready: Flag, wr_ready: Flag,
     answer: Flag, entered: Array,
 ) -> None:  # fmt: skip
-    """As ``drain_clock``; entered: as ``pack_grant`` left it."""
+    """As ``drain_clock``; entered: as ``pack_grant`` left it. With a LEARN both ports are those of ``update_store``."""
     n, pack, writer, slots = state.n, state.pack, state.writer, state.pack.slots
     queued = fifo_head(state.queue)
     issues, advance = _issues(state, rd_cmd_ready), _advance(state, rd_cmd_ready)
@@ -130,7 +131,7 @@ def collect_clock(
     hand_over = n.active != 0 and sent and n.before == 0
     answers_before = n.commands_before != 0
     finish = n.before != 0 and not answers_before
-    start = took and row[OPCODE] == COLLECT
+    start = took and row[OPCODE] != SLOT
 
     quiet = slots_quiet(slots)
     slots_clock(slots, choice, entered, advance, slot_taken if writer.left == 1 else -1)
@@ -159,8 +160,11 @@ def collect_clock(
     n.before = 1 if hand_over or (n.before and not finish) else 0
     n.done = 1 if finish else 0
     if start:
-        slots_start(slots)
-        n.add, n.origin = row[_ADD], row[_ADDRESS] // n.lanes
+        n.learn = 1 if row[OPCODE] == LEARN else 0
+        slots_start(slots, pack.n.choice, n.learn)
+        n.add = n.origin = 0
+        if not n.learn:
+            n.add, n.origin = row[_ADD], row[_ADDRESS] // n.lanes
         for slot in range(len(slots)):
             slots[slot].beat, slots[slot].next_beat = slots[slot].next_beat, slots[slot].beat
     elif took:

@@ -14,7 +14,7 @@ from models.pe_array.isa.encoding import unpack
 from models.pe_array.isa.operations import CommandField
 from models.pe_array.isa.pe_command import Op
 
-QUIET = 4
+QUIET = 7
 """Clocks for which the grid must be idle, and its sums of gradients empty, before tiles_log2 changes."""
 
 COMPUTE = kind("pes held is_set wanted quiet tiles fault")

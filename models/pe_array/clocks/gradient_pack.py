@@ -15,13 +15,14 @@ CHUNK = 8
 DEPTH = 16
 """Beats of memory per slot [collect_store]."""
 
-SLOT = kind("named left open flush ended busy eligible words lane complete granted beat next_beat")
+SLOT = kind("named left open flush ended busy eligible words lane quarter complete granted beat next_beat")
 """A slot. What collect_slots keeps: gradients that are named, and left; whether gradients may enter, whether the last
 word is filled up, whether that is done; a chunk is on its way; one may be chosen. What gradient_pack keeps: complete
-words, the lane that is written next, a word becomes complete. Whether a lane is granted in this clock. For
-collect_store: where the slot's next chunk goes, in this COLLECT and in the next one."""
-CHOICE = kind("turn slot chunk")
-"""Slot chosen last; the chunk at the output: slot, and beats or 0."""
+words, the lane that is written next, words modulo 4, a word becomes complete. Whether a lane is granted in this clock.
+For collect_store: where the slot's next chunk goes, in this COLLECT and in the next one."""
+CHOICE = kind("ordered turn slot chunk")
+"""Slots take turns, and are filled up to four words; slot chosen last; the chunk at the output: slot, and beats or
+0."""
 REGISTERS = kind("valid", choice=CHOICE)
 """A word stands at the output; the chunk of collect_slots."""
 
@@ -57,6 +58,12 @@ def in_turn(last: Int, asking: Int, before: Int) -> Int:
 
 
 @clocked
+def _begun(n: Record, slot: Record) -> Flag:
+    """There is something to fill up. n: the choice."""
+    return slot.lane != 0 or (n.ordered != 0 and slot.quarter != 0)
+
+
+@clocked
 def pack_grant(state: PackState, given: Array, entered: Array) -> None:
     """Who may write its lane in this clock.
 
@@ -70,7 +77,7 @@ def pack_grant(state: PackState, given: Array, entered: Array) -> None:
         of = slots[slot]
         of.granted = entered[slot] = 0
         lane = of.lane
-        wants = lane != 0 if of.flush else given[slot] and of.open != 0
+        wants = _begun(state.n.choice, of) if of.flush else given[slot] and of.open != 0
         if wants and of.words + of.complete != DEPTH:
             asking[lane] = in_turn(state.lanes[lane], slot, asking[lane])
     for slot in asking:
@@ -89,8 +96,11 @@ def slots_quiet(slots: Array) -> Flag:
 
 
 @clocked
-def slots_start(slots: Array) -> None:
-    """A COLLECT: the slots that are named begin."""
+def slots_start(slots: Array, n: Record, ordered: Int) -> None:
+    """A COLLECT, or with ordered a LEARN: the slots that are named begin. n: the choice."""
+    n.ordered = ordered
+    if ordered:
+        n.turn = -1
     for each in slots:
         if each.named:
             each.open, each.left, each.named = 1, each.named, 0
@@ -110,22 +120,30 @@ def slots_clock(slots: Array, n: Record, entered: Array, ready: Flag, free: Int)
     granted = -1
     if moves:
         for slot in range(count):
-            if slots[slot].eligible:
+            of = slots[slot]
+            asks = of.open + of.flush + of.ended if n.ordered else of.eligible
+            if asks:
                 granted = in_turn(n.turn, slot, granted)
+        if granted >= 0 and not slots[granted].eligible:
+            granted = -1
         n.chunk = 0
         if granted >= 0:
             n.slot, n.chunk, n.turn = granted, slots[granted].words, granted
+            if n.ordered:
+                n.chunk = min(n.chunk, CHUNK)
     for slot in range(count):
         of, chosen = slots[slot], granted == slot
         ended, busy, flush = of.ended, of.busy, of.flush
         eligible = not busy and not chosen and (of.words >= CHUNK or (ended and of.words > 0))
         of.eligible = 1 if eligible else 0
         close = entered[slot] and of.left == 1
-        done = flush and of.lane == 0
+        done = flush and not _begun(n, of)
         if entered[slot]:
             of.left -= 1
         if close:
             of.open = 0
+        if done:
+            of.quarter = 0
         of.flush = 1 if close or (flush and not done) else 0
         of.ended = 1 if done or (ended and of.words > 0) else 0
         of.busy = 1 if chosen or (busy and free != slot) else 0
@@ -151,6 +169,7 @@ def pack_clock(state: PackState, take: Int, m_ready: Flag) -> None:
             last = lane + 1 == len(state.lanes)
             of.lane = 0 if last else lane + 1
             of.complete = 1 if last else 0
+            of.quarter = (of.quarter + of.complete) % 4
     if take >= 0:
         slots[take].words -= 1
     n.valid = 1 if take >= 0 or (n.valid and not m_ready) else 0

@@ -24,13 +24,15 @@ STAGES = 6
 """Ticks from an entry of the walk to the issue stage."""
 FIRST_ISSUE = STAGES + 2
 """Clocks from taking a command to the issue of its first entry, where nothing delays it."""
-PIPE = 7
+PIPE = 6
 """Clocks from the issue of a ``last`` or of a clear in MAC and MAX to its write to Y."""
-PIPE_LONG = 11
-"""The same in UNPOOL and, for a clear, in GRAD. ``done`` follows one clock later."""
+PIPE_LONG = 9
+"""The same in UNPOOL and, for a clear, in GRAD."""
+DONE = -3
+"""Clocks from these writes, of a command's final entry, to ``done``: what follows it comes to Y behind them."""
 HAZARD = 3
 """Clocks between MAC results of the same Y word."""
-FENCE = 8
+FENCE = 6
 """Clocks between commands of different operations, and from a clear to the first entry of GRAD and UNPOOL."""
 GRADIENTS = 16
 """Gradients that may be on their way to the port."""
@@ -47,7 +49,7 @@ entries may wait for its own results (``steady``)."""
 
 def gradient_latency(lanes: int) -> int:
     """Clocks from the issue of a GRAD ``last`` to the gradient at the port, where none is before it."""
-    return 12 + (((lanes - 1).bit_length() + 1) >> 1)
+    return 11 + (((lanes - 1).bit_length() + 1) >> 1)
 
 
 @dataclass(frozen=True)
@@ -310,19 +312,19 @@ def simulate(
             taken[gone] = clock
             state.gone += 1
         if happened & ISSUED:
-            op = table[command].op
+            pipe = PIPE_LONG if table[command].op in (1, 3) else PIPE
             issued[n_issued] = clock
             n_issued += 1
             if happened & FIRST:
                 clocks[command, 1] = clock
             if happened & WRITES:
-                writes[n_writes] = clock + (PIPE_LONG if op in (1, 3) else PIPE)
+                writes[n_writes] = clock + pipe
                 n_writes += 1
             if happened & GRADIENT:
                 taken[state.promised - 1] = clock + latency
             if happened & FINAL:
                 clocks[command, 2] = clock
-                clocks[command, 3] = clock + 1 + (PIPE_LONG if op in (1, 3) else PIPE)
+                clocks[command, 3] = clock + pipe + DONE
         elif happened:
             waits[command, happened - 1] += 1
         if state.taken < commands and waiting < QUEUE and table[state.taken].offered <= clock:

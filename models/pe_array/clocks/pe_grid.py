@@ -12,6 +12,7 @@ from models.lib.fixed_point import IntArray
 from models.lib.record import Array, Flag, Int, Record, clocked, kind, record, records
 from models.pe_array.clocks.pe import (
     COMMAND,
+    DONE,
     FINAL,
     GRADIENT,
     GRADIENTS,
@@ -155,7 +156,7 @@ def cell_clock(state: CellState, command: Flag, drained: Int, clock: Int, accept
                 if happened & GRADIENT:
                     state.gradients[pe, (own.promised - 1) % GRADIENTS] = clock + n.latency
                 if happened & FINAL:
-                    state.ends[pe, state.finished[pe] % ENDS] = clock + 1 + pipe
+                    state.ends[pe, state.finished[pe] % ENDS] = clock + pipe + DONE
                     state.finished[pe] += 1
                 state.at_work[0, pe] = 1
             elif happened:

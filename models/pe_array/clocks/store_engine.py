@@ -12,6 +12,7 @@ from models.lib.fixed_point import IntArray
 from models.lib.record import Array, Beats, Flag, Int, clocked
 from models.pe_array.clocks.collect_store import (
     COLLECT,
+    LEARN,
     SLOT,
     CollectState,
     collect_clock,
@@ -48,6 +49,11 @@ from models.pe_array.clocks.table import OPCODE
 from models.pe_array.clocks.tile_drain import word_pe
 from models.pe_array.clocks.update_store import (
     UpdateState,
+    learn_done,
+    learn_rd_ready,
+    learn_ready,
+    learn_start,
+    learn_wr_ready,
     update_clock,
     update_idle,
     update_rd_ready,
@@ -86,9 +92,16 @@ def _part_of(row: Array) -> Int:
     opcode = row[OPCODE]
     if opcode in (OUTPUT, DRAIN, SCALES):
         return PART_DRAIN
-    if opcode in (SLOT, COLLECT):
+    if opcode in (SLOT, COLLECT, LEARN):
         return PART_COLLECT
     return PART_UPDATE if opcode == UPDATE else PART_DELTA
+
+
+@clocked
+def _owner(state: StoreState) -> Int:
+    """The part that has the ports."""
+    part = state.part[0]
+    return PART_UPDATE if part == PART_COLLECT and state.collect.n.learn else part
 
 
 @clocked
@@ -119,7 +132,7 @@ def store_done(state: StoreState) -> Flag:
 @clocked
 def store_read(state: StoreState) -> Beats:
     """Command at the read port: first beat, and beats or 0."""
-    part = state.part[0]
+    part = _owner(state)
     if part == PART_DRAIN:
         return drain_read(state.drain)
     if part == PART_COLLECT:
@@ -130,7 +143,7 @@ def store_read(state: StoreState) -> Beats:
 @clocked
 def store_write(state: StoreState) -> Beats:
     """Command at the write port."""
-    part = state.part[0]
+    part = _owner(state)
     if part == PART_DRAIN:
         return drain_write(state.drain)
     if part == PART_COLLECT:
@@ -141,7 +154,7 @@ def store_write(state: StoreState) -> Beats:
 @clocked
 def store_word(state: StoreState) -> Flag:
     """A beat stands at the write port."""
-    part = state.part[0]
+    part = _owner(state)
     if part == PART_DRAIN:
         return drain_word(state.drain)
     if part == PART_COLLECT:
@@ -152,7 +165,7 @@ def store_word(state: StoreState) -> Flag:
 @clocked
 def store_rd_ready(state: StoreState, wr_ready: Flag) -> Flag:
     """A beat at the read port is taken."""
-    part = state.part[0]
+    part = _owner(state)
     if part == PART_DRAIN:
         return drain_rd_ready(state.drain, wr_ready)
     if part == PART_COLLECT:
@@ -170,7 +183,8 @@ def store_d_ready(state: StoreState, row: Array, rd_cmd_ready: Flag) -> Flag:
     if part == PART_DRAIN:
         return state.drain.n.state == 0
     if part == PART_COLLECT:
-        return collect_d_ready(state.collect, row, rd_cmd_ready and here)
+        ready = learn_rd_ready(state.update) if state.collect.n.learn else rd_cmd_ready
+        return collect_d_ready(state.collect, row, ready and here)
     return state.update.n.active == 0 if part == PART_UPDATE else state.delta.n.active == 0
 
 
@@ -196,7 +210,17 @@ def store_clock(
         entered: what ``store_enters`` found in this clock.
         words: the program's table of drained words (``tile_drain.drain_words``).
     """
-    part, of = state.part[0], _part_of(row)
+    part, of = _owner(state), _part_of(row)
+    learns = part == PART_UPDATE and state.part[0] == PART_COLLECT
+    nothing = np.int64(0), np.int64(0)
+    to_read = to_write = nothing
+    word = False
+    if learns:
+        if learn_rd_ready(state.update):
+            to_read = collect_read(state.collect)
+        if learn_wr_ready(state.update):
+            to_write = collect_write(state.collect)
+        word = state.collect.n.word != 0 and learn_ready(state.update)
     here = part == PART_DRAIN
     drain_clock(
         state.drain, took and of == PART_DRAIN, row, rd_cmd_ready and here, beat and here, wr_cmd_ready and here,
@@ -204,14 +228,19 @@ def store_clock(
     )  # fmt: skip
     here = part == PART_COLLECT
     collect_clock(
-        state.collect, took and of == PART_COLLECT, row, rd_cmd_ready and here, beat and here, wr_cmd_ready and here,
-        wr_ready and here, answer and here, entered,
+        state.collect, took and of == PART_COLLECT, row,
+        learn_rd_ready(state.update) if learns else rd_cmd_ready and here, beat and here,
+        learn_wr_ready(state.update) if learns else wr_cmd_ready and here,
+        learn_ready(state.update) if learns else wr_ready and here,
+        learn_done(state.update, answer) if learns else answer and here, entered,
     )  # fmt: skip
     here = part == PART_UPDATE
     update_clock(
         state.update, took and of == PART_UPDATE, row, rd_cmd_ready and here, beat and here, wr_cmd_ready and here,
-        wr_ready and here, answer and here,
+        wr_ready and here, answer and here, learns, to_read, to_write, word,
     )  # fmt: skip
+    if took and row[OPCODE] == LEARN:
+        learn_start(state.update, row)
     here = part == PART_DELTA
     delta_clock(
         state.delta, took and of == PART_DELTA, row, rd_cmd_ready and here, beat and here, wr_cmd_ready and here,

@@ -27,26 +27,39 @@ PIPE = 7
 ROOMS = (2 * CHUNK, CHUNK // 2, 2 * CHUNK)
 """Beats of masters, MAC weights and momenta that may wait to be written."""
 
+_ON_THEIR_WAY = 1024
+"""Read commands whose beats have not all come, at most: a port has room for fewer, of 4 beats and more each."""
+
 _GRADIENTS, _MASTERS, _WEIGHTS, _MOMENTA, _BEATS, _DECAY = (
     column(d.Update, name)
     for name in ("gradients", "masters", "weights", "momenta", "beats", "decay")
 )  # fmt: skip
+_OF_LEARN = tuple(column(d.Learn, name) for name in ("masters", "weights", "momenta", "decay"))
 
-REGISTERS = kind("active beats arrays read coming come written commands part done lanes")
-"""At work; beats of MAC weights; arrays read and written, 3 with momenta or 2; read commands given, of
-which all beats have come, and beats of the one behind them; write commands given, and those not answered; quarter of a
-beat of MAC weights; pulse; B."""
+WALK = kind("left array given")
+"""update_chunks: beats of MAC weights that are left, array of the chunk that is offered, chunks given."""
+REGISTERS = kind("active arrays from_array coming come commands answer part done lanes", reads=WALK, writes=WALK)
+"""UPDATE is at work; 3 with momenta or 2; array whose beats come; read commands of which all beats have come, and beats
+of the one behind them; write commands not answered; array whose chunk is answered next; quarter of a beat of MAC
+weights; pulse; B; chunks to read and to write."""
 
 
 class UpdateState(NamedTuple):
-    """Registers, first beats of the arrays read and written, their FIFOs, stages of weight_update, writer.
+    """Registers; FIFOs of the arrays, whose words do not matter; stages of weight_update; writer.
 
-    A FIFO per array; the words in it do not matter.
+    Attributes:
+        reads, writes: first beats of the next chunks: gradients, masters, momenta; masters, MAC weights, momenta.
+        sizes: beats of the read commands on their way, in a ring.
+        latest: of the latest LEARN: first beats of masters, MAC weights, momenta, and the decay.
+        written: of the one whose chunks are written: these first beats.
     """
 
     n: Record
     reads: IntArray
     writes: IntArray
+    sizes: IntArray
+    latest: IntArray
+    written: IntArray
     given: Fifo
     made: Fifo
     pipe: IntArray
@@ -55,37 +68,44 @@ class UpdateState(NamedTuple):
 
 def update_state(lanes: int) -> UpdateState:
     """As after a reset. lanes: B."""
-    reads, writes, pipe = (np.zeros(size, dtype=np.int64) for size in (3, 3, PIPE))
+    reads, writes, pipe, latest, written = (np.zeros(size, dtype=np.int64) for size in (3, 3, PIPE, 4, 3))
     given, made = (fifos(3, 2 * CHUNK) for _ in range(2))
-    return UpdateState(record(REGISTERS, lanes=lanes, arrays=2), reads, writes, given, made, pipe, record(WRITER))
+    return UpdateState(
+        record(REGISTERS, lanes=lanes, arrays=2), reads, writes, np.zeros(_ON_THEIR_WAY, dtype=np.int64), latest,
+        written, given, made, pipe, record(WRITER),
+    )  # fmt: skip
 
 
 @clocked
-def _chunks(state: UpdateState) -> Int:
-    """Chunks of all arrays that are read, and that are written [update_chunks]."""
-    return (state.n.beats + 3) // 4 * state.n.arrays
+def _size(walk: Record, quarter: Flag) -> Int:
+    """Beats of the chunk that is offered, or 0; quarter: a quarter of them in the second array."""
+    beats = min(CHUNK // 4, walk.left)
+    return beats if quarter and walk.array == 1 else 4 * beats
 
 
 @clocked
-def _chunk(state: UpdateState, number: Int, arrays: Array, second: Int) -> Beats:
-    """First beat and beats of a chunk; second: beats of the second array for a beat of MAC weights."""
-    array, first = number % state.n.arrays, number // state.n.arrays * 4
-    size = second if array == 1 else 4
-    return arrays[array] + first * size, min(4, state.n.beats - first) * size
+def _goes_on(walk: Record, at: Array, quarter: Flag, first: Int, last: Int) -> None:
+    """The chunk at the output is taken. first, last: number of the first and the last array."""
+    at[walk.array] += CHUNK // 4 if quarter and walk.array == 1 else CHUNK
+    walk.given += 1
+    if walk.array == last:
+        walk.array = first
+        walk.left -= min(CHUNK // 4, walk.left)
+    else:
+        walk.array += 1
 
 
 @clocked
 def update_idle(state: UpdateState) -> Flag:
-    """Nothing is begun and not done."""
+    """No UPDATE has begun and is not done."""
     return state.n.active == 0 and state.n.done == 0
 
 
 @clocked
 def update_read(state: UpdateState) -> Beats:
     """Command at the read port: first beat, and beats or 0."""
-    if state.n.read < _chunks(state):
-        return _chunk(state, state.n.read, state.reads, 4)
-    return 0, 0
+    walk = state.n.reads
+    return state.reads[walk.array], _size(walk, False)
 
 
 @clocked
@@ -104,60 +124,123 @@ def update_word(state: UpdateState) -> Flag:
 def update_rd_ready(state: UpdateState) -> Flag:
     """A beat is taken."""
     n = state.n
-    return n.coming < n.read and state.given.n[n.coming % n.arrays].count < 2 * CHUNK
+    return n.coming < n.reads.given and state.given.n[n.from_array].count < 2 * CHUNK
+
+
+@clocked
+def learn_rd_ready(state: UpdateState) -> Flag:
+    """A chunk to read is taken from collect_store."""
+    return state.n.reads.left == 0
+
+
+@clocked
+def learn_wr_ready(state: UpdateState) -> Flag:
+    """A chunk to write is taken."""
+    return state.n.writes.left == 0
+
+
+@clocked
+def learn_ready(state: UpdateState) -> Flag:
+    """A word of gradients is taken."""
+    return state.given.n[0].count < 2 * CHUNK
+
+
+@clocked
+def learn_done(state: UpdateState, answer: Flag) -> Flag:
+    """All is written that a chunk makes. answer: of a write command, in this clock."""
+    return answer and state.n.answer == state.n.arrays - 1
+
+
+@clocked
+def learn_start(state: UpdateState, row: Array) -> None:
+    """A LEARN is taken by collect_store in this clock."""
+    masters, weights, momenta, decay = _OF_LEARN
+    lanes = state.n.lanes
+    state.latest[0], state.latest[1] = row[masters] // lanes, row[weights] // lanes
+    state.latest[2], state.latest[3] = row[momenta] // lanes, row[decay]
 
 
 @clocked
 def update_clock(
     state: UpdateState, took: Flag, row: Array, rd_cmd_ready: Flag, beat: Flag, wr_cmd_ready: Flag, wr_ready: Flag,
-    answer: Flag,
+    answer: Flag, learns: Flag, to_read: Beats, to_write: Beats, word: Flag,
 ) -> None:  # fmt: skip
-    """As ``drain_clock``."""
+    """As ``drain_clock``.
+
+    Args:
+        learns: a LEARN is at work.
+        to_read, to_write: chunk that is taken of it, first beat in the masters, and beats or 0.
+        word: a word of gradients is taken.
+    """
     n, writer, arrays = state.n, state.writer, state.n.arrays
-    taken = n.coming % arrays if beat and update_rd_ready(state) else NONE
-    asks = rd_cmd_ready and n.read < _chunks(state)
+    reads, writes = n.reads, n.writes
+    taken = n.from_array if beat and update_rd_ready(state) else NONE
+    asked = _size(reads, False)
+    asks = rd_cmd_ready and asked > 0
     room = complete = True
     for array in range(3):
         room = room and state.made.n[array].count < ROOMS[array]
         complete = complete and (array >= arrays or state.given.n[array].shown != 0)
     goes = complete and pipe_ready(state.pipe, room)
     updated = state.pipe[PIPE - 1] != 0 and room
-    waits, sends = n.written < _chunks(state), update_word(state) and wr_ready
+    offered = _size(writes, True)
+    waits, sends = offered > 0, update_word(state) and wr_ready
     command = waits and n.commands != MOST_COMMANDS and writer_ready(writer, wr_cmd_ready)
     finish = n.active != 0 and not waits and writer.left == 0 and n.commands == 0
+    begins = 1 if learns else 0
 
     if taken != NONE:
         n.come += 1
-        if n.come == _chunk(state, n.coming, state.reads, 4)[1]:
+        if n.come == state.sizes[n.coming % len(state.sizes)]:
             n.coming += 1
             n.come = 0
+            n.from_array = begins if n.from_array == arrays - 1 else n.from_array + 1
     if asks:
-        n.read += 1
+        state.sizes[reads.given % len(state.sizes)] = asked
+        _goes_on(reads, state.reads, False, begins, arrays - 1)
     sending = writer.tag if writer.left > 0 else NONE
     for array in range(3):
         given = Fifo(state.given.n[array], state.given.words[array])
         made = Fifo(state.made.n[array], state.made.words[array])
-        fifo_clock(given, 1 if taken == array else NONE, goes and array < arrays)
+        comes = taken == array or (word and array == 0)
+        fifo_clock(given, 1 if comes else NONE, goes and array < arrays)
         gives = updated and (array == 0 or (array == 1 and n.part == 3) or (array == 2 and arrays == 3))
         fifo_clock(made, 1 if gives else NONE, wr_ready and sending == array)
     pipe_clock(state.pipe, complete, room)
     if updated:
         n.part = (n.part + 1) % 4
     first = beats = np.int64(0)
+    tag = writes.array
     if command:
-        first, beats = _chunk(state, n.written, state.writes, 1)
+        first, beats = state.writes[tag], offered
         n.commands += 1
-    writer_clock(writer, first, beats, n.written % arrays, wr_cmd_ready, sends)
+    writer_clock(writer, first, beats, tag, wr_cmd_ready, sends)
     if command:
-        n.written += 1
+        _goes_on(writes, state.writes, True, 0, arrays - 1)
     if answer:
         n.commands -= 1
+        n.answer = 0 if n.answer == arrays - 1 else n.answer + 1
     n.done = 1 if finish else 0
     n.active = 1 if took or (n.active and not finish) else 0
     if took:
-        n.beats, n.arrays = row[_BEATS], 3 if row[_DECAY] else 2
-        n.read = n.coming = n.written = 0
+        n.arrays = 3 if row[_DECAY] else 2
+        reads.left = writes.left = row[_BEATS]
+        reads.array = writes.array = n.from_array = 0
         lanes = n.lanes
         masters, momenta = row[_MASTERS] // lanes, row[_MOMENTA] // lanes
         state.reads[0], state.reads[1], state.reads[2] = row[_GRADIENTS] // lanes, masters, momenta
         state.writes[0], state.writes[1], state.writes[2] = masters, row[_WEIGHTS] // lanes, momenta
+    first, beats = to_read
+    if beats:
+        n.arrays = 3 if state.latest[3] else 2
+        for array in range(3):
+            state.written[array] = state.latest[array]
+        state.reads[1], state.reads[2] = state.latest[0] + first, state.latest[2] + first
+        reads.left, reads.array = beats // 4, 1
+        if n.from_array == 0:
+            n.from_array = 1
+    first, beats = to_write
+    if beats:
+        writes.left, writes.array = beats // 4, 0
+        state.writes[0], state.writes[2] = state.written[0] + first, state.written[2] + first
+        state.writes[1] = state.written[1] + first // 4

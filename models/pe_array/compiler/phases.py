@@ -23,7 +23,7 @@ from models.pe_array.compiler.storage import Copy, MapStorage, output_of
 from models.pe_array.compiler.whole_maps import whole_map
 from models.pe_array.isa.csb import Csb
 from models.pe_array.isa.grid import Grid
-from models.pe_array.isa.operations import Program
+from models.pe_array.isa.operations import CollectGradients, Program
 from models.pe_array.isa.pe_command import Op
 from models.pe_array.isa.shapes import Pads, Pair, Pool, Positions
 from models.pe_array.network.config import PeConfig
@@ -105,6 +105,11 @@ class Phase:
         return not self.outputs
 
     @property
+    def once(self) -> bool:
+        """Whether every gradient is complete when it is collected: the map is one strip."""
+        return not any(isinstance(each, CollectGradients) and each.add for each in self.program.operations)
+
+    @property
     def matrix(self) -> str:
         """What the names of its matrix begin with."""
         return BIAS if self.biases else ""
@@ -171,9 +176,8 @@ class Maker:
         number, preset = each.layer, None if each.preset is None else each.preset_shift
         target, layer = self.config.layers[index], self.config.layers[number]
         operand = None if each.preset is None else self._delta(each.preset, each.preset_first, target.out_shape)
-        mask = f"output{index}" if each.last and target.relu else None
+        mask, clip = (None, 0) if each.relu is None else (f"output{index}", self.config.layers[each.relu].clip)
         stochastic = self.config.training.stochastic_gradients
-        clip = target.clip if mask else 0
         outputs = (MapOutput(f"delta{index}", each.shift, mask=mask, stochastic=stochastic, clip=clip),)
         shape = layer.out_shape
         if each.skip:

@@ -13,7 +13,8 @@ from models.pe_array.isa.descriptors import Compute, Descriptor, Drain, Output, 
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.operations import CommandField
 from models.pe_array.isa.pe_command import Op
-from models.pe_array.network.random_words import PERIOD, UPDATE_WORDS, RandomWords
+from models.pe_array.network.random_words import PERIOD, RandomWords
+from models.pe_array.network.weight_update import UPDATE_WORDS
 
 BEATS = 128
 """Most beats of MAC weights of an UPDATE, and a quarter of the words of a DRAIN."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from models.pe_array.network.network import PeNetwork
 from models.pe_array.network.trace import Trace
 from models.pe_array.network.weights import Weights
 
-STATE = ("masters", "momenta", "gradients")
+_NOTHING = np.empty(0, dtype=np.int32)
 
 
 class StepMemory:
@@ -70,13 +71,15 @@ class StepMemory:
             if self.step.training:
                 self[f"masters{index}"][:] = matrix.spread(weights.masters, "<i4")
                 self[f"momenta{index}"][:] = matrix.spread(weights.momenta, "<i4")
-                self[f"gradients{index}"][:] = 0
+                for name in self.step.state(index)[2:]:
+                    self[f"{name}{index}"][:] = 0
         for index, matrix in self.step.biases.items():
             weights = network.layer_weights(index)
             self[f"{BIAS}masters{index}"][:] = matrix.spread(weights.bias, "<i4")
             if self.step.training:
                 self[f"{BIAS}momenta{index}"][:] = matrix.spread(weights.bias_momenta, "<i4")
-                self[f"{BIAS}gradients{index}"][:] = 0
+                for name in self.step.state(index, BIAS)[2:]:
+                    self[f"{name}{index}"][:] = 0
 
     def put_batch(self, images: Int8Array, labels: npt.ArrayLike | None = None) -> None:
         """Images int8 (channels, H, W, B) and, for training, their labels (B,), 0 … 255."""
@@ -105,7 +108,7 @@ class StepMemory:
     def trace(self) -> Trace:
         """Maps and gradients of the last batch in the form of the network's model.
 
-        Without training there are no indices, deltas and gradients: arrays of no elements.
+        Without training there are no indices, deltas and gradients, nor those of ``in_memory``: arrays of no elements.
         """
         layers, training = self.step.config.layers, self.step.training
         outputs = [self.map(f"output{index}") for index in range(len(layers))]
@@ -117,10 +120,19 @@ class StepMemory:
             indexed = training and layer.keeps_indices
             found.indices.append(self.map(f"index{index}") if indexed else np.empty(0, dtype=np.uint8))
             found.deltas.append(self.map(f"delta{index}") if training else np.empty(0, dtype=np.int8))
-            weighted = training and layer.has_weights
-            found.gradients.append(self._elements("gradients", index) if weighted else np.empty(0, dtype=np.int32))
-            found.bias_gradients.append(self._biases("gradients", index) if training else np.empty(0, dtype=np.int32))
+            there = f"gradients{index}" in self.step.tensors
+            found.gradients.append(self._elements("gradients", index) if there else _NOTHING)
+            there = f"{BIAS}gradients{index}" in self.step.tensors
+            found.bias_gradients.append(self._biases("gradients", index) if there else _NOTHING)
         return found
+
+    def in_memory(self, trace: Trace) -> Trace:
+        """What memory has of a training step of the model: not the gradients of phases that are ``fused``."""
+        gradients, biases = (
+            [each if f"{prefix}gradients{index}" in self.step.tensors else _NOTHING for index, each in enumerate(all_)]
+            for prefix, all_ in (("", trace.gradients), (BIAS, trace.bias_gradients))
+        )
+        return replace(trace, gradients=gradients, bias_gradients=biases)
 
     def weights(self) -> list[Weights | None]:
         """State of all layers in the network's form; ``mac`` is what memory has, not what follows from the masters.
@@ -144,11 +156,11 @@ class StepMemory:
 
     def gaps(self, index: int) -> npt.NDArray[Any]:
         """What a layer's arrays of weights have between the blocks: zeros, before and after every step."""
-        names = ("values", *STATE) if self.step.training else ("values",)
+        names = ("values", *self.step.state(index)) if self.step.training else ("values",)
         found = [self.step.matrices[index].gaps(self[f"{name}{index}"]) for name in names]
         if index in self.step.biases:
-            biases = STATE if self.step.training else STATE[:1]
-            found += [self.step.biases[index].gaps(self[f"{BIAS}{name}{index}"]) for name in biases]
+            biases = self.step.state(index, BIAS)[: 3 if self.step.training else 1]
+            found += [self.step.biases[index].gaps(self[f"{name}{index}"]) for name in biases]
         return np.concatenate(found)
 
     def differences(self, other: StepMemory) -> list[str]:

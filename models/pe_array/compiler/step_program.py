@@ -27,7 +27,7 @@ from models.pe_array.compiler.records import records_of, scales_of
 from models.pe_array.compiler.sequence import Sequence
 from models.pe_array.compiler.storage import MapStorage
 from models.pe_array.isa.channel_records import Records
-from models.pe_array.isa.descriptors import BYTES, Descriptor, Scales, Update
+from models.pe_array.isa.descriptors import BYTES, Descriptor, Learn, Scales, Update
 from models.pe_array.isa.encoding import encode
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.shapes import Pads, Pair, Positions
@@ -68,8 +68,9 @@ class StepProgram:
         biases: of every layer with biases, these as a matrix of one column.
         positions: of the elements of these layers.
         phases: in their order.
+        fused: names of those whose gradients are in no memory, where the configuration's training is ``fused``.
         parts: name and number of descriptors up to its end: ``pointers``, phases, ``delta``, updates as ``update3``,
-            with those of the biases.
+            with those of the biases, if there are any.
         descriptors: the program; ``update`` shifts are those of the first epoch.
         constants: contents of the tensors that neither weights nor images decide, as bytes.
 
@@ -98,7 +99,8 @@ class StepProgram:
         sizes = dict(blocks or {})
         for index in weighted:
             if index not in sizes:
-                sizes[index] = choose_block(self.config.layers[index], grid, training)
+                elements = len(network.layer_weights(index).positions)
+                sizes[index] = choose_block(self.config.layers[index], grid, training, elements)
         tell("planning the order of the channels")
         orders = channel_orders(network, {index: sizes[index] for index in weighted}, balanced)
         self.positions: dict[int, Positions] = {i: network.layer_weights(i).positions for i in weighted}
@@ -119,8 +121,12 @@ class StepProgram:
             if not layer.joins:
                 self.phases.append(maker.forward(index, training))
         self._forward = len(self.phases)
+        self.fused: set[str] = set()
         if training:
+            assert isinstance(self.config, PeConfig)
             self.phases += maker.backward()
+            if self.config.training.fused:
+                self.fused = {phase.name for phase in self.phases if phase.gradients and phase.once}
         tell(f"planning a program of {len(self.phases)} phases")
         self.constants: dict[str, npt.NDArray[np.int8]] = {}
         self.allocation = Allocation(lanes, base)
@@ -174,13 +180,18 @@ class StepProgram:
                 shifts[self.masters(index, BIAS)] = self.config.layers[index].bias_update_shift(rate_shift)
         return encode([
             replace(each, shift=shifts[each.masters], weight_decay=weight_decay if each.weight_decay else 0)
-            if isinstance(each, Update) else each
+            if isinstance(each, Update | Learn) else each
             for each in self.descriptors
         ])  # fmt: skip
 
     def masters(self, index: int, prefix: str = "") -> int:
         """Address of a layer's masters, or, with ``phases.BIAS``, of those of its biases: what an update changes."""
         return self.tensors[f"{prefix}masters{index}"].address
+
+    def state(self, index: int, prefix: str = "") -> list[str]:
+        """What the names of a layer's arrays of 32-bit words begin with: masters, momenta, gradients if in memory."""
+        fused = f"{'bg' if prefix else 'wg'}{index}" in self.fused
+        return [f"{prefix}{name}" for name in ("masters", "momenta", "gradients")[: 2 if fused else 3]]
 
     def order(self, name: str) -> IntArray:
         """The channel that is in every place of a map in memory."""
@@ -222,11 +233,11 @@ class StepProgram:
             add("labels", "u1", (lanes,))
             for index, matrix in self.matrices.items():
                 add(f"values{index}", "i1", (matrix.length,), writable=True)
-                for name in ("masters", "momenta", "gradients"):
+                for name in self.state(index):
                     add(f"{name}{index}", "<i4", (matrix.length,), writable=True)
             for index, matrix in self.biases.items():
-                for name in ("masters", "momenta", "gradients"):
-                    add(f"{BIAS}{name}{index}", "<i4", (matrix.length,), writable=True)
+                for name in self.state(index, BIAS):
+                    add(f"{name}{index}", "<i4", (matrix.length,), writable=True)
             if self.biases:
                 most = max(matrix.length for matrix in self.biases.values())
                 add(UNUSED, "i1", (most,), writable=True)
@@ -246,31 +257,44 @@ class StepProgram:
         self.allocation.add(name, "i1", data.shape)
 
     def _sequence(self) -> list[Descriptor]:
-        made = Sequence(self.tensors, self.storage.parts)
-        lanes = self.grid.shape.lanes
+        made = Sequence(self.tensors, self.storage.parts, self.grid.shape)
         for index, matrix in self.matrices.items():
             made.check(index, matrix.csb.shape.blocks, len(matrix.csb.coordinates))
         self.parts.append(("pointers", len(made.descriptors)))
         last = len(self.config.layers) - 1
+        waiting: list[tuple[Phase, Learn]] = []  # phases whose gradients are in memory
         for number, phase in enumerate(self.phases):
             if number == self._forward:
                 assert isinstance(self.config, PeConfig)
                 made.delta(last, self.config.classes, self.config.training.softmax)
                 self.parts.append(("delta", len(made.descriptors)))
-            made.add(phase, self._assemble(phase))
+            if waiting and phase.layer in self.matrices and phase.layer != waiting[0][0].layer:
+                self._update(made, waiting)
+            learn = self._learn(made, phase) if phase.gradients else None
+            made.add(phase, self._assemble(phase), learn if phase.name in self.fused else None)
             self.parts.append((phase.name, len(made.descriptors)))
-            layer = self.config.layers[phase.layer]
-            if phase.gradients and phase.biases == layer.bias:  # after both WGs: collects do not wait for an update
-                assert isinstance(self.config, PeConfig)
-                training = self.config.training
-                rate = training.rate_shift(0)
-                beats = self.matrices[phase.layer].length // lanes
-                made.update(phase.layer, beats, layer.update_shift(rate), training)
-                if layer.bias:
-                    beats = self.biases[phase.layer].length // lanes
-                    made.update(phase.layer, beats, layer.bias_update_shift(rate), training, BIAS, UNUSED)
-                self.parts.append((f"update{phase.layer}", len(made.descriptors)))
+            if learn is not None and phase.name not in self.fused:
+                waiting.append((phase, learn))
+        if waiting:
+            self._update(made, waiting)
         return made.descriptors
+
+    def _update(self, made: Sequence, waiting: list[tuple[Phase, Learn]]) -> None:
+        """New weights of a layer whose gradients are in memory, behind pooling that follows, before other products."""
+        for each, how in waiting:
+            matrix = (self.biases if each.biases else self.matrices)[each.layer]
+            made.update(each.layer, matrix.length // self.grid.shape.lanes, how, each.matrix)
+        self.parts.append((f"update{waiting[0][0].layer}", len(made.descriptors)))
+        waiting.clear()
+
+    def _learn(self, made: Sequence, phase: Phase) -> Learn:
+        """How a phase's gradients change weights or biases."""
+        assert isinstance(self.config, PeConfig)
+        layer, training = self.config.layers[phase.layer], self.config.training
+        rate = training.rate_shift(0)
+        if phase.biases:
+            return made.learn(phase.layer, layer.bias_update_shift(rate), training, BIAS, UNUSED)
+        return made.learn(phase.layer, layer.update_shift(rate), training)
 
     def _assemble(self, phase: Phase) -> list[Descriptor]:
         """A phase with the addresses of its tensors."""
@@ -287,7 +311,8 @@ class StepProgram:
         operand = None if phase.operand is None else self._at(phase.operand, phase.operand_shape)
         places = Places(
             self._at(phase.x, phase.x_shape, phase.border), operand, outputs,
-            address(f"literals.{phase.name}"), of_matrix("coordinates"), of_matrix("values"), of_matrix("gradients"),
+            address(f"literals.{phase.name}"), of_matrix("coordinates"), of_matrix("values"),
+            of_matrix("masters" if phase.name in self.fused else "gradients"),
             csb=None if matrix is None else matrix.csb,
         )  # fmt: skip
         return assemble(phase.program, places, self.grid.shape.lanes)

@@ -10,9 +10,10 @@ import numpy as np
 from models.lib.fixed_point import IntArray
 from models.pe_array.compiler.phases import BIAS
 from models.pe_array.compiler.step_program import StepProgram
-from models.pe_array.isa.descriptors import Drain, Output, Update
+from models.pe_array.isa.descriptors import Collect, Drain, Learn, Output, Slot, Update
 from models.pe_array.isa.runs import Runs
-from models.pe_array.network.random_words import UPDATE_WORDS, WordOrder
+from models.pe_array.network.random_words import WordOrder
+from models.pe_array.network.weight_update import UPDATE_WORDS, learn_order
 
 
 def word_order(step: StepProgram) -> WordOrder:
@@ -28,11 +29,27 @@ def _updates(step: StepProgram) -> tuple[dict[int, IntArray], dict[int, IntArray
     of = {step.masters(index): (index, matrix, found) for index, matrix in step.matrices.items()}
     of |= {step.masters(index, BIAS): (index, matrix, biases) for index, matrix in step.biases.items()}
     words, lanes = 0, step.grid.shape.lanes // UPDATE_WORDS
+    slots: dict[int, Slot] = {}
+    places: dict[int, IntArray] = {}  # by address of the masters: of all weights as they are in memory
     for each in step.descriptors:
-        if isinstance(each, Update) and each.stochastic:
-            index, matrix, numbers = of[each.masters]
-            numbers[index] = matrix.gather(words * lanes + np.arange(matrix.length)).astype(np.int64)
+        if isinstance(each, Slot):
+            slots[each.slot] = each
+        elif isinstance(each, Collect):
+            slots = {}
+        elif isinstance(each, Update) and each.stochastic:
+            places[each.masters] = words * lanes + np.arange(of[each.masters][1].length)
             words += UPDATE_WORDS * each.beats
+        elif isinstance(each, Learn):
+            named = [slots[slot] for slot in sorted(slots) if slots[slot].gradients]
+            slots = {}
+            at = places.setdefault(each.masters, np.zeros(of[each.masters][1].length, dtype=np.int64))
+            for slot, first, count in learn_order([-(-slot.gradients // lanes) for slot in named]):
+                begin = (named[slot].beat + first) * lanes
+                at[begin : begin + count * lanes] = words * lanes + np.arange(count * lanes)
+                words += count
+    for masters, numbers in places.items():
+        index, matrix, kind = of[masters]
+        kind[index] = matrix.gather(numbers).astype(np.int64)
     return found, biases, words
 
 

@@ -12,37 +12,18 @@ from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
 from typing import Any, ClassVar, Self
 
-from models.lib.registers import Code
 from models.pe_array.isa.bits import Bits
+from models.pe_array.isa.causes import Cause, Engine
 from models.pe_array.isa.operations import After
+
+__all__ = [
+    "AFTER", "BYTES", "KINDS", "MULTIPLIER_BITS", "MULTIPLIER_MAX", "ONE", "Cause", "Collect", "Compute", "Delta",
+    "Descriptor", "Drain", "Engine", "Learn", "Map", "Output", "Pointers", "Scales", "Set", "Slot", "Stream", "Update",
+    "Window", "layout", "unnamed",
+]  # fmt: skip
 
 BYTES = 32
 """Bytes of a descriptor."""
-
-
-class Cause(Code):
-    """Why a program was stopped."""
-
-    OPCODE = 1, "unknown opcode"
-    FIELD = 2, "an illegal field"
-    ADDRESS = 3, "an address outside the window that the host opened, or misaligned"
-    READ_SLVERR = 4, "SLVERR while reading"
-    READ_DECERR = 5, "DECERR while reading"
-    WRITE_SLVERR = 6, "SLVERR while writing"
-    WRITE_DECERR = 7, "DECERR while writing"
-    POINTERS = 8, "CSB: block pointers that do not start at 0, fall, or end elsewhere"
-    COORDINATE = 9, "CSB: a coordinate beyond its block"
-    HOST = 10, "stopped by the host"
-
-
-class Engine(Code):
-    """Engines: their numbers in STATUS, and upper digit of the opcode."""
-
-    FETCH = 0, "fetch and dispatch of the program"
-    LOAD = 1, "load engine"
-    COMPUTE = 2, "compute engine"
-    STORE = 3, "store engine"
-
 
 _ENGINES = tuple(Engine)
 
@@ -273,11 +254,11 @@ class Output(Descriptor):
 
 @dataclass(frozen=True)
 class Slot(Descriptor):
-    """For the next ``Collect``: where a slot's gradients go. Of several for a slot the last one counts."""
+    """For the next ``Collect`` or ``Learn``: where a slot's gradients go. Of several for a slot the last one counts."""
 
     opcode = 0x32
     slot: int = _a(0, 6, "slot")
-    beat: int = _bits(3, 0, 24, "beat of the gradient array that the first goes to")
+    beat: int = _bits(3, 0, 24, "beat of the gradients, or masters, that the first goes to")
     gradients: int = _bits(4, 0, 24, "gradients; 0: as if not named")
 
 
@@ -358,8 +339,30 @@ class Scales(Descriptor):
     near_half: bool = _a(5, 1, "even: what is less than 2^-15 above a half is one, too", default=False)
 
 
+@dataclass(frozen=True)
+class Learn(Descriptor):
+    """Gradients of the slots named since the last one, at once to new masters, momenta and MAC weights.
+
+    Beats of SLOTs count in masters and are multiples of 4. Gradients of a slot are followed by zeros up to a whole beat
+    of MAC weights. The other fields are those of ``Update``.
+    """
+
+    opcode = 0x37
+    counts = True
+    masters: int = _bits(3, 0, 32, "address of the masters")
+    weights: int = _bits(6, 0, 32, "address of the MAC weights")
+    shift: int = _a(0, 5, "right shift of a gradient: the learning rate")
+    stochastic: bool = _a(5, 1, "stochastic rounding", default=False)
+    decay: int = _b(0, 4, "shift of the decay of momenta; 0: there are none", default=0)
+    momenta: int = _bits(5, 0, 32, "address of the momenta", default=0)
+    nesterov: bool = _a(6, 1, "the step is Nesterov's, else the momentum", default=False)
+    weight_decay: int = _bits(7, 24, 5, "shift of the decay of masters; 0: they do not decay", default=0)
+
+
 KINDS: dict[int, type[Descriptor]] = {
     kind.opcode: kind
-    for kind in (Window, Map, Stream, Pointers, Set, Compute, Drain, Output, Slot, Collect, Update, Delta, Scales)
-}
+    for kind in (
+        Window, Map, Stream, Pointers, Set, Compute, Drain, Output, Slot, Collect, Update, Delta, Scales, Learn
+    )
+}  # fmt: skip
 """Class of every opcode."""

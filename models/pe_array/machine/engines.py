@@ -24,7 +24,7 @@ from models.pe_array.isa.descriptors import Cause, Engine
 from models.pe_array.isa.map_transfer import DrainCommand, LoadCommand, drain_reads
 from models.pe_array.isa.operations import CommandField, ComputeTiles
 from models.pe_array.isa.pe_command import GRADIENT_BITS, Memory, Op, PeShape, StreamMemory, wrap
-from models.pe_array.isa.runs import Bytes, Runs
+from models.pe_array.isa.runs import ADDRESSES, Bytes, Runs
 from models.pe_array.isa.widths import CLASSES_MAX, Widths
 from models.pe_array.machine.grid import MachineGrid
 from models.pe_array.machine.memory import BusMemory, Refused
@@ -35,7 +35,7 @@ from models.pe_array.network.requantise import (
     RandomLanes,
     requantise,
 )
-from models.pe_array.network.weight_update import pack_gradients, weight_update
+from models.pe_array.network.weight_update import learn_order, pack_gradients, weight_update
 
 WEIGHT_BYTES = 4
 """Of masters, gradients and momenta."""
@@ -165,7 +165,7 @@ def _field_mask(field: CommandField, shape: PeShape) -> int:
 
 
 class StoreEngine:
-    """DRAIN, OUTPUT, SCALES, SLOT, COLLECT, UPDATE, DELTA. Of a descriptor with an error nothing is written.
+    """DRAIN, OUTPUT, SCALES, SLOT, COLLECT, LEARN, UPDATE, DELTA. Of a descriptor with an error nothing is written.
 
     Attributes:
         clipped: counts since ``reset``.
@@ -196,8 +196,8 @@ class StoreEngine:
         self.updates.load(seed)
 
     def ready(self, descriptor: d.Descriptor) -> bool:
-        """Whether it can be executed: a COLLECT where the gradients are there."""
-        if not isinstance(descriptor, d.Collect):
+        """Whether it can be executed: a COLLECT or LEARN where the gradients are there."""
+        if not isinstance(descriptor, d.Collect | d.Learn):
             return True
         return all(len(self._grid.gradients[each.slot]) >= each.gradients for each in self._named.values())
 
@@ -220,6 +220,8 @@ class StoreEngine:
             self._drain(descriptor)
         elif isinstance(descriptor, d.Collect):
             self._collect(descriptor)
+        elif isinstance(descriptor, d.Learn):
+            self._learn(descriptor)
         elif isinstance(descriptor, d.Update):
             self._update(descriptor)
         elif isinstance(descriptor, d.Delta):
@@ -277,36 +279,63 @@ class StoreEngine:
         if not self._scale and any(each != d.ONE for each in multipliers):
             raise Refused(Cause.FIELD)
 
-    def _collect(self, collect: d.Collect) -> None:
+    def _take(self, address: int) -> tuple[Runs, list[IntArray]]:
+        """Runs and packed words of the gradients of the named slots, which are forgotten; masters begin at address."""
         lanes = self._memory.lanes
         named = [each for _, each in sorted(self._named.items()) if each.gradients]
         self._named = {}
-        beats = np.array([-(-each.gradients // (lanes // WEIGHT_BYTES)) for each in named], dtype=np.int64)
-        starts = np.array([collect.address + each.beat * lanes for each in named], dtype=np.int64)
-        runs = Runs(starts, beats)
         packed = [pack_gradients(self._grid.take(each.slot, each.gradients), lanes // WEIGHT_BYTES) for each in named]
-        words = np.concatenate([np.zeros((0, lanes // WEIGHT_BYTES), dtype=np.int64), *packed])
+        starts = np.array([address + each.beat * lanes for each in named], dtype=np.int64)
+        return Runs(starts, np.array([len(words) for words in packed], dtype=np.int64)), packed
+
+    def _collect(self, collect: d.Collect) -> None:
+        runs, packed = self._take(collect.address)
+        words = np.concatenate([np.zeros((0, self._memory.lanes // WEIGHT_BYTES), dtype=np.int64), *packed])
         if collect.add:
             words = wrap(words + self._memory.get(Engine.STORE, runs).view("<i4"), GRADIENT_BITS)
         self._memory.put(Engine.STORE, (runs, _containers(words)))
 
+    def _learn(self, learn: d.Learn) -> None:
+        """New weights chunk by chunk: LEARN_CHUNK words of every slot in turn, while it has any."""
+        if any(each.gradients and each.beat % WEIGHT_BYTES for each in self._named.values()):
+            raise ValueError(f"{self._named} must begin at whole beats of MAC weights")
+        lanes = self._memory.lanes
+        runs, packed = self._take(0)
+        chunks = learn_order(np.array([len(words) for words in packed], dtype=np.int64))
+        starts = np.array([runs.starts[slot] + first * lanes for slot, first, _ in chunks], dtype=np.int64)
+        sizes = np.array([count for _, _, count in chunks], dtype=np.int64)
+        words = [np.zeros((0, lanes // WEIGHT_BYTES), dtype=np.int64)]
+        for slot, first, count in chunks:
+            part = packed[slot][first : first + count]
+            words.append(np.pad(part, ((0, count - len(part)), (0, 0))))
+        self._new_weights(
+            learn, np.concatenate(words), Runs(starts, sizes),
+            Runs(starts // WEIGHT_BYTES, sizes // WEIGHT_BYTES),
+        )  # fmt: skip
+
     def _update(self, update: d.Update) -> None:
-        long, short = update.beats * WEIGHT_BYTES, update.beats
+        long = Runs.one(0, update.beats * WEIGHT_BYTES)
+        gradients = self._memory.get(Engine.STORE, _moved(long, update.gradients)).view("<i4").astype(np.int64)
+        self._new_weights(update, gradients, long, Runs.one(0, update.beats))
+
+    def _new_weights(self, update: d.Update | d.Learn, gradient: IntArray, long: Runs, short: Runs) -> None:
+        """Update with words of gradients. long, short: where their masters and MAC weights lie in these arrays."""
 
         def words(address: int) -> IntArray:
-            return self._memory.get(Engine.STORE, Runs.one(address, long)).view("<i4").astype(np.int64)
+            return self._memory.get(Engine.STORE, _moved(long, address)).view("<i4").astype(np.int64)
 
-        gradient, master = words(update.gradients), wrap(words(update.masters), self._widths.master)
+        master = wrap(words(update.masters), self._widths.master)
         momentum = words(update.momenta) if update.decay else None
-        random = self.updates.take(long) if update.stochastic else None
+        random = self.updates.take(len(gradient)) if update.stochastic else None
         new = weight_update(
             master, gradient, update.shift, random, momentum, update.decay, self._widths, nesterov=update.nesterov,
             weight_decay=update.weight_decay,
         )  # fmt: skip
-        writes = [(Runs.one(update.masters, long), _containers(new.master))]
+        writes = [(_moved(long, update.masters), _containers(new.master))]
         if new.momentum is not None:
-            writes.append((Runs.one(update.momenta, long), _containers(new.momentum)))
-        self._memory.put(Engine.STORE, *writes, (Runs.one(update.weights, short), new.weight.astype(np.int8)))
+            writes.append((_moved(long, update.momenta), _containers(new.momentum)))
+        weights = new.weight.astype(np.int8).view(np.uint8).reshape(-1, self._memory.lanes)
+        self._memory.put(Engine.STORE, *writes, (_moved(short, update.weights), weights))
         self.clipped.masters += int(new.master_clipped.sum())
         self.clipped.momenta += int(new.momentum_clipped.sum())
         self.clipped.weights += int(new.weight_clipped.sum())
@@ -319,6 +348,11 @@ class StoreEngine:
             logits = self._memory.get(Engine.STORE, Runs.one(delta.logits, delta.classes)).view(np.int8)
         deltas = output_delta8(logits, labels, self._frac, self._widths.data, delta.softmax)
         self._memory.put(Engine.STORE, (Runs.one(delta.output, delta.classes), deltas.astype(np.int8)))
+
+
+def _moved(runs: Runs, address: int) -> Runs:
+    """The same from an address on, modulo 2^32."""
+    return Runs((runs.starts + address) % ADDRESSES, runs.beats)
 
 
 def _containers(values: IntArray) -> Bytes:

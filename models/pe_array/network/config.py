@@ -57,6 +57,7 @@ class Training:
             gradients by maps; otherwise half up, like everything else.
         rounding_seed: of the random words, 1 … 65535.
         softmax: the loss is softmax with cross-entropy; else sigmoid with cross-entropy of every class by itself.
+        fused: gradients that are complete when they are collected go to the update at once, and not to memory.
     """
 
     batch: int
@@ -77,6 +78,7 @@ class Training:
     nesterov: bool = False
     weight_decay_shift: int = 0
     softmax: bool = False
+    fused: bool = True
 
     @property
     def stochastic(self) -> bool:
@@ -174,11 +176,8 @@ class PeConfig:
         root = Section(given)
         name = root.file_name("name")
         image = root.table("input", required=True)
-        shape = (
-            image.integer("channels", 1, CHANNELS_MAX, 1),
-            image.integer("height", 1, SIZE_MAX),
-            image.integer("width", 1, SIZE_MAX),
-        )
+        height, width = (image.integer(side, 1, SIZE_MAX) for side in ("height", "width"))
+        shape = image.integer("channels", 1, CHANNELS_MAX, 1), height, width
         array = root.table("array")
         widths = Widths(
             array.integer("data_bits", 4, 8, STANDARD.data), array.integer("master_bits", 16, 32, STANDARD.master)
@@ -329,6 +328,7 @@ def _training(table: Section, directory: Path) -> Training:
         nesterov=table.flag("nesterov", False),
         weight_decay_shift=table.integer("weight_decay_shift", 0, SHIFT_MAX, 0),
         softmax=table.choice("loss", LOSSES, LOSSES[0]) == "softmax",
+        fused=table.flag("fused", True),
     )
     table.finish()
     if training.nesterov and not training.momentum_shift:

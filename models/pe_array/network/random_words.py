@@ -15,11 +15,10 @@ import numpy as np
 from models.lib.fixed_point import IntArray, lane_seed, lfsr_step
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.layers import HALF_UP, UInt16Array
+from models.pe_array.network.weight_update import UPDATE_WORDS
 
 PERIOD = 65535
 """Steps after which a lane begins again."""
-UPDATE_WORDS = 4
-"""Words of an update per beat of MAC weights, and the bytes of a weight in them."""
 
 
 @cache

@@ -14,6 +14,10 @@ from models.pe_array.isa.widths import MOMENTUM_BITS, SHIFT_MAX, STANDARD, Width
 from models.pe_array.network.requantise import BoolArray, rounded
 
 DECAY_MAX = 15
+UPDATE_WORDS = 4
+"""Words of an update per beat of MAC weights, and the bytes of a weight in them."""
+LEARN_CHUNK = 8
+"""Words of a slot that a LEARN updates in its turn [CHUNK of collect_store]."""
 
 
 def sum_gradients(partial: npt.ArrayLike, group: int) -> IntArray:
@@ -36,6 +40,23 @@ def pack_gradients(gradients: npt.ArrayLike, lanes: int) -> IntArray:
     """Words of ``lanes`` gradients, lane 0 first, zeros in the lanes that the last one lacks; int64 (words, lanes)."""
     flat = np.asarray(gradients, dtype=np.int64).reshape(-1)
     return np.concatenate([flat, np.zeros(-len(flat) % lanes, dtype=np.int64)]).reshape(-1, lanes)
+
+
+def learn_order(words: npt.ArrayLike, chunk: int = LEARN_CHUNK) -> list[tuple[int, int, int]]:
+    """Chunks (slot, first word, words) of a LEARN in their order: ``chunk`` words of every slot in turn.
+
+    The words of a slot are filled up to a whole beat of MAC weights. Random words are taken in this order.
+
+    Args:
+        words: of every slot, from slot 0 on.
+    """
+    left = [-(-count // UPDATE_WORDS) * UPDATE_WORDS for count in np.asarray(words, dtype=np.int64).tolist()]
+    return [
+        (slot, first, min(chunk, count - first))
+        for first in range(0, max(left, default=0), chunk)
+        for slot, count in enumerate(left)
+        if first < count
+    ]
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@
  *
  * docs/pe_array/program.md. A descriptor is taken into a register and offered to the grid from there. A GRAD command
  * with another number of PEs per slot than the GRAD command before waits until the grid is idle and no gradient is in
- * the sums (both for 4 clocks, in which a last gradient gets from its PE to the sums), then tiles_log2 changes.
+ * the sums (both for 7 clocks, in which a last gradient gets from its PE to the sums), then tiles_log2 changes.
  *
  * Latency: 1 clock from d_* to set_valid or cmd_valid, one descriptor per clock that the grid takes. If tiles_log2
- * changes, cmd_valid comes 4 clocks after the first quiet one. error 1 clock after an illegal descriptor was taken,
+ * changes, cmd_valid comes 7 clocks after the first quiet one. error 1 clock after an illegal descriptor was taken,
  * which goes nowhere.
  */
 module compute_engine #(
@@ -65,7 +65,7 @@ module compute_engine #(
 `REQUIRE(g_p, P >= 1 && P <= 64 && (P & (P - 1)) == 0, ("%m: P = %0d must be a power of two, 1 to 64", P))
 
 localparam [2:0] LAST_FIELD = `ARRAY_FIELD_YSTRIDE;
-localparam [1:0] LAST_QUIET = 2'd3;
+localparam [2:0] LAST_QUIET = 3'd6;
 localparam [31:0] LOG_WORD = P > 1 ? $clog2(P) : 0;
 
 reg           set_reg;      // a SET is in the register
@@ -74,7 +74,7 @@ reg           error_reg;
 reg  [23:0]   index_reg;
 reg  [255:0]  data_reg;
 reg  [GW-1:0] tiles_reg;
-reg  [1:0]    quiet_reg;
+reg  [2:0]    quiet_reg;
 
 wire is_compute = d_data[`ARRAY_D_OPCODE] == `ARRAY_OPCODE_COMPUTE;
 wire tiles_legal = d_data[`ARRAY_D_COMPUTE_OP] != `ARRAY_OP_GRAD
@@ -97,13 +97,13 @@ always @(posedge clk) begin
         data_reg <= d_data;
     end
     error_reg <= d_valid && d_ready && !legal;
-    quiet_reg <= quiet ? quiet_reg + 2'd1 : 2'd0;
+    quiet_reg <= quiet ? quiet_reg + 3'd1 : 3'd0;
     if (quiet && quiet_reg == LAST_QUIET) tiles_reg <= tiles[GW-1:0];
     if (rst) begin
         set_reg <= 1'b0;
         cmd_reg <= 1'b0;
         error_reg <= 1'b0;
-        quiet_reg <= 2'd0;
+        quiet_reg <= 3'd0;
         tiles_reg <= {GW{1'b0}};
     end
 end

@@ -7,13 +7,12 @@
  * One lane of a processing element: the MAC of one image, its maximum, and its accumulator's way to Y
  *
  * Latency: time is counted from d0, the clock in which the pixel stands on `x`; the control of d0 comes with it. `y`,
- * the accumulator of the same entry, is there in d3 for MAC and in the clock before d0 for GRAD and UNPOOL. The
- * operands are in registers in d1, their product in d2, the sum in d3, the word for Y in d4. A loaded byte that is
- * there in one clock (load_valid) is in `result` 2 clocks later; the entry that is in d2 in that clock must not need
- * it.
+ * the accumulator of the same entry, is there in d3 for MAC and in d0 for GRAD and UNPOOL. Operands are in registers
+ * in d1, their product in d2, the sum in d3, and with it the word for Y. A loaded byte that is there in one clock
+ * (load_valid) is in `result` 2 clocks later; the entry that is in d1 in that clock must not need it.
  *
  * One entry per clock, no handshake, no reset: a sum begins with `first`. A clock without an entry has `skip`, no
- * `first`, and the `op` of the entry before. What many bits hang on is registered once more in each lane.
+ * `first`, no `clear`, and the `op` of the entry before. What many bits hang on is registered once more in each lane.
  *
  * Written for DSPs with a multiplier and an accumulator that begins with 0 or another word: in MAX, the maximum.
  */
@@ -32,22 +31,21 @@ module mac_lane #(
     input  wire           clear,       // the result is 0
     input  wire [7:0]     value,       // MAC: weight, signed; MAX, UNPOOL: index of the pixel in its window
 
-    input  wire [ACC-1:0] y,           // word of Y: d3 (MAC) or one clock before d0 (GRAD, UNPOOL)
+    input  wire [ACC-1:0] y,           // word of Y: d3 (MAC) or d0 (GRAD, UNPOOL)
 
     input  wire           load_valid,  // a byte to be loaded: no result of a command is in the way
     input  wire [7:0]     load_byte,   // signed
     input  wire [3:0]     load_shift,  // bits to the left
 
     output wire [ACC-1:0] sum,         // d3: sum of products so far
-    output wire [ACC-1:0] result       // d4: word for Y
+    output wire [ACC-1:0] result       // d3: word for Y
 );
 
 `REQUIRE(g_acc, ACC >= 16 && ACC <= 48, ("%m: ACC = %0d must be 16 to 48", ACC))
 
 // --- d1: operands ---
 
-reg  [7:0] y_reg;
-wire [7:0] operand = op == `ARRAY_OP_GRAD ? y_reg : op == `ARRAY_OP_UNPOOL ? {7'd0, y_reg == value} : value;
+wire [7:0] operand = op == `ARRAY_OP_GRAD ? y[7:0] : op == `ARRAY_OP_UNPOOL ? {7'd0, y[7:0] == value} : value;
 
 reg signed [7:0] a1_reg;
 reg signed [7:0] b1_reg;
@@ -61,7 +59,6 @@ reg              clear1_reg;
 (* keep = "true" *) reg compare1_reg;
 
 always @(posedge clk) begin
-    y_reg        <= y[7:0];
     a1_reg       <= x;
     b1_reg       <= skip || op == `ARRAY_OP_MAX ? 8'd0 : operand;
     value1_reg   <= value;
@@ -83,7 +80,9 @@ reg        [7:0]  index2_reg;
 reg               mac2_reg;
 reg               clear2_reg;
 
-wire better = compare1_reg && (fresh1_reg || a1_reg > best2_reg);
+// Its sign: the pixel is larger
+wire [8:0] below  = {best2_reg[7], best2_reg} - {a1_reg[7], a1_reg};
+wire       better = compare1_reg && (fresh1_reg || below[8]);
 
 always @(posedge clk) begin
     product2_reg <= a1_reg * b1_reg;
@@ -99,81 +98,43 @@ always @(posedge clk) begin
     clear2_reg <= clear1_reg;
 end
 
-// --- d3: sum, which begins with 0 or, in MAX, with the maximum; beside it a loaded byte, shifted by 0 to 3 bits ---
+// --- d3: sum, which begins with 0 or, in MAX, with the maximum; with the accumulator it is the word for Y ---
 
 reg  [ACC-1:0] sum3_reg;
-reg  [10:0]    byte3_reg;
-reg  [1:0]     nibbles3_reg;
-(* keep = "true" *) reg load3_reg;
-(* keep = "true" *) reg [1:0] low3_reg;   // what goes to the nibbles 0 to 2, and to 4 and above
-(* keep = "true" *) reg [1:0] high3_reg;
-(* keep = "true" *) reg [3:0] zero3_reg;  // nibbles 0, 1, 2, and all others, are 0
 (* keep = "true" *) reg add_y3_reg;
 
 wire [ACC-1:0] product = {{(ACC-15){product2_reg[15]}}, product2_reg[14:0]};
 wire [ACC:0]   maximum = {{(ACC-15){1'b0}}, index2_reg, best2_reg};
-wire           cleared = clear2_reg && !load_valid;
 
 always @(posedge clk) begin
-    sum3_reg     <= (set2_reg ? maximum[ACC-1:0] : sum3_reg) + product;
-    byte3_reg    <= {{3{load_byte[7]}}, load_byte} << load_shift[1:0];
-    nibbles3_reg <= load_shift[3:2];
-    load3_reg    <= load_valid;
-    low3_reg     <= !load_valid ? 2'd0 : load_shift[3] ? 2'd3 : load_shift[2] ? 2'd2 : 2'd1;
-    high3_reg    <= !load_valid ? 2'd0 : load_shift[3] ? load_shift[3:2] : 2'd1;
-    zero3_reg[0] <= cleared || (load_valid && load_shift[3:2] > 2'd0);
-    zero3_reg[1] <= cleared || (load_valid && load_shift[3:2] > 2'd1);
-    zero3_reg[2] <= cleared || (load_valid && load_shift[3:2] > 2'd2);
-    zero3_reg[3] <= cleared;
-    add_y3_reg   <= mac2_reg;
+    sum3_reg   <= (set2_reg ? maximum[ACC-1:0] : sum3_reg) + product;
+    add_y3_reg <= mac2_reg && !clear2_reg;
+    if (clear2_reg) sum3_reg <= {ACC{1'b0}};
 end
 
 assign sum = sum3_reg;
 
-// --- d4: the word for Y; a loaded byte goes to it by nibbles, the zeros below it are a reset ---
+// --- beside it: a loaded byte, shifted by 0 to 3 bits and then by nibbles ---
 
-reg  [ACC-1:0] result4_reg;
-wire [ACC-1:0] total = sum3_reg + (add_y3_reg ? y : {ACC{1'b0}});
-wire [48:0]    other = {{(49-ACC){1'b0}}, total};
-wire [3:0]     n0 = byte3_reg[3:0];
-wire [3:0]     n1 = byte3_reg[7:4];
-wire [3:0]     n2 = {byte3_reg[10], byte3_reg[10:8]};
-wire [3:0]     sign = {4{byte3_reg[10]}};
-reg  [3:0]     n3;
-wire [48:0]    word;
-
-always @* begin
-    case (nibbles3_reg)
-        2'd0: n3 = sign;
-        2'd1: n3 = n2;
-        2'd2: n3 = n1;
-        default: n3 = n0;
-    endcase
-end
-
-function [3:0] pick(input [1:0] which, input [3:0] a, input [3:0] b, input [3:0] c, input [3:0] d);
-    pick = which[1] ? (which[0] ? d : c) : (which[0] ? b : a);
-endfunction
-
-assign word[3:0]   = pick(low3_reg, other[3:0], n0, n0, n0);
-assign word[7:4]   = pick(low3_reg, other[7:4], n1, n0, n0);
-assign word[11:8]  = pick(low3_reg, other[11:8], n2, n1, n0);
-assign word[15:12] = load3_reg ? n3 : other[15:12];
-assign word[19:16] = pick(high3_reg, other[19:16], sign, n2, n1);
-assign word[23:20] = pick(high3_reg, other[23:20], sign, sign, n2);
-assign word[48:24] = load3_reg ? {25{byte3_reg[10]}} : other[48:24];
-
-wire unused = &{1'b0, maximum[ACC], word};
+reg  [10:0] byte_reg;
+reg  [1:0]  nibbles_reg;
+reg  [22:0] loaded_reg;
+reg         load1_reg;
+(* keep = "true" *) reg load2_reg;
 
 always @(posedge clk) begin
-    result4_reg <= word[ACC-1:0];
-    if (zero3_reg[0]) result4_reg[3:0] <= 4'd0;
-    if (zero3_reg[1]) result4_reg[7:4] <= 4'd0;
-    if (zero3_reg[2]) result4_reg[11:8] <= 4'd0;
-    if (zero3_reg[3]) result4_reg[ACC-1:12] <= {(ACC-12){1'b0}};
+    byte_reg    <= {{3{load_byte[7]}}, load_byte} << load_shift[1:0];
+    nibbles_reg <= load_shift[3:2];
+    loaded_reg  <= {{12{byte_reg[10]}}, byte_reg} << {nibbles_reg, 2'b00};
+    load1_reg   <= load_valid;
+    load2_reg   <= load1_reg;
 end
 
-assign result = result4_reg;
+wire [48:0] loaded = {{26{loaded_reg[22]}}, loaded_reg};
+
+assign result = load2_reg ? loaded[ACC-1:0] : sum3_reg + (add_y3_reg ? y : {ACC{1'b0}});
+
+wire unused = &{1'b0, below, maximum[ACC], loaded};
 
 endmodule
 `resetall

@@ -73,7 +73,7 @@ module pe #(
     input  wire             grad_ready,
     output wire [31:0]      grad_data,     // signed
 
-    output wire             done,          // a command's last result is in Y
+    output wire             done,          // what is loaded or drained after it comes behind a command's writes
     output wire             idle,          // no command is in the PE
     output wire             busy,          // an entry is issued
     output wire             stall          // an entry waits
@@ -107,10 +107,10 @@ reg [B*8-1:0] load_data_reg;
 reg [B*8-1:0] load_stream_reg;
 reg [3:0]     load_shift_reg;
 
-wire d1_write;
+wire d0_write;
 wire load = load_valid && load_ready;
 
-assign load_ready = !(load_select == `ARRAY_MEMORY_Y && d1_write);
+assign load_ready = !(load_select == `ARRAY_MEMORY_Y && d0_write);
 
 always @(posedge clk) begin
     load_x_reg      <= load && load_select == `ARRAY_MEMORY_X;
@@ -197,7 +197,8 @@ wire           entry_valid, entry_clear, entry_skip, entry_last, entry_fence, en
 wire [1:0]     entry_op;
 wire [XAW-1:0] entry_xaddr;
 wire [YAW-1:0] entry_yaddr, entry_raddr;
-wire [7:0]     entry_value;
+wire [6:0]     entry_woff;
+wire [7:0]     weight;
 
 pe_address #(
     .B(B),
@@ -241,7 +242,8 @@ pe_address #(
     .xaddr(entry_xaddr),
     .yaddr(entry_yaddr),
     .raddr(entry_raddr),
-    .value(entry_value)
+    .woff(entry_woff),
+    .weight(weight)
 );
 
 // --- issue ---
@@ -249,10 +251,10 @@ pe_address #(
 wire [XAW-1:0] x_raddr;
 wire           y_re;
 wire [YAW-1:0] y_raddr;
-wire           d0_skip, d0_first, d0_fresh, d0_clear, d3_write, d3_gradient;
+wire           d0_skip, d0_first, d0_fresh, d0_clear, d2_write, d3_gradient;
 wire [1:0]     d0_op;
 wire [7:0]     d0_value;
-wire [YAW-1:0] d3_waddr;
+wire [YAW-1:0] d2_waddr;
 
 pe_issue #(
     .XAW(XAW),
@@ -272,7 +274,8 @@ pe_issue #(
     .in_xaddr(entry_xaddr),
     .in_yaddr(entry_yaddr),
     .in_raddr(entry_raddr),
-    .in_value(entry_value),
+    .in_woff(entry_woff),
+    .weight(weight),
     .drain_read(drain_read),
     .drain_addr(drain_addr),
     .grad_taken(grad_valid && grad_ready),
@@ -288,9 +291,9 @@ pe_issue #(
     .d0_fresh(d0_fresh),
     .d0_clear(d0_clear),
     .d0_value(d0_value),
-    .d1_write(d1_write),
-    .d3_write(d3_write),
-    .d3_waddr(d3_waddr),
+    .d0_write(d0_write),
+    .d2_write(d2_write),
+    .d2_waddr(d2_waddr),
     .d3_gradient(d3_gradient),
     .done(done)
 );
@@ -315,25 +318,26 @@ ram_sdp #(
     .rdata(x_word)
 );
 
-reg           load3_y_reg;
-reg [YAW-1:0] load3_addr_reg;
+reg           load2_y_reg;
+reg [YAW-1:0] load2_addr_reg;
 reg           y_we_reg;
 reg [YAW-1:0] y_waddr_reg;
 
 always @(posedge clk) begin
-    load3_y_reg    <= load_y_reg;
-    load3_addr_reg <= load_addr_reg[YAW-1:0];
-    y_we_reg       <= d3_write || load3_y_reg;
-    y_waddr_reg    <= load3_y_reg ? load3_addr_reg : d3_waddr;
+    load2_y_reg    <= load_y_reg;
+    load2_addr_reg <= load_addr_reg[YAW-1:0];
+    y_we_reg       <= d2_write || load2_y_reg;
+    y_waddr_reg    <= load2_y_reg ? load2_addr_reg : d2_waddr;
     if (rst) begin
-        load3_y_reg <= 1'b0;
+        load2_y_reg <= 1'b0;
         y_we_reg    <= 1'b0;
     end
 end
 
 ram_sdp #(
     .WIDTH(B * ACC),
-    .DEPTH(1 << YAW)
+    .DEPTH(1 << YAW),
+    .OUT(1)
 ) y_ram (
     .clk(clk),
     .we(y_we_reg),
@@ -376,85 +380,18 @@ generate
     end
 endgenerate
 
-// --- gradients: the lanes have products, not sums; their sum over lanes is added up here ---
-
-// Trees of 1, 4 or 16 lanes, two levels of adders per clock, and the last one or two levels with the accumulator
-localparam TREES = $clog2(B) % 2 == 1 ? 2 : 4;
-localparam LANES = B / TREES;
-localparam TREE_CLOCKS = $clog2(LANES) / 2;
-localparam PART = 16 + $clog2(LANES);
-
-wire [TREES*PART-1:0] parts;
-wire                  parts_first;
-wire                  parts_gradient;
-reg  [31:0]           gradient_reg;
-reg                   gradient_valid_reg;
-wire                  unused_last, unused_done;
-
-generate
-    for (n = 0; n < TREES; n = n + 1) begin : g_tree
-        adder_tree #(
-            .N(LANES),
-            .WIDTH(16),
-            .REG_EVERY(2)
-        ) tree (
-            .clk(clk),
-            .x(products[n*LANES*16 +: LANES*16]),
-            .sum(parts[n*PART +: PART])
-        );
-    end
-endgenerate
-
-delay_line #(
-    .WIDTH(1),
-    .DEPTH(TREE_CLOCKS + 3)
-) first_line (
-    .clk(clk),
-    .rst(1'b0),
-    .d(d0_first),
-    .q(parts_first)
-);
-
-delay_line #(
-    .WIDTH(1),
-    .DEPTH(TREE_CLOCKS),
-    .RESET(1)
-) gradient_line (
-    .clk(clk),
-    .rst(rst),
-    .d(d3_gradient),
-    .q(parts_gradient)
-);
-
-reg [PART+1:0] parts_sum;
-integer        k;
-
-always @* begin
-    parts_sum = {(PART+2){1'b0}};
-    for (k = 0; k < TREES; k = k + 1) parts_sum = parts_sum + {{2{parts[k*PART + PART-1]}}, parts[k*PART +: PART]};
-end
-
-always @(posedge clk) begin
-    gradient_reg <= (parts_first ? 32'd0 : gradient_reg) + {{(30-PART){parts_sum[PART+1]}}, parts_sum};
-    gradient_valid_reg <= parts_gradient;
-    if (rst) gradient_valid_reg <= 1'b0;
-end
-
-frame_fifo #(
-    .WIDTH(32),
+pe_gradients #(
+    .B(B),
     .DEPTH(GRADIENTS)
-) gradient_queue (
+) gradients (
     .clk(clk),
     .rst(rst),
-    .flush(1'b0),
-    .s_valid(gradient_valid_reg),
-    .s_data(gradient_reg),
-    .s_last(1'b1),
-    .m_valid(grad_valid),
-    .m_ready(grad_ready),
-    .m_data(grad_data),
-    .m_last(unused_last),
-    .frame_done(unused_done)
+    .products(products),
+    .d0_first(d0_first),
+    .d3_last(d3_gradient),
+    .grad_valid(grad_valid),
+    .grad_ready(grad_ready),
+    .grad_data(grad_data)
 );
 
 // --- commands taken and not done: at most 3 before the issue stage, one per entry on the way ---

@@ -5,11 +5,12 @@
 /*
  * Tap lists, coordinates, weights and addresses of a processing element
  *
- * Holds the memories E (coordinates), T (tap lists) and W (weights). For every entry of the walk it reads coordinate
- * and tap, computes the addresses of X and Y and picks the weight byte.
+ * Holds the memories E (coordinates), T (tap lists) and W (weights), each with a register behind it. For every entry of
+ * the walk it reads coordinate and tap, computes the addresses of X and Y and picks the weight byte.
  *
  * Latency: 5 ticks (clocks with `go`) from the walk's entry to the outputs, one entry per tick; nothing moves in other
- * clocks. Loads are written at once, whatever `go` is.
+ * clocks. Only the weight comes later, when its entry has been issued: 2 clocks after the tick behind the one in which
+ * the entry was at the outputs. Loads are written at once, whatever `go` is.
  */
 module pe_address #(
     // Batch lanes, bytes of a memory word: a power of two, at least 4
@@ -64,14 +65,15 @@ module pe_address #(
     output wire [XAW-1:0] xaddr,        // pixel word
     output wire [YAW-1:0] yaddr,        // Y word that it reads
     output wire [YAW-1:0] raddr,        // Y word that the result of `last` goes to
-    output wire [7:0]     value         // MAC: weight; else woff
+    output wire [6:0]     woff,         // number of the weight in its element
+    output wire [7:0]     weight        // MAC: the weight, 2 clocks after the entry was issued
 );
 
 localparam BW = $clog2(B);
 
 wire unused = &{1'b0, load_addr};
 
-// --- 1: words of E and T, read at the walk's addresses ---
+// --- 1, 2: words of E and T, read at the walk's addresses, and in their registers ---
 
 wire [B*8-1:0] e_word;
 wire [B*8-1:0] t_word;
@@ -79,7 +81,8 @@ wire [B*8-1:0] t_word;
 ram_sdp #(
     .WIDTH(B * 8),
     .DEPTH(1 << EAW),
-    .BLOCK(1)
+    .BLOCK(1),
+    .OUT(2)
 ) e_ram (
     .clk(clk),
     .we(load_e),
@@ -92,7 +95,8 @@ ram_sdp #(
 
 ram_sdp #(
     .WIDTH(B * 8),
-    .DEPTH(1 << TAW)
+    .DEPTH(1 << TAW),
+    .OUT(2)
 ) t_ram (
     .clk(clk),
     .we(load_t),
@@ -103,51 +107,52 @@ ram_sdp #(
     .rdata(t_word)
 );
 
-reg           valid1_reg;
-reg           clear1_reg;
-reg           tap1_reg;
-reg           first1_reg;
-reg           fence1_reg;
-reg           ends1_reg;
-reg [1:0]     op1_reg;
-reg           swap1_reg;
-reg [BW-2:0]  coordinate1_reg;
-reg [WBW-1:0] wpos1_reg;
-reg [XAW-1:0] xbase1_reg;
-reg [XAW-1:0] xstride1_reg;
-reg [YAW-1:0] ybase1_reg;
-reg [YAW-1:0] ystride1_reg;
-reg [YAW-1:0] rbase1_reg;
+// What the walk says of an entry, with the places of coordinate and tap in their words
+localparam WALK = 8 + BW - 1 + WBW + 2*XAW + 3*YAW;
+
+reg  [2:1]      valid_reg;
+reg  [WALK-1:0] walk1_reg;
+reg  [WALK-1:0] walk2_reg;
 
 always @(posedge clk) begin
     if (go) begin
-        valid1_reg      <= in_valid;
-        clear1_reg      <= in_clear;
-        tap1_reg        <= in_tap;
-        first1_reg      <= in_first;
-        fence1_reg      <= in_fence;
-        ends1_reg       <= in_ends;
-        op1_reg         <= in_op;
-        swap1_reg       <= in_swap;
-        coordinate1_reg <= in_epos[BW-2:0];
-        wpos1_reg       <= in_wpos;
-        xbase1_reg      <= in_xbase;
-        xstride1_reg    <= in_xstride;
-        ybase1_reg      <= in_ybase;
-        ystride1_reg    <= in_ystride;
-        rbase1_reg      <= in_rbase;
+        valid_reg <= {valid_reg[1], in_valid};
+        walk1_reg <= {
+            in_clear, in_tap, in_first, in_fence, in_ends, in_op, in_swap, in_epos[BW-2:0], in_wpos, in_xbase,
+            in_xstride, in_ybase, in_ystride, in_rbase
+        };
+        walk2_reg <= walk1_reg;
     end
-    if (rst) valid1_reg <= 1'b0;
+    if (rst) valid_reg <= 2'd0;
 end
 
-wire [15:0] coordinate = e_word[{coordinate1_reg, 4'd0} +: 16];
+wire           clear2, tap2, first2, fence2, ends2, swap2;
+wire [1:0]     op2;
+wire [BW-2:0]  place2;
+wire [WBW-1:0] wpos2;
+wire [XAW-1:0] xbase2, xstride2;
+wire [YAW-1:0] ybase2, ystride2, rbase2;
+
+assign {
+    clear2, tap2, first2, fence2, ends2, op2, swap2, place2, wpos2, xbase2, xstride2, ybase2, ystride2, rbase2
+} = walk2_reg;
+
+wire [15:0] coordinate = e_word[{place2, 4'd0} +: 16];
 wire [31:0] entry;
 
 generate
     if (B > 4) begin : g_entry
-        reg [BW-3:0] entry1_reg;
-        always @(posedge clk) if (go) entry1_reg <= in_tpos[BW-3:0];
-        assign entry = t_word[{entry1_reg, 5'd0} +: 32];
+        reg [BW-3:0] place1_reg;
+        reg [BW-3:0] place2_reg;
+
+        always @(posedge clk) begin
+            if (go) begin
+                place1_reg <= in_tpos[BW-3:0];
+                place2_reg <= place1_reg;
+            end
+        end
+
+        assign entry = t_word[{place2_reg, 5'd0} +: 32];
     end else begin : g_entry
         assign entry = t_word;
     end
@@ -155,110 +160,56 @@ endgenerate
 
 wire unused_bit = entry[31];
 
-// --- 2: coordinate and tap; zeros where there is no tap ---
-
-reg           valid2_reg;
-reg           clear2_reg;
-reg           first2_reg;
-reg           fence2_reg;
-reg           ends2_reg;
-reg [1:0]     op2_reg;
-reg [7:0]     in2_reg;
-reg [7:0]     out2_reg;
-reg [30:0]    entry2_reg;
-reg [WBW-1:0] wpos2_reg;
-reg [XAW-1:0] xbase2_reg;
-reg [XAW-1:0] xstride2_reg;
-reg [YAW-1:0] ybase2_reg;
-reg [YAW-1:0] ystride2_reg;
-reg [YAW-1:0] rbase2_reg;
-
-always @(posedge clk) begin
-    if (go) begin
-        valid2_reg   <= valid1_reg;
-        clear2_reg   <= clear1_reg;
-        first2_reg   <= first1_reg;
-        fence2_reg   <= fence1_reg;
-        ends2_reg    <= ends1_reg;
-        op2_reg      <= op1_reg;
-        in2_reg      <= swap1_reg ? coordinate[15:8] : coordinate[7:0];
-        out2_reg     <= !tap1_reg ? 8'd0 : swap1_reg ? coordinate[7:0] : coordinate[15:8];
-        entry2_reg   <= tap1_reg ? entry[30:0] : {1'b1, 30'd0};
-        wpos2_reg    <= wpos1_reg;
-        xbase2_reg   <= xbase1_reg;
-        xstride2_reg <= xstride1_reg;
-        ybase2_reg   <= ybase1_reg;
-        ystride2_reg <= ystride1_reg;
-        rbase2_reg   <= rbase1_reg;
-    end
-    if (rst) valid2_reg <= 1'b0;
-end
-
-// --- 3: products and sums, modulo the depths ---
-
-// Either side of a sum may be the wider one.
-wire [XAW+11:0] xoff    = {{XAW{1'b0}}, entry2_reg[11:0]};
-wire [WBW+6:0]  woff    = {{WBW{1'b0}}, entry2_reg[18:12]};
-wire [YAW+9:0]  yoff    = {{YAW{1'b0}}, entry2_reg[28:19]};
-wire [XAW+7:0]  channel = {{XAW{1'b0}}, in2_reg};
-wire [YAW+7:0]  row     = {{YAW{1'b0}}, out2_reg};
-wire            unused_high = &{
-    1'b0, xoff[XAW+11:XAW], woff[WBW+6:WBW], yoff[YAW+9:YAW], channel[XAW+7:XAW], row[YAW+7:YAW]
-};
+// --- 3: coordinate and tap; zeros where there is no tap ---
 
 reg           valid3_reg;
 reg           clear3_reg;
-reg           skip3_reg;
-reg           last3_reg;
 reg           first3_reg;
 reg           fence3_reg;
 reg           ends3_reg;
 reg [1:0]     op3_reg;
-reg [6:0]     woff3_reg;
+reg [7:0]     in3_reg;
+reg [7:0]     out3_reg;
+reg [30:0]    entry3_reg;
 reg [WBW-1:0] wpos3_reg;
-reg [XAW-1:0] xprod3_reg;
-reg [XAW-1:0] xsum3_reg;
-reg [YAW-1:0] yprod3_reg;
-reg [YAW-1:0] ysum3_reg;
+reg [XAW-1:0] xbase3_reg;
+reg [XAW-1:0] xstride3_reg;
+reg [YAW-1:0] ybase3_reg;
+reg [YAW-1:0] ystride3_reg;
 reg [YAW-1:0] rbase3_reg;
 
 always @(posedge clk) begin
     if (go) begin
-        valid3_reg <= valid2_reg;
-        clear3_reg <= clear2_reg;
-        skip3_reg  <= entry2_reg[30];
-        last3_reg  <= entry2_reg[29];
-        first3_reg <= first2_reg;
-        fence3_reg <= fence2_reg;
-        ends3_reg  <= ends2_reg;
-        op3_reg    <= op2_reg;
-        woff3_reg  <= entry2_reg[18:12];
-        wpos3_reg  <= wpos2_reg + woff[WBW-1:0];
-        xprod3_reg <= channel[XAW-1:0] * xstride2_reg;
-        xsum3_reg  <= xbase2_reg + xoff[XAW-1:0];
-        yprod3_reg <= row[YAW-1:0] * ystride2_reg;
-        ysum3_reg  <= ybase2_reg + yoff[YAW-1:0];
-        rbase3_reg <= rbase2_reg;
+        valid3_reg   <= valid_reg[2];
+        clear3_reg   <= clear2;
+        first3_reg   <= first2;
+        fence3_reg   <= fence2;
+        ends3_reg    <= ends2;
+        op3_reg      <= op2;
+        in3_reg      <= swap2 ? coordinate[15:8] : coordinate[7:0];
+        out3_reg     <= !tap2 ? 8'd0 : swap2 ? coordinate[7:0] : coordinate[15:8];
+        entry3_reg   <= tap2 ? entry[30:0] : {1'b1, 30'd0};
+        wpos3_reg    <= wpos2;
+        xbase3_reg   <= xbase2;
+        xstride3_reg <= xstride2;
+        ybase3_reg   <= ybase2;
+        ystride3_reg <= ystride2;
+        rbase3_reg   <= rbase2;
     end
     if (rst) valid3_reg <= 1'b0;
 end
 
-// --- 4: addresses; the word of W ---
+// --- 4: products and sums, modulo the depths ---
 
-wire [B*8-1:0] w_word;
-
-ram_sdp #(
-    .WIDTH(B * 8),
-    .DEPTH(1 << WAW)
-) w_ram (
-    .clk(clk),
-    .we(load_w),
-    .waddr(load_addr[WAW-1:0]),
-    .wdata(load_data),
-    .re(go),
-    .raddr(wpos3_reg[WBW-1 -: WAW]),
-    .rdata(w_word)
-);
+// Either side of a sum may be the wider one.
+wire [XAW+11:0] tap_x   = {{XAW{1'b0}}, entry3_reg[11:0]};
+wire [WBW+6:0]  tap_w   = {{WBW{1'b0}}, entry3_reg[18:12]};
+wire [YAW+9:0]  tap_y   = {{YAW{1'b0}}, entry3_reg[28:19]};
+wire [XAW+7:0]  channel = {{XAW{1'b0}}, in3_reg};
+wire [YAW+7:0]  row     = {{YAW{1'b0}}, out3_reg};
+wire            unused_high = &{
+    1'b0, tap_x[XAW+11:XAW], tap_w[WBW+6:WBW], tap_y[YAW+9:YAW], channel[XAW+7:XAW], row[YAW+7:YAW]
+};
 
 reg           valid4_reg;
 reg           clear4_reg;
@@ -269,31 +220,51 @@ reg           fence4_reg;
 reg           ends4_reg;
 reg [1:0]     op4_reg;
 reg [6:0]     woff4_reg;
-reg [BW-1:0]  byte4_reg;
-reg [XAW-1:0] xaddr4_reg;
-reg [YAW-1:0] yaddr4_reg;
+reg [WBW-1:0] wpos4_reg;
+reg [XAW-1:0] xprod4_reg;
+reg [XAW-1:0] xsum4_reg;
+reg [YAW-1:0] yprod4_reg;
+reg [YAW-1:0] ysum4_reg;
 reg [YAW-1:0] rbase4_reg;
 
 always @(posedge clk) begin
     if (go) begin
         valid4_reg <= valid3_reg;
         clear4_reg <= clear3_reg;
-        skip4_reg  <= skip3_reg;
-        last4_reg  <= last3_reg;
+        skip4_reg  <= entry3_reg[30];
+        last4_reg  <= entry3_reg[29];
         first4_reg <= first3_reg;
         fence4_reg <= fence3_reg;
         ends4_reg  <= ends3_reg;
         op4_reg    <= op3_reg;
-        woff4_reg  <= woff3_reg;
-        byte4_reg  <= wpos3_reg[BW-1:0];
-        xaddr4_reg <= xprod3_reg + xsum3_reg;
-        yaddr4_reg <= yprod3_reg + ysum3_reg;
+        woff4_reg  <= entry3_reg[18:12];
+        wpos4_reg  <= wpos3_reg + tap_w[WBW-1:0];
+        xprod4_reg <= channel[XAW-1:0] * xstride3_reg;
+        xsum4_reg  <= xbase3_reg + tap_x[XAW-1:0];
+        yprod4_reg <= row[YAW-1:0] * ystride3_reg;
+        ysum4_reg  <= ybase3_reg + tap_y[YAW-1:0];
         rbase4_reg <= rbase3_reg;
     end
     if (rst) valid4_reg <= 1'b0;
 end
 
-// --- 5: of every four bytes of W the one, the weight among them ---
+// --- 5: addresses; the word of W is read ---
+
+wire [B*8-1:0] w_word;
+
+ram_sdp #(
+    .WIDTH(B * 8),
+    .DEPTH(1 << WAW),
+    .OUT(2)
+) w_ram (
+    .clk(clk),
+    .we(load_w),
+    .waddr(load_addr[WAW-1:0]),
+    .wdata(load_data),
+    .re(go),
+    .raddr(wpos4_reg[WBW-1 -: WAW]),
+    .rdata(w_word)
+);
 
 reg           valid5_reg;
 reg           clear5_reg;
@@ -304,31 +275,10 @@ reg           fence5_reg;
 reg           ends5_reg;
 reg [1:0]     op5_reg;
 reg [6:0]     woff5_reg;
+reg [BW-1:0]  byte5_reg;
 reg [XAW-1:0] xaddr5_reg;
 reg [YAW-1:0] yaddr5_reg;
 reg [YAW-1:0] rbase5_reg;
-reg [B*2-1:0] bytes5_reg;
-reg [YAW-1:0] result_reg;
-
-wire [B*2-1:0] bytes;
-wire [7:0]     weight;
-wire           unpool = op5_reg == `ARRAY_OP_UNPOOL && !clear5_reg;
-wire [YAW-1:0] result = first5_reg ? rbase5_reg : result_reg;
-
-genvar k;
-generate
-    for (k = 0; k < B / 4; k = k + 1) begin : g_byte
-        wire [31:0] four = w_word[32*k +: 32];
-        assign bytes[8*k +: 8] = four[{byte4_reg[1:0], 3'd0} +: 8];
-    end
-    if (B > 4) begin : g_weight
-        reg [BW-3:0] byte5_reg;
-        always @(posedge clk) if (go) byte5_reg <= byte4_reg[BW-1:2];
-        assign weight = bytes5_reg[{byte5_reg, 3'd0} +: 8];
-    end else begin : g_weight
-        assign weight = bytes5_reg;
-    end
-endgenerate
 
 always @(posedge clk) begin
     if (go) begin
@@ -341,11 +291,10 @@ always @(posedge clk) begin
         ends5_reg  <= ends4_reg;
         op5_reg    <= op4_reg;
         woff5_reg  <= woff4_reg;
-        xaddr5_reg <= xaddr4_reg;
-        yaddr5_reg <= yaddr4_reg;
+        byte5_reg  <= wpos4_reg[BW-1:0];
+        xaddr5_reg <= xprod4_reg + xsum4_reg;
+        yaddr5_reg <= yprod4_reg + ysum4_reg;
         rbase5_reg <= rbase4_reg;
-        bytes5_reg <= bytes;
-        if (valid5_reg) result_reg <= result + {{(YAW-1){1'b0}}, last5_reg};
     end
     if (rst) valid5_reg <= 1'b0;
 end
@@ -359,8 +308,46 @@ assign ends  = ends5_reg;
 assign op    = op5_reg;
 assign xaddr = xaddr5_reg;
 assign yaddr = yaddr5_reg;
-assign raddr = unpool ? result : yaddr5_reg;
-assign value = op5_reg == `ARRAY_OP_MAC ? weight : {1'b0, woff5_reg};
+assign woff  = woff5_reg;
+
+// Results of UNPOOL go to one word after the other
+reg  [YAW-1:0] result_reg;
+wire [YAW-1:0] result = first5_reg ? rbase5_reg : result_reg;
+
+always @(posedge clk) if (go && valid5_reg) result_reg <= result + {{(YAW-1){1'b0}}, last5_reg};
+
+assign raddr = op5_reg == `ARRAY_OP_UNPOOL && !clear5_reg ? result : yaddr5_reg;
+
+// --- 6 and behind it: the word of W, of every four bytes the one, the weight among them ---
+
+reg  [BW-1:0]  byte6_reg;
+reg  [B*2-1:0] bytes_reg;
+reg  [7:0]     weight_reg;
+wire [B*2-1:0] bytes;
+
+always @(posedge clk) begin
+    if (go) byte6_reg <= byte5_reg;
+    bytes_reg <= bytes;
+end
+
+genvar k;
+generate
+    for (k = 0; k < B / 4; k = k + 1) begin : g_byte
+        wire [31:0] four = w_word[32*k +: 32];
+        assign bytes[8*k +: 8] = four[{byte6_reg[1:0], 3'd0} +: 8];
+    end
+    if (B > 4) begin : g_weight
+        reg [BW-3:0] place_reg;
+        always @(posedge clk) begin
+            place_reg  <= byte6_reg[BW-1:2];
+            weight_reg <= bytes_reg[{place_reg, 3'd0} +: 8];
+        end
+    end else begin : g_weight
+        always @(posedge clk) weight_reg <= bytes_reg;
+    end
+endgenerate
+
+assign weight = weight_reg;
 
 endmodule
 `resetall

@@ -11,8 +11,8 @@
  * drain. Nothing stops behind it.
  *
  * The lanes' time is that of the pixel: d0 is the clock in which the X RAM shows the pixel word of an entry. It is 3
- * clocks after the issue for MAC and MAX, which need Y at the end, and 7 for GRAD and UNPOOL, which need it at the
- * beginning; Y is read 5 clocks after the issue, whoever reads.
+ * clocks after the issue for MAC and MAX, which need Y at the end, and 6 for GRAD and UNPOOL, which need it at the
+ * beginning; Y is read 4 clocks after the issue, whoever reads, and shows its word 2 clocks later.
  *
  * Latency: 1 tick from an entry's input to its issue.
  */
@@ -39,7 +39,8 @@ module pe_issue #(
     input  wire [XAW-1:0] in_xaddr,
     input  wire [YAW-1:0] in_yaddr,
     input  wire [YAW-1:0] in_raddr,
-    input  wire [7:0]     in_value,
+    input  wire [6:0]     in_woff,
+    input  wire [7:0]     weight,       // of the entry that was issued 2 clocks ago
 
     input  wire           drain_read,   // read drain_addr in place of what the PE would read
     input  wire [YAW-1:0] drain_addr,
@@ -48,8 +49,8 @@ module pe_issue #(
     output wire           busy,         // an entry is issued
     output wire           stall,        // an entry waits
 
-    output wire [XAW-1:0] x_raddr,      // pixel word to read: 2 or 6 clocks after issue
-    output wire           y_re,         // read Y: 5 clocks after issue or drain_read
+    output wire [XAW-1:0] x_raddr,      // pixel word to read: 2 or 5 clocks after issue
+    output wire           y_re,         // read Y: 4 clocks after issue or drain_read
     output wire [YAW-1:0] y_raddr,
     output wire           drain_valid,  // the word of a drain_read stands on the output of Y: 6 clocks after it
 
@@ -60,18 +61,18 @@ module pe_issue #(
     output wire           d0_fresh,     // nothing has been compared in this window
     output wire           d0_clear,     // the result is 0
     output wire [7:0]     d0_value,     // weight or woff
-    output wire           d1_write,     // the entry's result goes to Y in d4
-    output wire           d3_write,     // the same, 2 clocks later
-    output wire [YAW-1:0] d3_waddr,
+    output wire           d0_write,     // the entry's result goes to Y in d3
+    output wire           d2_write,     // the same, 2 clocks later
+    output wire [YAW-1:0] d2_waddr,
     output wire           d3_gradient,  // the lanes' sums are those of a gradient
-    output wire           done          // d5: the final entry of a command has been written
+    output wire           done          // d0: what is loaded or drained after it comes behind a command's writes
 );
 
 `REQUIRE(g_gradients, GRADIENTS >= 1 && GRADIENTS <= 31, ("%m: GRADIENTS = %0d must be 1 to 31", GRADIENTS))
 
 localparam [4:0] MOST = GRADIENTS[4:0];
 // Clocks between the last entry of an operation and the first of another, less 1
-localparam [2:0] FENCE = 3'd7;
+localparam [2:0] FENCE = 3'd5;
 
 // --- issue stage ---
 
@@ -85,7 +86,7 @@ reg [1:0]     op_reg;
 reg [XAW-1:0] xaddr_reg;
 reg [YAW-1:0] yaddr_reg;
 reg [YAW-1:0] raddr_reg;
-reg [7:0]     value_reg;
+reg [6:0]     woff_reg;
 reg           reads_reg;     // it reads Y
 reg           changes_reg;   // it writes a Y word that a MAC may read soon
 reg [1:0]     wait_reg;      // clocks to wait for a Y word
@@ -125,7 +126,7 @@ always @(posedge clk) begin
         xaddr_reg   <= in_xaddr;
         yaddr_reg   <= in_yaddr;
         raddr_reg   <= in_raddr;
-        value_reg   <= in_value;
+        woff_reg    <= in_woff;
         reads_reg   <= in_op == `ARRAY_OP_MAC ? in_last : in_op != `ARRAY_OP_MAX && !in_skip;
         changes_reg <= in_mac_last || in_clear;
     end
@@ -152,16 +153,16 @@ always @(posedge clk) begin
     end
 end
 
-// --- s1 ... s5: 1 ... 5 clocks after issue ---
+// --- s1 ... s4: 1 ... 4 clocks after issue ---
 
-localparam ENTRY = XAW + YAW + 8 + 2 + 4;
+localparam ENTRY = XAW + YAW + 7 + 2 + 4;
 
-wire [ENTRY-1:0] entry = {ends_reg, clear_reg, skip_reg, last_reg, op_reg, value_reg, raddr_reg, xaddr_reg};
+wire [ENTRY-1:0] entry = {ends_reg, clear_reg, skip_reg, last_reg, op_reg, woff_reg, raddr_reg, xaddr_reg};
 reg              early1_reg;
 reg              late1_reg;
 reg  [ENTRY-1:0] entry1_reg;
-wire             late5;
-wire [ENTRY-1:0] entry5;
+wire             late4;
+wire [ENTRY-1:0] entry4;
 
 always @(posedge clk) begin
     early1_reg <= issue && !op_reg[0];
@@ -175,28 +176,28 @@ end
 
 delay_line #(
     .WIDTH(1),
-    .DEPTH(4),
+    .DEPTH(3),
     .RESET(1)
 ) late_line (
     .clk(clk),
     .rst(rst),
     .d(late1_reg),
-    .q(late5)
+    .q(late4)
 );
 
 delay_line #(
     .WIDTH(ENTRY),
-    .DEPTH(4)
+    .DEPTH(3)
 ) entry_line (
     .clk(clk),
     .rst(1'b0),
     .d(entry1_reg),
-    .q(entry5)
+    .q(entry4)
 );
 
 delay_line #(
     .WIDTH(1),
-    .DEPTH(5),
+    .DEPTH(4),
     .RESET(1)
 ) read_line (
     .clk(clk),
@@ -207,7 +208,7 @@ delay_line #(
 
 delay_line #(
     .WIDTH(YAW),
-    .DEPTH(5)
+    .DEPTH(4)
 ) address_line (
     .clk(clk),
     .rst(1'b0),
@@ -226,16 +227,16 @@ delay_line #(
     .q(drain_valid)
 );
 
-// --- x: X is read; then d0 ... d5 ---
+// --- x: X is read; then d0 ... d3 ---
 
 reg             x_valid_reg;
 reg [ENTRY-1:0] x_entry_reg;
 wire            x_ends, x_clear, x_skip, x_last;
 wire [1:0]      x_op;
-wire [7:0]      x_value;
+wire [6:0]      x_woff;
 wire [YAW-1:0]  x_waddr;
 
-assign {x_ends, x_clear, x_skip, x_last, x_op, x_value, x_waddr, x_raddr} = x_entry_reg;
+assign {x_ends, x_clear, x_skip, x_last, x_op, x_woff, x_waddr, x_raddr} = x_entry_reg;
 
 reg           starts_reg;  // the next entry begins a sum; so does one of another operation, even behind a clear alone
 reg           fresh_reg;   // and if it does not: nothing has been compared so far
@@ -249,15 +250,14 @@ reg           write0_reg;
 reg           gradient0_reg;
 reg           ends0_reg;
 reg [YAW-1:0] waddr0_reg;
-reg [3:1]     write_reg;
+reg [2:1]     write_reg;
 reg [3:1]     gradient_reg;
-reg [5:1]     ends_line_reg;
 wire          x_first = x_valid_reg && (starts_reg || x_op != op0_reg);
 wire          x_fresh = x_first || fresh_reg;
 
 always @(posedge clk) begin
-    x_valid_reg <= early1_reg || late5;
-    x_entry_reg <= late5 ? entry5 : entry1_reg;
+    x_valid_reg <= early1_reg || late4;
+    x_entry_reg <= late4 ? entry4 : entry1_reg;
 
     if (x_valid_reg) begin
         starts_reg <= x_last;
@@ -268,16 +268,15 @@ always @(posedge clk) begin
     first0_reg    <= x_first;
     fresh0_reg    <= x_fresh;
     skip0_reg     <= x_skip || !x_valid_reg;
-    clear0_reg    <= x_clear;
-    value0_reg    <= x_value;
+    clear0_reg    <= x_clear && x_valid_reg;
+    value0_reg    <= x_op == `ARRAY_OP_MAC ? weight : {1'b0, x_woff};
     write0_reg    <= x_valid_reg && (x_clear || (x_last && x_op != `ARRAY_OP_GRAD));
     gradient0_reg <= x_valid_reg && x_last && x_op == `ARRAY_OP_GRAD;
     ends0_reg     <= x_valid_reg && x_ends;
     waddr0_reg    <= x_waddr;
 
-    write_reg     <= {write_reg[2:1], write0_reg};
+    write_reg     <= {write_reg[1], write0_reg};
     gradient_reg  <= {gradient_reg[2:1], gradient0_reg};
-    ends_line_reg <= {ends_line_reg[4:1], ends0_reg};
 
     if (rst) begin
         x_valid_reg   <= 1'b0;
@@ -285,20 +284,19 @@ always @(posedge clk) begin
         write0_reg    <= 1'b0;
         gradient0_reg <= 1'b0;
         ends0_reg     <= 1'b0;
-        write_reg     <= 3'd0;
+        write_reg     <= 2'd0;
         gradient_reg  <= 3'd0;
-        ends_line_reg <= 5'd0;
     end
 end
 
 delay_line #(
     .WIDTH(YAW),
-    .DEPTH(3)
+    .DEPTH(2)
 ) waddr_line (
     .clk(clk),
     .rst(1'b0),
     .d(waddr0_reg),
-    .q(d3_waddr)
+    .q(d2_waddr)
 );
 
 assign d0_op       = op0_reg;
@@ -307,10 +305,10 @@ assign d0_first    = first0_reg;
 assign d0_fresh    = fresh0_reg;
 assign d0_clear    = clear0_reg;
 assign d0_value    = value0_reg;
-assign d1_write    = write_reg[1];
-assign d3_write    = write_reg[3];
+assign d0_write    = write0_reg;
+assign d2_write    = write_reg[2];
 assign d3_gradient = gradient_reg[3];
-assign done        = ends_line_reg[5];
+assign done        = ends0_reg;
 
 endmodule
 `resetall

@@ -10,6 +10,9 @@
  * words that are complete when its slot's turn comes. A slot gets the next chunk when the last word of the one before
  * has been requested (free_valid).
  *
+ * With ordered the order of all words follows from the numbers of gradients alone: every slot that has anything to come
+ * is waited for in its turn, from slot 0 on, and a chunk has CHUNK words, but for a slot's last one.
+ *
  * Latency: words to chunk_valid 2 clocks, a chunk per clock.
  */
 module collect_slots #(
@@ -34,6 +37,8 @@ module collect_slots #(
     input  wire [23:0]     name_count,
     // Open the named slots; only while quiet
     input  wire            start,
+    // With start: those slots take turns
+    input  wire            ordered,
 
     // Slots whose gradients may enter, and those of which one enters in this clock
     output wire [P-1:0]    open,
@@ -122,12 +127,15 @@ generate
     end
 endgenerate
 
-// Slots behind the one that had the last chunk
+// Slots behind the one that had the last chunk; the one whose turn it is
 reg  [P-1:0] behind_reg;
-wire [P-1:0] first = eligible_reg & behind_reg;
-wire [P-1:0] from = first != {P{1'b0}} ? first : eligible_reg;
+reg          ordered_reg;
+wire [P-1:0] asking = ordered_reg ? busy : eligible_reg;
+wire [P-1:0] first = asking & behind_reg;
+wire [P-1:0] from = first != {P{1'b0}} ? first : asking;
+wire [P-1:0] turn = from & (~from + {{(P-1){1'b0}}, 1'b1});
 
-assign grant = from & (~from + {{(P-1){1'b0}}, 1'b1});
+assign grant = turn & eligible_reg;
 
 reg [SW-1:0] slot;
 reg [CW-1:0] count;
@@ -144,7 +152,7 @@ always @* begin
     end
 end
 
-wire [CW-1:0] beats = count - ONE;
+wire [CW-1:0] beats = (ordered_reg && count > ENOUGH ? ENOUGH : count) - ONE;
 
 always @(posedge clk) begin
     eligible_reg <= eligible;
@@ -154,10 +162,13 @@ always @(posedge clk) begin
         chunk_slot_reg <= slot;
         chunk_beats_reg <= beats[BW-1:0];
     end
+    if (start) ordered_reg <= ordered;
+    if (start && ordered) behind_reg <= {P{1'b1}};
     if (rst) begin
         eligible_reg <= {P{1'b0}};
         behind_reg <= {P{1'b1}};
         chunk_valid_reg <= 1'b0;
+        ordered_reg <= 1'b0;
     end
 end
 

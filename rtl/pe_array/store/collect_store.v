@@ -4,15 +4,20 @@
 `include "require.vh"
 `include "descriptors.vh"
 /*
- * Gradients of the slots to memory: SLOT and COLLECT (docs/pe_array/store_engine.md)
+ * Gradients of the slots to memory: SLOT and COLLECT; or to update_store: LEARN (docs/pe_array/store_engine.md)
  *
  * Gradients of a slot enter while a COLLECT runs that a SLOT has named it for, so many as that SLOT says, and are
  * packed B/4 to a beat (gradient_pack.v). Slots do not wait for each other: a slot that has CHUNK complete beats, or
  * all of its gradients, writes them in its turn, with one write command. With add the beats are read from the same
  * addresses first; the words wait packed until they come, so that a chunk of every slot can be on its way.
  *
+ * With LEARN both ports belong to update_store, which the module's own ports then lead to: addresses are offsets in the
+ * masters, chunks are "read" there before their words are given, and answered when all is written that they make.
+ * Slots take turns, and are filled up to four words.
+ *
  * SLOTs are taken while a COLLECT runs. The next COLLECT begins when all beats of the one before have gone to the write
- * port; its reads wait until that one's writes are answered (done).
+ * port; its reads wait until that one's writes are answered (done). A LEARN behind a COLLECT, or the other way round,
+ * waits until that is done.
  *
  * Latency: a slot's last gradient to its write command 8 clocks and up to B/4 - 1 to fill up the beat; last answer to
  * done 2. Throughput: a beat per clock.
@@ -22,7 +27,7 @@ module collect_store #(
     parameter P = 32,
     // Bytes of a beat, a power of two, 8 ... 64
     parameter B = 32,
-    // Complete beats of a slot from which on they are written, 1 ... DEPTH
+    // Complete beats of a slot from which on they are written, a multiple of 4, up to DEPTH
     parameter CHUNK = 8,
     // Beats of memory per slot, a power of two, at least 2
     parameter DEPTH = 16
@@ -31,16 +36,19 @@ module collect_store #(
     // Synchronous, active high: forgets everything
     input  wire            rst,
 
-    // SLOT and COLLECT, no others; place in the program
+    // SLOT, COLLECT and LEARN, no others; place in the program
     input  wire            d_valid,
     output wire            d_ready,
     input  wire [255:0]    d_data,
     input  wire [23:0]     d_index,
 
-    // Pulse: a COLLECT is done
+    // Pulse: a COLLECT or LEARN is done
     output wire            done,
-    // No COLLECT has begun and is not done
+    // None has begun and is not done
     output wire            idle,
+    // The latest one was a LEARN; its place
+    output wire            learns,
+    output wire [23:0]     learn_index,
     // Pulse, with its cause and the descriptor; after it a reset must follow
     output wire            error,
     output wire [3:0]      error_cause,
@@ -51,7 +59,7 @@ module collect_store #(
     output wire [P-1:0]    grad_ready,
     input  wire [P*32-1:0] grad_data,
 
-    // Read port, as axi_read: byte address, beats less one
+    // Read port, as axi_read: byte address, beats less one; with LEARN no beats come
     output wire            rd_cmd_valid,
     input  wire            rd_cmd_ready,
     output wire [31:0]     rd_cmd_addr,
@@ -76,7 +84,8 @@ module collect_store #(
 
 `REQUIRE(g_p, P >= 1 && P <= 64 && (P & (P - 1)) == 0, ("%m: P = %0d must be a power of two, 1 to 64", P))
 `REQUIRE(g_b, B >= 8 && B <= 64 && (B & (B - 1)) == 0, ("%m: B = %0d must be a power of two, 8 to 64", B))
-`REQUIRE(g_chunk, CHUNK >= 1 && CHUNK <= DEPTH, ("%m: CHUNK = %0d must be 1 to DEPTH = %0d", CHUNK, DEPTH))
+`REQUIRE(g_chunk, CHUNK >= 4 && CHUNK <= DEPTH && CHUNK % 4 == 0,
+         ("%m: CHUNK = %0d must be a multiple of 4, up to DEPTH = %0d", CHUNK, DEPTH))
 
 `include "port_cause.vh"
 
@@ -95,6 +104,7 @@ localparam [31:0] P_WORD = P;
 // The COLLECT whose gradients come, and the one before it, all of whose beats have gone
 reg         active_reg;
 reg         add_reg;
+reg         learn_reg;
 reg [31:0]  base_reg;
 reg [23:0]  index_reg;
 reg [3:0]   commands_reg;
@@ -105,13 +115,14 @@ reg         done_reg;
 
 wire        advance;
 wire        is_slot = d_data[`ARRAY_D_OPCODE] == `ARRAY_OPCODE_SLOT;
+wire        is_learn = d_data[`ARRAY_D_OPCODE] == `ARRAY_OPCODE_LEARN;
 wire [5:0]  slot = d_data[`ARRAY_D_SLOT_SLOT];
 wire        take = d_valid && d_ready;
 wire        start = take && !is_slot;
 wire        slot_legal = {1'b0, slot} < P_WORD[6:0];
 wire        name = take && is_slot && slot_legal;
 
-assign d_ready = is_slot ? !advance : !active_reg;
+assign d_ready = is_slot ? !advance : !active_reg && (!before_reg || is_learn == learn_reg);
 
 // --- slots ---
 
@@ -140,6 +151,7 @@ collect_slots #(
     .name_slot(slot[SW-1:0]),
     .name_count(d_data[`ARRAY_D_SLOT_GRADIENTS]),
     .start(start),
+    .ordered(is_learn),
     .open(open),
     .entered(entered),
     .flush_valid(flush_valid),
@@ -169,6 +181,7 @@ gradient_pack #(
     .s_valid(grad_valid & open),
     .s_ready(entered),
     .s_data(grad_data),
+    .quads(learn_reg),
     .flush_valid(flush_valid),
     .flush_ready(flush_ready),
     .words(words),
@@ -194,7 +207,8 @@ reg [31:0]   issue_addr_reg;
 
 wire         queue_ready;
 wire         may_read = !before_reg && rd_cmd_ready;
-wire         issue = issue_valid_reg && queue_ready && (!add_reg || may_read);
+wire         reads = add_reg || learn_reg;
+wire         issue = issue_valid_reg && queue_ready && (!reads || may_read);
 wire [23:0]  first_beat = beat_mem[{bank_reg, chunk_slot}];
 
 assign advance = chunk_valid && (!issue_valid_reg || issue);
@@ -214,7 +228,7 @@ always @(posedge clk) begin
     if (rst) issue_valid_reg <= 1'b0;
 end
 
-assign rd_cmd_valid = issue_valid_reg && add_reg && queue_ready && !before_reg;
+assign rd_cmd_valid = issue_valid_reg && reads && queue_ready && !before_reg;
 assign rd_cmd_addr = issue_addr_reg;
 assign rd_cmd_beats = {{(16-BW){1'b0}}, issue_beats_reg};
 
@@ -237,7 +251,7 @@ stream_fifo #(
 ) queue (
     .clk(clk),
     .rst(rst),
-    .s_valid(issue_valid_reg && (!add_reg || may_read)),
+    .s_valid(issue_valid_reg && (!reads || may_read)),
     .s_ready(queue_ready),
     .s_data({issue_slot_reg, issue_beats_reg, issue_addr_reg}),
     .m_valid(queue_valid),
@@ -317,8 +331,9 @@ always @(posedge clk) begin
     // (not what was before this COLLECT began)
     quiet_reg <= quiet && !start;
     if (start) begin
-        add_reg <= d_data[`ARRAY_D_COLLECT_ADD];
-        base_reg <= d_data[`ARRAY_D_COLLECT_ADDRESS];
+        add_reg <= !is_learn && d_data[`ARRAY_D_COLLECT_ADD];
+        learn_reg <= is_learn;
+        base_reg <= is_learn ? 32'd0 : d_data[`ARRAY_D_COLLECT_ADDRESS];
         index_reg <= d_index;
         bank_reg <= !bank_reg;
     end
@@ -340,6 +355,7 @@ always @(posedge clk) begin
 
     if (rst) begin
         bank_reg <= 1'b0;
+        learn_reg <= 1'b0;
         active_reg <= 1'b0;
         commands_reg <= 4'd0;
         before_reg <= 1'b0;
@@ -352,6 +368,8 @@ end
 
 assign done = done_reg;
 assign idle = !active_reg && !before_reg && !done_reg;
+assign learns = learn_reg;
+assign learn_index = index_reg;
 assign error = error_reg;
 assign error_cause = error_cause_reg;
 assign error_index = error_index_reg;

@@ -8,8 +8,8 @@
  * U lanes of memory, each written by any slot in any clock: a slot writes its n-th gradient to lane n mod U, one per
  * clock if no other slot is at that lane; slots that start together sort themselves out after a few clocks. In all, U
  * gradients are taken per clock. A word is complete when its last lane is written. Padding: while flush_valid of a slot
- * is high, it takes no gradients and writes zeros up to the end of its word; flush_ready is high when there is nothing
- * (more) to pad.
+ * is high, it takes no gradients and writes zeros up to the end of its word, with quads up to that of the fourth word,
+ * counted from the flush before; flush_ready is high when there is nothing (more) to pad.
  *
  * Words go out by request (take_*): a request is taken when its slot has a complete word and the output is free.
  *
@@ -36,6 +36,8 @@ module gradient_pack #(
     output wire [P-1:0]    s_ready,
     input  wire [P*32-1:0] s_data,
 
+    // Padding goes up to a multiple of four words
+    input  wire            quads,
     // End of a slot's gradients: held until ready, after the last of them was taken
     input  wire [P-1:0]    flush_valid,
     output wire [P-1:0]    flush_ready,
@@ -88,12 +90,14 @@ generate
         reg  [LW-1:0] lane_reg;
         reg  [WW-1:0] write_reg;
         reg  [WW-1:0] read_reg;
+        // Words since the last flush, modulo 4
+        reg  [1:0]    quarter_reg;
         // Complete words, and one more that is complete in the next clock
         reg  [CW-1:0] count_reg;
         reg           complete_reg;
 
         wire          room = count_reg + (complete_reg ? ONE : {CW{1'b0}}) != FULL_WORD[CW-1:0];
-        wire          begun = lane_reg != {LW{1'b0}};
+        wire          begun = lane_reg != {LW{1'b0}} || (quads && quarter_reg != 2'd0);
         wire          write = granted[r*U +: U] != {U{1'b0}};
         wire          completes = write && lane_reg == LAST_LANE;
 
@@ -112,6 +116,8 @@ generate
             if (write) lane_reg <= lane_reg + LANE_ONE;
             if (completes) write_reg <= write_reg + WORD_ONE;
             if (taken[r]) read_reg <= read_reg + WORD_ONE;
+            if (completes) quarter_reg <= quarter_reg + 2'd1;
+            if (flush_ready[r]) quarter_reg <= 2'd0;
             complete_reg <= completes;
             if (complete_reg && !taken[r]) count_reg <= count_reg + ONE;
             if (taken[r] && !complete_reg) count_reg <= count_reg - ONE;
@@ -119,6 +125,7 @@ generate
                 lane_reg <= {LW{1'b0}};
                 write_reg <= {WW{1'b0}};
                 read_reg <= {WW{1'b0}};
+                quarter_reg <= 2'd0;
                 count_reg <= {CW{1'b0}};
                 complete_reg <= 1'b0;
             end

@@ -7,9 +7,9 @@
  * Store engine: what goes from the grid to memory, and from memory to memory
  *
  * Hands each descriptor to the part of its opcode (docs/pe_array/store_engine.md): DRAIN, OUTPUT and SCALES to
- * drain_store, COLLECT and SLOT to collect_store, UPDATE to update_store, DELTA to delta_store. A descriptor is taken
- * when all other parts are idle, so that operations end in their order, and only one part is at the read and the write
- * port.
+ * drain_store, COLLECT, LEARN and SLOT to collect_store, UPDATE to update_store, DELTA to delta_store. A descriptor is
+ * taken when all other parts are idle, so that operations end in their order, and only one part is at the read and the
+ * write port: with LEARN that is update_store, to which the ports of collect_store lead then.
  *
  * Latency: none beyond that of the parts; an unknown opcode is reported (cause 1) 1 clock after it was taken. After an
  * error nothing is taken before a reset.
@@ -135,7 +135,7 @@ wire        take_unknown = d_valid && !known && all_idle && !stop;
 
 always @* begin
     case (opcode)
-        `ARRAY_OPCODE_SLOT, `ARRAY_OPCODE_COLLECT: part = COLLECT;
+        `ARRAY_OPCODE_SLOT, `ARRAY_OPCODE_COLLECT, `ARRAY_OPCODE_LEARN: part = COLLECT;
         `ARRAY_OPCODE_UPDATE: part = UPDATE;
         `ARRAY_OPCODE_DELTA: part = DELTA;
         default: part = DRAIN;
@@ -162,12 +162,16 @@ end
 assign done = part_done != 4'd0;
 assign idle = all_idle && !stop;
 assign error = error_reg || part_error != 4'd0;
-assign error_cause = unknown_reg ? `ARRAY_CAUSE_OPCODE : part_cause[4*part_reg +: 4];
-assign error_index = unknown_reg ? index_reg : part_index[24*part_reg +: 24];
+assign error_cause = unknown_reg ? `ARRAY_CAUSE_OPCODE : part_cause[4*failed +: 4];
+assign error_index = unknown_reg ? index_reg : part_index[24*failed +: 24];
 
-// --- the ports, which belong to that part ---
+// --- the ports, which belong to that part, or to UPDATE where that learns ---
 
-wire [3:0]      at_port = 4'd1 << part_reg;
+wire            latest_learns;
+wire            learns = part_reg == COLLECT && latest_learns;
+wire [1:0]      owner = learns ? UPDATE : part_reg;
+wire [1:0]      failed = part_error[UPDATE] ? UPDATE : part_reg;
+wire [3:0]      at_port = 4'd1 << owner;
 wire [3:0]      part_rd_cmd_valid;
 wire [127:0]    part_rd_cmd_addr;
 wire [63:0]     part_rd_cmd_beats;
@@ -178,15 +182,15 @@ wire [63:0]     part_wr_cmd_beats;
 wire [3:0]      part_wr_valid;
 wire [32*B-1:0] part_wr_data;
 
-assign rd_cmd_valid = part_rd_cmd_valid[part_reg];
-assign rd_cmd_addr = part_rd_cmd_addr[32*part_reg +: 32];
-assign rd_cmd_beats = part_rd_cmd_beats[16*part_reg +: 16];
-assign rd_ready = part_rd_ready[part_reg];
-assign wr_cmd_valid = part_wr_cmd_valid[part_reg];
-assign wr_cmd_addr = part_wr_cmd_addr[32*part_reg +: 32];
-assign wr_cmd_beats = part_wr_cmd_beats[16*part_reg +: 16];
-assign wr_valid = part_wr_valid[part_reg];
-assign wr_data = part_wr_data[8*B*part_reg +: 8*B];
+assign rd_cmd_valid = part_rd_cmd_valid[owner];
+assign rd_cmd_addr = part_rd_cmd_addr[32*owner +: 32];
+assign rd_cmd_beats = part_rd_cmd_beats[16*owner +: 16];
+assign rd_ready = part_rd_ready[owner];
+assign wr_cmd_valid = part_wr_cmd_valid[owner];
+assign wr_cmd_addr = part_wr_cmd_addr[32*owner +: 32];
+assign wr_cmd_beats = part_wr_cmd_beats[16*owner +: 16];
+assign wr_valid = part_wr_valid[owner];
+assign wr_data = part_wr_data[8*B*owner +: 8*B];
 
 wire [3:0] part_rd_cmd_ready = at_port & {4{rd_cmd_ready}};
 wire [3:0] part_rd_valid = at_port & {4{rd_valid}};
@@ -245,6 +249,13 @@ drain_store #(
     .wr_error(wr_error)
 );
 
+wire        learn_start = part_valid[COLLECT] && part_ready[COLLECT] && opcode == `ARRAY_OPCODE_LEARN;
+wire [23:0] learn_index;
+wire        learn_rd_ready;
+wire        learn_wr_ready;
+wire        learn_ready;
+wire        learn_done;
+
 collect_store #(
     .P(P),
     .B(B)
@@ -257,6 +268,8 @@ collect_store #(
     .d_index(d_index),
     .done(part_done[COLLECT]),
     .idle(part_idle[COLLECT]),
+    .learns(latest_learns),
+    .learn_index(learn_index),
     .error(part_error[COLLECT]),
     .error_cause(part_cause[4*COLLECT +: 4]),
     .error_index(part_index[24*COLLECT +: 24]),
@@ -264,7 +277,7 @@ collect_store #(
     .grad_ready(grad_ready),
     .grad_data(grad_data),
     .rd_cmd_valid(part_rd_cmd_valid[COLLECT]),
-    .rd_cmd_ready(part_rd_cmd_ready[COLLECT]),
+    .rd_cmd_ready(learns ? learn_rd_ready : part_rd_cmd_ready[COLLECT]),
     .rd_cmd_addr(part_rd_cmd_addr[32*COLLECT +: 32]),
     .rd_cmd_beats(part_rd_cmd_beats[16*COLLECT +: 16]),
     .rd_valid(part_rd_valid[COLLECT]),
@@ -273,14 +286,14 @@ collect_store #(
     .rd_last(rd_last),
     .rd_error(rd_error),
     .wr_cmd_valid(part_wr_cmd_valid[COLLECT]),
-    .wr_cmd_ready(part_wr_cmd_ready[COLLECT]),
+    .wr_cmd_ready(learns ? learn_wr_ready : part_wr_cmd_ready[COLLECT]),
     .wr_cmd_addr(part_wr_cmd_addr[32*COLLECT +: 32]),
     .wr_cmd_beats(part_wr_cmd_beats[16*COLLECT +: 16]),
     .wr_valid(part_wr_valid[COLLECT]),
-    .wr_ready(part_wr_ready[COLLECT]),
+    .wr_ready(learns ? learn_ready : part_wr_ready[COLLECT]),
     .wr_data(part_wr_data[8*B*COLLECT +: 8*B]),
-    .wr_done(part_wr_done[COLLECT]),
-    .wr_error(wr_error)
+    .wr_done(learns ? learn_done : part_wr_done[COLLECT]),
+    .wr_error(learns ? 2'd0 : wr_error)
 );
 
 update_store #(
@@ -297,6 +310,21 @@ update_store #(
     .d_ready(part_ready[UPDATE]),
     .d_data(d_data),
     .d_index(d_index),
+    .learns(learns),
+    .learn_start(learn_start),
+    .learn_index(learn_index),
+    .learn_rd_valid(learns && part_rd_cmd_valid[COLLECT]),
+    .learn_rd_ready(learn_rd_ready),
+    .learn_rd_offset(part_rd_cmd_addr[32*COLLECT +: 32]),
+    .learn_rd_beats(part_rd_cmd_beats[16*COLLECT +: 4]),
+    .learn_wr_valid(learns && part_wr_cmd_valid[COLLECT]),
+    .learn_wr_ready(learn_wr_ready),
+    .learn_wr_offset(part_wr_cmd_addr[32*COLLECT +: 32]),
+    .learn_wr_beats(part_wr_cmd_beats[16*COLLECT +: 4]),
+    .learn_valid(learns && part_wr_valid[COLLECT]),
+    .learn_ready(learn_ready),
+    .learn_data(part_wr_data[8*B*COLLECT +: 8*B]),
+    .learn_done(learn_done),
     .done(part_done[UPDATE]),
     .idle(part_idle[UPDATE]),
     .error(part_error[UPDATE]),

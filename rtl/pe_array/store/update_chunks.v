@@ -25,8 +25,8 @@ module update_chunks #(
     input  wire [31:0] first_addr,
     input  wire [31:0] second_addr,
     input  wire [31:0] third_addr,
-    // There is a third array
-    input  wire        third,
+    // Number of the last array, 0 to 2
+    input  wire [1:0]  last_array,
     // Quarters of the beats of the first array, less one
     input  wire [23:0] quarters,
 
@@ -46,7 +46,7 @@ localparam [1:0] THIRD = 2'd2;
 
 reg         valid_reg;
 reg  [1:0]  array_reg;
-reg         third_reg;
+reg  [1:0]  last_reg;
 // Next addresses of the present array and of the next ones, in turn
 reg  [31:0] addr_reg;
 reg  [31:0] next_reg;
@@ -54,7 +54,7 @@ reg  [31:0] after_reg;
 reg  [23:0] left_reg;
 
 wire        move = valid_reg && m_ready;
-wire        round = array_reg == THIRD || (array_reg == SECOND && !third_reg);
+wire        round = array_reg == last_reg;
 wire        final_chunk = left_reg[23:2] == 22'd0;
 wire [1:0]  size = final_chunk ? left_reg[1:0] : 2'd3;
 wire        quarter = QUARTER != 0 && array_reg == SECOND;
@@ -63,7 +63,7 @@ wire [31:0] behind = addr_reg + (array_reg == SECOND ? SECOND_BYTES : CHUNK_BYTE
 always @(posedge clk) begin
     if (move) begin
         addr_reg <= next_reg;
-        next_reg <= third_reg ? after_reg : behind;
+        next_reg <= last_reg == THIRD ? after_reg : behind;
         after_reg <= behind;
         array_reg <= round ? FIRST : array_reg + 2'd1;
         if (round) left_reg <= left_reg - 24'd4;
@@ -72,7 +72,7 @@ always @(posedge clk) begin
     if (start) begin
         valid_reg <= 1'b1;
         array_reg <= FIRST;
-        third_reg <= third;
+        last_reg <= last_array;
         addr_reg <= first_addr;
         next_reg <= second_addr;
         after_reg <= third_addr;

@@ -4,11 +4,14 @@
 `include "require.vh"
 `include "descriptors.vh"
 /*
- * Weight update of arrays in memory: UPDATE (docs/pe_array/store_engine.md)
+ * Weight update: of arrays in memory, UPDATE, or with gradients as they are made, LEARN (docs/pe_array/store_engine.md)
  *
  * Gradients, masters and, where decay is not 0, momenta are read in chunks of 16 beats in turn, go through
  * weight_update.v side by side, B/4 weights per word, and masters, MAC weights and momenta are written in chunks: all
  * of the same numbers of beats, but four words of weights make one beat of MAC weights.
+ *
+ * With LEARN collect_store asks for chunks in their order (learn_*), which are a multiple of four words: first for what
+ * is read of them, then for what is written, along with their gradients. A chunk is answered when that is written.
  *
  * Latency: read of a word's last beat to its master at the write port 11 clocks; last answer to done 2. Throughput:
  * that of the read port, a beat per clock, 8 (with momentum 12) for a beat of MAC weights.
@@ -31,11 +34,31 @@ module update_store #(
     input  wire                     seed_load,
     input  wire [15:0]              seed,
 
-    // UPDATE, no others; place in the program
+    // UPDATE, no others, but LEARN where collect_store takes it (learn_start); place in the program
     input  wire                     d_valid,
     output wire                     d_ready,
     input  wire [255:0]             d_data,
     input  wire [23:0]              d_index,
+
+    // LEARN is at work, UPDATE is not; place of the one whose chunks are read
+    input  wire                     learns,
+    input  wire                     learn_start,
+    input  wire [23:0]              learn_index,
+    // Chunks to read and chunks to write: offset in the masters, words less one
+    input  wire                     learn_rd_valid,
+    output wire                     learn_rd_ready,
+    input  wire [31:0]              learn_rd_offset,
+    input  wire [3:0]               learn_rd_beats,
+    input  wire                     learn_wr_valid,
+    output wire                     learn_wr_ready,
+    input  wire [31:0]              learn_wr_offset,
+    input  wire [3:0]               learn_wr_beats,
+    // Their words of gradients
+    input  wire                     learn_valid,
+    output wire                     learn_ready,
+    input  wire [8*B-1:0]           learn_data,
+    // Pulse: all is written that a chunk makes
+    output wire                     learn_done,
 
     // Pulse: an UPDATE is done
     output wire                     done,
@@ -103,74 +126,61 @@ reg [4:0]  weight_decay_reg;
 reg [23:0] index_reg;
 reg        done_reg;
 
+// The latest LEARN, which settings follow when the first chunk of it is read: then all before it is written
+reg [255:0] learn_reg;
+// Of the chunks that are written
+reg [31:0]  masters_reg;
+reg [31:0]  weights_reg;
+reg [31:0]  momenta_reg;
+
 wire start = d_valid && d_ready;
 wire momentum = decay_reg != 4'd0;
+wire d_momentum = d_data[`ARRAY_D_UPDATE_DECAY] != 4'd0;
+wire learn_momentum = learn_reg[`ARRAY_D_LEARN_DECAY] != 4'd0;
 
 assign d_ready = !active_reg;
 
 // --- reads ---
 
-wire [1:0]  unused_read_array;
+wire            read_start = learn_rd_valid && learn_rd_ready;
+wire            reads_ready;
+wire [2:0]      in_valid;
+wire [2:0]      out_ready;
+wire [3*8*B-1:0] in_data;
 
-update_chunks #(
+assign learn_rd_ready = reads_ready;
+
+update_reads #(
     .B(B),
-    .QUARTER(0)
+    .DEPTH(DEPTH)
 ) reads (
     .clk(clk),
     .rst(rst),
-    .start(start),
-    .first_addr(d_data[`ARRAY_D_UPDATE_GRADIENTS]),
-    .second_addr(d_data[`ARRAY_D_UPDATE_MASTERS]),
+    .start(start || read_start),
+    .ready(reads_ready),
+    .first_addr(start ? d_data[`ARRAY_D_UPDATE_GRADIENTS] : learn_reg[`ARRAY_D_LEARN_MASTERS] + learn_rd_offset),
+    .second_addr(start ? d_data[`ARRAY_D_UPDATE_MASTERS] : learn_reg[`ARRAY_D_LEARN_MOMENTA] + learn_rd_offset),
     .third_addr(d_data[`ARRAY_D_UPDATE_MOMENTA]),
-    .third(d_data[`ARRAY_D_UPDATE_DECAY] != 4'd0),
-    .quarters(d_data[`ARRAY_D_UPDATE_BEATS]),
-    .m_valid(rd_cmd_valid),
-    .m_ready(rd_cmd_ready),
-    .m_addr(rd_cmd_addr),
-    .m_beats(rd_cmd_beats[3:0]),
-    .m_array(unused_read_array)
+    .last_array(start ? {d_momentum, !d_momentum} : {1'b0, learn_momentum}),
+    .quarters(start ? d_data[`ARRAY_D_UPDATE_BEATS] : {22'd0, learn_rd_beats[3:2]}),
+    .momentum(momentum),
+    .given(learns),
+    .given_valid(learn_valid),
+    .given_ready(learn_ready),
+    .given_data(learn_data),
+    .rd_cmd_valid(rd_cmd_valid),
+    .rd_cmd_ready(rd_cmd_ready),
+    .rd_cmd_addr(rd_cmd_addr),
+    .rd_cmd_beats(rd_cmd_beats),
+    .rd_valid(rd_valid),
+    .rd_ready(rd_ready),
+    .rd_data(rd_data),
+    .rd_last(rd_last),
+    .rd_error(rd_error),
+    .m_valid(in_valid),
+    .m_ready(out_ready),
+    .m_data(in_data)
 );
-
-assign rd_cmd_beats[15:4] = 12'd0;
-
-// Array whose beats come
-reg  [1:0] from_reg;
-wire [2:0] in_ready;
-wire [2:0] in_valid;
-wire [2:0] out_ready;
-wire       read = rd_valid && rd_ready;
-wire       beat = rd_valid && rd_error == 2'd0;
-
-assign rd_ready = in_ready[from_reg];
-
-always @(posedge clk) begin
-    if (read && rd_last) from_reg <= from_reg == (momentum ? MOMENTA : MASTERS) ? GRADIENTS : from_reg + 2'd1;
-    if (rst) from_reg <= GRADIENTS;
-end
-
-wire [3*8*B-1:0] in_data;
-genvar           a;
-
-generate
-    for (a = 0; a < 3; a = a + 1) begin : g_in
-        wire [$clog2(DEPTH+1)-1:0] unused_level;
-
-        stream_fifo #(
-            .WIDTH(8*B),
-            .DEPTH(DEPTH)
-        ) fifo (
-            .clk(clk),
-            .rst(rst),
-            .s_valid(beat && from_reg == a[1:0]),
-            .s_ready(in_ready[a]),
-            .s_data(rd_data),
-            .m_valid(in_valid[a]),
-            .m_ready(out_ready[a]),
-            .m_data(in_data[a*8*B +: 8*B]),
-            .level(unused_level)
-        );
-    end
-endgenerate
 
 // --- updates ---
 
@@ -240,7 +250,7 @@ assign weight_clipped = weight_clipped_reg;
 // --- writes ---
 
 // MAC weights of the beat so far, and how many words of them
-reg  [3*8*U-1:0] weights_reg;
+reg  [3*8*U-1:0] quarters_reg;
 reg  [1:0]       part_reg;
 wire [2:0]       to_ready;
 wire [2:0]       to_valid;
@@ -251,7 +261,7 @@ wire [8*B-1:0]   momentum_out;
 
 always @(posedge clk) begin
     if (updated) begin
-        weights_reg <= {new_weight, weights_reg[3*8*U-1:8*U]};
+        quarters_reg <= {new_weight, quarters_reg[3*8*U-1:8*U]};
         part_reg <= part_reg + 2'd1;
     end
     if (rst) part_reg <= 2'd0;
@@ -286,7 +296,7 @@ stream_fifo #(
     .rst(rst),
     .s_valid(updated && part_reg == 2'd3),
     .s_ready(to_ready[1]),
-    .s_data({new_weight, weights_reg}),
+    .s_data({new_weight, quarters_reg}),
     .m_valid(to_valid[1]),
     .m_ready(send[1]),
     .m_data(weight_out),
@@ -309,6 +319,8 @@ stream_fifo #(
 );
 
 reg [3:0]   commands_reg;
+// Array whose chunk is answered next
+reg [1:0]   answer_reg;
 wire        chunk_valid;
 wire        writer_ready;
 wire [31:0] chunk_addr;
@@ -320,18 +332,24 @@ wire        unused_beat_last;
 wire        may_write = commands_reg != MOST_COMMANDS;
 wire        command = chunk_valid && may_write && writer_ready;
 
+wire        write_start = learn_wr_valid && learn_wr_ready;
+wire        last_answer = answer_reg == {momentum, !momentum};
+
+assign learn_wr_ready = !chunk_valid;
+assign learn_done = learns && wr_done && last_answer;
+
 update_chunks #(
     .B(B),
     .QUARTER(1)
 ) writes (
     .clk(clk),
     .rst(rst),
-    .start(start),
-    .first_addr(d_data[`ARRAY_D_UPDATE_MASTERS]),
-    .second_addr(d_data[`ARRAY_D_UPDATE_WEIGHTS]),
-    .third_addr(d_data[`ARRAY_D_UPDATE_MOMENTA]),
-    .third(d_data[`ARRAY_D_UPDATE_DECAY] != 4'd0),
-    .quarters(d_data[`ARRAY_D_UPDATE_BEATS]),
+    .start(start || write_start),
+    .first_addr(start ? d_data[`ARRAY_D_UPDATE_MASTERS] : masters_reg + learn_wr_offset),
+    .second_addr(start ? d_data[`ARRAY_D_UPDATE_WEIGHTS] : weights_reg + {2'd0, learn_wr_offset[31:2]}),
+    .third_addr(start ? d_data[`ARRAY_D_UPDATE_MOMENTA] : momenta_reg + learn_wr_offset),
+    .last_array(start ? {d_momentum, !d_momentum} : {momentum, !momentum}),
+    .quarters(start ? d_data[`ARRAY_D_UPDATE_BEATS] : {22'd0, learn_wr_beats[3:2]}),
     .m_valid(chunk_valid),
     .m_ready(may_write && writer_ready),
     .m_addr(chunk_addr),
@@ -373,7 +391,7 @@ reg  [3:0]  error_cause_reg;
 
 wire finish = active_reg && !chunk_valid && !beat_valid && commands_reg == 4'd0;
 wire write_fault = wr_done && wr_error != 2'd0;
-wire read_fault = read && rd_error != 2'd0;
+wire read_fault = rd_valid && rd_ready && rd_error != 2'd0;
 wire fault = write_fault || read_fault;
 
 always @(posedge clk) begin
@@ -385,6 +403,19 @@ always @(posedge clk) begin
         weight_decay_reg <= d_data[`ARRAY_D_UPDATE_WEIGHT_DECAY];
         index_reg <= d_index;
     end
+    if (learn_start) learn_reg <= d_data;
+    if (read_start) begin
+        shift_reg <= learn_reg[`ARRAY_D_LEARN_SHIFT];
+        stochastic_reg <= learn_reg[`ARRAY_D_LEARN_STOCHASTIC];
+        decay_reg <= learn_reg[`ARRAY_D_LEARN_DECAY];
+        nesterov_reg <= learn_reg[`ARRAY_D_LEARN_NESTEROV];
+        weight_decay_reg <= learn_reg[`ARRAY_D_LEARN_WEIGHT_DECAY];
+        masters_reg <= learn_reg[`ARRAY_D_LEARN_MASTERS];
+        weights_reg <= learn_reg[`ARRAY_D_LEARN_WEIGHTS];
+        momenta_reg <= learn_reg[`ARRAY_D_LEARN_MOMENTA];
+        index_reg <= learn_index;
+    end
+    if (wr_done) answer_reg <= last_answer ? 2'd0 : answer_reg + 2'd1;
     active_reg <= start || (active_reg && !finish);
     commands_reg <= commands_reg + {3'd0, command} - {3'd0, wr_done};
     done_reg <= finish;
@@ -394,6 +425,7 @@ always @(posedge clk) begin
     if (rst) begin
         active_reg <= 1'b0;
         commands_reg <= 4'd0;
+        answer_reg <= 2'd0;
         done_reg <= 1'b0;
         error_reg <= 1'b0;
         failed_reg <= 1'b0;
@@ -406,7 +438,9 @@ assign error = error_reg;
 assign error_cause = error_cause_reg;
 assign error_index = index_reg;
 
-wire unused = &{1'b0, `ARRAY_D_UNUSED_UPDATE(d_data)};
+// (chunks of a LEARN are a multiple of four words)
+wire unused = &{1'b0, `ARRAY_D_UNUSED_UPDATE(d_data), `ARRAY_D_UNUSED_LEARN(learn_reg), learn_rd_beats[1:0],
+                learn_wr_beats[1:0], learn_wr_offset[1:0]};
 
 endmodule
 `resetall

@@ -145,7 +145,7 @@ async def resets(b: Bench) -> None:
     for _ in range(10):
         await engine.reset()
         engine.gaps.any()
-        engine.quiet = b.rng.choice([0.5, 1])
+        engine.quiet = b.rng.choice([0.7, 1])
         for _ in range(10):
             engine.queue(engine.any_set() if b.rng.random() < 0.3 else engine.any_command(Op.GRAD))
         for _ in range(b.rng.randint(1, 30)):

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from tb.lib.bench import Bench
 from tb.pe_array.drivers.array_host import fill
 from tb.pe_array.drivers.hdl_widths import has_multipliers, has_softmax, widths_of
 
-KINDS = ("ff", "ng", "wg", "max_pool", "unpool", "average", "average_backward")
+KINDS = ("ff", "ng", "wg", "learn", "max_pool", "unpool", "average", "average_backward")
 
 
 def grid_of(b: Bench) -> Grid:
@@ -139,6 +139,8 @@ class CaseMemory:
         csb = self.matrix(
             conv, rng.choice([0.0, 0.2, 0.5, 1.0]), (rng.randint(1, conv.rows), rng.randint(1, conv.cols))
         )
+        if kind == "learn":
+            return self.learning(self.phase("wg", conv, height, width, csb, most))
         return self.phase(kind, conv, height, width, csb, most)
 
     def phase(self, kind: str, conv: Conv, height: int, width: int, csb: Csb, most: int) -> list[d.Descriptor]:
@@ -149,7 +151,7 @@ class CaseMemory:
             made = self.fitting(lambda split: program.weight_gradient(conv, csb, *geometry, split), most)
             at = self.put(self.weights(csb), written=True)
             places = self.places(made, self.map(*source), csb, operand=self.map(*result), gradients=at)
-            return assemble(made, places, self.lanes) + self.update(csb, at, made)
+            return [*assemble(made, places, self.lanes), *self.update(csb, at, made)]
         preset = self.preset()
         if kind == "ff":
             made = self.fitting(lambda split: program.forward(conv, csb, *geometry, split, preset), most)
@@ -179,7 +181,19 @@ class CaseMemory:
         beats = int(beat_offsets(csb.pointers, csb.shape.weights, self.lanes)[-1]) * 4
         return self.b.np.integers(0, 256, beats * self.lanes).astype(np.uint8)
 
-    def update(self, csb: Csb, gradients: int, made: Program) -> list[d.Descriptor]:
+    @staticmethod
+    def learning(wg: Sequence[d.Descriptor]) -> list[d.Descriptor]:
+        """A WG whose gradients go at once to the update that it ends with; ValueError where they cannot."""
+        *phase, update = wg
+        if not isinstance(update, d.Update) or any(isinstance(each, d.Collect) and each.add for each in phase):
+            raise ValueError("no update, or gradients of several strips")
+        learn = d.Learn(
+            update.masters, update.weights, update.shift, update.stochastic, update.decay, update.momenta,
+            update.nesterov, update.weight_decay,
+        )  # fmt: skip
+        return [learn.behind(each.after) if isinstance(each, d.Collect) else each for each in phase]
+
+    def update(self, csb: Csb, gradients: int, made: Program) -> list[d.Update]:
         """New weights, when all gradients are there, unless there are none."""
         rng, momenta = self.b.rng, self.weights(csb)
         beats = len(momenta) // self.lanes // 4
@@ -225,7 +239,7 @@ class CaseMemory:
 
     def layer(self, kind: str, most: int = 400) -> list[d.Descriptor]:
         """A random layer that fits, of at most so many entries in the busiest PE."""
-        make = self.convolution if kind in ("ff", "ng", "wg") else self.pooling
+        make = self.convolution if kind in ("ff", "ng", "wg", "learn") else self.pooling
         for _ in range(1000):
             low, high = self.low, self.high
             try:

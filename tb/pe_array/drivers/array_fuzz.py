@@ -16,6 +16,7 @@ from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.map_transfer import DrainCommand
 from models.pe_array.isa.operations import After, CommandField
 from models.pe_array.isa.pe_command import LAST_BIT, NULL_BIT, YOFF_LOW, Op
+from models.pe_array.network.weight_update import UPDATE_WORDS
 from tb.pe_array.drivers.array_cases import CaseMemory
 
 _E, _T = 1, 2
@@ -240,14 +241,25 @@ class FuzzProgram:
 
     def _collect(self, slots: int, count: int) -> None:
         rng = self._rng
-        beats, gap = -(-4 * count // self._lanes), rng.randint(0, 1)
-        address, region = self._target(slots * (beats + gap))
+        unit = rng.choice([1, UPDATE_WORDS])  # of beats: those of a LEARN are whole beats of MAC weights
+        beats, gap = -(-4 * count // (self._lanes * unit)) * unit, unit * rng.randint(0, 1)
+        room = slots * (beats + gap)
         named = rng.sample(range(slots), slots)
         for place, slot in enumerate(named):
             if rng.random() < 0.2:  # of several for a slot the last one counts
                 self._add(d.Slot(slot, rng.getrandbits(24), rng.getrandbits(24)), lazy=False)
             self._add(d.Slot(slot, place * (beats + gap), count), lazy=False)
-        self._add(d.Collect(address, rng.random() < 0.5), to=[region], lazy=False)
+        if unit == 1:
+            address, region = self._target(room)
+            self._add(d.Collect(address, rng.random() < 0.5), to=[region], lazy=False)
+            return
+        masters, weights, momenta = arrays = [self._random(each, True) for each in (room, room // unit, room)]
+        learn = d.Learn(
+            masters.address, weights.address, rng.randrange(32), rng.random() < 0.5,
+            rng.choice([0, rng.randrange(16)]), momenta.address, rng.random() < 0.5,
+            rng.choice([0, rng.randrange(32)]),
+        )  # fmt: skip
+        self._add(learn, to=arrays, lazy=False)
 
     # --- store ---
 

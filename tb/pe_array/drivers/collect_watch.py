@@ -10,13 +10,14 @@ import numpy as np
 from models.pe_array.clocks import collect_store as model
 from models.pe_array.clocks.gradient_pack import CHUNK, DEPTH, pack_grant
 from models.pe_array.clocks.table import COLUMNS, OPCODE, column
-from models.pe_array.isa.descriptors import Collect, Slot
+from models.pe_array.isa.descriptors import KINDS, Collect, Descriptor, Learn, Slot
 from tb.lib.bench import Bench
 from tb.lib.ports import Beside
 
-_FIELDS = {
+_FIELDS: dict[type[Descriptor], dict[str, tuple[int, int]]] = {
     Slot: {"slot": (56, 6), "beat": (96, 24), "gradients": (128, 24)},
     Collect: {"add": (56, 1), "address": (96, 32)},
+    Learn: {},
 }
 """First bit and width of the fields in a descriptor [docs/pe_array/descriptors.md]."""
 
@@ -25,7 +26,7 @@ def _row(word: int) -> np.ndarray[Any, Any]:
     """A descriptor as the model has it."""
     row = np.zeros(COLUMNS, dtype=np.int64)
     row[OPCODE] = opcode = word & 0xFF
-    kind = Slot if opcode == Slot.opcode else Collect
+    kind = KINDS.get(opcode, Slot)  # no descriptor is offered
     for name, (low, width) in _FIELDS[kind].items():
         row[column(kind, name)] = word >> low & ((1 << width) - 1)
     return row
@@ -76,7 +77,7 @@ class CollectWatch(Beside):
             rd_ready=bool(model.collect_rd_ready(state, wr_ready)), wr_valid=state.n.word,
             done=state.n.done, idle=bool(model.collect_idle(state)),
         )  # fmt: skip
-        self._cover(state, took and row[OPCODE] == Collect.opcode)
+        self._cover(state, took and row[OPCODE] != Slot.opcode)
         model.collect_clock(
             state, took, row, rd_cmd_ready, self.b.see("rd_valid"), wr_cmd_ready, wr_ready, self.b.see("wr_done"),
             entered,

@@ -10,7 +10,7 @@ from tb.lib import patterns, values
 from tb.lib.bench import Bench, bench_test
 from tb.lib.trace import Trace
 
-SUM, RESULT = 3, 4
+SUM = RESULT = 3
 """Clocks from d0 to the sum and to the word for Y."""
 
 
@@ -43,7 +43,7 @@ class LaneTrace:
 
     def pause(self) -> None:
         """A clock without an entry: the operation stays what it was."""
-        self.trace.drive(self.now, op=int(self.op), skip=1, first=0)
+        self.trace.drive(self.now, op=int(self.op), skip=1, first=0, clear=0)
         self.now += 1
 
     def window(self, op: Op, entries: int, p_skip: float, pauses: Iterator[bool]) -> None:
@@ -75,7 +75,7 @@ class LaneTrace:
             self.trace.drive(self.now, fresh=int(fresh), clear=0, **pins)
             fresh = fresh and skip
             if op in (Op.GRAD, Op.UNPOOL):
-                self.trace.drive(self.now - 1, y=int(y) & ((1 << self.acc) - 1))
+                self.trace.drive(self.now, y=int(y) & ((1 << self.acc) - 1))
             self.now += 1
         last = self.now - 1
         if op in (Op.MAC, Op.GRAD, Op.UNPOOL):
@@ -100,9 +100,9 @@ class LaneTrace:
         self.now += 1
 
     def load(self) -> None:
-        """A byte to be loaded, in the clock in which an entry that has no result is in d2."""
+        """A byte to be loaded, in the clock in which an entry that has no result is in d1."""
         byte, shift = self.byte(), self.b.rng.randrange(16)
-        self.trace.drive(self.now + 2, load_valid=1, load_byte=byte & 0xFF, load_shift=shift)
+        self.trace.drive(self.now + 1, load_valid=1, load_byte=byte & 0xFF, load_shift=shift)
         self.trace.expect(self.now + RESULT, "result", wrap([byte << shift], self.acc))
         self.b.cover("load", "shifted" if shift else "plain")
 
@@ -111,7 +111,6 @@ class LaneTrace:
 async def windows(b: Bench) -> None:
     """Windows of all operations behind each other, with loads and cleared words between their results."""
     lane = LaneTrace(b)
-    lane.now = 1
     for _ in range(250):
         pauses = b.rng.choice([patterns.never(), patterns.never(), patterns.random_pauses(b.rng, 0.3)])
         op = b.rng.choice(list(Op))

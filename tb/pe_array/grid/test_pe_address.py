@@ -14,6 +14,8 @@ from tb.lib.patterns import Gaps
 
 TICKS = 5
 """From an entry of the walk to the outputs."""
+WEIGHT = 2
+"""Clocks from the tick behind the one in which an entry is at the outputs to its weight."""
 
 PINS = {"E": Memory.E, "T": Memory.T, "W": Memory.W}
 
@@ -80,8 +82,10 @@ class Addresses:
             "skip": tap.null, "last": tap.last, "yaddr": yaddr,
             "xaddr": (xbase + into * xstride + tap.xoff) % shape.x_depth,
             "raddr": (self.rbase + self.results) % shape.y_depth if op == Op.UNPOOL else yaddr,
-            "value": weight if op == Op.MAC else tap.woff,
+            "woff": tap.woff,
         }  # fmt: skip
+        if op == Op.MAC:
+            expected["weight"] = weight
         self.results += tap.last
         b.cover("null", int(tap.null))
         b.cover("swap", int(swap))
@@ -108,8 +112,10 @@ async def entries(b: Bench) -> None:
         gaps.any()
         p_valid = b.rng.choice([1.0, 0.7])
         line: deque[dict[str, int] | None] = deque([None] * TICKS)
+        left: dict[str, int] = {}  # the weight of the entry that left the outputs in the last tick
+        weights: deque[dict[str, int]] = deque([{}] * WEIGHT)  # those of the clocks to come
         first = True
-        for number in range(200 + TICKS):
+        for number in range(200 + TICKS + 1 + WEIGHT):
             valid = number < 200 and (first or b.rng.random() < p_valid)
             entry = model.drive(valid, first)
             first = (first and not valid) or b.rng.random() < 0.1
@@ -118,7 +124,11 @@ async def entries(b: Bench) -> None:
                 go = gaps.go("go")
                 b.drive(go=go)
                 await b.clocks()
-                b.check(line[0] or {}, valid=line[0] is not None)
+                pins = dict(line[0] or {})
+                weight = {"weight": pins.pop("weight")} if "weight" in pins else {}
+                b.check(pins, weights.popleft(), valid=line[0] is not None)
+                weights.append(left if go else {})
+            left = weight
             line.popleft()
             line.append(entry)
         b.drive(go=0)

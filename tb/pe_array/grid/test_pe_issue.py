@@ -10,18 +10,18 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from models.pe_array.clocks.pe import DRAIN, FENCE, HAZARD, PIPE, PIPE_LONG
+from models.pe_array.clocks.pe import DONE, DRAIN, FENCE, HAZARD, PIPE, PIPE_LONG
 from models.pe_array.isa.pe_command import Op
 from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test
 from tb.lib.patterns import Gaps
 
-WRITE_TO_D0, Y_READ = 4, 5
-"""Clocks from d0 to the write, and from issue to the read of Y."""
+WRITE_TO_D0, Y_READ, WEIGHT = 3, 4, 2
+"""Clocks from d0 to the write, from issue to the read of Y, and from issue to the weight."""
 
-FLAGS = ("d1_write", "d3_write", "d3_gradient", "done", "y_re", "drain_valid", "d0_first")
+FLAGS = ("d0_write", "d2_write", "d3_gradient", "done", "y_re", "drain_valid", "d0_first", "d0_clear")
 """Outputs that are 0 in clocks in which nothing is due."""
-NOT_RESET = ("d0_skip", "d0_first")
+NOT_RESET = ("d0_skip", "d0_first", "d0_clear")
 """What a reset leaves as it is for one clock, in which nothing that it belongs to is written."""
 
 
@@ -38,7 +38,7 @@ class Entry:
     xaddr: int
     yaddr: int
     raddr: int
-    value: int
+    woff: int
 
     @property
     def reads(self) -> bool:
@@ -64,6 +64,7 @@ class IssueModel:
         self.before = -FENCE
         self.changed: dict[int, int] = {}  # Y word -> clock in which its MAC result or clear was issued
         self.due: dict[int, dict[str, int]] = defaultdict(dict)
+        self.weights: dict[int, int] = defaultdict(lambda: self.b.rng.randrange(256))  # by clock
 
     def entry(self) -> Entry:
         """A random entry; one of another operation has its fence, as the walk has it."""
@@ -77,7 +78,7 @@ class IssueModel:
             op=op, clear=clear, skip=clear or rng.random() < 0.3, last=not clear and rng.random() < 0.5,
             fence=changes or rng.random() < 0.01, ends=rng.random() < 0.1, xaddr=rng.randrange(1 << width["XAW"]),
             yaddr=yaddr, raddr=rng.randrange(1 << width["YAW"]) if op == Op.UNPOOL else yaddr,
-            value=rng.randrange(256),
+            woff=rng.randrange(128),
         )  # fmt: skip
 
     def waits(self, entry: Entry, drain: bool) -> str:
@@ -105,16 +106,16 @@ class IssueModel:
         self.due[d0 - 1]["x_raddr"] = entry.xaddr
         self.due[d0] |= {
             "d0_op": entry.op, "d0_skip": entry.skip, "d0_first": first, "d0_fresh": fresh, "d0_clear": entry.clear,
-            "d0_value": entry.value,
+            "d0_value": self.weights[self.clock + WEIGHT] if entry.op == Op.MAC else entry.woff,
         }  # fmt: skip
         if entry.clear or (entry.last and entry.op != Op.GRAD):
-            self.due[d0 + 1]["d1_write"] = 1
-            self.due[d0 + 3] |= {"d3_write": 1, "d3_waddr": entry.raddr}
+            self.due[d0]["d0_write"] = 1
+            self.due[d0 + 2] |= {"d2_write": 1, "d2_waddr": entry.raddr}
         if entry.last and entry.op == Op.GRAD:
             self.due[d0 + 3]["d3_gradient"] = 1
             self.outstanding += 1
         if entry.ends:
-            self.due[write + 1]["done"] = 1
+            self.due[write + DONE]["done"] = 1
         if entry.reads:
             self.due[self.clock + Y_READ] |= {"y_re": 1, "y_raddr": entry.yaddr}
 
@@ -149,13 +150,13 @@ async def play(b: Bench, model: IssueModel, clocks: int, resets: float = 0.0) ->
             b.drive(
                 {
                     f"in_{pin}": getattr(coming, pin)
-                    for pin in ("op", "clear", "skip", "last", "fence", "ends", "xaddr", "yaddr", "raddr", "value")
+                    for pin in ("op", "clear", "skip", "last", "fence", "ends", "xaddr", "yaddr", "raddr", "woff")
                 }
             )
         drain, addr = gaps.go("drains") == inverse and b.rng.random() < 0.9, b.rng.randrange(1 << b.params["YAW"])
         taken = model.outstanding > 0 and gaps.go("takes") and b.rng.random() < 0.5
         reset = b.rng.random() < resets
-        b.drive(rst=reset, drain_read=drain, drain_addr=addr, grad_taken=taken)
+        b.drive(rst=reset, drain_read=drain, drain_addr=addr, grad_taken=taken, weight=model.weights[model.clock])
         await b.clocks()
         if drain:
             model.drain(addr)

@@ -3,7 +3,7 @@
 
 Run by flow/train/pe_array, which writes the job to the file that EDGELOOM_TRAIN names. After each step every map,
 index, gradient, master, momentum and MAC weight in the array's memory is compared with the model, and what the array
-counts.
+counts. Of gradients that go to the update at once, masters and momenta tell.
 Between the simulated steps the model trains alone, from the same weights. The checkpoint is written after every
 simulated step and batch and every epoch of the model: a training that was interrupted repeats at most the step that it
 was in, and so ends with what it would have ended with.
@@ -283,8 +283,8 @@ def compare_clocks(comparison: Comparison, ran: Ran) -> None:
 
 
 def compare_maps(comparison: Comparison, memory: StepMemory, expected: Trace) -> None:
-    """Maps, indices of maxima, gradients by maps and by weights."""
-    found = memory.trace()
+    """Maps, indices of maxima, gradients by maps, and those by weights that are in memory."""
+    found, expected = memory.trace(), memory.in_memory(expected)
     for name in ("outputs", "indices", "deltas", "gradients", "bias_gradients"):
         for layer, (got, want) in enumerate(zip(getattr(found, name), getattr(expected, name), strict=True)):
             comparison.equal(f"{name} of layer {layer}", got, want)

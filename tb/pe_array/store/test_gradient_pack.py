@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from models.pe_array.network.weight_update import pack_gradients
+from models.pe_array.network.weight_update import UPDATE_WORDS, pack_gradients
 from tb.lib import values
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import index_width, pack, unpack
@@ -24,7 +24,7 @@ class Slot:
     expected: deque[int] = field(default_factory=deque)  # words of all blocks
     offered: bool = False
     flushing: bool = False
-    lane: int = 0
+    lane: int = 0  # written next, counted from the begin of the word, or with quads of four words
     complete: deque[int] = field(default_factory=deque)  # clocks in which the words inside were completed
     taken: int = 0
 
@@ -37,6 +37,7 @@ class Unit:
         self.count, self.lanes, self.depth = b.params["P"], b.params["U"], b.params["DEPTH"]
         self.rounds = 8 if self.count <= 8 else 2  # many slots take the bench long
         self.now = 0
+        self.group = self.lanes
         self.gaps = Gaps(b, "requests", "output")
         self.slot_gaps = Gaps(b, *map(str, range(self.count)), group="gradients")
         self.request: int | None = None
@@ -56,7 +57,8 @@ class Unit:
         ragged = gradients % self.lanes
         self.b.cover("end", "whole" if ragged == 0 else "one_lane" if ragged == 1 else "ragged")
         self.slots[slot].blocks.append(block)
-        self.slots[slot].expected.extend(pack(word, 32) for word in pack_gradients(block, self.lanes))
+        words = pack_gradients(block, self.group).reshape(-1, self.lanes)
+        self.slots[slot].expected.extend(pack(word, 32) for word in words)
 
     def _offer(self, number: int, slot: Slot) -> None:
         """A slot offers its next gradient, or the end of its block."""
@@ -74,9 +76,9 @@ class Unit:
             wants = [
                 number
                 for number, slot in enumerate(self.slots)
-                if slot.lane == lane
+                if slot.lane % self.lanes == lane
                 and len(slot.complete) < self.depth
-                and (lane > 0 if slot.flushing else slot.offered)
+                and (slot.lane > 0 if slot.flushing else slot.offered)
             ]
             if wants:
                 last = self.last_granted[lane]
@@ -156,13 +158,17 @@ class Unit:
                 if not slot.flushing:
                     slot.blocks[0].pop(0)
                     slot.offered = False
-                slot.lane = (slot.lane + 1) % self.lanes
-                if slot.lane == 0:
+                slot.lane = (slot.lane + 1) % self.group
+                if slot.lane % self.lanes == 0:
                     slot.complete.append(self.now)
 
     async def reset(self) -> None:
-        """Reset."""
+        """Reset; from then on words are filled up alone or by fours."""
         self.forget()
+        quads = self.b.rng.random() < 0.5
+        self.b.cover("padding", "quads" if quads else "words")
+        self.group = self.lanes * (UPDATE_WORDS if quads else 1)
+        self.b.drive(quads=quads)
         self.b.drive(dict.fromkeys(("s_valid", "s_data", "flush_valid", "take_valid", "take_slot", "m_ready"), 0))
         await self.b.reset()
 
@@ -233,5 +239,5 @@ async def resets(b: Bench) -> None:
             unit.feed(b.rng.randrange(unit.count), b.rng.randint(1, 3 * unit.lanes))
         for _ in range(b.rng.randint(1, 60)):
             await unit.step()
-        b.cover("reset", "mid_word" if any(slot.lane for slot in unit.slots) else "between_words")
+        b.cover("reset", "mid_word" if any(slot.lane % unit.lanes for slot in unit.slots) else "between_words")
     await unit.drain()

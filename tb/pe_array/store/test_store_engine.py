@@ -15,6 +15,7 @@ from models.pe_array.isa.descriptors import (
     Delta,
     Descriptor,
     Drain,
+    Learn,
     Output,
     Scales,
     Slot,
@@ -25,6 +26,7 @@ from models.pe_array.isa.pe_command import PeShape
 from models.pe_array.machine.engines import StoreEngine
 from models.pe_array.machine.grid import MachineGrid
 from models.pe_array.machine.memory import BusFault, BusMemory, Refused
+from models.pe_array.network.weight_update import UPDATE_WORDS
 from tb.lib import values
 from tb.lib.bench import Bench, bench_test
 from tb.lib.ports import Beside, Tally
@@ -39,6 +41,8 @@ ARRAY, MAPS = 256, 256
 CLIPPED = ("outputs", "masters", "momenta", "weights")
 WORDS_MAX = 40
 """Of a drain."""
+BEHIND = Learn.opcode + 1
+"""First unknown opcode behind those of the engine."""
 
 
 class CommandsBehindError(Beside):
@@ -147,19 +151,41 @@ class Unit:
         )  # fmt: skip
         return [scales, output, drain, *([drain] if rng.random() < 0.2 else [])]
 
-    def collect(self) -> list[Descriptor]:
-        """SLOTs and a COLLECT to the gradients; the grid has what they want."""
+    def gradients(self, unit: int, most: int) -> tuple[list[Descriptor], int]:
+        """SLOTs for up to so many gradients each, at multiples of ``unit`` beats, and beats; the grid has them."""
         rng, lanes = self.b.rng, self.beat // 4
         named: list[Descriptor] = []
         beat = 0
         for slot in rng.sample(range(self.count), rng.randint(1, self.count)):
-            gradients = rng.randint(1, 24)
+            gradients = rng.randint(1, most)
             named.append(Slot(slot, beat, gradients))
-            beat += -(-gradients // lanes) + rng.randrange(3)
+            beat += (-(-gradients // lanes // unit) + rng.randrange(3)) * unit
             fresh = values.signed(self.b, 32, gradients)
             self.grid.gradients[slot] = np.concatenate([self.grid.gradients[slot], fresh])
             self.slots.queue[slot].extend(int(x) & 0xFFFFFFFF for x in fresh)
-        return [*named, Collect(self.addr(rng.randrange(ARRAY - beat)), add=rng.random() < 0.5)]
+        return named, beat
+
+    def collect(self) -> list[Descriptor]:
+        """SLOTs and a COLLECT to the gradients."""
+        named, beats = self.gradients(1, 24)
+        return [*named, Collect(self.addr(self.b.rng.randrange(ARRAY - beats)), add=self.b.rng.random() < 0.5)]
+
+    def learn(self) -> list[Descriptor]:
+        """SLOTs and a LEARN of some of the weights; now and then one behind the other."""
+        rng, made = self.b.rng, list[Descriptor]()
+        for _ in range(rng.choice([1, 1, 2])):
+            named, beats = self.gradients(UPDATE_WORDS, 3 * self.beat)
+            place = rng.randrange(ARRAY - beats)
+            masters, momenta = (self.addr(array * ARRAY + place) for array in (1, 2))
+            learn = Learn(
+                masters, self.addr(3 * ARRAY + place // 4), shift=rng.choice([0, 8, 20]),
+                stochastic=rng.random() < 0.5, decay=rng.choice([0, rng.randint(1, 15)]), momenta=momenta,
+                nesterov=rng.random() < 0.5, weight_decay=rng.choice([0, rng.randint(1, 31)]),
+            )  # fmt: skip
+            self.b.cover("learn", "momentum" if learn.decay else "no_momentum")
+            self.b.cover("learn", "stochastic" if learn.stochastic else "half_up")
+            made += [*named, learn]
+        return made
 
     def update(self) -> list[Descriptor]:
         """UPDATE of some of the weights."""
@@ -191,7 +217,10 @@ class Unit:
     @property
     def kinds(self) -> dict[str, Callable[[], list[Descriptor]]]:
         """All kinds of operations."""
-        return {"drain": self.drain, "collect": self.collect, "update": self.update, "delta": self.delta}
+        return {
+            "drain": self.drain, "collect": self.collect, "learn": self.learn, "update": self.update,
+            "delta": self.delta,
+        }  # fmt: skip
 
     def send_any(self, number: int, before: str = "") -> None:
         """So many operations of random kinds; none has an error."""
@@ -235,7 +264,7 @@ async def slots_in_collect(b: Bench) -> None:
     b.equal("a SLOT is taken before the COLLECT is done", unit.port.taken[len(first)] < unit.port.finished[0], True)
 
 
-ERRORS = ("opcode_far", "opcode_behind", "field", "lengths", "slot", "collect", "update", "delta", "drain")
+ERRORS = ("opcode_far", "opcode_behind", "field", "lengths", "slot", "collect", "learn", "update", "delta", "drain")
 
 
 @bench_test(timeout_clocks=100_000)
@@ -244,8 +273,8 @@ async def errors(b: Bench) -> None:
     unit = Unit(b)
     await unit.start()
     cases: list[tuple[str, bool]] = []  # kind, and whether all before has ended; else it is still under way
-    for n in range(3):  # three seeds have them all
-        kind = ERRORS[(3 * b.seed + n) % len(ERRORS)]
+    for n in range(4):  # three seeds have them all
+        kind = ERRORS[(4 * b.seed + n) % len(ERRORS)]
         if kind == "opcode_far":
             cases += [(kind, True), (kind, False)]
         else:
@@ -266,7 +295,7 @@ async def errors(b: Bench) -> None:
         if kind != "opcode_behind":  # nothing is taken or reported any more
             unit.port.send(unit.update()[0])
         else:
-            unit.port.send_word(b.rng.getrandbits(248) << 8 | 0x37)
+            unit.port.send_word(b.rng.getrandbits(248) << 8 | BEHIND)
         left = len(unit.port.queue)
         await b.clocks(10)
         b.equal("left, errors", [len(unit.port.queue), len(unit.port.errors)], [left, 1])
@@ -282,8 +311,8 @@ def provoke(unit: Unit, kind: str) -> tuple[Cause, int]:
     """An error of that kind, the last thing that is sent; its cause and place."""
     rng = unit.b.rng
     if kind.startswith("opcode"):
-        others = [0x30 ^ 1 << rng.randrange(3, 8), rng.randrange(0x30), rng.randrange(0x38, 0x100)]
-        opcode = 0x37 if kind == "opcode_behind" else rng.choice(others)
+        others = [0x30 ^ 1 << rng.randrange(3, 8), rng.randrange(0x30), rng.randrange(BEHIND + 1, 0x100)]
+        opcode = BEHIND if kind == "opcode_behind" else rng.choice(others)
         return Cause.OPCODE, unit.port.send_word(rng.getrandbits(248) << 8 | opcode)
     made: list[Descriptor]
     if kind == "field":
@@ -330,7 +359,7 @@ async def resets(b: Bench) -> None:
     await unit.compare()
     b.cover("reset", "done")
     unit.port.gaps.none()
-    unit.port.send_word(0x37)  # offered in the clock of the reset
+    unit.port.send_word(BEHIND)  # offered in the clock of the reset
     await b.clocks()
     await unit.start()
     unit.send_any(3)

@@ -24,6 +24,11 @@ WEIGHT_BEATS = 4  # words of weights per beat of MAC weights
 CHUNK = 16
 COMMANDS = 15  # write commands without an answer, at most
 CLIPPED = ("master", "momentum", "weight")
+LEARN = (
+    "learns", "learn_start", "learn_index", "learn_rd_valid", "learn_rd_offset", "learn_rd_beats", "learn_wr_valid",
+    "learn_wr_offset", "learn_wr_beats", "learn_valid", "learn_data",
+)  # fmt: skip
+"""What collect_store drives: test_store_engine has both."""
 
 
 class Unit:
@@ -40,7 +45,7 @@ class Unit:
         self.expected = self.memory.data.copy()
         self.tally = Tally(b, *(f"{name}_clipped" for name in CLIPPED))
         self.expected_clipped = dict.fromkeys(CLIPPED, 0)
-        b.drive(seed_load=0, seed=0)
+        b.drive(seed_load=0, seed=0, **dict.fromkeys(LEARN, 0))
 
     async def seed(self) -> None:
         """Load all random lanes; now and then with the number that is 0 in one of them."""

@@ -133,6 +133,8 @@ async def clocks_of_layers(b: Bench) -> None:
     for kind in [*KINDS, *KINDS][2 * b.seed % len(KINDS) :][:3]:
         await session.run("layer", session.memory.layer(kind, 150))
     await session.run("wg", session.memory.layer("wg", 150))
+    for _ in range(2):
+        await session.run("learn", session.memory.layer("learn", 150))
     wg = session.memory.layer("wg", 150)
     await session.run("add", [replace(each, add=True) if isinstance(each, d.Collect) else each for each in wg])
     await session.run("small", session.memory.small())

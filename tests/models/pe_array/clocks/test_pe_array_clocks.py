@@ -110,8 +110,8 @@ def test_a_command_without_elements() -> None:
     assert (plain.busy, plain.stalls) == (4, 0)
     longer = array.run([d.Set(0, 0, 15), d.Set(2, 1, 15), d.Set(1, 9, 15), d.Compute(0)])
     assert longer.clocks == plain.clocks + 8
-    # command, offer, issue, write, done of the PE, of all, of the grid
-    assert plain.compute_clocks == 3 + 2 + pe_clocks.FIRST_ISSUE + pe_clocks.PIPE + 1 + 2
+    # command, offer, issue, done of the PE, of all, of the grid
+    assert plain.compute_clocks == 3 + 2 + pe_clocks.FIRST_ISSUE + pe_clocks.PIPE + pe_clocks.DONE + 2
 
 
 def test_operations_in_turn_wait_for_each_other() -> None:

@@ -19,10 +19,10 @@ from models.pe_array.network.network import PeNetwork
 from tb.pe_array.runs.train import Comparison, Mismatch, Ran, compare_clocks
 
 
-@pytest.mark.parametrize("training", [True, False])
-def test_parts_make_the_whole(training: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("training", "fused"), [(True, False), (True, True), (False, False)])
+def test_parts_make_the_whole(training: bool, fused: bool, tmp_path: Path) -> None:
     path = tmp_path / "dense.toml"
-    path.write_text(small_cnn(outputs=8, density=1.0, dense_density=1.0, init_seed=3, prune_at=None))
+    path.write_text(small_cnn(outputs=8, density=1.0, dense_density=1.0, init_seed=3, prune_at=None, fused=fused))
     network = PeNetwork(PeConfig.load(path))
     step = StepProgram(network, grid_of(network.config), training=training, search=False)
     memory = StepMemory(step)
@@ -30,7 +30,10 @@ def test_parts_make_the_whole(training: bool, tmp_path: Path) -> None:
     run = ArrayClocks(step.grid, Sizes(latency=40)).run(step.address, step.descriptors, memory.memory)
     parts = clocks_of_parts(step.parts, step.descriptors, run)
     forward = ["pointers", "ff0", "ff1", "ff2"]
-    backward = ["delta", "ng2", "wg2", "bg2", "update2", "ng1", "wg0", "bg0", "update0"]
+    backward = ["delta", "ng2", "wg2", "bg2", "ng1", "update2", "wg0", "bg0", "update0"]
+    if fused:
+        assert step.fused == {"wg2", "bg2", "bg0"}, "the first map needs strips"
+        backward.remove("update2")
     assert list(parts) == [*forward, *(backward if training else ()), "end"]
     assert sum(parts.values()) == run.clocks
     assert min(parts.values()) >= 0

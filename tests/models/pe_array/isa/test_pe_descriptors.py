@@ -44,6 +44,7 @@ TABLE: list[tuple[d.Descriptor, int, int, list[int]]] = [
     (d.Slot(63, 0xFFFFFF, 0x123456), 63, 0, [0xFFFFFF, 0x123456, 0, 0, 0]),
     (d.Collect(0x80, True), 1, 0, [0x80, 0, 0, 0, 0]),
     (d.Update(1, 2, 3, 1 << 24, 31, True, 15, 4, True, 30), 0x7F, 15, [1, 2, 4, 3, 0x1EFFFFFF]),
+    (d.Learn(1, 3, 31, True, 15, 4, True, 30), 0x7F, 15, [1, 0, 4, 3, 0x1E000000]),
     (d.Delta(1, 2, 3, 4096, True), 1, 0, [1, 2, 3, 0xFFF, 0]),
     (d.Scales(), 0, 0, [0, 0, 0x800000, 0x800000, 0x7F8000]),
     (
@@ -83,7 +84,7 @@ def test_engines_and_counts() -> None:
     assert [(hex(opcode), kind.counts) for opcode, kind in d.KINDS.items()] == [
         ("0x10", False), ("0x11", True), ("0x12", True), ("0x13", True), ("0x20", False), ("0x21", True),
         ("0x30", True), ("0x31", False), ("0x32", False), ("0x33", True), ("0x34", True), ("0x35", True),
-        ("0x36", False),
+        ("0x36", False), ("0x37", True),
     ]  # fmt: skip
     assert [d.Slot(0, 0, 0).engine, d.Compute(0).engine] == [d.Engine.STORE, d.Engine.COMPUTE]
     assert d.Pointers(0, 0, 0).engine == d.Engine.LOAD
@@ -92,8 +93,8 @@ def test_engines_and_counts() -> None:
 
 def test_unknown_opcodes() -> None:
     program = bytearray(encode([d.Collect(0)] * 3))
-    program[32] = 0x37
-    with pytest.raises(DescriptorError, match="descriptor 1: opcode 0x37 is unknown") as caught:
+    program[32] = 0x38
+    with pytest.raises(DescriptorError, match="descriptor 1: opcode 0x38 is unknown") as caught:
         decode(bytes(program))
     assert (caught.value.index, caught.value.cause) == (1, d.Cause.OPCODE)
     with pytest.raises(ValueError, match="33 bytes must be a multiple of 32"):

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+`resetall
+`default_nettype none
+/*
+ * What an update reads: commands of its chunks, and a FIFO of two chunks for the beats of every array
+ *
+ * UPDATE reads gradients, masters and momenta; LEARN has its gradients given and reads masters and momenta. Beats come
+ * in the order of the commands.
+ *
+ * Latency: chunks to command 1 clock; beat to its FIFO's output 2 clocks.
+ */
+module update_reads #(
+    // Bytes of a beat, a power of two
+    parameter B = 32,
+    // Words of a FIFO
+    parameter DEPTH = 32
+) (
+    input  wire             clk,
+    // Synchronous, active high: forgets everything
+    input  wire             rst,
+
+    // Chunks to read, as update_chunks; start only while ready
+    input  wire             start,
+    output wire             ready,
+    input  wire [31:0]      first_addr,
+    input  wire [31:0]      second_addr,
+    input  wire [31:0]      third_addr,
+    input  wire [1:0]       last_array,
+    input  wire [23:0]      quarters,
+
+    // With momenta; those of the beats that come
+    input  wire             momentum,
+    // Gradients are given, not read: constant while anything is inside
+    input  wire             given,
+    input  wire             given_valid,
+    output wire             given_ready,
+    input  wire [8*B-1:0]   given_data,
+
+    // Read port, as axi_read: byte address, beats less one
+    output wire             rd_cmd_valid,
+    input  wire             rd_cmd_ready,
+    output wire [31:0]      rd_cmd_addr,
+    output wire [15:0]      rd_cmd_beats,
+    input  wire             rd_valid,
+    output wire             rd_ready,
+    input  wire [8*B-1:0]   rd_data,
+    input  wire             rd_last,
+    input  wire [1:0]       rd_error,
+
+    // Words of gradients, masters, momenta, the first in the low bits
+    output wire [2:0]       m_valid,
+    input  wire [2:0]       m_ready,
+    output wire [3*8*B-1:0] m_data
+);
+
+localparam [1:0] GRADIENTS = 2'd0;
+localparam [1:0] MASTERS = 2'd1;
+localparam [1:0] MOMENTA = 2'd2;
+
+wire [1:0] unused_array;
+
+update_chunks #(
+    .B(B),
+    .QUARTER(0)
+) chunks (
+    .clk(clk),
+    .rst(rst),
+    .start(start),
+    .first_addr(first_addr),
+    .second_addr(second_addr),
+    .third_addr(third_addr),
+    .last_array(last_array),
+    .quarters(quarters),
+    .m_valid(rd_cmd_valid),
+    .m_ready(rd_cmd_ready),
+    .m_addr(rd_cmd_addr),
+    .m_beats(rd_cmd_beats[3:0]),
+    .m_array(unused_array)
+);
+
+assign rd_cmd_beats[15:4] = 12'd0;
+assign ready = !rd_cmd_valid;
+
+// Array whose beats come: the first one stands for the first that is read
+reg  [1:0] from_reg;
+wire [1:0] from = given && from_reg == GRADIENTS ? MASTERS : from_reg;
+wire [2:0] in_ready;
+wire       beat = rd_valid && rd_error == 2'd0;
+
+assign rd_ready = in_ready[from];
+assign given_ready = in_ready[GRADIENTS];
+
+always @(posedge clk) begin
+    if (rd_valid && rd_ready && rd_last) from_reg <= from == (momentum ? MOMENTA : MASTERS) ? GRADIENTS : from + 2'd1;
+    if (rst) from_reg <= GRADIENTS;
+end
+
+genvar a;
+
+generate
+    for (a = 0; a < 3; a = a + 1) begin : g_in
+        wire [$clog2(DEPTH+1)-1:0] unused_level;
+        wire                       taken = beat && from == a[1:0];
+
+        stream_fifo #(
+            .WIDTH(8*B),
+            .DEPTH(DEPTH)
+        ) fifo (
+            .clk(clk),
+            .rst(rst),
+            .s_valid(a == 0 && given ? given_valid : taken),
+            .s_ready(in_ready[a]),
+            .s_data(a == 0 && given ? given_data : rd_data),
+            .m_valid(m_valid[a]),
+            .m_ready(m_ready[a]),
+            .m_data(m_data[a*8*B +: 8*B]),
+            .level(unused_level)
+        );
+    end
+endgenerate
+
+endmodule
+`resetall

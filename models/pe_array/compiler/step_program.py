@@ -105,7 +105,7 @@ class StepProgram:
         orders = channel_orders(network, {index: sizes[index] for index in weighted}, balanced)
         self.positions: dict[int, Positions] = {i: network.layer_weights(i).positions for i in weighted}
         self.matrices: dict[int, LayerMatrix] = {
-            i: phases.matrix_of(network, i, sizes[i], orders, lanes) for i in weighted
+            i: phases.matrix_of(network, i, sizes[i], orders, grid) for i in weighted
         }
         self.biases: dict[int, LayerMatrix] = {
             i: phases.matrix_of_biases(network, i, grid, orders[i + 1]) for i in weighted if self.config.layers[i].bias
@@ -126,7 +126,7 @@ class StepProgram:
         tell(f"planning a program of {len(self.phases)} phases")
         self.fused = {phase.name for phase in self.phases if phase.gradients and phase.once} if fused else set()
         self.constants: dict[str, npt.NDArray[np.int8]] = {}
-        self.allocation = Allocation(lanes, base)
+        self.allocation = Allocation(grid.beat, base)
         self.parts: list[tuple[str, int]] = []
         self._allocate()
         self.descriptors: list[Descriptor] = self._sequence()
@@ -255,7 +255,6 @@ class StepProgram:
 
     def _sequence(self) -> list[Descriptor]:
         made = Sequence(self.tensors, self.storage.parts)
-        lanes = self.grid.shape.lanes
         for index, matrix in self.matrices.items():
             made.check(index, matrix.csb.shape.blocks, len(matrix.csb.coordinates))
         self.parts.append(("pointers", len(made.descriptors)))
@@ -274,7 +273,7 @@ class StepProgram:
             if phase.gradients and phase.biases == self.config.layers[phase.layer].bias and waiting:
                 for each, how in waiting:  # after both WGs: collects do not wait for an update
                     matrix = (self.biases if each.biases else self.matrices)[each.layer]
-                    made.update(each.layer, matrix.length // lanes, how, each.matrix)
+                    made.update(each.layer, matrix.length // self.grid.beat, how, each.matrix)
                 waiting = []
                 self.parts.append((f"update{phase.layer}", len(made.descriptors)))
         return made.descriptors
@@ -307,7 +306,7 @@ class StepProgram:
             of_matrix("masters" if phase.name in self.fused else "gradients"),
             csb=None if matrix is None else matrix.csb,
         )  # fmt: skip
-        return assemble(phase.program, places, self.grid.shape.lanes)
+        return assemble(phase.program, places, self.grid.shape.lanes, self.grid.wide)
 
     def _at(self, name: str, shape: Shape, border: Pads = NO_PADS) -> MapAt:
         """A map as a layer sees it: with a part of its halo, or flattened."""

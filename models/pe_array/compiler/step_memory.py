@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from models.pe_array.network.layers import NO_BIAS, Int8Array
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.network.trace import Trace
 from models.pe_array.network.weights import Weights
+
+_NOTHING = np.empty(0, dtype=np.int32)
 
 
 class StepMemory:
@@ -105,8 +108,7 @@ class StepMemory:
     def trace(self) -> Trace:
         """Maps and gradients of the last batch in the form of the network's model.
 
-        Without training there are no indices, deltas and gradients, nor gradients of phases that are ``fused``: arrays
-        of no elements.
+        Without training there are no indices, deltas and gradients, nor those of ``in_memory``: arrays of no elements.
         """
         layers, training = self.step.config.layers, self.step.training
         outputs = [self.map(f"output{index}") for index in range(len(layers))]
@@ -119,10 +121,18 @@ class StepMemory:
             found.indices.append(self.map(f"index{index}") if indexed else np.empty(0, dtype=np.uint8))
             found.deltas.append(self.map(f"delta{index}") if training else np.empty(0, dtype=np.int8))
             there = f"gradients{index}" in self.step.tensors
-            found.gradients.append(self._elements("gradients", index) if there else np.empty(0, dtype=np.int32))
+            found.gradients.append(self._elements("gradients", index) if there else _NOTHING)
             there = f"{BIAS}gradients{index}" in self.step.tensors
-            found.bias_gradients.append(self._biases("gradients", index) if there else np.empty(0, dtype=np.int32))
+            found.bias_gradients.append(self._biases("gradients", index) if there else _NOTHING)
         return found
+
+    def in_memory(self, trace: Trace) -> Trace:
+        """What memory has of a training step of the model: not the gradients of phases that are ``fused``."""
+        gradients, biases = (
+            [each if f"{prefix}gradients{index}" in self.step.tensors else _NOTHING for index, each in enumerate(all_)]
+            for prefix, all_ in (("", trace.gradients), (BIAS, trace.bias_gradients))
+        )
+        return replace(trace, gradients=gradients, bias_gradients=biases)
 
     def weights(self) -> list[Weights | None]:
         """State of all layers in the network's form; ``mac`` is what memory has, not what follows from the masters.

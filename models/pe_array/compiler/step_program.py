@@ -58,7 +58,6 @@ class StepProgram:
         balanced: permute channels so that slots have nearly the same work.
         blocks: rows and columns of blocks of some layers; those of the others are chosen.
         search: look for the fastest program of every phase, which takes long; otherwise take the first that fits.
-        fused: gradients that are complete when they are collected go to the update at once, and not to memory.
         tell: is told what is being made.
 
     Attributes:
@@ -69,7 +68,7 @@ class StepProgram:
         biases: of every layer with biases, these as a matrix of one column.
         positions: of the elements of these layers.
         phases: in their order.
-        fused: names of those whose gradients are in no memory.
+        fused: names of those whose gradients are in no memory, where the configuration's training is ``fused``.
         parts: name and number of descriptors up to its end: ``pointers``, phases, ``delta``, updates as ``update3``,
             with those of the biases, if there are any.
         descriptors: the program; ``update`` shifts are those of the first epoch.
@@ -82,7 +81,7 @@ class StepProgram:
 
     def __init__(
         self, network: PeNetwork | FrozenNetwork, grid: Grid, *, training: bool = True, base: int = 0,
-        balanced: bool = True, blocks: Mapping[int, Pair] | None = None, search: bool = True, fused: bool = False,
+        balanced: bool = True, blocks: Mapping[int, Pair] | None = None, search: bool = True,
         tell: Callable[[str], None] = silent,
     ) -> None:  # fmt: skip
         self.config: PeConfig | FrozenConfig = network.config
@@ -121,10 +120,13 @@ class StepProgram:
             if not layer.joins:
                 self.phases.append(maker.forward(index, training))
         self._forward = len(self.phases)
+        self.fused: set[str] = set()
         if training:
+            assert isinstance(self.config, PeConfig)
             self.phases += maker.backward()
+            if self.config.training.fused:
+                self.fused = {phase.name for phase in self.phases if phase.gradients and phase.once}
         tell(f"planning a program of {len(self.phases)} phases")
-        self.fused = {phase.name for phase in self.phases if phase.gradients and phase.once} if fused else set()
         self.constants: dict[str, npt.NDArray[np.int8]] = {}
         self.allocation = Allocation(grid.beat, base)
         self.parts: list[tuple[str, int]] = []

@@ -271,8 +271,9 @@ def identity(network: PeNetwork, samples: int, source: str) -> str:
         network: before the first step.
         source: of the images.
     """
-    training = replace(network.config.training, epochs=1, validation=0, initial=None)
-    config = network.config
+    config, training = network.config, network.config.training
+    fused = training.fused and training.stochastic_updates  # otherwise it makes no difference to the weights
+    training = replace(training, epochs=1, validation=0, initial=None, fused=fused)
     digest = hashlib.sha256(f"{config.layers!r} {training!r} {config.pes} {samples} {source}".encode())
     for name, array in network.state().items():
         digest.update(name.encode() + np.ascontiguousarray(array).tobytes())

@@ -6,9 +6,9 @@
  * AXI4 write master
  *
  * Takes commands (byte address, number of beats) and a stream with their beats in order, and writes them
- * with the strobes of all their bytes. Bursts are incrementing and have at most 16 beats (axi_bursts.v). A burst begins when
- * all its beats are in the FIFO, so that the memory never waits for data; its address and its first beat do
- * not wait for each other. At most OUTSTANDING bursts have begun and are not answered. m_axi_bready is always high.
+ * with the strobes of all their bytes. Bursts are incrementing and have at most 16 beats (axi_bursts.v). A burst
+ * begins when all its beats are in the FIFO, so that the memory never waits for data; its address and its first beat
+ * do not wait for each other. At most OUTSTANDING bursts have begun and are not answered. m_axi_bready is always high.
  *
  * Every command is reported by one pulse of done, in the order of commands, with done_error:
  *   0 all answers were good.

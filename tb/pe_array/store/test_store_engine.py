@@ -69,8 +69,7 @@ class Unit:
     def __init__(self, b: Bench) -> None:
         p = {name: int(value) for name, value in b.params.items()}
         self.b, self.beat, self.count = b, p["B"], p["P"]
-        self.wide = p.get("WIDE", 1)
-        self.weight_beat = self.wide * self.beat
+        self.wide = p.get("WIDE", 1)  # beats of gradients and weights have so many times B bytes
         size = 1 << 15
         self.memory = PortMemory(b, b.rng.randrange(1 << 17) << 15, size, wide=self.wide)
         self.port, self.side, self.slots = DescriptorPort(b), DrainSide(b, self.count), GradientSlots(b)
@@ -104,13 +103,9 @@ class Unit:
         for each in (self.port, self.side, self.slots):
             each.gaps.any()
 
-    def addr(self, beat: int) -> int:
-        """Address of a beat of the maps."""
-        return self.memory.base + beat * self.beat
-
-    def weight_addr(self, beat: int) -> int:
-        """Address of a beat of gradients and weights."""
-        return self.memory.base + beat * self.weight_beat
+    def addr(self, beat: int, wide: int = 1) -> int:
+        """Address of a beat of so many times B bytes."""
+        return self.memory.base + beat * wide * self.beat
 
     def send(self, descriptor: Descriptor) -> tuple[Cause, int] | None:
         """Queue a descriptor and execute it in the model; its error, if it has one."""
@@ -159,7 +154,7 @@ class Unit:
 
     def gradients(self, unit: int, most: int) -> tuple[list[Descriptor], int]:
         """SLOTs for up to so many gradients each, at multiples of ``unit`` beats, and beats; the grid has them."""
-        rng, lanes = self.b.rng, self.weight_beat // 4
+        rng, lanes = self.b.rng, self.wide * self.beat // 4
         named: list[Descriptor] = []
         beat = 0
         for slot in rng.sample(range(self.count), rng.randint(1, self.count)):
@@ -174,7 +169,7 @@ class Unit:
     def collect(self) -> list[Descriptor]:
         """SLOTs and a COLLECT to the gradients."""
         named, beats = self.gradients(1, 24)
-        place = self.weight_addr(self.b.rng.randrange(ARRAY - beats))
+        place = self.addr(self.b.rng.randrange(ARRAY - beats), self.wide)
         return [*named, Collect(place, add=self.b.rng.random() < 0.5)]
 
     def learn(self) -> list[Descriptor]:
@@ -183,9 +178,9 @@ class Unit:
         for _ in range(rng.choice([1, 1, 2])):
             named, beats = self.gradients(UPDATE_WORDS, 3 * self.beat)
             place = rng.randrange(ARRAY - beats)
-            masters, momenta = (self.weight_addr(array * ARRAY + place) for array in (1, 2))
+            masters, momenta = (self.addr(array * ARRAY + place, self.wide) for array in (1, 2))
             learn = Learn(
-                masters, self.weight_addr(3 * ARRAY + place // 4), shift=rng.choice([0, 8, 20]),
+                masters, self.addr(3 * ARRAY + place // 4, self.wide), shift=rng.choice([0, 8, 20]),
                 stochastic=rng.random() < 0.5, decay=rng.choice([0, rng.randint(1, 15)]), momenta=momenta,
                 nesterov=rng.random() < 0.5, weight_decay=rng.choice([0, rng.randint(1, 31)]),
             )  # fmt: skip
@@ -199,11 +194,11 @@ class Unit:
         rng = self.b.rng
         beats = rng.choice([1, rng.randint(1, 6)])
         place = rng.randrange(ARRAY - 4 * beats)
-        gradients, masters, momenta = (self.weight_addr(array * ARRAY + place) for array in range(3))
+        gradients, masters, momenta = (self.addr(array * ARRAY + place, self.wide) for array in range(3))
         decay = rng.choice([0, rng.randint(1, 15)])
         return [
             Update(
-                gradients, masters, self.weight_addr(3 * ARRAY + place // 4), beats, shift=rng.choice([0, 8, 20]),
+                gradients, masters, self.addr(3 * ARRAY + place // 4, self.wide), beats, shift=rng.choice([0, 8, 20]),
                 stochastic=rng.random() < 0.5, decay=decay, momenta=momenta, nesterov=rng.random() < 0.5,
                 weight_decay=rng.choice([0, rng.randint(1, 31)]),
             )

@@ -184,7 +184,7 @@ array_regs #(
     .E_DEPTH(E_DEPTH),
     .T_DEPTH(T_DEPTH),
     .GROUPS(GROUPS),
-    .UW(UW)
+    .WIDE(WIDE)
 ) regs (
     .clk(clk),
     .rst(rst),

@@ -113,8 +113,8 @@ module store_engine #(
 `REQUIRE(g_wide, WIDE == 1 || (WIDE == 2 && B <= 32),
          ("%m: WIDE = %0d must be 1, or 2 with B = %0d at most 32", WIDE, B))
 
-// Bytes and bits of a wide beat
-localparam WB = WIDE*B;
+// Bytes and bits of a wide beat (with a legal stand-in where WIDE is not)
+localparam WB = WIDE == 2 && B <= 32 ? 2*B : B;
 localparam WBITS = 8*WB;
 
 // Parts

@@ -18,7 +18,7 @@ PROGRAM = "the next descriptors"
 """What an engine waits for whose next descriptor waits for no operation: the list, or room in an engine."""
 KINDS: dict[type[Descriptor], str] = {
     d.Map: "map", d.Stream: "weights, taps", d.Pointers: "pointers", d.Compute: "command", d.Drain: "drain",
-    d.Collect: "collect", d.Update: "update", d.Learn: "collect and update", d.Delta: "output deltas",
+    d.Collect: "collect", d.Learn: "learn", d.Update: "update", d.Delta: "output deltas",
 }  # fmt: skip
 """Operations, as they are told of."""
 

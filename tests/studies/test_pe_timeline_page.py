@@ -13,7 +13,7 @@ from small_cnn import small_cnn
 
 from models.pe_array.clocks.step import ProgramRun
 from models.pe_array.clocks.timeline import ENGINES
-from models.pe_array.isa import descriptors
+from models.pe_array.isa.descriptors import KINDS as DESCRIPTORS
 from models.pe_array.isa.descriptors import Engine
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.network import PeNetwork
@@ -63,8 +63,7 @@ def test_engines_work_on_what_is_theirs(played: tuple[Steps, ProgramRun]) -> Non
     kinds = {engine: {each.what for each in steps.busy(engine)} - {OTHER} for engine in ENGINES}
     assert kinds[Engine.LOAD] == {"pointers", "map", "weights, taps"}
     assert kinds[Engine.COMPUTE] == {"command"}
-    assert kinds[Engine.STORE] == {"drain", "collect", "update", "collect and update", "output deltas"}
-    assert set(KINDS) == {kind for kind in descriptors.KINDS.values() if kind.counts}
+    assert kinds[Engine.STORE] == {"drain", "collect", "learn", "update", "output deltas"}
     (deltas,) = (each for each in steps.busy(Engine.STORE) if each.what == "output deltas")
     (span,) = (each for each in steps.spans if each.name == "delta")
     assert deltas.part == "delta"
@@ -130,3 +129,7 @@ def test_pes_share_rows(played: tuple[Steps, ProgramRun]) -> None:
     assert len(rows) <= timeline_page.GROUPS < len(many)
     assert sum(row["most"] for row in rows) == len(many)
     assert sum(sum(row["counts"]) for row in rows) == 6 * run.busy
+
+
+def test_every_operation_has_a_name() -> None:
+    assert {kind for kind in DESCRIPTORS.values() if kind.counts} == set(KINDS)

@@ -176,9 +176,8 @@ class Maker:
         number, preset = each.layer, None if each.preset is None else each.preset_shift
         target, layer = self.config.layers[index], self.config.layers[number]
         operand = None if each.preset is None else self._delta(each.preset, each.preset_first, target.out_shape)
-        mask = f"output{index}" if each.last and target.relu else None
+        mask, clip = (None, 0) if each.relu is None else (f"output{index}", self.config.layers[each.relu].clip)
         stochastic = self.config.training.stochastic_gradients
-        clip = target.clip if mask else 0
         outputs = (MapOutput(f"delta{index}", each.shift, mask=mask, stochastic=stochastic, clip=clip),)
         shape = layer.out_shape
         if each.skip:

@@ -17,7 +17,7 @@ from models.pe_array.isa.causes import Cause, Engine
 from models.pe_array.isa.operations import After
 
 __all__ = [
-    "AFTER", "BYTES", "KINDS", "MULTIPLIER_BITS", "MULTIPLIER_MAX", "ONE", "Cause", "Collect", "Compute", "Delta",
+    "AFTER", "BYTES", "KINDS", "MULTIPLIER_BITS", "MULTIPLIER_MAX", "ONE", "POOL_BEATS", "Cause", "Collect", "Compute", "Delta",
     "Descriptor", "Drain", "Engine", "Learn", "Map", "Output", "Pointers", "Scales", "Set", "Slot", "Stream", "Update",
     "Window", "layout", "unnamed",
 ]  # fmt: skip
@@ -211,9 +211,19 @@ class Compute(Descriptor):
     rbase: int = _bits(5, 12, 12, "first word of the results (UNPOOL)", default=0)
 
 
+POOL_BEATS = 64
+"""Most beats of a run of places: what the store engine holds of pooled maps."""
+
+
 @dataclass(frozen=True)
 class Drain(Descriptor):
-    """Accumulators of a region through requantise to where the last ``Output`` says."""
+    """Accumulators of a region through requantise to where the last ``Output`` says, which may be pooled maps.
+
+    With ``windows`` the largest of every window of 2 x 2 pixels is written; region and tiles have even sides. With
+    ``index``, too, every run is followed by one of places (``pooled``), from the address of the mask on. With ``index``
+    alone words are those of a pooled map: each is written where such a map says that it belongs, beside zeros. Then the
+    pattern is that of the pooled map, and ``Output.address`` is that of the large one.
+    """
 
     opcode = 0x30
     counts = True
@@ -228,6 +238,9 @@ class Drain(Descriptor):
     ystride: int = _bits(6, 12, 12, "words of Y per channel")
     sy_log2: int = _b(0, 3, "log2 of the tiles on top of each other", default=0)
     sx_log2: int = _b(3, 3, "log2 of the tiles side by side", default=0)
+    windows: bool = _b(6, 1, "the largest of every 2 x 2 pixels", default=False)
+    index: bool = _b(7, 1, "write places of these, or spread words by them", default=False)
+    limited: bool = _a(7, 1, "what is high or above has no gradient, as what a ReLU stops", default=False)
 
 
 @dataclass(frozen=True)

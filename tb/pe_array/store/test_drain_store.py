@@ -38,6 +38,22 @@ async def drains(b: Bench) -> None:
         await unit.compare()
 
 
+@bench_test(timeout_clocks=60_000)
+async def pools(b: Bench) -> None:
+    """Maps that are pooled while they are drained, and pooled ones that are spread, under every pattern of pauses."""
+    unit = DrainUnit(b)
+    await unit.start()
+    for _ in range(5):
+        unit.any_gaps()
+        for kind in b.rng.sample(["largest", "places", "spread", "places", "spread"], 4):
+            output, drain = unit.pooling(kind)
+            beside = b.rng.choice(["nothing", "biases", "full"]) if drain.windows else "nothing"
+            unit.send(output, drain, unit.any_scales(drain, beside))
+        drain = unit.drain()
+        unit.send(unit.output(drain_command(drain).words), drain, unit.any_scales(drain, "nothing"))
+        await unit.compare()
+
+
 @bench_test(timeout_clocks=20_000)
 async def clocks(b: Bench) -> None:
     """Latencies, and a word per clock where nobody waits."""

@@ -14,7 +14,7 @@ from tb.lib.patterns import Gaps
 
 _ILLEGAL = (
     "slots", "channels", "channels_last", "height", "width", "tile_height", "tile_width", "many_slots", "many_tiles",
-    "short_tiles", "narrow_tiles", "random",
+    "short_tiles", "narrow_tiles", "odd_side", "random",
 )  # fmt: skip
 _WORDS = 250  # of a command, about
 
@@ -111,8 +111,20 @@ class DrainBench:
             sy_log2, sx_log2, rng.randrange(self.depth),
             rng.choice([tile_height * tile_width % self.depth, rng.randrange(self.depth)]),
         )  # fmt: skip
+        if not any(side & 1 for side in self._sides(command)):
+            command = replace(command, windows=rng.random() < 0.8)
+        elif rng.random() < 0.3:
+            doubled = {
+                name: getattr(command, name) * 2 for name in ("height", "width", "tile_height", "tile_width")
+            }  # fmt: skip
+            if max(doubled.values()) <= COUNT_MAX and 4 * command.words <= 4 * _WORDS:
+                command = replace(command, **doubled, windows=True)
         self._cover(command)
         return command
+
+    @staticmethod
+    def _sides(command: DrainCommand) -> tuple[int, ...]:
+        return command.height, command.width, command.tile_height, command.tile_width
 
     def _cover(self, command: DrainCommand) -> None:
         cover = self.b.cover
@@ -122,6 +134,7 @@ class DrainBench:
         full = command.height == command.tile_height << command.sy_log2
         full = full and command.width == command.tile_width << command.sx_log2
         cover("tiles", "full" if full else "ragged")
+        cover("windows", "yes" if command.windows else "no")
         if command.words == 1:
             cover("command", "one_word")
         if command.slots > 1 and command.channels != command.channels_last:
@@ -142,6 +155,9 @@ class DrainBench:
                 size = rng.choice([1, rng.randint(1, 30)])
                 beyond = (size << getattr(command, axis[1])) + 1
                 command = replace(command, **{f"tile_{axis[0]}": size, axis[0]: rng.choice([beyond, COUNT_MAX])})
+            elif kind == "odd_side":
+                side = rng.choice(["height", "width", "tile_height", "tile_width"])
+                command = replace(command, **{side: min(COUNT_MAX, getattr(command, side) | 1)}, windows=True)
             elif kind == "random":
                 values = DRAIN_COMMAND.unpack(rng.getrandbits(DRAIN_COMMAND.width))
                 command = DrainCommand(**values | {"ybase": rng.getrandbits(1), "ystride": rng.getrandbits(1)})
@@ -193,7 +209,8 @@ async def rate(b: Bench) -> None:
     drain = await _start(b)
     levels = ((drain.pes - 1).bit_length() + 1) // 2
     for _ in range(3):
-        drain.queue.extend(replace(drain.legal(), height=4, width=5, tile_height=4, tile_width=5) for _ in range(3))
+        sides = {"height": 4, "width": 6, "tile_height": 4, "tile_width": 6}
+        drain.queue.extend(replace(drain.legal(), **sides) for _ in range(3))
         total, begin = sum(command.words for command in drain.queue), drain.now
         drain.words.clear()
         await drain.finish(20_000)

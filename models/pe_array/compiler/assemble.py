@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from models.pe_array.compiler.folding import fold
+from models.pe_array.compiler.folding import RUN_BEATS, fold
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.channel_records import Records, record_bytes
 from models.pe_array.isa.csb import Csb, beat_offsets
@@ -85,6 +85,8 @@ class OutputAt:
         use_mask: it masks them.
         scales: what the drain scales with, but for the address of the records.
         records: address of those of the channels of the map, or None where there are none.
+        places: address of a map of places, of the size of the pooled map, where drains pool and leave places, or spread.
+        limited: places count what reaches the scales' ``high`` as stopped.
     """
 
     map: MapAt
@@ -96,6 +98,8 @@ class OutputAt:
     use_mask: bool = True
     scales: d.Scales | None = None
     records: int | None = None
+    places: int | None = None
+    limited: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,6 +141,15 @@ def assemble(program: Program, places: Places, lanes: int) -> list[Descriptor]:
     return _Assembler(program, places, lanes).descriptors()
 
 
+def made_size(program: Program) -> tuple[int, int, int]:
+    """(channels, height, width) of the map that a program's drains write."""
+    channels, height, width = program.out
+    drains = [each for each in program.stores() if isinstance(each, DrainMap)]
+    if any(each.spread for each in drains):
+        return channels, 2 * height, 2 * width
+    return (channels, height // 2, width // 2) if any(each.command.windows for each in drains) else program.out
+
+
 def totals(descriptors: Iterable[Descriptor]) -> After:
     """Loads, computes and stores of a list."""
     engines = [each.engine for each in descriptors if each.counts]
@@ -173,8 +186,9 @@ class _Assembler:
             raise ValueError("a layer program has one operation and one number of PEs of a slot")
         self._tiles_log2 = next(iter(tiles), 0)
         for output in places.outputs:
-            if (output.map.channels, output.map.height, output.map.width) != program.out:
-                raise ValueError(f"{output.map} must have the size {program.out}")
+            size = made_size(program)
+            if (output.map.channels, output.map.height, output.map.width) != size:
+                raise ValueError(f"{output.map} must have the size {size}")
         # descriptors that count, before the n-th operation of an engine
         first = int(places.pointers is not None)
         copies = [len(places.outputs) if isinstance(each, DrainMap) else 1 for each in program.stores()]
@@ -287,14 +301,12 @@ class _Assembler:
         if drain.channel + count > channels or drain.y + command.height > height or drain.x + command.width > width:
             raise ValueError(f"{drain} is not inside a map of {self._program.out}")
         for output in self._places.outputs:
-            levels = [(command.height, output.map.pitch), (count, output.map.plane)]
-            run, (runs, groups) = fold(command.width, levels, [OUTPUT_RUNS, OUTPUT_RUNS])
-            first = output.map.word(drain.channel, drain.y, drain.x) * self._lanes
+            (run, (runs, groups)), first, mask = self._pattern(drain, output, count)
             self._scale(output, drain.channel)
             self._made.append(
                 d.Output(
                     address=output.map.address + first, run_beats=run, runs=runs[0], run_stride=runs[1],
-                    groups=groups[0], group_stride=groups[1], mask=(output.mask or 0) + first,
+                    groups=groups[0], group_stride=groups[1], mask=mask,
                     shift=output.shift, field=output.field, stochastic=output.stochastic, relu=output.relu,
                     use_mask=output.use_mask and output.mask is not None,
                 )
@@ -304,9 +316,28 @@ class _Assembler:
                     slots=command.slots, channels=command.channels, channels_last=command.channels_last,
                     height=command.height, width=command.width, tile_height=command.tile_height,
                     tile_width=command.tile_width, ybase=command.ybase, ystride=command.ystride,
-                    sy_log2=command.sy_log2, sx_log2=command.sx_log2, after=self._after(drain.after),
+                    sy_log2=command.sy_log2, sx_log2=command.sx_log2, windows=command.windows,
+                    index=output.places is not None, limited=output.limited, after=self._after(drain.after),
                 )
             )  # fmt: skip
+
+    def _pattern(self, drain: DrainMap, output: OutputAt, count: int) -> tuple[tuple[int, list[Pair]], int, int]:
+        """Runs of a drain of so many channels, its first byte in the output's map, and the address of its mask."""
+        command, map_at, limits = drain.command, output.map, [OUTPUT_RUNS, OUTPUT_RUNS]
+        if drain.spread:  # in rows of the pooled map
+            small, places = MapAt(0, *self._program.out), output.places
+            if places is None:
+                raise ValueError("places need those of the largest pixels")
+            levels = [(command.height, small.pitch), (count, small.plane)]
+            first = map_at.word(drain.channel, 2 * drain.y, 2 * drain.x) * self._lanes
+            mask = places + small.word(drain.channel, drain.y, drain.x) * self._lanes
+            return fold(command.width, levels, limits, rows=True), first, mask
+        sides = 1 + command.windows
+        levels = [(command.height // sides, map_at.pitch), (count, map_at.plane)]
+        first = map_at.word(drain.channel, drain.y // sides, drain.x // sides) * self._lanes
+        most = RUN_BEATS if output.places is None else d.POOL_BEATS
+        mask = (output.places or output.mask or 0) + first
+        return fold(command.width // sides, levels, limits, most), first, mask
 
     def _scale(self, output: OutputAt, channel: int) -> None:
         """Scales of a drain that begins with a channel."""

@@ -81,8 +81,8 @@ class Sequence:
                 ready = max(drained, self._collected if each.op == Op.GRAD else 0)
                 self._put(each.behind(After(loads + after.loads, 0, ready)))
             elif isinstance(each, Drain):
-                beside = [name for made in phase.outputs for name in (made.mask, made.added) if name is not None]
-                masks = [self._ready(name) for name in beside]
+                beside = [name for made in phase.outputs for name in (made.mask, made.added, made.places)]
+                masks = [self._ready(name) for name in beside if name is not None]
                 self._put(each.behind(After(0, computes + after.computes, max(masks, default=0))))
             elif isinstance(each, Collect):
                 if learn is not None:
@@ -97,6 +97,8 @@ class Sequence:
                 self._put(each)
         for made in phase.outputs:
             self._stored[made.tensor] = self._drained = self._stores
+            if made.places is not None and made.places not in self._stored:
+                self._stored[made.places] = self._stores
         if phase.gradients:
             self._collected = self._stores
         self._read[phase.layer] = self._loads

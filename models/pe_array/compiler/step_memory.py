@@ -12,6 +12,7 @@ from models.pe_array.compiler.allocation import MemoryArray
 from models.pe_array.compiler.phases import BIAS
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.compiler.storage import output_of
+from models.pe_array.network.drain_pooling import WINDOW
 from models.pe_array.network.frozen.network import FrozenConfig, FrozenNetwork
 from models.pe_array.network.layer import IMAGE
 from models.pe_array.network.layers import NO_BIAS, Int8Array
@@ -105,19 +106,20 @@ class StepMemory:
     def trace(self) -> Trace:
         """Maps and gradients of the last batch in the form of the network's model.
 
-        Without training there are no indices, deltas and gradients, nor gradients of phases that are ``fused``: arrays
-        of no elements.
+        Without training there are no indices, deltas and gradients, nor gradients of phases that are ``fused``, nor
+        maps that are ``absent``: arrays of no elements.
         """
         layers, training = self.step.config.layers, self.step.training
-        outputs = [self.map(f"output{index}") for index in range(len(layers))]
+        outputs = [self._map(f"output{index}") for index in range(len(layers))]
         image = self.map("image")
         found = Trace([], outputs, [], [], [])
         for index, layer in enumerate(layers):
             read = [image if source == IMAGE else outputs[source] for source in layer.sources]
-            found.inputs.append(np.concatenate(read).reshape(*layer.in_shape, -1))
-            indexed = training and layer.keeps_indices
-            found.indices.append(self.map(f"index{index}") if indexed else np.empty(0, dtype=np.uint8))
-            found.deltas.append(self.map(f"delta{index}") if training else np.empty(0, dtype=np.int8))
+            whole = f"output{layer.reads}" not in self.step.absent
+            found.inputs.append(np.concatenate(read).reshape(*layer.in_shape, -1) if whole else read[0])
+            indices = self.map(f"index{index}") if training and layer.keeps_indices else np.empty(0, dtype=np.uint8)
+            found.indices.append(indices if whole else indices & WINDOW - 1)
+            found.deltas.append(self._map(f"delta{index}") if training else np.empty(0, dtype=np.int8))
             there = f"gradients{index}" in self.step.tensors
             found.gradients.append(self._elements("gradients", index) if there else np.empty(0, dtype=np.int32))
             there = f"{BIAS}gradients{index}" in self.step.tensors
@@ -163,6 +165,10 @@ class StepMemory:
                 at = tuple(different[0].tolist())
                 found.append(f"{name}: {len(different)} of {mine.size} differ, first {at}: {mine[at]}, {its[at]}")
         return found
+
+    def _map(self, name: str) -> npt.NDArray[Any]:
+        """As ``map``; none of what is in no memory."""
+        return np.empty(0, dtype=np.int8) if name in self.step.absent else self.map(name)
 
     def _biases(self, name: str, index: int) -> npt.NDArray[Any]:
         """Of a layer; none where it has no biases."""

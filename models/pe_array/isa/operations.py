@@ -111,13 +111,17 @@ class ComputeTiles:
 
 @dataclass(frozen=True)
 class DrainMap:
-    """Accumulators to the output map: from ``channel`` on, the region that starts at row ``y``, column ``x``."""
+    """Accumulators to the output map: from ``channel`` on, the region that starts at row ``y``, column ``x``.
+
+    spread: to a map of twice the sides, each to the pixel of its window that a map of places names.
+    """
 
     command: DrainCommand
     channel: int
     y: int
     x: int
     after: After = After()
+    spread: bool = False
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,12 @@ def train(network: PeNetwork, step: StepProgram, steps: int, seed: int = 0) -> S
         for name in step.fused:  # these gradients are in no memory
             of = expected.bias_gradients if name.startswith("bg") else expected.gradients
             of[int(name[2:])] = np.empty(0, dtype=np.int32)
+        for name in step.absent:  # these maps, too; and the one that a pooling reads
+            kind, index = name[: len("delta")], int(name.lstrip("outpdela"))
+            of = expected.deltas if kind == "delta" else expected.outputs
+            of[index] = np.empty(0, dtype=np.int8)
+            if kind != "delta":
+                expected.inputs[step.pools[index]] = np.empty(0, dtype=np.int8)
         same(memory.trace(), expected)
         same_weights(memory, network)
         forward, backward, update = network.saturations.sum(axis=1) - clipped

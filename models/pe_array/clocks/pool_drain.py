@@ -7,7 +7,7 @@ from models.lib.record import Flag, Int, Record, clocked, kind
 from models.pe_array.isa.descriptors import POOL_BEATS
 from models.pe_array.network.drain_pooling import WINDOW
 
-POOL = kind("part complete inside ahead pos second copy word")
+POOL = kind("part complete inside ahead pos second again word")
 """Pixels of a window that are in; a word waits for room in the ring; words in the ring, and those of them that are not
 read in this pass; words of the run that are read in it; it is the second pass; a word is read again; a beat stands at
 the output."""
@@ -53,10 +53,10 @@ def pool_clock(n: Record, mode: Int, run: Int, word: Flag, ready: Flag) -> None:
             n.complete = 1
     if not read:
         return
-    if mode == SPREAD and n.copy == 0:
-        n.copy = 1
+    if mode == SPREAD and n.again == 0:
+        n.again = 1
         return
-    n.copy = 0
+    n.again = 0
     n.ahead -= 1
     if mode == LARGEST:
         n.inside -= 1

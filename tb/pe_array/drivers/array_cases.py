@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -301,6 +302,30 @@ class CaseMemory:
             use_mask=beside == "mask",
         )  # fmt: skip
         drain = d.Drain(1, channels, channels, 1, width, 1, width, ybase=rng.randrange(4096), ystride=width)
+        return [self.scales(beside, channels), output, drain, d.Scales()]
+
+    def pooled_drain(self, kind: str | None = None) -> list[d.Descriptor]:
+        """A map that is pooled, "largest" or with "places", or a pooled one that is spread."""
+        rng = self.b.rng
+        kind = kind or rng.choice(["largest", "places", "spread"])
+        channels, height, width = rng.choice([1, rng.randint(1, 6)]), rng.randint(1, 4), rng.choice([1, rng.randint(1, 9)])
+        runs = d.Output(0, width, height, width, channels, height * width, shift=rng.randrange(32), relu=True)
+        if kind == "spread":
+            output = replace(runs, address=self.out(channels, 2 * height, 2 * width).address,
+                             mask=self.map(channels, height, width).address)
+            sides = height, width
+        else:
+            beats = rng.choice([n for n in range(1, d.POOL_BEATS + 1) if channels * height * width % n == 0])
+            one = replace(runs, run_beats=beats, runs=channels * height * width // beats, run_stride=beats, groups=1)
+            output = rng.choice([runs, one])
+            output = replace(output, address=self.out(channels, height, width).address,
+                             mask=self.out(channels, height, width).address)
+            sides = 2 * height, 2 * width
+        drain = d.Drain(
+            1, channels, channels, *sides, *sides, ybase=rng.randrange(4096), ystride=rng.randrange(64),
+            windows=kind != "spread", index=kind != "largest", limited=rng.random() < 0.5,
+        )  # fmt: skip
+        beside = "nothing" if kind == "spread" else rng.choice(["nothing", "biases", "full"])
         return [self.scales(beside, channels), output, drain, d.Scales()]
 
     def program(self, made: list[d.Descriptor]) -> int:

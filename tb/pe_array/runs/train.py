@@ -286,7 +286,8 @@ def compare_maps(comparison: Comparison, memory: StepMemory, expected: Trace) ->
     found = memory.trace()
     for name in ("outputs", "indices", "deltas", "gradients", "bias_gradients"):
         for layer, (got, want) in enumerate(zip(getattr(found, name), getattr(expected, name), strict=True)):
-            comparison.equal(f"{name} of layer {layer}", got, want)
+            if f"{name[:-1]}{layer}" not in memory.step.absent:
+                comparison.equal(f"{name} of layer {layer}", got, want)
 
 
 def compare_weights(comparison: Comparison, memory: StepMemory, network: PeNetwork) -> None:

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from models.pe_array.compiler.folding import RUN_BEATS, fold
+from models.pe_array.compiler.folding import fold
+from models.pe_array.compiler.output_pattern import MapAt, OutputAt, drain_pattern, made_size
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.channel_records import Records, record_bytes
 from models.pe_array.isa.csb import Csb, beat_offsets
@@ -33,73 +34,11 @@ from models.pe_array.isa.operations import (
 )
 from models.pe_array.isa.pe_command import Memory, Op
 from models.pe_array.isa.region import Region
-from models.pe_array.isa.shapes import Pads, Pair
-from models.pe_array.network.requantise import AccumulatorField
+from models.pe_array.isa.shapes import Pair
 
 MAP_RUNS = 1 << 13
-OUTPUT_RUNS = 1 << 12
 CHECKED = (1 << 12) - 1
 """Most coordinates of a stream that can be checked."""
-
-
-@dataclass(frozen=True)
-class MapAt:
-    """A feature map in memory.
-
-    Attributes:
-        address: of the first byte of its first channel, halo included.
-        channels, height, width: of the map, in pixel words.
-        halo: rows and columns of memory around it, in every channel: top, left, bottom, right.
-    """
-
-    address: int
-    channels: int
-    height: int
-    width: int
-    halo: Pads = (0, 0, 0, 0)
-
-    @property
-    def pitch(self) -> int:
-        """Words from row to row."""
-        return self.width + self.halo[1] + self.halo[3]
-
-    @property
-    def plane(self) -> int:
-        """Words from channel to channel."""
-        return (self.height + self.halo[0] + self.halo[2]) * self.pitch
-
-    def word(self, channel: int, y: int, x: int) -> int:
-        """Place of a pixel, in words from the address on."""
-        return channel * self.plane + (y + self.halo[0]) * self.pitch + x + self.halo[1]
-
-
-@dataclass(frozen=True)
-class OutputAt:
-    """What becomes of the accumulators of a drain.
-
-    Attributes:
-        map: where the words go; of the size of the program's ``out``.
-        shift, stochastic, relu: settings of requantise.
-        field: SUM; VALUE and INDEX of max pooling.
-        mask: address, as that of ``map``, of a map of the same size and halo that masks them, or is added, or None.
-        use_mask: it masks them.
-        scales: what the drain scales with, but for the address of the records.
-        records: address of those of the channels of the map, or None where there are none.
-        places: address of a map of places, of the size of the pooled map, where drains pool and leave places, or spread.
-        limited: places count what reaches the scales' ``high`` as stopped.
-    """
-
-    map: MapAt
-    shift: int = 0
-    field: AccumulatorField = AccumulatorField.SUM
-    stochastic: bool = False
-    relu: bool = False
-    mask: int | None = None
-    use_mask: bool = True
-    scales: d.Scales | None = None
-    records: int | None = None
-    places: int | None = None
-    limited: bool = False
 
 
 @dataclass(frozen=True)
@@ -139,15 +78,6 @@ def assemble(program: Program, places: Places, lanes: int) -> list[Descriptor]:
         ValueError: a place is missing or does not fit the program, or a region needs more runs than a descriptor has.
     """
     return _Assembler(program, places, lanes).descriptors()
-
-
-def made_size(program: Program) -> tuple[int, int, int]:
-    """(channels, height, width) of the map that a program's drains write."""
-    channels, height, width = program.out
-    drains = [each for each in program.stores() if isinstance(each, DrainMap)]
-    if any(each.spread for each in drains):
-        return channels, 2 * height, 2 * width
-    return (channels, height // 2, width // 2) if any(each.command.windows for each in drains) else program.out
 
 
 def totals(descriptors: Iterable[Descriptor]) -> After:
@@ -301,7 +231,7 @@ class _Assembler:
         if drain.channel + count > channels or drain.y + command.height > height or drain.x + command.width > width:
             raise ValueError(f"{drain} is not inside a map of {self._program.out}")
         for output in self._places.outputs:
-            (run, (runs, groups)), first, mask = self._pattern(drain, output, count)
+            (run, (runs, groups)), first, mask = drain_pattern(drain, output, self._program.out, self._lanes)
             self._scale(output, drain.channel)
             self._made.append(
                 d.Output(
@@ -320,24 +250,6 @@ class _Assembler:
                     index=output.places is not None, limited=output.limited, after=self._after(drain.after),
                 )
             )  # fmt: skip
-
-    def _pattern(self, drain: DrainMap, output: OutputAt, count: int) -> tuple[tuple[int, list[Pair]], int, int]:
-        """Runs of a drain of so many channels, its first byte in the output's map, and the address of its mask."""
-        command, map_at, limits = drain.command, output.map, [OUTPUT_RUNS, OUTPUT_RUNS]
-        if drain.spread:  # in rows of the pooled map
-            small, places = MapAt(0, *self._program.out), output.places
-            if places is None:
-                raise ValueError("places need those of the largest pixels")
-            levels = [(command.height, small.pitch), (count, small.plane)]
-            first = map_at.word(drain.channel, 2 * drain.y, 2 * drain.x) * self._lanes
-            mask = places + small.word(drain.channel, drain.y, drain.x) * self._lanes
-            return fold(command.width, levels, limits, rows=True), first, mask
-        sides = 1 + command.windows
-        levels = [(command.height // sides, map_at.pitch), (count, map_at.plane)]
-        first = map_at.word(drain.channel, drain.y // sides, drain.x // sides) * self._lanes
-        most = RUN_BEATS if output.places is None else d.POOL_BEATS
-        mask = (output.places or output.mask or 0) + first
-        return fold(command.width // sides, levels, limits, most), first, mask
 
     def _scale(self, output: OutputAt, channel: int) -> None:
         """Scales of a drain that begins with a channel."""

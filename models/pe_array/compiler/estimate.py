@@ -28,7 +28,6 @@ from models.pe_array.isa.operations import (
     SetWindows,
 )
 from models.pe_array.isa.pe_command import Op
-from models.pe_array.network.drain_pooling import WINDOW
 
 LATENCY = 60
 """Clocks from an operation's start to its first beat, where nothing could be asked for ahead; about a memory's."""
@@ -89,8 +88,7 @@ def estimate(program: Program, grid: Grid, masked: bool = False, outputs: int = 
             computes.append(history[-1] + DONE)
         elif isinstance(operation, DrainMap):
             start = max(store, waited(operation.after))
-            words = operation.command.words * (WINDOW if operation.spread else 1)
-            store = start + outputs * (words + ANSWER)
+            store = start + outputs * (operation.clocks + ANSWER)
             load += outputs * operation.command.words * masked
             stores.append(store)
         else:

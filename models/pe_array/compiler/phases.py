@@ -128,7 +128,7 @@ class Maker:
         matrices: of the layers with weights.
         biases: likewise, of the layers with biases.
         pools: poolings that drains of the layer before them do, by the number of that layer.
-        spread: of these, those whose gradient is spread by the drains that make it; both lose what turns out not to fit.
+        spread: of these, those whose gradient is spread by the drains that make it. Both lose what does not fit.
         search: look for the split and the strips with the least estimate; otherwise take the first split that fits.
         tell: is told which phase is being made.
     """

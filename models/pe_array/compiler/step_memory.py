@@ -15,7 +15,7 @@ from models.pe_array.compiler.storage import output_of
 from models.pe_array.network.drain_pooling import WINDOW
 from models.pe_array.network.frozen.network import FrozenConfig, FrozenNetwork
 from models.pe_array.network.layer import IMAGE
-from models.pe_array.network.layers import NO_BIAS, Int8Array
+from models.pe_array.network.layers import NO_BIAS, Int8Array, UInt8Array
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.network.trace import Trace
 from models.pe_array.network.weights import Weights
@@ -117,8 +117,9 @@ class StepMemory:
             read = [image if source == IMAGE else outputs[source] for source in layer.sources]
             whole = f"output{layer.reads}" not in self.step.absent
             found.inputs.append(np.concatenate(read).reshape(*layer.in_shape, -1) if whole else read[0])
-            indices = self.map(f"index{index}") if training and layer.keeps_indices else np.empty(0, dtype=np.uint8)
-            found.indices.append(indices if whole else indices & WINDOW - 1)
+            indexed = training and layer.keeps_indices
+            indices: UInt8Array = self.map(f"index{index}") if indexed else np.empty(0, dtype=np.uint8)
+            found.indices.append(indices if whole else np.bitwise_and(indices, WINDOW - 1))
             found.deltas.append(self._map(f"delta{index}") if training else np.empty(0, dtype=np.int8))
             there = f"gradients{index}" in self.step.tensors
             found.gradients.append(self._elements("gradients", index) if there else np.empty(0, dtype=np.int32))

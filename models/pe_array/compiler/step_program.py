@@ -19,9 +19,10 @@ from models.lib.fixed_point import IntArray
 from models.lib.telling import silent
 from models.pe_array.compiler import phases, pooling
 from models.pe_array.compiler.allocation import Allocation, Tensor
-from models.pe_array.compiler.assemble import MapAt, OutputAt, Places, assemble
+from models.pe_array.compiler.assemble import Places, assemble
 from models.pe_array.compiler.channels import channel_orders
 from models.pe_array.compiler.layer_matrix import LayerMatrix
+from models.pe_array.compiler.output_pattern import MapAt, OutputAt
 from models.pe_array.compiler.phases import BIAS, MapOutput, Phase
 from models.pe_array.compiler.records import records_of, scales_of
 from models.pe_array.compiler.sequence import Sequence

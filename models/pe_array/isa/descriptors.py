@@ -17,9 +17,9 @@ from models.pe_array.isa.causes import Cause, Engine
 from models.pe_array.isa.operations import After
 
 __all__ = [
-    "AFTER", "BYTES", "KINDS", "MULTIPLIER_BITS", "MULTIPLIER_MAX", "ONE", "POOL_BEATS", "Cause", "Collect", "Compute", "Delta",
-    "Descriptor", "Drain", "Engine", "Learn", "Map", "Output", "Pointers", "Scales", "Set", "Slot", "Stream", "Update",
-    "Window", "layout", "unnamed",
+    "AFTER", "BYTES", "KINDS", "MULTIPLIER_BITS", "MULTIPLIER_MAX", "ONE", "POOL_BEATS", "Cause", "Collect", "Compute",
+    "Delta", "Descriptor", "Drain", "Engine", "Learn", "Map", "Output", "Pointers", "Scales", "Set", "Slot", "Stream",
+    "Update", "Window", "layout", "unnamed",
 ]  # fmt: skip
 
 BYTES = 32

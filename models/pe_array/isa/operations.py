@@ -123,6 +123,11 @@ class DrainMap:
     after: After = After()
     spread: bool = False
 
+    @property
+    def clocks(self) -> int:
+        """Words that are read or written, whichever are more."""
+        return self.command.words * (4 if self.spread else 1)
+
 
 @dataclass(frozen=True)
 class CollectGradients:

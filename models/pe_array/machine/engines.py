@@ -268,7 +268,7 @@ class StoreEngine:
         if drain.windows:
             largest, places = pooled(words, to.relu, scales.high if drain.limited else None)
             writes = [(runs, largest), (at_mask, places)][: 1 + drain.index]
-        elif spreads:
+        elif spreads and beside is not None:
             writes = [(large_runs(to.address, to.run_beats, levels), spread(words, beside, to.run_beats))]
         self._memory.put(Engine.STORE, *((where, each.astype(np.int8)) for where, each in writes))
         self.clipped.outputs += int(clipped.sum())

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Max pooling of 2 x 2 windows while a map is drained, and the way back, word by word as `pool_drain.v` makes them.
 
-The same as the operations MAX and UNPOOL of the PEs, but that a place says also where a ReLU has stopped its window: the
-way back needs no map of activations.
+The same as the operations MAX and UNPOOL of the PEs, but that a place says also where a ReLU has stopped its window:
+the way back needs no map of activations.
 """
 
 from __future__ import annotations

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from models.pe_array.compiler import program
-from models.pe_array.compiler.assemble import MapAt, OutputAt, Places, assemble, chain
+from models.pe_array.compiler.assemble import Places, assemble, chain
+from models.pe_array.compiler.output_pattern import MapAt, OutputAt
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.channel_records import Records, pack_biases, pack_records
 from models.pe_array.isa.csb import Csb, beat_offsets, encode
@@ -308,7 +309,8 @@ class CaseMemory:
         """A map that is pooled, "largest" or with "places", or a pooled one that is spread."""
         rng = self.b.rng
         kind = kind or rng.choice(["largest", "places", "spread"])
-        channels, height, width = rng.choice([1, rng.randint(1, 6)]), rng.randint(1, 4), rng.choice([1, rng.randint(1, 9)])
+        channels, height = rng.choice([1, rng.randint(1, 6)]), rng.randint(1, 4)
+        width = rng.choice([1, rng.randint(1, 9)])
         runs = d.Output(0, width, height, width, channels, height * width, shift=rng.randrange(32), relu=True)
         if kind == "spread":
             output = replace(runs, address=self.out(channels, 2 * height, 2 * width).address,

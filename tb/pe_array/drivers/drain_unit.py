@@ -171,7 +171,7 @@ class DrainUnit:
         output = self.output(words, use_mask=False)
         row = drain.width + rng.randint(0, 3)
         output = replace(
-            output, run_beats=drain.width, runs=drain.height, run_stride=row, groups=words // drain.width // drain.height,
+            output, run_beats=drain.width, runs=drain.height, run_stride=row, groups=drain_command(drain).maps,
             group_stride=row * drain.height + rng.randint(0, 3),
         )  # fmt: skip
         half = len(self.memory.data) // 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import replace
+from typing import Any
 
 from models.pe_array.clocks.tile_drain import TileDrainClocks
 from models.pe_array.isa.commands import DRAIN_COMMAND
@@ -114,7 +115,7 @@ class DrainBench:
         if not any(side & 1 for side in self._sides(command)):
             command = replace(command, windows=rng.random() < 0.8)
         elif rng.random() < 0.3:
-            doubled = {
+            doubled: dict[str, Any] = {
                 name: getattr(command, name) * 2 for name in ("height", "width", "tile_height", "tile_width")
             }  # fmt: skip
             if max(doubled.values()) <= COUNT_MAX and 4 * command.words <= 4 * _WORDS:
@@ -157,12 +158,14 @@ class DrainBench:
                 command = replace(command, **{f"tile_{axis[0]}": size, axis[0]: rng.choice([beyond, COUNT_MAX])})
             elif kind == "odd_side":
                 side = rng.choice(["height", "width", "tile_height", "tile_width"])
-                command = replace(command, **{side: min(COUNT_MAX, getattr(command, side) | 1)}, windows=True)
+                odd: dict[str, Any] = {side: min(COUNT_MAX, getattr(command, side) | 1)}
+                command = replace(command, **odd, windows=True)
             elif kind == "random":
-                values = DRAIN_COMMAND.unpack(rng.getrandbits(DRAIN_COMMAND.width))
+                values: dict[str, Any] = DRAIN_COMMAND.unpack(rng.getrandbits(DRAIN_COMMAND.width))
                 command = DrainCommand(**values | {"ybase": rng.getrandbits(1), "ystride": rng.getrandbits(1)})
             else:
-                command = replace(command, **{kind: 0})
+                nothing: dict[str, Any] = {kind: 0}
+                command = replace(command, **nothing)
             if not command.legal(pes):
                 self.b.cover("illegal", kind)
                 return command
@@ -209,7 +212,7 @@ async def rate(b: Bench) -> None:
     drain = await _start(b)
     levels = ((drain.pes - 1).bit_length() + 1) // 2
     for _ in range(3):
-        sides = {"height": 4, "width": 6, "tile_height": 4, "tile_width": 6}
+        sides: dict[str, Any] = {"height": 4, "width": 6, "tile_height": 4, "tile_width": 6}
         drain.queue.extend(replace(drain.legal(), **sides) for _ in range(3))
         total, begin = sum(command.words for command in drain.queue), drain.now
         drain.words.clear()

@@ -122,8 +122,8 @@ async def clocks_of_operations(b: Bench) -> None:
         await session.run(f"drain_{kind}", memory.pooled_drain(kind))
     await session.run("delta", memory.delta())
     await session.run("update", session.update())
-    kinds = [memory.scaled_drain, memory.scaled_drain, memory.pooled_drain, memory.delta, session.update, session.update]
-    parts = rng.choices(kinds, k=8)
+    drains = [memory.scaled_drain, memory.scaled_drain, memory.pooled_drain]
+    parts = rng.choices([*drains, memory.delta, session.update, session.update], k=8)
     await session.run("stores", [each for part in parts for each in part()])
 
 

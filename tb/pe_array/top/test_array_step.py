@@ -99,7 +99,8 @@ async def steps(b: Bench) -> None:
         network, replace(grid, shape=replace(grid.shape, acc_bits=ACC_BITS)), base=base, search=False, fused=fused,
         pooled=pools(b),
     )  # fmt: skip
-    b.cover("step", "spread" if any(n.startswith("delta") for n in step.absent) else "pooled" if step.pools else "phases")
+    spread = any(name.startswith("delta") for name in step.absent)
+    b.cover("step", "spread" if spread else "pooled" if step.pools else "phases")
     assert network.random is not None
     network.random.order = word_order(step)
     memory = StepMemory(step, np.zeros(host.size, dtype=np.uint8))

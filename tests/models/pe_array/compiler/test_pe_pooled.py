@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from models.pe_array.compiler.step_program import StepProgram
-from models.pe_array.isa.descriptors import Drain
 from models.pe_array.isa.grid import Grid
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.network import PeNetwork

@@ -133,6 +133,11 @@ class DrainCommand:
         return 1 << (self.sy_log2 + self.sx_log2)
 
     @property
+    def _tile(self) -> list[int]:
+        """Sides of a tile that windows must fit in: where one is 1, windows lie in two tiles."""
+        return [side for side in (self.tile_height, self.tile_width) if side != 1]
+
+    @property
     def maps(self) -> int:
         """Channels of all slots."""
         return (self.slots - 1) * self.channels + self.channels_last
@@ -152,7 +157,7 @@ class DrainCommand:
             and self.slots * self.tiles <= pes
             and self.tile_height << self.sy_log2 >= self.height
             and self.tile_width << self.sx_log2 >= self.width
-            and not (self.windows and (self.height | self.width | self.tile_height | self.tile_width) & 1)
+            and not (self.windows and any(side % 2 for side in (self.height, self.width, *self._tile)))
         )
 
 

@@ -232,7 +232,7 @@ def strip_of(layer: PhaseGeometry, split: Split, region: Region, room: Room) -> 
     high, wide = -(-region.height // split.sy), -(-region.width // split.sx)
     if layer.op in (Op.MAC, Op.MAX) and high * wide * room.channels_out > room.y:
         raise ValueError(f"{room.channels_out} channels of {high} x {wide} accumulators do not fit in {room.y} words")
-    if layer.windows and (high | wide | region.y | region.x | region.height | region.width) & 1:
+    if layer.windows and any(n % 2 for n in (region.y, region.x, region.height, region.width, *({high, wide} - {1}))):
         raise ValueError(f"tiles of {high} x {wide} pixels cut windows of 2 x 2")
     if layer.spread and region.width > POOL_BEATS:
         raise ValueError(f"a row of {region.width} pixels cannot be spread, only {POOL_BEATS}")

@@ -18,8 +18,8 @@
  * another is walked; if it was taken 3 clocks before the last one's final read or earlier, its reads follow without a
  * gap.
  *
- * An illegal command, also one with windows and an odd side, is dropped: no reads, cmd_error 3 clocks after it was
- * taken.
+ * An illegal command, also one with windows and an odd side, but for that of tiles that are 1, is dropped: no reads,
+ * cmd_error 3 clocks after it was taken.
  */
 module tile_drain #(
     // PEs, a power of two, 1 … 64
@@ -95,6 +95,8 @@ wire [2:0]  w_sx_log2 = next_reg[`ARRAY_DRAIN_CMD_SX_LOG2];              // of S
 wire [9:0]  w_ybase = next_reg[`ARRAY_DRAIN_CMD_YBASE];
 wire [9:0]  w_ystride = next_reg[`ARRAY_DRAIN_CMD_YSTRIDE];
 wire        w_windows = next_reg[`ARRAY_DRAIN_CMD_WINDOWS];
+wire        w_flat = w_tile_height == 12'd1;     // rows of a window lie in two tiles
+wire        w_narrow = w_tile_width == 12'd1;    // columns do
 
 wire [3:0]  s_log2 = {1'b0, w_sy_log2} + {1'b0, w_sx_log2};
 wire [18:0] covered_height = {7'd0, w_tile_height} << w_sy_log2;
@@ -108,7 +110,8 @@ always @(posedge clk) begin
     if (cmd_ready) next_reg <= cmd;
     counts_reg <= w_slots != 7'd0 && w_channels != 12'd0 && w_channels_last != 12'd0 && w_height != 12'd0
         && w_width != 12'd0 && w_tile_height != 12'd0 && w_tile_width != 12'd0;
-    even_reg <= !w_windows || !(w_height[0] || w_width[0] || w_tile_height[0] || w_tile_width[0]);
+    even_reg <= !w_windows || !(w_height[0] || w_width[0] || (w_tile_height[0] && !w_flat)
+        || (w_tile_width[0] && !w_narrow));
     grid_reg <= s_log2 <= PLOG_WORD[3:0] && w_slots <= P_WORD[6:0] >> s_log2;
     covers_reg <= covered_height >= {7'd0, w_height} && covered_width >= {7'd0, w_width};
 
@@ -135,6 +138,8 @@ reg           room_reg;        // there is room for the word of one more read
 reg [11:0]    channels_last_reg;
 reg [11:0]    channels_reg;
 reg           windows_reg;     // rows and columns are those of windows
+reg           flat_reg;        // and their rows, or columns, lie in two tiles
+reg           narrow_reg;
 reg [11:0]    height_reg;
 reg [11:0]    width_reg;
 reg [11:0]    tile_height_reg;
@@ -175,22 +180,29 @@ assign load = checked_reg && legal && (!active_reg || (step && all_end));
 
 wire [YAW-1:0] one_addr = {{(YAW-1){1'b0}}, 1'b1};
 wire [PW-1:0]  one_pe = {{(PW-1){1'b0}}, 1'b1};
-wire [PW-1:0]  next_row_pe = row_pe_reg + (one_pe << sx_log2_reg);
+wire [PW-1:0]  one_row = one_pe << sx_log2_reg;
+wire [PW-1:0]  next_row_pe = row_pe_reg + (flat_reg ? one_row << 1 : one_row);
+wire [PW-1:0]  next_col_pe = pe_reg + (narrow_reg ? one_pe << 1 : one_pe);
+wire [PW-1:0]  part_pe = pe_reg + (part_reg[1] && flat_reg ? one_row : {PW{1'b0}})
+    + (part_reg[0] && narrow_reg ? one_pe : {PW{1'b0}});
 wire [PW-1:0]  next_slot_pe = slot_pe_reg + (one_pe << s_log2_reg);
 wire [YAW-1:0] next_row_addr = row_addr_reg + (windows_reg ? line_reg << 1 : line_reg);
 wire [YAW-1:0] next_col_addr = addr_reg + (windows_reg ? one_addr << 1 : one_addr);
 wire [YAW-1:0] next_channel_addr = channel_addr_reg + ystride_reg;
-wire [YAW-1:0] part_addr = addr_reg + (part_reg[1] ? line_reg : {YAW{1'b0}}) + (part_reg[0] ? one_addr : {YAW{1'b0}});
+wire [YAW-1:0] part_addr = addr_reg + (part_reg[1] && !flat_reg ? line_reg : {YAW{1'b0}})
+    + (part_reg[0] && !narrow_reg ? one_addr : {YAW{1'b0}});
 
 always @(posedge clk) begin
     if (load) begin
         channels_last_reg <= w_channels_last;
         channels_reg <= w_channels;
         windows_reg <= w_windows;
+        flat_reg <= w_windows && w_flat;
+        narrow_reg <= w_windows && w_narrow;
         height_reg <= w_height >> w_windows;
         width_reg <= w_width >> w_windows;
-        tile_height_reg <= w_tile_height >> w_windows;
-        tile_width_reg <= w_tile_width >> w_windows;
+        tile_height_reg <= w_tile_height >> (w_windows && !w_flat);
+        tile_width_reg <= w_tile_width >> (w_windows && !w_narrow);
         line_reg <= w_tile_width[YAW-1:0];
         s_log2_reg <= s_log2[2:0];
         sx_log2_reg <= w_sx_log2;
@@ -200,8 +212,8 @@ always @(posedge clk) begin
         channels_left_reg <= w_slots == 7'd1 ? w_channels_last : w_channels;
         rows_left_reg <= w_height >> w_windows;
         cols_left_reg <= w_width >> w_windows;
-        tile_rows_left_reg <= w_tile_height >> w_windows;
-        tile_cols_left_reg <= w_tile_width >> w_windows;
+        tile_rows_left_reg <= w_tile_height >> (w_windows && !w_flat);
+        tile_cols_left_reg <= w_tile_width >> (w_windows && !w_narrow);
         addr_reg <= w_ybase[YAW-1:0];
         row_addr_reg <= w_ybase[YAW-1:0];
         channel_addr_reg <= w_ybase[YAW-1:0];
@@ -213,7 +225,7 @@ always @(posedge clk) begin
             cols_left_reg <= cols_left_reg - 12'd1;
             tile_cols_left_reg <= tile_row_end ? tile_width_reg : tile_cols_left_reg - 12'd1;
             addr_reg <= tile_row_end ? row_addr_reg : next_col_addr;
-            if (tile_row_end) pe_reg <= pe_reg + one_pe;
+            if (tile_row_end) pe_reg <= next_col_pe;
         end else begin
             cols_left_reg <= width_reg;
             tile_cols_left_reg <= tile_width_reg;
@@ -258,7 +270,7 @@ wire          take = m_valid && m_ready;
 wire [RW-1:0] inside_next = inside_reg + {{(RW-1){1'b0}}, go} - {{(RW-1){1'b0}}, take};
 
 always @(posedge clk) begin
-    read_reg <= go ? {{(P-1){1'b0}}, 1'b1} << pe_reg : {P{1'b0}};
+    read_reg <= go ? {{(P-1){1'b0}}, 1'b1} << part_pe : {P{1'b0}};
     read_addr_reg <= part_addr;
     inside_reg <= inside_next;
     room_reg <= inside_next != FULL;
@@ -299,7 +311,7 @@ delay_line #(
 ) tag_line (
     .clk(clk),
     .rst(rst),
-    .d({all_end && whole, pe_reg}),
+    .d({all_end && whole, part_pe}),
     .q({tag_last, tag_pe})
 );
 

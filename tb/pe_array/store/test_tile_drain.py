@@ -98,6 +98,8 @@ class DrainBench:
         longest = max(1, _WORDS // slots)
         height = rng.choice([1, rng.randint(1, min(longest, 40)), rng.randint(1, min(longest, 6))])
         width = rng.choice([1, rng.randint(1, max(1, min(longest // height, 60)))])
+        if rng.random() < 0.3:  # windows that lie in two or four tiles
+            height, width = (2 * rng.randint(1, max(1, (1 << log2) // 2)) for log2 in (sy_log2, sx_log2))
         most = max(1, longest // (height * width))
         channels = rng.choice([1, most, rng.randint(1, most)])
         last = rng.choice([1, channels, rng.randint(1, channels)])
@@ -112,20 +114,16 @@ class DrainBench:
             sy_log2, sx_log2, rng.randrange(self.depth),
             rng.choice([tile_height * tile_width % self.depth, rng.randrange(self.depth)]),
         )  # fmt: skip
-        if not any(side & 1 for side in self._sides(command)):
+        if replace(command, windows=True).legal(self.pes):
             command = replace(command, windows=rng.random() < 0.8)
         elif rng.random() < 0.3:
             doubled: dict[str, Any] = {
                 name: getattr(command, name) * 2 for name in ("height", "width", "tile_height", "tile_width")
             }  # fmt: skip
-            if max(doubled.values()) <= COUNT_MAX and 4 * command.words <= 4 * _WORDS:
+            if max(doubled.values()) <= COUNT_MAX:
                 command = replace(command, **doubled, windows=True)
         self._cover(command)
         return command
-
-    @staticmethod
-    def _sides(command: DrainCommand) -> tuple[int, ...]:
-        return command.height, command.width, command.tile_height, command.tile_width
 
     def _cover(self, command: DrainCommand) -> None:
         cover = self.b.cover
@@ -135,7 +133,8 @@ class DrainBench:
         full = command.height == command.tile_height << command.sy_log2
         full = full and command.width == command.tile_width << command.sx_log2
         cover("tiles", "full" if full else "ragged")
-        cover("windows", "yes" if command.windows else "no")
+        tile = f"{'flat' if command.tile_height == 1 else ''}{'narrow' if command.tile_width == 1 else ''}"
+        cover("windows", (tile or "inside") if command.windows else "no")
         if command.words == 1:
             cover("command", "one_word")
         if command.slots > 1 and command.channels != command.channels_last:
@@ -159,7 +158,7 @@ class DrainBench:
             elif kind == "odd_side":
                 side = rng.choice(["height", "width", "tile_height", "tile_width"])
                 odd: dict[str, Any] = {side: min(COUNT_MAX, getattr(command, side) | 1)}
-                command = replace(command, **odd, windows=True)
+                command = replace(command, **odd, windows=True)  # legal where it is the 1 of a tile
             elif kind == "random":
                 values: dict[str, Any] = DRAIN_COMMAND.unpack(rng.getrandbits(DRAIN_COMMAND.width))
                 command = DrainCommand(**values | {"ybase": rng.getrandbits(1), "ystride": rng.getrandbits(1)})

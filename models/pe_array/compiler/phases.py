@@ -128,7 +128,8 @@ class Maker:
         matrices: of the layers with weights.
         biases: likewise, of the layers with biases.
         pools: poolings that drains of the layer before them do, by the number of that layer.
-        spread: of these, those whose gradient is spread by the drains that make it. Both lose what does not fit.
+        spread: of these, those whose gradient is spread by the drains that make it. Both lose those for which tiles of
+            whole windows do not fit.
         search: look for the split and the strips with the least estimate; otherwise take the first split that fits.
         tell: is told which phase is being made.
     """
@@ -211,14 +212,11 @@ class Maker:
             source = self._delta(number, each.first, shape)
             return Phase(name, number, made, source, shape, operand, shape, outputs)
         if index in self.spread:
-            try:
-                made = self._sums(number, replace(layer.backward_phase(), spread=True))
-            except ValueError:  # a row is too long, or nothing else fits
-                self.spread.discard(index)
-            else:
-                large = self.config.layers[target.reads].out_shape
-                made_of = replace(outputs[0], tensor=f"delta{target.reads}", places=f"index{index}", shape=large)
-                return Phase(f"ng{number}", number, made, f"delta{number}", shape, outputs=(made_of,))
+            made, large = self._sums(number, replace(layer.backward_phase(), spread=True)), target.reads
+            output = replace(
+                outputs[0], tensor=f"delta{large}", places=f"index{index}", shape=self.config.layers[large].out_shape
+            )
+            return Phase(f"ng{number}", number, made, f"delta{number}", shape, outputs=(output,))
         made = self._sums(number, replace(layer.backward_phase(), preset=preset))
         operand_shape = layer.seen_shape
         if layer.keeps_indices:

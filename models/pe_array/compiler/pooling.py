@@ -46,7 +46,7 @@ def _pools(layer: Layer) -> bool:
 def _limits(layer: Layer, pool: Layer) -> bool:
     """Whether the limits of a frozen pooling change nothing."""
     if layer.scaling is None or pool.scaling is None:
-        return layer.scaling is pool.scaling
+        return pool.scaling is None
     return pool.scaling.low <= layer.scaling.low and layer.scaling.high <= pool.scaling.high
 
 

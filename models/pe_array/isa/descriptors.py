@@ -219,10 +219,10 @@ POOL_BEATS = 64
 class Drain(Descriptor):
     """Accumulators of a region through requantise to where the last ``Output`` says, which may be pooled maps.
 
-    With ``windows`` the largest of every window of 2 x 2 pixels is written; region and tiles have even sides. With
-    ``index``, too, every run is followed by one of places (``pooled``), from the address of the mask on. With ``index``
-    alone words are those of a pooled map: each is written where such a map says that it belongs, beside zeros. Then the
-    pattern is that of the pooled map, and ``Output.address`` is that of the large one.
+    With ``windows`` the largest of every window of 2 x 2 pixels is written; the region has even sides, tiles have even
+    ones or of 1. With ``index``, too, every run is followed by one of places, from the address of the mask on. With
+    ``index`` alone words are those of a pooled map: each is written where such a map says that it belongs, beside
+    zeros. Then the pattern is that of the pooled map, and the address that of the large one.
     """
 
     opcode = 0x30

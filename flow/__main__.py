@@ -188,7 +188,7 @@ def _scoreboard(arguments: argparse.Namespace) -> int:
     with alone_in(arguments.out):
         directory = RunDirectory(arguments.out, {"command": paths.make_command("scoreboard")})
         with directory.run(scoreboard.PAGE):
-            found, page = scoreboard.play(LATENCY, [], [*NAMES])
+            found, page = scoreboard.play(LATENCY, [], [*NAMES], arguments.out / "steps.jsonl")
             directory.publish({"complete": True, "failure": None, **found}, {scoreboard.PAGE: text_writer(page)})
     print(f"\nwritten: {paths.relative(directory.result)}, {paths.relative(arguments.out / scoreboard.PAGE)}")
     return 0

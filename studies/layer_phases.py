@@ -3,19 +3,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-import numpy.typing as npt
 
 from models.pe_array.compiler import program
-from models.pe_array.compiler.estimate import estimate
 from models.pe_array.isa import assumed
 from models.pe_array.isa.csb import Csb
 from models.pe_array.isa.grid import Grid
-from models.pe_array.isa.operations import CollectGradients, DrainMap, LoadMap, LoadStream, SetWindows
 from models.pe_array.isa.pe_command import PeShape
-from models.pe_array.isa.shapes import Conv
 from studies import networks, published
 from studies.phase_clocks import PhaseProgram
 from studies.published import Phase
@@ -26,16 +20,8 @@ GRID = Grid(published.PES, PeShape(published.LANES))
 PORT = published.LANES * assumed.CLOCK_MHZ * 1e6 / 1e9
 """GB/s of our read port at the assumed clock; that of system B's memory is 38.4 in all."""
 
-UPDATE_READ, UPDATE_WRITTEN = 8, 5
-"""Beats that UPDATE reads and writes for a beat of MAC weights: masters and gradients; masters and weights."""
-
-
-@dataclass(frozen=True)
-class Traffic:
-    """Beats that a phase reads, descriptors among them, and writes."""
-
-    read: int
-    written: int
+UPDATE_READ = 8
+"""Beats that UPDATE reads for a beat of MAC weights: masters and gradients."""
 
 
 def phase_program(layer: networks.WeightLayer, csb: Csb, phase: Phase, grid: Grid = GRID) -> PhaseProgram:
@@ -59,37 +45,6 @@ def pool_programs(pooling: networks.Pooling, grid: Grid = GRID) -> tuple[PhasePr
         return PhaseProgram(forward, source), PhaseProgram(back, result)
     forward, back = program.max_pool(pool, *source, grid), program.max_unpool(pool, *source, grid)
     return PhaseProgram(forward, source, outputs=2), PhaseProgram(back, result, result)
-
-
-def traffic(made: PhaseProgram, grid: Grid = GRID) -> Traffic:
-    """What a phase moves, without playing it."""
-    read = written = 0
-    for operation in () if made.program is None else made.program.operations:
-        read += grid.pes if isinstance(operation, SetWindows) else 1
-        if isinstance(operation, LoadStream):
-            read += operation.beats
-        elif isinstance(operation, LoadMap):
-            read += operation.command.beats
-        elif isinstance(operation, DrainMap):
-            written += made.outputs * operation.command.words
-            read += made.outputs * operation.command.words * made.masked
-        elif isinstance(operation, CollectGradients):
-            beats = sum(-(-count * operation.results * 4 // grid.shape.lanes) for _, count in operation.slots)
-            written += beats
-            read += beats * operation.add + len(operation.slots)
-    return Traffic(read, written)
-
-
-def about(made: PhaseProgram, grid: Grid = GRID) -> int:
-    """Estimated clocks."""
-    return 0 if made.program is None else estimate(made.program, grid, made.masked, made.outputs)
-
-
-def random_mask(conv: Conv, density: float, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
-    """Kernels at random places; bool (rows, cols). At least one."""
-    mask = conv.allowed() & (rng.random((conv.rows, conv.cols)) < density)
-    mask[0, 0] = mask[0, 0] or not mask.any()
-    return mask
 
 
 def weight_beats(csb: Csb) -> int:

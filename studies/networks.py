@@ -6,8 +6,9 @@ Biases and normalisation are not counted, padding is, as in the table of ``surve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from models.pe_array.isa.shapes import Conv, Pool
 
@@ -276,6 +277,23 @@ def sized(network: str, size: int, classes: int) -> tuple[list[WeightLayer], lis
         raise ValueError(f"images of {size} x {size} pixels: {network} needs a multiple of 32")
     made = _SIZED[network](size, classes)
     return made.layers, made.pools
+
+
+def behind(layers: Sequence[WeightLayer], pools: Iterable[Pooling]) -> dict[str, Pooling]:
+    """The layers that pooling layers follow, by name; a chain of layers, with at most one pool behind each.
+
+    Raises:
+        ValueError: a pool follows none of them.
+    """
+    left, found = list(pools), dict[str, Pooling]()
+    for layer, after in pairwise(layers):
+        size = layer.out_size[0]
+        read = after.conv.cols == layer.conv.rows * size * size if after.fully_connected else after.height == size
+        if not read and left and (left[0].channels, left[0].size) == (layer.conv.rows, size):
+            found[layer.name] = left.pop(0)
+    if left:
+        raise ValueError(f"no layer is before {left[0]}")
+    return found
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.lib.clocks.axi_bursts import BURST_BEATS
-from models.pe_array.clocks.pe_array import ArrayClocks, Sizes
+from models.pe_array.clocks.pe_array import ArrayClocks
 from models.pe_array.clocks.step import ProgramRun
 from models.pe_array.compiler.assemble import Places, assemble
 from models.pe_array.compiler.output_pattern import MapAt, OutputAt
@@ -23,6 +23,7 @@ from models.pe_array.isa.csb import Csb, beat_offsets
 from models.pe_array.isa.descriptors import Engine
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.operations import After, Program
+from models.pe_array.isa.sizes import Sizes
 
 LATENCY = 48
 """Clocks of the memory, where no others are stated: at the assumed 250 MHz 192 ns, which a DDR4 controller behind an

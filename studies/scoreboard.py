@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from models.lib.command_line import Parser, one_line_errors, output_directory, whole_number
@@ -16,9 +18,10 @@ from models.pe_array.isa import assumed
 from studies import published, scoreboard_b, scoreboard_c, scoreboard_c_table, scoreboard_page, scoreboard_step
 from studies.html import text
 from studies.phase_clocks import LATENCY
+from studies.played_step import all_played
 from studies.published import PHASES
 from studies.scoreboard_b import ALL, Board
-from studies.scoreboard_c import NAMES, FineTuning, Stepper
+from studies.scoreboard_c import NAMES, FineTuning
 from studies.scoreboard_step import Whole
 
 PAGE = "scoreboard.html"
@@ -29,7 +32,9 @@ def result(board: Board, wholes: list[Whole], rows: list[FineTuning], notes: lis
     return {
         "latency": board.latency,
         "clock": assumed.clock(),
-        "steps": [asdict(whole) | {"ms": whole.millis} for whole in wholes],
+        "steps": [
+            {"name": whole.name, "clocks": whole.clocks, "parts": whole.parts, "ms": whole.millis} for whole in wholes
+        ],
         "rows": [
             asdict(row)
             | {"micros": row.micros, "used": row.used, "as_published": row.as_published, "gops": row.gops}
@@ -48,18 +53,31 @@ def _report(row: FineTuning) -> None:
     print(f"{row.network} on {row.data_set}: {row.seconds:.0f} s, published {row.published_seconds:.0f} s", flush=True)
 
 
-def play(latency: int, layers: list[str], networks: list[str]) -> tuple[dict[str, Any], str]:
-    """Play and print the tables; what result.json and scoreboard.html hold."""
+def play(latency: int, layers: list[str], names: list[str], kept: Path | None = None) -> tuple[dict[str, Any], str]:
+    """Play and print the tables; what result.json and scoreboard.html hold.
+
+    Args:
+        layers: of system B, these alone; none: all, and its step.
+        names: of system C's networks.
+        kept: file of steps that were played before.
+    """
+    steps = {} if layers else scoreboard_step.asked(latency)  # of some layers alone there is no step
+    networks = scoreboard_c.fine_tuned(names)
+    of_networks = [each.asked(latency) for each in networks]
+    played = all_played([*islice(steps.values(), 1, None), *of_networks], kept)
+    wholes = [scoreboard_step.first_of(steps)] if steps else []
     board = scoreboard_b.run(latency, tuple(layers))
-    wholes = [] if layers else scoreboard_step.run(latency)
-    if wholes:  # of some layers alone there is no step
+    wholes += [scoreboard_step.whole(name, of, next(played)) for name, of in islice(steps.items(), 1, None)]
+    if wholes:
         print(text(scoreboard_step.HEAD, scoreboard_step.table(wholes)), *scoreboard_step.notes(wholes), "", sep="\n\n")
         print(text(scoreboard_step.where_head(wholes), scoreboard_step.where(board, wholes)), "", sep="\n\n")
     print(text(scoreboard_b.HEAD, scoreboard_b.table(board)))
     print(text(scoreboard_b.TOTALS_HEAD, scoreboard_b.totals(board)), *scoreboard_b.notes(board), "", sep="\n\n")
-    stepper = Stepper(latency)
-    rows = scoreboard_c.fine_tuning(stepper, networks, _report)
-    notes = scoreboard_c_table.notes(rows, stepper)
+    rows = []
+    for network, of in zip(networks, of_networks, strict=True):
+        rows.append(network.row(of, next(played)))
+        _report(rows[-1])
+    notes = scoreboard_c_table.notes(rows)
     print("", text(scoreboard_c_table.HEAD, scoreboard_c_table.table(rows)), *notes, sep="\n\n")
     return result(board, wholes, rows, notes), scoreboard_page.page(board, wholes, rows, notes)
 

@@ -14,12 +14,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from models.pe_array.clocks.pe_array import Sizes
 from models.pe_array.clocks.step import ProgramRun
 from models.pe_array.compiler.random_matrices import matrices
 from models.pe_array.isa import assumed
 from models.pe_array.isa.csb import Csb
 from models.pe_array.isa.shapes import Pool
+from models.pe_array.isa.sizes import Sizes
 from studies import networks, published
 from studies.layer_phases import GRID, PORT, UPDATE_READ, phase_program, pool_programs, weight_beats
 from studies.phase_clocks import LATENCY, OUTSTANDING, SIZES, PhaseProgram, WeightUpdate

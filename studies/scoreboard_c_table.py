@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from models.pe_array.isa import assumed
 from studies import networks, published
 from studies.layer_phases import GRID, PORT
+from studies.played_step import KINDS
 from studies.scoreboard_c import (
     IMAGES,
     FineTuning,
-    Stepper,
     bound_seconds,
     densities,
     image_size,
@@ -24,8 +24,8 @@ LARGEST = 224
 
 HEAD = (
     "network", "data set", "images", "image", "sparse %", "published s", "ours s", "clock", "published / ours",
-    "MAC bound s", "ms a step", "FF NG WG pooling update", "bound, beyond it: conv FC pooling update",
-    "largest layers (bound)",
+    "MAC bound s", "ms a step", "FF NG WG update pooling", "bound, beyond it: conv FC pooling update",
+    "largest layers",
 )  # fmt: skip
 
 
@@ -38,17 +38,15 @@ def table(rows: Sequence[FineTuning]) -> list[tuple[str, ...]]:
             f"{row.published_seconds / row.seconds:.2f}",
             f"{row.bound_seconds:.0f}" + ", above published" * row.bound_above_published,
             f"{row.clocks / assumed.CLOCK_MHZ / 1e3:.2f}",
-            " ".join(f"{share:.0%}" for share in row.shares.values()),
+            " ".join(f"{row.parts[kind] / row.clocks:.0%}" for kind in KINDS[:-1]),
             " ".join(f"{share:.0%}" for share in row.beyond.values()), ", ".join(row.largest),
         )
         for row in rows
     ]  # fmt: skip
 
 
-def notes(rows: Sequence[FineTuning], stepper: Stepper) -> list[str]:
+def notes(rows: Sequence[FineTuning]) -> list[str]:
     """What the figures rest on."""
-    number, whole, least, most = stepper.errors()
-    shares = [row.estimated for row in rows]
     times = ", ".join(f"{name} {relative_time(name):.2f} ({image_size(name)})" for name in IMAGES)
     large, _ = networks.sized("VGG-16", LARGEST, 10)
     line = next(each for each in published.FINE_TUNING if each.network == "VGG16")
@@ -66,23 +64,22 @@ def notes(rows: Sequence[FineTuning], stepper: Stepper) -> list[str]:
         f"{', '.join(f'{row.reads:.2f}' for row in rows)} times the beats of every tensor once: maps come again, for "
         f"half of Y holds {GRID.shape.y_depth // 2} words, so that few channels of results share a load, and loads "
         "take full rows. Fully connected layers use a weight once per 32 images, which its 3 bytes with the coordinate "
-        "take longer to read. Pooling and updates come on top, and the first load and last drain of every phase.",
+        "take longer to read. Pooling and updates come on top, and the waits between phases.",
         "Images: sizes are not published. Published time per image over that of CIFAR-10, and the side in pixels that "
         f"we take for it, 32 times its root to a multiple of 32: {times}. Not {LARGEST} x {LARGEST} for all: VGG-16 on "
         f"CIFAR-10 would take our MACs {bound:.0f} s, published are {line.fpga_seconds}.",
         "Layers are those of the published networks with as many outputs as classes; fully connected layers read the "
         "last map as large as it is; AlexNet has conv1 padded by 5 and pools of 2 x 2. No biases, no normalisation.",
         "Sparsity: kernels (fully connected: weights) at random places; the first and depth-wise layers are dense, all "
-        "others have one density, so that the whole network has the table's. Channels are not permuted for balance.",
-        f"Estimated, not played: {min(shares, default=0):.0%} … {max(shares, default=0):.0%} of the clocks of a row. "
-        f"Estimates of {number} phases that were played too are {whole:+.1%} off in all, {least:+.1%} … {most:+.1%} "
-        "each. Phases do not overlap, but updates with NG.",
+        "others have one density, so that the whole network has the table's.",
+        "Played: every row is one program of a whole step, compiled as make train-cnn compiles its steps: pooling, "
+        "output deltas, updates and all waits are in it. Nothing is estimated. A training in 8 bits would refuse VGG16 "
+        "on images of 64 x 64 and more: gradients of conv1's weights have more products than surely fit in 32 bits.",
     ]
     others = [
-        f"{row.network} {row.uniform_seconds:.0f} s instead of {row.seconds:.0f}"
-        for row in rows
-        if row.uniform_seconds is not None
-    ]
+        f"{row.network} {row.uniform_bound:.0f} s instead of {row.bound_seconds:.0f}"
+        for row in rows if row.data_set == "CIFAR-10"
+    ]  # fmt: skip
     if others:
-        found.append(f"With one density for all layers, CIFAR-10: {', '.join(others)}.")
+        found.append(f"MAC bound with one density for all layers, CIFAR-10: {', '.join(others)}.")
     return found

@@ -11,6 +11,7 @@ from studies import html, published, scoreboard_b, scoreboard_c, scoreboard_c_ta
 from studies.scoreboard_b import Board
 from studies.scoreboard_c import FineTuning
 from studies.scoreboard_step import Whole
+from studies.timeline import page as timeline_page
 
 _BARS = """
 body { max-width: 1080px; }
@@ -34,18 +35,21 @@ def page(board: Board, wholes: Sequence[Whole], rows: Sequence[FineTuning], note
         html.rows(scoreboard_c_table.table(rows), scoreboard_c_table.HEAD),
         f"<h2>Times in s, ours at {clock}: published grey, ours blue</h2>{_bars(of_networks)}",
     ]
-    return html.document("Scoreboard of the PE array", parts, _BARS)
+    return html.document("Scoreboard of the PE array", parts, _BARS + timeline_page.STYLE)
 
 
 def _steps(board: Board, wholes: Sequence[Whole]) -> str:
-    """System B's step as one program; nothing where only some of its layers were played."""
+    """System B's step as one program, the first over its clocks; nothing where only some of its layers were played."""
     if not wholes:
         return ""
+    first = wholes[0]
+    assert first.steps is not None
     return (
         f"<h2>System B: a training step of 32 images, {published.NETWORK}</h2>"
         f"{html.notes(scoreboard_step.notes(wholes))}{html.rows(scoreboard_step.table(wholes), scoreboard_step.HEAD)}"
         f"<h2>Where the clocks go</h2>"
         f"{html.rows(scoreboard_step.where(board, wholes), scoreboard_step.where_head(wholes))}"
+        f"{timeline_page.section(f'The step over its clocks: {first.name}', first.steps)}"
     )
 
 

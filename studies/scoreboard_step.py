@@ -7,26 +7,16 @@ The network has random weights, pruned to the densities of the published table. 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field
 
-from models.pe_array.clocks.pe_array import ArrayClocks
-from models.pe_array.clocks.step import clocks_of_parts
-from models.pe_array.compiler.step_memory import StepMemory
-from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.isa import assumed
-from models.pe_array.isa.shapes import Pair
-from models.pe_array.network.config import PeConfig, grid_of
-from models.pe_array.network.network import PeNetwork
+from models.pe_array.isa.shapes import Pool
+from models.pe_array.network.config import PeConfig
 from studies import networks, published
-from studies.phase_clocks import SIZES
+from studies.played_step import KINDS, MOMENTUM_SHIFT, Asked, PlayedStep, config_of, kind_of, steps_of
 from studies.published import PHASES
 from studies.scoreboard_b import BLOCKS, POOLED, Board
-
-MOMENTUM_SHIFT = 3
-"""Of v' = v - v / 8 + g; clocks only depend on whether there is momentum."""
-KINDS = ("FF", "NG", "WG", "update", "pooling", "pointers and output deltas")
-"""Of the parts of a program."""
+from studies.timeline.steps import Steps
 
 
 @dataclass(frozen=True)
@@ -37,11 +27,13 @@ class Whole:
         name: what sets it apart.
         clocks: from its first descriptor to its end.
         parts: of these, what every part adds (``clocks.step``), by kind.
+        steps: its engines over its clocks.
     """
 
     name: str
     clocks: int
     parts: dict[str, int]
+    steps: Steps | None = field(default=None, repr=False, compare=False)
 
     @property
     def millis(self) -> float:
@@ -50,74 +42,39 @@ class Whole:
 
 
 def vgg11(momentum: bool) -> PeConfig:
-    """The published network on images of 3 x 32 x 32, batch 32, for 32 PEs; only for clocks: it was never trained."""
-    layers: list[dict[str, Any]] = []
-    shapes = networks.layers(published.NETWORK)
-    for layer in shapes:
-        made: dict[str, Any] = {
-            "name": layer.name, "kind": "dense" if layer.fully_connected else "conv", "outputs": layer.conv.rows,
-            "density": published.DENSITIES[layer.name], "weight_frac": 7, "out_frac": 4,
-        }  # fmt: skip
-        if not layer.fully_connected:
-            made |= {"kernel": layer.conv.kernel[0], "pad": layer.conv.pad[0]}
-        if layer is not shapes[-1]:
-            made["delta_frac"] = 7
-        layers.append(made)
-        if layer.name in POOLED:
-            layers.append({"name": f"pool of {layer.name}", "kind": "max_pool", "kernel": 2})
-    first = shapes[0]
-    return PeConfig.from_dict({
-        "name": published.NETWORK.replace(" ", "_"),
-        "input": {"channels": first.conv.cols, "height": first.height, "width": first.width, "frac": 7},
-        "layers": layers,
-        "training": {
-            "batch": published.BATCH, "epochs": 1, "rate_shift": [16], "prune_at": 0, "init_seed": 1, "order_seed": 1,
-            "momentum_shift": MOMENTUM_SHIFT * momentum,
-        },
-        "array": {"pes": published.PES},
-    })  # fmt: skip
+    """The published network on images of 3 x 32 x 32."""
+    layers = networks.layers(published.NETWORK)
+    pools = {
+        layer.name: networks.Pooling(Pool.make(2), layer.conv.rows, layer.out_size[0])
+        for layer in layers if layer.name in POOLED
+    }  # fmt: skip
+    return config_of(published.NETWORK, layers, pools, published.DENSITIES, momentum)
 
 
-def play(name: str, config: PeConfig, latency: int, blocks: Mapping[int, Pair] | None = None) -> Whole:
-    """Prune, compile and play a step.
-
-    Args:
-        name: of the result.
-        config: network, training and PEs.
-        latency: of the memory, in clocks.
-        blocks: of its weights, by number of layer; others are those that training chooses.
-    """
-    network = PeNetwork(config)
-    network.prune()
-    step = StepProgram(network, grid_of(config), blocks=blocks)
-    memory = StepMemory(step)
-    memory.put(network, config.training.rate_shift(0))
-    array = ArrayClocks(step.grid, replace(SIZES, latency=latency))
-    run = array.run(step.address, step.descriptors, memory.memory)
-    parts = dict.fromkeys(KINDS, 0)
-    for part, clocks in clocks_of_parts(step.parts, step.descriptors, run).items():
-        parts[_kind(config, part)] += clocks
-    return Whole(name, run.clocks, parts)
-
-
-def _kind(config: PeConfig, part: str) -> str:
-    """Kind of a part of a step, by its name there."""
-    phase = part.rstrip("0123456789")
-    if phase in ("ff", "ng", "wg"):
-        return phase.upper() if config.layers[int(part[2:])].has_weights else "pooling"
-    return "update" if phase == "update" else "pointers and output deltas"
-
-
-def run(latency: int) -> list[Whole]:
-    """System B's step without and with momentum, and with the blocks that training would choose."""
+def asked(latency: int) -> dict[str, Asked]:
+    """System B's step without and with momentum, and with the blocks that training would choose, by what it is."""
     configs = {momentum: vgg11(momentum) for momentum in (False, True)}
-    layers = configs[False].layers
-    blocks = {n: BLOCKS[layer.name] for n, layer in enumerate(layers) if layer.has_weights}
-    return [
-        play("no momentum", configs[False], latency, blocks),
-        play("with momentum", configs[True], latency, blocks),
-        play("no momentum, blocks as make train-cnn chooses them", configs[False], latency),
-    ]
+    blocks = tuple((n, BLOCKS[layer.name]) for n, layer in enumerate(configs[False].layers) if layer.has_weights)
+    return {
+        "no momentum": Asked(configs[False], latency, blocks),
+        "with momentum": Asked(configs[True], latency, blocks),
+        "no momentum, blocks as make train-cnn chooses them": Asked(configs[False], latency),
+    }
+
+
+def whole(name: str, of: Asked, played: PlayedStep, steps: Steps | None = None) -> Whole:
+    """A step that was played."""
+    parts = dict.fromkeys(KINDS, 0)
+    for part, clocks in played.parts.items():
+        parts[kind_of(of.config, part)[0]] += clocks
+    return Whole(name, played.clocks, parts, steps)
+
+
+def first_of(asked: Mapping[str, Asked]) -> Whole:
+    """The first of them, with its timeline."""
+    name, of = next(iter(asked.items()))
+    step, run = of.run(seen=True)
+    return whole(name, of, PlayedStep.of(step, run), steps_of(step, run))
 
 
 HEAD = "one step as one program", "published ms", "ours ms", "clock", "GOP/s", "published / ours"
@@ -165,8 +122,10 @@ def notes(wholes: Sequence[Whole]) -> list[str]:
         "search of the phases found in the others) and played by the cycle model from the first descriptor to the "
         f"end. Weights are random, pruned to the published densities; momentum: v' = v - v/{2**MOMENTUM_SHIFT} + g. "
         "Published without an NG of conv1, as ours.",
-        "Where the clocks go: a part of a program counts from the end of the parts before it to its own. A program has "
-        "an update as one piece: the drains of the NG behind wait for its end, the PEs run out of room and wait too. "
-        "What of NG is computed meanwhile counts as update. Phases alone have updates cut up between the drains of "
-        "NG, which no program of training does, and no mask of a ReLU in the way back through pooling.",
+        "Where the clocks go: a part of a program counts from the end of the parts before it to its own. Where the PEs "
+        "hold the map of a layer at once, WG contains the update: gradients change the weights as they come. Other "
+        "layers have an update as one piece: the drains of the NG behind wait for its end, the PEs run out of room and "
+        "wait too. What of NG is computed meanwhile counts as update. Phases alone write their gradients and have "
+        "updates cut up between the drains of NG, which no program of training does, and no mask of a ReLU in the way "
+        "back through pooling.",
     ]

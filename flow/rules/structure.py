@@ -38,9 +38,9 @@ LINES_MAX = 370
 SHORT = ("models", "studies", "tb", "flow", "tests")
 CLOCKS = ("models/lib/clocks", "models/pe_array/clocks")
 """Folders of clock models."""
-WITHOUT_RTL = {"table", "step", "steady", "axi_memory"}
-"""What is there and has no RTL module: programs as tables, what a step took, clocks that are passed over, the memory of
-tb/pe_array/axi_memory.v."""
+WITHOUT_RTL = {"table", "step", "steady", "timeline", "axi_memory"}
+"""What is there and has no RTL module: programs as tables, what a step took, clocks that are passed over, what every
+unit does in every clock, the memory of tb/pe_array/axi_memory.v."""
 
 OWN_NAMES = ("models", "studies")
 """Folders in which no two classes have the same name: a reader who meets a name there knows what it is."""

@@ -14,7 +14,6 @@ from flow.compile import request as compiling
 from flow.compile.command import versions
 from flow.paths import BUILD, FlowError, make_command, relative
 from flow.run_directory import RESULT, RunDirectory, alone_in, text_writer
-from flow.sparsify.kept import POINTS_FILE, keeper, known, study_key
 from flow.sparsify.report import BEST, PLOT, best, page, plot_writer, table
 from flow.train.command import REPORT
 from models.lib.compiled_cache import digest
@@ -23,6 +22,7 @@ from models.lib.telling import Telling
 from models.pe_array.frontend.clean import is_quantised, takes
 from models.pe_array.frontend.graph import UnsupportedModel
 from studies import html, sparsification
+from studies.kept import POINTS_FILE, keeper, known, study_key
 from studies.sparsification import TOPS, Point, Study
 
 POINTS = 8

@@ -6,8 +6,8 @@
  * Simple dual-port RAM: one write port, one read port, one clock
  *
  * Latency: rdata is registered (1 clock) and keeps its value while re is low. With OUT a register stands behind it (2
- * clocks), which block RAMs have inside: what comes from them is slow without it. Reading the address that is written in
- * the same clock returns the old word. Addresses must be below DEPTH. No reset; the words are undefined until written.
+ * clocks), which block RAMs have inside: what comes from them is slow without it. Reading the address that is written
+ * in the same clock returns the old word. Addresses must be below DEPTH. No reset; words are undefined until written.
  */
 module ram_sdp #(
     // Bits of a word

@@ -17,7 +17,6 @@ from small_onnx import pictures, residual
 from flow.paths import FlowError
 from flow.run_directory import RESULT
 from flow.sparsify import command, report
-from flow.sparsify import kept as kept_in
 from flow.sparsify.command import request
 from flow.train.command import REPORT
 from models.pe_array.frontend.api import compile
@@ -26,6 +25,7 @@ from models.pe_array.frontend.graph import UnsupportedModel
 from models.pe_array.frontend.pictures import PictureSource
 from models.pe_array.frontend.quantise import quantise
 from models.pe_array.frontend.sparsify import Sparsification
+from studies import kept as kept_in
 from studies import sparsification
 from studies.sparsification import Point, Study, energy_of, largest, of_strength, shares_right
 

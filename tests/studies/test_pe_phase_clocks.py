@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from models.pe_array.clocks import pe as pe_clocks
-from models.pe_array.clocks.pe_array import Sizes
 from models.pe_array.clocks.step import ProgramRun
 from models.pe_array.compiler import program
 from models.pe_array.compiler.estimate import estimate
@@ -22,6 +21,7 @@ from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.operations import After, CollectGradients, DrainMap, LoadMap, LoadStream
 from models.pe_array.isa.pe_command import Op, PeShape
 from models.pe_array.isa.shapes import Conv, Pool
+from models.pe_array.isa.sizes import Sizes
 from models.pe_array.tiles.tiling import PhaseGeometry, Room, Split, choose_split, strip_choices
 from studies.phase_clocks import PhaseProgram, WeightUpdate, among
 

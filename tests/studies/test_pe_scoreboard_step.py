@@ -17,8 +17,9 @@ from models.pe_array.network.config import PeConfig, grid_of
 from models.pe_array.network.network import PeNetwork
 from studies import networks, published, scoreboard, scoreboard_c, scoreboard_step
 from studies.phase_clocks import SIZES
+from studies.played_step import KINDS, Asked
 from studies.scoreboard_b import Board, Row
-from studies.scoreboard_step import KINDS, Whole, play, vgg11
+from studies.scoreboard_step import Whole, first_of, vgg11, whole
 
 LATENCY = 40
 
@@ -36,18 +37,28 @@ def small(momentum: bool, directory: Path) -> PeConfig:
 @pytest.fixture(scope="module")
 def wholes(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Whole]:
     directory = tmp_path_factory.mktemp("configs")
-    return {momentum: play("step", small(momentum, directory), LATENCY) for momentum in (False, True)}
+    asked = {momentum: Asked(small(momentum, directory), LATENCY) for momentum in (False, True)}
+    return {momentum: whole("step", each, each.played()) for momentum, each in asked.items()}
 
 
 def test_clocks_are_those_of_the_program_that_training_compiles(wholes: dict[bool, Whole], tmp_path: Path) -> None:
-    for momentum, whole in wholes.items():
+    for momentum, played in wholes.items():
         network = PeNetwork(small(momentum, tmp_path))
         network.prune()
         step = StepProgram(network, grid_of(network.config))
         memory = StepMemory(step)
         memory.put(network, 11)
         array = ArrayClocks(step.grid, replace(SIZES, latency=LATENCY))
-        assert whole.clocks == array.run(step.address, step.descriptors, memory.memory).clocks
+        assert played.clocks == array.run(step.address, step.descriptors, memory.memory).clocks
+
+
+def test_the_first_step_has_a_timeline(tmp_path: Path) -> None:
+    asked = Asked(small(False, tmp_path), LATENCY)
+    found = first_of({"one": asked, "another": asked})
+    assert found.name == "one"
+    assert found == whole("one", asked, asked.played())
+    assert found.steps is not None
+    assert found.steps.timeline.clocks == found.clocks
 
 
 def test_momentum_takes_longer_and_only_updates_do(wholes: dict[bool, Whole]) -> None:
@@ -58,10 +69,10 @@ def test_momentum_takes_longer_and_only_updates_do(wholes: dict[bool, Whole]) ->
 
 
 def test_parts_of_all_kinds_make_the_whole(wholes: dict[bool, Whole]) -> None:
-    for whole in wholes.values():
-        assert tuple(whole.parts) == KINDS
-        assert sum(whole.parts.values()) == whole.clocks
-        assert min(whole.parts.values()) > 0
+    for each in wholes.values():
+        assert tuple(each.parts) == KINDS
+        assert sum(each.parts.values()) == each.clocks
+        assert min(each.parts.values()) > 0
 
 
 def test_the_network_is_the_published_one() -> None:
@@ -102,7 +113,7 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkey
     monkeypatch.setattr(scoreboard_step, "vgg11", lambda momentum: small(momentum, tmp_path))
     monkeypatch.setattr(scoreboard_step, "BLOCKS", {"layers[0]": (4, 1), "layers[2]": (5, 16)})
     monkeypatch.setattr(scoreboard.scoreboard_b, "run", lambda latency, only: Board(latency=latency))
-    monkeypatch.setattr(scoreboard_c, "fine_tuning", lambda stepper, networks, report: [])
+    monkeypatch.setattr(scoreboard_c, "fine_tuned", lambda names: [])
     monkeypatch.setattr(Board, "worst", lambda self: [Row("conv1", "FF", 1, 0, 1, 1, 1.0, "MACs")] * 2)
     scoreboard.main(["--latency", "20", "--out", str(tmp_path / "out")])
     found = json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))
@@ -110,8 +121,10 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkey
     assert plain["clocks"] < momentum["clocks"]
     assert chosen["clocks"] != plain["clocks"]
     assert "make train-cnn" in chosen["name"]
+    assert all(sum(step["parts"].values()) == step["clocks"] for step in found["steps"])
     printed, html = capsys.readouterr().out, (tmp_path / "out" / "scoreboard.html").read_text(encoding="utf-8")
     for step in found["steps"]:
         assert step["ms"] == pytest.approx(step["clocks"] / 250e3)
         assert any(f"{step['ms']:.3f}  250 MHz (assumed)" in line for line in printed.splitlines())
         assert f"<td>{step['ms']:.3f}</td><td>250 MHz (assumed)</td>" in html
+    assert f'{{"clocks":{plain["clocks"]},"width"' in html, "the timeline of the first"

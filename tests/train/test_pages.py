@@ -283,8 +283,8 @@ def cnn_page(
     trainer = Trainer(config, images)
     asked = cnn.Request(
         path=directory / "a.toml", text="", config=config, sim="icarus", epochs=1, samples=64, resume=False, asked=(),
-        directory=directory, params={}, job=ArrayJob("a.toml", str(directory), 1, steps, 0, 64, False, "", ""),
-        trainer=trainer, data=TrainingImages(images, images, ()),
+        directory=directory, params={"LATENCY": 40}, trainer=trainer,
+        job=ArrayJob("a.toml", str(directory), 1, steps, 0, 64, False, "", ""), data=TrainingImages(images, images, ()),
     )  # fmt: skip
     record = Record([cnn_step(number) for number in range(steps)])
     result = cnn_result.results(asked, Outcome(), record, images.labels if tested else None)
@@ -334,6 +334,8 @@ def test_clock_rounding_and_pruning_of_a_cnn_page(tmp_path: Path) -> None:
     assert result["confusion"] == [[n, n, 7 if n < 4 else 6] for n in range(10)]
     assert result["by_label"][9] == {"label": 9, "images": 6, "right": 6}
     assert "<tr><td>all ff</td><td>5</td></tr><tr><td>all skip</td><td>5</td></tr>" in written
+    shown = "<h2>A step over its clocks</h2><p class=.note.>Of the weights that are left, in the model. [0-9,]+ clocks"
+    assert re.search(shown, written)
 
     _, result, _ = cnn_page(tmp_path, replace(cnn_config(), name="x" * 90))
     figures = dict(cnn_result.table(result | {"initial_test_accuracy": 0.5, "pruned_test_accuracy": 0.25}))

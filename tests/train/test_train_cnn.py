@@ -109,6 +109,7 @@ def test_small_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
         "Layers",
         "Simulated steps",
         "Clocks of the parts of a step",
+        "A step over its clocks",
         "Epochs",
         "Classes",
         "Counters",
@@ -117,6 +118,8 @@ def test_small_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
         "Sparsity",
     ]
     assert re.findall("<h2>(.*?)</h2>", page) == [*titles, "Made by"]
+    (shown,) = re.findall(r'timeline\(document.*?, \{"clocks":(\d+),', page)
+    assert int(shown) == pytest.approx(result["steps"][-1]["clocks"], abs=20), "as pruned; before it ran another step"
     assert f"make train-cnn CONFIG={relative(asked.path)} STEPS=2 SAMPLES=64" in page
     printed = capsys.readouterr().out
     assert "steps 0 … 1 and 4 … 5 of 16 in simulation" in printed

@@ -18,10 +18,12 @@ from flow.train import classes, plots
 from flow.train.pe_array.request import Request
 from flow.train.pe_array.result import table
 from flow.train.verdict import verdict
+from models.pe_array.isa.sizes import Sizes
 from models.pe_array.network.config import Training
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.training.weights_file import starting_network
-from studies import html
+from studies import html, played_step
+from studies.timeline import page as timeline_page
 
 ROWS = 40
 """Of a table of steps or epochs, and bars of a picture, at most."""
@@ -37,6 +39,7 @@ def report(request: Request, network: PeNetwork, result: dict[str, Any]) -> str:
         network: as the training left it.
     """
     config, steps, widths = request.config, result["steps"], request.config.widths
+    sizes = Sizes.of({name: int(value) for name, value in request.params.items()})
     shown = _thinned(steps)
     parts = [
         f"<h1>{escape(config.name)}</h1>",
@@ -49,9 +52,15 @@ def report(request: Request, network: PeNetwork, result: dict[str, Any]) -> str:
         html.section("Simulated steps", f"What the array counted.{_left_out(steps)}", _steps(shown)),
         html.section(
             "Clocks of the parts of a step",
-            "What each part adds to the clocks of a step, from the end of the parts before it to its own end. Updates "
-            "work beside the phases behind them. From the model that predicts the clocks of the whole step exactly.",
+            "What each part adds to the clocks of a step, from the end of the parts before it to its own end. Where a "
+            "layer has no update by itself, gradients by weights (wg) and by biases (bg) contain it. The others work "
+            "beside the phases behind them. From the model that predicts the clocks of the whole step exactly.",
             _parts(steps),
+        ),
+        timeline_page.section(
+            "A step over its clocks",
+            played_step.steps_of(*played_step.play(network, sizes)),
+            "Of the weights that are left, in the model. ",
         ),
         html.section(
             "Epochs",
@@ -72,7 +81,7 @@ def report(request: Request, network: PeNetwork, result: dict[str, Any]) -> str:
         html.section("Sparsity", "Kernels and weights that are left, output channels downwards.", _pattern(network)),
         provenance.section(result),
     ]
-    return html.document(config.name, parts)
+    return html.document(config.name, parts, timeline_page.STYLE)
 
 
 def _rounding(training: Training) -> str:

@@ -8,8 +8,7 @@ without errors.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -28,15 +27,17 @@ from models.pe_array.clocks import (
     program_fetch,
     steady,
     store_engine,
+    timeline,
 )
 from models.pe_array.clocks import table as rows
 from models.pe_array.clocks.load import load_engine
-from models.pe_array.clocks.step import ENGINES, ProgramRun
+from models.pe_array.clocks.step import ProgramRun
 from models.pe_array.clocks.tile_drain import drain_words
+from models.pe_array.clocks.timeline import ENGINES, Timeline
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.grid import Grid
-from models.pe_array.isa.parameters import default
 from models.pe_array.isa.runs import Bytes
+from models.pe_array.isa.sizes import Sizes
 
 FETCH_CHUNK = 4096
 """Beats of a read command for descriptors [program_fetch: CHUNK]."""
@@ -45,45 +46,6 @@ FETCH_FIFO, FETCH_OUTSTANDING = 32, 2
 
 FETCH, LOAD, STORE = range(3)
 """Read ports."""
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """Parameters of pe_array.v beside the grid's, and the memory's LATENCY, BEATS and PER, in small letters.
-
-    Attributes:
-        parts: beats at the port per beat of B bytes, 8*B/BUS.
-
-    Raises:
-        ValueError: a beat has several parts, and the memory does not move one in every clock.
-    """
-
-    latency: int
-    stages: int = default("STAGES")
-    map_depth: int = default("MAP_DEPTH")
-    grad_depth: int = default("GRAD_DEPTH")
-    queue_depth: int = default("QUEUE_DEPTH")
-    load_depth: int = default("LOAD_DEPTH")
-    read_fifo: int = default("READ_FIFO")
-    write_fifo: int = default("WRITE_FIFO")
-    outstanding: int = default("OUTSTANDING")
-    beats: int = 1
-    per: int = 1
-    parts: int = 1
-
-    def __post_init__(self) -> None:
-        """Check the rule."""
-        if self.parts > 1 and self.beats != self.per:
-            raise ValueError(f"{self.beats} beats of {self.per} clocks: with BUS below 8*B all clocks must have a beat")
-
-    @classmethod
-    def of(cls, parameters: Mapping[str, int]) -> Sizes:
-        """Out of HDL parameters; what they do not say has its default. Raises ValueError."""
-        names = {each.name: each.name.upper() for each in fields(cls)}
-        given = {name: int(parameters[hdl]) for name, hdl in names.items() if hdl in parameters}
-        if "BUS" in parameters:
-            given["parts"] = 8 * int(parameters["B"]) // int(parameters["BUS"])
-        return cls(**given)
 
 
 QUIET = 20
@@ -135,6 +97,7 @@ class Played(NamedTuple):
         table: its rows; words: of its drains; work: of its commands.
         counters: see above; at_work: (2, PEs): clocks in which each issued an entry, and in which one waited.
         done: (3, operations): clock of every operation's end; ended: (3,) how many have come to it.
+        seen: of its timeline.
     """
 
     table: IntArray
@@ -144,6 +107,7 @@ class Played(NamedTuple):
     at_work: IntArray
     done: IntArray
     ended: IntArray
+    seen: timeline.Seen
 
 
 @clocked
@@ -212,10 +176,21 @@ def _step(s: State, played: Played, start: Flag, address: Int, counts: Flag) -> 
         counters.load_beats += 1 if load_pop else 0
         counters.store_beats += 1 if store_pop else 0
         counters.written_beats += 1 if given and wr_ready else 0
+        now, seen = counters.clocks + counters.passed, played.seen
         for each in range(3):
             if done[each]:
-                played.done[each, played.ended[each]] = counters.clocks + counters.passed
+                played.done[each, played.ended[each]] = now
                 played.ended[each] += 1
+        timeline.see_engine(seen, 0, not idle_load, now)
+        timeline.see_engine(seen, 1, not idle_compute, now)
+        timeline.see_engine(seen, 2, not idle_store, now)
+        if take_load:
+            timeline.see_taken(seen, offer_load, now)
+        if offer_compute != NONE and compute_ready:
+            timeline.see_taken(seen, offer_compute, now)
+        if take_store:
+            timeline.see_taken(seen, offer_store, now)
+        timeline.see_clock(seen, now, cells.at_work, load_pop, store_pop, given and wr_ready)
 
     moves = (
         fetch_pop or load_pop or store_pop or command or done[0] + done[1] + done[2] > 0 or s.memory.n.count > 0
@@ -289,9 +264,11 @@ def _play(s: State, played: Played, address: Int, quiet: Int, passes: Flag) -> F
         if s.rest.whole > s.rest.stuck:
             return False
         if passes and runs and s.rest.outside > s.rest.settled:
-            passed = steady.pass_over(s.cells, played.work.rows, played.at_work)
+            passed, counters = steady.pass_over(s.cells, played.work.rows, played.at_work), played.counters
+            now = counters.clocks + counters.passed
+            timeline.see_passed(played.seen, now, passed, s.cells.pes, s.cells.at_work)
             s.clock[0] += passed
-            played.counters.passed += passed
+            counters.passed += passed
     return True
 
 
@@ -332,18 +309,21 @@ class ArrayClocks:
         )  # fmt: skip
         _play(self._state, self._played([d.Set(0, 0, 0)], np.zeros(0, dtype=np.uint8), 0), NONE, self._quiet, False)
 
-    def run(self, address: int, program: Sequence[d.Descriptor], memory: Bytes, base: int = 0) -> ProgramRun:
+    def run(
+        self, address: int, program: Sequence[d.Descriptor], memory: Bytes, base: int = 0, seen: bool = False
+    ) -> ProgramRun:  # fmt: skip
         """Play a program to its end.
 
         Args:
             address: of the first descriptor, bytes.
             program: its descriptors.
             memory: uint8, from which coordinates and taps are taken; base: address of its first byte.
+            seen: make its timeline too.
 
         Raises:
             ValueError: the program does not come to its end: nothing moves any more.
         """
-        played = self._played(program, memory, base)
+        played = self._played(program, memory, base, seen)
         self._state = self._state._replace(  # reset since the program before, as far as it can be seen
             store=store_engine.store_state(self._grid.pes, self._grid.shape.lanes),
             computer=compute_engine.compute_state(self._grid.pes),
@@ -360,11 +340,13 @@ class ArrayClocks:
         for name in COUNTERS.names or ():
             setattr(result, name, int(played.counters[name]))
         result.clocks, result.compute_clocks = result.clocks + result.passed, result.compute_clocks + result.passed
+        result.timeline = Timeline.of(played.seen, result.clocks) if seen else None
         return result
 
-    def _played(self, program: Sequence[d.Descriptor], memory: Bytes, base: int) -> Played:
+    def _played(self, program: Sequence[d.Descriptor], memory: Bytes, base: int, seen: bool = False) -> Played:
         table = rows.table(program)
         words = drain_words(program, table, self._grid.pes, self._grid.shape.y_depth)
         counters, sizes = record(COUNTERS), (3, (3, len(program) + 1), (2, self._grid.pes))
         ended, done, at_work = (np.zeros(size, dtype=np.int64) for size in sizes)
-        return Played(table, words, self._stored.work(program, memory, base), counters, at_work, done, ended)
+        noted = timeline.seen(len(program) if seen else 0, self._grid.pes)
+        return Played(table, words, self._stored.work(program, memory, base), counters, at_work, done, ended, noted)

@@ -6,9 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from models.pe_array.clocks.timeline import ENGINES, Timeline
 from models.pe_array.isa.descriptors import Descriptor, Engine
-
-ENGINES = (Engine.LOAD, Engine.COMPUTE, Engine.STORE)
 
 
 @dataclass
@@ -20,6 +19,7 @@ class ProgramRun:
         pe_busy, pe_stalls: clocks in which each PE issued an entry, and in which one waited; busy, stalls: of all.
         macs: entries that multiply a weight and a pixel of the map, of all PEs: no clears, no nulls.
         done: clock of every operation's end, by engine, from the first clock of ``run`` on.
+        timeline: all of it over its clocks, where that was asked for.
     """
 
     clocks: int = 0
@@ -37,6 +37,7 @@ class ProgramRun:
     done: dict[Engine, list[int]] = field(default_factory=lambda: {e: [] for e in ENGINES})
     pe_busy: list[int] = field(default_factory=list)
     pe_stalls: list[int] = field(default_factory=list)
+    timeline: Timeline | None = field(default=None, compare=False, repr=False)
 
     @property
     def read_beats(self) -> int:

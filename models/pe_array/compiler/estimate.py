@@ -50,8 +50,8 @@ def _pes(mask: int, pes: int) -> npt.NDArray[np.bool_]:
     return np.array([mask >> pe & 1 for pe in range(pes)], dtype=np.bool_)
 
 
-def estimate(program: Program, grid: Grid, masked: bool = False, outputs: int = 1) -> int:
-    """Clocks from the start of a program to its end; ``masked``, ``outputs``: see ``phase_clocks.PhaseProgram``."""
+def estimate(program: Program, grid: Grid) -> int:
+    """Clocks from the start of a program to its end."""
     lanes, pes = grid.shape.lanes, grid.pes
     fields = {field: np.zeros(pes, dtype=np.int64) for field in CommandField}
     loads, computes, stores = [0], [0], [0]  # clock of every operation's end
@@ -88,8 +88,7 @@ def estimate(program: Program, grid: Grid, masked: bool = False, outputs: int = 
             computes.append(history[-1] + DONE)
         elif isinstance(operation, DrainMap):
             start = max(store, waited(operation.after))
-            store = start + outputs * (operation.clocks + ANSWER)
-            load += outputs * operation.command.words * masked
+            store = start + operation.clocks + ANSWER
             stores.append(store)
         else:
             finish, length = _collected(operation, finish, max(store, begun), lanes)

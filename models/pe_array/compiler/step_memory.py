@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ from models.pe_array.network.layers import NO_BIAS, Int8Array, UInt8Array
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.network.trace import Trace
 from models.pe_array.network.weights import Weights
+
+_NOTHING = np.empty(0, dtype=np.int32)
+_NO_MAP: Int8Array = np.empty(0, dtype=np.int8)
 
 
 class StepMemory:
@@ -106,8 +110,7 @@ class StepMemory:
     def trace(self) -> Trace:
         """Maps and gradients of the last batch in the form of the network's model.
 
-        Without training there are no indices, deltas and gradients, nor gradients of phases that are ``fused``, nor
-        maps that are ``absent``: arrays of no elements.
+        Without training there are no indices, deltas and gradients, nor those of ``in_memory``: arrays of no elements.
         """
         layers, training = self.step.config.layers, self.step.training
         outputs = [self._map(f"output{index}") for index in range(len(layers))]
@@ -122,10 +125,29 @@ class StepMemory:
             found.indices.append(indices if whole else np.bitwise_and(indices, WINDOW - 1))
             found.deltas.append(self._map(f"delta{index}") if training else np.empty(0, dtype=np.int8))
             there = f"gradients{index}" in self.step.tensors
-            found.gradients.append(self._elements("gradients", index) if there else np.empty(0, dtype=np.int32))
+            found.gradients.append(self._elements("gradients", index) if there else _NOTHING)
             there = f"{BIAS}gradients{index}" in self.step.tensors
-            found.bias_gradients.append(self._biases("gradients", index) if there else np.empty(0, dtype=np.int32))
+            found.bias_gradients.append(self._biases("gradients", index) if there else _NOTHING)
         return found
+
+    def in_memory(self, trace: Trace) -> Trace:
+        """What memory has of a training step of the model: no gradients that are ``fused``, no ``absent`` maps."""
+        gradients, biases = (
+            [each if f"{prefix}gradients{index}" in self.step.tensors else _NOTHING for index, each in enumerate(all_)]
+            for prefix, all_ in (("", trace.gradients), (BIAS, trace.bias_gradients))
+        )
+        absent = self.step.absent
+        outputs, deltas = (
+            [_NO_MAP if f"{name}{index}" in absent else each for index, each in enumerate(maps)]
+            for name, maps in (("output", trace.outputs), ("delta", trace.deltas))
+        )
+        inputs = [
+            _NO_MAP if f"output{layer.reads}" in absent else each
+            for layer, each in zip(self.step.config.layers, trace.inputs, strict=True)
+        ]
+        return replace(
+            trace, inputs=inputs, outputs=outputs, deltas=deltas, gradients=gradients, bias_gradients=biases
+        )  # fmt: skip
 
     def weights(self) -> list[Weights | None]:
         """State of all layers in the network's form; ``mac`` is what memory has, not what follows from the masters.
@@ -169,7 +191,7 @@ class StepMemory:
 
     def _map(self, name: str) -> npt.NDArray[Any]:
         """As ``map``; none of what is in no memory."""
-        return np.empty(0, dtype=np.int8) if name in self.step.absent else self.map(name)
+        return _NO_MAP if name in self.step.absent else self.map(name)
 
     def _biases(self, name: str, index: int) -> npt.NDArray[Any]:
         """Of a layer; none where it has no biases."""

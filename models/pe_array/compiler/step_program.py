@@ -59,7 +59,6 @@ class StepProgram:
         balanced: permute channels so that slots have nearly the same work.
         blocks: rows and columns of blocks of some layers; those of the others are chosen.
         search: look for the fastest program of every phase, which takes long; otherwise take the first that fits.
-        fused: gradients that are complete when they are collected go to the update at once, and not to memory.
         pooled: drains pool, and spread gradients of pooled maps, where that is all that is done with a map.
         tell: is told what is being made.
 
@@ -71,7 +70,7 @@ class StepProgram:
         biases: of every layer with biases, these as a matrix of one column.
         positions: of the elements of these layers.
         phases: in their order.
-        fused: names of those whose gradients are in no memory.
+        fused: names of those whose gradients are in no memory, where the configuration's training is ``fused``.
         pools: poolings that are no phase of their own, by the number of the layer that they read.
         absent: names of maps, and of gradients by them, that are in no memory therefore.
         parts: name and number of descriptors up to its end: ``pointers``, phases, ``delta``, updates as ``update3``,
@@ -86,8 +85,7 @@ class StepProgram:
 
     def __init__(
         self, network: PeNetwork | FrozenNetwork, grid: Grid, *, training: bool = True, base: int = 0,
-        balanced: bool = True, blocks: Mapping[int, Pair] | None = None, search: bool = True, fused: bool = False,
-        pooled: bool = False,
+        balanced: bool = True, blocks: Mapping[int, Pair] | None = None, search: bool = True, pooled: bool = False,
         tell: Callable[[str], None] = silent,
     ) -> None:  # fmt: skip
         self.config: PeConfig | FrozenConfig = network.config
@@ -130,13 +128,16 @@ class StepProgram:
             if not layer.joins and pools.get(layer.reads) != index:
                 self.phases.append(maker.forward(index, training))
         self._forward = len(self.phases)
+        self.fused: set[str] = set()
         if training:
+            assert isinstance(self.config, PeConfig)
             self.phases += maker.backward()
+            if self.config.training.fused:
+                self.fused = {phase.name for phase in self.phases if phase.gradients and phase.once}
         self.pools = pools
         self.absent = {f"output{index}" for index in pools}
         self.absent |= {f"delta{index}" for index in spread} if training else set()
         tell(f"planning a program of {len(self.phases)} phases")
-        self.fused = {phase.name for phase in self.phases if phase.gradients and phase.once} if fused else set()
         self.constants: dict[str, npt.NDArray[np.int8]] = {}
         self.allocation = Allocation(lanes, base)
         self.parts: list[tuple[str, int]] = []

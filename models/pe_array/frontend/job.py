@@ -13,9 +13,9 @@ from models.lib import checkpoint
 from models.lib.job_file import CHECKPOINT, JobFile
 from models.lib.toml_section import COUNT_MAX, SECONDS_MAX, Section
 from models.lib.whole_file import written
-from models.pe_array.clocks.pe_array import Sizes
 from models.pe_array.frontend.program_file import InferenceProgram, Int8Array
 from models.pe_array.isa.registers import Counter
+from models.pe_array.isa.sizes import Sizes
 from models.pe_array.training import harness
 
 BATCHES = "batches.npz"

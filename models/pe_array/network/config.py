@@ -21,6 +21,7 @@ from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.pe_command import GRADIENT_BITS, PeShape
 from models.pe_array.isa.widths import CLASSES_MAX, SHIFT_MAX, STANDARD, Widths
 from models.pe_array.network import fitting
+from models.pe_array.network.fitting import TRAINING, Limits
 from models.pe_array.network.gradient_passes import GradientPass, check_passes, gradient_passes, label
 from models.pe_array.network.kinds import KINDS
 from models.pe_array.network.layer import CHANNELS_MAX, FRAC_LIMIT, IMAGE, SIZE_MAX, Layer, Place, Shape
@@ -56,6 +57,7 @@ class Training:
             gradients by maps; otherwise half up, like everything else.
         rounding_seed: of the random words, 1 … 65535.
         softmax: the loss is softmax with cross-entropy; else sigmoid with cross-entropy of every class by itself.
+        fused: gradients that are complete when they are collected go to the update at once, and not to memory.
     """
 
     batch: int
@@ -76,6 +78,7 @@ class Training:
     nesterov: bool = False
     weight_decay_shift: int = 0
     softmax: bool = False
+    fused: bool = True
 
     @property
     def stochastic(self) -> bool:
@@ -160,11 +163,10 @@ class PeConfig:
             return cls.from_dict(values, directory or path.resolve().parent)
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any], directory: Path = Path()) -> PeConfig:
-        """The configuration that a TOML document holds; files that it names are relative to a directory.
+    def from_dict(cls, values: Mapping[str, Any], directory: Path = Path(), limits: Limits = TRAINING) -> PeConfig:
+        """The configuration that a TOML document holds, of a size within limits; its files are relative to a directory.
 
-        Raises:
-            ConfigError: a rule is broken.
+        ConfigError where a rule is broken.
         """
         require(PE_ARRAY, values)
         given = dict(values)
@@ -174,11 +176,8 @@ class PeConfig:
         root = Section(given)
         name = root.file_name("name")
         image = root.table("input", required=True)
-        shape = (
-            image.integer("channels", 1, CHANNELS_MAX, 1),
-            image.integer("height", 1, SIZE_MAX),
-            image.integer("width", 1, SIZE_MAX),
-        )
+        height, width = (image.integer(side, 1, SIZE_MAX) for side in ("height", "width"))
+        shape = image.integer("channels", 1, CHANNELS_MAX, 1), height, width
         array = root.table("array")
         widths = Widths(
             array.integer("data_bits", 4, 8, STANDARD.data), array.integer("master_bits", 16, 32, STANDARD.master)
@@ -199,7 +198,7 @@ class PeConfig:
         for table in (clock, array, image, root):
             table.finish()
         for i, layer in enumerate(built):
-            _check(f"layers[{i}]", layer, training)
+            _check(f"layers[{i}]", layer, training, limits.sums)
         _check_uses(built)
         for i in range(len(built)):
             check_passes(built, i)
@@ -214,7 +213,7 @@ class PeConfig:
         made = cls(name, shape, tuple(built), training, pes, widths, clock_mhz, data)
         if source.given("set") and data.known is not None:
             made.check_data(data.pooled_shape(data.known.shape), len(data.known.names), data.known.title)
-        fitting.check(made.layers, grid_of(made))
+        fitting.check(made.layers, grid_of(made), limits=limits)
         return made
 
     def check_data(self, shape: Shape, classes: int, title: str) -> None:
@@ -329,6 +328,7 @@ def _training(table: Section, directory: Path) -> Training:
         nesterov=table.flag("nesterov", False),
         weight_decay_shift=table.integer("weight_decay_shift", 0, SHIFT_MAX, 0),
         softmax=table.choice("loss", LOSSES, LOSSES[0]) == "softmax",
+        fused=table.flag("fused", True),
     )
     table.finish()
     if training.nesterov and not training.momentum_shift:
@@ -338,7 +338,7 @@ def _training(table: Section, directory: Path) -> Training:
     return training
 
 
-def _check(name: str, layer: Layer, training: Training) -> None:
+def _check(name: str, layer: Layer, training: Training, sums: bool) -> None:
     """Shifts that the hardware has, and accumulators that cannot overflow; those of NG are ``check_passes``'s."""
     shifts = {"forward shift": (layer.forward_shift, SHIFT_MAX)}
     added = 0
@@ -357,7 +357,7 @@ def _check(name: str, layer: Layer, training: Training) -> None:
             "weight gradient": (out[1] * out[2] * training.batch, 0, GRADIENT_BITS),
         }
         for phase, (count, more, bits) in terms.items():
-            if (count << 14) + more >= 1 << (bits - 1):
+            if sums and (count << 14) + more >= 1 << (bits - 1):
                 what = f"{count} products of the {phase}" + (" and the map that is added" if more else "")
                 raise ConfigError(f"{name}: {what} do not fit in {bits} bits")
     for what, (shift, most) in shifts.items():

@@ -36,23 +36,27 @@ class Limits:
     Attributes:
         bytes: of memory.
         commands: as ``Piece.commands`` counts them.
+        sums: accumulators must hold every sum that there may be.
     """
 
     bytes: int
     commands: int
+    sums: bool = True
 
 
 TRAINING = Limits(1 << 28, 1 << 17)
 FROZEN = Limits(1 << 30, 1 << 21)
 """One run of a frozen network is what there is to do, and large pictures are what it is made for."""
+CLOCKS = Limits(1 << 32, 1 << 24, sums=False)
+"""What addresses and counts of a program can say: of one whose clocks alone are asked for, which no sum changes."""
 BLOCK_SPLITS = 8
 """Splits that are compared for a size of blocks."""
 COMMAND_CLOCKS = 16
 """About the clocks to fetch and load what a command works on."""
-_WEIGHT_BYTES = 1 + 3 * 4
-"""MAC weight, master, momentum and gradient."""
-_BIAS_BYTES = 3 * 4
-"""Master, momentum and gradient."""
+_WEIGHT_BYTES = 1 + 2 * 4
+"""MAC weight, master and momentum: at least; there are gradients only where they wait for others, or for the update."""
+_BIAS_BYTES = 2 * 4
+"""Master and momentum."""
 
 
 class MisfitError(ConfigError):
@@ -214,17 +218,18 @@ class Piece:
         raise ValueError("a single pixel per PE does not fit")
 
 
-def check(layers: Sequence[Layer], grid: Grid, training: bool = True) -> None:
+def check(layers: Sequence[Layer], grid: Grid, training: bool = True, limits: Limits | None = None) -> None:
     """Refuse layers that an array cannot run, or that its simulation could not hold.
 
     Args:
         training: they are trained; otherwise frozen.
+        limits: others than those of a simulation.
 
     Raises:
         MisfitError: a layer does not fit in the PEs.
         ConfigError: the network is larger than the ``Limits``.
     """
-    batch, limits = grid.shape.lanes, TRAINING if training else FROZEN
+    batch, limits = grid.shape.lanes, limits or (TRAINING if training else FROZEN)
     sizes = [least_bytes(layer, batch, training) for layer in layers]
     if sum(sizes) > limits.bytes:
         raise ConfigError(

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from models.lib.clocks.axi_bursts import BURST_BEATS
 from models.lib.job_file import JobFile
-from models.pe_array.clocks.pe_array import ArrayClocks, Sizes
+from models.pe_array.clocks.pe_array import ArrayClocks
 from models.pe_array.compiler import program
 from models.pe_array.compiler.assemble import Places, assemble
 from models.pe_array.compiler.output_pattern import MapAt, OutputAt
@@ -26,6 +26,7 @@ from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.operations import Program
 from models.pe_array.isa.pe_command import PeShape
 from models.pe_array.isa.shapes import Conv, Positions
+from models.pe_array.isa.sizes import Sizes
 from models.pe_array.isa.widths import STANDARD
 from models.pe_array.network import layers
 from models.pe_array.network.weight_update import weight_update

@@ -271,9 +271,11 @@ def identity(network: PeNetwork, samples: int, source: str) -> str:
         network: before the first step.
         source: of the images.
     """
-    training = replace(network.config.training, epochs=1, validation=0, initial=None)
-    config = network.config
-    digest = hashlib.sha256(f"{config.layers!r} {training!r} {config.pes} {samples} {source}".encode())
+    config, training = network.config, network.config.training
+    fused = training.fused and training.stochastic_updates  # the weights are the same where nothing is stochastic
+    how = repr(replace(training, epochs=1, validation=0, initial=None, fused=fused))
+    how = how.replace(", fused=False", "")  # as trainings were before there was a choice
+    digest = hashlib.sha256(f"{config.layers!r} {how} {config.pes} {samples} {source}".encode())
     for name, array in network.state().items():
         digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

@@ -7,7 +7,7 @@
  * One lane of a processing element: the MAC of one image, its maximum, and its accumulator's way to Y
  *
  * Latency: time is counted from d0, the clock in which the pixel stands on `x`; the control of d0 comes with it. `y`,
- * the accumulator of the same entry, is there in d3 for MAC and in d0 for GRAD and UNPOOL. The operands are in registers
+ * the accumulator of the same entry, is there in d3 for MAC and in d0 for GRAD and UNPOOL. Operands are in registers
  * in d1, their product in d2, the sum in d3, and with it the word for Y. A loaded byte that is there in one clock
  * (load_valid) is in `result` 2 clocks later; the entry that is in d1 in that clock must not need it.
  *

@@ -3,7 +3,7 @@
 
 Run by flow/train/pe_array, which writes the job to the file that EDGELOOM_TRAIN names. After each step every map,
 index, gradient, master, momentum and MAC weight in the array's memory is compared with the model, and what the array
-counts.
+counts. Of gradients that go to the update at once, masters and momenta tell.
 Between the simulated steps the model trains alone, from the same weights. The checkpoint is written after every
 simulated step and batch and every epoch of the model: a training that was interrupted repeats at most the step that it
 was in, and so ends with what it would have ended with.
@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from models.lib.data_sets.source import check_unchanged
 from models.lib.job_file import EVENTS, Mismatch
-from models.pe_array.clocks.pe_array import ArrayClocks, Sizes
+from models.pe_array.clocks.pe_array import ArrayClocks
 from models.pe_array.clocks.step import ProgramRun, clocks_of_parts, predicted
 from models.pe_array.compiler import random_programs
 from models.pe_array.compiler.step_memory import StepMemory
@@ -37,6 +37,7 @@ from models.pe_array.isa.encoding import encode
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.registers import Counter
 from models.pe_array.isa.shapes import Pair
+from models.pe_array.isa.sizes import Sizes
 from models.pe_array.network.config import grid_of
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.network.random_words import RandomWords
@@ -282,12 +283,11 @@ def compare_clocks(comparison: Comparison, ran: Ran) -> None:
 
 
 def compare_maps(comparison: Comparison, memory: StepMemory, expected: Trace) -> None:
-    """Maps, indices of maxima, gradients by maps and by weights."""
-    found = memory.trace()
+    """Maps, indices of maxima, gradients by maps, and those by weights that are in memory."""
+    found, expected = memory.trace(), memory.in_memory(expected)
     for name in ("outputs", "indices", "deltas", "gradients", "bias_gradients"):
         for layer, (got, want) in enumerate(zip(getattr(found, name), getattr(expected, name), strict=True)):
-            if f"{name[:-1]}{layer}" not in memory.step.absent:
-                comparison.equal(f"{name} of layer {layer}", got, want)
+            comparison.equal(f"{name} of layer {layer}", got, want)
 
 
 def compare_weights(comparison: Comparison, memory: StepMemory, network: PeNetwork) -> None:

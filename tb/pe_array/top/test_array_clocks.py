@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from models.pe_array.clocks.pe_array import ArrayClocks, Sizes
+from models.pe_array.clocks.pe_array import ArrayClocks
 from models.pe_array.compiler.assemble import chain
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.operations import CommandField
 from models.pe_array.isa.pe_command import Op
 from models.pe_array.isa.registers import Counter
+from models.pe_array.isa.sizes import Sizes
 from tb.lib.bench import Bench, bench_test
 from tb.pe_array.drivers.array_cases import KINDS, CaseMemory
 from tb.pe_array.drivers.array_host import ArrayHost

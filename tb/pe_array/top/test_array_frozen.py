@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.pe_array.clocks.pe_array import ArrayClocks, Sizes
+from models.pe_array.clocks.pe_array import ArrayClocks
 from models.pe_array.clocks.step import predicted
 from models.pe_array.compiler.step_memory import StepMemory
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.isa.registers import Counter
+from models.pe_array.isa.sizes import Sizes
 from models.pe_array.network.frozen.network import FrozenNetwork
 from models.pe_array.network.frozen.random_networks import images, random_network
 from tb.lib.bench import Bench, bench_test

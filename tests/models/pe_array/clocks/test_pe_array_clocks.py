@@ -16,7 +16,7 @@ import pytest
 
 from models.lib.clocks.axi_memory import credit, credit_clock, credit_open
 from models.pe_array.clocks import pe as pe_clocks
-from models.pe_array.clocks.pe_array import ArrayClocks, Sizes
+from models.pe_array.clocks.pe_array import ArrayClocks
 from models.pe_array.clocks.step import ProgramRun
 from models.pe_array.compiler.assemble import chain
 from models.pe_array.isa import descriptors as d
@@ -24,6 +24,7 @@ from models.pe_array.isa.descriptors import Engine
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.operations import After
 from models.pe_array.isa.pe_command import PeShape
+from models.pe_array.isa.sizes import Sizes
 from models.pe_array.machine.machine import Machine
 from tb.pe_array.drivers.array_cases import KINDS, CaseMemory
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from models.pe_array.clocks import pe as pe_clocks
+from models.pe_array.clocks.compute_engine import QUIET
 from models.pe_array.clocks.pe import (
     DONE,
     FENCE,
@@ -279,3 +280,9 @@ def forward_plan() -> Any:
     from models.pe_array.isa.shapes import Conv
 
     return forward(Conv.make(1, 1, kernel=3, pad=1), 4, 4, Region(0, 0, 4, 4))
+
+
+def test_the_last_gradient_is_in_the_sums_before_slots_get_other_pes() -> None:
+    """The most lanes have the deepest adder tree. Sums that are not empty hold the change up."""
+    idle = PIPE_LONG + DONE + 2  # from the final issue; the grid's done comes 2 clocks behind the PE's
+    assert gradient_latency(64) - idle < QUIET

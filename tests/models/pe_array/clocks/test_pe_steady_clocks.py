@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.pe_array.clocks.pe_array import ArrayClocks, Sizes
+from models.pe_array.clocks.pe_array import ArrayClocks
 from models.pe_array.clocks.steady import meets
 from models.pe_array.clocks.step import ProgramRun
 from models.pe_array.compiler.assemble import chain
@@ -19,6 +19,7 @@ from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.operations import After, CommandField
 from models.pe_array.isa.pe_command import Memory, Op, PeShape, Tap, pack_taps
+from models.pe_array.isa.sizes import Sizes
 from tb.pe_array.drivers.array_cases import KINDS, CaseMemory
 
 SHAPE = PeShape(8, 32, x_depth=1024, y_depth=512, w_depth=512, e_depth=64, t_depth=64)
@@ -41,8 +42,9 @@ class Pair:
         """A program on both."""
         memory = self.memory
         address = memory.program(made)
-        quick, slow = (each.run(address, made, memory.data, memory.base) for each in self.both)
+        quick, slow = (each.run(address, made, memory.data, memory.base, seen=True) for each in self.both)
         assert replace(quick, passed=0) == slow
+        assert_same(quick, slow)
         memory.empty()
         return quick
 
@@ -61,6 +63,17 @@ class Pair:
         }  # fmt: skip
         made += [d.Set(field, value, 15) for field, value in fields.items()]
         return self.run([*made, *(d.Compute(op=op, after=After(loads=2)) for _ in range(count))])
+
+
+def assert_same(quick: ProgramRun, slow: ProgramRun) -> None:
+    """Timelines, clock by clock."""
+    one, other = quick.timeline, slow.timeline
+    assert one is not None
+    assert other is not None
+    assert one.width == other.width
+    for name in ("taken", "issued", "beats", "stalled"):
+        assert np.array_equal(getattr(one, name), getattr(other, name)), name
+    assert all(np.array_equal(one.busy[engine], other.busy[engine]) for engine in one.busy)
 
 
 def taps_of(words: list[int | None]) -> list[Tap]:

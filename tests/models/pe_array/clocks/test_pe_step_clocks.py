@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from small_cnn import small_cnn
 
-from models.pe_array.clocks.pe_array import ArrayClocks, Sizes
+from models.pe_array.clocks.pe_array import ArrayClocks
 from models.pe_array.clocks.step import ProgramRun, clocks_of_parts, predicted
 from models.pe_array.compiler.step_memory import StepMemory
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.isa.registers import Counter
+from models.pe_array.isa.sizes import Sizes
 from models.pe_array.network.config import PeConfig, grid_of
 from models.pe_array.network.network import PeNetwork
 from tb.pe_array.runs.train import Comparison, Mismatch, Ran, compare_clocks
@@ -21,9 +22,9 @@ from tb.pe_array.runs.train import Comparison, Mismatch, Ran, compare_clocks
 @pytest.mark.parametrize(("training", "fused"), [(True, False), (True, True), (False, False)])
 def test_parts_make_the_whole(training: bool, fused: bool, tmp_path: Path) -> None:
     path = tmp_path / "dense.toml"
-    path.write_text(small_cnn(outputs=8, density=1.0, dense_density=1.0, init_seed=3, prune_at=None))
+    path.write_text(small_cnn(outputs=8, density=1.0, dense_density=1.0, init_seed=3, prune_at=None, fused=fused))
     network = PeNetwork(PeConfig.load(path))
-    step = StepProgram(network, grid_of(network.config), training=training, search=False, fused=fused)
+    step = StepProgram(network, grid_of(network.config), training=training, search=False)
     memory = StepMemory(step)
     memory.put(network, 11)
     run = ArrayClocks(step.grid, Sizes(latency=40)).run(step.address, step.descriptors, memory.memory)

@@ -26,7 +26,7 @@ WAYS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("keys", WAYS, ids=["plain", "stochastic", "all"])
 def test_fused_steps_are_those_of_the_model(keys: dict[str, Any]) -> None:
     network = fixed(**keys)
-    step = StepProgram(network, Grid(4, SHAPE), search=False, fused=True)
+    step = StepProgram(network, Grid(4, SHAPE), search=False)
     assert step.fused == {"wg5", "bg5", "wg4", "wg2", "bg2"}
     assert [name for name, _ in step.parts if name.startswith("update")] == ["update0"]
     assert sum(isinstance(each, Update) for each in step.descriptors) == 1
@@ -35,11 +35,13 @@ def test_fused_steps_are_those_of_the_model(keys: dict[str, Any]) -> None:
 
 def test_gradients_of_several_strips_go_to_memory() -> None:
     network = fixed(size=LARGE)
-    step = StepProgram(network, Grid(2, SHAPE), search=False, fused=True)
+    step = StepProgram(network, Grid(2, SHAPE), search=False)
     assert step.fused == {"wg5", "bg5", "wg4"}
     assert [name for name, _ in step.parts if name.startswith("update")] == ["update2", "update0"]
     assert sum(isinstance(each, Update) for each in step.descriptors) == 3
-    assert step.allocation.size < StepProgram(network, Grid(2, SHAPE), search=False).allocation.size
+    apart = StepProgram(fixed(size=LARGE, fused=False), Grid(2, SHAPE), search=False)
+    assert not apart.fused
+    assert step.allocation.size < apart.allocation.size
     train(network, step, 2)
 
 
@@ -48,12 +50,12 @@ def test_fused_steps_of_random_networks(seed: int) -> None:
     rng = random.Random(seed)
     network = PeNetwork(random_config(rng, rng.choice(KINDS)))
     network.prune()
-    train(network, StepProgram(network, Grid(rng.choice([2, 4]), SHAPE), search=False, fused=True), 2, seed)
+    train(network, StepProgram(network, Grid(rng.choice([2, 4]), SHAPE), search=False), 2, seed)
 
 
 def test_weights_are_changed_when_nothing_reads_the_old_ones() -> None:
     """A LEARN waits for all loads of its layer's weights, and no later load reads them."""
-    step = StepProgram(fixed(), Grid(4, SHAPE), search=False, fused=True)
+    step = StepProgram(fixed(), Grid(4, SHAPE), search=False)
     last: dict[str, int] = {}  # load after which nothing needs the old weights of a tensor
     changed: set[str] = set()
     loads = 0

@@ -22,6 +22,7 @@ from models.pe_array.isa.descriptors import (
     Descriptor,
     Drain,
     Engine,
+    Learn,
     Map,
     Output,
     Scales,
@@ -137,7 +138,7 @@ def test_a_missing_wait_is_seen(kinds: tuple[type[Descriptor], ...], engine: str
     expected.put_batch(images, labels)
     start = expected.memory.copy()
     execute(machine(expected), step, Favour(*order))
-    same(expected.trace(), network.train_step(images, labels, rate))
+    same(expected, network.train_step(images, labels, rate))
     same_weights(expected, network)
     broken = hasty(step, lambda each: replace(each.after, **{engine: 0}) if isinstance(each, kinds) else None)
     memory = StepMemory(step, start)
@@ -151,7 +152,7 @@ def test_a_missing_wait_is_seen(kinds: tuple[type[Descriptor], ...], engine: str
 
 def test_updates_run_beside_what_follows() -> None:
     """No operation waits for an update; an update waits for its gradients and for all loads of the old weights."""
-    step = StepProgram(fixed(), Grid(4, SHAPE), search=False)
+    step = StepProgram(fixed(fused=False), Grid(4, SHAPE), search=False)
     loads = stores = 0
     updates: list[int] = []
     read: dict[int, int] = {}  # number of the last load of a tensor's weights
@@ -233,7 +234,7 @@ def test_another_rate_changes_the_updates_alone() -> None:
     assert len(a) == len(b) == 32 * step.length
     assert step.address % 32 == 0
     changed = {n // 32 for n in range(len(a)) if a[n] != b[n]}
-    assert changed == {n for n, each in enumerate(step.descriptors) if isinstance(each, Update)}
+    assert changed == {n for n, each in enumerate(step.descriptors) if isinstance(each, Update | Learn)}
     memory = StepMemory(step)
     memory.put(network, 14)
     memory.put_program(15)

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from slopes import assert_slopes
 
-from models.pe_array.clocks.pe_array import ArrayClocks, Sizes
+from models.pe_array.clocks.pe_array import ArrayClocks
 from models.pe_array.clocks.step import clocks_of_parts
 from models.pe_array.compiler.step_memory import StepMemory
 from models.pe_array.compiler.step_program import StepProgram
+from models.pe_array.isa.sizes import Sizes
 from models.pe_array.network.config import PeConfig, grid_of
 from models.pe_array.network.float_network import FloatNetwork
 from models.pe_array.network.kinds import KINDS

@@ -107,7 +107,7 @@ def test_strips_and_pruning_in_between() -> None:
             images, labels = batch(network.config, 2 * part + n)
             memory.put_batch(images, labels)
             execute(array, step, random.Random(n))
-            same(memory.trace(), network.train_step(images, labels, rate))
+            same(memory, network.train_step(images, labels, rate))
             same_weights(memory, network)
         network.prune()
     assert (network.random.taken > 0).all()

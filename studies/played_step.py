@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training steps of networks as whole programs, compiled as training compiles them, played to their ends.
+
+Weights are random, pruned to a density before the first step. Data do not matter to clocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.lib import threads
+from models.lib.compiled_cache import digest
+from models.pe_array.clocks.pe_array import ArrayClocks
+from models.pe_array.clocks.step import ProgramRun, clocks_of_parts
+from models.pe_array.compiler.step_memory import StepMemory
+from models.pe_array.compiler.step_program import StepProgram
+from models.pe_array.isa import descriptors as d
+from models.pe_array.isa.shapes import Pair
+from models.pe_array.isa.sizes import Sizes
+from models.pe_array.network.config import PeConfig, grid_of
+from models.pe_array.network.fitting import CLOCKS
+from models.pe_array.network.frozen.network import FrozenConfig
+from models.pe_array.network.network import PeNetwork
+from studies import published
+from studies.kept import keeper, known, study_key
+from studies.networks import Pooling, WeightLayer
+from studies.phase_clocks import SIZES
+from studies.timeline.steps import Steps
+
+PHASES = {"ff": "FF", "ng": "NG", "wg": "WG", "bg": "WG of biases,", "update": "update"}
+"""Of parts of programs, as they are told of."""
+KINDS = ("FF", "NG", "WG", "update", "pooling", "pointers and output deltas")
+"""Of the parts of a program."""
+MOMENTUM_SHIFT = 3
+"""Of v' = v - v / 8 + g; clocks only depend on whether there is momentum."""
+
+
+def config_of(
+    name: str, layers: Sequence[WeightLayer], pools: Mapping[str, Pooling], densities: Mapping[str, float],
+    momentum: bool = False,
+) -> PeConfig:  # fmt: skip
+    """A network on images of three channels, batch 32, for 32 PEs; only for clocks: it was never trained.
+
+    Args:
+        layers: with weights, in order.
+        pools: those that follow layers, by the names of these.
+        densities: share of the kernels of every layer that is stored.
+
+    Raises:
+        ConfigError: a layer does not fit in the PEs.
+    """
+    made: list[dict[str, Any]] = []
+    for layer in layers:
+        conv = layer.conv
+        table: dict[str, Any] = {
+            "name": layer.name, "kind": "dense" if layer.fully_connected else "conv", "outputs": conv.rows,
+            "density": densities[layer.name], "weight_frac": 7, "out_frac": 4,
+        }  # fmt: skip
+        if not layer.fully_connected:
+            table |= {
+                "kernel": conv.kernel[0], "pad": conv.pad[0], "stride": conv.stride[0], "groups": conv.groups
+            }  # fmt: skip
+        if layer is not layers[-1]:
+            table["delta_frac"] = 7
+        made.append(table)
+        if (pooling := pools.get(layer.name)) is not None:
+            kind = "average_pool" if pooling.average else "max_pool"
+            made.append({"name": f"pool of {layer.name}", "kind": kind, "kernel": pooling.pool.kernel[0]})
+    first = layers[0]
+    return PeConfig.from_dict({
+        "name": name.replace(" ", "_"),
+        "input": {"channels": first.conv.cols, "height": first.height, "width": first.width, "frac": 7},
+        "layers": made,
+        "training": {
+            "batch": published.BATCH, "epochs": 1, "rate_shift": [16], "prune_at": 0, "init_seed": 1, "order_seed": 1,
+            "momentum_shift": MOMENTUM_SHIFT * momentum,
+        },
+        "array": {"pes": published.PES},
+    }, limits=CLOCKS)  # fmt: skip
+
+
+def play(
+    network: PeNetwork, sizes: Sizes, blocks: Mapping[int, Pair] | None = None, seen: bool = True
+) -> tuple[StepProgram, ProgramRun]:  # fmt: skip
+    """Compile and play a step of a network with the elements that it has now.
+
+    Args:
+        sizes: of the array, and its memory.
+        blocks: of its weights, by number of layer; others are those that training chooses.
+        seen: make its timeline too.
+    """
+    config = network.config
+    step = StepProgram(network, grid_of(config), blocks=blocks)
+    memory = StepMemory(step)
+    memory.put(network, config.training.rate_shift(0))
+    return step, ArrayClocks(step.grid, sizes).run(step.address, step.descriptors, memory.memory, seen=seen)
+
+
+def steps_of(step: StepProgram, run: ProgramRun) -> Steps:
+    """Its engines over its clocks, parts by the names of their layers."""
+    return Steps([(_named(step.config, name), last) for name, last in step.parts], step.descriptors, run)
+
+
+def _named(config: PeConfig | FrozenConfig, part: str) -> str:
+    """Part of a step: its phase, and the name of its layer."""
+    phase = part.rstrip("0123456789")
+    if phase not in PHASES or phase == part:
+        return part
+    return f"{PHASES[phase]} {config.layers[int(part[len(phase) :])].name}"
+
+
+def kind_of(config: PeConfig, part: str) -> tuple[str, str]:
+    """Kind of a part of a step, of ``KINDS``, and the name of its layer, or "" of what belongs to none."""
+    phase = part.rstrip("0123456789")
+    if phase not in PHASES or phase == part:
+        return KINDS[-1], ""
+    layer = config.layers[int(part[len(phase) :])]
+    kind = PHASES[phase].split()[0]
+    return kind if layer.has_weights else "pooling", layer.name
+
+
+@dataclass(frozen=True)
+class PlayedStep:
+    """A step that was played.
+
+    Attributes:
+        clocks: from its first descriptor to its end.
+        parts: of these, what every part adds (``clocks.step``).
+        loaded: beats of maps and weights that every part loads.
+    """
+
+    clocks: int
+    parts: dict[str, int]
+    loaded: dict[str, int]
+
+    @classmethod
+    def of(cls, step: StepProgram, run: ProgramRun) -> PlayedStep:
+        """What a program took."""
+        loaded, first = {}, 0
+        for name, last in step.parts:
+            mine, first = step.descriptors[first:last], last
+            loaded[name] = sum(
+                each.beats if isinstance(each, d.Stream) else each.run_beats * each.runs
+                for each in mine if isinstance(each, d.Stream | d.Map)
+            )  # fmt: skip
+        return cls(run.clocks, clocks_of_parts(step.parts, step.descriptors, run), loaded)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A step that is to be played, of a network that is pruned before.
+
+    Attributes:
+        latency: of the memory, in clocks.
+        blocks: layers by number, with rows and columns of their blocks; others are those that training chooses.
+    """
+
+    config: PeConfig
+    latency: int
+    blocks: tuple[tuple[int, Pair], ...] = ()
+
+    def run(self, seen: bool) -> tuple[StepProgram, ProgramRun]:
+        """Prune, compile and play it; ``seen``: with its timeline."""
+        network = PeNetwork(self.config)
+        network.prune()
+        return play(network, replace(SIZES, latency=self.latency), dict(self.blocks), seen)
+
+    def played(self) -> PlayedStep:
+        """What it took."""
+        return PlayedStep.of(*self.run(seen=False))
+
+    @property
+    def key(self) -> str:
+        """Of all that the clocks depend on: the network, the array, and the text of the models that play it."""
+        return study_key(asked=repr(self), sizes=repr(SIZES), models=digest(Path(__file__)), numpy=np.__version__)
+
+
+def all_played(asked: Sequence[Asked], kept: Path | None = None) -> Iterator[PlayedStep]:
+    """Steps, in their order, as soon as they are there; from now on several are played at once.
+
+    Args:
+        kept: file with what was played before, to which the new ones are added.
+    """
+    before = {} if kept is None else known(kept, "steps")
+    keys = ["" if kept is None else each.key for each in asked]
+    new = [each for each, key in zip(asked, keys, strict=True) if key not in before]
+    if threads.count() == 1 or len(new) < 2:
+        return _in_order(keys, before, map(Asked.played, new), kept)
+    pool = ProcessPoolExecutor(threads.count())
+    found = pool.map(Asked.played, new)
+    pool.shutdown(wait=False)  # takes no more, and ends with the last one
+    return _in_order(keys, before, found, kept)
+
+
+def _in_order(
+    keys: Sequence[str], before: Mapping[str, Any], new: Iterator[PlayedStep], kept: Path | None
+) -> Iterator[PlayedStep]:  # fmt: skip
+    for key in keys:
+        if key in before:
+            yield PlayedStep(**before[key])
+            continue
+        played = next(new)
+        if kept is not None:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            keeper(kept, "steps")(key, asdict(played))
+        yield played

@@ -21,8 +21,9 @@ from models.lib.registers import READ, DescriptionError, Register, RegisterMap
 from models.pe_array.isa.bits import Bits
 from models.pe_array.isa.channel_records import RecordLayout
 from models.pe_array.isa.commands import CommandLayout
-from models.pe_array.isa.descriptors import MULTIPLIER_BITS, ONE, POOL_BEATS, Descriptor, Engine, Scales
+from models.pe_array.isa.descriptors import MULTIPLIER_BITS, ONE, Descriptor, Engine, Scales
 from models.pe_array.isa.encoding import pack
+from models.pe_array.isa.widths import POOL_BEATS
 
 _WHY = """\
  *

@@ -154,7 +154,7 @@
 `define ARRAY_D_COMPUTE_YBASE      171:160  // first word of Y
 `define ARRAY_D_COMPUTE_RBASE      183:172  // first word of the results (UNPOOL)
 
-// DRAIN: Accumulators of a region through requantise to where the last Output says, which may be pooled maps
+// DRAIN: Accumulators of a region through requantise to where the last Output says
 `define ARRAY_D_DRAIN_SLOTS         62:56    // slots
 `define ARRAY_D_DRAIN_LIMITED       63       // what is high or above has no gradient, as what a ReLU stops
 `define ARRAY_D_DRAIN_SY_LOG2       90:88    // log2 of the tiles on top of each other

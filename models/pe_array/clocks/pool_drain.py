@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from models.lib.record import Flag, Int, Record, clocked, kind
-from models.pe_array.isa.descriptors import POOL_BEATS
+from models.pe_array.isa.widths import POOL_BEATS
 from models.pe_array.network.drain_pooling import WINDOW
 
 POOL = kind("part complete inside ahead pos second again word")

@@ -9,6 +9,7 @@ from models.pe_array.compiler.folding import RUN_BEATS, fold
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.operations import DrainMap, Program
 from models.pe_array.isa.shapes import Pads, Pair
+from models.pe_array.isa.widths import POOL_BEATS
 from models.pe_array.network.requantise import AccumulatorField
 
 OUTPUT_RUNS = 1 << 12
@@ -106,5 +107,5 @@ def drain_pattern(
     sides = 1 + command.windows
     levels = [(command.height // sides, map_at.pitch), (command.maps, map_at.plane)]
     first = map_at.word(drain.channel, drain.y // sides, drain.x // sides) * lanes
-    most = RUN_BEATS if output.places is None else d.POOL_BEATS
+    most = RUN_BEATS if output.places is None else POOL_BEATS
     return fold(command.width // sides, levels, limits, most), first, (output.places or output.mask or 0) + first

@@ -2,8 +2,7 @@
 """Descriptors: programs of the PE array as they lie in memory (docs/pe_array/descriptors.md).
 
 One class per opcode, fields named as in the contract's table; numbers that the table calls "less one" are kept as what
-they count. A class accepts whatever its bits can say, also what an engine refuses (cause 2), so that wrong programs can
-be written and read.
+they count. A class accepts whatever its bits can say, also what an engine refuses (cause 2), for wrong programs.
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ from models.pe_array.isa.causes import Cause, Engine
 from models.pe_array.isa.operations import After
 
 __all__ = [
-    "AFTER", "BYTES", "KINDS", "MULTIPLIER_BITS", "MULTIPLIER_MAX", "ONE", "POOL_BEATS", "Cause", "Collect", "Compute",
-    "Delta", "Descriptor", "Drain", "Engine", "Learn", "Map", "Output", "Pointers", "Scales", "Set", "Slot", "Stream",
-    "Update", "Window", "layout", "unnamed",
+    "AFTER", "BYTES", "KINDS", "MULTIPLIER_BITS", "MULTIPLIER_MAX", "ONE", "Cause", "Collect", "Compute", "Delta",
+    "Descriptor", "Drain", "Engine", "Learn", "Map", "Output", "Pointers", "Scales", "Set", "Slot", "Stream", "Update",
+    "Window", "layout", "unnamed",
 ]  # fmt: skip
 
 BYTES = 32
@@ -211,19 +210,9 @@ class Compute(Descriptor):
     rbase: int = _bits(5, 12, 12, "first word of the results (UNPOOL)", default=0)
 
 
-POOL_BEATS = 64
-"""Most beats of a run of places: what the store engine holds of pooled maps."""
-
-
 @dataclass(frozen=True)
 class Drain(Descriptor):
-    """Accumulators of a region through requantise to where the last ``Output`` says, which may be pooled maps.
-
-    With ``windows`` the largest of every window of 2 x 2 pixels is written; the region has even sides, tiles have even
-    ones or of 1. With ``index``, too, every run is followed by one of places, from the address of the mask on. With
-    ``index`` alone words are those of a pooled map: each is written where such a map says that it belongs, beside
-    zeros. Then the pattern is that of the pooled map, and the address that of the large one.
-    """
+    """Accumulators of a region through requantise to where the last ``Output`` says; pooled or spread, if wanted."""
 
     opcode = 0x30
     counts = True

@@ -25,7 +25,7 @@ from models.pe_array.isa.map_transfer import DrainCommand, LoadCommand, drain_re
 from models.pe_array.isa.operations import CommandField, ComputeTiles
 from models.pe_array.isa.pe_command import GRADIENT_BITS, Memory, Op, PeShape, StreamMemory, wrap
 from models.pe_array.isa.runs import Bytes, Runs, large_runs
-from models.pe_array.isa.widths import CLASSES_MAX, Widths
+from models.pe_array.isa.widths import CLASSES_MAX, POOL_BEATS, Widths
 from models.pe_array.machine.grid import MachineGrid
 from models.pe_array.machine.memory import BusMemory, Refused
 from models.pe_array.network.drain_pooling import WINDOW, pooled, spread
@@ -242,7 +242,7 @@ class StoreEngine:
         if (
             command.words != beats * (WINDOW if drain.windows else 1)
             or max(maps + (drain.windows and not drain.index), reads) > 1
-            or (drain.index and to.run_beats > d.POOL_BEATS)
+            or (drain.index and to.run_beats > POOL_BEATS)
             or (spreads and (to.run_stride >> 19 or to.group_stride >> 18))
         ):
             raise Refused(Cause.FIELD)

@@ -14,10 +14,10 @@ from itertools import groupby
 
 import numpy as np
 
-from models.pe_array.isa.descriptors import POOL_BEATS
 from models.pe_array.isa.pe_command import LAST_BIT, TAPS_MAX, YOFF_BITS, YOFF_LOW, Op, Tap, pack_taps
 from models.pe_array.isa.region import Region
 from models.pe_array.isa.shapes import Pair, Pool, SlidingWindow
+from models.pe_array.isa.widths import POOL_BEATS
 from models.pe_array.tiles import geometry
 from models.pe_array.tiles.geometry import TilePlan
 

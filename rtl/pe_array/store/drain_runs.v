@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 `resetall
 `default_nettype none
-`include "descriptors.vh"
 /*
  * Commands for memory of a DRAIN: where it writes, and where it reads of the other map
  *
@@ -25,7 +24,15 @@ module drain_runs #(
     input  wire         index,
     // There is another map to read
     input  wire         use_map,
-    input  wire [255:0] output_data,
+    // Byte addresses of the first run of results, and of the other map
+    input  wire [31:0]  addr,
+    input  wire [31:0]  mask_addr,
+    // Beats of a run, runs of a group and groups, each less one; strides in beats
+    input  wire [15:0]  beats,
+    input  wire [11:0]  runs,
+    input  wire [19:0]  run_stride,
+    input  wire [11:0]  groups,
+    input  wire [19:0]  group_stride,
 
     // Commands go out
     input  wire         run,
@@ -53,11 +60,6 @@ module drain_runs #(
 
 localparam [6:0] PENDING_MAX = 7'd127;  // write commands that are not answered, at most
 
-wire [15:0] beats = output_data[`ARRAY_D_OUTPUT_RUN_BEATS];               // of a run less one
-wire [11:0] runs = output_data[`ARRAY_D_OUTPUT_RUNS];                     // of a group less one
-wire [19:0] run_stride = output_data[`ARRAY_D_OUTPUT_RUN_STRIDE];         // beats
-wire [11:0] groups = output_data[`ARRAY_D_OUTPUT_GROUPS];                 // less one
-wire [19:0] group_stride = output_data[`ARRAY_D_OUTPUT_GROUP_STRIDE];     // beats
 wire        spread = index && !windows;
 wire        places = index && windows;
 
@@ -94,7 +96,7 @@ address_runs #(.B(B)) of_results (
     .rst(rst),
     .s_valid(start),
     .s_ready(unused_results_ready),
-    .s_addr(output_data[`ARRAY_D_OUTPUT_ADDRESS]),
+    .s_addr(addr),
     .s_beats(spread ? {beats[14:0], 1'b1} : beats),
     .s_runs(spread ? {runs, 1'b1} : {1'b0, runs}),
     .s_run_stride(spread ? {run_stride[18:0], 1'b0} : run_stride),
@@ -114,7 +116,7 @@ address_runs #(.B(B)) of_maps (
     .rst(rst),
     .s_valid(start && (use_map || index)),
     .s_ready(unused_maps_ready),
-    .s_addr(output_data[`ARRAY_D_OUTPUT_MASK]),
+    .s_addr(mask_addr),
     .s_beats(beats),
     .s_runs({1'b0, runs}),
     .s_run_stride(run_stride),
@@ -145,8 +147,8 @@ end
 assign commanded = commanded_reg;
 assign answered = pending_reg == 7'd0;
 
-// (and what both patterns tell alike; the settings have more than the pattern)
-wire unused = &{1'b0, output_data, unused_results_ready, unused_maps_ready, unused_maps_total_valid, unused_maps_total};
+// (and what both patterns tell alike)
+wire unused = &{1'b0, unused_results_ready, unused_maps_ready, unused_maps_total_valid, unused_maps_total};
 
 `ifdef SIMULATION
 always @(posedge clk) begin

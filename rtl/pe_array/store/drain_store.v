@@ -210,7 +210,13 @@ drain_runs #(.B(B)) commands (
     .windows(take_drain ? windows : windows_reg),
     .index(take_drain ? index : places_reg),
     .use_map(use_map),
-    .output_data(output_reg),
+    .addr(output_reg[`ARRAY_D_OUTPUT_ADDRESS]),
+    .mask_addr(output_reg[`ARRAY_D_OUTPUT_MASK]),
+    .beats(beats),
+    .runs(output_reg[`ARRAY_D_OUTPUT_RUNS]),
+    .run_stride(run_stride),
+    .groups(output_reg[`ARRAY_D_OUTPUT_GROUPS]),
+    .group_stride(group_stride),
     .run(run),
     .total_valid(runs_total_valid),
     .total(runs_total),
@@ -429,7 +435,7 @@ assign error_index = index_reg;
 
 // (and what both patterns and good reads tell alike; addresses of Y lose their upper bits)
 wire unused = &{1'b0, `ARRAY_D_UNUSED_DRAIN(d_data), `ARRAY_D_UNUSED_SCALES(scales_reg), ybase, ystride, rd_last,
-                output_reg, run_stride, group_stride};
+                output_reg};
 
 `ifdef SIMULATION
 // The drain is as long as its runs: what is not answered when its final word has been taken is its last commands

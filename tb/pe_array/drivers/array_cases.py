@@ -20,6 +20,7 @@ from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.operations import After, CommandField, ComputeTiles, Program, SetField
 from models.pe_array.isa.pe_command import PeShape
 from models.pe_array.isa.shapes import Conv, Pool
+from models.pe_array.isa.widths import POOL_BEATS
 from models.pe_array.network.requantise import AccumulatorField
 from models.pe_array.tiles.tiling import Split
 from tb.lib import values
@@ -317,7 +318,7 @@ class CaseMemory:
                              mask=self.map(channels, height, width).address)
             sides = height, width
         else:
-            beats = rng.choice([n for n in range(1, d.POOL_BEATS + 1) if channels * height * width % n == 0])
+            beats = rng.choice([n for n in range(1, POOL_BEATS + 1) if channels * height * width % n == 0])
             one = replace(runs, run_beats=beats, runs=channels * height * width // beats, run_stride=beats, groups=1)
             output = rng.choice([runs, one])
             output = replace(output, address=self.out(channels, height, width).address,

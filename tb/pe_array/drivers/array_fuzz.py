@@ -16,6 +16,7 @@ from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.map_transfer import DrainCommand
 from models.pe_array.isa.operations import After, CommandField
 from models.pe_array.isa.pe_command import LAST_BIT, NULL_BIT, YOFF_LOW, Op
+from models.pe_array.isa.widths import POOL_BEATS
 from models.pe_array.network.weight_update import UPDATE_WORDS
 from tb.pe_array.drivers.array_cases import CaseMemory
 
@@ -295,7 +296,7 @@ class FuzzProgram:
 
     def _set_output(self, drain: d.Drain, words: int, beside: str, kind: object) -> None:
         rng = self._rng
-        most = d.POOL_BEATS if drain.index else words
+        most = POOL_BEATS if drain.index else words
         runs = rng.choice([n for n in range(1, words + 1) if words % n == 0 and words <= n * most])
         groups = rng.choice([n for n in range(1, runs + 1) if runs % n == 0])
         runs //= groups

@@ -35,8 +35,8 @@ LARGEST = 3
 SMALLEST = 32
 """Pixels of a side of CIFAR-10's and SVHN's images; also what the networks divide the size of an image by."""
 
-UPDATED = ("masters read",)
-"""What an update reads, not a phase."""
+STORING = "masters read", "mask read"
+"""What the store engine reads, for updates and drains."""
 
 
 def relative_time(data_set: str) -> float:
@@ -184,7 +184,7 @@ class FineTunedNetwork:
                 if (beats := loaded.get((phase, layer.name))) is not None:
                     moved = work(layer, phase, density=self.density[layer.name]).traffic
                     read += beats
-                    once += sum(moved[name] for name in moved if name.endswith("read") and name not in UPDATED)
+                    once += sum(moved[name] for name in moved if name.endswith("read") and name not in STORING)
         return read * GRID.shape.lanes / once
 
 

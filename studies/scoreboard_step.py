@@ -126,6 +126,5 @@ def notes(wholes: Sequence[Whole]) -> list[str]:
         "hold the map of a layer at once, WG contains the update: gradients change the weights as they come. Other "
         "layers have an update as one piece: the drains of the NG behind wait for its end, the PEs run out of room and "
         "wait too. What of NG is computed meanwhile counts as update. Phases alone write their gradients and have "
-        "updates cut up between the drains of NG, which no program of training does, and no mask of a ReLU in the way "
-        "back through pooling.",
+        "updates cut up between the drains of NG, which no program of training does.",
     ]

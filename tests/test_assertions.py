@@ -17,12 +17,6 @@ CASES = {
         "one_too_many",
         "frame_fifo: overflow, a word was written to a FIFO of DEPTH = 5 that is full",
     ),
-    "row_bank": (
-        {"LANES": 3, "WIDTH": 8, "DEPTH": 4},
-        "tb.lib.hasty_dump",
-        "shift_too_early",
-        "row_bank: cfg_shift in the clock after cfg_read",
-    ),
 }
 
 

@@ -6,7 +6,7 @@ A source in docs/diagrams has a statement per line; places and sizes are in unit
     size 20 9                                    width and height of the picture
     frame all 1 1 18 7 edge_engine               a frame around others, its title above
     box ff 2 3 4 2 ff_unit | sums, activations   logic: title and notes, a line each
-    mem w 8 3 4 2 weight_bank                    a memory
+    mem w 8 3 4 2 junction_rows                  a memory
     ext m 14 3 4 2 memory                        what is outside the design
     text 2 7 some words                          words alone
     w -> ff : weights                            an arrow and its label; => thick, <-> both ways

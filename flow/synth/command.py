@@ -56,6 +56,7 @@ class Outcome:
             **dataclasses.asdict(self.netlist.area),
             **self.figures,
             "critical_path": list(self.timing.path) if self.timing else [],
+            "fmax_mhz_of_seeds": [round(fmax, 1) for fmax in self.timing.seeds] if self.timing else [],
             "cells": dict(self.netlist.cells),
             "seconds": round(self.seconds, 1),
             "problems": self.problems,
@@ -73,6 +74,7 @@ def _prepare(target: Target, family: str) -> tuple[Path, str]:
         return netlist.script(family, files, wrapper, target.part, out, target.boxes)
 
     inputs = [script(ROOT / "wrapper", ROOT / "out"), target.wrapper(""), *target.data().values(), *tools]
+    inputs += [str(netlist.SEEDS)] if family == "ecp5" else []
     inputs += [path.read_text() for path in sorted([*files, *includes])]
     digest = hashlib.sha256("\0".join(inputs).encode()).hexdigest()[:12]
     out = BUILD / "synth" / target.config_name / f"{target.name}-{family}-{digest}"
@@ -94,7 +96,7 @@ def run(target: Target, family: str) -> Outcome:
             netlist.place_and_route(out)
         write_text(done, json.dumps({"seconds": time.monotonic() - start}))
     found = netlist.read_netlist(family, out)
-    timing = netlist.read_timing(json.loads((out / "timing.json").read_text())) if family == "ecp5" else None
+    timing = netlist.read_routed(out) if family == "ecp5" else None
     problems = target.structure_problems(found) if family == "xc7" else []
     return Outcome(target.name, family, found, timing, json.loads(done.read_text())["seconds"], problems)
 

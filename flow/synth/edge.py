@@ -67,7 +67,7 @@ class EdgeTarget(Target):
         """Weights must be in block RAM."""
         problems = []
         for number in self.junctions:
-            bank = "rows.weights.bank." if self.junction else f"jn[{number}].junction.rows.weights.bank."
+            bank = "rows.weights." if self.junction else f"jn[{number}].junction.rows.weights."
             if not any(bank in name for name in found.block_rams):
                 problems.append(f"the weights of junction {number} are in no block RAM")
             if any(bank in name for name in found.lut_rams):

@@ -14,7 +14,7 @@ from typing import Any
 
 from models.edge.activation import ACTIVATIONS, Activation
 from models.edge.rules import WIDTH_MAX, WIDTH_MIN, check_network, frac_max
-from models.edge.shape import JunctionShape, junction_shapes
+from models.edge.shape import JunctionShape, junction_shapes, pass_clocks
 from models.lib.data_sets.source import DataSource
 from models.lib.fixed_point import Format
 from models.lib.network_kind import EDGE, require
@@ -149,7 +149,7 @@ class EdgeConfig:
     @property
     def pass_clocks(self) -> int:
         """CP: clocks of an engine-wide pass."""
-        return max(junction.clocks for junction in self.junctions)
+        return pass_clocks(self.junctions)
 
     @property
     def informative_inputs(self) -> int:
@@ -198,7 +198,7 @@ class EdgeConfig:
 
 def narrowest_input(junctions: tuple[JunctionShape, ...]) -> int:
     """Smallest legal IN_LANES: it divides z(1), and a frame takes no longer than a pass. z(1) always will do."""
-    clocks = max(junction.clocks for junction in junctions)
+    clocks = pass_clocks(junctions)
     first = junctions[0]
     return next(n for n in range(1, first.z + 1) if first.z % n == 0 and first.n_left <= n * clocks)
 
@@ -206,7 +206,7 @@ def narrowest_input(junctions: tuple[JunctionShape, ...]) -> int:
 def check_input(junctions: tuple[JunctionShape, ...], in_lanes: int) -> None:
     """Raise ConfigError where the input stream cannot feed the engine."""
     first = junctions[0]
-    clocks = max(junction.clocks for junction in junctions)
+    clocks = pass_clocks(junctions)
     if first.z % in_lanes:
         raise ConfigError(f"network.in_lanes = {in_lanes} does not divide z = {first.z} of junction 1")
     if first.n_left > in_lanes * clocks:

@@ -33,8 +33,9 @@ def _clog2(n: int) -> int:
 
 
 def tree_latency(junction: JunctionShape) -> int:
-    """T: clocks of the adder tree of a junction's feedforward unit."""
-    return _ceil_div(_clog2(min(junction.fan_in, junction.z)), 2)
+    """T: clocks of the adder tree of a junction's feedforward unit: registers after levels 1, 3, 5 … and the last."""
+    levels = _clog2(min(junction.fan_in, junction.z))
+    return levels // 2 + 1 if levels else 0
 
 
 class Schedule:
@@ -51,10 +52,12 @@ class Schedule:
         self.junctions = config.junctions
         self.pass_clocks = cp = config.pass_clocks
         last = self.junctions[-1]
-        ffo = [0]
+        ffo, copied = [0], 0  # first pass in which the left activations can be copied for UP in the next
         for junction in self.junctions[:-1]:
-            ffo.append(ffo[-1] + _ceil_div(junction.clocks + Span.FF_TO_FF + tree_latency(junction), cp))
-        upo = [ffo[-1] + _ceil_div(last.clocks + Span.FF_TO_DELTA + tree_latency(last), cp)]
+            done = junction.clocks + tree_latency(junction)
+            copied = ffo[-1] + _ceil_div(done + Span.FF_TO_COPY, cp)
+            ffo.append(ffo[-1] + _ceil_div(done + Span.FF_TO_FF, cp))
+        upo = [max(ffo[-1] + _ceil_div(last.clocks + Span.FF_TO_DELTA + tree_latency(last), cp), copied + 1)]
         for junction in reversed(self.junctions[1:]):
             upo.append(upo[-1] + _ceil_div(junction.clocks + Span.SUM_TO_DELTA, cp))
         self.ffo = tuple(ffo)
@@ -63,18 +66,19 @@ class Schedule:
 
     @property
     def look_ahead(self) -> int:
-        """LA: input frames that the ring holds besides those in the pipeline."""
+        """LA: input frames that may wait while FF of junction 1 works on one."""
         return max(int(Span.AHEAD), 1 + _ceil_div(Span.FREE + Span.REFILL, self.pass_clocks))
 
     @property
-    def input_slots(self) -> int:
-        """Samples that the ring of left activations of junction 1 holds."""
-        return self.pipeline + 1 + self.look_ahead
+    def ff_slots(self) -> tuple[int, ...]:
+        """Per junction, samples whose left activations it holds for FF; in junction 1, as many can be sent ahead."""
+        return (1 + self.look_ahead, *(self.ffo[i] - self.ffo[i - 1] + 1 for i in range(1, len(self.ffo))))
 
     @property
-    def activation_slots(self) -> tuple[int, ...]:
-        """Samples held by the ring of activations of layers 1 … L-1."""
-        return tuple(self.upo[i] - self.ffo[i - 1] + 1 for i in range(1, len(self.ffo)))
+    def left_slots(self) -> tuple[int, ...]:
+        """Per junction, samples held by the ring of left activations until they are copied for UP."""
+        later = (self.upo[i] - self.ffo[i - 1] for i in range(1, len(self.ffo)))
+        return (self.pipeline + self.look_ahead, *later)
 
     @property
     def derivative_slots(self) -> tuple[int, ...]:

@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from models.edge.stages import Span
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,11 @@ class JunctionShape:
     def density(self) -> float:
         """Edges present / edges of the fully connected junction."""
         return self.fan_out / self.n_right
+
+
+def pass_clocks(junctions: Iterable[JunctionShape]) -> int:
+    """CP: clocks of a pass of an engine with these junctions."""
+    return max(int(Span.PASS), *(junction.clocks for junction in junctions))
 
 
 def junction_shapes(

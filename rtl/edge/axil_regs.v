@@ -174,6 +174,7 @@ reg          stop_reg;
 reg          load_reg;
 reg          dump_reg;
 reg [RW-1:0] reset_reg;  // clocks of the soft reset that are left
+reg          soft_rst_reg;  // there are some: it goes far, and a register gets there sooner
 
 wire         ctrl = write && write_addr == `EDGE_CTRL;
 wire         reset_cmd = ctrl && write_data[`EDGE_CTRL_SOFT_RESET];
@@ -188,7 +189,7 @@ wire         one_wish = wish == 3'b001 || wish == 3'b010 || wish == 3'b100;
 wire         go = act && idle && one_wish;
 wire         refuse = act && wish != 3'b000 && !(idle && one_wish);
 
-assign soft_rst = reset_reg != {RW{1'b0}};
+assign soft_rst = soft_rst_reg;
 assign start = start_reg;
 assign stop = stop_reg;
 assign load = load_reg;
@@ -201,15 +202,17 @@ always @(posedge clk) begin
     stop_reg <= running && (stop_reg || (act && write_data[`EDGE_CTRL_STOP]));
     if (reset_cmd) begin
         reset_reg <= RESET_WORD[RW-1:0];
+        soft_rst_reg <= 1'b1;
     end else if (soft_rst) begin
         reset_reg <= reset_reg - 1'b1;
+        soft_rst_reg <= {{32-RW{1'b0}}, reset_reg} != 1;
     end
     if (rst) begin
         start_reg <= 1'b0;
         load_reg <= 1'b0;
         dump_reg <= 1'b0;
         stop_reg <= 1'b0;
-        reset_reg <= {RW{1'b0}};
+        soft_rst_reg <= 1'b0;
     end
 end
 
@@ -330,9 +333,10 @@ edge_counters #(
     .junctions(counts)
 );
 
-// Registers of a junction, the first in the low bits
+// Registers of a junction, the first in the low bits; as many words each as the map has for them, 0 behind the last
 localparam WORDS = `EDGE_JUNCTION_SAT_UP + 1;
-wire [JUNCTIONS*WORDS*32-1:0] blocks;
+localparam STRIDE = `EDGE_JUNCTION_WORDS;
+wire [JUNCTIONS*STRIDE*32-1:0] blocks;
 
 genvar i;
 
@@ -345,13 +349,14 @@ generate
         localparam [31:0] FFO = sch_ffo(i+1);
         localparam [31:0] UPO = sch_upo(i+1);
 
-        assign blocks[(i*WORDS + `EDGE_JUNCTION_N_LEFT)*32 +: 32] = N_LEFT;
-        assign blocks[(i*WORDS + `EDGE_JUNCTION_N_RIGHT)*32 +: 32] = N_RIGHT;
-        assign blocks[(i*WORDS + `EDGE_JUNCTION_FAN_OUT)*32 +: 32] = FO;
-        assign blocks[(i*WORDS + `EDGE_JUNCTION_Z)*32 +: 32] = Z;
-        assign blocks[(i*WORDS + `EDGE_JUNCTION_ACTIVATION)*32 +: 32] = {28'd0, ACTIVATIONS[4*i +: 4]};
-        assign blocks[(i*WORDS + `EDGE_JUNCTION_OFFSETS)*32 +: 32] = {UPO[15:0], FFO[15:0]};
-        assign blocks[(i*WORDS + `EDGE_JUNCTION_BUSY_FF)*32 +: 6*32] = counts[6*32*i +: 6*32];
+        assign blocks[(i*STRIDE + `EDGE_JUNCTION_N_LEFT)*32 +: 32] = N_LEFT;
+        assign blocks[(i*STRIDE + `EDGE_JUNCTION_N_RIGHT)*32 +: 32] = N_RIGHT;
+        assign blocks[(i*STRIDE + `EDGE_JUNCTION_FAN_OUT)*32 +: 32] = FO;
+        assign blocks[(i*STRIDE + `EDGE_JUNCTION_Z)*32 +: 32] = Z;
+        assign blocks[(i*STRIDE + `EDGE_JUNCTION_ACTIVATION)*32 +: 32] = {28'd0, ACTIVATIONS[4*i +: 4]};
+        assign blocks[(i*STRIDE + `EDGE_JUNCTION_OFFSETS)*32 +: 32] = {UPO[15:0], FFO[15:0]};
+        assign blocks[(i*STRIDE + `EDGE_JUNCTION_BUSY_FF)*32 +: 6*32] = counts[6*32*i +: 6*32];
+        assign blocks[(i*STRIDE + WORDS)*32 +: (STRIDE - WORDS)*32] = {(STRIDE - WORDS)*32{1'b0}};
     end
 endgenerate
 
@@ -364,12 +369,10 @@ localparam [31:0] PIPELINE_WORD = sch_upo(1);
 reg  [15:0] cycles_hi_reg;
 reg  [15:0] stalls_hi_reg;
 
-// Register of a junction: the junction, 0 for the first one, and the word of its registers
+// Register of a junction: its word in the blocks
 wire [9:0]  place = read_addr - `EDGE_JUNCTION_BASE;
-wire [31:0] place_junction = {22'd0, place} / `EDGE_JUNCTION_WORDS;
-wire [31:0] place_word = {22'd0, place} % `EDGE_JUNCTION_WORDS;
-wire        in_block = read_addr >= `EDGE_JUNCTION_BASE && place_junction < JUNCTIONS && place_word < WORDS;
-wire [31:0] block_word = place_junction*WORDS + place_word;
+wire [31:0] block_word = {22'd0, place};
+wire        in_block = read_addr >= `EDGE_JUNCTION_BASE && block_word < JUNCTIONS*STRIDE && block_word % STRIDE < WORDS;
 
 always @* begin
     read_ok = 1'b1;

@@ -6,7 +6,9 @@
  *
  * CYCLES and STALLS have 48 bits, the others 32; all wrap. An event in the clock of a clear is counted as before it.
  *
- * Latency: 1 clock from an event to its count.
+ * Events are registered first, since they come from all over the engine and a counter has a long carry chain.
+ *
+ * Latency: 2 clocks from an event to its count.
  */
 module edge_counters #(
     // Junctions
@@ -47,12 +49,25 @@ localparam SW = $clog2(COUNT_STEP + 1);
 localparam [31:0] STEP_WORD = COUNT_STEP;
 localparam [SW-1:0] STEP = STEP_WORD[SW-1:0];
 
-wire [1:0]              long_events = {stall, run_busy};
+reg  [1:0]              long_events_reg;
 wire [2*48-1:0]         long_counts;
-wire [3:0]              events = {drop, predicted, correct, admit};
+reg  [3:0]              events_reg;
 wire [4*32-1:0]         counts;
-wire [3*JUNCTIONS-1:0]  busy = {busy_up, busy_bp, busy_ff};
-wire [48*JUNCTIONS-1:0] sat = {sat_up, sat_bp, sat_ff};
+reg  [3*JUNCTIONS-1:0]  busy_reg;
+reg  [48*JUNCTIONS-1:0] sat_reg;
+
+always @(posedge clk) begin
+    long_events_reg <= {stall, run_busy};
+    events_reg <= {drop, predicted, correct, admit};
+    busy_reg <= {busy_up, busy_bp, busy_ff};
+    sat_reg <= {sat_up, sat_bp, sat_ff};
+    if (rst || clear) begin
+        long_events_reg <= 2'd0;
+        events_reg <= 4'd0;
+        busy_reg <= {3*JUNCTIONS{1'b0}};
+        sat_reg <= {48*JUNCTIONS{1'b0}};
+    end
+end
 
 assign {stalls, cycles} = long_counts;
 assign {dropped, predictions, corrects, samples} = counts;
@@ -68,7 +83,7 @@ generate
             .clk(clk),
             .rst(rst),
             .clear(clear),
-            .step({SW{long_events[k]}} & STEP),
+            .step({SW{long_events_reg[k]}} & STEP),
             .count(long_counts[48*k +: 48])
         );
     end
@@ -81,7 +96,7 @@ generate
             .clk(clk),
             .rst(rst),
             .clear(clear),
-            .step({SW{events[k]}} & STEP),
+            .step({SW{events_reg[k]}} & STEP),
             .count(counts[32*k +: 32])
         );
     end
@@ -95,7 +110,7 @@ generate
                 .clk(clk),
                 .rst(rst),
                 .clear(clear),
-                .step({SW{busy[k*JUNCTIONS+i]}} & STEP),
+                .step({SW{busy_reg[k*JUNCTIONS+i]}} & STEP),
                 .count(junctions[32*(6*i+k) +: 32])
             );
 
@@ -106,7 +121,7 @@ generate
                 .clk(clk),
                 .rst(rst),
                 .clear(clear),
-                .step(sat[16*(k*JUNCTIONS+i) +: 16]),
+                .step(sat_reg[16*(k*JUNCTIONS+i) +: 16]),
                 .count(junctions[32*(6*i+3+k) +: 32])
             );
         end

@@ -65,7 +65,8 @@ endfunction
 // registers in the adder tree of junction i
 function integer sch_t;
     input integer i;
-    sch_t = ($clog2((sch_fi(i) < sch_z(i)) ? sch_fi(i) : sch_z(i)) + 1) / 2;
+    sch_t = (sch_fi(i) == 1 || sch_z(i) == 1) ? 0
+        : $clog2((sch_fi(i) < sch_z(i)) ? sch_fi(i) : sch_z(i)) / 2 + 1;
 endfunction
 
 // clocks of a pass of the engine
@@ -73,7 +74,7 @@ function integer sch_cp;
     input integer unused;
     integer k;
     begin
-        sch_cp = unused;
+        sch_cp = unused + `EDGE_SPAN_PASS;
         for (k = 1; k <= JUNCTIONS; k = k + 1)
             if (sch_c(k) > sch_cp) sch_cp = sch_c(k);
     end
@@ -96,12 +97,24 @@ function integer sch_ffo;
     end
 endfunction
 
+// first pass in which the left activations of the last junction can be copied for UP in the next
+function integer sch_copied;
+    input integer first;
+    begin
+        sch_copied = first;
+        if (JUNCTIONS > 1)
+            sch_copied = sch_ffo(JUNCTIONS-1)
+                + sch_passes(sch_c(JUNCTIONS-1) + `EDGE_SPAN_FF_TO_COPY + sch_t(JUNCTIONS-1));
+    end
+endfunction
+
 // passes from the admission of a sample to its BP and UP in junction i
 function integer sch_upo;
     input integer i;
     integer k;
     begin
         sch_upo = sch_ffo(JUNCTIONS) + sch_passes(sch_c(JUNCTIONS) + `EDGE_SPAN_FF_TO_DELTA + sch_t(JUNCTIONS));
+        if (sch_upo <= sch_copied(0)) sch_upo = sch_copied(0) + 1;
         for (k = JUNCTIONS; k > i; k = k - 1)
             sch_upo = sch_upo + sch_passes(sch_c(k) + `EDGE_SPAN_SUM_TO_DELTA);
     end
@@ -116,10 +129,16 @@ function integer sch_ahead;
     end
 endfunction
 
-// frames held by the left bank of junction i
+// frames held by the left bank of junction i for FF
+function integer sch_ff_slots;
+    input integer i;
+    sch_ff_slots = (i == 1) ? 1 + sch_ahead(`EDGE_SPAN_AHEAD) : sch_ffo(i) - sch_ffo(i-1) + 1;
+endfunction
+
+// frames held by the left bank of junction i until they are copied for UP
 function integer sch_left_slots;
     input integer i;
-    sch_left_slots = (i == 1) ? sch_upo(1) + 1 + sch_ahead(`EDGE_SPAN_AHEAD) : sch_upo(i) - sch_ffo(i-1) + 1;
+    sch_left_slots = (i == 1) ? sch_upo(1) + sch_ahead(`EDGE_SPAN_AHEAD) : sch_upo(i) - sch_ffo(i-1);
 endfunction
 
 // global number of the first LFSR lane of junction i

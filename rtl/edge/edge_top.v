@@ -251,7 +251,7 @@ sample_loader #(
     .IN_LANES(IN_LANES),
     .BEATS(sch_n(0) / IN_LANES),
     .CLASSES(CLASSES),
-    .SLOTS(sch_left_slots(1))
+    .SLOTS(sch_ff_slots(1))
 ) loader (
     .clk(clk),
     .rst(rst),

@@ -10,9 +10,9 @@
  * of z), biases (G rows of P), seeds (fo rows of z, or one), permutations (fo rows of z). LOAD writes one frame of
  * `s_axis_param` to the selected section, DUMP sends the section as one frame on `m_axis_param`.
  *
- * Latency: a row is read into the bank's shift register (3 clocks), its words pass at up to one per clock (LOAD) or
- * one per two clocks (DUMP), then LOAD writes it back (2 clocks). Because a LOAD begins with the old row, the
- * words that a short frame does not bring keep their values: the old ones are turned around to their lanes.
+ * Latency: a row is read (2 clocks, for DUMP 3), its words pass at up to one per clock (LOAD) or one per two clocks
+ * (DUMP), then LOAD writes it back (2 clocks). Because a LOAD begins with reading the old row, the words that a short
+ * frame does not bring keep their values: the old ones are shifted in behind the new ones (three clocks each).
  *
  * `param_err` pulses for: a frame that is short; one that is long (the rest up to TLAST is swallowed, LOAD
  * stays busy); a seed >= D or a permutation entry >= z (0 is written). `bad_cmd` pulses one clock after a
@@ -101,15 +101,16 @@ endgenerate
 
 localparam [3:0] IDLE = 4'd0;
 localparam [3:0] CHECK = 4'd1;     // is there such a section?
-localparam [3:0] READ = 4'd2;      // row to shift register
-localparam [3:0] CAPTURE = 4'd3;
+localparam [3:0] READ = 4'd2;      // row out of the bank
+localparam [3:0] TAKE = 4'd3;      // the bank registers it
 localparam [3:0] FILL = 4'd4;      // LOAD: words in
 localparam [3:0] SETTLE = 4'd5;    // the last word is being shifted in
-localparam [3:0] TURN = 4'd6;      // short frame: bring the old words to their lanes
+localparam [3:0] KEEP = 4'd6;      // short frame: an old word behind the new ones
 localparam [3:0] WRITE = 4'd7;     // shift register to row
 localparam [3:0] SWALLOW = 4'd8;   // long frame: wait for its end
-localparam [3:0] GET = 4'd9;       // DUMP: word out of the shift register
-localparam [3:0] SEND = 4'd10;     // wait until it is taken
+localparam [3:0] CHOOSE = 4'd9;    // DUMP: the first word is chosen
+localparam [3:0] GET = 4'd10;      // word out of the row
+localparam [3:0] SEND = 4'd11;     // wait until it is taken
 
 reg [3:0]  state_reg, state_next;
 reg        dumping_reg;
@@ -172,10 +173,10 @@ always @* begin
             state_next = exists ? READ : IDLE;
         end
         READ: begin
-            state_next = CAPTURE;
+            state_next = TAKE;
         end
-        CAPTURE: begin
-            state_next = dumping_reg ? GET : FILL;
+        TAKE: begin
+            state_next = dumping_reg ? CHOOSE : FILL;
         end
         FILL: begin
             if (wanted) begin
@@ -190,9 +191,13 @@ always @* begin
             end
         end
         SETTLE: begin
-            state_next = (lane_reg == 16'd0) ? WRITE : TURN;
+            if (lane_reg == 16'd0) begin
+                state_next = WRITE;
+            end else if (!shift_reg) begin
+                state_next = KEEP;
+            end
         end
-        TURN: begin
+        KEEP: begin
             word_next = cfg_out;
             shift_next = 1'b1;
             lane_next = row_full ? 16'd0 : lane_reg + 16'd1;
@@ -213,9 +218,12 @@ always @* begin
                 state_next = IDLE;
             end
         end
+        CHOOSE: begin
+            shift_next = 1'b1;
+            state_next = GET;
+        end
         GET: begin
             word_next = cfg_out;
-            shift_next = 1'b1;
             m_valid_next = 1'b1;
             m_last_next = section_full;
             state_next = SEND;
@@ -225,6 +233,7 @@ always @* begin
                 m_valid_next = 1'b0;
                 lane_next = row_full ? 16'd0 : lane_reg + 16'd1;
                 row_next = row_full ? row_reg + 16'd1 : row_reg;
+                shift_next = !row_full;
                 state_next = m_last_reg ? IDLE : row_full ? READ : GET;
             end
         end

@@ -35,7 +35,7 @@ module sequencer #(
 
     input  wire        frame_valid,  // a sample is waiting
     input  wire        out_room,     // its prediction has room
-    output wire        frame_free,   // pulse: a sample has left the pipeline
+    output wire        frame_free,   // pulse: FF of junction 1 is done with a sample
 
     output wire        pass_start,
     output wire [U:0]  tokens,       // bit k: the pass carries the sample admitted k passes ago
@@ -143,8 +143,8 @@ always @(posedge clk) begin
     end
 end
 
-// A sample leaves when the pass after its last update begins, or with the end of the run. Its slot may be
-// written when the last read of its activations (s4 of the last row) is over.
+// FF needs the frame of a sample until the pass after its own begins. Its slot may be written when the last read of
+// its activations (s5 of the last row) is over.
 delay_line #(
     .WIDTH(1),
     .DEPTH(`EDGE_SPAN_FREE),
@@ -152,7 +152,7 @@ delay_line #(
 ) free_delay (
     .clk(clk),
     .rst(rst),
-    .d((go || finish) && tokens_reg[U]),
+    .d(go && tokens_reg[0]),
     .q(frame_free)
 );
 

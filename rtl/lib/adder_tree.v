@@ -6,9 +6,11 @@
  * Pipelined adder tree
  *
  * Exact sum of N signed lanes. Every level adds pairs and one bit; an odd lane passes through.
- * Registers stand after every REG_EVERY-th level and after the last one. No reset.
+ * Registers stand after level FIRST, after every REG_EVERY-th level behind it, and after the last one. No reset. Where
+ * the lanes are registered products, FIRST = 1 lets the DSP slices that make them do the first level too.
  *
- * Latency: ceil(clog2(N) / REG_EVERY) clocks, one sum per clock; with N = 1 it is a wire.
+ * Latency: 1 + ceil((L - FIRST) / REG_EVERY) clocks with L = clog2(N) levels, 1 if L < FIRST, one sum per clock; with
+ * N = 1 it is a wire.
  */
 module adder_tree #(
     // Lanes to add, at least 1, any number
@@ -16,7 +18,9 @@ module adder_tree #(
     // Bits of a signed lane
     parameter WIDTH = 24,
     // Adder levels between registers, at least 1
-    parameter REG_EVERY = 2
+    parameter REG_EVERY = 2,
+    // Adder levels before the first register, at least 1
+    parameter FIRST = REG_EVERY
 ) (
     input  wire                       clk,
     // Lanes, lane 0 in the low bits
@@ -28,6 +32,7 @@ module adder_tree #(
 `REQUIRE(g_n, N >= 1, ("%m: N = %0d must be at least 1", N))
 `REQUIRE(g_width, WIDTH >= 1, ("%m: WIDTH = %0d must be at least 1", WIDTH))
 `REQUIRE(g_reg_every, REG_EVERY >= 1, ("%m: REG_EVERY = %0d must be at least 1", REG_EVERY))
+`REQUIRE(g_first, FIRST >= 1, ("%m: FIRST = %0d must be at least 1", FIRST))
 
 localparam LEVELS = $clog2(N);
 // A legal stand-in where WIDTH is not, so that every simulator gets as far as the message
@@ -49,7 +54,7 @@ generate
                     wire signed [LANE+level-2:0] single = g_level[level-1].g_node[2*k].value;
                     assign added = {single[LANE+level-2], single};
                 end
-                if (level % REG_EVERY == 0 || level == LEVELS) begin : g_register
+                if ((level >= FIRST && (level - FIRST) % REG_EVERY == 0) || level == LEVELS) begin : g_register
                     reg [LANE+level-1:0] value_reg;
                     always @(posedge clk) value_reg <= added;
                     assign value = value_reg;

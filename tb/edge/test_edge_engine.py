@@ -48,7 +48,7 @@ async def runs(b: Bench) -> None:
     config = b.config
     connectivity, network = random_network(b, config)
     port = EnginePort(b, config)
-    await port.restart(Schedule(config).input_slots)
+    await port.restart(Schedule(config).ff_slots[0])
     await port.load_network(connectivity, network)
     idle_name, idle = patterns.any_pattern(b.rng)
     room_name, room = patterns.any_pattern(b.rng)
@@ -80,7 +80,7 @@ async def full_speed(b: Bench) -> None:
     config = b.config
     connectivity, network = random_network(b, config)
     port = EnginePort(b, config)
-    await port.restart(Schedule(config).input_slots)
+    await port.restart(Schedule(config).ff_slots[0])
     await port.load_network(connectivity, network)
     port.follow(patterns.never())
     n = 40
@@ -103,7 +103,7 @@ async def reset_in_mid_run(b: Bench) -> None:
     config = b.config
     connectivity, network = random_network(b, config)
     port = EnginePort(b, config)
-    slots = Schedule(config).input_slots
+    slots = Schedule(config).ff_slots[0]
     await port.restart(slots)
     await port.load_network(connectivity, network)
     x, labels = random_samples(b, config, 8)

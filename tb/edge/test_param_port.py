@@ -15,14 +15,20 @@ from tb.lib.ports import Beside
 
 @dataclass
 class Bank:
-    """A row bank with its shift register (rtl/lib/row_bank.v)."""
+    """A row bank as its cfg_* ports show it, with OUT_REG (rtl/lib/row_bank.v)."""
 
     rows: list[list[int]]
     limit: int = 0
     """Values allowed, 0 … limit-1; 0: any."""
     shift: list[int] = field(default_factory=list)
-    capture: int = -1
-    """Row that the shift register takes in this clock."""
+    row: list[int] = field(default_factory=list)
+    """That was read last."""
+    coming: list[int] = field(default_factory=list)
+    """Row that it is from the next clock on."""
+    lane: int = 0
+    """Word of it that is chosen in this clock."""
+    out: int = 0
+    """Word that was chosen in the clock before."""
 
     def words(self) -> list[int]:
         """The section, in order."""
@@ -59,7 +65,8 @@ class Banks(Beside):
 
     @staticmethod
     def _bank(rows: int, lanes: int, limit: int = 0) -> Bank:
-        return Bank([[0] * lanes for _ in range(rows)], limit, [0] * lanes)
+        shift, row, coming = ([0] * lanes for _ in range(3))
+        return Bank([[0] * lanes for _ in range(rows)], limit, shift=shift, row=row, coming=coming)
 
     def answer(self) -> None:
         """An access of this clock, and the flags."""
@@ -75,16 +82,12 @@ class Banks(Beside):
         b = self.b
         if b.known("cfg_junction") and b.known("cfg_kind"):
             bank = self.banks.get((b.see("cfg_junction"), b.see("cfg_kind")))
-            b.drive(cfg_out=bank.shift[0] if bank else b.rng.getrandbits(32))
+            b.drive(cfg_out=bank.out if bank else b.rng.getrandbits(32))
 
     def _edge(self, shift: int, write: int, read: int) -> None:
-        captured = False
         for bank in self.banks.values():
-            if bank.capture >= 0:
-                self.b.require(not shift, "cfg_shift in the clock after cfg_read")
-                bank.shift, bank.capture = list(bank.rows[bank.capture]), -1
-                captured = True
-        self.b.require(shift + write + read + captured <= 1, "several accesses in one clock")
+            bank.out, bank.row = bank.row[bank.lane], bank.coming
+        self.b.require(shift + write + read <= 1, "several accesses in one clock")
         if not shift + write + read:
             return
         key = self.b.see("cfg_junction"), self.b.see("cfg_kind")
@@ -92,12 +95,13 @@ class Banks(Beside):
         bank, row = self.banks[key], self.b.see("cfg_addr")
         if shift:
             bank.shift = [*bank.shift[1:], self.b.see("cfg_word")]
+            bank.lane = (bank.lane + 1) % len(bank.row)
         else:
             self.b.require(row < len(bank.rows), f"row {row} of section {key}, which has {len(bank.rows)}")
         if write:
             bank.rows[row] = list(bank.shift)
         if read:
-            bank.capture = row
+            bank.coming, bank.lane = list(bank.rows[row]), 0
 
     def compare(self) -> None:
         """All sections must be as expected."""

@@ -36,7 +36,7 @@ class RunCounter(Beside):
         if b.see("done"):
             expected = self.schedule.clocks(self._admitted, self.mode) if self._admitted else Span.RUN
             b.equal("clocks of a run", self._clocks, expected)
-            b.equal("samples that left", self._freed, self._admitted)
+            b.equal("samples that FF was done with", self._freed, self._admitted)
             self.reset()
         if b.see("start") and not b.see("busy"):
             self.mode = Mode(b.see("mode"))

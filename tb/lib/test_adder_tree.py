@@ -26,7 +26,8 @@ async def sums(b: Bench) -> None:
     """Lanes of every style, one set per clock."""
     lanes, width, every = b.params["N"], b.params["WIDTH"], b.params["REG_EVERY"]
     levels = (lanes - 1).bit_length()
-    latency = -(-levels // every)
+    first = b.params["FIRST"]
+    latency = min(levels, 1) + max(-((first - levels) // every), 0)
     sum_width = width + levels
     trace = Trace(b, [], {"x": lanes * width})
     trace.watch("sum", sum_width, signed=True, fmt=Format(sum_width, 0))

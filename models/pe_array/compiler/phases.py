@@ -198,9 +198,8 @@ class Maker:
         number, preset = each.layer, None if each.preset is None else each.preset_shift
         target, layer = self.config.layers[index], self.config.layers[number]
         operand = None if each.preset is None else self._delta(each.preset, each.preset_first, target.out_shape)
-        mask = f"output{index}" if each.last and target.relu and index not in self.pools else None
+        mask, clip = (None, 0) if each.relu is None else (f"output{index}", self.config.layers[each.relu].clip)
         stochastic = self.config.training.stochastic_gradients
-        clip = target.clip if mask else 0
         outputs = (MapOutput(f"delta{index}", each.shift, mask=mask, stochastic=stochastic, clip=clip),)
         shape = layer.out_shape
         if each.skip:
@@ -213,9 +212,10 @@ class Maker:
             return Phase(name, number, made, source, shape, operand, shape, outputs)
         if index in self.spread:
             made, large = self._sums(number, replace(layer.backward_phase(), spread=True)), target.reads
-            output = replace(
-                outputs[0], tensor=f"delta{large}", places=f"index{index}", shape=self.config.layers[large].out_shape
-            )
+            output = replace(  # places say where the ReLU has stopped it, too
+                outputs[0], tensor=f"delta{large}", places=f"index{index}", shape=self.config.layers[large].out_shape,
+                mask=None, clip=0,
+            )  # fmt: skip
             return Phase(f"ng{number}", number, made, f"delta{number}", shape, outputs=(output,))
         made = self._sums(number, replace(layer.backward_phase(), preset=preset))
         operand_shape = layer.seen_shape

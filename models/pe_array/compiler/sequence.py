@@ -3,22 +3,26 @@
 
 The descriptors of a phase count loads, computes and stores from its start. Behind others,
 
-- loads wait until all computes of the phases before are done, because the memories of the PEs are used anew,
-- loads of a map wait until it is stored, and commands and loads to Y until no drain reads Y any more,
+- loads wait until no compute uses the half of a memory that they fill (``halves``),
+- loads of a map wait until what they read of it is stored, and commands and loads to Y until no drain reads that half,
 - the first gradients of a WG wait for the collects of the WG before: sums of gradients are set for one split at a time,
 - a collect that adds waits for the one whose gradients it adds to,
 - an update waits for the gradients, and for the loads of the phases that multiply with the old weights,
 - a WG whose gradients go to the update at once waits for these loads.
 
 Nothing in a step waits for an update, so that updates run beside the phases behind them.
+
+Weights come before maps at the beginning of a phase, because they need not wait for the drains of the phase before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Sequence as List
+from dataclasses import dataclass, replace
 
 from models.pe_array.compiler.allocation import Tensor
+from models.pe_array.compiler.halves import Halves, memory_of
 from models.pe_array.compiler.phases import Phase
 from models.pe_array.isa.descriptors import (
     Collect,
@@ -29,14 +33,29 @@ from models.pe_array.isa.descriptors import (
     Engine,
     Learn,
     Map,
+    Output,
     Pointers,
     Slot,
     Stream,
     Update,
+    Window,
 )
 from models.pe_array.isa.operations import After
-from models.pe_array.isa.pe_command import Op
+from models.pe_array.isa.pe_command import Memory, Op, PeShape
+from models.pe_array.isa.shapes import Pair
 from models.pe_array.network.config import Training
+
+EVERYWHERE = 1 << 62
+"""Behind all bytes."""
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """Bytes of a map from ``first`` to before ``end``, and the number of stores after which they are there."""
+
+    first: int
+    end: int
+    stores: int
 
 
 class Sequence:
@@ -45,18 +64,21 @@ class Sequence:
     Args:
         tensors: of the network, by name.
         parts: maps that another one consists of, by its name.
+        shape: of the PEs.
 
     Attributes:
         descriptors: made so far.
     """
 
-    def __init__(self, tensors: Mapping[str, Tensor], parts: Mapping[str, tuple[str, ...]]) -> None:
-        self._tensors, self._parts = tensors, parts
+    def __init__(
+        self, tensors: Mapping[str, Tensor], parts: Mapping[str, tuple[str, ...]], shape: PeShape
+    ) -> None:  # fmt: skip
+        self._tensors, self._parts, self._lanes = tensors, parts, shape.lanes
         self.descriptors: list[Descriptor] = []
         self._loads = self._computes = self._stores = 0
-        self._stored: dict[str, int] = {}  # stores after which a map is complete
+        self._stored: dict[str, list[_Stored]] = {}  # of every map
+        self._halves = Halves(shape)
         self._read: dict[int, int] = {}  # loads after which a layer's weights are no longer needed
-        self._drained = 0  # stores after which no drain reads Y
         self._collected = 0  # stores after which all gradients are in memory
 
     def check(self, layer: int, blocks: int, elements: int) -> None:
@@ -68,22 +90,35 @@ class Sequence:
         loads, computes, stores = self._loads, self._computes, self._stores
         collects: dict[tuple[Slot, ...], int] = {}
         slots: list[Slot] = []
-        for each in descriptors:
+        stored: list[_Stored] = []
+        places: list[_Stored] = []
+        to: Output | None = None
+        halves = self._halves
+        for each in self._first_weights(phase, halves.begin(descriptors)):
             after = each.after
-            drained = stores + after.stores if after.stores else self._drained
-            if isinstance(each, Map):
-                source = phase.operand if each.y else phase.x
-                ready = max(self._ready(source or ""), drained if each.y else 0)
-                self._put(each.behind(After(0, computes + after.computes, ready)))
-            elif isinstance(each, Stream):
-                self._put(each.behind(After(0, computes + after.computes, 0)))
+            if isinstance(each, Map | Stream):
+                filled = halves.filled(each)
+                free = computes + after.computes if after.computes else max(halves.used[half] for half in filled)
+                ready = 0
+                if isinstance(each, Map):
+                    ready = self._ready(phase.operand if each.y else phase.x, self._read_by(each))
+                    if each.y:
+                        drained = stores + after.stores if after.stores else halves.drained[filled[0][1]]
+                        ready = max(ready, drained)
+                self._put(each.behind(After(0, free, ready)))
             elif isinstance(each, Compute):
+                drained = stores + after.stores if after.stores else halves.y_free(each)
                 ready = max(drained, self._collected if each.op == Op.GRAD else 0)
                 self._put(each.behind(After(loads + after.loads, 0, ready)))
+                halves.note(each, self._computes, 0)
             elif isinstance(each, Drain):
                 beside = [name for made in phase.outputs for name in (made.mask, made.added, made.places)]
                 masks = [self._ready(name) for name in beside if name is not None]
                 self._put(each.behind(After(0, computes + after.computes, max(masks, default=0))))
+                halves.note(each, 0, self._stores)
+                assert to is not None
+                stored.append(_Stored(*self._written_by(each, to), self._stores))
+                places.append(_Stored(*self._written_by(each, replace(to, address=to.mask)), self._stores))
             elif isinstance(each, Collect):
                 if learn is not None:
                     self._put(learn.behind(After(loads=self._read[phase.layer])))
@@ -94,11 +129,14 @@ class Sequence:
             else:
                 if isinstance(each, Slot):
                     slots.append(each)
+                elif isinstance(each, Output):
+                    to = each
+                halves.note(each, 0, 0)
                 self._put(each)
         for made in phase.outputs:
-            self._stored[made.tensor] = self._drained = self._stores
-            if made.places is not None and made.places not in self._stored:
-                self._stored[made.places] = self._stores
+            self._stored[made.tensor] = stored
+            if made.places is not None:
+                self._stored.setdefault(made.places, places)  # what spreads by them only reads them
         if phase.gradients:
             self._collected = self._stores
         self._read[phase.layer] = self._loads
@@ -106,9 +144,9 @@ class Sequence:
     def delta(self, layer: int, classes: int, softmax: bool) -> None:
         """Deltas of the last layer, whose outputs are the logits."""
         logits, labels, output = (self._tensors[name].address for name in (f"output{layer}", "labels", f"delta{layer}"))
-        after = After(stores=self._stored[f"output{layer}"])
+        after = After(stores=self._ready(f"output{layer}"))
         self._put(Delta(logits, labels, output, classes, softmax, after=after))
-        self._stored[f"delta{layer}"] = self._stores
+        self._stored[f"delta{layer}"] = [_Stored(0, EVERYWHERE, self._stores)]
 
     def update(self, layer: int, beats: int, learn: Learn, prefix: str = "") -> None:
         """New weights of a layer, after its last phase, or new biases.
@@ -142,11 +180,44 @@ class Sequence:
             weight_decay,
         )  # fmt: skip
 
-    def _ready(self, name: str) -> int:
-        """Stores after which a map is complete; nothing stores an image."""
+    def _ready(self, name: str | None, region: Pair = (0, EVERYWHERE)) -> int:
+        """Stores after which a map is complete from a byte up to another one; nothing stores an image."""
+        if name is None:
+            return 0
         if name in self._parts:
-            return max(self._ready(part) for part in self._parts[name])
-        return self._stored.get(name, 0)
+            return max(self._ready(part, region) for part in self._parts[name])
+        first, end = region
+        stored = self._stored.get(name, ())
+        return max((each.stores for each in stored if each.first < end and first < each.end), default=0)
+
+    def _read_by(self, load: Map) -> Pair:
+        beats = (load.runs - 1) * load.run_stride + load.run_beats
+        return load.address, load.address + beats * self._lanes
+
+    def _written_by(self, drain: Drain, to: Output) -> Pair:
+        groups, runs, beats = (to.groups - 1) * to.group_stride, (to.runs - 1) * to.run_stride, to.run_beats
+        if drain.index and not drain.windows:  # the large map: rows are twice as many and twice as long
+            groups, runs, beats = 4 * groups, (2 * to.runs - 1) * 2 * to.run_stride, 2 * beats
+        return to.address, to.address + (groups + runs + beats) * self._lanes
+
+    def _first_weights(self, phase: Phase, descriptors: List[Descriptor]) -> List[Descriptor]:
+        """Loads before the first command in the order in which they become possible: weights, maps.
+
+        Tap lists come first where the first map waits for the last store, and last where only they wait.
+        """
+        count = next((n for n, each in enumerate(descriptors) if isinstance(each, Compute)), 0)
+        first = descriptors[:count]
+        lists_first = any(
+            self._ready(phase.operand if each.y else phase.x, self._read_by(each)) == self._stores
+            for each in first if isinstance(each, Map)
+        )  # fmt: skip
+
+        def place(each: Descriptor) -> int:
+            if isinstance(each, Stream) and memory_of(each) == Memory.T:
+                return 0 if lists_first else 3
+            return 1 if isinstance(each, Stream) else 2 if isinstance(each, Map | Window) else 0
+
+        return [*sorted(first, key=place), *descriptors[count:]]
 
     def _put(self, descriptor: Descriptor) -> None:
         self.descriptors.append(descriptor)
@@ -155,3 +226,4 @@ class Sequence:
             self._loads += engine is Engine.LOAD
             self._computes += engine is Engine.COMPUTE
             self._stores += engine is Engine.STORE
+

@@ -103,7 +103,8 @@ class StepProgram:
         sizes = dict(blocks or {})
         for index in weighted:
             if index not in sizes:
-                sizes[index] = choose_block(self.config.layers[index], grid, training)
+                elements = len(network.layer_weights(index).positions)
+                sizes[index] = choose_block(self.config.layers[index], grid, training, elements)
         tell("planning the order of the channels")
         orders = channel_orders(network, {index: sizes[index] for index in weighted}, balanced)
         self.positions: dict[int, Positions] = {i: network.layer_weights(i).positions for i in weighted}
@@ -268,8 +269,7 @@ class StepProgram:
         self.allocation.add(name, "i1", data.shape)
 
     def _sequence(self) -> list[Descriptor]:
-        made = Sequence(self.tensors, self.storage.parts)
-        lanes = self.grid.shape.lanes
+        made = Sequence(self.tensors, self.storage.parts, self.grid.shape)
         for index, matrix in self.matrices.items():
             made.check(index, matrix.csb.shape.blocks, len(matrix.csb.coordinates))
         self.parts.append(("pointers", len(made.descriptors)))
@@ -280,18 +280,24 @@ class StepProgram:
                 assert isinstance(self.config, PeConfig)
                 made.delta(last, self.config.classes, self.config.training.softmax)
                 self.parts.append(("delta", len(made.descriptors)))
+            if waiting and phase.layer in self.matrices and phase.layer != waiting[0][0].layer:
+                self._update(made, waiting)
             learn = self._learn(made, phase) if phase.gradients else None
             made.add(phase, self._assemble(phase), learn if phase.name in self.fused else None)
             self.parts.append((phase.name, len(made.descriptors)))
             if learn is not None and phase.name not in self.fused:
                 waiting.append((phase, learn))
-            if phase.gradients and phase.biases == self.config.layers[phase.layer].bias and waiting:
-                for each, how in waiting:  # after both WGs: collects do not wait for an update
-                    matrix = (self.biases if each.biases else self.matrices)[each.layer]
-                    made.update(each.layer, matrix.length // lanes, how, each.matrix)
-                waiting = []
-                self.parts.append((f"update{phase.layer}", len(made.descriptors)))
+        if waiting:
+            self._update(made, waiting)
         return made.descriptors
+
+    def _update(self, made: Sequence, waiting: list[tuple[Phase, Learn]]) -> None:
+        """New weights of a layer whose gradients are in memory, behind pooling that follows, before other products."""
+        for each, how in waiting:
+            matrix = (self.biases if each.biases else self.matrices)[each.layer]
+            made.update(each.layer, matrix.length // self.grid.shape.lanes, how, each.matrix)
+        self.parts.append((f"update{waiting[0][0].layer}", len(made.descriptors)))
+        waiting.clear()
 
     def _learn(self, made: Sequence, phase: Phase) -> Learn:
         """How a phase's gradients change weights or biases."""

@@ -29,7 +29,7 @@ class GradientPass:
             earlier pass has made a part of it; None: with 0.
         preset_shift: left shift of these.
         shift: of the requantising.
-        last: the gradient is complete, so that the derivative of the map's ReLU comes in.
+        relu: the layer whose ReLU's derivative comes in, as the gradient is complete; see ``relu_of``.
         first, preset_first: channel of the gradients that are read, and that the sums begin with, where the map is a
             part of a concatenation.
     """
@@ -39,7 +39,7 @@ class GradientPass:
     preset: int | None
     preset_shift: int
     shift: int
-    last: bool
+    relu: int | None
     first: int = 0
     preset_first: int = 0
 
@@ -78,9 +78,28 @@ def gradient_passes(layers: Sequence[Layer], index: int) -> list[GradientPass]:
         sums = layers[n].delta_frac if skip else layers[n].backward_frac
         preset, shift = (None, 0) if held is None else (held[0], sums - held[1])
         began = 0 if held is None else held[2]
-        passes.append(GradientPass(n, skip, preset, shift, sums - frac, last, first, began))
+        relu = relu_of(layers, index) if last else None
+        passes.append(GradientPass(n, skip, preset, shift, sums - frac, relu, first, began))
         held = index, frac, 0
     return passes
+
+
+def relu_of(layers: Sequence[Layer], index: int) -> int | None:
+    """The layer whose ReLU's derivative belongs into the gradient by a layer's output; None: none.
+
+    Mostly it is the layer's own. But where an output goes through max pooling and nowhere else, it comes in behind the
+    pooling, where there are fewer pixels: a maximum is positive where the pixel is that it came from.
+    """
+    layer = layers[index]
+    if layer.relu:
+        return None if _only_pooled(layers, index) else index
+    pooled = layer.reads if layer.keeps_indices and layer.reads >= 0 else None
+    return pooled if pooled is not None and layers[pooled].relu and _only_pooled(layers, pooled) else None
+
+
+def _only_pooled(layers: Sequence[Layer], index: int) -> bool:
+    users = [each for each in layers if index in (each.reads, each.add) or each.places_of(index)]
+    return len(users) == 1 and users[0].keeps_indices
 
 
 def label(layers: Sequence[Layer], index: int) -> str:

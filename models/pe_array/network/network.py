@@ -229,7 +229,7 @@ class PeNetwork:
             self.random.deltas_done()
 
     def _delta(self, i: int, trace: Trace) -> None:
-        """Gradient by the output of layer i, with the derivative of that layer's ReLU, from those of the layers behind.
+        """Gradient by the output of layer i, with the derivative of a ReLU, from those of the layers behind.
 
         Every pass is rounded to the width of data once, with all that it begins with.
         """
@@ -243,9 +243,8 @@ class PeNetwork:
             if each.preset is not None:
                 begin = trace.deltas[each.preset][each.preset_channels(output)].reshape(output.shape)
                 acc = layers.add_residual(acc, begin, each.preset_shift)
-            mask = output if each.last and self.config.layers[i].relu else None
+            mask, high = (None, layers.NO_LIMIT) if each.relu is None else (output, self.config.layers[each.relu].high)
             random = self.random.of_delta(i, number) if self.random else HALF_UP
-            high = layers.NO_LIMIT if mask is None else self.config.layers[i].high
             result = layers.requantise(acc, each.shift, mask=mask, random=random, bits=self._bits, high=high)
             self.saturations[BACKWARD, i] += result.saturated
             trace.deltas[i] = result.values

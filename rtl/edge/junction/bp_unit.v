@@ -9,8 +9,8 @@
  * the finished sums out. A sum that is read in the clock in which it is written is forwarded, so sweeps of
  * any length, and seed vectors of any kind, lose nothing.
  *
- * Latency: 3 clocks from `valid` to `out_valid` in the last sweep (docs/edge/junction.md: s9 to
- * s12). Takes Z edges every clock, no handshake.
+ * Latency: 3 clocks from `valid` to `out_valid` in the last sweep (docs/edge/junction.md: s7 to
+ * s10). Takes Z edges every clock, no handshake.
  */
 module bp_unit #(
     // Edges per clock, left memories
@@ -51,7 +51,7 @@ module bp_unit #(
 
 localparam PROD = 2 * WIDTH;
 
-// s10, s11, s12
+// s8, s9, s10
 reg [2:0] valid_reg;
 reg [1:0] first_reg;
 reg [2:0] last_reg;
@@ -84,7 +84,7 @@ genvar m;
 
 generate
     for (m = 0; m < Z; m = m + 1) begin : g_mem
-        // s10: product, in lane order
+        // s8: product, in lane order
         wire signed [WIDTH-1:0] wl = w[m*WIDTH +: WIDTH];
         wire signed [WIDTH-1:0] dl = delta[(m/(Z/P))*WIDTH +: WIDTH];
         reg  signed [PROD-1:0]  prod_reg;
@@ -95,7 +95,7 @@ generate
 
         assign lane_prod[m*PROD +: PROD] = prod_reg;
 
-        // s11: accumulator and product, in memory order
+        // s9: accumulator and product, in memory order
         reg  [AW-1:0]   addr_reg;
         reg  [AW-1:0]   addr_d_reg;
         reg  [ACC-1:0]  sum_reg;

@@ -7,8 +7,8 @@
  * Z products per clock. Z >= FI: P = Z/FI neurons complete every clock; Z < FI: one neuron completes
  * every Q = FI/Z clocks. Sums are exact and are rounded and saturated once.
  *
- * Latency: 5+T clocks from `valid` to `out_valid`, T = ceil(clog2(min(FI, Z))/2)
- * (docs/edge/junction.md: s9 to s14+T). Takes Z edges every clock, no handshake.
+ * Latency: 5+T clocks from `valid` to `out_valid`, T = floor(clog2(min(FI, Z))/2) + 1, or 0 without a tree
+ * (docs/edge/junction.md: s7 to s12+T). Takes Z edges every clock, no handshake.
  */
 module ff_unit #(
     // Edges per clock
@@ -43,17 +43,17 @@ module ff_unit #(
     output wire                  out_last,   // the last ones of the layer
     output wire [P*WIDTH-1:0]    out_act,    // activations
     output wire [P*(FRAC+1)-1:0] out_deriv,  // derivatives, unsigned Q1.FRAC
-    output wire [SAT_WIDTH-1:0]  sat         // neurons whose sum was clipped in this clock
+    output wire [SAT_WIDTH-1:0]  sat         // neurons whose sum was clipped in the clock before
 );
 
 localparam NT = Z / P;
 localparam LEVELS = $clog2(NT);
-localparam T = (LEVELS + 1) / 2;
+localparam T = LEVELS > 0 ? LEVELS / 2 + 1 : 0;
 localparam PROD = 2 * WIDTH;
 localparam TREE = PROD + LEVELS;
 localparam SUM = PROD + $clog2(FI);
 
-// s10: products
+// s8: products
 wire [Z*PROD-1:0] prod;
 
 genvar l;
@@ -72,7 +72,7 @@ generate
     end
 endgenerate
 
-// Control and biases travel with the tree to s10+T
+// Control and biases travel with the tree to s8+T
 wire [3:0]         ctl;
 wire               tree_valid = ctl[3];
 wire               tree_first = ctl[2];
@@ -101,7 +101,7 @@ delay_line #(
     .q(tree_bias)
 );
 
-// s11+T: accumulator valid; s12+T: rounded; s13+T, s14+T: activation function
+// s9+T: accumulator valid; s10+T: rounded; s11+T, s12+T: activation function
 reg [3:0] valid_reg;
 reg [3:0] last_reg;
 
@@ -113,7 +113,7 @@ always @(posedge clk) begin
     end
 end
 
-wire [P-1:0] clipped;
+reg [P-1:0] clipped_reg;
 
 genvar p;
 
@@ -124,7 +124,8 @@ generate
         adder_tree #(
             .N(NT),
             .WIDTH(PROD),
-            .REG_EVERY(2)
+            .REG_EVERY(2),
+            .FIRST(1)
         ) sum_tree (
             .clk(clk),
             .x(prod[p*NT*PROD +: NT*PROD]),
@@ -176,14 +177,14 @@ generate
             .d(out_deriv[p*(FRAC+1) +: FRAC+1])
         );
 
-        assign clipped[p] = valid_reg[0] && (hi || lo);
+        always @(posedge clk) clipped_reg[p] <= valid_reg[0] && (hi || lo) && !rst;
     end
 endgenerate
 
 popcount #(
     .N(P)
 ) sat_count (
-    .x(clipped),
+    .x(clipped_reg),
     .count(sat)
 );
 

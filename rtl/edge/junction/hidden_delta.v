@@ -7,7 +7,7 @@
  * Derivatives are written in natural order as feedforward makes them. A pass asks for its groups with
  * rd_* (see natural_bank); the sums of the same groups arrive on `sum` 2 clocks after `rd_en`.
  *
- * Latency: 5 clocks from `rd_en` to `delta`. `sat` belongs to the sums of 2 clocks after `rd_en`.
+ * Latency: 5 clocks from `rd_en` to `delta`. `sat` follows the sums, 3 clocks after `rd_en`.
  */
 module hidden_delta #(
     // Neurons per group
@@ -50,7 +50,7 @@ localparam signed [WIDTH+DW-1:0] HALF = HALF_WORD[WIDTH+DW-1:0];
 wire [P*DW-1:0] deriv_s1;
 wire [P*DW-1:0] deriv_s3;
 wire            count;
-wire [P-1:0]    clipped;
+reg  [P-1:0]    clipped_reg;
 
 natural_bank #(
     .WIDTH(P*DW),
@@ -122,14 +122,14 @@ generate
         end
 
         assign delta[p*WIDTH +: WIDTH] = delta_reg;
-        assign clipped[p] = count && (hi || lo);
+        always @(posedge clk) clipped_reg[p] <= count && (hi || lo) && !rst;
     end
 endgenerate
 
 popcount #(
     .N(P)
 ) sat_count (
-    .x(clipped),
+    .x(clipped_reg),
     .count(sat)
 );
 

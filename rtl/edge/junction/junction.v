@@ -15,7 +15,7 @@
  * Timing: pass_start is a pulse with the tokens of the pass; the first row enters in the next clock (s0).
  * Passes follow each other after C clocks or more.
  *
- * Latency: from a row, T clocks of the adder tree: BP sums 12 clocks, right activations 14 + T. Stages are listed in
+ * Latency: from a row, T clocks of the adder tree: BP sums 10 clocks, right activations 12 + T. Stages are listed in
  * docs/edge/junction.md.
  */
 module junction #(
@@ -45,7 +45,8 @@ module junction #(
     parameter DITHER = 0,
     // Left activations written per clock
     parameter P_IN = 2,
-    // Frames of left activations held
+    // Frames of left activations held for FF, and until they are copied for UP
+    parameter FF_SLOTS = 3,
     parameter LEFT_SLOTS = 8,
     // Frames of BP sums of the left layer held (unused in junction 1)
     parameter SUM_SLOTS = 3,
@@ -76,6 +77,7 @@ module junction #(
     input  wire                     ff_token,     // the pass carries a sample for FF
     input  wire                     up_token,     // the pass carries a sample that leaves the left banks
     input  wire                     up_train,     // and BP and UP work on it
+    input  wire                     copy_token,   // the pass after it is that with up_token for a sample
 
     // Left activations in (see activation_bank)
     input  wire                     left_valid,
@@ -140,31 +142,31 @@ localparam FW = FAN_OUT > 1 ? $clog2(FAN_OUT) : 1;
 localparam ZW = Z > 1 ? $clog2(Z) : 1;
 localparam GW = G > 1 ? $clog2(G) : 1;
 localparam DW = WIDTH + LR_MAX + 1;
-localparam UW = 2 * WIDTH - FRAC;
-localparam BW = WIDTH + 1;
 
 // --- control ---
 
-wire          row_s0;
-wire [FW-1:0] sweep_s0;
-wire [AW-1:0] t_s0;
 wire          first_s0;
 wire          last_s0;
+wire          row_s2;
+wire [FW-1:0] sweep_s2;
+wire [AW-1:0] t_s2;
 wire          up_s4;
+wire          ff_s5;
+wire          row_s5;
+wire          first_s5;
+wire [CW-1:0] number_s5;
+wire [GW-1:0] group_s5;
 wire          up_s6;
 wire          first_s6;
 wire          ff_s7;
-wire          row_s8;
+wire          up_s7;
+wire          first_s7;
+wire          last_s7;
+wire          frame_last_s7;
+wire          sweep_first_s7;
+wire          sweep_last_s7;
+wire          up_s8;
 wire          first_s8;
-wire [CW-1:0] number_s8;
-wire [GW-1:0] group_s8;
-wire          ff_s9;
-wire          up_s9;
-wire          first_s9;
-wire          last_s9;
-wire          frame_last_s9;
-wire          sweep_first_s9;
-wire          sweep_last_s9;
 
 junction_control #(
     .D(D),
@@ -178,28 +180,30 @@ junction_control #(
     .ff_token(ff_token),
     .up_token(up_token),
     .up_train(up_train),
-    .row_s0(row_s0),
     .ff_s0(busy_ff),
     .up_s0(busy_up),
-    .sweep_s0(sweep_s0),
-    .t_s0(t_s0),
     .first_s0(first_s0),
     .last_s0(last_s0),
+    .row_s2(row_s2),
+    .sweep_s2(sweep_s2),
+    .t_s2(t_s2),
     .up_s4(up_s4),
+    .ff_s5(ff_s5),
+    .row_s5(row_s5),
+    .first_s5(first_s5),
+    .number_s5(number_s5),
+    .group_s5(group_s5),
     .up_s6(up_s6),
     .first_s6(first_s6),
     .ff_s7(ff_s7),
-    .row_s8(row_s8),
-    .first_s8(first_s8),
-    .number_s8(number_s8),
-    .group_s8(group_s8),
-    .ff_s9(ff_s9),
-    .up_s9(up_s9),
-    .first_s9(first_s9),
-    .last_s9(last_s9),
-    .frame_last_s9(frame_last_s9),
-    .sweep_first_s9(sweep_first_s9),
-    .sweep_last_s9(sweep_last_s9)
+    .up_s7(up_s7),
+    .first_s7(first_s7),
+    .last_s7(last_s7),
+    .frame_last_s7(frame_last_s7),
+    .sweep_first_s7(sweep_first_s7),
+    .sweep_last_s7(sweep_last_s7),
+    .up_s8(up_s8),
+    .first_s8(first_s8)
 );
 
 assign busy_bp = busy_up && INDEX != 1;
@@ -218,10 +222,10 @@ assign cfg_out = !cfg_here ? 32'd0 : cfg_weights || cfg_biases ? cfg_rows_out : 
 
 // --- left layer ---
 
-wire [Z*AW-1:0]    addr_s7;
-wire [Z*ZW-1:0]    perm_s8;
+wire [Z*AW-1:0]    addr_s6;
+wire [Z*ZW-1:0]    perm_s6;
 wire [Z*WIDTH-1:0] up_act_s6;
-wire [Z*WIDTH-1:0] ff_act_s9;
+wire [Z*WIDTH-1:0] ff_act_s7;
 
 junction_left #(
     .Z(Z),
@@ -231,6 +235,7 @@ junction_left #(
     .DITHER(DITHER),
     .P_IN(P_IN),
     .WIDTH(WIDTH),
+    .FF_SLOTS(FF_SLOTS),
     .SLOTS(LEFT_SLOTS)
 ) left (
     .clk(clk),
@@ -238,19 +243,20 @@ junction_left #(
     .pass_start(pass_start),
     .ff_token(ff_token),
     .up_token(up_token),
-    .row_s0(row_s0),
-    .sweep_s0(sweep_s0),
-    .t_s0(t_s0),
+    .copy_token(copy_token),
+    .row_s2(row_s2),
+    .sweep_s2(sweep_s2),
+    .t_s2(t_s2),
     .up_s4(up_s4),
-    .ff_s7(ff_s7),
+    .ff_s5(ff_s5),
     .wr_valid(left_valid),
     .wr_act(left_act),
     .wr_commit(left_commit),
     .wr_abort(left_abort),
-    .addr_s7(addr_s7),
-    .perm_s8(perm_s8),
+    .addr_s6(addr_s6),
+    .perm_s6(perm_s6),
     .up_act_s6(up_act_s6),
-    .ff_act_s9(ff_act_s9),
+    .ff_act_s7(ff_act_s7),
     .cfg_seeds(cfg_seeds),
     .cfg_perms(cfg_perms),
     .cfg_shift(cfg_shift),
@@ -265,7 +271,7 @@ junction_left #(
 
 wire [P*(FRAC+1)-1:0] right_deriv;
 wire [P*DW-1:0]       scaled_s6;
-wire [P*WIDTH-1:0]    delta_s9;
+wire [P*WIDTH-1:0]    delta_s7;
 
 junction_deltas #(
     .IS_LAST(IS_LAST),
@@ -294,14 +300,52 @@ junction_deltas #(
     .rd_step(right_rd_step),
     .sum_s2(right_sum),
     .scaled_s6(scaled_s6),
-    .delta_s9(delta_s9),
-    .sat_s2(sat_bp)
+    .delta_s7(delta_s7),
+    .sat_s3(sat_bp)
+);
+
+// --- parameters ---
+
+wire [Z*WIDTH-1:0] w_s7;
+wire [P*WIDTH-1:0] b_s7;
+wire [Z*WIDTH-1:0] new_w_s8;
+wire [P*WIDTH-1:0] new_b_s8;
+wire [Z-1:0]       w_sat_s8;
+wire [P-1:0]       b_sat_s8;
+
+junction_rows #(
+    .Z(Z),
+    .P(P),
+    .ROWS(C),
+    .GROUPS(G),
+    .WIDTH(WIDTH)
+) rows (
+    .clk(clk),
+    .rst(rst),
+    .row_s5(row_s5),
+    .first_s5(first_s5),
+    .row_addr_s5(number_s5),
+    .group_s5(group_s5),
+    .w_s7(w_s7),
+    .b_s7(b_s7),
+    .up_s8(up_s8),
+    .first_s8(first_s8),
+    .new_w_s8(new_w_s8),
+    .new_b_s8(new_b_s8),
+    .w_sat_s8(w_sat_s8),
+    .b_sat_s8(b_sat_s8),
+    .sat_s9(sat_up),
+    .cfg_weights(cfg_weights),
+    .cfg_biases(cfg_biases),
+    .cfg_shift(cfg_shift),
+    .cfg_word(cfg_word),
+    .cfg_write(cfg_write),
+    .cfg_read(cfg_read),
+    .cfg_addr(cfg_addr),
+    .cfg_out(cfg_rows_out)
 );
 
 // --- UP ---
-
-wire [Z*UW-1:0] upd_s8;
-wire [P*BW-1:0] bias_upd_s8;
 
 up_unit #(
     .Z(Z),
@@ -319,44 +363,12 @@ up_unit #(
     .first(first_s6),
     .act(up_act_s6),
     .step(scaled_s6),
-    .upd(upd_s8),
-    .bias_upd(bias_upd_s8)
-);
-
-// --- parameters ---
-
-wire [Z*WIDTH-1:0] w_s9;
-wire [P*WIDTH-1:0] b_s9;
-
-junction_rows #(
-    .Z(Z),
-    .P(P),
-    .ROWS(C),
-    .GROUPS(G),
-    .WIDTH(WIDTH),
-    .FRAC(FRAC)
-) rows (
-    .clk(clk),
-    .rst(rst),
-    .row_s8(row_s8),
-    .first_s8(first_s8),
-    .row_addr_s8(number_s8),
-    .group_s8(group_s8),
-    .w_s9(w_s9),
-    .b_s9(b_s9),
-    .upd_s8(upd_s8),
-    .bias_upd_s8(bias_upd_s8),
-    .up_s9(up_s9),
-    .first_s9(first_s9),
-    .sat_s10(sat_up),
-    .cfg_weights(cfg_weights),
-    .cfg_biases(cfg_biases),
-    .cfg_shift(cfg_shift),
-    .cfg_word(cfg_word),
-    .cfg_write(cfg_write),
-    .cfg_read(cfg_read),
-    .cfg_addr(cfg_addr),
-    .cfg_out(cfg_rows_out)
+    .w(w_s7),
+    .b(b_s7),
+    .new_w(new_w_s8),
+    .new_b(new_b_s8),
+    .w_sat(w_sat_s8),
+    .b_sat(b_sat_s8)
 );
 
 // --- FF ---
@@ -375,13 +387,13 @@ ff_unit #(
 ) ff (
     .clk(clk),
     .rst(rst),
-    .valid(ff_s9),
-    .first(first_s9),
-    .last(last_s9),
-    .frame_last(frame_last_s9),
-    .w(w_s9),
-    .act(ff_act_s9),
-    .bias(b_s9),
+    .valid(ff_s7),
+    .first(first_s7),
+    .last(last_s7),
+    .frame_last(frame_last_s7),
+    .w(w_s7),
+    .act(ff_act_s7),
+    .bias(b_s7),
     .out_valid(right_valid),
     .out_last(right_last),
     .out_act(right_act),
@@ -398,27 +410,17 @@ generate
         wire                  sum_valid;
         wire [Z*AW-1:0]       sum_addr;
         wire [Z*LEFT_SUM-1:0] sum;
-        wire [Z*AW-1:0]       addr_s10;
-        wire [Z*ZW-1:0]       perm_s10;
+        wire [Z*AW-1:0]       addr_s8;
+        wire [Z*ZW-1:0]       perm_s8;
 
         delay_line #(
-            .WIDTH(Z*AW),
-            .DEPTH(3)
-        ) addr_delay (
-            .clk(clk),
-            .rst(rst),
-            .d(addr_s7),
-            .q(addr_s10)
-        );
-
-        delay_line #(
-            .WIDTH(Z*ZW),
+            .WIDTH(Z*AW + Z*ZW),
             .DEPTH(2)
-        ) perm_delay (
+        ) left_delay (
             .clk(clk),
             .rst(rst),
-            .d(perm_s8),
-            .q(perm_s10)
+            .d({addr_s6, perm_s6}),
+            .q({addr_s8, perm_s8})
         );
 
         bp_unit #(
@@ -431,13 +433,13 @@ generate
         ) bp (
             .clk(clk),
             .rst(rst),
-            .valid(up_s9),
-            .sweep_first(sweep_first_s9),
-            .sweep_last(sweep_last_s9),
-            .w(w_s9),
-            .delta(delta_s9),
-            .addr(addr_s10),
-            .perm(perm_s10),
+            .valid(up_s7),
+            .sweep_first(sweep_first_s7),
+            .sweep_last(sweep_last_s7),
+            .w(w_s7),
+            .delta(delta_s7),
+            .addr(addr_s8),
+            .perm(perm_s8),
             .out_valid(sum_valid),
             .out_addr(sum_addr),
             .out_sum(sum)
@@ -468,8 +470,8 @@ generate
         assign left_sum = {P_IN*LEFT_SUM{1'b0}};
 
         // Nothing reads the sums of the input layer
-        wire unused = &{1'b0, left_rd_start, left_rd_token, left_rd_en, left_rd_step, delta_s9, addr_s7, perm_s8,
-                        sweep_first_s9, sweep_last_s9};
+        wire unused = &{1'b0, left_rd_start, left_rd_token, left_rd_en, left_rd_step, delta_s7, addr_s6, perm_s6,
+                        up_s7, sweep_first_s7, sweep_last_s7};
     end
 endgenerate
 

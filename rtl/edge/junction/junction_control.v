@@ -40,30 +40,32 @@ module junction_control #(
     input  wire          up_train,       // and BP and UP work on it
 
     // The row of this clock: what works on it, and where it stands
-    output wire          row_s0,
     output wire          ff_s0,
     output wire          up_s0,          // BP and UP
-    output wire [FW-1:0] sweep_s0,
-    output wire [AW-1:0] t_s0,           // clock of the sweep
     output wire          first_s0,       // first row of its group
     output wire          last_s0,        // last row of its group
 
     // Rows of clocks before
+    output wire          row_s2,
+    output wire [FW-1:0] sweep_s2,
+    output wire [AW-1:0] t_s2,           // clock of the sweep
     output wire          up_s4,
+    output wire          ff_s5,
+    output wire          row_s5,
+    output wire          first_s5,
+    output wire [CW-1:0] number_s5,
+    output wire [GW-1:0] group_s5,
     output wire          up_s6,
     output wire          first_s6,
     output wire          ff_s7,
-    output wire          row_s8,
-    output wire          first_s8,
-    output wire [CW-1:0] number_s8,
-    output wire [GW-1:0] group_s8,
-    output wire          ff_s9,
-    output wire          up_s9,
-    output wire          first_s9,
-    output wire          last_s9,
-    output wire          frame_last_s9,  // last row of the pass
-    output wire          sweep_first_s9, // row of the first sweep
-    output wire          sweep_last_s9   // row of the last sweep
+    output wire          up_s7,
+    output wire          first_s7,
+    output wire          last_s7,
+    output wire          frame_last_s7,  // last row of the pass
+    output wire          sweep_first_s7, // row of the first sweep
+    output wire          sweep_last_s7,  // row of the last sweep
+    output wire          up_s8,
+    output wire          first_s8
 );
 
 localparam QW = Q > 1 ? $clog2(Q) : 1;
@@ -111,11 +113,8 @@ end
 wire v_ff = active_reg && ff_reg;
 wire v_up = active_reg && up_reg;
 
-assign row_s0 = active_reg;
 assign ff_s0 = v_ff;
 assign up_s0 = v_up;
-assign sweep_s0 = f_reg;
-assign t_s0 = t_reg;
 assign first_s0 = q_first;
 assign last_s0 = q_last;
 
@@ -131,31 +130,54 @@ localparam SWEEP_FIRST = 1;
 localparam SWEEP_LAST = 0;
 
 wire [6:0] ctl_s0 = {v_ff, v_up, q_first, q_last, c_last, f_first, f_last};
+wire [6:0] ctl_s2;
 wire [6:0] ctl_s4;
+wire [6:0] ctl_s5;
 wire [6:0] ctl_s6;
 wire [6:0] ctl_s7;
 wire [6:0] ctl_s8;
-wire [6:0] ctl_s9;
 
 delay_line #(
     .WIDTH(7),
-    .DEPTH(4),
+    .DEPTH(2),
     .RESET(1)
-) ctl_delay_s4 (
+) ctl_delay_s2 (
     .clk(clk),
     .rst(rst),
     .d(ctl_s0),
-    .q(ctl_s4)
+    .q(ctl_s2)
 );
 
 delay_line #(
     .WIDTH(7),
     .DEPTH(2),
     .RESET(1)
-) ctl_delay_s6 (
+) ctl_delay_s4 (
+    .clk(clk),
+    .rst(rst),
+    .d(ctl_s2),
+    .q(ctl_s4)
+);
+
+delay_line #(
+    .WIDTH(7),
+    .DEPTH(1),
+    .RESET(1)
+) ctl_delay_s5 (
     .clk(clk),
     .rst(rst),
     .d(ctl_s4),
+    .q(ctl_s5)
+);
+
+delay_line #(
+    .WIDTH(7),
+    .DEPTH(1),
+    .RESET(1)
+) ctl_delay_s6 (
+    .clk(clk),
+    .rst(rst),
+    .d(ctl_s5),
     .q(ctl_s6)
 );
 
@@ -182,39 +204,41 @@ delay_line #(
 );
 
 delay_line #(
-    .WIDTH(7),
-    .DEPTH(1),
-    .RESET(1)
-) ctl_delay_s9 (
+    .WIDTH(FW + AW),
+    .DEPTH(2)
+) sweep_delay (
     .clk(clk),
     .rst(rst),
-    .d(ctl_s8),
-    .q(ctl_s9)
+    .d({f_reg, t_reg}),
+    .q({sweep_s2, t_s2})
 );
 
 delay_line #(
     .WIDTH(CW + GW),
-    .DEPTH(8)
+    .DEPTH(5)
 ) number_delay (
     .clk(clk),
     .rst(rst),
     .d({c_reg, g_reg}),
-    .q({number_s8, group_s8})
+    .q({number_s5, group_s5})
 );
 
+assign row_s2 = ctl_s2[FF] || ctl_s2[UP];
 assign up_s4 = ctl_s4[UP];
+assign ff_s5 = ctl_s5[FF];
+assign row_s5 = ctl_s5[FF] || ctl_s5[UP];
+assign first_s5 = ctl_s5[FIRST];
 assign up_s6 = ctl_s6[UP];
 assign first_s6 = ctl_s6[FIRST];
 assign ff_s7 = ctl_s7[FF];
-assign row_s8 = ctl_s8[FF] || ctl_s8[UP];
+assign up_s7 = ctl_s7[UP];
+assign first_s7 = ctl_s7[FIRST];
+assign last_s7 = ctl_s7[LAST];
+assign frame_last_s7 = ctl_s7[FRAME_LAST];
+assign sweep_first_s7 = ctl_s7[SWEEP_FIRST];
+assign sweep_last_s7 = ctl_s7[SWEEP_LAST];
+assign up_s8 = ctl_s8[UP];
 assign first_s8 = ctl_s8[FIRST];
-assign ff_s9 = ctl_s9[FF];
-assign up_s9 = ctl_s9[UP];
-assign first_s9 = ctl_s9[FIRST];
-assign last_s9 = ctl_s9[LAST];
-assign frame_last_s9 = ctl_s9[FRAME_LAST];
-assign sweep_first_s9 = ctl_s9[SWEEP_FIRST];
-assign sweep_last_s9 = ctl_s9[SWEEP_LAST];
 
 endmodule
 `resetall

@@ -7,8 +7,8 @@
  * The deltas of the output layer are kept since FF (output_delta); those of a hidden layer are made from the BP sums
  * that the junction to the right has, and from the derivatives kept since FF (hidden_delta).
  *
- * Latency: from the row (s0): scaled deltas 6 clocks, deltas 9 clocks; right_sum belongs to the row of 2 clocks before,
- * as does sat. A row per clock, no handshake.
+ * Latency: from the row (s0): scaled deltas 6 clocks, deltas 7 clocks; right_sum belongs to the row of 2 clocks before,
+ * sat to that of 3 clocks before. A row per clock, no handshake.
  */
 module junction_deltas #(
     // 1: the right layer is the output
@@ -57,10 +57,10 @@ module junction_deltas #(
 
     // Negated and multiplied by 2^(LR_MAX-lr_shift)
     output wire [P*DW-1:0]        scaled_s6,
-    output wire [P*WIDTH-1:0]     delta_s9,
+    output wire [P*WIDTH-1:0]     delta_s7,
 
-    // Right neurons whose BP sum was clipped in this clock
-    output wire [15:0]            sat_s2
+    // Right neurons whose BP sum was clipped in the clock before
+    output wire [15:0]            sat_s3
 );
 
 wire [P*WIDTH-1:0] delta_s5;
@@ -90,7 +90,7 @@ generate
             .delta(delta_s5)
         );
 
-        assign sat_s2 = 16'd0;
+        assign sat_s3 = 16'd0;
 
         // An output layer has no use for derivatives and sums
         wire unused = &{1'b0, wr_deriv, sum_s2, first_s0};
@@ -122,7 +122,7 @@ generate
             .sat(sat)
         );
 
-        assign sat_s2 = {{16-SW{1'b0}}, sat};
+        assign sat_s3 = {{16-SW{1'b0}}, sat};
 
         // Activations and labels concern the deltas of the output layer only
         wire unused = &{1'b0, wr_act, label};
@@ -131,12 +131,12 @@ endgenerate
 
 delay_line #(
     .WIDTH(P*WIDTH),
-    .DEPTH(4)
+    .DEPTH(2)
 ) delta_delay (
     .clk(clk),
     .rst(rst),
     .d(delta_s5),
-    .q(delta_s9)
+    .q(delta_s7)
 );
 
 // --- learning rate ---

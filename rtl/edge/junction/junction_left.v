@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 `resetall
 `default_nettype none
+`include "edge_spans.vh"
 /*
  * Left layer of a junction: its activations, on the lanes of the edges that need them
  *
@@ -8,7 +9,7 @@
  * FF and UP of a row read them at different times and from different frames: FF from that of the sample that enters
  * the junction, UP from that of the sample that leaves it.
  *
- * Latency: from the row (s0): addresses 7 clocks, permutation 8 clocks, activations of UP 6 clocks, of FF 9 clocks.
+ * Latency: from the row (s0): addresses, permutation and activations of UP 6 clocks, activations of FF 7 clocks.
  * A row per clock, no handshake.
  */
 module junction_left #(
@@ -26,7 +27,8 @@ module junction_left #(
     parameter P_IN = 2,
     // Width of an activation in bits
     parameter WIDTH = 12,
-    // Frames of left activations held
+    // Frames of left activations held for FF, and until they are copied for UP (see activation_bank)
+    parameter FF_SLOTS = 3,
     parameter SLOTS = 8,
     // Width of a left address (derived)
     parameter AW = D > 1 ? $clog2(D) : 1,
@@ -38,17 +40,18 @@ module junction_left #(
     input  wire                  clk,
     input  wire                  rst,
 
-    // Passes: pulse before the first row, with the tokens of FF and UP
+    // Passes: pulse before the first row, with the tokens of FF and UP, and that of UP in the pass after it
     input  wire                  pass_start,
     input  wire                  ff_token,
     input  wire                  up_token,
+    input  wire                  copy_token,
 
-    // Rows: at s0 the sweep and the clock in it, later whether FF and UP work on the row
-    input  wire                  row_s0,
-    input  wire [FW-1:0]         sweep_s0,
-    input  wire [AW-1:0]         t_s0,
+    // Rows: at s2 the sweep and the clock in it, later whether FF and UP work on the row
+    input  wire                  row_s2,
+    input  wire [FW-1:0]         sweep_s2,
+    input  wire [AW-1:0]         t_s2,
     input  wire                  up_s4,
-    input  wire                  ff_s7,
+    input  wire                  ff_s5,
 
     // Activations in (see activation_bank)
     input  wire                  wr_valid,
@@ -57,11 +60,11 @@ module junction_left #(
     input  wire                  wr_abort,
 
     // Left address of each memory, and memory that feeds each lane
-    output wire [Z*AW-1:0]       addr_s7,
-    output wire [Z*ZW-1:0]       perm_s8,
+    output wire [Z*AW-1:0]       addr_s6,
+    output wire [Z*ZW-1:0]       perm_s6,
     // Activations on their lanes
     output wire [Z*WIDTH-1:0]    up_act_s6,
-    output wire [Z*WIDTH-1:0]    ff_act_s9,
+    output wire [Z*WIDTH-1:0]    ff_act_s7,
 
     // Seeds and permutations at run time (see interleaver)
     input  wire                  cfg_seeds,
@@ -74,13 +77,13 @@ module junction_left #(
     output wire [31:0]           cfg_out
 );
 
-localparam SW = SLOTS > 1 ? $clog2(SLOTS) : 1;
+localparam SW = FF_SLOTS > 1 ? $clog2(FF_SLOTS) : 1;
 
 // --- addresses ---
 
-wire [Z*AW-1:0] addr_s2;
 wire [Z*AW-1:0] addr_s4;
-wire [Z*ZW-1:0] perm_s2;
+wire [Z*ZW-1:0] perm_s4;
+wire [Z*AW-1:0] addr_s5;
 wire [Z*ZW-1:0] perm_s5;
 
 interleaver #(
@@ -91,11 +94,11 @@ interleaver #(
     .DITHER(DITHER)
 ) addresses (
     .clk(clk),
-    .en(row_s0),
-    .sweep(sweep_s0),
-    .t(t_s0),
-    .addr(addr_s2),
-    .perm(perm_s2),
+    .en(row_s2),
+    .sweep(sweep_s2),
+    .t(t_s2),
+    .addr(addr_s4),
+    .perm(perm_s4),
     .cfg_seeds(cfg_seeds),
     .cfg_perms(cfg_perms),
     .cfg_shift(cfg_shift),
@@ -107,54 +110,34 @@ interleaver #(
 );
 
 delay_line #(
-    .WIDTH(Z*AW),
-    .DEPTH(2)
-) addr_delay_s4 (
+    .WIDTH(Z*AW + Z*ZW),
+    .DEPTH(1)
+) delay_s5 (
     .clk(clk),
     .rst(rst),
-    .d(addr_s2),
-    .q(addr_s4)
+    .d({addr_s4, perm_s4}),
+    .q({addr_s5, perm_s5})
 );
 
 delay_line #(
-    .WIDTH(Z*AW),
-    .DEPTH(3)
-) addr_delay_s7 (
+    .WIDTH(Z*AW + Z*ZW),
+    .DEPTH(1)
+) delay_s6 (
     .clk(clk),
     .rst(rst),
-    .d(addr_s4),
-    .q(addr_s7)
-);
-
-delay_line #(
-    .WIDTH(Z*ZW),
-    .DEPTH(3)
-) perm_delay_s5 (
-    .clk(clk),
-    .rst(rst),
-    .d(perm_s2),
-    .q(perm_s5)
-);
-
-delay_line #(
-    .WIDTH(Z*ZW),
-    .DEPTH(3)
-) perm_delay_s8 (
-    .clk(clk),
-    .rst(rst),
-    .d(perm_s5),
-    .q(perm_s8)
+    .d({addr_s5, perm_s5}),
+    .q({addr_s6, perm_s6})
 );
 
 // --- frames of the pass ---
 
-wire [SW-1:0] up_slot;
-wire [SW-1:0] up_slot_s4;
+wire          up_slot;
+wire          up_slot_s4;
 wire [SW-1:0] ff_slot;
-wire [SW-1:0] ff_slot_s7;
+wire [SW-1:0] ff_slot_s5;
 
 slot_counter #(
-    .SLOTS(SLOTS)
+    .SLOTS(2)
 ) up_slots (
     .clk(clk),
     .rst(rst),
@@ -164,7 +147,7 @@ slot_counter #(
 );
 
 slot_counter #(
-    .SLOTS(SLOTS)
+    .SLOTS(FF_SLOTS)
 ) ff_slots (
     .clk(clk),
     .rst(rst),
@@ -174,7 +157,7 @@ slot_counter #(
 );
 
 delay_line #(
-    .WIDTH(SW),
+    .WIDTH(1),
     .DEPTH(4)
 ) up_slot_delay (
     .clk(clk),
@@ -185,25 +168,27 @@ delay_line #(
 
 delay_line #(
     .WIDTH(SW),
-    .DEPTH(7)
+    .DEPTH(5)
 ) ff_slot_delay (
     .clk(clk),
     .rst(rst),
     .d(ff_slot),
-    .q(ff_slot_s7)
+    .q(ff_slot_s5)
 );
 
 // --- activations ---
 
 wire [Z*WIDTH-1:0] up_act_s5;
-wire [Z*WIDTH-1:0] ff_act_s8;
+wire [Z*WIDTH-1:0] ff_act_s6;
 
 activation_bank #(
     .Z(Z),
     .D(D),
     .P_IN(P_IN),
     .WIDTH(WIDTH),
-    .SLOTS(SLOTS)
+    .FF_SLOTS(FF_SLOTS),
+    .SLOTS(SLOTS),
+    .COPY_DELAY(`EDGE_SPAN_COPY)
 ) bank (
     .clk(clk),
     .rst(rst),
@@ -211,10 +196,12 @@ activation_bank #(
     .wr_data(wr_act),
     .wr_commit(wr_commit),
     .wr_abort(wr_abort),
-    .ff_en(ff_s7),
-    .ff_slot(ff_slot_s7),
-    .ff_addr(addr_s7),
-    .ff_data(ff_act_s8),
+    .ff_en(ff_s5),
+    .ff_slot(ff_slot_s5),
+    .ff_addr(addr_s5),
+    .ff_data(ff_act_s6),
+    .copy_start(pass_start),
+    .copy_token(copy_token),
     .up_en(up_s4),
     .up_slot(up_slot_s4),
     .up_addr(addr_s4),
@@ -240,9 +227,9 @@ permute #(
     .ENABLE(DITHER)
 ) ff_lanes (
     .clk(clk),
-    .perm(perm_s8),
-    .x(ff_act_s8),
-    .y(ff_act_s9)
+    .perm(perm_s6),
+    .x(ff_act_s6),
+    .y(ff_act_s7)
 );
 
 endmodule

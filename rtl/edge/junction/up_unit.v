@@ -2,14 +2,16 @@
 `resetall
 `default_nettype none
 /*
- * Parameter update: activation times negated, scaled delta, rounded to the last bit of a weight
+ * Parameter update: activation times negated, scaled delta, added to the weight, rounded to its last bit
  *
- * upd = floor((r + act * step) / 2^S) with step = -delta * 2^(LR_MAX-lr) and S = FRAC + LR_MAX; biases likewise
- * with act = 1 and S = LR_MAX. Product and sum fit one DSP slice: multiplier, adder, two registers. The addend r is
- * one half (round half up) or the state of the lane's LFSR (stochastic rounding). LFSRs step after every clock in
+ * new = sat(floor((w * 2^S + r + act * step) / 2^S)) with step = -delta * 2^(LR_MAX-lr) and S = FRAC + LR_MAX; biases
+ * likewise with act = 1 and S = LR_MAX. Since 0 <= r < 2^S, w and r are one operand side by side, so that product and
+ * sum fit one DSP slice: multiplier, adder, two registers. The addend r is the state of the lane's LFSR (stochastic
+ * rounding); to round half up, the LFSRs are loaded with one half and stay there. They step after every clock in
  * which their lane updates.
  *
- * Latency: 2 clocks from `valid` to `upd`, `bias_upd`. Takes Z edges every clock, no handshake.
+ * Latency: 2 clocks from `valid` to the new parameters. Takes Z edges every clock, no handshake. LFSRs are loaded in 17
+ * clocks: `valid` may not come sooner after `seed_load`.
  */
 module up_unit #(
     // Edges per clock
@@ -25,25 +27,26 @@ module up_unit #(
     // Global number of the first LFSR lane: Z weight lanes, then P bias lanes
     parameter LANE_BASE = 0,
     // Width of a negated, scaled delta (derived)
-    parameter DW = WIDTH + LR_MAX + 1,
-    // Width of a weight update (derived)
-    parameter UW = 2 * WIDTH - FRAC,
-    // Width of a bias update (derived)
-    parameter BW = WIDTH + 1
+    parameter DW = WIDTH + LR_MAX + 1
 ) (
     input  wire               clk,
 
     input  wire               seed_load,   // load all LFSRs (start of a run)
     input  wire [15:0]        rng_seed,
-    input  wire               stochastic,  // 1: stochastic rounding; 0: round half up
+    input  wire               stochastic,  // 1: stochastic rounding; 0: round half up; from seed_load on
 
     input  wire               valid,       // Z edges in this clock
     input  wire               first,       // first clock of a neuron: its bias is updated
     input  wire [Z*WIDTH-1:0] act,         // left activations, on the lanes of their edges
     input  wire [P*DW-1:0]    step,        // right deltas, negated and scaled
 
-    output wire [Z*UW-1:0]    upd,         // weight updates, 2 clocks later
-    output wire [P*BW-1:0]    bias_upd     // bias updates, 2 clocks later
+    input  wire [Z*WIDTH-1:0] w,           // weights, 1 clock after `valid`
+    input  wire [P*WIDTH-1:0] b,           // biases, 1 clock after `valid`
+
+    output wire [Z*WIDTH-1:0] new_w,       // 2 clocks after `valid`
+    output wire [P*WIDTH-1:0] new_b,
+    output wire [Z-1:0]       w_sat,       // new weights that were clipped
+    output wire [P-1:0]       b_sat
 );
 
 localparam S = FRAC + LR_MAX;
@@ -57,6 +60,23 @@ always @(posedge clk) begin
     first_reg <= valid && first;
 end
 
+// Seed of all lanes, shifted out to them
+localparam [15:0] HALF = 16'h8000;
+reg  [15:0] seed_reg;
+reg  [4:0]  left_reg;
+wire        turn = left_reg > 5'd1;
+wire        settle = left_reg == 5'd1;
+
+always @(posedge clk) begin
+    if (seed_load) begin
+        seed_reg <= stochastic ? rng_seed : HALF;
+        left_reg <= 5'd17;
+    end else if (left_reg != 5'd0) begin
+        seed_reg <= seed_reg >> 1;
+        left_reg <= left_reg - 5'd1;
+    end
+end
+
 genvar l;
 
 generate
@@ -67,58 +87,92 @@ generate
         wire signed [DW-1:0]    sl = step[(l/(Z/P))*DW +: DW];
         reg  signed [PROD-1:0]  prod_reg;
         wire        [15:0]      state;
-        wire        [S-1:0]     dice;
-        wire        [S-1:0]     r = stochastic ? dice : {1'b1, {S-1{1'b0}}};
-        // Registered as a whole, although only a part is used: so it is the output register of the DSP
-        reg         [PROD-1:0]  sum_reg;
-        wire                    unused = &{1'b0, sum_reg, state};
+        wire        [S-1:0]     r;
+        wire signed [WIDTH-1:0] wl = w[l*WIDTH +: WIDTH];
+        reg  signed [PROD-1:0]  sum_reg;
+        wire                    hi, lo;
+        wire                    unused = &{1'b0, state};
 
-        lfsr16 lfsr (
+        lane_lfsr #(
+            .KEY(KEY[15:0])
+        ) lfsr (
             .clk(clk),
             .load(seed_load),
-            .seed(KEY[15:0] ^ rng_seed),
-            .step(valid_reg),
+            .turn(turn),
+            .seed_bit(seed_reg[0]),
+            .keyed(stochastic),
+            .settle(settle),
+            .step(valid_reg && stochastic),
             .state(state)
         );
 
         if (S > 16) begin : g_dice
-            assign dice = {state, {S-16{1'b0}}};
+            assign r = {state, {S-16{1'b0}}};
         end else begin : g_dice
-            assign dice = state[15 -: S];
+            assign r = state[15 -: S];
         end
 
         always @(posedge clk) begin
             prod_reg <= al * sl;
-            sum_reg <= prod_reg + {{PROD-S{1'b0}}, r};
+            sum_reg <= prod_reg + $signed({{PROD-S-WIDTH{wl[WIDTH-1]}}, wl, r});
         end
 
-        assign upd[l*UW +: UW] = sum_reg[S +: UW];
+        round_sat #(
+            .IN_WIDTH(PROD),
+            .SHIFT(S),
+            .OUT_WIDTH(WIDTH)
+        ) clip (
+            .x(sum_reg),
+            .r({S{1'b0}}),
+            .y(new_w[l*WIDTH +: WIDTH]),
+            .sat_hi(hi),
+            .sat_lo(lo)
+        );
+
+        assign w_sat[l] = hi || lo;
     end
 
     for (l = 0; l < P; l = l + 1) begin : g_bias
         localparam integer KEY = ((LANE_BASE + Z + l + 1) * 40503) % 65536;
 
-        reg  [DW-1:0]            step_reg;
-        wire        [15:0]       state;
-        wire        [LR_MAX-1:0] r = stochastic ? state[15 -: LR_MAX] : {1'b1, {LR_MAX-1{1'b0}}};
-        wire        [DW-1:0]     sum = step_reg + {{DW-LR_MAX{1'b0}}, r};
-        wire                     unused = &{1'b0, sum, state};
-        reg         [BW-1:0]     upd_reg;
+        reg  [DW-1:0]    step_reg;
+        wire [15:0]      state;
+        wire [WIDTH-1:0] bl = b[l*WIDTH +: WIDTH];
+        reg  [DW-1:0]    sum_reg;
+        wire             hi, lo;
+        wire             unused = &{1'b0, state};
 
-        lfsr16 lfsr (
+        lane_lfsr #(
+            .KEY(KEY[15:0])
+        ) lfsr (
             .clk(clk),
             .load(seed_load),
-            .seed(KEY[15:0] ^ rng_seed),
-            .step(first_reg),
+            .turn(turn),
+            .seed_bit(seed_reg[0]),
+            .keyed(stochastic),
+            .settle(settle),
+            .step(first_reg && stochastic),
             .state(state)
         );
 
         always @(posedge clk) begin
             step_reg <= step[l*DW +: DW];
-            upd_reg <= sum[LR_MAX +: BW];
+            sum_reg <= step_reg + {bl[WIDTH-1], bl, state[15 -: LR_MAX]};
         end
 
-        assign bias_upd[l*BW +: BW] = upd_reg;
+        round_sat #(
+            .IN_WIDTH(DW),
+            .SHIFT(LR_MAX),
+            .OUT_WIDTH(WIDTH)
+        ) clip (
+            .x(sum_reg),
+            .r({LR_MAX{1'b0}}),
+            .y(new_b[l*WIDTH +: WIDTH]),
+            .sat_hi(hi),
+            .sat_lo(lo)
+        );
+
+        assign b_sat[l] = hi || lo;
     end
 endgenerate
 

@@ -34,7 +34,7 @@ class EnginePort(Beside):
         self._room = patterns.never()
         self.width = config.format.width
         self.waiting = 0  # committed frames that the engine has not taken
-        self.slots = 0  # free slots of the ring
+        self.slots = 0  # free slots for frames
         self.busy_clocks = self.stall_clocks = self.done_pulses = self.admitted = 0
         self.sums = {name: [0] * len(config.junctions) for name in ("busy_ff", "busy_bp", "busy_up")}
         self.sums |= {name: [0] * len(config.junctions) for name in ("sat_ff", "sat_bp", "sat_up")}
@@ -42,7 +42,7 @@ class EnginePort(Beside):
             self.b.drive(dict.fromkeys((f"{port}_{pin}" if port else pin for pin in pins), 0))
 
     async def restart(self, slots: int) -> None:
-        """Reset the engine; its input ring then has `slots` free slots."""
+        """Reset the engine; junction 1 then has room for `slots` frames."""
         self.waiting, self.slots = 0, slots
         await self.b.reset()
 
@@ -70,8 +70,9 @@ class EnginePort(Beside):
             self.b.drive(cfg_addr=address, cfg_read=1)
             await self.b.clocks()
             self.b.drive(cfg_read=0)
-            await self.b.clocks(2)
+            await self.b.clocks()
             for _ in range(lanes):
+                await self.b.clocks()
                 self.b.drive(cfg_shift=1)
                 await self.b.clocks()
                 words.append(self.b.see_signed("cfg_out"))

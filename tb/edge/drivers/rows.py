@@ -64,9 +64,11 @@ class RowAccess:
         for address, row in enumerate(np.asarray(rows).tolist()):
             self._clock(cfg_read=1, cfg_addr=address)
             yield
-            self._clock()  # the row is taken into the shift register
+            self._clock()  # a bank may register the row
             yield
             for word in row:
+                self._clock()  # the word is chosen
+                yield
                 self._clock(cfg_shift=1)
                 self._trace.expect(self._now - 1, "cfg_out", [word])
                 yield

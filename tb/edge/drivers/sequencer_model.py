@@ -9,7 +9,7 @@ from enum import Enum
 
 from models.edge.config import Mode
 
-FREE_DELAY = 8  # clocks from the end of a sample's last pass until its slot may be written
+FREE_DELAY = 8  # clocks from the end of a sample's first pass until its slot may be written
 CLOSING = 16  # clocks of a run after its last pass
 
 
@@ -85,18 +85,18 @@ class SequencerModel:
         return outputs
 
     def _boundary(self, pins: Inputs, outputs: dict[str, int | None]) -> bool:
-        """A pass begins, or is waited for, or the run closes. True if a sample leaves the pipeline."""
+        """A pass begins, or is waited for, or the run closes. True if FF of junction 1 is done with a sample."""
         in_flight = any(list(self.samples)[: self.depth])
         wanted = self.left != 0 and (self.mode != Mode.SEQUENTIAL or not in_flight)
         admit = wanted and pins.frame_valid and pins.out_room
         if wanted and not admit:
             outputs["stall"] = 1
             return False
-        leaves = self.samples[-1]
         if self.left == 0 and not in_flight:
             self.samples = deque([False] * (self.depth + 1))
             self.phase, self.countdown, self.lr = Phase.CLOSE, CLOSING - 1, None
-            return leaves
+            return False
+        leaves = self.samples[0]
         outputs["admit"] = int(admit)
         self.samples.pop()
         self.samples.appendleft(admit)

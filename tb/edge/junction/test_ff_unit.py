@@ -64,7 +64,7 @@ class FeedforwardTrace:
         fmt, trace, end = self.fmt, self.trace, self.clock - 1 + self.latency
         s, clipped = ff_sum(products, bias, fmt)
         act, slope = self.activation(s, fmt)
-        trace.expect(end + 2, "sat", [int(clipped.sum())])
+        trace.expect(end + 3, "sat", [int(clipped.sum())])
         trace.expect(end + 5, "out_valid", [1])
         trace.expect(end + 5, "out_last", [int(frame_last)])
         trace.expect(end + 5, "out_act", act)

@@ -57,7 +57,7 @@ class HiddenDeltaRing(RingTrace):
         self.trace.drive(self.now, rd_first=int(first))
         self.trace.drive(self.now + SUM_LATENCY, sum=pack(sums, params["SUM_WIDTH"]))
         if first:
-            self.trace.expect(self.now + SUM_LATENCY, "sat", [int(clipped.sum())])
+            self.trace.expect(self.now + SUM_LATENCY + 1, "sat", [int(clipped.sum())])
         self.trace.expect(self.now + LATENCY, "delta", hidden_delta(t, words, fmt))
         self._cover(sums, t, clipped, words, first)
 

@@ -21,7 +21,7 @@ from models.edge.arithmetic import (
 from models.edge.interleaver import Connectivity
 from models.edge.registers import Kind
 from models.edge.schedule import tree_latency
-from models.edge.shape import JunctionShape
+from models.edge.shape import JunctionShape, pass_clocks
 from models.edge.stages import Span, Stage
 from models.lib.fixed_point import Format, lane_seed, lfsr_step
 from tb.edge.drivers.rows import RowAccess, together
@@ -59,15 +59,16 @@ class JunctionTrace:
         # passes from FF to UP of a sample, and from UP to the reading of its sums
         self.up_after, self.sums_after = p["RIGHT_SLOTS"] - 1, p["SUM_SLOTS"] - 1
         clocks, need = self.shape.clocks, Span.FF_TO_DELTA + tree_latency(self.shape)
+        self.pass_clocks = pass_clocks([self.shape])
+        b.require(self.up_after >= math.ceil((clocks + need) / self.pass_clocks), "RIGHT_SLOTS is too small")
         b.require(
-            self.up_after >= math.ceil((self.shape.clocks + need) / self.shape.clocks), "RIGHT_SLOTS is too small"
+            self.sums_after >= math.ceil((clocks + Span.SUM_TO_DELTA) / self.pass_clocks), "SUM_SLOTS is too small"
         )
-        b.require(self.sums_after >= math.ceil((clocks + Span.SUM_TO_DELTA) / clocks), "SUM_SLOTS is too small")
-        b.require(p["LEFT_SLOTS"] >= self.up_after + 3, "LEFT_SLOTS is too small")
+        b.require(p["LEFT_SLOTS"] >= self.up_after + 2, "LEFT_SLOTS is too small")
         noise = {
             "left_act": self.p_in * self.fmt.width, "right_sum": self.shape.p * self.right_width, "label": 16,
-            "ff_token": 1, "up_token": 1, "up_train": 1, "rng_seed": 16, "cfg_word": 32, "cfg_addr": 16,
-            "left_rd_token": 1, "lr_shift": 5, "cfg_kind": 2,
+            "ff_token": 1, "up_token": 1, "copy_token": 1, "up_train": 1, "rng_seed": 16, "cfg_word": 32,
+            "cfg_addr": 16, "left_rd_token": 1, "lr_shift": 5, "cfg_kind": 2,
         }  # fmt: skip
         control = ["pass_start", "left_valid", "left_commit", "left_abort", "left_rd_start", "left_rd_en",
                    "left_rd_step", "seed_load", "stochastic", "cfg_shift", "cfg_write", "cfg_read",
@@ -163,7 +164,7 @@ class JunctionTrace:
                 self.trace.drive(clock, lr_shift=lr)
             self._pass(number, start, lr, train, stochastic)
             b.cover("gap", "none" if spacing == 0 else "some")
-            self.now = start + self.shape.clocks + rng.randint(0, spacing)
+            self.now = start + self.pass_clocks + rng.randint(0, spacing)
         self.now += self.latency + 16
         for clock in range(begin, self.now):
             self.trace.drive(clock, stochastic=int(stochastic))
@@ -192,10 +193,11 @@ class JunctionTrace:
         return Sample(left, label, np.zeros(self.shape.n_right, dtype=np.int64))
 
     def _pass(self, number: int, start: int, lr: int, train: bool, stochastic: bool) -> None:
-        ff, up = self.begun.get(number), self.begun.get(number - self.up_after)
+        ff, up, next_up = (self.begun.get(n) for n in (number, number - self.up_after, number - self.up_after + 1))
         read = self.begun.get(number - self.up_after - self.sums_after)
         self.trace.drive(start, pass_start=1, ff_token=int(ff is not None), up_token=int(up is not None),
-                         up_train=int(train), left_rd_start=1, left_rd_token=int(read is not None))  # fmt: skip
+                         up_train=int(train), copy_token=int(next_up is not None),
+                         left_rd_start=1, left_rd_token=int(read is not None))  # fmt: skip
         working = up is not None and train
         self.b.cover("pass", f"{'ff' if ff else 'no_ff'}_{'up' if working else 'token' if up else 'no_up'}")
         if read is not None and read.sums is not None:
@@ -222,7 +224,7 @@ class JunctionTrace:
             trace.expect(done, "right_act", act[neurons])
             trace.drive(done, label=sample.label)
             if clipped[neurons].any():
-                trace.expect(done - 3, "sat_ff", [clipped[neurons].sum()])
+                trace.expect(done - 2, "sat_ff", [clipped[neurons].sum()])
                 self.b.cover("saturated", "ff")
 
     def _up(self, s0: int, sample: Sample, w: IntArray, lr: int, stochastic: bool) -> None:
@@ -247,7 +249,7 @@ class JunctionTrace:
                 self.b_lfsr = lfsr_step(self.b_lfsr)
                 count += int(clipped.sum())
             if count:
-                trace.expect(s0 + clock + 10, "sat_up", [count])
+                trace.expect(s0 + clock + 9, "sat_up", [count])
                 self.b.cover("saturated", "up")
             trace.expect(s0 + clock, "busy_up", [1])
             trace.expect(s0 + clock, "right_rd_en", [1])
@@ -269,7 +271,7 @@ class JunctionTrace:
             neurons = slice(clock // shape.q * shape.p, (clock // shape.q + 1) * shape.p)
             self.trace.drive(s0 + clock + 2, right_sum=pack(sums[neurons], self.right_width))
             if clock % shape.q == 0 and clipped[neurons].any():
-                self.trace.expect(s0 + clock + 2, "sat_bp", [clipped[neurons].sum()])
+                self.trace.expect(s0 + clock + 3, "sat_bp", [clipped[neurons].sum()])
                 self.b.cover("saturated", "bp")
         return hidden_delta(t, sample.derivative, self.fmt)
 

@@ -35,17 +35,21 @@ class ReferenceNetwork:
         self.edges = [self.layers[i] * self.fan_out[i] for i in range(self.count)]
         self.fan_in = [self.edges[i] // self.layers[i + 1] for i in range(self.count)]
         self.clocks = [self.edges[i] // self.z[i] for i in range(self.count)]
-        self.pass_clocks = max(self.clocks)
+        self.pass_clocks = max(4, *self.clocks)
         self.together = [max(1, self.z[i] // self.fan_in[i]) for i in range(self.count)]
-        tree = [math.ceil(math.ceil(math.log2(min(self.fan_in[i], self.z[i]))) / 2) for i in range(self.count)]
+        levels = [math.ceil(math.log2(min(self.fan_in[i], self.z[i]))) for i in range(self.count)]
+        tree = [1 + math.ceil((n - 1) / 2) if n else 0 for n in levels]
         cp = self.pass_clocks
         self.ffo = [0] * self.count
         for i in range(1, self.count):
             self.ffo[i] = self.ffo[i - 1] + math.ceil((self.clocks[i - 1] + 7 + tree[i - 1]) / cp)
         self.upo = [0] * self.count
-        self.upo[-1] = self.ffo[-1] + math.ceil((self.clocks[-1] + 15 + tree[-1]) / cp)
+        self.upo[-1] = self.ffo[-1] + math.ceil((self.clocks[-1] + 13 + tree[-1]) / cp)
+        if self.count > 1:
+            copied = self.ffo[-2] + math.ceil((self.clocks[-2] + 9 + tree[-2]) / cp)
+            self.upo[-1] = max(self.upo[-1], copied + 1)
         for i in range(self.count - 1, 0, -1):
-            self.upo[i - 1] = self.upo[i] + math.ceil((self.clocks[i] + 12) / cp)
+            self.upo[i - 1] = self.upo[i] + math.ceil((self.clocks[i] + 10) / cp)
 
     def left(self, i: int, c: int, lane: int) -> int:
         depth = self.layers[i] // self.z[i]

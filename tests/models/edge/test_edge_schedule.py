@@ -37,12 +37,12 @@ def test_published_network_by_hand() -> None:
     plan = schedule([1024, 64, 32], [4, 16], [128, 32])
     assert plan.pass_clocks == 32
     assert plan.ffo == (0, 2)  # ceil((32 + 7 + 3) / 32)
-    assert plan.upo == (6, 4)  # 2 + ceil((32 + 15 + 3) / 32), then + ceil((32 + 12) / 32)
+    assert plan.upo == (6, 4)  # 2 + ceil((32 + 13 + 3) / 32), then + ceil((32 + 10) / 32)
     assert plan.pipeline == 6
     assert plan.staleness(Mode.PIPELINED) == (6, 2)
     assert plan.staleness(Mode.SEQUENTIAL) == plan.staleness(Mode.INFERENCE) == (0, 0)
-    assert (plan.look_ahead, plan.input_slots) == (2, 9)
-    assert plan.activation_slots == (5,)
+    assert plan.look_ahead == 2
+    assert (plan.ff_slots, plan.left_slots) == ((3, 3), (8, 4))
     assert plan.derivative_slots == (7,)
     assert plan.sum_slots == (3,)
     assert plan.delta_slots == 3
@@ -54,12 +54,13 @@ def test_published_network_by_hand() -> None:
 
 
 def test_one_short_junction_by_hand() -> None:
-    """A pass of 2 clocks: the pipeline spans many passes. T = 1."""
+    """A pass of 4 clocks, although there are only 2 rows: the pipeline spans many passes. T = 1."""
     plan = schedule([4, 2], [1], [2])
-    assert (plan.pass_clocks, plan.ffo, plan.upo) == (2, (0,), (9,))  # ceil((2 + 15 + 1) / 2)
-    assert plan.look_ahead == 7
-    assert plan.activation_slots == plan.derivative_slots == plan.sum_slots == ()
-    assert plan.delta_slots == 10
+    assert (plan.pass_clocks, plan.ffo, plan.upo) == (4, (0,), (4,))  # ceil((2 + 13 + 1) / 4)
+    assert plan.look_ahead == 4
+    assert (plan.ff_slots, plan.left_slots) == ((5,), (8,))
+    assert plan.derivative_slots == plan.sum_slots == ()
+    assert plan.delta_slots == 5
     assert [tree_latency(junction) for junction in plan.junctions] == [1]
 
 
@@ -69,7 +70,7 @@ def test_single_lane_has_no_tree() -> None:
 
 @pytest.mark.parametrize("spare", [0, -1])
 def test_a_latency_that_just_fits_a_pass_and_one_that_does_not(spare: int) -> None:
-    """Junctions without adder tree, alone in a pass that is long enough by just 7, 15 and 12 clocks, or one too few."""
+    """Junctions without adder tree, alone in a pass that is long enough by just 7, 13, 10 and 9 clocks, or one less."""
 
     def single_lane(clocks: int) -> JunctionShape:
         return JunctionShape(n_left=clocks, n_right=clocks, fan_out=1, z=1, lane_base=0)
@@ -81,11 +82,15 @@ def test_a_latency_that_just_fits_a_pass_and_one_that_does_not(spare: int) -> No
         return Schedule(replace(any_config, junctions=tuple(single_lane(c) for c in clocks)))
 
     assert plan(93 - spare, 100).ffo[1] == passes
-    first = plan(100, 85 - spare)
+    first = plan(100, 87 - spare)
     assert first.upo[1] - first.ffo[1] == passes
-    second = plan(100, 88 - spare)
+    second = plan(100, 90 - spare)
     assert second.upo[0] - second.upo[1] == passes
-    third = plan(100, 50, 88 - spare)  # the latency is that of the junction on the right
+    copied = plan(91 - spare, 50, 100, 50)  # the left activations come in time for FF, but not to be copied beside it
+    assert copied.upo[3] - copied.ffo[3] == 1
+    copied = plan(100, 91 - spare, 50)
+    assert (copied.ffo[2] - copied.ffo[1], copied.upo[2] - copied.ffo[2]) == (1, passes)
+    third = plan(100, 50, 90 - spare)  # the latency is that of the junction on the right
     assert third.upo[1] - third.upo[2] == passes
     assert third.upo[0] - third.upo[1] == 1
     assert plan(12 + spare).look_ahead == 2 - spare
@@ -133,8 +138,8 @@ def test_every_schedule_keeps_its_order(seed: int) -> None:
                     e for e in positions if e[1] == i and e[0] != Operation.UP and when[e] == when[operation, i, k]
                 ]
                 assert all(positions[other] < at for other in others)
-    assert plan.input_slots == plan.pipeline + 1 + plan.look_ahead
-    for slots in (plan.activation_slots, plan.derivative_slots, plan.sum_slots):
+    assert (plan.ff_slots[0], plan.left_slots[0]) == (1 + plan.look_ahead, plan.pipeline + plan.look_ahead)
+    for slots in (plan.ff_slots[1:], plan.left_slots[1:], plan.derivative_slots, plan.sum_slots):
         assert len(slots) == len(plan.junctions) - 1
         assert all(depth >= 2 for depth in slots)
 
@@ -157,8 +162,9 @@ def test_utilisation_is_edges_per_slot(seed: int) -> None:
 def test_stages_and_spans_are_those_of_the_pipeline() -> None:
     """The RTL, its schedule and its bench are made of them, so none of them sees one that is changed by mistake."""
     assert {stage.name: int(stage) for stage in Stage} == {
-        "DELTA_READ": 0, "FF_READ": 7, "SUM_WRITE": 12, "ACTIVATION_WRITE": 14, "DELTA_WRITE": 15,
+        "DELTA_READ": 0, "COPY_READ": 3, "FF_READ": 5, "SUM_WRITE": 10, "ACTIVATION_WRITE": 12, "DELTA_WRITE": 13,
     }  # fmt: skip
     assert {span.name: int(span) for span in Span} == {
-        "FF_TO_FF": 7, "SUM_TO_DELTA": 12, "FF_TO_DELTA": 15, "FREE": 8, "REFILL": 4, "AHEAD": 2, "OUT": 18, "RUN": 16,
+        "PASS": 4, "FF_TO_FF": 7, "FF_TO_COPY": 9, "SUM_TO_DELTA": 10, "FF_TO_DELTA": 13, "COPY": 3, "FREE": 8,
+        "REFILL": 4, "AHEAD": 2, "OUT": 16, "RUN": 16,
     }  # fmt: skip

@@ -23,6 +23,7 @@ from models.pe_array.machine.machine import Machine
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.network.trace import Trace
+from tests.models.pe_array.compiler.pe_races import needs, races
 
 SHAPE = PeShape(8, 32, x_depth=256, y_depth=128, w_depth=64, e_depth=16, t_depth=64)
 Batch = tuple[np.ndarray, np.ndarray]
@@ -71,7 +72,10 @@ def same_weights(memory: StepMemory, network: PeNetwork) -> None:
 
 
 def train(network: PeNetwork, step: StepProgram, steps: int, seed: int = 0) -> StepMemory:
-    """Steps of the machine and of the network's model side by side, the first one in order; everything is compared."""
+    """Steps of the machine and of the network's model side by side, the first one in order; everything is compared.
+
+    What the first one touches tells whether its program keeps all orders that matter.
+    """
     memory = StepMemory(step)
     rate = network.config.training.rate_shift(0)
     memory.put(network, rate)
@@ -84,7 +88,11 @@ def train(network: PeNetwork, step: StepProgram, steps: int, seed: int = 0) -> S
         images, labels = batch(network.config, 100 * seed + n)
         memory.put_batch(images, labels)
         before, clipped = memory.memory.copy(), network.saturations.sum(axis=1)
-        execute(array, step, random.Random(seed) if n else None, None if n else network.config.training.rounding_seed)
+        if n:
+            execute(array, step, random.Random(seed))
+        else:
+            needed = needs(array, step, network.config.training.rounding_seed)
+            assert races(step.descriptors, needed) == []
         expected = network.train_step(images, labels, rate)
         same(memory, expected)
         same_weights(memory, network)

@@ -299,7 +299,7 @@ def test_small_blocks_where_large_ones_do_not_fit() -> None:
 
 def test_pointers_are_checked() -> None:
     step = StepProgram(fixed(), Grid(2, SHAPE), search=False)
-    made = Sequence(step.tensors, step.storage.parts)
+    made = Sequence(step.tensors, step.storage.parts, SHAPE)
     made.check(0, 3, 4)
     assert made.descriptors[0].after == After()
     memory = StepMemory(step)

@@ -95,11 +95,24 @@ class Reference:
             parts = parts[1:]
         for place, (acc, sums) in enumerate(parts):
             total = acc.reshape(shape) + value.reshape(shape) * 2.0 ** (sums - scale)
-            mask = self.maps[n].astype(int) if place == len(parts) - 1 and self.layers[n].relu else None
-            if mask is not None and self.layers[n].clip:
-                mask = np.where(mask < self.layers[n].clip, mask, 0)
+            mask = self.kept(n) if place == len(parts) - 1 else None
             value, scale = rounded(total, sums - frac, mask=mask), frac
         return value
+
+    def kept(self, n: int) -> np.ndarray | None:
+        """Where a gradient is not 0: that of a map that is only pooled has its ReLU behind the pooling."""
+        layer, mask = self.layers[n], self.maps[n].astype(int)
+        if self.pooled(n) is not None:
+            return None
+        if layer.kind == "max_pool" and layer.reads >= 0 and self.pooled(layer.reads) == n:
+            layer = self.layers[layer.reads]
+        if not layer.relu:
+            return None
+        return np.where(mask < layer.clip, mask, 0) if layer.clip else mask
+
+    def pooled(self, n: int) -> int | None:
+        users = [k for k, layer in enumerate(self.layers) if n in (layer.reads, layer.add)]
+        return users[0] if len(users) == 1 and self.layers[users[0]].kind == "max_pool" else None
 
     def compare(self, trace: Trace) -> None:
         for n in range(len(self.layers)):

@@ -74,10 +74,16 @@ class Reference:
                 back = float_layers.max_pool_backward(layer.window, d, indices[i], *size)
             else:
                 back = float_layers.average_pool_backward(layer.window, d, *size) * layer.window.taps * layer.multiplier
-            mask = maps[i].astype(int) if i > 0 and self.config.layers[i - 1].relu else None
+            mask = self.kept(maps, i) if i > 0 else None
             shift = layer.backward_frac - layer.in_delta_frac if i > 0 else 0
             d = self.requantised(back, requantise.DrainSettings(shift), mask)
         return maps[1:] + deltas[::-1]
+
+    def kept(self, maps: list[np.ndarray], i: int) -> np.ndarray | None:
+        """Where the gradient by the input of layer i is not 0. ReLU before a max pool counts behind it."""
+        layers = self.config.layers
+        relu = layers[i - 1].relu if layers[i - 1].kind != "max_pool" else i > 1 and layers[i - 2].relu
+        return maps[i].astype(int) if relu and layers[i].kind != "max_pool" else None
 
     @staticmethod
     def requantised(acc: np.ndarray, settings: requantise.DrainSettings, mask: np.ndarray | None = None) -> np.ndarray:

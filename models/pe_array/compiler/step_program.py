@@ -59,7 +59,8 @@ class StepProgram:
         balanced: permute channels so that slots have nearly the same work.
         blocks: rows and columns of blocks of some layers; those of the others are chosen.
         search: look for the fastest program of every phase, which takes long; otherwise take the first that fits.
-        pooled: drains pool, and spread gradients of pooled maps, where that is all that is done with a map.
+        pooled: drains pool, and spread gradients of pooled maps, where that is all that is done with a map, unless the
+            configuration's training is not ``pooled``.
         tell: is told what is being made.
 
     Attributes:
@@ -85,7 +86,7 @@ class StepProgram:
 
     def __init__(
         self, network: PeNetwork | FrozenNetwork, grid: Grid, *, training: bool = True, base: int = 0,
-        balanced: bool = True, blocks: Mapping[int, Pair] | None = None, search: bool = True, pooled: bool = False,
+        balanced: bool = True, blocks: Mapping[int, Pair] | None = None, search: bool = True, pooled: bool = True,
         tell: Callable[[str], None] = silent,
     ) -> None:  # fmt: skip
         self.config: PeConfig | FrozenConfig = network.config
@@ -118,6 +119,7 @@ class StepProgram:
         for index in range(len(self.config.layers)):
             self._orders |= {f"{kind}{index}": orders[index + 1] for kind in ("output", "index", "delta")}
         self.storage = MapStorage(self.config.layers, self.config.in_shape)
+        pooled &= not isinstance(self.config, PeConfig) or self.config.training.pooled
         pools = pooling.pooled_layers(self.config, self.storage) if pooled else {}
         spread = {n for n in pools.values() if isinstance(self.config, PeConfig) and pooling.spreads(self.config, n)}
         maker = phases.Maker(

@@ -359,5 +359,5 @@ class StepProgram:
             self._at(made.tensor, shape), made.shift, made.field, made.stochastic, made.relu,
             mask=None if beside is None else self._at(beside, shape).address, use_mask=made.mask is not None,
             scales=scales, records=records, places=None if made.places is None else self.tensors[made.places].address,
-            limited=made.clip > 0,
+            limited=made.clip > 0 and made.places is not None,
         )  # fmt: skip

@@ -26,6 +26,7 @@ from models.pe_array.isa.sizes import Sizes
 from models.pe_array.network.config import PeConfig, grid_of
 from models.pe_array.network.fitting import CLOCKS
 from models.pe_array.network.frozen.network import FrozenConfig
+from models.pe_array.network.layer import Layer
 from models.pe_array.network.network import PeNetwork
 from studies import published
 from studies.kept import keeper, known, study_key
@@ -107,22 +108,27 @@ def steps_of(step: StepProgram, run: ProgramRun) -> Steps:
     return Steps([(_named(step.config, name), last) for name, last in step.parts], step.descriptors, run)
 
 
-def _named(config: PeConfig | FrozenConfig, part: str) -> str:
-    """Part of a step: its phase, and the name of its layer."""
+def _split(config: PeConfig | FrozenConfig, part: str) -> tuple[str, Layer] | None:
+    """Phase of a part of a step, of ``PHASES``, and its layer; None: it belongs to none."""
     phase = part.rstrip("0123456789")
     if phase not in PHASES or phase == part:
-        return part
-    return f"{PHASES[phase]} {config.layers[int(part[len(phase) :])].name}"
+        return None
+    return PHASES[phase], config.layers[int(part[len(phase) :])]
+
+
+def _named(config: PeConfig | FrozenConfig, part: str) -> str:
+    """Part of a step: its phase, and the name of its layer."""
+    found = _split(config, part)
+    return part if found is None else f"{found[0]} {found[1].name}"
 
 
 def kind_of(config: PeConfig, part: str) -> tuple[str, str]:
     """Kind of a part of a step, of ``KINDS``, and the name of its layer, or "" of what belongs to none."""
-    phase = part.rstrip("0123456789")
-    if phase not in PHASES or phase == part:
+    found = _split(config, part)
+    if found is None:
         return KINDS[-1], ""
-    layer = config.layers[int(part[len(phase) :])]
-    kind = PHASES[phase].split()[0]
-    return kind if layer.has_weights else "pooling", layer.name
+    phase, layer = found
+    return phase.split()[0] if layer.has_weights else "pooling", layer.name
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import codecs
 import locale
+import os
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -30,3 +32,23 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("files of the tests are UTF-8 and this locale is not: export PYTHONUTF8=1")
     if hasattr(config, "workerinput"):
         threads.use(1)  # the cores have a test process each
+
+
+@pytest.fixture(autouse=True)
+def environment_as_before() -> Iterator[None]:
+    """No test leaves variables to those that come after it in the same process: which ones these are is chance."""
+    before = _variables()
+    yield
+    after = _variables()
+    changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+    for name in changed:
+        if name in before:
+            os.environ[name] = before[name]
+        else:
+            del os.environ[name]
+    assert not changed, f"the test leaves other variables in the environment than it found: {', '.join(changed)}"
+
+
+def _variables() -> dict[str, str]:
+    """The environment, without pytest's own name of the test that runs and of its phase."""
+    return {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}

@@ -103,6 +103,7 @@ def test_a_folder_that_make_cannot_name_is_refused(character: str, monkeypatch: 
         runners.require_tools("verilator")
 
 
+@pytest.mark.usefixtures("environment")
 def test_tools_write_below_build_only() -> None:
     paths.set_environment()
     for variable in ("CCACHE_DIR", "NUMBA_CACHE_DIR", "YOWASP_CACHE_DIR", "MPLCONFIGDIR", "XDG_CACHE_HOME", "TMPDIR"):

@@ -39,12 +39,6 @@ def full_disk() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
-@pytest.fixture
-def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What set_environment changes is as before after the test."""
-    monkeypatch.setattr(os, "environ", os.environ.copy())
-
-
 def output_of(command: list[str], build: str, directory: Path) -> str:
     done = subprocess.run(
         command, cwd=directory, env=os.environ | {"EDGELOOM_BUILD": build}, capture_output=True, text=True, check=False
@@ -150,6 +144,7 @@ def test_characters_of_its_name(character: str, check: Callable[[Path], None], t
         check(tmp_path / f"a{character}b")
 
 
+@pytest.mark.usefixtures("environment")
 def test_directory_of_others_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else it would be `make clean` that finds out."""
     (tmp_path / "thesis.tex").touch()

@@ -9,9 +9,8 @@ import numpy as np
 
 from models.lib.fixed_point import IntArray
 from models.lib.record import Array, Flag, Int, Record, clocked, kind, record, records
+from models.pe_array.isa.runs import COLLECT_CHUNK
 
-CHUNK = 8
-"""Complete beats of a slot from which on they are written [collect_store]."""
 DEPTH = 16
 """Beats of memory per slot [collect_store]."""
 
@@ -130,11 +129,11 @@ def slots_clock(slots: Array, n: Record, entered: Array, ready: Flag, free: Int)
         if granted >= 0:
             n.slot, n.chunk, n.turn = granted, slots[granted].words, granted
             if n.ordered:
-                n.chunk = min(n.chunk, CHUNK)
+                n.chunk = min(n.chunk, COLLECT_CHUNK)
     for slot in range(count):
         of, chosen = slots[slot], granted == slot
         ended, busy, flush = of.ended, of.busy, of.flush
-        eligible = not busy and not chosen and (of.words >= CHUNK or (ended and of.words > 0))
+        eligible = not busy and not chosen and (of.words >= COLLECT_CHUNK or (ended and of.words > 0))
         of.eligible = 1 if eligible else 0
         close = entered[slot] and of.left == 1
         done = flush and not _begun(n, of)

@@ -226,4 +226,3 @@ class Sequence:
             self._loads += engine is Engine.LOAD
             self._computes += engine is Engine.COMPUTE
             self._stores += engine is Engine.STORE
-

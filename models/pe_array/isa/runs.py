@@ -14,6 +14,8 @@ from models.pe_array.isa.shapes import Pair
 
 Bytes = npt.NDArray[np.uint8]
 ADDRESSES = 1 << 32
+COLLECT_CHUNK = 8
+"""Beats of a slot that go to memory, or to the update, in its turn [CHUNK of collect_store]."""
 
 
 @dataclass(frozen=True)

@@ -310,7 +310,7 @@ class StoreEngine:
         self._memory.put(Engine.STORE, (runs, _containers(words)))
 
     def _learn(self, learn: d.Learn) -> None:
-        """New weights chunk by chunk: LEARN_CHUNK words of every slot in turn, while it has any."""
+        """New weights chunk by chunk: COLLECT_CHUNK words of every slot in turn, while it has any."""
         if any(each.gradients and each.beat % WEIGHT_BYTES for each in self._named.values()):
             raise ValueError(f"{self._named} must begin at whole beats of MAC weights")
         lanes = self._memory.lanes

@@ -10,14 +10,13 @@ import numpy.typing as npt
 
 from models.lib.fixed_point import IntArray, round_shift, saturate
 from models.pe_array.isa.pe_command import GRADIENT_BITS, wrap
+from models.pe_array.isa.runs import COLLECT_CHUNK
 from models.pe_array.isa.widths import MOMENTUM_BITS, SHIFT_MAX, STANDARD, Widths
 from models.pe_array.network.requantise import BoolArray, rounded
 
 DECAY_MAX = 15
 UPDATE_WORDS = 4
 """Words of an update per beat of MAC weights, and the bytes of a weight in them."""
-LEARN_CHUNK = 8
-"""Words of a slot that a LEARN updates in its turn [CHUNK of collect_store]."""
 
 
 def sum_gradients(partial: npt.ArrayLike, group: int) -> IntArray:
@@ -42,7 +41,7 @@ def pack_gradients(gradients: npt.ArrayLike, lanes: int) -> IntArray:
     return np.concatenate([flat, np.zeros(-len(flat) % lanes, dtype=np.int64)]).reshape(-1, lanes)
 
 
-def learn_order(words: npt.ArrayLike, chunk: int = LEARN_CHUNK) -> list[tuple[int, int, int]]:
+def learn_order(words: npt.ArrayLike, chunk: int = COLLECT_CHUNK) -> list[tuple[int, int, int]]:
     """Chunks (slot, first word, words) of a LEARN in their order: ``chunk`` words of every slot in turn.
 
     The words of a slot are filled up to a whole beat of MAC weights. Random words are taken in this order.

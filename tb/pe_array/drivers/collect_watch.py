@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from models.pe_array.clocks import collect_store as model
-from models.pe_array.clocks.gradient_pack import CHUNK, DEPTH, pack_grant
+from models.pe_array.clocks.gradient_pack import DEPTH, pack_grant
 from models.pe_array.clocks.table import COLUMNS, OPCODE, column
 from models.pe_array.isa.descriptors import KINDS, Collect, Descriptor, Learn, Slot
+from models.pe_array.isa.runs import COLLECT_CHUNK
 from tb.lib.bench import Bench
 from tb.lib.ports import Beside
 
@@ -46,7 +47,7 @@ class CollectWatch(Beside):
     @staticmethod
     def fits(b: Bench) -> bool:
         """The model has CHUNK and DEPTH of the PE array only."""
-        return (b.params["CHUNK"], b.params["DEPTH"]) == (CHUNK, DEPTH)
+        return (b.params["CHUNK"], b.params["DEPTH"]) == (COLLECT_CHUNK, DEPTH)
 
     def reset(self) -> None:
         """The model begins anew."""
@@ -87,7 +88,7 @@ class CollectWatch(Beside):
         slots = state.pack.slots
         if start:
             self.b.cover("named", "all" if slots.named.all() else "some" if slots.named.any() else "none")
-        wants = (slots.words >= CHUNK) | ((slots.ended != 0) & (slots.words > 0))
+        wants = (slots.words >= COLLECT_CHUNK) | ((slots.ended != 0) & (slots.words > 0))
         if wants.sum() > 1:
             self.b.cover("turn", "several_want")
         if slots.open.any() and not start and slots.named.any():

@@ -12,8 +12,9 @@ import pytest
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.isa.descriptors import Engine, Learn, Stream, Update
 from models.pe_array.isa.grid import Grid
+from models.pe_array.isa.runs import COLLECT_CHUNK
 from models.pe_array.network.network import PeNetwork
-from models.pe_array.network.weight_update import LEARN_CHUNK, learn_order
+from models.pe_array.network.weight_update import learn_order
 from tests.models.pe_array.compiler.pe_steps import KINDS, LARGE, SHAPE, fixed, random_config, train
 
 WAYS: list[dict[str, Any]] = [
@@ -85,5 +86,5 @@ def test_order_of_chunks() -> None:
     chunks = learn_order(words)
     for slot, count in enumerate(words):
         mine = [(first, size) for which, first, size in chunks if which == slot]
-        assert [first for first, _ in mine] == list(range(0, int(count), LEARN_CHUNK))
+        assert [first for first, _ in mine] == list(range(0, int(count), COLLECT_CHUNK))
         assert sum(size for _, size in mine) == -(-count // 4) * 4

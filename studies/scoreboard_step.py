@@ -125,6 +125,7 @@ def notes(wholes: Sequence[Whole]) -> list[str]:
         "Where the clocks go: a part of a program counts from the end of the parts before it to its own. Where the PEs "
         "hold the map of a layer at once, WG contains the update: gradients change the weights as they come. Other "
         "layers have an update as one piece: the drains of the NG behind wait for its end, the PEs run out of room and "
-        "wait too. What of NG is computed meanwhile counts as update. Phases alone write their gradients and have "
-        "updates cut up between the drains of NG, which no program of training does.",
+        "wait too. What of NG is computed meanwhile counts as update. Max pooling of 2 x 2 pixels is done by drains of "
+        "FF and NG; where its map is flattened its way back is a part of its own. Phases alone write their gradients, "
+        "and have updates cut up between the drains of NG, which no program of training does.",
     ]

@@ -827,6 +827,17 @@ static inline uint32_t edgeloom_drain_get_slots(const edgeloom_descriptor *d)
     return (uint32_t)edgeloom_get(d, 56, 7);
 }
 
+/* what is high or above has no gradient, as what a ReLU stops */
+static inline void edgeloom_drain_set_limited(edgeloom_descriptor *d, uint32_t value)
+{
+    edgeloom_put(d, 63, 1, value);
+}
+
+static inline uint32_t edgeloom_drain_get_limited(const edgeloom_descriptor *d)
+{
+    return (uint32_t)edgeloom_get(d, 63, 1);
+}
+
 /* log2 of the tiles on top of each other */
 static inline void edgeloom_drain_set_sy_log2(edgeloom_descriptor *d, uint32_t value)
 {
@@ -847,6 +858,28 @@ static inline void edgeloom_drain_set_sx_log2(edgeloom_descriptor *d, uint32_t v
 static inline uint32_t edgeloom_drain_get_sx_log2(const edgeloom_descriptor *d)
 {
     return (uint32_t)edgeloom_get(d, 91, 3);
+}
+
+/* the largest of every 2 x 2 pixels */
+static inline void edgeloom_drain_set_windows(edgeloom_descriptor *d, uint32_t value)
+{
+    edgeloom_put(d, 94, 1, value);
+}
+
+static inline uint32_t edgeloom_drain_get_windows(const edgeloom_descriptor *d)
+{
+    return (uint32_t)edgeloom_get(d, 94, 1);
+}
+
+/* write places of these, or spread words by them */
+static inline void edgeloom_drain_set_index(edgeloom_descriptor *d, uint32_t value)
+{
+    edgeloom_put(d, 95, 1, value);
+}
+
+static inline uint32_t edgeloom_drain_get_index(const edgeloom_descriptor *d)
+{
+    return (uint32_t)edgeloom_get(d, 95, 1);
 }
 
 /* channels of a slot */

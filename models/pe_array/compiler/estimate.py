@@ -88,7 +88,7 @@ def estimate(program: Program, grid: Grid) -> int:
             computes.append(history[-1] + DONE)
         elif isinstance(operation, DrainMap):
             start = max(store, waited(operation.after))
-            store = start + operation.command.words + ANSWER
+            store = start + operation.clocks + ANSWER
             stores.append(store)
         else:
             finish, length = _collected(operation, finish, max(store, begun), beat)

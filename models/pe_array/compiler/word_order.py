@@ -55,7 +55,8 @@ def _updates(step: StepProgram) -> tuple[dict[int, IntArray], dict[int, IntArray
 
 def _deltas(step: StepProgram) -> tuple[dict[int, list[IntArray]], int]:
     lanes, words = step.grid.shape.lanes, 0
-    maps = {index: step.tensors[f"delta{index}"] for index in range(len(step.config.layers))}
+    names = {index: f"delta{index}" for index in range(len(step.config.layers))}
+    maps = {index: step.tensors[name] for index, name in names.items() if name not in step.absent}
     writes: dict[int, list[IntArray]] = {index: [] for index in maps}  # per drain: places in the map, and words
     output = None
     for each in step.descriptors:

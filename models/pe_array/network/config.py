@@ -53,11 +53,11 @@ class Training:
         rescale: what is left after pruning is scaled, so that each layer's weights have the norm that they had.
         initial: file of the weights that the training begins with (training/weights_file.py); None: random ones.
         validation: images at the end of the training set that ``--validate`` holds back.
-        stochastic_updates, stochastic_gradients: round stochastically in weight updates, and in the requantising of
-            gradients by maps; otherwise half up, like everything else.
+        stochastic_updates, stochastic_gradients: round weight updates, and gradients by maps, not half up but randomly.
         rounding_seed: of the random words, 1 … 65535.
         softmax: the loss is softmax with cross-entropy; else sigmoid with cross-entropy of every class by itself.
         fused: gradients that are complete when they are collected go to the update at once, and not to memory.
+        pooled: where only a max pooling of 2 x 2 pixels reads a map, it is pooled as it is stored, and not in memory.
     """
 
     batch: int
@@ -79,6 +79,7 @@ class Training:
     weight_decay_shift: int = 0
     softmax: bool = False
     fused: bool = True
+    pooled: bool = True
 
     @property
     def stochastic(self) -> bool:
@@ -194,8 +195,7 @@ class PeConfig:
         if pes & (pes - 1):
             raise ConfigError(f"array.pes = {pes} must be a power of two")
         wide = array.integer("wide", 1, min(2, BEAT_MAX // training.batch), 1)
-        clock = root.table("clock")
-        clock_mhz = clock.real("mhz", 0.001, 100_000.0, float(assumed.CLOCK_MHZ))
+        clock_mhz = (clock := root.table("clock")).real("mhz", 0.001, 100_000.0, float(assumed.CLOCK_MHZ))
         data = DataSource.read(source := root.table("data"), directory, "mnist")
         for table in (clock, array, image, root):
             table.finish()
@@ -329,6 +329,7 @@ def _training(table: Section, directory: Path) -> Training:
         weight_decay_shift=table.integer("weight_decay_shift", 0, SHIFT_MAX, 0),
         softmax=table.choice("loss", LOSSES, LOSSES[0]) == "softmax",
         fused=table.flag("fused", True),
+        pooled=table.flag("pooled", True),
     )
     table.finish()
     if training.nesterov and not training.momentum_shift:
@@ -349,8 +350,7 @@ def _check(name: str, layer: Layer, training: Training, sums: bool) -> None:
         for rate in training.rate_shifts:
             for what, shift in layer.update_shifts(rate).items():
                 shifts[f"{what} at rate_shift = {rate}"] = shift, SHIFT_MAX
-        conv = layer.conv
-        out = layer.out_shape
+        conv, out = layer.conv, layer.out_shape
         terms = {
             "forward": (conv.cols // conv.groups * conv.taps, added, ACC_BITS),
             "input gradient": (layer.backward_terms, 0, ACC_BITS),

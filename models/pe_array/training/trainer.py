@@ -273,8 +273,8 @@ def identity(network: PeNetwork, samples: int, source: str) -> str:
     """
     config, training = network.config, network.config.training
     fused = training.fused and training.stochastic_updates  # the weights are the same where nothing is stochastic
-    how = repr(replace(training, epochs=1, validation=0, initial=None, fused=fused))
-    how = how.replace(", fused=False", "")  # as trainings were before there was a choice
+    how = repr(replace(training, epochs=1, validation=0, initial=None, fused=fused, pooled=False))  # no other weights
+    how = how.replace(", fused=False", "").replace(", pooled=False", "")  # as they were before there was a choice
     how += f", wide={config.wide}" if config.wide > 1 and training.stochastic_updates else ""  # other random words
     digest = hashlib.sha256(f"{config.layers!r} {how} {config.pes} {samples} {source}".encode())
     for name, array in network.state().items():

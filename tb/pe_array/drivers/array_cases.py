@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from models.pe_array.compiler import program
-from models.pe_array.compiler.assemble import MapAt, OutputAt, Places, assemble, chain
+from models.pe_array.compiler.assemble import Places, assemble, chain
+from models.pe_array.compiler.output_pattern import MapAt, OutputAt
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.channel_records import Records, pack_biases, pack_records
 from models.pe_array.isa.csb import Csb, beat_offsets, encode
@@ -18,6 +20,7 @@ from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.operations import After, CommandField, ComputeTiles, Program, SetField
 from models.pe_array.isa.pe_command import PeShape
 from models.pe_array.isa.shapes import Conv, Pool
+from models.pe_array.isa.widths import POOL_BEATS
 from models.pe_array.network.requantise import AccumulatorField
 from models.pe_array.tiles.tiling import Split
 from tb.lib import values
@@ -302,6 +305,31 @@ class CaseMemory:
             use_mask=beside == "mask",
         )  # fmt: skip
         drain = d.Drain(1, channels, channels, 1, width, 1, width, ybase=rng.randrange(4096), ystride=width)
+        return [self.scales(beside, channels), output, drain, d.Scales()]
+
+    def pooled_drain(self, kind: str | None = None) -> list[d.Descriptor]:
+        """A map that is pooled, "largest" or with "places", or a pooled one that is spread."""
+        rng = self.b.rng
+        kind = kind or rng.choice(["largest", "places", "spread"])
+        channels, height = rng.choice([1, rng.randint(1, 6)]), rng.randint(1, 4)
+        width = rng.choice([1, rng.randint(1, 9)])
+        runs = d.Output(0, width, height, width, channels, height * width, shift=rng.randrange(32), relu=True)
+        if kind == "spread":
+            output = replace(runs, address=self.out(channels, 2 * height, 2 * width).address,
+                             mask=self.map(channels, height, width).address)
+            sides = height, width
+        else:
+            beats = rng.choice([n for n in range(1, POOL_BEATS + 1) if channels * height * width % n == 0])
+            one = replace(runs, run_beats=beats, runs=channels * height * width // beats, run_stride=beats, groups=1)
+            output = rng.choice([runs, one])
+            output = replace(output, address=self.out(channels, height, width).address,
+                             mask=self.out(channels, height, width).address)
+            sides = 2 * height, 2 * width
+        drain = d.Drain(
+            1, channels, channels, *sides, *sides, ybase=rng.randrange(4096), ystride=rng.randrange(64),
+            windows=kind != "spread", index=kind != "largest", limited=rng.random() < 0.5,
+        )  # fmt: skip
+        beside = "nothing" if kind == "spread" else rng.choice(["nothing", "biases", "full"])
         return [self.scales(beside, channels), output, drain, d.Scales()]
 
     def program(self, made: list[d.Descriptor]) -> int:

@@ -321,7 +321,7 @@ def provoke(unit: Unit, kind: str) -> tuple[Cause, int]:
         made = [Output(0, 1, field=3)]
     elif kind == "lengths":
         sizes = [rng.getrandbits(12) for _ in range(8)]
-        drain = Drain(rng.getrandbits(7), *sizes, sy_log2=rng.getrandbits(3), sx_log2=rng.getrandbits(3))  # type: ignore[misc]
+        drain = Drain(rng.getrandbits(7), *sizes, sy_log2=rng.getrandbits(3), sx_log2=rng.getrandbits(3))  # type: ignore[misc,arg-type]
         unit.port.send(Output(unit.addr(unit.maps), 7))
         unit.side.expect(drain, most=20)
         return Cause.FIELD, unit.port.send(drain)

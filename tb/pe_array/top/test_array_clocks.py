@@ -120,9 +120,12 @@ async def clocks_of_operations(b: Bench) -> None:
     await session.run("compute", session.command(rng.choice([Op.MAC, Op.MAX, Op.UNPOOL])))
     for beside in ("nothing", "mask", "addend", "biases", "full"):
         await session.run(f"drain_{beside}", memory.scaled_drain(beside))
+    for kind in ("largest", "places", "spread"):
+        await session.run(f"drain_{kind}", memory.pooled_drain(kind))
     await session.run("delta", memory.delta())
     await session.run("update", session.update())
-    parts = rng.choices([memory.scaled_drain, memory.scaled_drain, memory.delta, session.update, session.update], k=8)
+    drains = [memory.scaled_drain, memory.scaled_drain, memory.pooled_drain]
+    parts = rng.choices([*drains, memory.delta, session.update, session.update], k=8)
     await session.run("stores", [each for part in parts for each in part()])
 
 

@@ -38,7 +38,7 @@ _HARMLESS = {
     "shift", "relu", "stochastic", "swap", "ebase", "wbase", "xbase", "wstride", "base", "word", "slot", "all", "decay",
     "bias", "bias_shift", "multiplier", "even", "zero", "low", "high", "mask_high", "addend_zero", "addend_multiplier",
     "addend_shift", "near_half", "x_columns", "x_rows", "y_columns", "y_rows", "elements", "row_max", "col_max",
-    "coordinates", "check",
+    "coordinates", "check", "limited",
 }  # fmt: skip
 """Fields that change what is computed, but not who waits for whom."""
 

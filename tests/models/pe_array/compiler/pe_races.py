@@ -149,7 +149,7 @@ class _Watch:
         if isinstance(each, Drain):
             command = DrainCommand(
                 each.slots, each.channels, each.channels_last, each.height, each.width, each.tile_height,
-                each.tile_width, each.sy_log2, each.sx_log2, each.ybase, each.ystride,
+                each.tile_width, each.sy_log2, each.sx_log2, each.ybase, each.ystride, each.windows,
             )  # fmt: skip
             units, addresses = drain_reads(command, self._pes, self._shape.y_depth)
             return self._first[Memory.Y] + units * self._shape.y_depth + addresses, NONE

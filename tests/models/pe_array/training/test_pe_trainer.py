@@ -126,6 +126,7 @@ def test_random_words_go_on_from_a_checkpoint(tmp_path: Path) -> None:
     assert same_network(parts.network, whole.network)
     assert parts.network.random is not None
     assert parts.network.random.taken.tolist() == whole.network.random.taken.tolist()
+    Trainer(lenet(**keys, pooled=False), data).load(tmp_path / "checkpoint.npz")  # the same words
     for other in (
         {"rounding_seed": 6}, {"stochastic_gradients": False}, {"stochastic_updates": False}, {"fused": False}
     ):  # fmt: skip
@@ -150,7 +151,7 @@ def test_checkpoints_that_do_not_fit(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.npz"
     trainer = Trainer(lenet(), data)
     trainer.save(path)
-    for same in (lenet(epochs=99, fused=False), replace(lenet(), wide=2)):  # it makes no difference to the weights
+    for same in (lenet(epochs=99, fused=False, pooled=False), replace(lenet(), wide=2)):  # the same weights
         Trainer(same, data).load(path)
     for other, images in ((lenet(prune_at=61), data), (lenet(init_seed=9), data), (lenet(), data[:63])):
         with pytest.raises(CheckpointError, match="belongs to another configuration, data set or number of SAMPLES"):

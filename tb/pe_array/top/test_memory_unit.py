@@ -54,7 +54,11 @@ class Streams(Beside):
 
     def half(self, place: int) -> bool:
         """Whether a command is of half beats: with a wide port always, or, of the store engine, at random."""
-        return self.whole > self.beat and (place < READERS - 1 or self.b.rng.random() < 0.5)
+        if self.whole == self.beat:
+            return False
+        half = place < READERS - 1 or self.b.rng.random() < 0.5
+        self.b.cover("beats", f"{'wr' if place == READERS else 'rd'}_{'half' if half else 'whole'}")
+        return half
 
     def stall(self) -> None:
         """Random pauses everywhere."""

@@ -16,7 +16,8 @@ import numpy.typing as npt
 from models.lib.clocks.axi_bursts import BURST_BEATS
 from models.pe_array.clocks.pe_array import ArrayClocks
 from models.pe_array.clocks.step import ProgramRun
-from models.pe_array.compiler.assemble import MapAt, OutputAt, Places, assemble
+from models.pe_array.compiler.assemble import Places, assemble
+from models.pe_array.compiler.output_pattern import MapAt, OutputAt
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.csb import Csb, beat_offsets
 from models.pe_array.isa.descriptors import Engine

@@ -23,6 +23,7 @@ from models.pe_array.isa.channel_records import RecordLayout
 from models.pe_array.isa.commands import CommandLayout
 from models.pe_array.isa.descriptors import MULTIPLIER_BITS, ONE, Descriptor, Engine, Scales
 from models.pe_array.isa.encoding import pack
+from models.pe_array.isa.widths import POOL_BEATS
 
 _WHY = """\
  *
@@ -154,5 +155,6 @@ def _fields(name: str, kind: type[Descriptor]) -> Iterator[Line]:
         yield f"ARRAY_D_{name}_{field}", range_of(bits), doc
     if kind is Scales:
         yield f"ARRAY_D_{name}_DEFAULT", f"256'h{pack(kind()):064X}", ""
+        yield "ARRAY_POOL_BEATS", str(POOL_BEATS), ""
         yield "ARRAY_MULTIPLIER_BITS", str(MULTIPLIER_BITS), ""
         yield "ARRAY_MULTIPLIER_ONE", f"{MULTIPLIER_BITS}'h{ONE:X}", ""

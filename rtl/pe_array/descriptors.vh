@@ -156,8 +156,11 @@
 
 // DRAIN: Accumulators of a region through requantise to where the last Output says
 `define ARRAY_D_DRAIN_SLOTS         62:56    // slots
+`define ARRAY_D_DRAIN_LIMITED       63       // what is high or above has no gradient, as what a ReLU stops
 `define ARRAY_D_DRAIN_SY_LOG2       90:88    // log2 of the tiles on top of each other
 `define ARRAY_D_DRAIN_SX_LOG2       93:91    // log2 of the tiles side by side
+`define ARRAY_D_DRAIN_WINDOWS       94       // the largest of every 2 x 2 pixels
+`define ARRAY_D_DRAIN_INDEX         95       // write places of these, or spread words by them
 `define ARRAY_D_DRAIN_CHANNELS      107:96   // channels of a slot
 `define ARRAY_D_DRAIN_CHANNELS_LAST 119:108  // channels of the last slot
 `define ARRAY_D_DRAIN_HEIGHT        139:128  // rows of the region
@@ -226,6 +229,7 @@
 `define ARRAY_D_SCALES_HIGH              247:240  // largest result
 `define ARRAY_D_SCALES_ADDEND_ZERO       255:248  // its zero point
 `define ARRAY_D_SCALES_DEFAULT           256'h007F800000800000008000000000000000000000000000000000000000000036
+`define ARRAY_POOL_BEATS                 64
 `define ARRAY_MULTIPLIER_BITS            24
 `define ARRAY_MULTIPLIER_ONE             24'h800000
 
@@ -242,7 +246,7 @@
 // Bits that no field of the opcodes of a module has
 `define ARRAY_D_UNUSED_LOAD(d)    {d[159:157], d[87:64], d[55:8]}
 `define ARRAY_D_UNUSED_COMPUTE(d) {d[191:184], d[159:147], d[127:120], d[95:91], d[87:59], d[55:8]}
-`define ARRAY_D_UNUSED_DRAIN(d)   {d[191:188], d[95:94], d[87:63], d[55:8]}
+`define ARRAY_D_UNUSED_DRAIN(d)   {d[191:188], d[87:64], d[55:8]}
 `define ARRAY_D_UNUSED_SCALES(d)  {d[223:221], d[191:184], d[95:92], d[87:62], d[55:0]}
 `define ARRAY_D_UNUSED_COLLECT(d) {d[255:152], d[95:62], d[55:8]}
 `define ARRAY_D_UNUSED_UPDATE(d)  {d[255:253], d[95:92], d[87:63], d[55:0]}
@@ -268,7 +272,7 @@
 `define ARRAY_MAP_CMD_CHANNELS 72:60  // channels, at most 4096
 
 // Command on drain_cmd: how many bits, and those of its fields
-`define ARRAY_DRAIN_CMD_BITS          105
+`define ARRAY_DRAIN_CMD_BITS          106
 `define ARRAY_DRAIN_CMD_SLOTS         6:0     // slots
 `define ARRAY_DRAIN_CMD_CHANNELS      18:7    // channels of a slot
 `define ARRAY_DRAIN_CMD_CHANNELS_LAST 30:19   // channels of the last slot
@@ -280,5 +284,6 @@
 `define ARRAY_DRAIN_CMD_SX_LOG2       84:82   // log2 of the tiles side by side
 `define ARRAY_DRAIN_CMD_YBASE         94:85   // first word of Y
 `define ARRAY_DRAIN_CMD_YSTRIDE       104:95  // words of Y per channel
+`define ARRAY_DRAIN_CMD_WINDOWS       105     // the largest of every 2 x 2 pixels
 
 `endif

@@ -22,8 +22,10 @@
 #define EDGELOOM_ARRAY_SHAPE_B_SHIFT 8
 #define EDGELOOM_ARRAY_SHAPE_ACC_MASK 0x00ff0000u /* bits of an accumulator */
 #define EDGELOOM_ARRAY_SHAPE_ACC_SHIFT 16
-#define EDGELOOM_ARRAY_SHAPE_GROUPS_MASK 0xff000000u /* PE groups that are counted for themselves */
+#define EDGELOOM_ARRAY_SHAPE_GROUPS_MASK 0x7f000000u /* PE groups that are counted for themselves */
 #define EDGELOOM_ARRAY_SHAPE_GROUPS_SHIFT 24
+#define EDGELOOM_ARRAY_SHAPE_WIDE_MASK 0x80000000u /* the port is wide: beats of gradients and weights have 2*B bytes */
+#define EDGELOOM_ARRAY_SHAPE_WIDE_SHIFT 31
 #define EDGELOOM_ARRAY_DEPTHS 0x00cu /* memories of a PE */
 #define EDGELOOM_ARRAY_DEPTHS_X_MASK 0x0000000fu /* log2 of the words of X */
 #define EDGELOOM_ARRAY_DEPTHS_X_SHIFT 0
@@ -825,6 +827,17 @@ static inline uint32_t edgeloom_drain_get_slots(const edgeloom_descriptor *d)
     return (uint32_t)edgeloom_get(d, 56, 7);
 }
 
+/* what is high or above has no gradient, as what a ReLU stops */
+static inline void edgeloom_drain_set_limited(edgeloom_descriptor *d, uint32_t value)
+{
+    edgeloom_put(d, 63, 1, value);
+}
+
+static inline uint32_t edgeloom_drain_get_limited(const edgeloom_descriptor *d)
+{
+    return (uint32_t)edgeloom_get(d, 63, 1);
+}
+
 /* log2 of the tiles on top of each other */
 static inline void edgeloom_drain_set_sy_log2(edgeloom_descriptor *d, uint32_t value)
 {
@@ -845,6 +858,28 @@ static inline void edgeloom_drain_set_sx_log2(edgeloom_descriptor *d, uint32_t v
 static inline uint32_t edgeloom_drain_get_sx_log2(const edgeloom_descriptor *d)
 {
     return (uint32_t)edgeloom_get(d, 91, 3);
+}
+
+/* the largest of every 2 x 2 pixels */
+static inline void edgeloom_drain_set_windows(edgeloom_descriptor *d, uint32_t value)
+{
+    edgeloom_put(d, 94, 1, value);
+}
+
+static inline uint32_t edgeloom_drain_get_windows(const edgeloom_descriptor *d)
+{
+    return (uint32_t)edgeloom_get(d, 94, 1);
+}
+
+/* write places of these, or spread words by them */
+static inline void edgeloom_drain_set_index(edgeloom_descriptor *d, uint32_t value)
+{
+    edgeloom_put(d, 95, 1, value);
+}
+
+static inline uint32_t edgeloom_drain_get_index(const edgeloom_descriptor *d)
+{
+    return (uint32_t)edgeloom_get(d, 95, 1);
 }
 
 /* channels of a slot */

@@ -39,7 +39,7 @@ def results(
             "data_bits": config.widths.data, "master_bits": config.widths.master,
             "update_rounding": _ROUNDING[config.training.stochastic_updates],
             "gradient_rounding": _ROUNDING[config.training.stochastic_gradients],
-            "fused": config.training.fused,
+            "fused": config.training.fused, "pooled": config.training.pooled,
             "clock_mhz": config.clock_mhz, "parameters": request.params,
         },
         "simulator": request.sim,

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clock by clock, compiled: drain_store.v with requantise.v and channel_records.v, for descriptors without errors."""
+"""Clock by clock, compiled: drain_store.v with drain_runs.v, requantise.v, pool_drain.v and channel_records.v.
+
+Descriptors are without errors.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,16 @@ from models.lib.fixed_point import IntArray
 from models.lib.record import Array, Beats, Flag, Int, Record, clocked, kind, record
 from models.pe_array.clocks.channel_records import records_clock, records_ready, records_start, records_state
 from models.pe_array.clocks.pipe_control import pipe_clock, pipe_ready
+from models.pe_array.clocks.pool_drain import (
+    LARGEST,
+    PLACES,
+    PLAIN,
+    POOL,
+    SPREAD,
+    pool_clock,
+    pool_mode,
+    pool_room,
+)
 from models.pe_array.clocks.table import COLUMNS, OPCODE, column
 from models.pe_array.clocks.tile_drain import (
     DRAIN_END,
@@ -39,24 +52,26 @@ _ADDRESS, _MASK, _RUNS, _RUN_BEATS, _RUN_STRIDE, _GROUPS, _GROUP_STRIDE, _USE_MA
 
 FULL = int(Records.FULL)
 _RECORDS, _RECORD_ADDRESS, _ADDEND = (column(d.Scales, name) for name in ("records", "address", "addend"))
-_SLOTS, _CHANNELS, _CHANNELS_LAST, _HEIGHT, _WIDTH = (
-    column(d.Drain, name) for name in ("slots", "channels", "channels_last", "height", "width")
-)
+_SLOTS, _CHANNELS, _CHANNELS_LAST, _HEIGHT, _WIDTH, _WINDOWS, _INDEX = (
+    column(d.Drain, name)
+    for name in ("slots", "channels", "channels_last", "height", "width", "windows", "index")
+)  # fmt: skip
 
-REGISTERS = kind("state offer first end written read runs pending commanded done lanes pixels left")
-"""0 idle, 1 … CHECK: lengths are compared, CHECK + 1: run; a command for the tiles waits, and its words;
-commands given for writing and reading, of so many; those not answered; all are given; pulse; B; pixels of a channel,
-and those that are not taken."""
+REGISTERS = kind("state offer first end written writes read runs pending commanded done lanes pixels left mode")
+"""0 idle, 1 … CHECK: lengths are compared, CHECK + 1: run; a command for the tiles waits, and its words; commands given
+for writing, of so many, and for reading, of so many; those not answered; all are given; pulse; B; pixels of a channel,
+and those that are not taken; of ``pool_drain``."""
 
 
 class DrainState(NamedTuple):
-    """Registers, rows of the last OUTPUT and SCALES, records, the stages of requantise, the tiles."""
+    """Registers, rows of the last OUTPUT and SCALES, records, the stages of requantise, pooling, the tiles."""
 
     n: Record
     output: IntArray
     scales: IntArray
     records: Record
     pipe: IntArray
+    pool: Record
     tiles: TileState
 
 
@@ -64,17 +79,18 @@ def drain_state(pes: int, lanes: int) -> DrainState:
     """As after a reset. pes, lanes: P, B."""
     output, scales, pipe = (np.zeros(size, dtype=np.int64) for size in (COLUMNS, COLUMNS, PIPE))
     return DrainState(
-        record(REGISTERS, lanes=lanes), output, scales, records_state(lanes), pipe, tile_state(pes, DRAIN_LATENCY)
+        record(REGISTERS, lanes=lanes), output, scales, records_state(lanes), pipe, record(POOL),
+        tile_state(pes, DRAIN_LATENCY),
     )  # fmt: skip
 
 
 @clocked
-def _run(state: DrainState, address: Int, number: Int) -> Beats:
-    """A command of the pattern that the last OUTPUT names."""
-    output = state.output
-    group, run = number // output[_RUNS], number % output[_RUNS]
-    first = address // state.n.lanes + group * output[_GROUP_STRIDE] + run * output[_RUN_STRIDE]
-    return first, output[_RUN_BEATS]
+def _run(state: DrainState, address: Int, number: Int, sides: Int) -> Beats:
+    """A command of the pattern that the last OUTPUT names, or of that of a map with sides so many times as long."""
+    output, runs = state.output, sides * state.output[_RUNS]
+    group, run = number // runs, number % runs
+    strides = group * sides * sides * output[_GROUP_STRIDE] + run * sides * output[_RUN_STRIDE]
+    return address // state.n.lanes + strides, sides * output[_RUN_BEATS]
 
 
 @clocked
@@ -84,10 +100,19 @@ def _use_map(state: DrainState) -> Flag:
 
 
 @clocked
+def _sink(state: DrainState, beat: Flag, wr_ready: Flag) -> Flag:
+    """What is behind requantise takes a word."""
+    if state.n.mode == PLAIN:
+        return wr_ready
+    return pool_room(state.pool) and (beat or state.n.mode != SPREAD)
+
+
+@clocked
 def _takes(state: DrainState, wr_ready: Flag) -> Flag:
     """There are a word, room for it and, where one is needed, a record."""
     there = state.n.state > CHECK and tile_word(state.tiles)
-    return there and pipe_ready(state.pipe, wr_ready) and (state.records.shown != 0 or state.scales[_RECORDS] == 0)
+    ready = pipe_ready(state.pipe, _sink(state, True, wr_ready))
+    return there and ready and (state.records.shown != 0 or state.scales[_RECORDS] == 0)
 
 
 @clocked
@@ -95,28 +120,34 @@ def drain_read(state: DrainState) -> Beats:
     """Command at the read port: first beat, and beats or 0."""
     if state.n.state > CHECK and state.scales[_RECORDS]:
         return state.records.first, state.records.beats if state.records.command else 0
-    if state.n.state > CHECK and state.n.read < state.n.runs and _use_map(state):
-        return _run(state, state.output[_MASK], state.n.read)
+    reads = _use_map(state) or state.n.mode == SPREAD
+    if state.n.state > CHECK and state.n.read < state.n.runs and reads:
+        return _run(state, state.output[_MASK], state.n.read, 1)
     return 0, 0
 
 
 @clocked
 def drain_write(state: DrainState) -> Beats:
     """Command at the write port."""
-    if state.n.state > CHECK and state.n.written < state.n.runs and state.n.pending != PENDING:
-        return _run(state, state.output[_ADDRESS], state.n.written)
-    return 0, 0
+    n = state.n
+    if n.state <= CHECK or n.written == n.writes or n.pending == PENDING:
+        return 0, 0
+    if n.mode == PLACES:
+        return _run(state, state.output[_MASK if n.written % 2 else _ADDRESS], n.written // 2, 1)
+    return _run(state, state.output[_ADDRESS], n.written, 2 if n.mode == SPREAD else 1)
 
 
 @clocked
 def drain_word(state: DrainState) -> Flag:
     """A beat stands at the write port."""
-    return state.pipe[PIPE - 1] != 0
+    return (state.pipe[PIPE - 1] if state.n.mode == PLAIN else state.pool.word) != 0
 
 
 @clocked
 def drain_rd_ready(state: DrainState, wr_ready: Flag) -> Flag:
     """A beat of the other map or of records is taken."""
+    if state.n.mode == SPREAD:
+        return state.pipe[PIPE - 1] != 0 and pool_room(state.pool)
     if state.scales[_RECORDS]:
         return state.n.state > CHECK and records_ready(state.records, _takes(state, wr_ready) and state.n.left == 1)
     return _use_map(state) and _takes(state, wr_ready)
@@ -139,7 +170,7 @@ def drain_clock(
     Args:
         took: a descriptor is taken, while idle; row: its row.
         rd_cmd_ready, wr_cmd_ready: the ports take commands.
-        beat: of another map or of records stands at the read port.
+        beat: of another map, of places or of records stands at the read port.
         wr_ready: the write port takes a beat.
         answer: a write command is answered.
         words: table of the drains' words.
@@ -149,7 +180,8 @@ def drain_clock(
     records = state.scales[_RECORDS] != 0
     there = (beat or not _use_map(state)) and (state.records.shown != 0 or not records)
     word = runs and there and tile_word(state.tiles)
-    drain_ready = runs and there and pipe_ready(state.pipe, wr_ready)
+    sink = _sink(state, beat, wr_ready)
+    drain_ready = runs and there and pipe_ready(state.pipe, sink)
     moves = word and drain_ready
     command = drain_write(state)[1] != 0 and wr_cmd_ready
     asks = drain_read(state)[1] != 0 and rd_cmd_ready
@@ -161,7 +193,9 @@ def drain_clock(
         records_clock(state.records, rd_cmd_ready, beat, moves and n.left == 1)
     if moves:
         n.left = n.left - 1 if n.left > 1 else n.pixels
-    pipe_clock(state.pipe, word, wr_ready)
+    if n.mode != PLAIN:
+        pool_clock(state.pool, n.mode, state.output[_RUN_BEATS], sink and state.pipe[PIPE - 1] != 0, wr_ready)
+    pipe_clock(state.pipe, word, sink)
     tile_clock(state.tiles, offer, n.first, n.end, drain_ready, words)
 
     if command:
@@ -171,7 +205,7 @@ def drain_clock(
         n.pending -= 1
     if asks:
         n.read += 1
-    last = command and n.written == n.runs
+    last = command and n.written == n.writes
     n.commanded = 1 if n.state > 0 and (n.commanded or last) else 0
     if 0 < n.state <= CHECK:
         n.state += 1
@@ -185,7 +219,9 @@ def drain_clock(
     elif took:
         n.state, n.offer, n.first, n.end = 1, 1, row[DRAIN_FIRST], row[DRAIN_END]
         n.written = n.read = 0
+        n.mode = pool_mode(row[_WINDOWS] != 0, row[_INDEX] != 0)
         n.runs = state.output[_GROUPS] * state.output[_RUNS]
+        n.writes = n.runs if n.mode in (PLAIN, LARGEST) else 2 * n.runs
         n.left = n.pixels = row[_HEIGHT] * row[_WIDTH]
         if records:
             channels = (row[_SLOTS] - 1) * row[_CHANNELS] + row[_CHANNELS_LAST]

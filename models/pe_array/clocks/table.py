@@ -30,8 +30,8 @@ def column(kind: type[d.Descriptor], name: str) -> int:
     return FIRST + list(_names(kind)).index(name)
 
 
-COLUMNS = FIRST + max(len(list(_names(kind))) for kind in d.KINDS.values())
-"""Columns of a table."""
+COLUMNS = FIRST + max(len(list(_names(kind))) for kind in d.KINDS.values()) + 2
+"""Columns of a table: two behind the fields are for the models."""
 
 
 def table(program: Sequence[d.Descriptor]) -> IntArray:

@@ -58,7 +58,7 @@ def command_words(command: DrainCommand, pes: int, y_depth: int) -> IntArray:
     return words
 
 
-DRAIN_FIRST = column(d.Drain, "sx_log2") + 1
+DRAIN_FIRST = column(d.Drain, "limited") + 1
 DRAIN_END = DRAIN_FIRST + 1
 """Columns of a drain's range in the table of words, behind its fields."""
 
@@ -73,7 +73,7 @@ def drain_words(program: Iterable[d.Descriptor], rows: IntArray, pes: int, y_dep
             continue
         command = DrainCommand(
             each.slots, each.channels, each.channels_last, each.height, each.width, each.tile_height, each.tile_width,
-            each.sy_log2, each.sx_log2, each.ybase, each.ystride,
+            each.sy_log2, each.sx_log2, each.ybase, each.ystride, each.windows,
         )  # fmt: skip
         if command not in ranges:
             words = command_words(command, pes, y_depth)

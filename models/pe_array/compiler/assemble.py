@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from models.pe_array.compiler.folding import fold
+from models.pe_array.compiler.output_pattern import MapAt, OutputAt, drain_pattern, made_size
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.channel_records import Records, record_bytes
 from models.pe_array.isa.csb import Csb, beat_offsets
@@ -33,69 +34,11 @@ from models.pe_array.isa.operations import (
 )
 from models.pe_array.isa.pe_command import Memory, Op
 from models.pe_array.isa.region import Region
-from models.pe_array.isa.shapes import Pads, Pair
-from models.pe_array.network.requantise import AccumulatorField
+from models.pe_array.isa.shapes import Pair
 
 MAP_RUNS = 1 << 13
-OUTPUT_RUNS = 1 << 12
 CHECKED = (1 << 12) - 1
 """Most coordinates of a stream that can be checked."""
-
-
-@dataclass(frozen=True)
-class MapAt:
-    """A feature map in memory.
-
-    Attributes:
-        address: of the first byte of its first channel, halo included.
-        channels, height, width: of the map, in pixel words.
-        halo: rows and columns of memory around it, in every channel: top, left, bottom, right.
-    """
-
-    address: int
-    channels: int
-    height: int
-    width: int
-    halo: Pads = (0, 0, 0, 0)
-
-    @property
-    def pitch(self) -> int:
-        """Words from row to row."""
-        return self.width + self.halo[1] + self.halo[3]
-
-    @property
-    def plane(self) -> int:
-        """Words from channel to channel."""
-        return (self.height + self.halo[0] + self.halo[2]) * self.pitch
-
-    def word(self, channel: int, y: int, x: int) -> int:
-        """Place of a pixel, in words from the address on."""
-        return channel * self.plane + (y + self.halo[0]) * self.pitch + x + self.halo[1]
-
-
-@dataclass(frozen=True)
-class OutputAt:
-    """What becomes of the accumulators of a drain.
-
-    Attributes:
-        map: where the words go; of the size of the program's ``out``.
-        shift, stochastic, relu: settings of requantise.
-        field: SUM; VALUE and INDEX of max pooling.
-        mask: address, as that of ``map``, of a map of the same size and halo that masks them, or is added, or None.
-        use_mask: it masks them.
-        scales: what the drain scales with, but for the address of the records.
-        records: address of those of the channels of the map, or None where there are none.
-    """
-
-    map: MapAt
-    shift: int = 0
-    field: AccumulatorField = AccumulatorField.SUM
-    stochastic: bool = False
-    relu: bool = False
-    mask: int | None = None
-    use_mask: bool = True
-    scales: d.Scales | None = None
-    records: int | None = None
 
 
 @dataclass(frozen=True)
@@ -123,18 +66,19 @@ class Places:
     csb: Csb | None = None
 
 
-def assemble(program: Program, places: Places, lanes: int) -> list[Descriptor]:
+def assemble(program: Program, places: Places, lanes: int, wide: int = 1) -> list[Descriptor]:
     """Descriptors of a layer's phase.
 
     Args:
         program: the operations.
         places: addresses.
         lanes: B.
+        wide: beats of gradients have so many times B bytes.
 
     Raises:
         ValueError: a place is missing or does not fit the program, or a region needs more runs than a descriptor has.
     """
-    return _Assembler(program, places, lanes).descriptors()
+    return _Assembler(program, places, lanes, wide).descriptors()
 
 
 def totals(descriptors: Iterable[Descriptor]) -> After:
@@ -162,8 +106,8 @@ def chain(lists: Iterable[Sequence[Descriptor]]) -> list[Descriptor]:
 
 
 class _Assembler:
-    def __init__(self, program: Program, places: Places, lanes: int) -> None:
-        self._program, self._places, self._lanes = program, places, lanes
+    def __init__(self, program: Program, places: Places, lanes: int, wide: int) -> None:
+        self._program, self._places, self._lanes, self._beat = program, places, lanes, wide * lanes
         self._made: list[Descriptor] = []
         self._scales = d.Scales()
         ops = {each.op for each in program.computes() if isinstance(each, ComputeTiles)}
@@ -173,14 +117,15 @@ class _Assembler:
             raise ValueError("a layer program has one operation and one number of PEs of a slot")
         self._tiles_log2 = next(iter(tiles), 0)
         for output in places.outputs:
-            if (output.map.channels, output.map.height, output.map.width) != program.out:
-                raise ValueError(f"{output.map} must have the size {program.out}")
+            size = made_size(program)
+            if (output.map.channels, output.map.height, output.map.width) != size:
+                raise ValueError(f"{output.map} must have the size {size}")
         # descriptors that count, before the n-th operation of an engine
         first = int(places.pointers is not None)
         copies = [len(places.outputs) if isinstance(each, DrainMap) else 1 for each in program.stores()]
         self._stores = [0, *accumulate(copies)]
         self._first_load = first
-        self._beats: dict[int, list[int]] = {}
+        self._beats: dict[tuple[int, int], list[int]] = {}
         self._pointers: list[int] = [] if places.csb is None else places.csb.pointers.tolist()
 
     def descriptors(self) -> list[Descriptor]:
@@ -198,11 +143,12 @@ class _Assembler:
             raise ValueError("places need the matrix")
         return self._places.csb
 
-    def _offsets(self, element_bytes: int) -> list[int]:
+    def _offsets(self, element_bytes: int, beat: int) -> list[int]:
         """First beat of every block in an array of so many bytes per element."""
-        if element_bytes not in self._beats:  # every stream asks for it
-            self._beats[element_bytes] = beat_offsets(self._csb().pointers, element_bytes, self._lanes).tolist()
-        return self._beats[element_bytes]
+        key = element_bytes, beat
+        if key not in self._beats:  # every stream asks for it
+            self._beats[key] = beat_offsets(self._csb().pointers, *key).tolist()
+        return self._beats[key]
 
     def _after(self, after: After) -> After:
         """Counts of operations as counts of descriptors."""
@@ -272,7 +218,7 @@ class _Assembler:
     def _limits(self, load: LoadStream) -> tuple[int, int, int]:
         """Highest row and column, and number, of coordinates in a stream, which are all of one block."""
         csb = self._csb()
-        offsets = self._offsets(2)
+        offsets = self._offsets(2, self._lanes)
         block = bisect_right(offsets, load.first) - 1
         rows, cols = csb.shape.extent(*divmod(block, csb.shape.grid[1]))
         before = (load.first - offsets[block]) * self._lanes // 2
@@ -287,14 +233,12 @@ class _Assembler:
         if drain.channel + count > channels or drain.y + command.height > height or drain.x + command.width > width:
             raise ValueError(f"{drain} is not inside a map of {self._program.out}")
         for output in self._places.outputs:
-            levels = [(command.height, output.map.pitch), (count, output.map.plane)]
-            run, (runs, groups) = fold(command.width, levels, [OUTPUT_RUNS, OUTPUT_RUNS])
-            first = output.map.word(drain.channel, drain.y, drain.x) * self._lanes
+            (run, (runs, groups)), first, mask = drain_pattern(drain, output, self._program.out, self._lanes)
             self._scale(output, drain.channel)
             self._made.append(
                 d.Output(
                     address=output.map.address + first, run_beats=run, runs=runs[0], run_stride=runs[1],
-                    groups=groups[0], group_stride=groups[1], mask=(output.mask or 0) + first,
+                    groups=groups[0], group_stride=groups[1], mask=mask,
                     shift=output.shift, field=output.field, stochastic=output.stochastic, relu=output.relu,
                     use_mask=output.use_mask and output.mask is not None,
                 )
@@ -304,7 +248,8 @@ class _Assembler:
                     slots=command.slots, channels=command.channels, channels_last=command.channels_last,
                     height=command.height, width=command.width, tile_height=command.tile_height,
                     tile_width=command.tile_width, ybase=command.ybase, ystride=command.ystride,
-                    sy_log2=command.sy_log2, sx_log2=command.sx_log2, after=self._after(drain.after),
+                    sy_log2=command.sy_log2, sx_log2=command.sx_log2, windows=command.windows,
+                    index=output.places is not None, limited=output.limited, after=self._after(drain.after),
                 )
             )  # fmt: skip
 
@@ -325,11 +270,11 @@ class _Assembler:
         csb, address = self._csb(), self._places.gradients
         if address is None:
             raise ValueError("places need gradients")
-        offsets = self._offsets(csb.shape.weights)
+        offsets = self._offsets(csb.shape.weights, self._beat)
         for slot, (first, count) in enumerate(collect.slots):
             if count:
                 block = bisect_right(self._pointers, first) - 1
-                words, rest = divmod((first - self._pointers[block]) * collect.results, self._lanes // 4)
+                words, rest = divmod((first - self._pointers[block]) * collect.results, self._beat // 4)
                 if rest:
                     raise ValueError(f"element {first} of block {block} does not begin a beat of gradients")
                 self._made.append(d.Slot(slot, 4 * offsets[block] + words, count * collect.results))

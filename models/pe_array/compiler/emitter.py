@@ -100,7 +100,7 @@ class Emitter:
         self._fields: dict[CommandField, list[int | None]] = {field: [None] * grid.pes for field in CommandField}
         self._strips = 0
         # pooling: all elements in one command
-        self._room = 1 << 30 if csb is None else elements_per_command(layer.op, csb.shape.weights, grid.shape)
+        self._room = 1 << 30 if csb is None else elements_per_command(layer.op, csb.shape.weights, grid)
 
     def program(self, channels: int, image: CsbImage | None = None) -> Program:
         """What has been made; ``channels`` of the map that is drained, 0 for WG; ``image`` of the weights."""
@@ -316,10 +316,11 @@ class Emitter:
             height=strip.region.height, width=strip.region.width,
             tile_height=strip.tile_height, tile_width=strip.tile_width,
             sy_log2=(self._split.sy - 1).bit_length(), sx_log2=(self._split.sx - 1).bit_length(),
-            ybase=base, ystride=strip.raster,
+            ybase=base, ystride=strip.raster, windows=self._layer.windows,
         )  # fmt: skip
         after = After(computes=self._computes)
         region = strip.region
-        self._operations.append(DrainMap(command, group.results[0].first, region.y, region.x, after))
+        first = group.results[0].first
+        self._operations.append(DrainMap(command, first, region.y, region.x, after, self._layer.spread))
         self._stores += 1
         self._stored[half] = self._stores

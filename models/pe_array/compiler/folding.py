@@ -11,13 +11,17 @@ RUN_BEATS = 1 << 16
 STRIDE_BEATS = (1 << 20) - 1
 
 
-def fold(beats: int, levels: Sequence[Pair], limits: Sequence[int]) -> tuple[int, list[Pair]]:
+def fold(
+    beats: int, levels: Sequence[Pair], limits: Sequence[int], most: int = RUN_BEATS, rows: bool = False
+) -> tuple[int, list[Pair]]:  # fmt: skip
     """Runs of beats in as few and long ones as descriptors can say.
 
     Args:
         beats: that lie behind each other.
         levels: (count, stride in beats), the innermost first.
         limits: most of every level of the descriptor.
+        most: beats of a run.
+        rows: runs stay what they are.
 
     Returns:
         Beats of a run, and (count, stride) of every level of the descriptor.
@@ -27,13 +31,13 @@ def fold(beats: int, levels: Sequence[Pair], limits: Sequence[int]) -> tuple[int
     """
     found: list[Pair] = []
     for count, stride in levels:
-        if not found and stride == beats:
+        if not found and stride == beats and not rows:
             beats *= count
         elif found and stride == found[-1][0] * found[-1][1]:
             found[-1] = (found[-1][0] * count, found[-1][1])
         elif count > 1:
             found.append((count, stride))
-    run = beats if beats <= RUN_BEATS else _divisor(beats, RUN_BEATS)
+    run = beats if beats <= most else _divisor(beats, most)
     if run < beats:
         found.insert(0, (beats // run, run))
     fitted: list[Pair] = []

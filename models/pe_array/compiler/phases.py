@@ -54,6 +54,8 @@ class MapOutput:
         bias: masters of the biases that are added to the sums, one for every channel of the map, or None.
         bias_shift: right shift of these.
         mask: map of activations where the derivative of a ReLU comes in, or None.
+        places: map of places of largest pixels, which this one leaves beside ``tensor`` or is spread by, or None.
+        shape: of the map in memory, where it is not that of the accumulators.
         clip: most of the outputs, or, with a mask, what that must be below; 0: there is no limit.
         scaling: scales of a frozen layer, or None.
         added: map that these add, or None.
@@ -71,6 +73,8 @@ class MapOutput:
     bias: str | None = None
     bias_shift: int = 0
     clip: int = 0
+    places: str | None = None
+    shape: Shape | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,9 @@ class Maker:
         storage: where the maps lie.
         matrices: of the layers with weights.
         biases: likewise, of the layers with biases.
+        pools: poolings that drains of the layer before them do, by the number of that layer.
+        spread: of these, those whose gradient is spread by the drains that make it. Both lose those for which tiles of
+            whole windows do not fit.
         search: look for the split and the strips with the least estimate; otherwise take the first split that fits.
         tell: is told which phase is being made.
     """
@@ -132,6 +139,8 @@ class Maker:
     storage: MapStorage
     matrices: Mapping[int, LayerMatrix]
     biases: Mapping[int, LayerMatrix]
+    pools: dict[int, int]
+    spread: set[int]
     search: bool
     tell: Callable[[str], None] = silent
 
@@ -140,6 +149,19 @@ class Maker:
         self._telling(index, "FF")
         layer = self.config.layers[index]
         outputs = [self._output(index, layer)]
+        if index in self.pools:
+            try:
+                made = self._sums(index, replace(layer.forward_phase(), windows=True))
+            except ValueError:  # tiles of whole windows do not fit
+                self.spread.discard(self.pools.pop(index))
+            else:
+                pool = self.pools[index]
+                places, shape = f"index{pool}" if training else None, self.config.layers[pool].out_shape
+                output = replace(outputs[0], tensor=output_of(pool), places=places, shape=shape)
+                return Phase(
+                    f"ff{index}", index, made, self.storage.source(index), layer.seen_shape, outputs=(output,),
+                    border=layer.border,
+                )  # fmt: skip
         if training and layer.keeps_indices:
             outputs.append(MapOutput(f"index{index}", 0, AccumulatorField.INDEX))
         operand = None if layer.add is None or layer.preset is None else output_of(layer.add)
@@ -188,6 +210,13 @@ class Maker:
             made = self._pooling(copy, shape[0])
             source = self._delta(number, each.first, shape)
             return Phase(name, number, made, source, shape, operand, shape, outputs)
+        if index in self.spread:
+            made, large = self._sums(number, replace(layer.backward_phase(), spread=True)), target.reads
+            output = replace(  # places say where the ReLU has stopped it, too
+                outputs[0], tensor=f"delta{large}", places=f"index{index}", shape=self.config.layers[large].out_shape,
+                mask=None, clip=0,
+            )  # fmt: skip
+            return Phase(f"ng{number}", number, made, f"delta{number}", shape, outputs=(output,))
         made = self._sums(number, replace(layer.backward_phase(), preset=preset))
         operand_shape = layer.seen_shape
         if layer.keeps_indices:
@@ -227,7 +256,7 @@ class Maker:
         layers = self.config.layers
         assert isinstance(self.config, PeConfig)
         for index in reversed(range(IMAGE, len(layers))):
-            if index != IMAGE:
+            if index != IMAGE and self.pools.get(index) not in self.spread:
                 for each in self.config.passes(index):
                     yield self.gradient_pass(index, each)
             for reader in reversed(range(len(layers))):
@@ -266,12 +295,12 @@ class Maker:
 
 
 def matrix_of(
-    network: PeNetwork | FrozenNetwork, index: int, block: Pair, orders: list[IntArray], lanes: int
+    network: PeNetwork | FrozenNetwork, index: int, block: Pair, orders: list[IntArray], grid: Grid
 ) -> LayerMatrix:  # fmt: skip
     """Weights of a layer as in memory."""
     pixels = pixels_of(network, index)
     cols = (orders[network.config.layers[index].reads + 1][:, None] * pixels + np.arange(pixels)).reshape(-1)
-    return LayerMatrix.make(network.layer_weights(index), block, lanes, orders[index + 1], cols)
+    return LayerMatrix.make(network.layer_weights(index), block, grid, orders[index + 1], cols)
 
 
 def matrix_of_biases(
@@ -286,4 +315,4 @@ def matrix_of_biases(
     conv, masters = layer.bias_conv, weights.bias.reshape(-1, 1, 1)
     biases = Weights(conv, Positions.all_of(conv), masters, masters, weights.widths)
     block = bias_block(layer, grid), 1
-    return LayerMatrix.make(biases, block, grid.shape.lanes, order, np.zeros(1, dtype=np.int64))
+    return LayerMatrix.make(biases, block, grid, order, np.zeros(1, dtype=np.int64))

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Sequence as List
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from models.pe_array.compiler.allocation import Tensor
 from models.pe_array.compiler.halves import Halves, memory_of
@@ -91,7 +91,8 @@ class Sequence:
         collects: dict[tuple[Slot, ...], int] = {}
         slots: list[Slot] = []
         stored: list[_Stored] = []
-        region: Pair = (0, 0)  # of the next drain
+        places: list[_Stored] = []
+        to: Output | None = None
         halves = self._halves
         for each in self._first_weights(phase, halves.begin(descriptors)):
             after = each.after
@@ -111,11 +112,13 @@ class Sequence:
                 self._put(each.behind(After(loads + after.loads, 0, ready)))
                 halves.note(each, self._computes, 0)
             elif isinstance(each, Drain):
-                beside = [name for made in phase.outputs for name in (made.mask, made.added) if name is not None]
-                masks = [self._ready(name) for name in beside]
+                beside = [name for made in phase.outputs for name in (made.mask, made.added, made.places)]
+                masks = [self._ready(name) for name in beside if name is not None]
                 self._put(each.behind(After(0, computes + after.computes, max(masks, default=0))))
                 halves.note(each, 0, self._stores)
-                stored.append(_Stored(*region, self._stores))
+                assert to is not None
+                stored.append(_Stored(*self._written_by(each, to), self._stores))
+                places.append(_Stored(*self._written_by(each, replace(to, address=to.mask)), self._stores))
             elif isinstance(each, Collect):
                 if learn is not None:
                     self._put(learn.behind(After(loads=self._read[phase.layer])))
@@ -127,11 +130,13 @@ class Sequence:
                 if isinstance(each, Slot):
                     slots.append(each)
                 elif isinstance(each, Output):
-                    region = self._written_by(each)
+                    to = each
                 halves.note(each, 0, 0)
                 self._put(each)
         for made in phase.outputs:
             self._stored[made.tensor] = stored
+            if made.places is not None:
+                self._stored.setdefault(made.places, places)  # what spreads by them only reads them
         if phase.gradients:
             self._collected = self._stores
         self._read[phase.layer] = self._loads
@@ -189,9 +194,11 @@ class Sequence:
         beats = (load.runs - 1) * load.run_stride + load.run_beats
         return load.address, load.address + beats * self._lanes
 
-    def _written_by(self, to: Output) -> Pair:
-        beats = (to.groups - 1) * to.group_stride + (to.runs - 1) * to.run_stride + to.run_beats
-        return to.address, to.address + beats * self._lanes
+    def _written_by(self, drain: Drain, to: Output) -> Pair:
+        groups, runs, beats = (to.groups - 1) * to.group_stride, (to.runs - 1) * to.run_stride, to.run_beats
+        if drain.index and not drain.windows:  # the large map: rows are twice as many and twice as long
+            groups, runs, beats = 4 * groups, (2 * to.runs - 1) * 2 * to.run_stride, 2 * beats
+        return to.address, to.address + (groups + runs + beats) * self._lanes
 
     def _first_weights(self, phase: Phase, descriptors: List[Descriptor]) -> List[Descriptor]:
         """Loads before the first command in the order in which they become possible: weights, maps.

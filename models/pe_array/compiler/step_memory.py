@@ -13,14 +13,16 @@ from models.pe_array.compiler.allocation import MemoryArray
 from models.pe_array.compiler.phases import BIAS
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.compiler.storage import output_of
+from models.pe_array.network.drain_pooling import WINDOW
 from models.pe_array.network.frozen.network import FrozenConfig, FrozenNetwork
 from models.pe_array.network.layer import IMAGE
-from models.pe_array.network.layers import NO_BIAS, Int8Array
+from models.pe_array.network.layers import NO_BIAS, Int8Array, UInt8Array
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.network.trace import Trace
 from models.pe_array.network.weights import Weights
 
 _NOTHING = np.empty(0, dtype=np.int32)
+_NO_MAP: Int8Array = np.empty(0, dtype=np.int8)
 
 
 class StepMemory:
@@ -111,15 +113,17 @@ class StepMemory:
         Without training there are no indices, deltas and gradients, nor those of ``in_memory``: arrays of no elements.
         """
         layers, training = self.step.config.layers, self.step.training
-        outputs = [self.map(f"output{index}") for index in range(len(layers))]
+        outputs = [self._map(f"output{index}") for index in range(len(layers))]
         image = self.map("image")
         found = Trace([], outputs, [], [], [])
         for index, layer in enumerate(layers):
             read = [image if source == IMAGE else outputs[source] for source in layer.sources]
-            found.inputs.append(np.concatenate(read).reshape(*layer.in_shape, -1))
+            whole = f"output{layer.reads}" not in self.step.absent
+            found.inputs.append(np.concatenate(read).reshape(*layer.in_shape, -1) if whole else read[0])
             indexed = training and layer.keeps_indices
-            found.indices.append(self.map(f"index{index}") if indexed else np.empty(0, dtype=np.uint8))
-            found.deltas.append(self.map(f"delta{index}") if training else np.empty(0, dtype=np.int8))
+            indices: UInt8Array = self.map(f"index{index}") if indexed else np.empty(0, dtype=np.uint8)
+            found.indices.append(indices if whole else np.bitwise_and(indices, WINDOW - 1))
+            found.deltas.append(self._map(f"delta{index}") if training else np.empty(0, dtype=np.int8))
             there = f"gradients{index}" in self.step.tensors
             found.gradients.append(self._elements("gradients", index) if there else _NOTHING)
             there = f"{BIAS}gradients{index}" in self.step.tensors
@@ -127,12 +131,23 @@ class StepMemory:
         return found
 
     def in_memory(self, trace: Trace) -> Trace:
-        """What memory has of a training step of the model: not the gradients of phases that are ``fused``."""
+        """What memory has of a training step of the model: no gradients that are ``fused``, no ``absent`` maps."""
         gradients, biases = (
             [each if f"{prefix}gradients{index}" in self.step.tensors else _NOTHING for index, each in enumerate(all_)]
             for prefix, all_ in (("", trace.gradients), (BIAS, trace.bias_gradients))
         )
-        return replace(trace, gradients=gradients, bias_gradients=biases)
+        absent = self.step.absent
+        outputs, deltas = (
+            [_NO_MAP if f"{name}{index}" in absent else each for index, each in enumerate(maps)]
+            for name, maps in (("output", trace.outputs), ("delta", trace.deltas))
+        )
+        inputs = [
+            _NO_MAP if f"output{layer.reads}" in absent else each
+            for layer, each in zip(self.step.config.layers, trace.inputs, strict=True)
+        ]
+        return replace(
+            trace, inputs=inputs, outputs=outputs, deltas=deltas, gradients=gradients, bias_gradients=biases
+        )  # fmt: skip
 
     def weights(self) -> list[Weights | None]:
         """State of all layers in the network's form; ``mac`` is what memory has, not what follows from the masters.
@@ -173,6 +188,10 @@ class StepMemory:
                 at = tuple(different[0].tolist())
                 found.append(f"{name}: {len(different)} of {mine.size} differ, first {at}: {mine[at]}, {its[at]}")
         return found
+
+    def _map(self, name: str) -> npt.NDArray[Any]:
+        """As ``map``; none of what is in no memory."""
+        return _NO_MAP if name in self.step.absent else self.map(name)
 
     def _biases(self, name: str, index: int) -> npt.NDArray[Any]:
         """Of a layer; none where it has no biases."""

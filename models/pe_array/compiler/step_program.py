@@ -17,11 +17,12 @@ import numpy.typing as npt
 
 from models.lib.fixed_point import IntArray
 from models.lib.telling import silent
-from models.pe_array.compiler import phases
+from models.pe_array.compiler import phases, pooling
 from models.pe_array.compiler.allocation import Allocation, Tensor
-from models.pe_array.compiler.assemble import MapAt, OutputAt, Places, assemble
+from models.pe_array.compiler.assemble import Places, assemble
 from models.pe_array.compiler.channels import channel_orders
 from models.pe_array.compiler.layer_matrix import LayerMatrix
+from models.pe_array.compiler.output_pattern import MapAt, OutputAt
 from models.pe_array.compiler.phases import BIAS, MapOutput, Phase
 from models.pe_array.compiler.records import records_of, scales_of
 from models.pe_array.compiler.sequence import Sequence
@@ -58,6 +59,8 @@ class StepProgram:
         balanced: permute channels so that slots have nearly the same work.
         blocks: rows and columns of blocks of some layers; those of the others are chosen.
         search: look for the fastest program of every phase, which takes long; otherwise take the first that fits.
+        pooled: drains pool, and spread gradients of pooled maps, where that is all that is done with a map, unless the
+            configuration's training is not ``pooled``.
         tell: is told what is being made.
 
     Attributes:
@@ -69,6 +72,8 @@ class StepProgram:
         positions: of the elements of these layers.
         phases: in their order.
         fused: names of those whose gradients are in no memory, where the configuration's training is ``fused``.
+        pools: poolings that are no phase of their own, by the number of the layer that they read.
+        absent: names of maps, and of gradients by them, that are in no memory therefore.
         parts: name and number of descriptors up to its end: ``pointers``, phases, ``delta``, updates as ``update3``,
             with those of the biases, if there are any.
         descriptors: the program; ``update`` shifts are those of the first epoch.
@@ -81,7 +86,7 @@ class StepProgram:
 
     def __init__(
         self, network: PeNetwork | FrozenNetwork, grid: Grid, *, training: bool = True, base: int = 0,
-        balanced: bool = True, blocks: Mapping[int, Pair] | None = None, search: bool = True,
+        balanced: bool = True, blocks: Mapping[int, Pair] | None = None, search: bool = True, pooled: bool = True,
         tell: Callable[[str], None] = silent,
     ) -> None:  # fmt: skip
         self.config: PeConfig | FrozenConfig = network.config
@@ -105,7 +110,7 @@ class StepProgram:
         orders = channel_orders(network, {index: sizes[index] for index in weighted}, balanced)
         self.positions: dict[int, Positions] = {i: network.layer_weights(i).positions for i in weighted}
         self.matrices: dict[int, LayerMatrix] = {
-            i: phases.matrix_of(network, i, sizes[i], orders, lanes) for i in weighted
+            i: phases.matrix_of(network, i, sizes[i], orders, grid) for i in weighted
         }
         self.biases: dict[int, LayerMatrix] = {
             i: phases.matrix_of_biases(network, i, grid, orders[i + 1]) for i in weighted if self.config.layers[i].bias
@@ -114,11 +119,16 @@ class StepProgram:
         for index in range(len(self.config.layers)):
             self._orders |= {f"{kind}{index}": orders[index + 1] for kind in ("output", "index", "delta")}
         self.storage = MapStorage(self.config.layers, self.config.in_shape)
-        maker = phases.Maker(self.config, grid, self.storage, self.matrices, self.biases, search, tell)
+        pooled &= not isinstance(self.config, PeConfig) or self.config.training.pooled
+        pools = pooling.pooled_layers(self.config, self.storage) if pooled else {}
+        spread = {n for n in pools.values() if isinstance(self.config, PeConfig) and pooling.spreads(self.config, n)}
+        maker = phases.Maker(
+            self.config, grid, self.storage, self.matrices, self.biases, pools, spread, search, tell
+        )  # fmt: skip
         self.phases: list[Phase] = []
         for index, layer in enumerate(self.config.layers):
             self.phases += [maker.copy(copy) for copy in self.storage.copies if copy.before == index]
-            if not layer.joins:
+            if not layer.joins and pools.get(layer.reads) != index:
                 self.phases.append(maker.forward(index, training))
         self._forward = len(self.phases)
         self.fused: set[str] = set()
@@ -127,9 +137,12 @@ class StepProgram:
             self.phases += maker.backward()
             if self.config.training.fused:
                 self.fused = {phase.name for phase in self.phases if phase.gradients and phase.once}
+        self.pools = pools
+        self.absent = {f"output{index}" for index in pools}
+        self.absent |= {f"delta{index}" for index in spread} if training else set()
         tell(f"planning a program of {len(self.phases)} phases")
         self.constants: dict[str, npt.NDArray[np.int8]] = {}
-        self.allocation = Allocation(lanes, base)
+        self.allocation = Allocation(grid.beat, base)
         self.parts: list[tuple[str, int]] = []
         self._allocate()
         self.descriptors: list[Descriptor] = self._sequence()
@@ -227,7 +240,7 @@ class StepProgram:
                 kind, data = records_of(layer.scaling, layer.drains[0], self._orders[f"output{index}"])
                 if kind is not Records.NONE:
                     self._constant(f"records{index}", data)
-        tensors = self.storage.tensors()
+        tensors = {name: each for name, each in self.storage.tensors().items() if name not in self.absent}
         add("image", "i1", (*tensors.pop("image")[0], lanes))
         if self.training:
             add("labels", "u1", (lanes,))
@@ -246,7 +259,8 @@ class StepProgram:
             if f"output{index}" in tensors:
                 add(f"output{index}", "i1", (*tensors.pop(f"output{index}")[0], lanes), writable=True)
             if self.training:
-                add(f"delta{index}", "i1", shape, writable=True)
+                if f"delta{index}" not in self.absent:
+                    add(f"delta{index}", "i1", shape, writable=True)
                 if layer.keeps_indices:
                     add(f"index{index}", "u1", shape, writable=True)
         for name, (outer, _) in tensors.items():
@@ -283,7 +297,7 @@ class StepProgram:
         """New weights of a layer whose gradients are in memory, behind pooling that follows, before other products."""
         for each, how in waiting:
             matrix = (self.biases if each.biases else self.matrices)[each.layer]
-            made.update(each.layer, matrix.length // self.grid.shape.lanes, how, each.matrix)
+            made.update(each.layer, matrix.length // self.grid.beat, how, each.matrix)
         self.parts.append((f"update{waiting[0][0].layer}", len(made.descriptors)))
         waiting.clear()
 
@@ -315,7 +329,7 @@ class StepProgram:
             of_matrix("masters" if phase.name in self.fused else "gradients"),
             csb=None if matrix is None else matrix.csb,
         )  # fmt: skip
-        return assemble(phase.program, places, self.grid.shape.lanes)
+        return assemble(phase.program, places, self.grid.shape.lanes, self.grid.wide)
 
     def _at(self, name: str, shape: Shape, border: Pads = NO_PADS) -> MapAt:
         """A map as a layer sees it: with a part of its halo, or flattened."""
@@ -329,7 +343,7 @@ class StepProgram:
 
     def _output(self, made: MapOutput, phase: Phase) -> OutputAt:
         """What becomes of the sums of a phase, with addresses."""
-        shape = phase.program.out
+        shape = made.shape or phase.program.out
         beside = made.mask or made.added
         scales, records = None, None
         if made.bias is not None or made.clip:
@@ -344,5 +358,6 @@ class StepProgram:
         return OutputAt(
             self._at(made.tensor, shape), made.shift, made.field, made.stochastic, made.relu,
             mask=None if beside is None else self._at(beside, shape).address, use_mask=made.mask is not None,
-            scales=scales, records=records,
+            scales=scales, records=records, places=None if made.places is None else self.tensors[made.places].address,
+            limited=made.clip > 0 and made.places is not None,
         )  # fmt: skip

@@ -28,7 +28,7 @@ def _updates(step: StepProgram) -> tuple[dict[int, IntArray], dict[int, IntArray
     biases: dict[int, IntArray] = {}
     of = {step.masters(index): (index, matrix, found) for index, matrix in step.matrices.items()}
     of |= {step.masters(index, BIAS): (index, matrix, biases) for index, matrix in step.biases.items()}
-    words, lanes = 0, step.grid.shape.lanes // UPDATE_WORDS
+    words, lanes = 0, step.grid.beat // UPDATE_WORDS
     slots: dict[int, Slot] = {}
     places: dict[int, IntArray] = {}  # by address of the masters: of all weights as they are in memory
     for each in step.descriptors:
@@ -55,7 +55,8 @@ def _updates(step: StepProgram) -> tuple[dict[int, IntArray], dict[int, IntArray
 
 def _deltas(step: StepProgram) -> tuple[dict[int, list[IntArray]], int]:
     lanes, words = step.grid.shape.lanes, 0
-    maps = {index: step.tensors[f"delta{index}"] for index in range(len(step.config.layers))}
+    names = {index: f"delta{index}" for index in range(len(step.config.layers))}
+    maps = {index: step.tensors[name] for index, name in names.items() if name not in step.absent}
     writes: dict[int, list[IntArray]] = {index: [] for index in maps}  # per drain: places in the map, and words
     output = None
     for each in step.descriptors:

@@ -2,8 +2,8 @@
 """What makes a compiled program fast, each with a switch, so that each can be measured against the base program.
 
 The base program computes the same logits. It uses one PE; every operation waits for the one before, so that nothing is
-loaded or stored while PEs compute; batch normalisation is a layer of its own; channels stay in the model's order; and
-each layer has the first cut into tiles that fits.
+loaded or stored while PEs compute; batch normalisation and pooling are layers of their own; channels stay in the
+model's order; and each layer has the first cut into tiles that fits.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ TITLES = {
     "fold": "batch normalisation folded into weights and biases, its activation into the sums",
     "balance": "channels in an order in which PEs have even work",
     "search": "the fastest of several cuts of each layer into tiles",
+    "pool": "maps that only a max pooling of 2 x 2 pixels reads are pooled as they are stored",
 }
 
 
@@ -40,6 +41,7 @@ class Optimisations:
     fold: bool = True
     balance: bool = True
     search: bool = True
+    pool: bool = True
 
     @classmethod
     def parse(cls, text: str) -> Optimisations:
@@ -65,7 +67,7 @@ class Optimisations:
         grid = network.config.grid
         step = StepProgram(
             network, grid if self.pes else Grid(1, grid.shape), training=False, balanced=self.balance,
-            search=self.search, tell=tell,
+            search=self.search, pooled=self.pool, tell=tell,
         )  # fmt: skip
         if not self.overlap:
             step.descriptors = in_turn(step.descriptors)

@@ -23,6 +23,7 @@ from models.pe_array.isa.operations import (
     SetWindows,
 )
 from models.pe_array.isa.pe_command import Memory
+from models.pe_array.network.drain_pooling import WINDOW
 from models.pe_array.network.frozen.network import FrozenNetwork
 from models.pe_array.network.layer import IMAGE, Layer
 
@@ -105,7 +106,7 @@ def work_of(phases: Iterable[Phase], pes: int, lanes: int) -> Work:
                     entries += int(clocks.sum())
                     longest += int(clocks.max())
                 case DrainMap():
-                    written += each.command.words * len(phase.outputs)
+                    written += each.command.words // (WINDOW if each.command.windows else 1) * len(phase.outputs)
                     words = each.command.ybase + each.command.channels * each.command.ystride
                     peak[Memory.Y] = max(peak[Memory.Y], words)
     size = {memory: 4 * lanes if memory == Memory.Y else lanes for memory in Memory}

@@ -63,7 +63,7 @@ MAP_COMMAND = CommandLayout(
 DRAIN_COMMAND = CommandLayout(
     "drain_cmd", Drain,
     ("slots", "channels", "channels_last", "height", "width", "tile_height", "tile_width", "sy_log2", "sx_log2",
-     "ybase", "ystride"),
+     "ybase", "ystride", "windows"),
     {"ybase": 10, "ystride": 10},
 )  # fmt: skip
 """Drain of a region: rtl/pe_array/store/tile_drain.v."""

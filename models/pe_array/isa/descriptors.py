@@ -2,8 +2,7 @@
 """Descriptors: programs of the PE array as they lie in memory (docs/pe_array/descriptors.md).
 
 One class per opcode, fields named as in the contract's table; numbers that the table calls "less one" are kept as what
-they count. A class accepts whatever its bits can say, also what an engine refuses (cause 2), so that wrong programs can
-be written and read.
+they count. A class accepts whatever its bits can say, also what an engine refuses (cause 2), for wrong programs.
 """
 
 from __future__ import annotations
@@ -213,7 +212,7 @@ class Compute(Descriptor):
 
 @dataclass(frozen=True)
 class Drain(Descriptor):
-    """Accumulators of a region through requantise to where the last ``Output`` says."""
+    """Accumulators of a region through requantise to where the last ``Output`` says; pooled or spread, if wanted."""
 
     opcode = 0x30
     counts = True
@@ -228,6 +227,9 @@ class Drain(Descriptor):
     ystride: int = _bits(6, 12, 12, "words of Y per channel")
     sy_log2: int = _b(0, 3, "log2 of the tiles on top of each other", default=0)
     sx_log2: int = _b(3, 3, "log2 of the tiles side by side", default=0)
+    windows: bool = _b(6, 1, "the largest of every 2 x 2 pixels", default=False)
+    index: bool = _b(7, 1, "write places of these, or spread words by them", default=False)
+    limited: bool = _a(7, 1, "what is high or above has no gradient, as what a ReLU stops", default=False)
 
 
 @dataclass(frozen=True)

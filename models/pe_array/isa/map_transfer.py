@@ -125,11 +125,17 @@ class DrainCommand:
     sx_log2: int = 0
     ybase: int = 0
     ystride: int = 0
+    windows: bool = False
 
     @property
     def tiles(self) -> int:
         """PEs of a slot."""
         return 1 << (self.sy_log2 + self.sx_log2)
+
+    @property
+    def _tile(self) -> list[int]:
+        """Sides of a tile that windows must fit in: where one is 1, windows lie in two tiles."""
+        return [side for side in (self.tile_height, self.tile_width) if side != 1]
 
     @property
     def maps(self) -> int:
@@ -151,6 +157,7 @@ class DrainCommand:
             and self.slots * self.tiles <= pes
             and self.tile_height << self.sy_log2 >= self.height
             and self.tile_width << self.sx_log2 >= self.width
+            and not (self.windows and any(side % 2 for side in (self.height, self.width, *self._tile)))
         )
 
 
@@ -162,7 +169,10 @@ def drain_reads(command: DrainCommand, pes: int, y_depth: int) -> tuple[IntArray
     """
     if not command.legal(pes):
         raise ValueError(f"{command} is illegal for {pes} PEs")
-    y, x = (axis.reshape(-1) for axis in np.indices((command.height, command.width)))
+    y, x = np.indices((command.height, command.width))
+    if command.windows:
+        y, x = (axis.reshape(command.height // 2, 2, -1, 2).swapaxes(1, 2) for axis in (y, x))
+    y, x = y.reshape(-1), x.reshape(-1)
     tile = (y // command.tile_height << command.sx_log2) + x // command.tile_width
     pixel = y % command.tile_height * command.tile_width + x % command.tile_width
     units: list[IntArray] = []

@@ -111,13 +111,22 @@ class ComputeTiles:
 
 @dataclass(frozen=True)
 class DrainMap:
-    """Accumulators to the output map: from ``channel`` on, the region that starts at row ``y``, column ``x``."""
+    """Accumulators to the output map: from ``channel`` on, the region that starts at row ``y``, column ``x``.
+
+    spread: to a map of twice the sides, each to the pixel of its window that a map of places names.
+    """
 
     command: DrainCommand
     channel: int
     y: int
     x: int
     after: After = After()
+    spread: bool = False
+
+    @property
+    def clocks(self) -> int:
+        """Words that are read or written, whichever are more."""
+        return self.command.words * (4 if self.spread else 1)
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,10 @@ class Runs:
             starts = (np.arange(count)[:, None] * stride + starts[None, :]).reshape(-1)
         return cls(starts % ADDRESSES, np.full(len(starts), beats))
 
+    def moved(self, address: int) -> Runs:
+        """The same from an address on, modulo 2^32."""
+        return Runs((self.starts + address) % ADDRESSES, self.beats)
+
     @property
     def total(self) -> int:
         """Beats of all runs."""
@@ -53,3 +57,9 @@ class Runs:
         ends = np.cumsum(self.beats)
         within = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - self.beats, self.beats)
         return np.asarray(np.repeat(self.starts, self.beats) + within * lanes, dtype=np.int64)
+
+
+def large_runs(address: int, beats: int, levels: Sequence[Pair]) -> Runs:
+    """Of a map whose pooled one has this pattern, a run in every row: ``levels`` are rows and groups of them."""
+    (rows, row), (groups, group) = levels
+    return Runs.pattern(address, 2 * beats, [(2 * rows, 2 * row), (groups, 4 * group)])

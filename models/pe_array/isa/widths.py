@@ -16,6 +16,8 @@ SHIFT_MAX = 31
 """Of the shifts of outputs, deltas and updates."""
 BIAS_SHIFT_MAX = 15
 """Of the right shift of biases."""
+POOL_BEATS = 64
+"""Most beats of a run of places: what the store engine holds of pooled maps."""
 CLASSES_MAX = 256
 """For which output deltas can be made: a label is a byte."""
 

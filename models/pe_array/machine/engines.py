@@ -24,10 +24,11 @@ from models.pe_array.isa.descriptors import Cause, Engine
 from models.pe_array.isa.map_transfer import DrainCommand, LoadCommand, drain_reads
 from models.pe_array.isa.operations import CommandField, ComputeTiles
 from models.pe_array.isa.pe_command import GRADIENT_BITS, Memory, Op, PeShape, StreamMemory, wrap
-from models.pe_array.isa.runs import ADDRESSES, Bytes, Runs
-from models.pe_array.isa.widths import CLASSES_MAX, Widths
+from models.pe_array.isa.runs import Bytes, Runs, large_runs
+from models.pe_array.isa.widths import CLASSES_MAX, POOL_BEATS, Widths
 from models.pe_array.machine.grid import MachineGrid
 from models.pe_array.machine.memory import BusMemory, Refused
+from models.pe_array.network.drain_pooling import WINDOW, pooled, spread
 from models.pe_array.network.output_delta import output_delta8
 from models.pe_array.network.requantise import (
     AccumulatorField,
@@ -179,8 +180,8 @@ class StoreEngine:
         """delta_frac: fraction bits of the logits; scale: parameter SCALE, there are multipliers; softmax: SOFTMAX."""
         self._widths, self._scale, self._softmax = widths, scale, softmax
         self._grid, self._memory, self._frac = grid, memory, delta_frac
-        lanes = memory.lanes
-        self.outputs, self.updates = RandomLanes(lanes, 0), RandomLanes(lanes // WEIGHT_BYTES, 0, lanes)
+        lanes, self._beat = memory.lanes, memory.beat
+        self.outputs, self.updates = RandomLanes(lanes, 0), RandomLanes(self._beat // WEIGHT_BYTES, 0, lanes)
         self.reset()
 
     def reset(self) -> None:
@@ -230,22 +231,29 @@ class StoreEngine:
     def _drain(self, drain: d.Drain) -> None:
         command = DrainCommand(
             drain.slots, drain.channels, drain.channels_last, drain.height, drain.width, drain.tile_height,
-            drain.tile_width, drain.sy_log2, drain.sx_log2, drain.ybase, drain.ystride,
+            drain.tile_width, drain.sy_log2, drain.sx_log2, drain.ybase, drain.ystride, drain.windows,
         )  # fmt: skip
         to, scales, lanes = self._output, self._scales, self._memory.lanes
         if to is None or not command.legal(len(self._grid.pes)):
             raise Refused(Cause.FIELD)
-        reads = to.use_mask + scales.addend + (scales.records != Records.NONE)
-        if command.words != to.run_beats * to.runs * to.groups or reads > 1:
+        beats, spreads = to.run_beats * to.runs * to.groups, drain.index and not drain.windows
+        maps = to.use_mask + scales.addend + drain.index
+        reads = maps + (scales.records != Records.NONE) - (drain.index and drain.windows)
+        if (
+            command.words != beats * (WINDOW if drain.windows else 1)
+            or max(maps + (drain.windows and not drain.index), reads) > 1
+            or (drain.index and to.run_beats > POOL_BEATS)
+            or (spreads and (to.run_stride >> 19 or to.group_stride >> 18))
+        ):
             raise Refused(Cause.FIELD)
         levels = [(to.runs, to.run_stride * lanes), (to.groups, to.group_stride * lanes)]
+        runs, at_mask = (Runs.pattern(address, to.run_beats, levels) for address in (to.address, to.mask))
         beside = None
-        if to.use_mask or scales.addend:
-            beside = self._memory.get(Engine.STORE, Runs.pattern(to.mask, to.run_beats, levels)).view(np.int8)
+        if to.use_mask or scales.addend or spreads:
+            beside = self._memory.get(Engine.STORE, at_mask).view(np.int8)
         records = self._records(command, to.shift)
         units, addresses = drain_reads(command, len(self._grid.pes), self._grid.shape.y_depth)
         stochastic = to.stochastic and to.field == AccumulatorField.SUM
-        runs = Runs.pattern(to.address, to.run_beats, levels)
         random = self.outputs.take(command.words) if stochastic else None
         settings = DrainSettings(
             records.shifts, to.relu, AccumulatorField(to.field), self._widths.data, records.biases, scales.bias_shift,
@@ -256,7 +264,13 @@ class StoreEngine:
             self._grid.y[units, addresses], settings, random, beside if to.use_mask else None,
             beside if scales.addend else None,
         )  # fmt: skip
-        self._memory.put(Engine.STORE, (runs, words.astype(np.int8)))
+        writes = [(runs, words)]
+        if drain.windows:
+            largest, places = pooled(words, to.relu, scales.high if drain.limited else None)
+            writes = [(runs, largest), (at_mask, places)][: 1 + drain.index]
+        elif spreads and beside is not None:
+            writes = [(large_runs(to.address, to.run_beats, levels), spread(words, beside, to.run_beats))]
+        self._memory.put(Engine.STORE, *((where, each.astype(np.int8)) for where, each in writes))
         self.clipped.outputs += int(clipped.sum())
 
     def _records(self, command: DrainCommand, shift: int) -> ChannelRecords:
@@ -281,30 +295,29 @@ class StoreEngine:
 
     def _take(self, address: int) -> tuple[Runs, list[IntArray]]:
         """Runs and packed words of the gradients of the named slots, which are forgotten; masters begin at address."""
-        lanes = self._memory.lanes
         named = [each for _, each in sorted(self._named.items()) if each.gradients]
         self._named = {}
-        packed = [pack_gradients(self._grid.take(each.slot, each.gradients), lanes // WEIGHT_BYTES) for each in named]
-        starts = np.array([address + each.beat * lanes for each in named], dtype=np.int64)
+        lanes = self._beat // WEIGHT_BYTES
+        packed = [pack_gradients(self._grid.take(each.slot, each.gradients), lanes) for each in named]
+        starts = np.array([address + each.beat * self._beat for each in named], dtype=np.int64)
         return Runs(starts, np.array([len(words) for words in packed], dtype=np.int64)), packed
 
     def _collect(self, collect: d.Collect) -> None:
         runs, packed = self._take(collect.address)
-        words = np.concatenate([np.zeros((0, self._memory.lanes // WEIGHT_BYTES), dtype=np.int64), *packed])
+        words = np.concatenate([np.zeros((0, self._beat // WEIGHT_BYTES), dtype=np.int64), *packed])
         if collect.add:
-            words = wrap(words + self._memory.get(Engine.STORE, runs).view("<i4"), GRADIENT_BITS)
-        self._memory.put(Engine.STORE, (runs, _containers(words)))
+            words = wrap(words + self._memory.get(Engine.STORE, runs, self._beat).view("<i4"), GRADIENT_BITS)
+        self._memory.put(Engine.STORE, (runs, _containers(words)), beat=self._beat)
 
     def _learn(self, learn: d.Learn) -> None:
         """New weights chunk by chunk: COLLECT_CHUNK words of every slot in turn, while it has any."""
         if any(each.gradients and each.beat % WEIGHT_BYTES for each in self._named.values()):
             raise ValueError(f"{self._named} must begin at whole beats of MAC weights")
-        lanes = self._memory.lanes
         runs, packed = self._take(0)
         chunks = learn_order(np.array([len(words) for words in packed], dtype=np.int64))
-        starts = np.array([runs.starts[slot] + first * lanes for slot, first, _ in chunks], dtype=np.int64)
+        starts = np.array([runs.starts[slot] + first * self._beat for slot, first, _ in chunks], dtype=np.int64)
         sizes = np.array([count for _, _, count in chunks], dtype=np.int64)
-        words = [np.zeros((0, lanes // WEIGHT_BYTES), dtype=np.int64)]
+        words = [np.zeros((0, self._beat // WEIGHT_BYTES), dtype=np.int64)]
         for slot, first, count in chunks:
             part = packed[slot][first : first + count]
             words.append(np.pad(part, ((0, count - len(part)), (0, 0))))
@@ -315,14 +328,14 @@ class StoreEngine:
 
     def _update(self, update: d.Update) -> None:
         long = Runs.one(0, update.beats * WEIGHT_BYTES)
-        gradients = self._memory.get(Engine.STORE, _moved(long, update.gradients)).view("<i4").astype(np.int64)
-        self._new_weights(update, gradients, long, Runs.one(0, update.beats))
+        gradients = self._memory.get(Engine.STORE, long.moved(update.gradients), self._beat).view("<i4")
+        self._new_weights(update, gradients.astype(np.int64), long, Runs.one(0, update.beats))
 
     def _new_weights(self, update: d.Update | d.Learn, gradient: IntArray, long: Runs, short: Runs) -> None:
         """Update with words of gradients. long, short: where their masters and MAC weights lie in these arrays."""
 
         def words(address: int) -> IntArray:
-            return self._memory.get(Engine.STORE, _moved(long, address)).view("<i4").astype(np.int64)
+            return self._memory.get(Engine.STORE, long.moved(address), self._beat).view("<i4").astype(np.int64)
 
         master = wrap(words(update.masters), self._widths.master)
         momentum = words(update.momenta) if update.decay else None
@@ -331,11 +344,11 @@ class StoreEngine:
             master, gradient, update.shift, random, momentum, update.decay, self._widths, nesterov=update.nesterov,
             weight_decay=update.weight_decay,
         )  # fmt: skip
-        writes = [(_moved(long, update.masters), _containers(new.master))]
+        writes = [(long.moved(update.masters), _containers(new.master))]
         if new.momentum is not None:
-            writes.append((_moved(long, update.momenta), _containers(new.momentum)))
-        weights = new.weight.astype(np.int8).view(np.uint8).reshape(-1, self._memory.lanes)
-        self._memory.put(Engine.STORE, *writes, (_moved(short, update.weights), weights))
+            writes.append((long.moved(update.momenta), _containers(new.momentum)))
+        weights = new.weight.astype(np.int8).view(np.uint8).reshape(-1, self._beat)
+        self._memory.put(Engine.STORE, *writes, (short.moved(update.weights), weights), beat=self._beat)
         self.clipped.masters += int(new.master_clipped.sum())
         self.clipped.momenta += int(new.momentum_clipped.sum())
         self.clipped.weights += int(new.weight_clipped.sum())
@@ -348,11 +361,6 @@ class StoreEngine:
             logits = self._memory.get(Engine.STORE, Runs.one(delta.logits, delta.classes)).view(np.int8)
         deltas = output_delta8(logits, labels, self._frac, self._widths.data, delta.softmax)
         self._memory.put(Engine.STORE, (Runs.one(delta.output, delta.classes), deltas.astype(np.int8)))
-
-
-def _moved(runs: Runs, address: int) -> Runs:
-    """The same from an address on, modulo 2^32."""
-    return Runs((runs.starts + address) % ADDRESSES, runs.beats)
 
 
 def _containers(values: IntArray) -> Bytes:

@@ -178,6 +178,8 @@ def map_words(operation: LoadMap, feature_map: ByteArray | None, lanes: int) -> 
 def place_drain(out: IntArray, operation: DrainMap, words: IntArray) -> None:
     """Put the words (words, B) of a drain where they belong in the output map (channels, height, width, B)."""
     command = operation.command
+    if command.windows:
+        words = words.reshape(-1, command.height // 2, command.width // 2, 2, 2, words.shape[-1]).swapaxes(2, 3)
     block = words.reshape(-1, command.height, command.width, words.shape[-1])
     out[
         operation.channel : operation.channel + len(block), operation.y : operation.y + command.height,

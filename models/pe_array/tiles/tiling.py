@@ -17,6 +17,7 @@ import numpy as np
 from models.pe_array.isa.pe_command import LAST_BIT, TAPS_MAX, YOFF_BITS, YOFF_LOW, Op, Tap, pack_taps
 from models.pe_array.isa.region import Region
 from models.pe_array.isa.shapes import Pair, Pool, SlidingWindow
+from models.pe_array.isa.widths import POOL_BEATS
 from models.pe_array.tiles import geometry
 from models.pe_array.tiles.geometry import TilePlan
 
@@ -73,6 +74,8 @@ class PhaseGeometry:
         one_weight: average pooling.
         preset: MAC: the accumulators begin with a map of their size, shifted left by so many bits; None: with 0. A load
             puts the words of a tile behind each other: all tiles must be full ones.
+        windows: what is made is pooled as it is drained: tiles consist of windows of 2 x 2 pixels.
+        spread: what is made is spread to a map of twice the sides as it is drained.
     """
 
     op: Op
@@ -82,6 +85,8 @@ class PhaseGeometry:
     backward: bool = False
     one_weight: bool = False
     preset: int | None = None
+    windows: bool = False
+    spread: bool = False
 
     @property
     def size(self) -> Pair:
@@ -227,6 +232,10 @@ def strip_of(layer: PhaseGeometry, split: Split, region: Region, room: Room) -> 
     high, wide = -(-region.height // split.sy), -(-region.width // split.sx)
     if layer.op in (Op.MAC, Op.MAX) and high * wide * room.channels_out > room.y:
         raise ValueError(f"{room.channels_out} channels of {high} x {wide} accumulators do not fit in {room.y} words")
+    if layer.windows and any(n % 2 for n in (region.y, region.x, region.height, region.width, *({high, wide} - {1}))):
+        raise ValueError(f"tiles of {high} x {wide} pixels cut windows of 2 x 2")
+    if layer.spread and region.width > POOL_BEATS:
+        raise ValueError(f"a row of {region.width} pixels cannot be spread, only {POOL_BEATS}")
     plans: list[TilePlan | None] = []
     for n in range(split.tiles):
         y, x = n // split.sx * high, n % split.sx * wide

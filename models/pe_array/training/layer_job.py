@@ -16,7 +16,8 @@ from models.lib.clocks.axi_bursts import BURST_BEATS
 from models.lib.job_file import JobFile
 from models.pe_array.clocks.pe_array import ArrayClocks
 from models.pe_array.compiler import program
-from models.pe_array.compiler.assemble import MapAt, OutputAt, Places, assemble
+from models.pe_array.compiler.assemble import Places, assemble
+from models.pe_array.compiler.output_pattern import MapAt, OutputAt
 from models.pe_array.compiler.random_matrices import matrices
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.csb import Csb, to_image

@@ -8,19 +8,21 @@
  *
  * OUTPUT and SCALES only write settings, for all DRAINs behind them; a reset gives SCALES its defaults. DRAIN drains
  * the grid (tile_drain), requantises the words, with mask words, addends or records of channels from memory if wanted,
- * and writes them in the pattern of the settings; it is done when all writes are answered, and nothing is taken before.
+ * pools them, or spreads those of a pooled map (pool_drain), and writes them in the pattern of the settings
+ * (drain_runs); it is done when all writes are answered, and nothing is taken before.
  * Products tell beforehand whether drain and pattern have the same length: where they have not nothing is read or
  * written.
  *
  * Latency: DRAIN taken in clock c: drain_cmd_valid in c+1, commands for memory from c+5 on, one per clock on each port.
- * A word takes 7 clocks from drain_data to wr_data, one word per clock; with records it waits for that of its channel,
- * 2 clocks behind its beat. done 2 clocks after the last wr_done.
+ * A word takes 7 clocks from drain_data to wr_data, pooled or spread 10, one word per clock in or out; with records it
+ * waits for that of its channel, 2 clocks behind its beat. done 2 clocks after the last wr_done.
  *
  * Errors (one pulse, then nothing is taken or done before a reset): 2 an OUTPUT whose field is 3, a SCALES whose
  * records are 3, without SCALE a multiplier that is not 1.0, a DRAIN without an OUTPUT before it, one with two of mask,
- * addend and records, one that tile_drain refuses, that is not as long as its runs, or whose records have more than
- * 65536 beats; 3 a refused read or write; 4, 5 SLVERR, DECERR of a read; 6, 7 of a write. Lengths are reported 5 clocks
- * after the DRAIN was taken, the others 1 clock after they showed.
+ * addend, records and places to read, one that pools with mask or addend, one that tile_drain refuses, that is not as
+ * long as its runs, or whose records have more than 65536 beats, one with index and more than ARRAY_POOL_BEATS in a
+ * run, or strides whose double or quadruple does not fit; 3 a refused read or write; 4, 5 SLVERR, DECERR of a read;
+ * 6, 7 of a write. Lengths are reported 5 clocks after the DRAIN was taken, the others 1 clock after they showed.
  */
 module drain_store #(
     // Lanes: images of the batch and bytes of a beat, a power of two, 8 ... 64
@@ -100,7 +102,7 @@ module drain_store #(
 
 localparam CW = $clog2(B + 1);
 localparam [`ARRAY_MULTIPLIER_BITS-1:0] ONE = `ARRAY_MULTIPLIER_ONE;
-localparam [6:0] PENDING_MAX = 7'd127;  // write commands that are not answered, at most
+localparam [15:0] POOL_BEATS = `ARRAY_POOL_BEATS;
 
 localparam [1:0] IDLE = 2'd0;
 localparam [1:0] CHECK = 2'd1;  // the lengths are not known yet, or the operation is illegal
@@ -120,36 +122,12 @@ assign d_ready = state_reg == IDLE;
 
 // --- settings: OUTPUT and SCALES ---
 
-reg        known_reg;         // there was an OUTPUT
-reg [4:0]  shift_reg;
-reg [1:0]  field_reg;
-reg        stochastic_reg;
-reg        relu_reg;
-reg        use_mask_reg;
-reg [31:0] addr_reg;
-reg [31:0] mask_addr_reg;
-reg [15:0] beats_reg;         // of a run less one
-reg [11:0] runs_reg;          // of a group less one
-reg [19:0] run_stride_reg;    // beats
-reg [11:0] groups_reg;        // less one
-reg [19:0] group_stride_reg;  // beats
+reg         known_reg;        // there was an OUTPUT
+reg [255:0] output_reg;
 reg [255:0] scales_reg;
 
 always @(posedge clk) begin
-    if (take_output) begin
-        shift_reg <= d_data[`ARRAY_D_OUTPUT_SHIFT];
-        field_reg <= d_data[`ARRAY_D_OUTPUT_FIELD];
-        stochastic_reg <= d_data[`ARRAY_D_OUTPUT_STOCHASTIC];
-        relu_reg <= d_data[`ARRAY_D_OUTPUT_RELU];
-        use_mask_reg <= d_data[`ARRAY_D_OUTPUT_USE_MASK];
-        addr_reg <= d_data[`ARRAY_D_OUTPUT_ADDRESS];
-        mask_addr_reg <= d_data[`ARRAY_D_OUTPUT_MASK];
-        beats_reg <= d_data[`ARRAY_D_OUTPUT_RUN_BEATS];
-        runs_reg <= d_data[`ARRAY_D_OUTPUT_RUNS];
-        run_stride_reg <= d_data[`ARRAY_D_OUTPUT_RUN_STRIDE];
-        groups_reg <= d_data[`ARRAY_D_OUTPUT_GROUPS];
-        group_stride_reg <= d_data[`ARRAY_D_OUTPUT_GROUP_STRIDE];
-    end
+    if (take_output) output_reg <= d_data;
     if (take_scales) scales_reg <= d_data;
     known_reg <= known_reg || take_output;
     if (rst) begin
@@ -158,18 +136,30 @@ always @(posedge clk) begin
     end
 end
 
+wire        use_mask = output_reg[`ARRAY_D_OUTPUT_USE_MASK];
+wire        relu = output_reg[`ARRAY_D_OUTPUT_RELU];
+wire [15:0] beats = output_reg[`ARRAY_D_OUTPUT_RUN_BEATS];  // of a run less one
+wire [19:0] run_stride = output_reg[`ARRAY_D_OUTPUT_RUN_STRIDE];
+wire [19:0] group_stride = output_reg[`ARRAY_D_OUTPUT_GROUP_STRIDE];
 wire [1:0] records = scales_reg[`ARRAY_D_SCALES_RECORDS];
 wire       use_records = records != `ARRAY_RECORDS_NONE;
 wire       full = records == `ARRAY_RECORDS_FULL;
 wire       addend = scales_reg[`ARRAY_D_SCALES_ADDEND];
-wire       use_map = use_mask_reg || addend;
-wire       clash = (use_mask_reg && addend) || (use_map && use_records);
+wire       use_map = use_mask || addend;
+wire       windows = d_data[`ARRAY_D_DRAIN_WINDOWS];
+wire       index = d_data[`ARRAY_D_DRAIN_INDEX];
+wire       clash = (use_mask && addend) || (use_map && use_records) || ((windows || index) && use_map)
+    || (index && !windows && use_records) || (index && beats >= POOL_BEATS)
+    || (index && !windows && (run_stride[19] || group_stride[19:18] != 2'd0));
 
 // --- command: DRAIN ---
 
 reg           offer_reg;
 reg [`ARRAY_DRAIN_CMD_BITS-1:0] cmd_reg;
 reg [23:0]    index_reg;
+reg           windows_reg;
+reg           places_reg;   // index
+reg           limited_reg;
 
 wire [11:0] ybase = d_data[`ARRAY_D_DRAIN_YBASE];
 wire [11:0] ystride = d_data[`ARRAY_D_DRAIN_YSTRIDE];
@@ -177,6 +167,10 @@ wire [11:0] ystride = d_data[`ARRAY_D_DRAIN_YSTRIDE];
 always @(posedge clk) begin
     if (take) index_reg <= d_index;
     if (take_drain) begin
+        windows_reg <= windows;
+        places_reg <= index;
+        limited_reg <= d_data[`ARRAY_D_DRAIN_LIMITED];
+        cmd_reg[`ARRAY_DRAIN_CMD_WINDOWS] <= windows;
         cmd_reg[`ARRAY_DRAIN_CMD_SLOTS] <= d_data[`ARRAY_D_DRAIN_SLOTS];
         cmd_reg[`ARRAY_DRAIN_CMD_CHANNELS] <= d_data[`ARRAY_D_DRAIN_CHANNELS];
         cmd_reg[`ARRAY_DRAIN_CMD_CHANNELS_LAST] <= d_data[`ARRAY_D_DRAIN_CHANNELS_LAST];
@@ -196,85 +190,52 @@ end
 assign drain_cmd_valid = offer_reg;
 assign drain_cmd = cmd_reg;
 
-// --- runs of beats: written, and read of the mask or addend ---
+// --- commands for memory ---
 
-wire        runs_valid;
-wire        runs_last;
-wire        runs_ready;
 wire        runs_total_valid;
 wire [41:0] runs_total;
 wire        maps_valid;
 wire [31:0] map_addr;
 wire [15:0] map_beats;
-wire        unused_maps_last;
-wire        unused_maps_total_valid;
-wire [41:0] unused_maps_total;
-wire        unused_runs_ready;
-wire        unused_maps_ready;
-
-address_runs #(.B(B)) runs (
-    .clk(clk),
-    .rst(rst),
-    .s_valid(take_drain),
-    .s_ready(unused_runs_ready),
-    .s_addr(addr_reg),
-    .s_beats(beats_reg),
-    .s_runs({1'b0, runs_reg}),
-    .s_run_stride(run_stride_reg),
-    .s_groups(groups_reg),
-    .s_group_stride(group_stride_reg),
-    .m_valid(runs_valid),
-    .m_ready(runs_ready),
-    .m_addr(wr_cmd_addr),
-    .m_beats(wr_cmd_beats),
-    .m_last(runs_last),
-    .total_valid(runs_total_valid),
-    .total(runs_total)
-);
-
-address_runs #(.B(B)) maps (
-    .clk(clk),
-    .rst(rst),
-    .s_valid(take_drain && use_map),
-    .s_ready(unused_maps_ready),
-    .s_addr(mask_addr_reg),
-    .s_beats(beats_reg),
-    .s_runs({1'b0, runs_reg}),
-    .s_run_stride(run_stride_reg),
-    .s_groups(groups_reg),
-    .s_group_stride(group_stride_reg),
-    .m_valid(maps_valid),
-    .m_ready(rd_cmd_ready && run),
-    .m_addr(map_addr),
-    .m_beats(map_beats),
-    .m_last(unused_maps_last),
-    .total_valid(unused_maps_total_valid),
-    .total(unused_maps_total)
-);
-
+wire        commanded;
+wire        answered;
 wire        records_cmd_valid;
 wire [31:0] records_addr;
 wire [15:0] records_beats;
 
-// Write commands given and not answered
-reg [6:0] pending_reg;
-wire      command = wr_cmd_valid && wr_cmd_ready;
-wire      room = pending_reg != PENDING_MAX;
-reg       commanded_reg;      // all of the drain's write commands are given
+drain_runs #(.B(B)) commands (
+    .clk(clk),
+    .rst(rst),
+    .start(take_drain),
+    .windows(take_drain ? windows : windows_reg),
+    .index(take_drain ? index : places_reg),
+    .use_map(use_map),
+    .addr(output_reg[`ARRAY_D_OUTPUT_ADDRESS]),
+    .mask_addr(output_reg[`ARRAY_D_OUTPUT_MASK]),
+    .beats(beats),
+    .runs(output_reg[`ARRAY_D_OUTPUT_RUNS]),
+    .run_stride(run_stride),
+    .groups(output_reg[`ARRAY_D_OUTPUT_GROUPS]),
+    .group_stride(group_stride),
+    .run(run),
+    .total_valid(runs_total_valid),
+    .total(runs_total),
+    .wr_cmd_valid(wr_cmd_valid),
+    .wr_cmd_ready(wr_cmd_ready),
+    .wr_cmd_addr(wr_cmd_addr),
+    .wr_cmd_beats(wr_cmd_beats),
+    .wr_done(wr_done),
+    .commanded(commanded),
+    .answered(answered),
+    .rd_cmd_valid(maps_valid),
+    .rd_cmd_ready(rd_cmd_ready && !use_records),
+    .rd_cmd_addr(map_addr),
+    .rd_cmd_beats(map_beats)
+);
 
-assign runs_ready = wr_cmd_ready && run && room;
-assign wr_cmd_valid = runs_valid && run && room;
-assign rd_cmd_valid = (use_records ? records_cmd_valid : maps_valid) && run;
+assign rd_cmd_valid = use_records ? records_cmd_valid && run : maps_valid;
 assign rd_cmd_addr = use_records ? records_addr : map_addr;
 assign rd_cmd_beats = use_records ? records_beats : map_beats;
-
-always @(posedge clk) begin
-    if (command && !wr_done) pending_reg <= pending_reg + 7'd1;
-    if (!command && wr_done) pending_reg <= pending_reg - 7'd1;
-    if (state_reg == IDLE) commanded_reg <= 1'b0;
-    else if (command && runs_last) commanded_reg <= 1'b1;
-    if (rst) pending_reg <= 7'd0;
-end
 
 // --- length of the drain, in step with that of the runs ---
 
@@ -341,6 +302,9 @@ channel_records #(.B(B)) records_of_channels (
 wire          pipe_ready;
 wire          map_ready;
 wire          word_valid;
+wire          word_ready;
+wire [8*B-1:0] word;
+wire          place_ready;
 wire [CW-1:0] word_clipped;
 reg  [CW-1:0] clipped_reg;
 
@@ -355,19 +319,19 @@ requantise #(
     .rst(rst),
     .seed_load(seed_load),
     .seed(seed),
-    .field(field_reg),
+    .field(output_reg[`ARRAY_D_OUTPUT_FIELD]),
     .bias(use_records ? record_bias : scales_reg[`ARRAY_D_SCALES_BIAS]),
     .bias_shift(scales_reg[`ARRAY_D_SCALES_BIAS_SHIFT]),
     .multiplier(full ? record_multiplier : scales_reg[`ARRAY_D_SCALES_MULTIPLIER]),
-    .shift(full ? record_shift : shift_reg),
-    .stochastic(stochastic_reg),
+    .shift(full ? record_shift : output_reg[`ARRAY_D_OUTPUT_SHIFT]),
+    .stochastic(output_reg[`ARRAY_D_OUTPUT_STOCHASTIC]),
     .even(scales_reg[`ARRAY_D_SCALES_EVEN]),
     .near_half(scales_reg[`ARRAY_D_SCALES_NEAR_HALF]),
     .zero(scales_reg[`ARRAY_D_SCALES_ZERO]),
     .low(scales_reg[`ARRAY_D_SCALES_LOW]),
     .high(scales_reg[`ARRAY_D_SCALES_HIGH]),
-    .relu(relu_reg),
-    .use_mask(use_mask_reg),
+    .relu(relu),
+    .use_mask(use_mask),
     .mask_high(scales_reg[`ARRAY_D_SCALES_MASK_HIGH]),
     .addend(addend),
     .addend_zero(scales_reg[`ARRAY_D_SCALES_ADDEND_ZERO]),
@@ -380,18 +344,37 @@ requantise #(
     .map_ready(map_ready),
     .map_data(rd_data),
     .m_valid(word_valid),
-    .m_ready(wr_ready),
-    .m_data(wr_data),
+    .m_ready(word_ready),
+    .m_data(word),
     .m_clipped(word_clipped)
 );
 
+pool_drain #(.B(B)) pool (
+    .clk(clk),
+    .rst(rst),
+    .windows(windows_reg),
+    .index(places_reg),
+    .relu(relu),
+    .limited(limited_reg),
+    .high(scales_reg[`ARRAY_D_SCALES_HIGH]),
+    .beats(beats),
+    .s_valid(word_valid),
+    .s_ready(word_ready),
+    .s_data(word),
+    .place_valid(good),
+    .place_ready(place_ready),
+    .place_data(rd_data),
+    .m_valid(wr_valid),
+    .m_ready(wr_ready),
+    .m_data(wr_data)
+);
+
 assign drain_ready = pipe_ready && run && (record_valid || !use_records);
-assign rd_ready = use_records ? records_ready && run : map_ready;
-assign wr_valid = word_valid;
+assign rd_ready = use_records ? records_ready && run : map_ready || place_ready;
 assign clipped = clipped_reg;
 
 always @(posedge clk) begin
-    clipped_reg <= word_valid && wr_ready ? word_clipped : {CW{1'b0}};
+    clipped_reg <= word_valid && word_ready ? word_clipped : {CW{1'b0}};
     if (rst) clipped_reg <= {CW{1'b0}};
 end
 
@@ -405,10 +388,12 @@ reg       error_reg;
 
 wire fault = cause_next != 4'd0;
 wire lengths = state_reg == CHECK && runs_total_valid;
-wire wrong_length = lengths && (words_reg != {1'b0, runs_total} || (use_records && too_many));
+// Words of results: a quarter of those that are drained, or four times as many
+wire [44:0] written = windows_reg ? {4'd0, words_reg[42:2]} : places_reg ? {words_reg, 2'd0} : {2'd0, words_reg};
+wire wrong_length = lengths && (written != {3'd0, runs_total} || (use_records && too_many));
 wire bad_scales = d_data[`ARRAY_D_SCALES_RECORDS] == 2'd3 || (SCALE == 0
     && (d_data[`ARRAY_D_SCALES_MULTIPLIER] != ONE || d_data[`ARRAY_D_SCALES_ADDEND_MULTIPLIER] != ONE));
-wire end_of_drain = run && commanded_reg && pending_reg == 7'd0 && !failed_reg;
+wire end_of_drain = run && commanded && answered && !failed_reg;
 
 always @* begin
     cause_next = 4'd0;
@@ -450,7 +435,7 @@ assign error_index = index_reg;
 
 // (and what both patterns and good reads tell alike; addresses of Y lose their upper bits)
 wire unused = &{1'b0, `ARRAY_D_UNUSED_DRAIN(d_data), `ARRAY_D_UNUSED_SCALES(scales_reg), ybase, ystride, rd_last,
-                unused_runs_ready, unused_maps_ready, unused_maps_last, unused_maps_total_valid, unused_maps_total};
+                output_reg};
 
 `ifdef SIMULATION
 // The drain is as long as its runs: what is not answered when its final word has been taken is its last commands
@@ -463,10 +448,6 @@ always @(posedge clk) begin
     end
     if ($time != 0 && !rst && end_of_drain && !ended_reg) begin
         $display("%m: all is written before the last word");
-        $finish;
-    end
-    if ($time != 0 && !rst && wr_done && pending_reg == 7'd0) begin
-        $display("%m: an answer to no command");
         $finish;
     end
     if (drain_valid && drain_ready) ended_reg <= drain_last;

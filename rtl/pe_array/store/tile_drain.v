@@ -8,16 +8,18 @@
  *
  * A command reads a region of height x width pixels, channel by channel, in raster order, slot after slot
  * (docs/pe_array/drain.md). Pixel (y, x) of channel c of slot s is read from PE s*S + (y div tile height)*Sx + x div
- * tile width, at ybase + c*ystride + (y mod tile height)*tile width + x mod tile width. Counters alone walk there, one
- * read per clock and none without room for its word in the FIFO at the end: nothing is lost under back-pressure, and a
- * sink that always takes gets one word per clock, without a gap at ends of rows, channels and slots.
+ * tile width, at ybase + c*ystride + (y mod tile height)*tile width + x mod tile width. With windows the four pixels of
+ * a window of 2 x 2 follow each other, and windows are in raster order. Counters alone walk there, one read per clock
+ * and none without room for its word in the FIFO at the end: nothing is lost under back-pressure, and a sink that
+ * always takes gets one word per clock, without a gap at ends of rows, channels and slots.
  *
  * Latency: a command that is taken in clock c while nothing is walked makes its first read in clock c+4; a word stands
  * at the output LATENCY + LEVELS + 2 clocks after its read, LEVELS = ceil(clog2(P) / 2). One command waits while
  * another is walked; if it was taken 3 clocks before the last one's final read or earlier, its reads follow without a
  * gap.
  *
- * An illegal command is dropped: no reads, cmd_error 3 clocks after it was taken.
+ * An illegal command, also one with windows and an odd side, but for that of tiles that are 1, is dropped: no reads,
+ * cmd_error 3 clocks after it was taken.
  */
 module tile_drain #(
     // PEs, a power of two, 1 … 64
@@ -79,6 +81,7 @@ reg [`ARRAY_DRAIN_CMD_BITS-1:0] next_reg;
 reg           counts_reg;   // no count is zero
 reg           grid_reg;     // S divides P and the slots are there
 reg           covers_reg;   // the tiles cover the region
+reg           even_reg;     // windows fit in it, and in the tiles
 
 wire [6:0]  w_slots = next_reg[`ARRAY_DRAIN_CMD_SLOTS];                  // 1 … P/S, S = Sy*Sx
 wire [11:0] w_channels = next_reg[`ARRAY_DRAIN_CMD_CHANNELS];           // of a slot but the last; all counts at least 1
@@ -91,11 +94,14 @@ wire [2:0]  w_sy_log2 = next_reg[`ARRAY_DRAIN_CMD_SY_LOG2];              // of S
 wire [2:0]  w_sx_log2 = next_reg[`ARRAY_DRAIN_CMD_SX_LOG2];              // of Sx, the tiles per row
 wire [9:0]  w_ybase = next_reg[`ARRAY_DRAIN_CMD_YBASE];
 wire [9:0]  w_ystride = next_reg[`ARRAY_DRAIN_CMD_YSTRIDE];
+wire        w_windows = next_reg[`ARRAY_DRAIN_CMD_WINDOWS];
+wire        w_flat = w_tile_height == 12'd1;     // rows of a window lie in two tiles
+wire        w_narrow = w_tile_width == 12'd1;    // columns do
 
 wire [3:0]  s_log2 = {1'b0, w_sy_log2} + {1'b0, w_sx_log2};
 wire [18:0] covered_height = {7'd0, w_tile_height} << w_sy_log2;
 wire [18:0] covered_width = {7'd0, w_tile_width} << w_sx_log2;
-wire        legal = counts_reg && grid_reg && covers_reg;
+wire        legal = counts_reg && grid_reg && covers_reg && even_reg;
 
 wire load;   // the walk takes the waiting command
 wire refuse = checked_reg && !legal;
@@ -104,6 +110,8 @@ always @(posedge clk) begin
     if (cmd_ready) next_reg <= cmd;
     counts_reg <= w_slots != 7'd0 && w_channels != 12'd0 && w_channels_last != 12'd0 && w_height != 12'd0
         && w_width != 12'd0 && w_tile_height != 12'd0 && w_tile_width != 12'd0;
+    even_reg <= !w_windows || !(w_height[0] || w_width[0] || (w_tile_height[0] && !w_flat)
+        || (w_tile_width[0] && !w_narrow));
     grid_reg <= s_log2 <= PLOG_WORD[3:0] && w_slots <= P_WORD[6:0] >> s_log2;
     covers_reg <= covered_height >= {7'd0, w_height} && covered_width >= {7'd0, w_width};
 
@@ -129,10 +137,14 @@ reg           active_reg;
 reg           room_reg;        // there is room for the word of one more read
 reg [11:0]    channels_last_reg;
 reg [11:0]    channels_reg;
+reg           windows_reg;     // rows and columns are those of windows
+reg           flat_reg;        // and their rows, or columns, lie in two tiles
+reg           narrow_reg;
 reg [11:0]    height_reg;
 reg [11:0]    width_reg;
 reg [11:0]    tile_height_reg;
 reg [11:0]    tile_width_reg;
+reg [YAW-1:0] line_reg;        // words from row to row of a tile
 reg [2:0]     s_log2_reg;      // of tiles per slot
 reg [2:0]     sx_log2_reg;
 reg [YAW-1:0] ybase_reg;
@@ -144,16 +156,19 @@ reg [11:0]    rows_left_reg;
 reg [11:0]    cols_left_reg;
 reg [11:0]    tile_rows_left_reg;
 reg [11:0]    tile_cols_left_reg;
-// This pixel, first pixel of this row of the tile, first pixel of this channel
+reg [1:0]     part_reg;        // pixel of the window
+// This pixel or window, first pixel of this row of the tile, first pixel of this channel
 reg [YAW-1:0] addr_reg;
 reg [YAW-1:0] row_addr_reg;
 reg [YAW-1:0] channel_addr_reg;
-// PE of this pixel, first PE of this row of tiles, first PE of this slot
+// PE of it, first PE of this row of tiles, first PE of this slot
 reg [PW-1:0]  pe_reg;
 reg [PW-1:0]  row_pe_reg;
 reg [PW-1:0]  slot_pe_reg;
 
 wire go          = active_reg && room_reg;
+wire whole       = !windows_reg || part_reg == 2'd3;
+wire step        = go && whole;
 wire row_end     = cols_left_reg == 12'd1;
 wire channel_end = row_end && rows_left_reg == 12'd1;
 wire slot_end    = channel_end && channels_left_reg == 12'd1;
@@ -161,51 +176,56 @@ wire all_end     = slot_end && slots_left_reg == 7'd1;
 wire tile_row_end = tile_cols_left_reg == 12'd1;
 wire tile_end     = tile_rows_left_reg == 12'd1;
 
-assign load = checked_reg && legal && (!active_reg || (go && all_end));
+assign load = checked_reg && legal && (!active_reg || (step && all_end));
 
+wire [YAW-1:0] one_addr = {{(YAW-1){1'b0}}, 1'b1};
 wire [PW-1:0]  one_pe = {{(PW-1){1'b0}}, 1'b1};
-wire [PW-1:0]  next_row_pe = row_pe_reg + (one_pe << sx_log2_reg);
+wire [PW-1:0]  one_row = one_pe << sx_log2_reg;
+wire [PW-1:0]  next_row_pe = row_pe_reg + (flat_reg ? one_row << 1 : one_row);
+wire [PW-1:0]  next_col_pe = pe_reg + (narrow_reg ? one_pe << 1 : one_pe);
+wire [PW-1:0]  part_pe = pe_reg + (part_reg[1] && flat_reg ? one_row : {PW{1'b0}})
+    + (part_reg[0] && narrow_reg ? one_pe : {PW{1'b0}});
 wire [PW-1:0]  next_slot_pe = slot_pe_reg + (one_pe << s_log2_reg);
-wire [YAW-1:0] next_row_addr;
+wire [YAW-1:0] next_row_addr = row_addr_reg + (windows_reg ? line_reg << 1 : line_reg);
+wire [YAW-1:0] next_col_addr = addr_reg + (windows_reg ? one_addr << 1 : one_addr);
 wire [YAW-1:0] next_channel_addr = channel_addr_reg + ystride_reg;
-wire [11:0]    next_row_sum = sum12(row_addr_reg, tile_width_reg);
-assign next_row_addr = next_row_sum[YAW-1:0];
-wire [11-YAW:0] unused_sum = next_row_sum[11:YAW];
-
-function [11:0] sum12(input [YAW-1:0] address, input [11:0] step);
-    sum12 = {{(12-YAW){1'b0}}, address} + step;
-endfunction
+wire [YAW-1:0] part_addr = addr_reg + (part_reg[1] && !flat_reg ? line_reg : {YAW{1'b0}})
+    + (part_reg[0] && !narrow_reg ? one_addr : {YAW{1'b0}});
 
 always @(posedge clk) begin
     if (load) begin
         channels_last_reg <= w_channels_last;
         channels_reg <= w_channels;
-        height_reg <= w_height;
-        width_reg <= w_width;
-        tile_height_reg <= w_tile_height;
-        tile_width_reg <= w_tile_width;
+        windows_reg <= w_windows;
+        flat_reg <= w_windows && w_flat;
+        narrow_reg <= w_windows && w_narrow;
+        height_reg <= w_height >> w_windows;
+        width_reg <= w_width >> w_windows;
+        tile_height_reg <= w_tile_height >> (w_windows && !w_flat);
+        tile_width_reg <= w_tile_width >> (w_windows && !w_narrow);
+        line_reg <= w_tile_width[YAW-1:0];
         s_log2_reg <= s_log2[2:0];
         sx_log2_reg <= w_sx_log2;
         ybase_reg <= w_ybase[YAW-1:0];
         ystride_reg <= w_ystride[YAW-1:0];
         slots_left_reg <= w_slots;
         channels_left_reg <= w_slots == 7'd1 ? w_channels_last : w_channels;
-        rows_left_reg <= w_height;
-        cols_left_reg <= w_width;
-        tile_rows_left_reg <= w_tile_height;
-        tile_cols_left_reg <= w_tile_width;
+        rows_left_reg <= w_height >> w_windows;
+        cols_left_reg <= w_width >> w_windows;
+        tile_rows_left_reg <= w_tile_height >> (w_windows && !w_flat);
+        tile_cols_left_reg <= w_tile_width >> (w_windows && !w_narrow);
         addr_reg <= w_ybase[YAW-1:0];
         row_addr_reg <= w_ybase[YAW-1:0];
         channel_addr_reg <= w_ybase[YAW-1:0];
         pe_reg <= {PW{1'b0}};
         row_pe_reg <= {PW{1'b0}};
         slot_pe_reg <= {PW{1'b0}};
-    end else if (go) begin
+    end else if (step) begin
         if (!row_end) begin
             cols_left_reg <= cols_left_reg - 12'd1;
             tile_cols_left_reg <= tile_row_end ? tile_width_reg : tile_cols_left_reg - 12'd1;
-            addr_reg <= tile_row_end ? row_addr_reg : addr_reg + {{(YAW-1){1'b0}}, 1'b1};
-            if (tile_row_end) pe_reg <= pe_reg + one_pe;
+            addr_reg <= tile_row_end ? row_addr_reg : next_col_addr;
+            if (tile_row_end) pe_reg <= next_col_pe;
         end else begin
             cols_left_reg <= width_reg;
             tile_cols_left_reg <= tile_width_reg;
@@ -235,7 +255,9 @@ always @(posedge clk) begin
         end
     end
 
-    active_reg <= load || (active_reg && !(go && all_end));
+    if (load || step) part_reg <= 2'd0;
+    else if (go) part_reg <= part_reg + 2'd1;
+    active_reg <= load || (active_reg && !(step && all_end));
     if (rst) active_reg <= 1'b0;
 end
 
@@ -248,8 +270,8 @@ wire          take = m_valid && m_ready;
 wire [RW-1:0] inside_next = inside_reg + {{(RW-1){1'b0}}, go} - {{(RW-1){1'b0}}, take};
 
 always @(posedge clk) begin
-    read_reg <= go ? {{(P-1){1'b0}}, 1'b1} << pe_reg : {P{1'b0}};
-    read_addr_reg <= addr_reg;
+    read_reg <= go ? {{(P-1){1'b0}}, 1'b1} << part_pe : {P{1'b0}};
+    read_addr_reg <= part_addr;
     inside_reg <= inside_next;
     room_reg <= inside_next != FULL;
     if (rst) begin
@@ -289,7 +311,7 @@ delay_line #(
 ) tag_line (
     .clk(clk),
     .rst(rst),
-    .d({all_end, pe_reg}),
+    .d({all_end && whole, part_pe}),
     .q({tag_last, tag_pe})
 );
 

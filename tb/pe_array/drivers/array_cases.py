@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from models.pe_array.compiler import program
-from models.pe_array.compiler.assemble import MapAt, OutputAt, Places, assemble, chain
+from models.pe_array.compiler.assemble import Places, assemble, chain
+from models.pe_array.compiler.output_pattern import MapAt, OutputAt
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.channel_records import Records, pack_biases, pack_records
 from models.pe_array.isa.csb import Csb, beat_offsets, encode
@@ -18,6 +20,7 @@ from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.operations import After, CommandField, ComputeTiles, Program, SetField
 from models.pe_array.isa.pe_command import PeShape
 from models.pe_array.isa.shapes import Conv, Pool
+from models.pe_array.isa.widths import POOL_BEATS
 from models.pe_array.network.requantise import AccumulatorField
 from models.pe_array.tiles.tiling import Split
 from tb.lib import values
@@ -32,7 +35,7 @@ def grid_of(b: Bench) -> Grid:
     """The grid of this build."""
     p = {name: int(value) for name, value in b.params.items()}
     depths = (p["X_DEPTH"], p["Y_DEPTH"], p["W_DEPTH"], p["E_DEPTH"], p["T_DEPTH"])
-    return Grid(p["P"], PeShape(p["B"], p["ACC"], *depths))
+    return Grid(p["P"], PeShape(p["B"], p["ACC"], *depths), 2 if p.get("BUS", 0) > 8 * p["B"] else 1)
 
 
 class CaseMemory:
@@ -151,7 +154,7 @@ class CaseMemory:
             made = self.fitting(lambda split: program.weight_gradient(conv, csb, *geometry, split), most)
             at = self.put(self.weights(csb), written=True)
             places = self.places(made, self.map(*source), csb, operand=self.map(*result), gradients=at)
-            return [*assemble(made, places, self.lanes), *self.update(csb, at, made)]
+            return [*assemble(made, places, self.lanes, self.grid.wide), *self.update(csb, at, made)]
         preset = self.preset()
         if kind == "ff":
             made = self.fitting(lambda split: program.forward(conv, csb, *geometry, split, preset), most)
@@ -178,8 +181,8 @@ class CaseMemory:
 
     def weights(self, csb: Csb) -> np.ndarray:
         """Random numbers in the layout of the masters: uint8."""
-        beats = int(beat_offsets(csb.pointers, csb.shape.weights, self.lanes)[-1]) * 4
-        return self.b.np.integers(0, 256, beats * self.lanes).astype(np.uint8)
+        beats = int(beat_offsets(csb.pointers, csb.shape.weights, self.grid.beat)[-1]) * 4
+        return self.b.np.integers(0, 256, beats * self.grid.beat).astype(np.uint8)
 
     @staticmethod
     def learning(wg: Sequence[d.Descriptor]) -> list[d.Descriptor]:
@@ -196,14 +199,15 @@ class CaseMemory:
     def update(self, csb: Csb, gradients: int, made: Program) -> list[d.Update]:
         """New weights, when all gradients are there, unless there are none."""
         rng, momenta = self.b.rng, self.weights(csb)
-        beats = len(momenta) // self.lanes // 4
+        beat = self.grid.beat
+        beats = len(momenta) // beat // 4
         if not beats:
             return []
-        masters = self.b.np.integers(-(1 << 23), 1 << 23, beats * self.lanes).astype(np.int32)
+        masters = self.b.np.integers(-(1 << 23), 1 << 23, beats * beat).astype(np.int32)
         stores = sum(1 for each in made.stores())
         return [
             d.Update(
-                gradients, self.put(masters, True), self.put(self.weights(csb)[: beats * self.lanes], True), beats,
+                gradients, self.put(masters, True), self.put(self.weights(csb)[: beats * beat], True), beats,
                 rng.choice([0, rng.randint(1, 16), rng.randint(1, 31)]), rng.random() < 0.5,
                 rng.choice([0, rng.randint(1, 15)]), self.put(momenta, True), rng.random() < 0.5,
                 rng.choice([0, rng.randint(1, 31)]), after=After(stores=stores),
@@ -301,6 +305,31 @@ class CaseMemory:
             use_mask=beside == "mask",
         )  # fmt: skip
         drain = d.Drain(1, channels, channels, 1, width, 1, width, ybase=rng.randrange(4096), ystride=width)
+        return [self.scales(beside, channels), output, drain, d.Scales()]
+
+    def pooled_drain(self, kind: str | None = None) -> list[d.Descriptor]:
+        """A map that is pooled, "largest" or with "places", or a pooled one that is spread."""
+        rng = self.b.rng
+        kind = kind or rng.choice(["largest", "places", "spread"])
+        channels, height = rng.choice([1, rng.randint(1, 6)]), rng.randint(1, 4)
+        width = rng.choice([1, rng.randint(1, 9)])
+        runs = d.Output(0, width, height, width, channels, height * width, shift=rng.randrange(32), relu=True)
+        if kind == "spread":
+            output = replace(runs, address=self.out(channels, 2 * height, 2 * width).address,
+                             mask=self.map(channels, height, width).address)
+            sides = height, width
+        else:
+            beats = rng.choice([n for n in range(1, POOL_BEATS + 1) if channels * height * width % n == 0])
+            one = replace(runs, run_beats=beats, runs=channels * height * width // beats, run_stride=beats, groups=1)
+            output = rng.choice([runs, one])
+            output = replace(output, address=self.out(channels, height, width).address,
+                             mask=self.out(channels, height, width).address)
+            sides = 2 * height, 2 * width
+        drain = d.Drain(
+            1, channels, channels, *sides, *sides, ybase=rng.randrange(4096), ystride=rng.randrange(64),
+            windows=kind != "spread", index=kind != "largest", limited=rng.random() < 0.5,
+        )  # fmt: skip
+        beside = "nothing" if kind == "spread" else rng.choice(["nothing", "biases", "full"])
         return [self.scales(beside, channels), output, drain, d.Scales()]
 
     def program(self, made: list[d.Descriptor]) -> int:

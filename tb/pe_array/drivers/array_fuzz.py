@@ -16,6 +16,7 @@ from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.map_transfer import DrainCommand
 from models.pe_array.isa.operations import After, CommandField
 from models.pe_array.isa.pe_command import LAST_BIT, NULL_BIT, YOFF_LOW, Op
+from models.pe_array.isa.widths import POOL_BEATS
 from models.pe_array.network.weight_update import UPDATE_WORDS
 from tb.pe_array.drivers.array_cases import CaseMemory
 
@@ -56,12 +57,13 @@ class FuzzProgram:
     def __init__(self, memory: CaseMemory, length: int) -> None:
         self._memory, self._rng, self._np = memory, memory.b.rng, memory.b.np
         self._shape, self._pes, self._lanes = memory.grid.shape, memory.grid.pes, memory.lanes
+        self._wide = memory.grid.wide
         self._own = {name: Use() for name in _OWN_MEMORIES}
         self._written: list[Region] = []
         self._counts = [0, 0, 0]
         inside = self._lanes // 4  # taps of a word: the last one of them always ends a sum, so that any word may
         self._lasts = [n == inside - 1 or self._rng.random() < 0.3 for n in range(inside)]
-        self._output: tuple[d.Output, Region, int] | None = None
+        self._output: tuple[d.Output, list[Region], object] | None = None
         self._beside = "mask"  # what drains read besides
         self.made: list[d.Descriptor] = []
         for each in memory.garbage():
@@ -117,20 +119,23 @@ class FuzzProgram:
         """Fresh beats with random content."""
         return self._put(self._memory.words(beats), written)
 
-    def _source(self, beats: int) -> tuple[int, list[Region]]:
-        """Address of beats to read: fresh ones, or of a region that was written, and the regions among them."""
+    def _source(self, beats: int, unit: int = 1) -> tuple[int, list[Region]]:
+        """Address of beats to read: fresh ones, or of a region that was written, and the regions among them.
+
+        unit: of its beats the address is a multiple, as ``beats`` are.
+        """
         large = [each for each in self._written if each.beats >= beats]
         if large and self._rng.random() < 0.4:
             chosen = self._rng.choice(large)
-            return chosen.address + self._lanes * self._rng.randint(0, chosen.beats - beats), [chosen]
+            return chosen.address + self._lanes * unit * self._rng.randint(0, (chosen.beats - beats) // unit), [chosen]
         return self._random(beats).address, []
 
-    def _target(self, beats: int) -> tuple[int, Region]:
-        """Address of beats to write, fresh or not."""
+    def _target(self, beats: int, unit: int = 1) -> tuple[int, Region]:
+        """Address of beats to write, fresh or not; unit: as in ``_source``."""
         large = [each for each in self._written if each.beats >= beats]
         if large and self._rng.random() < 0.3:
             chosen = self._rng.choice(large)
-            return chosen.address + self._lanes * self._rng.randint(0, chosen.beats - beats), chosen
+            return chosen.address + self._lanes * unit * self._rng.randint(0, (chosen.beats - beats) // unit), chosen
         region = self._random(beats, written=True)
         return region.address, region
 
@@ -242,15 +247,16 @@ class FuzzProgram:
     def _collect(self, slots: int, count: int) -> None:
         rng = self._rng
         unit = rng.choice([1, UPDATE_WORDS])  # of beats: those of a LEARN are whole beats of MAC weights
-        beats, gap = -(-4 * count // (self._lanes * unit)) * unit, unit * rng.randint(0, 1)
-        room = slots * (beats + gap)
+        wide = self._wide
+        beats, gap = -(-4 * count // (wide * self._lanes * unit)) * unit, unit * rng.randint(0, 1)
+        room = wide * slots * (beats + gap)
         named = rng.sample(range(slots), slots)
         for place, slot in enumerate(named):
             if rng.random() < 0.2:  # of several for a slot the last one counts
                 self._add(d.Slot(slot, rng.getrandbits(24), rng.getrandbits(24)), lazy=False)
             self._add(d.Slot(slot, place * (beats + gap), count), lazy=False)
         if unit == 1:
-            address, region = self._target(room)
+            address, region = self._target(room, wide)
             self._add(d.Collect(address, rng.random() < 0.5), to=[region], lazy=False)
             return
         masters, weights, momenta = arrays = [self._random(each, True) for each in (room, room // unit, room)]
@@ -264,7 +270,7 @@ class FuzzProgram:
     # --- store ---
 
     def _drain(self) -> None:
-        """A DRAIN with its OUTPUT, or another one into the same place."""
+        """A DRAIN with its OUTPUT, or another one into the same place; some pool or spread."""
         rng = self._rng
         slots_log2 = rng.randint(0, self._pes.bit_length() - 1)
         tiles = self._pes.bit_length() - 1 - slots_log2
@@ -275,40 +281,54 @@ class FuzzProgram:
         channels, last, slots = rng.randint(1, 2), rng.randint(1, 3), rng.randint(1, 1 << slots_log2)
         ybase, ystride = rng.randrange(4096), rng.randrange(4096)
         words = DrainCommand(slots, channels, last, height, width, th, tw, sy, sx).words
-        drain = d.Drain(slots, channels, last, height, width, th, tw, ybase, ystride, sy, sx)
-        if self._output is None or self._output[2] != words or rng.random() < 0.5:
-            beside = rng.choice(["nothing", "mask", "addend", "biases", "full"])
-            if rng.random() < 0.7:
+        windows, index = rng.choice([(False, False)] * 3 + [(True, False), (True, True), (False, True)])
+        times = 1 + windows
+        drain = d.Drain(
+            slots, channels, last, times * height, times * width, times * th, times * tw, ybase, ystride, sy, sx,
+            windows, index, rng.random() < 0.5,
+        )  # fmt: skip
+        kind = words, windows, index, index and not windows and (height, width)
+        if self._output is None or self._output[2] != kind or rng.random() < 0.5:
+            some = ["nothing", "biases", "full", "mask", "addend"][: 3 if windows else 1 if index else 5]
+            beside = rng.choice(some)
+            if self._beside not in some or rng.random() < 0.7:
                 self._add(self._memory.scales(beside, words))
                 self._beside = beside
-            self._set_output(words, self._beside)
+            self._set_output(drain, words, self._beside, kind)
         assert self._output is not None
-        _, region, _ = self._output
-        self._add(drain, reads="y", to=[region])  # the mask is fresh, or what is written itself
+        _, regions, _ = self._output
+        self._add(drain, reads="y", to=regions)  # what is read is fresh, or what is written itself
 
-    def _set_output(self, words: int, beside: str) -> None:
+    def _set_output(self, drain: d.Drain, words: int, beside: str, kind: object) -> None:
         rng = self._rng
-        runs = rng.choice([n for n in range(1, words + 1) if words % n == 0])
+        most = POOL_BEATS if drain.index else words
+        runs = rng.choice([n for n in range(1, words + 1) if words % n == 0 and words <= n * most])
         groups = rng.choice([n for n in range(1, runs + 1) if runs % n == 0])
         runs //= groups
         beats = words // runs // groups
         stride = beats + rng.randint(0, 2)
         group = runs * stride + rng.randint(0, 2)
+        spread = drain.index and not drain.windows
+        if spread:
+            beats, runs, stride = drain.width, drain.height, drain.width + rng.randint(0, 2)
+            groups, group = words // beats // runs, runs * stride + rng.randint(0, 2)
         room = groups * group
-        address, region = self._target(room)
-        mask = rng.choice([address, self._random(room).address])
+        address, region = self._target(room * (4 if spread else 1))
+        other = self._random(room, drain.index and drain.windows)
+        mask = other.address if drain.index else rng.choice([address, other.address])
         output = d.Output(
             address, beats, runs, stride, groups, group, mask, rng.choice([rng.randint(0, 12), rng.randrange(32)]),
             rng.choice([0, 0, 1, 2]), rng.random() < 0.4, rng.random() < 0.5, beside == "mask",
         )  # fmt: skip
         self._add(output)
-        self._output = output, region, words
+        self._output = output, [region, other] if drain.index and drain.windows else [region], kind
 
     def _update(self) -> None:
         rng = self._rng
         beats, decay = rng.randint(1, 3), rng.choice([0, rng.randrange(16)])
-        gradients, from_ = self._source(4 * beats)
-        arrays = [self._random(4 * beats, True), self._random(beats, True), self._random(4 * beats, True)]
+        words = self._wide * beats
+        gradients, from_ = self._source(4 * words, self._wide)
+        arrays = [self._random(4 * words, True), self._random(words, True), self._random(4 * words, True)]
         masters, weights, momenta = arrays
         self._add(
             d.Update(gradients, masters.address, weights.address, beats, rng.randrange(32), rng.random() < 0.5, decay,

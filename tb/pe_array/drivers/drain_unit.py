@@ -10,6 +10,7 @@ import numpy as np
 from models.lib.fixed_point import IntArray
 from models.pe_array.isa.channel_records import Records, record_bytes, unpack_records
 from models.pe_array.isa.descriptors import MULTIPLIER_MAX, ONE, Cause, Drain, Output, Scales
+from models.pe_array.network.drain_pooling import WINDOW, pooled, spread
 from models.pe_array.network.requantise import AccumulatorField, DrainSettings, Numbers, RandomLanes, requantise
 from tb.lib import values
 from tb.lib.bench import Bench
@@ -45,6 +46,16 @@ def offsets(output: Output) -> IntArray:
     group, run, beat = np.indices((output.groups, output.runs, output.run_beats))
     offset: IntArray = (group * output.group_stride + run * output.run_stride + beat).reshape(-1)
     return offset
+
+
+def large_offsets(output: Output) -> IntArray:
+    """Beats of the large map that a pooled one of this pattern is spread to."""
+    return offsets(
+        replace(
+            output, run_beats=2 * output.run_beats, runs=2 * output.runs, run_stride=2 * output.run_stride,
+            group_stride=4 * output.group_stride,
+        )
+    )  # fmt: skip
 
 
 class DrainUnit:
@@ -140,6 +151,32 @@ class DrainUnit:
         rng = self.b.rng
         return rng.choice([ONE, MULTIPLIER_MAX, rng.randint(0, MULTIPLIER_MAX)]) if self.multiplies else ONE
 
+    def pooling(self, kind: str) -> tuple[Output, Drain]:
+        """A drain that pools, "largest" or with "places", or that "spreads", and its settings."""
+        rng = self.b.rng
+        drain = self.drain(96 if kind != "spread" else 40)
+        while kind != "spread" and (drain.height | drain.width | drain.tile_height | drain.tile_width) & 1:
+            drain = self.drain(96)
+        drain = replace(drain, windows=kind != "spread", index=kind != "largest", limited=rng.random() < 0.5)
+        words = drain_command(drain).words
+        if kind != "spread":
+            output = self.output(words // WINDOW, use_mask=False)
+            results, places = set((offsets(output) + output.address // self.beat).tolist()), set[int]()
+            while not places or not results.isdisjoint(places):  # both where writes go: records are in the lower half
+                output = replace(output, mask=self.place(output, True))
+                places = set((offsets(output) + output.mask // self.beat).tolist())
+            return output, drain
+        output = self.output(words, use_mask=False)
+        row = drain.width + rng.randint(0, 3)
+        output = replace(
+            output, run_beats=drain.width, runs=drain.height, run_stride=row, groups=drain_command(drain).maps,
+            group_stride=row * drain.height + rng.randint(0, 3),
+        )  # fmt: skip
+        half = len(self.memory.data) // 2
+        room = half // self.beat - int(large_offsets(output).max()) - 1
+        address = self.memory.base + half + rng.randint(0, room) * self.beat
+        return replace(output, address=address, mask=self.place(output, False)), drain
+
     def place(self, output: Output, upper: bool) -> int:
         """An address where a pattern fits: of writes in the upper half of memory, of masks in the lower one."""
         half = len(self.memory.data) // 2
@@ -180,7 +217,16 @@ class DrainUnit:
         y, clipped = requantise(
             accumulators, settings, random, beside if output.use_mask else None, beside if scales.addend else None
         )
+        if drain.windows:
+            y, places = pooled(y, output.relu, scales.high if drain.limited else None)
+            if drain.index:
+                self.expected.data[of_mask] = places.astype(np.uint8)
+        elif drain.index:
+            y = spread(y, self.expected.data[of_mask], output.run_beats)
+            where = (large_offsets(output) * self.beat - self.memory.base + output.address)[:, None]
+            where = where + np.arange(self.beat)
         self.expected.data[where] = y.astype(np.int8).view(np.uint8)
+        b.cover("pool", ("none", "spread", "largest", "places")[2 * drain.windows + drain.index])
         self.expected.clipped += int(clipped.sum())
         b.cover("field", field.name.lower())
         b.cover("map", "mask" if output.use_mask else "addend" if scales.addend else "none")

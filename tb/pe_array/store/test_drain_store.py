@@ -38,6 +38,22 @@ async def drains(b: Bench) -> None:
         await unit.compare()
 
 
+@bench_test(timeout_clocks=60_000)
+async def pools(b: Bench) -> None:
+    """Maps that are pooled while they are drained, and pooled ones that are spread, under every pattern of pauses."""
+    unit = DrainUnit(b)
+    await unit.start()
+    for _ in range(5):
+        unit.any_gaps()
+        for kind in b.rng.sample(["largest", "places", "spread", "places", "spread"], 4):
+            output, drain = unit.pooling(kind)
+            beside = b.rng.choice(["nothing", "biases", "full"]) if drain.windows else "nothing"
+            unit.send(output, drain, unit.any_scales(drain, beside))
+        drain = unit.drain()
+        unit.send(unit.output(drain_command(drain).words), drain, unit.any_scales(drain, "nothing"))
+        await unit.compare()
+
+
 @bench_test(timeout_clocks=20_000)
 async def clocks(b: Bench) -> None:
     """Latencies, and a word per clock where nobody waits."""
@@ -198,6 +214,8 @@ KINDS = (
     "field", "no_output", "refused_drain", "read_outside", "read_misaligned", "read_slverr", "read_decerr",
     "write_outside", "write_misaligned", "write_slverr", "write_decerr", "records", "addend_and_mask",
     "records_and_mask", "records_and_addend", "many_records", "records_outside", "records_misaligned", "records_slverr",
+    "pool_and_mask", "pool_and_addend", "spread_and_records", "pool_long_run", "spread_rows", "spread_groups",
+    "pool_length",
 )  # fmt: skip
 WITHOUT_MULTIPLIERS = ("multiplier", "addend_multiplier", "record_multiplier")
 
@@ -244,11 +262,36 @@ async def provoke_scales(unit: DrainUnit, kind: str, drain: Drain, output: Outpu
         memory.data[record + 4 : record + 6] = unit.expected.data[record + 4 : record + 6] = 0
 
 
+async def provoke_pooling(unit: DrainUnit, kind: str) -> None:
+    """Errors of drains that pool or spread, all of fields; the unit has been reset afterwards."""
+    port, rng = unit.port, unit.b.rng
+    output, drain = unit.pooling("spread" if kind.startswith("spread") else rng.choice(["largest", "places"]))
+    beside = {"pool_and_addend": "addend", "spread_and_records": rng.choice(["biases", "full"])}.get(kind, "nothing")
+    if kind == "pool_and_mask":
+        output = replace(output, use_mask=True)
+    elif kind == "pool_long_run":
+        drain = replace(one_tile(slots=1, channels=65, channels_last=65, height=2, width=2), windows=True, index=True)
+        output = replace(output, run_beats=65, runs=1, groups=1)
+    elif kind == "spread_rows":
+        output = replace(output, run_stride=1 << 19 | rng.getrandbits(19))
+    elif kind == "spread_groups":
+        output = replace(output, group_stride=rng.choice([1, 2, 3]) << 18 | rng.getrandbits(18))
+    elif kind == "pool_length":
+        output = replace(output, groups=output.groups + 1)
+        unit.side.expect(drain, most=20)
+    port.send(unit.any_scales(drain, beside))
+    port.send(output)
+    await unit.fails(Cause.FIELD, port.send(drain))
+
+
 async def provoke(unit: DrainUnit, kind: str) -> None:
     """Errors of one kind; the unit has been reset afterwards."""
     memory, port, rng = unit.memory, unit.port, unit.b.rng
     drain = unit.drain()
     output = unit.output(drain_command(drain).words, use_mask=True)
+    if kind.startswith(("pool", "spread")):
+        await provoke_pooling(unit, kind)
+        return
     if kind in WITHOUT_MULTIPLIERS or "records" in kind or kind == "addend_and_mask":
         await provoke_scales(unit, kind, drain, output)
         return

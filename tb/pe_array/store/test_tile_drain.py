@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import replace
+from typing import Any
 
 from models.pe_array.clocks.tile_drain import TileDrainClocks
 from models.pe_array.isa.commands import DRAIN_COMMAND
@@ -14,7 +15,7 @@ from tb.lib.patterns import Gaps
 
 _ILLEGAL = (
     "slots", "channels", "channels_last", "height", "width", "tile_height", "tile_width", "many_slots", "many_tiles",
-    "short_tiles", "narrow_tiles", "random",
+    "short_tiles", "narrow_tiles", "odd_side", "random",
 )  # fmt: skip
 _WORDS = 250  # of a command, about
 
@@ -97,6 +98,8 @@ class DrainBench:
         longest = max(1, _WORDS // slots)
         height = rng.choice([1, rng.randint(1, min(longest, 40)), rng.randint(1, min(longest, 6))])
         width = rng.choice([1, rng.randint(1, max(1, min(longest // height, 60)))])
+        if rng.random() < 0.3:  # windows that lie in two or four tiles
+            height, width = (2 * rng.randint(1, max(1, (1 << log2) // 2)) for log2 in (sy_log2, sx_log2))
         most = max(1, longest // (height * width))
         channels = rng.choice([1, most, rng.randint(1, most)])
         last = rng.choice([1, channels, rng.randint(1, channels)])
@@ -111,6 +114,14 @@ class DrainBench:
             sy_log2, sx_log2, rng.randrange(self.depth),
             rng.choice([tile_height * tile_width % self.depth, rng.randrange(self.depth)]),
         )  # fmt: skip
+        if replace(command, windows=True).legal(self.pes):
+            command = replace(command, windows=rng.random() < 0.8)
+        elif rng.random() < 0.3:
+            doubled: dict[str, Any] = {
+                name: getattr(command, name) * 2 for name in ("height", "width", "tile_height", "tile_width")
+            }  # fmt: skip
+            if max(doubled.values()) <= COUNT_MAX:
+                command = replace(command, **doubled, windows=True)
         self._cover(command)
         return command
 
@@ -122,6 +133,8 @@ class DrainBench:
         full = command.height == command.tile_height << command.sy_log2
         full = full and command.width == command.tile_width << command.sx_log2
         cover("tiles", "full" if full else "ragged")
+        tile = f"{'flat' if command.tile_height == 1 else ''}{'narrow' if command.tile_width == 1 else ''}"
+        cover("windows", (tile or "inside") if command.windows else "no")
         if command.words == 1:
             cover("command", "one_word")
         if command.slots > 1 and command.channels != command.channels_last:
@@ -142,11 +155,16 @@ class DrainBench:
                 size = rng.choice([1, rng.randint(1, 30)])
                 beyond = (size << getattr(command, axis[1])) + 1
                 command = replace(command, **{f"tile_{axis[0]}": size, axis[0]: rng.choice([beyond, COUNT_MAX])})
+            elif kind == "odd_side":
+                side = rng.choice(["height", "width", "tile_height", "tile_width"])
+                odd: dict[str, Any] = {side: min(COUNT_MAX, getattr(command, side) | 1)}
+                command = replace(command, **odd, windows=True)  # legal where it is the 1 of a tile
             elif kind == "random":
-                values = DRAIN_COMMAND.unpack(rng.getrandbits(DRAIN_COMMAND.width))
+                values: dict[str, Any] = DRAIN_COMMAND.unpack(rng.getrandbits(DRAIN_COMMAND.width))
                 command = DrainCommand(**values | {"ybase": rng.getrandbits(1), "ystride": rng.getrandbits(1)})
             else:
-                command = replace(command, **{kind: 0})
+                nothing: dict[str, Any] = {kind: 0}
+                command = replace(command, **nothing)
             if not command.legal(pes):
                 self.b.cover("illegal", kind)
                 return command
@@ -193,7 +211,8 @@ async def rate(b: Bench) -> None:
     drain = await _start(b)
     levels = ((drain.pes - 1).bit_length() + 1) // 2
     for _ in range(3):
-        drain.queue.extend(replace(drain.legal(), height=4, width=5, tile_height=4, tile_width=5) for _ in range(3))
+        sides: dict[str, Any] = {"height": 4, "width": 6, "tile_height": 4, "tile_width": 6}
+        drain.queue.extend(replace(drain.legal(), **sides) for _ in range(3))
         total, begin = sum(command.words for command in drain.queue), drain.now
         drain.words.clear()
         await drain.finish(20_000)

@@ -82,10 +82,11 @@ class Session:
     def update(self) -> list[d.Descriptor]:
         """New weights, with momenta or without."""
         rng, memory, beats = self.b.rng, self.memory, self.b.rng.choice([1, 4, self.b.rng.randint(2, 40)])
-        masters, momenta = (memory.out(1, 4, beats).address for _ in range(2))
+        words = memory.grid.wide * beats  # of B bytes
+        masters, momenta = (memory.out(1, 4, words).address for _ in range(2))
         return [
             d.Update(
-                memory.map(1, 4, beats).address, masters, memory.out(1, 1, beats).address, beats, rng.randint(0, 31),
+                memory.map(1, 4, words).address, masters, memory.out(1, 1, words).address, beats, rng.randint(0, 31),
                 rng.random() < 0.5, rng.choice([0, rng.randint(1, 15)]), momenta, rng.random() < 0.5,
                 rng.choice([0, rng.randint(1, 31)]),
             )
@@ -119,9 +120,12 @@ async def clocks_of_operations(b: Bench) -> None:
     await session.run("compute", session.command(rng.choice([Op.MAC, Op.MAX, Op.UNPOOL])))
     for beside in ("nothing", "mask", "addend", "biases", "full"):
         await session.run(f"drain_{beside}", memory.scaled_drain(beside))
+    for kind in ("largest", "places", "spread"):
+        await session.run(f"drain_{kind}", memory.pooled_drain(kind))
     await session.run("delta", memory.delta())
     await session.run("update", session.update())
-    parts = rng.choices([memory.scaled_drain, memory.scaled_drain, memory.delta, session.update, session.update], k=8)
+    drains = [memory.scaled_drain, memory.scaled_drain, memory.pooled_drain]
+    parts = rng.choices([*drains, memory.delta, session.update, session.update], k=8)
     await session.run("stores", [each for part in parts for each in part()])
 
 

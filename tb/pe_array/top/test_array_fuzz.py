@@ -38,7 +38,7 @@ _HARMLESS = {
     "shift", "relu", "stochastic", "swap", "ebase", "wbase", "xbase", "wstride", "base", "word", "slot", "all", "decay",
     "bias", "bias_shift", "multiplier", "even", "zero", "low", "high", "mask_high", "addend_zero", "addend_multiplier",
     "addend_shift", "near_half", "x_columns", "x_rows", "y_columns", "y_rows", "elements", "row_max", "col_max",
-    "coordinates", "check",
+    "coordinates", "check", "limited",
 }  # fmt: skip
 """Fields that change what is computed, but not who waits for whom."""
 
@@ -73,7 +73,7 @@ class Fuzz:
         frac, widths = int(self.b.params["FRAC"]), widths_of(self.b)
         machine = Machine(
             grid.pes, grid.shape, memory.data.copy(), memory.base, frac, widths=widths,
-            scale=has_multipliers(self.b), softmax=has_softmax(self.b),
+            scale=has_multipliers(self.b), softmax=has_softmax(self.b), wide=grid.wide,
         )  # fmt: skip
         machine.memory.read_window, machine.memory.write_window = memory.windows
         machine.memory.faults = [] if self.fault is None else [self.fault]
@@ -239,8 +239,9 @@ async def bad_data(b: Bench) -> None:
             what, reading = cause.name, cause in (Cause.READ_SLVERR, Cause.READ_DECERR)
             low, high = (memory.first, memory.low) if reading else (memory.high, memory.last + 1)
             beats = rng.choice([1, 1, rng.randint(1, 40)])
-            start = low + rng.randrange((high - low) // memory.lanes) * memory.lanes
-            fuzz.fault = BusFault(start, min(start + beats * memory.lanes, memory.last + 1) - 1, cause)
+            beat = memory.grid.beat
+            start = low + rng.randrange((high - low) // beat) * beat
+            fuzz.fault = BusFault(start, min(start + beats * beat, memory.last + 1) - 1, cause)
             slverr = cause in (Cause.READ_SLVERR, Cause.WRITE_SLVERR)
             fuzz.host.faults(start, fuzz.fault.last, 2 if slverr else 3, reading, not reading)
         b.cover("bad", what.lower())

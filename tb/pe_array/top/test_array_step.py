@@ -32,6 +32,11 @@ KINDS = ("updates", "both", "gradients")
 """What is rounded stochastically."""
 
 
+def pools(b: Bench) -> bool:
+    """Whether drains pool."""
+    return b.seed % 5 > 1
+
+
 def network_of(b: Bench) -> PeNetwork:
     """A pruned network of every kind of layer; its sums are of so few products that 24 bits would hold them."""
     rng, widths = b.rng, widths_of(b)
@@ -46,10 +51,11 @@ def network_of(b: Bench) -> PeNetwork:
     momentum = rng.choice([0, 3])
     document: dict[str, Any] = {
         "name": "step",
-        "input": {"channels": 2, "height": 5, "width": 4, "frac": 6},
+        "input": {"channels": 2, "height": 5, "width": 5, "frac": 6},
         "layers": [
             {"kind": "conv", "outputs": 3, "kernel": 2, "pad": 1, "density": 0.8, "bias": True, "clip": 3.0} | scales,
-            {"kind": rng.choice(["max_pool", "average_pool"]), "kernel": 2},
+            {"kind": "max_pool" if pools(b) else rng.choice(["max_pool", "average_pool"]), "kernel": 2},
+            {"kind": "conv", "outputs": 2, "kernel": 2} | scales,
             {"kind": "dense", "outputs": 5, "density": 0.5} | scales,
             {"kind": "dense", "outputs": 3, "weight_frac": 6, "out_frac": int(b.params["FRAC"]), "bias": True},
         ],
@@ -62,7 +68,7 @@ def network_of(b: Bench) -> PeNetwork:
             "rounding_seed": rng.randint(1, 65535), "fused": b.seed % 2 == 1,
         } | rounding,
     }  # fmt: skip
-    document["array"] = {"data_bits": widths.data, "master_bits": widths.master}
+    document["array"] = {"data_bits": widths.data, "master_bits": widths.master, "wide": grid_of(b).wide}
     network = PeNetwork(PeConfig.from_dict(document))
     network.prune()
     return network
@@ -86,9 +92,11 @@ async def steps(b: Bench) -> None:
     training = network.config.training
     base, rate = 4096 * b.rng.randrange(1 << 19), training.rate_shift(0)
     step = StepProgram(
-        network, replace(grid, shape=replace(grid.shape, acc_bits=ACC_BITS)), base=base, search=False
+        network, replace(grid, shape=replace(grid.shape, acc_bits=ACC_BITS)), base=base, search=False, pooled=pools(b)
     )  # fmt: skip
     b.cover("step", "fused" if step.fused else "two_steps")
+    spread = any(name.startswith("delta") for name in step.absent)
+    b.cover("step", "spread" if spread else "pooled" if step.pools else "phases")
     assert network.random is not None
     network.random.order = word_order(step)
     memory = StepMemory(step, np.zeros(host.size, dtype=np.uint8))

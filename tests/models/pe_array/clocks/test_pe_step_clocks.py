@@ -19,10 +19,15 @@ from models.pe_array.network.network import PeNetwork
 from tb.pe_array.runs.train import Comparison, Mismatch, Ran, compare_clocks
 
 
-@pytest.mark.parametrize(("training", "fused"), [(True, False), (True, True), (False, False)])
-def test_parts_make_the_whole(training: bool, fused: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("training", "fused", "pooled"),
+    [(True, False, False), (True, True, False), (True, True, True), (False, False, False), (False, False, True)],
+)
+def test_parts_make_the_whole(training: bool, fused: bool, pooled: bool, tmp_path: Path) -> None:
     path = tmp_path / "dense.toml"
-    path.write_text(small_cnn(outputs=8, density=1.0, dense_density=1.0, init_seed=3, prune_at=None, fused=fused))
+    path.write_text(small_cnn(
+        outputs=8, density=1.0, dense_density=1.0, init_seed=3, prune_at=None, fused=fused, pooled=pooled
+    ))  # fmt: skip
     network = PeNetwork(PeConfig.load(path))
     step = StepProgram(network, grid_of(network.config), training=training, search=False)
     memory = StepMemory(step)
@@ -34,10 +39,13 @@ def test_parts_make_the_whole(training: bool, fused: bool, tmp_path: Path) -> No
     if fused:
         assert step.fused == {"wg2", "bg2", "bg0"}, "the first map needs strips"
         backward.remove("update2")
+    if pooled:  # the dense layer flattens the map, so that there is a way back through the pooling
+        assert step.pools == {0: 1}
+        forward.remove("ff1")
     assert list(parts) == [*forward, *(backward if training else ()), "end"]
     assert sum(parts.values()) == run.clocks
     assert min(parts.values()) >= 0
-    assert parts["ff0"] > parts["ff1"] > 0, "25 taps of each pixel, and four"
+    assert pooled or parts["ff0"] > parts["ff1"] > 0, "25 taps of each pixel, and four"
     busy = {name: clocks for name, clocks in predicted(run).items() if name != "STALL_PES"}
     assert min(busy.values()) > 0
 

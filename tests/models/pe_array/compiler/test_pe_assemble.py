@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from models.pe_array.compiler import program
-from models.pe_array.compiler.assemble import MapAt, OutputAt, Places, assemble, chain, totals
+from models.pe_array.compiler.assemble import Places, assemble, chain, totals
 from models.pe_array.compiler.folding import fold
+from models.pe_array.compiler.output_pattern import MapAt, OutputAt
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.csb import Csb, encode
 from models.pe_array.isa.grid import Grid

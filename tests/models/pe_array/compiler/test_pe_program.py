@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -136,6 +137,20 @@ def test_corner_convolutions(
     conv: Conv, height: int, width: int, density: float, block: tuple[int, int], pes: int
 ) -> None:  # fmt: skip
     check_convolution(3, conv, height, width, density, block, Grid(pes, SHAPE))
+
+
+@pytest.mark.parametrize(("height", "width"), [(8, 6), (2, 2), (6, 20)])
+def test_drains_of_windows_make_the_same_map(height: int, width: int) -> None:
+    rng, numbers, grid = random.Random(1), np.random.default_rng(1), Grid(4, SHAPE)
+    conv = Conv.make(3, 2, kernel=3, pad=1)
+    made: list[np.ndarray] = []
+    csb, x = coded(conv, 1.0, (2, 2), numbers), words(numbers, 2, height, width)
+    for windows in (True, False):
+        layer = PhaseGeometry(Op.MAC, conv, height, width, windows=windows)
+        layer_program, got = run(grid, partial(program.convolution, layer, csb, grid), rng, x)
+        assert {each.command.windows for each in layer_program.stores() if isinstance(each, DrainMap)} == {windows}
+        made.append(got.out)
+    assert np.array_equal(made[0], made[1])
 
 
 POOLS = [

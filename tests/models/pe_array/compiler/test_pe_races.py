@@ -12,29 +12,47 @@ from dataclasses import replace
 
 import pytest
 
+from models.pe_array.compiler.sequence import Sequence as Sequenced
 from models.pe_array.compiler.step_memory import StepMemory
 from models.pe_array.compiler.step_program import StepProgram
-from models.pe_array.isa.descriptors import Compute, Delta, Descriptor, Drain, Map, Stream, Update
+from models.pe_array.isa.descriptors import Compute, Delta, Descriptor, Drain, Map, Output, Stream, Update
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.operations import After
+from models.pe_array.isa.runs import Runs, large_runs
+from models.pe_array.network.network import PeNetwork
 from tests.models.pe_array.compiler.pe_races import Counts, done, needs, races
 from tests.models.pe_array.compiler.pe_steps import LARGE, SHAPE, batch, fixed, machine
+
+EVEN = (16, 18)
+"""A map that needs strips, and consists of windows."""
 
 
 @functools.cache
 def watched() -> tuple[Sequence[Descriptor], list[Counts]]:
     """Of a step with maps of one strip and of several, of layers whose gradients go to memory or to the update."""
-    network = fixed(size=LARGE)
+    return watched_step(fixed(size=LARGE))
+
+
+@functools.cache
+def pooled() -> tuple[Sequence[Descriptor], list[Counts]]:
+    """Of a step whose drains pool and spread."""
+    return watched_step(fixed(size=EVEN))
+
+
+def watched_step(network: PeNetwork) -> tuple[Sequence[Descriptor], list[Counts]]:
     step = StepProgram(network, Grid(4, SHAPE), search=False)
+    assert bool(step.pools) == (network.config.in_shape[1:] == EVEN)
     memory = StepMemory(step)
     memory.put(network, network.config.training.rate_shift(0))
     memory.put_batch(*batch(network.config, 1))
     return step.descriptors, needs(machine(memory), step)
 
 
-def changed(kind: type[Descriptor], engine: str, less: int) -> list[str]:
+def changed(
+    found: tuple[Sequence[Descriptor], list[Counts]], kind: type[Descriptor], engine: str, less: int
+) -> list[str]:  # fmt: skip
     """Races where operations of a kind wait for so many operations less of an engine."""
-    descriptors, needed = watched()
+    descriptors, needed = found
     made = []
     for each in descriptors:
         waits = getattr(each.after, engine)
@@ -55,7 +73,30 @@ WAITS = [
 def test_a_wait_that_is_missing_or_too_short_is_a_race(kind: type[Descriptor], engine: str, less: int) -> None:
     """For instance: a half of X is loaded while the last command that uses it is at work."""
     assert not races(*watched())
-    assert any(f" {kind.__name__}(" in each for each in changed(kind, engine, less))
+    assert any(f" {kind.__name__}(" in each for each in changed(watched(), kind, engine, less))
+
+
+@pytest.mark.parametrize(("kind", "engine"), [(Map, "stores"), (Drain, "computes")])
+@pytest.mark.parametrize("less", [1, 1 << 24])
+def test_drains_that_pool_and_spread_are_waited_for(kind: type[Descriptor], engine: str, less: int) -> None:
+    assert not races(*pooled())
+    assert any(f" {kind.__name__}(" in each for each in changed(pooled(), kind, engine, less))
+
+
+def test_a_drain_that_spreads_fills_the_large_map() -> None:
+    """What loads wait for are all bytes that a drain writes."""
+    made, to, spread = Sequenced({}, {}, SHAPE), Output(0, 1), 0
+    for each in pooled()[0]:
+        if isinstance(each, Output):
+            to = each
+        elif isinstance(each, Drain):
+            levels = [(to.runs, to.run_stride * SHAPE.lanes), (to.groups, to.group_stride * SHAPE.lanes)]
+            spreads = each.index and not each.windows
+            runs = (large_runs if spreads else Runs.pattern)(to.address, to.run_beats, levels)
+            addresses = runs.addresses(SHAPE.lanes)
+            assert made._written_by(each, to) == (addresses.min(), addresses.max() + SHAPE.lanes)
+            spread += spreads
+    assert spread > 1
 
 
 def test_what_is_done_follows_from_what_others_waited_for() -> None:

@@ -90,7 +90,11 @@ def slow_drain(command: DrainCommand, y_depth: int) -> list[tuple[int, int]]:
     reads = []
     for slot in range(command.slots):
         channels = command.channels_last if slot == command.slots - 1 else command.channels
-        for c, y, x in product(range(channels), range(command.height), range(command.width)):
+        pixels = list(product(range(command.height), range(command.width)))
+        if command.windows:
+            corners = product(range(0, command.height, 2), range(0, command.width, 2))
+            pixels = [(y + down, x + right) for y, x in corners for down, right in product(range(2), repeat=2)]
+        for c, (y, x) in product(range(channels), pixels):
             th, tw = command.tile_height, command.tile_width
             pe = slot * command.tiles + y // th * 2**command.sx_log2 + x // tw
             address = command.ybase + c * command.ystride + y % th * tw + x % tw
@@ -116,6 +120,8 @@ def test_reads_are_those_of_the_formula(pes: int) -> None:
     for _ in range(60):
         command = random_drain(rng, pes)
         assert command.legal(pes)
+        pooled = replace(command, windows=True)
+        command = pooled if pooled.legal(pes) else command
         units, addresses = drain_reads(command, pes, 256)
         assert list(zip(units.tolist(), addresses.tolist(), strict=True)) == slow_drain(command, 256)
         assert len(units) == command.words
@@ -149,6 +155,13 @@ def test_a_map_comes_back_from_ragged_tiles() -> None:
         ({"height": 7}, False),
         ({"width": 5}, False),
         ({"sy_log2": 3, "slots": 1}, False),
+        ({"windows": True}, False),
+        ({"windows": True, "tile_height": 4}, True),
+        ({"windows": True, "tile_height": 4, "height": 5}, False),
+        ({"windows": True, "tile_height": 4, "width": 3}, False),
+        ({"windows": True, "tile_height": 1, "height": 2}, True),
+        ({"windows": True, "tile_height": 4, "tile_width": 1, "width": 2}, True),
+        ({"windows": True, "tile_height": 4, "tile_width": 3}, False),
     ],
 )
 def test_legal_drains(changes: dict[str, Any], legal: bool) -> None:

@@ -36,6 +36,8 @@ def corrupt(image: Image) -> dict[str, tuple[list[Descriptor], Stop]]:
     good_drain, good_map = d.Drain(2, 1, 1, 2, 2, 2, 1, 0, 0, 0, 1), d.Map(spare, 4, 1, 0, 2, 1, 0, 0, 2)
     good_out, good_check = d.Output(out, 8), d.Stream(1, at_coordinates, 1, 0, 15, True, 3, 3, 4)
     masked = replace(good_out, mask=spare, use_mask=True)
+    quarter, pooling = replace(good_out, run_beats=2, mask=spare), replace(good_drain, windows=True, index=True)
+    long_drain = d.Drain(1, 65, 65, 2, 2, 2, 2, 0, 4, windows=True, index=True)
     good_update = d.Update(out, out, spare, 1, 3)
     end = BASE + len(image.data)
     wide = d.Window(0, 0, (0, 1), (0, 1), (0, 1), (0, 1))
@@ -75,6 +77,17 @@ def corrupt(image: Image) -> dict[str, tuple[list[Descriptor], Stop]]:
         "records misaligned": ([d.Scales(2, spare + 4), good_drain], Cause.ADDRESS),
         "records outside": ([d.Scales(1, end - 4), good_drain], Cause.ADDRESS),
         "addend outside": ([d.Scales(addend=True), good_drain], Cause.ADDRESS),
+        "windows length": ([replace(good_drain, windows=True)], Cause.FIELD),
+        "windows cut": ([quarter, replace(pooling, tile_height=3)], Cause.FIELD),
+        "windows and mask": ([replace(quarter, use_mask=True), replace(pooling, index=False)], Cause.FIELD),
+        "windows and addend": ([d.Scales(addend=True), quarter, pooling], Cause.FIELD),
+        "places address": ([replace(quarter, mask=0), pooling], Cause.ADDRESS),
+        "places run": ([replace(good_out, run_beats=65), long_drain], Cause.FIELD),
+        "spread and records": ([d.Scales(1, spare), good_out, replace(good_drain, index=True)], Cause.FIELD),
+        "spread and mask": ([masked, replace(good_drain, index=True)], Cause.FIELD),
+        "spread rows": ([replace(good_out, run_stride=1 << 19), replace(good_drain, index=True)], Cause.FIELD),
+        "spread groups": ([replace(good_out, group_stride=1 << 18), replace(good_drain, index=True)], Cause.FIELD),
+        "spread address": ([good_out, replace(good_drain, index=True)], Cause.ADDRESS),
         "slot": ([d.Slot(PES, 0, 1)], Cause.FIELD),
         "update": ([replace(good_update, masters=end)], Cause.ADDRESS),
         "update weights": ([replace(good_update, weights=end)], Cause.ADDRESS),

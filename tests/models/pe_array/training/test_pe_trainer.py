@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from models.pe_array.compiler.word_order import word_order
 from models.pe_array.network.config import PeConfig, grid_of
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.training import command
-from models.pe_array.training.trainer import Trainer
+from models.pe_array.training.trainer import Trainer, way
 from tests.models.pe_array.network.test_pe_layers import interpreted  # noqa: F401
 
 
@@ -126,11 +126,14 @@ def test_random_words_go_on_from_a_checkpoint(tmp_path: Path) -> None:
     assert same_network(parts.network, whole.network)
     assert parts.network.random is not None
     assert parts.network.random.taken.tolist() == whole.network.random.taken.tolist()
+    Trainer(lenet(**keys, pooled=False), data).load(tmp_path / "checkpoint.npz")  # the same words
     for other in (
         {"rounding_seed": 6}, {"stochastic_gradients": False}, {"stochastic_updates": False}, {"fused": False}
     ):  # fmt: skip
         with pytest.raises(CheckpointError, match="belongs to another configuration"):
             Trainer(lenet(**(keys | other)), data).load(tmp_path / "checkpoint.npz")
+    with pytest.raises(CheckpointError, match="belongs to another configuration"):
+        Trainer(replace(lenet(**keys), wide=2), data).load(tmp_path / "checkpoint.npz")
 
 
 def test_no_stochastic_training_without_a_program() -> None:
@@ -143,12 +146,30 @@ def test_no_stochastic_training_without_a_program() -> None:
         trainer.order_words()
 
 
+def test_checkpoints_keep_their_identity() -> None:
+    """Trainings from before there were ``fused`` and ``pooled`` go on. A new field must be said to count or not to."""
+    old = (
+        "Training(batch=32, epochs=1, rate_shifts=(11,), momentum_shift=3, init_seed=1, init_scale=1.0, order_seed=1, "
+        "prune_at=60, validation=0, rewind=False, rescale=False, initial=None, stochastic_updates={}, "
+        "stochastic_gradients=False, rounding_seed=1, nesterov=False, weight_decay_shift=0, softmax=False{})"
+    )
+    training = lenet(rate_shifts=(11,)).training
+    for pooled in (True, False):
+        for fused in (True, False):
+            this = replace(training, pooled=pooled, fused=fused)
+            assert way(this) == old.format(False, "")
+            this = replace(this, stochastic_updates=True)
+            assert way(this) == old.format(True, ", fused=True" * fused)
+    assert {each.name for each in fields(training)} == {*re.findall(r"(\w+)=", old), "fused", "pooled"}
+
+
 def test_checkpoints_that_do_not_fit(tmp_path: Path) -> None:
     data, _ = first_images(64)
     path = tmp_path / "checkpoint.npz"
     trainer = Trainer(lenet(), data)
     trainer.save(path)
-    Trainer(lenet(epochs=99, fused=False), data).load(path)  # it makes no difference to the weights
+    for same in (lenet(epochs=99, fused=False, pooled=False), replace(lenet(), wide=2)):  # the same weights
+        Trainer(same, data).load(path)
     for other, images in ((lenet(prune_at=61), data), (lenet(init_seed=9), data), (lenet(), data[:63])):
         with pytest.raises(CheckpointError, match="belongs to another configuration, data set or number of SAMPLES"):
             Trainer(other, images).load(path)

@@ -41,12 +41,12 @@ module ram_sdp #(
 `REQUIRE(g_old, OLD == 0 || OLD == 1, ("%m: OLD = %0d must be 0 or 1", OLD))
 
 wire [WIDTH-1:0] word;
-wire [WIDTH-1:0] wrong;
+wire             wrong;
 
 `ifdef SIMULATION
-assign wrong = {WIDTH{OLD == 0 && we && waddr == raddr}};
+assign wrong = OLD == 0 && we && waddr == raddr;
 `else
-assign wrong = {WIDTH{1'b0}};
+assign wrong = 1'b0;
 `endif
 
 // The same memory twice: an attribute cannot depend on a parameter in every tool. In Yosys it can.
@@ -61,7 +61,7 @@ generate
 
         always @(posedge clk) begin
             if (we) mem[waddr] <= wdata;
-            if (re) rdata_reg <= mem[raddr] ^ wrong;
+            if (re) rdata_reg <= wrong ? ~mem[raddr] : mem[raddr];
         end
 
         assign word = rdata_reg;
@@ -74,7 +74,7 @@ generate
 
         always @(posedge clk) begin
             if (we) mem[waddr] <= wdata;
-            if (re) rdata_reg <= mem[raddr] ^ wrong;
+            if (re) rdata_reg <= wrong ? ~mem[raddr] : mem[raddr];
         end
 
         assign word = rdata_reg;

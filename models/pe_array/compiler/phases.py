@@ -274,9 +274,8 @@ class Maker:
         if not layer.has_weights:
             return self._pooling(tiles, layer.in_shape[0], layer.multipliers, layer.parts)
         csb = self.matrices[index].csb
-        wide = isinstance(self.config, FrozenConfig)
         return self._split(
-            lambda split: program.convolution(tiles, csb, self.grid, split, wide), tiles, csb.shape.grid[tiles.backward]
+            lambda split: program.convolution(tiles, csb, self.grid, split), tiles, csb.shape.grid[tiles.backward]
         )
 
     def _pooling(

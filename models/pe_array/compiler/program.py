@@ -32,7 +32,7 @@ CHANNELS_MAX = 256
 
 SPLITS = 8
 """Splits of a pooling layer whose programs are made and compared."""
-TRIED, OPERATIONS = 6, 50_000
+TRIED, OPERATIONS = 16, 50_000
 """Ways whose programs are made and compared, at most, and the operations of these after which there are no more."""
 FINER = 3
 """Numbers of channels per group that are compared in pooling."""

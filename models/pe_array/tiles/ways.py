@@ -36,8 +36,9 @@ balance, which leaves as much in small blocks as in large ones. Very small ones 
 dense ones nothing."""
 COMMAND = 10
 """Clocks of a command beside those of its entries."""
-CHANNEL, RUN = 8, 6
-"""About the clocks that it takes more to load a channel by itself, and clocks of a row of it, at least."""
+CHANNEL, RUN = 24, 8
+"""About the clocks that it takes more to load a channel by itself, with those of its descriptor and of the engines that
+wait, and clocks of a row of it, at least."""
 WIDTHS = 8
 """Widths of strips that are weighed."""
 LEAST_SHARE = 0.1
@@ -137,18 +138,16 @@ def along(phase: PhaseGeometry, axis: int, lines: int, tiles: int) -> Axis:
     size, source = phase.size[axis], phase.input_size[axis]
     firsts = np.arange(0, size, lines)
     counts = np.minimum(lines, size - firsts)
-    tile = -(-lines // tiles)
-    per_line = _taps(phase, axis)
-    added = np.concatenate([[0], np.cumsum(per_line)])
-    begins = firsts[:, np.newaxis] + np.arange(0, lines, tile)
-    ends = np.minimum(begins + tile, (firsts + counts)[:, np.newaxis])
-    begins = np.minimum(begins, ends)
+    tile = -(-counts // tiles)  # of every strip: the last one may be smaller
+    added = np.concatenate([[0], np.cumsum(_taps(phase, axis))])
+    begins = np.minimum(np.arange(tiles) * tile[:, np.newaxis], counts[:, np.newaxis]) + firsts[:, np.newaxis]
+    ends = np.minimum(begins + tile[:, np.newaxis], (firsts + counts)[:, np.newaxis])
     longest = (added[ends] - added[begins]).max(axis=1)
     low, high = _seen(phase, axis, begins, ends)
     window = int(np.where(ends > begins, np.clip(high, 0, source) - np.clip(low, 0, source), 0).max())
     low, high = _seen(phase, axis, firsts, firsts + counts)
     loaded = np.clip(high, 0, source) - np.clip(low, 0, source)
-    return Axis(len(firsts), tile, int(longest.sum()), int(longest.max()), window, int(loaded.sum()))
+    return Axis(len(firsts), int(tile[0]), int(longest.sum()), int(longest.max()), window, int(loaded.sum()))
 
 
 @functools.lru_cache(maxsize=1024)
@@ -171,7 +170,7 @@ def _seen(phase: PhaseGeometry, axis: int, first: IntArray, end: IntArray) -> tu
 def ways_of(phase: PhaseGeometry, pes: int) -> Ways:
     """The ways of a phase on so many PEs."""
     powers = [1 << n for n in range(pes.bit_length())]
-    high, wide = ([n for n in line_sizes(lines) if not (phase.windows and n % 2)] for lines in phase.size)
+    high, wide = ([n for n in line_sizes(lines) if not (phase.windows and (n | lines) % 2)] for lines in phase.size)
     if phase.spread:
         wide = [n for n in wide if n <= POOL_BEATS]
     wide = wide[:WIDTHS]

@@ -355,4 +355,4 @@ class Emitter:
 
 def _from(region: Region, part: Pair | None) -> Region:
     """A region in columns of what is loaded."""
-    return region if part is None else replace(region, x=region.x - part[0])
+    return region if part is None or not region.pixels else replace(region, x=region.x - part[0])

@@ -32,8 +32,8 @@ CHANNELS_MAX = 256
 
 SPLITS = 8
 """Splits of a pooling layer whose programs are made and compared."""
-TRIED, OPERATIONS = 16, 50_000
-"""Ways whose programs are made and compared, at most, and the operations of these after which there are no more."""
+TRIED, DESCRIPTORS = 16, 50_000
+"""Ways whose programs are made and compared, at most, and their descriptors after which there are no more."""
 FINER = 3
 """Numbers of channels per group that are compared in pooling."""
 
@@ -254,15 +254,16 @@ def _build(
     best: tuple[int, Program] | None = None
     count = 0
     for each, strips, whole in islice(_cuts(layer, grid, split, parts, size, csb), TRIED):
-        if count > OPERATIONS:
+        if count > DESCRIPTORS:
             break
         for groups in variants:
             emitter = Emitter(layer, grid, each, whole, csb)
             for strip in strips:
                 emitter.strip(strip, groups(each, strip))
             made = emitter.program(channels, image)
-            count += len(made.operations)
-            clocks = estimate(made, grid)
+            descriptors = len(made.operations) + grid.pes * len(strips)  # every PE has a window of its own
+            count += descriptors
+            clocks = estimate(made, grid) + descriptors  # which the port fetches too
             if best is None or clocks < best[0]:
                 best = clocks, made
     assert best is not None

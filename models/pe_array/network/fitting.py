@@ -7,7 +7,6 @@ Nothing is planned for that. What decides is the smallest piece of work: one pix
 from __future__ import annotations
 
 import functools
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -134,7 +133,7 @@ def _block(conv: Conv, phases: tuple[PhaseGeometry, ...], grid: Grid, elements: 
         each = (clocks(phase, grid, cut, matrix, phase.backward) for phase, cut in zip(phases, ways, strict=True))
         return sum(float(found.min()) for found in each)
 
-    return min([usual, *itertools.product(*sides)], key=clocks_of)
+    return min([usual, *((rows, cols) for rows in sides[0] for cols in sides[1])], key=clocks_of)
 
 
 def _fitting(conv: Conv, phases: tuple[PhaseGeometry, ...], grid: Grid, parts: Pair) -> Pair:

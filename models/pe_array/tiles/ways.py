@@ -10,6 +10,7 @@ sizes of blocks are chosen with it (``network.fitting``), and the ways whose pro
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -39,8 +40,8 @@ COMMAND = 10
 CHANNEL, RUN = 24, 8
 """About the clocks that it takes more to load a channel by itself, with those of its descriptor and of the engines that
 wait, and clocks of a row of it, at least."""
-WIDTHS = 8
-"""Widths of strips that are weighed."""
+WIDTHS, LIKE = 8, 3
+"""Widths of strips that are weighed; strips of a split that are ranked, so that those ranked are not all alike."""
 LEAST_SHARE = 0.1
 """What the shorter of work and loads adds to the longer one: they are not even from strip to strip."""
 
@@ -234,15 +235,16 @@ def clocks(phase: PhaseGeometry, grid: Grid, ways: Ways, blocks: Blocks, masked:
         groups = -(-outs // slots)
         sets = np.minimum(used, 1 + 2 * np.sqrt(count))
         clear = groups * r * area * ways.strips
-        together = groups * ins * (fullest(used) * ways.entries + COMMAND * ways.strips), channels_in * ways.x * (groups if ins > 2 else 1)
-        alone = groups * -(-full // outs) * (fullest(used) * ways.entries + COMMAND * ways.strips), full * c * ways.x
+        together = groups * ins * (fullest(used) * ways.entries + COMMAND * ways.strips)
+        alone = groups * -(-full // outs) * (fullest(used) * ways.entries + COMMAND * ways.strips)
+        loads = channels_in * ways.x * (groups if ins > 2 else 1)
         beside = streams + ways.strips * (groups * ins * (1 + sets)) + startup
         drained = channels_out * phase.size[0] * phase.size[1] * (4 if phase.spread else 1)
         stored = drained + ways.strips * groups * ANSWER
         beside = beside + (channels_out * phase.size[0] * phase.size[1] if masked else 0)
-        found = longer(np.maximum(together[0] + clear, stored), together[1] + beside)
+        found = longer(np.maximum(together + clear, stored), loads + beside)
         if share < 1:
-            found = np.minimum(found, longer(np.maximum(alone[0] + clear, stored), alone[1] + beside))
+            found = np.minimum(found, longer(np.maximum(alone + clear, stored), full * c * ways.x + beside))
         ends = c * ways.x // ways.strips + used * r * area * (ways.sy * ways.sx)
         return np.where(fits, found + ends, np.inf)
     best = np.full(len(area), np.inf)
@@ -261,7 +263,8 @@ def clocks(phase: PhaseGeometry, grid: Grid, ways: Ways, blocks: Blocks, masked:
         loads = mine_words + other_words * (1 if held else turns)
         port = loads + streams + ways.strips * rounds * 3 + startup + moved
         best = np.minimum(best, longer(np.maximum(work, stores), port))
-    return np.where(fits, best + (c * ways.x + r * ways.y) // ways.strips, np.inf)
+    found = best + (c * ways.x + r * ways.y) // ways.strips
+    return np.where(fits, found, np.inf).astype(np.float64)
 
 
 def ranked(phase: PhaseGeometry, grid: Grid, blocks: Blocks, split: Split | None = None) -> list[tuple[Split, Pair]]:
@@ -275,10 +278,14 @@ def ranked(phase: PhaseGeometry, grid: Grid, blocks: Blocks, split: Split | None
     if split is not None:
         same = (ways.sy == split.sy) & (ways.sx == split.sx) & (split.slots * split.tiles == grid.pes)
         found = np.where(same, found, np.inf)
-    chosen: dict[tuple[float, int, int], int] = {}  # one of those that are the same in all of that, as mirror images
+    chosen: list[tuple[Split, Pair]] = []
+    known: set[tuple[float, Pair, int]] = set()  # ways that are the same in all of that are mirror images
+    of_split: Counter[Split] = Counter()
     for way in np.lexsort((ways.entries, found))[: int(np.isfinite(found).sum())].tolist():
-        tiles = int(ways.sy[way] * ways.sx[way])
-        chosen.setdefault((float(found[way]), tiles, int(ways.entries[way])), way)
-    return [
-        (ways.split(way, grid.pes), (int(ways.rows[way]), int(ways.cols[way]))) for way in chosen.values()
-    ]  # fmt: skip
+        cut = ways.split(way, grid.pes)
+        key = float(found[way]), (min(cut.sy, cut.sx), max(cut.sy, cut.sx)), int(ways.entries[way])
+        if key not in known and of_split[cut] < LIKE:
+            known.add(key)
+            of_split[cut] += 1
+            chosen.append((cut, (int(ways.rows[way]), int(ways.cols[way]))))
+    return chosen

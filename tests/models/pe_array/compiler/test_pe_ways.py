@@ -33,7 +33,8 @@ def test_what_is_weighed_is_what_strips_have(seed: int) -> None:
     rng = random.Random(seed)
     conv = Conv(
         kernel=(rng.choice([1, 2, 3, 5]), rng.choice([1, 3])), stride=(rng.randint(1, 2), rng.randint(1, 2)),
-        pad=tuple(rng.randint(0, 2) for _ in range(4)), dilation=(1, rng.randint(1, 2)), rows=4, cols=4,
+        pad=(rng.randint(0, 2), rng.randint(0, 2), rng.randint(0, 2), 0), dilation=(1, rng.randint(1, 2)),
+        rows=4, cols=4,
     )  # fmt: skip
     layer = PhaseGeometry(
         rng.choice([Op.MAC, Op.GRAD]), conv, rng.randint(5, 9), rng.randint(5, 9)

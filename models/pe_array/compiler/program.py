@@ -91,7 +91,7 @@ def average_pool(
 
 def gradients(layer: PhaseGeometry, csb: Csb, grid: Grid, split: Split | None = None) -> Program:
     """Gradients at the elements of a matrix: WG. ValueError as in ``forward``."""
-    blocks = _Blocks(csb, grid.shape.lanes)
+    blocks = _Blocks(csb, grid)
 
     def groups_by(by_rows: bool, together: bool = True) -> Groups:
         """Slots have blocks of rows of their own, or of columns; ``together``: and blocks of the other in common."""
@@ -122,11 +122,13 @@ def gradients(layer: PhaseGeometry, csb: Csb, grid: Grid, split: Split | None = 
 class _Blocks:
     """The blocks of a matrix as tasks. ``rows`` and ``cols`` count blocks."""
 
-    def __init__(self, csb: Csb, lanes: int) -> None:
-        self._csb = csb
+    def __init__(self, csb: Csb, grid: Grid) -> None:
+        self._csb, lanes = csb, grid.shape.lanes
         self._tasks: dict[tuple[int, int, bool], Task] = {}
         self.rows, self.cols = csb.shape.grid
-        self._beats: list[IntArray] = [beat_offsets(csb.pointers, n, lanes) for n in (2, csb.shape.weights)]
+        self._beats: list[IntArray] = [  # of B bytes, which streams have
+            beat_offsets(csb.pointers, 2, lanes), grid.wide * beat_offsets(csb.pointers, csb.shape.weights, grid.beat)
+        ]  # fmt: skip
 
     def task(self, i: int, j: int, backward: bool = False) -> Task:
         """Block (i, j); X holds the channels of its columns, Y those of its rows (NG: exchanged)."""
@@ -148,7 +150,7 @@ def convolution(
     layer: PhaseGeometry, csb: Csb, grid: Grid, split: Split | None = None
 ) -> Program:  # fmt: skip
     """Sums of products with the elements of a matrix, which has a row for every output: FF, NG. Errors: ``forward``."""
-    blocks = _Blocks(csb, grid.shape.lanes)
+    blocks = _Blocks(csb, grid)
     size = (csb.shape.block_cols, csb.shape.block_rows)
     outs, ins = (blocks.cols, blocks.rows) if layer.backward else (blocks.rows, blocks.cols)
 
@@ -250,7 +252,7 @@ def _build(
         channels: of the map that is drained.
         csb: the weights.
     """
-    image = to_image(csb, grid.shape.lanes)
+    image = to_image(csb, grid.shape.lanes, grid.wide)
     best: tuple[int, Program] | None = None
     count = 0
     for each, strips, whole in islice(_cuts(layer, grid, split, parts, size, csb), TRIED):

@@ -248,7 +248,7 @@ def clocks(phase: PhaseGeometry, grid: Grid, ways: Ways, blocks: Blocks, masked:
         ends = c * ways.x // ways.strips + used * r * area * (ways.sy * ways.sx)
         return np.where(fits, found + ends, np.inf)
     best = np.full(len(area), np.inf)
-    gradients = count * blocks.taps * 4 / lanes
+    gradients = count * blocks.taps * 4 / grid.beat
     add = ways.strips > 1
     collected = ways.strips * full * (COLLECT + gradients) + ANSWER * add * ways.strips * full / np.maximum(1, slots)
     moved = full * gradients * np.where(add, ways.strips + 1, 1)  # masters; or old gradients, and both for the update

@@ -228,7 +228,8 @@ def clocks(phase: PhaseGeometry, grid: Grid, ways: Ways, blocks: Blocks, masked:
         return count + uneven * np.log2(used)
 
     def longer(work: Floats, port: Floats) -> Floats:
-        return np.maximum(work, port) + LEAST_SHARE * np.minimum(work, port)
+        both: Floats = np.maximum(work, port) + LEAST_SHARE * np.minimum(work, port)
+        return both
 
     if phase.op == Op.MAC:
         used = np.minimum(slots, outs)
@@ -246,7 +247,7 @@ def clocks(phase: PhaseGeometry, grid: Grid, ways: Ways, blocks: Blocks, masked:
         if share < 1:
             found = np.minimum(found, longer(np.maximum(alone + clear, stored), full * c * ways.x + beside))
         ends = c * ways.x // ways.strips + used * r * area * (ways.sy * ways.sx)
-        return np.where(fits, found + ends, np.inf)
+        return np.where(fits, found + ends, np.inf).astype(np.float64)
     best = np.full(len(area), np.inf)
     gradients = count * blocks.taps * 4 / grid.beat
     add = ways.strips > 1

@@ -225,7 +225,8 @@ def clocks(phase: PhaseGeometry, grid: Grid, ways: Ways, blocks: Blocks, masked:
     streams = ways.strips * full * max(STREAMS * fetched / 2, fetched + stream)
 
     def fullest(used: IntArray) -> Floats:
-        return count + uneven * np.log2(used)
+        most: Floats = count + uneven * np.log2(used)
+        return most
 
     def longer(work: Floats, port: Floats) -> Floats:
         both: Floats = np.maximum(work, port) + LEAST_SHARE * np.minimum(work, port)

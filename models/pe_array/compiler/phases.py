@@ -251,7 +251,7 @@ class Maker:
     def backward(self) -> Iterator[Phase]:
         """From the last map to the image: the gradient by the map, then WG of the layers that read it.
 
-        So NG of a layer is before its WG, whose update runs beside what follows. Where there is no update, WG comes
+        So NG of a layer is before its WG, and an update runs beside the NG behind. Where there is no update, WG comes
         later if NG has several drains: the NG behind it begins while the last one is under way. WG could not, because
         it needs the store engine. Stochastic updates keep their order, and so their random words.
         """
@@ -273,10 +273,10 @@ class Maker:
                     mine = [self.weight_gradient(reader)]
                     if reader in self.biases:
                         mine.append(self.bias_gradient(reader))
-                    if how.fused and not how.stochastic_updates and all(phase.once for phase in mine):
-                        later += mine
-                    else:
-                        yield from mine
+                    later += mine
+                    if not (how.fused and all(phase.once for phase in mine)) or how.stochastic_updates:
+                        yield from later
+                        later.clear()
         yield from later
 
     def _telling(self, index: int, phase: str) -> None:

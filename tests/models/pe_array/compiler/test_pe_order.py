@@ -19,13 +19,17 @@ def test_a_strip_waits_for_those_that_it_reads() -> None:
 
 
 def test_gradients_that_become_weights_at_once_wait_for_the_next_map() -> None:
-    """NG of layer 2 has two drains, those of layers 3 and 4 have one; wg0 has several strips, and an update."""
-    layers, backwards = [CONV, POOL, CONV, CONV, DENSE], {}
+    """NG of every layer has several drains. Only the dense layer's map is one strip, so all others have updates."""
     for stochastic in (False, True):
         rounding = {"update_rounding": "stochastic"} if stochastic else {}
-        step = StepProgram(network_of(layers, **rounding), Grid(4, SHAPE), search=False)
+        step = StepProgram(network_of([CONV, CONV, DENSE], **rounding), Grid(4, SHAPE), search=False)
         names = [name for name, _ in step.parts]
-        backwards[stochastic] = names[names.index("ng4") :]
-    early = ["ng4", "wg4", "ng3", "wg3", "ng2"]
-    assert backwards[False] == [*early, "wg0", "update0", "wg2"]
-    assert backwards[True] == [*early, "wg2", "wg0", "update0"]
+        first = ["ng2", "wg2", "ng1"] if stochastic else ["ng2", "ng1", "wg2"]
+        assert names[names.index("ng2") :] == [*first, "wg1", "update1", "wg0", "update0"]
+
+
+def test_a_single_drain_is_waited_for_by_gradients() -> None:
+    """All of a map comes at its end: the NG behind could not begin, but WG can load."""
+    step = StepProgram(network_of([CONV, POOL, CONV, CONV, DENSE]), Grid(4, SHAPE), search=False)
+    names = [name for name, _ in step.parts]
+    assert names[names.index("ng4") :] == ["ng4", "wg4", "ng3", "wg3", "ng2", "wg2", "wg0", "update0"]

@@ -39,11 +39,13 @@ class PortCommand:
         addr: byte address of the first beat.
         beats: number of beats, 1 … 65536.
         offer: clock from which it stands at the port, if those before it are taken.
+        half: its beats are half beats.
     """
 
     addr: int
     beats: int
     offer: int = 0
+    half: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,19 +77,23 @@ class Port:
     window: tuple[int, int]
     latency: int = 1
 
+    def size(self, command: PortCommand) -> int:
+        """Bytes of a beat of a command."""
+        return self.beat_bytes >> command.half
+
     def refuses(self, command: PortCommand) -> bool:
         """Whether the command is misaligned or touches a byte outside the window."""
-        base, end = self.window
-        inside = base <= command.addr and command.addr + command.beats * self.beat_bytes <= end
-        return command.addr % self.beat_bytes != 0 or not inside
+        (base, end), size = self.window, self.size(command)
+        inside = base <= command.addr and command.addr + command.beats * size <= end
+        return command.addr % size != 0 or not inside
 
     def bursts(self, command: PortCommand) -> list[Burst]:
         """The bursts of a command; of a refused one, those that it would have had."""
-        found = []
-        first, end = command.addr // self.beat_bytes, command.addr // self.beat_bytes + command.beats
+        found, size = [], self.size(command)
+        first, end = command.addr // size, command.addr // size + command.beats
         while first < end:
             beats = min(end - first, BURST_BEATS - first % BURST_BEATS)
-            found.append(Burst(first * self.beat_bytes, beats, first + beats == end))
+            found.append(Burst(first * size, beats, first + beats == end))
             first += beats
         return found
 
@@ -108,7 +114,7 @@ _CLOCKS = 512
 def _commands(port: Port, commands: Sequence[PortCommand]) -> Array:
     made = records(_COMMAND, len(commands))
     for row, command in enumerate(commands):
-        made[row] = command.addr // port.beat_bytes, command.beats, port.refuses(command), command.offer
+        made[row] = command.addr // port.size(command), command.beats, port.refuses(command), command.offer
     return made
 
 

@@ -9,6 +9,8 @@
  * of 1 to 16 beats, which end at multiples of 16 beats: a burst crosses no 4 KiB boundary, since 16
  * beats are at most 1 KiB. One burst per clock, without a gap between commands.
  *
+ * With HALF a command may have beats of half the width: then all that is said of beats is said of those.
+ *
  * A command is refused, which its bursts say, if a byte of it is outside window_base ... window_end-1
  * or its address is not a multiple of a beat. Addresses of its bursts count modulo 2^ADDR_WIDTH.
  *
@@ -19,7 +21,9 @@ module axi_bursts #(
     // Bits of a byte address, 24 to 64
     parameter ADDR_WIDTH = 32,
     // Bits of a beat, a power of two, 32 to 512
-    parameter DATA_WIDTH = 64
+    parameter DATA_WIDTH = 64,
+    // 1: there are commands of half beats
+    parameter HALF = 0
 ) (
     input  wire                  clk,
     // Synchronous, active high
@@ -37,6 +41,8 @@ module axi_bursts #(
     input  wire [ADDR_WIDTH-1:0] cmd_addr,
     // Number of beats less one
     input  wire [15:0]           cmd_beats,
+    // Its beats are half beats (not looked at without HALF)
+    input  wire                  cmd_half,
 
     // Bursts. With take_rest the remaining bursts of the command are taken with this one
     output wire                  burst_valid,
@@ -46,6 +52,8 @@ module axi_bursts #(
     output wire [ADDR_WIDTH-1:0] burst_addr,
     // Number of beats less one
     output wire [3:0]            burst_len,
+    // Its beats are half beats
+    output wire                  burst_half,
     // Last burst of its command
     output wire                  burst_last,
     // The command is refused
@@ -59,31 +67,56 @@ module axi_bursts #(
          ("%m: ADDR_WIDTH = %0d must be 24 to 64", ADDR_WIDTH))
 `REQUIRE(g_data_width, DATA_WIDTH >= 32 && DATA_WIDTH <= 512 && (DATA_WIDTH & (DATA_WIDTH - 1)) == 0,
          ("%m: DATA_WIDTH = %0d must be a power of two, 32 to 512", DATA_WIDTH))
+`REQUIRE(g_halves, HALF == 0 || HALF == 1, ("%m: HALF = %0d must be 0 or 1", HALF))
 
 // (with legal stand-ins where the parameters are not, so that every simulator gets as far as the message)
 localparam AW = ADDR_WIDTH >= 24 ? ADDR_WIDTH : 24;
-// Bits of a byte's place in a beat, and of a beat's address
+// Bits of a byte's place in a beat, in the smallest beat that there is, and of the address of that
 localparam BYTE_BITS = DATA_WIDTH > 8 ? $clog2(DATA_WIDTH / 8) : 1;
-localparam BW = AW - BYTE_BITS;
+localparam LEAST_BITS = BYTE_BITS - (HALF != 0 ? 1 : 0);
+localparam BW = AW - LEAST_BITS;
 localparam [BW-5:0] ONE = 1;
 
 // The command taken last
 reg                  cmd_valid_reg;
 reg [ADDR_WIDTH-1:0] cmd_addr_reg;
 reg [15:0]           cmd_beats_reg;
+reg                  cmd_half_reg;
 
 // The command that is cut
 reg          valid_reg;
+reg          half_reg;
 reg          refused_reg;
 // Beat address of the next burst, and beats left less one
 reg [BW-1:0] addr_reg;
 reg [15:0]   left_reg;
 
-// Last byte of the command; a misaligned one is refused anyway
-wire [AW:0] final_byte = {1'b0, cmd_addr_reg[AW-1:BYTE_BITS], {BYTE_BITS{1'b1}}}
-                       + {{(AW-BYTE_BITS-15){1'b0}}, cmd_beats_reg, {BYTE_BITS{1'b0}}};
-wire refused = cmd_addr_reg < window_base || final_byte >= window_end
-               || cmd_addr_reg[BYTE_BITS-1:0] != {BYTE_BITS{1'b0}};
+// First and last beat of the command, its last byte, and whether its address is no multiple of a beat (such a one is
+// refused, whatever its last byte is); beats of the command as addr_reg has them, and the byte address of that
+wire [BW-1:0] first_beat;
+wire [BW:0]   last_beat = {1'b0, first_beat} + {{(BW-15){1'b0}}, cmd_beats_reg};
+wire [AW:0]   final_byte;
+wire          misaligned;
+wire          refused = cmd_addr_reg < window_base || final_byte >= window_end || misaligned;
+
+generate
+    if (HALF != 0) begin : g_half
+        assign first_beat = cmd_half_reg ? cmd_addr_reg[AW-1:LEAST_BITS] : {1'b0, cmd_addr_reg[AW-1:BYTE_BITS]};
+        assign final_byte = cmd_half_reg ? {last_beat, {LEAST_BITS{1'b1}}} : {last_beat[BW-1:0], {BYTE_BITS{1'b1}}};
+        assign misaligned = cmd_addr_reg[LEAST_BITS-1:0] != {LEAST_BITS{1'b0}}
+                            || (!cmd_half_reg && cmd_addr_reg[LEAST_BITS]);
+        assign burst_addr = half_reg ? {addr_reg, {LEAST_BITS{1'b0}}} : {addr_reg[BW-2:0], {BYTE_BITS{1'b0}}};
+        assign burst_half = half_reg;
+    end else begin : g_whole
+        assign first_beat = cmd_addr_reg[AW-1:BYTE_BITS];
+        assign final_byte = {last_beat, {BYTE_BITS{1'b1}}};
+        assign misaligned = cmd_addr_reg[BYTE_BITS-1:0] != {BYTE_BITS{1'b0}};
+        assign burst_addr = {addr_reg, {BYTE_BITS{1'b0}}};
+        assign burst_half = 1'b0;
+
+        wire unused = &{1'b0, half_reg};
+    end
+endgenerate
 
 // Beats to the next multiple of 16, less one
 wire [3:0] room = ~addr_reg[3:0];
@@ -91,7 +124,6 @@ wire [3:0] room = ~addr_reg[3:0];
 assign burst_last = left_reg[15:4] == 12'd0 && left_reg[3:0] <= room;
 assign burst_len = burst_last ? left_reg[3:0] : room;
 assign burst_valid = valid_reg;
-assign burst_addr = {addr_reg, {BYTE_BITS{1'b0}}};
 assign burst_refused = refused_reg;
 assign busy = cmd_valid_reg || valid_reg;
 
@@ -105,11 +137,13 @@ always @(posedge clk) begin
         cmd_valid_reg <= cmd_valid;
         cmd_addr_reg <= cmd_addr;
         cmd_beats_reg <= cmd_beats;
+        cmd_half_reg <= cmd_half;
     end
     if (advance) begin
         valid_reg <= 1'b1;
         refused_reg <= refused;
-        addr_reg <= cmd_addr_reg[AW-1:BYTE_BITS];
+        half_reg <= cmd_half_reg;
+        addr_reg <= first_beat;
         left_reg <= cmd_beats_reg;
     end else if (finished) begin
         valid_reg <= 1'b0;

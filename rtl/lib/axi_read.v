@@ -15,6 +15,9 @@
  *   2 SLVERR, 3 DECERR: the first error response of the command. The beats before it have come out, it
  *     and all after it are read and dropped, then the item follows. The next command is not affected.
  *
+ * With HALF a command may have beats of half the width of the bus, which stand in the half of it that their address
+ * says (AXI4's narrow transfers). They come out in the low half of m_data.
+ *
  * cancel (a pulse or longer) drops the commands inside and, from the next clock on, the stream (m_valid may
  * fall before m_ready). No request goes out but one that stands at the port; what was requested is read
  * and dropped. No command is taken before all that is over and cancel is low; idle tells.
@@ -28,8 +31,12 @@
 module axi_read #(
     // Bits of a byte address, 24 to 64
     parameter ADDR_WIDTH = 32,
-    // Bits of a beat, a power of two, 32 to 512
+    // Bits of the bus and of a beat, a power of two, 32 to 512
     parameter DATA_WIDTH = 64,
+    // 1: there are commands of half beats
+    parameter HALF = 0,
+    // Bits of an item: those of a beat, or half of them where there are only commands of half beats
+    parameter M_WIDTH = DATA_WIDTH,
     // Beats that the FIFO holds, at least two bursts of 16
     parameter FIFO_DEPTH = 128,
     // Bursts requested and not complete, at most, 1 to 64
@@ -58,11 +65,13 @@ module axi_read #(
     input  wire [ADDR_WIDTH-1:0] cmd_addr,
     // Number of beats less one
     input  wire [15:0]           cmd_beats,
+    // Its beats are half beats (not looked at without HALF)
+    input  wire                  cmd_half,
 
     // Beats. An item is a beat if m_error is 0
     output wire                  m_valid,
     input  wire                  m_ready,
-    output wire [DATA_WIDTH-1:0] m_data,
+    output wire [M_WIDTH-1:0]    m_data,
     output wire                  m_last,
     output wire [1:0]            m_error,
 
@@ -87,6 +96,8 @@ module axi_read #(
 
 `REQUIRE(g_fifo_depth, FIFO_DEPTH >= 32,
          ("%m: FIFO_DEPTH = %0d must be at least 32, two bursts", FIFO_DEPTH))
+`REQUIRE(g_m_width, M_WIDTH == DATA_WIDTH || (HALF != 0 && 2*M_WIDTH == DATA_WIDTH),
+         ("%m: M_WIDTH = %0d must be DATA_WIDTH = %0d, or half of it with HALF", M_WIDTH, DATA_WIDTH))
 `REQUIRE(g_outstanding, OUTSTANDING >= 1 && OUTSTANDING <= 64,
          ("%m: OUTSTANDING = %0d must be 1 to 64", OUTSTANDING))
 
@@ -108,7 +119,7 @@ localparam [PW-1:0] POINTER_ONE = 1;
 localparam [CW-1:0] DEPTH = DEPTH_WORD[CW-1:0];
 localparam [CW-1:0] ONE = 1;
 
-wire                  burst_valid, burst_last, burst_refused;
+wire                  burst_valid, burst_half, burst_last, burst_refused;
 wire [ADDR_WIDTH-1:0] burst_addr;
 wire [3:0]            burst_len;
 wire                  bursts_busy;
@@ -126,6 +137,7 @@ reg [1:0] error_reg, error_next;
 reg                  ar_valid_reg;
 reg [ADDR_WIDTH-1:0] ar_addr_reg;
 reg [3:0]            ar_len_reg;
+reg                  ar_half_reg;
 
 wire nothing_flies = flight_reg == {SW{1'b0}};
 wire issue = burst_valid && !burst_refused && !cancelling && (!ar_valid_reg || m_axi_arready)
@@ -134,7 +146,8 @@ wire refuse = burst_valid && burst_refused && !cancelling && nothing_flies && fr
 
 axi_bursts #(
     .ADDR_WIDTH(ADDR_WIDTH),
-    .DATA_WIDTH(DATA_WIDTH)
+    .DATA_WIDTH(DATA_WIDTH),
+    .HALF(HALF)
 ) bursts (
     .clk(clk),
     .rst(rst),
@@ -145,11 +158,13 @@ axi_bursts #(
     .cmd_ready(cmd_ready),
     .cmd_addr(cmd_addr),
     .cmd_beats(cmd_beats),
+    .cmd_half(cmd_half),
     .burst_valid(burst_valid),
     .burst_take(issue || refuse),
     .take_rest(burst_refused),
     .burst_addr(burst_addr),
     .burst_len(burst_len),
+    .burst_half(burst_half),
     .burst_last(burst_last),
     .burst_refused(burst_refused),
     .busy(bursts_busy)
@@ -196,6 +211,7 @@ always @(posedge clk) begin
     if (issue) begin
         ar_addr_reg <= burst_addr;
         ar_len_reg <= burst_len;
+        ar_half_reg <= burst_half;
     end
     ar_valid_reg <= issue || (ar_valid_reg && !m_axi_arready);
     if (rst) begin
@@ -207,19 +223,54 @@ always @(posedge clk) begin
     end
 end
 
+// Beats as items: of a half beat, its half of the bus
+wire [M_WIDTH-1:0] r_data;
+
+generate
+    if (HALF != 0) begin : g_half
+        // Of the bursts on their way, as ends_reg: half beats, and the half of the first one; that of the next beat
+        reg  [SLOTS-1:0] halves_reg, odds_reg;
+        reg              odd_reg;
+        wire             high = halves_reg[oldest] && odds_reg[oldest] != odd_reg;
+
+        always @(posedge clk) begin
+            if (issue) begin
+                halves_reg <= halves_reg << 1;
+                halves_reg[0] <= burst_half;
+                odds_reg <= odds_reg << 1;
+                odds_reg[0] <= burst_addr[BEAT_BITS-1];
+            end
+            if (m_axi_rvalid) odd_reg <= !m_axi_rlast && !odd_reg;
+            if (rst) odd_reg <= 1'b0;
+        end
+
+        assign r_data[DATA_WIDTH/2-1:0] = high ? m_axi_rdata[DATA_WIDTH-1:DATA_WIDTH/2] : m_axi_rdata[DATA_WIDTH/2-1:0];
+        assign m_axi_arsize = SIZE_WORD[2:0] - {2'd0, ar_half_reg};
+
+        if (M_WIDTH == DATA_WIDTH) begin : g_both
+            assign r_data[DATA_WIDTH-1:DATA_WIDTH/2] = m_axi_rdata[DATA_WIDTH-1:DATA_WIDTH/2];
+        end
+    end else begin : g_whole
+        wire unused = &{1'b0, ar_half_reg};
+
+        assign r_data = m_axi_rdata;
+        assign m_axi_arsize = SIZE_WORD[2:0];
+    end
+endgenerate
+
 wire item_last;
 wire item_done;
 
 // Every item is a frame of its own
 frame_fifo #(
-    .WIDTH(DATA_WIDTH + 3),
+    .WIDTH(M_WIDTH + 3),
     .DEPTH(FIFO_DEPTH)
 ) fifo (
     .clk(clk),
     .rst(rst || cancelling),
     .flush(1'b0),
     .s_valid(r_keep || refuse),
-    .s_data({refuse ? REFUSED : r_end ? r_error : NONE, refuse || r_end, m_axi_rdata}),
+    .s_data({refuse ? REFUSED : r_end ? r_error : NONE, refuse || r_end, r_data}),
     .s_last(1'b1),
     .m_valid(m_valid),
     .m_ready(m_ready),
@@ -233,7 +284,6 @@ assign idle = !bursts_busy && nothing_flies && free_reg == DEPTH;
 assign m_axi_arid = 1'b0;
 assign m_axi_araddr = ar_addr_reg;
 assign m_axi_arlen = {4'd0, ar_len_reg};
-assign m_axi_arsize = SIZE_WORD[2:0];
 assign m_axi_arburst = 2'b01;
 assign m_axi_arlock = 1'b0;
 assign m_axi_arcache = CACHE;

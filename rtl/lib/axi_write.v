@@ -6,15 +6,18 @@
  * AXI4 write master
  *
  * Takes commands (byte address, number of beats) and a stream with their beats in order, and writes them
- * with full strobes. Bursts are incrementing and have at most 16 beats (axi_bursts.v). A burst begins when
- * all its beats are in the FIFO, so that the memory never waits for data; its address and its first beat do
- * not wait for each other. At most OUTSTANDING bursts have begun and are not answered. m_axi_bready is always high.
+ * with the strobes of all their bytes. Bursts are incrementing and have at most 16 beats (axi_bursts.v). A burst
+ * begins when all its beats are in the FIFO, so that the memory never waits for data; its address and its first beat
+ * do not wait for each other. At most OUTSTANDING bursts have begun and are not answered. m_axi_bready is always high.
  *
  * Every command is reported by one pulse of done, in the order of commands, with done_error:
  *   0 all answers were good.
  *   1 refused: not all inside the window, or misaligned. Its beats were taken from the stream and dropped,
  *     nothing was written.
  *   2 SLVERR, 3 DECERR: the first error response of the command. The bursts after it are written all the same.
+ *
+ * With HALF a command may have beats of half the width of the bus. They are taken from the low half of s_data and
+ * stand in the half of the bus that their address says, with strobes of that half alone (AXI4's narrow transfers).
  *
  * cancel (a pulse or longer) drops the commands inside and the beats of the burst that has not begun; those
  * that have begun are completed. A command that is dropped or not yet answered is not reported any more. No
@@ -30,8 +33,10 @@
 module axi_write #(
     // Bits of a byte address, 24 to 64
     parameter ADDR_WIDTH = 32,
-    // Bits of a beat, a power of two, 32 to 512
+    // Bits of the bus and of a beat, a power of two, 32 to 512
     parameter DATA_WIDTH = 64,
+    // 1: there are commands of half beats
+    parameter HALF = 0,
     // Beats that the FIFO holds, at least two bursts of 16
     parameter FIFO_DEPTH = 64,
     // Bursts begun and not answered, at most, 1 to 64
@@ -60,6 +65,8 @@ module axi_write #(
     input  wire [ADDR_WIDTH-1:0]   cmd_addr,
     // Number of beats less one
     input  wire [15:0]             cmd_beats,
+    // Its beats are half beats (not looked at without HALF)
+    input  wire                    cmd_half,
 
     // Beats of the commands
     input  wire                    s_valid,
@@ -118,7 +125,7 @@ localparam [PW-1:0] POINTER_ONE = 1;
 localparam [CW-1:0] DEPTH = DEPTH_WORD[CW-1:0];
 localparam [CW-1:0] ONE = 1;
 
-wire                  burst_valid, burst_last, burst_refused;
+wire                  burst_valid, burst_half, burst_last, burst_refused;
 wire [ADDR_WIDTH-1:0] burst_addr;
 wire [3:0]            burst_len;
 wire                  bursts_busy;
@@ -157,7 +164,8 @@ wire refused_end = accept && burst_refused && burst_end && burst_last;
 
 axi_bursts #(
     .ADDR_WIDTH(ADDR_WIDTH),
-    .DATA_WIDTH(DATA_WIDTH)
+    .DATA_WIDTH(DATA_WIDTH),
+    .HALF(HALF)
 ) bursts (
     .clk(clk),
     .rst(rst),
@@ -168,11 +176,13 @@ axi_bursts #(
     .cmd_ready(cmd_ready),
     .cmd_addr(cmd_addr),
     .cmd_beats(cmd_beats),
+    .cmd_half(cmd_half),
     .burst_valid(burst_valid),
     .burst_take(accept && burst_end),
     .take_rest(1'b0),
     .burst_addr(burst_addr),
     .burst_len(burst_len),
+    .burst_half(burst_half),
     .burst_last(burst_last),
     .burst_refused(burst_refused),
     .busy(bursts_busy)
@@ -251,21 +261,54 @@ always @(posedge clk) begin
 end
 
 wire frame_done;
+// Beats with strobes of the two halves, where there are half beats: these stand in both halves
+wire [DATA_WIDTH+2*HALF-1:0] in_beat;
+wire [DATA_WIDTH+2*HALF-1:0] out_beat;
+
+generate
+    if (HALF != 0) begin : g_half
+        // Of the addresses that wait: their beats are half beats; of the one at the port
+        reg  [SLOTS-1:0] halves_reg;
+        reg              aw_half_reg;
+        wire             odd = burst_addr[BEAT_BITS-1] != beat_reg[0];
+        wire [1:0]       strobes = {!burst_half || odd, !burst_half || !odd};
+
+        always @(posedge clk) begin
+            if (begin_burst) halves_reg[queue_write_reg] <= burst_half;
+            if (aw_load) aw_half_reg <= halves_reg[queue_read_reg];
+        end
+
+        assign in_beat[DATA_WIDTH-1:0] = {
+            burst_half ? s_data[DATA_WIDTH/2-1:0] : s_data[DATA_WIDTH-1:DATA_WIDTH/2], s_data[DATA_WIDTH/2-1:0]
+        };
+        assign in_beat[DATA_WIDTH+1:DATA_WIDTH] = strobes;
+        assign m_axi_wdata = out_beat[DATA_WIDTH-1:0];
+        assign m_axi_wstrb = {{(DATA_WIDTH/16){out_beat[DATA_WIDTH+1]}}, {(DATA_WIDTH/16){out_beat[DATA_WIDTH]}}};
+        assign m_axi_awsize = SIZE_WORD[2:0] - {2'd0, aw_half_reg};
+    end else begin : g_whole
+        wire unused = &{1'b0, burst_half};
+
+        assign in_beat = s_data;
+        assign m_axi_wdata = out_beat;
+        assign m_axi_wstrb = {(DATA_WIDTH/8){1'b1}};
+        assign m_axi_awsize = SIZE_WORD[2:0];
+    end
+endgenerate
 
 // A frame is a burst
 frame_fifo #(
-    .WIDTH(DATA_WIDTH),
+    .WIDTH(DATA_WIDTH + 2*HALF),
     .DEPTH(FIFO_DEPTH)
 ) fifo (
     .clk(clk),
     .rst(rst),
     .flush(cancelling),
     .s_valid(store),
-    .s_data(s_data),
+    .s_data(in_beat),
     .s_last(burst_end),
     .m_valid(m_axi_wvalid),
     .m_ready(m_axi_wready),
-    .m_data(m_axi_wdata),
+    .m_data(out_beat),
     .m_last(m_axi_wlast),
     .frame_done(frame_done)
 );
@@ -277,13 +320,11 @@ assign done_error = done_error_reg;
 assign m_axi_awid = 1'b0;
 assign m_axi_awaddr = aw_addr_reg;
 assign m_axi_awlen = {4'd0, aw_len_reg};
-assign m_axi_awsize = SIZE_WORD[2:0];
 assign m_axi_awburst = 2'b01;
 assign m_axi_awlock = 1'b0;
 assign m_axi_awcache = CACHE;
 assign m_axi_awprot = PROT;
 assign m_axi_awvalid = aw_valid_reg;
-assign m_axi_wstrb = {(DATA_WIDTH/8){1'b1}};
 assign m_axi_bready = 1'b1;
 
 wire unused = &{1'b0, m_axi_bid, frame_done};

@@ -217,7 +217,7 @@ pe_array #(
 
 axi_memory #(
     .DATA_WIDTH(BUS),
-    .WORDS(WORDS * (8*B / BUS)),
+    .WORDS(WORDS * 8*B / BUS),
     .LATENCY(LATENCY),
     .BEATS(BEATS),
     .PER(PER)
@@ -237,6 +237,7 @@ axi_memory #(
     .error_write(error_write),
     .s_axi_awaddr(m_awaddr),
     .s_axi_awlen(m_awlen),
+    .s_axi_awsize(m_awsize),
     .s_axi_awvalid(m_awvalid),
     .s_axi_awready(m_awready),
     .s_axi_wdata(m_wdata),
@@ -250,6 +251,7 @@ axi_memory #(
     .s_axi_arid(m_arid),
     .s_axi_araddr(m_araddr),
     .s_axi_arlen(m_arlen),
+    .s_axi_arsize(m_arsize),
     .s_axi_arvalid(m_arvalid),
     .s_axi_arready(m_arready),
     .s_axi_rid(m_rid),
@@ -260,15 +262,18 @@ axi_memory #(
     .s_axi_rready(m_rready)
 );
 
-// What never changes: whole beats, bursts that increment, no lock, ID 0 for writes
+// What never changes: whole beats, or with a wide port half ones too, bursts that increment, no lock, ID 0 for writes
+wire aw_sized = m_awsize == SIZE_WORD[2:0] || (BUS > 8*B && m_awsize == SIZE_WORD[2:0] - 3'd1);
+wire ar_sized = m_arsize == SIZE_WORD[2:0] || (BUS > 8*B && m_arsize == SIZE_WORD[2:0] - 3'd1);
+
 always @(posedge clk) begin
-    if ($time != 0 && !rst && m_awvalid && {m_awsize, m_awburst, m_awlock, m_awcache, m_awprot, m_awid}
-            != {SIZE_WORD[2:0], 2'd1, 1'b0, 4'd3, 3'd0, 2'd0}) begin
+    if ($time != 0 && !rst && m_awvalid && {aw_sized, m_awburst, m_awlock, m_awcache, m_awprot, m_awid}
+            != {1'b1, 2'd1, 1'b0, 4'd3, 3'd0, 2'd0}) begin
         $display("ERROR: AW with size %0d, burst %0d", m_awsize, m_awburst);
         $finish;
     end
-    if ($time != 0 && !rst && m_arvalid && {m_arsize, m_arburst, m_arlock, m_arcache, m_arprot}
-            != {SIZE_WORD[2:0], 2'd1, 1'b0, 4'd3, 3'd0}) begin
+    if ($time != 0 && !rst && m_arvalid && {ar_sized, m_arburst, m_arlock, m_arcache, m_arprot}
+            != {1'b1, 2'd1, 1'b0, 4'd3, 3'd0}) begin
         $display("ERROR: AR with size %0d, burst %0d", m_arsize, m_arburst);
         $finish;
     end

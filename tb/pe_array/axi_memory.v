@@ -13,6 +13,9 @@
  * in the memory: who reads what it has written before the answer reads what was there before. With `stalls` all
  * handshakes pause at random, and beats of different IDs are mixed.
  *
+ * A request may have beats of fewer bytes than the bus (AXI4's narrow transfers): they stand where their address says,
+ * with the strobes of their bytes alone; of a read the other bytes are wrong on purpose.
+ *
  * Bandwidth, of reads and of writes each: at most BEATS of PER clocks that follow each other have a beat. A beat goes
  * only in a clock whose credit is at least PER, and costs PER; then the clock adds BEATS, up to PER + BEATS - 1, which
  * is what there is after a reset, and after PER clocks without a beat.
@@ -48,6 +51,7 @@ module axi_memory #(
 
     input  wire [31:0]             s_axi_awaddr,
     input  wire [7:0]              s_axi_awlen,
+    input  wire [2:0]              s_axi_awsize,
     input  wire                    s_axi_awvalid,
     output wire                    s_axi_awready,
     input  wire [DATA_WIDTH-1:0]   s_axi_wdata,
@@ -61,6 +65,7 @@ module axi_memory #(
     input  wire [1:0]              s_axi_arid,
     input  wire [31:0]             s_axi_araddr,
     input  wire [7:0]              s_axi_arlen,
+    input  wire [2:0]              s_axi_arsize,
     input  wire                    s_axi_arvalid,
     output wire                    s_axi_arready,
     output wire [1:0]              s_axi_rid,
@@ -83,6 +88,7 @@ reg [DATA_WIDTH-1:0] record;
 integer              file;
 integer              bytes;
 integer              i;
+integer              b;
 
 reg [31:0] now;
 reg [31:0] noise;          // LFSR: bits 0 ... 4 pause AR, R, AW, W, B
@@ -91,6 +97,7 @@ reg [31:0] r_credit, w_credit;
 // Requests that wait, 64 per ID: request n of ID i at 64*i + n mod 64
 reg [31:0] ar_addr [0:255];
 reg [7:0]  ar_left [0:255];
+reg [2:0]  ar_size [0:255];
 reg [31:0] ar_due [0:255];
 reg [31:0] ar_number [0:255];
 reg [5:0]  ar_head [0:3];
@@ -103,9 +110,12 @@ reg        found;
 // Bursts announced, their data, and the bursts whose data are here
 reg [31:0]           aw_addr [0:63];
 reg [7:0]            aw_len [0:63];
+reg [2:0]            aw_size [0:63];
 reg [31:0]           aw_clock [0:63];
 reg [5:0]            aw_head, aw_tail;
 reg [DATA_WIDTH-1:0] w_data [0:1023];
+reg [DATA_WIDTH/8-1:0] w_strb [0:1023];
+reg [DATA_WIDTH/8-1:0] strobes;
 reg [9:0]            w_head, w_tail;
 reg [31:0]           w_clock [0:63];
 reg [5:0]            w_bursts;         // tail of w_clock; its head is aw_head
@@ -126,6 +136,11 @@ assign s_axi_rresp = rresp_reg;
 assign s_axi_rlast = rlast_reg;
 assign s_axi_bvalid = bvalid_reg;
 assign s_axi_bresp = bresp_reg;
+
+// Bytes of the bus that a beat of 2^size bytes has
+function [DATA_WIDTH/8-1:0] lanes(input [31:0] where, input [2:0] size);
+    lanes = ~({(DATA_WIDTH/8){1'b1}} << (32'd1 << size)) << where % BYTES;
+endfunction
 
 function outside(input [31:0] where);
     outside = where - base >= WORDS*BYTES;
@@ -161,6 +176,7 @@ always @(posedge clk) begin
         place = {s_axi_arid, ar_tail[s_axi_arid]};
         ar_addr[place] = s_axi_araddr;
         ar_left[place] = s_axi_arlen;
+        ar_size[place] = s_axi_arsize;
         ar_due[place] = now - 32'd1 + latency;
         ar_number[place] = ar_count;
         ar_tail[s_axi_arid] = ar_tail[s_axi_arid] + 6'd1;
@@ -170,17 +186,15 @@ always @(posedge clk) begin
     if (s_axi_awvalid && awready_reg) begin
         aw_addr[aw_tail] = s_axi_awaddr;
         aw_len[aw_tail] = s_axi_awlen;
+        aw_size[aw_tail] = s_axi_awsize;
         aw_clock[aw_tail] = now - 32'd1;
         aw_tail = aw_tail + 6'd1;
     end
     if (s_axi_wvalid && wready_reg) begin
         w_credit = w_credit - PER;
         w_data[w_tail] = s_axi_wdata;
+        w_strb[w_tail] = s_axi_wstrb;
         w_tail = w_tail + 10'd1;
-        if (s_axi_wstrb != {(DATA_WIDTH/8){1'b1}} && $time != 0) begin
-            $display("ERROR: strobes %b", s_axi_wstrb);
-            $finish;
-        end
         if (s_axi_wlast) begin
             w_clock[w_bursts] = now - 32'd1;
             w_bursts = w_bursts + 6'd1;
@@ -207,11 +221,16 @@ always @(posedge clk) begin
             wrong = error_resp != 2'd0 && error_read && addr >= error_first && addr <= error_last;
             rvalid_reg <= 1'b1;
             rid_reg <= id;
-            rdata_reg <= mem[(addr - base)/BYTES % WORDS];
+            record = mem[(addr - base)/BYTES % WORDS];
+            strobes = lanes(addr, ar_size[place]);
+            if (strobes != {(DATA_WIDTH/8){1'b1}}) begin
+                for (i = 0; i < DATA_WIDTH/8; i = i + 1) if (!strobes[i]) record[8*i +: 8] = ~record[8*i +: 8];
+            end
+            rdata_reg <= record;
             rresp_reg <= outside(addr) ? 2'd3 : wrong ? error_resp : 2'd0;
             rlast_reg <= ar_left[place] == 8'd0;
             if (ar_left[place] == 8'd0) ar_head[id] = ar_head[id] + 6'd1;
-            ar_addr[place] = addr + BYTES;
+            ar_addr[place] = addr + (32'd1 << ar_size[place]);
             ar_left[place] = ar_left[place] - 8'd1;
         end
     end
@@ -224,7 +243,7 @@ always @(posedge clk) begin
         wrong = 1'b0;
         bresp_reg <= 2'd0;
         for (i = 0; i <= {24'd0, aw_len[aw_head]}; i = i + 1) begin
-            addr = aw_addr[aw_head] + i*BYTES;
+            addr = aw_addr[aw_head] + (i << aw_size[aw_head]);
             if (error_resp != 2'd0 && error_write && addr >= error_first && addr <= error_last) begin
                 wrong = 1'b1;
                 bresp_reg <= error_resp;
@@ -235,8 +254,15 @@ always @(posedge clk) begin
             end
         end
         for (i = 0; i <= {24'd0, aw_len[aw_head]}; i = i + 1) begin
-            addr = aw_addr[aw_head] + i*BYTES;
-            if (!wrong) mem[(addr - base)/BYTES % WORDS] = w_data[w_head];
+            addr = aw_addr[aw_head] + (i << aw_size[aw_head]);
+            strobes = lanes(addr, aw_size[aw_head]);
+            if (w_strb[w_head] != strobes && $time != 0) begin
+                $display("ERROR: strobes %b at %h", w_strb[w_head], addr);
+                $finish;
+            end
+            record = mem[(addr - base)/BYTES % WORDS];
+            for (b = 0; b < DATA_WIDTH/8; b = b + 1) if (strobes[b]) record[8*b +: 8] = w_data[w_head][8*b +: 8];
+            if (!wrong) mem[(addr - base)/BYTES % WORDS] = record;
             w_head = w_head + 10'd1;
         end
         bvalid_reg <= 1'b1;

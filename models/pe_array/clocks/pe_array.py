@@ -300,7 +300,7 @@ class ArrayClocks:
             dispatcher.dispatch_state(), (queue_state(depth), queue_state(depth), queue_state(depth)),
             compute_engine.compute_state(pes), array_control.control_state(),
             load_engine.load_state(pes, shape.lanes, sizes.stages, sizes.map_depth, sizes.load_depth),
-            store_engine.store_state(pes, shape.lanes), pe_grid.cell_state(grid),
+            store_engine.store_state(pes, shape.lanes, grid.wide), pe_grid.cell_state(grid),
             gradient_sum.sum_state(pes, sizes.grad_depth), ports,
             axi_read_mux.mux_state(3), axi_memory.memory_state(bursts, to_beat, bandwidth),
             axi_write.write_state(sizes.write_fifo, sizes.outstanding, to_answer, bandwidth),
@@ -325,7 +325,7 @@ class ArrayClocks:
         """
         played = self._played(program, memory, base, seen)
         self._state = self._state._replace(  # reset since the program before, as far as it can be seen
-            store=store_engine.store_state(self._grid.pes, self._grid.shape.lanes),
+            store=store_engine.store_state(self._grid.pes, self._grid.shape.lanes, self._grid.wide),
             computer=compute_engine.compute_state(self._grid.pes),
         )
         pe_grid.cell_begin(self._state.cells)

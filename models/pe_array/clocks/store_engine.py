@@ -79,11 +79,11 @@ class StoreState(NamedTuple):
     delta: DeltaState
 
 
-def store_state(pes: int, lanes: int) -> StoreState:
-    """As after a reset. pes, lanes: P, B."""
+def store_state(pes: int, lanes: int, wide: int) -> StoreState:
+    """As after a reset. pes, lanes, wide: P, B, WIDE."""
     return StoreState(
-        np.full(1, PART_DRAIN, dtype=np.int64), drain_state(pes, lanes), collect_state(pes, lanes), update_state(lanes),
-        delta_state(lanes),
+        np.full(1, PART_DRAIN, dtype=np.int64), drain_state(pes, lanes), collect_state(pes, wide * lanes),
+        update_state(wide * lanes), delta_state(lanes),
     )  # fmt: skip
 
 

@@ -66,18 +66,19 @@ class Places:
     csb: Csb | None = None
 
 
-def assemble(program: Program, places: Places, lanes: int) -> list[Descriptor]:
+def assemble(program: Program, places: Places, lanes: int, wide: int = 1) -> list[Descriptor]:
     """Descriptors of a layer's phase.
 
     Args:
         program: the operations.
         places: addresses.
         lanes: B.
+        wide: beats of gradients have so many times B bytes.
 
     Raises:
         ValueError: a place is missing or does not fit the program, or a region needs more runs than a descriptor has.
     """
-    return _Assembler(program, places, lanes).descriptors()
+    return _Assembler(program, places, lanes, wide).descriptors()
 
 
 def totals(descriptors: Iterable[Descriptor]) -> After:
@@ -105,8 +106,8 @@ def chain(lists: Iterable[Sequence[Descriptor]]) -> list[Descriptor]:
 
 
 class _Assembler:
-    def __init__(self, program: Program, places: Places, lanes: int) -> None:
-        self._program, self._places, self._lanes = program, places, lanes
+    def __init__(self, program: Program, places: Places, lanes: int, wide: int) -> None:
+        self._program, self._places, self._lanes, self._beat = program, places, lanes, wide * lanes
         self._made: list[Descriptor] = []
         self._scales = d.Scales()
         ops = {each.op for each in program.computes() if isinstance(each, ComputeTiles)}
@@ -124,7 +125,7 @@ class _Assembler:
         copies = [len(places.outputs) if isinstance(each, DrainMap) else 1 for each in program.stores()]
         self._stores = [0, *accumulate(copies)]
         self._first_load = first
-        self._beats: dict[int, list[int]] = {}
+        self._beats: dict[tuple[int, int], list[int]] = {}
         self._pointers: list[int] = [] if places.csb is None else places.csb.pointers.tolist()
 
     def descriptors(self) -> list[Descriptor]:
@@ -142,11 +143,12 @@ class _Assembler:
             raise ValueError("places need the matrix")
         return self._places.csb
 
-    def _offsets(self, element_bytes: int) -> list[int]:
+    def _offsets(self, element_bytes: int, beat: int) -> list[int]:
         """First beat of every block in an array of so many bytes per element."""
-        if element_bytes not in self._beats:  # every stream asks for it
-            self._beats[element_bytes] = beat_offsets(self._csb().pointers, element_bytes, self._lanes).tolist()
-        return self._beats[element_bytes]
+        key = element_bytes, beat
+        if key not in self._beats:  # every stream asks for it
+            self._beats[key] = beat_offsets(self._csb().pointers, *key).tolist()
+        return self._beats[key]
 
     def _after(self, after: After) -> After:
         """Counts of operations as counts of descriptors."""
@@ -216,7 +218,7 @@ class _Assembler:
     def _limits(self, load: LoadStream) -> tuple[int, int, int]:
         """Highest row and column, and number, of coordinates in a stream, which are all of one block."""
         csb = self._csb()
-        offsets = self._offsets(2)
+        offsets = self._offsets(2, self._lanes)
         block = bisect_right(offsets, load.first) - 1
         rows, cols = csb.shape.extent(*divmod(block, csb.shape.grid[1]))
         before = (load.first - offsets[block]) * self._lanes // 2
@@ -268,11 +270,11 @@ class _Assembler:
         csb, address = self._csb(), self._places.gradients
         if address is None:
             raise ValueError("places need gradients")
-        offsets = self._offsets(csb.shape.weights)
+        offsets = self._offsets(csb.shape.weights, self._beat)
         for slot, (first, count) in enumerate(collect.slots):
             if count:
                 block = bisect_right(self._pointers, first) - 1
-                words, rest = divmod((first - self._pointers[block]) * collect.results, self._lanes // 4)
+                words, rest = divmod((first - self._pointers[block]) * collect.results, self._beat // 4)
                 if rest:
                     raise ValueError(f"element {first} of block {block} does not begin a beat of gradients")
                 self._made.append(d.Slot(slot, 4 * offsets[block] + words, count * collect.results))

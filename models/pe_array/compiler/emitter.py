@@ -100,7 +100,7 @@ class Emitter:
         self._fields: dict[CommandField, list[int | None]] = {field: [None] * grid.pes for field in CommandField}
         self._strips = 0
         # pooling: all elements in one command
-        self._room = 1 << 30 if csb is None else elements_per_command(layer.op, csb.shape.weights, grid.shape)
+        self._room = 1 << 30 if csb is None else elements_per_command(layer.op, csb.shape.weights, grid)
 
     def program(self, channels: int, image: CsbImage | None = None) -> Program:
         """What has been made; ``channels`` of the map that is drained, 0 for WG; ``image`` of the weights."""

@@ -52,7 +52,7 @@ def _pes(mask: int, pes: int) -> npt.NDArray[np.bool_]:
 
 def estimate(program: Program, grid: Grid) -> int:
     """Clocks from the start of a program to its end."""
-    lanes, pes = grid.shape.lanes, grid.pes
+    beat, pes = grid.beat, grid.pes
     fields = {field: np.zeros(pes, dtype=np.int64) for field in CommandField}
     loads, computes, stores = [0], [0], [0]  # clock of every operation's end
     load = compute = store = 0  # clock from which each engine is free
@@ -91,23 +91,23 @@ def estimate(program: Program, grid: Grid) -> int:
             store = start + operation.clocks + ANSWER
             stores.append(store)
         else:
-            finish, length = _collected(operation, finish, max(store, begun), lanes)
+            finish, length = _collected(operation, finish, max(store, begun), beat)
             collected = length + BEGIN + operation.add * ANSWER
             history[-1] = max(history[-1], length)
             computes[-1] = history[-1] + DONE
             load += len(operation.slots)
             if operation.add:
-                load += sum(count for _, count in operation.slots) * operation.results * 4 // lanes
+                load += sum(count for _, count in operation.slots) * operation.results * 4 // beat
             store = collected
             stores.append(length + ANSWER)
     return max(load, history[-1], store)
 
 
-def _collected(operation: CollectGradients, finish: IntArray, start: int, lanes: int) -> tuple[IntArray, int]:
+def _collected(operation: CollectGradients, finish: IntArray, start: int, beat: int) -> tuple[IntArray, int]:
     """When PEs have finished whose gradients are collected from ``start`` on, and the last gradient is there."""
     slots = finish.reshape(-1, 1 << operation.tiles_log2)
     counts = np.array([count * operation.results for _, count in operation.slots], dtype=np.int64)
-    last = start + int(counts.sum()) * 4 // lanes
+    last = start + int(counts.sum()) * 4 // beat
     # PEs of a slot wait for the slowest, all for the packer
     slots = np.repeat(slots.max(axis=1, keepdims=True), slots.shape[1], axis=1)
     late = max(0, last - REST - int(slots.max()))

@@ -27,7 +27,7 @@ class LayerMatrix:
         image: its bytes; values and masters are those of the time when it was made.
         element: element of the network's ``Weights`` that element ``e`` of the matrix is, int64 (elements,).
         places: of every weight in arrays of bytes (values) or of 32-bit words, int64 (elements, KH*KW).
-        length: of these arrays, a multiple of B.
+        length: of these arrays, a multiple of the bytes of a beat of weights.
     """
 
     csb: Csb
@@ -37,12 +37,12 @@ class LayerMatrix:
     length: int
 
     @classmethod
-    def make(cls, weights: Weights, block: Pair, lanes: int, rows: IntArray, cols: IntArray) -> LayerMatrix:
+    def make(cls, weights: Weights, block: Pair, grid: Grid, rows: IntArray, cols: IntArray) -> LayerMatrix:
         """Encode.
 
         Args:
             block: rows and columns of a block.
-            lanes: B.
+            grid: whose beats they are laid out for.
             rows, cols: the channel that is in place ``n`` of memory, of outputs and of inputs.
         """
         conv, positions = weights.conv, weights.positions
@@ -50,10 +50,11 @@ class LayerMatrix:
         # argsort turns an order around: the place of every channel
         row, col = np.argsort(rows)[positions.row], np.argsort(cols)[positions.col]
         csb, element = encode_elements(shape, row, col, weights.masters, weights.mac)
-        offsets = beat_offsets(csb.pointers, csb.shape.weights, lanes) * lanes
+        offsets = beat_offsets(csb.pointers, csb.shape.weights, grid.beat) * grid.beat
         of_block = np.repeat(offsets[:-1] - csb.pointers[:-1] * csb.shape.weights, np.diff(csb.pointers))
         weight = np.arange(len(of_block) * csb.shape.weights, dtype=np.int64).reshape(-1, csb.shape.weights)
-        return cls(csb, to_image(csb, lanes), element, weight + of_block[:, None], int(offsets[-1]))
+        image = to_image(csb, grid.shape.lanes, grid.wide)
+        return cls(csb, image, element, weight + of_block[:, None], int(offsets[-1]))
 
     def spread(self, weights: npt.NDArray[np.integer], dtype: str) -> npt.NDArray[np.integer]:
         """Array as in memory of the network's (n, KH, KW), zeros between the blocks."""

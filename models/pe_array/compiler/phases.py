@@ -309,12 +309,12 @@ class Maker:
 
 
 def matrix_of(
-    network: PeNetwork | FrozenNetwork, index: int, block: Pair, orders: list[IntArray], lanes: int
+    network: PeNetwork | FrozenNetwork, index: int, block: Pair, orders: list[IntArray], grid: Grid
 ) -> LayerMatrix:  # fmt: skip
     """Weights of a layer as in memory."""
     pixels = pixels_of(network, index)
     cols = (orders[network.config.layers[index].reads + 1][:, None] * pixels + np.arange(pixels)).reshape(-1)
-    return LayerMatrix.make(network.layer_weights(index), block, lanes, orders[index + 1], cols)
+    return LayerMatrix.make(network.layer_weights(index), block, grid, orders[index + 1], cols)
 
 
 def matrix_of_biases(
@@ -329,4 +329,4 @@ def matrix_of_biases(
     conv, masters = layer.bias_conv, weights.bias.reshape(-1, 1, 1)
     biases = Weights(conv, Positions.all_of(conv), masters, masters, weights.widths)
     block = bias_block(layer, grid), 1
-    return LayerMatrix.make(biases, block, grid.shape.lanes, order, np.zeros(1, dtype=np.int64))
+    return LayerMatrix.make(biases, block, grid, order, np.zeros(1, dtype=np.int64))

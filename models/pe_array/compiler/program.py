@@ -94,7 +94,7 @@ def average_pool(
 
 def gradients(layer: PhaseGeometry, csb: Csb, grid: Grid, split: Split | None = None) -> Program:
     """Gradients at the elements of a matrix: WG. ValueError as in ``forward``."""
-    blocks = _Blocks(csb, grid.shape.lanes)
+    blocks = _Blocks(csb, grid)
 
     def groups_by(by_rows: bool, together: bool = True) -> Groups:
         """Slots have blocks of rows of their own, or of columns; ``together``: and blocks of the other in common."""
@@ -125,11 +125,13 @@ def gradients(layer: PhaseGeometry, csb: Csb, grid: Grid, split: Split | None = 
 class _Blocks:
     """The blocks of a matrix as tasks. ``rows`` and ``cols`` count blocks."""
 
-    def __init__(self, csb: Csb, lanes: int) -> None:
-        self._csb = csb
+    def __init__(self, csb: Csb, grid: Grid) -> None:
+        self._csb, lanes = csb, grid.shape.lanes
         self._tasks: dict[tuple[int, int, bool], Task] = {}
         self.rows, self.cols = csb.shape.grid
-        self._beats: list[IntArray] = [beat_offsets(csb.pointers, n, lanes) for n in (2, csb.shape.weights)]
+        self._beats: list[IntArray] = [  # of B bytes, which streams have
+            beat_offsets(csb.pointers, 2, lanes), grid.wide * beat_offsets(csb.pointers, csb.shape.weights, grid.beat)
+        ]  # fmt: skip
 
     def task(self, i: int, j: int, backward: bool = False) -> Task:
         """Block (i, j); X holds the channels of its columns, Y those of its rows (NG: exchanged)."""
@@ -154,7 +156,7 @@ def convolution(
 
     wide: see ``strip_choices_of``.
     """
-    blocks = _Blocks(csb, grid.shape.lanes)
+    blocks = _Blocks(csb, grid)
     size = (csb.shape.block_cols, csb.shape.block_rows)
     outs, ins = (blocks.cols, blocks.rows) if layer.backward else (blocks.rows, blocks.cols)
 
@@ -258,7 +260,7 @@ def _build(
         wide: see ``strip_choices_of``.
     """
     splits = [split] if split is not None else choose_split(layer, grid.pes, parts)
-    image = to_image(csb, grid.shape.lanes)
+    image = to_image(csb, grid.shape.lanes, grid.wide)
     best: tuple[int, Program] | None = None
     why = ValueError("no split")
     tried = 0

@@ -52,7 +52,7 @@ def _takes(words: RandomWords, grid: Grid, base: int) -> Iterator[list[Descripto
     updates, deltas = words.taken.tolist()
     # an update takes words by fours: as many fours as are worth the same number of words in a period
     for beats in _parts(updates * pow(UPDATE_WORDS, -1, PERIOD) % PERIOD, BEATS):
-        yield [Update(base, base, base + UPDATE_WORDS * BEATS * grid.shape.lanes, beats, 0, stochastic=True)]
+        yield [Update(base, base, base + UPDATE_WORDS * BEATS * grid.beat, beats, 0, stochastic=True)]
     for count in _parts(deltas, min(UPDATE_WORDS * BEATS, grid.shape.y_depth)):
         yield [
             Output(base, count, stochastic=True),

@@ -110,7 +110,7 @@ class StepProgram:
         orders = channel_orders(network, {index: sizes[index] for index in weighted}, balanced)
         self.positions: dict[int, Positions] = {i: network.layer_weights(i).positions for i in weighted}
         self.matrices: dict[int, LayerMatrix] = {
-            i: phases.matrix_of(network, i, sizes[i], orders, lanes) for i in weighted
+            i: phases.matrix_of(network, i, sizes[i], orders, grid) for i in weighted
         }
         self.biases: dict[int, LayerMatrix] = {
             i: phases.matrix_of_biases(network, i, grid, orders[i + 1]) for i in weighted if self.config.layers[i].bias
@@ -142,7 +142,7 @@ class StepProgram:
         self.absent |= {f"delta{index}" for index in spread} if training else set()
         tell(f"planning a program of {len(self.phases)} phases")
         self.constants: dict[str, npt.NDArray[np.int8]] = {}
-        self.allocation = Allocation(lanes, base)
+        self.allocation = Allocation(grid.beat, base)
         self.parts: list[tuple[str, int]] = []
         self._allocate()
         self.descriptors: list[Descriptor] = self._sequence()
@@ -297,7 +297,7 @@ class StepProgram:
         """New weights of a layer whose gradients are in memory, behind pooling that follows, before other products."""
         for each, how in waiting:
             matrix = (self.biases if each.biases else self.matrices)[each.layer]
-            made.update(each.layer, matrix.length // self.grid.shape.lanes, how, each.matrix)
+            made.update(each.layer, matrix.length // self.grid.beat, how, each.matrix)
         self.parts.append((f"update{waiting[0][0].layer}", len(made.descriptors)))
         waiting.clear()
 
@@ -329,7 +329,7 @@ class StepProgram:
             of_matrix("masters" if phase.name in self.fused else "gradients"),
             csb=None if matrix is None else matrix.csb,
         )  # fmt: skip
-        return assemble(phase.program, places, self.grid.shape.lanes)
+        return assemble(phase.program, places, self.grid.shape.lanes, self.grid.wide)
 
     def _at(self, name: str, shape: Shape, border: Pads = NO_PADS) -> MapAt:
         """A map as a layer sees it: with a part of its halo, or flattened."""

@@ -28,7 +28,7 @@ def _updates(step: StepProgram) -> tuple[dict[int, IntArray], dict[int, IntArray
     biases: dict[int, IntArray] = {}
     of = {step.masters(index): (index, matrix, found) for index, matrix in step.matrices.items()}
     of |= {step.masters(index, BIAS): (index, matrix, biases) for index, matrix in step.biases.items()}
-    words, lanes = 0, step.grid.shape.lanes // UPDATE_WORDS
+    words, lanes = 0, step.grid.beat // UPDATE_WORDS
     slots: dict[int, Slot] = {}
     places: dict[int, IntArray] = {}  # by address of the masters: of all weights as they are in memory
     for each in step.descriptors:

@@ -246,10 +246,10 @@ def check_pointers(shape: CsbShape, pointers: IntArray) -> None:
 
 @dataclass(frozen=True)
 class CsbImage:
-    """The bytes of a matrix in memory; every block starts on a multiple of B bytes of coordinates and of B weights.
+    """The bytes of a matrix in memory; every block starts on a beat of coordinates and on one of weights.
 
     Attributes:
-        lanes: B.
+        lanes: B, bytes of a beat of coordinates; beats of weights have as many or twice that.
         pointers, coordinates, values, masters: the arrays, int8, a multiple of B long, zeros between the blocks; the
             masters are as long as four times the values.
     """
@@ -270,8 +270,8 @@ def beat_offsets(pointers: IntArray, element_bytes: int, lanes: int) -> IntArray
     return np.concatenate([[0], np.cumsum(beats)]).astype(np.int64)
 
 
-def to_image(csb: Csb, lanes: int) -> CsbImage:
-    """Bytes of a matrix in memory, for beats of ``lanes`` bytes."""
+def to_image(csb: Csb, lanes: int, wide: int = 1) -> CsbImage:
+    """Bytes of a matrix in memory, for beats of ``lanes`` bytes, and ``wide`` times that of weights."""
 
     def blocks(array: npt.NDArray[Any], unit: int = lanes) -> ByteArray:
         size = array.itemsize * math.prod(array.shape[1:])
@@ -286,8 +286,9 @@ def to_image(csb: Csb, lanes: int) -> CsbImage:
 
     pointers = pad_bytes(csb.pointers.astype(np.uint32), lanes)
     return CsbImage(
-        lanes, pointers, blocks(csb.coordinates), blocks(csb.values), blocks(csb.masters, MASTER_BYTES * lanes)
-    )
+        lanes, pointers, blocks(csb.coordinates), blocks(csb.values, wide * lanes),
+        blocks(csb.masters, MASTER_BYTES * wide * lanes),
+    )  # fmt: skip
 
 
 def _kernels(name: str, weights: npt.ArrayLike, bits: int) -> IntArray:

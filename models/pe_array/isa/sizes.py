@@ -14,7 +14,7 @@ class Sizes:
     """Parameters of pe_array.v beside the grid's, and the memory's LATENCY, BEATS and PER, in small letters.
 
     Attributes:
-        parts: beats at the port per beat of B bytes, 8*B/BUS.
+        parts: beats at the port per beat of B bytes, 8*B/BUS, or 1 where BUS is wider.
 
     Raises:
         ValueError: a beat has several parts, and the memory does not move one in every clock.
@@ -44,5 +44,5 @@ class Sizes:
         names = {each.name: each.name.upper() for each in fields(cls)}
         given = {name: int(parameters[hdl]) for name, hdl in names.items() if hdl in parameters}
         if "BUS" in parameters:
-            given["parts"] = 8 * int(parameters["B"]) // int(parameters["BUS"])
+            given["parts"] = max(1, 8 * int(parameters["B"]) // int(parameters["BUS"]))
         return cls(**given)

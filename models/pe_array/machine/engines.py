@@ -180,8 +180,8 @@ class StoreEngine:
         """delta_frac: fraction bits of the logits; scale: parameter SCALE, there are multipliers; softmax: SOFTMAX."""
         self._widths, self._scale, self._softmax = widths, scale, softmax
         self._grid, self._memory, self._frac = grid, memory, delta_frac
-        lanes = memory.lanes
-        self.outputs, self.updates = RandomLanes(lanes, 0), RandomLanes(lanes // WEIGHT_BYTES, 0, lanes)
+        lanes, self._beat = memory.lanes, memory.beat
+        self.outputs, self.updates = RandomLanes(lanes, 0), RandomLanes(self._beat // WEIGHT_BYTES, 0, lanes)
         self.reset()
 
     def reset(self) -> None:
@@ -295,30 +295,29 @@ class StoreEngine:
 
     def _take(self, address: int) -> tuple[Runs, list[IntArray]]:
         """Runs and packed words of the gradients of the named slots, which are forgotten; masters begin at address."""
-        lanes = self._memory.lanes
         named = [each for _, each in sorted(self._named.items()) if each.gradients]
         self._named = {}
-        packed = [pack_gradients(self._grid.take(each.slot, each.gradients), lanes // WEIGHT_BYTES) for each in named]
-        starts = np.array([address + each.beat * lanes for each in named], dtype=np.int64)
+        lanes = self._beat // WEIGHT_BYTES
+        packed = [pack_gradients(self._grid.take(each.slot, each.gradients), lanes) for each in named]
+        starts = np.array([address + each.beat * self._beat for each in named], dtype=np.int64)
         return Runs(starts, np.array([len(words) for words in packed], dtype=np.int64)), packed
 
     def _collect(self, collect: d.Collect) -> None:
         runs, packed = self._take(collect.address)
-        words = np.concatenate([np.zeros((0, self._memory.lanes // WEIGHT_BYTES), dtype=np.int64), *packed])
+        words = np.concatenate([np.zeros((0, self._beat // WEIGHT_BYTES), dtype=np.int64), *packed])
         if collect.add:
-            words = wrap(words + self._memory.get(Engine.STORE, runs).view("<i4"), GRADIENT_BITS)
-        self._memory.put(Engine.STORE, (runs, _containers(words)))
+            words = wrap(words + self._memory.get(Engine.STORE, runs, self._beat).view("<i4"), GRADIENT_BITS)
+        self._memory.put(Engine.STORE, (runs, _containers(words)), beat=self._beat)
 
     def _learn(self, learn: d.Learn) -> None:
         """New weights chunk by chunk: COLLECT_CHUNK words of every slot in turn, while it has any."""
         if any(each.gradients and each.beat % WEIGHT_BYTES for each in self._named.values()):
             raise ValueError(f"{self._named} must begin at whole beats of MAC weights")
-        lanes = self._memory.lanes
         runs, packed = self._take(0)
         chunks = learn_order(np.array([len(words) for words in packed], dtype=np.int64))
-        starts = np.array([runs.starts[slot] + first * lanes for slot, first, _ in chunks], dtype=np.int64)
+        starts = np.array([runs.starts[slot] + first * self._beat for slot, first, _ in chunks], dtype=np.int64)
         sizes = np.array([count for _, _, count in chunks], dtype=np.int64)
-        words = [np.zeros((0, lanes // WEIGHT_BYTES), dtype=np.int64)]
+        words = [np.zeros((0, self._beat // WEIGHT_BYTES), dtype=np.int64)]
         for slot, first, count in chunks:
             part = packed[slot][first : first + count]
             words.append(np.pad(part, ((0, count - len(part)), (0, 0))))
@@ -329,14 +328,14 @@ class StoreEngine:
 
     def _update(self, update: d.Update) -> None:
         long = Runs.one(0, update.beats * WEIGHT_BYTES)
-        gradients = self._memory.get(Engine.STORE, long.moved(update.gradients)).view("<i4").astype(np.int64)
-        self._new_weights(update, gradients, long, Runs.one(0, update.beats))
+        gradients = self._memory.get(Engine.STORE, long.moved(update.gradients), self._beat).view("<i4")
+        self._new_weights(update, gradients.astype(np.int64), long, Runs.one(0, update.beats))
 
     def _new_weights(self, update: d.Update | d.Learn, gradient: IntArray, long: Runs, short: Runs) -> None:
         """Update with words of gradients. long, short: where their masters and MAC weights lie in these arrays."""
 
         def words(address: int) -> IntArray:
-            return self._memory.get(Engine.STORE, long.moved(address)).view("<i4").astype(np.int64)
+            return self._memory.get(Engine.STORE, long.moved(address), self._beat).view("<i4").astype(np.int64)
 
         master = wrap(words(update.masters), self._widths.master)
         momentum = words(update.momenta) if update.decay else None
@@ -348,8 +347,8 @@ class StoreEngine:
         writes = [(long.moved(update.masters), _containers(new.master))]
         if new.momentum is not None:
             writes.append((long.moved(update.momenta), _containers(new.momentum)))
-        weights = new.weight.astype(np.int8).view(np.uint8).reshape(-1, self._memory.lanes)
-        self._memory.put(Engine.STORE, *writes, (short.moved(update.weights), weights))
+        weights = new.weight.astype(np.int8).view(np.uint8).reshape(-1, self._beat)
+        self._memory.put(Engine.STORE, *writes, (short.moved(update.weights), weights), beat=self._beat)
         self.clipped.masters += int(new.master_clipped.sum())
         self.clipped.momenta += int(new.momentum_clipped.sum())
         self.clipped.weights += int(new.weight_clipped.sum())

@@ -54,12 +54,13 @@ class Machine:
     Args:
         pes: P.
         shape: of a PE; B is at least 8.
-        memory: uint8 (bytes,), a multiple of B long; the machine works on it in place.
-        base: address of its first byte, a multiple of B.
+        memory: uint8 (bytes,), a multiple of a beat long; the machine works on it in place.
+        base: address of its first byte, a multiple of a beat.
         delta_frac: fraction bits of the logits of DELTA, 0 … 7.
         fetch_beats: beats of a read of descriptors, which is refused as a whole.
         widths: DATA and MASTER.
         scale, softmax: SCALE and SOFTMAX.
+        wide: width of the port, see ``Grid``.
 
     Attributes:
         grid: the PEs.
@@ -71,10 +72,10 @@ class Machine:
 
     def __init__(
         self, pes: int, shape: PeShape, memory: Bytes, base: int = 0, delta_frac: int = 4, fetch_beats: int = 4096,
-        widths: Widths = STANDARD, scale: bool = True, softmax: bool = True,
+        widths: Widths = STANDARD, scale: bool = True, softmax: bool = True, wide: int = 1,
     ) -> None:  # fmt: skip
         """See the class."""
-        self.grid, self.memory = MachineGrid(pes, shape), BusMemory(shape.lanes, memory, base)
+        self.grid, self.memory = MachineGrid(pes, shape), BusMemory(shape.lanes, memory, base, wide)
         self.store = StoreEngine(self.grid, self.memory, delta_frac, widths, scale, softmax)
         self._engines: dict[Engine, LoadEngine | ComputeEngine | StoreEngine] = {
             Engine.LOAD: LoadEngine(self.grid, self.memory),

@@ -17,7 +17,7 @@ from models.lib.data_sets.source import NO_DATA, DataSource
 from models.lib.network_kind import PE_ARRAY, require
 from models.lib.toml_section import ConfigError, Section, named, parse, read_text
 from models.pe_array.isa import assumed
-from models.pe_array.isa.grid import Grid
+from models.pe_array.isa.grid import BEAT_MAX, Grid
 from models.pe_array.isa.pe_command import GRADIENT_BITS, PeShape
 from models.pe_array.isa.widths import CLASSES_MAX, SHIFT_MAX, STANDARD, Widths
 from models.pe_array.network import fitting
@@ -113,7 +113,7 @@ class PeConfig:
 
     Attributes:
         in_shape: (channels, H, W) of the images.
-        pes: PEs of the array that trains it, for simulation.
+        pes, wide: of the array that trains it, for simulation; see ``Grid``.
         widths: of data and masters, parameters of that array.
         clock_mhz: for which times are reported; the published system's, where the file does not say.
         data: what it is trained on.
@@ -127,6 +127,7 @@ class PeConfig:
     widths: Widths = STANDARD
     clock_mhz: float = assumed.CLOCK_MHZ
     data: DataSource = NO_DATA
+    wide: int = 1
 
     @property
     def batch(self) -> int:
@@ -193,6 +194,7 @@ class PeConfig:
         pes = array.integer("pes", 1, 64, 8)
         if pes & (pes - 1):
             raise ConfigError(f"array.pes = {pes} must be a power of two")
+        wide = array.integer("wide", 1, min(2, BEAT_MAX // training.batch), 1)
         clock_mhz = (clock := root.table("clock")).real("mhz", 0.001, 100_000.0, float(assumed.CLOCK_MHZ))
         data = DataSource.read(source := root.table("data"), directory, "mnist")
         for table in (clock, array, image, root):
@@ -210,7 +212,7 @@ class PeConfig:
                 f"layers[{len(layers) - 1}].outputs = {last.out_shape[0]} must be at most {CLASSES_MAX} in the last "
                 "layer, the classes for which the array makes output deltas"
             )
-        made = cls(name, shape, tuple(built), training, pes, widths, clock_mhz, data)
+        made = cls(name, shape, tuple(built), training, pes, widths, clock_mhz, data, wide)
         if source.given("set") and data.known is not None:
             made.check_data(data.pooled_shape(data.known.shape), len(data.known.names), data.known.title)
         fitting.check(made.layers, grid_of(made), limits=limits)
@@ -269,9 +271,7 @@ def _layer(table: Section, maps: Mapping[int, _Map], last: bool, widths: Widths)
         reads = [_index(maps, each) for each in table.choices("inputs", tuple(each.name for each in maps.values()))]
     else:
         reads = [_earlier(table, "input", maps, maps[max(maps)].name)]
-    first, *more = (
-        Place(name, n, maps[n].shape, maps[n].frac, maps[n].delta_frac, last, widths) for n in reads
-    )  # fmt: skip
+    first, *more = (Place(name, n, maps[n].shape, maps[n].frac, maps[n].delta_frac, last, widths) for n in reads)
     place = replace(first, more=tuple(more))
     try:
         layer = kind.read(table, place)
@@ -367,4 +367,4 @@ def _check(name: str, layer: Layer, training: Training, sums: bool) -> None:
 
 def grid_of(config: PeConfig) -> Grid:
     """The array that a configuration names; memories of the PEs have their default depths."""
-    return Grid(config.pes, PeShape(config.training.batch, ACC_BITS))
+    return Grid(config.pes, PeShape(config.training.batch, ACC_BITS), config.wide)

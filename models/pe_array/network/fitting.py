@@ -97,7 +97,7 @@ def _depthwise(conv: Conv, phase: PhaseGeometry, grid: Grid) -> Pair:
     best: tuple[int, int] | None = None
     for size in (1 << n for n in range(BLOCK_MAX.bit_length())):
         blocks = -(-conv.rows // size)
-        room, per_command = room_of(grid.shape, size, size), elements_per_command(phase.op, conv.taps, grid.shape)
+        room, per_command = room_of(grid.shape, size, size), elements_per_command(phase.op, conv.taps, grid)
         for split in choose_split(phase, grid.pes, blocks)[:BLOCK_SPLITS]:
             try:
                 strips = strips_of(phase, split, room)
@@ -116,7 +116,7 @@ def _depthwise(conv: Conv, phase: PhaseGeometry, grid: Grid) -> Pair:
 
 def bias_block(layer: Layer, grid: Grid) -> int:
     """Biases of a block: whole beats of memory, so that nothing is between the blocks."""
-    return min(grid.shape.lanes, layer.out_shape[0])
+    return min(grid.beat, layer.out_shape[0])
 
 
 @functools.lru_cache(maxsize=4096)
@@ -214,7 +214,7 @@ def _fitting(conv: Conv, phases: tuple[PhaseGeometry, ...], grid: Grid, parts: P
 def check_pixel(phase: PhaseGeometry, grid: Grid, channels_in: int, channels_out: int) -> None:
     """ValueError where a PE has no room for a single pixel of so many channels of X and of Y."""
     if isinstance(phase.window, Conv):
-        elements_per_command(phase.op, phase.window.taps, grid.shape)
+        elements_per_command(phase.op, phase.window.taps, grid)
     room = room_of(grid.shape, channels_in, channels_out)
     rows, cols = (phase.unlike(axis) for axis in (0, 1))
     try:
@@ -246,7 +246,7 @@ def pieces(layer: Layer, grid: Grid, training: bool = True) -> list[Piece]:
         for phase in phases:
             ways = elements.shape[phase.backward] if phase.op == Op.MAC else max(elements.shape)
             held = block if phase.backward else (block[1], block[0])
-            made.append(Piece(phase, elements, ways, *held, elements_per_command(phase.op, conv.taps, grid.shape)))
+            made.append(Piece(phase, elements, ways, *held, elements_per_command(phase.op, conv.taps, grid)))
         if layer.bias and training:
             made.append(_biases(layer, grid))
         return made
@@ -261,7 +261,7 @@ def _biases(layer: Layer, grid: Grid) -> Piece:
     phase, size = layer.bias_phase(), bias_block(layer, grid)
     check_pixel(phase, grid, 1, size)
     elements = _dense(layer.bias_conv, (size, 1))
-    return Piece(phase, elements, len(elements), 1, size, elements_per_command(phase.op, 1, grid.shape))
+    return Piece(phase, elements, len(elements), 1, size, elements_per_command(phase.op, 1, grid))
 
 
 def _dense(conv: Conv, block: Pair) -> IntArray:

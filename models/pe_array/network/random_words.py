@@ -38,7 +38,7 @@ class WordOrder:
     """Which word rounds what in a step, words counted from the first one of the step.
 
     Attributes:
-        updates: per layer with weights: ``word * (B // 4) + lane`` of every weight, int64 (n, KH, KW).
+        updates: per layer with weights: ``word * lanes + lane`` of every weight, int64 (n, KH, KW); lanes: beat / 4.
         update_words: words of all updates.
         deltas: per layer, and per pass that the gradient by its output is made in: word of every pixel, int64
             (channels, H, W); image ``b`` is lane ``b``. Only of gradients that the program rounds stochastically.
@@ -65,7 +65,7 @@ class RandomWords:
         """At the configuration's seed."""
         training = config.training
         self._stochastic = training.stochastic_updates, training.stochastic_gradients
-        batch, lanes = training.batch, training.batch // UPDATE_WORDS
+        batch, lanes = training.batch, config.wide * training.batch // UPDATE_WORDS
         self._states, places = _states()
         self._updates = places[lane_seed(batch + np.arange(lanes), training.rounding_seed)]
         self._deltas = places[lane_seed(np.arange(batch), training.rounding_seed)]

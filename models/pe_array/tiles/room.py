@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.lib.fixed_point import IntArray
+from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.pe_command import ELEMENTS_MAX, Op, PeShape
 from models.pe_array.tiles.tiling import Room
 
@@ -16,18 +17,21 @@ def room_of(shape: PeShape, channels_in: int, channels_out: int) -> Room:
     return Room(shape.x_depth // 2, shape.y_depth // 2, shape.t_depth * shape.lanes // 4, channels_in, channels_out)
 
 
-def elements_per_command(op: Op, weights: int, shape: PeShape) -> int:
+def elements_per_command(op: Op, weights: int, grid: Grid) -> int:
     """Elements of so many weights for which halves of E and W have room, a whole number of beats of both.
+
+    Beats of gradients may be wider than the words of W.
 
     Raises:
         ValueError: none.
     """
-    lanes = shape.lanes
+    shape, lanes = grid.shape, grid.shape.lanes
+    beat = lanes if op == Op.MAC else grid.beat
     room = shape.e_depth // 2 * lanes // 2
     if op == Op.MAC:
         room = min(room, shape.w_depth // 2 * lanes // weights)
     step = 1
-    while step * 2 % lanes or step * weights % lanes:
+    while step * 2 % lanes or step * weights % beat:
         step *= 2
     room = min(room, ELEMENTS_MAX) // step * step
     if room < 1:

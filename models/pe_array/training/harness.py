@@ -30,5 +30,5 @@ def parameters(
         "P": grid.pes, "B": shape.lanes, "ACC": shape.acc_bits, "X_DEPTH": shape.x_depth, "Y_DEPTH": shape.y_depth,
         "W_DEPTH": shape.w_depth, "E_DEPTH": shape.e_depth, "T_DEPTH": shape.t_depth, "FRAC": logit_frac,
         "DATA": widths.data, "MASTER": widths.master, "WORDS": words, "LATENCY": latency,
-        "READ_FIFO": default("READ_FIFO"), "OUTSTANDING": outstanding,
+        "BUS": 8 * grid.beat, "READ_FIFO": default("READ_FIFO"), "OUTSTANDING": outstanding,
     }  # fmt: skip

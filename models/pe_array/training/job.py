@@ -139,7 +139,7 @@ def memory_beats(config: PeConfig, tell: Callable[[str], None] = silent) -> int:
     if config.training.prune_at != NEVER:
         network.prune()
         sizes.append(StepProgram(network, grid, tell=lambda what: tell(f"{what}, pruned")).allocation.size)
-    sizes.append(random_programs.SCRATCH * grid.shape.lanes + random_programs.DESCRIPTORS * BYTES)
+    sizes.append(random_programs.SCRATCH * grid.beat + random_programs.DESCRIPTORS * BYTES)
     return 1 << (max(sizes) // grid.shape.lanes).bit_length()
 
 

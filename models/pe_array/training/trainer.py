@@ -288,7 +288,9 @@ def identity(network: PeNetwork, samples: int, source: str) -> str:
         network: before the first step.
         source: of the images.
     """
-    config, how = network.config, way(network.config.training)
+    config, training = network.config, network.config.training
+    how = way(training)
+    how += f", wide={config.wide}" if config.wide > 1 and training.stochastic_updates else ""  # other random words
     digest = hashlib.sha256(f"{config.layers!r} {how} {config.pes} {samples} {source}".encode())
     for name, array in network.state().items():
         digest.update(name.encode() + np.ascontiguousarray(array).tobytes())

@@ -11,6 +11,9 @@
  * taken when all other parts are idle, so that operations end in their order, and only one part is at the read and the
  * write port: with LEARN that is update_store, to which the ports of collect_store lead then.
  *
+ * With WIDE = 2 beats of COLLECT, LEARN and UPDATE have 2*B bytes, those of the others B in the low bits (rd_half and
+ * wr_half say which).
+ *
  * Latency: none beyond that of the parts; an unknown opcode is reported (cause 1) 1 clock after it was taken. After an
  * error nothing is taken before a reset.
  */
@@ -30,7 +33,11 @@ module store_engine #(
     // Bits of a master weight, 16 ... 32
     parameter MASTER = 24,
     // 1: there are multipliers of outputs; 0: all are 1.0
-    parameter SCALE = 1
+    parameter SCALE = 1,
+    // B-byte words of a beat of gradients and weights, 1 or 2; at most 64 bytes
+    parameter WIDE = 1,
+    // Bits of a number of clipped weights (derived)
+    parameter UW = $clog2(WIDE*B/4 + 1)
 ) (
     input  wire                     clk,
     // Synchronous, active high: forgets everything but the random lanes
@@ -57,9 +64,9 @@ module store_engine #(
 
     // Values clipped in a clock (0 where none) by requantise, and of masters, momenta and MAC weights
     output wire [$clog2(B+1)-1:0]   clipped_outputs,
-    output wire [$clog2(B/4+1)-1:0] clipped_masters,
-    output wire [$clog2(B/4+1)-1:0] clipped_momenta,
-    output wire [$clog2(B/4+1)-1:0] clipped_weights,
+    output wire [UW-1:0]            clipped_masters,
+    output wire [UW-1:0]            clipped_momenta,
+    output wire [UW-1:0]            clipped_weights,
 
     // Drain of the grid, see tile_drain
     output wire                     drain_cmd_valid,
@@ -82,9 +89,10 @@ module store_engine #(
     input  wire                     rd_cmd_ready,
     output wire [31:0]              rd_cmd_addr,
     output wire [15:0]              rd_cmd_beats,
+    output wire                     rd_half,
     input  wire                     rd_valid,
     output wire                     rd_ready,
-    input  wire [8*B-1:0]           rd_data,
+    input  wire [WIDE*8*B-1:0]      rd_data,
     input  wire                     rd_last,
     input  wire [1:0]               rd_error,
 
@@ -93,14 +101,21 @@ module store_engine #(
     input  wire                     wr_cmd_ready,
     output wire [31:0]              wr_cmd_addr,
     output wire [15:0]              wr_cmd_beats,
+    output wire                     wr_half,
     output wire                     wr_valid,
     input  wire                     wr_ready,
-    output wire [8*B-1:0]           wr_data,
+    output wire [WIDE*8*B-1:0]      wr_data,
     input  wire                     wr_done,
     input  wire [1:0]               wr_error
 );
 
 `REQUIRE(g_b, B >= 8 && B <= 64 && (B & (B - 1)) == 0, ("%m: B = %0d must be a power of two, 8 to 64", B))
+`REQUIRE(g_wide, WIDE == 1 || (WIDE == 2 && B <= 32),
+         ("%m: WIDE = %0d must be 1, or 2 with B = %0d at most 32", WIDE, B))
+
+// Bytes and bits of a wide beat (with a legal stand-in where WIDE is not)
+localparam WB = WIDE == 2 && B <= 32 ? 2*B : B;
+localparam WBITS = 8*WB;
 
 // Parts
 localparam [1:0] DRAIN = 2'd0;
@@ -180,7 +195,7 @@ wire [3:0]      part_wr_cmd_valid;
 wire [127:0]    part_wr_cmd_addr;
 wire [63:0]     part_wr_cmd_beats;
 wire [3:0]      part_wr_valid;
-wire [32*B-1:0] part_wr_data;
+wire [4*WBITS-1:0] part_wr_data;
 
 assign rd_cmd_valid = part_rd_cmd_valid[owner];
 assign rd_cmd_addr = part_rd_cmd_addr[32*owner +: 32];
@@ -190,13 +205,22 @@ assign wr_cmd_valid = part_wr_cmd_valid[owner];
 assign wr_cmd_addr = part_wr_cmd_addr[32*owner +: 32];
 assign wr_cmd_beats = part_wr_cmd_beats[16*owner +: 16];
 assign wr_valid = part_wr_valid[owner];
-assign wr_data = part_wr_data[8*B*owner +: 8*B];
+assign wr_data = part_wr_data[WBITS*owner +: WBITS];
+assign rd_half = WIDE != 1 && (owner == DRAIN || owner == DELTA);
+assign wr_half = rd_half;
 
 wire [3:0] part_rd_cmd_ready = at_port & {4{rd_cmd_ready}};
 wire [3:0] part_rd_valid = at_port & {4{rd_valid}};
 wire [3:0] part_wr_cmd_ready = at_port & {4{wr_cmd_ready}};
 wire [3:0] part_wr_ready = at_port & {4{wr_ready}};
 wire [3:0] part_wr_done = at_port & {4{wr_done}};
+
+// What has beats of B bytes (with WIDE = 2 twice in part_wr_data, whose upper half nobody takes)
+wire [8*B-1:0] drain_wr_data;
+wire [8*B-1:0] delta_wr_data;
+
+assign part_wr_data[WBITS*DRAIN +: WBITS] = {WIDE{drain_wr_data}};
+assign part_wr_data[WBITS*DELTA +: WBITS] = {WIDE{delta_wr_data}};
 
 // --- parts ---
 
@@ -235,7 +259,7 @@ drain_store #(
     .rd_cmd_beats(part_rd_cmd_beats[16*DRAIN +: 16]),
     .rd_valid(part_rd_valid[DRAIN]),
     .rd_ready(part_rd_ready[DRAIN]),
-    .rd_data(rd_data),
+    .rd_data(rd_data[8*B-1:0]),
     .rd_last(rd_last),
     .rd_error(rd_error),
     .wr_cmd_valid(part_wr_cmd_valid[DRAIN]),
@@ -244,7 +268,7 @@ drain_store #(
     .wr_cmd_beats(part_wr_cmd_beats[16*DRAIN +: 16]),
     .wr_valid(part_wr_valid[DRAIN]),
     .wr_ready(part_wr_ready[DRAIN]),
-    .wr_data(part_wr_data[8*B*DRAIN +: 8*B]),
+    .wr_data(drain_wr_data),
     .wr_done(part_wr_done[DRAIN]),
     .wr_error(wr_error)
 );
@@ -258,7 +282,7 @@ wire        learn_done;
 
 collect_store #(
     .P(P),
-    .B(B)
+    .B(WB)
 ) collect (
     .clk(clk),
     .rst(rst),
@@ -291,13 +315,13 @@ collect_store #(
     .wr_cmd_beats(part_wr_cmd_beats[16*COLLECT +: 16]),
     .wr_valid(part_wr_valid[COLLECT]),
     .wr_ready(learns ? learn_ready : part_wr_ready[COLLECT]),
-    .wr_data(part_wr_data[8*B*COLLECT +: 8*B]),
+    .wr_data(part_wr_data[WBITS*COLLECT +: WBITS]),
     .wr_done(learns ? learn_done : part_wr_done[COLLECT]),
     .wr_error(learns ? 2'd0 : wr_error)
 );
 
 update_store #(
-    .B(B),
+    .B(WB),
     .LANE_BASE(B),
     .MASTER(MASTER),
     .DATA(DATA)
@@ -323,7 +347,7 @@ update_store #(
     .learn_wr_beats(part_wr_cmd_beats[16*COLLECT +: 4]),
     .learn_valid(learns && part_wr_valid[COLLECT]),
     .learn_ready(learn_ready),
-    .learn_data(part_wr_data[8*B*COLLECT +: 8*B]),
+    .learn_data(part_wr_data[WBITS*COLLECT +: WBITS]),
     .learn_done(learn_done),
     .done(part_done[UPDATE]),
     .idle(part_idle[UPDATE]),
@@ -348,7 +372,7 @@ update_store #(
     .wr_cmd_beats(part_wr_cmd_beats[16*UPDATE +: 16]),
     .wr_valid(part_wr_valid[UPDATE]),
     .wr_ready(part_wr_ready[UPDATE]),
-    .wr_data(part_wr_data[8*B*UPDATE +: 8*B]),
+    .wr_data(part_wr_data[WBITS*UPDATE +: WBITS]),
     .wr_done(part_wr_done[UPDATE]),
     .wr_error(wr_error)
 );
@@ -376,7 +400,7 @@ delta_store #(
     .rd_cmd_beats(part_rd_cmd_beats[16*DELTA +: 16]),
     .rd_valid(part_rd_valid[DELTA]),
     .rd_ready(part_rd_ready[DELTA]),
-    .rd_data(rd_data),
+    .rd_data(rd_data[8*B-1:0]),
     .rd_last(rd_last),
     .rd_error(rd_error),
     .wr_cmd_valid(part_wr_cmd_valid[DELTA]),
@@ -385,7 +409,7 @@ delta_store #(
     .wr_cmd_beats(part_wr_cmd_beats[16*DELTA +: 16]),
     .wr_valid(part_wr_valid[DELTA]),
     .wr_ready(part_wr_ready[DELTA]),
-    .wr_data(part_wr_data[8*B*DELTA +: 8*B]),
+    .wr_data(delta_wr_data),
     .wr_done(part_wr_done[DELTA]),
     .wr_error(wr_error)
 );

@@ -43,7 +43,11 @@ module array_core #(
     parameter MAP_DEPTH = 16,
     parameter GRAD_DEPTH = 16,
     // Descriptors taken and not done by the load engine, at least 2
-    parameter LOAD_DEPTH = 32
+    parameter LOAD_DEPTH = 32,
+    // B-byte words of a beat of gradients and weights, 1 or 2, see store_engine.v
+    parameter WIDE = 1,
+    // Bits of a number of clipped weights (derived)
+    parameter UW = $clog2(WIDE*B/4 + 1)
 ) (
     input  wire                     clk,
     // Synchronous, active high: forgets all but the memories and windows of the PEs and the random lanes
@@ -81,7 +85,9 @@ module array_core #(
     output wire [2*16-1:0]          rd_cmd_beats,
     input  wire [1:0]               rd_valid,
     output wire [1:0]               rd_ready,
-    input  wire [2*8*B-1:0]         rd_data,
+    // (of the store engine a wide beat, or with rd_half B bytes)
+    input  wire [(1+WIDE)*8*B-1:0]  rd_data,
+    output wire                     rd_half,
     input  wire [1:0]               rd_last,
     input  wire [2*2-1:0]           rd_error,
 
@@ -90,9 +96,10 @@ module array_core #(
     input  wire                     wr_cmd_ready,
     output wire [31:0]              wr_cmd_addr,
     output wire [15:0]              wr_cmd_beats,
+    output wire                     wr_half,
     output wire                     wr_valid,
     input  wire                     wr_ready,
-    output wire [8*B-1:0]           wr_data,
+    output wire [WIDE*8*B-1:0]      wr_data,
     input  wire                     wr_done,
     input  wire [1:0]               wr_error,
 
@@ -101,9 +108,9 @@ module array_core #(
     output wire [P-1:0]             stall_pes,
     // For the counters: values clipped in this clock, of outputs, masters, momenta and MAC weights
     output wire [$clog2(B+1)-1:0]   clipped_outputs,
-    output wire [$clog2(B/4+1)-1:0] clipped_masters,
-    output wire [$clog2(B/4+1)-1:0] clipped_momenta,
-    output wire [$clog2(B/4+1)-1:0] clipped_weights
+    output wire [UW-1:0]            clipped_masters,
+    output wire [UW-1:0]            clipped_momenta,
+    output wire [UW-1:0]            clipped_weights
 );
 
 localparam XAW = $clog2(X_DEPTH);
@@ -245,7 +252,8 @@ store_engine #(
     .SOFTMAX(SOFTMAX),
     .DATA(DATA),
     .MASTER(MASTER),
-    .SCALE(SCALE)
+    .SCALE(SCALE),
+    .WIDE(WIDE)
 ) storer (
     .clk(clk),
     .rst(rst),
@@ -281,13 +289,15 @@ store_engine #(
     .rd_cmd_beats(rd_cmd_beats[16 +: 16]),
     .rd_valid(rd_valid[1]),
     .rd_ready(rd_ready[1]),
-    .rd_data(rd_data[DW +: DW]),
+    .rd_half(rd_half),
+    .rd_data(rd_data[DW +: WIDE*DW]),
     .rd_last(rd_last[1]),
     .rd_error(rd_error[2 +: 2]),
     .wr_cmd_valid(wr_cmd_valid),
     .wr_cmd_ready(wr_cmd_ready),
     .wr_cmd_addr(wr_cmd_addr),
     .wr_cmd_beats(wr_cmd_beats),
+    .wr_half(wr_half),
     .wr_valid(wr_valid),
     .wr_ready(wr_ready),
     .wr_data(wr_data),

@@ -26,11 +26,13 @@ module array_regs #(
     parameter T_DEPTH = 64,
     // Groups of neighbouring PEs that are counted for themselves, a power of two, at most P
     parameter GROUPS = P < 4 ? P : 4,
+    // B-byte words of a beat of gradients and weights, 1 or 2
+    parameter WIDE = 1,
     // What an event adds to its counter: 1, or in tests a number that soon reaches the high bits
     parameter [63:0] COUNT_STEP = 64'd1,
     // Bits of a number of clipped outputs and of clipped weights (derived)
     parameter BW = $clog2(B + 1),
-    parameter UW = $clog2(B / 4 + 1)
+    parameter UW = $clog2(WIDE*B / 4 + 1)
 ) (
     input  wire          clk,
     input  wire          rst,             // synchronous, active high
@@ -335,7 +337,8 @@ always @* begin
             read_data[`ARRAY_SHAPE_P] = P_WORD[7:0];
             read_data[`ARRAY_SHAPE_B] = B_WORD[7:0];
             read_data[`ARRAY_SHAPE_ACC] = ACC_WORD[7:0];
-            read_data[`ARRAY_SHAPE_GROUPS] = GROUPS_WORD[7:0];
+            read_data[`ARRAY_SHAPE_GROUPS] = GROUPS_WORD[6:0];
+            read_data[`ARRAY_SHAPE_WIDE] = WIDE != 1;
         end
         `ARRAY_DEPTHS: begin
             read_data[`ARRAY_DEPTHS_X] = X_WORD[3:0];

@@ -9,6 +9,9 @@
  * (axi_read_mux), and a beat becomes parts of BUS bits (axi_narrow). Vectors over readers have reader 0 in the low
  * bits.
  *
+ * With BUS = 16*B the port is wide: commands of the store engine have beats of 16*B bits, or of 8*B where rd_half or
+ * wr_half say so, as all of the other readers have. Those stand in one half of the bus.
+ *
  * Latency: read command taken to m_axi_arvalid 5 clocks, m_axi_rvalid to rd_valid 2 clocks; final beat of a burst taken
  * to m_axi_awvalid 2 clocks; its answer to wr_done 1 clock. A beat takes 8*B/BUS clocks of the bus in each direction.
  *
@@ -19,13 +22,15 @@
 module memory_unit #(
     // Bytes of a beat of the engines, a power of two, 8 ... 64
     parameter B = 32,
-    // Bits of a beat at the port: 8*B, or that divided by 2, 4, 8 or 16
+    // Bits of a beat at the port: 16*B, 8*B, or that divided by 2, 4, 8 or 16
     parameter BUS = 8*B,
     // Beats in the FIFO of a reader of an engine, and in that of the writer, at least 32
     parameter READ_FIFO = 128,
     parameter WRITE_FIFO = 64,
     // Bursts on their way, of a reader of an engine and of the writer, 1 ... 64
-    parameter OUTSTANDING = 8
+    parameter OUTSTANDING = 8,
+    // B-byte words of a beat of the store engine (derived)
+    parameter WIDE = BUS > 8*B ? 2 : 1
 ) (
     input  wire                clk,
     input  wire                rst,            // synchronous, active high: forgets everything
@@ -41,9 +46,10 @@ module memory_unit #(
     output wire [2:0]          rd_cmd_ready,
     input  wire [3*32-1:0]     rd_cmd_addr,    // bytes, a multiple of a beat
     input  wire [3*16-1:0]     rd_cmd_beats,   // beats less one
+    input  wire                rd_half,        // reader 2: beats of B bytes, in the low bits (if the port is wide)
     output wire [2:0]          rd_valid,       // beats that were read
     input  wire [2:0]          rd_ready,
-    output wire [3*8*B-1:0]    rd_data,
+    output wire [(2+WIDE)*8*B-1:0] rd_data,    // of reader 2 a wide beat
     output wire [2:0]          rd_last,        // final item of a command
     output wire [3*2-1:0]      rd_error,       // not 0: no beat, but 1 refused, 2 SLVERR, 3 DECERR
     output wire [2:0]          read_beats,     // a beat is taken from the reader, for the counters
@@ -52,9 +58,10 @@ module memory_unit #(
     output wire                wr_cmd_ready,
     input  wire [31:0]         wr_cmd_addr,
     input  wire [15:0]         wr_cmd_beats,
+    input  wire                wr_half,        // beats of B bytes, in the low bits (if the port is wide)
     input  wire                wr_valid,       // their beats
     output wire                wr_ready,
-    input  wire [8*B-1:0]      wr_data,
+    input  wire [WIDE*8*B-1:0] wr_data,
     output wire                wr_done,        // pulse: the next command is done
     output wire [1:0]          wr_error,       // with wr_done: 0, 1 refused, 2 SLVERR, 3 DECERR
     output wire                written_beat,   // a beat leaves for the bus, for the counters
@@ -96,7 +103,7 @@ module memory_unit #(
     output wire                m_axi_rready
 );
 
-localparam DW = 8*B;
+localparam DW = WIDE*8*B;
 
 // Requests and beats of the readers
 wire [3*32-1:0] ar_addr;
@@ -113,7 +120,7 @@ wire            r_last;
 wire [2:0]      r_valid, r_ready;
 wire            aw_id;
 
-// Beats of B bytes, before the bus
+// Beats before the bus
 wire [7:0]      b_awlen, b_arlen;
 wire [2:0]      b_awsize, b_arsize;
 wire [DW-1:0]   b_wdata, b_rdata;
@@ -132,9 +139,14 @@ genvar i;
 
 generate
     for (i = 0; i < 3; i = i + 1) begin : g_read
+        // Bits of its beats
+        localparam OWN = i == 2 ? DW : 8*B;
+
         axi_read #(
             .ADDR_WIDTH(32),
             .DATA_WIDTH(DW),
+            .HALF(WIDE - 1),
+            .M_WIDTH(OWN),
             .FIFO_DEPTH(i == 0 ? 32 : READ_FIFO),
             .OUTSTANDING(i == 0 ? 2 : OUTSTANDING)
         ) port (
@@ -148,9 +160,10 @@ generate
             .cmd_ready(rd_cmd_ready[i]),
             .cmd_addr(rd_cmd_addr[32*i +: 32]),
             .cmd_beats(rd_cmd_beats[16*i +: 16]),
+            .cmd_half(i != 2 || rd_half),
             .m_valid(rd_valid[i]),
             .m_ready(rd_ready[i]),
-            .m_data(rd_data[DW*i +: DW]),
+            .m_data(rd_data[8*B*i +: OWN]),
             .m_last(rd_last[i]),
             .m_error(rd_error[2*i +: 2]),
             .m_axi_arid(ar_id[i]),
@@ -216,6 +229,7 @@ axi_read_mux #(
 axi_write #(
     .ADDR_WIDTH(32),
     .DATA_WIDTH(DW),
+    .HALF(WIDE - 1),
     .FIFO_DEPTH(WRITE_FIFO),
     .OUTSTANDING(OUTSTANDING)
 ) writer (
@@ -229,6 +243,7 @@ axi_write #(
     .cmd_ready(wr_cmd_ready),
     .cmd_addr(wr_cmd_addr),
     .cmd_beats(wr_cmd_beats),
+    .cmd_half(wr_half),
     .s_valid(wr_valid),
     .s_ready(wr_ready),
     .s_data(wr_data),

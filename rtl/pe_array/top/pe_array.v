@@ -43,7 +43,7 @@ module pe_array #(
     parameter MASTER = 24,
     // 1: there are multipliers of outputs; 0: all are 1.0
     parameter SCALE = 1,
-    // Bits of a beat at the port: 8*B, or that divided by 2, 4, 8 or 16
+    // Bits of a beat at the port: 16*B (gradients and weights, at most 512), 8*B, or that divided by 2, 4, 8 or 16
     parameter BUS = 8*B,
     // Registers of the broadcast of loads, at least 1; words that can wait at a PE; gradients that can wait there
     parameter STAGES = 2,
@@ -120,9 +120,13 @@ module pe_array #(
 );
 
 `REQUIRE(g_b, B == 8 || B == 16 || B == 32 || B == 64, ("%m: B = %0d must be 8, 16, 32 or 64", B))
+`REQUIRE(g_bus, BUS == 8*B || 2*BUS == 8*B || 4*BUS == 8*B || 8*BUS == 8*B || 16*BUS == 8*B || (BUS == 16*B && B <= 32),
+         ("%m: BUS = %0d must be 16*B (at most 512), 8*B, or that divided by 2, 4, 8 or 16", BUS))
 
 localparam BW = $clog2(B + 1);
-localparam UW = $clog2(B / 4 + 1);
+// B-byte words of a beat of gradients and weights
+localparam WIDE = BUS > 8*B ? 2 : 1;
+localparam UW = $clog2(WIDE*B / 4 + 1);
 
 // Settings and state of a run
 wire        start, stop, seed_enable;
@@ -163,12 +167,13 @@ wire [3*24-1:0]  d_index;
 wire [2:0]       rd_cmd_valid, rd_cmd_ready, rd_valid, rd_ready, rd_last;
 wire [3*32-1:0]  rd_cmd_addr;
 wire [3*16-1:0]  rd_cmd_beats;
-wire [3*8*B-1:0] rd_data;
+wire [(2+WIDE)*8*B-1:0] rd_data;
 wire [3*2-1:0]   rd_error;
+wire             rd_half, wr_half;
 wire             wr_cmd_valid, wr_cmd_ready, wr_valid, wr_ready, wr_done;
 wire [31:0]      wr_cmd_addr;
 wire [15:0]      wr_cmd_beats;
-wire [8*B-1:0]   wr_data;
+wire [WIDE*8*B-1:0] wr_data;
 wire [1:0]       wr_error;
 
 array_regs #(
@@ -180,7 +185,8 @@ array_regs #(
     .W_DEPTH(W_DEPTH),
     .E_DEPTH(E_DEPTH),
     .T_DEPTH(T_DEPTH),
-    .GROUPS(GROUPS)
+    .GROUPS(GROUPS),
+    .WIDE(WIDE)
 ) regs (
     .clk(clk),
     .rst(rst),
@@ -320,7 +326,8 @@ array_core #(
     .STAGES(STAGES),
     .MAP_DEPTH(MAP_DEPTH),
     .GRAD_DEPTH(GRAD_DEPTH),
-    .LOAD_DEPTH(LOAD_DEPTH)
+    .LOAD_DEPTH(LOAD_DEPTH),
+    .WIDE(WIDE)
 ) core (
     .clk(clk),
     .rst(core_rst),
@@ -347,13 +354,15 @@ array_core #(
     .rd_cmd_beats(rd_cmd_beats[16 +: 2*16]),
     .rd_valid(rd_valid[2:1]),
     .rd_ready(rd_ready[2:1]),
-    .rd_data(rd_data[8*B +: 2*8*B]),
+    .rd_data(rd_data[8*B +: (1+WIDE)*8*B]),
+    .rd_half(rd_half),
     .rd_last(rd_last[2:1]),
     .rd_error(rd_error[2 +: 2*2]),
     .wr_cmd_valid(wr_cmd_valid),
     .wr_cmd_ready(wr_cmd_ready),
     .wr_cmd_addr(wr_cmd_addr),
     .wr_cmd_beats(wr_cmd_beats),
+    .wr_half(wr_half),
     .wr_valid(wr_valid),
     .wr_ready(wr_ready),
     .wr_data(wr_data),
@@ -386,6 +395,7 @@ memory_unit #(
     .rd_cmd_ready(rd_cmd_ready),
     .rd_cmd_addr(rd_cmd_addr),
     .rd_cmd_beats(rd_cmd_beats),
+    .rd_half(rd_half),
     .rd_valid(rd_valid),
     .rd_ready(rd_ready),
     .rd_data(rd_data),
@@ -396,6 +406,7 @@ memory_unit #(
     .wr_cmd_ready(wr_cmd_ready),
     .wr_cmd_addr(wr_cmd_addr),
     .wr_cmd_beats(wr_cmd_beats),
+    .wr_half(wr_half),
     .wr_valid(wr_valid),
     .wr_ready(wr_ready),
     .wr_data(wr_data),

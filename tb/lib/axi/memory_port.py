@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -60,9 +61,10 @@ class Image:
         return self.beat(addr).to_bytes(length, "little")
 
     async def write(self, addr: int, data: bytes) -> None:
-        """What cocotbext-axi calls for the strobed bytes of a beat."""
-        assert len(data) == self.beat_bytes, f"a write of {len(data)} bytes at {addr:#x}"
-        self.store(addr, int.from_bytes(data, "little"))
+        """What cocotbext-axi calls for the strobed bytes of a beat: of one of ours, or of several."""
+        assert len(data) % self.beat_bytes == 0, f"a write of {len(data)} bytes at {addr:#x}"
+        for i in range(0, len(data), self.beat_bytes):
+            self.store(addr + i, int.from_bytes(data[i : i + self.beat_bytes], "little"))
 
     def store(self, addr: int, value: int) -> None:
         """Write one beat; its error stays until the burst is answered."""
@@ -123,9 +125,10 @@ class FixedRead(Beside):
     def look(self) -> None:
         """A request."""
         if self.b.high("m_axi_arvalid"):
-            addr, beats = self.b.see("m_axi_araddr"), self.b.see("m_axi_arlen") + 1
+            addr, beats, size = self.b.see("m_axi_araddr"), self.b.see("m_axi_arlen") + 1, self.b.see("m_axi_arsize")
+            word = self.image.beat_bytes
             for i in range(beats):
-                self._due.append((now() + self.latency, addr + i * self.image.beat_bytes, i == beats - 1))
+                self._due.append((now() + self.latency, (addr + (i << size)) // word * word, i == beats - 1))
 
     def drive(self) -> None:
         """The next beat."""
@@ -142,7 +145,7 @@ class FixedWrite(Beside):
     def __init__(self, b: Bench, image: Image, latency: int) -> None:
         super().__init__(b)
         self.image, self.latency = image, latency
-        self._bursts: deque[tuple[int, int, int]] = deque()  # address, beats, clock
+        self._bursts: deque[tuple[int, int, int, int]] = deque()  # address, beats, log2 of their bytes, clock
         self._data: deque[tuple[int, bool, int]] = deque()  # beat, wlast, clock
         self._due: deque[int] = deque()
         b.drive(m_axi_awready=1, m_axi_wready=1, m_axi_bvalid=0)
@@ -151,15 +154,18 @@ class FixedWrite(Beside):
         """An address, a beat, and a burst that is complete."""
         b, clock = self.b, now()
         if b.high("m_axi_awvalid"):
-            self._bursts.append((b.see("m_axi_awaddr"), b.see("m_axi_awlen") + 1, clock))
+            self._bursts.append((b.see("m_axi_awaddr"), b.see("m_axi_awlen") + 1, b.see("m_axi_awsize"), clock))
         if b.high("m_axi_wvalid"):
             self._data.append((b.see("m_axi_wdata"), b.high("m_axi_wlast"), clock))
         if self._bursts and len(self._data) >= self._bursts[0][1]:
-            addr, beats, clock = self._bursts.popleft()
+            addr, beats, size, clock = self._bursts.popleft()
+            unit, bus = self.image.beat_bytes, int(b.params["DATA_WIDTH"]) // 8
             for i in range(beats):
                 value, last, of_beat = self._data.popleft()
                 b.require(last == (i == beats - 1), f"WLAST is {last} with beat {i} of {beats}")
-                self.image.store(addr + i * self.image.beat_bytes, value)
+                first = addr + (i << size)
+                for at in range(first, first + (1 << size), unit):
+                    self.image.store(at, value >> 8 * (at % bus) & (1 << 8 * unit) - 1)
                 clock = max(clock, of_beat)
             self._due.append(clock + self.latency)
 
@@ -187,6 +193,16 @@ def window(b: Bench) -> tuple[int, int]:
         base, end = 0, most
     b.drive(window_base=base, window_end=end)
     return base, end
+
+
+def some_command(b: Bench, port: Port, most: int = 100) -> tuple[str, PortCommand]:
+    """A command as ``command`` draws it, of half beats if the module has those: now and then, or always."""
+    width, half = int(b.params["DATA_WIDTH"]), int(b.params.get("HALF", 0)) != 0
+    if half:
+        half = int(b.params.get("M_WIDTH", width)) != width or b.rng.random() < 0.5
+        b.cover("beats", "half" if half else "whole")
+    name, made = command(b.rng, replace(port, beat_bytes=port.beat_bytes >> half), b.params["ADDR_WIDTH"], most)
+    return name, replace(made, half=half)
 
 
 def command(rng: Random, port: Port, addr_width: int, most: int = 100, offer: int = 0) -> tuple[str, PortCommand]:
@@ -252,7 +268,7 @@ class Commands(Beside):
         """The next command, from its clock on."""
         if self._offered is None and self.queue and self.queue[0].offer <= now() + 1 and self.gaps.go("cmd"):
             self._offered = self.queue[0]
-            self.b.drive(cmd_addr=self._offered.addr, cmd_beats=self._offered.beats - 1)
+            self.b.drive(cmd_addr=self._offered.addr, cmd_beats=self._offered.beats - 1, cmd_half=self._offered.half)
         self.b.drive(cmd_valid=self._offered is not None)
 
 

@@ -21,7 +21,7 @@ class BurstsBench:
         self.queue: deque[PortCommand] = deque()
         self.waiting: PortCommand | None = None
         self.cut: deque[Burst] = deque()  # of the command that is cut, those not taken
-        self.refused = False
+        self.refused = self.half = False
 
     async def start(self) -> None:
         """Reset."""
@@ -34,7 +34,7 @@ class BurstsBench:
         offered = self.queue[0] if give and self.queue else None
         b.drive(cmd_valid=offered is not None)
         if offered is not None:
-            b.drive(cmd_addr=offered.addr, cmd_beats=offered.beats - 1)
+            b.drive(cmd_addr=offered.addr, cmd_beats=offered.beats - 1, cmd_half=offered.half)
         b.drive(burst_take=take, take_rest=take_rest, flush=flush)
         await b.clocks()
 
@@ -44,9 +44,9 @@ class BurstsBench:
         b.check(cmd_ready=ready, burst_valid=bool(self.cut), busy=self.waiting is not None or bool(self.cut))
         if self.cut:
             burst = self.cut[0]
-            b.expect("burst", [burst.addr & self.mask, burst.beats - 1, burst.last, self.refused])
-            got = [b.see("burst_addr"), b.see("burst_len")]
-            b.got("burst", [*got, b.see("burst_last"), b.see("burst_refused")])
+            b.expect("burst", [burst.addr & self.mask, burst.beats - 1, self.half, burst.last, self.refused])
+            names = ("burst_addr", "burst_len", "burst_half", "burst_last", "burst_refused")
+            b.got("burst", [b.see(name) for name in names])
             self._cover(burst)
         if flush:
             b.cover("flush", "cutting" if self.cut else "waiting" if self.waiting else "idle")
@@ -65,12 +65,13 @@ class BurstsBench:
         if advance:
             assert self.waiting is not None
             self.cut.extend(self.port.bursts(self.waiting))
-            self.refused = self.port.refuses(self.waiting)
+            self.refused, self.half = self.port.refuses(self.waiting), self.waiting.half
 
     def _cover(self, burst: Burst) -> None:
         if not self.refused:
+            last = burst.addr + burst.beats * (self.port.beat_bytes >> self.half) - 1
             self.b.require(
-                burst.addr // PAGE_BYTES == (burst.addr + burst.beats * self.port.beat_bytes - 1) // PAGE_BYTES,
+                burst.addr // PAGE_BYTES == last // PAGE_BYTES,
                 f"a burst of {burst.beats} beats at {burst.addr:#x} crosses a page",
             )
         self.b.cover("burst", "whole" if burst.beats == 16 else "end" if burst.last else "begin")
@@ -92,7 +93,7 @@ async def commands(b: Bench) -> None:
         gaps.any()
         flushing, resting = b.rng.choice([0, 0, 0.05]), b.rng.choice([0, 0.2])
         for _ in range(20):
-            name, command = memory_port.command(b.rng, bench.port, b.params["ADDR_WIDTH"])
+            name, command = memory_port.some_command(b, bench.port)
             b.cover("command", name)
             bench.queue.append(command)
         for _ in range(100):

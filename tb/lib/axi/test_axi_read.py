@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from models.lib.memory_port import Error, Port, PortCommand, read_clocks
@@ -38,22 +39,28 @@ class Reader(Beside):
         self.rready = AlwaysOne(b, "m_axi_rready")
 
     def _taken(self, command: PortCommand) -> None:
-        size = self.port.beat_bytes
+        size, word = self.port.size(command), self.port.beat_bytes
         if self.port.refuses(command):
             self.b.expect("item", [0, 1, Error.REFUSED])
             return
         for burst in self.port.bursts(command):
             self.b.expect("request", [burst.addr, burst.beats - 1, *memory_port.expected_constants(size)])
         addresses = [command.addr + i * size for i in range(command.beats)]
-        error = self.image.error(addresses)
+        error = self.image.error(addr // word * word for addr in addresses)
         for addr in addresses:
-            last = addr == addresses[-1]
-            if self.image.answer(addr) >= 2:
+            last, at = addr == addresses[-1], addr // word * word
+            if self.image.answer(at) >= 2:
                 break
-            self.b.expect("item", [self.image.beat(addr), int(last), 0])
+            self.b.expect("item", [self._item(self.image.beat(at), addr - at), int(last), 0])
         if error:
             self.b.expect("item", [0, 1, error])
         self.b.cover("outcome", error.name.lower())
+
+    def _item(self, beat: int, place: int) -> int:
+        """m_data for a beat of the bus: of a half beat, which begins at byte ``place``, what it has in the low half."""
+        bits = 4 * self.port.beat_bytes
+        low, high = (beat >> 8 * place) & (1 << bits) - 1, beat >> bits
+        return (low | high << bits) & (1 << int(self.b.params.get("M_WIDTH", 2 * bits))) - 1
 
     def look(self) -> None:
         """A request, and an item that was taken."""
@@ -74,7 +81,7 @@ class Reader(Beside):
     def add(self, kinds: int, most: int = 100) -> None:
         """So many random commands."""
         for _ in range(kinds):
-            name, command = memory_port.command(self.b.rng, self.port, self.b.params["ADDR_WIDTH"], most)
+            name, command = memory_port.some_command(self.b, self.port, most)
             self._cover(name, command)
             self.commands.queue.append(command)
 
@@ -82,7 +89,7 @@ class Reader(Beside):
         beats = "one" if command.beats == 1 else "burst" if len(self.port.bursts(command)) == 1 else "bursts"
         self.b.cover("command", name if self.port.refuses(command) else beats)
         if not self.port.refuses(command):
-            pages = command.addr // 4096 != (command.addr + command.beats * self.port.beat_bytes - 1) // 4096
+            pages = command.addr // 4096 != (command.addr + command.beats * self.port.size(command) - 1) // 4096
             self.b.cover("page", "crossed" if pages else "inside")
 
     async def finish(self) -> None:
@@ -167,7 +174,7 @@ async def exact_clocks(b: Bench) -> None:
         reader.add(b.rng.randint(1, 8), most=b.rng.choice([10, 200]))
         offer = start
         for i, command in enumerate(reader.commands.queue):
-            reader.commands.queue[i] = PortCommand(command.addr, command.beats, offer)
+            reader.commands.queue[i] = replace(command, offer=offer)
             offer += b.rng.choice([0, 0, b.rng.randint(0, 50)])
         predicted = read_clocks(reader.port, list(reader.commands.queue), reader.ready)
         reader.commands.taken, reader.request_clocks, reader.item_clocks = [], [], []
@@ -186,12 +193,13 @@ async def full_speed(b: Bench) -> None:
     reader = Reader(b, faults=0, latency=1)
     FixedRead(b, reader.image, 1)
     await b.reset()
-    size, offer = reader.port.beat_bytes, now() + 5
+    half = int(b.params.get("HALF", 0)) != 0
+    size, offer = reader.port.beat_bytes >> half, now() + 5
     first = -(-reader.port.window[0] // (16 * size)) * 16 * size
     commands = [
-        PortCommand(first, 160, offer),
-        PortCommand(first + 160 * size, 16, offer),
-        PortCommand(first, 64, offer),
+        PortCommand(first, 160, offer, half),
+        PortCommand(first + 160 * size, 16, offer, half),
+        PortCommand(first, 64, offer, half),
     ]
     reader.commands.queue.extend(commands)
     await reader.finish()

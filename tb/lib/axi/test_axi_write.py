@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from models.lib.memory_port import Error, Port, PortCommand, write_clocks
@@ -26,9 +27,11 @@ class Writer(Beside):
         super().__init__(b)
         size = b.params["DATA_WIDTH"] // 8
         self.port = Port(size, b.params["FIFO_DEPTH"], b.params["OUTSTANDING"], memory_port.window(b), latency)
-        self.image = Image(b.rng, size, faults)
-        self.memory: dict[int, int] = {}  # what must have been written
-        self.stored: deque[tuple[int, bool, bool]] = deque()  # beats to give: address, end of a burst, refused
+        self.unit = size >> int(b.params.get("HALF", 0))  # bytes of the smallest beat
+        self.image = Image(b.rng, self.unit, faults)
+        self.memory: dict[int, int] = {}  # what must have been written, by units
+        # beats to give: address, bytes, end of a burst, refused
+        self.stored: deque[tuple[int, int, bool, bool]] = deque()
         self.clocks: dict[str, list[int]] = {name: [] for name in ("beats", "requests", "written", "done")}
         self.gaps = Gaps(b, "stream", "cmd")
         self.given: Callable[[int], bool] = lambda _clock: self.gaps.go("stream")
@@ -39,11 +42,11 @@ class Writer(Beside):
         self.bready = AlwaysOne(b, "m_axi_bready")
 
     def _taken(self, command: PortCommand) -> None:
-        size, refused = self.port.beat_bytes, self.port.refuses(command)
+        size, refused = self.port.size(command), self.port.refuses(command)
         for burst in self.port.bursts(command):
             for i in range(burst.beats):
-                self.stored.append((burst.addr + i * size, i == burst.beats - 1, refused))
-        addresses = [command.addr + i * size for i in range(command.beats)] if not refused else []
+                self.stored.append((burst.addr + i * size, size, i == burst.beats - 1, refused))
+        addresses = range(command.addr, command.addr + command.beats * size, self.unit) if not refused else []
         error = Error.REFUSED if refused else self.image.error(addresses)
         self.b.expect("done", error)
         self.b.cover("outcome", error.name.lower())
@@ -69,10 +72,10 @@ class Writer(Beside):
         if self._valid and self.b.high("s_ready"):
             self.clocks["beats"].append(now())
             self.b.require(self.stored, "a beat is taken of no command")
-            addr, ends, refused = self.stored.popleft()
-            self._begun.append((addr, self.b.see("s_data")))
+            addr, size, ends, refused = self.stored.popleft()
+            self._begun.append((addr, self.b.see("s_data") & (1 << 8 * size) - 1))
             if ends and not refused:
-                self._begin(self._begun)
+                self._begin(self._begun, size)
             if ends:
                 self._begun = []
             self._valid = False
@@ -84,20 +87,22 @@ class Writer(Beside):
             self.b.drive(s_data=self.b.rng.getrandbits(self.b.params["DATA_WIDTH"]))
         self.b.drive(s_valid=self._valid)
 
-    def _begin(self, burst: list[tuple[int, int]]) -> None:
-        """All of a burst has been taken: it must now be written."""
-        size = self.port.beat_bytes
+    def _begin(self, burst: list[tuple[int, int]], size: int) -> None:
+        """All of a burst has been taken: it must now be written; half beats stand in both halves of the bus."""
+        bus = self.port.beat_bytes
         self.b.expect("request", [burst[0][0], len(burst) - 1, *memory_port.expected_constants(size)])
         for i, (addr, value) in enumerate(burst):
-            self.b.expect("beat", [value, (1 << size) - 1, int(i == len(burst) - 1)])
-            self.memory[addr] = value
+            whole = value if size == bus else value | value << 8 * size
+            self.b.expect("beat", [whole, (1 << size) - 1 << addr % bus, int(i == len(burst) - 1)])
+            for at in range(0, size, self.unit):
+                self.memory[addr + at] = value >> 8 * at & (1 << 8 * self.unit) - 1
 
     def add(self, count: int, most: int = 100) -> None:
         """So many random commands."""
         for _ in range(count):
-            name, command = memory_port.command(self.b.rng, self.port, self.b.params["ADDR_WIDTH"], most)
+            name, command = memory_port.some_command(self.b, self.port, most)
             if command.beats > 200:  # a refused one, all of which must be given
-                command = PortCommand(command.addr, 200)
+                command = replace(command, beats=200)
             self.commands.queue.append(command)
             refused = self.port.refuses(command)
             beats = "one" if command.beats == 1 else "burst" if len(self.port.bursts(command)) == 1 else "bursts"
@@ -191,7 +196,7 @@ async def exact_clocks(b: Bench) -> None:
         waits = [not next(pauses) for _ in range(50_000)]
         writer.add(b.rng.randint(1, 8), most=b.rng.choice([10, 200]))
         for i, command in enumerate(writer.commands.queue):
-            writer.commands.queue[i] = PortCommand(command.addr, command.beats, offer)
+            writer.commands.queue[i] = replace(command, offer=offer)
             offer += b.rng.choice([0, 0, b.rng.randint(0, 50)])
         left = sum(command.beats for command in writer.commands.queue)
 
@@ -218,12 +223,13 @@ async def full_speed(b: Bench) -> None:
     writer = Writer(b, faults=0, latency=1)
     FixedWrite(b, writer.image, 1)
     await b.reset()
-    size, offer = writer.port.beat_bytes, now() + 5
+    half = int(b.params.get("HALF", 0)) != 0
+    size, offer = writer.port.beat_bytes >> half, now() + 5
     first = -(-writer.port.window[0] // (16 * size)) * 16 * size
     commands = [
-        PortCommand(first, 160, offer),
-        PortCommand(first + 160 * size, 16, offer),
-        PortCommand(first, 64, offer),
+        PortCommand(first, 160, offer, half),
+        PortCommand(first + 160 * size, 16, offer, half),
+        PortCommand(first, 64, offer, half),
     ]
     writer.commands.queue.extend(commands)
     await writer.finish()

@@ -35,7 +35,7 @@ def grid_of(b: Bench) -> Grid:
     """The grid of this build."""
     p = {name: int(value) for name, value in b.params.items()}
     depths = (p["X_DEPTH"], p["Y_DEPTH"], p["W_DEPTH"], p["E_DEPTH"], p["T_DEPTH"])
-    return Grid(p["P"], PeShape(p["B"], p["ACC"], *depths))
+    return Grid(p["P"], PeShape(p["B"], p["ACC"], *depths), 2 if p.get("BUS", 0) > 8 * p["B"] else 1)
 
 
 class CaseMemory:
@@ -154,7 +154,7 @@ class CaseMemory:
             made = self.fitting(lambda split: program.weight_gradient(conv, csb, *geometry, split), most)
             at = self.put(self.weights(csb), written=True)
             places = self.places(made, self.map(*source), csb, operand=self.map(*result), gradients=at)
-            return [*assemble(made, places, self.lanes), *self.update(csb, at, made)]
+            return [*assemble(made, places, self.lanes, self.grid.wide), *self.update(csb, at, made)]
         preset = self.preset()
         if kind == "ff":
             made = self.fitting(lambda split: program.forward(conv, csb, *geometry, split, preset), most)
@@ -181,8 +181,8 @@ class CaseMemory:
 
     def weights(self, csb: Csb) -> np.ndarray:
         """Random numbers in the layout of the masters: uint8."""
-        beats = int(beat_offsets(csb.pointers, csb.shape.weights, self.lanes)[-1]) * 4
-        return self.b.np.integers(0, 256, beats * self.lanes).astype(np.uint8)
+        beats = int(beat_offsets(csb.pointers, csb.shape.weights, self.grid.beat)[-1]) * 4
+        return self.b.np.integers(0, 256, beats * self.grid.beat).astype(np.uint8)
 
     @staticmethod
     def learning(wg: Sequence[d.Descriptor]) -> list[d.Descriptor]:
@@ -199,14 +199,15 @@ class CaseMemory:
     def update(self, csb: Csb, gradients: int, made: Program) -> list[d.Update]:
         """New weights, when all gradients are there, unless there are none."""
         rng, momenta = self.b.rng, self.weights(csb)
-        beats = len(momenta) // self.lanes // 4
+        beat = self.grid.beat
+        beats = len(momenta) // beat // 4
         if not beats:
             return []
-        masters = self.b.np.integers(-(1 << 23), 1 << 23, beats * self.lanes).astype(np.int32)
+        masters = self.b.np.integers(-(1 << 23), 1 << 23, beats * beat).astype(np.int32)
         stores = sum(1 for each in made.stores())
         return [
             d.Update(
-                gradients, self.put(masters, True), self.put(self.weights(csb)[: beats * self.lanes], True), beats,
+                gradients, self.put(masters, True), self.put(self.weights(csb)[: beats * beat], True), beats,
                 rng.choice([0, rng.randint(1, 16), rng.randint(1, 31)]), rng.random() < 0.5,
                 rng.choice([0, rng.randint(1, 15)]), self.put(momenta, True), rng.random() < 0.5,
                 rng.choice([0, rng.randint(1, 31)]), after=After(stores=stores),

@@ -37,7 +37,7 @@ class Faulty:
 
 def make_faulty(memory: CaseMemory, rng: Random, name: str, made: list[Descriptor]) -> Faulty:
     """Put a program with the fault of that name in memory. Where arrays are corrupted, those in memory are."""
-    made, lanes = list(made), memory.lanes
+    made, lanes, beat = list(made), memory.lanes, memory.grid.beat
 
     def find(*kinds: type[Descriptor]) -> int:
         return rng.choice([n for n, each in enumerate(made) if isinstance(each, kinds)])
@@ -46,8 +46,8 @@ def make_faulty(memory: CaseMemory, rng: Random, name: str, made: list[Descripto
         made[at] = replace(made[at], **fields)
 
     def bus(address: int, beats: int, causes: Sequence[Cause]) -> BusFault:
-        first = address + rng.randrange(beats) * lanes
-        return BusFault(first, first + lanes - 1, rng.choice(causes))
+        first = (address + rng.randrange(beats) * lanes) // beat * beat
+        return BusFault(first, first + beat - 1, rng.choice(causes))
 
     reads, writes = (Cause.READ_SLVERR, Cause.READ_DECERR), (Cause.WRITE_SLVERR, Cause.WRITE_DECERR)
     pes, fault = memory.grid.pes, None

@@ -57,6 +57,7 @@ class FuzzProgram:
     def __init__(self, memory: CaseMemory, length: int) -> None:
         self._memory, self._rng, self._np = memory, memory.b.rng, memory.b.np
         self._shape, self._pes, self._lanes = memory.grid.shape, memory.grid.pes, memory.lanes
+        self._wide = memory.grid.wide
         self._own = {name: Use() for name in _OWN_MEMORIES}
         self._written: list[Region] = []
         self._counts = [0, 0, 0]
@@ -118,20 +119,23 @@ class FuzzProgram:
         """Fresh beats with random content."""
         return self._put(self._memory.words(beats), written)
 
-    def _source(self, beats: int) -> tuple[int, list[Region]]:
-        """Address of beats to read: fresh ones, or of a region that was written, and the regions among them."""
+    def _source(self, beats: int, unit: int = 1) -> tuple[int, list[Region]]:
+        """Address of beats to read: fresh ones, or of a region that was written, and the regions among them.
+
+        unit: of its beats the address is a multiple, as ``beats`` are.
+        """
         large = [each for each in self._written if each.beats >= beats]
         if large and self._rng.random() < 0.4:
             chosen = self._rng.choice(large)
-            return chosen.address + self._lanes * self._rng.randint(0, chosen.beats - beats), [chosen]
+            return chosen.address + self._lanes * unit * self._rng.randint(0, (chosen.beats - beats) // unit), [chosen]
         return self._random(beats).address, []
 
-    def _target(self, beats: int) -> tuple[int, Region]:
-        """Address of beats to write, fresh or not."""
+    def _target(self, beats: int, unit: int = 1) -> tuple[int, Region]:
+        """Address of beats to write, fresh or not; unit: as in ``_source``."""
         large = [each for each in self._written if each.beats >= beats]
         if large and self._rng.random() < 0.3:
             chosen = self._rng.choice(large)
-            return chosen.address + self._lanes * self._rng.randint(0, chosen.beats - beats), chosen
+            return chosen.address + self._lanes * unit * self._rng.randint(0, (chosen.beats - beats) // unit), chosen
         region = self._random(beats, written=True)
         return region.address, region
 
@@ -243,15 +247,16 @@ class FuzzProgram:
     def _collect(self, slots: int, count: int) -> None:
         rng = self._rng
         unit = rng.choice([1, UPDATE_WORDS])  # of beats: those of a LEARN are whole beats of MAC weights
-        beats, gap = -(-4 * count // (self._lanes * unit)) * unit, unit * rng.randint(0, 1)
-        room = slots * (beats + gap)
+        wide = self._wide
+        beats, gap = -(-4 * count // (wide * self._lanes * unit)) * unit, unit * rng.randint(0, 1)
+        room = wide * slots * (beats + gap)
         named = rng.sample(range(slots), slots)
         for place, slot in enumerate(named):
             if rng.random() < 0.2:  # of several for a slot the last one counts
                 self._add(d.Slot(slot, rng.getrandbits(24), rng.getrandbits(24)), lazy=False)
             self._add(d.Slot(slot, place * (beats + gap), count), lazy=False)
         if unit == 1:
-            address, region = self._target(room)
+            address, region = self._target(room, wide)
             self._add(d.Collect(address, rng.random() < 0.5), to=[region], lazy=False)
             return
         masters, weights, momenta = arrays = [self._random(each, True) for each in (room, room // unit, room)]
@@ -321,8 +326,9 @@ class FuzzProgram:
     def _update(self) -> None:
         rng = self._rng
         beats, decay = rng.randint(1, 3), rng.choice([0, rng.randrange(16)])
-        gradients, from_ = self._source(4 * beats)
-        arrays = [self._random(4 * beats, True), self._random(beats, True), self._random(4 * beats, True)]
+        words = self._wide * beats
+        gradients, from_ = self._source(4 * words, self._wide)
+        arrays = [self._random(4 * words, True), self._random(words, True), self._random(4 * words, True)]
         masters, weights, momenta = arrays
         self._add(
             d.Update(gradients, masters.address, weights.address, beats, rng.randrange(32), rng.random() < 0.5, decay,

@@ -28,7 +28,8 @@ def groups_of(params: Mapping[str, int]) -> int:
 
 def constants(params: Mapping[str, int]) -> dict[int, int]:
     """Address and value of the registers that identify an array of these HDL parameters."""
-    shape = {**params, "GROUPS": groups_of(params)}
+    wide = params.get("WIDE", 1) > 1 or params.get("BUS", 0) > 8 * params["B"]
+    shape = {**params, "GROUPS": groups_of(params), "WIDE": int(wide)}
     return {
         **{register: register.reset for register in (ArrayReg.ID, ArrayReg.VERSION) if register.reset is not None},
         ArrayReg.SHAPE: sum(field.put(shape[field.name]) for field in Shape),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Memory behind the read and write port of an engine: rd_cmd_*, rd_*, wr_cmd_*, wr_*, as axi_read and axi_write do it.
 
-    memory = PortMemory(b, base=0x1000, size=4096)
+    memory = PortMemory(b, base=0x1000, size=4096)   # wide=True: some commands have beats of twice B bytes
     memory.data[:64] = ...
     memory.any_gaps()              # random pauses at all handshakes, covered as "rd_cmd/half" and so on
     ...
@@ -38,6 +38,7 @@ GAPS = {"rd": ("rd_cmd", "rd"), "wr": ("wr_cmd", "wr")}
 class _Read:
     addr: int
     beats: int
+    beat: int
     error: int
     due: int
     data: ByteWords | None = None
@@ -48,6 +49,7 @@ class _Read:
 class _Write:
     addr: int
     beats: int
+    beat: int
     error: int
     due: int
     at_once: bool
@@ -59,6 +61,7 @@ class PortMemory(Beside):
 
     Attributes:
         base, data: first address and bytes from there on, uint8.
+        wide: a beat at the port has so many times B bytes; with 2 rd_half and wr_half name commands that have B.
         read_window, write_window: first byte and the byte behind the last; a command not all inside is refused.
         read_faults, write_faults: error (2 or 3) of a beat by its address.
         gaps: pauses of the handshakes: "rd_cmd", "rd", "wr_cmd", "wr".
@@ -69,9 +72,9 @@ class PortMemory(Beside):
         answers: write commands answered.
     """
 
-    def __init__(self, b: Bench, base: int, size: int, ports: Sequence[str] = ("rd", "wr")) -> None:
+    def __init__(self, b: Bench, base: int, size: int, ports: Sequence[str] = ("rd", "wr"), wide: int = 1) -> None:
         super().__init__(b)
-        self.base, self.beat = base, int(b.params["B"])
+        self.base, self.beat, self.wide = base, int(b.params["B"]), wide
         self.ports = tuple(ports)
         self.data: ByteWords = b.np.integers(0, 256, size, dtype=np.uint8)
         self.read_window = self.write_window = (base, base + size)
@@ -99,12 +102,13 @@ class PortMemory(Beside):
         self.gaps.none()
         self.latency, self.queue = 1, 16
 
-    def words(self, addr: int, beats: int) -> ByteWords:
-        """The beats from an address on, (beats, B), a view."""
+    def words(self, addr: int, beats: int, beat: int | None = None) -> ByteWords:
+        """The beats from an address on, (beats, B), a view; beat: bytes of them, if not B."""
+        beat = beat or self.beat
         start = addr - self.base
-        end = start + beats * self.beat
+        end = start + beats * beat
         self.b.require(0 <= start < end <= len(self.data), f"{beats} beats at {addr:#x} are not there")
-        words: ByteWords = self.data[start:end].reshape(beats, self.beat)
+        words: ByteWords = self.data[start:end].reshape(beats, beat)
         return words
 
     def word(self, addr: int) -> ByteWords:
@@ -133,19 +137,29 @@ class PortMemory(Beside):
         if not self.b.high(f"{name}_valid"):
             self.b.require(before is None, f"{name}_valid fell before {name}_ready")
             return None
-        offer = tuple(self.b.see(f"{name}_{pin}") for pin in payload)
+        offer = tuple(self.b.see(pin) for pin in payload)
         self.b.require(before in (None, offer), f"{name} changed before it was taken")
         if self.b.high(f"{name}_ready"):
             return offer
         self._offers[name] = offer
         return None
 
-    def _error(self, addr: int, beats: int, window: tuple[int, int], faults: dict[int, int]) -> int:
+    def _command(self, name: str) -> tuple[int, int, int] | None:
+        """Address, beats and bytes of a beat of a command that was taken."""
+        pins = [f"{name}_cmd_addr", f"{name}_cmd_beats", *([f"{name}_half"] if self.wide > 1 else [])]
+        if (command := self._offer(f"{name}_cmd", pins)) is None:
+            return None
+        whole = self.wide > 1 and not command[-1]
+        if self.wide > 1:
+            self.b.cover("beats", f"{name}_whole" if whole else f"{name}_half")
+        return command[0], command[1] + 1, self.beat << whole
+
+    def _error(self, addr: int, beats: int, beat: int, window: tuple[int, int], faults: dict[int, int]) -> int:
         """Error of a command."""
-        inside = window[0] <= addr and addr + beats * self.beat <= window[1]
-        if not inside or addr % self.beat:
+        inside = window[0] <= addr and addr + beats * beat <= window[1]
+        if not inside or addr % beat:
             return REFUSED
-        return next((faults[a] for a in range(addr, addr + beats * self.beat, self.beat) if a in faults), 0)
+        return next((faults[a] for a in range(addr, addr + beats * beat, self.beat) if a in faults), 0)
 
     def look(self) -> None:
         """Take commands and words, and give up the word that was taken."""
@@ -171,13 +185,13 @@ class PortMemory(Beside):
             if self._item[1]:
                 self._reads.popleft()
             self._item = None
-        if (command := self._offer("rd_cmd", ("addr", "beats"))) is not None:
-            addr, beats = command[0], command[1] + 1
+        if (command := self._command("rd")) is not None:
+            addr, beats, beat = command
             self.reads.append((addr, beats))
-            error = self._error(addr, beats, self.read_window, self.read_faults)
+            error = self._error(addr, beats, beat, self.read_window, self.read_faults)
             early = error != REFUSED and self.b.rng.random() < 0.5
-            data = self.words(addr, beats).copy() if early else None
-            self._reads.append(_Read(addr, beats, error, self._due(), data))
+            data = self.words(addr, beats, beat).copy() if early else None
+            self._reads.append(_Read(addr, beats, beat, error, self._due(), data))
 
     def _drive_read(self) -> None:
         b = self.b
@@ -186,38 +200,39 @@ class PortMemory(Beside):
             self._item = self._next_item(self._reads[0])
             b.drive(rd_data=self._item[0], rd_last=self._item[1], rd_error=self._item[2])
         elif self._item is None and self.b.rng.random() < 0.2:  # nothing may depend on them
-            noise = {"rd_data": 8 * self.beat, "rd_last": 1, "rd_error": 2}
+            noise = {"rd_data": 8 * self.beat * self.wide, "rd_last": 1, "rd_error": 2}
             b.drive({pin: b.rng.getrandbits(width) for pin, width in noise.items()})
         b.drive(rd_valid=self._item is not None)
 
     def _next_item(self, read: _Read) -> tuple[int, bool, int]:
-        addr = read.addr + read.sent * self.beat
-        if read.error == REFUSED or addr in self.read_faults:
-            return self.b.rng.getrandbits(8 * self.beat), True, read.error
-        word = self.word(addr) if read.data is None else read.data[read.sent]
-        return int.from_bytes(word.tobytes(), "little"), read.sent == read.beats - 1, 0
+        addr, bits = read.addr + read.sent * read.beat, 8 * self.beat * self.wide
+        if read.error == REFUSED or any(a in self.read_faults for a in range(addr, addr + read.beat, self.beat)):
+            return self.b.rng.getrandbits(bits), True, read.error
+        word = self.words(addr, 1, read.beat)[0] if read.data is None else read.data[read.sent]
+        noise = self.b.rng.getrandbits(bits) >> 8 * read.beat << 8 * read.beat  # beside a half beat
+        return int.from_bytes(word.tobytes(), "little") | noise, read.sent == read.beats - 1, 0
 
     def _take_write(self) -> None:
-        if (beat := self._offer("wr", ("data",))) is not None:
+        if (beat := self._offer("wr", ("wr_data",))) is not None:
             write = self._fills[0]
-            write.taken.append(beat[0].to_bytes(self.beat, "little"))
+            write.taken.append((beat[0] & (1 << 8 * write.beat) - 1).to_bytes(write.beat, "little"))
             if write.at_once:
                 self._store(write, len(write.taken) - 1)
             if len(write.taken) == write.beats:
                 write.due = self._due()
                 self._waits.append(self._fills.popleft())
-        if (command := self._offer("wr_cmd", ("addr", "beats"))) is not None:
-            addr, beats = command[0], command[1] + 1
+        if (command := self._command("wr")) is not None:
+            addr, beats, size = command
             self.writes.append((addr, beats))
-            error = self._error(addr, beats, self.write_window, self.write_faults)
+            error = self._error(addr, beats, size, self.write_window, self.write_faults)
             overtakes = any(not write.at_once for write in (*self._fills, *self._waits))
-            self._fills.append(_Write(addr, beats, error, 0, not overtakes and self.b.rng.random() < 0.5))
+            self._fills.append(_Write(addr, beats, size, error, 0, not overtakes and self.b.rng.random() < 0.5))
 
     def _store(self, write: _Write, beat: int) -> None:
         if write.error == REFUSED:
             return
-        addr = write.addr + beat * self.beat
-        self.word(addr)[:] = np.frombuffer(write.taken[beat], dtype=np.uint8)
+        addr = write.addr + beat * write.beat
+        self.words(addr, 1, write.beat)[0][:] = np.frombuffer(write.taken[beat], dtype=np.uint8)
         self.written.append(addr)
 
     def _drive_write(self) -> None:

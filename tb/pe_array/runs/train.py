@@ -126,7 +126,7 @@ class Simulation:
 
     async def wind(self, words: RandomWords, seed: int) -> None:
         """Seed the array, and let its random words go on where those of the model are. Raises Mismatch."""
-        address, last = random_programs.SCRATCH * self.host.lanes, self.host.size - 1
+        address, last = random_programs.SCRATCH * self.grid.beat, self.host.size - 1
         for number, made in enumerate(random_programs.programs(words, self.grid)):
             memory, code = np.zeros(self.host.size, dtype=np.uint8), np.frombuffer(encode(made), dtype=np.uint8)
             memory[address : address + len(code)] = code

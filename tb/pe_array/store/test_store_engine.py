@@ -69,13 +69,14 @@ class Unit:
     def __init__(self, b: Bench) -> None:
         p = {name: int(value) for name, value in b.params.items()}
         self.b, self.beat, self.count = b, p["B"], p["P"]
+        self.wide = p.get("WIDE", 1)  # beats of gradients and weights have so many times B bytes
         size = 1 << 15
-        self.memory = PortMemory(b, b.rng.randrange(1 << 17) << 15, size)
+        self.memory = PortMemory(b, b.rng.randrange(1 << 17) << 15, size, wide=self.wide)
         self.port, self.side, self.slots = DescriptorPort(b), DrainSide(b, self.count), GradientSlots(b)
         shape = PeShape(p["B"], p["ACC"], 16, 1024, 16, 16, 16)
         self.grid = MachineGrid(self.count, shape)
         self.grid.y[:] = values.signed(b, p["ACC"], self.grid.y.shape, "small")
-        self.model = BusMemory(self.beat, self.memory.data.copy(), self.memory.base)
+        self.model = BusMemory(self.beat, self.memory.data.copy(), self.memory.base, self.wide)
         self.engine = StoreEngine(self.grid, self.model, p["FRAC"], widths_of(b))
         self.tally = Tally(b, *(f"clipped_{name}" for name in CLIPPED))
         self.late = CommandsBehindError(b, self.port)
@@ -102,9 +103,9 @@ class Unit:
         for each in (self.port, self.side, self.slots):
             each.gaps.any()
 
-    def addr(self, beat: int) -> int:
-        """Address of a beat."""
-        return self.memory.base + beat * self.beat
+    def addr(self, beat: int, wide: int = 1) -> int:
+        """Address of a beat of so many times B bytes."""
+        return self.memory.base + beat * wide * self.beat
 
     def send(self, descriptor: Descriptor) -> tuple[Cause, int] | None:
         """Queue a descriptor and execute it in the model; its error, if it has one."""
@@ -153,7 +154,7 @@ class Unit:
 
     def gradients(self, unit: int, most: int) -> tuple[list[Descriptor], int]:
         """SLOTs for up to so many gradients each, at multiples of ``unit`` beats, and beats; the grid has them."""
-        rng, lanes = self.b.rng, self.beat // 4
+        rng, lanes = self.b.rng, self.wide * self.beat // 4
         named: list[Descriptor] = []
         beat = 0
         for slot in rng.sample(range(self.count), rng.randint(1, self.count)):
@@ -168,7 +169,8 @@ class Unit:
     def collect(self) -> list[Descriptor]:
         """SLOTs and a COLLECT to the gradients."""
         named, beats = self.gradients(1, 24)
-        return [*named, Collect(self.addr(self.b.rng.randrange(ARRAY - beats)), add=self.b.rng.random() < 0.5)]
+        place = self.addr(self.b.rng.randrange(ARRAY - beats), self.wide)
+        return [*named, Collect(place, add=self.b.rng.random() < 0.5)]
 
     def learn(self) -> list[Descriptor]:
         """SLOTs and a LEARN of some of the weights; now and then one behind the other."""
@@ -176,9 +178,9 @@ class Unit:
         for _ in range(rng.choice([1, 1, 2])):
             named, beats = self.gradients(UPDATE_WORDS, 3 * self.beat)
             place = rng.randrange(ARRAY - beats)
-            masters, momenta = (self.addr(array * ARRAY + place) for array in (1, 2))
+            masters, momenta = (self.addr(array * ARRAY + place, self.wide) for array in (1, 2))
             learn = Learn(
-                masters, self.addr(3 * ARRAY + place // 4), shift=rng.choice([0, 8, 20]),
+                masters, self.addr(3 * ARRAY + place // 4, self.wide), shift=rng.choice([0, 8, 20]),
                 stochastic=rng.random() < 0.5, decay=rng.choice([0, rng.randint(1, 15)]), momenta=momenta,
                 nesterov=rng.random() < 0.5, weight_decay=rng.choice([0, rng.randint(1, 31)]),
             )  # fmt: skip
@@ -192,11 +194,11 @@ class Unit:
         rng = self.b.rng
         beats = rng.choice([1, rng.randint(1, 6)])
         place = rng.randrange(ARRAY - 4 * beats)
-        gradients, masters, momenta = (self.addr(array * ARRAY + place) for array in range(3))
+        gradients, masters, momenta = (self.addr(array * ARRAY + place, self.wide) for array in range(3))
         decay = rng.choice([0, rng.randint(1, 15)])
         return [
             Update(
-                gradients, masters, self.addr(3 * ARRAY + place // 4), beats, shift=rng.choice([0, 8, 20]),
+                gradients, masters, self.addr(3 * ARRAY + place // 4, self.wide), beats, shift=rng.choice([0, 8, 20]),
                 stochastic=rng.random() < 0.5, decay=decay, momenta=momenta, nesterov=rng.random() < 0.5,
                 weight_decay=rng.choice([0, rng.randint(1, 31)]),
             )
@@ -212,7 +214,7 @@ class Unit:
     @property
     def maps(self) -> int:
         """First beat of the maps, behind the arrays of weights."""
-        return 3 * ARRAY + ARRAY // 4 + 8
+        return self.wide * (3 * ARRAY + ARRAY // 4 + 8)
 
     @property
     def kinds(self) -> dict[str, Callable[[], list[Descriptor]]]:

@@ -73,7 +73,7 @@ class Fuzz:
         frac, widths = int(self.b.params["FRAC"]), widths_of(self.b)
         machine = Machine(
             grid.pes, grid.shape, memory.data.copy(), memory.base, frac, widths=widths,
-            scale=has_multipliers(self.b), softmax=has_softmax(self.b),
+            scale=has_multipliers(self.b), softmax=has_softmax(self.b), wide=grid.wide,
         )  # fmt: skip
         machine.memory.read_window, machine.memory.write_window = memory.windows
         machine.memory.faults = [] if self.fault is None else [self.fault]
@@ -239,8 +239,9 @@ async def bad_data(b: Bench) -> None:
             what, reading = cause.name, cause in (Cause.READ_SLVERR, Cause.READ_DECERR)
             low, high = (memory.first, memory.low) if reading else (memory.high, memory.last + 1)
             beats = rng.choice([1, 1, rng.randint(1, 40)])
-            start = low + rng.randrange((high - low) // memory.lanes) * memory.lanes
-            fuzz.fault = BusFault(start, min(start + beats * memory.lanes, memory.last + 1) - 1, cause)
+            beat = memory.grid.beat
+            start = low + rng.randrange((high - low) // beat) * beat
+            fuzz.fault = BusFault(start, min(start + beats * beat, memory.last + 1) - 1, cause)
             slverr = cause in (Cause.READ_SLVERR, Cause.WRITE_SLVERR)
             fuzz.host.faults(start, fuzz.fault.last, 2 if slverr else 3, reading, not reading)
         b.cover("bad", what.lower())

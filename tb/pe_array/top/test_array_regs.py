@@ -35,6 +35,7 @@ class Array(Beside):
     def __init__(self, b: Bench) -> None:
         super().__init__(b)
         self.pes, self.lanes = int(b.params["P"]), int(b.params["B"])
+        self.wide = int(b.params.get("WIDE", 1))
         self.groups = groups_of({**b.params})
         self.addresses = counter_addresses(self.groups)
         self.step = int(str(b.params["COUNT_STEP"]).removeprefix("64'd"))
@@ -69,7 +70,7 @@ class Array(Beside):
         most = dict.fromkeys(Counter, 1)
         most[Counter.CLIPPED_OUTPUTS] = self.lanes
         for weights in (Counter.CLIPPED_MASTERS, Counter.CLIPPED_MOMENTA, Counter.CLIPPED_WEIGHTS):
-            most[weights] = self.lanes // 4
+            most[weights] = self.lanes * self.wide // 4
         if counter == Counter.CLOCKS:
             return int(self.busy)
         if counter in (Counter.BUSY_PES, Counter.STALL_PES):

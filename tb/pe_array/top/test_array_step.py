@@ -68,7 +68,7 @@ def network_of(b: Bench) -> PeNetwork:
             "rounding_seed": rng.randint(1, 65535), "fused": b.seed % 2 == 1,
         } | rounding,
     }  # fmt: skip
-    document["array"] = {"data_bits": widths.data, "master_bits": widths.master}
+    document["array"] = {"data_bits": widths.data, "master_bits": widths.master, "wide": grid_of(b).wide}
     network = PeNetwork(PeConfig.from_dict(document))
     network.prune()
     return network

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import Any
 
 from models.lib.memory_port import PAGE_BYTES, Error, Port, PortCommand
@@ -11,7 +12,7 @@ from tb.lib.axi import bus as axi
 from tb.lib.axi import memory_port
 from tb.lib.axi.memory_port import Image, now
 from tb.lib.bench import Bench, bench_test
-from tb.lib.lanes import pack, unpack
+from tb.lib.lanes import pack
 from tb.lib.patterns import Gaps
 from tb.lib.ports import Beside
 
@@ -24,14 +25,15 @@ class Streams(Beside):
 
     def __init__(self, b: Bench, faults: float) -> None:
         super().__init__(b)
-        self.beat, bus = b.params["B"], b.params["BUS"] // 8
-        self.read_image, self.write_image = Image(b.rng, bus, faults), Image(b.rng, bus, faults)
+        self.beat, self.bus = b.params["B"], b.params["BUS"] // 8
+        self.unit, self.whole = min(self.bus, self.beat), max(self.bus, self.beat)  # bytes that are written at a time
+        self.read_image, self.write_image = Image(b.rng, self.bus, faults), Image(b.rng, self.unit, faults)
         self.slaves = memory_port.read_slave(b, self.read_image), memory_port.write_slave(b, self.write_image)
         self.read_port, self.write_port = self._port("read"), self._port("write")
         self.queues: list[deque[PortCommand]] = [deque() for _ in range(READERS + 1)]  # the writer's is the last
         self.items: list[deque[tuple[int, int, int]]] = [deque() for _ in range(READERS)]  # data, last, error
         self.reports: deque[Error] = deque()
-        self.left: deque[int | None] = deque()  # addresses of beats to write; None: of a refused command
+        self.left: deque[range | None] = deque()  # units of beats to write; None: of a refused command
         self.memory: dict[int, int] = {}
         self.counted, self.moved = [0] * (READERS + 1), [0] * (READERS + 1)  # beats, as the unit and as the bench count
         self.begun = 0  # bursts that the memory has not answered whole
@@ -48,7 +50,15 @@ class Streams(Beside):
         base = self.b.rng.randrange(1 << 31)
         end = base + self.b.rng.randrange(8 * PAGE_BYTES, 1 << 30)
         self.b.drive({f"{name}_base": base, f"{name}_end": end})
-        return Port(self.beat, 32, 1, (base, end), 1)
+        return Port(self.whole, 32, 1, (base, end), 1)
+
+    def half(self, place: int) -> bool:
+        """Whether a command is of half beats: with a wide port always, or, of the store engine, at random."""
+        if self.whole == self.beat:
+            return False
+        half = place < READERS - 1 or self.b.rng.random() < 0.5
+        self.b.cover("beats", f"{'wr' if place == READERS else 'rd'}_{'half' if half else 'whole'}")
+        return half
 
     def stall(self) -> None:
         """Random pauses everywhere."""
@@ -65,46 +75,61 @@ class Streams(Beside):
         """Random commands of a reader, or of the writer."""
         port = self.write_port if place == READERS else self.read_port
         for _ in range(count):
-            _, command = memory_port.command(self.b.rng, port, 32, 40)
+            half = self.half(place)
+            _, command = memory_port.command(self.b.rng, replace(port, beat_bytes=port.beat_bytes >> half), 32, 40)
             if place == READERS and command.beats > 100:  # a refused one, all of which must be given
-                command = PortCommand(command.addr, 100)
-            self.queues[place].append(command)
+                command = replace(command, beats=100)
+            self.queues[place].append(replace(command, half=half))
 
     def add_each(self, place: int) -> None:
         """A command that is refused, and one that fails with each error of the memory."""
         port, image = (self.write_port, self.write_image) if place == READERS else (self.read_port, self.read_image)
-        first = -(-port.window[0] // self.beat) * self.beat
-        self.queues[place].append(PortCommand(first - self.beat, 2))
+        first = -(-port.window[0] // self.whole) * self.whole
+        half = self.whole > self.beat and place < READERS - 1
+        self.queues[place].append(PortCommand(first - self.whole, 2, half=half))
         for i, error in enumerate((Error.SLVERR, Error.DECERR)):
-            addr = first + (1 + 2 * place + i) * PAGE_BYTES // 2 // self.beat * self.beat
-            image.fail(addr + self.beat, error)
-            self.queues[place].append(PortCommand(addr, 3))
+            addr = first + (1 + 2 * place + i) * PAGE_BYTES // 2 // self.whole * self.whole
+            image.fail(addr + self.whole, error)
+            self.queues[place].append(PortCommand(addr, 3, half=half))
 
-    def _parts(self, command: PortCommand) -> list[range]:
-        """Addresses of the bus beats of each beat."""
-        addresses = range(command.addr, command.addr + command.beats * self.beat, self.beat)
-        return [range(addr, addr + self.beat, self.b.params["BUS"] // 8) for addr in addresses]
+    def _parts(self, command: PortCommand, step: int) -> list[range]:
+        """Places of the parts of each beat, of so many bytes; what is less has the place of the part that it is in."""
+        size = self.read_port.size(command)
+        addresses = range(command.addr, command.addr + command.beats * size, size)
+        return [range(addr // step * step, addr + size, step) for addr in addresses]
 
     def _taken(self, place: int, command: PortCommand) -> None:
         if place == READERS:
             refused = self.write_port.refuses(command)
-            addresses = [] if refused else [addr for beat in self._parts(command) for addr in beat]
-            self.reports.append(Error.REFUSED if refused else self.write_image.error(addresses))
-            self.left.extend(None if refused else command.addr + i * self.beat for i in range(command.beats))
+            beats = self._parts(command, self.unit)
+            error = self.write_image.error([] if refused else [addr for beat in beats for addr in beat])
+            self.reports.append(Error.REFUSED if refused else error)
+            self.left.extend(None if refused else beat for beat in beats)
             self.b.cover("written", self.reports[-1].name.lower())
             return
         outcome = Error.REFUSED if self.read_port.refuses(command) else Error.NONE
-        for i, parts in enumerate(self._parts(command) if outcome is Error.NONE else []):
+        size = self.read_port.size(command)
+        for i, parts in enumerate(self._parts(command, self.bus) if outcome is Error.NONE else []):
             outcome = self.read_image.error(parts)
             if outcome:
                 break
-            self.items[place].append((self._value(parts), int(i == command.beats - 1), 0))
+            value = self._value(place, parts, (command.addr + i * size) % self.bus)
+            self.items[place].append((value, int(i == command.beats - 1), 0))
         if outcome:
             self.items[place].append((0, 1, outcome))
         self.b.cover("read", outcome.name.lower())
 
-    def _value(self, parts: range) -> int:
-        return pack((self.read_image.beat(addr) for addr in parts), self.b.params["BUS"])
+    def _value(self, place: int, parts: range, byte: int) -> int:
+        """rd_data; a half beat stands in the low half."""
+        value: int = pack((self.read_image.beat(addr) for addr in parts), 8 * self.bus)
+        if byte:
+            value = value >> 8 * byte | value >> 8 * byte << 8 * byte
+        return value & (1 << 8 * self._bytes(place)) - 1
+
+    def _bytes(self, place: int) -> int:
+        """Of rd_data that a reader has."""
+        bytes_of: int = self.whole if place == READERS - 1 else self.beat
+        return bytes_of
 
     def look(self) -> None:
         """Commands that were taken, what the unit gives, and the beat that it took."""
@@ -126,11 +151,8 @@ class Streams(Beside):
         self._see_outputs()
         if self._giving and b.high("wr_ready"):
             self.seen["given"] = now()
-            if (addr := self.left.popleft()) is not None:
-                for part, data in zip(
-                    self._parts(PortCommand(addr, 1))[0], self._split(self._value_given), strict=True
-                ):
-                    self.memory[part] = data
+            for n, part in enumerate(self.left.popleft() or ()):
+                self.memory[part] = self._value_given >> 8 * self.unit * n & (1 << 8 * self.unit) - 1
             self._giving = False
 
     def _follow_bursts(self) -> None:
@@ -148,13 +170,10 @@ class Streams(Beside):
         self._ready = sum(self.gaps["rd"].go(str(place)) << place for place in range(READERS))
         b.drive(rd_ready=self._ready)
         if not self._giving and self.left and self.gaps["wr"].go(str(READERS)):
-            self._giving, self._value_given = True, b.rng.getrandbits(8 * self.beat)
+            self._giving, self._value_given = True, b.rng.getrandbits(8 * self.whole)
             b.drive(wr_data=self._value_given)
         self._giving = self._giving and bool(self.left)
         b.drive(wr_valid=self._giving)
-
-    def _split(self, value: int) -> list[int]:
-        return unpack(value, self.b.params["BUS"], 8 * self.beat // self.b.params["BUS"], signed=False)
 
     def _offer(self, offered: list[PortCommand | None]) -> None:
         commands = [command or PortCommand(self.b.rng.getrandbits(32), 1) for command in offered]
@@ -162,6 +181,8 @@ class Streams(Beside):
             rd_cmd_valid=sum((offered[place] is not None) << place for place in range(READERS)),
             rd_cmd_addr=pack((command.addr for command in commands[:READERS]), 32),
             rd_cmd_beats=pack((command.beats - 1 for command in commands[:READERS]), 16),
+            rd_half=commands[READERS - 1].half,
+            wr_half=commands[READERS].half,
             wr_cmd_valid=offered[READERS] is not None,
             wr_cmd_addr=commands[READERS].addr,
             wr_cmd_beats=commands[READERS].beats - 1,
@@ -177,7 +198,8 @@ class Streams(Beside):
             if b.see("rd_valid") & self._ready & 1 << place:
                 self.seen["item"] = now()
                 cause = b.see_lane("rd_error", place, 2)
-                beat = 0 if cause else b.see_lane("rd_data", place, 8 * self.beat)
+                size = self._bytes(place)  # of the last reader's beat, which may be twice as wide
+                beat = 0 if cause else b.see_lane("rd_data", place * self.beat // size, 8 * size)
                 if self.items[place]:
                     b.expect(f"items of reader {place}", self.items[place].popleft())
                 b.got(f"items of reader {place}", [beat, b.see_lane("rd_last", place, 1), cause])
@@ -198,7 +220,7 @@ class Streams(Beside):
         """All commands are done; memory and counts of beats are what they must be."""
         await self.b.wait_for(self.done, _WAIT, "all commands")
         await self.b.clocks(3)
-        self.moved[READERS] = len(self.memory) * self.b.params["BUS"] // 8 // self.beat
+        self.moved[READERS] = len(self.memory) * self.unit // self.whole
         written = self.write_image.written
         for tell, memory in ((self.b.expect, self.memory), (self.b.got, written)):
             tell("parts written", len(memory))
@@ -270,7 +292,8 @@ async def latencies(b: Bench) -> None:
     await b.reset()
     port: Any = streams.read_port
     for place in range(READERS):
-        streams.queues[place].append(PortCommand(-(-port.window[0] // port.beat_bytes) * port.beat_bytes, 1))
+        first = -(-port.window[0] // port.beat_bytes) * port.beat_bytes
+        streams.queues[place].append(PortCommand(first, 1, half=streams.half(place)))
         await b.wait_for(streams.done, 1000, "a beat")
         b.expect("request, beat", [5, 2])
         seen = streams.seen

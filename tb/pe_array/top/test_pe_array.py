@@ -29,7 +29,7 @@ class Session:
         grid = self.memory.grid
         self.machine = Machine(
             grid.pes, grid.shape, self.memory.data, self.memory.base, int(b.params["FRAC"]), widths=widths_of(b),
-            scale=has_multipliers(b), softmax=has_softmax(b),
+            scale=has_multipliers(b), softmax=has_softmax(b), wide=grid.wide,
         )
         self.seeded = False
 

@@ -49,7 +49,7 @@ FIELDS: dict[type[BitField], dict[str, int]] = {
     edge.ActivationField: {"CODE": 0xF},
     edge.Offsets: {"FF": 0xFFFF, "UP": 0xFFFF0000},
     edge.High: {"HIGH": 0xFFFF},
-    array.Shape: {"P": 0xFF, "B": 0xFF00, "ACC": 0xFF0000, "GROUPS": 0xFF000000},
+    array.Shape: {"P": 0xFF, "B": 0xFF00, "ACC": 0xFF0000, "GROUPS": 0x7F000000, "WIDE": 0x80000000},
     array.Depths: {"X": 0xF, "Y": 0xF0, "W": 0xF00, "E": 0xF000, "T": 0xF0000},
     array.Control: {"START": 1, "STOP": 2},
     array.ArrayStatus: {"BUSY": 1, "ENDED": 2, "ERROR": 4, "CAUSE": 0xF0, "ENGINE": 0x300},

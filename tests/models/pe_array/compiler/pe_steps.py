@@ -41,8 +41,9 @@ def machine(memory: StepMemory) -> Machine:
     step = memory.step
     config = step.config
     made = Machine(
-        step.grid.pes, step.grid.shape, memory.memory, step.allocation.base, config.logit_frac, widths=config.widths
-    )
+        step.grid.pes, step.grid.shape, memory.memory, step.allocation.base, config.logit_frac, widths=config.widths,
+        wide=step.grid.wide,
+    )  # fmt: skip
     made.memory.read_window, made.memory.write_window = step.read_window, step.write_window
     return made
 
@@ -170,7 +171,7 @@ LARGE = (16, 17)
 """A map that needs strips."""
 
 
-def fixed(momentum: int = 3, size: Pair = (9, 8), widths: Pair = (8, 24), **keys: Any) -> PeNetwork:
+def fixed(momentum: int = 3, size: Pair = (9, 8), widths: Pair = (8, 24), wide: int = 1, **keys: Any) -> PeNetwork:
     """Conv, pooling, conv, pooling, dense, dense; pruned."""
     layers = [
         CONV,
@@ -183,7 +184,7 @@ def fixed(momentum: int = 3, size: Pair = (9, 8), widths: Pair = (8, 24), **keys
     document = values(random.Random(1), layers, momentum=momentum)
     document["input"] |= {"channels": 2, "height": size[0], "width": size[1]}
     document["training"] |= {"rate_shift": [14, 15]} | keys
-    document["array"] = {"data_bits": widths[0], "master_bits": widths[1]}
+    document["array"] = {"data_bits": widths[0], "master_bits": widths[1], "wide": wide}
     network = PeNetwork(PeConfig.from_dict(document))
     network.prune()
     return network

@@ -34,6 +34,13 @@ def test_fused_steps_are_those_of_the_model(keys: dict[str, Any]) -> None:
     train(network, step, 3)
 
 
+@pytest.mark.parametrize("fused", [False, True])
+@pytest.mark.parametrize("keys", WAYS, ids=["plain", "stochastic", "all"])
+def test_steps_of_a_wide_port_are_those_of_the_model(keys: dict[str, Any], fused: bool) -> None:
+    network = fixed(wide=2, fused=fused, **keys)
+    train(network, StepProgram(network, Grid(4, SHAPE, 2), search=False), 2)
+
+
 def test_gradients_of_several_strips_go_to_memory() -> None:
     network = fixed(size=LARGE)
     step = StepProgram(network, Grid(2, SHAPE), search=False)

@@ -79,16 +79,16 @@ def test_rows_and_columns_keep_their_distance_in_a_large_block() -> None:
 
 @pytest.mark.parametrize("size", SHAPES)
 @pytest.mark.parametrize("density", [0.0, 0.1, 0.5, 1.0])
-@pytest.mark.parametrize("lanes", [4, 32])
-def test_round_trip_through_memory(size: tuple[int, ...], density: float, lanes: int) -> None:
+@pytest.mark.parametrize(("lanes", "wide"), [(4, 1), (4, 2), (32, 1)])
+def test_round_trip_through_memory(size: tuple[int, ...], density: float, lanes: int, wide: int) -> None:
     rng = np.random.default_rng(sum(size) + int(10 * density))
     masters, mask = matrix(rng, size, density)
     csb = encode(masters, mask, size[2], size[3])
     check(csb)
-    image = to_image(csb, lanes)
+    image = to_image(csb, lanes, wide)
+    units = {"coordinates": lanes, "values": wide * lanes, "masters": 4 * wide * lanes}  # bytes, of masters as weights
     for name, element_bytes in (("coordinates", 2), ("values", csb.shape.weights), ("masters", 4 * csb.shape.weights)):
-        array = getattr(image, name)
-        unit = 4 * lanes if name == "masters" else lanes  # B weights
+        array, unit = getattr(image, name), units[name]
         offsets = beat_offsets(csb.pointers, element_bytes, unit)
         assert len(array) == offsets[-1] * unit
         for block in range(csb.shape.blocks):

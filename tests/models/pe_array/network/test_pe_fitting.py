@@ -17,6 +17,8 @@ from models.lib.toml_section import ConfigError
 from models.pe_array.compiler.step_memory import StepMemory
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.compiler.word_order import word_order
+from models.pe_array.isa.grid import Grid
+from models.pe_array.isa.pe_command import PeShape
 from models.pe_array.network import fitting
 from models.pe_array.network.config import PeConfig, grid_of
 from models.pe_array.network.network import PeNetwork
@@ -35,6 +37,18 @@ def document(layers: list[dict[str, Any]], batch: int = 8, pes: int = 4, **train
         "training": {"batch": batch, "epochs": 1, "rate_shift": [16], "init_seed": 1, "order_seed": 1} | training,
         "array": {"pes": pes},
     }
+
+
+def test_width_of_the_port() -> None:
+    made = document([LAST], batch=32)
+    made["array"]["wide"] = 2
+    assert grid_of(PeConfig.from_dict(made)).beat == 64
+    made["training"]["batch"] = 64
+    with pytest.raises(ConfigError, match=r"array\.wide = 2 must be 1 … 1"):
+        PeConfig.from_dict(made)
+    for pes, wide in ((3, 1), (4, 3), (4, 2)):
+        with pytest.raises(ValueError, match="must be"):
+            Grid(pes, PeShape(64), wide)
 
 
 def random_layers(rng: random.Random) -> list[dict[str, Any]]:

@@ -132,6 +132,8 @@ def test_random_words_go_on_from_a_checkpoint(tmp_path: Path) -> None:
     ):  # fmt: skip
         with pytest.raises(CheckpointError, match="belongs to another configuration"):
             Trainer(lenet(**(keys | other)), data).load(tmp_path / "checkpoint.npz")
+    with pytest.raises(CheckpointError, match="belongs to another configuration"):
+        Trainer(replace(lenet(**keys), wide=2), data).load(tmp_path / "checkpoint.npz")
 
 
 def test_no_stochastic_training_without_a_program() -> None:
@@ -166,7 +168,8 @@ def test_checkpoints_that_do_not_fit(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.npz"
     trainer = Trainer(lenet(), data)
     trainer.save(path)
-    Trainer(lenet(epochs=99, fused=False, pooled=False), data).load(path)  # it makes no difference to the weights
+    for same in (lenet(epochs=99, fused=False, pooled=False), replace(lenet(), wide=2)):  # the same weights
+        Trainer(same, data).load(path)
     for other, images in ((lenet(prune_at=61), data), (lenet(init_seed=9), data), (lenet(), data[:63])):
         with pytest.raises(CheckpointError, match="belongs to another configuration, data set or number of SAMPLES"):
             Trainer(other, images).load(path)

@@ -19,6 +19,7 @@ A row of tb/<part>/testplan.toml:
     bench = "tb.edge.test_fuzz"             # only if this set runs another bench than the module's
     coverage = false                        # only for long sets: not in the coverage build, which is some times slower
     fast = true                             # only for long sets: a longer build for a faster program
+    blocks = ["pe"]                         # only for many instances: Verilator compiles these modules once for all
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ SIMULATORS = ("verilator", "icarus")
 PLANS = ("tb/lib/testplan.toml", "tb/edge/testplan.toml", "tb/pe_array/testplan.toml")
 
 _MODULE_KEYS = {"name", "bench", "top", "parts", "after_reset", "points", "set"}
-_SET_KEYS = {"name", "params", "config", "sims", "max_seeds", "coverage", "fast", "bench"}
+_SET_KEYS = {"name", "params", "config", "sims", "max_seeds", "coverage", "fast", "blocks", "bench"}
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class TestSet:
     max_seeds: int | None = None
     coverage: bool = True
     fast: bool = False
+    blocks: tuple[str, ...] = ()
     bench: str | None = None
     patience: int = 1  # the bench may take so many times as many clocks
 
@@ -127,6 +129,7 @@ def _read_set(row: dict[str, Any], where: str) -> TestSet:
         max_seeds=row.get("max_seeds"),
         coverage=row.get("coverage", True),
         fast=row.get("fast", False),
+        blocks=tuple(row.get("blocks", ())),
         bench=row.get("bench"),
     )
 

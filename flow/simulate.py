@@ -197,7 +197,8 @@ def _simulate(run: Run) -> Result:
     text = None if config is None else read_text(config)  # the bench reads it after a build that may take long
     params = parameters(run.module, run.test_set, text)
     scopes = run.waves.scopes if run.waves and run.sim == "icarus" else ()
-    options = Options(run.sim, run.waves is not None, run.coverage, run.test_set.fast, scopes=scopes)
+    blocks = run.test_set.blocks if run.sim == "verilator" else ()
+    options = Options(run.sim, run.waves is not None, run.coverage, run.test_set.fast, scopes=scopes, blocks=blocks)
     built = build.build(run.design or Design.of(run.module.top, params), options)
     if run.waves:
         waves.require_scopes(run.waves, run.sim, run.module.top, built)

@@ -38,20 +38,23 @@ PHASES = {"ff": "FF", "ng": "NG", "wg": "WG", "bg": "WG of biases,", "update": "
 """Of parts of programs, as they are told of."""
 KINDS = ("FF", "NG", "WG", "update", "pooling", "pointers and output deltas")
 """Of the parts of a program."""
+MORE_PES = 64
+"""Of our larger array, beside the one with the published number."""
 MOMENTUM_SHIFT = 3
 """Of v' = v - v / 8 + g; clocks only depend on whether there is momentum."""
 
 
 def config_of(
     name: str, layers: Sequence[WeightLayer], pools: Mapping[str, Pooling], densities: Mapping[str, float],
-    momentum: bool = False,
+    momentum: bool = False, pes: int = published.PES,
 ) -> PeConfig:  # fmt: skip
-    """A network on images of three channels, batch 32, for 32 PEs; only for clocks: it was never trained.
+    """A network on images of three channels, batch 32; only for clocks: it was never trained.
 
     Args:
         layers: with weights, in order.
         pools: those that follow layers, by the names of these.
         densities: share of the kernels of every layer that is stored.
+        pes: of the array; with more than the published ones its port is wide.
 
     Raises:
         ConfigError: a layer does not fit in the PEs.
@@ -82,7 +85,7 @@ def config_of(
             "batch": published.BATCH, "epochs": 1, "rate_shift": [16], "prune_at": 0, "init_seed": 1, "order_seed": 1,
             "momentum_shift": MOMENTUM_SHIFT * momentum,
         },
-        "array": {"pes": published.PES},
+        "array": {"pes": pes, "wide": 1 + (pes > published.PES)},
     }, limits=CLOCKS)  # fmt: skip
 
 

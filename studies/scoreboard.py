@@ -50,7 +50,8 @@ def result(board: Board, wholes: list[Whole], rows: list[FineTuning], notes: lis
 
 
 def _report(row: FineTuning) -> None:
-    print(f"{row.network} on {row.data_set}: {row.seconds:.0f} s, published {row.published_seconds:.0f} s", flush=True)
+    took, theirs = f"{row.seconds:.0f} s", f"{row.published_seconds:.0f} s"
+    print(f"{row.network} on {row.data_set}, {row.pes} PEs: {took}, published {theirs}", flush=True)
 
 
 def play(latency: int, layers: list[str], names: list[str], kept: Path | None = None) -> tuple[dict[str, Any], str]:

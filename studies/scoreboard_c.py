@@ -17,8 +17,7 @@ from math import sqrt
 from models.pe_array.isa.assumed import CLOCK_MHZ
 from models.pe_array.isa.shapes import Conv
 from studies import networks, published
-from studies.layer_phases import GRID
-from studies.played_step import KINDS, Asked, PlayedStep, config_of, kind_of
+from studies.played_step import KINDS, MORE_PES, Asked, PlayedStep, config_of, kind_of
 from studies.published import BATCH, PHASES
 from studies.roofline import reach, work
 
@@ -27,6 +26,8 @@ IMAGES = {"CIFAR-10": 50_000, "SVHN": 73_257, "Linnaeus5": 6_000, "VOC2007": 5_0
 CLASSES = {"CIFAR-10": 10, "SVHN": 10, "Linnaeus5": 5, "VOC2007": 20}
 NAMES = {"AlexNet": "AlexNet", "VGG16": "VGG-16", "MobileNetV1": "MobileNetV1"}
 """Networks of the table, as ``networks`` calls them."""
+BOTH = "AlexNet", "VGG16"
+"""Networks that are played on ``MORE_PES`` too: those with a row that the published number trains more slowly."""
 EPOCHS = 100
 BEYOND = "MAC bound", "convolutions", "fully connected", "pooling", "update"
 """What the clocks of a step go to; what is left are pointers and output deltas."""
@@ -85,6 +86,7 @@ class FineTuning:
     """A line of system C's table and ours.
 
     Attributes:
+        pes: of our array.
         size: pixels of an image's side, assumed.
         steps: of all epochs.
         clocks: of a step, which is one program.
@@ -98,6 +100,7 @@ class FineTuning:
 
     network: str
     data_set: str
+    pes: int
     images: int
     sparse_percent: float
     size: int
@@ -131,23 +134,25 @@ class FineTunedNetwork:
         layers: with weights, in order.
         pools: by the names of the layers that they follow.
         density: share of the kernels of every layer that is stored.
+        pes: of our array.
     """
 
     line: published.PublishedFineTuning
     layers: Sequence[networks.WeightLayer]
     pools: dict[str, networks.Pooling]
     density: dict[str, float]
+    pes: int = published.PES
 
     @classmethod
-    def of(cls, line: published.PublishedFineTuning) -> FineTunedNetwork:
+    def of(cls, line: published.PublishedFineTuning, pes: int = published.PES) -> FineTunedNetwork:
         """With images of the size and weights of the densities that are assumed."""
         size = image_size(line.data_set)
         layers, pools = networks.sized(NAMES[line.network], size, CLASSES[line.data_set])
-        return cls(line, layers, networks.behind(layers, pools), densities(layers, float(line.sparse_percent)))
+        return cls(line, layers, networks.behind(layers, pools), densities(layers, float(line.sparse_percent)), pes)
 
     def asked(self, latency: int) -> Asked:
         """A step."""
-        return Asked(config_of(self.line.network, self.layers, self.pools, self.density), latency)
+        return Asked(config_of(self.line.network, self.layers, self.pools, self.density, pes=self.pes), latency)
 
     def row(self, asked: Asked, played: PlayedStep) -> FineTuning:
         """The row of a step that was played."""
@@ -159,16 +164,17 @@ class FineTunedNetwork:
             by_layer[layer if kind in PHASES else kind] += clocks
         steps, sparse = steps_of(line.data_set), float(line.sparse_percent)
         return FineTuning(
-            line.network, line.data_set, IMAGES[line.data_set], sparse, image_size(line.data_set),
+            line.network, line.data_set, self.pes, IMAGES[line.data_set], sparse, image_size(line.data_set),
             float(line.fpga_seconds), steps, played.clocks, parts,
             [f"{name} {clocks / played.clocks:.0%}" for name, clocks in by_layer.most_common(LARGEST)],
-            bound_seconds(layers, density, steps), self._beyond(by_layer, played.clocks), self._reads(asked, played),
-            bound_seconds(layers, densities(layers, sparse, uniform=True), steps),
+            bound_seconds(layers, density, steps, self.pes), self._beyond(by_layer, played.clocks),
+            self._reads(asked, played),
+            bound_seconds(layers, densities(layers, sparse, uniform=True), steps, self.pes),
         )  # fmt: skip
 
     def _beyond(self, by_layer: Mapping[str, int], total: int) -> dict[str, float]:
         """Shares of the clocks of a step: the MAC bound, and what comes on top of it, by kind."""
-        bounds = _bounds(self.layers, self.density)
+        bounds = _bounds(self.layers, self.density, self.pes)
         clocks = {BEYOND[0]: sum(bounds.values())} | dict.fromkeys(BEYOND[1:], 0.0)
         for layer in self.layers:
             clocks[BEYOND[1 + layer.fully_connected]] += by_layer[layer.name] - bounds[layer.name]
@@ -185,12 +191,14 @@ class FineTunedNetwork:
                     moved = work(layer, phase, density=self.density[layer.name]).traffic
                     read += beats
                     once += sum(moved[name] for name in moved if name.endswith("read") and name not in STORING)
-        return read * GRID.shape.lanes / once
+        return read * published.LANES / once
 
 
 def fine_tuned(chosen: Sequence[str] = tuple(NAMES)) -> list[FineTunedNetwork]:
-    """The table's lines of some networks."""
-    return [FineTunedNetwork.of(line) for line in published.FINE_TUNING if line.network in chosen]
+    """The table's lines of some networks, and behind them those of ``BOTH`` with more PEs."""
+    lines = [line for line in published.FINE_TUNING if line.network in chosen]
+    more = [FineTunedNetwork.of(line, MORE_PES) for line in lines if line.network in BOTH]
+    return [*map(FineTunedNetwork.of, lines), *more]
 
 
 def steps_of(data_set: str) -> int:
@@ -198,18 +206,20 @@ def steps_of(data_set: str) -> int:
     return -(-IMAGES[data_set] // BATCH) * EPOCHS
 
 
-def bound_seconds(layers: Sequence[networks.WeightLayer], density: dict[str, float], steps: int) -> float:
-    """Least time of some steps: MACs that cannot be left out over all that ``GRID`` has in a second."""
-    return sum(_bounds(layers, density).values()) * steps / (CLOCK_MHZ * 1e6)
+def bound_seconds(
+    layers: Sequence[networks.WeightLayer], density: dict[str, float], steps: int, pes: int = published.PES
+) -> float:  # fmt: skip
+    """Least time of some steps: MACs that cannot be left out over all that so many PEs have in a second."""
+    return sum(_bounds(layers, density, pes).values()) * steps / (CLOCK_MHZ * 1e6)
 
 
-def _bounds(layers: Sequence[networks.WeightLayer], density: dict[str, float]) -> dict[str, float]:
-    """Clocks of a step in which all MACs of ``GRID`` multiply a stored weight and a pixel of the map, by layer.
+def _bounds(layers: Sequence[networks.WeightLayer], density: dict[str, float], pes: int) -> dict[str, float]:
+    """Clocks of a step in which all MACs of so many PEs multiply a stored weight and a pixel of the map, by layer.
 
     Three phases, but no NG of the first layer.
     """
     return {
         layer.name: layer.kernels * density[layer.name] * reach(layer.conv, layer.height, layer.width).pairs
-        * (3 if n else 2) * BATCH / (GRID.pes * GRID.shape.lanes)
+        * (3 if n else 2) * BATCH / (pes * published.LANES)
         for n, layer in enumerate(layers)
     }  # fmt: skip

@@ -23,7 +23,7 @@ def page(board: Board, wholes: Sequence[Whole], rows: Sequence[FineTuning], note
     """The page: the tables, and bars for every time; ``wholes``: steps of system B, ``notes``: of system C."""
     lines = scoreboard_b.table(board)
     of_layers = [(f"{line[0]} {line[1]}", float(line[2]), float(line[6])) for line in lines]
-    of_networks = [(f"{row.network} {row.data_set}", row.published_seconds, row.seconds) for row in rows]
+    of_networks = [(f"{row.network} {row.data_set}, {row.pes} PEs", row.published_seconds, row.seconds) for row in rows]
     clock = assumed.clock()
     parts = [
         f"<h1>Scoreboard of the PE array</h1>{html.notes(scoreboard_b.notes(board))}",

@@ -13,7 +13,7 @@ from models.pe_array.isa import assumed
 from models.pe_array.isa.shapes import Pool
 from models.pe_array.network.config import PeConfig
 from studies import networks, published
-from studies.played_step import KINDS, MOMENTUM_SHIFT, Asked, PlayedStep, config_of, kind_of, steps_of
+from studies.played_step import KINDS, MOMENTUM_SHIFT, MORE_PES, Asked, PlayedStep, config_of, kind_of, steps_of
 from studies.published import PHASES
 from studies.scoreboard_b import BLOCKS, POOLED, Board
 from studies.timeline.steps import Steps
@@ -41,24 +41,25 @@ class Whole:
         return self.clocks / assumed.CLOCK_MHZ / 1e3
 
 
-def vgg11(momentum: bool) -> PeConfig:
+def vgg11(momentum: bool, pes: int = published.PES) -> PeConfig:
     """The published network on images of 3 x 32 x 32."""
     layers = networks.layers(published.NETWORK)
     pools = {
         layer.name: networks.Pooling(Pool.make(2), layer.conv.rows, layer.out_size[0])
         for layer in layers if layer.name in POOLED
     }  # fmt: skip
-    return config_of(published.NETWORK, layers, pools, published.DENSITIES, momentum)
+    return config_of(published.NETWORK, layers, pools, published.DENSITIES, momentum, pes)
 
 
 def asked(latency: int) -> dict[str, Asked]:
-    """System B's step without and with momentum, and with the blocks that training would choose, by what it is."""
+    """System B's step without and with momentum, with the blocks that training would choose, and with more PEs."""
     configs = {momentum: vgg11(momentum) for momentum in (False, True)}
     blocks = tuple((n, BLOCKS[layer.name]) for n, layer in enumerate(configs[False].layers) if layer.has_weights)
     return {
         "no momentum": Asked(configs[False], latency, blocks),
         "with momentum": Asked(configs[True], latency, blocks),
         "no momentum, blocks as make train-cnn chooses them": Asked(configs[False], latency),
+        f"no momentum, {MORE_PES} PEs and a wide port": Asked(vgg11(False, MORE_PES), latency, blocks),
     }
 
 

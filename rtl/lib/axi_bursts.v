@@ -67,12 +67,13 @@ module axi_bursts #(
          ("%m: ADDR_WIDTH = %0d must be 24 to 64", ADDR_WIDTH))
 `REQUIRE(g_data_width, DATA_WIDTH >= 32 && DATA_WIDTH <= 512 && (DATA_WIDTH & (DATA_WIDTH - 1)) == 0,
          ("%m: DATA_WIDTH = %0d must be a power of two, 32 to 512", DATA_WIDTH))
+`REQUIRE(g_halves, HALF == 0 || HALF == 1, ("%m: HALF = %0d must be 0 or 1", HALF))
 
 // (with legal stand-ins where the parameters are not, so that every simulator gets as far as the message)
 localparam AW = ADDR_WIDTH >= 24 ? ADDR_WIDTH : 24;
 // Bits of a byte's place in a beat, in the smallest beat that there is, and of the address of that
 localparam BYTE_BITS = DATA_WIDTH > 8 ? $clog2(DATA_WIDTH / 8) : 1;
-localparam LEAST_BITS = BYTE_BITS - HALF;
+localparam LEAST_BITS = BYTE_BITS - (HALF != 0 ? 1 : 0);
 localparam BW = AW - LEAST_BITS;
 localparam [BW-5:0] ONE = 1;
 

@@ -31,12 +31,13 @@ def test_points_are_written_out() -> None:
 def test_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(modules, "ROOT", tmp_path.parent)
     row = '[[module]]\nname = "m"\ntop = "h"\n'
-    (module,) = plan(tmp_path, row + 'set = [{ name = "s", params = { N = 3 }, sims = ["icarus"], max_seeds = 2 }]\n')
+    row += 'set = [{ name = "s", params = { N = 3 }, sims = ["icarus"], max_seeds = 2, blocks = ["x"] }]\n'
+    (module,) = plan(tmp_path, row)
     assert (module.name, module.top, module.bench) == ("m", "h", f"{tmp_path.name}.test_m")
     (test_set,) = module.sets
     assert test_set.params == {"N": 3}
     assert test_set.simulators == ("icarus",)
-    assert test_set.max_seeds == 2
+    assert (test_set.max_seeds, test_set.blocks) == (2, ("x",))
     assert module.find_set("s") is test_set
     with pytest.raises(FlowError, match="m has no set 't'; it has s"):
         module.find_set("t")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from flow import modules, simulate
+from flow.build import BuildError, Options
 from flow.modules import Module, TestSet
 from flow.paths import FlowError
 from flow.simulate import Result, Run
@@ -153,6 +154,20 @@ def test_directories_of_different_runs_differ() -> None:
         replace(base, test_set=TestSet("n8", {"N": 8}, None)),
     ]
     assert len({run.directory for run in [base, *others]}) == len(others) + 1
+
+
+def test_blocks_of_a_set_are_those_of_verilator(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def build(_: object, options: Options) -> Path:
+        seen.append(options.blocks)
+        raise BuildError("enough")
+
+    monkeypatch.setattr(simulate.build, "build", build)
+    for sim in ("verilator", "icarus"):
+        with pytest.raises(BuildError, match="enough"):
+            simulate.simulate(Run(TOY, TestSet("n7", {"N": 7}, None, blocks=("full_adder",)), sim, (1,)))
+    assert seen == [("full_adder",), ()]
 
 
 def test_replay_of_a_configuration() -> None:

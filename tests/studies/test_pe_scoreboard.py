@@ -150,6 +150,7 @@ def test_a_mac_bound_by_hand() -> None:
     ]
     found = scoreboard_c.bound_seconds(layers, {"a": 1.0, "b": 0.5}, 250_000_000)
     assert found == 32 * (2 * 8 * 16 + 3 * 4) / 1024
+    assert scoreboard_c.bound_seconds(layers, {"a": 1.0, "b": 0.5}, 250_000_000, 64) == found / 2
 
 
 def test_a_row_says_where_its_bound_is_above_the_published_time() -> None:
@@ -157,15 +158,16 @@ def test_a_row_says_where_its_bound_is_above_the_published_time() -> None:
     for line in published.FINE_TUNING:
         if line.network == "VGG16":
             rows.append(FineTuning(
-                line.network, line.data_set, 1, 90.0, 32, float(line.fpga_seconds), 1, 1, dict.fromkeys(KINDS, 1), [],
-                bound(line), {}, 1.5, 2.0,
+                line.network, line.data_set, 32, 1, 90.0, 32, float(line.fpga_seconds), 1, 1, dict.fromkeys(KINDS, 1),
+                [], bound(line), {}, 1.5, 2.0,
             ))  # fmt: skip
     lines = scoreboard_c_table.table(rows)
     column, clock = (scoreboard_c_table.HEAD.index(name) for name in ("MAC bound s", "clock"))
     assert [line[column] for line in lines] == ["1089, above published", "1141", "567", "1222, above published"]
     assert [line[clock] for line in lines] == ["250 MHz (assumed)"] * 4
     assert all(len(line) == len(scoreboard_c_table.HEAD) for line in lines)
-    assert any("VGG16 on CIFAR-10, VGG16 on VOC2007." in note for note in scoreboard_c_table.notes(rows))
+    named = "VGG16 on CIFAR-10 (32 PEs), VGG16 on VOC2007 (32 PEs)."
+    assert any(named in note for note in scoreboard_c_table.notes(rows))
 
 
 LAYERS = [
@@ -265,14 +267,16 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkey
     found = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
     assert found["latency"] == 20
     assert [row["phase"] for row in found["rows"]] == ["FF", "NG", "WG"]
-    assert [row["data_set"] for row in found["system_c"]] == [*scoreboard_c.IMAGES]
+    assert [(row["pes"], row["data_set"]) for row in found["system_c"]] == [
+        (pes, name) for pes in (32, 64) for name in scoreboard_c.IMAGES
+    ]
     for row in found["system_c"]:
-        assert f"{row['network']} on {row['data_set']}: {row['seconds']:.0f} s, published" in printed
+        assert f"{row['network']} on {row['data_set']}, {row['pes']} PEs: {row['seconds']:.0f} s, published" in printed
         assert row["steps"] == 100 * -(-row["images"] // 32)
         assert row["seconds"] == pytest.approx(row["clocks"] * row["steps"] / 250e6)
         assert sum(row["parts"].values()) == row["clocks"]
     assert (found["steps"], found["clock"]) == ([], "250 MHz (assumed)")
     html = (tmp_path / "scoreboard.html").read_text(encoding="utf-8")
-    assert html.count("<tr>") == 1 + 4 + 1 + 3 + 3 + 1 + 4 + 4, "no step of some layers"
-    assert html.count("<td>250 MHz (assumed)</td>") == 4 + 3 + 4
+    assert html.count("<tr>") == 1 + 4 + 1 + 3 + 3 + 1 + 8 + 8, "no step of some layers"
+    assert html.count("<td>250 MHz (assumed)</td>") == 4 + 3 + 8
     assert "<script" not in html, "no timeline without a step"

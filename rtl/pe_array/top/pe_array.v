@@ -120,6 +120,8 @@ module pe_array #(
 );
 
 `REQUIRE(g_b, B == 8 || B == 16 || B == 32 || B == 64, ("%m: B = %0d must be 8, 16, 32 or 64", B))
+`REQUIRE(g_bus, BUS == 8*B || 2*BUS == 8*B || 4*BUS == 8*B || 8*BUS == 8*B || 16*BUS == 8*B || (BUS == 16*B && B <= 32),
+         ("%m: BUS = %0d must be 16*B (at most 512), 8*B, or that divided by 2, 4, 8 or 16", BUS))
 
 localparam BW = $clog2(B + 1);
 // B-byte words of a beat of gradients and weights

@@ -149,8 +149,10 @@ class PortMemory(Beside):
         pins = [f"{name}_cmd_addr", f"{name}_cmd_beats", *([f"{name}_half"] if self.wide > 1 else [])]
         if (command := self._offer(f"{name}_cmd", pins)) is None:
             return None
-        half = self.wide > 1 and not command[-1]
-        return command[0], command[1] + 1, self.beat << half
+        whole = self.wide > 1 and not command[-1]
+        if self.wide > 1:
+            self.b.cover("beats", f"{name}_whole" if whole else f"{name}_half")
+        return command[0], command[1] + 1, self.beat << whole
 
     def _error(self, addr: int, beats: int, beat: int, window: tuple[int, int], faults: dict[int, int]) -> int:
         """Error of a command."""

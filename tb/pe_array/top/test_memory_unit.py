@@ -54,7 +54,11 @@ class Streams(Beside):
 
     def half(self, place: int) -> bool:
         """Whether a command is of half beats: with a wide port always, or, of the store engine, at random."""
-        return self.whole > self.beat and (place < READERS - 1 or self.b.rng.random() < 0.5)
+        if self.whole == self.beat:
+            return False
+        half = place < READERS - 1 or self.b.rng.random() < 0.5
+        self.b.cover("beats", f"{'wr' if place == READERS else 'rd'}_{'half' if half else 'whole'}")
+        return half
 
     def stall(self) -> None:
         """Random pauses everywhere."""
@@ -194,7 +198,8 @@ class Streams(Beside):
             if b.see("rd_valid") & self._ready & 1 << place:
                 self.seen["item"] = now()
                 cause = b.see_lane("rd_error", place, 2)
-                beat = 0 if cause else b.see("rd_data") >> 8 * self.beat * place & (1 << 8 * self._bytes(place)) - 1
+                size = self._bytes(place)  # of the last reader's beat, which may be twice as wide
+                beat = 0 if cause else b.see_lane("rd_data", place * self.beat // size, 8 * size)
                 if self.items[place]:
                     b.expect(f"items of reader {place}", self.items[place].popleft())
                 b.got(f"items of reader {place}", [beat, b.see_lane("rd_last", place, 1), cause])

@@ -101,16 +101,21 @@ class _Watch:
         self._to: list[IntArray] = []
         self.needs: list[Counts] = []
 
-    def where(self, runs: Runs, count: int) -> IntArray | slice:
-        """Beats that are read."""
-        found = self._where(runs, count)
-        self._from.append(np.r_[found])
+    def where(self, runs: Runs, count: int, beat: int) -> IntArray | slice:
+        """Beats that are read, as words of B bytes."""
+        found = self._where(runs, count, beat)
+        self._from.append(self._words(np.r_[found], beat))
         return found
 
-    def put(self, engine: Engine, *writes: tuple[Runs, Any]) -> None:
-        """Beats that are written."""
-        self._to += [(runs.addresses(self._bus.lanes) - self._bus.base) // self._bus.lanes for runs, _ in writes]
-        self._put(engine, *writes)
+    def put(self, engine: Engine, *writes: tuple[Runs, Any], beat: int | None = None) -> None:
+        """Beats that are written, as words of B bytes."""
+        size = beat or self._bus.lanes
+        self._to += [self._words((runs.addresses(size) - self._bus.base) // size, size) for runs, _ in writes]
+        self._put(engine, *writes, beat=beat)
+
+    def _words(self, beats: IntArray, beat: int) -> IntArray:
+        each = beat // self._bus.lanes
+        return (beats[:, None] * each + np.arange(each)).reshape(-1)
 
     def execute(self, index: int, each: Descriptor) -> None:
         """A descriptor."""

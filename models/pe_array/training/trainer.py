@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from models.lib.toml_section import ConfigError, Section
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.compiler.word_order import word_order
 from models.pe_array.isa.widths import CLASSES_MAX
-from models.pe_array.network.config import EPOCHS_MAX, NEVER, PeConfig, grid_of
+from models.pe_array.network.config import EPOCHS_MAX, NEVER, PeConfig, Training, grid_of
 from models.pe_array.network.float_layers import cross_entropy
 from models.pe_array.network.float_network import FloatNetwork
 from models.pe_array.network.network import PeNetwork
@@ -264,6 +264,23 @@ class Trainer:
         return epoch
 
 
+_WAY = (
+    "batch", "epochs", "rate_shifts", "momentum_shift", "init_seed", "init_scale", "order_seed", "prune_at",
+    "validation", "rewind", "rescale", "initial", "stochastic_updates", "stochastic_gradients", "rounding_seed",
+    "nesterov", "weight_decay_shift", "softmax",
+)  # fmt: skip
+"""Fields of ``Training`` in the text of ``way``."""
+_NO_WEIGHTS: dict[str, object] = {"epochs": 1, "validation": 0, "initial": None}
+"""Those of them that say nothing of the weights, with the value that stands there."""
+
+
+def way(training: Training) -> str:
+    """All of a training that weights follow from, as text. What is older than a field keeps the text that it had."""
+    names = (*_WAY, "fused") if training.fused and training.stochastic_updates else _WAY
+    shown = (f"{name}={_NO_WEIGHTS.get(name, getattr(training, name))!r}" for name in names)
+    return f"Training({', '.join(shown)})"
+
+
 def identity(network: PeNetwork, samples: int, source: str) -> str:
     """Text that is equal for trainings that go the same way, whatever their number of epochs.
 
@@ -272,9 +289,7 @@ def identity(network: PeNetwork, samples: int, source: str) -> str:
         source: of the images.
     """
     config, training = network.config, network.config.training
-    fused = training.fused and training.stochastic_updates  # the weights are the same where nothing is stochastic
-    how = repr(replace(training, epochs=1, validation=0, initial=None, fused=fused, pooled=False))  # no other weights
-    how = how.replace(", fused=False", "").replace(", pooled=False", "")  # as they were before there was a choice
+    how = way(training)
     how += f", wide={config.wide}" if config.wide > 1 and training.stochastic_updates else ""  # other random words
     digest = hashlib.sha256(f"{config.layers!r} {how} {config.pes} {samples} {source}".encode())
     for name, array in network.state().items():

@@ -161,12 +161,10 @@ class DrainUnit:
         words = drain_command(drain).words
         if kind != "spread":
             output = self.output(words // WINDOW, use_mask=False)
-            for _ in range(1000):
-                results, places = (set((offsets(output) + each // self.beat).tolist()) for each in
-                                   (output.address, output.mask))
-                if results.isdisjoint(places):
-                    break
+            results, places = set((offsets(output) + output.address // self.beat).tolist()), set[int]()
+            while not places or not results.isdisjoint(places):  # both where writes go: records are in the lower half
                 output = replace(output, mask=self.place(output, True))
+                places = set((offsets(output) + output.mask // self.beat).tolist())
             return output, drain
         output = self.output(words, use_mask=False)
         row = drain.width + rng.randint(0, 3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from models.pe_array.compiler.word_order import word_order
 from models.pe_array.network.config import PeConfig, grid_of
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.training import command
-from models.pe_array.training.trainer import Trainer
+from models.pe_array.training.trainer import Trainer, way
 from tests.models.pe_array.network.test_pe_layers import interpreted  # noqa: F401
 
 
@@ -144,6 +144,23 @@ def test_no_stochastic_training_without_a_program() -> None:
     trainer = Trainer(replace(config, layers=(wide, *config.layers[1:])), first_images(64)[0])
     with pytest.raises(ConfigError, match="stochastic rounding has the order of a program"):
         trainer.order_words()
+
+
+def test_checkpoints_keep_their_identity() -> None:
+    """Trainings from before there were ``fused`` and ``pooled`` go on. A new field must be said to count or not to."""
+    old = (
+        "Training(batch=32, epochs=1, rate_shifts=(11,), momentum_shift=3, init_seed=1, init_scale=1.0, order_seed=1, "
+        "prune_at=60, validation=0, rewind=False, rescale=False, initial=None, stochastic_updates={}, "
+        "stochastic_gradients=False, rounding_seed=1, nesterov=False, weight_decay_shift=0, softmax=False{})"
+    )
+    training = lenet(rate_shifts=(11,)).training
+    for pooled in (True, False):
+        for fused in (True, False):
+            this = replace(training, pooled=pooled, fused=fused)
+            assert way(this) == old.format(False, "")
+            this = replace(this, stochastic_updates=True)
+            assert way(this) == old.format(True, ", fused=True" * fused)
+    assert {each.name for each in fields(training)} == {*re.findall(r"(\w+)=", old), "fused", "pooled"}
 
 
 def test_checkpoints_that_do_not_fit(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from models.pe_array.isa.operations import After, CollectGradients, DrainMap, Lo
 from models.pe_array.isa.pe_command import Op, PeShape
 from models.pe_array.isa.shapes import Conv, Pool
 from models.pe_array.isa.sizes import Sizes
-from models.pe_array.tiles.tiling import PhaseGeometry, Room, Split, choose_split, strip_choices
+from models.pe_array.tiles.tiling import PhaseGeometry, Split, choose_split
 from studies.phase_clocks import PhaseProgram, WeightUpdate, among
 
 SHAPE = PeShape(8, 32, x_depth=512, y_depth=256, w_depth=256, e_depth=64, t_depth=256)
@@ -210,16 +210,6 @@ def test_splits_that_are_as_good_come_from_both_ends() -> None:
     assert pixels == sorted(pixels)
     assert [each.slots for each in splits[:2]] == [16, 1]
     assert sorted(map(str, splits)) == sorted(map(str, Split.all_of(16)))
-
-
-def test_strips_of_full_width_follow_the_fewest() -> None:
-    layer = PhaseGeometry(Op.MAC, CONV, 8, 8)
-    choices = list(strip_choices(layer, Split(1, 2, 2), Room(256, 256, 200, 1, 1)))
-    numbers = [len(strips) for strips in choices]
-    assert numbers == sorted(numbers)
-    assert numbers[-1] == 8
-    for strips in choices:
-        assert sum(strip.region.pixels for strip in strips) == 64
 
 
 def test_a_phase_of_one_command_is_a_chain() -> None:

@@ -157,7 +157,7 @@ class _Assembler:
 
     def _add(self, operation: Operation) -> None:
         if isinstance(operation, SetWindows):
-            self._made += [self._window(pe, each) for pe, each in enumerate(operation.windows)]
+            self._made += [self._window(pe, each, operation.parts) for pe, each in enumerate(operation.windows)]
         elif isinstance(operation, LoadMap):
             self._map(operation)
         elif isinstance(operation, LoadStream):
@@ -177,24 +177,32 @@ class _Assembler:
         else:
             self._collect(operation)
 
-    def _window(self, pe: int, windows: PeWindows) -> Descriptor:
-        places = self._places
-        return d.Window(pe, windows.slot, *_spans(windows.x, places.x), *_spans(windows.y, places.operand))
+    def _window(self, pe: int, windows: PeWindows, parts: tuple[bool, bool]) -> Descriptor:
+        x, y = self._places.x, self._places.operand
+        return d.Window(pe, windows.slot, *_spans(windows.x, x, parts[0]), *_spans(windows.y, y, parts[1]))
 
     def _map(self, load: LoadMap) -> None:
         command = load.command
         where = self._places.operand if command.to_y else self._places.x
         if where is None:
             raise ValueError("places need the operand map")
-        inside = command.row + command.rows <= where.height and command.width == where.width
-        if not inside or load.channel + command.channels > where.channels:
+        inside = command.row + command.rows <= where.height and load.channel + command.channels <= where.channels
+        if load.column is None:  # whole rows of memory
+            inside &= command.width == where.width
+            column, width = -where.halo[1], where.pitch
+            beats, level = command.rows * width, (command.channels, where.plane)
+        else:
+            inside &= load.column + command.width <= where.width and command.channels == 1
+            column, width = load.column, command.width
+            beats, level = width, (command.rows, where.pitch)
+        if not inside:
             raise ValueError(f"{load} is not inside {where}")
-        run, ((runs, stride),) = fold(command.rows * where.pitch, [(command.channels, where.plane)], [MAP_RUNS])
-        first = where.word(load.channel, command.row, -where.halo[1])  # whole rows of memory
+        run, ((runs, stride),) = fold(beats, [level], [MAP_RUNS])
+        first = where.word(load.channel, command.row, column)
         self._made.append(
             d.Map(
                 address=where.address + first * self._lanes, run_beats=run, runs=runs, run_stride=stride,
-                width=where.pitch, channels=command.channels, base=command.base,
+                width=width, channels=command.channels, base=command.base,
                 row=command.row + where.halo[0], rows=command.rows,
                 shift=command.shift, y=command.to_y, all=command.slot is None, slot=command.slot or 0,
                 after=self._after(load.after),
@@ -281,8 +289,11 @@ class _Assembler:
         self._made.append(d.Collect(address, collect.add, after=self._after(collect.after)))
 
 
-def _spans(region: Region, where: MapAt | None) -> tuple[Pair, Pair]:
-    """Columns and rows of memory that are a region of a map; nothing is loaded where there is no map."""
+def _spans(region: Region, where: MapAt | None, part: bool) -> tuple[Pair, Pair]:
+    """Columns and rows of memory that are a region of a map; nothing is loaded where there is no map.
+
+    part: rows are loaded in part, without the halo.
+    """
     top, left = (0, 0) if where is None else where.halo[:2]
-    y, x = region.y + top, region.x + left
+    y, x = region.y + top, region.x + (0 if part else left)
     return (x, x + region.width), (y, y + region.height)

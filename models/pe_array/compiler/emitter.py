@@ -8,7 +8,7 @@ the rounds before are computed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -31,9 +31,12 @@ from models.pe_array.isa.operations import (
     Source,
 )
 from models.pe_array.isa.pe_command import ByteArray, Memory, Op, pad_bytes
+from models.pe_array.isa.region import Region
+from models.pe_array.isa.shapes import Pair
 from models.pe_array.tiles.geometry import TilePlan
 from models.pe_array.tiles.room import elements_per_command
 from models.pe_array.tiles.tiling import EMPTY, PhaseGeometry, Split, Strip
+from models.pe_array.tiles.ways import worth_parts
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,8 @@ class Emitter:
         self._stored = [0, 0]  # number of stores after which a half of Y is free
         self._held: dict[Memory, list[dict[int, object]]] = {Memory.X: [{}, {}], Memory.Y: [{}, {}]}
         self._fields: dict[CommandField, list[int | None]] = {field: [None] * grid.pes for field in CommandField}
+        self._parts: dict[Memory, Pair | None] = {}  # columns that are loaded of a strip, where rows are not whole
+        self._words: dict[Memory, int] = {}  # of a channel
         self._strips = 0
         # pooling: all elements in one command
         self._room = 1 << 30 if csb is None else elements_per_command(layer.op, csb.shape.weights, grid)
@@ -124,10 +129,14 @@ class Emitter:
         plans = strip.plans * self._split.slots
         self._set(CommandField.TBASE, [tbase] * len(plans))
         self._set(CommandField.TAPS, [1 if plan is None else len(plan.entries) for plan in plans])
-        self._set(CommandField.XSTRIDE, [0 if plan is None else plan.xstride for plan in plans])
+        words = {Memory.X: [0 if plan is None else plan.xstride for plan in plans]}
         operands = self._layer.op in (Op.GRAD, Op.UNPOOL)  # in rasters of their own
-        strides = [0 if plan is None else plan.ystride if operands else strip.raster for plan in plans]
-        self._set(CommandField.YSTRIDE, strides)
+        words[Memory.Y] = [0 if plan is None else plan.ystride if operands else strip.raster for plan in plans]
+        for memory, field in ((Memory.X, CommandField.XSTRIDE), (Memory.Y, CommandField.YSTRIDE)):
+            if self._parts[memory] is not None:  # channels are loaded one by one, to the same place of all PEs
+                words[memory] = [max(words[memory])] * len(plans)
+            self._set(field, words[memory])
+        self._words = {memory: max(of) for memory, of in words.items()}
         for group in groups:
             self._group(strip, group)
         self._strips += 1
@@ -170,14 +179,26 @@ class Emitter:
 
     def _windows(self, strip: Strip) -> None:
         operands = self._layer.operands
+        self._parts = {memory: self._part(memory, strip) for memory in (Memory.X, Memory.Y)}
+        x, y = self._parts.values()
         windows = [
             PeWindows(
-                EMPTY if plan is None else plan.window, plan.operand if plan is not None and operands else EMPTY, slot
+                EMPTY if plan is None else _from(plan.window, x),
+                _from(plan.operand, y) if plan is not None and operands else EMPTY, slot,
             )
             for slot in range(self._split.slots)
             for plan in strip.plans
-        ]
-        self._operations.append(SetWindows(tuple(windows)))
+        ]  # fmt: skip
+        self._operations.append(SetWindows(tuple(windows), (x is not None, y is not None)))
+
+    def _part(self, memory: Memory, strip: Strip) -> Pair | None:
+        """First column, and number of columns, of what is loaded of a map, or None where whole rows are."""
+        if self._csb is None or self._layer.preset is not None:
+            return None
+        to_y = memory == Memory.Y
+        width = (self._layer.operand_size if to_y else self._layer.input_size)[1]
+        (_, rows), (first, columns) = strip.rows[to_y], strip.columns[to_y]
+        return (first, columns) if rows and worth_parts(rows, columns, width) else None
 
     def _map(self, memory: Memory, strip: Strip, needs: dict[int, Channels], again: bool = False) -> int:
         """The half of X or Y in which the slots have their channels, loaded if necessary (``again``: in any case)."""
@@ -200,13 +221,19 @@ class Emitter:
             held[half] |= keys
         row, rows = strip.rows[memory == Memory.Y]
         width = (self._layer.input_size if memory == Memory.X else self._layer.operand_size)[1]
-        if rows:
-            for slot, channels in slots.items():
-                command = LoadCommand(
-                    channels=channels.count, row=row, rows=rows, width=width, base=base,
-                    to_y=memory == Memory.Y, slot=slot, shift=(self._layer.preset or 0) if memory == Memory.Y else 0,
-                )  # fmt: skip
+        part = self._parts[memory]
+        for slot, channels in slots.items() if rows else ():
+            command = LoadCommand(
+                channels=channels.count, row=row, rows=rows, width=width, base=base,
+                to_y=memory == Memory.Y, slot=slot, shift=(self._layer.preset or 0) if memory == Memory.Y else 0,
+            )  # fmt: skip
+            if part is None:
                 self._operations.append(LoadMap(command, channels.first, after))
+                self._loads += 1
+                continue
+            for n in range(channels.count):
+                one = replace(command, channels=1, width=part[1], base=base + n * self._words[memory])
+                self._operations.append(LoadMap(one, channels.first + n, after, part[0]))
                 self._loads += 1
         return half
 
@@ -324,3 +351,8 @@ class Emitter:
         self._operations.append(DrainMap(command, first, region.y, region.x, after, self._layer.spread))
         self._stores += 1
         self._stored[half] = self._stores
+
+
+def _from(region: Region, part: Pair | None) -> Region:
+    """A region in columns of what is loaded."""
+    return region if part is None or not region.pixels else replace(region, x=region.x - part[0])

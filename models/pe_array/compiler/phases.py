@@ -251,19 +251,33 @@ class Maker:
     def backward(self) -> Iterator[Phase]:
         """From the last map to the image: the gradient by the map, then WG of the layers that read it.
 
-        So NG of a layer is before its WG, whose update runs beside what follows.
+        So NG of a layer is before its WG, and an update runs beside the NG behind. Where there is no update, WG comes
+        later if NG has several drains: the NG behind it begins while the last one is under way. WG could not, because
+        it needs the store engine. Stochastic updates keep their order, and so their random words.
         """
         layers = self.config.layers
         assert isinstance(self.config, PeConfig)
+        how, later = self.config.training, list[Phase]()
+        several = False  # drains of the last NG
         for index in reversed(range(IMAGE, len(layers))):
             if index != IMAGE and self.pools.get(index) not in self.spread:
                 for each in self.config.passes(index):
-                    yield self.gradient_pass(index, each)
+                    if not several:
+                        yield from later
+                        later.clear()
+                    made = self.gradient_pass(index, each)
+                    several = len(made.program.stores()) > 1
+                    yield made
             for reader in reversed(range(len(layers))):
                 if layers[reader].reads == index and reader in self.matrices:
-                    yield self.weight_gradient(reader)
+                    mine = [self.weight_gradient(reader)]
                     if reader in self.biases:
-                        yield self.bias_gradient(reader)
+                        mine.append(self.bias_gradient(reader))
+                    later += mine
+                    if not (how.fused and all(phase.once for phase in mine)) or how.stochastic_updates:
+                        yield from later
+                        later.clear()
+        yield from later
 
     def _telling(self, index: int, phase: str) -> None:
         self.tell(f"planning layer {index + 1} of {len(self.config.layers)}: {phase}")
@@ -274,9 +288,8 @@ class Maker:
         if not layer.has_weights:
             return self._pooling(tiles, layer.in_shape[0], layer.multipliers, layer.parts)
         csb = self.matrices[index].csb
-        wide = isinstance(self.config, FrozenConfig)
         return self._split(
-            lambda split: program.convolution(tiles, csb, self.grid, split, wide), tiles, csb.shape.grid[tiles.backward]
+            lambda split: program.convolution(tiles, csb, self.grid, split), tiles, csb.shape.grid[tiles.backward]
         )
 
     def _pooling(

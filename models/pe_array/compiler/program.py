@@ -24,19 +24,16 @@ from models.pe_array.isa.operations import Program
 from models.pe_array.isa.pe_command import ELEMENTS_MAX, Op
 from models.pe_array.isa.shapes import Conv, Pool
 from models.pe_array.tiles.room import room_of
-from models.pe_array.tiles.tiling import PhaseGeometry, Split, Strip, choose_split, strip_choices
+from models.pe_array.tiles.tiling import PhaseGeometry, Split, Strip, choose_split, strips_of, strips_of_size
+from models.pe_array.tiles.ways import Blocks, ranked
 
 CHANNELS_MAX = 256
 """Channels that a coordinate can name."""
 
 SPLITS = 8
-"""Splits of those that fit whose programs are made and compared."""
-STRIPS = 3
-"""Ways to cut a map into strips that are compared."""
-MANY = 8
-"""Strips above which no more of them are tried."""
-NARROW = 4
-"""Times that strips must load a row before strips of full width are tried in their place, where there are MANY."""
+"""Splits of a pooling layer whose programs are made and compared."""
+TRIED, DESCRIPTORS = 16, 50_000
+"""Ways whose programs are made and compared, at most, and their descriptors after which there are no more."""
 FINER = 3
 """Numbers of channels per group that are compared in pooling."""
 
@@ -150,12 +147,9 @@ class _Blocks:
 
 
 def convolution(
-    layer: PhaseGeometry, csb: Csb, grid: Grid, split: Split | None = None, wide: bool = False
+    layer: PhaseGeometry, csb: Csb, grid: Grid, split: Split | None = None
 ) -> Program:  # fmt: skip
-    """Sums of products with the elements of a matrix, which has a row for every output: FF, NG. Errors: ``forward``.
-
-    wide: see ``strip_choices_of``.
-    """
+    """Sums of products with the elements of a matrix, which has a row for every output: FF, NG. Errors: ``forward``."""
     blocks = _Blocks(csb, grid)
     size = (csb.shape.block_cols, csb.shape.block_rows)
     outs, ins = (blocks.cols, blocks.rows) if layer.backward else (blocks.rows, blocks.cols)
@@ -172,7 +166,7 @@ def convolution(
         return made
 
     channels = csb.shape.cols if layer.backward else csb.shape.rows
-    return _build(layer, grid, split, outs, size[::-1] if layer.backward else size, [groups], channels, csb, wide)
+    return _build(layer, grid, split, outs, size[::-1] if layer.backward else size, [groups], channels, csb)
 
 
 def _rounds(slots: list[list[Task]], entries: int, words: int) -> list[Round]:
@@ -210,7 +204,7 @@ def pooling(
         finer = 0  # how often the channels of a group have been halved since a strip was the whole map
         while count and finer < FINER:
             try:
-                strips, whole = next(strip_choices_of(layer, grid, each, count, count))
+                strips, whole = fewest_strips(layer, grid, each, count, count)
             except ValueError as error:
                 why = error
             else:
@@ -245,78 +239,83 @@ def _pooled(
 
 def _build(
     layer: PhaseGeometry, grid: Grid, split: Split | None, parts: int, size: tuple[int, int],
-    variants: Sequence[Groups], channels: int, csb: Csb, wide: bool = False,
+    variants: Sequence[Groups], channels: int, csb: Csb,
 ) -> Program:  # fmt: skip
     """The program with the least estimate of those that fit.
 
     Args:
         layer, grid: the phase, and on what.
-        split: the only one to try; by default the ``SPLITS`` that ``choose_split`` puts first, or more if none fits.
+        split: the only one to try; by default all of the grid.
         parts: blocks that slots can work on at the same time.
         size: channels of a block in X and in Y.
         variants: ways to give slots their work.
         channels: of the map that is drained.
         csb: the weights.
-        wide: see ``strip_choices_of``.
     """
-    splits = [split] if split is not None else choose_split(layer, grid.pes, parts)
     image = to_image(csb, grid.shape.lanes, grid.wide)
     best: tuple[int, Program] | None = None
-    why = ValueError("no split")
-    tried = 0
-    for each in splits:
-        if best is not None and tried >= SPLITS:
+    count = 0
+    for each, strips, whole in islice(_cuts(layer, grid, split, parts, size, csb), TRIED):
+        if count > DESCRIPTORS:
             break
-        try:
-            choices = list(strip_choices_of(layer, grid, each, *size, wide))
-        except ValueError as error:
-            why = error
-            continue
-        tried += 1
-        for strips, whole in choices:
-            # what a slot that does an equal part takes at least
-            least = len(csb.coordinates) * sum(strip.entries for strip in strips) // min(each.slots, parts)
-            if best is not None and least >= best[0]:
-                continue
-            for groups in variants:
-                emitter = Emitter(layer, grid, each, whole, csb)
-                for strip in strips:
-                    emitter.strip(strip, groups(each, strip))
-                made = emitter.program(channels, image)
-                clocks = estimate(made, grid)
-                if best is None or clocks < best[0]:
-                    best = clocks, made
-    if best is None:
-        raise why
+        for groups in variants:
+            emitter = Emitter(layer, grid, each, whole, csb)
+            for strip in strips:
+                emitter.strip(strip, groups(each, strip))
+            made = emitter.program(channels, image)
+            descriptors = len(made.operations) + grid.pes * len(strips)  # every PE has a window of its own
+            count += descriptors
+            clocks = estimate(made, grid) + descriptors  # which the port fetches too
+            if best is None or clocks < best[0]:
+                best = clocks, made
+    assert best is not None
     return best[1]
 
 
-def strip_choices_of(
-    layer: PhaseGeometry, grid: Grid, split: Split, channels_in: int, channels_out: int, wide: bool = False
-) -> Iterator[tuple[list[Strip], bool]]:  # fmt: skip
-    """Strips, and whether T is used as a whole or in halves: one strip, or some choices of several.
+def _cuts(
+    layer: PhaseGeometry, grid: Grid, split: Split | None, parts: int, size: tuple[int, int], csb: Csb
+) -> Iterator[tuple[Split, list[Strip], bool]]:  # fmt: skip
+    """Splits with their strips, and whether T is used as a whole: those with the fewest clocks (``ways``) first.
 
-    Args:
-        wide: where many NARROW strips are the fewest, the fewest of full width too. Loads take whole rows, so narrow
-            strips load the same rows again. Not in trainings, whose random words belong to the programs they have.
+    Where none of these fits, the first one that does. Raises ValueError where there is no such split.
+    """
+    room, shape = room_of(grid.shape, *size), csb.shape
+    full = int((np.diff(csb.pointers) > 0).sum())
+    matrix = Blocks(
+        (shape.rows, shape.cols), (shape.block_rows, shape.block_cols), len(csb.coordinates), shape.weights, full
+    )  # fmt: skip
+    none = True
+    for each, region in ranked(layer, grid, matrix, split):
+        with suppress(ValueError):  # tiles that are not full ones, for a map that sums begin with
+            strips = strips_of_size(layer, each, region, room)
+            none = False
+            yield each, strips, len(strips) == 1 or 2 * max(strip.entries for strip in strips) > room.entries
+    why = ValueError("no split")
+    for each in (choose_split(layer, grid.pes, parts) if split is None else [split]) if none else ():
+        try:
+            strips, whole = fewest_strips(layer, grid, each, *size)
+        except ValueError as error:
+            why = error
+        else:
+            yield each, strips, whole
+            return
+    if none:
+        raise why
+
+
+def fewest_strips(
+    layer: PhaseGeometry, grid: Grid, split: Split, channels_in: int, channels_out: int
+) -> tuple[list[Strip], bool]:  # fmt: skip
+    """The fewest strips, and whether T is used as a whole or in halves.
 
     Raises:
         ValueError: none fits, or it is not a split of the grid.
     """
     if split.slots * split.tiles != grid.pes:
         raise ValueError(f"{split} is not a split of {grid.pes} PEs")
-
-    def some(fewest: list[Strip], ways: Iterator[list[Strip]], whole: bool) -> Iterator[tuple[list[Strip], bool]]:
-        yield fewest, whole
-        more = STRIPS - 1 if len(fewest) <= MANY else int(wide and NARROW * fewest[0].region.width < layer.size[1])
-        for strips in islice(ways, more):
-            yield strips, whole
-
     room = room_of(grid.shape, channels_in, channels_out)
-    ways = strip_choices(layer, split, room)
-    fewest = next(ways)
-    if len(fewest) > 1:
-        halves = strip_choices(layer, split, replace(room, entries=room.entries // 2))
+    strips = strips_of(layer, split, room)
+    if len(strips) > 1:
         with suppress(ValueError):
-            yield from some(next(halves), halves, False)
-    yield from some(fewest, ways, True)
+            return strips_of(layer, split, replace(room, entries=room.entries // 2)), False
+    return strips, True

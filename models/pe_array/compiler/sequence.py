@@ -4,7 +4,8 @@
 The descriptors of a phase count loads, computes and stores from its start. Behind others,
 
 - loads wait until no compute uses the half of a memory that they fill (``halves``),
-- loads of a map wait until what they read of it is stored, and commands and loads to Y until no drain reads that half,
+- loads of a map wait until the bytes that they read of it are stored,
+- commands and loads to Y wait until no drain reads that half,
 - the first gradients of a WG wait for the collects of the WG before: sums of gradients are set for one split at a time,
 - a collect that adds waits for the one whose gradients it adds to,
 - an update waits for the gradients, and for the loads of the phases that multiply with the old weights,
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Sequence as List
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from models.pe_array.compiler.allocation import Tensor
 from models.pe_array.compiler.halves import Halves, memory_of
@@ -42,19 +43,15 @@ from models.pe_array.isa.descriptors import (
 )
 from models.pe_array.isa.operations import After
 from models.pe_array.isa.pe_command import Memory, Op, PeShape
-from models.pe_array.isa.shapes import Pair
+from models.pe_array.isa.runs import Runs, Spans, large_runs
 from models.pe_array.network.config import Training
-
-EVERYWHERE = 1 << 62
-"""Behind all bytes."""
 
 
 @dataclass(frozen=True)
 class _Stored:
-    """Bytes of a map from ``first`` to before ``end``, and the number of stores after which they are there."""
+    """Bytes of a map, None: all, and the number of stores after which they are there."""
 
-    first: int
-    end: int
+    bytes: Spans | None
     stores: int
 
 
@@ -91,7 +88,6 @@ class Sequence:
         collects: dict[tuple[Slot, ...], int] = {}
         slots: list[Slot] = []
         stored: list[_Stored] = []
-        places: list[_Stored] = []
         to: Output | None = None
         halves = self._halves
         for each in self._first_weights(phase, halves.begin(descriptors)):
@@ -117,8 +113,7 @@ class Sequence:
                 self._put(each.behind(After(0, computes + after.computes, max(masks, default=0))))
                 halves.note(each, 0, self._stores)
                 assert to is not None
-                stored.append(_Stored(*self._written_by(each, to), self._stores))
-                places.append(_Stored(*self._written_by(each, replace(to, address=to.mask)), self._stores))
+                stored.append(_Stored(self._written_by(each, to), self._stores))
             elif isinstance(each, Collect):
                 if learn is not None:
                     self._put(learn.behind(After(loads=self._read[phase.layer])))
@@ -136,7 +131,7 @@ class Sequence:
         for made in phase.outputs:
             self._stored[made.tensor] = stored
             if made.places is not None:
-                self._stored.setdefault(made.places, places)  # what spreads by them only reads them
+                self._stored.setdefault(made.places, [_Stored(None, self._stores)])  # what spreads only reads them
         if phase.gradients:
             self._collected = self._stores
         self._read[phase.layer] = self._loads
@@ -146,7 +141,7 @@ class Sequence:
         logits, labels, output = (self._tensors[name].address for name in (f"output{layer}", "labels", f"delta{layer}"))
         after = After(stores=self._ready(f"output{layer}"))
         self._put(Delta(logits, labels, output, classes, softmax, after=after))
-        self._stored[f"delta{layer}"] = [_Stored(0, EVERYWHERE, self._stores)]
+        self._stored[f"delta{layer}"] = [_Stored(None, self._stores)]
 
     def update(self, layer: int, beats: int, learn: Learn, prefix: str = "") -> None:
         """New weights of a layer, after its last phase, or new biases.
@@ -180,25 +175,26 @@ class Sequence:
             weight_decay,
         )  # fmt: skip
 
-    def _ready(self, name: str | None, region: Pair = (0, EVERYWHERE)) -> int:
-        """Stores after which a map is complete from a byte up to another one; nothing stores an image."""
+    def _ready(self, name: str | None, read: Spans | None = None) -> int:
+        """Stores after which bytes of a map are there, None: all; nothing stores an image."""
         if name is None:
             return 0
         if name in self._parts:
-            return max(self._ready(part, region) for part in self._parts[name])
-        first, end = region
-        stored = self._stored.get(name, ())
-        return max((each.stores for each in stored if each.first < end and first < each.end), default=0)
+            return max(self._ready(part, read) for part in self._parts[name])
+        for each in reversed(self._stored.get(name, ())):
+            if each.bytes is None or read is None or each.bytes.meet(read):
+                return each.stores
+        return 0
 
-    def _read_by(self, load: Map) -> Pair:
-        beats = (load.runs - 1) * load.run_stride + load.run_beats
-        return load.address, load.address + beats * self._lanes
+    def _read_by(self, load: Map) -> Spans:
+        return Spans(
+            Runs.pattern(load.address, load.run_beats, [(load.runs, load.run_stride * self._lanes)]), self._lanes
+        )  # fmt: skip
 
-    def _written_by(self, drain: Drain, to: Output) -> Pair:
-        groups, runs, beats = (to.groups - 1) * to.group_stride, (to.runs - 1) * to.run_stride, to.run_beats
-        if drain.index and not drain.windows:  # the large map: rows are twice as many and twice as long
-            groups, runs, beats = 4 * groups, (2 * to.runs - 1) * 2 * to.run_stride, 2 * beats
-        return to.address, to.address + (groups + runs + beats) * self._lanes
+    def _written_by(self, drain: Drain, to: Output) -> Spans:
+        levels = [(to.runs, to.run_stride * self._lanes), (to.groups, to.group_stride * self._lanes)]
+        runs = large_runs if drain.index and not drain.windows else Runs.pattern
+        return Spans(runs(to.address, to.run_beats, levels), self._lanes)
 
     def _first_weights(self, phase: Phase, descriptors: List[Descriptor]) -> List[Descriptor]:
         """Loads before the first command in the order in which they become possible: weights, maps.

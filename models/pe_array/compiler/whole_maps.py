@@ -9,7 +9,7 @@ import numpy as np
 
 from models.pe_array.compiler.emitter import Channels, Emitter, Group, Round, Task
 from models.pe_array.compiler.estimate import estimate
-from models.pe_array.compiler.program import CHANNELS_MAX, SPLITS, strip_choices_of
+from models.pe_array.compiler.program import CHANNELS_MAX, SPLITS, fewest_strips
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.operations import Program
 from models.pe_array.isa.pe_command import ELEMENTS_MAX
@@ -38,7 +38,7 @@ def whole_map(
         for count in (n for n in range(min(parts, most), 0, -1) if parts % n == 0):
             size = (1, count) if layer.backward else (count, 1)
             try:
-                strips, whole = next(strip_choices_of(layer, grid, each, *size))
+                strips, whole = fewest_strips(layer, grid, each, *size)
             except ValueError as error:
                 why = error
                 continue

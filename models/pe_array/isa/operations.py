@@ -49,18 +49,28 @@ class After:
 
 @dataclass(frozen=True)
 class SetWindows:
-    """Windows and slots of all PEs, for the map loads that follow; the ones before must be done."""
+    """Windows and slots of all PEs, for the map loads that follow; the ones before must be done.
+
+    Attributes:
+        windows: of every PE, in rows of the map and in columns of what is loaded.
+        parts: whether rows of the map in X, and of the one in Y, are loaded in part.
+    """
 
     windows: tuple[PeWindows, ...]
+    parts: tuple[bool, bool] = (False, False)
 
 
 @dataclass(frozen=True)
 class LoadMap:
-    """Broadcast of some channels of a map, from ``channel`` on; to_y: of the operand map, else of the input map."""
+    """Broadcast of some channels of a map, from ``channel`` on; to_y: of the operand map, else of the input map.
+
+    column: the first of the columns that are loaded, of a single channel, where they are not whole rows.
+    """
 
     command: LoadCommand
     channel: int
     after: After = After()
+    column: int | None = None
 
 
 @dataclass(frozen=True)

@@ -63,3 +63,20 @@ def large_runs(address: int, beats: int, levels: Sequence[Pair]) -> Runs:
     """Of a map whose pooled one has this pattern, a run in every row: ``levels`` are rows and groups of them."""
     (rows, row), (groups, group) = levels
     return Runs.pattern(address, 2 * beats, [(2 * rows, 2 * row), (groups, 4 * group)])
+
+
+class Spans:
+    """Bytes of runs that have none in common, to be compared with others."""
+
+    def __init__(self, runs: Runs, lanes: int) -> None:
+        order = np.argsort(runs.starts)
+        self.starts: IntArray = runs.starts[order]
+        self.ends: IntArray = self.starts + runs.beats[order] * lanes
+
+    def meet(self, others: Spans) -> bool:
+        """Whether there is a byte in both."""
+        if self.starts[0] >= others.ends[-1] or others.starts[0] >= self.ends[-1]:
+            return False
+        behind = np.searchsorted(self.ends, others.starts, side="right")  # the first run that ends behind the start
+        there = behind < len(self.ends)
+        return bool((self.starts[behind[there]] < others.ends[there]).any())

@@ -170,6 +170,8 @@ def map_words(operation: LoadMap, feature_map: ByteArray | None, lanes: int) -> 
     part = feature_map[
         operation.channel : operation.channel + command.channels, command.row : command.row + command.rows
     ]  # fmt: skip
+    if operation.column is not None:
+        part = part[:, :, operation.column : operation.column + command.width]
     if part.shape != (command.channels, command.rows, command.width, lanes):
         raise ValueError(f"{operation} is not inside a map of {feature_map.shape}")
     return np.ascontiguousarray(part).reshape(-1, lanes)

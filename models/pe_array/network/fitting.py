@@ -7,9 +7,8 @@ Nothing is planned for that. What decides is the smallest piece of work: one pix
 from __future__ import annotations
 
 import functools
-import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +24,7 @@ from models.pe_array.network.gradient_passes import label
 from models.pe_array.network.layer import Layer
 from models.pe_array.tiles.room import block_sums, elements_per_command, room_of
 from models.pe_array.tiles.tiling import PhaseGeometry, Split, choose_split, strip_of, strips_of
+from models.pe_array.tiles.ways import Blocks, clocks, ways_of
 
 LANES_MIN = 8
 """Least B, and batch, of the whole engine."""
@@ -52,9 +52,6 @@ CLOCKS = Limits(1 << 32, 1 << 24, sums=False)
 """What addresses and counts of a program can say: of one whose clocks alone are asked for, which no sum changes."""
 BLOCK_SPLITS = 8
 """Splits that are compared for a size of blocks."""
-BLOCK_CLOCKS, UPDATE_BEATS, COLLECT_CLOCKS = 8, 8, 50
-"""About the clocks to fetch and load two short streams, measured; beats that an update reads for one of MAC weights;
-clocks between blocks in a collect of gradients."""
 COMMAND_CLOCKS = 16
 """About the clocks to fetch and load what a command works on."""
 _WEIGHT_BYTES = 1 + 2 * 4
@@ -127,73 +124,16 @@ def _block(conv: Conv, phases: tuple[PhaseGeometry, ...], grid: Grid, elements: 
     usual = _fitting(conv, phases, grid, (parts, parts))
     if conv.groups > 1 or grid.pes < 4:
         return usual
-    powers = [1 << n for n in range(1, grid.pes.bit_length())]
-    blocks = dict.fromkeys([usual, *(_fitting(conv, phases, grid, each) for each in itertools.product(powers, powers))])
-    return min(blocks, key=lambda block: _step_clocks(conv, phases, grid, elements, block))
+    sides = [sorted({min(-(-n // (1 << k)), BLOCK_MAX) for k in range(n.bit_length())}) for n in (conv.rows, conv.cols)]
+    ways = [ways_of(phase, grid.pes) for phase in phases]
 
+    def clocks_of(block: Pair) -> float:
+        """About the clocks of all phases, each cut in the best way."""
+        matrix = Blocks((conv.rows, conv.cols), block, elements, conv.taps)
+        each = (clocks(phase, grid, cut, matrix, phase.backward) for phase, cut in zip(phases, ways, strict=True))
+        return sum(float(found.min()) for found in each)
 
-def _step_clocks(conv: Conv, phases: tuple[PhaseGeometry, ...], grid: Grid, elements: int, block: Pair) -> int:
-    """About the clocks of the phases of a layer, and of its update, with blocks of that size."""
-    blocks = math.prod(-(-n // size) for n, size in zip((conv.rows, conv.cols), block, strict=True))
-    values = -(-elements * conv.taps // (blocks * grid.shape.lanes))
-    clocks = sum(_phase_clocks(conv, phase, grid, elements, block, blocks) for phase in phases)
-    return clocks + UPDATE_BEATS * blocks * values * (len(phases) > 1)
-
-
-def _phase_clocks(
-    conv: Conv, phase: PhaseGeometry, grid: Grid, elements: int, block: Pair, blocks: int
-) -> int:  # fmt: skip
-    """About those of a phase: commands, loads or collects, whatever takes longest, with the best number of slots."""
-    shape, taps, gradients = grid.shape, conv.taps, phase.op == Op.GRAD
-    sides = [(-(-n // size), size / n) for n, size in zip((conv.rows, conv.cols), block, strict=True)]
-    parts, share = max(sides) if gradients else sides[phase.backward]
-    outs, ins = block[::-1] if phase.backward else block
-    channels = conv.rows if phase.backward else conv.cols
-    pixels = math.prod(phase.input_size)
-    stream = max(BLOCK_CLOCKS, 2 + sum(
-        -(-elements * size // (blocks * shape.lanes)) for size in ((2,) if gradients else (2, taps))
-    ))  # fmt: skip
-    entries = tuple(tuple(_seen(phase, axis)) for axis in (0, 1))
-    found = []
-    for slots in (1 << n for n in range(grid.pes.bit_length())):
-        turns = -(-parts // slots)
-        for sy in (1 << n for n in range((grid.pes // slots).bit_length())):
-            tile = -(-phase.size[0] // sy) * -(-phase.size[1] * sy * slots // grid.pes)
-            seen = tile * pixels // math.prod(phase.size)
-            strips = max(-(-tile * taps * 4 // (shape.t_depth * shape.lanes)), -(-tile * outs * 2 // shape.y_depth),
-                         -(-seen * ins * 2 // shape.x_depth))  # fmt: skip
-            strips = min(strips, phase.size[0])
-            loads = strips * blocks * stream + turns * channels * pixels
-            collects = blocks * COLLECT_CLOCKS if gradients else 0
-            work = _longest(entries[0], strips, sy) * _longest(entries[1], 1, grid.pes // slots // sy)
-            found.append(max(loads, collects, int(turns * share * elements * work)))
-    return min(found) + blocks
-
-
-@functools.lru_cache(maxsize=4096)
-def _longest(entries: tuple[int, ...], strips: int, tiles: int) -> int:
-    """Entries of the fullest of so many tiles along an axis, of all strips together."""
-    longest = 0
-    rows = -(-len(entries) // strips)
-    for first in range(0, len(entries), rows):
-        strip = entries[first : first + rows]
-        size = -(-len(strip) // tiles)
-        longest += max(sum(strip[n : n + size]) for n in range(0, len(strip), size))
-    return longest
-
-
-def _seen(phase: PhaseGeometry, axis: int) -> Iterator[int]:
-    """Entries along an axis for every pixel: taps that see the map, in gradients all."""
-    window, (out, size) = phase.window, (phase.size[axis], phase.input_size[axis])
-    kernel, stride, pad, step = (each[axis] for each in (window.kernel, window.stride, window.pad, window.dilation))
-    for at in range(out):
-        if phase.op == Op.GRAD:
-            yield kernel
-        elif phase.backward:
-            outs = [at + pad - k * step for k in range(kernel)]
-            yield sum(place % stride == 0 and 0 <= place < stride * size for place in outs)
-        else:
-            yield sum(0 <= at * stride - pad + k * step < size for k in range(kernel))
+    return min([usual, *((rows, cols) for rows in sides[0] for cols in sides[1])], key=clocks_of)
 
 
 def _fitting(conv: Conv, phases: tuple[PhaseGeometry, ...], grid: Grid, parts: Pair) -> Pair:

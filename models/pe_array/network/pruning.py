@@ -32,8 +32,11 @@ def strongest(conv: Conv, weights: npt.NDArray[np.integer], density: float) -> n
         density: share of all positions that the layer may keep, not of those that are still there.
     """
     sums = np.abs(weights.astype(np.int64)).sum(axis=(1, 2))
-    order = np.argsort(-sums, kind="stable")[: kept_elements(conv, density)]
-    return np.sort(order)
+    count = min(kept_elements(conv, density), len(sums))
+    least = np.partition(sums, len(sums) - count)[len(sums) - count]
+    stays = sums > least
+    stays[np.flatnonzero(sums == least)[: count - int(stays.sum())]] = True
+    return np.flatnonzero(stays)
 
 
 def prune(

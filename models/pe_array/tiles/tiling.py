@@ -213,7 +213,13 @@ class Strip:
     def rows(self) -> tuple[Pair, Pair]:
         """First row, and number of rows, of what the tiles need of the maps in X and in Y; no rows where nothing."""
         plans = [plan for plan in self.plans if plan is not None]
-        return _hull([plan.window for plan in plans]), _hull([plan.operand for plan in plans])
+        return _hull([plan.window for plan in plans], 0), _hull([plan.operand for plan in plans], 0)
+
+    @functools.cached_property
+    def columns(self) -> tuple[Pair, Pair]:
+        """The same of the columns."""
+        plans = [plan for plan in self.plans if plan is not None]
+        return _hull([plan.window for plan in plans], 1), _hull([plan.operand for plan in plans], 1)
 
 
 @dataclass(frozen=True)
@@ -263,39 +269,25 @@ def strips_of(layer: PhaseGeometry, split: Split, room: Room) -> list[Strip]:
     Raises:
         ValueError: not even single pixels do.
     """
-    return next(strip_choices(layer, split, room))
-
-
-def strip_choices(layer: PhaseGeometry, split: Split, room: Room) -> Iterator[list[Strip]]:
-    """Ways to cut a map into strips for which all tiles fit: the fewest strips first, then more of full width.
-
-    More strips are of use where they make the tiles of a strip more alike, and so the PEs' work.
-
-    Raises:
-        ValueError: not even single pixels fit; raised before anything is delivered.
-    """
     height, width = layer.size
-    choices = [(rows, cols) for rows in _sizes(height) for cols in _sizes(width)]
+    choices = [(rows, cols) for rows in line_sizes(height) for cols in line_sizes(width)]
     choices.sort(key=lambda size: (-(-height // size[0]) * -(-width // size[1]), -size[1]))
-    why: ValueError | None = None
-    found = False
-    for rows, cols in choices:
-        if found and cols != width:
-            continue
-        regions = (
-            Region(y, x, min(rows, height - y), min(cols, width - x))
-            for y in range(0, height, rows)
-            for x in range(0, width, cols)
-        )
+    for size in choices:
         try:
-            strips = [strip_of(layer, split, region, room) for region in regions]
+            return strips_of_size(layer, split, size, room)
         except ValueError as error:
             why = error
-            continue
-        found = True
-        yield strips
-    if not found:
-        raise ValueError(f"a single pixel per PE does not fit: {why}")
+    raise ValueError(f"a single pixel per PE does not fit: {why}")
+
+
+def strips_of_size(layer: PhaseGeometry, split: Split, size: Pair, room: Room) -> list[Strip]:
+    """A map cut into strips of so many rows and columns. ValueError where a tile does not fit."""
+    (height, width), (rows, cols) = layer.size, size
+    return [
+        strip_of(layer, split, Region(y, x, min(rows, height - y), min(cols, width - x)), room)
+        for y in range(0, height, rows)
+        for x in range(0, width, cols)
+    ]
 
 
 def choose_split(layer: PhaseGeometry, pes: int, parts: int) -> list[Split]:
@@ -342,10 +334,11 @@ def in_raster(plan: TilePlan, high: int, wide: int) -> TilePlan:
     return replace(plan, entries=np.concatenate(placed), results=high * wide)
 
 
-def _hull(regions: Sequence[Region]) -> Pair:
-    """First row of regions that have pixels, and the number of rows to the last one."""
-    rows = [row for region in regions if region.pixels for row in (region.y, region.y + region.height)]
-    return (min(rows), max(rows) - min(rows)) if rows else (0, 0)
+def _hull(regions: Sequence[Region], axis: int) -> Pair:
+    """First line along an axis of regions that have pixels, and the number of lines to the last one."""
+    spans = [((each.y, each.height), (each.x, each.width))[axis] for each in regions if each.pixels]
+    first = min((first for first, _ in spans), default=0)
+    return first, max((start + count for start, count in spans), default=0) - first
 
 
 def _nothing(layer: PhaseGeometry, region: Region) -> TilePlan:
@@ -365,6 +358,6 @@ def _fits(plan: TilePlan, raster: int, room: Room) -> None:
             raise ValueError(f"{need} {what}, there are {limit}")
 
 
-def _sizes(lines: int) -> list[int]:
+def line_sizes(lines: int) -> list[int]:
     """The sizes of pieces into which so many lines can be cut, largest first."""
     return sorted({-(-lines // pieces) for pieces in range(1, lines + 1)}, reverse=True)

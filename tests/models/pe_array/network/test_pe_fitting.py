@@ -151,10 +151,10 @@ def test_fully_connected_layers_alone_are_trained_on_images() -> None:
 
 
 DIGESTS = {
-    ("lenet5_mnist", False): "9bf1f1a255331873af22",
-    ("lenet5_mnist", True): "13af971dbefaae3540e6",
-    ("lenet5_finetune", True): "0a6e595c9e5643323977",
-    ("resnet_mnist", False): "7a3e8e25ed0b87420919",
+    ("lenet5_mnist", False): "87c50fcbfe7f2440d450",
+    ("lenet5_mnist", True): "cc8112c6ae6edb07c9c2",
+    ("lenet5_finetune", True): "dbe2243a84d6003f9e2b",
+    ("resnet_mnist", False): "78dc740d4e989f3da5aa",
 }
 """Of the memory that a step begins with, program and data: a faster planner must not plan anything else."""
 
@@ -197,10 +197,10 @@ def test_long_computations_are_told_of(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_few_elements_make_few_blocks() -> None:
-    """Fully connected layers of LeNet-5 on 32 PEs: a block of 8 elements would cost more than they do."""
+    """Fully connected layers of LeNet-5 on 32 PEs: a block of a few elements would cost more than they do."""
     values = tomllib.loads((CONFIGS / "lenet5_mnist.toml").read_text()) | {"array": {"pes": 32}}
     config = PeConfig.from_dict(values)
     layer, grid = config.layers[4], grid_of(config)
-    assert fitting.choose_block(layer, grid, True, 7680) == (30, 50)
+    assert fitting.choose_block(layer, grid, True, 7680) == (15, 50)
     rows, cols = fitting.choose_block(layer, grid)
-    assert rows * cols < 30 * 50, "all elements keep more slots busy"
+    assert rows * cols < 15 * 50, "all elements keep more slots busy"

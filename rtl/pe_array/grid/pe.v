@@ -307,7 +307,9 @@ wire [B*16-1:0]   products;
 
 ram_sdp #(
     .WIDTH(B * 8),
-    .DEPTH(1 << XAW)
+    .DEPTH(1 << XAW),
+    .OUT(1),
+    .OLD(0)
 ) x_ram (
     .clk(clk),
     .we(load_x_reg),
@@ -337,7 +339,8 @@ end
 ram_sdp #(
     .WIDTH(B * ACC),
     .DEPTH(1 << YAW),
-    .OUT(1)
+    .OUT(1),
+    .OLD(0)
 ) y_ram (
     .clk(clk),
     .we(y_we_reg),

@@ -82,7 +82,8 @@ ram_sdp #(
     .WIDTH(B * 8),
     .DEPTH(1 << EAW),
     .BLOCK(1),
-    .OUT(2)
+    .OUT(2),
+    .OLD(0)
 ) e_ram (
     .clk(clk),
     .we(load_e),
@@ -96,7 +97,8 @@ ram_sdp #(
 ram_sdp #(
     .WIDTH(B * 8),
     .DEPTH(1 << TAW),
-    .OUT(2)
+    .OUT(2),
+    .OLD(0)
 ) t_ram (
     .clk(clk),
     .we(load_t),
@@ -255,7 +257,8 @@ wire [B*8-1:0] w_word;
 ram_sdp #(
     .WIDTH(B * 8),
     .DEPTH(1 << WAW),
-    .OUT(2)
+    .OUT(2),
+    .OLD(0)
 ) w_ram (
     .clk(clk),
     .we(load_w),

@@ -49,7 +49,7 @@ module pe_issue #(
     output wire           busy,         // an entry is issued
     output wire           stall,        // an entry waits
 
-    output wire [XAW-1:0] x_raddr,      // pixel word to read: 2 or 5 clocks after issue
+    output wire [XAW-1:0] x_raddr,      // pixel word to read: 1 or 4 clocks after issue
     output wire           y_re,         // read Y: 4 clocks after issue or drain_read
     output wire [YAW-1:0] y_raddr,
     output wire           drain_valid,  // the word of a drain_read stands on the output of Y: 6 clocks after it
@@ -87,9 +87,11 @@ reg [XAW-1:0] xaddr_reg;
 reg [YAW-1:0] yaddr_reg;
 reg [YAW-1:0] raddr_reg;
 reg [6:0]     woff_reg;
-reg           reads_reg;     // it reads Y
+reg           reads_reg;     // there is an entry, and it reads Y
+reg           grad_reg;      // there is an entry, and it makes a gradient
 reg           changes_reg;   // it writes a Y word that a MAC may read soon
 reg [1:0]     wait_reg;      // clocks to wait for a Y word
+reg           held_reg;      // there is an entry, and it waits for a Y word or for what is in flight
 
 // What was issued one clock ago
 reg           changes1_reg;
@@ -102,17 +104,22 @@ reg           full_reg;
 wire in_mac_last = in_last && in_op == `ARRAY_OP_MAC;
 wire same        = in_mac_last && in_yaddr == yaddr_reg && valid_reg && changes_reg;
 wire same1       = in_mac_last && in_yaddr == yaddr1_reg && changes1_reg;
-wire gradient    = last_reg && op_reg == `ARRAY_OP_GRAD;
-wire waits       = wait_reg != 2'd0 || (fence_reg && settle_reg != 3'd0) || (gradient && full_reg)
-                   || (reads_reg && drain_read);
+wire waits       = held_reg || (grad_reg && full_reg) || (reads_reg && drain_read);
 wire issue       = valid_reg && !waits;
-wire issue_grad  = issue && gradient;
+wire issue_grad  = issue && grad_reg;
 
-wire [4:0] gradients_next = gradients_reg + {4'd0, issue_grad} - {4'd0, grad_taken};
+// What is held in the next clock is known in this one: much hangs on `go`. An entry comes as another one is issued.
+wire unsettled   = settle_reg[2:1] != 2'd0;
+wire in_held     = in_valid && (same || same1 || (in_fence && (valid_reg || unsettled)));
+wire still_held  = wait_reg[1] || (fence_reg && unsettled);
 
-assign go    = !(valid_reg && waits);
+// More of them, or fewer
+wire       up   = issue_grad && !grad_taken;
+wire       down = grad_taken && !issue_grad;
+
+assign go    = !waits;
 assign busy  = issue;
-assign stall = valid_reg && waits;
+assign stall = waits;
 
 always @(posedge clk) begin
     if (go) begin
@@ -127,9 +134,12 @@ always @(posedge clk) begin
         yaddr_reg   <= in_yaddr;
         raddr_reg   <= in_raddr;
         woff_reg    <= in_woff;
-        reads_reg   <= in_op == `ARRAY_OP_MAC ? in_last : in_op != `ARRAY_OP_MAX && !in_skip;
         changes_reg <= in_mac_last || in_clear;
+        reads_reg   <= in_valid && (in_op == `ARRAY_OP_MAC ? in_last : in_op != `ARRAY_OP_MAX && !in_skip);
+        grad_reg    <= in_valid && in_last && in_op == `ARRAY_OP_GRAD;
     end
+
+    held_reg <= go ? in_held : still_held;
 
     if (go) wait_reg <= same ? 2'd2 : same1 ? 2'd1 : 2'd0;
     else if (wait_reg != 2'd0) wait_reg <= wait_reg - 2'd1;
@@ -140,11 +150,17 @@ always @(posedge clk) begin
     if (issue) settle_reg <= FENCE;
     else if (settle_reg != 3'd0) settle_reg <= settle_reg - 3'd1;
 
-    gradients_reg <= gradients_next;
-    full_reg      <= gradients_next == MOST;
+    if (up) gradients_reg <= gradients_reg + 5'd1;
+    else if (down) gradients_reg <= gradients_reg - 5'd1;
+
+    if (up) full_reg <= gradients_reg == MOST - 5'd1;
+    else if (down) full_reg <= 1'b0;
 
     if (rst) begin
         valid_reg     <= 1'b0;
+        reads_reg     <= 1'b0;
+        grad_reg      <= 1'b0;
+        held_reg      <= 1'b0;
         wait_reg      <= 2'd0;
         changes1_reg  <= 1'b0;
         settle_reg    <= 3'd0;
@@ -227,16 +243,18 @@ delay_line #(
     .q(drain_valid)
 );
 
-// --- x: X is read; then d0 ... d3 ---
+// --- X is read; x: its word comes to its register; then d0 ... d3 ---
 
-reg             x_valid_reg;
-reg [ENTRY-1:0] x_entry_reg;
-wire            x_ends, x_clear, x_skip, x_last;
-wire [1:0]      x_op;
-wire [6:0]      x_woff;
-wire [YAW-1:0]  x_waddr;
+wire [ENTRY-1:0]     entry_x = late4 ? entry4 : entry1_reg;
+reg                  x_valid_reg;
+reg  [ENTRY-XAW-1:0] x_entry_reg;
+wire                 x_ends, x_clear, x_skip, x_last;
+wire [1:0]           x_op;
+wire [6:0]           x_woff;
+wire [YAW-1:0]       x_waddr;
 
-assign {x_ends, x_clear, x_skip, x_last, x_op, x_woff, x_waddr, x_raddr} = x_entry_reg;
+assign {x_ends, x_clear, x_skip, x_last, x_op, x_woff, x_waddr} = x_entry_reg;
+assign x_raddr = entry_x[XAW-1:0];
 
 reg           starts_reg;  // the next entry begins a sum; so does one of another operation, even behind a clear alone
 reg           fresh_reg;   // and if it does not: nothing has been compared so far
@@ -257,7 +275,7 @@ wire          x_fresh = x_first || fresh_reg;
 
 always @(posedge clk) begin
     x_valid_reg <= early1_reg || late4;
-    x_entry_reg <= late4 ? entry4 : entry1_reg;
+    x_entry_reg <= entry_x[ENTRY-1:XAW];
 
     if (x_valid_reg) begin
         starts_reg <= x_last;

@@ -137,6 +137,11 @@ reg  [10:0]   clear_left_reg;
 reg  [11:0]   elements_left_reg;
 reg  [9:0]    taps_left_reg;
 reg  [9:0]    taps_reg;
+reg           clear_end_reg;     // clear_left_reg is 1
+reg           no_elements_reg;   // elements_left_reg was 0 from the start
+reg           one_element_reg;   // elements_left_reg is 1
+reg           list_end_reg;      // taps_left_reg is 1
+reg           one_tap_reg;       // taps_reg is 1
 reg [ECW-1:0] epos_reg;
 reg [TEW-1:0] tpos_reg;
 reg [TAW-1:0] tbase_reg;
@@ -149,12 +154,9 @@ reg [YAW-1:0] ybase_reg;
 reg [YAW-1:0] ystride_reg;
 reg [YAW-1:0] rbase_reg;
 
-wire clear_end   = clear_left_reg == 11'd1;
-wire list_end    = taps_left_reg == 10'd1;
-wire no_elements = elements_left_reg == 12'd0;
-wire one_element = elements_left_reg == 12'd1;
-assign ends     = clear_reg ? clear_end && no_elements : !tap_reg || (list_end && one_element);
-assign load      = go && (ends || !valid_reg) && count_reg != 2'd0;
+// Where the counters will be is known a tick ahead: `go` comes late, and little may follow it.
+assign ends = clear_reg ? clear_end_reg && no_elements_reg : !tap_reg || (list_end_reg && one_element_reg);
+assign load = go && (ends || !valid_reg) && count_reg != 2'd0;
 
 always @(posedge clk) begin
     if (load) begin
@@ -168,6 +170,11 @@ always @(posedge clk) begin
         elements_left_reg <= next_elements;
         taps_left_reg     <= next_taps;
         taps_reg          <= next_taps;
+        clear_end_reg     <= next_clear == 11'd1;
+        no_elements_reg   <= next_elements == 12'd0;
+        one_element_reg   <= next_elements == 12'd1;
+        list_end_reg      <= next_taps == 10'd1;
+        one_tap_reg       <= next_taps == 10'd1;
         epos_reg          <= {next_ebase, {(ECW-EAW){1'b0}}};
         wpos_reg          <= {next_wbase, {(WBW-WAW){1'b0}}};
         wstride_reg       <= next_wstride;
@@ -180,25 +187,29 @@ always @(posedge clk) begin
         rbase_reg         <= next_rbase;
     end else if (go) begin
         first_reg <= 1'b0;
-        fence_reg <= clear_reg && clear_end && op_reg[0];
+        fence_reg <= clear_reg && clear_end_reg && op_reg[0];
         if (clear_reg) begin
             clear_left_reg <= clear_left_reg - 11'd1;
+            clear_end_reg  <= clear_left_reg == 11'd2;
             yclear_reg     <= yclear_reg + {{(YAW-1){1'b0}}, 1'b1};
-            clear_reg      <= !clear_end;
-            tap_reg        <= clear_end;
-        end else if (list_end) begin
+            clear_reg      <= !clear_end_reg;
+            tap_reg        <= clear_end_reg;
+        end else if (list_end_reg) begin
             taps_left_reg     <= taps_reg;
+            list_end_reg      <= one_tap_reg;
             elements_left_reg <= elements_left_reg - 12'd1;
+            one_element_reg   <= elements_left_reg == 12'd2;
             epos_reg          <= epos_reg + {{(ECW-1){1'b0}}, 1'b1};
             wpos_reg          <= wpos_reg + wstride_reg;
         end else begin
             taps_left_reg <= taps_left_reg - 10'd1;
+            list_end_reg  <= taps_left_reg == 10'd2;
         end
     end
 
     // tbase may be as wide as the address itself (one entry per word)
     if (load) tpos_reg <= first_entry(next_tbase);
-    else if (go && !clear_reg) tpos_reg <= list_end ? first_entry(tbase_reg) : tpos_reg + {{(TEW-1){1'b0}}, 1'b1};
+    else if (go && !clear_reg) tpos_reg <= list_end_reg ? first_entry(tbase_reg) : tpos_reg + {{(TEW-1){1'b0}}, 1'b1};
 
     if (load) valid_reg <= 1'b1;
     else if (go && ends) valid_reg <= 1'b0;

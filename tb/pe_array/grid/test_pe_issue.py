@@ -103,7 +103,7 @@ class IssueModel:
             self.changed[entry.yaddr] = self.clock
         write = self.clock + (PIPE_LONG if entry.op in (Op.GRAD, Op.UNPOOL) else PIPE)
         d0 = write - WRITE_TO_D0
-        self.due[d0 - 1]["x_raddr"] = entry.xaddr
+        self.due[d0 - 2]["x_raddr"] = entry.xaddr
         self.due[d0] |= {
             "d0_op": entry.op, "d0_skip": entry.skip, "d0_first": first, "d0_fresh": fresh, "d0_clear": entry.clear,
             "d0_value": self.weights[self.clock + WEIGHT] if entry.op == Op.MAC else entry.woff,

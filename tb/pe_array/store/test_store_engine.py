@@ -36,13 +36,10 @@ from tb.pe_array.drivers.gradient_slots import GradientSlots
 from tb.pe_array.drivers.hdl_widths import widths_of
 from tb.pe_array.drivers.port_memory import PortMemory
 
-ARRAY, MAPS = 256, 256
-"""Beats of the gradients, of the masters and of the momenta, and of the maps."""
-LEARN_BEATS = 20
-"""Beats of a slot of a LEARN, with a gap, at most."""
+ARRAY, MAPS, LEARN_BEATS = 256, 256, 20
+"""Beats of the gradients, of the masters and of the momenta; of the maps; of a slot of a LEARN, with a gap, at most."""
 CLIPPED = ("outputs", "masters", "momenta", "weights")
-WORDS_MAX = 40
-"""Of a drain."""
+WORDS_MAX = 40  # of a drain
 BEHIND = Learn.opcode + 1
 """First unknown opcode behind those of the engine."""
 
@@ -179,8 +176,8 @@ class Unit:
         place = beat = 0
         for number in range(rng.choice([1, 1, 2, 2])):
             same = bool(number) and rng.random() < 0.7
-            named, beats = self.gradients(UPDATE_WORDS, 3 * self.beat, beat if same else 0)
-            place = place if same else rng.randrange(ARRAY - beats - self.count * LEARN_BEATS)
+            named, beat = self.gradients(UPDATE_WORDS, 3 * self.beat, beat if same else 0)
+            place = place if same else rng.randrange(ARRAY - beat - self.count * LEARN_BEATS)
             masters, momenta = (self.addr(array * ARRAY + place, self.wide) for array in (1, 2))
             learn = Learn(
                 masters, self.addr(3 * ARRAY + place // 4, self.wide), shift=rng.choice([0, 8, 20]),
@@ -189,7 +186,6 @@ class Unit:
             )  # fmt: skip
             if number:
                 self.b.cover("learn", "same_arrays" if same else "other_arrays")
-            beat = beats
             self.b.cover("learn", "momentum" if learn.decay else "no_momentum")
             self.b.cover("learn", "stochastic" if learn.stochastic else "half_up")
             made += [*named, learn]

@@ -24,7 +24,7 @@ BROKEN = (
     ("round_sat", "+ $signed({{(SUM_WIDTH-SHIFT)", "- $signed({{(SUM_WIDTH-SHIFT)"),
     ("lfsr16", "TAPS = 16'hB400", "TAPS = 16'hB401"),
     ("mac_lane", "- {a1_reg[7], a1_reg};", "- {a1_reg[7], a1_reg} - 9'd1;"),
-    ("pe_issue", "same1 ? 2'd1", "same1 ? 2'd0"),
+    ("pe_issue", "(same || same1 || ", "(same || "),
     ("interleaver", "cfg_write && cfg_perms", "cfg_write"),
     ("pe", "load2_y_reg ? load2_addr_reg : d2_waddr", "load2_y_reg ? d2_waddr : d2_waddr"),
 )

@@ -8,6 +8,7 @@ longer side of the matrix), so that what a slot computes is a run of channels th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -25,7 +26,7 @@ from models.pe_array.isa.pe_command import ELEMENTS_MAX, Op
 from models.pe_array.isa.shapes import Conv, Pool
 from models.pe_array.tiles.room import room_of
 from models.pe_array.tiles.tiling import PhaseGeometry, Split, Strip, choose_split, strips_of, strips_of_size
-from models.pe_array.tiles.ways import Blocks, ranked
+from models.pe_array.tiles.ways import UPDATE_BYTES, Blocks, ranked
 
 CHANNELS_MAX = 256
 """Channels that a coordinate can name."""
@@ -266,6 +267,8 @@ def _build(
             descriptors = len(made.operations) + grid.pes * len(strips)  # every PE has a window of its own
             count += descriptors
             clocks = estimate(made, grid) + descriptors  # which the port fetches too
+            if len(strips) > 1:  # gradients of several strips have an update of their own
+                clocks += math.prod(made.gradients) * UPDATE_BYTES // grid.beat
             if best is None or clocks < best[0]:
                 best = clocks, made
     assert best is not None

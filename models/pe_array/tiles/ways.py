@@ -31,6 +31,8 @@ WINDOWS, ANSWER = 5, 60
 """Clocks of a PE's windows; clocks from an operation of memory to its first beat, or to its answer."""
 COLLECT, BEGIN = 12, 20
 """Clocks of a slot of a collect beside those of its gradients; clocks between two collects."""
+UPDATE_BYTES = 8
+"""That an update of its own reads for a weight: master and gradient."""
 UNEVEN = 0.65
 """Elements that the fullest slot of a round has beyond the mean, for every doubling of the slots: measured behind the
 balance, which leaves as much in small blocks as in large ones. Very small ones have no more than chance gives them, and
@@ -253,7 +255,7 @@ def clocks(phase: PhaseGeometry, grid: Grid, ways: Ways, blocks: Blocks, masked:
     gradients = count * blocks.taps * 4 / grid.beat
     add = ways.strips > 1
     collected = ways.strips * full * (COLLECT + gradients) + ANSWER * add * ways.strips * full / np.maximum(1, slots)
-    moved = full * gradients * np.where(add, ways.strips + 1, 1)  # masters; or old gradients, and both for the update
+    moved = full * gradients * np.where(add, ways.strips - 1, 1)  # old gradients; or masters
     for mine, other, mine_words, other_words, held in (
         (outs, ins, channels_out * ways.y, channels_in * ways.x, ins <= 2),
         (ins, outs, channels_in * ways.x, channels_out * ways.y, outs <= 2),
@@ -265,7 +267,8 @@ def clocks(phase: PhaseGeometry, grid: Grid, ways: Ways, blocks: Blocks, masked:
         loads = mine_words + other_words * (1 if held else turns)
         port = loads + streams + ways.strips * rounds * 3 + startup + moved
         best = np.minimum(best, longer(np.maximum(work, stores), port))
-    found = best + (c * ways.x + r * ways.y) // ways.strips
+    update = add * full * count * blocks.taps * UPDATE_BYTES / grid.beat
+    found = best + (c * ways.x + r * ways.y) // ways.strips + update
     return np.where(fits, found, np.inf).astype(np.float64)
 
 

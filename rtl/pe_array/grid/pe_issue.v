@@ -90,7 +90,7 @@ reg [6:0]     woff_reg;
 reg           reads_reg;     // there is an entry, and it reads Y
 reg           grad_reg;      // there is an entry, and it makes a gradient
 reg           changes_reg;   // it writes a Y word that a MAC may read soon
-reg [1:0]     wait_reg;      // clocks to wait for a Y word
+reg           again_reg;     // it waits for a Y word in the next clock too
 reg           held_reg;      // there is an entry, and it waits for a Y word or for what is in flight
 
 // What was issued one clock ago
@@ -111,7 +111,7 @@ wire issue_grad  = issue && grad_reg;
 // What is held in the next clock is known in this one: much hangs on `go`. An entry comes as another one is issued.
 wire unsettled   = settle_reg[2:1] != 2'd0;
 wire in_held     = in_valid && (same || same1 || (in_fence && (valid_reg || unsettled)));
-wire still_held  = wait_reg[1] || (fence_reg && unsettled);
+wire still_held  = again_reg || (fence_reg && unsettled);
 
 // More of them, or fewer
 wire       up   = issue_grad && !grad_taken;
@@ -139,10 +139,8 @@ always @(posedge clk) begin
         grad_reg    <= in_valid && in_last && in_op == `ARRAY_OP_GRAD;
     end
 
-    held_reg <= go ? in_held : still_held;
-
-    if (go) wait_reg <= same ? 2'd2 : same1 ? 2'd1 : 2'd0;
-    else if (wait_reg != 2'd0) wait_reg <= wait_reg - 2'd1;
+    held_reg  <= go ? in_held : still_held;
+    again_reg <= go && same;
 
     changes1_reg <= issue && changes_reg;
     yaddr1_reg   <= yaddr_reg;
@@ -161,7 +159,7 @@ always @(posedge clk) begin
         reads_reg     <= 1'b0;
         grad_reg      <= 1'b0;
         held_reg      <= 1'b0;
-        wait_reg      <= 2'd0;
+        again_reg     <= 1'b0;
         changes1_reg  <= 1'b0;
         settle_reg    <= 3'd0;
         gradients_reg <= 5'd0;

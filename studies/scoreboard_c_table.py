@@ -63,9 +63,9 @@ def notes(rows: Sequence[FineTuning]) -> list[str]:
         f"there: {', '.join(above) or 'no row'}.",
         "Beyond the bound: FF, NG and WG read, row by row, "
         f"{', '.join(f'{row.reads:.2f}' for row in rows)} times the beats of every tensor once: maps come again, for "
-        f"half of Y holds {GRID.shape.y_depth // 2} words, so that few channels of results share a load, and loads "
-        "take full rows. Fully connected layers use a weight once per 32 images, which its 3 bytes with the coordinate "
-        "take longer to read. Pooling and updates come on top, and the waits between phases.",
+        f"half of Y holds {GRID.shape.y_depth // 2} words, so that few channels of results share a load, and rows "
+        "around a strip are read twice. Fully connected layers use a weight once per 32 images, which its "
+        "3 bytes with the coordinate take longer to read. Pooling and updates come on top, and waits between phases.",
         "Images: sizes are not published. Published time per image over that of CIFAR-10, and the side in pixels that "
         f"we take for it, 32 times its root to a multiple of 32: {times}. Not {LARGEST} x {LARGEST} for all: VGG-16 on "
         f"CIFAR-10 would take {macs} MACs {bound:.0f} s, published are {line.fpga_seconds}.",

@@ -22,7 +22,7 @@ from models.pe_array.isa.shapes import Pool
 from models.pe_array.isa.sizes import Sizes
 from studies import networks, published
 from studies.layer_phases import GRID, PORT, UPDATE_READ, phase_program, pool_programs, weight_beats
-from studies.phase_clocks import LATENCY, OUTSTANDING, SIZES, PhaseProgram, WeightUpdate
+from studies.phase_clocks import GRAD_DEPTH, LATENCY, OUTSTANDING, SIZES, PhaseProgram, WeightUpdate
 from studies.published import PHASES, Phase
 
 BLOCKS: dict[str, tuple[int, int]] = {
@@ -232,8 +232,8 @@ def notes(board: Board) -> list[str]:
         f"Ours: cycle model, not RTL itself, whose clocks it predicts exactly (make full-size): {GRID.pes} PEs x "
         f"{GRID.shape.lanes} MACs at {assumed.clock()}; reading and writing {PORT:g} GB/s each (one port of "
         f"{published.LANES} bytes) of the {published.GBYTES_PER_SECOND} GB/s that the published system's two channels "
-        f"of DDR4-2400 have; {board.latency} clocks of latency, {OUTSTANDING} bursts on their way. Published: "
-        "simulation.",
+        f"of DDR4-2400 have; {board.latency} clocks of latency, {OUTSTANDING} bursts on their way, "
+        f"{GRAD_DEPTH} gradients may wait at a PE. Published: simulation.",
         "MACs in use: clocks that multiply a weight and a pixel of the map. As published: MACs on padding, which we "
         "skip, count as work too; that is how the published utilisation is counted, so it may exceed 100 % for us.",
         "Phases alone: each from everything idle to its end. WG contains the update of the weights, cut up between the "

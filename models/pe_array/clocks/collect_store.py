@@ -71,7 +71,7 @@ def _room(state: CollectState) -> Flag:
 def collect_read(state: CollectState) -> Beats:
     """Command at the read port: first beat, and beats or 0."""
     n = state.n
-    if n.beats and n.add + n.learn and not n.before and _room(state):
+    if n.beats and n.add + n.learn and (n.learn or not n.before) and _room(state):
         return n.first, n.beats
     return 0, 0
 
@@ -85,7 +85,7 @@ def collect_write(state: CollectState) -> Beats:
 @clocked
 def _issues(state: CollectState, rd_cmd_ready: Flag) -> Flag:
     n = state.n
-    return n.beats > 0 and _room(state) and (n.add + n.learn == 0 or (n.before == 0 and rd_cmd_ready))
+    return n.beats > 0 and _room(state) and (n.add + n.learn == 0 or ((n.learn or n.before == 0) and rd_cmd_ready))
 
 
 @clocked
@@ -161,7 +161,7 @@ def collect_clock(
     n.done = 1 if finish else 0
     if start:
         n.learn = 1 if row[OPCODE] == LEARN else 0
-        slots_start(slots, pack.n.choice, n.learn)
+        slots_start(slots, pack.n.choice, n.learn, n.lanes // 4)
         n.add = n.origin = 0
         if not n.learn:
             n.add, n.origin = row[_ADD], row[_ADDRESS] // n.lanes

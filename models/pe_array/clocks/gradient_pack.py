@@ -14,11 +14,12 @@ from models.pe_array.isa.runs import COLLECT_CHUNK
 DEPTH = 16
 """Beats of memory per slot [collect_store]."""
 
-SLOT = kind("named left open flush ended busy eligible words lane quarter complete granted beat next_beat")
-"""A slot. What collect_slots keeps: gradients that are named, and left; whether gradients may enter, whether the last
-word is filled up, whether that is done; a chunk is on its way; one may be chosen. What gradient_pack keeps: complete
-words, the lane that is written next, words modulo 4, a word becomes complete. Whether a lane is granted in this clock.
-For collect_store: where the slot's next chunk goes, in this COLLECT and in the next one."""
+SLOT = kind("named left coming open flush ended busy eligible words lane quarter complete granted beat next_beat")
+"""A slot. What collect_slots keeps: gradients that are named, and left; with LEARN words without a chunk; whether
+gradients may enter, whether the last word is filled up, whether that is done; a chunk is on its way; one may be chosen.
+What gradient_pack keeps: complete words, the lane that is written next, words modulo 4, a word becomes complete.
+Whether a lane is granted in this clock. For collect_store: where the slot's next chunk goes, in this COLLECT and in the
+next one."""
 CHOICE = kind("ordered turn slot chunk")
 """Slots take turns, and are filled up to four words; slot chosen last; the chunk at the output: slot, and beats or
 0."""
@@ -95,13 +96,14 @@ def slots_quiet(slots: Array) -> Flag:
 
 
 @clocked
-def slots_start(slots: Array, n: Record, ordered: Int) -> None:
-    """A COLLECT, or with ordered a LEARN: the slots that are named begin. n: the choice."""
+def slots_start(slots: Array, n: Record, ordered: Int, lanes: Int) -> None:
+    """A COLLECT, or with ordered a LEARN: the slots that are named begin. n: the choice; lanes: U."""
     n.ordered = ordered
     if ordered:
         n.turn = -1
     for each in slots:
         if each.named:
+            each.coming = (each.named + 4 * lanes - 1) // (4 * lanes) * 4 if ordered else 0
             each.open, each.left, each.named = 1, each.named, 0
 
 
@@ -115,21 +117,22 @@ def slots_clock(slots: Array, n: Record, entered: Array, ready: Flag, free: Int)
         ready: the chunk is taken; free: slot whose chunk's last word is requested, or -1.
     """
     count = len(slots)
-    moves = n.chunk == 0 or ready
+    moves = n.chunk == 0 or (ready and n.ordered == 0)
+    if ready and n.ordered:
+        slots[n.slot].coming -= n.chunk
+        n.chunk = 0
     granted = -1
     if moves:
         for slot in range(count):
             of = slots[slot]
-            asks = of.open + of.flush + of.ended if n.ordered else of.eligible
+            asks = of.coming if n.ordered else of.eligible
             if asks:
                 granted = in_turn(n.turn, slot, granted)
-        if granted >= 0 and not slots[granted].eligible:
-            granted = -1
         n.chunk = 0
         if granted >= 0:
             n.slot, n.chunk, n.turn = granted, slots[granted].words, granted
             if n.ordered:
-                n.chunk = min(n.chunk, COLLECT_CHUNK)
+                n.chunk = min(slots[granted].coming, COLLECT_CHUNK)
     for slot in range(count):
         of, chosen = slots[slot], granted == slot
         ended, busy, flush = of.ended, of.busy, of.flush

@@ -241,6 +241,8 @@ def store_clock(
     )  # fmt: skip
     if took and row[OPCODE] == LEARN:
         learn_start(state.update, row)
+    state.update.n.pending = state.collect.n.word + state.collect.writer.beats
+    state.update.n.before = state.collect.n.before
     here = part == PART_DELTA
     delta_clock(
         state.delta, took and of == PART_DELTA, row, rd_cmd_ready and here, beat and here, wr_cmd_ready and here,

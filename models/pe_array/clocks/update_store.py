@@ -38,10 +38,13 @@ _OF_LEARN = tuple(column(d.Learn, name) for name in ("masters", "weights", "mome
 
 WALK = kind("left array given")
 """update_chunks: beats of MAC weights that are left, array of the chunk that is offered, chunks given."""
-REGISTERS = kind("active arrays from_array coming come commands answer part done lanes", reads=WALK, writes=WALK)
-"""UPDATE is at work; 3 with momenta or 2; array whose beats come; read commands of which all beats have come, and beats
-of the one behind them; write commands not answered; array whose chunk is answered next; quarter of a beat of MAC
-weights; pulse; B; chunks to read and to write."""
+REGISTERS = kind(
+    "active fresh pending before arrays from_array coming come commands answer part done lanes", reads=WALK, writes=WALK
+)  # fmt: skip
+"""UPDATE is at work; no chunk of the latest LEARN has been read; words and commands that collect_store offers; not all
+of the LEARN before is written; 3 with momenta or 2; array whose beats come; read commands of which all beats have come,
+and beats of the one behind them; write commands not answered; array whose chunk is answered next; quarter of a beat of
+MAC weights; pulse; B; chunks to read and to write."""
 
 
 class UpdateState(NamedTuple):
@@ -130,7 +133,10 @@ def update_rd_ready(state: UpdateState) -> Flag:
 @clocked
 def learn_rd_ready(state: UpdateState) -> Flag:
     """A chunk to read is taken from collect_store."""
-    return state.n.reads.left == 0
+    n, latest = state.n, state.latest
+    same = latest[0] == state.written[0] and (n.arrays == 3) == (latest[3] != 0)
+    taken = state.given.n[0].count == 0 and n.pending == 0
+    return n.reads.left == 0 and (n.fresh == 0 or (taken and (same or n.before == 0)))
 
 
 @clocked
@@ -153,11 +159,12 @@ def learn_done(state: UpdateState, answer: Flag) -> Flag:
 
 @clocked
 def learn_start(state: UpdateState, row: Array) -> None:
-    """A LEARN is taken by collect_store in this clock."""
+    """A LEARN is taken by collect_store in this clock, behind ``update_clock``."""
     masters, weights, momenta, decay = _OF_LEARN
     lanes = state.n.lanes
     state.latest[0], state.latest[1] = row[masters] // lanes, row[weights] // lanes
     state.latest[2], state.latest[3] = row[momenta] // lanes, row[decay]
+    state.n.fresh = 1
 
 
 @clocked
@@ -232,6 +239,7 @@ def update_clock(
         state.writes[0], state.writes[1], state.writes[2] = masters, row[_WEIGHTS] // lanes, momenta
     first, beats = to_read
     if beats:
+        n.fresh = 0
         n.arrays = 3 if state.latest[3] else 2
         for array in range(3):
             state.written[array] = state.latest[array]

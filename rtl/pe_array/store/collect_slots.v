@@ -11,9 +11,10 @@
  * has been requested (free_valid).
  *
  * With ordered the order of all words follows from the numbers of gradients alone: every slot that has anything to come
- * is waited for in its turn, from slot 0 on, and a chunk has CHUNK words, but for a slot's last one.
+ * gets a chunk in its turn, from slot 0 on, before its words are there; who takes a chunk says whether it is the slot's
+ * last one.
  *
- * Latency: words to chunk_valid 2 clocks, a chunk per clock.
+ * Latency: words to chunk_valid 2 clocks, a chunk per clock; with ordered start to chunk_valid 2, a chunk in 2 clocks.
  */
 module collect_slots #(
     // Slots, a power of two
@@ -49,9 +50,10 @@ module collect_slots #(
     input  wire [P-1:0]    flush_ready,
     input  wire [P*CW-1:0] words,
 
-    // Chunks: slot and number of words less one
+    // Chunks: slot and (but with ordered) number of words less one; taken in this clock, with ordered its slot's last
     output wire            chunk_valid,
     input  wire            chunk_ready,
+    input  wire            chunk_last,
     output wire [SW-1:0]   chunk_slot,
     output wire [BW-1:0]   chunk_beats,
 
@@ -71,12 +73,14 @@ reg          chunk_valid_reg;
 reg [SW-1:0] chunk_slot_reg;
 reg [BW-1:0] chunk_beats_reg;
 
-// Slots that want a chunk; the one that gets it
+// Slots that want a chunk, with ordered those that have not had their last one; the one that gets it
 reg  [P-1:0] eligible_reg;
+reg          ordered_reg;
+wire [P-1:0] coming;
 wire [P-1:0] grant;
 wire [P-1:0] eligible;
 wire [P-1:0] busy;
-wire         move = !chunk_valid_reg || chunk_ready;
+wire         move = !chunk_valid_reg || (chunk_ready && !ordered_reg);
 
 genvar r;
 
@@ -93,14 +97,18 @@ generate
         reg        ended_reg;
         // A chunk is under way
         reg        chunk_reg;
+        // With ordered: there are chunks to come
+        reg        coming_reg;
 
         wire          name = name_valid && name_slot == r[SW-1:0];
         wire          close = entered[r] && left_reg == 24'd0;
+        wire          last = chunk_ready && chunk_last && chunk_slot_reg == r[SW-1:0];
         wire [CW-1:0] complete = words[r*CW +: CW];
         wire          any = complete != {CW{1'b0}};
 
         assign eligible[r] = !chunk_reg && !(grant[r] && move) && (complete >= ENOUGH || (ended_reg && any));
         assign busy[r] = open_reg || flush_reg || ended_reg;
+        assign coming[r] = coming_reg;
         assign open[r] = open_reg;
         assign flush_valid[r] = flush_reg;
 
@@ -116,12 +124,14 @@ generate
             flush_reg <= close || (flush_reg && !flush_ready[r]);
             ended_reg <= (flush_reg && flush_ready[r]) || (ended_reg && any);
             chunk_reg <= (grant[r] && move) || (chunk_reg && !(free_valid && free_slot == r[SW-1:0]));
+            coming_reg <= start ? named_reg && ordered : coming_reg && !last;
             if (rst) begin
                 named_reg <= 1'b0;
                 open_reg <= 1'b0;
                 flush_reg <= 1'b0;
                 ended_reg <= 1'b0;
                 chunk_reg <= 1'b0;
+                coming_reg <= 1'b0;
             end
         end
     end
@@ -129,13 +139,11 @@ endgenerate
 
 // Slots behind the one that had the last chunk; the one whose turn it is
 reg  [P-1:0] behind_reg;
-reg          ordered_reg;
-wire [P-1:0] asking = ordered_reg ? busy : eligible_reg;
+wire [P-1:0] asking = ordered_reg ? coming : eligible_reg;
 wire [P-1:0] first = asking & behind_reg;
 wire [P-1:0] from = first != {P{1'b0}} ? first : asking;
-wire [P-1:0] turn = from & (~from + {{(P-1){1'b0}}, 1'b1});
 
-assign grant = turn & eligible_reg;
+assign grant = from & (~from + {{(P-1){1'b0}}, 1'b1});
 
 reg [SW-1:0] slot;
 reg [CW-1:0] count;
@@ -152,7 +160,7 @@ always @* begin
     end
 end
 
-wire [CW-1:0] beats = (ordered_reg && count > ENOUGH ? ENOUGH : count) - ONE;
+wire [CW-1:0] beats = count - ONE;
 
 always @(posedge clk) begin
     eligible_reg <= eligible;
@@ -161,6 +169,8 @@ always @(posedge clk) begin
         chunk_valid_reg <= grant != {P{1'b0}};
         chunk_slot_reg <= slot;
         chunk_beats_reg <= beats[BW-1:0];
+    end else if (chunk_ready) begin
+        chunk_valid_reg <= 1'b0;
     end
     if (start) ordered_reg <= ordered;
     if (start && ordered) behind_reg <= {P{1'b1}};

@@ -12,12 +12,12 @@
  * addresses first; the words wait packed until they come, so that a chunk of every slot can be on its way.
  *
  * With LEARN both ports belong to update_store, which the module's own ports then lead to: addresses are offsets in the
- * masters, chunks are "read" there before their words are given, and answered when all is written that they make.
- * Slots take turns, and are filled up to four words.
+ * masters, chunks are "read" there, as soon as there is room, before their words are given, and answered when all is
+ * written that they make. Slots take turns, and are filled up to four words.
  *
  * SLOTs are taken while a COLLECT runs. The next COLLECT begins when all beats of the one before have gone to the write
- * port; its reads wait until that one's writes are answered (done). A LEARN behind a COLLECT, or the other way round,
- * waits until that is done.
+ * port; its reads wait until that one's writes are answered (done); those of a LEARN behind a LEARN are up to
+ * update_store (unanswered). A LEARN behind a COLLECT, or the other way round, waits until that is done.
  *
  * Latency: a slot's last gradient to its write command 8 clocks and up to B/4 - 1 to fill up the beat; last answer to
  * done 2. Throughput: a beat per clock.
@@ -46,9 +46,12 @@ module collect_store #(
     output wire            done,
     // None has begun and is not done
     output wire            idle,
-    // The latest one was a LEARN; its place
+    // The latest one was a LEARN; its place, and that of the one whose chunk is answered next
     output wire            learns,
     output wire [23:0]     learn_index,
+    output wire [23:0]     answered_index,
+    // The one before it waits for answers
+    output wire            unanswered,
     // Pulse, with its cause and the descriptor; after it a reset must follow
     output wire            error,
     output wire [3:0]      error_cause,
@@ -96,8 +99,12 @@ localparam SW = P > 1 ? $clog2(P) : 1;
 localparam CW = $clog2(DEPTH + 1);
 localparam BW = DEPTH > 1 ? $clog2(DEPTH) : 1;
 // Write commands of a COLLECT that are not answered, at most
-localparam [3:0] MOST_COMMANDS = 4'd15;
+localparam [4:0] MOST_COMMANDS = 5'd31;
 localparam [31:0] P_WORD = P;
+// Quarters of a chunk, each of four words, and bits of a number of them
+localparam QB = 24 - LB;
+localparam [31:0] QUARTERS_WORD = CHUNK / 4;
+localparam [QB-1:0] QUARTERS = QUARTERS_WORD[QB-1:0];
 
 // --- descriptors ---
 
@@ -107,10 +114,10 @@ reg         add_reg;
 reg         learn_reg;
 reg [31:0]  base_reg;
 reg [23:0]  index_reg;
-reg [3:0]   commands_reg;
+reg [4:0]   commands_reg;
 reg         before_reg;
 reg [23:0]  before_index_reg;
-reg [3:0]   before_commands_reg;
+reg [4:0]   before_commands_reg;
 reg         done_reg;
 
 wire        advance;
@@ -139,6 +146,7 @@ wire            beat_take;
 wire            beat_last;
 wire [SW-1:0]   beat_slot;
 wire            quiet;
+wire            chunk_last;
 
 collect_slots #(
     .P(P),
@@ -159,6 +167,7 @@ collect_slots #(
     .words(words),
     .chunk_valid(chunk_valid),
     .chunk_ready(advance),
+    .chunk_last(chunk_last),
     .chunk_slot(chunk_slot),
     .chunk_beats(chunk_beats),
     .free_valid(beat_take && beat_last),
@@ -196,9 +205,11 @@ gradient_pack #(
 assign beat_take = beat_valid && take_ready;
 assign grad_ready = entered;
 
-// --- addresses of chunks: beat that a slot writes next, of this COLLECT and of the next ---
+// --- addresses of chunks: beat that a slot writes next, of this COLLECT and of the next; with LEARN the number of its
+// words that have no chunk, in quarters less one ---
 
 reg [23:0]   beat_mem [0:(2<<SW)-1];
+reg [QB-1:0] quarters_mem [0:(2<<SW)-1];
 reg          bank_reg;
 reg          issue_valid_reg;
 reg [SW-1:0] issue_slot_reg;
@@ -206,29 +217,42 @@ reg [BW-1:0] issue_beats_reg;
 reg [31:0]   issue_addr_reg;
 
 wire         queue_ready;
-wire         may_read = !before_reg && rd_cmd_ready;
+wire         may_ask = learn_reg || !before_reg;
+wire         may_read = may_ask && rd_cmd_ready;
 wire         reads = add_reg || learn_reg;
 wire         issue = issue_valid_reg && queue_ready && (!reads || may_read);
 wire [23:0]  first_beat = beat_mem[{bank_reg, chunk_slot}];
+wire [QB-1:0] quarters = quarters_mem[{bank_reg, chunk_slot}];
+wire [QB+1:0] rest = {quarters, 2'd3};
+wire [31:0]  full_chunk = CHUNK - 1;
+wire [BW-1:0] ordered_beats = chunk_last ? rest[BW-1:0] : full_chunk[BW-1:0];
+wire [BW-1:0] beats = learn_reg ? ordered_beats : chunk_beats;
+wire [23:0]  name_rest = d_data[`ARRAY_D_SLOT_GRADIENTS] - 24'd1;
 
 assign advance = chunk_valid && (!issue_valid_reg || issue);
+assign chunk_last = quarters < QUARTERS;
 
 always @(posedge clk) begin
-    if (advance) beat_mem[{bank_reg, chunk_slot}] <= first_beat + {{(24-BW){1'b0}}, chunk_beats} + 24'd1;
-    else if (name) beat_mem[{!bank_reg, slot[SW-1:0]}] <= d_data[`ARRAY_D_SLOT_BEAT];
+    if (advance) begin
+        beat_mem[{bank_reg, chunk_slot}] <= first_beat + {{(24-BW){1'b0}}, beats} + 24'd1;
+        quarters_mem[{bank_reg, chunk_slot}] <= quarters - QUARTERS;
+    end else if (name) begin
+        beat_mem[{!bank_reg, slot[SW-1:0]}] <= d_data[`ARRAY_D_SLOT_BEAT];
+        quarters_mem[{!bank_reg, slot[SW-1:0]}] <= name_rest[23:LB];
+    end
 end
 
 always @(posedge clk) begin
     issue_valid_reg <= chunk_valid || (issue_valid_reg && !issue);
     if (advance) begin
         issue_slot_reg <= chunk_slot;
-        issue_beats_reg <= chunk_beats;
+        issue_beats_reg <= beats;
         issue_addr_reg <= base_reg + ({8'd0, first_beat} << LB);
     end
     if (rst) issue_valid_reg <= 1'b0;
 end
 
-assign rd_cmd_valid = issue_valid_reg && reads && queue_ready && !before_reg;
+assign rd_cmd_valid = issue_valid_reg && reads && queue_ready && may_ask;
 assign rd_cmd_addr = issue_addr_reg;
 assign rd_cmd_beats = {{(16-BW){1'b0}}, issue_beats_reg};
 
@@ -320,8 +344,8 @@ reg  [23:0] error_index_reg;
 wire       sent = quiet_reg && !chunk_valid && !issue_valid_reg && queue_level == {$clog2(QUEUE+1){1'b0}}
                   && !beat_valid && !word_valid;
 wire       hand_over = active_reg && sent && !before_reg;
-wire       answers_before = before_commands_reg != 4'd0;
-wire [3:0] commands = commands_reg + {3'd0, command} - {3'd0, wr_done && !answers_before};
+wire       answers_before = before_commands_reg != 5'd0;
+wire [4:0] commands = commands_reg + {4'd0, command} - {4'd0, wr_done && !answers_before};
 wire       finish = before_reg && !answers_before;
 wire       write_fault = wr_done && wr_error != 2'd0;
 wire       read_fault = rd_valid && rd_ready && rd_error != 2'd0;
@@ -338,8 +362,8 @@ always @(posedge clk) begin
         bank_reg <= !bank_reg;
     end
     active_reg <= start || (active_reg && !hand_over);
-    commands_reg <= hand_over ? 4'd0 : commands;
-    if (wr_done && answers_before) before_commands_reg <= before_commands_reg - 4'd1;
+    commands_reg <= hand_over ? 5'd0 : commands;
+    if (wr_done && answers_before) before_commands_reg <= before_commands_reg - 5'd1;
     if (hand_over) begin
         before_commands_reg <= commands;
         before_index_reg <= index_reg;
@@ -357,9 +381,9 @@ always @(posedge clk) begin
         bank_reg <= 1'b0;
         learn_reg <= 1'b0;
         active_reg <= 1'b0;
-        commands_reg <= 4'd0;
+        commands_reg <= 5'd0;
         before_reg <= 1'b0;
-        before_commands_reg <= 4'd0;
+        before_commands_reg <= 5'd0;
         done_reg <= 1'b0;
         error_reg <= 1'b0;
         failed_reg <= 1'b0;
@@ -370,12 +394,14 @@ assign done = done_reg;
 assign idle = !active_reg && !before_reg && !done_reg;
 assign learns = learn_reg;
 assign learn_index = index_reg;
+assign answered_index = answers_before ? before_index_reg : index_reg;
+assign unanswered = before_reg;
 assign error = error_reg;
 assign error_cause = error_cause_reg;
 assign error_index = error_index_reg;
 
 // (the number of a read's beats is known)
-wire unused = &{1'b0, `ARRAY_D_UNUSED_COLLECT(d_data), rd_last};
+wire unused = &{1'b0, `ARRAY_D_UNUSED_COLLECT(d_data), rd_last, name_rest, rest, full_chunk};
 
 endmodule
 `resetall

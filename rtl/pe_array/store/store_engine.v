@@ -275,6 +275,8 @@ drain_store #(
 
 wire        learn_start = part_valid[COLLECT] && part_ready[COLLECT] && opcode == `ARRAY_OPCODE_LEARN;
 wire [23:0] learn_index;
+wire [23:0] learn_answered_index;
+wire        learn_before;
 wire        learn_rd_ready;
 wire        learn_wr_ready;
 wire        learn_ready;
@@ -294,6 +296,8 @@ collect_store #(
     .idle(part_idle[COLLECT]),
     .learns(latest_learns),
     .learn_index(learn_index),
+    .answered_index(learn_answered_index),
+    .unanswered(learn_before),
     .error(part_error[COLLECT]),
     .error_cause(part_cause[4*COLLECT +: 4]),
     .error_index(part_index[24*COLLECT +: 24]),
@@ -337,6 +341,8 @@ update_store #(
     .learns(learns),
     .learn_start(learn_start),
     .learn_index(learn_index),
+    .learn_answered_index(learn_answered_index),
+    .learn_before(learn_before),
     .learn_rd_valid(learns && part_rd_cmd_valid[COLLECT]),
     .learn_rd_ready(learn_rd_ready),
     .learn_rd_offset(part_rd_cmd_addr[32*COLLECT +: 32]),

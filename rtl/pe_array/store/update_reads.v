@@ -35,6 +35,8 @@ module update_reads #(
     input  wire             given_valid,
     output wire             given_ready,
     input  wire [8*B-1:0]   given_data,
+    // All gradients have been taken
+    output wire             given_none,
 
     // Read port, as axi_read: byte address, beats less one
     output wire             rd_cmd_valid,
@@ -99,7 +101,7 @@ genvar a;
 
 generate
     for (a = 0; a < 3; a = a + 1) begin : g_in
-        wire [$clog2(DEPTH+1)-1:0] unused_level;
+        wire [$clog2(DEPTH+1)-1:0] level;
         wire                       taken = beat && from == a[1:0];
 
         stream_fifo #(
@@ -114,8 +116,14 @@ generate
             .m_valid(m_valid[a]),
             .m_ready(m_ready[a]),
             .m_data(m_data[a*8*B +: 8*B]),
-            .level(unused_level)
+            .level(level)
         );
+
+        if (a == 0) begin : g_given
+            assign given_none = level == {$clog2(DEPTH+1){1'b0}};
+        end else begin : g_read
+            wire unused = &{1'b0, level};
+        end
     end
 endgenerate
 

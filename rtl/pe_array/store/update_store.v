@@ -11,7 +11,9 @@
  * of the same numbers of beats, but four words of weights make one beat of MAC weights.
  *
  * With LEARN collect_store asks for chunks in their order (learn_*), which are a multiple of four words: first for what
- * is read of them, then for what is written, along with their gradients. A chunk is answered when that is written.
+ * is read of them, then for what is written, along with their gradients. A chunk is answered when that is written. The
+ * first chunk of a LEARN behind another one is read when all words of that one have been taken; where it is in other
+ * arrays, when all is written.
  *
  * Latency: read of a word's last beat to its master at the write port 11 clocks; last answer to done 2. Throughput:
  * that of the read port, a beat per clock, 8 (with momentum 12) for a beat of MAC weights.
@@ -40,10 +42,13 @@ module update_store #(
     input  wire [255:0]             d_data,
     input  wire [23:0]              d_index,
 
-    // LEARN is at work, UPDATE is not; place of the one whose chunks are read
+    // LEARN is at work, UPDATE is not; place of the one whose chunks are read, and of that whose chunk is answered next
     input  wire                     learns,
     input  wire                     learn_start,
     input  wire [23:0]              learn_index,
+    input  wire [23:0]              learn_answered_index,
+    // Not all is written of the LEARN before
+    input  wire                     learn_before,
     // Chunks to read and chunks to write: offset in the masters, words less one
     input  wire                     learn_rd_valid,
     output wire                     learn_rd_ready,
@@ -108,7 +113,7 @@ localparam CLIP = $clog2(U + 1);
 // Words of the FIFOs: two chunks
 localparam DEPTH = 32;
 // Write commands that are not answered, at most
-localparam [3:0] MOST_COMMANDS = 4'd15;
+localparam [4:0] MOST_COMMANDS = 5'd31;
 
 // Arrays as read, and as written
 localparam [1:0] GRADIENTS = 2'd0;
@@ -126,8 +131,9 @@ reg [4:0]  weight_decay_reg;
 reg [23:0] index_reg;
 reg        done_reg;
 
-// The latest LEARN, which settings follow when the first chunk of it is read: then all before it is written
+// The latest LEARN, which settings follow when the first chunk of it is read: then all words before it have been taken
 reg [255:0] learn_reg;
+reg         fresh_reg;
 // Of the chunks that are written
 reg [31:0]  masters_reg;
 reg [31:0]  weights_reg;
@@ -148,7 +154,13 @@ wire [2:0]      in_valid;
 wire [2:0]      out_ready;
 wire [3*8*B-1:0] in_data;
 
-assign learn_rd_ready = reads_ready;
+wire            given_none;
+// No word of the LEARN before is on its way, nor the command for its last ones
+wire            taken = given_none && !learn_valid && !learn_wr_valid;
+// It was in the same arrays, of which it had other parts
+wire            same = learn_reg[`ARRAY_D_LEARN_MASTERS] == masters_reg && learn_momentum == momentum;
+
+assign learn_rd_ready = reads_ready && (!fresh_reg || (taken && (same || !learn_before)));
 
 update_reads #(
     .B(B),
@@ -168,6 +180,7 @@ update_reads #(
     .given_valid(learn_valid),
     .given_ready(learn_ready),
     .given_data(learn_data),
+    .given_none(given_none),
     .rd_cmd_valid(rd_cmd_valid),
     .rd_cmd_ready(rd_cmd_ready),
     .rd_cmd_addr(rd_cmd_addr),
@@ -318,7 +331,7 @@ stream_fifo #(
     .level(unused_momentum_level)
 );
 
-reg [3:0]   commands_reg;
+reg [4:0]   commands_reg;
 // Array whose chunk is answered next
 reg [1:0]   answer_reg;
 wire        chunk_valid;
@@ -388,8 +401,9 @@ assign wr_data = beat_array == OUT_MASTERS ? master_out : beat_array == OUT_WEIG
 reg         error_reg;
 reg         failed_reg;    // only the first error is reported
 reg  [3:0]  error_cause_reg;
+reg  [23:0] error_index_reg;
 
-wire finish = active_reg && !chunk_valid && !beat_valid && commands_reg == 4'd0;
+wire finish = active_reg && !chunk_valid && !beat_valid && commands_reg == 5'd0;
 wire write_fault = wr_done && wr_error != 2'd0;
 wire read_fault = rd_valid && rd_ready && rd_error != 2'd0;
 wire fault = write_fault || read_fault;
@@ -404,6 +418,7 @@ always @(posedge clk) begin
         index_reg <= d_index;
     end
     if (learn_start) learn_reg <= d_data;
+    fresh_reg <= learn_start || (fresh_reg && !read_start);
     if (read_start) begin
         shift_reg <= learn_reg[`ARRAY_D_LEARN_SHIFT];
         stochastic_reg <= learn_reg[`ARRAY_D_LEARN_STOCHASTIC];
@@ -417,14 +432,16 @@ always @(posedge clk) begin
     end
     if (wr_done) answer_reg <= last_answer ? 2'd0 : answer_reg + 2'd1;
     active_reg <= start || (active_reg && !finish);
-    commands_reg <= commands_reg + {3'd0, command} - {3'd0, wr_done};
+    commands_reg <= commands_reg + {4'd0, command} - {4'd0, wr_done};
     done_reg <= finish;
     error_reg <= fault && !failed_reg;
     failed_reg <= failed_reg || fault;
     error_cause_reg <= write_fault ? write_cause(wr_error) : read_cause(rd_error);
+    error_index_reg <= write_fault && learns ? learn_answered_index : index_reg;
     if (rst) begin
         active_reg <= 1'b0;
-        commands_reg <= 4'd0;
+        fresh_reg <= 1'b0;
+        commands_reg <= 5'd0;
         answer_reg <= 2'd0;
         done_reg <= 1'b0;
         error_reg <= 1'b0;
@@ -436,7 +453,7 @@ assign done = done_reg;
 assign idle = !active_reg && !done_reg;
 assign error = error_reg;
 assign error_cause = error_cause_reg;
-assign error_index = index_reg;
+assign error_index = error_index_reg;
 
 // (chunks of a LEARN are a multiple of four words)
 wire unused = &{1'b0, `ARRAY_D_UNUSED_UPDATE(d_data), `ARRAY_D_UNUSED_LEARN(learn_reg), learn_rd_beats[1:0],

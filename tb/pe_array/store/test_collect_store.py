@@ -9,7 +9,7 @@ from tb.pe_array.drivers.collect_unit import Part, Unit
 
 TO_COMMAND, DONE = 8, 2
 """Clocks: last gradient of a slot, if it fills a beat, to the write command; last answer to done."""
-COMMANDS = 15
+COMMANDS = 31
 """Write commands of a COLLECT without an answer, at most."""
 
 
@@ -98,9 +98,9 @@ async def late_answers(b: Bench) -> None:
     unit = Unit(b)
     await unit.start()
     unit.memory.fast()
-    unit.memory.queue, unit.memory.latency = 40, 400
+    unit.memory.queue, unit.memory.latency = 40, 600
     for add in (False, True):
-        unit.collect([Part(slot, slot * 40, 40 * unit.lanes) for slot in range(unit.count)], add)
+        unit.collect([Part(slot, slot * 100, 100 * unit.lanes) for slot in range(unit.count)], add)
     most = 0
     while unit.port.busy:
         await b.clocks()

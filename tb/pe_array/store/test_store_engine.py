@@ -36,11 +36,10 @@ from tb.pe_array.drivers.gradient_slots import GradientSlots
 from tb.pe_array.drivers.hdl_widths import widths_of
 from tb.pe_array.drivers.port_memory import PortMemory
 
-ARRAY, MAPS = 256, 256
-"""Beats of the gradients, of the masters and of the momenta, and of the maps."""
+ARRAY, MAPS, LEARN_BEATS = 256, 256, 20
+"""Beats of the gradients, of the masters and of the momenta; of the maps; of a slot of a LEARN, with a gap, at most."""
 CLIPPED = ("outputs", "masters", "momenta", "weights")
-WORDS_MAX = 40
-"""Of a drain."""
+WORDS_MAX = 40  # of a drain
 BEHIND = Learn.opcode + 1
 """First unknown opcode behind those of the engine."""
 
@@ -152,11 +151,10 @@ class Unit:
         )  # fmt: skip
         return [scales, output, drain, *([drain] if rng.random() < 0.2 else [])]
 
-    def gradients(self, unit: int, most: int) -> tuple[list[Descriptor], int]:
-        """SLOTs for up to so many gradients each, at multiples of ``unit`` beats, and beats; the grid has them."""
+    def gradients(self, unit: int, most: int, beat: int = 0) -> tuple[list[Descriptor], int]:
+        """SLOTs for up to so many gradients each, at multiples of ``unit`` beats, and the last; the grid has them."""
         rng, lanes = self.b.rng, self.wide * self.beat // 4
         named: list[Descriptor] = []
-        beat = 0
         for slot in rng.sample(range(self.count), rng.randint(1, self.count)):
             gradients = rng.randint(1, most)
             named.append(Slot(slot, beat, gradients))
@@ -173,17 +171,21 @@ class Unit:
         return [*named, Collect(place, add=self.b.rng.random() < 0.5)]
 
     def learn(self) -> list[Descriptor]:
-        """SLOTs and a LEARN of some of the weights; now and then one behind the other."""
+        """SLOTs and a LEARN of some of the weights; now and then one behind the other, of other parts or arrays."""
         rng, made = self.b.rng, list[Descriptor]()
-        for _ in range(rng.choice([1, 1, 2])):
-            named, beats = self.gradients(UPDATE_WORDS, 3 * self.beat)
-            place = rng.randrange(ARRAY - beats)
+        place = beat = 0
+        for number in range(rng.choice([1, 1, 2, 2])):
+            same = bool(number) and rng.random() < 0.7
+            named, beat = self.gradients(UPDATE_WORDS, 3 * self.beat, beat if same else 0)
+            place = place if same else rng.randrange(ARRAY - beat - self.count * LEARN_BEATS)
             masters, momenta = (self.addr(array * ARRAY + place, self.wide) for array in (1, 2))
             learn = Learn(
                 masters, self.addr(3 * ARRAY + place // 4, self.wide), shift=rng.choice([0, 8, 20]),
                 stochastic=rng.random() < 0.5, decay=rng.choice([0, rng.randint(1, 15)]), momenta=momenta,
                 nesterov=rng.random() < 0.5, weight_decay=rng.choice([0, rng.randint(1, 31)]),
             )  # fmt: skip
+            if number:
+                self.b.cover("learn", "same_arrays" if same else "other_arrays")
             self.b.cover("learn", "momentum" if learn.decay else "no_momentum")
             self.b.cover("learn", "stochastic" if learn.stochastic else "half_up")
             made += [*named, learn]

@@ -22,7 +22,7 @@ TO_WRITE, DONE = 11, 2
 """Clocks: last beat that a word needs to its master at the write port; last answer to done."""
 WEIGHT_BEATS = 4  # words of weights per beat of MAC weights
 CHUNK = 16
-COMMANDS = 15  # write commands without an answer, at most
+COMMANDS = 31  # write commands without an answer, at most
 CLIPPED = ("master", "momentum", "weight")
 LEARN = (
     "learns", "learn_start", "learn_index", "learn_rd_valid", "learn_rd_offset", "learn_rd_beats", "learn_wr_valid",

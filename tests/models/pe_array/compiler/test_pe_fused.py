@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from models.pe_array.compiler.step_program import StepProgram
-from models.pe_array.isa.descriptors import Engine, Learn, Stream, Update
+from models.pe_array.isa.descriptors import Collect, Engine, Learn, Slot, Stream, Update
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.runs import COLLECT_CHUNK
 from models.pe_array.network.network import PeNetwork
@@ -84,6 +84,25 @@ def test_weights_are_changed_when_nothing_reads_the_old_ones() -> None:
             changed.add(name)
     assert changed == {"values2", "values4", "values5", "unused"}
     assert last.keys() > {"values2", "values4", "values5"}
+
+
+def test_no_two_learns_change_the_same_weights() -> None:
+    """So a LEARN need not wait until that before it has written them."""
+    step = StepProgram(fixed(size=LARGE), Grid(2, SHAPE), search=False)
+    changed: dict[int, list[int]] = {}  # beats, by address of the masters
+    named: list[Slot] = []
+    several = 0
+    for each in step.descriptors:
+        if isinstance(each, Slot):
+            named.append(each)
+        elif isinstance(each, Learn):
+            several += each.masters in changed
+            beats = changed.setdefault(each.masters, [])
+            beats += [slot.beat + n for slot in named for n in range(-(-4 * slot.gradients // step.grid.beat))]
+        if isinstance(each, Learn | Collect):
+            named.clear()
+    assert several > 1
+    assert all(len(beats) == len(set(beats)) for beats in changed.values())
 
 
 def test_order_of_chunks() -> None:

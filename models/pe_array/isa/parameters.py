@@ -34,8 +34,7 @@ PARAMETERS: dict[str, HdlParameter] = {
     "MASTER": HdlParameter(24, "16 … 32", "bits of a master weight"),
     "SCALE": HdlParameter(1, "0 or 1", "multipliers of outputs; 0: all are 1.0, others are refused"),
     "BUS": HdlParameter(
-        "8*B", "16*B (at most 512), 8*B, or that divided by 2, 4, 8 or 16",
-        "bits of a beat at the memory port; with 16*B gradients and weights have beats of 2*B bytes",
+        "8*B", "16*B (at most 512), 8*B, or that divided by 2, 4, 8 or 16", "bits of a beat at the memory port"
     ),
     "STAGES": HdlParameter(2, "at least 1", "registers of the broadcast of loads"),
     "MAP_DEPTH": HdlParameter(16, "at least STAGES + 5", "words of a map that can wait at a PE"),

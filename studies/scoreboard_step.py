@@ -119,8 +119,8 @@ def notes(wholes: Sequence[Whole]) -> list[str]:
         return []
     return [
         "One step as one program: FF, output deltas, NG, WG, pooling both ways, updates and all waits between them, "
-        "compiled as make train-cnn compiles its steps (with its sizes of blocks in the last row, with those that a "
-        "search of the phases found in the others) and played by the cycle model from the first descriptor to the "
+        "compiled as make train-cnn compiles its steps (where a row says so with its sizes of blocks, otherwise with "
+        "those that a search of the phases found) and played by the cycle model from the first descriptor to the "
         f"end. Weights are random, pruned to the published densities; momentum: v' = v - v/{2**MOMENTUM_SHIFT} + g. "
         "Published without an NG of conv1, as ours.",
         "Where the clocks go: a part of a program counts from the end of the parts before it to its own. Where the PEs "

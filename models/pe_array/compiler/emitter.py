@@ -222,18 +222,16 @@ class Emitter:
         row, rows = strip.rows[memory == Memory.Y]
         width = (self._layer.input_size if memory == Memory.X else self._layer.operand_size)[1]
         part = self._parts[memory]
+        shift = (self._layer.preset or 0) if memory == Memory.Y else 0
         for slot, channels in slots.items() if rows else ():
-            command = LoadCommand(
-                channels=channels.count, row=row, rows=rows, width=width, base=base,
-                to_y=memory == Memory.Y, slot=slot, shift=(self._layer.preset or 0) if memory == Memory.Y else 0,
-            )  # fmt: skip
-            if part is None:
-                self._operations.append(LoadMap(command, channels.first, after))
-                self._loads += 1
-                continue
-            for n in range(channels.count):
-                one = replace(command, channels=1, width=part[1], base=base + n * self._words[memory])
-                self._operations.append(LoadMap(one, channels.first + n, after, part[0]))
+            each, words = (channels.count, 0) if part is None else (1, self._words[memory])
+            first, columns = (None, width) if part is None else part
+            for n in range(0, channels.count, each):
+                command = LoadCommand(
+                    channels=each, row=row, rows=rows, width=columns, base=base + n * words,
+                    to_y=memory == Memory.Y, slot=slot, shift=shift,
+                )  # fmt: skip
+                self._operations.append(LoadMap(command, channels.first + n, after, first))
                 self._loads += 1
         return half
 

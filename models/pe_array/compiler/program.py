@@ -259,6 +259,10 @@ def _build(
     for each, strips, whole in islice(_cuts(layer, grid, split, parts, size, csb), TRIED):
         if count > DESCRIPTORS:
             break
+        # what a slot that does an equal part takes at least
+        least = len(csb.coordinates) * sum(strip.entries for strip in strips) // min(each.slots, parts)
+        if best is not None and least >= best[0]:
+            continue
         for groups in variants:
             emitter = Emitter(layer, grid, each, whole, csb)
             for strip in strips:

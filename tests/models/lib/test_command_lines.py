@@ -31,8 +31,9 @@ EDGE, PE = "models.edge.training", "models.pe_array.training"
 
 def refused(module: str, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
     """Exit status and the one line of a command that does nothing else."""
+    places = {PE: f"{PE}.command", "studies.winograd": "studies.winograd.clocks"}
     with pytest.raises(SystemExit) as caught:
-        importlib.import_module({PE: f"{PE}.command"}.get(module, module)).main(arguments)
+        importlib.import_module(places.get(module, module)).main(arguments)
     out, said = capsys.readouterr()
     assert out == ""
     assert said.startswith("error: ")
@@ -111,6 +112,7 @@ def no_training(monkeypatch: pytest.MonkeyPatch, data: DataSet) -> None:
         ("studies.uint8_network", ["no.npz", "no.onnx"], "No such file or directory: 'no.npz'"),
         ("studies.onnx_networks", ["no/such/file"], "argument out: no/such cannot be written to: No"),
         ("studies.against_cpu", ["no.onnx", "none"], "none/program.json cannot be read: No such file or directory"),
+        ("studies.winograd", ["LeNet"], "argument network: invalid choice: 'LeNet'"),
         ("studies.model_speed", ["--no-such"], "unrecognized arguments: --no-such"),
     ],
 )  # fmt: skip

@@ -192,9 +192,8 @@ class Sequence:
         )  # fmt: skip
 
     def _written_by(self, drain: Drain, to: Output) -> Spans:
-        levels = [(to.runs, to.run_stride * self._lanes), (to.groups, to.group_stride * self._lanes)]
-        runs = large_runs if drain.index and not drain.windows else Runs.pattern
-        return Spans(runs(to.address, to.run_beats, levels), self._lanes)
+        runs = large_runs if drain.spreads else Runs.pattern
+        return Spans(runs(to.address, to.run_beats, to.levels(self._lanes)), self._lanes)
 
     def _first_weights(self, phase: Phase, descriptors: List[Descriptor]) -> List[Descriptor]:
         """Loads before the first command in the order in which they become possible: weights, maps.

@@ -64,8 +64,8 @@ def _deltas(step: StepProgram) -> tuple[dict[int, list[IntArray]], int]:
             output = each
         elif isinstance(each, Drain) and output is not None and output.stochastic:
             index = next(n for n, map in maps.items() if 0 <= output.address - map.address < map.bytes)
-            levels = [(output.runs, output.run_stride * lanes), (output.groups, output.group_stride * lanes)]
-            at = Runs.pattern(output.address - maps[index].address, output.run_beats, levels).addresses(lanes) // lanes
+            runs = Runs.pattern(output.address - maps[index].address, output.run_beats, output.levels(lanes))
+            at = runs.addresses(lanes) // lanes
             writes[index].append(np.stack([at, words + np.arange(len(at))]))
             words += len(at)
     found: dict[int, list[IntArray]] = {}

@@ -236,20 +236,20 @@ class StoreEngine:
         to, scales, lanes = self._output, self._scales, self._memory.lanes
         if to is None or not command.legal(len(self._grid.pes)):
             raise Refused(Cause.FIELD)
-        beats, spreads = to.run_beats * to.runs * to.groups, drain.index and not drain.windows
+        beats = to.run_beats * to.runs * to.groups
         maps = to.use_mask + scales.addend + drain.index
         reads = maps + (scales.records != Records.NONE) - (drain.index and drain.windows)
         if (
             command.words != beats * (WINDOW if drain.windows else 1)
             or max(maps + (drain.windows and not drain.index), reads) > 1
             or (drain.index and to.run_beats > POOL_BEATS)
-            or (spreads and (to.run_stride >> 19 or to.group_stride >> 18))
+            or (drain.spreads and (to.run_stride >> 19 or to.group_stride >> 18))
         ):
             raise Refused(Cause.FIELD)
-        levels = [(to.runs, to.run_stride * lanes), (to.groups, to.group_stride * lanes)]
+        levels = to.levels(lanes)
         runs, at_mask = (Runs.pattern(address, to.run_beats, levels) for address in (to.address, to.mask))
         beside = None
-        if to.use_mask or scales.addend or spreads:
+        if to.use_mask or scales.addend or drain.spreads:
             beside = self._memory.get(Engine.STORE, at_mask).view(np.int8)
         records = self._records(command, to.shift)
         units, addresses = drain_reads(command, len(self._grid.pes), self._grid.shape.y_depth)
@@ -268,7 +268,7 @@ class StoreEngine:
         if drain.windows:
             largest, places = pooled(words, to.relu, scales.high if drain.limited else None)
             writes = [(runs, largest), (at_mask, places)][: 1 + drain.index]
-        elif spreads and beside is not None:
+        elif drain.spreads and beside is not None:
             writes = [(large_runs(to.address, to.run_beats, levels), spread(words, beside, to.run_beats))]
         self._memory.put(Engine.STORE, *((where, each.astype(np.int8)) for where, each in writes))
         self.clipped.outputs += int(clipped.sum())

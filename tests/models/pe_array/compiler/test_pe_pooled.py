@@ -98,7 +98,7 @@ def test_rows_of_pooled_maps_that_are_too_long_are_cut() -> None:
     network = network_of([CONV, POOL, CONV, DENSE], (2, 132))
     step = StepProgram(network, Grid(4, SHAPE), search=False, pooled=True)
     assert step.absent == {"output0", "delta1"}
-    drains = [each for each in step.descriptors if isinstance(each, Drain) and each.index and not each.windows]
+    drains = [each for each in step.descriptors if isinstance(each, Drain) and each.spreads]
     assert drains
     assert max(each.width for each in drains) <= 64
     train(network, step, 1)

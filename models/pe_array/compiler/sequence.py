@@ -43,7 +43,7 @@ from models.pe_array.isa.descriptors import (
 )
 from models.pe_array.isa.operations import After
 from models.pe_array.isa.pe_command import Memory, Op, PeShape
-from models.pe_array.isa.runs import Runs, Spans, large_runs
+from models.pe_array.isa.runs import Runs, Spans, large_runs, levels_of, spreads
 from models.pe_array.network.config import Training
 
 
@@ -192,8 +192,8 @@ class Sequence:
         )  # fmt: skip
 
     def _written_by(self, drain: Drain, to: Output) -> Spans:
-        runs = large_runs if drain.spreads else Runs.pattern
-        return Spans(runs(to.address, to.run_beats, to.levels(self._lanes)), self._lanes)
+        runs = large_runs if spreads(drain) else Runs.pattern
+        return Spans(runs(to.address, to.run_beats, levels_of(to, self._lanes)), self._lanes)
 
     def _first_weights(self, phase: Phase, descriptors: List[Descriptor]) -> List[Descriptor]:
         """Loads before the first command in the order in which they become possible: weights, maps.

@@ -11,7 +11,7 @@ from models.lib.fixed_point import IntArray
 from models.pe_array.compiler.phases import BIAS
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.isa.descriptors import Collect, Drain, Learn, Output, Slot, Update
-from models.pe_array.isa.runs import Runs
+from models.pe_array.isa.runs import Runs, levels_of
 from models.pe_array.network.random_words import WordOrder
 from models.pe_array.network.weight_update import UPDATE_WORDS, learn_order
 
@@ -64,7 +64,7 @@ def _deltas(step: StepProgram) -> tuple[dict[int, list[IntArray]], int]:
             output = each
         elif isinstance(each, Drain) and output is not None and output.stochastic:
             index = next(n for n, map in maps.items() if 0 <= output.address - map.address < map.bytes)
-            runs = Runs.pattern(output.address - maps[index].address, output.run_beats, output.levels(lanes))
+            runs = Runs.pattern(output.address - maps[index].address, output.run_beats, levels_of(output, lanes))
             at = runs.addresses(lanes) // lanes
             writes[index].append(np.stack([at, words + np.arange(len(at))]))
             words += len(at)

@@ -14,7 +14,6 @@ from typing import Any, ClassVar, Self
 from models.pe_array.isa.bits import Bits
 from models.pe_array.isa.causes import Cause, Engine
 from models.pe_array.isa.operations import After
-from models.pe_array.isa.shapes import Pair
 
 __all__ = [
     "AFTER", "BYTES", "KINDS", "MULTIPLIER_BITS", "MULTIPLIER_MAX", "ONE", "Cause", "Collect", "Compute", "Delta",
@@ -232,11 +231,6 @@ class Drain(Descriptor):
     index: bool = _b(7, 1, "write places of these, or spread words by them", default=False)
     limited: bool = _a(7, 1, "what is high or above has no gradient, as what a ReLU stops", default=False)
 
-    @property
-    def spreads(self) -> bool:
-        """Its words go to a map of twice the sides."""
-        return self.index and not self.windows
-
 
 @dataclass(frozen=True)
 class Output(Descriptor):
@@ -258,10 +252,6 @@ class Output(Descriptor):
     stochastic: bool = _b(2, 1, "stochastic rounding", default=False)
     relu: bool = _b(3, 1, "ReLU", default=False)
     use_mask: bool = _b(4, 1, "0 where the mask is not positive", default=False)
-
-    def levels(self, lanes: int) -> list[Pair]:
-        """(count, stride in bytes) of its runs and of groups of them, for ``Runs.pattern``. lanes: B."""
-        return [(self.runs, self.run_stride * lanes), (self.groups, self.group_stride * lanes)]
 
 
 @dataclass(frozen=True)

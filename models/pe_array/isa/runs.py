@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.lib.fixed_point import IntArray
+from models.pe_array.isa.descriptors import Drain, Output
 from models.pe_array.isa.shapes import Pair
 
 Bytes = npt.NDArray[np.uint8]
@@ -57,6 +58,16 @@ class Runs:
         ends = np.cumsum(self.beats)
         within = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - self.beats, self.beats)
         return np.asarray(np.repeat(self.starts, self.beats) + within * lanes, dtype=np.int64)
+
+
+def levels_of(to: Output, lanes: int) -> list[Pair]:
+    """(count, stride in bytes) of runs that an OUTPUT names, and of groups of them. lanes: B."""
+    return [(to.runs, to.run_stride * lanes), (to.groups, to.group_stride * lanes)]
+
+
+def spreads(drain: Drain) -> bool:
+    """Whether a drain's words go to a map of twice the sides."""
+    return drain.index and not drain.windows
 
 
 def large_runs(address: int, beats: int, levels: Sequence[Pair]) -> Runs:

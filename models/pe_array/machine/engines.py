@@ -24,7 +24,7 @@ from models.pe_array.isa.descriptors import Cause, Engine
 from models.pe_array.isa.map_transfer import DrainCommand, LoadCommand, drain_reads
 from models.pe_array.isa.operations import CommandField, ComputeTiles
 from models.pe_array.isa.pe_command import GRADIENT_BITS, Memory, Op, PeShape, StreamMemory, wrap
-from models.pe_array.isa.runs import Bytes, Runs, large_runs
+from models.pe_array.isa.runs import Bytes, Runs, large_runs, levels_of, spreads
 from models.pe_array.isa.widths import CLASSES_MAX, POOL_BEATS, Widths
 from models.pe_array.machine.grid import MachineGrid
 from models.pe_array.machine.memory import BusMemory, Refused
@@ -243,13 +243,13 @@ class StoreEngine:
             command.words != beats * (WINDOW if drain.windows else 1)
             or max(maps + (drain.windows and not drain.index), reads) > 1
             or (drain.index and to.run_beats > POOL_BEATS)
-            or (drain.spreads and (to.run_stride >> 19 or to.group_stride >> 18))
+            or (spreads(drain) and (to.run_stride >> 19 or to.group_stride >> 18))
         ):
             raise Refused(Cause.FIELD)
-        levels = to.levels(lanes)
+        levels = levels_of(to, lanes)
         runs, at_mask = (Runs.pattern(address, to.run_beats, levels) for address in (to.address, to.mask))
         beside = None
-        if to.use_mask or scales.addend or drain.spreads:
+        if to.use_mask or scales.addend or spreads(drain):
             beside = self._memory.get(Engine.STORE, at_mask).view(np.int8)
         records = self._records(command, to.shift)
         units, addresses = drain_reads(command, len(self._grid.pes), self._grid.shape.y_depth)
@@ -268,7 +268,7 @@ class StoreEngine:
         if drain.windows:
             largest, places = pooled(words, to.relu, scales.high if drain.limited else None)
             writes = [(runs, largest), (at_mask, places)][: 1 + drain.index]
-        elif drain.spreads and beside is not None:
+        elif spreads(drain) and beside is not None:
             writes = [(large_runs(to.address, to.run_beats, levels), spread(words, beside, to.run_beats))]
         self._memory.put(Engine.STORE, *((where, each.astype(np.int8)) for where, each in writes))
         self.clipped.outputs += int(clipped.sum())

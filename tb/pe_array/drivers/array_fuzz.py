@@ -16,6 +16,7 @@ from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.map_transfer import DrainCommand
 from models.pe_array.isa.operations import After, CommandField
 from models.pe_array.isa.pe_command import LAST_BIT, NULL_BIT, YOFF_LOW, Op
+from models.pe_array.isa.runs import spreads
 from models.pe_array.isa.widths import POOL_BEATS
 from models.pe_array.network.weight_update import UPDATE_WORDS
 from tb.pe_array.drivers.array_cases import CaseMemory
@@ -287,7 +288,7 @@ class FuzzProgram:
             slots, channels, last, times * height, times * width, times * th, times * tw, ybase, ystride, sy, sx,
             windows, index, rng.random() < 0.5,
         )  # fmt: skip
-        kind = words, windows, index, drain.spreads and (height, width)
+        kind = words, windows, index, spreads(drain) and (height, width)
         if self._output is None or self._output[2] != kind or rng.random() < 0.5:
             some = ["nothing", "biases", "full", "mask", "addend"][: 3 if windows else 1 if index else 5]
             beside = rng.choice(some)
@@ -308,11 +309,11 @@ class FuzzProgram:
         beats = words // runs // groups
         stride = beats + rng.randint(0, 2)
         group = runs * stride + rng.randint(0, 2)
-        if drain.spreads:
+        if spreads(drain):
             beats, runs, stride = drain.width, drain.height, drain.width + rng.randint(0, 2)
             groups, group = words // beats // runs, runs * stride + rng.randint(0, 2)
         room = groups * group
-        address, region = self._target(room * (4 if drain.spreads else 1))
+        address, region = self._target(room * (4 if spreads(drain) else 1))
         other = self._random(room, drain.index and drain.windows)
         mask = other.address if drain.index else rng.choice([address, other.address])
         output = d.Output(

@@ -12,6 +12,7 @@ from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.isa.descriptors import Drain
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.pe_command import PeShape
+from models.pe_array.isa.runs import spreads
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.network import PeNetwork
 from tests.models.pe_array.compiler.pe_steps import CONV, SHAPE, train, values
@@ -98,7 +99,7 @@ def test_rows_of_pooled_maps_that_are_too_long_are_cut() -> None:
     network = network_of([CONV, POOL, CONV, DENSE], (2, 132))
     step = StepProgram(network, Grid(4, SHAPE), search=False, pooled=True)
     assert step.absent == {"output0", "delta1"}
-    drains = [each for each in step.descriptors if isinstance(each, Drain) and each.spreads]
+    drains = [each for each in step.descriptors if isinstance(each, Drain) and spreads(each)]
     assert drains
     assert max(each.width for each in drains) <= 64
     train(network, step, 1)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from models.lib.command_line import Parser, integer, one_line_errors, whole_number
 from models.pe_array.network.config import PeConfig
-from models.pe_array.network.pipeline import Pipeline
+from models.pe_array.network.stages.schedule import Pipeline
 from models.pe_array.training.images import TrainingImages
 from models.pe_array.training.trainer import Trainer
 

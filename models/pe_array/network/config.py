@@ -26,7 +26,7 @@ from models.pe_array.network.gradient_passes import GradientPass, check_passes, 
 from models.pe_array.network.kinds import KINDS
 from models.pe_array.network.layer import CHANNELS_MAX, FRAC_LIMIT, IMAGE, SIZE_MAX, Layer, Place, Shape
 from models.pe_array.network.layers import ACC_BITS, PRESET_MAX
-from models.pe_array.network.pipeline import Pipeline
+from models.pe_array.network.stages.schedule import Pipeline
 
 IMAGE_NAME = "image"
 BATCHES = (8, 16, 32, 64)

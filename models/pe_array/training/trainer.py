@@ -25,7 +25,7 @@ from models.pe_array.network.config import EPOCHS_MAX, NEVER, PeConfig, Training
 from models.pe_array.network.float_layers import cross_entropy
 from models.pe_array.network.float_network import FloatNetwork
 from models.pe_array.network.network import PeNetwork
-from models.pe_array.network.pipelined import PipelinedNetwork, UnderWay
+from models.pe_array.network.stages.pipelined import PipelinedNetwork, UnderWay
 from models.pe_array.network.trace import Trace
 from models.pe_array.training.images import Batch, Images, Int8Array, LabelArray, classes
 from models.pe_array.training.weights_file import starting_network

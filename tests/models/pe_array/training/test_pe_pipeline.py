@@ -16,7 +16,7 @@ from models.lib.checkpoint import CheckpointError
 from models.lib.toml_section import ConfigError
 from models.pe_array.network.config import NEVER, PeConfig
 from models.pe_array.network.network import PeNetwork
-from models.pe_array.network.pipeline import Pipeline, Schedule, cuts, kept, kept_bytes
+from models.pe_array.network.stages.schedule import Pipeline, StageSchedule, cuts, kept, kept_bytes
 from models.pe_array.network.weights import Weights
 from models.pe_array.training.trainer import Trainer
 from tests.models.pe_array.network.pe_nets import NETS
@@ -124,7 +124,7 @@ def test_no_checkpoint_while_batches_are_under_way(tmp_path: Path) -> None:
 @pytest.mark.parametrize("stages", range(2, 6))
 def test_schedule(stages: int) -> None:
     """From its steps alone: staleness, slots, and the length of a run."""
-    schedule, batches = Schedule(tuple(range(stages)), stages), 9
+    schedule, batches = StageSchedule(tuple(range(stages)), stages), 9
     done = dict.fromkeys(range(stages), 0)
     entered: dict[tuple[int, int], int] = {}
     for step in range(schedule.steps(batches)):

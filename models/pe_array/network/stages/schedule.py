@@ -20,7 +20,7 @@ SCHEDULES = ("pipelined", "hybrid", "none")
 
 
 @dataclass(frozen=True)
-class Schedule:
+class StageSchedule:
     """Which stage works on which batch in which step, batch n entering in step n.
 
     Attributes:
@@ -113,9 +113,9 @@ class Pipeline:
         """Whether a step of the training is pipelined."""
         return self.schedule != "none" and (self.switch_at is None or step < self.switch_at)
 
-    def of(self, layers: Sequence[Layer]) -> Schedule:
+    def of(self, layers: Sequence[Layer]) -> StageSchedule:
         """The schedule of a network's steps that are pipelined."""
-        return Schedule(self.first, len(layers))
+        return StageSchedule(self.first, len(layers))
 
 
 def _check_stages(key: str, first: tuple[int, ...], layers: Sequence[Layer]) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bit-exact model of training steps in pipelined stages (``pipeline``): several batches under way at once."""
+"""Bit-exact model of training steps in pipelined stages (``schedule``): several batches under way at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from models.pe_array.network.layers import Int8Array
 from models.pe_array.network.network import PeNetwork
-from models.pe_array.network.pipeline import Schedule
+from models.pe_array.network.stages.schedule import StageSchedule
 from models.pe_array.network.trace import Trace
 
 LabelArray = npt.NDArray[Any]
@@ -39,7 +39,7 @@ class PipelinedNetwork:
         step: number of the next one, counted from the first.
     """
 
-    def __init__(self, network: PeNetwork, schedule: Schedule) -> None:
+    def __init__(self, network: PeNetwork, schedule: StageSchedule) -> None:
         self.network, self.schedule = network, schedule
         self.step = 0
         self._under_way: dict[int, UnderWay] = {}  # by the number of the step in which they entered

@@ -70,12 +70,12 @@ def test_hybrid_training(sim: str, tmp_path: Path, capsys: pytest.CaptureFixture
     """The mode changes between epochs in one simulation and back; resumed behind a switch it is the same training."""
     config = variant(tmp_path, "hybrid", **SWITCHED)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    request = training(config, whole, sim=sim, samples="60")
+    request = training(config, whole, sim=sim, samples="24")
     assert train(request) == 0
     result, schedule = result_of(whole), Schedule(request.config)
     assert result["config"]["mode"] == json.loads(HYBRID)
     assert [epoch["mode"] for epoch in result["history"]] == json.loads(HYBRID)
-    expected = [schedule.clocks(60, mode) for mode in (Mode.PIPELINED, Mode.SEQUENTIAL, Mode.PIPELINED)]
+    expected = [schedule.clocks(24, mode) for mode in (Mode.PIPELINED, Mode.SEQUENTIAL, Mode.PIPELINED)]
     assert [epoch["clocks_measured"] for epoch in result["history"]] == expected
     assert result["clocks_measured"] == result["clocks_predicted"] == sum(expected)
     assert result["test_accuracy"] == result["model_test_accuracy"]
@@ -85,7 +85,7 @@ def test_hybrid_training(sim: str, tmp_path: Path, capsys: pytest.CaptureFixture
 
     for epochs in "123":
         resume = "" if epochs == "1" else "1"
-        assert train(training(config, parts, sim=sim, samples="60", epochs=epochs, resume=resume)) == 0
+        assert train(training(config, parts, sim=sim, samples="24", epochs=epochs, resume=resume)) == 0
     for key, values in weights_of(whole).items():
         np.testing.assert_array_equal(weights_of(parts)[key], values, err_msg=key)
     assert result_of(parts)["history"] == result["history"]
@@ -94,7 +94,7 @@ def test_hybrid_training(sim: str, tmp_path: Path, capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("correct", "broken", "where"),
     [
-        ("mode_reg <= mode;", "mode_reg <= {mode[1], 1'b0};", "epoch 2, run"),
+        ("mode_reg <= mode;", "mode_reg <= {mode[1], &mode};", "epoch 2, run"),
         ("mode_reg <= mode;", "mode_reg <= mode | (mode_reg & 2'd1);", "epoch 2, test"),
         ("turn = want && (mode_reg != `EDGE_MODE_SEQUENTIAL || empty)", "turn = want", "epoch 2, run"),
     ],
@@ -103,6 +103,6 @@ def test_mode_that_does_not_follow_is_caught(
     correct: str, broken: str, where: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An engine that keeps a mode, or does not know one, differs in the first run that shows it."""
-    request = training(variant(tmp_path, "hybrid", **SWITCHED), tmp_path, sim="icarus", samples="60")
+    request = training(variant(tmp_path, "hybrid", **SWITCHED), tmp_path, sim="icarus", samples="24")
     assert train(request, broken_design(design_of(request.config), "sequencer", correct, broken, tmp_path)) == 1
     assert re.search(rf"FAIL  hybrid: {where}", capsys.readouterr().out)

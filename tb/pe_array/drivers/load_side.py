@@ -100,7 +100,8 @@ class LoadSide(Beside):
 
     def __init__(self, b: Bench) -> None:
         super().__init__(b)
-        self.pes, self.stages = int(b.params["P"]), int(b.params["STAGES"])
+        self.pes, self.stages, self.bits = (int(b.params[name]) for name in ("P", "STAGES", "B"))
+        self.bits *= 8  # of a word
         self.gaps = Gaps(b, *map(str, range(self.pes)), group="pe")
         self.registers: list[Registers] = [[0] * 5 for _ in range(self.pes)]
         self.record = False
@@ -171,10 +172,17 @@ class LoadSide(Beside):
             self.model.windows[pe].windows = windows_of(self.registers[pe])
         stream = self.b.high("stream_valid")
         if stream:
-            self.streams.append(self._payload("stream", ("select", "addr", "pes", "data")))  # type: ignore[arg-type]
-            self._stream_clocks.append(self.clock)
+            self._streamed()
         self._way = [stream, *self._way[:-1]]
         self._maps()
+
+    def _streamed(self) -> None:
+        """A beat, or two."""
+        select, addr, pes, data = self._payload("stream", ("select", "addr", "pes", "data"))
+        for n in range(2 if self.b.high("stream_pair") else 1):
+            word = data >> self.bits * n & (1 << self.bits) - 1
+            self.streams.append((select, (addr + n) % 4096, pes, word))
+            self._stream_clocks.append(self.clock)
 
     def _record(self) -> None:
         for pin in ("rd_cmd_valid", "window_valid", "map_cmd_valid", "map_valid", "stream_valid", "done", "error"):

@@ -109,6 +109,13 @@ def load_rd_ready(state: LoadState, table: Array) -> Flag:
 
 
 @clocked
+def load_both(state: LoadState, pair: Flag, table: Array) -> Flag:
+    """The beat at the read port is taken, if it is, with the next one; pair: that is there too."""
+    head = fifo_head(state.operations)
+    return pair and head != NONE and table[head, OPCODE] == STREAM
+
+
+@clocked
 def load_done(state: LoadState) -> Flag:
     """Pulse."""
     n = state.n
@@ -170,14 +177,14 @@ def _readies(state: LoadState, streamed: Int, y_writes: Array) -> None:
 
 @clocked
 def load_clock(
-    state: LoadState, took: Int, row: Array, cmd_ready: Flag, beat: Flag, y_writes: Array, table: Array
+    state: LoadState, took: Int, row: Array, cmd_ready: Flag, beat: Flag, pair: Flag, y_writes: Array, table: Array
 ) -> None:  # fmt: skip
     """One clock.
 
     Args:
         took: number of the descriptor that is taken, or NONE; row: its row.
         cmd_ready: the read port takes the command.
-        beat: a beat stands at the read port.
+        beat: a beat stands at the read port; pair: and the next one with it.
         y_writes: of every PE: a load to Y waits, because it writes Y itself.
         table: of the program.
     """
@@ -218,7 +225,7 @@ def load_clock(
     op_end = False
     newest = 0
     if take:
-        n.taken += 1
+        n.taken += 2 if load_both(state, pair, table) else 1
         op_end = n.taken == _operation_beats(n, table[head])
         if op_end:
             n.taken = 0

@@ -313,7 +313,7 @@ class ArrayClocks:
             np.zeros(1, dtype=np.int64), program_fetch.fetch_state(shape.lanes, FETCH_CHUNK),
             dispatcher.dispatch_state(), (queue_state(depth), queue_state(depth), queue_state(depth)),
             compute_engine.compute_state(pes), array_control.control_state(),
-            load_engine.load_state(pes, shape.lanes, sizes.stages, sizes.map_depth, sizes.load_depth),
+            load_engine.load_state(pes, shape.lanes, sizes.stages, sizes.map_depth, sizes.load_depth, grid.wide),
             store_engine.store_state(pes, shape.lanes, grid.wide), pe_grid.cell_state(grid),
             gradient_sum.sum_state(pes, sizes.grad_depth), axi_read.ReadState(ports, items),
             axi_read_mux.mux_state(3), axi_memory.memory_state(bursts, to_beat, bandwidth),

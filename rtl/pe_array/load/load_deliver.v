@@ -8,7 +8,7 @@
  *
  * Takes the operations of load_issue in order and hands each its beats: of MAP to the grid's maps, of STREAM to its
  * streams and to coordinate_check, of POINTERS to pointer_check alone. With WIDE = 2 the two beats of a pair go to
- * streams at once, and one after the other to all else. `end_valid` says that an operation has all its
+ * streams at once, to maps if these say so, else one after the other. `end_valid` says that an operation has all its
  * beats and that they are legal; `error` that one is not. Both come in the order of the operations.
  *
  * Latency: read beat to map_valid 0 clocks (map_ready to rd_ready too), to stream_valid 1 clock; the last beat of an
@@ -47,7 +47,9 @@ module load_deliver #(
 
     output wire           map_valid,     // to the grid
     input  wire           map_ready,
-    output wire [8*B-1:0] map_data,
+    output wire           map_pair,      // two words
+    input  wire           map_both,      // and both are taken
+    output wire [WIDE*8*B-1:0] map_data,
     output wire           stream_valid,
     output wire [1:0]     stream_select,
     output wire [P-1:0]   stream_pes,
@@ -129,8 +131,9 @@ wire [19:0] per_take = head_kind == POINTERS ? POINTERS_WORD[19:0] : coordinates
 assign rd_ready = open && (!is_map || !is_beat || map_ready);
 assign op_end = take_beat && last && command_reg == head_commands;
 assign map_valid = open && is_map && rd_valid && is_beat;
-assign map_data = rd_data[8*B-1:0];
-assign rd_both = WIDE != 1 && rd_pair && head_kind == STREAM;
+assign map_pair = WIDE != 1 && rd_pair;
+assign map_data = rd_data;
+assign rd_both = WIDE != 1 && rd_pair && (head_kind == STREAM || (is_map && map_both));
 
 always @(posedge clk) begin
     if (take_beat) begin

@@ -11,7 +11,8 @@
  * that short streams do not pay the memory's latency each. load_place writes windows and sends map commands ahead of
  * their beats; load_order makes one `done` of every MAP, STREAM and POINTERS, in order.
  *
- * With WIDE = 2 two beats that come as a pair (axi_read) are taken in one clock by a STREAM.
+ * With WIDE = 2 two beats that come as a pair (axi_read) are taken in one clock by a STREAM, and by a MAP if they are of
+ * one row.
  *
  * Latency: a descriptor that is taken in clock c has its first rd_cmd_valid in c+1, may take beats from c+7 on and have
  * map_cmd_valid or window_valid in c+7; the 5 registers of a WINDOW take a clock each. Read beat to map_valid 0 clocks,
@@ -71,7 +72,9 @@ module load_engine #(
     input  wire           map_idle,
     output wire           map_valid,
     input  wire           map_ready,
-    output wire [8*B-1:0] map_data,
+    output wire           map_pair,
+    input  wire           map_both,
+    output wire [WIDE*8*B-1:0] map_data,
     output wire           stream_valid,
     output wire [1:0]     stream_select,
     output wire [P-1:0]   stream_pes,
@@ -208,6 +211,8 @@ load_deliver #(
     .rd_error(rd_error),
     .map_valid(map_valid),
     .map_ready(map_ready),
+    .map_pair(map_pair),
+    .map_both(map_both),
     .map_data(map_data),
     .stream_valid(stream_valid),
     .stream_select(stream_select),

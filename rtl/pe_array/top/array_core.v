@@ -131,8 +131,8 @@ wire [2:0]     window_select;
 wire [23:0]    window_data;
 wire           map_cmd_valid, map_cmd_ready, map_cmd_error;
 wire [`ARRAY_MAP_CMD_BITS-1:0] map_cmd;
-wire           map_done, map_idle, map_valid, map_ready;
-wire [DW-1:0]  map_data;
+wire           map_done, map_idle, map_valid, map_ready, map_pair, map_both;
+wire [WIDE*DW-1:0] map_data;
 wire           stream_valid, streamed;
 wire [1:0]     stream_select;
 wire [P-1:0]   stream_pes;
@@ -203,6 +203,8 @@ load_engine #(
     .map_idle(map_idle),
     .map_valid(map_valid),
     .map_ready(map_ready),
+    .map_pair(map_pair),
+    .map_both(map_both),
     .map_data(map_data),
     .stream_valid(stream_valid),
     .stream_select(stream_select),
@@ -341,6 +343,8 @@ pe_grid #(
     .map_idle(map_idle),
     .map_valid(map_valid),
     .map_ready(map_ready),
+    .map_pair(map_pair),
+    .map_both(map_both),
     .map_data(map_data),
     .stream_valid(stream_valid),
     .stream_select(stream_select),

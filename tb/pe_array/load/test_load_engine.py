@@ -184,7 +184,7 @@ async def _rates(unit: LoadUnit, words_per_clock: int) -> None:
         b.require(
             clocks[-1] - clocks[0] < most, f"40 streams of {beats} beats take {clocks[-1] - clocks[0] + 1} clocks"
         )
-    words = unit.stages + 8
+    words = words_per_clock * (unit.stages + 8)
     for runs in (1, words):
         maps = [Map(unit.place(words), words // runs, runs, 1, words, 1, 0, 0, 1, all=True) for _ in range(10)]
         await unit.run([*maps])

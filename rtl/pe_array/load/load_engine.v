@@ -11,8 +11,8 @@
  * that short streams do not pay the memory's latency each. load_place writes windows and sends map commands ahead of
  * their beats; load_order makes one `done` of every MAP, STREAM and POINTERS, in order.
  *
- * With WIDE = 2 two beats that come as a pair (axi_read) are taken in one clock by a STREAM, and by a MAP if they are of
- * one row.
+ * With WIDE = 2 two beats that come as a pair (axi_read) are taken in one clock by a STREAM, and by a MAP if they are
+ * of one row.
  *
  * Latency: a descriptor that is taken in clock c has its first rd_cmd_valid in c+1, may take beats from c+7 on and have
  * map_cmd_valid or window_valid in c+7; the 5 registers of a WINDOW take a clock each. Read beat to map_valid 0 clocks,

@@ -227,10 +227,9 @@ def clocks(phase: PhaseGeometry, grid: Grid, ways: Ways, blocks: Blocks, masked:
     stream = -(-count * 2 // lanes) + (-(-count * blocks.taps // lanes) if phase.op == Op.MAC else 0)
     streams = ways.strips * full * max(STREAMS * fetched / 2, fetched + stream)
 
-    def brought(words: IntArray, of_pe: IntArray) -> Floats:
+    def brought(words: IntArray, of_pe: IntArray) -> IntArray | Floats:
         """Clocks for words of a channel: a PE takes one in a clock."""
-        clocks: Floats = words if grid.wide == 1 else np.maximum(words / grid.wide, ways.strips * of_pe)
-        return clocks
+        return words if grid.wide == 1 else np.maximum(words / grid.wide, ways.strips * of_pe)
 
     x, y = brought(ways.x, ways.window), brought(ways.y, area)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from enum import Enum
 
 from models.lib.telling import silent
 from models.pe_array.compiler.phases import Phase
@@ -20,15 +19,7 @@ from models.pe_array.isa.descriptors import BYTES, Descriptor
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.shapes import Pair
 from models.pe_array.network.network import PeNetwork
-from models.pe_array.network.stages.schedule import StageSchedule, kept
-
-
-class Work(Enum):
-    """What a stage does in a step."""
-
-    BOTH = "both"
-    FORWARD = "forward"
-    BACKWARD = "backward"
+from models.pe_array.network.stages.schedule import StageSchedule, StageWork, kept
 
 
 class StageProgram(StepProgram):
@@ -54,7 +45,7 @@ class StageProgram(StepProgram):
         self.schedule, self.stage = schedule, stage
         self.slots = schedule.slots(stage)
         self.slotted: frozenset[str] = frozenset()
-        self._made: dict[tuple[int, Work], list[Descriptor]] = {}
+        self._made: dict[tuple[int, StageWork], list[Descriptor]] = {}
         super().__init__(network, grid, base=base, blocks=blocks, search=search, tell=tell)
 
     @property
@@ -70,17 +61,14 @@ class StageProgram(StepProgram):
     # --- for who runs it ---
 
     @property
-    def works(self) -> tuple[Work, ...]:
+    def works(self) -> tuple[StageWork, ...]:
         """All that it may have to do in a step: the last stage does FF and the way back of one batch."""
-        return (Work.BOTH,) if self.last else tuple(Work)
+        return (StageWork.BOTH,) if self.last else tuple(StageWork)
 
-    def work(self, step: int, batches: int) -> tuple[int, Work] | None:
+    def work(self, step: int, batches: int) -> tuple[int, StageWork] | None:
         """Slot and kind of the program for a step of a run of batches; None: it has nothing to do."""
-        forward = self.schedule.forward(self.stage, step)
-        runs = [0 <= n < batches for n in (forward, self.schedule.backward(self.stage, step))]
-        if not any(runs):
-            return None
-        return forward % self.slots, Work.BOTH if all(runs) else Work.FORWARD if runs[0] else Work.BACKWARD
+        work = self.schedule.work(self.stage, step, batches)
+        return None if work is None else (self.schedule.forward(self.stage, step) % self.slots, work)
 
     def name(self, map_: str, slot: int) -> str:
         """Name of a map, such as ``output3``, in a slot."""
@@ -112,20 +100,20 @@ class StageProgram(StepProgram):
         names = {self._tensor(name) for name in self._kept()}
         return sum(self.tensors[self.name(name, slot)].bytes for name in names for slot in range(self.slots))
 
-    def of(self, slot: int, work: Work) -> list[Descriptor]:
+    def of(self, slot: int, work: StageWork) -> list[Descriptor]:
         """Descriptors of a program."""
         if (slot, work) not in self._made:
-            forward = [] if work is Work.BACKWARD else [self._in(phase, slot) for phase in self._forward]
+            forward = [] if work is StageWork.BACKWARD else [self._in(phase, slot) for phase in self._forward]
             older = (slot + 1) % self.slots
-            backward = [] if work is Work.FORWARD else [self._in(phase, older) for phase in self._backward]
+            backward = [] if work is StageWork.FORWARD else [self._in(phase, older) for phase in self._backward]
             self._made[slot, work], parts = self._sequence(forward, backward)
-            if work is Work.BOTH and not slot:
+            if work is StageWork.BOTH and not slot:
                 self.parts = parts
         return self._made[slot, work]
 
-    def place(self, slot: int, work: Work) -> str:
+    def place(self, slot: int, work: StageWork) -> str:
         """Name of the tensor that a program is in."""
-        return "program" if (slot, work) == (0, Work.BOTH) else f"program.{work.value}@{slot}"
+        return "program" if (slot, work) == (0, StageWork.BOTH) else f"program.{work.value}@{slot}"
 
     # --- making it ---
 
@@ -209,7 +197,7 @@ class StageProgram(StepProgram):
     def _make_programs(self, forward: list[Phase], backward: list[Phase]) -> None:
         """Those of slot 0; the others are as long, and made when they are asked for."""
         self._forward, self._backward = forward, backward
-        self.descriptors = self.of(0, Work.BOTH)
+        self.descriptors = self.of(0, StageWork.BOTH)
         for work in self.works:
             size = len(self.of(0, work)) * BYTES
             for slot in range(self.slots):

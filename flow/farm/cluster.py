@@ -6,9 +6,11 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import dask
 from distributed import Client, LocalCluster
+from distributed.utils import silence_logging_cmgr
 
 from flow.paths import BUILD, FlowError
 from flow.suite import processes
@@ -18,14 +20,14 @@ DEATHS = 3
 CONNECT = 20.0
 """Seconds in which a scheduler must answer."""
 
-_LOCAL = {
+_LOCAL: dict[str, Any] = {
     # a simulation takes the memory that it takes: no worker is stopped or ended for it
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
     "distributed.worker.memory.terminate": False,
+    "distributed.scheduler.worker-ttl": None,  # a model may compute for minutes without a word
     "distributed.nanny.pre-spawn-environ": {},  # Dask would set these variables in this process too
-    "distributed.admin.low-level-log-length": 0,
 }
 _DEAF = "import signal\nsignal.signal(signal.SIGINT, lambda *_: None)\n"
 """Runs in a worker of this machine as it starts: Ctrl-C at the terminal is for the campaign, which ends its workers."""
@@ -38,7 +40,7 @@ def connected(address: str) -> Iterator[Client]:
     Raises:
         FlowError: no scheduler answers there, or it has other versions of Python or Dask.
     """
-    with _remote(address) if address else _local() as client:
+    with silence_logging_cmgr(logging.CRITICAL), _remote(address) if address else _local() as client:
         yield client
 
 

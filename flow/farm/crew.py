@@ -16,6 +16,9 @@ from flow.farm import cluster, remote, sources
 from flow.farm.job import Done, Job, Outcome
 from flow.paths import BUILD, ROOT, FlowError
 
+LOOK = 5.0
+"""Seconds after which a silent scheduler is looked for."""
+
 
 def work(jobs: Sequence[Job], address: str, say: Callable[[str], None]) -> Generator[Done]:
     """Do all jobs on the workers of a scheduler; each as it comes to its end. Close the iterator to stop early.
@@ -66,7 +69,7 @@ class _Crew:
         open_ = {job.name for job in jobs}
         while waiting or self.flying:
             self._start(waiting, open_)
-            future = self.inbox.get()
+            future = self._wait()
             if future is None:
                 continue
             done = self._end(future)
@@ -77,16 +80,31 @@ class _Crew:
                 waiting[:] = [job for job in waiting if job not in lost]
                 yield from (Done(job, Outcome(), done.failure, host=done.host) for job in lost)
 
+    def _wait(self) -> Future[Any] | None:
+        """What has ended; None where there are other workers than before."""
+        while True:
+            try:
+                return self.inbox.get(timeout=LOOK)
+            except queue.Empty:
+                if self.client.status not in ("running", "connecting"):
+                    raise self._gone() from None
+
+    def _gone(self) -> FlowError:
+        return FlowError(f"the scheduler {self.address} is gone; RESUME=1 goes on with what is known")
+
     def _start(self, waiting: list[Job], open_: set[str]) -> None:
         """Give every worker that has nothing to do the next job that may begin."""
-        count = cluster.workers(self.client, self.address)
+        try:
+            count = cluster.workers(self.client, self.address)
+        except OSError:
+            raise self._gone() from None
         if not count:
             self.say("there is no worker: waiting for one")
         ready = (job for job in list(waiting) if job.after not in open_)
         for job in itertools.islice(ready, max(0, count - len(self.flying))):
             waiting.remove(job)
             future = self.client.submit(
-                remote.call, self.place, job.function, dict(job.arguments), key=job.name + self.mark, pure=False,
+                remote.caller(), self.place, job.function, dict(job.arguments), key=job.name + self.mark, pure=False,
             )  # fmt: skip
             self.flying[future] = job
             future.add_done_callback(self.inbox.put)
@@ -98,7 +116,7 @@ class _Crew:
             outcome = Outcome(found["rows"], found["text"])
             return Done(job, outcome, found["failure"], found["seconds"], found["host"])
         if future.status != "error":
-            raise FlowError(f"the scheduler {self.address} is gone; RESUME=1 goes on with what is known")
+            raise self._gone()
         error = future.exception()
         if isinstance(error, KilledWorker):
             return Done(job, Outcome(), "every worker that tried it died: killed, or for want of memory")
@@ -106,8 +124,10 @@ class _Crew:
 
     def leave(self) -> None:
         """Stop what is still being done."""
+        if self.client.status != "running":
+            return
         self.client.unsubscribe_topic("all")
-        if self.flying and self.client.status == "running":
+        if self.flying:
             ours = {future.key for future in self.flying}
             busy = [worker for worker, keys in self.client.processing().items() if ours & set(keys)]
             self.client.cancel(list(self.flying), force=True)

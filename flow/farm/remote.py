@@ -1,44 +1,47 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is sent to a worker: functions that need nothing of the checkout before they have found it there.
-
-They are sent as code, not by name: the scheduler, which reads them too, and a worker that was started anywhere need not
-know where the checkout is. A worker that serves for days takes the code as it is now: what it has of an older one is
-thrown away.
-"""
+"""What is sent to a worker: it needs nothing of the checkout before it has found it there."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import cloudpickle
 
+def caller() -> Callable[[tuple[str, str, str], str, Mapping[str, Any]], dict[str, Any]]:
+    """A function that does a job on a worker.
 
-def call(place: tuple[str, str, str], function: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Do a job on a worker.
-
-    Args:
-        place: the checkout, its build directory, and the digest of its code (``sources.code``).
-        function, arguments: of the job.
+    It is sent as code, not by name, since it stands inside another one: the scheduler, which reads it too, and a worker
+    that was started anywhere need not know where the checkout is. A worker that serves for days takes the code as it is
+    now: what it has of an older one is thrown away.
     """
-    import os
 
-    root, build, code = place
-    if getattr(sys.modules.get("flow"), "place_of_worker", None) != place:
-        for name in list(sys.modules):
-            if name.split(".")[0] in ("flow", "models", "studies"):
-                del sys.modules[name]
-        sys.path[:] = [root, *(entry for entry in sys.path if entry != root)]
-        os.environ["EDGELOOM_BUILD"] = build
-        import flow
-        from flow.farm import worker as begin
+    def call(place: tuple[str, str, str], function: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Do a job.
 
-        begin.prepare(code)
-        flow.place_of_worker = place  # type: ignore[attr-defined]
-    from flow.farm import worker
+        Args:
+            place: the checkout, its build directory, and the digest of its code (``sources.code``).
+            function, arguments: of the job.
+        """
+        import os
+        import sys
 
-    return worker.do(function, arguments)
+        root, build, code = place
+        if getattr(sys.modules.get("flow"), "place_of_worker", None) != place:
+            for name in list(sys.modules):
+                if name.split(".")[0] in ("flow", "models", "studies"):
+                    del sys.modules[name]
+            sys.path[:] = [root, *(entry for entry in sys.path if entry != root)]
+            os.environ["EDGELOOM_BUILD"] = build
+            import flow
+            from flow.farm import worker as begin
+
+            begin.prepare(code)
+            flow.place_of_worker = place  # type: ignore[attr-defined]
+        from flow.farm import worker
+
+        return worker.do(function, arguments)
+
+    return call
 
 
 def end_programs() -> None:
@@ -50,6 +53,3 @@ def end_programs() -> None:
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
             process.kill()
-
-
-cloudpickle.register_pickle_by_value(sys.modules[__name__])

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -10,13 +11,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import psutil
 import pytest
-from distributed import LocalCluster
+from distributed import Client
 
-from flow.farm import cluster, sources
+from flow.farm import cluster, crew, sources
 from flow.farm.crew import work
 from flow.farm.job import FAILED, Done, Job, Outcome, due
 from flow.farm.table import KEPT, Table
@@ -140,12 +141,31 @@ def test_an_address_without_a_scheduler(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_workers_with_threads_are_refused() -> None:
     """Two jobs of one process would share its environment and the threads of the models."""
-    options: dict[str, Any] = {"dashboard_address": "127.0.0.1:0", "processes": False, "memory_limit": 0}
-    with (
-        LocalCluster(n_workers=1, threads_per_worker=2, **options) as wide,
-        pytest.raises(FlowError, match="has 2 threads, and a job needs a process for itself"),
-    ):
-        list(work([job(1)], wide.scheduler_address, print))
+
+    class Two:
+        def nthreads(self) -> dict[str, int]:
+            return {"tcp://a": 1, "tcp://b": 2}
+
+    with pytest.raises(FlowError, match="worker tcp://b has 2 threads, and a job needs a process for itself"):
+        cluster.workers(cast(Client, Two()), "tcp://x")
+
+
+def test_a_scheduler_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gone:
+        status = "closed"
+
+        def subscribe_topic(self, *_: object) -> None:
+            """There is nobody to tell."""
+
+        def nthreads(self) -> dict[str, int]:
+            return {}
+
+    monkeypatch.setattr(cluster, "connected", lambda _: contextlib.nullcontext(Gone()))
+    monkeypatch.setattr(crew, "LOOK", 0.01)
+    said: list[str] = []
+    with pytest.raises(FlowError, match=r"^the scheduler tcp://x is gone; RESUME=1 goes on with what is known$"):
+        list(crew.work([job(1)], "tcp://x", said.append))
+    assert said == ["there is no worker: waiting for one"]
 
 
 def test_workers_with_other_code_are_refused(scheduler: str, monkeypatch: pytest.MonkeyPatch) -> None:

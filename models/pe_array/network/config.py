@@ -22,10 +22,11 @@ from models.pe_array.isa.pe_command import GRADIENT_BITS, PeShape
 from models.pe_array.isa.widths import CLASSES_MAX, SHIFT_MAX, STANDARD, Widths
 from models.pe_array.network import fitting
 from models.pe_array.network.fitting import TRAINING, Limits
-from models.pe_array.network.gradient_passes import GradientPass, check_passes, gradient_passes, label
+from models.pe_array.network.gradient_passes import GradientPass, check_passes, check_uses, gradient_passes
 from models.pe_array.network.kinds import KINDS
 from models.pe_array.network.layer import CHANNELS_MAX, FRAC_LIMIT, IMAGE, SIZE_MAX, Layer, Place, Shape
 from models.pe_array.network.layers import ACC_BITS, PRESET_MAX
+from models.pe_array.network.stages.schedule import Pipeline
 
 IMAGE_NAME = "image"
 BATCHES = (8, 16, 32, 64)
@@ -117,6 +118,7 @@ class PeConfig:
         widths: of data and masters, parameters of that array.
         clock_mhz: for which times are reported; the published system's, where the file does not say.
         data: what it is trained on.
+        pipeline: how its layers are trained on several arrays; None: on one.
     """
 
     name: str
@@ -128,6 +130,7 @@ class PeConfig:
     clock_mhz: float = assumed.CLOCK_MHZ
     data: DataSource = NO_DATA
     wide: int = 1
+    pipeline: Pipeline | None = None
 
     @property
     def batch(self) -> int:
@@ -197,11 +200,12 @@ class PeConfig:
         wide = array.integer("wide", 1, min(2, BEAT_MAX // training.batch), 1)
         clock_mhz = (clock := root.table("clock")).real("mhz", 0.001, 100_000.0, float(assumed.CLOCK_MHZ))
         data = DataSource.read(source := root.table("data"), directory, "mnist")
+        stages = root.table("pipeline")
         for table in (clock, array, image, root):
             table.finish()
         for i, layer in enumerate(built):
             _check(f"layers[{i}]", layer, training, limits.sums)
-        _check_uses(built)
+        check_uses(built)
         for i in range(len(built)):
             check_passes(built, i)
         last = built[-1]
@@ -212,7 +216,8 @@ class PeConfig:
                 f"layers[{len(layers) - 1}].outputs = {last.out_shape[0]} must be at most {CLASSES_MAX} in the last "
                 "layer, the classes for which the array makes output deltas"
             )
-        made = cls(name, shape, tuple(built), training, pes, widths, clock_mhz, data, wide)
+        pipeline = Pipeline.read(stages, built, training.stochastic, NEVER) if root.given("pipeline") else None
+        made = cls(name, shape, tuple(built), training, pes, widths, clock_mhz, data, wide, pipeline)
         if source.given("set") and data.known is not None:
             made.check_data(data.pooled_shape(data.known.shape), len(data.known.names), data.known.title)
         fitting.check(made.layers, grid_of(made), limits=limits)
@@ -294,14 +299,6 @@ def _added(table: Section, maps: Mapping[int, _Map], shape: Shape) -> dict[str, 
             f"the size of this layer's output, {' x '.join(map(str, shape))}"
         )
     return {"add": index, "add_frac": maps[index].frac}
-
-
-def _check_uses(layers: list[Layer]) -> None:
-    """ConfigError where a map is made and not used."""
-    used = {source for each in layers for source in each.sources} | {each.add for each in layers}
-    for i in range(len(layers) - 1):
-        if i not in used:
-            raise ConfigError(f"{label(layers, i)}: its output must be the input of a layer, or be added by one")
 
 
 def _training(table: Section, directory: Path) -> Training:

@@ -46,11 +46,23 @@ def forward(layers: Sequence[Layer], in_shape: Shape, weights: Sequence[Weights 
     if images.ndim != 4 or images.shape[:3] != in_shape:
         raise ValueError(f"images {images.shape} must be (channels, H, W, batch) = {in_shape} + (batch,)")
     trace = Trace([], [], [], [], [])
+    extend(trace, layers, weights, images)
+    return trace
+
+
+def extend(trace: Trace, layers: Sequence[Layer], weights: Sequence[Weights | None], images: Int8Array) -> None:
+    """Phase FF of the layers behind those that a trace has, up to the last one that is given.
+
+    Args:
+        layers, weights: of the network, from its first layer on.
+        images: (channels, H, W, batch).
+    """
 
     def output(index: int) -> Int8Array:
         return images if index == IMAGE else trace.outputs[index]
 
-    for layer, own in zip(layers, weights, strict=True):
+    begin = len(trace.outputs)
+    for layer, own in zip(layers[begin:], weights[begin : len(layers)], strict=True):
         sources = [output(index) for index in layer.sources]
         x = (sources[0] if len(sources) == 1 else np.concatenate(sources)).reshape(*layer.in_shape, -1)
         made = layer.feedforward(x, own, None if layer.add is None else output(layer.add))
@@ -58,4 +70,3 @@ def forward(layers: Sequence[Layer], in_shape: Shape, weights: Sequence[Weights 
         trace.outputs.append(made.values)
         trace.indices.append(made.indices)
         trace.saturated.append(made.saturated)
-    return trace

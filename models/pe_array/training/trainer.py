@@ -25,6 +25,7 @@ from models.pe_array.network.config import EPOCHS_MAX, NEVER, PeConfig, Training
 from models.pe_array.network.float_layers import cross_entropy
 from models.pe_array.network.float_network import FloatNetwork
 from models.pe_array.network.network import PeNetwork
+from models.pe_array.network.stages.pipelined import PipelinedNetwork, UnderWay
 from models.pe_array.network.trace import Trace
 from models.pe_array.training.images import Batch, Images, Int8Array, LabelArray, classes
 from models.pe_array.training.weights_file import starting_network
@@ -65,7 +66,10 @@ class EpochResult:
 
 @dataclass(frozen=True)
 class StepResult:
-    """What a step gave: all maps, images classified correctly by the network and its twin, seconds of both."""
+    """What a step gave: all maps, images classified correctly by the network and its twin, seconds of both.
+
+    In pipelined stages: the maps so far of the batch that entered, and the images of the batches whose logits it made.
+    """
 
     trace: Trace
     correct: int
@@ -85,6 +89,9 @@ class Trainer:
     Attributes:
         step: number of the next step, counted from the beginning of the training.
         history: of every epoch that has begun.
+
+    Pipelined stages are drained where weights are looked at or change otherwise: at the end of an epoch, before the
+    pruning, and before steps that are not pipelined.
     """
 
     def __init__(self, config: PeConfig, data: Images, twin: bool = False) -> None:
@@ -99,6 +106,8 @@ class Trainer:
         self.twin = FloatNetwork(self.network, np.float32) if twin else None
         self.step = 0
         self.history: list[Epoch] = []
+        pipeline = config.pipeline
+        self._stages = PipelinedNetwork(self.network, pipeline.of(config.layers)) if pipeline else None
         self._order: tuple[int, LabelArray] | None = None  # of the images, in an epoch
         self._batch: tuple[int, Batch] | None = None  # of a step
 
@@ -149,29 +158,48 @@ class Trainer:
                 raise ConfigError(f"stochastic rounding has the order of a program: {error}") from error
 
     def train_step(self) -> StepResult:
-        """The next step."""
+        """The next step. In pipelined stages a batch enters, and earlier ones are counted, whose logits are made."""
         self.prune_if_due()
         self.order_words()
         batch, rate_shift = self.next_batch(), self.rate_shift
         images, labels = batch.images, batch.labels
         begin = time.perf_counter()
-        trace = self.network.train_step(images, labels, rate_shift)
-        correct, twin_correct = int((trace.logits.argmax(axis=0) == labels).sum()), 0
-        middle = time.perf_counter()
+        if self.step % self.steps_per_epoch == 0:
+            self.history.append(Epoch(rate_shift))
+        stages = self._stages
+        if stages is None or not self._pipelined(self.step):
+            trace = self.network.train_step(images, labels, rate_shift)
+            correct = self._note(trace, labels)
+        else:
+            entering = UnderWay(images, labels, rate_shift)
+            made, trace = stages.enter(entering), entering.trace
+            if self._drained_behind(self.step):
+                made += stages.drain()
+            correct = sum(self._note(each.trace, each.labels) for each in made)
+        middle, twin_correct = time.perf_counter(), 0
         if self.twin:
             twin_correct = self.twin.train_step(real(self.config, images), labels, rate_shift)
-        self._note(trace, labels, correct)
         self.step += 1
         return StepResult(trace, correct, twin_correct, middle - begin, time.perf_counter() - middle)
 
-    def _note(self, trace: Trace, labels: LabelArray, correct: int) -> None:
-        if self.step % self.steps_per_epoch == 0:
-            self.history.append(Epoch(self.rate_shift))
+    def _pipelined(self, step: int) -> bool:
+        return self.config.pipeline is not None and self.config.pipeline.pipelined(step)
+
+    def _drained_behind(self, step: int) -> bool:
+        """Whether the stages are drained behind a step."""
+        after = step + 1
+        ends = after % self.steps_per_epoch == 0
+        return ends or after == self.config.training.prune_at or not self._pipelined(after)
+
+    def _note(self, trace: Trace, labels: LabelArray) -> int:
+        """Count a batch; how many of its images were classified correctly."""
+        correct = int((trace.logits.argmax(axis=0) == labels).sum())
         epoch = self.history[-1]
         epoch.images += len(labels)
         epoch.correct += correct
         epoch.loss += cross_entropy(trace.logits / 2.0**self.config.logit_frac, labels, self.config.training.softmax)
         epoch.density = self.network.density
+        return correct
 
     def train_epoch(self) -> EpochResult:
         """Train to the end of the epoch."""
@@ -212,7 +240,12 @@ class Trainer:
 
         Args:
             record: what else ``load`` is to give back; JSON must be able to hold it.
+
+        Raises:
+            ValueError: batches are under way in pipelined stages, as they are but at the end of an epoch.
         """
+        if self._stages is not None and not self._stages.empty:
+            raise ValueError(f"no checkpoint at step {self.step}: batches are under way in the stages")
         state = {"step": self.step, "history": [asdict(epoch) for epoch in self.history], "record": record}
         checkpoint.write(path, self.identity, state, self.network.state())
 
@@ -291,6 +324,8 @@ def identity(network: PeNetwork, samples: int, source: str) -> str:
     config, training = network.config, network.config.training
     how = way(training)
     how += f", wide={config.wide}" if config.wide > 1 and training.stochastic_updates else ""  # other random words
+    if config.pipeline is not None and config.pipeline.schedule != "none":
+        how += f", {config.pipeline!r}"
     digest = hashlib.sha256(f"{config.layers!r} {how} {config.pes} {samples} {source}".encode())
     for name, array in network.state().items():
         digest.update(name.encode() + np.ascontiguousarray(array).tobytes())

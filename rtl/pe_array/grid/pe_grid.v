@@ -25,9 +25,11 @@ module pe_grid #(
     parameter W_DEPTH = 512,
     parameter E_DEPTH = 64,
     parameter T_DEPTH = 64,
+    // Words of a beat of maps, 1 or 2
+    parameter WIDE = 1,
     // Registers of the broadcast of maps and streams, at least 1
     parameter STAGES = 2,
-    // Pixel words that can wait at a PE, at least STAGES + 5
+    // Beats of maps that can wait at a PE, at least STAGES + 5
     parameter MAP_DEPTH = 16,
     // Partial gradients that can wait per PE, at least 2
     parameter GRAD_DEPTH = 16,
@@ -55,7 +57,9 @@ module pe_grid #(
     output wire             map_idle,
     input  wire             map_valid,
     output wire             map_ready,
-    input  wire [8*B-1:0]   map_data,          // pixel word
+    input  wire             map_pair,          // the next word is there too (with WIDE = 2)
+    output wire             map_both,          // with map_ready and map_pair: both are taken
+    input  wire [WIDE*8*B-1:0] map_data,       // pixel word, and above it the next one
 
     input  wire             stream_valid,      // a beat, always taken
     input  wire [1:0]       stream_select,     // 0 W, 1 E, 2 T
@@ -118,7 +122,8 @@ map_load #(
     .P(P),
     .B(B),
     .STAGES(STAGES),
-    .DEPTH(MAP_DEPTH)
+    .DEPTH(MAP_DEPTH),
+    .WIDE(WIDE)
 ) maps (
     .clk(clk),
     .rst(rst),
@@ -133,6 +138,8 @@ map_load #(
     .done(map_done),
     .s_valid(map_valid),
     .s_ready(map_ready),
+    .s_pair(map_pair),
+    .s_both(map_both),
     .s_data(map_data),
     .load_valid(load_valid),
     .load_ready(load_ready),

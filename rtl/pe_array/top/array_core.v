@@ -128,7 +128,7 @@ wire [2:0]     window_select;
 wire [23:0]    window_data;
 wire           map_cmd_valid, map_cmd_ready, map_cmd_error;
 wire [`ARRAY_MAP_CMD_BITS-1:0] map_cmd;
-wire           map_done, map_idle, map_valid, map_ready;
+wire           map_done, map_idle, map_valid, map_ready, map_both;
 wire [DW-1:0]  map_data;
 wire           stream_valid, streamed;
 wire [1:0]     stream_select;
@@ -332,6 +332,8 @@ pe_grid #(
     .map_idle(map_idle),
     .map_valid(map_valid),
     .map_ready(map_ready),
+    .map_pair(1'b0),
+    .map_both(map_both),
     .map_data(map_data),
     .stream_valid(stream_valid),
     .stream_select(stream_select),
@@ -374,7 +376,7 @@ pe_grid #(
     .stall_pes(stall_pes)
 );
 
-wire unused = &{1'b0, map_cmd_error, drain_idle};
+wire unused = &{1'b0, map_cmd_error, map_both, drain_idle};
 
 endmodule
 `resetall

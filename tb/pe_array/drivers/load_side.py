@@ -205,7 +205,7 @@ class LoadSide(Beside):
             if load is not None and ready:
                 of, addr = load.beat.command, load.addr
                 assert addr is not None
-                self.writes[pe].append((int(of.to_y), addr, of.shift, self._data[load.beat.number]))
+                self.writes[pe].append((int(of.to_y), addr, of.shift, self._data[load.number]))
         model.clock(command, word is not None, readies)
         self.b.require(not raster.cmd_error, f"the grid refuses a map command, the last one was {command}")
 

@@ -205,7 +205,7 @@ def load_clock(
     n.way = (n.way << 1 | (1 if is_stream else 0)) & ((1 << len(streams)) - 1)
     n.stream = n.stream + 1 if n.stream + 1 < len(streams) else 0
     _readies(state, streamed, y_writes)
-    map_clock(state.maps, offers, state.command, beat and is_map, state.readies)
+    map_clock(state.maps, offers, state.command, 1 if beat and is_map else 0, state.readies)
     if window:
         n.written = 0 if window_done else n.written + 1
     if window_done:

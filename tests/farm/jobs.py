@@ -59,10 +59,10 @@ def job(number: int, function: str = "square", after: str = "", **more: object) 
     return Job(f"job {number}", f"{__name__}:{function}", arguments, {f"n{number}": {"number": number}}, after)
 
 
-def slow(seconds: float) -> list[Job]:
-    """A campaign that can be stopped on its way."""
-    return [job(number, seconds=seconds) for number in range(5)]
+def stopped(go: Path) -> list[Job]:
+    """A campaign of which two jobs end, and the others when a file is there: until then it can be stopped."""
+    return [job(number, until=str(go) if number > 1 else "") for number in range(5)]
 
 
 if __name__ == "__main__":  # a campaign that a test stops: the directory for its rows
-    Table(slow(0.4), Path(sys.argv[1]), "study").fill("", "squares")
+    Table(stopped(Path(sys.argv[1]) / "go"), Path(sys.argv[1]), "study").fill("", "squares")

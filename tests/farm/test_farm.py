@@ -23,7 +23,7 @@ from flow.farm.job import FAILED, Done, Job, Outcome, due
 from flow.farm.table import KEPT, Table
 from flow.paths import ROOT, FlowError
 from models.lib.whole_file import written
-from tests.farm.jobs import job, slow
+from tests.farm.jobs import job, stopped
 
 
 def text(table: Table, tmp_path: Path) -> str:
@@ -83,14 +83,16 @@ def test_a_campaign_that_was_stopped_goes_on(how: signal.Signals, scheduler: str
     assert run.returncode != 0
     _, alive = psutil.wait_procs(others, timeout=10)
     assert alive == []
-    table = Table(slow(0), tmp_path, "study")
-    assert 2 <= table.resumed < 5
+    (tmp_path / "go").touch()
+    jobs = stopped(tmp_path / "go")
+    table = Table(jobs, tmp_path, "study")
+    assert table.resumed == 2
     if how == signal.SIGINT:
-        assert f"squares: {table.resumed} of 5 are kept; RESUME=1 goes on from there" in said
+        assert "squares: 2 of 5 are kept; RESUME=1 goes on from there" in said
         assert "worker" not in said.lower()
     table.fill(scheduler, "squares")
     (tmp_path / "fresh").mkdir()
-    assert text(table, tmp_path) == text(filled(slow(0), tmp_path / "fresh", scheduler), tmp_path)
+    assert text(table, tmp_path) == text(filled(jobs, tmp_path / "fresh", scheduler), tmp_path)
 
 
 def test_a_worker_that_dies_costs_a_retry(
@@ -104,7 +106,7 @@ def test_a_worker_that_dies_costs_a_retry(
 
 def test_a_job_of_which_every_worker_dies_has_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOBS", "1")
-    monkeypatch.setattr(cluster, "DEATHS", 0)
+    monkeypatch.setattr(cluster, "DEATHS", 1)
     table = filled([job(0, "dies", mark=""), job(1)], tmp_path, "")
     assert table.failed == [table.rows[0]]
     assert "every worker that tried it died" in table.rows[0][FAILED]["(job 0)"]

@@ -95,9 +95,7 @@ def test_a_campaign_that_was_stopped_goes_on(how: signal.Signals, scheduler: str
     assert text(table, tmp_path) == text(filled(jobs, tmp_path / "fresh", scheduler), tmp_path)
 
 
-def test_a_worker_that_dies_costs_a_retry(
-    scheduler: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_worker_that_dies_costs_a_retry(scheduler: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     jobs = [job(0, "dies", mark=str(tmp_path / "mark")), job(1), job(2)]
     table = filled(jobs, tmp_path, scheduler)
     assert [row["square"] for row in table.rows] == [0, 1, 4]

@@ -79,9 +79,7 @@ def test_a_seed_fails_with_its_tests_and_with_all_of_its_run() -> None:
     assert (good.rows, good.text) == ({bench.key(one, 1): {}}, "")
 
 
-def test_two_runs_make_the_same_file(
-    place: Path, scheduler: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_two_runs_make_the_same_file(place: Path, scheduler: str, capsys: pytest.CaptureFixture[str]) -> None:
     chosen, files = [case("popcount")], []
     for _ in range(2):
         assert command.run(chosen, 6, "make regress", place, scheduler, False)

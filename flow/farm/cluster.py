@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,6 +30,7 @@ _LOCAL: dict[str, Any] = {
     "distributed.scheduler.worker-ttl": None,  # a model may compute for minutes without a word
     "distributed.nanny.pre-spawn-environ": {},  # Dask would set these variables in this process too
 }
+_OF_DASK = {"PYTHONHASHSEED", "__DASK_PARENT_PID"}
 _DEAF = "import signal\nsignal.signal(signal.SIGINT, lambda *_: None)\n"
 """Runs in a worker of this machine as it starts: Ctrl-C at the terminal is for the campaign, which ends its workers."""
 
@@ -45,10 +47,22 @@ def connected(address: str) -> Iterator[Client]:
 
 
 @contextlib.contextmanager
+def _clean_environment() -> Iterator[None]:
+    """Variables that Dask sets in this process for its workers are gone afterwards: nobody else should see them."""
+    before = set(os.environ)
+    try:
+        yield
+    finally:
+        for name in _OF_DASK - before:
+            os.environ.pop(name, None)
+
+
+@contextlib.contextmanager
 def _local() -> Iterator[Client]:
     place = BUILD / "tmp"
     place.mkdir(parents=True, exist_ok=True)
     with (
+        _clean_environment(),
         dask.config.set(_LOCAL | {"distributed.scheduler.allowed-failures": DEATHS}),
         LocalCluster(
             n_workers=processes(), threads_per_worker=1, processes=True, memory_limit=0,

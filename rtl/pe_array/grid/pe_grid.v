@@ -25,7 +25,7 @@ module pe_grid #(
     parameter W_DEPTH = 512,
     parameter E_DEPTH = 64,
     parameter T_DEPTH = 64,
-    // Words of a beat of maps, 1 or 2
+    // Words of a beat of maps and streams, 1 or 2
     parameter WIDE = 1,
     // Registers of the broadcast of maps and streams, at least 1
     parameter STAGES = 2,
@@ -65,7 +65,8 @@ module pe_grid #(
     input  wire [1:0]       stream_select,     // 0 W, 1 E, 2 T
     input  wire [P-1:0]     stream_pes,        // PEs that get it
     input  wire [11:0]      stream_addr,       // word; bits above the depth are ignored
-    input  wire [8*B-1:0]   stream_data,       // bytes
+    input  wire             stream_pair,       // two words (with WIDE = 2)
+    input  wire [WIDE*8*B-1:0] stream_data,    // bytes, the second word in the high bits
     output wire             streamed,          // no beat is on its way
 
     input  wire             set_valid,         // write a field of the commands that follow
@@ -154,7 +155,8 @@ reg  [STAGES-1:0] on_way_reg;
 wire [P-1:0]      beat_pes;
 wire [1:0]        beat_select;
 wire [11:0]       beat_addr;
-wire [8*B-1:0]    beat_data;
+wire              beat_pair;
+wire [WIDE*8*B-1:0] beat_data;
 
 wire [STAGES:0] on_way = {on_way_reg, stream_valid};
 wire            unused_on_way = on_way[STAGES];
@@ -178,13 +180,13 @@ delay_line #(
 );
 
 delay_line #(
-    .WIDTH(8*B + 14),
+    .WIDTH(WIDE*8*B + 15),
     .DEPTH(STAGES)
 ) stream_line (
     .clk(clk),
     .rst(rst),
-    .d({stream_select, stream_addr, stream_data}),
-    .q({beat_select, beat_addr, beat_data})
+    .d({stream_select, stream_addr, stream_pair, stream_data}),
+    .q({beat_select, beat_addr, beat_pair, beat_data})
 );
 
 // --- commands ---
@@ -254,7 +256,8 @@ generate
             .Y_DEPTH(Y_DEPTH),
             .W_DEPTH(W_DEPTH),
             .E_DEPTH(E_DEPTH),
-            .T_DEPTH(T_DEPTH)
+            .T_DEPTH(T_DEPTH),
+            .WIDE(WIDE)
         ) place (
             .clk(clk),
             .rst(rst),
@@ -274,6 +277,7 @@ generate
             .stream_valid(beat_pes[p]),
             .stream_select(beat_select),
             .stream_addr(beat_addr),
+            .stream_pair(beat_pair),
             .stream_data(beat_data),
             .map_valid(load_valid[p]),
             .map_ready(load_ready[p]),

@@ -76,7 +76,7 @@ class GridDriver:
             "window": {"pe": number, "select": 3, "data": 24},
             "map_cmd": {PACKED: MAP_COMMAND.width},
             "map": {"pair": 1, "data": 8 * shape.lanes * self.wide},
-            "stream": {"select": 2, "pes": self.grid.pes, "addr": 12, "data": 8 * shape.lanes},
+            "stream": {"select": 2, "pes": self.grid.pes, "addr": 12, "pair": 1, "data": 8 * shape.lanes * self.wide},
             "set": {"pes": self.grid.pes, "field": 3, "value": 12},
             "cmd": {
                 "op": 2, "swap": 1, "ebase": eaw, "wbase": waw, "wstride": 7, "xbase": xaw, "ybase": yaw, "rbase": yaw,
@@ -238,12 +238,17 @@ class GridDriver:
     def _stream(self, operation: LoadStream) -> Engine:
         shape = self.grid.shape
         depth = shape.depth(operation.memory)
-        for n, word in enumerate(self.program.stream(operation, shape.lanes)):
+        words = [pack(word.tolist(), 8) for word in self.program.stream(operation, shape.lanes)]
+        n = 0
+        while n < len(words):
             addr = (operation.addr + n) % depth + depth * self.b.rng.randrange(4096 // depth)
             select = operation.memory - Memory.W
-            yield from self._offer(
-                "stream", "", select=select, pes=operation.pes, addr=addr, data=pack(word.tolist(), 8)
-            )  # fmt: skip
+            pair = self.wide > 1 and n + 1 < len(words) and self.b.rng.random() < 0.7
+            if self.wide > 1:
+                self.b.cover("stream", ("even_pair", "odd_pair")[addr % 2] if pair else "one_word")
+            data = words[n] | (words[n + 1] << 8 * shape.lanes if pair else 0)
+            yield from self._offer("stream", "", select=select, pes=operation.pes, addr=addr, pair=pair, data=data)
+            n += 1 + pair
         self._loaded.append(False)
         self._streams_on_way.append(len(self._loaded) - 1)
 

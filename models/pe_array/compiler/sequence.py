@@ -116,7 +116,7 @@ class Sequence:
                 stored.append(_Stored(self._written_by(each, to), self._stores))
             elif isinstance(each, Collect):
                 if learn is not None:
-                    self._put(learn.behind(After(loads=self._read[phase.layer])))
+                    self._put(learn.behind(After(loads=self._read.get(phase.layer, 0))))
                     continue
                 key, slots = tuple(slots), []
                 self._put(each.behind(After(stores=collects[key] if each.add else 0)))

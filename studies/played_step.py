@@ -31,7 +31,7 @@ from models.pe_array.network.network import PeNetwork
 from studies import published
 from studies.kept import keeper, known, study_key
 from studies.networks import Pooling, WeightLayer
-from studies.phase_clocks import SIZES
+from studies.phase_clocks import SIZES, WIDE_OUTSTANDING
 from studies.timeline.steps import Steps
 
 PHASES = {"ff": "FF", "ng": "NG", "wg": "WG", "bg": "WG of biases,", "update": "update"}
@@ -178,16 +178,22 @@ class Asked:
         """Prune, compile and play it; ``seen``: with its timeline."""
         network = PeNetwork(self.config)
         network.prune()
-        return play(network, replace(SIZES, latency=self.latency), dict(self.blocks), seen)
+        return play(network, self.sizes, dict(self.blocks), seen)
 
     def played(self) -> PlayedStep:
         """What it took."""
         return PlayedStep.of(*self.run(seen=False))
 
     @property
+    def sizes(self) -> Sizes:
+        """Of the array, and its memory."""
+        sizes = replace(SIZES, latency=self.latency)
+        return replace(sizes, outstanding=WIDE_OUTSTANDING) if grid_of(self.config).wide > 1 else sizes
+
+    @property
     def key(self) -> str:
         """Of all that the clocks depend on: the network, the array, and the text of the models that play it."""
-        return study_key(asked=repr(self), sizes=repr(SIZES), models=digest(Path(__file__)), numpy=np.__version__)
+        return study_key(asked=repr(self), sizes=repr(self.sizes), models=digest(Path(__file__)), numpy=np.__version__)
 
 
 def all_played(asked: Sequence[Asked], kept: Path | None = None) -> Iterator[PlayedStep]:

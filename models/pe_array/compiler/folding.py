@@ -44,7 +44,7 @@ def fold(
     for count, stride in found:
         rest, step = count, stride
         if rest == 1:
-            fitted.append((1, 0))
+            fitted.append((1, step))
         while rest > 1:
             limit = limits[len(fitted)] if len(fitted) < len(limits) else 0
             part = _divisor(rest, limit)

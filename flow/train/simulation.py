@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import signal
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -62,19 +64,35 @@ def built(design: Design, options: Options, per: str = "configuration") -> Path:
     return build.build(design, options)
 
 
-def play(bench: str, design: Design, sim: str, program: Path, job: Path, progress: Shown) -> Outcome:
+def play(
+    bench: str, design: Design, sim: str, program: Path, job: Path, progress: Shown, *others: Path,
+    ended: Callable[[str], None] = lambda why: None,
+) -> Outcome:  # fmt: skip
     """Let a program play a job, show how far it is, and judge.
 
     Args:
         bench: module that plays it.
         job: its file, in the directory where the program runs; that above it is the job's own.
+        others: of jobs that are played at the same time, each in a process; they are judged with it.
+        ended: is told when one of several has failed, so that the others need not wait for it.
     """
-    directory, run = job.parents[1], job.parent
-    with Interrupts() as interrupts, Watcher(directory / EVENTS, progress):
-        failures = run_job(bench, design.top, sim, program, run, job, design.params)
-    if (directory / MISMATCH).is_file():
-        found = json.loads((directory / MISMATCH).read_text())
-        return Outcome(failure=found["text"], mismatches=found["count"])
+
+    def alone(each: Path) -> dict[str, str]:
+        failures = run_job(bench, design.top, sim, program, each.parent, each, design.params)
+        if failures:
+            ended(f"{each.parents[1].name}: {'; '.join(failures.values())}")
+        return failures
+
+    for each in others:
+        (each.parents[1] / MISMATCH).unlink(missing_ok=True)
+    with Interrupts() as interrupts, Watcher(job.parents[1] / EVENTS, progress), ThreadPoolExecutor() as threads:
+        beside = [threads.submit(alone, each) for each in others]
+        failures = alone(job)
+        failures |= {name: why for each in beside for name, why in each.result().items()}
+    for each in (job, *others):
+        if (each.parents[1] / MISMATCH).is_file():
+            found = json.loads((each.parents[1] / MISMATCH).read_text())
+            return Outcome(failure=found["text"], mismatches=found["count"])
     if interrupts.count:
         return Outcome(interrupted=True)
     return Outcome(failure="; ".join(failures.values()) or None)

@@ -72,6 +72,7 @@ class StepProgram:
         positions: of the elements of these layers.
         phases: in their order.
         fused: names of those whose gradients are in no memory, where the configuration's training is ``fused``.
+        learns: how gradients that are in memory change weights: no part of this program where several arrays train.
         pools: poolings that are no phase of their own, by the number of the layer that they read.
         absent: names of maps, and of gradients by them, that are in no memory therefore.
         parts: name and number of descriptors up to its end: ``pointers``, phases, ``delta``, updates as ``update3``,
@@ -135,7 +136,7 @@ class StepProgram:
         if training:
             assert isinstance(self.config, PeConfig)
             self.phases += maker.backward()
-            if self.config.training.fused:
+            if self.config.training.fused and self.config.link.arrays == 1:
                 self.fused = {phase.name for phase in self.phases if phase.gradients and phase.once}
         self.pools = pools
         self.absent = {f"output{index}" for index in pools}
@@ -144,6 +145,7 @@ class StepProgram:
         self.constants: dict[str, npt.NDArray[np.int8]] = {}
         self.allocation = Allocation(grid.beat, base)
         self.parts: list[tuple[str, int]] = []
+        self.learns: list[tuple[Phase, Learn]] = []
         self._allocate()
         self.descriptors: list[Descriptor] = self._sequence()
         self.allocation.add("program", "u1", (len(self.descriptors) * BYTES,))
@@ -295,6 +297,11 @@ class StepProgram:
 
     def _update(self, made: Sequence, waiting: list[tuple[Phase, Learn]]) -> None:
         """New weights of a layer whose gradients are in memory, behind pooling that follows, before other products."""
+        assert isinstance(self.config, PeConfig)
+        self.learns += waiting
+        if self.config.link.arrays > 1:
+            waiting.clear()
+            return
         for each, how in waiting:
             matrix = (self.biases if each.biases else self.matrices)[each.layer]
             made.update(each.layer, matrix.length // self.grid.beat, how, each.matrix)

@@ -276,7 +276,10 @@ class Collect(Descriptor):
 
 @dataclass(frozen=True)
 class Update(Descriptor):
-    """New masters, momenta (where ``decay`` is not 0) and MAC weights. Without momenta ``nesterov`` is ignored."""
+    """New masters, momenta (where ``decay`` is not 0) and MAC weights. Without momenta ``nesterov`` is ignored.
+
+    Of gradients there may be several arrays, one right behind the other: those of other arrays of PEs, say.
+    """
 
     opcode = 0x34
     counts = True
@@ -290,6 +293,7 @@ class Update(Descriptor):
     momenta: int = _bits(5, 0, 32, "address of the momenta", default=0)
     nesterov: bool = _a(6, 1, "the step is Nesterov's, else the momentum", default=False)
     weight_decay: int = _bits(7, 24, 5, "shift of the decay of masters; 0: they do not decay", default=0)
+    arrays_log2: int = _bits(7, 29, 3, "log2 of the arrays of gradients, which are added modulo 2^32", default=0)
 
 
 @dataclass(frozen=True)

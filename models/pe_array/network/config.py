@@ -9,7 +9,7 @@ overflow. Masters have as many fraction bits more than MAC weights as they have 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,14 @@ from models.lib.network_kind import PE_ARRAY, require
 from models.lib.toml_section import ConfigError, Section, named, parse, read_text
 from models.pe_array.isa import assumed
 from models.pe_array.isa.grid import BEAT_MAX, Grid
+from models.pe_array.isa.link import ARRAYS_LOG2_MAX, BYTES_MAX, LATENCY_MAX, ONE_ARRAY, Link
 from models.pe_array.isa.pe_command import GRADIENT_BITS, PeShape
 from models.pe_array.isa.widths import CLASSES_MAX, SHIFT_MAX, STANDARD, Widths
 from models.pe_array.network import fitting
 from models.pe_array.network.fitting import TRAINING, Limits
-from models.pe_array.network.gradient_passes import GradientPass, check_passes, gradient_passes, label
-from models.pe_array.network.kinds import KINDS
-from models.pe_array.network.layer import CHANNELS_MAX, FRAC_LIMIT, IMAGE, SIZE_MAX, Layer, Place, Shape
+from models.pe_array.network.gradient_passes import GradientPass, check_passes, gradient_passes
+from models.pe_array.network.kinds.tables import KnownMap, check_uses, read_layer
+from models.pe_array.network.layer import CHANNELS_MAX, FRAC_LIMIT, IMAGE, SIZE_MAX, Layer, Shape
 from models.pe_array.network.layers import ACC_BITS, PRESET_MAX
 
 IMAGE_NAME = "image"
@@ -117,6 +118,7 @@ class PeConfig:
         widths: of data and masters, parameters of that array.
         clock_mhz: for which times are reported; the published system's, where the file does not say.
         data: what it is trained on.
+        link: arrays that train it at once, each on a batch of its own, and what is between them.
     """
 
     name: str
@@ -128,11 +130,17 @@ class PeConfig:
     clock_mhz: float = assumed.CLOCK_MHZ
     data: DataSource = NO_DATA
     wide: int = 1
+    link: Link = ONE_ARRAY
 
     @property
     def batch(self) -> int:
-        """Images of a step."""
+        """Images of a step on an array."""
         return self.training.batch
+
+    @property
+    def step_images(self) -> int:
+        """Images of a step on all arrays."""
+        return self.link.arrays * self.training.batch
 
     @property
     def classes(self) -> int:
@@ -185,23 +193,24 @@ class PeConfig:
             array.integer("data_bits", 4, 8, STANDARD.data), array.integer("master_bits", 16, 32, STANDARD.master)
         )
         built: list[Layer] = []
-        maps = {IMAGE: _Map(IMAGE_NAME, shape, image.integer("frac", 0, FRAC_LIMIT), 0)}
+        maps = {IMAGE: KnownMap(IMAGE_NAME, shape, image.integer("frac", 0, FRAC_LIMIT), 0)}
         for i, table in enumerate(layers):
-            layer = _layer(Section(table, f"layers[{i}]"), maps, last=i == len(layers) - 1, widths=widths)
+            layer = read_layer(Section(table, f"layers[{i}]"), maps, last=i == len(layers) - 1, widths=widths)
             built.append(layer)
-            maps[i] = _Map(layer.name, layer.out_shape, layer.out_frac, layer.delta_frac)
+            maps[i] = KnownMap(layer.name, layer.out_shape, layer.out_frac, layer.delta_frac)
         training = _training(root.table("training", required=True), directory)
         pes = array.integer("pes", 1, 64, 8)
         if pes & (pes - 1):
             raise ConfigError(f"array.pes = {pes} must be a power of two")
         wide = array.integer("wide", 1, min(2, BEAT_MAX // training.batch), 1)
+        link = _link(root.table("parallel"), training)
         clock_mhz = (clock := root.table("clock")).real("mhz", 0.001, 100_000.0, float(assumed.CLOCK_MHZ))
         data = DataSource.read(source := root.table("data"), directory, "mnist")
         for table in (clock, array, image, root):
             table.finish()
         for i, layer in enumerate(built):
             _check(f"layers[{i}]", layer, training, limits.sums)
-        _check_uses(built)
+        check_uses(built)
         for i in range(len(built)):
             check_passes(built, i)
         last = built[-1]
@@ -212,7 +221,7 @@ class PeConfig:
                 f"layers[{len(layers) - 1}].outputs = {last.out_shape[0]} must be at most {CLASSES_MAX} in the last "
                 "layer, the classes for which the array makes output deltas"
             )
-        made = cls(name, shape, tuple(built), training, pes, widths, clock_mhz, data, wide)
+        made = cls(name, shape, tuple(built), training, pes, widths, clock_mhz, data, wide, link)
         if source.given("set") and data.known is not None:
             made.check_data(data.pooled_shape(data.known.shape), len(data.known.names), data.known.title)
         fitting.check(made.layers, grid_of(made), limits=limits)
@@ -237,71 +246,6 @@ class PeConfig:
                 f"layers[{len(self.layers) - 1}].outputs = {self.classes} must be at least {classes}, the classes of "
                 f"{title}"
             )
-
-
-@dataclass(frozen=True)
-class _Map:
-    """What a layer leaves to the ones behind it."""
-
-    name: str
-    shape: Shape
-    frac: int
-    delta_frac: int
-
-
-def _earlier(table: Section, key: str, maps: Mapping[int, _Map], default: str | None = None) -> int:
-    """The layer that a key names."""
-    name = table.text(key, default)
-    if any(each.name == name for each in maps.values()):
-        return _index(maps, name)
-    names = ", ".join(each.name for each in maps.values())
-    raise ConfigError(f"{table.key(key)} = {name!r} must be the name of an earlier layer (here: {names})")
-
-
-def _index(maps: Mapping[int, _Map], name: str) -> int:
-    return next(index for index, each in maps.items() if each.name == name)
-
-
-def _layer(table: Section, maps: Mapping[int, _Map], last: bool, widths: Widths) -> Layer:
-    name = table.text("name", f"layers[{len(maps) - 1}]")
-    if any(name == each.name for each in maps.values()):
-        raise ConfigError(f"{table.key('name')} = {name!r} is the name of an earlier map; names must differ")
-    kind = KINDS[table.choice("kind", tuple(KINDS))]
-    if kind.joins:
-        reads = [_index(maps, each) for each in table.choices("inputs", tuple(each.name for each in maps.values()))]
-    else:
-        reads = [_earlier(table, "input", maps, maps[max(maps)].name)]
-    first, *more = (Place(name, n, maps[n].shape, maps[n].frac, maps[n].delta_frac, last, widths) for n in reads)
-    place = replace(first, more=tuple(more))
-    try:
-        layer = kind.read(table, place)
-    except ConfigError:
-        raise
-    except ValueError as error:
-        raise ConfigError(f"{table.key('kind')} = {kind.kind}: {error}") from None
-    if kind.may_add and table.given("add"):
-        layer = replace(layer, **_added(table, maps, layer.out_shape))
-    table.finish()
-    return layer
-
-
-def _added(table: Section, maps: Mapping[int, _Map], shape: Shape) -> dict[str, Any]:
-    """The map that a layer adds to its sums."""
-    index = _earlier(table, "add", maps)
-    if maps[index].shape != shape:
-        raise ConfigError(
-            f"{table.key('add')} = {maps[index].name}: its map of {' x '.join(map(str, maps[index].shape))} must have "
-            f"the size of this layer's output, {' x '.join(map(str, shape))}"
-        )
-    return {"add": index, "add_frac": maps[index].frac}
-
-
-def _check_uses(layers: list[Layer]) -> None:
-    """ConfigError where a map is made and not used."""
-    used = {source for each in layers for source in each.sources} | {each.add for each in layers}
-    for i in range(len(layers) - 1):
-        if i not in used:
-            raise ConfigError(f"{label(layers, i)}: its output must be the input of a layer, or be added by one")
 
 
 def _training(table: Section, directory: Path) -> Training:
@@ -337,6 +281,24 @@ def _training(table: Section, directory: Path) -> Training:
     for rate in training.rate_shifts:
         training.weight_decay(rate)
     return training
+
+
+def _link(table: Section, training: Training) -> Link:
+    """Table ``[parallel]``. ConfigError where a rule is broken."""
+    arrays = table.integer("arrays", 1, 1 << ARRAYS_LOG2_MAX, ONE_ARRAY.arrays)
+    link = Link(
+        arrays, table.integer("link_bytes", 1, BYTES_MAX, ONE_ARRAY.bytes),
+        table.integer("link_latency", 0, LATENCY_MAX, ONE_ARRAY.latency),
+    )  # fmt: skip
+    table.finish()
+    if arrays & (arrays - 1):
+        raise ConfigError(f"{table.key('arrays')} = {arrays} must be a power of two")
+    if arrays > 1 and training.stochastic:
+        raise ConfigError(
+            f"{table.key('arrays')} = {arrays} needs half_up for training.update_rounding and gradient_rounding: "
+            f"each array has random words of its own"
+        )
+    return link
 
 
 def _check(name: str, layer: Layer, training: Training, sums: bool) -> None:

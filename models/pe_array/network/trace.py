@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -59,3 +59,25 @@ def forward(layers: Sequence[Layer], in_shape: Shape, weights: Sequence[Weights 
         trace.indices.append(made.indices)
         trace.saturated.append(made.saturated)
     return trace
+
+
+def summed(traces: Sequence[Trace]) -> Trace:
+    """The first of several traces, with the sums of the gradients of all: what an update of several arrays has.
+
+    Raises:
+        OverflowError: one does not fit in the 32 bits to which arrays add.
+    """
+    if len(traces) == 1:
+        return traces[0]
+
+    def sums(what: str, lists: Sequence[list[Int32Array]]) -> list[Int32Array]:
+        added = [np.stack(each).sum(axis=0, dtype=np.int64) for each in zip(*lists, strict=True)]
+        for index, each in enumerate(added):
+            if not np.array_equal(each.astype(np.int32), each):
+                raise OverflowError(f"{what} of layers[{index}] of {len(traces)} arrays do not fit in 32 bits")
+        return [each.astype(np.int32) for each in added]
+
+    return replace(
+        traces[0], gradients=sums("gradients", [each.gradients for each in traces]),
+        bias_gradients=sums("gradients of biases", [each.bias_gradients for each in traces]),
+    )  # fmt: skip

@@ -25,7 +25,7 @@ from models.pe_array.network.config import EPOCHS_MAX, NEVER, PeConfig, Training
 from models.pe_array.network.float_layers import cross_entropy
 from models.pe_array.network.float_network import FloatNetwork
 from models.pe_array.network.network import PeNetwork
-from models.pe_array.network.trace import Trace
+from models.pe_array.network.trace import Trace, summed
 from models.pe_array.training.images import Batch, Images, Int8Array, LabelArray, classes
 from models.pe_array.training.weights_file import starting_network
 
@@ -65,9 +65,9 @@ class EpochResult:
 
 @dataclass(frozen=True)
 class StepResult:
-    """What a step gave: all maps, images classified correctly by the network and its twin, seconds of both."""
+    """What a step gave: maps of every array, images classified right by the network and its twin, seconds of both."""
 
-    trace: Trace
+    traces: tuple[Trace, ...]
     correct: int
     twin_correct: int
     seconds: float
@@ -90,8 +90,9 @@ class Trainer:
     def __init__(self, config: PeConfig, data: Images, twin: bool = False) -> None:
         """Raises ConfigError, WeightsError."""
         config.check_data(data.shape, 1 + int(data.labels.max(initial=0)), data.title)
-        if len(data) < config.training.batch:
-            raise ConfigError(f"{len(data)} images must be at least a batch, {config.training.batch}")
+        if len(data) < config.step_images:
+            of = "" if config.link.arrays == 1 else f" of {config.link.arrays} arrays"
+            raise ConfigError(f"{len(data)} images must be at least a batch{of}, {config.step_images}")
         self.config = config
         self.data = data
         self.network = starting_network(config)
@@ -104,19 +105,19 @@ class Trainer:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Full batches in the data."""
-        return len(self.data) // self.config.training.batch
+        """Full batches of all arrays in the data."""
+        return len(self.data) // self.config.step_images
 
     def batch_rows(self, step: int) -> LabelArray:
-        """Rows of the data that a step trains on."""
+        """Rows of the data that a step trains on; array after array where there are several."""
         epoch, place = divmod(step, self.steps_per_epoch)
         if self._order is None or self._order[0] != epoch:
             self._order = epoch, epoch_order(len(self.data), epoch, self.config.training.order_seed)
-        batch = self.config.training.batch
+        batch = self.config.step_images
         return self._order[1][place * batch : (place + 1) * batch]
 
     def next_batch(self) -> Batch:
-        """What the next step trains on; whoever else looks at it gets the same one."""
+        """What the next step trains on, on all arrays; whoever else looks at it gets the same one."""
         if self._batch is None or self._batch[0] != self.step:
             epoch = self.step // self.steps_per_epoch
             self._batch = self.step, self.data.batch(self.batch_rows(self.step), epoch)
@@ -149,28 +150,49 @@ class Trainer:
                 raise ConfigError(f"stochastic rounding has the order of a program: {error}") from error
 
     def train_step(self) -> StepResult:
-        """The next step."""
+        """The next step: the batch of every array, and one update with the sums of their gradients.
+
+        Raises:
+            ConfigError: a sum does not fit in its bits.
+        """
         self.prune_if_due()
         self.order_words()
         batch, rate_shift = self.next_batch(), self.rate_shift
         images, labels = batch.images, batch.labels
         begin = time.perf_counter()
-        trace = self.network.train_step(images, labels, rate_shift)
-        correct, twin_correct = int((trace.logits.argmax(axis=0) == labels).sum()), 0
+        traces = tuple(self._trace(images[..., part], labels[part]) for part in self.parts)
+        try:
+            self.network.update(summed(traces), rate_shift)
+        except OverflowError as error:
+            raise ConfigError(f"parallel.arrays = {self.config.link.arrays}, step {self.step}: {error}") from None
+        logits = np.concatenate([trace.logits for trace in traces], axis=1)
+        correct, twin_correct = int((logits.argmax(axis=0) == labels).sum()), 0
         middle = time.perf_counter()
         if self.twin:
             twin_correct = self.twin.train_step(real(self.config, images), labels, rate_shift)
-        self._note(trace, labels, correct)
+        self._note(logits, labels, correct)
         self.step += 1
-        return StepResult(trace, correct, twin_correct, middle - begin, time.perf_counter() - middle)
+        return StepResult(traces, correct, twin_correct, middle - begin, time.perf_counter() - middle)
 
-    def _note(self, trace: Trace, labels: LabelArray, correct: int) -> None:
+    @property
+    def parts(self) -> list[slice]:
+        """Images of every array, of those of a step."""
+        batch = self.config.training.batch
+        return [slice(batch * n, batch * (n + 1)) for n in range(self.config.link.arrays)]
+
+    def _trace(self, images: Int8Array, labels: LabelArray) -> Trace:
+        """Maps and gradients of an array's batch."""
+        trace = self.network.forward(np.ascontiguousarray(images))
+        self.network.backward(trace, labels)
+        return trace
+
+    def _note(self, logits: Int8Array, labels: LabelArray, correct: int) -> None:
         if self.step % self.steps_per_epoch == 0:
             self.history.append(Epoch(self.rate_shift))
         epoch = self.history[-1]
         epoch.images += len(labels)
         epoch.correct += correct
-        epoch.loss += cross_entropy(trace.logits / 2.0**self.config.logit_frac, labels, self.config.training.softmax)
+        epoch.loss += cross_entropy(logits / 2.0**self.config.logit_frac, labels, self.config.training.softmax)
         epoch.density = self.network.density
 
     def train_epoch(self) -> EpochResult:
@@ -182,7 +204,7 @@ class Trainer:
                 tell(f"epoch {epoch + 1}: step {step + 1:,} of {self.steps_per_epoch:,}")
                 steps.append(self.train_step().counts)
         correct, twin_correct, seconds, twin_seconds = (sum(each) for each in zip(*steps, strict=True))
-        count = len(steps) * self.config.training.batch
+        count = len(steps) * self.config.step_images
         twin_share = twin_correct / count if self.twin else float("nan")
         return EpochResult(epoch, correct / count, twin_share, self.network.density, seconds, twin_seconds)
 
@@ -248,7 +270,7 @@ class Trainer:
 
     def _epoch(self, number: int, table: Section, step: int) -> Epoch:
         """What a checkpoint before a step says of an epoch. Raises ConfigError."""
-        batch, most = self.config.training.batch, self.steps_per_epoch
+        batch, most = self.config.step_images, self.steps_per_epoch
         images = batch * min(most, step - number * most)
         rate_shift = self.config.training.rate_shift(number)
         table.fixed("rate_shift", rate_shift)
@@ -291,6 +313,7 @@ def identity(network: PeNetwork, samples: int, source: str) -> str:
     config, training = network.config, network.config.training
     how = way(training)
     how += f", wide={config.wide}" if config.wide > 1 and training.stochastic_updates else ""  # other random words
+    how += f", arrays={config.link.arrays}" if config.link.arrays > 1 else ""
     digest = hashlib.sha256(f"{config.layers!r} {how} {config.pes} {samples} {source}".encode())
     for name, array in network.state().items():
         digest.update(name.encode() + np.ascontiguousarray(array).tobytes())

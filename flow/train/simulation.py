@@ -3,17 +3,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from types import FrameType
 
 from flow import build
 from flow.build import Design, Options
-from flow.simulate import run_job
+from flow.simulate import Params, run_job
 from flow.train.watch import Shown, Watcher
 from models.lib.job_file import EVENTS, MISMATCH
 
@@ -64,6 +66,11 @@ def built(design: Design, options: Options, per: str = "configuration") -> Path:
     return build.build(design, options)
 
 
+def _alone(bench: str, top: str, sim: str, program: Path, params: Params, job: Path) -> dict[str, str]:
+    """The message of every failure of a job that is played in its directory."""
+    return run_job(bench, top, sim, program, job.parent, job, params)
+
+
 def play(
     bench: str, design: Design, sim: str, program: Path, job: Path, progress: Shown, *others: Path,
     ended: Callable[[str], None] = lambda why: None,
@@ -77,18 +84,25 @@ def play(
         ended: is told when one of several has failed, so that the others need not wait for it.
     """
 
-    def alone(each: Path) -> dict[str, str]:
-        failures = run_job(bench, design.top, sim, program, each.parent, each, design.params)
-        if failures:
-            ended(f"{each.parents[1].name}: {'; '.join(failures.values())}")
-        return failures
+    def judge(run: Future[dict[str, str]]) -> None:
+        if run.result():
+            ended("; ".join(run.result().values()))
 
+    how = bench, design.top, sim, program, design.params
     for each in others:
         (each.parents[1] / MISMATCH).unlink(missing_ok=True)
-    with Interrupts() as interrupts, Watcher(job.parents[1] / EVENTS, progress), ThreadPoolExecutor() as threads:
-        beside = [threads.submit(alone, each) for each in others]
-        failures = alone(job)
-        failures |= {name: why for each in beside for name, why in each.result().items()}
+    with Interrupts() as interrupts, Watcher(job.parents[1] / EVENTS, progress), contextlib.ExitStack() as pools:
+        runs = []
+        if others:  # processes, not threads: a simulator has an environment of its own, the process's meanwhile
+            pool = pools.enter_context(ProcessPoolExecutor(len(others), get_context("fork")))
+            runs = [pool.submit(_alone, *how, each) for each in others]
+        for run in runs:
+            run.add_done_callback(judge)
+        failures = _alone(*how, job)
+        if failures and others:
+            ended("; ".join(failures.values()))
+        for run in runs:
+            failures |= run.result()
     for each in (job, *others):
         if (each.parents[1] / MISMATCH).is_file():
             found = json.loads((each.parents[1] / MISMATCH).read_text())

@@ -112,6 +112,7 @@ def no_training(monkeypatch: pytest.MonkeyPatch, data: DataSet) -> None:
         ("studies.uint8_network", ["no.npz", "no.onnx"], "No such file or directory: 'no.npz'"),
         ("studies.onnx_networks", ["no/such/file"], "argument out: no/such cannot be written to: No"),
         ("studies.against_cpu", ["no.onnx", "none"], "none/program.json cannot be read: No such file or directory"),
+        ("studies.scaling", ["--config", "no.toml"], "no.toml: no such configuration file"),
         ("studies.winograd", ["LeNet"], "argument network: invalid choice: 'LeNet'"),
         ("studies.model_speed", ["--no-such"], "unrecognized arguments: --no-such"),
     ],

@@ -68,7 +68,7 @@ def test_icarus_stops(row: Row) -> None:
 
 def test_other_tools_miss_a_module(tmp_path: Path) -> None:
     """Synthesis may ignore system tasks, but no tool goes on without a module."""
-    text = "module x #(parameter A = 1) ();\n`REQUIRE(g_a, A < 2, (\"%m: A = %0d must be 1\", A))\nendmodule\n"
+    text = 'module x #(parameter A = 1) ();\n`REQUIRE(g_a, A < 2, ("%m: A = %0d must be 1", A))\nendmodule\n'
     (tmp_path / "x.v").write_text(f'`undef __ICARUS__\n`include "require.vh"\n{text}')
     for a, stops in ((1, False), (2, True)):
         command = ["iverilog", "-g2005", "-I", str(ROOT / "rtl/lib"), f"-Px.A={a}", "-s", "x", "-o", "x.vvp", "x.v"]

@@ -88,8 +88,13 @@ def sigmoid() -> str:
 
 
 def engine(
-    name: str, description: str, top: str, smoke: str, parameters: Mapping[str, str],
-    data: Sequence[str] = (), smoke_data: Sequence[str] = (),
+    name: str,
+    description: str,
+    top: str,
+    smoke: str,
+    parameters: Mapping[str, str],
+    data: Sequence[str] = (),
+    smoke_data: Sequence[str] = (),
 ) -> str:
     """The core of an engine.
 

@@ -50,11 +50,12 @@ class PortCommand:
 
 @dataclass(frozen=True)
 class Burst:
-    """One burst: byte address, number of beats, and whether its command ends with it."""
+    """One burst: byte address, number of beats, whether its command ends with it, and ``burst_skip``."""
 
     addr: int
     beats: int
     last: bool
+    skip: int = 0
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class Port:
         latency: at least 1. Read: clocks from a request to its first beat, if no other beat is in the way.
             Write: clocks from the later of a burst's address and its last beat to its response. The memory takes
             requests and beats at any time and gives one beat or response per clock, in order.
+        pairs: half beats travel in pairs, as in all readers.
     """
 
     beat_bytes: int
@@ -76,6 +78,7 @@ class Port:
     outstanding: int
     window: tuple[int, int]
     latency: int = 1
+    pairs: bool = False
 
     def size(self, command: PortCommand) -> int:
         """Bytes of a beat of a command."""
@@ -90,11 +93,15 @@ class Port:
     def bursts(self, command: PortCommand) -> list[Burst]:
         """The bursts of a command; of a refused one, those that it would have had."""
         found, size = [], self.size(command)
-        first, end = command.addr // size, command.addr // size + command.beats
+        first, end, skip = command.addr // size, command.addr // size + command.beats, 0
+        if self.pairs and command.half:
+            size, skip = self.beat_bytes, first % 2 | end % 2 << 1
+            first, end = first // 2, -(-end // 2)
         while first < end:
             beats = min(end - first, BURST_BEATS - first % BURST_BEATS)
-            found.append(Burst(first * size, beats, first + beats == end))
-            first += beats
+            last = first + beats == end
+            found.append(Burst(first * size, beats, last, skip if last else skip & 1))
+            first, skip = first + beats, skip & 2
         return found
 
 
@@ -102,7 +109,7 @@ def _always(_clock: int) -> bool:
     return True
 
 
-_COMMAND = kind("first beats refused offer")
+_COMMAND = kind("first beats refused offer half")
 """A command as the clock models take it, and as ``PortCommand``."""
 _SIDE = kind("commands beats standing requests moved ended")
 """How many there have been: commands and beats taken, beats that stand at the port, requests, beats that have moved at
@@ -114,7 +121,8 @@ _CLOCKS = 512
 def _commands(port: Port, commands: Sequence[PortCommand]) -> Array:
     made = records(_COMMAND, len(commands))
     for row, command in enumerate(commands):
-        made[row] = command.addr // port.size(command), command.beats, port.refuses(command), command.offer
+        first = command.addr // port.size(command)
+        made[row] = first, command.beats, port.refuses(command), command.offer, command.half
     return made
 
 
@@ -134,7 +142,10 @@ def _at_port(commands: Array, number: Int, clock: Int) -> tuple[Int, Int, Flag]:
 
 @dataclass
 class ReadClocks:
-    """Clocks of `axi_read`: commands taken, requests taken by the memory, items taken from the stream."""
+    """Clocks of `axi_read`: commands taken, requests taken by the memory, items taken from the stream.
+
+    Items that are taken together have the same clock.
+    """
 
     taken: list[int]
     requests: list[int]
@@ -143,40 +154,50 @@ class ReadClocks:
 
 @njit(cache=True)
 def _read(
-    n: Record, memory: axi_memory.MemoryState, side: Record, commands: Array, ready: Array, start: Int,
-    taken: Array, requests: Array, items: Array,
+    state: axi_read.ReadState, memory: axi_memory.MemoryState, side: Record, commands: Array, ready: Array,
+    both: Array, start: Int, taken: Array, requests: Array, items: Array,
 ) -> Flag:  # fmt: skip
     for clock in range(start, start + len(ready)):
-        if side.commands == len(commands) and axi_read.read_idle(n):
+        if side.commands == len(commands) and axi_read.read_idle(state):
             return True
         first, beats, refused = _at_port(commands, side.commands, clock)
-        if beats > 0 and axi_read.read_cmd_ready(n, True):
+        half = beats > 0 and commands[side.commands].half != 0
+        if beats > 0 and axi_read.read_cmd_ready(state, True):
             taken[side.commands] = clock
             side.commands += 1
-        pop = n.items > 0 and ready[clock - start]
-        request, left = n.request, axi_memory.memory_beat(memory, clock)[1]
-        axi_read.read_clock(n, first, beats, refused, True, left, pop)
+        pop, takes = axi_read.read_valid(state) and ready[clock - start], both[clock - start]
+        moved = (2 if takes and axi_read.read_pair(state) else 1) if pop else 0
+        request, left = state.n.request, axi_memory.memory_beat(memory, clock)[1]
+        axi_read.read_clock(state, first, beats, half, refused, True, left, pop, takes)
         axi_memory.memory_clock(memory, 0, request, clock)
         if request > 0:
             requests[side.requests] = clock
             side.requests += 1
-        if pop:
+        for _ in range(moved):
             items[side.moved] = clock
             side.moved += 1
     return False
 
 
-def read_clocks(port: Port, commands: Sequence[PortCommand], ready: Callable[[int], bool] = _always) -> ReadClocks:
+def read_clocks(
+    port: Port, commands: Sequence[PortCommand], ready: Callable[[int], bool] = _always,
+    both: Callable[[int], bool] = _always,
+) -> ReadClocks:  # fmt: skip
     """Predict a command list from an idle master on; no error responses.
 
     Args:
-        ready: whether the stream's reader is ready in a clock.
+        ready: whether the stream's reader is ready in a clock; both: and would take a pair.
     """
     rows, side, most = _commands(port, commands), record(_SIDE), sum(command.beats for command in commands)
     taken, requests, items = (np.zeros(size, dtype=np.int64) for size in (len(rows), most, most))
-    n = axi_read.read_state(port.fifo_depth, port.outstanding)
+    state = axi_read.read_state(port.fifo_depth, port.outstanding)
     memory = axi_memory.memory_state(port.outstanding, port.latency, (1, 1))
-    _play(lambda mask, first: _read(n, memory, side, rows, mask, first, taken, requests, items), ready)
+
+    def play(mask: Array, first: int) -> bool:
+        takes = np.array([both(clock) for clock in range(first, first + len(mask))])
+        return bool(_read(state, memory, side, rows, mask, takes, first, taken, requests, items))
+
+    _play(play, ready)
     return ReadClocks(taken.tolist(), requests[: side.requests].tolist(), items[: side.moved].tolist())
 
 

@@ -9,7 +9,9 @@
  * of 1 to 16 beats, which end at multiples of 16 beats: a burst crosses no 4 KiB boundary, since 16
  * beats are at most 1 KiB. One burst per clock, without a gap between commands.
  *
- * With HALF a command may have beats of half the width: then all that is said of beats is said of those.
+ * With HALF a command may have beats of half the width: then all that is said of beats is said of those. With PAIRS
+ * only its check counts those: its bursts have whole beats, from the one in which its first half beat is to the one in
+ * which its last is, and say what of them nobody asked for.
  *
  * A command is refused, which its bursts say, if a byte of it is outside window_base ... window_end-1
  * or its address is not a multiple of a beat. Addresses of its bursts count modulo 2^ADDR_WIDTH.
@@ -23,7 +25,9 @@ module axi_bursts #(
     // Bits of a beat, a power of two, 32 to 512
     parameter DATA_WIDTH = 64,
     // 1: there are commands of half beats
-    parameter HALF = 0
+    parameter HALF = 0,
+    // 1: half beats come in pairs (with HALF)
+    parameter PAIRS = 0
 ) (
     input  wire                  clk,
     // Synchronous, active high
@@ -52,8 +56,10 @@ module axi_bursts #(
     output wire [ADDR_WIDTH-1:0] burst_addr,
     // Number of beats less one
     output wire [3:0]            burst_len,
-    // Its beats are half beats
+    // It is of a command of half beats
     output wire                  burst_half,
+    // With PAIRS: the low half of its first beat is not asked for (bit 0), nor the high half of its last one (bit 1)
+    output wire [1:0]            burst_skip,
     // Last burst of its command
     output wire                  burst_last,
     // The command is refused
@@ -68,6 +74,7 @@ module axi_bursts #(
 `REQUIRE(g_data_width, DATA_WIDTH >= 32 && DATA_WIDTH <= 512 && (DATA_WIDTH & (DATA_WIDTH - 1)) == 0,
          ("%m: DATA_WIDTH = %0d must be a power of two, 32 to 512", DATA_WIDTH))
 `REQUIRE(g_halves, HALF == 0 || HALF == 1, ("%m: HALF = %0d must be 0 or 1", HALF))
+`REQUIRE(g_pairs, PAIRS == 0 || (PAIRS == 1 && HALF == 1), ("%m: PAIRS = %0d must be 0, or 1 with HALF", PAIRS))
 
 // (with legal stand-ins where the parameters are not, so that every simulator gets as far as the message)
 localparam AW = ADDR_WIDTH >= 24 ? ADDR_WIDTH : 24;
@@ -91,12 +98,18 @@ reg          refused_reg;
 reg [BW-1:0] addr_reg;
 reg [15:0]   left_reg;
 
+wire finished = valid_reg && burst_take && (burst_last || take_rest);
+wire advance = cmd_valid_reg && (!valid_reg || finished);
+
 // First and last beat of the command, its last byte, and whether its address is no multiple of a beat (such a one is
 // refused, whatever its last byte is); beats of the command as addr_reg has them, and the byte address of that
 wire [BW-1:0] first_beat;
 wire [BW:0]   last_beat = {1'b0, first_beat} + {{(BW-15){1'b0}}, cmd_beats_reg};
 wire [AW:0]   final_byte;
 wire          misaligned;
+// Where its bursts begin, as addr_reg has it, and their beats less one
+wire [BW-1:0] cut_beat;
+wire [15:0]   cut_left;
 wire          refused = cmd_addr_reg < window_base || final_byte >= window_end || misaligned;
 
 generate
@@ -105,14 +118,37 @@ generate
         assign final_byte = cmd_half_reg ? {last_beat, {LEAST_BITS{1'b1}}} : {last_beat[BW-1:0], {BYTE_BITS{1'b1}}};
         assign misaligned = cmd_addr_reg[LEAST_BITS-1:0] != {LEAST_BITS{1'b0}}
                             || (!cmd_half_reg && cmd_addr_reg[LEAST_BITS]);
-        assign burst_addr = half_reg ? {addr_reg, {LEAST_BITS{1'b0}}} : {addr_reg[BW-2:0], {BYTE_BITS{1'b0}}};
         assign burst_half = half_reg;
+
+        if (PAIRS != 0) begin : g_pairs
+            wire        odd = cmd_half_reg && cmd_addr_reg[LEAST_BITS];
+            wire [16:0] halves = {1'b0, cmd_beats_reg} + {16'd0, odd};
+            reg  [1:0]  skip_reg;
+
+            assign cut_beat = {1'b0, cmd_addr_reg[AW-1:BYTE_BITS]};
+            assign cut_left = cmd_half_reg ? halves[16:1] : cmd_beats_reg;
+            assign burst_addr = {addr_reg[BW-2:0], {BYTE_BITS{1'b0}}};
+            assign burst_skip = {skip_reg[1] && burst_last, skip_reg[0]};
+
+            always @(posedge clk) begin
+                if (advance) skip_reg <= {cmd_half_reg && !halves[0], odd};
+                else if (burst_take) skip_reg[0] <= 1'b0;
+            end
+        end else begin : g_narrow
+            assign cut_beat = first_beat;
+            assign cut_left = cmd_beats_reg;
+            assign burst_addr = half_reg ? {addr_reg, {LEAST_BITS{1'b0}}} : {addr_reg[BW-2:0], {BYTE_BITS{1'b0}}};
+            assign burst_skip = 2'd0;
+        end
     end else begin : g_whole
         assign first_beat = cmd_addr_reg[AW-1:BYTE_BITS];
         assign final_byte = {last_beat, {BYTE_BITS{1'b1}}};
         assign misaligned = cmd_addr_reg[BYTE_BITS-1:0] != {BYTE_BITS{1'b0}};
         assign burst_addr = {addr_reg, {BYTE_BITS{1'b0}}};
         assign burst_half = 1'b0;
+        assign burst_skip = 2'd0;
+        assign cut_beat = first_beat;
+        assign cut_left = cmd_beats_reg;
 
         wire unused = &{1'b0, half_reg};
     end
@@ -127,9 +163,6 @@ assign burst_valid = valid_reg;
 assign burst_refused = refused_reg;
 assign busy = cmd_valid_reg || valid_reg;
 
-wire finished = valid_reg && burst_take && (burst_last || take_rest);
-wire advance = cmd_valid_reg && (!valid_reg || finished);
-
 assign cmd_ready = !flush && (!cmd_valid_reg || advance);
 
 always @(posedge clk) begin
@@ -143,8 +176,8 @@ always @(posedge clk) begin
         valid_reg <= 1'b1;
         refused_reg <= refused;
         half_reg <= cmd_half_reg;
-        addr_reg <= first_beat;
-        left_reg <= cmd_beats_reg;
+        addr_reg <= cut_beat;
+        left_reg <= cut_left;
     end else if (finished) begin
         valid_reg <= 1'b0;
     end else if (burst_take) begin

@@ -15,8 +15,11 @@
  *   2 SLVERR, 3 DECERR: the first error response of the command. The beats before it have come out, it
  *     and all after it are read and dropped, then the item follows. The next command is not affected.
  *
- * With HALF a command may have beats of half the width of the bus, which stand in the half of it that their address
- * says (AXI4's narrow transfers). They come out in the low half of m_data.
+ * With HALF a command may have beats of half the width of the bus. They travel in pairs: all of the bus's beats are
+ * whole, and of the first and the last one a half may be dropped, which may lie outside the window. An item is such a
+ * half beat, in the low half of m_data; m_pair says that the next one of the same pair is there too, in the high half
+ * where m_data has one. Whoever answers with m_both (with m_ready) takes both, else the second comes as the next item.
+ * With m_pair m_last is that of the second one. An error response drops all of its pair.
  *
  * cancel (a pulse or longer) drops the commands inside and, from the next clock on, the stream (m_valid may
  * fall before m_ready). No request goes out but one that stands at the port; what was requested is read
@@ -33,7 +36,7 @@ module axi_read #(
     parameter ADDR_WIDTH = 32,
     // Bits of the bus and of a beat, a power of two, 32 to 512
     parameter DATA_WIDTH = 64,
-    // 1: there are commands of half beats
+    // 1: there are commands of half beats, which travel in pairs
     parameter HALF = 0,
     // Bits of an item: those of a beat, or half of them where there are only commands of half beats
     parameter M_WIDTH = DATA_WIDTH,
@@ -72,6 +75,9 @@ module axi_read #(
     output wire                  m_valid,
     input  wire                  m_ready,
     output wire [M_WIDTH-1:0]    m_data,
+    // The item after this one is there too, and is taken with it (with HALF)
+    output wire                  m_pair,
+    input  wire                  m_both,
     output wire                  m_last,
     output wire [1:0]            m_error,
 
@@ -120,6 +126,7 @@ localparam [CW-1:0] DEPTH = DEPTH_WORD[CW-1:0];
 localparam [CW-1:0] ONE = 1;
 
 wire                  burst_valid, burst_half, burst_last, burst_refused;
+wire [1:0]            burst_skip;
 wire [ADDR_WIDTH-1:0] burst_addr;
 wire [3:0]            burst_len;
 wire                  bursts_busy;
@@ -137,7 +144,6 @@ reg [1:0] error_reg, error_next;
 reg                  ar_valid_reg;
 reg [ADDR_WIDTH-1:0] ar_addr_reg;
 reg [3:0]            ar_len_reg;
-reg                  ar_half_reg;
 
 wire nothing_flies = flight_reg == {SW{1'b0}};
 wire issue = burst_valid && !burst_refused && !cancelling && (!ar_valid_reg || m_axi_arready)
@@ -147,7 +153,8 @@ wire refuse = burst_valid && burst_refused && !cancelling && nothing_flies && fr
 axi_bursts #(
     .ADDR_WIDTH(ADDR_WIDTH),
     .DATA_WIDTH(DATA_WIDTH),
-    .HALF(HALF)
+    .HALF(HALF),
+    .PAIRS(HALF)
 ) bursts (
     .clk(clk),
     .rst(rst),
@@ -165,6 +172,7 @@ axi_bursts #(
     .burst_addr(burst_addr),
     .burst_len(burst_len),
     .burst_half(burst_half),
+    .burst_skip(burst_skip),
     .burst_last(burst_last),
     .burst_refused(burst_refused),
     .busy(bursts_busy)
@@ -178,7 +186,7 @@ wire       r_burst_end = m_axi_rvalid && m_axi_rlast;
 wire       r_end = m_axi_rlast && ends_reg[oldest];
 wire [1:0] r_error = error_reg != NONE ? error_reg : m_axi_rresp[1] ? m_axi_rresp : NONE;
 wire       r_keep = m_axi_rvalid && !cancelling && (r_error == NONE || r_end);
-wire       pop = m_valid && m_ready;
+wire       pop;
 
 always @* begin
     flight_next = flight_reg;
@@ -211,7 +219,6 @@ always @(posedge clk) begin
     if (issue) begin
         ar_addr_reg <= burst_addr;
         ar_len_reg <= burst_len;
-        ar_half_reg <= burst_half;
     end
     ar_valid_reg <= issue || (ar_valid_reg && !m_axi_arready);
     if (rst) begin
@@ -223,67 +230,90 @@ always @(posedge clk) begin
     end
 end
 
-// Beats as items: of a half beat, its half of the bus
-wire [M_WIDTH-1:0] r_data;
+// Beats as items of the FIFO: with HALF, which halves of it are asked for
+localparam IW = HALF != 0 ? DATA_WIDTH + 2 : DATA_WIDTH;
 
-generate
-    if (HALF != 0) begin : g_half
-        // Of the bursts on their way, as ends_reg: half beats, and the half of the first one; that of the next beat
-        reg  [SLOTS-1:0] halves_reg, odds_reg;
-        reg              odd_reg;
-        wire             high = halves_reg[oldest] && odds_reg[oldest] != odd_reg;
-
-        always @(posedge clk) begin
-            if (issue) begin
-                halves_reg <= halves_reg << 1;
-                halves_reg[0] <= burst_half;
-                odds_reg <= odds_reg << 1;
-                odds_reg[0] <= burst_addr[BEAT_BITS-1];
-            end
-            if (m_axi_rvalid) odd_reg <= !m_axi_rlast && !odd_reg;
-            if (rst) odd_reg <= 1'b0;
-        end
-
-        assign r_data[DATA_WIDTH/2-1:0] = high ? m_axi_rdata[DATA_WIDTH-1:DATA_WIDTH/2] : m_axi_rdata[DATA_WIDTH/2-1:0];
-        assign m_axi_arsize = SIZE_WORD[2:0] - {2'd0, ar_half_reg};
-
-        if (M_WIDTH == DATA_WIDTH) begin : g_both
-            assign r_data[DATA_WIDTH-1:DATA_WIDTH/2] = m_axi_rdata[DATA_WIDTH-1:DATA_WIDTH/2];
-        end
-    end else begin : g_whole
-        wire unused = &{1'b0, ar_half_reg};
-
-        assign r_data = m_axi_rdata;
-        assign m_axi_arsize = SIZE_WORD[2:0];
-    end
-endgenerate
-
-wire item_last;
-wire item_done;
+wire [IW-1:0] r_item, item;
+wire [1:0]    r_item_error = refuse ? REFUSED : r_end ? r_error : NONE;
+wire          item_ready, frame_last, frame_done;
 
 // Every item is a frame of its own
 frame_fifo #(
-    .WIDTH(M_WIDTH + 3),
+    .WIDTH(IW + 3),
     .DEPTH(FIFO_DEPTH)
 ) fifo (
     .clk(clk),
     .rst(rst || cancelling),
     .flush(1'b0),
     .s_valid(r_keep || refuse),
-    .s_data({refuse ? REFUSED : r_end ? r_error : NONE, refuse || r_end, r_data}),
+    .s_data({r_item_error, refuse || r_end, r_item}),
     .s_last(1'b1),
     .m_valid(m_valid),
-    .m_ready(m_ready),
-    .m_data({m_error, m_last, m_data}),
-    .m_last(item_last),
-    .frame_done(item_done)
+    .m_ready(item_ready),
+    .m_data({m_error, m_last, item}),
+    .m_last(frame_last),
+    .frame_done(frame_done)
 );
+
+assign pop = m_valid && item_ready;
+
+generate
+    if (HALF != 0) begin : g_half
+        localparam HW = DATA_WIDTH / 2;
+
+        // Of the bursts on their way, as ends_reg: half beats, and halves that nobody asked for
+        reg  [SLOTS-1:0] halves_reg, skip_low_reg, skip_high_reg;
+        // The next beat is the first one of its burst; the first half beat of the item has been taken
+        reg              first_reg, second_reg;
+        wire             high_alone = skip_low_reg[oldest] && first_reg;
+        wire             low_alone = skip_high_reg[oldest] && m_axi_rlast;
+        wire             beat = r_item_error == NONE;
+        wire             item_pair, item_high;
+        wire             high = item_high || second_reg;
+
+        always @(posedge clk) begin
+            if (issue) begin
+                halves_reg <= halves_reg << 1;
+                halves_reg[0] <= burst_half;
+                skip_low_reg <= skip_low_reg << 1;
+                skip_low_reg[0] <= burst_skip[0];
+                skip_high_reg <= skip_high_reg << 1;
+                skip_high_reg[0] <= burst_skip[1];
+            end
+            if (m_axi_rvalid) first_reg <= m_axi_rlast;
+            if (m_valid && m_ready) second_reg <= m_pair && !m_both;
+            if (cancelling) second_reg <= 1'b0;
+            if (rst) begin
+                first_reg <= 1'b1;
+                second_reg <= 1'b0;
+            end
+        end
+
+        assign r_item = {beat && halves_reg[oldest] && !high_alone && !low_alone, beat && high_alone, m_axi_rdata};
+        assign {item_pair, item_high} = item[IW-1:DATA_WIDTH];
+        assign m_pair = m_valid && item_pair && !second_reg;
+        assign item_ready = m_ready && (!m_pair || m_both);
+        assign m_data[HW-1:0] = high ? item[DATA_WIDTH-1:HW] : item[HW-1:0];
+
+        if (M_WIDTH == DATA_WIDTH) begin : g_both
+            assign m_data[DATA_WIDTH-1:HW] = item[DATA_WIDTH-1:HW];
+        end
+    end else begin : g_whole
+        wire unused = &{1'b0, burst_half, burst_skip, m_both};
+
+        assign r_item = m_axi_rdata;
+        assign m_pair = 1'b0;
+        assign item_ready = m_ready;
+        assign m_data = item;
+    end
+endgenerate
 
 assign idle = !bursts_busy && nothing_flies && free_reg == DEPTH;
 
 assign m_axi_arid = 1'b0;
 assign m_axi_araddr = ar_addr_reg;
 assign m_axi_arlen = {4'd0, ar_len_reg};
+assign m_axi_arsize = SIZE_WORD[2:0];
 assign m_axi_arburst = 2'b01;
 assign m_axi_arlock = 1'b0;
 assign m_axi_arcache = CACHE;
@@ -291,7 +321,7 @@ assign m_axi_arprot = PROT;
 assign m_axi_arvalid = ar_valid_reg;
 assign m_axi_rready = 1'b1;
 
-wire unused = &{1'b0, m_axi_rid, item_last, item_done};
+wire unused_fifo = &{1'b0, m_axi_rid, frame_last, frame_done};
 
 `ifdef SIMULATION
 // The rules of AXI4 that the master must keep, and those of the memory that it relies on: a fault stops, which

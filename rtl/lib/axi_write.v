@@ -127,6 +127,7 @@ localparam [CW-1:0] ONE = 1;
 
 wire                  burst_valid, burst_half, burst_last, burst_refused;
 wire [ADDR_WIDTH-1:0] burst_addr;
+wire [1:0]            unused_skip;
 wire [3:0]            burst_len;
 wire                  bursts_busy;
 
@@ -183,6 +184,7 @@ axi_bursts #(
     .burst_addr(burst_addr),
     .burst_len(burst_len),
     .burst_half(burst_half),
+    .burst_skip(unused_skip),
     .burst_last(burst_last),
     .burst_refused(burst_refused),
     .busy(bursts_busy)

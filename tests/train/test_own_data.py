@@ -41,7 +41,7 @@ def edge_file(directory: Path, name: str, more: str = "") -> Path:
     SETS[name](directory / name, COUNT, (1, 8, 8))
     head, tail = TINY.read_text().split("[data]")
     path = directory / "own.toml"
-    text = head.replace("\"tiny\"", "\"own\"") + EDGE_DATA.format(name=name) + more
+    text = head.replace('"tiny"', '"own"') + EDGE_DATA.format(name=name) + more
     path.write_text(f"{text}[clock]{tail.split('[clock]')[1]}")
     return path
 

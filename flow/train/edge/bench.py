@@ -59,9 +59,9 @@ def bench(request: Request) -> int:
 def _figures(training: Request, bare: list[Speed]) -> dict[str, Any]:
     """What the file of figures holds, of a training that has ended and of the bare loop."""
     result: dict[str, Any] = json.loads((training.directory / RESULT).read_text())
-    first = load_checkpoint(
-        training.directory / CHECKPOINT, training.config, training.samples, training.data
-    )[0].history[0]
+    first = load_checkpoint(training.directory / CHECKPOINT, training.config, training.samples, training.data)[
+        0
+    ].history[0]
     best = min(bare, key=lambda speed: speed.processor_seconds)
     alone, beside = best.clocks / best.processor_seconds, first["simulated_clocks"] / first["processor_seconds"]
     whole = training.config.name == _TARGETS_OF and training.samples == len(training.data.train_x)

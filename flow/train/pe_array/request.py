@@ -54,6 +54,11 @@ def request(
         tell(f"{config}: checking the network")
         file = load_pe(config)
     path, loaded = file.path, file.config
+    if loaded.pipeline is not None and loaded.pipeline.schedule != "none":
+        raise FlowError(
+            f"{relative(path)}: pipeline.schedule = {loaded.pipeline.schedule} needs several arrays, and one is "
+            "simulated; train in the model (python -m models.pe_array.training), or with schedule = none"
+        )
     at_once = count("STEPS", steps, STEPS, 1, 100_000, "simulated steps in each place")
     batch, step = loaded.training.batch, loaded.step_images
     number = count("EPOCHS", epochs, loaded.training.epochs, 1, EPOCHS_MAX, "epochs of the whole training")
@@ -82,8 +87,15 @@ def request(
         directory=target,
         params=params,
         job=ArrayJob(
-            str(path), str(target), number, at_once, min(at_once, BATCHES, len(data.test) // batch), images, going_on,
-            str(path.parent), data.train.source,
+            str(path),
+            str(target),
+            number,
+            at_once,
+            min(at_once, BATCHES, len(data.test) // batch),
+            images,
+            going_on,
+            str(path.parent),
+            data.train.source,
         ),
         trainer=trainer,
         data=data,

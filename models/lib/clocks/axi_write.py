@@ -96,7 +96,7 @@ def write_clock(state: WriteState, first: Int, beats: Int, refused: Flag, given:
     ends, length, accept = _ends(state, given), burst(n.bursts), given and write_ready(state)
     last, drops = length == n.bursts.left, n.bursts.refused != 0
     goes = write_goes(state, clock)
-    bursts_clock(n.bursts, first, beats, refused, ends, False)
+    bursts_clock(n.bursts, first, beats, refused, 0, ends, False)
     if accept:
         n.free -= 0 if drops else 1
         n.beat = 0 if ends else n.beat + 1

@@ -16,7 +16,7 @@ import numpy as np
 from models.lib.clocks import axi_memory, axi_read, axi_read_mux, axi_write
 from models.lib.clocks.stream_fifo import NONE
 from models.lib.fixed_point import IntArray
-from models.lib.record import Array, Flag, Int, Record, clocked, kind, record, records
+from models.lib.record import Flag, Int, Record, clocked, kind, record, records
 from models.pe_array.clocks import (
     array_control,
     compute_engine,
@@ -68,6 +68,7 @@ class State(NamedTuple):
         per_pe: (5, PEs): what goes between parts in a clock.
         flags, requests: (3, 3), (3,): the same.
         rest: of ``steady``.
+        wide: (1,) B-byte words of a beat of the bus.
     """
 
     clock: IntArray
@@ -80,7 +81,7 @@ class State(NamedTuple):
     store: store_engine.StoreState
     cells: pe_grid.CellState
     sums: gradient_sum.SumState
-    ports: Array
+    ports: axi_read.ReadState
     mux: axi_read_mux.MuxState
     memory: axi_memory.MemoryState
     writer: axi_write.WriteState
@@ -88,6 +89,7 @@ class State(NamedTuple):
     flags: IntArray
     requests: IntArray
     rest: Record
+    wide: IntArray
 
 
 class Played(NamedTuple):
@@ -120,6 +122,9 @@ def _step(s: State, played: Played, start: Flag, address: Int, counts: Flag) -> 
     """
     table, clock = played.table, s.clock[0]
     load, store, cells, sums, computer, writer = s.load, s.store, s.cells, s.sums, s.computer, s.writer
+    fetch_port = axi_read.ReadState(s.ports.n[FETCH], s.ports.items[FETCH])
+    load_port = axi_read.ReadState(s.ports.n[LOAD], s.ports.items[LOAD])
+    store_port = axi_read.ReadState(s.ports.n[STORE], s.ports.items[STORE])
     readies, done, ar_ready = s.flags
     valid, entered, y_writes, gradients, accepted = s.per_pe
     for each in range(3):
@@ -131,9 +136,9 @@ def _step(s: State, played: Played, start: Flag, address: Int, counts: Flag) -> 
     )  # fmt: skip
 
     # who takes what
-    fetch_cmd_ready = axi_read.read_cmd_ready(s.ports[FETCH], ar_ready[FETCH] != 0)
-    load_cmd_ready = axi_read.read_cmd_ready(s.ports[LOAD], ar_ready[LOAD] != 0)
-    store_cmd_ready = axi_read.read_cmd_ready(s.ports[STORE], ar_ready[STORE] != 0)
+    fetch_cmd_ready = axi_read.read_cmd_ready(fetch_port, ar_ready[FETCH] != 0)
+    load_cmd_ready = axi_read.read_cmd_ready(load_port, ar_ready[LOAD] != 0)
+    store_cmd_ready = axi_read.read_cmd_ready(store_port, ar_ready[STORE] != 0)
     take_load = offer_load != NONE and load_engine.load_d_ready(load, table[offer_load], load_cmd_ready)
     take_store = offer_store != NONE and store_engine.store_d_ready(store, table[offer_store], store_cmd_ready)
     cells_ready = cells.n.ready != 0
@@ -146,10 +151,12 @@ def _step(s: State, played: Played, start: Flag, address: Int, counts: Flag) -> 
     idle_load, idle_store = load_engine.load_idle(load), store_engine.store_idle(store)
     idle_compute = compute_engine.compute_idle(computer, cells_idle)
     fetch_beat, load_beat, store_beat = (
-        s.ports[FETCH].items > 0, s.ports[LOAD].items > 0, s.ports[STORE].items > 0,
+        axi_read.read_valid(fetch_port), axi_read.read_valid(load_port), axi_read.read_valid(store_port),
     )  # fmt: skip
     fetch_pop = fetch_beat and program_fetch.fetch_rd_ready(s.fetch, p_ready)
     load_pop = load_beat and load_engine.load_rd_ready(load, table)
+    load_pair = axi_read.read_pair(load_port)
+    load_both = load_engine.load_both(load, load_pair, table)
     given, wr_ready = store_engine.store_word(store), axi_write.write_ready(writer)
     wr_cmd_ready = axi_write.write_cmd_ready(writer, given)
     store_pop = store_beat and store_engine.store_rd_ready(store, wr_ready)
@@ -157,7 +164,7 @@ def _step(s: State, played: Played, start: Flag, address: Int, counts: Flag) -> 
     ports_idle, queues_empty = axi_write.write_idle(writer), True
     for each in range(3):
         queues_empty = queues_empty and op_queue.queue_empty(s.queues[each])
-        ports_idle = ports_idle and axi_read.read_idle(s.ports[each])
+        ports_idle = ports_idle and axi_read.read_idle(axi_read.ReadState(s.ports.n[each], s.ports.items[each]))
     all_idle = (
         s.fetch.idle != 0 and s.dispatch.held == NONE and queues_empty and idle_load and idle_compute
         and idle_store
@@ -173,7 +180,7 @@ def _step(s: State, played: Played, start: Flag, address: Int, counts: Flag) -> 
         counters.compute_clocks += 0 if idle_compute else 1
         counters.store_clocks += 0 if idle_store else 1
         counters.fetch_beats += 1 if fetch_pop else 0
-        counters.load_beats += 1 if load_pop else 0
+        counters.load_beats += (2 if load_both else 1) if load_pop else 0
         counters.store_beats += 1 if store_pop else 0
         counters.written_beats += 1 if given and wr_ready else 0
         now, seen = counters.clocks + counters.passed, played.seen
@@ -205,6 +212,7 @@ def _step(s: State, played: Played, start: Flag, address: Int, counts: Flag) -> 
     held, to = s.dispatch.held, s.dispatch.to - dispatcher.LOAD
     run = s.control.run != 0
     read_first, read_beats = store_engine.store_read(store)
+    store_half = store_engine.store_half(store)
     write_first, write_beats = store_engine.store_write(store)
     load_first, load_beats = load_engine.load_command(load)
     fetch_first, fetch_beats = s.fetch.addr // s.fetch.beat_bytes, s.fetch.length
@@ -212,7 +220,7 @@ def _step(s: State, played: Played, start: Flag, address: Int, counts: Flag) -> 
     pe_grid.cell_outputs(cells, clock, y_writes, gradients)
     quiet, tiles = cells_idle and gradient_sum.sum_empty(sums), computer.tiles
     for each in range(3):
-        s.requests[each] = s.ports[each].request
+        s.requests[each] = s.ports.n[each].request
 
     array_control.control_clock(s.control, start, False, False, _NO_FAULTS, all_idle, ports_idle)
     for each in range(3):
@@ -222,7 +230,8 @@ def _step(s: State, played: Played, start: Flag, address: Int, counts: Flag) -> 
     program_fetch.fetch_clock(s.fetch, run, address, len(table), fetch_cmd_ready, 0 if fetch_beat else NONE, p_ready)
     dispatcher.dispatch_clock(s.dispatch, item, engine, readies, done, run)
     load_engine.load_clock(
-        load, offer_load if take_load else NONE, table[offer_load], load_cmd_ready, load_beat, y_writes, table
+        load, offer_load if take_load else NONE, table[offer_load], load_cmd_ready, load_beat, load_pair, y_writes,
+        table,
     )  # fmt: skip
     gradient_sum.sum_valid(sums, tiles, valid)
     store_engine.store_enters(store, valid, entered)
@@ -244,7 +253,11 @@ def _step(s: State, played: Played, start: Flag, address: Int, counts: Flag) -> 
             else (read_first, read_beats)
         )  # fmt: skip
         pop = fetch_pop if each == FETCH else load_pop if each == LOAD else store_pop
-        axi_read.read_clock(s.ports[each], first, beats, False, ar_ready[each] != 0, left if master == each else 0, pop)
+        half = s.wide[0] > 1 and (each != STORE or store_half)
+        axi_read.read_clock(
+            axi_read.ReadState(s.ports.n[each], s.ports.items[each]), first, beats, half, False, ar_ready[each] != 0,
+            left if master == each else 0, pop, each == LOAD and load_both,
+        )  # fmt: skip
     axi_memory.memory_clock(s.memory, s.mux.n.port, s.mux.n.beats, clock)
     axi_read_mux.mux_clock(s.mux, s.requests)
     s.clock[0] += 1
@@ -292,20 +305,21 @@ class ArrayClocks:
         to_beat, to_answer = sizes.latency + parts - 1, sizes.latency + (parts if parts > 1 else 0)
         bursts = FETCH_OUTSTANDING + 2 * sizes.outstanding
         ports = records(axi_read.READ, 3)
-        ports[FETCH] = axi_read.read_state(FETCH_FIFO, FETCH_OUTSTANDING)
-        ports[LOAD] = ports[STORE] = axi_read.read_state(sizes.read_fifo, sizes.outstanding)
+        ports[FETCH] = axi_read.read_state(FETCH_FIFO, FETCH_OUTSTANDING).n
+        ports[LOAD] = ports[STORE] = axi_read.read_state(sizes.read_fifo, sizes.outstanding).n
+        items = np.ones((3, max(FETCH_FIFO, sizes.read_fifo)), dtype=np.int64)
         depth, queue_state = sizes.queue_depth, op_queue.queue_state
         self._state = State(
             np.zeros(1, dtype=np.int64), program_fetch.fetch_state(shape.lanes, FETCH_CHUNK),
             dispatcher.dispatch_state(), (queue_state(depth), queue_state(depth), queue_state(depth)),
             compute_engine.compute_state(pes), array_control.control_state(),
-            load_engine.load_state(pes, shape.lanes, sizes.stages, sizes.map_depth, sizes.load_depth),
+            load_engine.load_state(pes, shape.lanes, sizes.stages, sizes.map_depth, sizes.load_depth, grid.wide),
             store_engine.store_state(pes, shape.lanes, grid.wide), pe_grid.cell_state(grid),
-            gradient_sum.sum_state(pes, sizes.grad_depth), ports,
+            gradient_sum.sum_state(pes, sizes.grad_depth), axi_read.ReadState(ports, items),
             axi_read_mux.mux_state(3), axi_memory.memory_state(bursts, to_beat, bandwidth),
             axi_write.write_state(sizes.write_fifo, sizes.outstanding, to_answer, bandwidth),
             np.zeros((5, pes), dtype=np.int64), np.zeros((3, 3), dtype=np.int64), np.zeros(3, dtype=np.int64),
-            steady.rest_state(sizes.stages, max(to_answer, sizes.per)),
+            steady.rest_state(sizes.stages, max(to_answer, sizes.per)), np.full(1, grid.wide, dtype=np.int64),
         )  # fmt: skip
         _play(self._state, self._played([d.Set(0, 0, 0)], np.zeros(0, dtype=np.uint8), 0), NONE, self._quiet, False)
 

@@ -141,6 +141,12 @@ def store_read(state: StoreState) -> Beats:
 
 
 @clocked
+def store_half(state: StoreState) -> Flag:
+    """Its beats have B bytes where the port is wide."""
+    return _owner(state) in (PART_DRAIN, PART_DELTA)
+
+
+@clocked
 def store_write(state: StoreState) -> Beats:
     """Command at the write port."""
     part = _owner(state)

@@ -248,8 +248,10 @@ class Maker:
             lambda split: program.gradients(tiles, csb, self.grid, split), tiles, max(csb.shape.grid)
         )  # fmt: skip
 
-    def backward(self) -> Iterator[Phase]:
+    def backward(self, mine: range) -> Iterator[Phase]:
         """From the last map to the image: the gradient by the map, then WG of the layers that read it.
+
+        Only those phases that belong to some layers: NG and WG of these, which make the gradient by what they read.
 
         So NG of a layer is before its WG, and an update runs beside the NG behind. Where there is no update, WG comes
         later if NG has several drains: the NG behind it begins while the last one is under way. WG could not, because
@@ -262,6 +264,8 @@ class Maker:
         for index in reversed(range(IMAGE, len(layers))):
             if index != IMAGE and self.pools.get(index) not in self.spread:
                 for each in self.config.passes(index):
+                    if each.layer not in mine:
+                        continue
                     if not several:
                         yield from later
                         later.clear()
@@ -270,11 +274,11 @@ class Maker:
                     yield made
             for reader in reversed(range(len(layers))):
                 if layers[reader].reads == index and reader in self.matrices:
-                    mine = [self.weight_gradient(reader)]
+                    made_of = [self.weight_gradient(reader)]
                     if reader in self.biases:
-                        mine.append(self.bias_gradient(reader))
-                    later += mine
-                    if not (how.fused and all(phase.once for phase in mine)) or how.stochastic_updates:
+                        made_of.append(self.bias_gradient(reader))
+                    later += made_of
+                    if not (how.fused and all(phase.once for phase in made_of)) or how.stochastic_updates:
                         yield from later
                         later.clear()
         yield from later

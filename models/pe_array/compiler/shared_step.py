@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from models.lib.telling import silent
-from models.pe_array.compiler.phases import BIAS
+from models.pe_array.compiler.phases import BIAS, Phase
+from models.pe_array.compiler.sequence import Sequence
 from models.pe_array.compiler.step_memory import StepMemory
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.isa.descriptors import BYTES, Descriptor, Learn, Update
@@ -87,6 +88,7 @@ class SharedStep(StepProgram):
     """
 
     def __init__(self, network: PeNetwork, grid: Grid, **options: Any) -> None:
+        self._learns: list[tuple[Phase, Learn]] = []
         super().__init__(network, grid, **options)
         self.arrays = network.config.link.arrays
         self.shared = self._shared()
@@ -104,11 +106,22 @@ class SharedStep(StepProgram):
 
     def _shared(self) -> list[Shared]:
         found = []
-        for phase, learn in self.learns:
+        for phase, learn in self._learns:
             beats = (self.biases if phase.biases else self.matrices)[phase.layer].length // self.grid.beat
             starts = tuple(beats * n // self.arrays for n in range(self.arrays + 1))
             found.append(Shared(phase.layer, BIAS if phase.biases else "", learn, starts))
         return found
+
+    def _update(self, made: Sequence, waiting: list[tuple[Phase, Learn]]) -> tuple[str, int]:
+        """Nothing yet: the gradients of other arrays are not here."""
+        self._learns += waiting
+        waiting.clear()
+        return "", len(made.descriptors)
+
+    def _sequence(self, forward: list[Phase], backward: list[Phase]) -> tuple[list[Descriptor], list[tuple[str, int]]]:
+        """As of one array, but for updates."""
+        descriptors, parts = super()._sequence(forward, backward)
+        return descriptors, [each for each in parts if each[0]]
 
     def updates(self, array: int, rate_shift: int) -> list[Descriptor]:
         """An array's program of updates at a rate of 2**-rate_shift; none where it has no share of anything."""

@@ -22,24 +22,22 @@ from models.pe_array.compiler.allocation import Allocation, Tensor
 from models.pe_array.compiler.assemble import Places, assemble
 from models.pe_array.compiler.channels import channel_orders
 from models.pe_array.compiler.layer_matrix import LayerMatrix
-from models.pe_array.compiler.output_pattern import MapAt, OutputAt
-from models.pe_array.compiler.phases import BIAS, MapOutput, Phase
-from models.pe_array.compiler.records import records_of, scales_of
+from models.pe_array.compiler.map_places import MapPlaces
+from models.pe_array.compiler.phases import BIAS, Phase
+from models.pe_array.compiler.records import records_of
 from models.pe_array.compiler.sequence import Sequence
 from models.pe_array.compiler.storage import MapStorage
 from models.pe_array.isa.channel_records import Records
-from models.pe_array.isa.descriptors import BYTES, Descriptor, Learn, Scales, Update
+from models.pe_array.isa.descriptors import BYTES, Descriptor, Learn, Update
 from models.pe_array.isa.encoding import encode
 from models.pe_array.isa.grid import Grid
-from models.pe_array.isa.shapes import Pads, Pair, Positions
+from models.pe_array.isa.shapes import Pair, Positions
 from models.pe_array.network import fitting
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.fitting import LANES_MIN, choose_block
 from models.pe_array.network.frozen.network import FrozenConfig, FrozenNetwork
-from models.pe_array.network.layer import Shape
 from models.pe_array.network.layers import ACC_BITS
 from models.pe_array.network.network import PeNetwork, check_update_shifts
-from models.pe_array.network.seen_map import NO_PADS
 
 UNUSED = "unused"
 """Where updates of biases leave MAC weights, which nothing multiplies with."""
@@ -72,7 +70,6 @@ class StepProgram:
         positions: of the elements of these layers.
         phases: in their order.
         fused: names of those whose gradients are in no memory, where the configuration's training is ``fused``.
-        learns: how gradients that are in memory change weights: no part of this program where several arrays train.
         pools: poolings that are no phase of their own, by the number of the layer that they read.
         absent: names of maps, and of gradients by them, that are in no memory therefore.
         parts: name and number of descriptors up to its end: ``pointers``, phases, ``delta``, updates as ``update3``,
@@ -109,46 +106,43 @@ class StepProgram:
                 sizes[index] = choose_block(self.config.layers[index], grid, training, elements)
         tell("planning the order of the channels")
         orders = channel_orders(network, {index: sizes[index] for index in weighted}, balanced)
-        self.positions: dict[int, Positions] = {i: network.layer_weights(i).positions for i in weighted}
-        self.matrices: dict[int, LayerMatrix] = {
-            i: phases.matrix_of(network, i, sizes[i], orders, grid) for i in weighted
-        }
+        mine = [index for index in weighted if index in self.layers]
+        self.positions: dict[int, Positions] = {i: network.layer_weights(i).positions for i in mine}
+        self.matrices: dict[int, LayerMatrix] = {i: phases.matrix_of(network, i, sizes[i], orders, grid) for i in mine}
         self.biases: dict[int, LayerMatrix] = {
-            i: phases.matrix_of_biases(network, i, grid, orders[i + 1]) for i in weighted if self.config.layers[i].bias
+            i: phases.matrix_of_biases(network, i, grid, orders[i + 1]) for i in mine if self.config.layers[i].bias
         }
         self._orders = {"image": orders[0]}
         for index in range(len(self.config.layers)):
             self._orders |= {f"{kind}{index}": orders[index + 1] for kind in ("output", "index", "delta")}
         self.storage = MapStorage(self.config.layers, self.config.in_shape)
         pooled &= not isinstance(self.config, PeConfig) or self.config.training.pooled
-        pools = pooling.pooled_layers(self.config, self.storage) if pooled else {}
-        spread = {n for n in pools.values() if isinstance(self.config, PeConfig) and pooling.spreads(self.config, n)}
+        pools, spread = self._pooled() if pooled else ({}, set())
         maker = phases.Maker(
             self.config, grid, self.storage, self.matrices, self.biases, pools, spread, search, tell
         )  # fmt: skip
-        self.phases: list[Phase] = []
-        for index, layer in enumerate(self.config.layers):
-            self.phases += [maker.copy(copy) for copy in self.storage.copies if copy.before == index]
-            if not layer.joins and pools.get(layer.reads) != index:
-                self.phases.append(maker.forward(index, training))
-        self._forward = len(self.phases)
+        forward = self._forward_phases(maker)
+        backward = list(maker.backward(self.layers)) if training else []
+        self.phases: list[Phase] = [*forward, *backward]
         self.fused: set[str] = set()
-        if training:
-            assert isinstance(self.config, PeConfig)
-            self.phases += maker.backward()
-            if self.config.training.fused and self.config.link.arrays == 1:
-                self.fused = {phase.name for phase in self.phases if phase.gradients and phase.once}
+        if isinstance(self.config, PeConfig) and self.config.training.fused and self.config.link.arrays == 1:
+            self.fused = {phase.name for phase in backward if phase.gradients and phase.once}
         self.pools = pools
         self.absent = {f"output{index}" for index in pools}
         self.absent |= {f"delta{index}" for index in spread} if training else set()
         tell(f"planning a program of {len(self.phases)} phases")
         self.constants: dict[str, npt.NDArray[np.int8]] = {}
         self.allocation = Allocation(grid.beat, base)
+        self._allocate_constants()
+        self._allocate_maps()
         self.parts: list[tuple[str, int]] = []
-        self.learns: list[tuple[Phase, Learn]] = []
-        self._allocate()
-        self.descriptors: list[Descriptor] = self._sequence()
-        self.allocation.add("program", "u1", (len(self.descriptors) * BYTES,))
+        self.descriptors: list[Descriptor] = []
+        self._make_programs(forward, backward)
+
+    @property
+    def layers(self) -> range:
+        """Layers whose phases the program has."""
+        return range(len(self.config.layers))
 
     # --- for who runs it ---
 
@@ -183,6 +177,10 @@ class StepProgram:
         Raises:
             ValueError: an update shift is not 0 … 31, or the weight decay cannot be had.
         """
+        return self.encoded(self.descriptors, rate_shift)
+
+    def encoded(self, descriptors: list[Descriptor], rate_shift: int) -> bytes:
+        """Descriptors of the program, or of another one for the same memory, as ``program`` has them."""
         shifts = {}
         weight_decay = 0
         if self.training:
@@ -196,7 +194,7 @@ class StepProgram:
         return encode([
             replace(each, shift=shifts[each.masters], weight_decay=weight_decay if each.weight_decay else 0)
             if isinstance(each, Update | Learn) else each
-            for each in self.descriptors
+            for each in descriptors
         ])  # fmt: skip
 
     def masters(self, index: int, prefix: str = "") -> int:
@@ -219,8 +217,24 @@ class StepProgram:
 
     # --- making it ---
 
-    def _allocate(self) -> None:
-        """All tensors but the program."""
+    def _pooled(self) -> tuple[dict[int, int], set[int]]:
+        """Poolings that drains do, and those of them whose gradient they spread, as ``phases.Maker`` takes them."""
+        config = self.config
+        pools = pooling.pooled_layers(config, self.storage)
+        return pools, {n for n in pools.values() if isinstance(config, PeConfig) and pooling.spreads(config, n)}
+
+    def _forward_phases(self, maker: phases.Maker) -> list[Phase]:
+        """FF, in its order."""
+        made: list[Phase] = []
+        for index in self.layers:
+            layer = self.config.layers[index]
+            made += [maker.copy(copy) for copy in self.storage.copies if copy.before == index]
+            if not layer.joins and maker.pools.get(layer.reads) != index:
+                made.append(maker.forward(index, self.training))
+        return made
+
+    def _allocate_constants(self) -> None:
+        """What programs only read, but for maps."""
         lanes, layers, add = self.grid.shape.lanes, self.config.layers, self.allocation.add
         for phase in self.phases:
             self._constant(f"literals.{phase.name}", phase.program.literals)
@@ -237,25 +251,21 @@ class StepProgram:
                 add(f"values{index}", "i1", (matrix.length,))
             for index, matrix in self.biases.items():
                 add(f"{BIAS}masters{index}", "<i4", (matrix.length,))
-        for index, layer in enumerate(layers):
+        for index in self.layers:
+            layer = layers[index]
             if layer.scaling is not None:
                 kind, data = records_of(layer.scaling, layer.drains[0], self._orders[f"output{index}"])
                 if kind is not Records.NONE:
                     self._constant(f"records{index}", data)
+
+    def _allocate_maps(self) -> None:
+        """Maps, and what the program writes."""
+        lanes, layers, add = self.grid.shape.lanes, self.config.layers, self.allocation.add
         tensors = {name: each for name, each in self.storage.tensors().items() if name not in self.absent}
         add("image", "i1", (*tensors.pop("image")[0], lanes))
         if self.training:
             add("labels", "u1", (lanes,))
-            for index, matrix in self.matrices.items():
-                add(f"values{index}", "i1", (matrix.length,), writable=True)
-                for name in self.state(index):
-                    add(f"{name}{index}", "<i4", (matrix.length,), writable=True)
-            for index, matrix in self.biases.items():
-                for name in self.state(index, BIAS):
-                    add(f"{name}{index}", "<i4", (matrix.length,), writable=True)
-            if self.biases:
-                most = max(matrix.length for matrix in self.biases.values())
-                add(UNUSED, "i1", (most,), writable=True)
+            self._allocate_weights()
         for index, layer in enumerate(layers):
             shape = (*layer.out_shape, lanes)
             if f"output{index}" in tensors:
@@ -268,45 +278,63 @@ class StepProgram:
         for name, (outer, _) in tensors.items():
             add(name, "i1", (*outer, lanes), writable=True)
 
+    def _allocate_weights(self) -> None:
+        """What updates change."""
+        add = self.allocation.add
+        for index, matrix in self.matrices.items():
+            add(f"values{index}", "i1", (matrix.length,), writable=True)
+            for name in self.state(index):
+                add(f"{name}{index}", "<i4", (matrix.length,), writable=True)
+        for index, matrix in self.biases.items():
+            for name in self.state(index, BIAS):
+                add(f"{name}{index}", "<i4", (matrix.length,), writable=True)
+        if self.biases:
+            add(UNUSED, "i1", (max(matrix.length for matrix in self.biases.values()),), writable=True)
+
     def _constant(self, name: str, data: npt.NDArray[np.int8]) -> None:
         self.constants[name] = data
         self.allocation.add(name, "i1", data.shape)
 
-    def _sequence(self) -> list[Descriptor]:
-        made = Sequence(self.tensors, self.storage.parts, self.grid.shape)
+    def _make_programs(self, forward: list[Phase], backward: list[Phase]) -> None:
+        """The program, behind all other tensors."""
+        self.descriptors, self.parts = self._sequence(forward, backward)
+        self.allocation.add("program", "u1", (len(self.descriptors) * BYTES,))
+
+    def _sequence(self, forward: list[Phase], backward: list[Phase]) -> tuple[list[Descriptor], list[tuple[str, int]]]:
+        """Descriptors and parts of FF, of the output's deltas, where it has that layer, and of the way back."""
+        made, parts = Sequence(self.tensors, self.storage.parts, self.grid.shape), list[tuple[str, int]]()
         for index, matrix in self.matrices.items():
             made.check(index, matrix.csb.shape.blocks, len(matrix.csb.coordinates))
-        self.parts.append(("pointers", len(made.descriptors)))
+        parts.append(("pointers", len(made.descriptors)))
         last = len(self.config.layers) - 1
         waiting: list[tuple[Phase, Learn]] = []  # phases whose gradients are in memory
-        for number, phase in enumerate(self.phases):
-            if number == self._forward:
-                assert isinstance(self.config, PeConfig)
-                made.delta(last, self.config.classes, self.config.training.softmax)
-                self.parts.append(("delta", len(made.descriptors)))
+        for phase in forward:
+            made.add(phase, self._assemble(phase))
+            parts.append((phase.name, len(made.descriptors)))
+        if backward and last in self.layers:
+            assert isinstance(self.config, PeConfig)
+            made.delta(last, self.config.classes, self.config.training.softmax)
+            parts.append(("delta", len(made.descriptors)))
+        for phase in backward:
             if waiting and phase.layer in self.matrices and phase.layer != waiting[0][0].layer:
-                self._update(made, waiting)
+                parts.append(self._update(made, waiting))
             learn = self._learn(made, phase) if phase.gradients else None
             made.add(phase, self._assemble(phase), learn if phase.name in self.fused else None)
-            self.parts.append((phase.name, len(made.descriptors)))
+            parts.append((phase.name, len(made.descriptors)))
             if learn is not None and phase.name not in self.fused:
                 waiting.append((phase, learn))
         if waiting:
-            self._update(made, waiting)
-        return made.descriptors
+            parts.append(self._update(made, waiting))
+        return made.descriptors, parts
 
-    def _update(self, made: Sequence, waiting: list[tuple[Phase, Learn]]) -> None:
+    def _update(self, made: Sequence, waiting: list[tuple[Phase, Learn]]) -> tuple[str, int]:
         """New weights of a layer whose gradients are in memory, behind pooling that follows, before other products."""
-        assert isinstance(self.config, PeConfig)
-        self.learns += waiting
-        if self.config.link.arrays > 1:
-            waiting.clear()
-            return
         for each, how in waiting:
             matrix = (self.biases if each.biases else self.matrices)[each.layer]
             made.update(each.layer, matrix.length // self.grid.beat, how, each.matrix)
-        self.parts.append((f"update{waiting[0][0].layer}", len(made.descriptors)))
+        name = f"update{waiting[0][0].layer}"
         waiting.clear()
+        return name, len(made.descriptors)
 
     def _learn(self, made: Sequence, phase: Phase) -> Learn:
         """How a phase's gradients change weights or biases."""
@@ -328,43 +356,13 @@ class StepProgram:
         def of_matrix(name: str) -> int | None:
             return address(f"{phase.matrix}{name}{phase.layer}")
 
-        outputs = tuple(self._output(made, phase) for made in phase.outputs)
-        operand = None if phase.operand is None else self._at(phase.operand, phase.operand_shape)
+        maps = MapPlaces(self.tensors, self.storage, self._orders, self.grid.shape.lanes)
+        outputs = tuple(maps.output(made, phase) for made in phase.outputs)
+        operand = None if phase.operand is None else maps.at(phase.operand, phase.operand_shape)
         places = Places(
-            self._at(phase.x, phase.x_shape, phase.border), operand, outputs,
+            maps.at(phase.x, phase.x_shape, phase.border), operand, outputs,
             address(f"literals.{phase.name}"), of_matrix("coordinates"), of_matrix("values"),
             of_matrix("masters" if phase.name in self.fused else "gradients"),
             csb=None if matrix is None else matrix.csb,
         )  # fmt: skip
         return assemble(phase.program, places, self.grid.shape.lanes, self.grid.wide)
-
-    def _at(self, name: str, shape: Shape, border: Pads = NO_PADS) -> MapAt:
-        """A map as a layer sees it: with a part of its halo, or flattened."""
-        stored = self.storage.maps.get(name)
-        if stored is None:
-            return MapAt(self.tensors[name].address, *shape)
-        plane = math.prod(stored.outer) * self.grid.shape.lanes
-        address = self.tensors[stored.tensor].address + stored.channel * plane
-        top, left, bottom, right = (a - b for a, b in zip(stored.halo, border, strict=True))
-        return MapAt(address, *shape, (top, left, bottom, right))
-
-    def _output(self, made: MapOutput, phase: Phase) -> OutputAt:
-        """What becomes of the sums of a phase, with addresses."""
-        shape = made.shape or phase.program.out
-        beside = made.mask or made.added
-        scales, records = None, None
-        if made.bias is not None or made.clip:
-            scales = Scales(mask_high=bool(made.clip and made.mask), high=made.clip or Scales.high)
-        if made.bias is not None:
-            scales = replace(scales or Scales(), records=Records.BIASES, bias_shift=made.bias_shift)
-            records = self.tensors[made.bias].address
-        elif made.scaling is not None:
-            kind, _ = records_of(made.scaling, made.field, self._orders[made.tensor])
-            records = None if kind is Records.NONE else self.tensors[f"records{phase.layer}"].address
-            scales = scales_of(made.scaling, kind)
-        return OutputAt(
-            self._at(made.tensor, shape), made.shift, made.field, made.stochastic, made.relu,
-            mask=None if beside is None else self._at(beside, shape).address, use_mask=made.mask is not None,
-            scales=scales, records=records, places=None if made.places is None else self.tensors[made.places].address,
-            limited=made.clip > 0 and made.places is not None,
-        )  # fmt: skip

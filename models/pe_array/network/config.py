@@ -23,10 +23,11 @@ from models.pe_array.isa.pe_command import GRADIENT_BITS, PeShape
 from models.pe_array.isa.widths import CLASSES_MAX, SHIFT_MAX, STANDARD, Widths
 from models.pe_array.network import fitting
 from models.pe_array.network.fitting import TRAINING, Limits
-from models.pe_array.network.gradient_passes import GradientPass, check_passes, gradient_passes
-from models.pe_array.network.kinds.tables import KnownMap, check_uses, read_layer
+from models.pe_array.network.gradient_passes import GradientPass, check_passes, check_uses, gradient_passes
+from models.pe_array.network.kinds.tables import KnownMap, read_layer
 from models.pe_array.network.layer import CHANNELS_MAX, FRAC_LIMIT, IMAGE, SIZE_MAX, Layer, Shape
 from models.pe_array.network.layers import ACC_BITS, PRESET_MAX
+from models.pe_array.network.stages.schedule import Pipeline
 
 IMAGE_NAME = "image"
 BATCHES = (8, 16, 32, 64)
@@ -118,6 +119,7 @@ class PeConfig:
         widths: of data and masters, parameters of that array.
         clock_mhz: for which times are reported; the published system's, where the file does not say.
         data: what it is trained on.
+        pipeline: how its layers are trained on several arrays; None: on one.
         link: arrays that train it at once, each on a batch of its own, and what is between them.
     """
 
@@ -130,6 +132,7 @@ class PeConfig:
     clock_mhz: float = assumed.CLOCK_MHZ
     data: DataSource = NO_DATA
     wide: int = 1
+    pipeline: Pipeline | None = None
     link: Link = ONE_ARRAY
 
     @property
@@ -206,6 +209,7 @@ class PeConfig:
         link = _link(root.table("parallel"), training)
         clock_mhz = (clock := root.table("clock")).real("mhz", 0.001, 100_000.0, float(assumed.CLOCK_MHZ))
         data = DataSource.read(source := root.table("data"), directory, "mnist")
+        stages = root.table("pipeline")
         for table in (clock, array, image, root):
             table.finish()
         for i, layer in enumerate(built):
@@ -221,7 +225,10 @@ class PeConfig:
                 f"layers[{len(layers) - 1}].outputs = {last.out_shape[0]} must be at most {CLASSES_MAX} in the last "
                 "layer, the classes for which the array makes output deltas"
             )
-        made = cls(name, shape, tuple(built), training, pes, widths, clock_mhz, data, wide, link)
+        pipeline = Pipeline.read(stages, built, training.stochastic, NEVER) if root.given("pipeline") else None
+        if pipeline is not None and link.arrays > 1:
+            raise ConfigError(f"parallel.arrays = {link.arrays} does not go with [pipeline], whose stages are arrays")
+        made = cls(name, shape, tuple(built), training, pes, widths, clock_mhz, data, wide, pipeline, link)
         if source.given("set") and data.known is not None:
             made.check_data(data.pooled_shape(data.known.shape), len(data.known.names), data.known.title)
         fitting.check(made.layers, grid_of(made), limits=limits)

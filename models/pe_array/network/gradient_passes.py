@@ -108,6 +108,14 @@ def label(layers: Sequence[Layer], index: int) -> str:
     return number if layers[index].name == number else f"{number} ({layers[index].name})"
 
 
+def check_uses(layers: Sequence[Layer]) -> None:
+    """ConfigError where a map is made and not used."""
+    used = {source for each in layers for source in each.sources} | {each.add for each in layers}
+    for i in range(len(layers) - 1):
+        if i not in used:
+            raise ConfigError(f"{label(layers, i)}: its output must be the input of a layer, or be added by one")
+
+
 def check_passes(layers: Sequence[Layer], index: int) -> None:
     """ConfigError where the hardware has no such shift, or an accumulator could overflow."""
     pools = [n for n, layer in enumerate(layers) if layer.reads == index and layer.keeps_indices]

@@ -22,7 +22,7 @@ from models.pe_array.network.layers import HALF_UP, NO_BIAS, Int8Array, Int32Arr
 from models.pe_array.network.output_delta import output_delta8
 from models.pe_array.network.pruning import kept_elements, rescaled
 from models.pe_array.network.random_words import PERIOD, RandomWords
-from models.pe_array.network.trace import Trace, forward
+from models.pe_array.network.trace import Trace, extend, forward
 from models.pe_array.network.weights import Weights
 
 Int64Array = npt.NDArray[np.int64]
@@ -209,8 +209,20 @@ class PeNetwork:
         self.saturations[FORWARD] += trace.saturated
         return trace
 
+    def forward_stage(self, trace: Trace, images: Int8Array, stage: range) -> None:
+        """Phase FF of these layers, for images that have come as far as to them."""
+        extend(trace, self.config.layers[: stage.stop], self.weights, images)
+        self.saturations[FORWARD, stage.start : stage.stop] += trace.saturated[stage.start :]
+
     def backward(self, trace: Trace, labels: npt.ArrayLike) -> None:
         """Output delta, phases NG and WG of the batch: fills deltas and gradients of the trace."""
+        self.output_delta(trace, labels)
+        self.backward_stage(trace, range(len(self.config.layers)))
+        if self.random:
+            self.random.deltas_done()
+
+    def output_delta(self, trace: Trace, labels: npt.ArrayLike) -> None:
+        """Gradient by the logits: begins the way back."""
         count = len(self.config.layers)
         trace.deltas = [np.empty(0, dtype=np.int8)] * count
         trace.gradients = [NO_GRADIENTS] * count
@@ -218,15 +230,19 @@ class PeNetwork:
         softmax = self.config.training.softmax
         delta = output_delta8(trace.logits, labels, self.config.logit_frac, self._bits, softmax).astype(np.int8)
         trace.deltas[-1] = delta.reshape(trace.outputs[-1].shape)
-        for i in reversed(range(count)):
-            if i < count - 1:
-                self._delta(i, trace)
+
+    def backward_stage(self, trace: Trace, stage: range) -> None:
+        """Phases NG and WG of these layers: the gradient by the output of the last one is there.
+
+        That by the map that the first one reads is made, too, where a layer before them makes it.
+        """
+        for i in reversed(stage):
             layer = self.config.layers[i]
             trace.gradients[i] = layer.weight_gradient(trace.inputs[i], trace.deltas[i], self.weights[i])
             if layer.bias:
                 trace.bias_gradients[i] = layers.bias_gradient(trace.deltas[i])
-        if self.random:
-            self.random.deltas_done()
+            if i > 0:
+                self._delta(i - 1, trace)
 
     def _delta(self, i: int, trace: Trace) -> None:
         """Gradient by the output of layer i, with the derivative of a ReLU, from those of the layers behind.
@@ -253,15 +269,16 @@ class PeNetwork:
         """Sums of NG."""
         return self.config.layers[i].input_gradient(trace.deltas[i], trace.indices[i], self.weights[i])
 
-    def update(self, trace: Trace, rate_shift: int) -> None:
-        """Update all weights with the gradients of a trace, at the rate 2**-rate_shift.
+    def update(self, trace: Trace, rate_shift: int, stage: range | None = None) -> None:
+        """Update all weights, or those of some layers, with the gradients of a trace, at the rate 2**-rate_shift.
 
         Raises:
             ValueError: the rate is out of reach of a layer's update shift, 0 … 31, or of the weight decay.
         """
         weight_decay = self.config.training.weight_decay(rate_shift)
         check_update_shifts(self.config, rate_shift)
-        for i, (layer, weights) in enumerate(zip(self.config.layers, self.weights, strict=True)):
+        for i in stage or range(len(self.weights)):
+            layer, weights = self.config.layers[i], self.weights[i]
             if weights:
                 self.saturations[UPDATE, i] += self._updated(
                     trace.gradients[i].reshape(-1), weights.masters.reshape(-1), weights.momenta.reshape(-1),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from models.lib.toml_section import ConfigError
 from models.pe_array.network.layer import IMAGE, Layer, Shape
 from models.pe_array.network.layers import Int8Array, Int32Array, UInt8Array
 from models.pe_array.network.weights import Weights
@@ -46,11 +47,23 @@ def forward(layers: Sequence[Layer], in_shape: Shape, weights: Sequence[Weights 
     if images.ndim != 4 or images.shape[:3] != in_shape:
         raise ValueError(f"images {images.shape} must be (channels, H, W, batch) = {in_shape} + (batch,)")
     trace = Trace([], [], [], [], [])
+    extend(trace, layers, weights, images)
+    return trace
+
+
+def extend(trace: Trace, layers: Sequence[Layer], weights: Sequence[Weights | None], images: Int8Array) -> None:
+    """Phase FF of the layers behind those that a trace has, up to the last one that is given.
+
+    Args:
+        layers, weights: of the network, from its first layer on.
+        images: (channels, H, W, batch).
+    """
 
     def output(index: int) -> Int8Array:
         return images if index == IMAGE else trace.outputs[index]
 
-    for layer, own in zip(layers, weights, strict=True):
+    begin = len(trace.outputs)
+    for layer, own in zip(layers[begin:], weights[begin : len(layers)], strict=True):
         sources = [output(index) for index in layer.sources]
         x = (sources[0] if len(sources) == 1 else np.concatenate(sources)).reshape(*layer.in_shape, -1)
         made = layer.feedforward(x, own, None if layer.add is None else output(layer.add))
@@ -58,14 +71,13 @@ def forward(layers: Sequence[Layer], in_shape: Shape, weights: Sequence[Weights 
         trace.outputs.append(made.values)
         trace.indices.append(made.indices)
         trace.saturated.append(made.saturated)
-    return trace
 
 
 def summed(traces: Sequence[Trace]) -> Trace:
     """The first of several traces, with the sums of the gradients of all: what an update of several arrays has.
 
     Raises:
-        OverflowError: one does not fit in the 32 bits to which arrays add.
+        ConfigError: one does not fit in the 32 bits to which arrays add.
     """
     if len(traces) == 1:
         return traces[0]
@@ -74,7 +86,10 @@ def summed(traces: Sequence[Trace]) -> Trace:
         added = [np.stack(each).sum(axis=0, dtype=np.int64) for each in zip(*lists, strict=True)]
         for index, each in enumerate(added):
             if not np.array_equal(each.astype(np.int32), each):
-                raise OverflowError(f"{what} of layers[{index}] of {len(traces)} arrays do not fit in 32 bits")
+                raise ConfigError(
+                    f"parallel.arrays = {len(traces)}: sums of {what} of layers[{index}] do not fit in 32 bits; those "
+                    f"of fewer arrays are smaller, and those of a layer with a smaller delta_frac"
+                )
         return [each.astype(np.int32) for each in added]
 
     return replace(

@@ -25,6 +25,7 @@ from models.pe_array.network.config import EPOCHS_MAX, NEVER, PeConfig, Training
 from models.pe_array.network.float_layers import cross_entropy
 from models.pe_array.network.float_network import FloatNetwork
 from models.pe_array.network.network import PeNetwork
+from models.pe_array.network.stages.pipelined import PipelinedNetwork, UnderWay
 from models.pe_array.network.trace import Trace, summed
 from models.pe_array.training.images import Batch, Images, Int8Array, LabelArray, classes
 from models.pe_array.training.weights_file import starting_network
@@ -65,7 +66,10 @@ class EpochResult:
 
 @dataclass(frozen=True)
 class StepResult:
-    """What a step gave: maps of every array, images classified right by the network and its twin, seconds of both."""
+    """What a step gave: maps of every array, images classified right by the network and its twin, seconds of both.
+
+    In pipelined stages: the maps so far of the batch that entered, and the images of the batches whose logits it made.
+    """
 
     traces: tuple[Trace, ...]
     correct: int
@@ -85,6 +89,9 @@ class Trainer:
     Attributes:
         step: number of the next step, counted from the beginning of the training.
         history: of every epoch that has begun.
+
+    Pipelined stages are drained where weights are looked at or change otherwise: at the end of an epoch, before the
+    pruning, and before steps that are not pipelined.
     """
 
     def __init__(self, config: PeConfig, data: Images, twin: bool = False) -> None:
@@ -100,6 +107,8 @@ class Trainer:
         self.twin = FloatNetwork(self.network, np.float32) if twin else None
         self.step = 0
         self.history: list[Epoch] = []
+        pipeline = config.pipeline
+        self._stages = PipelinedNetwork(self.network, pipeline.of(config.layers)) if pipeline else None
         self._order: tuple[int, LabelArray] | None = None  # of the images, in an epoch
         self._batch: tuple[int, Batch] | None = None  # of a step
 
@@ -150,27 +159,28 @@ class Trainer:
                 raise ConfigError(f"stochastic rounding has the order of a program: {error}") from error
 
     def train_step(self) -> StepResult:
-        """The next step: the batch of every array, and one update with the sums of their gradients.
-
-        Raises:
-            ConfigError: a sum does not fit in its bits.
-        """
+        """The next step, of all arrays. In pipelined stages a batch enters, and those are counted that have logits."""
         self.prune_if_due()
         self.order_words()
         batch, rate_shift = self.next_batch(), self.rate_shift
         images, labels = batch.images, batch.labels
         begin = time.perf_counter()
-        traces = tuple(self._trace(images[..., part], labels[part]) for part in self.parts)
-        try:
+        if self.step % self.steps_per_epoch == 0:
+            self.history.append(Epoch(rate_shift))
+        stages = self._stages
+        if stages is None or not self._pipelined(self.step):
+            traces = tuple(self._trace(images[..., part], labels[part]) for part in self.parts)
             self.network.update(summed(traces), rate_shift)
-        except OverflowError as error:
-            raise ConfigError(f"parallel.arrays = {self.config.link.arrays}, step {self.step}: {error}") from None
-        logits = np.concatenate([trace.logits for trace in traces], axis=1)
-        correct, twin_correct = int((logits.argmax(axis=0) == labels).sum()), 0
-        middle = time.perf_counter()
+            correct = sum(self._note(trace, labels[part]) for trace, part in zip(traces, self.parts, strict=True))
+        else:
+            entering = UnderWay(images, labels, rate_shift)
+            made, traces = stages.enter(entering), (entering.trace,)
+            if self._drained_behind(self.step):
+                made += stages.drain()
+            correct = sum(self._note(each.trace, each.labels) for each in made)
+        middle, twin_correct = time.perf_counter(), 0
         if self.twin:
             twin_correct = self.twin.train_step(real(self.config, images), labels, rate_shift)
-        self._note(logits, labels, correct)
         self.step += 1
         return StepResult(traces, correct, twin_correct, middle - begin, time.perf_counter() - middle)
 
@@ -186,14 +196,24 @@ class Trainer:
         self.network.backward(trace, labels)
         return trace
 
-    def _note(self, logits: Int8Array, labels: LabelArray, correct: int) -> None:
-        if self.step % self.steps_per_epoch == 0:
-            self.history.append(Epoch(self.rate_shift))
+    def _pipelined(self, step: int) -> bool:
+        return self.config.pipeline is not None and self.config.pipeline.pipelined(step)
+
+    def _drained_behind(self, step: int) -> bool:
+        """Whether the stages are drained behind a step."""
+        after = step + 1
+        ends = after % self.steps_per_epoch == 0
+        return ends or after == self.config.training.prune_at or not self._pipelined(after)
+
+    def _note(self, trace: Trace, labels: LabelArray) -> int:
+        """Count a batch; how many of its images were classified correctly."""
+        correct = int((trace.logits.argmax(axis=0) == labels).sum())
         epoch = self.history[-1]
         epoch.images += len(labels)
         epoch.correct += correct
-        epoch.loss += cross_entropy(logits / 2.0**self.config.logit_frac, labels, self.config.training.softmax)
+        epoch.loss += cross_entropy(trace.logits / 2.0**self.config.logit_frac, labels, self.config.training.softmax)
         epoch.density = self.network.density
+        return correct
 
     def train_epoch(self) -> EpochResult:
         """Train to the end of the epoch."""
@@ -234,7 +254,12 @@ class Trainer:
 
         Args:
             record: what else ``load`` is to give back; JSON must be able to hold it.
+
+        Raises:
+            ValueError: batches are under way in pipelined stages, as they are but at the end of an epoch.
         """
+        if self._stages is not None and not self._stages.empty:
+            raise ValueError(f"no checkpoint at step {self.step}: batches are under way in the stages")
         state = {"step": self.step, "history": [asdict(epoch) for epoch in self.history], "record": record}
         checkpoint.write(path, self.identity, state, self.network.state())
 
@@ -314,6 +339,8 @@ def identity(network: PeNetwork, samples: int, source: str) -> str:
     how = way(training)
     how += f", wide={config.wide}" if config.wide > 1 and training.stochastic_updates else ""  # other random words
     how += f", arrays={config.link.arrays}" if config.link.arrays > 1 else ""
+    if config.pipeline is not None and config.pipeline.schedule != "none":
+        how += f", {config.pipeline!r}"
     digest = hashlib.sha256(f"{config.layers!r} {how} {config.pes} {samples} {source}".encode())
     for name, array in network.state().items():
         digest.update(name.encode() + np.ascontiguousarray(array).tobytes())

@@ -25,6 +25,8 @@ module pe #(
     parameter W_DEPTH = 512,
     parameter E_DEPTH = 64,
     parameter T_DEPTH = 64,
+    // Words of W, E or T that can be loaded in a clock, 1 or 2
+    parameter WIDE = 1,
     // Widths of their addresses (derived)
     parameter XAW = $clog2(X_DEPTH),
     parameter YAW = $clog2(Y_DEPTH),
@@ -53,13 +55,14 @@ module pe #(
     input  wire [9:0]       cmd_ystride,   // words of Y per row
     input  wire [YAW-1:0]   cmd_rbase,     // first word of Y for the results of UNPOOL
 
-    // Loads, one word
+    // Loads, one word, or of a stream two that follow each other
     input  wire             load_valid,
     output wire             load_ready,
     input  wire [2:0]       load_select,   // 0 X, 1 Y, 2 W, 3 E, 4 T
     input  wire [11:0]      load_addr,     // word; bits above the depth are ignored
     input  wire [B*8-1:0]   load_data,     // bytes for X and Y
-    input  wire [B*8-1:0]   load_stream,   // bytes for W, E and T
+    input  wire             load_pair,     // W, E, T: two words (with WIDE = 2)
+    input  wire [WIDE*B*8-1:0] load_stream, // bytes for W, E and T; the second word in the high bits
     input  wire [3:0]       load_shift,    // Y: bits to the left
 
     // Drain of Y
@@ -92,6 +95,8 @@ module pe #(
 `REQUIRE(g_t, T_DEPTH >= 2 && T_DEPTH <= 4096 && 1 << TAW == T_DEPTH,
          ("%m: T_DEPTH = %0d must be a power of two, 2 to 4096", T_DEPTH))
 
+`REQUIRE(g_wide, WIDE == 1 || WIDE == 2, ("%m: WIDE = %0d must be 1 or 2", WIDE))
+
 // Gradients between issue and port: enough for one per clock if the port takes them at once
 localparam GRADIENTS = 16;
 
@@ -104,8 +109,20 @@ reg           load_e_reg;
 reg           load_t_reg;
 reg [11:0]    load_addr_reg;
 reg [B*8-1:0] load_data_reg;
-reg [B*8-1:0] load_stream_reg;
+reg [WIDE*B*8-1:0] load_stream_reg;
+reg           load_pair_reg;
 reg [3:0]     load_shift_reg;
+
+// A stream as its memories' banks have it: the word of the even address in the low half
+wire [WIDE*B*8-1:0] banks;
+
+generate
+    if (WIDE == 2) begin : g_swap
+        assign banks = load_addr[0] ? {load_stream[0 +: B*8], load_stream[B*8 +: B*8]} : load_stream;
+    end else begin : g_swap
+        assign banks = load_stream;
+    end
+endgenerate
 
 wire d0_write;
 wire load = load_valid && load_ready;
@@ -120,7 +137,8 @@ always @(posedge clk) begin
     load_t_reg      <= load && load_select == `ARRAY_MEMORY_T;
     load_addr_reg   <= load_addr;
     load_data_reg   <= load_data;
-    load_stream_reg <= load_stream;
+    load_pair_reg   <= load_pair;
+    load_stream_reg <= banks;
     load_shift_reg  <= load_shift;
     if (rst) begin
         load_x_reg <= 1'b0;
@@ -206,7 +224,8 @@ pe_address #(
     .YAW(YAW),
     .WAW(WAW),
     .EAW(EAW),
-    .TAW(TAW)
+    .TAW(TAW),
+    .WIDE(WIDE)
 ) address (
     .clk(clk),
     .rst(rst),
@@ -214,6 +233,7 @@ pe_address #(
     .load_e(load_e_reg),
     .load_t(load_t_reg),
     .load_addr(load_addr_reg),
+    .load_pair(load_pair_reg),
     .load_data(load_stream_reg),
     .go(go),
     .in_valid(walk_valid),

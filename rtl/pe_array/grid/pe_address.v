@@ -21,6 +21,8 @@ module pe_address #(
     parameter WAW = 9,
     parameter EAW = 6,
     parameter TAW = 6,
+    // Words of W, E or T that a load can have, 1 or 2
+    parameter WIDE = 1,
     // Width of a byte address of W, of a coordinate's address in E and of an entry's address in T (derived)
     parameter WBW = WAW + $clog2(B),
     parameter ECW = EAW + $clog2(B/2),
@@ -29,12 +31,14 @@ module pe_address #(
     input  wire           clk,
     input  wire           rst,
 
-    // Load: one word of W, E or T
+    // Load: one word of W, E or T, or with load_pair two
     input  wire           load_w,
     input  wire           load_e,
     input  wire           load_t,
     input  wire [11:0]    load_addr,    // word; bits above the depth are ignored
-    input  wire [B*8-1:0] load_data,
+    input  wire           load_pair,
+    // (with WIDE = 2 the word of the even address in the low half)
+    input  wire [WIDE*B*8-1:0] load_data,
 
     input  wire           go,           // tick
     // An entry of the walk: see pe_walk
@@ -78,15 +82,15 @@ wire unused = &{1'b0, load_addr};
 wire [B*8-1:0] e_word;
 wire [B*8-1:0] t_word;
 
-ram_sdp #(
-    .WIDTH(B * 8),
+stream_ram #(
+    .B(B),
     .DEPTH(1 << EAW),
     .BLOCK(1),
-    .OUT(2),
-    .OLD(0)
+    .WIDE(WIDE)
 ) e_ram (
     .clk(clk),
     .we(load_e),
+    .pair(load_pair),
     .waddr(load_addr[EAW-1:0]),
     .wdata(load_data),
     .re(go),
@@ -94,14 +98,14 @@ ram_sdp #(
     .rdata(e_word)
 );
 
-ram_sdp #(
-    .WIDTH(B * 8),
+stream_ram #(
+    .B(B),
     .DEPTH(1 << TAW),
-    .OUT(2),
-    .OLD(0)
+    .WIDE(WIDE)
 ) t_ram (
     .clk(clk),
     .we(load_t),
+    .pair(load_pair),
     .waddr(load_addr[TAW-1:0]),
     .wdata(load_data),
     .re(go),
@@ -254,14 +258,14 @@ end
 
 wire [B*8-1:0] w_word;
 
-ram_sdp #(
-    .WIDTH(B * 8),
+stream_ram #(
+    .B(B),
     .DEPTH(1 << WAW),
-    .OUT(2),
-    .OLD(0)
+    .WIDE(WIDE)
 ) w_ram (
     .clk(clk),
     .we(load_w),
+    .pair(load_pair),
     .waddr(load_addr[WAW-1:0]),
     .wdata(load_data),
     .re(go),

@@ -22,6 +22,7 @@ module pe_cell #(
     parameter W_DEPTH = 512,
     parameter E_DEPTH = 64,
     parameter T_DEPTH = 64,
+    parameter WIDE = 1,
     // Widths of their addresses (derived)
     parameter XAW = $clog2(X_DEPTH),
     parameter YAW = $clog2(Y_DEPTH),
@@ -50,7 +51,8 @@ module pe_cell #(
     input  wire             stream_valid,   // a beat for W, E or T
     input  wire [1:0]       stream_select,  // 0 W, 1 E, 2 T
     input  wire [11:0]      stream_addr,    // word
-    input  wire [B*8-1:0]   stream_data,    // bytes
+    input  wire             stream_pair,    // two words (with WIDE = 2)
+    input  wire [WIDE*B*8-1:0] stream_data, // bytes, the second word in the high bits
 
     input  wire             map_valid,      // a pixel word for X or Y
     output wire             map_ready,
@@ -109,7 +111,8 @@ pe #(
     .Y_DEPTH(Y_DEPTH),
     .W_DEPTH(W_DEPTH),
     .E_DEPTH(E_DEPTH),
-    .T_DEPTH(T_DEPTH)
+    .T_DEPTH(T_DEPTH),
+    .WIDE(WIDE)
 ) pe (
     .clk(clk),
     .rst(rst),
@@ -134,6 +137,7 @@ pe #(
     .load_select(stream_valid ? `ARRAY_MEMORY_W + {1'b0, stream_select} : map_select),
     .load_addr(stream_valid ? stream_addr : map_addr),
     .load_data(map_data),
+    .load_pair(stream_pair),
     .load_stream(stream_data),
     .load_shift(map_shift),
     .drain_read(drain_read),

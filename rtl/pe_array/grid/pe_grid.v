@@ -25,9 +25,11 @@ module pe_grid #(
     parameter W_DEPTH = 512,
     parameter E_DEPTH = 64,
     parameter T_DEPTH = 64,
+    // Words of a beat of maps and streams, 1 or 2
+    parameter WIDE = 1,
     // Registers of the broadcast of maps and streams, at least 1
     parameter STAGES = 2,
-    // Pixel words that can wait at a PE, at least STAGES + 5
+    // Beats of maps that can wait at a PE, at least STAGES + 5
     parameter MAP_DEPTH = 16,
     // Partial gradients that can wait per PE, at least 2
     parameter GRAD_DEPTH = 16,
@@ -55,13 +57,16 @@ module pe_grid #(
     output wire             map_idle,
     input  wire             map_valid,
     output wire             map_ready,
-    input  wire [8*B-1:0]   map_data,          // pixel word
+    input  wire             map_pair,          // the next word is there too (with WIDE = 2)
+    output wire             map_both,          // with map_ready and map_pair: both are taken
+    input  wire [WIDE*8*B-1:0] map_data,       // pixel word, and above it the next one
 
     input  wire             stream_valid,      // a beat, always taken
     input  wire [1:0]       stream_select,     // 0 W, 1 E, 2 T
     input  wire [P-1:0]     stream_pes,        // PEs that get it
     input  wire [11:0]      stream_addr,       // word; bits above the depth are ignored
-    input  wire [8*B-1:0]   stream_data,       // bytes
+    input  wire             stream_pair,       // two words (with WIDE = 2)
+    input  wire [WIDE*8*B-1:0] stream_data,    // bytes, the second word in the high bits
     output wire             streamed,          // no beat is on its way
 
     input  wire             set_valid,         // write a field of the commands that follow
@@ -118,7 +123,8 @@ map_load #(
     .P(P),
     .B(B),
     .STAGES(STAGES),
-    .DEPTH(MAP_DEPTH)
+    .DEPTH(MAP_DEPTH),
+    .WIDE(WIDE)
 ) maps (
     .clk(clk),
     .rst(rst),
@@ -133,6 +139,8 @@ map_load #(
     .done(map_done),
     .s_valid(map_valid),
     .s_ready(map_ready),
+    .s_pair(map_pair),
+    .s_both(map_both),
     .s_data(map_data),
     .load_valid(load_valid),
     .load_ready(load_ready),
@@ -147,7 +155,8 @@ reg  [STAGES-1:0] on_way_reg;
 wire [P-1:0]      beat_pes;
 wire [1:0]        beat_select;
 wire [11:0]       beat_addr;
-wire [8*B-1:0]    beat_data;
+wire              beat_pair;
+wire [WIDE*8*B-1:0] beat_data;
 
 wire [STAGES:0] on_way = {on_way_reg, stream_valid};
 wire            unused_on_way = on_way[STAGES];
@@ -171,13 +180,13 @@ delay_line #(
 );
 
 delay_line #(
-    .WIDTH(8*B + 14),
+    .WIDTH(WIDE*8*B + 15),
     .DEPTH(STAGES)
 ) stream_line (
     .clk(clk),
     .rst(rst),
-    .d({stream_select, stream_addr, stream_data}),
-    .q({beat_select, beat_addr, beat_data})
+    .d({stream_select, stream_addr, stream_pair, stream_data}),
+    .q({beat_select, beat_addr, beat_pair, beat_data})
 );
 
 // --- commands ---
@@ -247,7 +256,8 @@ generate
             .Y_DEPTH(Y_DEPTH),
             .W_DEPTH(W_DEPTH),
             .E_DEPTH(E_DEPTH),
-            .T_DEPTH(T_DEPTH)
+            .T_DEPTH(T_DEPTH),
+            .WIDE(WIDE)
         ) place (
             .clk(clk),
             .rst(rst),
@@ -267,6 +277,7 @@ generate
             .stream_valid(beat_pes[p]),
             .stream_select(beat_select),
             .stream_addr(beat_addr),
+            .stream_pair(beat_pair),
             .stream_data(beat_data),
             .map_valid(load_valid[p]),
             .map_ready(load_ready[p]),

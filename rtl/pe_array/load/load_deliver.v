@@ -7,7 +7,8 @@
  * Second stage of the load engine: beats of the read port to who wants them
  *
  * Takes the operations of load_issue in order and hands each its beats: of MAP to the grid's maps, of STREAM to its
- * streams and to coordinate_check, of POINTERS to pointer_check alone. `end_valid` says that an operation has all its
+ * streams and to coordinate_check, of POINTERS to pointer_check alone. With WIDE = 2 the two beats of a pair go to
+ * streams at once, to maps if these say so, else one after the other. `end_valid` says that an operation has all its
  * beats and that they are legal; `error` that one is not. Both come in the order of the operations.
  *
  * Latency: read beat to map_valid 0 clocks (map_ready to rd_ready too), to stream_valid 1 clock; the last beat of an
@@ -20,7 +21,9 @@ module load_deliver #(
     // bytes of a beat, a power of two, 8 ... 64
     parameter B = 32,
     // operations that can wait, at least 1
-    parameter DEPTH = 32
+    parameter DEPTH = 32,
+    // beats that can be taken at once, 1 or 2
+    parameter WIDE = 1
 ) (
     input  wire           clk,
     input  wire           rst,           // synchronous, active high: forgets everything
@@ -36,18 +39,23 @@ module load_deliver #(
 
     input  wire           rd_valid,      // beats, see axi_read
     output wire           rd_ready,
-    input  wire [8*B-1:0] rd_data,
-    input  wire           rd_last,       // of a command
+    input  wire [WIDE*8*B-1:0] rd_data,
+    input  wire           rd_pair,       // the next beat is there too (with WIDE = 2)
+    output wire           rd_both,       // and is taken with this one
+    input  wire           rd_last,       // of a command (with rd_pair the second one)
     input  wire [1:0]     rd_error,      // no beat: 1 refused, 2 SLVERR, 3 DECERR
 
     output wire           map_valid,     // to the grid
     input  wire           map_ready,
-    output wire [8*B-1:0] map_data,
+    output wire           map_pair,      // two words
+    input  wire           map_both,      // and both are taken
+    output wire [WIDE*8*B-1:0] map_data,
     output wire           stream_valid,
     output wire [1:0]     stream_select,
     output wire [P-1:0]   stream_pes,
     output wire [11:0]    stream_addr,
-    output wire [8*B-1:0] stream_data,
+    output wire           stream_pair,   // two words
+    output wire [WIDE*8*B-1:0] stream_data,
 
     output wire           end_valid,     // pulse: an operation has all its beats
     output wire           end_map,       // it is a map load
@@ -115,20 +123,24 @@ wire        is_beat = rd_error == 2'd0;
 wire        take = rd_valid && rd_ready;
 wire        take_beat = take && is_beat;
 wire        take_error = take && !is_beat;
+wire        last = rd_last && (!rd_pair || rd_both);
 wire [19:0] left = first_reg ? head_count : left_reg;
-wire [19:0] per_beat = head_kind == POINTERS ? POINTERS_WORD[19:0] : COORDINATES_WORD[19:0];
+wire [19:0] coordinates = rd_both ? COORDINATES_WORD[19:0] << 1 : COORDINATES_WORD[19:0];
+wire [19:0] per_take = head_kind == POINTERS ? POINTERS_WORD[19:0] : coordinates;
 
 assign rd_ready = open && (!is_map || !is_beat || map_ready);
-assign op_end = take_beat && rd_last && command_reg == head_commands;
+assign op_end = take_beat && last && command_reg == head_commands;
 assign map_valid = open && is_map && rd_valid && is_beat;
+assign map_pair = WIDE != 1 && rd_pair;
 assign map_data = rd_data;
+assign rd_both = WIDE != 1 && rd_pair && (head_kind == STREAM || (is_map && map_both));
 
 always @(posedge clk) begin
     if (take_beat) begin
         first_reg <= op_end;
-        if (rd_last) command_reg <= op_end ? 13'd0 : command_reg + 13'd1;
-        beat_reg <= op_end ? 12'd0 : beat_reg + 12'd1;
-        left_reg <= left > per_beat ? left - per_beat : 20'd0;
+        if (last) command_reg <= op_end ? 13'd0 : command_reg + 13'd1;
+        beat_reg <= op_end ? 12'd0 : beat_reg + (rd_both ? 12'd2 : 12'd1);
+        left_reg <= left > per_take ? left - per_take : 20'd0;
     end
     halt_reg <= halt_reg || bad_op || take_error;
     if (rst) begin
@@ -149,7 +161,8 @@ reg           map1_reg;
 reg           first1_reg;
 reg  [3:0]    cause1_reg;
 reg  [23:0]   index1_reg;
-reg  [8*B-1:0] data1_reg;
+reg           pair1_reg;
+reg  [WIDE*8*B-1:0] data1_reg;
 reg  [31:0]   info1_reg;
 reg  [11:0]   addr1_reg;
 reg  [19:0]   left1_reg;
@@ -164,6 +177,7 @@ always @(posedge clk) begin
     map1_reg <= is_map;
     first1_reg <= first_reg;
     index1_reg <= head_index;
+    pair1_reg <= rd_both;
     data1_reg <= rd_data;
     info1_reg <= head_info;
     addr1_reg <= head_info[27:16] + beat_reg;
@@ -182,6 +196,7 @@ assign stream_valid = stream1_reg;
 assign stream_select = info1_reg[29:28];
 assign stream_pes = pes1_reg;
 assign stream_addr = addr1_reg;
+assign stream_pair = pair1_reg;
 assign stream_data = data1_reg;
 
 // --- checks, 2 clocks ---
@@ -194,11 +209,13 @@ wire [3:0]  cause3;
 wire [23:0] index3;
 
 coordinate_check #(
-    .B(B)
-) coordinates (
+    .B(B),
+    .WIDE(WIDE)
+) check (
     .clk(clk),
     .rst(rst),
     .s_valid(check1_reg),
+    .s_pair(pair1_reg),
     .s_data(data1_reg),
     .s_left(left1_reg[11:0]),
     .s_row(info1_reg[7:0]),
@@ -213,7 +230,7 @@ pointer_check #(
     .rst(rst),
     .s_valid(pointers1_reg),
     .s_first(first1_reg),
-    .s_data(data1_reg),
+    .s_data(data1_reg[8*B-1:0]),
     .s_left(left1_reg),
     .s_elements(info1_reg),
     .bad(bad_pointers)

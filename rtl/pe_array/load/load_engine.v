@@ -11,6 +11,9 @@
  * that short streams do not pay the memory's latency each. load_place writes windows and sends map commands ahead of
  * their beats; load_order makes one `done` of every MAP, STREAM and POINTERS, in order.
  *
+ * With WIDE = 2 two beats that come as a pair (axi_read) are taken in one clock by a STREAM, and by a MAP if they are
+ * of one row.
+ *
  * Latency: a descriptor that is taken in clock c has its first rd_cmd_valid in c+1, may take beats from c+7 on and have
  * map_cmd_valid or window_valid in c+7; the 5 registers of a WINDOW take a clock each. Read beat to map_valid 0 clocks,
  * to stream_valid 1 clock. Last beat to done: POINTERS 4 clocks, STREAM 4 or STAGES + 2 if that is more (its last beat
@@ -28,6 +31,8 @@ module load_engine #(
     parameter STAGES = 2,
     // descriptors taken and not done, at least 2
     parameter DEPTH = 32,
+    // beats that can be taken at once, 1 or 2
+    parameter WIDE = 1,
     // bits of the number of a PE (derived)
     parameter SW = P > 1 ? $clog2(P) : 1
 ) (
@@ -50,8 +55,10 @@ module load_engine #(
     output wire [15:0]    rd_cmd_beats,     // beats less one
     input  wire           rd_valid,
     output wire           rd_ready,
-    input  wire [8*B-1:0] rd_data,
-    input  wire           rd_last,          // of a command
+    input  wire [WIDE*8*B-1:0] rd_data,
+    input  wire           rd_pair,          // the next beat is there too, in the high bits (with WIDE = 2)
+    output wire           rd_both,          // and is taken with this one
+    input  wire           rd_last,          // of a command (with rd_pair the second one)
     input  wire [1:0]     rd_error,         // no beat: 1 refused, 2 SLVERR, 3 DECERR
 
     output wire           window_valid,     // the grid's loads, see pe_grid
@@ -65,12 +72,15 @@ module load_engine #(
     input  wire           map_idle,
     output wire           map_valid,
     input  wire           map_ready,
-    output wire [8*B-1:0] map_data,
+    output wire           map_pair,
+    input  wire           map_both,
+    output wire [WIDE*8*B-1:0] map_data,
     output wire           stream_valid,
     output wire [1:0]     stream_select,
     output wire [P-1:0]   stream_pes,
     output wire [11:0]    stream_addr,
-    output wire [8*B-1:0] stream_data,
+    output wire           stream_pair,
+    output wire [WIDE*8*B-1:0] stream_data,
     input  wire           streamed
 );
 
@@ -179,7 +189,8 @@ wire [23:0] fault_index;
 load_deliver #(
     .P(P),
     .B(B),
-    .DEPTH(DEPTH)
+    .DEPTH(DEPTH),
+    .WIDE(WIDE)
 ) deliver (
     .clk(clk),
     .rst(rst),
@@ -194,15 +205,20 @@ load_deliver #(
     .rd_valid(rd_valid),
     .rd_ready(rd_ready),
     .rd_data(rd_data),
+    .rd_pair(rd_pair),
+    .rd_both(rd_both),
     .rd_last(rd_last),
     .rd_error(rd_error),
     .map_valid(map_valid),
     .map_ready(map_ready),
+    .map_pair(map_pair),
+    .map_both(map_both),
     .map_data(map_data),
     .stream_valid(stream_valid),
     .stream_select(stream_select),
     .stream_pes(stream_pes),
     .stream_addr(stream_addr),
+    .stream_pair(stream_pair),
     .stream_data(stream_data),
     .end_valid(end_valid),
     .end_map(end_map),

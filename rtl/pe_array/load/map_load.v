@@ -6,8 +6,8 @@
 /*
  * Feature maps from the memory port to the PEs that need them
  *
- * map_raster and one map_window per PE (docs/pe_array/map_load.md). One beat per clock. A PE that is not ready makes
- * the stream wait only when its FIFO is full.
+ * map_raster and one map_window per PE (docs/pe_array/map_load.md). One beat per clock, with WIDE = 2 also two of one
+ * row. A PE that is not ready makes the stream wait only when its FIFO is full.
  *
  * Latency: a beat stands at the load ports STAGES + 2 clocks after it was taken, if nothing waits.
  */
@@ -20,6 +20,8 @@ module map_load #(
     parameter STAGES = 2,
     // beats that can wait at a PE, at least STAGES + 5; 2*STAGES + 8 keeps the rate where PEs wait now and then
     parameter DEPTH = 16,
+    // beats that may be taken at once: 1, or 2
+    parameter WIDE = 1,
     // bits of the number of a PE or slot (derived)
     parameter SW = P > 1 ? $clog2(P) : 1
 ) (
@@ -39,7 +41,9 @@ module map_load #(
 
     input  wire             s_valid,
     output wire             s_ready,
-    input  wire [8*B-1:0]   s_data,       // pixel word
+    input  wire             s_pair,
+    output wire             s_both,
+    input  wire [WIDE*8*B-1:0] s_data,    // pixel word, and above it the next one
 
     output wire [P-1:0]     load_valid,   // to the PEs, PE 0 in the low bits
     input  wire [P-1:0]     load_ready,
@@ -54,6 +58,7 @@ module map_load #(
 wire           b_valid;
 wire           b_first;
 wire           b_last;
+wire           b_pair;
 wire [11:0]    b_row;
 wire [11:0]    b_col;
 wire           b_y;
@@ -61,14 +66,15 @@ wire           b_all;
 wire [SW-1:0]  b_slot;
 wire [11:0]    b_base;
 wire [3:0]     b_shift;
-wire [8*B-1:0] b_data;
+wire [WIDE*8*B-1:0] b_data;
 wire [P-1:0]   room;
 wire [P-1:0]   ended;
 
 map_raster #(
     .P(P),
     .B(B),
-    .STAGES(STAGES)
+    .STAGES(STAGES),
+    .WIDE(WIDE)
 ) raster (
     .clk(clk),
     .rst(rst),
@@ -79,10 +85,13 @@ map_raster #(
     .done(done),
     .s_valid(s_valid),
     .s_ready(s_ready),
+    .s_pair(s_pair),
+    .s_both(s_both),
     .s_data(s_data),
     .b_valid(b_valid),
     .b_first(b_first),
     .b_last(b_last),
+    .b_pair(b_pair),
     .b_row(b_row),
     .b_col(b_col),
     .b_y(b_y),
@@ -105,7 +114,8 @@ generate
             .B(B),
             .SW(SW),
             .STAGES(STAGES),
-            .DEPTH(DEPTH)
+            .DEPTH(DEPTH),
+            .WIDE(WIDE)
         ) window (
             .clk(clk),
             .rst(rst),
@@ -115,6 +125,7 @@ generate
             .b_valid(b_valid),
             .b_first(b_first),
             .b_last(b_last),
+            .b_pair(b_pair),
             .b_row(b_row),
             .b_col(b_col),
             .b_y(b_y),

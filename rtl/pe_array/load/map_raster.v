@@ -10,6 +10,9 @@
  * order. Each beat is broadcast with its row and column through STAGES registers (the last of which synthesis may
  * duplicate), one beat per clock; windows at the PEs (map_window) take what lies inside.
  *
+ * With WIDE = 2 the next two beats may be there at once (s_pair). s_both says that then both are taken, as a pair on
+ * the broadcast: they lie in one row, and the second is no last beat that has to wait. Otherwise the first is taken.
+ *
  * s_ready is low while any window has no room, without a command, and for the last beat of a command until the command
  * before is done. `done` pulses when all PEs have taken all beats of a command: STAGES + 5 clocks after its last beat
  * where no PE has made a beat wait. A command that is taken in clock c while none runs has s_ready from clock c+3 on;
@@ -25,6 +28,8 @@ module map_raster #(
     parameter B = 32,
     // registers of the broadcast, at least 1
     parameter STAGES = 2,
+    // beats of a command that may be taken at once: 1, or 2
+    parameter WIDE = 1,
     // bits of a slot's number (derived)
     parameter SW = P > 1 ? $clog2(P) : 1
 ) (
@@ -39,11 +44,14 @@ module map_raster #(
 
     input  wire           s_valid,
     output wire           s_ready,
-    input  wire [8*B-1:0] s_data,       // pixel word
+    input  wire           s_pair,       // the next pixel word is there too
+    output wire           s_both,       // with s_ready and s_pair: both are taken; low with WIDE = 1
+    input  wire [WIDE*8*B-1:0] s_data,  // pixel word, and above it the next one
 
     output wire           b_valid,      // broadcast, see map_window
     output wire           b_first,
     output wire           b_last,
+    output wire           b_pair,
     output wire [11:0]    b_row,
     output wire [11:0]    b_col,
     output wire           b_y,
@@ -51,7 +59,7 @@ module map_raster #(
     output wire [SW-1:0]  b_slot,
     output wire [11:0]    b_base,
     output wire [3:0]     b_shift,
-    output wire [8*B-1:0] b_data,
+    output wire [WIDE*8*B-1:0] b_data,
 
     input  wire [P-1:0]   room,         // of the windows: there is room for what is on its way and more
     input  wire [P-1:0]   ended,        // of the windows: changes with every command that is through
@@ -62,6 +70,7 @@ module map_raster #(
 `REQUIRE(g_p, P >= 1 && P <= 64, ("%m: P = %0d must be 1 to 64", P))
 `REQUIRE(g_b, B >= 1, ("%m: B = %0d must be at least 1", B))
 `REQUIRE(g_stages, STAGES >= 1, ("%m: STAGES = %0d must be at least 1", STAGES))
+`REQUIRE(g_wide, WIDE == 1 || WIDE == 2, ("%m: WIDE = %0d must be 1 or 2", WIDE))
 
 localparam [31:0] P_WORD = P;
 
@@ -121,12 +130,19 @@ reg [SW-1:0] slot_reg;
 reg [11:0]   base_reg;
 reg [3:0]    shift_reg;
 
-wire row_end = cols_left_reg == 12'd1;
-wire map_end = row_end && rows_left_reg == 12'd1;
-wire last    = map_end && channels_left_reg == 13'd1;
-wire take    = s_valid && s_ready;
+wire row_end_1 = cols_left_reg == 12'd1;   // of the next beat, and of the one behind it
+wire row_end_2 = cols_left_reg == 12'd2;
+wire last_row  = rows_left_reg == 12'd1 && channels_left_reg == 13'd1;
+wire take      = s_valid && s_ready;
+wire pair      = s_pair && s_both;
+wire [11:0] step = pair ? 12'd2 : 12'd1;
 
-assign s_ready = active_reg && all_room_reg && !(last && pending_reg);
+wire row_end = pair ? row_end_2 : row_end_1;   // of what is taken
+wire map_end = row_end && rows_left_reg == 12'd1;
+wire last    = row_end && last_row;
+
+assign s_ready = active_reg && all_room_reg && !(row_end_1 && last_row && pending_reg);
+assign s_both = WIDE == 2 && active_reg && !row_end_1 && !(row_end_2 && last_row && pending_reg);
 assign load = checked_reg && legal_reg && (!active_reg || (take && last));
 
 always @(posedge clk) begin
@@ -145,8 +161,8 @@ always @(posedge clk) begin
         base_reg <= next_reg[`ARRAY_MAP_CMD_BASE];
         shift_reg <= next_reg[`ARRAY_MAP_CMD_SHIFT];
     end else if (take) begin
-        cols_left_reg <= row_end ? width_reg : cols_left_reg - 12'd1;
-        col_reg <= row_end ? 12'd0 : col_reg + 12'd1;
+        cols_left_reg <= row_end ? width_reg : cols_left_reg - step;
+        col_reg <= row_end ? 12'd0 : col_reg + step;
         if (row_end) begin
             rows_left_reg <= map_end ? rows_reg : rows_left_reg - 12'd1;
             row_reg <= map_end ? first_row_reg : row_reg + 12'd1;
@@ -172,7 +188,7 @@ delay_line #(
 );
 
 delay_line #(
-    .WIDTH(44 + SW + 8*B),
+    .WIDTH(44 + SW + WIDE*8*B),
     .DEPTH(STAGES)
 ) beat_line (
     .clk(clk),
@@ -180,6 +196,22 @@ delay_line #(
     .d({first_reg, last, row_reg, col_reg, y_reg, all_reg, slot_reg, base_reg, shift_reg, s_data}),
     .q({b_first, b_last, b_row, b_col, b_y, b_all, b_slot, b_base, b_shift, b_data})
 );
+
+generate
+    if (WIDE == 2) begin : g_pairs
+        delay_line #(
+            .WIDTH(1),
+            .DEPTH(STAGES)
+        ) pair_line (
+            .clk(clk),
+            .rst(rst),
+            .d(pair),
+            .q(b_pair)
+        );
+    end else begin : g_words
+        assign b_pair = 1'b0;
+    end
+endgenerate
 
 // --- what the windows say ---
 

@@ -8,7 +8,8 @@
  *
  * Holds what the PE takes of maps for X and for Y, columns xlo … xhi-1 of rows ylo … yhi-1, and the number of its slot.
  * Beats of the broadcast that lie inside, and whose command is for this slot or for all, go to consecutive addresses
- * from the command's base on; a FIFO keeps them until the PE takes them.
+ * from the command's base on; a FIFO keeps them until the PE takes them. With WIDE = 2 a beat may be a pair of words of
+ * one row: both, one or none may lie inside, and the PE takes one per clock.
  *
  * Latency: 2 clocks from the broadcast to the load port. load_valid/load_ready: valid never drops before it is taken.
  * The broadcast does not wait: `room` says, one clock later, whether at most DEPTH - STAGES - 3 beats wait; the
@@ -24,7 +25,9 @@ module map_window #(
     // registers of the broadcast
     parameter STAGES = 2,
     // beats that can wait, at least STAGES + 5
-    parameter DEPTH = 16
+    parameter DEPTH = 16,
+    // words that a beat may have: 1, or 2
+    parameter WIDE = 1
 ) (
     input  wire           clk,
     input  wire           rst,         // synchronous, active high: empties the FIFO; windows stay
@@ -37,14 +40,15 @@ module map_window #(
     input  wire           b_valid,     // a beat
     input  wire           b_first,     // the first one of its command
     input  wire           b_last,      // the last one
-    input  wire [11:0]    b_row,       // row and column in the map
+    input  wire           b_pair,      // it has two words; the second one's place is a column further
+    input  wire [11:0]    b_row,       // row and column in the map, of the first word
     input  wire [11:0]    b_col,
     input  wire           b_y,         // command: to Y, not X
     input  wire           b_all,       // for all slots
     input  wire [SW-1:0]  b_slot,      // or for this one
     input  wire [11:0]    b_base,      // first address
     input  wire [3:0]     b_shift,     // left shift of a byte, Y
-    input  wire [8*B-1:0] b_data,      // pixel word
+    input  wire [WIDE*8*B-1:0] b_data, // pixel words, the first one in the low bits
 
     output wire           room,
     output wire           ended,
@@ -61,6 +65,7 @@ module map_window #(
 `REQUIRE(g_sw, SW >= 1 && SW <= 24, ("%m: SW = %0d must be 1 to 24", SW))
 `REQUIRE(g_stages, STAGES >= 1, ("%m: STAGES = %0d must be at least 1", STAGES))
 `REQUIRE(g_depth, DEPTH >= STAGES + 5, ("%m: DEPTH = %0d must be at least STAGES + 5 = %0d", DEPTH, STAGES + 5))
+`REQUIRE(g_wide, WIDE == 1 || WIDE == 2, ("%m: WIDE = %0d must be 1 or 2", WIDE))
 
 localparam LW = DEPTH > 0 ? $clog2(DEPTH + 1) : 1;
 localparam [31:0] ROOM_WORD = DEPTH - STAGES - 3;
@@ -86,46 +91,93 @@ always @(posedge clk) begin
     end
 end
 
-// --- beats inside ---
+// --- words inside ---
 
 wire [23:0] cols = b_y ? y_cols_reg : x_cols_reg;
 wire [23:0] rows = b_y ? y_rows_reg : x_rows_reg;
-wire        mine = b_valid && (b_all || b_slot == slot_reg) && b_col >= cols[11:0] && b_col < cols[23:12]
-    && b_row >= rows[11:0] && b_row < rows[23:12];
+wire        row_mine = b_valid && (b_all || b_slot == slot_reg) && b_row >= rows[11:0] && b_row < rows[23:12];
+wire        first_mine = row_mine && b_col >= cols[11:0] && b_col < cols[23:12];
+wire        second_mine;   // of a pair
 
 reg  [11:0] addr_reg;
 wire [11:0] addr = b_first ? b_base : addr_reg;
 
 always @(posedge clk) begin
-    if (b_valid) addr_reg <= addr + {11'd0, mine};
+    if (b_valid) addr_reg <= addr + {11'd0, first_mine} + {11'd0, second_mine};
 end
 
 // --- beats that wait ---
 
-wire          keep = mine || (b_valid && b_last);
+wire          keep = first_mine || second_mine || (b_valid && b_last);
 wire          fifo_ready;
 wire [LW-1:0] level;
 wire          head_valid;
-wire          head_mine;
+wire          head_first;    // its first word is for the PE
+wire          head_second;   // its second one is
 wire          head_last;
-wire          leave = head_valid && (!head_mine || load_ready);
+wire          head_mine = head_first || head_second;
+wire          more;          // the PE takes the first word, and there is the second one
+wire          leave = head_valid && (!head_mine || (load_ready && !more));
 reg           room_reg;
 reg           ended_reg;
 
-stream_fifo #(
-    .WIDTH(8*B + 19),
-    .DEPTH(DEPTH)
-) fifo (
-    .clk(clk),
-    .rst(rst),
-    .s_valid(keep),
-    .s_ready(fifo_ready),
-    .s_data({mine, b_last, b_y, b_shift, addr, b_data}),
-    .m_valid(head_valid),
-    .m_ready(leave),
-    .m_data({head_mine, head_last, load_select[0], load_shift, load_addr, load_data}),
-    .level(level)
-);
+generate
+    if (WIDE == 2) begin : g_pairs
+        wire [11:0]    b_next = b_col + 12'd1;
+        wire [11:0]    head_addr;
+        wire [8*B-1:0] first_data;
+        wire [8*B-1:0] second_data;
+        reg            sent_reg;   // the first word of two has been taken
+
+        stream_fifo #(
+            .WIDTH(16*B + 20),
+            .DEPTH(DEPTH)
+        ) fifo (
+            .clk(clk),
+            .rst(rst),
+            .s_valid(keep),
+            .s_ready(fifo_ready),
+            .s_data({first_mine, second_mine, b_last, b_y, b_shift, addr, b_data}),
+            .m_valid(head_valid),
+            .m_ready(leave),
+            .m_data({
+                head_first, head_second, head_last, load_select[0], load_shift, head_addr, second_data, first_data
+            }),
+            .level(level)
+        );
+
+        always @(posedge clk) begin
+            if (head_valid && load_ready) sent_reg <= more;
+            if (rst) sent_reg <= 1'b0;
+        end
+
+        assign second_mine = row_mine && b_pair && b_next >= cols[11:0] && b_next < cols[23:12];
+        assign more = head_first && head_second && !sent_reg;
+        assign load_addr = head_addr + {11'd0, sent_reg};
+        assign load_data = head_first && !sent_reg ? first_data : second_data;
+    end else begin : g_words
+        wire unused = b_pair;
+
+        stream_fifo #(
+            .WIDTH(8*B + 19),
+            .DEPTH(DEPTH)
+        ) fifo (
+            .clk(clk),
+            .rst(rst),
+            .s_valid(keep),
+            .s_ready(fifo_ready),
+            .s_data({first_mine, b_last, b_y, b_shift, addr, b_data[8*B-1:0]}),
+            .m_valid(head_valid),
+            .m_ready(leave),
+            .m_data({head_first, head_last, load_select[0], load_shift, load_addr, load_data}),
+            .level(level)
+        );
+
+        assign second_mine = 1'b0;
+        assign head_second = 1'b0;
+        assign more = 1'b0;
+    end
+endgenerate
 
 always @(posedge clk) begin
     room_reg <= level <= ROOM;

@@ -44,7 +44,7 @@ module array_core #(
     parameter GRAD_DEPTH = 16,
     // Descriptors taken and not done by the load engine, at least 2
     parameter LOAD_DEPTH = 32,
-    // B-byte words of a beat of gradients and weights, 1 or 2, see store_engine.v
+    // B-byte words of a beat of the ports, 1 or 2
     parameter WIDE = 1,
     // Bits of a number of clipped weights (derived)
     parameter UW = $clog2(WIDE*B/4 + 1)
@@ -85,8 +85,11 @@ module array_core #(
     output wire [2*16-1:0]          rd_cmd_beats,
     input  wire [1:0]               rd_valid,
     output wire [1:0]               rd_ready,
-    // (of the store engine a wide beat, or with rd_half B bytes)
-    input  wire [(1+WIDE)*8*B-1:0]  rd_data,
+    // (a wide beat; or B bytes, as always for the load engine, and for the store engine with rd_half)
+    input  wire [2*WIDE*8*B-1:0]    rd_data,
+    // The load engine's next beat is there too, in the high bits; it is taken with this one
+    input  wire                     rd_pair,
+    output wire                     rd_both,
     output wire                     rd_half,
     input  wire [1:0]               rd_last,
     input  wire [2*2-1:0]           rd_error,
@@ -128,13 +131,14 @@ wire [2:0]     window_select;
 wire [23:0]    window_data;
 wire           map_cmd_valid, map_cmd_ready, map_cmd_error;
 wire [`ARRAY_MAP_CMD_BITS-1:0] map_cmd;
-wire           map_done, map_idle, map_valid, map_ready;
-wire [DW-1:0]  map_data;
+wire           map_done, map_idle, map_valid, map_ready, map_pair, map_both;
+wire [WIDE*DW-1:0] map_data;
 wire           stream_valid, streamed;
 wire [1:0]     stream_select;
 wire [P-1:0]   stream_pes;
 wire [11:0]    stream_addr;
-wire [DW-1:0]  stream_data;
+wire           stream_pair;
+wire [WIDE*DW-1:0] stream_data;
 
 // Compute engine to grid
 wire           set_valid, set_ready;
@@ -163,7 +167,8 @@ load_engine #(
     .P(P),
     .B(B),
     .STAGES(STAGES),
-    .DEPTH(LOAD_DEPTH)
+    .DEPTH(LOAD_DEPTH),
+    .WIDE(WIDE)
 ) loader (
     .clk(clk),
     .rst(rst),
@@ -182,7 +187,9 @@ load_engine #(
     .rd_cmd_beats(rd_cmd_beats[0 +: 16]),
     .rd_valid(rd_valid[0]),
     .rd_ready(rd_ready[0]),
-    .rd_data(rd_data[0 +: DW]),
+    .rd_data(rd_data[0 +: WIDE*DW]),
+    .rd_pair(rd_pair),
+    .rd_both(rd_both),
     .rd_last(rd_last[0]),
     .rd_error(rd_error[0 +: 2]),
     .window_valid(window_valid),
@@ -196,11 +203,14 @@ load_engine #(
     .map_idle(map_idle),
     .map_valid(map_valid),
     .map_ready(map_ready),
+    .map_pair(map_pair),
+    .map_both(map_both),
     .map_data(map_data),
     .stream_valid(stream_valid),
     .stream_select(stream_select),
     .stream_pes(stream_pes),
     .stream_addr(stream_addr),
+    .stream_pair(stream_pair),
     .stream_data(stream_data),
     .streamed(streamed)
 );
@@ -290,7 +300,7 @@ store_engine #(
     .rd_valid(rd_valid[1]),
     .rd_ready(rd_ready[1]),
     .rd_half(rd_half),
-    .rd_data(rd_data[DW +: WIDE*DW]),
+    .rd_data(rd_data[WIDE*DW +: WIDE*DW]),
     .rd_last(rd_last[1]),
     .rd_error(rd_error[2 +: 2]),
     .wr_cmd_valid(wr_cmd_valid),
@@ -314,6 +324,7 @@ pe_grid #(
     .W_DEPTH(W_DEPTH),
     .E_DEPTH(E_DEPTH),
     .T_DEPTH(T_DEPTH),
+    .WIDE(WIDE),
     .STAGES(STAGES),
     .MAP_DEPTH(MAP_DEPTH),
     .GRAD_DEPTH(GRAD_DEPTH)
@@ -332,11 +343,14 @@ pe_grid #(
     .map_idle(map_idle),
     .map_valid(map_valid),
     .map_ready(map_ready),
+    .map_pair(map_pair),
+    .map_both(map_both),
     .map_data(map_data),
     .stream_valid(stream_valid),
     .stream_select(stream_select),
     .stream_pes(stream_pes),
     .stream_addr(stream_addr),
+    .stream_pair(stream_pair),
     .stream_data(stream_data),
     .streamed(streamed),
     .set_valid(set_valid),

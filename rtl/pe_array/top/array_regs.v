@@ -82,6 +82,7 @@ module array_regs #(
     input  wire [P-1:0]  stall_pes,
     input  wire [2:0]    engine_busy,     // load, compute, store: not idle
     input  wire [2:0]    read_beats,      // fetch, load, store: a beat was read
+    input  wire          read_both,       // of the load engine two
     input  wire          written_beat,
     input  wire [2:0]    done,            // load, compute, store: an operation is done
     input  wire [BW-1:0] clipped_outputs, // values clipped: by requantise,
@@ -287,7 +288,9 @@ assign steps[HALF*`ARRAY_COUNTER_LOAD_CLOCKS +: SW] = {{(SW-1){1'b0}}, engine_bu
 assign steps[HALF*`ARRAY_COUNTER_COMPUTE_CLOCKS +: SW] = {{(SW-1){1'b0}}, engine_busy[1]};
 assign steps[HALF*`ARRAY_COUNTER_STORE_CLOCKS +: SW] = {{(SW-1){1'b0}}, engine_busy[2]};
 assign steps[HALF*`ARRAY_COUNTER_FETCH_BEATS +: SW] = {{(SW-1){1'b0}}, read_beats[0]};
-assign steps[HALF*`ARRAY_COUNTER_LOAD_BEATS +: SW] = {{(SW-1){1'b0}}, read_beats[1]};
+assign steps[HALF*`ARRAY_COUNTER_LOAD_BEATS +: SW] = {
+    {(SW-2){1'b0}}, read_beats[1] && read_both, read_beats[1] && !read_both
+};
 assign steps[HALF*`ARRAY_COUNTER_STORE_BEATS +: SW] = {{(SW-1){1'b0}}, read_beats[2]};
 assign steps[HALF*`ARRAY_COUNTER_WRITTEN_BEATS +: SW] = {{(SW-1){1'b0}}, written_beat};
 assign steps[HALF*`ARRAY_COUNTER_LOADS +: SW] = {{(SW-1){1'b0}}, done[0]};

@@ -10,7 +10,8 @@
  * bits.
  *
  * With BUS = 16*B the port is wide: commands of the store engine have beats of 16*B bits, or of 8*B where rd_half or
- * wr_half say so, as all of the other readers have. Those stand in one half of the bus.
+ * wr_half say so, as all of the other readers have. Such are read in pairs (axi_read), of which reader 1 can take both
+ * words at once; they are written one by one, in one half of the bus.
  *
  * Latency: read command taken to m_axi_arvalid 5 clocks, m_axi_rvalid to rd_valid 2 clocks; final beat of a burst taken
  * to m_axi_awvalid 2 clocks; its answer to wr_done 1 clock. A beat takes 8*B/BUS clocks of the bus in each direction.
@@ -29,7 +30,7 @@ module memory_unit #(
     parameter WRITE_FIFO = 64,
     // Bursts on their way, of a reader of an engine and of the writer, 1 ... 64
     parameter OUTSTANDING = 8,
-    // B-byte words of a beat of the store engine (derived)
+    // B-byte words of a beat of the bus (derived)
     parameter WIDE = BUS > 8*B ? 2 : 1
 ) (
     input  wire                clk,
@@ -49,10 +50,12 @@ module memory_unit #(
     input  wire                rd_half,        // reader 2: beats of B bytes, in the low bits (if the port is wide)
     output wire [2:0]          rd_valid,       // beats that were read
     input  wire [2:0]          rd_ready,
-    output wire [(2+WIDE)*8*B-1:0] rd_data,    // of reader 2 a wide beat
-    output wire [2:0]          rd_last,        // final item of a command
+    output wire [(1+2*WIDE)*8*B-1:0] rd_data,  // of readers 1 and 2 a wide beat; beats of B bytes in its low bits
+    output wire                rd_pair,        // reader 1: the next beat of B bytes is there too, in the high bits
+    input  wire                rd_both,        // reader 1: both are taken (with rd_ready)
+    output wire [2:0]          rd_last,        // final item of a command (with rd_pair the second one)
     output wire [3*2-1:0]      rd_error,       // not 0: no beat, but 1 refused, 2 SLVERR, 3 DECERR
-    output wire [2:0]          read_beats,     // a beat is taken from the reader, for the counters
+    output wire [2:0]          read_beats,     // a beat, or two at once, is taken from the reader, for the counters
 
     input  wire                wr_cmd_valid,   // write commands
     output wire                wr_cmd_ready,
@@ -128,10 +131,12 @@ wire [DW/8-1:0] b_wstrb;
 wire            b_wlast, b_wvalid, b_wready, b_rlast, b_rvalid, b_rready;
 wire [1:0]      b_rid, b_rresp;
 
-wire [2:0]      read_idle;
+wire [2:0]      read_idle, pair, last;
 wire            write_idle;
 
 assign idle = &read_idle && write_idle;
+assign rd_pair = pair[1];
+assign rd_last = last & {!pair[2], 1'b1, !pair[0]};
 assign written_beat = b_wvalid && b_wready;
 assign read_beats = rd_valid & rd_ready & ~{rd_error[5:4] != 2'd0, rd_error[3:2] != 2'd0, rd_error[1:0] != 2'd0};
 
@@ -140,7 +145,8 @@ genvar i;
 generate
     for (i = 0; i < 3; i = i + 1) begin : g_read
         // Bits of its beats
-        localparam OWN = i == 2 ? DW : 8*B;
+        localparam OWN = i == 0 ? 8*B : DW;
+        localparam PLACE = i == 0 ? 0 : 8*B + (i - 1)*DW;
 
         axi_read #(
             .ADDR_WIDTH(32),
@@ -163,8 +169,10 @@ generate
             .cmd_half(i != 2 || rd_half),
             .m_valid(rd_valid[i]),
             .m_ready(rd_ready[i]),
-            .m_data(rd_data[8*B*i +: OWN]),
-            .m_last(rd_last[i]),
+            .m_data(rd_data[PLACE +: OWN]),
+            .m_pair(pair[i]),
+            .m_both(i == 1 && rd_both),
+            .m_last(last[i]),
             .m_error(rd_error[2*i +: 2]),
             .m_axi_arid(ar_id[i]),
             .m_axi_araddr(ar_addr[32*i +: 32]),
@@ -311,7 +319,7 @@ axi_narrow #(
 
 assign m_axi_awid = 2'd0;
 
-wire unused = &{1'b0, m_axi_bid, aw_id, ar_id};
+wire unused = &{1'b0, m_axi_bid, aw_id, ar_id, pair};
 
 endmodule
 `resetall

@@ -167,7 +167,8 @@ wire [3*24-1:0]  d_index;
 wire [2:0]       rd_cmd_valid, rd_cmd_ready, rd_valid, rd_ready, rd_last;
 wire [3*32-1:0]  rd_cmd_addr;
 wire [3*16-1:0]  rd_cmd_beats;
-wire [(2+WIDE)*8*B-1:0] rd_data;
+wire [(1+2*WIDE)*8*B-1:0] rd_data;
+wire             rd_pair, rd_both;
 wire [3*2-1:0]   rd_error;
 wire             rd_half, wr_half;
 wire             wr_cmd_valid, wr_cmd_ready, wr_valid, wr_ready, wr_done;
@@ -229,6 +230,7 @@ array_regs #(
     .stall_pes(stall_pes),
     .engine_busy(~engine_idle),
     .read_beats(read_beats),
+    .read_both(rd_both),
     .written_beat(written_beat),
     .done(engine_done),
     .clipped_outputs(clipped_outputs),
@@ -354,7 +356,9 @@ array_core #(
     .rd_cmd_beats(rd_cmd_beats[16 +: 2*16]),
     .rd_valid(rd_valid[2:1]),
     .rd_ready(rd_ready[2:1]),
-    .rd_data(rd_data[8*B +: (1+WIDE)*8*B]),
+    .rd_data(rd_data[8*B +: 2*WIDE*8*B]),
+    .rd_pair(rd_pair),
+    .rd_both(rd_both),
     .rd_half(rd_half),
     .rd_last(rd_last[2:1]),
     .rd_error(rd_error[2 +: 2*2]),
@@ -399,6 +403,8 @@ memory_unit #(
     .rd_valid(rd_valid),
     .rd_ready(rd_ready),
     .rd_data(rd_data),
+    .rd_pair(rd_pair),
+    .rd_both(rd_both),
     .rd_last(rd_last),
     .rd_error(rd_error),
     .read_beats(read_beats),

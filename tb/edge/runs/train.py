@@ -69,9 +69,7 @@ class Trainer:
         self.state = EdgeState(identity(self.config, job.samples, self.data))
         parameters: tuple[list[Any] | None, list[Any] | None] = (None, None)
         if job.resume:
-            self.state, arrays = load_checkpoint(
-                self.directory / CHECKPOINT, self.config, job.samples, self.data
-            )
+            self.state, arrays = load_checkpoint(self.directory / CHECKPOINT, self.config, job.samples, self.data)
             count = range(1, len(self.config.junctions) + 1)
             parameters = [arrays[f"weights_{i}"] for i in count], [arrays[f"biases_{i}"] for i in count]
         self.network = EdgeNetwork(self.config, self.connectivity, *parameters)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 
 from models.lib.memory_port import PAGE_BYTES, Burst, Port, PortCommand
 from tb.lib.axi import memory_port
@@ -16,7 +17,8 @@ class BurstsBench:
 
     def __init__(self, b: Bench) -> None:
         self.b = b
-        self.port = Port(b.params["DATA_WIDTH"] // 8, 0, 0, memory_port.window(b))
+        self.pairs = int(b.params.get("PAIRS", 0)) != 0
+        self.port = Port(b.params["DATA_WIDTH"] // 8, 0, 0, memory_port.window(b), pairs=self.pairs)
         self.mask = (1 << b.params["ADDR_WIDTH"]) - 1
         self.queue: deque[PortCommand] = deque()
         self.waiting: PortCommand | None = None
@@ -44,8 +46,9 @@ class BurstsBench:
         b.check(cmd_ready=ready, burst_valid=bool(self.cut), busy=self.waiting is not None or bool(self.cut))
         if self.cut:
             burst = self.cut[0]
-            b.expect("burst", [burst.addr & self.mask, burst.beats - 1, self.half, burst.last, self.refused])
-            names = ("burst_addr", "burst_len", "burst_half", "burst_last", "burst_refused")
+            flags = [self.half, burst.last, self.refused, burst.skip]
+            b.expect("burst", [burst.addr & self.mask, burst.beats - 1, *flags])
+            names = ("burst_addr", "burst_len", "burst_half", "burst_last", "burst_refused", "burst_skip")
             b.got("burst", [b.see(name) for name in names])
             self._cover(burst)
         if flush:
@@ -69,12 +72,14 @@ class BurstsBench:
 
     def _cover(self, burst: Burst) -> None:
         if not self.refused:
-            last = burst.addr + burst.beats * (self.port.beat_bytes >> self.half) - 1
+            last = burst.addr + burst.beats * (self.port.beat_bytes >> (self.half and not self.pairs)) - 1
             self.b.require(
                 burst.addr // PAGE_BYTES == last // PAGE_BYTES,
                 f"a burst of {burst.beats} beats at {burst.addr:#x} crosses a page",
             )
         self.b.cover("burst", "whole" if burst.beats == 16 else "end" if burst.last else "begin")
+        if self.pairs:
+            self.b.cover("skip", ("none", "low", "high", "both")[burst.skip])
 
     async def finish(self) -> None:
         """Take everything that is left."""
@@ -115,7 +120,7 @@ async def longest(b: Bench) -> None:
     base = b.rng.randrange(0, (1 << b.params["ADDR_WIDTH"]) - 65536 * size, size)
     end = base + 65536 * size
     b.drive(window_base=base, window_end=end)
-    bench.port = Port(size, 0, 0, (base, end))
+    bench.port = replace(bench.port, window=(base, end))
     await bench.start()
     bench.queue += [PortCommand(base, 65536), PortCommand(base, 65536), PortCommand(base, 1)]
     bench.queue += [PortCommand(end - size, 1), PortCommand(end - size, 2)]
@@ -137,7 +142,7 @@ async def edges(b: Bench) -> None:
             for high in (-size, -1, 0, 1, size):
                 base, end = addr + low, addr + beats * size + high
                 b.drive(window_base=base, window_end=end)
-                bench.port = Port(size, 0, 0, (base, end))
+                bench.port = replace(bench.port, window=(base, end))
                 bench.queue.append(PortCommand(addr, beats))
                 b.cover("edge", "refused" if bench.port.refuses(bench.queue[0]) else "inside")
                 await bench.finish()

@@ -27,14 +27,18 @@ class Reader(Beside):
     def __init__(self, b: Bench, faults: float, latency: int = 1) -> None:
         super().__init__(b)
         size = b.params["DATA_WIDTH"] // 8
-        self.port = Port(size, b.params["FIFO_DEPTH"], b.params["OUTSTANDING"], memory_port.window(b), latency)
+        depth, outstanding, window = b.params["FIFO_DEPTH"], b.params["OUTSTANDING"], memory_port.window(b)
+        self.port = Port(size, depth, outstanding, window, latency, pairs=True)
+        self.two = int(b.params.get("HALF", 0)) != 0 and int(b.params.get("M_WIDTH", 8 * size)) == 8 * size
         self.image = Image(b.rng, size, faults)
         self.request_clocks: list[int] = []
         self.item_clocks: list[int] = []
-        self.gaps = Gaps(b, "stream", "cmd")
+        self.gaps = Gaps(b, "stream", "cmd", "both")
         self.ready: Callable[[int], bool] = lambda _clock: self.gaps.go("stream")
-        self._ready = False
-        b.drive(cancel=0, m_ready=0)
+        self.both: Callable[[int], bool] = lambda _clock: self.gaps.go("both")
+        self._ready = self._both = False
+        self._second: int | None = None  # m_last of the second item of a pair, as it was said with the first
+        b.drive(cancel=0, m_ready=0, m_both=0)
         self.commands = Commands(b, self.gaps, self._taken)
         self.rready = AlwaysOne(b, "m_axi_rready")
 
@@ -44,7 +48,9 @@ class Reader(Beside):
             self.b.expect("item", [0, 1, Error.REFUSED])
             return
         for burst in self.port.bursts(command):
-            self.b.expect("request", [burst.addr, burst.beats - 1, *memory_port.expected_constants(size)])
+            self.b.expect("request", [burst.addr, burst.beats - 1, *memory_port.expected_constants(word)])
+            if command.half:
+                self.b.cover("halves", ("pairs", "high_first", "low_last", "high_to_low")[burst.skip])
         addresses = [command.addr + i * size for i in range(command.beats)]
         error = self.image.error(addr // word * word for addr in addresses)
         for addr in addresses:
@@ -69,14 +75,32 @@ class Reader(Beside):
             self.request_clocks.append(now())
             b.got("request", [b.see("m_axi_araddr"), b.see("m_axi_arlen"), *memory_port.constants(b, "ar")])
         if self._ready and b.high("m_valid"):
+            self._item_taken()
+
+    def _item_taken(self) -> None:
+        """One item, or two."""
+        b, bits = self.b, 4 * self.port.beat_bytes
+        self.item_clocks.append(now())
+        error, pair = b.see("m_error"), b.high("m_pair")
+        data = 0 if error else b.see("m_data")
+        if pair:
+            b.cover("pair", "both" if self._both else "first")
+        b.got("item", [data, 0 if pair else b.see("m_last"), error])
+        if self._second is not None:
+            b.equal("m_last with m_pair", self._second, b.see("m_last"))
+        self._second = b.see("m_last") if pair and not self._both else None
+        if pair and self._both:
             self.item_clocks.append(now())
-            error = b.see("m_error")
-            b.got("item", [0 if error else b.see("m_data"), b.see("m_last"), error])
+            b.got("item", [data >> bits | data >> bits << bits, b.see("m_last"), 0])
 
     def drive(self) -> None:
-        """Ready for an item, or not."""
-        self._ready = self.ready(now() + 1)
-        self.b.drive(m_ready=self._ready)
+        """Ready for an item, or for two, or not."""
+        self._ready, self._both = self.ready(now() + 1), self.two and self.both(now() + 1)
+        self.b.drive(m_ready=self._ready, m_both=self._both)
+
+    def cancelled(self) -> None:
+        """Nothing stands at the stream."""
+        self._second = None
 
     def add(self, kinds: int, most: int = 100) -> None:
         """So many random commands."""
@@ -140,6 +164,7 @@ async def cancelled(b: Bench) -> None:
         await b.settle()
         request_stands = b.high("m_axi_arvalid")
         b.forget("item")
+        reader.cancelled()
         b.forget("request", keep=REQUEST_ITEMS * request_stands)
         b.equal("m_valid after cancel", b.see("m_valid"), 0)
         longer = b.rng.choice([0, 0, b.rng.randint(1, 60)])
@@ -162,21 +187,24 @@ async def exact_clocks(b: Bench) -> None:
     FixedRead(b, reader.image, reader.port.latency)
     await b.reset()
     for _ in range(4):
-        name, pauses = patterns.any_pattern(b.rng)
+        (name, pauses), (_, ones) = patterns.any_pattern(b.rng), patterns.any_pattern(b.rng)
         b.cover("exact", name)
         start = now() + 3
-        waits = [not next(pauses) for _ in range(50_000)]
+        waits, pairs = ([not next(each) for _ in range(50_000)] for each in (pauses, ones))
 
         def ready(clock: int, start: int = start, waits: list[bool] = waits) -> bool:
             return clock < start or waits[clock - start]
 
-        reader.ready = ready
+        def both(clock: int, start: int = start, pairs: list[bool] = pairs) -> bool:
+            return reader.two and (clock < start or pairs[clock - start])
+
+        reader.ready, reader.both = ready, both
         reader.add(b.rng.randint(1, 8), most=b.rng.choice([10, 200]))
         offer = start
         for i, command in enumerate(reader.commands.queue):
             reader.commands.queue[i] = replace(command, offer=offer)
             offer += b.rng.choice([0, 0, b.rng.randint(0, 50)])
-        predicted = read_clocks(reader.port, list(reader.commands.queue), reader.ready)
+        predicted = read_clocks(reader.port, list(reader.commands.queue), reader.ready, reader.both)
         reader.commands.taken, reader.request_clocks, reader.item_clocks = [], [], []
         await reader.finish()
         for channel, expected, got in (
@@ -192,6 +220,7 @@ async def full_speed(b: Bench) -> None:
     """One long command and many short ones: no gap where the memory is near enough, and none more than must be."""
     reader = Reader(b, faults=0, latency=1)
     FixedRead(b, reader.image, 1)
+    reader.both = lambda _clock: True
     await b.reset()
     half = int(b.params.get("HALF", 0)) != 0
     size, offer = reader.port.beat_bytes >> half, now() + 5
@@ -204,7 +233,8 @@ async def full_speed(b: Bench) -> None:
     reader.commands.queue.extend(commands)
     await reader.finish()
     clocks = reader.item_clocks
-    gaps = clocks[-1] - clocks[0] + 1 - sum(command.beats for command in commands)
+    pairs = half and reader.two
+    gaps = clocks[-1] - clocks[0] + 1 - sum(command.beats for command in commands) // (2 if pairs else 1)
     near = min(reader.port.fifo_depth, 16 * reader.port.outstanding) >= reader.port.latency + 20
     b.cover("speed", "no_gap" if near else "starved")
     b.equal("latency", clocks[0], commands[0].offer + 3 + 1 + 2)

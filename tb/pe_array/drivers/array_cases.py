@@ -315,15 +315,21 @@ class CaseMemory:
         width = rng.choice([1, rng.randint(1, 9)])
         runs = d.Output(0, width, height, width, channels, height * width, shift=rng.randrange(32), relu=True)
         if kind == "spread":
-            output = replace(runs, address=self.out(channels, 2 * height, 2 * width).address,
-                             mask=self.map(channels, height, width).address)
+            output = replace(
+                runs,
+                address=self.out(channels, 2 * height, 2 * width).address,
+                mask=self.map(channels, height, width).address,
+            )
             sides = height, width
         else:
             beats = rng.choice([n for n in range(1, POOL_BEATS + 1) if channels * height * width % n == 0])
             one = replace(runs, run_beats=beats, runs=channels * height * width // beats, run_stride=beats, groups=1)
             output = rng.choice([runs, one])
-            output = replace(output, address=self.out(channels, height, width).address,
-                             mask=self.out(channels, height, width).address)
+            output = replace(
+                output,
+                address=self.out(channels, height, width).address,
+                mask=self.out(channels, height, width).address,
+            )
             sides = 2 * height, 2 * width
         drain = d.Drain(
             1, channels, channels, *sides, *sides, ybase=rng.randrange(4096), ystride=rng.randrange(64),

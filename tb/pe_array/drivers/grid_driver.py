@@ -36,9 +36,9 @@ Engine = Generator[None, None, None]
 PORTS = ("window", "map_cmd", "map", "stream", "set", "cmd", "drain_cmd", "drain", "grad")
 _VALIDS = [f"{port}_valid" for port in PORTS if port not in ("drain", "grad")]
 _OUTPUTS = (
-    "map_cmd_ready", "map_cmd_error", "map_done", "map_idle", "map_ready", "streamed", "set_ready", "cmd_ready", "done",
-    "idle", "drain_cmd_ready", "drain_cmd_error", "drain_idle", "drain_valid", "grad_valid", "grad_empty",
-    "busy_pes", "stall_pes",
+    "map_cmd_ready", "map_cmd_error", "map_done", "map_idle", "map_ready", "map_both", "streamed", "set_ready",
+    "cmd_ready", "done", "idle", "drain_cmd_ready", "drain_cmd_error", "drain_idle", "drain_valid", "grad_valid",
+    "grad_empty", "busy_pes", "stall_pes",
 )  # fmt: skip
 PACKED = "packed"
 """Name of the field of a port that is a packed command: the signal has the port's own name."""
@@ -64,7 +64,7 @@ class GridDriver:
     """
 
     def __init__(self, b: Bench) -> None:
-        self.b, self.grid = b, grid_of(b)
+        self.b, self.grid, self.wide = b, grid_of(b), int(b.params.get("WIDE", 1))
         self.gaps = Gaps(b, *PORTS)
         self.serial = False
         self.seen = dict.fromkeys(_OUTPUTS, 0)
@@ -75,8 +75,8 @@ class GridDriver:
         self._widths: dict[str, dict[str, int]] = {
             "window": {"pe": number, "select": 3, "data": 24},
             "map_cmd": {PACKED: MAP_COMMAND.width},
-            "map": {"data": 8 * shape.lanes},
-            "stream": {"select": 2, "pes": self.grid.pes, "addr": 12, "data": 8 * shape.lanes},
+            "map": {"pair": 1, "data": 8 * shape.lanes * self.wide},
+            "stream": {"select": 2, "pes": self.grid.pes, "addr": 12, "pair": 1, "data": 8 * shape.lanes * self.wide},
             "set": {"pes": self.grid.pes, "field": 3, "value": 12},
             "cmd": {
                 "op": 2, "swap": 1, "ebase": eaw, "wbase": waw, "wstride": 7, "xbase": xaw, "ybase": yaw, "rbase": yaw,
@@ -121,7 +121,7 @@ class GridDriver:
         """Load random words into all memories, as if other layers had been there."""
         maps, literals, operations = self.garbage()
         await self.run(Program(tuple(operations), literals, None, (0, 1, 1), (0, 0)), maps[0], maps[1])
-        for _ in range(20):
+        for _ in range(20 if self.wide == 1 else 40):  # a PE takes the words that wait, two of a beat
             await self.tick()
 
     def pin(self, name: str, value: int) -> None:
@@ -238,12 +238,17 @@ class GridDriver:
     def _stream(self, operation: LoadStream) -> Engine:
         shape = self.grid.shape
         depth = shape.depth(operation.memory)
-        for n, word in enumerate(self.program.stream(operation, shape.lanes)):
+        words = [pack(word.tolist(), 8) for word in self.program.stream(operation, shape.lanes)]
+        n = 0
+        while n < len(words):
             addr = (operation.addr + n) % depth + depth * self.b.rng.randrange(4096 // depth)
             select = operation.memory - Memory.W
-            yield from self._offer(
-                "stream", "", select=select, pes=operation.pes, addr=addr, data=pack(word.tolist(), 8)
-            )  # fmt: skip
+            pair = self.wide > 1 and n + 1 < len(words) and self.b.rng.random() < 0.7
+            if self.wide > 1:
+                self.b.cover("stream", ("even_pair", "odd_pair")[addr % 2] if pair else "one_word")
+            data = words[n] | (words[n + 1] << 8 * shape.lanes if pair else 0)
+            yield from self._offer("stream", "", select=select, pes=operation.pes, addr=addr, pair=pair, data=data)
+            n += 1 + pair
         self._loaded.append(False)
         self._streams_on_way.append(len(self._loaded) - 1)
 
@@ -253,8 +258,16 @@ class GridDriver:
         base = (command.base + depth * self.b.rng.randrange(4096 // depth)) % 4096
         shift = command.shift if command.to_y else self.b.rng.getrandbits(4)
         yield from self._offer("map_cmd", "map_cmd_ready", packed=MAP_COMMAND.pack(map_fields(command, base, shift)))
-        for word in map_words(operation, self._maps[command.to_y], shape.lanes):
-            yield from self._offer("map", "map_ready", data=pack(word.tolist(), 8))
+        words = [pack(word.tolist(), 8) for word in map_words(operation, self._maps[command.to_y], shape.lanes)]
+        n = 0
+        while n < len(words):
+            pair = self.wide > 1 and n + 1 < len(words) and self.b.rng.random() < 0.8
+            data = words[n] | (words[n + 1] << 8 * shape.lanes if pair else 0)
+            yield from self._offer("map", "map_ready", pair=pair, data=data)
+            both = pair and self.seen["map_both"]
+            if pair:
+                self.b.cover("words", "pair" if both else "first_of_two")
+            n += 1 + both
         self._maps_on_way.append(len(self._loaded))
         self._loaded.append(False)
 

@@ -22,7 +22,7 @@ from tb.pe_array.drivers.port_memory import PortMemory
 
 MAP_DEPTH = 16
 """Beats that can wait at a PE."""
-_INPUTS = ("map_cmd_ready", "map_done", "map_idle", "map_ready", "streamed")
+_INPUTS = ("map_cmd_ready", "map_done", "map_idle", "map_ready", "map_both", "streamed")
 
 Written = tuple[int, int, int, int]
 """Of a map: to Y, address, shift, data."""
@@ -100,7 +100,9 @@ class LoadSide(Beside):
 
     def __init__(self, b: Bench) -> None:
         super().__init__(b)
-        self.pes, self.stages = int(b.params["P"]), int(b.params["STAGES"])
+        self.pes, self.stages, self.bits = (int(b.params[name]) for name in ("P", "STAGES", "B"))
+        self.bits *= 8  # of a word
+        self.wide = int(b.params.get("WIDE", 1))
         self.gaps = Gaps(b, *map(str, range(self.pes)), group="pe")
         self.registers: list[Registers] = [[0] * 5 for _ in range(self.pes)]
         self.record = False
@@ -145,7 +147,8 @@ class LoadSide(Beside):
 
     def reset(self) -> None:
         """Maps are dropped, windows stay."""
-        self.model = MapLoadClocks([windows_of(registers) for registers in self.registers], self.stages, MAP_DEPTH)
+        windows = [windows_of(registers) for registers in self.registers]
+        self.model = MapLoadClocks(windows, self.stages, MAP_DEPTH, self.wide)
         self._data: list[int] = []
         self._way = [False] * self.stages
         self._held: dict[str, tuple[int, ...]] = {}
@@ -153,7 +156,7 @@ class LoadSide(Beside):
     def drive(self) -> None:
         """What the model of the map loads says."""
         raster = self.model.raster
-        levels = (raster.cmd_ready, raster.done, raster.idle, raster.s_ready, not any(self._way))
+        levels = (raster.cmd_ready, raster.done, raster.idle, raster.s_ready, raster.s_both, not any(self._way))
         self.b.drive(dict(zip(_INPUTS, levels, strict=True)))
 
     def look(self) -> None:
@@ -171,10 +174,20 @@ class LoadSide(Beside):
             self.model.windows[pe].windows = windows_of(self.registers[pe])
         stream = self.b.high("stream_valid")
         if stream:
-            self.streams.append(self._payload("stream", ("select", "addr", "pes", "data")))  # type: ignore[arg-type]
-            self._stream_clocks.append(self.clock)
+            self._streamed()
         self._way = [stream, *self._way[:-1]]
         self._maps()
+
+    def _streamed(self) -> None:
+        """A beat, or two."""
+        select, addr, pes, data = self._payload("stream", ("select", "addr", "pes", "data"))
+        for n in range(2 if self.b.high("stream_pair") else 1):
+            self.streams.append((select, (addr + n) % 4096, pes, self._word(data, n)))
+            self._stream_clocks.append(self.clock)
+
+    def _word(self, data: int, number: int) -> int:
+        """One of the words of a beat."""
+        return data >> self.bits * number & (1 << self.bits) - 1
 
     def _record(self) -> None:
         for pin in ("rd_cmd_valid", "window_valid", "map_cmd_valid", "map_valid", "stream_valid", "done", "error"):
@@ -195,9 +208,12 @@ class LoadSide(Beside):
             command = LoadCommand(
                 v["channels"], v["row"], v["rows"], v["width"], v["base"], bool(v["y"]), slot, v["shift"]
             )
-        word = self._offer("map", ("data",), raster.s_ready)
-        if word is not None and raster.s_ready:
-            self._data.append(word[0])
+        words = 0
+        if (offer := self._offer("map", ("data", "pair"), raster.s_ready)) is not None:
+            words = 1 + offer[1]
+            self._data += [self._word(offer[0], n) for n in range(raster.takes(words))]
+            if words == 2 and raster.s_ready:
+                self.b.cover("map_pair", "both" if raster.s_both else "first")
         if command is None and raster.idle and not raster.done:
             return
         readies = [self.gaps.go(str(pe)) for pe in range(self.pes)]
@@ -205,8 +221,8 @@ class LoadSide(Beside):
             if load is not None and ready:
                 of, addr = load.beat.command, load.addr
                 assert addr is not None
-                self.writes[pe].append((int(of.to_y), addr, of.shift, self._data[load.beat.number]))
-        model.clock(command, word is not None, readies)
+                self.writes[pe].append((int(of.to_y), addr, of.shift, self._data[load.number]))
+        model.clock(command, words, readies)
         self.b.require(not raster.cmd_error, f"the grid refuses a map command, the last one was {command}")
 
     def _payload(self, name: str, pins: Sequence[str]) -> tuple[int, ...]:

@@ -33,7 +33,7 @@ class LoadUnit:
         self.pes, self.beat, self.stages = (int(b.params[name]) for name in ("P", "B", "STAGES"))
         base = b.rng.choice([0, b.rng.randrange(1 << 16) << 16, (1 << 32) - SIZE])
         base = min(base, (1 << 32) - SIZE)
-        self.memory = memory(b, base, SIZE, ports=("rd",))
+        self.memory = memory(b, base, SIZE, ports=("rd",), pairs=int(b.params.get("WIDE", 1)) > 1)
         self.port, self.side = DescriptorPort(b), LoadSide(b)
         self.free = base  # addresses below have contents that somebody relies on
 

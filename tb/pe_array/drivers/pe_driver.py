@@ -50,7 +50,7 @@ class PeDriver:
 
     def __init__(self, b: Bench) -> None:
         self.b = b
-        self.pe = ProcessingElement(**self._model_arguments())
+        self.pe, self.wide = ProcessingElement(**self._model_arguments()), int(b.params.get("WIDE", 1))
         self.commands: deque[PeCommand] = deque()
         self.loads: deque[Load] = deque()
         self.drains: deque[tuple[int, bool]] = deque()
@@ -69,6 +69,7 @@ class PeDriver:
         self._offer: PeCommand | None = None
         self._offered = 0
         self._load: Load | None = None
+        self._second: Load | None = None  # loaded with it
         self._drain_due: deque[tuple[int, IntArray | None]] = deque()
         self._drain_read: list[bool] = []
         self._grad_ready: list[bool] = []
@@ -165,13 +166,26 @@ class PeDriver:
             depth = self.pe.shape.depth(self._load.memory)
             self._set("load_select", self._load.memory)
             self._set("load_addr", self.b.rng.randrange(4096 // depth) * depth + self._load.addr)
-            data = pack(self._load.data, 8)
-            other = self.b.rng.getrandbits(8 * self.pe.shape.lanes)  # what the other memories would get
+            data, bits = pack(self._load.data, 8), 8 * self.pe.shape.lanes
+            other = self.b.rng.getrandbits(bits * self.wide)  # what the other memories would get
             to_map = self._load.memory in (Memory.X, Memory.Y)
-            self._set("load_data", data if to_map else other)
-            self._set("load_stream", other if to_map else data)
+            self._second = None if to_map else self._next_with(self._load)
+            beside = other >> bits if self._second is None else pack(self._second.data, 8)
+            self._set("load_pair", self.b.rng.getrandbits(1) if to_map else self._second is not None)
+            self._set("load_data", data if to_map else other & (1 << bits) - 1)
+            self._set("load_stream", other if to_map else data | beside << bits)
             self._set("load_shift", self._load.shift)
         self._set("load_valid", self._load is not None)
+
+    def _next_with(self, first: Load) -> Load | None:
+        """The load that goes with one of a stream, if there is one for the next word."""
+        depth = self.pe.shape.depth(first.memory)
+        if self.wide == 1 or not self.loads or self.b.rng.random() < 0.3:
+            return None
+        if self.loads[0].memory != first.memory or self.loads[0].addr != (first.addr + 1) % depth:
+            return None
+        self.b.cover("pair", "odd" if first.addr % 2 else "even")
+        return self.loads.popleft()
 
     def _drive_drain(self) -> bool:
         pause = not self.gaps.go("drain")
@@ -199,6 +213,9 @@ class PeDriver:
                 raise AssertionError(f"clock {self.clock}: a load to {self._load.memory.name} is not ready")
             if ready:
                 self.pe.load(self._load.memory, self._load.addr, self._load.data, self._load.shift)
+                if self._second is not None:
+                    self.pe.load(self._second.memory, self._second.addr, self._second.data)
+                    self._second = None
                 self.b.cover("load", self._load.memory.name.lower())
                 self._load = None
         if self._get("busy"):

@@ -62,19 +62,23 @@ class PortMemory(Beside):
     Attributes:
         base, data: first address and bytes from there on, uint8.
         wide: a beat at the port has so many times B bytes; with 2 rd_half and wr_half name commands that have B.
+        pairs: all beats have B bytes, and now and then rd_pair says that the next one is there too.
         read_window, write_window: first byte and the byte behind the last; a command not all inside is refused.
         read_faults, write_faults: error (2 or 3) of a beat by its address.
         gaps: pauses of the handshakes: "rd_cmd", "rd", "wr_cmd", "wr".
         latency: a read's first beat and a write's answer come 1 … this many clocks later.
+        paired: with `pairs`, how often an item comes with the next one.
         queue: commands of each kind that are taken and not complete, at most.
         reads, writes: (address, beats) of all commands taken.
         written: addresses of all beats stored, in order of their commands.
         answers: write commands answered.
     """
 
-    def __init__(self, b: Bench, base: int, size: int, ports: Sequence[str] = ("rd", "wr"), wide: int = 1) -> None:
+    def __init__(
+        self, b: Bench, base: int, size: int, ports: Sequence[str] = ("rd", "wr"), wide: int = 1, pairs: bool = False
+    ) -> None:  # fmt: skip
         super().__init__(b)
-        self.base, self.beat, self.wide = base, int(b.params["B"]), wide
+        self.base, self.beat, self.wide, self.pairs = base, int(b.params["B"]), wide, pairs
         self.ports = tuple(ports)
         self.data: ByteWords = b.np.integers(0, 256, size, dtype=np.uint8)
         self.read_window = self.write_window = (base, base + size)
@@ -82,6 +86,7 @@ class PortMemory(Beside):
         self.write_faults: dict[int, int] = {}
         self.gaps = Gaps(b, *(gap for port in ports for gap in GAPS[port]))
         self.latency, self.queue = 20, 4
+        self.paired = 0.7  # how often an item comes with the next one
         self.reads: list[tuple[int, int]] = []
         self.writes: list[tuple[int, int]] = []
         self.written: list[int] = []
@@ -130,6 +135,7 @@ class PortMemory(Beside):
         self._waits: deque[_Write] = deque()  # answer still to come
         self._offers.clear()
         self._item: tuple[int, bool, int] | None = None
+        self._pair = False  # the next one is there too
 
     def _offer(self, name: str, payload: Sequence[str]) -> tuple[int, ...] | None:
         """What the design offered in the clock that has ended if it was taken; an offer that is not must stay."""
@@ -180,11 +186,13 @@ class PortMemory(Beside):
 
     def _take_read(self) -> None:
         if self._item is not None and self.b.high("rd_ready"):
-            read = self._reads[0]
-            read.sent += 1
-            if self._item[1]:
+            read, both = self._reads[0], self._pair and self.b.high("rd_both")
+            read.sent += 2 if both else 1
+            if self._item[1] and (both or not self._pair):
                 self._reads.popleft()
             self._item = None
+            if self._pair:
+                self.b.cover("pair", "both" if both else "first")
         if (command := self._command("rd")) is not None:
             addr, beats, beat = command
             self.reads.append((addr, beats))
@@ -198,6 +206,9 @@ class PortMemory(Beside):
         b.drive(rd_cmd_ready=len(self._reads) < self.queue and self.gaps.go("rd_cmd"))
         if self._item is None and self._reads and self._reads[0].due <= self.clock and self.gaps.go("rd"):
             self._item = self._next_item(self._reads[0])
+            if self.pairs:
+                self._item = self._with_next(self._reads[0], self._item)
+                b.drive(rd_pair=self._pair)
             b.drive(rd_data=self._item[0], rd_last=self._item[1], rd_error=self._item[2])
         elif self._item is None and self.b.rng.random() < 0.2:  # nothing may depend on them
             noise = {"rd_data": 8 * self.beat * self.wide, "rd_last": 1, "rd_error": 2}
@@ -211,6 +222,19 @@ class PortMemory(Beside):
         word = self.words(addr, 1, read.beat)[0] if read.data is None else read.data[read.sent]
         noise = self.b.rng.getrandbits(bits) >> 8 * read.beat << 8 * read.beat  # beside a half beat
         return int.from_bytes(word.tobytes(), "little") | noise, read.sent == read.beats - 1, 0
+
+    def _with_next(self, read: _Read, item: tuple[int, bool, int]) -> tuple[int, bool, int]:
+        """An item, and now and then the one behind it in the high bits; of the last two rd_last is that of both."""
+        data, last, error = item
+        bits, self._pair = 8 * self.beat, False
+        if not last and self.b.rng.random() < self.paired:
+            read.sent += 1
+            second, last_of_two, fault = self._next_item(read)
+            read.sent -= 1
+            if not fault:
+                self._pair = True
+                return data | second << bits, last_of_two, 0
+        return data | self.b.rng.getrandbits(bits) << bits, last, error
 
     def _take_write(self) -> None:
         if (beat := self._offer("wr", ("wr_data",))) is not None:

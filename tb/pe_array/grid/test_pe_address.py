@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from models.lib.fixed_point import IntArray
 from models.pe_array.isa.pe_command import Memory, Op, PeShape, Tap
 from models.pe_array.machine.pe import ProcessingElement
 from tb.lib import values
@@ -31,21 +32,34 @@ class Addresses:
             w_depth=1 << p["WAW"], e_depth=1 << p["EAW"], t_depth=1 << p["TAW"],
         )  # fmt: skip
         self.pe = ProcessingElement(self.shape.lanes, 32, *(self.shape.depth(memory) for memory in Memory))
-        self.results = 0
+        self.results, self.wide = 0, int(p.get("WIDE", 1))
 
     async def load(self, memory: Memory, addr: int) -> None:
-        """Write a random word, and wait for the clock."""
+        """Write a random word, with WIDE = 2 now and then two, and wait for the clock."""
         b, depth = self.b, self.shape.depth(memory)
-        word = values.signed(b, 8, self.shape.lanes, "uniform")
-        if memory == Memory.T:
-            word[3::4] &= 0x7F  # bit 31 of an entry is 0
+        word = self._word(memory)
         self.pe.load(memory, addr, word)
-        b.drive(load_addr=addr + depth * b.rng.randrange(4096 // depth), load_data=pack(word, 8))
+        words, pair = {addr % 2: word}, self.wide > 1 and b.rng.random() < 0.5
+        if pair:
+            words[1 - addr % 2] = self._word(memory)
+            self.pe.load(memory, (addr + 1) % depth, words[1 - addr % 2])
+            b.cover("pair", "odd" if addr % 2 else "even")
+        bits = 8 * self.shape.lanes
+        data = pack(word, 8)
+        if self.wide > 1:  # banks
+            data = sum((pack(words[n], 8) if n in words else b.rng.getrandbits(bits)) << bits * n for n in range(2))
+        b.drive(load_addr=addr + depth * b.rng.randrange(4096 // depth), load_data=data, load_pair=pair)
         enable = f"load_{memory.name.lower()}"
         b.drive({enable: 1})
         b.cover("load", memory.name.lower())
         await b.clocks()
         b.drive({enable: 0})
+
+    def _word(self, memory: Memory) -> IntArray:
+        word = values.signed(self.b, 8, self.shape.lanes, "uniform")
+        if memory == Memory.T:
+            word[3::4] &= 0x7F  # bit 31 of an entry is 0
+        return word
 
     def drive(self, valid: bool, first: bool) -> dict[str, int] | None:
         """A random entry on the inputs; what must come of it."""

@@ -129,6 +129,7 @@ async def latencies(b: Bench) -> None:
     unit.side.record = True
     unit.fast()
     events, stages = unit.side.events, unit.stages
+    unit.memory.paired = 0
     everything = Window(0, 0, (0, 4095), (0, 4095), (0, 4095), (0, 4095))
 
     async def one(descriptor: Descriptor) -> tuple[int, dict[str, list[int]]]:
@@ -167,17 +168,25 @@ async def rates(b: Bench) -> None:
     unit.side.record = True
     unit.fast()
     unit.memory.latency, unit.memory.queue = 20, 64
+    for paired in range(int(b.params.get("WIDE", 1))):
+        unit.memory.paired = paired
+        await _rates(unit, 1 + paired)
+
+
+async def _rates(unit: LoadUnit, words_per_clock: int) -> None:
+    b = unit.b
     for beats in (1, 2, 3, b.rng.randint(4, 9)):
+        takes = -(-beats // words_per_clock)
         await unit.run([replace(unit.stream(), address=unit.place(beats), beats=beats) for _ in range(40)])
         clocks = unit.side.events["stream_valid"]
-        b.equal(f"streams of {beats}", len(clocks), 40 * beats)
-        most = 40 * beats + (40 if beats == 1 else 0)
+        b.equal(f"streams of {beats}", len(clocks), 40 * takes)
+        most = 40 * takes + (40 if takes == 1 else 0)
         b.require(
             clocks[-1] - clocks[0] < most, f"40 streams of {beats} beats take {clocks[-1] - clocks[0] + 1} clocks"
         )
-    words = unit.stages + 8
+    words = words_per_clock * (unit.stages + 8)
     for runs in (1, words):
         maps = [Map(unit.place(words), words // runs, runs, 1, words, 1, 0, 0, 1, all=True) for _ in range(10)]
         await unit.run([*maps])
         clocks = unit.side.events["map_ready"]
-        b.equal("maps", clocks[-1] - clocks[0] + 1, 10 * words)
+        b.equal("maps", clocks[-1] - clocks[0] + 1, 10 * runs * -(-words // runs // words_per_clock))

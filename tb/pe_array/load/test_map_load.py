@@ -16,7 +16,9 @@ from tb.lib.lanes import pack
 from tb.lib.patterns import Gaps
 
 _ILLEGAL = ("channels", "many_channels", "rows", "width", "beyond_last_row", "slot")
-_INPUTS = ("set_valid", "set_pe", "set_select", "set_data", "cmd_valid", "cmd", "s_valid", "s_data", "load_ready")
+_INPUTS = (
+    "set_valid", "set_pe", "set_select", "set_data", "cmd_valid", "cmd", "s_valid", "s_pair", "s_data", "load_ready",
+)  # fmt: skip
 _BEATS = 150  # of a command, about
 
 
@@ -26,21 +28,22 @@ class LoadBench:
     def __init__(self, b: Bench) -> None:
         p = {name: int(value) for name, value in b.params.items()}
         self.b, self.pes, self.bits = b, p["P"], 8 * p["B"]
-        self.stages, self.depth = p["STAGES"], p["DEPTH"]
+        self.stages, self.depth, self.wide = p["STAGES"], p["DEPTH"], p["WIDE"]
         self.windows = [PeWindows(Region(0, 0, 0, 0), Region(0, 0, 0, 0), 0)] * self.pes
         self.queue: deque[LoadCommand] = deque()
         self.gaps = Gaps(b, "offers", "beats")
         self.pe_gaps = Gaps(b, *map(str, range(self.pes)), group="ready")
         self.now = 0
+        self.full = False  # every beat comes in a pair, if it can
         self.clocks: dict[str, list[int]] = {"taken": [], "done": []}
         self.restart()
 
     def restart(self) -> None:
         """Everything as after a reset: the windows stay."""
-        self.model = MapLoadClocks(self.windows, self.stages, self.depth)
+        self.model = MapLoadClocks(self.windows, self.stages, self.depth, self.wide)
         self.data: dict[int, int] = {}
         self.taken = 0
-        self.held = False  # a beat that was offered and not taken stays
+        self.held: list[int] = []  # words that were offered and not taken stay
         self.queue.clear()
         self.b.drive(dict.fromkeys(_INPUTS, 0))
 
@@ -69,30 +72,41 @@ class LoadBench:
         """One clock: offer the next command or not, send a beat or not; PEs that are ready or not."""
         b, raster = self.b, self.model.raster
         command = self.queue[0] if offer and self.queue else None
-        send = send or self.held
         b.drive(cmd_valid=command is not None)
         b.drive(cmd=MAP_COMMAND.pack(self._fields(command)) if command else b.rng.getrandbits(MAP_COMMAND.width))
-        data = b.rng.choice([0, (1 << self.bits) - 1, b.rng.getrandbits(self.bits), b.rng.getrandbits(self.bits)])
-        b.drive(s_valid=send, s_data=data, load_ready=pack(map(int, readies), 1), set_data=b.rng.getrandbits(24))
+        words = self.held
+        while send and len(words) < self.wide and (not words or self.full or b.rng.random() < 0.8):
+            words.append(self._word())
+        there = len(words)
+        noise = [self._word() for _ in range(self.wide - there)]
+        b.drive(s_valid=there > 0, s_pair=there == 2, s_data=pack([*words, *noise], self.bits))
+        b.drive(load_ready=pack(map(int, readies), 1), set_data=b.rng.getrandbits(24))
         await b.clocks()
 
         if raster.done:
             self.clocks["done"].append(self.now)
-        names = ("cmd_ready", "cmd_error", "done", "s_ready", "idle")
+        names = ("cmd_ready", "cmd_error", "done", "s_ready", "s_both", "idle")
         b.equal("control", [b.see(name) for name in names], [getattr(raster, name) for name in names])
         self._compare_loads()
-        self.held = send and not raster.s_ready
-        if send and raster.s_ready:
-            self.data[self.taken] = data
+        taken = raster.takes(there)
+        for word in words[:taken]:
+            self.data[self.taken] = word
             self.taken += 1
+        self.held = words[taken:]
+        if taken:
             self.clocks["taken"].append(self.now)
-        elif send and not raster.cmd_ready:
+            b.cover("taken", ("word", "pair")[taken - 1])
+        elif there and not raster.cmd_ready:
             b.cover("beat", "waits")
         if command and raster.cmd_ready:
             self.queue.popleft()
             b.cover("command", "alone" if raster.idle else "queued")
-        self.model.clock(command, send, readies)
+        self.model.clock(command, there, readies)
         self.now += 1
+
+    def _word(self) -> int:
+        rng = self.b.rng
+        return rng.choice([0, (1 << self.bits) - 1, rng.getrandbits(self.bits), rng.getrandbits(self.bits)])
 
     def _compare_loads(self) -> None:
         loads = self.model.loads
@@ -105,7 +119,7 @@ class LoadBench:
                 self.b.equal(
                     "load",
                     [self.b.see_lane(f"load_{name}", pe, width) for name, width in widths.items()],
-                    [select, load.addr, command.shift, self.data[load.beat.number]],
+                    [select, load.addr, command.shift, self.data[load.number]],
                 )
 
     @staticmethod
@@ -238,18 +252,27 @@ async def resets(b: Bench) -> None:
 
 @bench_test(timeout_clocks=40_000)
 async def rate(b: Bench) -> None:
-    """Ready PEs and a steady stream: no gap in commands nor between them, and `done` when the contract says."""
+    """Ready PEs and a steady stream: no gap in commands nor between them, and `done` when the contract says.
+
+    Pairs need a clock for both words, and an odd column one, where no PE takes more than a word per clock.
+    """
     load = await _start(b)
-    await load.set_windows(load.random_windows(6, 7))
+    windows = load.random_windows(6, 7)
+    if load.wide == 2:
+        narrow = Region(b.rng.randrange(3), 0, b.rng.randint(1, 3), 2)
+        windows = [PeWindows(narrow, narrow, each.slot) for each in windows]
+    await load.set_windows(windows)
+    load.full = True
     shape = replace(load.legal(6, 7), channels=2, row=0, rows=6, width=7)
     for _ in range(3):
         load.queue.extend(replace(shape, to_y=b.rng.random() < 0.5) for _ in range(3))
-        total, begin = sum(command.beats for command in load.queue), load.now
+        clocks_of_command, begin = 2 * 6 * -(-7 // load.wide), load.now
         for clocks in load.clocks.values():
             clocks.clear()
         await load.finish(20_000)
-        b.equal("taken", load.clocks["taken"], range(begin + 3, begin + 3 + total))
-        b.equal("done", load.clocks["done"], [begin + 2 + n * shape.beats + load.stages + 5 for n in (1, 2, 3)])
+        b.equal("taken", load.clocks["taken"], range(begin + 3, begin + 3 + 3 * clocks_of_command))
+        done = [begin + 2 + n * clocks_of_command + load.stages + 5 for n in (1, 2, 3)]
+        b.equal("done", load.clocks["done"], done)
 
 
 @bench_test(timeout_clocks=80_000)

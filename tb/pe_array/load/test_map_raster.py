@@ -21,40 +21,44 @@ class RasterBench:
     def __init__(self, b: Bench) -> None:
         self.b = b
         p = {name: int(value) for name, value in b.params.items()}
-        self.pes, self.bits, self.stages = p["P"], 8 * p["B"], p["STAGES"]
+        self.pes, self.bits, self.stages, self.wide = p["P"], 8 * p["B"], p["STAGES"], p["WIDE"]
         self.queue: deque[LoadCommand] = deque()
         self.restart()
 
     def restart(self) -> None:
         """Everything as after a reset."""
-        self.model = MapRasterClocks(self.pes, self.stages)
+        self.model = MapRasterClocks(self.pes, self.stages, self.wide)
         self.ended = [0] * self.pes  # commands that the windows have let through
         self.through = 0  # last beats that reached the windows
         self.data: dict[int, int] = {}
+        self.pairs: set[int] = set()  # first words of those that were offered
         self.queue.clear()
-        self.held = False  # a beat that was offered and not taken stays
-        self.b.drive(dict.fromkeys(("cmd_valid", "s_valid", "ended"), 0), room=(1 << self.pes) - 1)
+        self.held: list[int] = []  # words that were offered and not taken stay
+        self.b.drive(dict.fromkeys(("cmd_valid", "s_valid", "s_pair", "ended"), 0), room=(1 << self.pes) - 1)
 
     async def clock(self, offer: bool, send: bool, rooms: list[bool], ending: float) -> None:
         """One clock; a window that has not yet reported the end of a command does so with a probability."""
         b, model = self.b, self.model
         command = self.queue[0] if offer and self.queue else None
-        send = send or self.held
         values = MAP_COMMAND.unpack(b.rng.getrandbits(MAP_COMMAND.width))
         if command is not None:
             values |= {name: getattr(command, name) for name in ("channels", "row", "rows", "width", "base", "shift")}
             values |= {"y": int(command.to_y), "all": int(command.slot is None)}
             values["slot"] = values["slot"] if command.slot is None else command.slot
         b.drive(cmd=MAP_COMMAND.pack(values), cmd_valid=command is not None)
-        data = b.rng.getrandbits(self.bits)
-        b.drive(s_valid=send, s_data=data)
+        words = self.held
+        while send and len(words) < self.wide and (not words or b.rng.random() < 0.8):
+            words.append(b.rng.getrandbits(self.bits))
+        there = len(words)
+        noise = [b.rng.getrandbits(self.bits) for _ in range(self.wide - there)]
+        b.drive(s_valid=there > 0, s_pair=there == 2, s_data=pack([*words, *noise], self.bits))
         for pe, count in enumerate(self.ended):
             self.ended[pe] += count < self.through and b.rng.random() < ending
         ended = [count % 2 == 1 for count in self.ended]
         b.drive(room=pack(map(int, rooms), 1), ended=pack(map(int, ended), 1))
         await b.clocks()
 
-        names = ("cmd_ready", "cmd_error", "done", "s_ready", "idle")
+        names = ("cmd_ready", "cmd_error", "done", "s_ready", "s_both", "idle")
         beat = model.broadcast
         b.equal(
             "control",
@@ -65,9 +69,14 @@ class RasterBench:
             of = beat.command
             b.equal(
                 "beat",
-                [b.see(f"b_{n}") for n in ("row", "col", "first", "last", "data")],
-                [beat.row, beat.col, beat.first, beat.last, self.data[beat.number]],
+                [b.see(f"b_{n}") for n in ("row", "col", "first", "last", "pair")],
+                [beat.row, beat.col, beat.first, beat.last, beat.pair],
             )
+            if beat.number in self.pairs:
+                alone = "row_ends" if beat.col == of.width - 1 else "last_waits"
+                b.cover("pair", "taken" if beat.pair else alone)
+            for n in range(1 + beat.pair):
+                b.equal("data", b.see_lane("b_data", n, self.bits), self.data[beat.number + n])
             b.equal(
                 "of",
                 [b.see(f"b_{n}") for n in ("y", "all", "base", "shift")],
@@ -76,12 +85,15 @@ class RasterBench:
             if of.slot is not None:
                 b.equal("slot", b.see("b_slot"), of.slot)
             self.through += beat.last
-        self.held = send and not model.s_ready
-        if send and model.s_ready:
-            self.data[len(self.data)] = data
+        taken = model.takes(there)
+        if taken and there == 2:
+            self.pairs.add(len(self.data))
+        for word in words[:taken]:
+            self.data[len(self.data)] = word
+        self.held = words[taken:]
         if command and model.cmd_ready:
             self.queue.popleft()
-        model.clock(command, send, rooms, ended)
+        model.clock(command, there, rooms, ended)
 
     @property
     def busy(self) -> bool:

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 
 from models.pe_array.clocks.load.map_raster import Beat
 from models.pe_array.clocks.load.map_window import MapWindowClocks
-from models.pe_array.isa.map_transfer import COUNT_MAX, LoadCommand, PeWindows
+from models.pe_array.isa.map_transfer import COUNT_MAX, LoadCommand, PeWindows, inside
 from models.pe_array.isa.region import Region
 from tb.lib.bench import Bench, bench_test
+from tb.lib.lanes import pack
 from tb.lib.patterns import Gaps
 
-_BEAT_BITS = {"row": 12, "col": 12, "first": 1, "last": 1, "y": 1, "all": 1, "base": 12, "shift": 4}
+_BEAT_BITS = {"row": 12, "col": 12, "pair": 1, "first": 1, "last": 1, "y": 1, "all": 1, "base": 12, "shift": 4}
 
 KEPT = ("set_valid", "slot_reg", *(f"{map_}_{ends}_reg" for map_ in "xy" for ends in ("cols", "rows")))
 """The windows stay over a reset, and may be written in it."""
@@ -26,6 +27,7 @@ class WindowBench:
         self.b = b
         p = {name: int(value) for name, value in b.params.items()}
         self.bits, self.slot_bits, self.stages, self.depth = 8 * p["B"], p["SW"], p["STAGES"], p["DEPTH"]
+        self.wide = p["WIDE"]
         self.gaps = Gaps(b, "beats", "ready")
         self.windows = PeWindows(Region(0, 0, 0, 0), Region(0, 0, 0, 0), 0)
         self.restart()
@@ -62,16 +64,18 @@ class WindowBench:
         """One clock: a beat or none, a PE that is ready or not."""
         b, model = self.b, self.model
         values = {name: b.rng.getrandbits(bits) for name, bits in _BEAT_BITS.items()}
-        values["slot"], values["data"] = b.rng.getrandbits(self.slot_bits), b.rng.getrandbits(self.bits)
+        words = [b.rng.getrandbits(self.bits) for _ in range(self.wide)]
+        values["slot"], values["data"] = b.rng.getrandbits(self.slot_bits), pack(words, self.bits)
         if beat is not None:
             command = beat.command
             values |= {
                 "row": beat.row, "col": beat.col, "first": beat.first, "last": beat.last, "y": command.to_y,
                 "all": command.slot is None, "base": command.base, "shift": command.shift,
+                "pair": beat.pair if self.wide == 2 else values["pair"],
             }  # fmt: skip
             if command.slot is not None:
                 values["slot"] = command.slot
-            self.data[beat.number] = values["data"]
+            self.data |= {beat.number + n: word for n, word in enumerate(words)}
         b.drive(
             {f"b_{name}": value for name, value in values.items()},
             b_valid=beat is not None,
@@ -90,12 +94,20 @@ class WindowBench:
             b.equal(
                 "load",
                 [b.see(f"load_{n}") for n in ("select", "addr", "shift", "data")],
-                [command.to_y, load.addr, command.shift, self.data[load.beat.number]],
+                [command.to_y, load.addr, command.shift, self.data[load.number]],
             )
+            if load.beat.pair:
+                b.cover("pair", self._inside(load.beat))
         b.cover("fifo", "full" if model.inside == self.depth else "some" if model.inside else "empty")
         self.rooms.append(model.room)
         self.rooms.popleft()
         model.clock(beat, ready)
+
+    def _inside(self, beat: Beat) -> str:
+        """Which words of a pair are for the PE."""
+        region = self.windows.y if beat.command.to_y else self.windows.x
+        first, second = (inside(region, beat.row, beat.col + n) for n in range(2))
+        return "both" if first and second else "first" if first else "second"
 
     def beats(self, commands: int) -> Iterator[Beat]:
         """The beats of some random commands."""
@@ -108,10 +120,14 @@ class WindowBench:
             rows = min(rows, COUNT_MAX - row)
             command = LoadCommand(rng.randint(1, 4), row, rows, width, base, to_y, slot, shift)
             self.b.cover("for", "all" if slot is None else "this" if slot == self.windows.slot else "other")
-            last = command.beats - 1
-            for n, (y, x) in enumerate(command.positions()):
-                yield Beat(number, y, x, n == 0, n == last, command)
-                number += 1
+            places = deque(enumerate(command.positions(), 1))
+            while places:
+                n, (y, x) = places.popleft()
+                pair = self.wide == 2 and x + 1 < width and rng.random() < 0.8
+                if pair:
+                    places.popleft()
+                yield Beat(number, y, x, n == 1, not places, command, pair)
+                number += 1 + pair
 
     async def run(self, beats: Iterator[Beat], clocks: int) -> bool:
         """Until all beats have left, or for so many clocks; whether they have."""
@@ -176,7 +192,8 @@ async def full(b: Bench) -> None:
         b.drive(set_valid=0)
         window.windows = window.model.windows = PeWindows(region, window.windows.y, window.windows.slot)
     command = LoadCommand(100, region.y, 1, COUNT_MAX, to_y=region is window.windows.y)
-    beats = (Beat(n, region.y, region.x, n == 0, n == 99, command) for n in range(100))
+    pair = window.wide == 2
+    beats = (Beat(2 * n, region.y, region.x, n == 0, n == 99, command, pair) for n in range(100))
     window.gaps.set("ready", (n < 60 for n in range(1_000)))
     if not await window.run(beats, 400):
         raise TimeoutError("beats wait for ever")

@@ -51,13 +51,14 @@ class Array(Beside):
 
     def _drive(self, events: dict[Counter, int], busy: int, stalled: int) -> None:
         def bits(*counters: Counter) -> int:
-            return sum(events[counter] << n for n, counter in enumerate(counters))
+            return sum((events[counter] > 0) << n for n, counter in enumerate(counters))
 
         self.b.drive(
             busy_pes=busy,
             stall_pes=stalled,
             engine_busy=bits(Counter.LOAD_CLOCKS, Counter.COMPUTE_CLOCKS, Counter.STORE_CLOCKS),
             read_beats=bits(Counter.FETCH_BEATS, Counter.LOAD_BEATS, Counter.STORE_BEATS),
+            read_both=events[Counter.LOAD_BEATS] == 2 if events[Counter.LOAD_BEATS] else self.b.rng.getrandbits(1),
             written_beat=events[Counter.WRITTEN_BEATS],
             done=bits(Counter.LOADS, Counter.COMPUTES, Counter.STORES),
             clipped_outputs=events[Counter.CLIPPED_OUTPUTS],
@@ -68,7 +69,7 @@ class Array(Beside):
 
     def _amount(self, counter: Counter) -> int:
         most = dict.fromkeys(Counter, 1)
-        most[Counter.CLIPPED_OUTPUTS] = self.lanes
+        most[Counter.CLIPPED_OUTPUTS], most[Counter.LOAD_BEATS] = self.lanes, 2
         for weights in (Counter.CLIPPED_MASTERS, Counter.CLIPPED_MOMENTA, Counter.CLIPPED_WEIGHTS):
             most[weights] = self.lanes * self.wide // 4
         if counter == Counter.CLOCKS:

@@ -40,17 +40,17 @@ class Streams(Beside):
         self.cancels = False  # what was taken need not come
         self.seen: dict[str, int] = {}  # last clock of a handshake
         places = [str(place) for place in range(READERS + 1)]
-        self.gaps = {name: Gaps(b, *places, group=name) for name in ("commands", "rd", "wr")}
+        self.gaps = {name: Gaps(b, *places, group=name) for name in ("commands", "rd", "wr", "both")}
         self._offered: list[PortCommand | None] = [None] * (READERS + 1)
-        self._ready, self._giving, self._value_given = 0, False, 0
-        b.drive(dict.fromkeys(("cancel", "rd_cmd_valid", "rd_ready", "wr_cmd_valid", "wr_valid"), 0))
+        self._ready, self._both, self._giving, self._value_given = 0, False, False, 0
+        b.drive(dict.fromkeys(("cancel", "rd_cmd_valid", "rd_ready", "rd_both", "wr_cmd_valid", "wr_valid"), 0))
 
     def _port(self, name: str) -> Port:
         """A random window, and the rules of what is inside."""
         base = self.b.rng.randrange(1 << 31)
         end = base + self.b.rng.randrange(8 * PAGE_BYTES, 1 << 30)
         self.b.drive({f"{name}_base": base, f"{name}_end": end})
-        return Port(self.whole, 32, 1, (base, end), 1)
+        return Port(self.whole, 32, 1, (base, end), 1, pairs=name == "read")
 
     def half(self, place: int) -> bool:
         """Whether a command is of half beats: with a wide port always, or, of the store engine, at random."""
@@ -128,8 +128,14 @@ class Streams(Beside):
 
     def _bytes(self, place: int) -> int:
         """Of rd_data that a reader has."""
-        bytes_of: int = self.whole if place == READERS - 1 else self.beat
+        bytes_of: int = self.whole if place else self.beat
         return bytes_of
+
+    def _data(self, place: int) -> int:
+        """rd_data of a reader."""
+        own = range(self._bytes(place) // self.beat)
+        first = 1 + (place - 1) * self.whole // self.beat if place else 0
+        return sum(self.b.see_lane("rd_data", first + n, 8 * self.beat) << 8 * self.beat * n for n in own)
 
     def look(self) -> None:
         """Commands that were taken, what the unit gives, and the beat that it took."""
@@ -168,7 +174,8 @@ class Streams(Beside):
                 self._offered[place] = queue[0]
         self._offer(self._offered)
         self._ready = sum(self.gaps["rd"].go(str(place)) << place for place in range(READERS))
-        b.drive(rd_ready=self._ready)
+        self._both = self.whole > self.beat and self.gaps["both"].go("1")
+        b.drive(rd_ready=self._ready, rd_both=self._both)
         if not self._giving and self.left and self.gaps["wr"].go(str(READERS)):
             self._giving, self._value_given = True, b.rng.getrandbits(8 * self.whole)
             b.drive(wr_data=self._value_given)
@@ -197,13 +204,7 @@ class Streams(Beside):
         for place in range(READERS):
             if b.see("rd_valid") & self._ready & 1 << place:
                 self.seen["item"] = now()
-                cause = b.see_lane("rd_error", place, 2)
-                size = self._bytes(place)  # of the last reader's beat, which may be twice as wide
-                beat = 0 if cause else b.see_lane("rd_data", place * self.beat // size, 8 * size)
-                if self.items[place]:
-                    b.expect(f"items of reader {place}", self.items[place].popleft())
-                b.got(f"items of reader {place}", [beat, b.see_lane("rd_last", place, 1), cause])
-                self.moved[place] += not cause
+                self._item(place)
             self.counted[place] += b.see("read_beats") >> place & 1
         if b.high("wr_done"):
             self.seen["done"] = now()
@@ -211,6 +212,22 @@ class Streams(Beside):
                 b.expect("reports of the writer", self.reports.popleft())
             b.got("reports of the writer", b.see("wr_error"))
         self.counted[READERS] += b.see("written_beat")
+
+    def _item(self, place: int) -> None:
+        """An item that was taken, or two."""
+        b, bits = self.b, 8 * self.beat
+        cause, last = b.see_lane("rd_error", place, 2), b.see_lane("rd_last", place, 1)
+        beat, pair = 0 if cause else self._data(place), place == 1 and b.high("rd_pair")
+        items = [[beat, 0 if pair else last, cause]]
+        if pair:
+            b.cover("pair", "both" if self._both else "first")
+        if pair and self._both:
+            items.append([beat >> bits | beat >> bits << bits, last, 0])
+        for item in items:
+            if self.items[place]:
+                b.expect(f"items of reader {place}", self.items[place].popleft())
+            b.got(f"items of reader {place}", item)
+        self.moved[place] += not cause
 
     def done(self) -> bool:
         """Everything that was asked for has come."""

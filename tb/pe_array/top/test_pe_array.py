@@ -28,8 +28,15 @@ class Session:
         self.b, self.host, self.memory = b, ArrayHost(b), CaseMemory(b)
         grid = self.memory.grid
         self.machine = Machine(
-            grid.pes, grid.shape, self.memory.data, self.memory.base, int(b.params["FRAC"]), widths=widths_of(b),
-            scale=has_multipliers(b), softmax=has_softmax(b), wide=grid.wide,
+            grid.pes,
+            grid.shape,
+            self.memory.data,
+            self.memory.base,
+            int(b.params["FRAC"]),
+            widths=widths_of(b),
+            scale=has_multipliers(b),
+            softmax=has_softmax(b),
+            wide=grid.wide,
         )
         self.seeded = False
 

@@ -114,6 +114,8 @@ def no_training(monkeypatch: pytest.MonkeyPatch, data: DataSet) -> None:
         ("studies.against_cpu", ["no.onnx", "none"], "none/program.json cannot be read: No such file or directory"),
         ("studies.scaling", ["--config", "no.toml"], "no.toml: no such configuration file"),
         ("studies.winograd", ["LeNet"], "argument network: invalid choice: 'LeNet'"),
+        ("studies.pipeline.accuracy", ["--epochs", "1"], "argument --epochs: 1 must be 2 … 100"),
+        ("studies.pipeline.accuracy", ["--samples", "31"], "argument --samples: 31 must be 32 … 60000"),
         ("studies.model_speed", ["--no-such"], "unrecognized arguments: --no-such"),
     ],
 )  # fmt: skip

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import pytest
 
 from models.lib.clocks.axi_bursts import BURST_BEATS
-from models.lib.memory_port import PAGE_BYTES, Port, PortCommand, read_clocks, write_clocks
+from models.lib.memory_port import PAGE_BYTES, Burst, Port, PortCommand, read_clocks, write_clocks
 
 EVERYTHING = (0, 1 << 32)
 
@@ -64,6 +65,17 @@ def test_read_refusal_waits_for_all_before() -> None:
 def test_read_of_a_slow_reader() -> None:
     clocks = read_clocks(port(1), [PortCommand(0, 3)], lambda clock: clock % 10 == 0)
     assert clocks.items == [10, 20, 30]
+
+
+def test_pairs_by_hand() -> None:
+    """Half beats 31 … 34 are in whole beats 15 (its high half), 16 (both), 17 (its low half): two bursts."""
+    master, command = replace(port(latency=5), pairs=True), PortCommand(31 * 4, 4, half=True)
+    assert master.bursts(command) == [Burst(15 * 8, 1, False, 1), Burst(16 * 8, 2, True, 2)]
+    assert read_clocks(master, [command]).items == [10, 11, 11, 12]
+    one_by_one = read_clocks(master, [command], both=lambda _clock: False)
+    assert (one_by_one.requests, one_by_one.items) == ([3, 4], [10, 11, 12, 13])
+    single = PortCommand(7 * 4, 1, half=True)
+    assert [burst.skip for burst in master.bursts(single)] == [1], "one half of one beat"
 
 
 def test_write_by_hand() -> None:

@@ -11,7 +11,7 @@ from models.lib.clocks.stream_fifo import NONE, Fifo, fifo, fifo_clock, fifo_hea
 from models.lib.fixed_point import IntArray
 from models.lib.record import Array, Beats, Flag, Int, Record, clocked, kind, record
 from models.pe_array.clocks.load.map_load import MapState, map_clock, map_state
-from models.pe_array.clocks.load.map_raster import COMMAND, raster_cmd_ready, raster_idle, raster_ready
+from models.pe_array.clocks.load.map_raster import COMMAND, raster_both, raster_cmd_ready, raster_idle, raster_ready
 from models.pe_array.clocks.load.map_window import Y_BIT, window_load
 from models.pe_array.clocks.table import OPCODE, column
 from models.pe_array.isa import descriptors as d
@@ -72,13 +72,13 @@ class LoadState(NamedTuple):
     maps: MapState
 
 
-def load_state(pes: int, lanes: int, stages: int, map_depth: int, depth: int) -> LoadState:
-    """As after a reset. pes, lanes, stages, map_depth, depth: P, B, STAGES, MAP_DEPTH, LOAD_DEPTH."""
+def load_state(pes: int, lanes: int, stages: int, map_depth: int, depth: int, wide: int) -> LoadState:
+    """As after a reset. pes, lanes, stages, map_depth, depth, wide: P, B, STAGES, MAP_DEPTH, LOAD_DEPTH, WIDE."""
     return LoadState(
         record(REGISTERS, lanes=lanes, depth=depth), np.full(ISSUE, NONE, dtype=np.int64), fifo(depth), fifo(depth),
         np.zeros(END + max(0, stages - 2), dtype=np.int64), np.zeros(depth, dtype=np.int64),
         np.zeros(stages + 1, dtype=np.int64), record(COMMAND), np.ones(pes, dtype=np.int64),
-        map_state(pes, stages, map_depth),
+        map_state(pes, stages, map_depth, wide),
     )  # fmt: skip
 
 
@@ -106,6 +106,16 @@ def load_rd_ready(state: LoadState, table: Array) -> Flag:
     """A beat is taken."""
     head = fifo_head(state.operations)
     return head != NONE and (table[head, OPCODE] != MAP or raster_ready(state.maps.raster))
+
+
+@clocked
+def load_both(state: LoadState, pair: Flag, table: Array) -> Flag:
+    """The beat at the read port is taken, if it is, with the next one; pair: that is there too."""
+    head = fifo_head(state.operations)
+    if not pair or head == NONE:
+        return False
+    opcode = table[head, OPCODE]
+    return opcode == STREAM or (opcode == MAP and raster_both(state.maps.raster))
 
 
 @clocked
@@ -170,14 +180,14 @@ def _readies(state: LoadState, streamed: Int, y_writes: Array) -> None:
 
 @clocked
 def load_clock(
-    state: LoadState, took: Int, row: Array, cmd_ready: Flag, beat: Flag, y_writes: Array, table: Array
+    state: LoadState, took: Int, row: Array, cmd_ready: Flag, beat: Flag, pair: Flag, y_writes: Array, table: Array
 ) -> None:  # fmt: skip
     """One clock.
 
     Args:
         took: number of the descriptor that is taken, or NONE; row: its row.
         cmd_ready: the read port takes the command.
-        beat: a beat stands at the read port.
+        beat: a beat stands at the read port; pair: and the next one with it.
         y_writes: of every PE: a load to Y waits, because it writes Y itself.
         table: of the program.
     """
@@ -186,6 +196,7 @@ def load_clock(
     done, head = load_done(state), fifo_head(state.operations)
     take = beat and load_rd_ready(state, table)
     is_map = head != NONE and table[head, OPCODE] == MAP
+    both = load_both(state, pair, table)
     place = fifo_head(state.places)
     window = place != NONE and table[place, OPCODE] == WINDOW and raster_idle(raster)
     window_done = window and n.written == REGISTERS_OF_WINDOW - 1
@@ -205,7 +216,7 @@ def load_clock(
     n.way = (n.way << 1 | (1 if is_stream else 0)) & ((1 << len(streams)) - 1)
     n.stream = n.stream + 1 if n.stream + 1 < len(streams) else 0
     _readies(state, streamed, y_writes)
-    map_clock(state.maps, offers, state.command, beat and is_map, state.readies)
+    map_clock(state.maps, offers, state.command, (2 if pair else 1) if beat and is_map else 0, state.readies)
     if window:
         n.written = 0 if window_done else n.written + 1
     if window_done:
@@ -218,7 +229,7 @@ def load_clock(
     op_end = False
     newest = 0
     if take:
-        n.taken += 1
+        n.taken += 2 if both else 1
         op_end = n.taken == _operation_beats(n, table[head])
         if op_end:
             n.taken = 0

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from models.lib.clocks.stream_fifo import Fifo, fifos
-from models.lib.record import Array, Flag, Record, clocked, records
+from models.lib.record import Array, Flag, Int, Record, clocked, records
 from models.pe_array.clocks.load.map_raster import MapRasterClocks, RasterState, raster_clock, raster_state
 from models.pe_array.clocks.load.map_window import WINDOW, Load, MapWindowClocks, window_clock, window_state
 from models.pe_array.isa.map_transfer import LoadCommand, PeWindows
@@ -23,16 +23,16 @@ class MapState(NamedTuple):
     fifos: Fifo
 
 
-def map_state(pes: int, stages: int, depth: int) -> MapState:
-    """As after a reset. pes, stages, depth: P, STAGES, DEPTH."""
+def map_state(pes: int, stages: int, depth: int, wide: int = 1) -> MapState:
+    """As after a reset. pes, stages, depth, wide: P, STAGES, DEPTH, WIDE."""
     windows = records(WINDOW, pes)
     windows[:] = window_state(stages, depth)
-    return MapState(raster_state(stages), windows, fifos(pes, depth))
+    return MapState(raster_state(stages, wide), windows, fifos(pes, depth))
 
 
 @clocked
-def map_clock(state: MapState, offered: Flag, command: Record, valid: Flag, readies: Array) -> None:
-    """One clock, with a command at the port or none, a beat or none, and PEs that are ready or not."""
+def map_clock(state: MapState, offered: Flag, command: Record, words: Int, readies: Array) -> None:
+    """One clock, with a command at the port or none, 0 … WIDE beats, and PEs that are ready or not."""
     windows, pes = state.windows, len(state.windows)
     rooms = ended = 0
     beat = state.raster.way[state.raster.n.place]
@@ -40,7 +40,7 @@ def map_clock(state: MapState, offered: Flag, command: Record, valid: Flag, read
         rooms += windows[pe].room
         ended += windows[pe].ended
         window_clock(windows[pe], Fifo(state.fifos.n[pe], state.fifos.words[pe]), beat, readies[pe] != 0)
-    raster_clock(state.raster, offered, command, valid, rooms == pes, ended, pes)
+    raster_clock(state.raster, offered, command, words, rooms == pes, ended, pes)
 
 
 class MapLoadClocks:
@@ -48,12 +48,12 @@ class MapLoadClocks:
 
     Args:
         windows: of the PEs.
-        stages, depth: parameters.
+        stages, depth, wide: parameters.
     """
 
-    def __init__(self, windows: Sequence[PeWindows], stages: int, depth: int) -> None:
-        self._state = state = map_state(len(windows), stages, depth)
-        self.raster = MapRasterClocks(len(windows), stages, state.raster)
+    def __init__(self, windows: Sequence[PeWindows], stages: int, depth: int, wide: int = 1) -> None:
+        self._state = state = map_state(len(windows), stages, depth, wide)
+        self.raster = MapRasterClocks(len(windows), stages, wide, state.raster)
         self.windows = [
             MapWindowClocks(of_pe, stages, depth, (state.windows[pe], Fifo(state.fifos.n[pe], state.fifos.words[pe])))
             for pe, of_pe in enumerate(windows)
@@ -64,11 +64,11 @@ class MapLoadClocks:
         """What stands at the load ports of the PEs."""
         return [window.load for window in self.windows]
 
-    def clock(self, command: LoadCommand | None, valid: bool, readies: Sequence[bool]) -> None:
-        """One clock, with a command at the port or none, a beat or none, and PEs that are ready or not."""
+    def clock(self, command: LoadCommand | None, words: int, readies: Sequence[bool]) -> None:
+        """One clock, with a command at the port or none, 0 … WIDE beats, and PEs that are ready or not."""
         beat = self.raster.broadcast
         if beat is not None:
             for window in self.windows:
                 window.comes(beat)
         at_port = self.raster.at_port(command)
-        map_clock(self._state, command is not None, at_port, valid, np.array(readies, dtype=np.int64))
+        map_clock(self._state, command is not None, at_port, int(words), np.array(readies, dtype=np.int64))

@@ -16,13 +16,14 @@ from models.pe_array.isa.map_transfer import LoadCommand
 
 COMMAND = kind("channels row rows width origin to_y slot legal")
 """Fields of ``LoadCommand``, slot NONE: all; whether it is legal."""
-BEAT = kind("number row col first last origin to_y slot")
-"""A beat on the broadcast: its number, NONE: there is none, from 0 on in the order in which beats are taken; its place
-in the map; whether it is its command's first and last one; fields of its command."""
-REGISTERS = kind("waits age left row col begun number room ended sent completed error done place")
-"""A command waits, and for how many clocks; of the one that runs: beats left, place of the next one, whether one has
-been taken; beats taken in all; all windows had room a clock ago, and how many of them had ``ended`` at 1; last beats
-sent, and commands completed; pulses cmd_error and done; place in the ring."""
+BEAT = kind("number pair row col first last origin to_y slot")
+"""A beat on the broadcast: its number, NONE: there is none, from 0 on in the order in which beats are taken; whether
+the next one, of the column behind it, is there too; its place in the map; whether it is its command's first one, and
+whether its command ends with it, or with the one behind it; fields of its command."""
+REGISTERS = kind("wide waits age left row col begun number room ended sent completed error done place")
+"""WIDE; a command waits, and for how many clocks; of the one that runs: beats left, place of the next one, whether one
+has been taken; beats taken in all; all windows had room a clock ago, and how many of them had ``ended`` at 1; last
+beats sent, and commands completed; pulses cmd_error and done; place in the ring."""
 
 
 class RasterState(NamedTuple):
@@ -34,11 +35,11 @@ class RasterState(NamedTuple):
     way: Array
 
 
-def raster_state(stages: int) -> RasterState:
-    """As after a reset. stages: STAGES."""
+def raster_state(stages: int, wide: int) -> RasterState:
+    """As after a reset. stages, wide: STAGES, WIDE."""
     way = records(BEAT, stages)
     way.number = NONE
-    return RasterState(record(REGISTERS, room=1), record(COMMAND), record(COMMAND), way)
+    return RasterState(record(REGISTERS, wide=wide, room=1), record(COMMAND), record(COMMAND), way)
 
 
 @clocked
@@ -47,6 +48,14 @@ def raster_ready(state: RasterState) -> Flag:
     n = state.n
     blocked = n.left == 1 and n.sent > n.completed
     return n.left > 0 and n.room != 0 and not blocked
+
+
+@clocked
+def raster_both(state: RasterState) -> Flag:
+    """s_both: where the next two are there and the first one is taken, the second one is too."""
+    n = state.n
+    blocked = n.left == 2 and n.sent > n.completed
+    return n.wide == 2 and n.left >= 2 and n.col + 1 < state.running.width and not blocked
 
 
 @clocked
@@ -70,17 +79,19 @@ def _copy(to: Record, of: Record) -> None:
 
 @clocked
 def raster_clock(
-    state: RasterState, offered: Flag, command: Record, valid: Flag, room: Flag, ended: Int, windows: Int
+    state: RasterState, offered: Flag, command: Record, words: Int, room: Flag, ended: Int, windows: Int
 ) -> None:  # fmt: skip
     """One clock.
 
     Args:
         offered: a command is at the port.
-        valid: a beat is there.
+        words: beats that are there, 0 … WIDE.
         room: all windows have room; ended: how many of the windows have ``ended`` at 1; windows: how many there are.
     """
     n, running = state.n, state.running
-    taken = valid and raster_ready(state)
+    taken = 0
+    if words > 0 and raster_ready(state):
+        taken = 2 if words == 2 and raster_both(state) else 1
     all_ended = n.ended == (windows if n.sent % 2 == 1 else 0)
     n.done = 1 if n.sent > n.completed and all_ended else 0
     n.completed += n.done
@@ -89,13 +100,14 @@ def raster_clock(
     beat.number = NONE
     if taken:
         beat.number, beat.row, beat.col = n.number, n.row, n.col
-        beat.first, beat.last = 1 - n.begun, 1 if n.left == 1 else 0
+        beat.pair = taken - 1
+        beat.first, beat.last = 1 - n.begun, 1 if n.left == taken else 0
         beat.origin, beat.to_y, beat.slot = running.origin, running.to_y, running.slot
         n.sent += beat.last
         n.begun = 1
-        n.number += 1
-        n.left -= 1
-        n.col += 1
+        n.number += taken
+        n.left -= taken
+        n.col += taken
         if n.col == running.width:
             n.col = 0
             n.row += 1
@@ -126,7 +138,8 @@ class Beat(NamedTuple):
     Attributes:
         number: from 0 on, in the order in which beats are taken, over all commands.
         row, col: its place in the map.
-        first, last: of its command.
+        first, last: of its command; a pair's second beat may be the last one.
+        pair: the next one is there too, in the same row.
     """
 
     number: int
@@ -135,6 +148,7 @@ class Beat(NamedTuple):
     first: bool
     last: bool
     command: LoadCommand
+    pair: bool = False
 
 
 def slot_of(command: LoadCommand) -> int:
@@ -146,17 +160,17 @@ class MapRasterClocks:
     """rtl/pe_array/load/map_raster.v by itself: what stands at every port in every clock, from a reset on.
 
     Attributes:
-        cmd_ready, cmd_error, done, s_ready, idle: outputs in this clock.
+        cmd_ready, cmd_error, done, s_ready, s_both, idle: outputs in this clock.
         broadcast: the beat on the broadcast in this clock.
 
     Args:
-        pes, stages: parameters.
+        pes, stages, wide: parameters.
         state: its registers, where they are part of others.
     """
 
-    def __init__(self, pes: int, stages: int, state: RasterState | None = None) -> None:
+    def __init__(self, pes: int, stages: int, wide: int = 1, state: RasterState | None = None) -> None:
         self._pes = pes
-        self._state = raster_state(stages) if state is None else state
+        self._state = raster_state(stages, wide) if state is None else state
         self._commands: deque[tuple[int, LoadCommand]] = deque()  # number of the first beat
         self._beats = 0
 
@@ -177,6 +191,14 @@ class MapRasterClocks:
         return bool(raster_ready(self._state))
 
     @property
+    def s_both(self) -> bool:
+        return bool(raster_both(self._state))
+
+    def takes(self, words: int) -> int:
+        """Beats that are taken in this clock, of so many that are there."""
+        return min(words, 1 + self.s_both) if self.s_ready else 0
+
+    @property
     def idle(self) -> bool:
         return bool(raster_idle(self._state))
 
@@ -188,7 +210,8 @@ class MapRasterClocks:
             return None
         while len(self._commands) > 1 and self._commands[1][0] <= number:
             self._commands.popleft()
-        return Beat(number, int(at.row), int(at.col), bool(at.first), bool(at.last), self._commands[0][1])
+        command = self._commands[0][1]
+        return Beat(number, int(at.row), int(at.col), bool(at.first), bool(at.last), command, bool(at.pair))
 
     def at_port(self, command: LoadCommand | None) -> Record:
         """What the compiled model takes as a command at the port."""
@@ -203,9 +226,9 @@ class MapRasterClocks:
             origin=command.base, to_y=command.to_y, slot=slot_of(command), legal=legal,
         )  # fmt: skip
 
-    def clock(self, command: LoadCommand | None, valid: bool, rooms: Sequence[bool], ended: Sequence[bool]) -> None:
-        """One clock, with a command at the port or none, a beat or none, and what the windows say."""
+    def clock(self, command: LoadCommand | None, words: int, rooms: Sequence[bool], ended: Sequence[bool]) -> None:
+        """One clock, with a command at the port or none, so many beats, and what the windows say."""
         offered = command is not None
         raster_clock(
-            self._state, offered, self.at_port(command), valid, all(rooms), sum(map(bool, ended)), len(ended)
+            self._state, offered, self.at_port(command), words, all(rooms), sum(map(bool, ended)), len(ended)
         )  # fmt: skip

@@ -10,11 +10,13 @@ from models.lib.record import Flag, Int, Record, clocked, kind, record
 from models.pe_array.clocks.load.map_raster import BEAT, Beat, slot_of
 from models.pe_array.isa.map_transfer import ADDRESSES, PeWindows
 
-WINDOW = kind("slot addr room ended threshold", x=4, y=4)
-"""Slot; address of the next word; room and ended; words up to which there is room; for X and for Y the first column and
-the one behind the last, the same of rows."""
-MINE_BIT, LAST_BIT, Y_BIT, ADDR_BIT, NUMBER_BIT = 0, 1, 2, 3, 15
-"""Bits of a word in its FIFO: for the PE; a command's last beat; to Y; address; number of the beat."""
+WINDOW = kind("slot addr room ended sent threshold", x=4, y=4)
+"""Slot; address of the next word; room and ended; the first of the two words at the load port has been taken; beats up
+to which there is room; for X and for Y the first column and the one behind the last, the same of rows."""
+FIRST, SECOND = 1, 2
+LAST_BIT, Y_BIT, ADDR_BIT, NUMBER_BIT = 2, 3, 4, 16
+"""A beat in its FIFO: whether its first word is for the PE, and whether its second one is; bits of: a command's last
+beat; to Y; address; number of the beat."""
 
 
 def window_state(stages: int, depth: int) -> Record:
@@ -24,9 +26,9 @@ def window_state(stages: int, depth: int) -> Record:
 
 @clocked
 def window_load(fifo: Fifo) -> Int:
-    """The word at the load port, or NONE."""
+    """The beat whose word is at the load port, or NONE."""
     head = fifo_head(fifo)
-    return head if head != NONE and head >> MINE_BIT & 1 else NONE
+    return head if head != NONE and head & (FIRST | SECOND) else NONE
 
 
 @clocked
@@ -38,27 +40,34 @@ def window_clock(n: Record, fifo: Fifo, beat: Record, ready: Flag) -> None:
         if beat.first:
             n.addr = beat.origin
         region = n.y if beat.to_y else n.x
-        here = region[0] <= beat.col < region[1] and region[2] <= beat.row < region[3]
-        mine = 1 if here and beat.slot in (NONE, n.slot) else 0
+        mine = words = 0
+        if beat.slot in (NONE, n.slot) and region[2] <= beat.row < region[3]:
+            if region[0] <= beat.col < region[1]:
+                mine, words = FIRST, 1
+            if beat.pair and region[0] <= beat.col + 1 < region[1]:
+                mine, words = mine | SECOND, words + 1
         if mine or beat.last:
             word = (
-                mine << MINE_BIT | beat.last << LAST_BIT | beat.to_y << Y_BIT | n.addr << ADDR_BIT
-                | beat.number << NUMBER_BIT
+                mine | beat.last << LAST_BIT | beat.to_y << Y_BIT | n.addr << ADDR_BIT | beat.number << NUMBER_BIT
             )  # fmt: skip
-        n.addr = (n.addr + mine) % ADDRESSES
+        n.addr = (n.addr + words) % ADDRESSES
     elif fifo.n.count == 0:
         return
     head = fifo_head(fifo)
-    leaves = head != NONE and (not head >> MINE_BIT & 1 or ready)
+    more = head & (FIRST | SECOND) == FIRST | SECOND and not n.sent
+    leaves = head != NONE and (not head & (FIRST | SECOND) or (ready and not more))
+    if head != NONE and ready:
+        n.sent = 1 if more else 0
     if leaves and head >> LAST_BIT & 1:
         n.ended = 1 - n.ended
     fifo_clock(fifo, word, leaves)
 
 
 class Load(NamedTuple):
-    """A beat at a PE, and the address it goes to."""
+    """A word at a PE, the beat it came with, its number as a beat by itself, and the address it goes to."""
 
     beat: Beat
+    number: int
     addr: int
 
 
@@ -69,7 +78,7 @@ class MapWindowClocks:
         windows: of the PE; they may be exchanged while no load runs.
         load: what stands at the load port in this clock.
         room, ended: outputs in this clock.
-        inside: words in the FIFO.
+        inside: beats in the FIFO.
 
     Args:
         windows: of the PE.
@@ -101,7 +110,9 @@ class MapWindowClocks:
         word = int(window_load(self._fifo))
         if word == NONE:
             return None
-        return Load(self._beats[word >> NUMBER_BIT], (word >> ADDR_BIT) % ADDRESSES)
+        number, sent = word >> NUMBER_BIT, int(self._n.sent)
+        second = 1 if sent or not word & FIRST else 0
+        return Load(self._beats[number], number + second, ((word >> ADDR_BIT) + sent) % ADDRESSES)
 
     @property
     def room(self) -> bool:
@@ -126,7 +137,7 @@ class MapWindowClocks:
             self.comes(beat)
             of = beat.command
             at_port = record(
-                BEAT, number=beat.number, row=beat.row, col=beat.col, first=beat.first, last=beat.last, origin=of.base,
-                to_y=of.to_y, slot=slot_of(of),
+                BEAT, number=beat.number, pair=beat.pair, row=beat.row, col=beat.col, first=beat.first, last=beat.last,
+                origin=of.base, to_y=of.to_y, slot=slot_of(of),
             )  # fmt: skip
         window_clock(self._n, self._fifo, at_port, ready)

@@ -9,7 +9,6 @@ from typing import Any
 
 from models.lib.toml_section import ConfigError, Section
 from models.pe_array.isa.widths import Widths
-from models.pe_array.network.gradient_passes import label
 from models.pe_array.network.kinds import KINDS
 from models.pe_array.network.layer import Layer, Place, Shape
 
@@ -70,11 +69,3 @@ def _added(table: Section, maps: Mapping[int, KnownMap], shape: Shape) -> dict[s
             f"the size of this layer's output, {' x '.join(map(str, shape))}"
         )
     return {"add": index, "add_frac": maps[index].frac}
-
-
-def check_uses(layers: list[Layer]) -> None:
-    """ConfigError where a map is made and not used."""
-    used = {source for each in layers for source in each.sources} | {each.add for each in layers}
-    for i in range(len(layers) - 1):
-        if i not in used:
-            raise ConfigError(f"{label(layers, i)}: its output must be the input of a layer, or be added by one")

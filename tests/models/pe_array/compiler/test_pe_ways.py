@@ -36,9 +36,7 @@ def test_what_is_weighed_is_what_strips_have(seed: int) -> None:
         pad=(rng.randint(0, 2), rng.randint(0, 2), rng.randint(0, 2), 0), dilation=(1, rng.randint(1, 2)),
         rows=4, cols=4,
     )  # fmt: skip
-    layer = PhaseGeometry(
-        rng.choice([Op.MAC, Op.GRAD]), conv, rng.randint(5, 9), rng.randint(5, 9)
-    )
+    layer = PhaseGeometry(rng.choice([Op.MAC, Op.GRAD]), conv, rng.randint(5, 9), rng.randint(5, 9))
     if layer.op == Op.MAC and rng.random() < 0.5:
         layer = PhaseGeometry(Op.MAC, conv, layer.height, layer.width, backward=True)
     found = ways.ways_of(layer, 8)

@@ -249,23 +249,40 @@ def test_load_takes_one_beat_per_clock(stages: int) -> None:
     assert timing.raster.idle
 
 
+@pytest.mark.parametrize("wide", [1, 2])
 @pytest.mark.parametrize(("stages", "depth"), [(1, 6), (2, 16), (3, 11)])
-def test_load_never_overfills_a_fifo(stages: int, depth: int) -> None:
+def test_load_never_overfills_a_fifo(stages: int, depth: int, wide: int) -> None:
     """A PE that takes nothing fills its FIFO, at most to its depth; the stream waits, and then nothing is lost."""
-    timing = MapLoadClocks(windows(Region(0, 0, 5, 9), Region(0, 0, 5, 9)), stages, depth)
-    timing.clock(LoadCommand(1, 0, 5, 9), True, [True, False])
+    timing = MapLoadClocks(windows(Region(0, 0, 5, 9), Region(0, 0, 5, 9)), stages, depth, wide)
+    timing.clock(LoadCommand(1, 0, 5, 9), wide, [True, False])
     numbers = []
     for clock in range(300):
         late = clock > 100
         load = timing.loads[1]
         if late and load is not None:
-            numbers.append(load.beat.number)
-        timing.clock(None, True, [True, late])
+            numbers.append(load.number)
+        timing.clock(None, wide, [True, late])
         assert all(window.inside <= depth for window in timing.windows)
         if clock == 100:
             assert timing.windows[1].inside == depth
             assert not timing.raster.s_ready
     assert numbers == list(range(45))
+    assert timing.raster.idle
+
+
+def test_load_takes_pairs() -> None:
+    """Rows of seven words take four clocks, where every PE has half of the columns at most."""
+    pes = windows(Region(0, 0, 4, 3), Region(0, 4, 4, 3))
+    timing = MapLoadClocks(pes, 2, 16, 2)
+    taken: list[int] = []
+    loads = 0
+    for clock in range(60):
+        words = timing.raster.takes(2)
+        taken += [words] if words else []
+        loads += sum(load is not None for load in timing.loads)
+        timing.clock(LoadCommand(1, 0, 4, 7) if clock == 0 else None, 2, [True, True])
+    assert taken == [2, 2, 2, 1] * 4
+    assert loads == 2 * 4 * 3
     assert timing.raster.idle
 
 
@@ -294,7 +311,8 @@ def test_load_refuses() -> None:
     assert timing.raster.idle
 
 
-def test_loads_are_those_of_the_definition() -> None:
+@pytest.mark.parametrize("wide", [1, 2])
+def test_loads_are_those_of_the_definition(wide: int) -> None:
     """The counters of windows and raster against load_writes: windows of all kinds, PEs that wait, several commands."""
     rng = random.Random(1)
 
@@ -308,16 +326,16 @@ def test_loads_are_those_of_the_definition() -> None:
         for to_y in (False, True)
         for slot in (None, 0, 3, 7)
     ]
-    timing = MapLoadClocks(pes, 2, 16)
+    timing = MapLoadClocks(pes, 2, 16, wide)
     queue = list(commands)
     came: list[list[tuple[int, int | None]]] = [[] for _ in pes]
     while queue or not timing.raster.idle:
         readies = [rng.random() < 0.6 for _ in pes]
         for pe, load in enumerate(timing.loads):
             if load is not None and readies[pe]:
-                came[pe].append((load.beat.number, load.addr))
+                came[pe].append((load.number, load.addr))
         taken = timing.raster.cmd_ready
-        timing.clock(queue[0] if queue else None, rng.random() < 0.8, readies)
+        timing.clock(queue[0] if queue else None, rng.choice([0, 1, wide, wide, wide]), readies)
         if taken and queue:
             queue.pop(0)
     first = 0

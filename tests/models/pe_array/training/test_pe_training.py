@@ -118,7 +118,8 @@ def compare_steps(config: PeConfig, steps: int) -> PeNetwork:
 @pytest.mark.parametrize(
     "keys",
     [
-        {"momentum_shift": 0, "weight_decay_shift": 9}, {"momentum_shift": 2, "nesterov": True},
+        {"momentum_shift": 0, "weight_decay_shift": 9},
+        {"momentum_shift": 2, "nesterov": True},
         {"momentum_shift": 15, "loss": "softmax"},
     ],
     ids=["weight_decay", "nesterov", "softmax"],

@@ -5,7 +5,7 @@
 FLOW  := .venv/bin/python -E -X utf8 -m flow
 
 # A variable counts where it is given to make; one that only happens to be in the environment changes no run.
-ASKED := BATCH BUILD CLOCKS CONFIG COVERAGE DATA DENSITY EPOCHS FROM LAYERS MODEL MODULE NORM OPT PES POINTS QUANT RESUME SAMPLES SCOPE SEED SEEDS SET \
+ASKED := BATCH BUILD CLOCKS CLUSTER CONFIG COVERAGE DATA DENSITY EPOCHS FROM LAYERS MODEL MODULE NORM OPT PES POINTS QUANT RESUME SAMPLES SCOPE SEED SEEDS SET \
     SIM SPARSIFY STEPS TEST TO UPDATE WAVES
 $(foreach name,$(ASKED),$(if $(filter environment%,$(origin $(name))),\
     $(warning $(name)=$($(name)) in the environment is not used: give it after make)$(eval $(name) :=)))
@@ -103,9 +103,10 @@ generate: setup
 docs: setup
 	@$(FLOW) docs
 
-## make regress [SEEDS=20]             the regression alone, on more seeds
+## make regress [SEEDS=20] [MODULE=x,…] [RESUME=1] [JOBS=n] [CLUSTER=tcp://host:8786]
+##                                     the regression alone, on more seeds; on the workers of a cluster, if one is named
 regress: setup
-	@$(FLOW) regress $(if $(SEEDS),--seeds "$(SEEDS)")
+	@$(FLOW) regress --seeds "$(or $(SEEDS),20)" --module "$(MODULE)" --cluster "$(CLUSTER)" --resume "$(RESUME)"
 
 ## make coverage                       coverage of RTL, models and functional points, with its gates
 coverage: setup

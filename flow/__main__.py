@@ -77,26 +77,25 @@ def _generate(arguments: argparse.Namespace) -> int:
 
 
 def _check(_: argparse.Namespace) -> int:
-    from flow import lint, regress
+    from flow import lint, suite
 
     clean = lint.lint()
-    return 0 if regress.check() and clean else 1
+    return 0 if suite.check() and clean else 1
 
 
 def _test(arguments: argparse.Namespace) -> int:
-    from flow import regress
+    from flow import suite
     from flow.ask import seed_count, switch
     from flow.coverage import campaign
 
     covered = switch("COVERAGE", arguments.coverage, "count what is covered, and hold it against the gates")
-    return 0 if (campaign if covered else regress).test(seed_count(arguments.seeds)) else 1
+    return 0 if (campaign if covered else suite).test(seed_count(arguments.seeds)) else 1
 
 
 def _regress(arguments: argparse.Namespace) -> int:
-    from flow import regress
-    from flow.ask import seed_count
+    from flow.regression.command import regress
 
-    return 0 if regress.regress(seed_count(arguments.seeds)) else 1
+    return 0 if regress(arguments.seeds, arguments.module, arguments.cluster, arguments.resume) else 1
 
 
 def _coverage(arguments: argparse.Namespace) -> int:
@@ -229,12 +228,17 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("generate", help="headers and tables of docs/reference from the models")
     command.add_argument("--check", action="store_true", help="write nothing, fail where one is stale")
     command.set_defaults(function=_generate)
-    for name, function, default in (("test", _test, 5), ("regress", _regress, 20), ("coverage", _coverage, 5)):
+    for name, function in (("test", _test), ("coverage", _coverage)):
         command = commands.add_parser(name)
-        command.add_argument("--seeds", default=str(default))
+        command.add_argument("--seeds", default="5")
         command.set_defaults(function=function)
         if name == "test":
             command.add_argument("--coverage", default="", help="1: what `make coverage` does too, and nothing twice")
+    command = commands.add_parser("regress", help="all benches on many seeds, on one machine or a cluster")
+    command.add_argument("--seeds", default="20")
+    for name in ("module", "cluster", "resume"):
+        command.add_argument(f"--{name}", default="")
+    command.set_defaults(function=_regress)
     command = commands.add_parser("check", help="lint, quick unit tests, one run of each module: a few minutes")
     command.set_defaults(function=_check)
     train = commands.add_parser("train", help="train in simulation and compare every bit with the model")

@@ -21,10 +21,10 @@ from flow import modules, verilog
 from flow.build import literal, tool_version
 from flow.generate import files as generated
 from flow.paths import INCLUDE_DIRS, ROOT, SIM, relative
-from flow.regress import processes
 from flow.rules import dialect, prose, structure
 from flow.runners import require_tools
 from flow.simulate import parameters
+from flow.suite import processes
 from models.lib.registers import DescriptionError
 
 Params = dict[str, int | str]

@@ -192,14 +192,25 @@ def _smaller(run: Run, result: Result) -> list[Run]:
     return [each for each in ([test, seed] if test != seed else [seed]) if each != run]
 
 
+def build_of(run: Run, params: Params | None = None) -> tuple[Design, Options]:
+    """What a run simulates, and how that is built.
+
+    Args:
+        params: HDL parameters, where they are known already.
+    """
+    if params is None:
+        params = parameters(run.module, run.test_set)
+    scopes = run.waves.scopes if run.waves and run.sim == "icarus" else ()
+    blocks = run.test_set.blocks if run.sim == "verilator" else ()
+    options = Options(run.sim, run.waves is not None, run.coverage, run.test_set.fast, scopes=scopes, blocks=blocks)
+    return run.design or Design.of(run.module.top, params), options
+
+
 def _simulate(run: Run) -> Result:
     config = run.test_set.config
     text = None if config is None else read_text(config)  # the bench reads it after a build that may take long
     params = parameters(run.module, run.test_set, text)
-    scopes = run.waves.scopes if run.waves and run.sim == "icarus" else ()
-    blocks = run.test_set.blocks if run.sim == "verilator" else ()
-    options = Options(run.sim, run.waves is not None, run.coverage, run.test_set.fast, scopes=scopes, blocks=blocks)
-    built = build.build(run.design or Design.of(run.module.top, params), options)
+    built = build.build(*build_of(run, params))
     if run.waves:
         waves.require_scopes(run.waves, run.sim, run.module.top, built)
     RUNS.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ paths.set_environment(keep=("PYTEST_", "COVERAGE_"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    from flow.regress import RUNS
+    from flow.regression.cases import RUNS
 
     group = parser.getgroup("edgeloom")
     group.addoption("--seeds", type=int, default=5, help="seeds per parameter set in the regression (default 5)")

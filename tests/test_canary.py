@@ -22,6 +22,7 @@ from models.lib.whole_file import write_text
 # (module, correct text, broken text); each correct text must be in the module exactly once
 BROKEN = (
     ("round_sat", "+ $signed({{(SUM_WIDTH-SHIFT)", "- $signed({{(SUM_WIDTH-SHIFT)"),
+    ("sequencer", "mode_reg <= mode;", "mode_reg <= mode | (mode_reg & 2'd1);"),
     ("lfsr16", "TAPS = 16'hB400", "TAPS = 16'hB401"),
     ("mac_lane", "- {a1_reg[7], a1_reg};", "- {a1_reg[7], a1_reg} - 9'd1;"),
     ("pe_issue", "(same || same1 || ", "(same || "),

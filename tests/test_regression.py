@@ -5,56 +5,12 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import pytest
 
 from flow import modules, verilog
-from flow.modules import Module, TestSet
-from flow.simulate import Run, simulate
-
-
-@dataclass(frozen=True)
-class Case:
-    """A run of a bench; ``coverage``: on the build that counts what is covered."""
-
-    module: Module
-    test_set: TestSet
-    sim: str
-    coverage: bool = False
-
-    @property
-    def name(self) -> str:
-        """Of the test."""
-        return f"{self.module.name}-{self.test_set.name}-{self.sim}"
-
-
-def cases(runs: str) -> list[Case]:
-    """Every module x set x simulator, the largest designs first so that no process ends with a long one.
-
-    Args:
-        runs: one of ``flow.regress.RUNS``.
-    """
-    everything = [(module, test_set) for module in modules.test_plan().values() for test_set in module.sets]
-    plain = [Case(module, each, sim) for module, each in everything for sim in each.simulators]
-    covered = [Case(module, each, "verilator", coverage=True) for module, each in everything if each.coverage]
-    chosen = {"plain": plain, "coverage": covered, "both": both(plain, covered), "first": first(plain)}[runs]
-    return sorted(chosen, key=lambda case: -len(verilog.closure(case.module.top)))
-
-
-def both(plain: list[Case], covered: list[Case]) -> list[Case]:
-    """All runs of the two, each once: what runs on the coverage build need not run on the other one too."""
-    names = {case.name for case in covered}
-    return covered + [case for case in plain if case.name not in names]
-
-
-def first(plain: list[Case]) -> list[Case]:
-    """One run of each module, on Verilator."""
-    found: dict[str, Case] = {}
-    for case in plain:
-        if case.sim == "verilator":
-            found.setdefault(case.module.name, case)
-    return [*found.values()]
+from flow.regression.cases import Case, cases
+from flow.simulate import simulate
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -70,12 +26,8 @@ def children_seconds() -> float:
 
 
 def test_bench(case: Case, request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
-    count = request.config.getoption("--seeds")
-    if case.test_set.max_seeds is not None:
-        count = min(count, case.test_set.max_seeds)
-    seeds = tuple(range(1, count + 1))
     before = children_seconds()
-    result = simulate(Run(case.module, case.test_set, case.sim, seeds, coverage=case.coverage))
+    result = simulate(case.run(case.seeds(request.config.getoption("--seeds"))))
     record_property("processor_seconds", round(children_seconds() - before, 1))
     if not result.passed:
         pytest.fail(result.report(), pytrace=False)

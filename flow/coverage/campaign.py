@@ -18,7 +18,7 @@ from xml.etree import ElementTree
 
 from flow.coverage import report
 from flow.paths import BUILD, ROOT, RUNS, relative
-from flow.regress import UNIT_TESTS, run_pytest
+from flow.suite import UNIT_TESTS, run_pytest
 from models.lib.whole_file import written
 
 PAGES = BUILD / "coverage"

@@ -28,8 +28,12 @@ DOTS = (160, 600)
 _UNIT_COLOURS = {"FF": BLUE, "BP": ORANGE, "UP": GREEN}
 
 
-def accuracy(history: list[dict[str, Any]]) -> str:
-    """Accuracy over the epochs: while training, on the test set, and that of the float twin."""
+def accuracy(history: list[dict[str, Any]], modes: list[dict[str, Any]]) -> str:
+    """Accuracy over the epochs: while training, on the test set, and that of the float twin.
+
+    Args:
+        modes: first and last epoch of each; where there are several, the ground of sequential ones is grey.
+    """
     curves = (
         ("test_accuracy", "test set, RTL (= model)", BLUE, "-"),
         ("float_test_accuracy", "test set, float64 twin", ORANGE, "--"),
@@ -46,6 +50,9 @@ def accuracy(history: list[dict[str, Any]]) -> str:
             points = [(epoch["epoch"], 100 * epoch[key]) for epoch in history if key in epoch]
             if points:
                 axes.plot(*zip(*points, strict=True), style, color=colour, marker="o", markersize=3, label=label)
+        for part in modes if len(modes) > 1 else ():
+            if part["mode"] == "sequential":
+                axes.axvspan(part["first"] - 1, part["last"], color=GREY, alpha=0.15, linewidth=0)
         axes.set_xlabel("epochs done")
         axes.set_xlim(0, history[-1]["epoch"] + 0.02 * len(history))
         axes.set_ylabel("right, %")

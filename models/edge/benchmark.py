@@ -28,7 +28,7 @@ def samples_per_second(config: EdgeConfig, data: RawData, samples: int, repeat: 
     for order in [run.order[:WARM_UP]] + [run.order] * repeat:
         start = time.process_time()
         network.run(
-            data.inputs(0), data.train_labels, config.training.mode, run.lr_shift, config.training.stochastic,
+            data.inputs(0), data.train_labels, run.mode, run.lr_shift, config.training.stochastic,
             run.rng_seed, order,
         )  # fmt: skip
         speed = len(order) / (time.process_time() - start)

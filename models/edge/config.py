@@ -19,7 +19,7 @@ from models.lib.data_sets.source import DataSource
 from models.lib.fixed_point import Format
 from models.lib.network_kind import EDGE, require
 from models.lib.registers import Code
-from models.lib.toml_section import ConfigError, Section, named, parse, read_text
+from models.lib.toml_section import ConfigError, Section, named, parse, read_text, shown
 
 ROUNDINGS = ("half_up", "stochastic")
 
@@ -41,7 +41,8 @@ TRAINING_MODES = ("pipelined", "sequential")
 class EdgeTraining:
     """How a network is trained (table ``[training]``)."""
 
-    mode: Mode
+    modes: tuple[Mode, ...]
+    """Of the epochs in order; the last entry goes on and differs from the one before it."""
     epochs: int
     lr_shifts: tuple[int, ...]
     stochastic: bool
@@ -50,6 +51,10 @@ class EdgeTraining:
     init_scale: float
     checkpoint: int
     """Samples between two checkpoints: each such chunk is a run of its own that drains. 0: one run per epoch."""
+
+    def mode(self, epoch: int) -> Mode:
+        """Mode of an epoch, 0 being the first; the last entry of the list repeats."""
+        return self.modes[min(epoch, len(self.modes) - 1)]
 
     def lr_shift(self, epoch: int) -> int:
         """Learning-rate shift of an epoch, 0 being the first; the last entry of the list repeats."""
@@ -218,10 +223,10 @@ def check_input(junctions: tuple[JunctionShape, ...], in_lanes: int) -> None:
 
 def _training(table: Section) -> tuple[int, EdgeTraining]:
     lr_max = table.integer("lr_max", 1, 16, default=8)
-    mode = table.choice("mode", TRAINING_MODES, default="pipelined")
+    epochs = table.integer("epochs", 1, EPOCHS_MAX, default=1)
     training = EdgeTraining(
-        mode=Mode[mode.upper()],
-        epochs=table.integer("epochs", 1, EPOCHS_MAX, default=1),
+        modes=_modes(table, epochs),
+        epochs=epochs,
         lr_shifts=table.integers("lr_shift", 0, lr_max, default=[min(4, lr_max)]),
         stochastic=table.choice("rounding", ROUNDINGS, default="stochastic") == "stochastic",
         rng_seed=table.integer("rng_seed", 0, 65535, default=1),
@@ -231,6 +236,23 @@ def _training(table: Section) -> tuple[int, EdgeTraining]:
     )
     table.finish()
     return lr_max, training
+
+
+def _modes(table: Section, epochs: int) -> tuple[Mode, ...]:
+    """Of the epochs in order, from one name or a list of names; the last one goes on, and is there once."""
+    if isinstance(given := table.values.get("mode"), list):
+        names = table.choices("mode", TRAINING_MODES)
+        if len(names) > epochs:
+            raise ConfigError(
+                f"{table.key('mode')} = {shown(given)} has {len(names)} entries, more than training.epochs = {epochs}: "
+                "give at most one per epoch"
+            )
+    else:
+        names = (table.choice("mode", TRAINING_MODES, default="pipelined"),)
+    modes = [Mode[name.upper()] for name in names]
+    while len(modes) > 1 and modes[-2] == modes[-1]:
+        del modes[-1]
+    return tuple(modes)
 
 
 def check_data(data: DataSource, shape: tuple[int, int, int], found: int, inputs: int, classes: int) -> None:

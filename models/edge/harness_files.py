@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.edge.config import EdgeConfig, Mode
+from models.edge.config import EdgeConfig
 from models.edge.interleaver import Connectivity
 from models.edge.network import EdgeNetwork
 from models.edge.parameters import Int16Array
@@ -150,14 +150,14 @@ def idle() -> Command:
     return Command(HarnessOp.WAIT, EdgeReg.STATUS, EdgeStatus.RUN_BUSY | EdgeStatus.LOAD_BUSY | EdgeStatus.DUMP_BUSY)
 
 
-def start_commands(config: EdgeConfig, mode: Mode, run: EdgeRun) -> list[Command]:
+def start_commands(config: EdgeConfig, run: EdgeRun) -> list[Command]:
     """Commands that start a run on the first samples of samples.bin.
 
     The samples come first, so that one waits in the engine when it starts.
     """
     n = len(run.order)
     settings = {
-        EdgeReg.MODE: int(mode) | (ModeBits.STOCHASTIC if config.training.stochastic else 0),
+        EdgeReg.MODE: int(run.mode) | (ModeBits.STOCHASTIC if config.training.stochastic else 0),
         EdgeReg.LR_SHIFT: run.lr_shift,
         EdgeReg.NSAMPLES: n,
         EdgeReg.RNG_SEED: run.rng_seed,

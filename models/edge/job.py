@@ -56,21 +56,20 @@ class EdgeJob(JobFile):
 
 @dataclass(frozen=True)
 class Step:
-    """A run of the engine and what it is for: training, or the test at the end of an epoch (mode INFERENCE)."""
+    """A run of the engine: of the training, or the test at the end of an epoch (mode INFERENCE)."""
 
     number: int
     run: EdgeRun
-    mode: Mode
 
     @property
     def tests(self) -> bool:
-        return self.mode == Mode.INFERENCE
+        return self.run.mode == Mode.INFERENCE
 
     @property
     def known(self) -> dict[str, Any]:
         """Fields of its record that are known before it is played."""
         return {
-            "epoch": self.run.epoch, "tests": self.tests, "mode": self.mode.name.lower(),
+            "epoch": self.run.epoch, "tests": self.tests, "mode": self.run.mode.name.lower(),
             "samples": len(self.run.order), "lr_shift": self.run.lr_shift,
         }  # fmt: skip
 
@@ -83,11 +82,11 @@ def steps(config: EdgeConfig, data: RawData, samples: int, epochs: int) -> Itera
 def _steps(config: EdgeConfig, tests: int, samples: int, epochs: int) -> Iterator[Step]:
     number = 0
     for run in plan(config, samples, epochs):
-        yield Step(number, run, config.training.mode)
+        yield Step(number, run)
         number += 1
         if run.first + len(run.order) == samples:
             images = np.arange(min(samples, tests))
-            yield Step(number, replace(run, first=0, order=images), Mode.INFERENCE)
+            yield Step(number, replace(run, first=0, order=images, mode=Mode.INFERENCE))
             number += 1
 
 

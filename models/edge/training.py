@@ -38,13 +38,14 @@ class EdgeRun:
         epoch: 0 for the first.
         first: samples of the epoch presented before this run.
         order: rows of the training set, int64 (samples of the run,), in order of presentation.
-        lr_shift, rng_seed: what the registers of the same name are set to.
+        mode, lr_shift, rng_seed: what the registers of the same name are set to.
     """
 
     number: int
     epoch: int
     first: int
     order: npt.NDArray[np.int64]
+    mode: Mode
     lr_shift: int
     rng_seed: int
 
@@ -62,7 +63,8 @@ def plan(config: EdgeConfig, samples: int, epochs: int | None = None) -> Iterato
         order = epoch_order(samples, epoch, training.init_seed)
         for first in range(0, samples, length):
             seed = (training.rng_seed + number * LFSR_SEED_FACTOR) % 65536
-            yield EdgeRun(number, epoch, first, order[first : first + length], training.lr_shift(epoch), seed)
+            part = order[first : first + length]
+            yield EdgeRun(number, epoch, first, part, training.mode(epoch), training.lr_shift(epoch), seed)
             number += 1
 
 
@@ -153,13 +155,13 @@ def train(
     for run in plan(config, count, epochs):
         start = time.perf_counter()
         result = network.run(
-            data.inputs(run.epoch), data.train_labels, config.training.mode, run.lr_shift, config.training.stochastic,
+            data.inputs(run.epoch), data.train_labels, run.mode, run.lr_shift, config.training.stochastic,
             run.rng_seed, run.order,
         )  # fmt: skip
         seconds += time.perf_counter() - start
         correct += result.correct
         if floating:
-            floating.run(data.inputs(run.epoch), data.train_labels, config.training.mode, run.lr_shift, run.order)
+            floating.run(data.inputs(run.epoch), data.train_labels, run.mode, run.lr_shift, run.order)
         if run.first + len(run.order) == count:
             test = network.run(data.test_x, data.test_labels, Mode.INFERENCE).correct / len(data.test_x)
             test_float = float("nan")

@@ -9,7 +9,7 @@ from models.edge.config import EdgeConfig, Mode
 from models.edge.network import RunResult
 from models.edge.schedule import Schedule
 from tb.edge.drivers.engine_port import EnginePort
-from tb.edge.drivers.networks import random_network, random_samples
+from tb.edge.drivers.networks import alternating, random_network, random_samples
 from tb.lib import patterns
 from tb.lib.bench import Bench, bench_test
 
@@ -71,6 +71,31 @@ async def runs(b: Bench) -> None:
         await port.run(n, mode, lr_shift, stochastic, rng_seed, stop_after=n if endless else 0)
         check_counts(b, port, result, n, mode)
         await port.compare_network(network)
+
+
+@bench_test(timeout_clocks=300_000)
+async def switched_modes(b: Bench) -> None:
+    """Hybrid training: the mode changes from run to run and back; the weights go on, and none is stale any more."""
+    assert b.config is not None
+    config = b.config
+    connectivity, network = random_network(b, config)
+    port = EnginePort(b, config)
+    await port.restart(Schedule(config).ff_slots[0])
+    await port.load_network(connectivity, network)
+    port.follow(patterns.never())
+    modes = alternating(b.rng, 3)
+    for k, mode in enumerate(modes):
+        n = b.rng.randint(2, 6)
+        x, labels = random_samples(b, config, n)
+        lr_shift, rng_seed = b.rng.randint(0, config.lr_max), b.rng.getrandbits(16)
+        result = network.run(x, labels, mode, lr_shift, True, rng_seed)
+        expect(b, config, result, labels)
+        b.start(port.send(x, labels, patterns.never()))
+        await port.run(n, mode, lr_shift, True, rng_seed)
+        check_counts(b, port, result, n, mode)
+        await port.compare_network(network)
+        if k:
+            b.cover("switch", f"{modes[k - 1].name}_to_{mode.name}".lower())
 
 
 @bench_test(timeout_clocks=300_000)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from models.edge.config import Mode
 from models.edge.registers import Ctrl, EdgeReg, EdgeStatus, Kind
-from tb.edge.drivers.networks import random_network, random_samples
+from tb.edge.drivers.networks import alternating, random_network, random_samples
 from tb.edge.drivers.register_checks import check_constants, check_refusals, check_settings
 from tb.edge.drivers.session import check_counters, drained, expect, one_run, send_with_bad_frames, set_up
 from tb.lib.bench import Bench, bench_test
@@ -83,6 +83,39 @@ async def runs(b: Bench) -> None:
         b.equal("status", await driver.status(), expected)
         await check_counters(b, driver, result, n, mode, dropped=sum(bad.values()))
         await driver.compare_network(network)
+
+
+@bench_test(timeout_clocks=1_000_000)
+async def switched_modes(b: Bench) -> None:
+    """Hybrid training: runs take turns in their mode, which the host writes while the run before goes on."""
+    driver = await set_up(b)
+    config = driver.config
+    connectivity, network = random_network(b, config)
+    await driver.load_network(connectivity, network)
+    b.start(driver.collect())
+    modes = alternating(b.rng, 3)
+    roundings = [b.rng.random() < 0.5 for _ in modes]
+    await driver.set_mode(modes[0], roundings[0])
+    for k, mode in enumerate(modes):
+        n, lr_shift, rng_seed = b.rng.randint(2, 6), b.rng.randint(0, config.lr_max), b.rng.getrandbits(16)
+        x, labels = random_samples(b, config, n)
+        result = network.run(x, labels, mode, lr_shift, roundings[k], rng_seed)
+        expect(b, config, result, labels)
+        await driver.command(Ctrl.CLEAR)
+        await driver.begin(n, lr_shift, rng_seed)
+        held = b.rng.randint(0, n - 1)  # the run waits for the others, and cannot end before the mode is written
+        driver.send(x[:held], labels[:held])
+        await driver.admitted(b.rng.randint(0, held))
+        if k + 1 < len(modes):
+            await driver.set_mode(modes[k + 1], roundings[k + 1])
+        b.require(await driver.status() & EdgeStatus.RUN_BUSY, "the run ended without its samples")
+        driver.send(x[held:], labels[held:])
+        await driver.finish()
+        await drained(b)
+        await check_counters(b, driver, result, n, mode)
+        await driver.compare_network(network)
+        if k:
+            b.cover("switch", f"{modes[k - 1].name}_to_{mode.name}".lower())
 
 
 @bench_test(timeout_clocks=400_000)

@@ -8,7 +8,7 @@ import itertools
 import pytest
 
 from flow import __main__ as main
-from flow import ask, modules, regress
+from flow import ask, modules, suite
 from flow.paths import ROOT, FlowError
 from flow.simulate import parameters
 
@@ -51,14 +51,14 @@ def test_number_of_seeds(text: str) -> None:
 def test_number_of_processes(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOBS", text)
     with pytest.raises(FlowError, match=rf"JOBS={text} must be .*1 … 256"):
-        regress.processes()
+        suite.processes()
 
 
 def test_processes_are_those_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOBS", "3")
-    assert regress.processes() == 3
+    assert suite.processes() == 3
     monkeypatch.setenv("JOBS", "")
-    assert regress.processes() >= 1
+    assert suite.processes() >= 1
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def test_the_driver_trains_what_the_model_trains(tmp_path: Path) -> None:
     outcome = example.run(config, images, rng.integers(0, config.classes, len(images)), tmp_path)
     assert outcome.counters == outcome.expected_counters
     assert outcome.numbers == outcome.expected
-    assert outcome.counters["CLOCKS"] == Schedule(config).clocks(6, config.training.mode)
+    assert outcome.counters["CLOCKS"] == Schedule(config).clocks(6, config.training.mode(0))
     words = sum(shape.edges + shape.n_right for shape in config.junctions)
     assert len(outcome.numbers) == words + len(images)
 

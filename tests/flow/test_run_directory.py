@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flow import __main__, regress
+from flow import __main__, suite
 from flow.coverage import report
 from flow.paths import FlowError, relative
 from flow.run_directory import RESULT, RunDirectory, alone_in, text_writer
@@ -228,7 +228,7 @@ def test_verdicts_of_the_tests_before_are_gone(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(subprocess, "run", pytest_run)
     for arguments, left in ((["passes"], {"junit.xml"}), ([], set())):
         junit.write_text("<old>")
-        assert regress.run_pytest(arguments, junit)
+        assert suite.run_pytest(arguments, junit)
         assert files(tmp_path) == left
 
 

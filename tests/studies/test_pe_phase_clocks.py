@@ -168,14 +168,25 @@ def test_short_commands_need_more_bursts_on_their_way() -> None:
     assert phase.clocks(grid, Sizes(1, outstanding=4)).clocks < many.clocks
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_the_estimate_is_near(seed: int) -> None:
+@pytest.mark.parametrize(("seed", "wide"), [(seed, wide) for seed in range(6) for wide in (1, 2)])
+def test_the_estimate_is_near(seed: int, wide: int) -> None:
     rng = np.random.default_rng(seed)
-    grid = Grid(int(rng.choice([4, 8, 16])), replace(SHAPE, lanes=16))
+    grid = Grid(int(rng.choice([4, 8, 16])), replace(SHAPE, lanes=16), wide)
     conv = Conv.make(int(rng.integers(16, 48)), int(rng.integers(16, 48)), kernel=3, pad=1)
     for phase in phases(conv, int(rng.choice([2, 4, 8])), grid, float(rng.choice([0.2, 0.6, 1.0])), (8, 8)):
         assert phase.program is not None
         assert 0.75 < estimate(phase.program, grid) / phase.clocks(grid).clocks < 1.2
+
+
+def test_a_wide_port_loads_maps_and_streams_in_fewer_clocks() -> None:
+    """Tiles take turns, so that the load engine takes two words in most clocks."""
+    conv, shape = Conv.make(16, 16, kernel=3, pad=1), replace(SHAPE, lanes=16)
+    narrow, wide = (
+        phases(conv, 8, Grid(16, shape, wide), 0.3, (8, 8))[0].clocks(Grid(16, shape, wide)) for wide in (1, 2)
+    )
+    assert wide.load_beats == narrow.load_beats, "words"
+    assert wide.load_clocks < 0.65 * narrow.load_clocks
+    assert wide.clocks < narrow.clocks
 
 
 def test_updates_stand_between_the_stores_and_are_not_waited_for() -> None:

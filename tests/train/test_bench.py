@@ -21,7 +21,7 @@ def test_bench(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert bench.bench(request) == 0
     figures = json.loads((BUILD / "bench" / "tiny" / "bench.json").read_text())
     assert figures["samples"] == 200
-    predicted = Schedule(request.config).clocks(200, request.config.training.mode)
+    predicted = Schedule(request.config).clocks(200, request.config.training.mode(0))
     assert predicted < figures["clocks"] < predicted + 100, "from START to the end of the run"
     cocotb, bare = (figures[f"{kind}_clocks_per_processor_second"] for kind in ("cocotb", "bare"))
     assert 0 < figures["ratio"] == cocotb / bare

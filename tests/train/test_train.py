@@ -97,9 +97,10 @@ def test_narrow_format_in_sequential_mode(tmp_path: Path) -> None:
 
 
 def test_interrupt_and_resume_give_what_an_uninterrupted_training_gives(tmp_path: Path) -> None:
-    """Interrupted under Icarus, gone on with under Verilator: both are the same machine."""
+    """Interrupted under Icarus, gone on with under Verilator: both are the same machine. The mode changes behind it."""
     name = "interrupted"
-    config = variant(tmp_path, name, checkpoint="60", train_samples="300", epochs="4", lr_shift="[1, 1, 2, 2]")
+    changes = {"train_samples": "300", "lr_shift": "[1, 1, 2, 2]", "mode": '["pipelined", "pipelined", "sequential"]'}
+    config = variant(tmp_path, name, checkpoint="60", epochs="4", **changes)
     whole = tmp_path / "whole"
     assert train(training(config, whole, epochs="4", samples="300")) == 0
 
@@ -120,8 +121,10 @@ def test_interrupt_and_resume_give_what_an_uninterrupted_training_gives(tmp_path
     assert expected.keys() == got.keys()
     for key, values in expected.items():
         np.testing.assert_array_equal(got[key], values, err_msg=key)
-    for key in ("samples", "compared", "test_accuracy", "clocks_measured", "saturations", "history", "confusion"):
+    same = ("samples", "compared", "test_accuracy", "clocks_measured", "saturations", "history", "modes", "confusion")
+    for key in same:
         assert result_of(directory)[key] == result_of(whole)[key], key
+    assert [part["mode"] for part in result_of(whole)["modes"]] == ["pipelined", "sequential"]
 
 
 def test_rtl_that_differs_in_one_bit_is_caught(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

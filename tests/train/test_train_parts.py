@@ -79,7 +79,17 @@ def test_steps_end_every_epoch_with_a_test(tmp_path: Path) -> None:
     found = list(steps(request.config, request.data, 100, 2))
     assert [step.number for step in found] == list(range(8))
     assert [len(step.run.order) for step in found] == [40, 40, 20, 100] * 2
-    assert [step.mode for step in found] == ([Mode.PIPELINED] * 3 + [Mode.INFERENCE]) * 2
+    assert [step.run.mode for step in found] == ([Mode.PIPELINED] * 3 + [Mode.INFERENCE]) * 2
+
+
+def test_mode_of_every_step(tmp_path: Path) -> None:
+    """That of its epoch, and of the test INFERENCE; so the clocks that are predicted follow the switch."""
+    config = variant(tmp_path, "hybrid", checkpoint="60", epochs="3", mode='["pipelined", "sequential", "pipelined"]')
+    request = training(config, tmp_path, epochs="4", samples="100")
+    modes = [step.run.mode.name[0] for step in steps(request.config, request.data, 100, 4)]
+    assert "".join(modes) == "PPISSIPPIPPI"
+    known = [step.known["mode"] for step in steps(request.config, request.data, 100, 2)]
+    assert known == ["pipelined", "pipelined", "inference", "sequential", "sequential", "inference"]
 
 
 def test_identity_ignores_epochs_only(tmp_path: Path) -> None:
@@ -90,6 +100,7 @@ def test_identity_ignores_epochs_only(tmp_path: Path) -> None:
         return identity(EdgeConfig.load(variant(tmp_path, "same", **changes)), samples, of)
 
     assert key() == key(epochs="9") == key(mhz="250") != key(of=replace(data, source="b"))
+    assert key() == key(mode='["pipelined", "pipelined"]') != key(mode='["pipelined", "sequential"]')
     assert len({key(), key(99), key(rng_seed="2"), key(checkpoint="100"), key(lr_shift="[3]"), key(z="[16, 2]")}) == 6
 
 

@@ -77,10 +77,10 @@ def measure(request: Request, program: Path, directory: Path) -> Speed:
     write_sigmoid(config, directory)
     files.write_samples(directory / files.SAMPLES, config, data.inputs(run.epoch), data.train_labels, run.order)
     before = files.write_network(directory / files.PARAMS_IN, connectivity, network)
-    before += files.start_commands(config, config.training.mode, run)
+    before += files.start_commands(config, run)
     answers = play(program, directory, [*before, files.idle(), *files.dump_commands(config)])
     result = network.run(
-        data.inputs(run.epoch), data.train_labels, config.training.mode, run.lr_shift, config.training.stochastic,
+        data.inputs(run.epoch), data.train_labels, run.mode, run.lr_shift, config.training.stochastic,
         run.rng_seed, run.order,
     )  # fmt: skip
     predictions = files.read_predictions(directory / files.PREDICTIONS, config, len(run.order))

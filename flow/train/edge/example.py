@@ -74,8 +74,8 @@ def run(config: EdgeConfig, images: npt.NDArray[np.int16], labels: npt.NDArray[n
     connectivity = Connectivity.generate(config)
     network = EdgeNetwork(config, connectivity)
     training = config.training
-    lr_shift = training.lr_shift(0)
-    words = [int(training.mode), int(training.stochastic), lr_shift, len(images), training.rng_seed]
+    mode, lr_shift = training.mode(0), training.lr_shift(0)
+    words = [int(mode), int(training.stochastic), lr_shift, len(images), training.rng_seed]
     for i in range(len(config.junctions)):
         words += connectivity.seeds[i].ravel().tolist()
         words += connectivity.perms[i].ravel().tolist() if config.dither else []
@@ -85,12 +85,12 @@ def run(config: EdgeConfig, images: npt.NDArray[np.int16], labels: npt.NDArray[n
     write_sigmoid(config, place)
     (place / "inputs.txt").write_text("".join(f"{word}\n" for word in words))
     said = _program([str(program), "inputs.txt", "outputs.txt"], place)
-    result = network.run(images, labels, training.mode, lr_shift, training.stochastic, training.rng_seed)
+    result = network.run(images, labels, mode, lr_shift, training.stochastic, training.rng_seed)
     counters = {name: int(value, 0) for name, value in (line.split() for line in said.splitlines())}
     counters["CLOCKS"] = counters.pop("CYCLES") - counters.pop("STALLS")
     expected_counters = {
         "STATUS": int(EdgeStatus.DONE), "SAMPLES": len(images), "CORRECT": result.correct,
-        "CLOCKS": Schedule(config).clocks(len(images), training.mode),
+        "CLOCKS": Schedule(config).clocks(len(images), mode),
     }  # fmt: skip
     return Outcome(
         counters, expected_counters, [int(word) for word in (place / "outputs.txt").read_text().split()],

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from html import escape
 from typing import Any
 
@@ -16,6 +17,7 @@ from models.edge.interleaver import Connectivity
 from models.edge.schedule import Schedule
 from studies import html
 
+_GREY = " Where the ground is grey, training is sequential: no weight is stale."
 _ROUNDING = {False: "half up", True: "stochastically"}
 
 
@@ -25,9 +27,15 @@ def _data(config: EdgeConfig, result: dict[str, Any]) -> str:
     return escape(result["config"]["data"]) + (f" (means of {pool} × {pool} pixels)" if pool > 1 else "")
 
 
+def _modes(config: EdgeConfig, epochs: int) -> str:
+    """Of so many epochs, in their order."""
+    names = [mode.name.lower() for mode, _ in itertools.groupby(map(config.training.mode, range(epochs)))]
+    return ", then ".join(names) if len(names) < 4 else "by turns pipelined and sequential"
+
+
 def _turns(config: EdgeConfig) -> str:
     """How often a sample comes in."""
-    period = Schedule(config).period(config.training.mode)
+    period = Schedule(config).period(config.training.mode(0))
     return "a sample enters in every one" if period == 1 else f"a sample enters in every {period}th"
 
 
@@ -54,7 +62,7 @@ def report(config: EdgeConfig, connections: Connectivity, outcome: EdgeOutcome, 
         f"<h1>{escape(config.name)}: {'-'.join(map(str, config.layers))}</h1>",
         f'<p class="note">{config.density:.1%} of the edges of the fully connected network; {form.width} bits, '
         f"{form.frac} of fraction, updates rounded {_ROUNDING[config.training.stochastic]}; "
-        f"{config.training.mode.name.lower()} training on {_data(config, result)} in Verilog simulation</p>",
+        f"{_modes(config, result['epochs'])} training on {_data(config, result)} in Verilog simulation</p>",
         verdict(result),
         html.rows(list(table(result))),
         html.section(
@@ -63,8 +71,9 @@ def report(config: EdgeConfig, connections: Connectivity, outcome: EdgeOutcome, 
     ]
     if result["history"]:
         parts.append(html.section(
-            "Accuracy", "Share of right predictions. The first curve is taken while the weights change.",
-            plots.accuracy(result["history"]),
+            "Accuracy", "Share of right predictions. The first curve is taken while the weights change."
+            f"{_GREY if len(result['modes']) > 1 else ''}",
+            plots.accuracy(result["history"], result["modes"]),
         ))  # fmt: skip
     if result["confusion"]:
         parts.append(classes.section(result["confusion"], "in the last test", result["class_names"]))

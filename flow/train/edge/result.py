@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from flow.train.edge.request import Request
 from flow.train.edge.simulation import EdgeOutcome
-from models.edge.config import EdgeConfig
+from models.edge.config import EdgeConfig, Mode
 from models.edge.schedule import Schedule
 from models.lib import confusion
 from models.pe_array.isa import assumed
@@ -44,10 +45,27 @@ def _per_epoch(history: list[dict[str, Any]], twin: list[float], samples: int) -
         else:
             epoch["samples"] += record["samples"]
             epoch["correct"] += record["correct"]
-            epoch["lr_shift"] = record["lr_shift"]
+            epoch["mode"], epoch["lr_shift"] = record["mode"], record["lr_shift"]
+            epoch["clocks_predicted"], epoch["clocks_measured"] = record["clocks_predicted"], record["clocks"]
             epoch["curve"] = _points(record["curve"], samples)
             epoch["training_accuracy"] = epoch["correct"] / epoch["samples"]
     return list(epochs.values())
+
+
+def _per_mode(epochs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What epochs in a row that have one mode took together."""
+    found = []
+    for mode, together in itertools.groupby(epochs, key=lambda epoch: epoch["mode"]):
+        part = list(together)
+        counts = {key: _sum(part, key) for key in ("samples", "clocks_predicted", "clocks_measured")}
+        found.append({"mode": mode, "first": part[0]["epoch"], "last": part[-1]["epoch"], **counts})
+    return found
+
+
+def _mode(modes: tuple[Mode, ...]) -> str | list[str]:
+    """As a configuration names them."""
+    names = [mode.name.lower() for mode in modes]
+    return names if len(names) > 1 else names[0]
 
 
 def _sum(records: list[dict[str, Any]], key: str) -> Any:
@@ -72,7 +90,7 @@ def results(request: Request, outcome: EdgeOutcome, twin: list[float]) -> dict[s
             "fan_out": [shape.fan_out for shape in config.junctions], "z": [shape.z for shape in config.junctions],
             "density": config.density, "width": config.format.width, "frac": config.format.frac,
             "classes": config.classes, "data": request.data.title, "pool": config.data.pool,
-            "mode": config.training.mode.name.lower(), "clock_mhz": config.clock_mhz,
+            "mode": _mode(config.training.modes), "clock_mhz": config.clock_mhz,
             "rounding": "stochastic" if config.training.stochastic else "half_up",
         },
         "simulator": request.sim,
@@ -104,6 +122,7 @@ def results(request: Request, outcome: EdgeOutcome, twin: list[float]) -> dict[s
             unit: [sum(record["saturations"][unit][i] for record in training) for i in range(len(config.junctions))]
             for unit in UNITS
         },
+        "modes": _per_mode(epochs),
         "history": epochs,
         "confusion": outcome.state.confusion,
         "class_names": list(request.data.names),
@@ -113,6 +132,20 @@ def results(request: Request, outcome: EdgeOutcome, twin: list[float]) -> dict[s
 
 def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.2%}"
+
+
+def _mode_rows(modes: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """A line for each mode, where there are several."""
+    rows = []
+    for name in dict.fromkeys(part["mode"] for part in modes) if len(modes) > 1 else ():
+        parts = [part for part in modes if part["mode"] == name]
+        epochs = sum(part["last"] - part["first"] + 1 for part in parts)
+        predicted, clocks = _sum(parts, "clocks_predicted"), _sum(parts, "clocks_measured")
+        rows.append((
+            f"- {name}, {epochs} {'epoch' if epochs == 1 else 'epochs'}",
+            f"{predicted:,} / {clocks:,}: {clocks / _sum(parts, 'samples'):.4f} per sample",
+        ))  # fmt: skip
+    return rows
 
 
 def table(result: dict[str, Any]) -> list[tuple[str, str]]:
@@ -127,6 +160,7 @@ def table(result: dict[str, Any]) -> list[tuple[str, str]]:
         ("test accuracy, model", _share(result["model_test_accuracy"])),
         ("test accuracy, float64 twin", _share(result["float_test_accuracy"])),
         ("clocks predicted / measured", f"{result['clocks_predicted']:,} / {result['clocks_measured']:,}"),
+        *_mode_rows(result["modes"]),
         ("clocks per sample", f"{result['clocks_per_sample']:.4f} (pass: {result['pass_clocks']})"),
         ("stalled clocks", f"{result['stalls']:,}"),
         ("edge slots used", f"{result['edge_slot_utilisation']:.2%}"),

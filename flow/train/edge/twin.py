@@ -28,7 +28,7 @@ def accuracies(path: Path) -> list[float]:
     found = []
     for step in steps(config, data, job.samples, job.epochs):
         x, labels = data.presented(step.run.epoch, step.tests)
-        result = twin.run(x, labels, step.mode, step.run.lr_shift, step.run.order)
+        result = twin.run(x, labels, step.run.mode, step.run.lr_shift, step.run.order)
         if step.tests:
             found.append(result.correct / len(step.run.order))
     return found

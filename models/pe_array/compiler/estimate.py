@@ -3,18 +3,21 @@
 
 ``clocks.pe_array`` plays every clock. Here an operation has a start, when what it waits for is done and its engine is
 free, and a length: a clock per beat that is loaded, per word that is drained, per ``lanes/4`` gradients, per entry of
-the tap list and element. Every descriptor takes a clock of the read port.
+the tap list and element. Every descriptor takes a clock of the read port. A wide port brings two beats per clock, of
+which a PE takes one word of a map.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from models.lib.fixed_point import IntArray
 from models.pe_array.isa.grid import Grid
+from models.pe_array.isa.map_transfer import LoadCommand, PeWindows
 from models.pe_array.isa.operations import (
     After,
     CollectGradients,
@@ -50,6 +53,39 @@ def _pes(mask: int, pes: int) -> npt.NDArray[np.bool_]:
     return np.array([mask >> pe & 1 for pe in range(pes)], dtype=np.bool_)
 
 
+class _Loads:
+    """Clocks of loads, with the windows that are there."""
+
+    def __init__(self, wide: int) -> None:
+        self._wide = wide
+        self.windows: Sequence[PeWindows] = ()
+        self._words: dict[tuple[int, int, int, bool, int | None], int] = {}  # of a channel, of the PE that takes most
+
+    def set_windows(self, windows: Sequence[PeWindows]) -> None:
+        """Of all PEs."""
+        self.windows = windows
+        self._words.clear()
+
+    def clocks(self, load: LoadStream | LoadMap) -> int:
+        """Of one load."""
+        if isinstance(load, LoadStream):
+            return -(-load.beats // self._wide)
+        if self._wide == 1:
+            return load.command.beats
+        return max(-(-load.command.beats // self._wide), load.command.channels * self._most(load.command))
+
+    def _most(self, load: LoadCommand) -> int:
+        key = load.row, load.rows, load.width, load.to_y, load.slot
+        if key not in self._words:
+            regions = [(pe.y if load.to_y else pe.x) for pe in self.windows if load.slot in (None, pe.slot)]
+            self._words[key] = max((
+                max(0, min(of.y + of.height, load.row + load.rows) - max(of.y, load.row))
+                * max(0, min(of.x + of.width, load.width) - of.x)
+                for of in regions
+            ), default=0)  # fmt: skip
+        return self._words[key]
+
+
 def estimate(program: Program, grid: Grid) -> int:
     """Clocks from the start of a program to its end."""
     beat, pes = grid.beat, grid.pes
@@ -58,6 +94,7 @@ def estimate(program: Program, grid: Grid) -> int:
     load = compute = store = 0  # clock from which each engine is free
     finish: IntArray = np.zeros(pes, dtype=np.int64)
     history = [0] * COMMANDS  # clock in which all PEs have finished each of the last commands
+    loading = _Loads(grid.wide)
     begun = collected = 0  # start of the last GRAD; clock from which the next gradients are collected
 
     def waited(after: After) -> int:
@@ -70,10 +107,9 @@ def estimate(program: Program, grid: Grid) -> int:
             compute += 1
         elif isinstance(operation, SetWindows):
             load += WINDOW * pes + LATENCY
+            loading.set_windows(operation.windows)
         elif isinstance(operation, LoadStream | LoadMap):
-            beats = operation.beats if isinstance(operation, LoadStream) else operation.command.beats
-            after = operation.after
-            load = max(load, waited(after) + LATENCY) + beats
+            load = max(load, waited(operation.after) + LATENCY) + loading.clocks(operation)
             loads.append(load + DONE)
         elif isinstance(operation, ComputeTiles):
             ready = max(compute, waited(operation.after), history[-COMMANDS], loads[-1])

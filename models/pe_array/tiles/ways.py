@@ -26,7 +26,8 @@ from models.pe_array.tiles.tiling import PhaseGeometry, Split, line_sizes
 Floats = npt.NDArray[np.float64]
 
 STREAMS = 8
-"""Clocks to fetch and load two short streams, measured."""
+"""Clocks to fetch and load two short streams, measured. A wide port brings them in less, but what a stream takes beside
+its beats is most of it: blocks that are chosen for two words per clock made the largest dense layer of VGG16 slower."""
 WINDOWS, ANSWER = 5, 60
 """Clocks of a PE's windows; clocks from an operation of memory to its first beat, or to its answer."""
 COLLECT, BEGIN = 12, 20
@@ -226,6 +227,12 @@ def clocks(phase: PhaseGeometry, grid: Grid, ways: Ways, blocks: Blocks, masked:
     stream = -(-count * 2 // lanes) + (-(-count * blocks.taps // lanes) if phase.op == Op.MAC else 0)
     streams = ways.strips * full * max(STREAMS * fetched / 2, fetched + stream)
 
+    def brought(words: IntArray, of_pe: IntArray) -> IntArray | Floats:
+        """Clocks for words of a channel: a PE takes one in a clock."""
+        return words if grid.wide == 1 else np.maximum(words / grid.wide, ways.strips * of_pe)
+
+    x, y = brought(ways.x, ways.window), brought(ways.y, area)
+
     def fullest(used: IntArray) -> Floats:
         most: Floats = count + uneven * np.log2(used)
         return most
@@ -241,15 +248,15 @@ def clocks(phase: PhaseGeometry, grid: Grid, ways: Ways, blocks: Blocks, masked:
         clear = groups * r * area * ways.strips
         together = groups * ins * (fullest(used) * ways.entries + COMMAND * ways.strips)
         alone = groups * -(-full // outs) * (fullest(used) * ways.entries + COMMAND * ways.strips)
-        loads = channels_in * ways.x * (groups if ins > 2 else 1)
+        loads = channels_in * x * (groups if ins > 2 else 1)
         beside = streams + ways.strips * (groups * ins * (1 + sets)) + startup
         drained = channels_out * phase.size[0] * phase.size[1] * (4 if phase.spread else 1)
         stored = drained + ways.strips * groups * ANSWER
-        beside = beside + (channels_out * phase.size[0] * phase.size[1] if masked else 0)
+        beside = beside + (channels_out * phase.size[0] * phase.size[1] / grid.wide if masked else 0)
         found = longer(np.maximum(together + clear, stored), loads + beside)
         if share < 1:
-            found = np.minimum(found, longer(np.maximum(alone + clear, stored), full * c * ways.x + beside))
-        ends = c * ways.x // ways.strips + used * r * area * (ways.sy * ways.sx)
+            found = np.minimum(found, longer(np.maximum(alone + clear, stored), full * c * x + beside))
+        ends = c * x // ways.strips + used * r * area * (ways.sy * ways.sx)
         return np.where(fits, found + ends, np.inf).astype(np.float64)
     best = np.full(len(area), np.inf)
     gradients = count * blocks.taps * 4 / grid.beat
@@ -257,8 +264,8 @@ def clocks(phase: PhaseGeometry, grid: Grid, ways: Ways, blocks: Blocks, masked:
     collected = ways.strips * full * (COLLECT + gradients) + ANSWER * add * ways.strips * full / np.maximum(1, slots)
     moved = full * gradients * np.where(add, ways.strips - 1, 1)  # old gradients; or masters
     for mine, other, mine_words, other_words, held in (
-        (outs, ins, channels_out * ways.y, channels_in * ways.x, ins <= 2),
-        (ins, outs, channels_in * ways.x, channels_out * ways.y, outs <= 2),
+        (outs, ins, channels_out * y, channels_in * x, ins <= 2),
+        (ins, outs, channels_in * x, channels_out * y, outs <= 2),
     ):
         turns, used = -(-mine // slots), np.minimum(slots, mine)
         rounds = turns * other * share if share < 1 else turns * other
@@ -268,7 +275,7 @@ def clocks(phase: PhaseGeometry, grid: Grid, ways: Ways, blocks: Blocks, masked:
         port = loads + streams + ways.strips * rounds * 3 + startup + moved
         best = np.minimum(best, longer(np.maximum(work, stores), port))
     update = add * full * count * blocks.taps * UPDATE_BYTES / grid.beat
-    found = best + (c * ways.x + r * ways.y) // ways.strips + update
+    found = best + (c * x + r * y) // ways.strips + update
     return np.where(fits, found, np.inf).astype(np.float64)
 
 

@@ -107,7 +107,15 @@ class EdgeDriver:
 
     async def start(self, mode: Mode, n: int, lr_shift: int, stochastic: bool, rng_seed: int) -> None:
         """Set up and start a run; n = 0: endless."""
+        await self.set_mode(mode, stochastic)
+        await self.begin(n, lr_shift, rng_seed)
+
+    async def set_mode(self, mode: Mode, stochastic: bool) -> None:
+        """Of the next run, at any time before its START."""
         await self.regs.set(EdgeReg.MODE, int(mode) | (ModeBits.STOCHASTIC if stochastic else 0))
+
+    async def begin(self, n: int, lr_shift: int, rng_seed: int) -> None:
+        """Start a run whose mode is set."""
         await self.regs.set(EdgeReg.LR_SHIFT, lr_shift)
         await self.regs.set(EdgeReg.NSAMPLES, n)
         await self.regs.set(EdgeReg.RNG_SEED, rng_seed)

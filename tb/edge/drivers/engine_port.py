@@ -179,7 +179,7 @@ class EnginePort(Beside):
             start=1,
         )
         await self.b.clocks()
-        self.b.drive(start=0)
+        self.b.drive(start=0, mode=self.b.rng.choice(list(Mode)), nsamples=self.b.rng.getrandbits(32))
         before = self.admitted
         if stop_after:
             what = f"{stop_after} samples admitted"

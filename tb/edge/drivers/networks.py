@@ -3,16 +3,25 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import numpy.typing as npt
 
-from models.edge.config import EdgeConfig
+from models.edge.config import EdgeConfig, Mode
 from models.edge.interleaver import Connectivity
 from models.edge.network import EdgeNetwork
 from tb.lib.bench import Bench
 
 Samples = npt.NDArray[np.int16]
 Labels = npt.NDArray[np.int64]
+
+
+def alternating(rng: random.Random, count: int) -> list[Mode]:
+    """Modes of runs of a hybrid training: from three on, both switches are among them."""
+    modes = [Mode.PIPELINED, Mode.SEQUENTIAL]
+    rng.shuffle(modes)
+    return [modes[k % 2] for k in range(count)]
 
 
 def random_network(b: Bench, config: EdgeConfig) -> tuple[Connectivity, EdgeNetwork]:

@@ -101,7 +101,7 @@ class Trainer:
         run, tests = step.run, step.tests
         x, labels = self.data.presented(run.epoch, tests)
         files.write_samples(Path(files.SAMPLES), self.config, x, labels, run.order)
-        await self.player.play_all(files.start_commands(self.config, step.mode, run))
+        await self.player.play_all(files.start_commands(self.config, run))
         started = time.perf_counter(), time.process_time(), self.player.now
         await self.watch(step)
         await self.player.play(files.idle())
@@ -110,7 +110,7 @@ class Trainer:
         await self.player.play_all(files.dump_commands(self.config))
 
         result = self.network.run(
-            x, labels, step.mode, run.lr_shift, self.config.training.stochastic, run.rng_seed, run.order
+            x, labels, run.mode, run.lr_shift, self.config.training.stochastic, run.rng_seed, run.order
         )
         compared = self.compare(step, result, counters, labels[run.order])
         clocks, stalls = clocks_and_stalls(counters)
@@ -119,9 +119,9 @@ class Trainer:
             self.state.confusion = cells(labels[run.order], result.classes)
         record = {
             "curve": [] if tests else curve(run.first, right, self.job.samples),
-            "epoch": run.epoch, "tests": tests, "mode": step.mode.name.lower(), "samples": len(run.order),
+            "epoch": run.epoch, "tests": tests, "mode": run.mode.name.lower(), "samples": len(run.order),
             "correct": counters["CORRECT"], "model_correct": result.correct, "compared": compared,
-            "clocks_predicted": Schedule(self.config).clocks(len(run.order), step.mode), "clocks": clocks,
+            "clocks_predicted": Schedule(self.config).clocks(len(run.order), run.mode), "clocks": clocks,
             "stalls": stalls, "lr_shift": run.lr_shift,
             "busy": {unit: [counters[f"BUSY_{unit} {i + 1}"] for i in range(len(self.config.junctions))]
                      for unit in ("FF", "BP", "UP")},
@@ -138,10 +138,10 @@ class Trainer:
         """Sleep through a run, but for reports of its progress. Raises Interrupted."""
         n = len(step.run.order)
         schedule = Schedule(self.config)
-        limit = 2 * schedule.clocks(n, step.mode) + 10_000
+        limit = 2 * schedule.clocks(n, step.run.mode) + 10_000
         profile = Profile(self.player, self.config) if step.number == 0 else None
         if profile:
-            await profile.fill(schedule, n, step.mode)
+            await profile.fill(schedule, n, step.run.mode)
         await self.count(step, n - 2 * schedule.pipeline if profile else n, limit)
         if profile:
             await profile.drain(limit)
@@ -176,7 +176,7 @@ class Trainer:
         return (
             check_predictions(where, predictions, result, labels, self.config.format)
             + check_parameters(where, parameters, self.network)
-            + check_counters(where, counters, result, self.config, step.mode)
+            + check_counters(where, counters, result, self.config, step.run.mode)
         )
 
     def interrupt(self, *_: Any) -> None:

@@ -114,8 +114,9 @@ class LoadUnit:
         rng = self.rng
         row, col = (rng.choice([0, 255, rng.getrandbits(8)]) for _ in range(2))
         lanes = self.beat // 2
-        beats = rng.randint(1, 4)
-        count = rng.choice([0, 1, rng.randint(0, beats * lanes), beats * lanes, beats * lanes + rng.randint(0, 50)])
+        beats = rng.choice([rng.randint(1, 4), 4])
+        all_, in_last = beats * lanes, beats * lanes - rng.randint(1, lanes)
+        count = rng.choice([0, 1, rng.randint(0, all_), in_last, in_last, all_, all_ + rng.randint(0, 50)])
         kind = "none" if not count else "all" if count == beats * lanes else "more" if count > beats * lanes else "some"
         self.b.cover("coordinates", kind)
         stream = Stream(rng.choice([1, 1, 0]), self.own(beats), beats, rng.getrandbits(12), rng.getrandbits(64), True,

@@ -86,6 +86,13 @@ def small(*network: Any) -> dict[str, Any]:
         ({"network__activation": ["tanh", "sigmoid"]}, "network.activation[0] = 'tanh' must be one of sigmoid, relu"),
         ({"connectivity__dither": 1}, "connectivity.dither = 1 must be true or false"),
         ({"training__mode": "inference"}, "training.mode = 'inference' must be one of pipelined, sequential"),
+        ({"training__mode": ["pipelined", "both"]}, "training.mode[1] = 'both' must be one of pipelined, sequential"),
+        ({"training__mode": []}, "training.mode = [] must be a list of at least one string"),
+        ({"training__mode": 1}, "training.mode = 1 must be one of pipelined, sequential"),
+        (
+            {"training": {"epochs": 1, "mode": ["pipelined", "sequential"]}},
+            "training.mode = ['pipelined', 'sequential'] has 2 entries, more than training.epochs = 1: give",
+        ),
         ({"training__rounding": "up"}, "training.rounding = 'up' must be one of half_up, stochastic"),
         ({"training__lr_shift": [9]}, "training.lr_shift[0] = 9 must be 0 … 8"),
         ({"training__lr_shift": []}, "training.lr_shift = [] must be a list of at least one integer"),
@@ -151,7 +158,22 @@ def test_verilog_parameters_are_literals() -> None:
 def test_learning_rate_of_an_epoch() -> None:
     training = EdgeConfig.from_dict(broken(training={"lr_shift": [1, 2, 5], "mode": "sequential"})).training
     assert [training.lr_shift(epoch) for epoch in range(5)] == [1, 2, 5, 5, 5]
-    assert training.mode is Mode.SEQUENTIAL
+    assert training.modes == (Mode.SEQUENTIAL,)
+
+
+def test_mode_of_an_epoch() -> None:
+    """The last one goes on, however often it is written."""
+    for names, modes, letters in (
+        (["pipelined"], 1, "PPPP"),
+        (["pipelined", "sequential"], 2, "PSSS"),
+        (["pipelined", "sequential", "sequential"], 2, "PSSS"),
+        (["sequential", "sequential", "pipelined", "sequential"], 4, "SSPS"),
+    ):
+        training = EdgeConfig.from_dict(broken(training={"epochs": 4, "mode": names})).training
+        assert len(training.modes) == modes
+        assert "".join(training.mode(epoch).name[0] for epoch in range(4)) == letters
+    one = EdgeConfig.from_dict(broken(training={"epochs": 4, "mode": "sequential"}))
+    assert one == EdgeConfig.from_dict(broken(training={"epochs": 4, "mode": ["sequential"] * 3}))
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

@@ -12,7 +12,7 @@ import pytest
 from edge_configs import values
 
 from models.edge import benchmark, training
-from models.edge.config import EdgeConfig
+from models.edge.config import EdgeConfig, Mode
 from models.edge.parameters import initial_parameters
 from models.edge.training import RawData, plan, train
 
@@ -40,6 +40,16 @@ def test_plan_presents_every_sample_once_per_epoch(samples: int, checkpoint: int
         orders.append(np.concatenate([step.order for step in parts]))
         assert np.array_equal(np.sort(orders[-1]), np.arange(samples))
     assert not np.array_equal(orders[0], orders[1])
+
+
+def test_plan_switches_the_mode_between_epochs() -> None:
+    """The runs of an epoch share its mode; whatever else is in the plan stays as it is."""
+    config = load("tiny")
+    changed = replace(config, training=replace(config.training, modes=(Mode.PIPELINED, Mode.SEQUENTIAL)))
+    one, two = list(plan(config, 300, 3)), list(plan(changed, 300, 3))
+    assert [run.mode for run in one] == [Mode.PIPELINED] * 6
+    assert [run.mode for run in two] == [Mode.PIPELINED] * 2 + [Mode.SEQUENTIAL] * 4
+    assert [run.rng_seed for run in one] == [run.rng_seed for run in two]
 
 
 def test_plan_is_the_same_every_time_and_follows_the_configuration() -> None:
@@ -116,7 +126,7 @@ def test_mnist_sparse_reaches_its_accuracy() -> None:
     """>= 97.5 % within 10 epochs, pipelined and stale, in fixed point, at <= 10 % density; near the float twin."""
     config = load("mnist_sparse")
     assert config.density <= 0.10
-    assert config.training.mode.name == "PIPELINED"
+    assert config.training.mode(0).name == "PIPELINED"
     epochs = 4  # of the 10 that the configuration has, with their learning rates
     results = list(train(config, RawData.load(config), epochs=epochs))
     assert results[-1].test >= 0.975

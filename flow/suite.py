@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make test`, `make check` and `make regress`: pytest over two processes or more, JUnit XML in the build directory."""
+"""`make test` and `make check`: pytest over two processes or more, JUnit XML in the build directory."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from models.lib.threads import cores
 from models.lib.whole_file import part_of
 
 PYTEST_CACHE = ("-o", f"cache_dir={BUILD / 'cache' / 'pytest'}")
-RUNS = ("plain", "coverage", "both", "first")
-"""Runs of the regression: all on plain builds, those on coverage builds, both with none twice, one of each module."""
 UNIT_TESTS = ("tests/models", "tests/studies", "tests/train/test_once.py", "tests/train/test_train_parts.py")
 """Tests of models and studies, whose lines are counted."""
 
@@ -53,8 +51,3 @@ def check() -> bool:
     """The first look of who edits: unit tests that are quick, and one seed and set of each module on Verilator."""
     chosen = ["--runs=first", "--seeds=1", "-m", "not slow", *UNIT_TESTS, "tests/test_regression.py"]
     return run_pytest(chosen, BUILD / "junit-check.xml")
-
-
-def regress(seeds: int) -> bool:
-    """The benches alone, on more seeds."""
-    return run_pytest([f"--seeds={seeds}", "tests/test_regression.py"], BUILD / "junit-regress.xml")

@@ -16,9 +16,9 @@ from models.pe_array.compiler.step_memory import StepMemory
 from models.pe_array.isa.link import Link
 from models.pe_array.network.config import PeConfig, grid_of
 from models.pe_array.network.network import PeNetwork
-from studies import scaling
 from studies.phase_clocks import SIZES
-from studies.scaling import Scaled, draw, line, scaled
+from studies.scaling import clocks as scaling
+from studies.scaling.clocks import Scaled, draw, line, scaled
 from tests.small_cnn import small_cnn
 
 

@@ -31,8 +31,7 @@ def _bits(
     word: int, low: int, width: int, doc: str, less: int = 0, pair: bool = False, default: Any = MISSING,
     signed: bool = False,
 ) -> Any:  # fmt: skip
-    bits = Bits(32 * word + low, width, less, pair, doc, signed)
-    return field(default=default, metadata={"bits": bits})
+    return field(default=default, metadata={"bits": Bits(32 * word + low, width, less, pair, doc, signed)})
 
 
 def _a(low: int, width: int, doc: str, default: Any = MISSING) -> Any:
@@ -276,10 +275,7 @@ class Collect(Descriptor):
 
 @dataclass(frozen=True)
 class Update(Descriptor):
-    """New masters, momenta (where ``decay`` is not 0) and MAC weights. Without momenta ``nesterov`` is ignored.
-
-    Of gradients there may be several arrays, one right behind the other: those of other arrays of PEs, say.
-    """
+    """New masters, momenta (where ``decay`` is not 0) and MAC weights. Without momenta ``nesterov`` is ignored."""
 
     opcode = 0x34
     counts = True

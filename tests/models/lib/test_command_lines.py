@@ -31,7 +31,11 @@ EDGE, PE = "models.edge.training", "models.pe_array.training"
 
 def refused(module: str, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
     """Exit status and the one line of a command that does nothing else."""
-    places = {PE: f"{PE}.command", "studies.winograd": "studies.winograd.clocks"}
+    places = {
+        PE: f"{PE}.command",
+        "studies.scaling": "studies.scaling.clocks",
+        "studies.winograd": "studies.winograd.clocks",
+    }
     with pytest.raises(SystemExit) as caught:
         importlib.import_module(places.get(module, module)).main(arguments)
     out, said = capsys.readouterr()

@@ -138,7 +138,5 @@ def test_images_of_less_than_a_step_are_refused() -> None:
 def test_gradients_that_do_not_fit_are_told() -> None:
     one = Trace([], [], [], [], [np.full(2, 1 << 30, dtype=np.int32)], [], [np.zeros(0, dtype=np.int32)])
     assert summed([one]) is one
-    with pytest.raises(
-        ConfigError, match=r"arrays = 2: sums of gradients of layers\[0\] do not fit in 32 bits"
-    ):
+    with pytest.raises(ConfigError, match=r"arrays = 2: sums of gradients of layers\[0\] do not fit in 32 bits"):
         summed([one, one])

@@ -192,7 +192,3 @@ def main(arguments: list[str] | None = None) -> None:
         print(html.text(HEAD, [line(each) for each in made]))
         if options.picture:
             draw(made, f"{config.name}, {training.batch} pictures per array and step", options.picture)
-
-
-if __name__ == "__main__":
-    main()

@@ -56,8 +56,8 @@ reg  [31:0] addr_reg;
 reg  [31:0] next_reg;
 reg  [31:0] after_reg;
 reg  [23:0] left_reg;
-// Of the first arrays: this many less one, those whose chunk is still to come in this round, bytes from one to the next,
-// address in the first of them
+// Of the first arrays: this many less one, those whose chunk is still to come in this round, bytes from one to the
+// next, address in the first of them
 reg  [6:0]  firsts_reg;
 reg  [6:0]  more_reg;
 reg  [31:0] stride_reg;

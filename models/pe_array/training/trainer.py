@@ -99,8 +99,7 @@ class Trainer:
         """Raises ConfigError, WeightsError."""
         config.check_data(data.shape, 1 + int(data.labels.max(initial=0)), data.title)
         if len(data) < config.step_images:
-            of = "" if config.link.arrays == 1 else f" of {config.link.arrays} arrays"
-            raise ConfigError(f"{len(data)} images must be at least a batch{of}, {config.step_images}")
+            raise ConfigError(f"{len(data)} images must be at least a batch, {config.step_images}, on all arrays")
         self.config = config = cut(config)
         self.data = data
         self.network = starting_network(config)
@@ -189,8 +188,8 @@ class Trainer:
     @property
     def parts(self) -> list[slice]:
         """Images of every array, of those of a step."""
-        batch = self.config.training.batch
-        return [slice(batch * n, batch * (n + 1)) for n in range(self.config.link.arrays)]
+        n = self.config.training.batch
+        return [slice(first, first + n) for first in range(0, self.config.step_images, n)]
 
     def _trace(self, images: Int8Array, labels: LabelArray) -> Trace:
         """Maps and gradients of an array's batch."""

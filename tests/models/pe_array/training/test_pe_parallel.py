@@ -131,7 +131,7 @@ def test_random_words_of_several_arrays_are_refused() -> None:
 
 
 def test_images_of_less_than_a_step_are_refused() -> None:
-    with pytest.raises(ConfigError, match="31 images must be at least a batch of 4 arrays, 32"):
+    with pytest.raises(ConfigError, match="31 images must be at least a batch, 32, on all arrays"):
         Trainer(config_of(4), first_images(31)[0])
 
 

@@ -6,8 +6,8 @@ Weights are random, pruned to a density before the first step. Data do not matte
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from models.pe_array.network.network import PeNetwork
 from studies import published
 from studies.kept import keeper, known, study_key
 from studies.networks import Pooling, WeightLayer
-from studies.phase_clocks import SIZES
+from studies.phase_clocks import SIZES, WIDE_OUTSTANDING
 from studies.timeline.steps import Steps
 
 PHASES = {"ff": "FF", "ng": "NG", "wg": "WG", "bg": "WG of biases,", "update": "update"}
@@ -178,16 +178,27 @@ class Asked:
         """Prune, compile and play it; ``seen``: with its timeline."""
         network = PeNetwork(self.config)
         network.prune()
-        return play(network, replace(SIZES, latency=self.latency), dict(self.blocks), seen)
+        return play(network, self.sizes, dict(self.blocks), seen)
 
     def played(self) -> PlayedStep:
         """What it took."""
         return PlayedStep.of(*self.run(seen=False))
 
     @property
+    def words(self) -> int:
+        """Words of the maps that its layers make of an image: who has more takes longer."""
+        return sum(layer.out_shape[0] * layer.out_shape[1] * layer.out_shape[2] for layer in self.config.layers)
+
+    @property
+    def sizes(self) -> Sizes:
+        """Of the array, and its memory."""
+        sizes = replace(SIZES, latency=self.latency)
+        return replace(sizes, outstanding=WIDE_OUTSTANDING) if grid_of(self.config).wide > 1 else sizes
+
+    @property
     def key(self) -> str:
         """Of all that the clocks depend on: the network, the array, and the text of the models that play it."""
-        return study_key(asked=repr(self), sizes=repr(SIZES), models=digest(Path(__file__)), numpy=np.__version__)
+        return study_key(asked=repr(self), sizes=repr(self.sizes), models=digest(Path(__file__)), numpy=np.__version__)
 
 
 def all_played(asked: Sequence[Asked], kept: Path | None = None) -> Iterator[PlayedStep]:
@@ -198,24 +209,38 @@ def all_played(asked: Sequence[Asked], kept: Path | None = None) -> Iterator[Pla
     """
     before = {} if kept is None else known(kept, "steps")
     keys = ["" if kept is None else each.key for each in asked]
-    new = [each for each, key in zip(asked, keys, strict=True) if key not in before]
+    new = {n: each for n, each in enumerate(asked) if keys[n] not in before}
+
+    def keep(n: int, played: PlayedStep) -> PlayedStep:
+        if kept is not None:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            keeper(kept, "steps")(keys[n], asdict(played))
+        return played
+
+    found: Iterator[PlayedStep]
     if threads.count() == 1 or len(new) < 2:
-        return _in_order(keys, before, map(Asked.played, new), kept)
+        found = (keep(n, each.played()) for n, each in new.items())
+    else:
+        found = _at_once(new, keep)
+    return (PlayedStep(**before[key]) if key in before else next(found) for key in keys)
+
+
+def _at_once(asked: Mapping[int, Asked], keep: Callable[[int, PlayedStep], PlayedStep]) -> Iterator[PlayedStep]:
+    """Steps by several processes, from now on, those with the largest maps first: none is left alone at the end."""
+    ArrayClocks(grid_of(next(iter(asked.values())).config), SIZES)  # compiled once, not by every process
     pool = ProcessPoolExecutor(threads.count())
-    found = pool.map(Asked.played, new)
+    begun = {pool.submit(asked[n].played): n for n in sorted(asked, key=lambda n: -asked[n].words)}
     pool.shutdown(wait=False)  # takes no more, and ends with the last one
-    return _in_order(keys, before, found, kept)
+    return _in_order(asked, begun, keep)
 
 
 def _in_order(
-    keys: Sequence[str], before: Mapping[str, Any], new: Iterator[PlayedStep], kept: Path | None
+    asked: Mapping[int, Asked], begun: Mapping[Future[PlayedStep], int],
+    keep: Callable[[int, PlayedStep], PlayedStep],
 ) -> Iterator[PlayedStep]:  # fmt: skip
-    for key in keys:
-        if key in before:
-            yield PlayedStep(**before[key])
-            continue
-        played = next(new)
-        if kept is not None:
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            keeper(kept, "steps")(key, asdict(played))
-        yield played
+    done, found = as_completed(begun), dict[int, PlayedStep]()
+    for n in asked:
+        while n not in found:
+            each = next(done)
+            found[begun[each]] = keep(begun[each], each.result())
+        yield found[n]

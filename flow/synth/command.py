@@ -123,14 +123,24 @@ def limit_problems(outcome: Outcome, limits: Mapping[str, float]) -> list[str]:
     ]
 
 
+def least_problems(outcome: Outcome, least: Mapping[str, float]) -> list[str]:
+    """Figures below what they must reach, whatever the baseline is."""
+    return [
+        f"{name} = {outcome.figures[name]:g} must be at least {limit:g}"
+        for name, limit in least.items()
+        if name in outcome.figures and outcome.figures[name] < limit
+    ]
+
+
 def check(config: str, outcome: Outcome, reference: Mapping[str, Any]) -> Outcome:
-    """The outcome with the problems that the baselines of `reference` (the baseline file) add."""
+    """The outcome with the problems that baselines and limits of `reference` (the baseline file) add."""
     place = (config, outcome.target, outcome.family)
     problems = list(outcome.problems)
     expected = _entry(reference["baseline"], place)
     if expected is not None:
         problems += baseline_problems(outcome, expected, reference["tolerance"])
     problems += limit_problems(outcome, _entry(reference["published"], place) or {})
+    problems += least_problems(outcome, _entry(reference["least"], place) or {})
     return dataclasses.replace(outcome, problems=problems)
 
 

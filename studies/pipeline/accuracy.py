@@ -54,7 +54,7 @@ def table(config: PeConfig, data: TrainingImages) -> Iterator[tuple[str, ...]]:
     plain = trained(config, data, None)
     for name, first in CUTS.items():
         shares = [
-            trained(config, data, Pipeline(first, schedule, last if schedule == "hybrid" else None))
+            trained(config, data, Pipeline(len(first), first, schedule, last if schedule == "hybrid" else None))
             for schedule in SCHEDULES
         ]
         yield (

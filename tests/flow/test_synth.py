@@ -198,8 +198,23 @@ def test_larger_than_published() -> None:
     assert synth.limit_problems(large, limits) == ["lut_total = 9657 is above the published 9656"]
 
 
+@pytest.mark.parametrize(("config", "target", "least"), [("tiny", "edge_top", 100), ("lenet5_mnist", "pe_8", 115)])
+def test_clocks_that_must_be_reached(config: str, target: str, least: int) -> None:
+    """Also where a baseline has come down within its tolerance, time after time."""
+    entry = REFERENCE["baseline"][config][target]["ecp5"]
+    assert entry["fmax_mhz"] >= least
+    area = Area(entry["lut_total"], 0, entry["ff"], entry["block_ram"], entry["dsp"])
+    made = [
+        dataclasses.replace(outcome(area, fmax_mhz=fmax, path=()), target=target, family="ecp5")
+        for fmax in (least, least - 0.1)
+    ]
+    reference = REFERENCE | {"baseline": {}}
+    found = [synth.check(config, each, reference).problems for each in made]
+    assert found == [[], [f"fmax_mhz = {least - 0.1:g} must be at least {least}"]]
+
+
 def test_baseline_file(tmp_path: Path) -> None:
-    reference: dict[str, Any] = {"tolerance": REFERENCE["tolerance"], "published": {}, "baseline": {}}
+    reference: dict[str, Any] = {"tolerance": REFERENCE["tolerance"], "published": {}, "least": {}, "baseline": {}}
     result = outcome(Area(10, 5, 7, 1.5, 2))
     assert synth.check("net", result, reference).problems == []
     synth.record("net", [result], reference, tmp_path / "baseline.json")

@@ -16,6 +16,7 @@ from models.pe_array.clocks.chunk_writer import (
 from models.pe_array.clocks.gradient_pack import (
     PackState,
     pack_clock,
+    pack_rests,
     pack_state,
     pack_take_ready,
     slots_clock,
@@ -133,10 +134,14 @@ def collect_clock(
     finish = n.before != 0 and not answers_before
     start = took and row[OPCODE] != SLOT
 
-    quiet = slots_quiet(slots)
-    slots_clock(slots, choice, entered, advance, slot_taken if writer.left == 1 else -1)
+    quiet, begun = True, pack.n.begun != 0
+    if begun:
+        quiet = slots_quiet(slots)
+        slots_clock(slots, choice, entered, advance, slot_taken if writer.left == 1 else -1)
     n.word = 1 if (pack.n.valid and word_ready) or (n.word and not wr_ready) else 0
-    pack_clock(pack, slot_taken, word_ready)
+    if begun:
+        pack_clock(pack, slot_taken, word_ready)
+        pack.n.begun = 0 if quiet and pack_rests(pack) else 1
     packed = n.first << _FIRST_BITS | n.beats << _SLOT_BITS | n.slot
     fifo_clock(state.queue, packed if issues else NONE, command)
     if issues:
@@ -161,6 +166,7 @@ def collect_clock(
     n.done = 1 if finish else 0
     if start:
         n.learn = 1 if row[OPCODE] == LEARN else 0
+        pack.n.begun = 1
         slots_start(slots, pack.n.choice, n.learn, n.lanes // 4)
         n.add = n.origin = 0
         if not n.learn:

@@ -23,8 +23,8 @@ next one."""
 CHOICE = kind("ordered turn slot chunk")
 """Slots take turns, and are filled up to four words; slot chosen last; the chunk at the output: slot, and beats or
 0."""
-REGISTERS = kind("valid", choice=CHOICE)
-"""A word stands at the output; the chunk of collect_slots."""
+REGISTERS = kind("valid begun", choice=CHOICE)
+"""A word stands at the output; a clock may change something; the chunk of collect_slots."""
 
 
 class PackState(NamedTuple):
@@ -84,6 +84,16 @@ def pack_grant(state: PackState, given: Array, entered: Array) -> None:
         if slot >= 0:
             slots[slot].granted = 1
             entered[slot] = 0 if slots[slot].flush else 1
+
+
+@clocked
+def pack_rests(state: PackState) -> Flag:
+    """No clock changes anything before the next COLLECT."""
+    inside = state.n.valid + state.n.choice.chunk
+    for each in state.slots:
+        inside += each.coming + each.open + each.flush + each.ended + each.busy + each.eligible
+        inside += each.words + each.complete + each.granted
+    return inside == 0
 
 
 @clocked

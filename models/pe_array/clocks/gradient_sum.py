@@ -19,6 +19,7 @@ class SumState(NamedTuple):
         sums: of node 1 … P-1, numbered as in a heap: whether it holds a sum.
         takes: of these nodes in this clock.
         depth: (1,) DEPTH.
+        held: (1,) gradients and sums inside.
     """
 
     inside: IntArray
@@ -26,12 +27,13 @@ class SumState(NamedTuple):
     sums: IntArray
     takes: IntArray
     depth: IntArray
+    held: IntArray
 
 
 def sum_state(pes: int, depth: int) -> SumState:
     """As after a reset. pes, depth: P, DEPTH."""
     inside, shown, sums, takes = (np.zeros(pes, dtype=np.int64) for _ in range(4))
-    return SumState(inside, shown, sums, takes, np.array([depth], dtype=np.int64))
+    return SumState(inside, shown, sums, takes, np.array([depth], dtype=np.int64), np.zeros(1, dtype=np.int64))
 
 
 @clocked
@@ -43,28 +45,30 @@ def sum_ready(state: SumState, pe: Int) -> Flag:
 @clocked
 def sum_empty(state: SumState) -> Flag:
     """Nothing is inside."""
-    inside = 0
-    for pe in range(len(state.inside)):
-        inside += state.inside[pe] + state.sums[pe]
-    return inside == 0
+    return state.held[0] == 0
 
 
 @clocked
 def sum_valid(state: SumState, tiles_log2: Int, valid: Array) -> None:
     """Fill in which slots have a sum; of P, those that there are not have none."""
     pes = len(state.inside)
-    slots = pes >> tiles_log2
-    for slot in range(pes):
-        if slot >= slots:
-            valid[slot] = 0
-        else:
-            valid[slot] = state.shown[slot] if tiles_log2 == 0 else state.sums[slots + slot]
+    slots = pes >> tiles_log2 if state.held[0] else 0
+    for slot in range(slots):
+        valid[slot] = state.shown[slot] if tiles_log2 == 0 else state.sums[slots + slot]
+    for slot in range(slots, pes):
+        valid[slot] = 0
 
 
 @clocked
 def sum_clock(state: SumState, accepted: Array, tiles_log2: Int, ready: Array) -> None:
     """One clock, with PEs whose gradients are taken, and slots whose sums are."""
     pes, sums, takes, inside, shown = len(state.inside), state.sums, state.takes, state.inside, state.shown
+    held = state.held[0]
+    for pe in range(pes):
+        held += accepted[pe]
+    state.held[0] = 0
+    if held == 0:
+        return
     for level in range(tiles_log2, 0, -1):  # parents first: they see what their children held
         first = pes >> level
         for node in range(first, 2 * first):
@@ -82,3 +86,4 @@ def sum_clock(state: SumState, accepted: Array, tiles_log2: Int, ready: Array) -
             inside[pe] -= 1
         shown[pe] = 1 if unread > 0 or (shown[pe] and not goes) else 0
         inside[pe] += accepted[pe]
+        state.held[0] += inside[pe] + sums[pe]

@@ -186,6 +186,15 @@ def pe_state() -> Record:
 
 
 @clocked
+def result_word(of: Record, coordinates: Array, element: Int, entry: Int, y_mask: Int) -> Int:
+    """Y word that an entry of MAC with ``last`` adds to. of: the command; element, entry: of it."""
+    coordinate = coordinates[of.first_element + element]
+    out = coordinate & 0xFF if of.swap else coordinate >> 8
+    yoff = entry >> YOFF_LOW & ((1 << YOFF_BITS) - 1)
+    return (of.ybase + out * of.ystride + yoff) & y_mask
+
+
+@clocked
 def step(
     state: Record, table: Array, first: Int, stride: Int, coordinates: Array, taps: Array, y_mask: Int, clock: Int,
     drained: Flag,
@@ -217,10 +226,7 @@ def step(
             entry = taps[of.first_tap + state.tap]
             last = (entry >> LAST_BIT & 1) == 1
             if last and op == 0:
-                coordinate = coordinates[of.first_element + state.element]
-                out = coordinate & 0xFF if of.swap else coordinate >> 8
-                yoff = entry >> YOFF_LOW & ((1 << YOFF_BITS) - 1)
-                y = (of.ybase + out * of.ystride + yoff) & y_mask
+                y = result_word(of, coordinates, state.element, entry, y_mask)
         elif clearing:
             y = (of.ybase + state.clear_at) & y_mask
         fence = (opening and op != state.op_before) or (

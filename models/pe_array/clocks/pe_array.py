@@ -217,7 +217,9 @@ def _step(s: State, played: Played, start: Flag, address: Int, counts: Flag) -> 
     load_first, load_beats = load_engine.load_command(load)
     fetch_first, fetch_beats = s.fetch.addr // s.fetch.beat_bytes, s.fetch.length
     master, left = axi_memory.memory_beat(s.memory, clock)
-    pe_grid.cell_outputs(cells, clock, y_writes, gradients)
+    to_y = take_load and load_engine.loads_y(table[offer_load])
+    cells.n.y_loads = 1 if to_y or (cells.n.y_loads and not idle_load) else 0
+    pe_grid.cell_outputs(cells, clock, y_writes, gradients, played.work)
     quiet, tiles = cells_idle and gradient_sum.sum_empty(sums), computer.tiles
     for each in range(3):
         s.requests[each] = s.ports.n[each].request
@@ -240,7 +242,7 @@ def _step(s: State, played: Played, start: Flag, address: Int, counts: Flag) -> 
     gradient_sum.sum_clock(sums, accepted, tiles, entered)
     pe_grid.cell_clock(cells, command, drained, clock, accepted, played.work)
     moves = moves or cells.n.done != 0 or (cells.n.ready != 0) != cells_ready
-    steady.rest_clock(s.rest, moves, rests and not all_idle, cells.at_work[0].any())
+    steady.rest_clock(s.rest, moves, rests and not all_idle, cells.n.issues > 0)
     compute_engine.compute_clock(computer, offer_compute, cells_ready, cells_ready, quiet, table)
     store_engine.store_clock(
         store, take_store, table[offer_store], store_cmd_ready, store_beat, wr_cmd_ready, wr_ready,
@@ -277,7 +279,8 @@ def _play(s: State, played: Played, address: Int, quiet: Int, passes: Flag) -> F
         if s.rest.whole > s.rest.stuck:
             return False
         if passes and runs and s.rest.outside > s.rest.settled:
-            passed, counters = steady.pass_over(s.cells, played.work.rows, played.at_work), played.counters
+            counters = played.counters
+            passed = steady.pass_over(s.cells, played.work.rows, played.at_work, s.clock[0])
             now = counters.clocks + counters.passed
             timeline.see_passed(played.seen, now, passed, s.cells.pes, s.cells.at_work)
             s.clock[0] += passed
@@ -291,7 +294,7 @@ class ArrayClocks:
     Args:
         grid: PEs and their memories.
         sizes: of the rest.
-        passes: clocks are passed over where that changes nothing (``steady``).
+        passes: PEs sleep, and clocks are passed over, where that changes nothing (``steady``).
     """
 
     def __init__(self, grid: Grid, sizes: Sizes, passes: bool = True) -> None:
@@ -314,7 +317,7 @@ class ArrayClocks:
             dispatcher.dispatch_state(), (queue_state(depth), queue_state(depth), queue_state(depth)),
             compute_engine.compute_state(pes), array_control.control_state(),
             load_engine.load_state(pes, shape.lanes, sizes.stages, sizes.map_depth, sizes.load_depth, grid.wide),
-            store_engine.store_state(pes, shape.lanes, grid.wide), pe_grid.cell_state(grid),
+            store_engine.store_state(pes, shape.lanes, grid.wide), pe_grid.cell_state(grid, passes),
             gradient_sum.sum_state(pes, sizes.grad_depth), axi_read.ReadState(ports, items),
             axi_read_mux.mux_state(3), axi_memory.memory_state(bursts, to_beat, bandwidth),
             axi_write.write_state(sizes.write_fifo, sizes.outstanding, to_answer, bandwidth),

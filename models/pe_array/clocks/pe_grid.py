@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -18,33 +19,38 @@ from models.pe_array.clocks.pe import (
     GRADIENTS,
     ISSUED,
     PE,
-    PIPE,
-    PIPE_LONG,
     QUEUE,
     WRITES,
     gradient_latency,
     pe_state,
     step,
 )
-from models.pe_array.clocks.steady import Kept, meets
+from models.pe_array.clocks.steady import (
+    LOAD_TO_WRITE,
+    Kept,
+    ahead,
+    meets,
+    pipe_of,
+    sleep,
+    wake,
+    writes_asleep,
+)
 from models.pe_array.isa import descriptors as d
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.operations import CommandField
-from models.pe_array.isa.pe_command import NULL_BIT, Memory, Op
+from models.pe_array.isa.pe_command import NULL_BIT, Memory
 from models.pe_array.isa.runs import Bytes
 
-LOAD_TO_WRITE = 3
-"""Clocks from a load to Y to its write, for which it waits if the PE writes itself [pe]."""
 _OF_COMMANDS = (
     CommandField.CLEAR, CommandField.ELEMENTS, CommandField.TAPS, CommandField.TBASE, CommandField.YSTRIDE,
 )  # fmt: skip
 ENDS = 32
 """Commands whose ends are kept: a PE is ahead of the others by fewer."""
-_LONG = int(Op.GRAD), int(Op.UNPOOL)
 
-REGISTERS = kind("count counted ready done latency y_mask")
+REGISTERS = kind("count counted ready done latency y_mask sleeps issues gradients y_loads")
 """Commands taken by the grid, and done; a command, or a field, is taken; pulse done; clocks from issue
-to gradient; depth of Y less 1."""
+to gradient; depth of Y less 1; PEs may sleep (``steady``); PEs that issued an entry in the last clock; gradients on
+their way to the ports of all PEs; maps are loaded to Y."""
 
 
 class CellState(NamedTuple):
@@ -59,6 +65,7 @@ class CellState(NamedTuple):
         ends: (PEs, ENDS): clocks of the PEs' done, as ``gradients``.
         finished: commands whose end a PE has written there.
         at_work: (2, PEs): 1 where an entry was issued in the last clock, and where one waited.
+        since, until: (PEs,) first clock of a PE's sleep, and the first behind it, or 0: it is awake.
     """
 
     n: Record
@@ -69,6 +76,8 @@ class CellState(NamedTuple):
     ends: IntArray
     finished: IntArray
     at_work: IntArray
+    since: IntArray
+    until: IntArray
 
 
 class GridWork(NamedTuple):
@@ -77,11 +86,13 @@ class GridWork(NamedTuple):
     Attributes:
         rows: commands, all PEs of a command together.
         coordinates, taps: of all commands.
+        before_last: of every entry of ``taps``: ``steady.ahead``.
     """
 
     rows: Array
     coordinates: IntArray
     taps: IntArray
+    before_last: IntArray
 
     def macs(self) -> int:
         """Entries of all PEs that multiply a weight and a pixel of the map."""
@@ -90,22 +101,25 @@ class GridWork(NamedTuple):
         return int((elements * (real[first + count] - real[first])).sum())
 
 
-def cell_state(grid: Grid) -> CellState:
-    """As after a reset."""
+def cell_state(grid: Grid, sleeps: bool) -> CellState:
+    """As after a reset; sleeps: PEs may."""
     pes = grid.pes
-    n = record(REGISTERS, ready=1, latency=gradient_latency(grid.shape.lanes), y_mask=grid.shape.y_depth - 1)
+    n = record(
+        REGISTERS, ready=1, latency=gradient_latency(grid.shape.lanes), y_mask=grid.shape.y_depth - 1, sleeps=sleeps
+    )  # fmt: skip
     cells = records(PE, pes)
     cells[:] = pe_state()
-    offer, writes, finished = (np.zeros(pes, dtype=np.int64) for _ in range(3))
+    offer, writes, finished, since, until = (np.zeros(pes, dtype=np.int64) for _ in range(5))
     gradients, ends = (np.zeros((pes, size), dtype=np.int64) for size in (GRADIENTS, ENDS))
-    return CellState(n, cells, offer, writes, gradients, ends, finished, np.zeros((2, pes), dtype=np.int64))
+    at_work = np.zeros((2, pes), dtype=np.int64)
+    return CellState(n, cells, offer, writes, gradients, ends, finished, at_work, since, until)
 
 
 def cell_begin(state: CellState) -> None:
     """Commands are counted from 0 on; the PEs are idle."""
     for name in ("command", "taken", "left", "promised", "gone"):
         state.pes[name] = 0
-    state.n.count = state.n.counted = 0
+    state.n.count = state.n.counted = state.n.gradients = 0
     state.finished[:] = state.writes[:] = 0
 
 
@@ -117,13 +131,24 @@ def cell_idle(state: CellState) -> Flag:
 
 
 @clocked
-def cell_outputs(state: CellState, clock: Int, y_writes: Array, gradients: Array) -> None:
+def cell_outputs(state: CellState, clock: Int, y_writes: Array, gradients: Array, work: GridWork) -> None:
     """Fill in which PEs write Y when a load of this clock would, and which have a gradient at their port."""
-    for pe in range(len(state.pes)):
-        y_writes[pe] = state.writes[pe] >> LOAD_TO_WRITE & 1
-        gone = state.pes[pe].gone
-        there = gone < state.pes[pe].promised and state.gradients[pe, gone % GRADIENTS] <= clock
-        gradients[pe] = 1 if there else 0
+    n, count = state.n, len(state.pes)
+    for pe in range(count):
+        y_writes[pe] = gradients[pe] = 0
+    if n.y_loads:
+        for pe in range(count):
+            if state.until[pe]:
+                own = state.pes[pe]
+                of = work.rows[own.command * count + pe]
+                y_writes[pe] = writes_asleep(own, of, work.taps, state.writes[pe], state.since[pe], clock)
+            else:
+                y_writes[pe] = state.writes[pe] >> LOAD_TO_WRITE & 1
+    if n.gradients:
+        for pe in range(count):
+            gone = state.pes[pe].gone
+            there = gone < state.pes[pe].promised and state.gradients[pe, gone % GRADIENTS] <= clock
+            gradients[pe] = 1 if there else 0
 
 
 @clocked
@@ -138,36 +163,54 @@ def cell_clock(state: CellState, command: Flag, drained: Int, clock: Int, accept
         work: of the program.
     """
     n, pes = state.n, len(state.pes)
-    rows = work.rows
-    state.at_work[:] = 0
+    rows, since, until, at_work, writes = work.rows, state.since, state.until, state.at_work, state.writes
+    offers, offered = n.ready == 0, 0
+    gradients, n.issues = n.gradients, 0
     done = True
-    offered = 0
     for pe in range(pes):
         own = state.pes[pe]
         waiting, number = own.taken - own.left, own.command
-        if own.taken > number:
-            happened = step(
-                own, rows, pe, pes, work.coordinates, work.taps, n.y_mask, clock, drained == pe
-            )  # fmt: skip
-            if happened & ISSUED:
-                pipe = PIPE_LONG if rows[number * pes + pe].op in _LONG else PIPE
-                if happened & WRITES:
-                    state.writes[pe] |= 1 << pipe
-                if happened & GRADIENT:
-                    state.gradients[pe, (own.promised - 1) % GRADIENTS] = clock + n.latency
-                if happened & FINAL:
-                    state.ends[pe, state.finished[pe] % ENDS] = clock + pipe + DONE
-                    state.finished[pe] += 1
-                state.at_work[0, pe] = 1
-            elif happened:
-                state.at_work[1, pe] = 1
-        own.gone += accepted[pe]
-        if state.offer[pe] and waiting < QUEUE:
-            own.taken += 1
-            state.offer[pe] = 0
-        state.writes[pe] >>= 1
-        offered += state.offer[pe]
-        if state.finished[pe] <= n.counted or state.ends[pe, n.counted % ENDS] >= clock:
+        if until[pe] > clock and drained != pe:
+            n.issues += 1
+        else:
+            at_work[0, pe] = at_work[1, pe] = 0
+            if own.taken > number:
+                of = rows[number * pes + pe]
+                if until[pe]:
+                    writes[pe] = wake(
+                        own, of, work.coordinates, work.taps, n.y_mask, writes[pe], since[pe], clock
+                    )  # fmt: skip
+                    until[pe] = 0
+                happened = step(
+                    own, rows, pe, pes, work.coordinates, work.taps, n.y_mask, clock, drained == pe
+                )  # fmt: skip
+                if happened & ISSUED:
+                    pipe = pipe_of(of.op)
+                    if happened & WRITES:
+                        writes[pe] |= 1 << pipe
+                    if happened & GRADIENT:
+                        state.gradients[pe, (own.promised - 1) % GRADIENTS] = clock + n.latency
+                        n.gradients += 1
+                    if happened & FINAL:
+                        state.ends[pe, state.finished[pe] % ENDS] = clock + pipe + DONE
+                        state.finished[pe] += 1
+                    elif n.sleeps:
+                        until[pe] = sleep(own, of, work.before_last, clock)
+                        since[pe] = clock + 1
+                    at_work[0, pe] = 1
+                    n.issues += 1
+                elif happened:
+                    at_work[1, pe] = 1
+            writes[pe] >>= 1
+        if gradients:
+            own.gone += accepted[pe]
+            n.gradients -= accepted[pe]
+        if offers and state.offer[pe]:
+            if waiting < QUEUE:
+                own.taken += 1
+                state.offer[pe] = 0
+            offered += state.offer[pe]
+        if done and (state.finished[pe] <= n.counted or state.ends[pe, n.counted % ENDS] >= clock):
             done = False
     n.done = 1 if done else 0
     n.counted += n.done
@@ -176,6 +219,11 @@ def cell_clock(state: CellState, command: Flag, drained: Int, clock: Int, accept
         n.count += 1
         offered = pes
     n.ready = 1 if offered == 0 else 0
+
+
+@functools.lru_cache(maxsize=4096)
+def _pes_of(mask: int, pes: int) -> tuple[int, ...]:
+    return tuple(pe for pe in range(pes) if mask >> pe & 1)
 
 
 class _Content:
@@ -226,7 +274,7 @@ class Stored:
         self._grid, pes, shape = grid, grid.pes, grid.shape
         self._e = [_Content(shape.e_depth * shape.lanes // 2) for _ in range(pes)]
         self._t = [_Content(shape.t_depth * shape.lanes // 4) for _ in range(pes)]
-        self._fields = {name: np.zeros(pes, dtype=np.int64) for name in CommandField}
+        self._fields = {name: [0] * pes for name in CommandField}
 
     def work(self, program: Sequence[d.Descriptor], memory: Bytes, base: int) -> GridWork:
         """What the commands of a program find, one after the other.
@@ -242,10 +290,11 @@ class Stored:
             if isinstance(each, d.Stream):
                 self._stream(each, memory, base)
             elif isinstance(each, d.Set):
-                mine = [pe for pe in range(pes) if each.pes >> pe & 1]
-                f[CommandField(each.field)][mine] = each.value
+                field = f[CommandField(each.field)]
+                for pe in _pes_of(each.pes, pes):
+                    field[pe] = each.value
             elif isinstance(each, d.Compute):
-                columns = zip(*(f[name].tolist() for name in _OF_COMMANDS), strict=True)
+                columns = zip(*(f[name] for name in _OF_COMMANDS), strict=True)
                 for pe, (clear, elements, taps, tbase, ystride) in enumerate(columns):
                     e = self._e[pe].part(each.ebase * (lanes // 2), elements)
                     t = self._t[pe].part(tbase * (lanes // 4), taps)
@@ -255,7 +304,8 @@ class Stored:
                     ))  # fmt: skip
         table = records(COMMAND, len(rows))
         table[:] = rows
-        return GridWork(table, found.coordinates.all(), found.taps.all())
+        taps = found.taps.all()
+        return GridWork(table, found.coordinates.all(), taps, ahead(taps))
 
     def _stream(self, stream: d.Stream, memory: Bytes, base: int) -> None:
         to = stream.memory + Memory.W

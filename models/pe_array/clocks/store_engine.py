@@ -197,7 +197,11 @@ def store_d_ready(state: StoreState, row: Array, rd_cmd_ready: Flag) -> Flag:
 @clocked
 def store_enters(state: StoreState, given: Array, entered: Array) -> None:
     """Slots whose gradients are taken, of those that have one, 0 or 1 each."""
-    pack_grant(state.collect.pack, given, entered)
+    if state.collect.pack.n.begun:
+        pack_grant(state.collect.pack, given, entered)
+    else:
+        for slot in range(len(entered)):
+            entered[slot] = 0
 
 
 @clocked

@@ -17,6 +17,7 @@ from models.pe_array.isa import descriptors as d
 
 OPCODE, LOADS, COMPUTES, STORES, FIRST = range(5)
 """Opcode, loads, computes and stores to wait for; the first field."""
+AFTER = {"loads": LOADS, "computes": COMPUTES, "stores": STORES}
 
 
 def _names(kind: type[d.Descriptor]) -> Iterator[str]:
@@ -37,12 +38,18 @@ COLUMNS = FIRST + max(len(list(_names(kind))) for kind in d.KINDS.values()) + 2
 def table(program: Sequence[d.Descriptor]) -> IntArray:
     """int64 (descriptors, COLUMNS)."""
     rows = np.zeros((len(program), COLUMNS), dtype=np.int64)
-    names = {kind: dict.fromkeys(_names(kind)) for kind in d.KINDS.values()}
-    for row, each in zip(rows, program, strict=True):
-        after = each.after
-        values = [each.opcode, after.loads, after.computes, after.stores]
-        for name in names[type(each)]:
-            value = getattr(each, name)
-            values.extend(value if isinstance(value, tuple) else (int(value),))
-        row[: len(values)] = [value - ((value >> 63 == 1) << 64) for value in values]
+    numbers: dict[type[d.Descriptor], list[int]] = {}
+    for number, each in enumerate(program):
+        numbers.setdefault(type(each), []).append(number)
+    for of, mine in numbers.items():
+        made = [program[number] for number in mine]
+        rows[mine, OPCODE] = of.opcode
+        for name, at in AFTER.items():
+            rows[mine, at] = [getattr(each.after, name) for each in made]
+        for name in dict.fromkeys(_names(of)):
+            values = np.array([getattr(each, name) for each in made])
+            if values.dtype != np.uint64:
+                values = values.astype(np.int64)
+            at = column(of, name)
+            rows[mine, at : at + values[0].size] = values.view(np.int64).reshape(len(mine), -1)
     return rows

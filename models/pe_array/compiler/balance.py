@@ -25,6 +25,8 @@ Mask = npt.NDArray[np.bool_]
 
 SWEEPS = 20
 """Most sweeps of exchanges over all pairs."""
+EXACT = 1 << 53
+"""Whole numbers up to it are exact in floating point."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,21 @@ def distribute(loads: npt.ArrayLike, rooms: Sequence[int]) -> IntArray:
     group = np.zeros(len(items), dtype=np.int64)
     totals = np.zeros((len(room), items.shape[1]), dtype=np.int64)
     longest_first(np.argsort(-items.sum(axis=1), kind="stable"), items, room, group, totals)
+    products, fits = _products(items, items), _products(totals, items)
     for _ in range(SWEEPS):
-        if not exchange(items, group, totals):
+        if not exchange(products, fits, group):
             break
     return group
+
+
+def _products(ones: IntArray, others: IntArray) -> IntArray:
+    """Scalar products of the rows of two arrays of numbers that are not negative, int64 (ones, others).
+
+    In floating point, which has the faster product of matrices, where all of their sums are exact.
+    """
+    if not ones.size or int(ones.max()) * int(others.max()) * ones.shape[1] >= EXACT:
+        return ones @ others.T
+    return (ones.astype(np.float64) @ others.T.astype(np.float64)).astype(np.int64)
 
 
 def order_of_channels(loads: npt.ArrayLike, block: int) -> IntArray:
@@ -175,22 +188,29 @@ def longest_first(order: Array, loads: Array, room: Array, group: Array, totals:
 
 
 @njit(cache=True)
-def exchange(loads: Array, group: Array, totals: Array) -> bool:
-    """Exchange pairs of items where that lowers the sum of squares of ``totals``; false if none did."""
+def exchange(products: Array, fits: Array, group: Array) -> bool:
+    """Exchange pairs of items where that lowers the sum of squares of the groups' loads; false if none did.
+
+    What an exchange of ``a`` and ``b`` changes, the sum of ``d*(t_a - t_b + d)`` over the components with ``d = b - a``
+    and ``t`` the loads of their groups, is made of scalar products: no pair looks at the components.
+
+    Args:
+        products: of the items' loads, (items, items).
+        fits: of the groups' loads and the items', (groups, items); changes with the groups.
+        group: of every item.
+    """
     changed = False
     for a in range(len(group)):
         for b in range(a + 1, len(group)):
             ga, gb = group[a], group[b]
-            if ga != gb:
-                gain = np.int64(0)
-                for k in range(loads.shape[1]):
-                    more = loads[b, k] - loads[a, k]
-                    gain += more * (totals[ga, k] - totals[gb, k] + more)
-                if gain < 0:
-                    for k in range(loads.shape[1]):
-                        more = loads[b, k] - loads[a, k]
-                        totals[ga, k] += more
-                        totals[gb, k] -= more
-                    group[a], group[b] = gb, ga
-                    changed = True
+            if ga == gb:
+                continue
+            square = products[a, a] + products[b, b] - 2 * products[a, b]
+            if fits[ga, b] - fits[gb, b] - fits[ga, a] + fits[gb, a] + square < 0:
+                for item in range(len(group)):
+                    more = products[b, item] - products[a, item]
+                    fits[ga, item] += more
+                    fits[gb, item] -= more
+                group[a], group[b] = gb, ga
+                changed = True
     return changed

@@ -33,7 +33,6 @@ from models.pe_array.isa.operations import (
 from models.pe_array.isa.pe_command import ByteArray, Memory, Op, pad_bytes
 from models.pe_array.isa.region import Region
 from models.pe_array.isa.shapes import Pair
-from models.pe_array.tiles.geometry import TilePlan
 from models.pe_array.tiles.room import elements_per_command
 from models.pe_array.tiles.tiling import EMPTY, PhaseGeometry, Split, Strip
 from models.pe_array.tiles.ways import worth_parts
@@ -206,15 +205,16 @@ class Emitter:
         held, last = self._held[memory], self._half[memory]
         if not again:
             for half in (last, 1 - last):
-                if all(held[half].get(slot) == key for slot, key in keys.items()):
+                if keys.items() <= held[half].items():
                     self._half[memory] = half
                     return half
         half, base = self._next_half(memory)
         after = After(
             computes=self._used.get((memory, half), 0), stores=self._stored[half] if memory == Memory.Y else 0
         )
-        if len(set(needs.values())) == 1:
-            slots: dict[int | None, Channels] = {None: next(iter(needs.values()))}
+        one = next(iter(needs.values()))
+        if all(each is one or each == one for each in needs.values()):
+            slots: dict[int | None, Channels] = {None: one}
             held[half] = dict.fromkeys(range(self._split.slots), next(iter(keys.values())))
         else:
             slots = {slot: needs[slot] for slot, key in keys.items() if again or held[half].get(slot) != key}
@@ -312,16 +312,18 @@ class Emitter:
 
     def _per_pe(self, strip: Strip, of_slots: dict[int, int]) -> list[int | None]:
         """A number of each slot for its PEs that have a tile; 0 for all others."""
-        plans: Sequence[TilePlan | None] = strip.plans
-        return [
-            0 if plan is None else of_slots.get(slot, 0) for slot in range(self._split.slots) for plan in plans
-        ]  # fmt: skip
+        tiles = [plan is not None for plan in strip.plans]
+        numbers = [of_slots.get(slot, 0) for slot in range(self._split.slots)]
+        return [number * there for number in numbers for there in tiles]
 
     def _set(self, field: CommandField, values: Sequence[int | None]) -> None:
         """Set a field of all PEs where it changes."""
+        before = self._fields[field]
+        if values == before:
+            return
         masks: dict[int, int] = {}
-        for pe, value in enumerate(values):
-            if value is not None and value != self._fields[field][pe]:
+        for pe, (value, old) in enumerate(zip(values, before, strict=True)):
+            if value is not None and value != old:
                 masks[value] = masks.get(value, 0) | 1 << pe
         self._operations += [SetField(mask, field, value) for value, mask in masks.items()]
         self._fields[field] = list(values)

@@ -8,7 +8,6 @@ other half, which is free earlier: all its addresses in a memory are exchanged, 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from models.pe_array.isa.descriptors import Compute, Descriptor, Drain, Map, Set, Stream
 from models.pe_array.isa.operations import CommandField
@@ -97,17 +96,24 @@ def _exchanged(each: Descriptor, flips: dict[Memory, int]) -> Descriptor:
         return word ^ flips.get(memory, 0)
 
     if isinstance(each, Stream):
-        return replace(each, word=at(memory_of(each), each.word))
+        return _moved(each, word=at(memory_of(each), each.word))
     if isinstance(each, Map):
-        return replace(each, base=at(memory_of(each), each.base))
+        return _moved(each, base=at(memory_of(each), each.base))
     if isinstance(each, Set) and each.field == CommandField.TBASE:
-        return replace(each, value=at(Memory.T, each.value))
+        return _moved(each, value=at(Memory.T, each.value))
     if isinstance(each, Drain):
-        return replace(each, ybase=at(Memory.Y, each.ybase))
+        return _moved(each, ybase=at(Memory.Y, each.ybase))
     if isinstance(each, Compute):
-        return replace(
+        return _moved(
             each, ebase=at(Memory.E, each.ebase), xbase=at(Memory.X, each.xbase), ybase=at(Memory.Y, each.ybase),
             rbase=at(Memory.Y, each.rbase) if each.op == Op.UNPOOL else each.rbase,
             wbase=at(Memory.W, each.wbase) if each.op == Op.MAC else each.wbase,
         )  # fmt: skip
     return each
+
+
+def _moved(each: Descriptor, **words: int) -> Descriptor:
+    """A descriptor with other words of memories, which fit as well: ``replace`` for the many of a program."""
+    made = object.__new__(type(each))
+    made.__dict__.update(each.__dict__, **words)
+    return made

@@ -126,6 +126,7 @@ class _Blocks:
     def __init__(self, csb: Csb, grid: Grid) -> None:
         self._csb, lanes = csb, grid.shape.lanes
         self._tasks: dict[tuple[int, int, bool], Task] = {}
+        self._channels: dict[tuple[int, int], Channels] = {}  # what is the same is one object: soon compared
         self.rows, self.cols = csb.shape.grid
         self._beats: list[IntArray] = [  # of B bytes, which streams have
             beat_offsets(csb.pointers, 2, lanes), grid.wide * beat_offsets(csb.pointers, csb.shape.weights, grid.beat)
@@ -140,7 +141,10 @@ class _Blocks:
     def _task(self, i: int, j: int, backward: bool) -> Task:
         shape = self._csb.shape
         number, extent = i * self.cols + j, shape.extent(i, j)
-        rows, cols = Channels(i * shape.block_rows, extent[0]), Channels(j * shape.block_cols, extent[1])
+        rows, cols = (
+            self._channels.setdefault(each, Channels(*each))
+            for each in ((i * shape.block_rows, extent[0]), (j * shape.block_cols, extent[1]))
+        )
         source, result = (rows, cols) if backward else (cols, rows)
         where = self._csb.elements(number)
         first = (int(self._beats[0][number]), int(self._beats[1][number]))

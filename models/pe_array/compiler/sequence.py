@@ -75,6 +75,7 @@ class Sequence:
         self._loads = self._computes = self._stores = 0
         self._stored: dict[str, list[_Stored]] = {}  # of every map
         self._halves = Halves(shape)
+        self._found: dict[tuple[str | None, int, int, int, int], int] = {}  # what loads of a phase wait for
         self._read: dict[int, int] = {}  # loads after which a layer's weights are no longer needed
         self._collected = 0  # stores after which all gradients are in memory
 
@@ -90,6 +91,7 @@ class Sequence:
         stored: list[_Stored] = []
         to: Output | None = None
         halves = self._halves
+        self._found.clear()
         for each in self._first_weights(phase, halves.begin(descriptors)):
             after = each.after
             if isinstance(each, Map | Stream):
@@ -97,7 +99,7 @@ class Sequence:
                 free = computes + after.computes if after.computes else max(halves.used[half] for half in filled)
                 ready = 0
                 if isinstance(each, Map):
-                    ready = self._ready(phase.operand if each.y else phase.x, self._read_by(each))
+                    ready = self._loaded(phase, each)
                     if each.y:
                         drained = stores + after.stores if after.stores else halves.drained[filled[0][1]]
                         ready = max(ready, drained)
@@ -116,7 +118,7 @@ class Sequence:
                 stored.append(_Stored(self._written_by(each, to), self._stores))
             elif isinstance(each, Collect):
                 if learn is not None:
-                    self._put(learn.behind(After(loads=self._read[phase.layer])))
+                    self._put(learn.behind(After(loads=self._read.get(phase.layer, 0))))
                     continue
                 key, slots = tuple(slots), []
                 self._put(each.behind(After(stores=collects[key] if each.add else 0)))
@@ -186,10 +188,14 @@ class Sequence:
                 return each.stores
         return 0
 
-    def _read_by(self, load: Map) -> Spans:
-        return Spans(
-            Runs.pattern(load.address, load.run_beats, [(load.runs, load.run_stride * self._lanes)]), self._lanes
-        )  # fmt: skip
+    def _loaded(self, phase: Phase, load: Map) -> int:
+        """Stores after which there is what a load of a phase reads; channels come again and again."""
+        name = phase.operand if load.y else phase.x
+        key = name, load.address, load.run_beats, load.runs, load.run_stride
+        if key not in self._found:
+            runs = Runs.pattern(load.address, load.run_beats, [(load.runs, load.run_stride * self._lanes)])
+            self._found[key] = self._ready(name, Spans(runs, self._lanes))
+        return self._found[key]
 
     def _written_by(self, drain: Drain, to: Output) -> Spans:
         runs = large_runs if spreads(drain) else Runs.pattern
@@ -203,7 +209,7 @@ class Sequence:
         count = next((n for n, each in enumerate(descriptors) if isinstance(each, Compute)), 0)
         first = descriptors[:count]
         lists_first = any(
-            self._ready(phase.operand if each.y else phase.x, self._read_by(each)) == self._stores
+            self._loaded(phase, each) == self._stores
             for each in first if isinstance(each, Map)
         )  # fmt: skip
 

@@ -85,7 +85,7 @@ class StepMemory:
 
     def put_batch(self, images: Int8Array, labels: npt.ArrayLike | None = None) -> None:
         """Images int8 (channels, H, W, B) and, for training, their labels (B,), 0 … 255."""
-        image = self._stored("image")
+        image = self.stored("image")
         if images.shape != self.step.config.in_shape + image.shape[-1:] or images.dtype != np.int8:
             raise ValueError(f"images {images.dtype} {images.shape} must be int8 {image.shape}")
         image[:] = images.reshape(image.shape)
@@ -96,7 +96,7 @@ class StepMemory:
 
     def map(self, name: str) -> npt.NDArray[Any]:
         """A copy of a map (channels, H, W, B), channels in the network's order."""
-        tensor = self._stored(name)
+        tensor = self.stored(name)
         unordered = np.empty_like(tensor)
         unordered[self.step.order(name)] = tensor
         return unordered
@@ -199,7 +199,7 @@ class StepMemory:
             return NO_BIAS
         return self.step.biases[index].gather(self[f"{BIAS}{name}{index}"]).reshape(-1)
 
-    def _stored(self, name: str) -> npt.NDArray[Any]:
+    def stored(self, name: str) -> npt.NDArray[Any]:
         """A map where it lies, without its halo."""
         stored = self.step.storage.maps.get(name)
         return self[name] if stored is None else self[stored.tensor][stored.inside]

@@ -83,11 +83,12 @@ class Spans:
         order = np.argsort(runs.starts)
         self.starts: IntArray = runs.starts[order]
         self.ends: IntArray = self.starts + runs.beats[order] * lanes
+        self.first, self.last = int(self.starts[0]), int(self.ends[-1])
 
     def meet(self, others: Spans) -> bool:
         """Whether there is a byte in both."""
-        if self.starts[0] >= others.ends[-1] or others.starts[0] >= self.ends[-1]:
+        if self.first >= others.last or others.first >= self.last:
             return False
-        behind = np.searchsorted(self.ends, others.starts, side="right")  # the first run that ends behind the start
+        behind = self.ends.searchsorted(others.starts, side="right")  # the first run that ends behind the start
         there = behind < len(self.ends)
         return bool((self.starts[behind[there]] < others.ends[there]).any())

@@ -40,6 +40,10 @@ def run(trainer: Trainer, judge: Images, options: argparse.Namespace) -> Iterato
             )
     name = "validation" if options.validate else "test"
     yield f"{config.name}: {len(trainer.data)} images, {len(judge)} for {name}"
+    pipeline = config.pipeline
+    if pipeline is not None and pipeline.first is not None:
+        stages = ", ".join(config.layers[index].name for index in pipeline.first)
+        yield f"{pipeline.stages} stages, {pipeline.schedule}, begin with {stages}"
     if config.training.initial:
         before, after = accuracies_of_pruning(config, judge)
         pruned = "" if after is None else f", after pruning at once {after:.2%}"

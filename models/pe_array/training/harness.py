@@ -10,6 +10,8 @@ from models.pe_array.isa.widths import STANDARD, Widths
 HARNESS = "array_harness"
 """Its module."""
 
+LATENCY, OUTSTANDING = 40, 8
+"""Of the memory in clocks, and bursts that a port may have on their way, as trainings are simulated."""
 MEMORY_IN, MEMORY_OUT = "memory_in.bin", "memory_out.bin"
 """Files with which the harness fills its memory, and into which it dumps it."""
 

@@ -145,4 +145,7 @@ def memory_beats(config: PeConfig, tell: Callable[[str], None] = silent) -> int:
 
 def parameters(config: PeConfig, tell: Callable[[str], None] = silent) -> dict[str, int]:
     """HDL parameters of the harness, whose memory has room for all programs; ``tell``: what is being made."""
-    return harness.parameters(grid_of(config), memory_beats(config, tell), config.logit_frac, 40, 8, config.widths)
+    return harness.parameters(
+        grid_of(config), memory_beats(config, tell), config.logit_frac, harness.LATENCY, harness.OUTSTANDING,
+        config.widths,
+    )  # fmt: skip

@@ -28,6 +28,7 @@ from models.pe_array.network.network import PeNetwork
 from models.pe_array.network.stages.pipelined import PipelinedNetwork, UnderWay
 from models.pe_array.network.trace import Trace
 from models.pe_array.training.images import Batch, Images, Int8Array, LabelArray, classes
+from models.pe_array.training.partition import cut
 from models.pe_array.training.weights_file import starting_network
 
 LOSS_MAX = 129.0 * CLASSES_MAX
@@ -99,7 +100,7 @@ class Trainer:
         config.check_data(data.shape, 1 + int(data.labels.max(initial=0)), data.title)
         if len(data) < config.training.batch:
             raise ConfigError(f"{len(data)} images must be at least a batch, {config.training.batch}")
-        self.config = config
+        self.config = config = cut(config)
         self.data = data
         self.network = starting_network(config)
         self._identity = identity(self.network, len(data), data.source)
@@ -107,7 +108,8 @@ class Trainer:
         self.step = 0
         self.history: list[Epoch] = []
         pipeline = config.pipeline
-        self._stages = PipelinedNetwork(self.network, pipeline.of(config.layers)) if pipeline else None
+        staged = pipeline is not None and pipeline.schedule != "none"
+        self._stages = PipelinedNetwork(self.network, pipeline.of(config.layers)) if pipeline and staged else None
         self._order: tuple[int, LabelArray] | None = None  # of the images, in an epoch
         self._batch: tuple[int, Batch] | None = None  # of a step
 

@@ -31,7 +31,11 @@ EDGE, PE = "models.edge.training", "models.pe_array.training"
 
 def refused(module: str, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
     """Exit status and the one line of a command that does nothing else."""
-    places = {PE: f"{PE}.command", "studies.winograd": "studies.winograd.clocks"}
+    places = {
+        PE: f"{PE}.command",
+        "studies.winograd": "studies.winograd.clocks",
+        "studies.pipeline": "studies.pipeline.clocks",
+    }
     with pytest.raises(SystemExit) as caught:
         importlib.import_module(places.get(module, module)).main(arguments)
     out, said = capsys.readouterr()
@@ -116,6 +120,8 @@ def no_training(monkeypatch: pytest.MonkeyPatch, data: DataSet) -> None:
         ("studies.onnx_networks", ["no/such/file"], "argument out: no/such cannot be written to: No"),
         ("studies.against_cpu", ["no.onnx", "none"], "none/program.json cannot be read: No such file or directory"),
         ("studies.winograd", ["LeNet"], "argument network: invalid choice: 'LeNet'"),
+        ("studies.pipeline", ["LeNet"], "argument network: invalid choice: 'LeNet' (choose from LeNet-5, VGG-11, "),
+        ("studies.pipeline", ["--latency", "0"], "argument --latency: 0 must be 1 … 10000"),
         ("studies.pipeline.accuracy", ["--epochs", "1"], "argument --epochs: 1 must be 2 … 100"),
         ("studies.pipeline.accuracy", ["--samples", "31"], "argument --samples: 31 must be 32 … 60000"),
         ("studies.model_speed", ["--no-such"], "unrecognized arguments: --no-such"),

@@ -10,7 +10,7 @@ import numpy as np
 from models.lib.clocks.stream_fifo import NONE, Fifo, fifo, fifo_clock, fifo_head
 from models.lib.fixed_point import IntArray
 from models.lib.record import Array, Beats, Flag, Int, Record, clocked, kind, record
-from models.pe_array.clocks.load.map_load import MapState, map_clock, map_state
+from models.pe_array.clocks.load.map_load import MapState, map_busy, map_clock, map_state
 from models.pe_array.clocks.load.map_raster import COMMAND, raster_both, raster_cmd_ready, raster_idle, raster_ready
 from models.pe_array.clocks.load.map_window import Y_BIT, window_load
 from models.pe_array.clocks.table import OPCODE, column
@@ -99,6 +99,12 @@ def load_d_ready(state: LoadState, row: Array, cmd_ready: Flag) -> Flag:
     n = state.n
     beats = row[OPCODE] == WINDOW or (_runs_ready(n, cmd_ready) and n.rest == 0)
     return n.inside != n.depth and beats
+
+
+@clocked
+def loads_y(row: Array) -> Flag:
+    """The descriptor of this row loads a map to Y."""
+    return row[OPCODE] == MAP and row[_M_Y] != 0
 
 
 @clocked
@@ -215,7 +221,8 @@ def load_clock(
     streams[n.stream] = table[head, _S_PES] if is_stream else 0
     n.way = (n.way << 1 | (1 if is_stream else 0)) & ((1 << len(streams)) - 1)
     n.stream = n.stream + 1 if n.stream + 1 < len(streams) else 0
-    _readies(state, streamed, y_writes)
+    if map_busy(state.maps):
+        _readies(state, streamed, y_writes)
     map_clock(state.maps, offers, state.command, (2 if pair else 1) if beat and is_map else 0, state.readies)
     if window:
         n.written = 0 if window_done else n.written + 1

@@ -54,11 +54,15 @@ class PipelinedNetwork:
         self._under_way[self.step] = batch
         return self._step()
 
+    def idle(self) -> list[UnderWay]:
+        """A step, in which no batch enters."""
+        return self._step()
+
     def drain(self) -> list[UnderWay]:
         """Steps until no batch is under way; those whose logits they made."""
         found: list[UnderWay] = []
         while not self.empty:
-            found += self._step()
+            found += self.idle()
         return found
 
     def _step(self) -> list[UnderWay]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from itertools import pairwise
 
 from models.lib.toml_section import ConfigError, Section
@@ -17,6 +18,14 @@ from models.pe_array.network.layer import IMAGE, Layer
 
 STAGES_MAX = 16
 SCHEDULES = ("pipelined", "hybrid", "none")
+
+
+class StageWork(Enum):
+    """What a stage does in a step."""
+
+    BOTH = "both"
+    FORWARD = "forward"
+    BACKWARD = "backward"
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,13 @@ class StageSchedule:
         """The batch whose NG, WG and update a stage does in a step, behind FF of the other one."""
         return step - self.drain + stage
 
+    def work(self, stage: int, step: int, batches: int) -> StageWork | None:
+        """What a stage has to do in a step of a run of batches; None: nothing."""
+        forward, backward = (0 <= n < batches for n in (self.forward(stage, step), self.backward(stage, step)))
+        if forward and backward:
+            return StageWork.BOTH
+        return StageWork.FORWARD if forward else StageWork.BACKWARD if backward else None
+
     @property
     def drain(self) -> int:
         """Steps from that in which a batch enters to that in which the first stage learns from it."""
@@ -75,12 +91,14 @@ class Pipeline:
     """Table ``[pipeline]``.
 
     Attributes:
-        first: layers with which the stages begin.
+        stages: how many there are.
+        first: layers with which they begin; None: where predicted clocks say (``training.partition``).
         schedule: of ``SCHEDULES``.
         switch_at: step, counted from the beginning of the training, from which on it is not pipelined; None: never.
     """
 
-    first: tuple[int, ...]
+    stages: int
+    first: tuple[int, ...] | None
     schedule: str
     switch_at: int | None = None
 
@@ -93,8 +111,12 @@ class Pipeline:
             stochastic: something is rounded with random words.
             steps_max: of ``switch_at``.
         """
-        names = {layer.name: index for index, layer in enumerate(layers)}
-        first = tuple(names[name] for name in table.choices("stages", tuple(names)))
+        names, first = {layer.name: index for index, layer in enumerate(layers)}, None
+        if isinstance(table.values.get("stages"), int):
+            stages = table.integer("stages", 2, STAGES_MAX)
+        else:
+            first = tuple(names[name] for name in table.choices("stages", tuple(names)))
+            stages = len(first)
         schedule = table.choice("schedule", SCHEDULES, SCHEDULES[0])
         switch_at = table.optional_integer("switch_at", 1, steps_max)
         table.finish()
@@ -106,15 +128,23 @@ class Pipeline:
                 f"{table.key('schedule')} = {schedule} needs training.update_rounding and training.gradient_rounding "
                 "= half_up: every array would take random words of its own"
             )
-        _check_stages(table.key("stages"), first, layers)
-        return cls(first, schedule, switch_at)
+        if first is not None:
+            _check_stages(table.key("stages"), first, layers)
+        elif stages > len(places(layers)) + 1:
+            raise ConfigError(
+                f"{table.key('stages')} = {stages} must be at most {len(places(layers)) + 1}: elsewhere more than one "
+                "map would be handed over, or no layer of a stage would have weights"
+            )
+        return cls(stages, first, schedule, switch_at)
 
     def pipelined(self, step: int) -> bool:
         """Whether a step of the training is pipelined."""
         return self.schedule != "none" and (self.switch_at is None or step < self.switch_at)
 
     def of(self, layers: Sequence[Layer]) -> StageSchedule:
-        """The schedule of a network's steps that are pipelined."""
+        """The schedule of a network's steps that are pipelined. ValueError where it is not known where stages begin."""
+        if self.first is None:
+            raise ValueError(f"where the {self.stages} stages begin is to be found first")
         return StageSchedule(self.first, len(layers))
 
 
@@ -153,6 +183,23 @@ def across(layers: Sequence[Layer], index: int) -> int | None:
 def cuts(layers: Sequence[Layer]) -> list[int]:
     """Layers with which a stage behind the first can begin."""
     return [index for index in range(1, len(layers)) if across(layers, index) is None]
+
+
+def places(layers: Sequence[Layer]) -> list[int]:
+    """Those of ``cuts`` of which any choice is one for stages, each with weights.
+
+    Where no layer between two has weights, the last one: pooling belongs to what is before it.
+    """
+    found: list[int] = []
+    for index in cuts(layers):
+        begin = found[-1] if found else 0
+        if any(layer.has_weights for layer in layers[begin:index]):
+            found.append(index)
+        elif found:
+            found[-1] = index
+    while found and not any(layer.has_weights for layer in layers[found[-1] :]):
+        found.pop()
+    return found
 
 
 def kept(layers: Sequence[Layer], mine: range) -> list[tuple[str, int]]:

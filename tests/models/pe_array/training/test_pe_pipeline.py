@@ -20,7 +20,6 @@ from models.pe_array.network.stages.schedule import Pipeline, StageSchedule, cut
 from models.pe_array.network.weights import Weights
 from models.pe_array.training.trainer import Trainer
 from tests.models.pe_array.network.pe_nets import NETS
-from tests.models.pe_array.network.test_pe_layers import interpreted  # noqa: F401
 from tests.models.pe_array.training.test_pe_trainer import same_network
 
 CUTS = {2: (0, 2), 3: (0, 4, 5), 4: (0, 2, 5, 6)}
@@ -28,7 +27,7 @@ CUTS = {2: (0, 2), 3: (0, 4, 5), 4: (0, 2, 5, 6)}
 
 
 def pipelined(stages: int, schedule: str = "pipelined", switch_at: int | None = None, **keys: Any) -> PeConfig:
-    return replace(lenet(**keys), pipeline=Pipeline(CUTS[stages], schedule, switch_at))
+    return replace(lenet(**keys), pipeline=Pipeline(stages, CUTS[stages], schedule, switch_at))
 
 
 class Naive:

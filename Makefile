@@ -6,7 +6,7 @@ FLOW  := .venv/bin/python -E -X utf8 -m flow
 
 # A variable counts where it is given to make; one that only happens to be in the environment changes no run.
 ASKED := BATCH BUILD CLOCKS CLUSTER CONFIG COVERAGE DATA DENSITY EPOCHS FROM LAYERS MODEL MODULE NORM OPT PES POINTS QUANT RESUME SAMPLES SCOPE SEED SEEDS SET \
-    SIM SPARSIFY STEPS TEST TO UPDATE WAVES
+    SIM SPACE SPARSIFY STEPS TEST TO UPDATE WAVES
 $(foreach name,$(ASKED),$(if $(filter environment%,$(origin $(name))),\
     $(warning $(name)=$($(name)) in the environment is not used: give it after make)$(eval $(name) :=)))
 
@@ -17,7 +17,7 @@ export EDGELOOM_BUILD := $(or $(BUILD),$(EDGELOOM_BUILD))
 net := --model "$(or $(MODEL),data/networks/lenet_mnist.onnx)" --data "$(if $(MODEL),$(DATA),$(or $(DATA),mnist))" \
     --norm "$(if $(MODEL),$(NORM),$(or $(NORM),256))"
 
-.PHONY: help setup modules sim train train-cnn compile infer sparsify data example bench scoreboard full-size synth check test lint generate docs regress coverage clean
+.PHONY: help setup modules sim train train-cnn compile infer sparsify sweep data example bench scoreboard full-size synth check test lint generate docs regress coverage clean
 
 ## make help                           this list
 help:
@@ -54,6 +54,11 @@ infer: setup
 ##                                     accuracy against sparsity without retraining, and what it saves: some hours
 sparsify: setup
 	@$(FLOW) sparsify --model "$(MODEL)" --data "$(DATA)" --norm "$(NORM)" --samples "$(SAMPLES)" --points "$(POINTS)" --clocks "$(or $(CLOCKS),1)" --batch "$(BATCH)" --pes "$(PES)" --resume "$(RESUME)"
+
+## make sweep SPACE=configs/sweep/tiny_lanes.toml [RESUME=1] [JOBS=n] [CLUSTER=tcp://host:8786]
+##                                     many configurations: accuracy, exact clocks, area and energy of each, and a page
+sweep: setup
+	@$(FLOW) sweep --space "$(SPACE)" --cluster "$(CLUSTER)" --resume "$(RESUME)"
 
 ## make data SET=cifar10                bring a data set to data/, verified: mnist (is there), fashion_mnist or cifar10
 data: setup

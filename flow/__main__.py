@@ -98,6 +98,12 @@ def _regress(arguments: argparse.Namespace) -> int:
     return 0 if regress(arguments.seeds, arguments.module, arguments.cluster, arguments.resume) else 1
 
 
+def _sweep(arguments: argparse.Namespace) -> int:
+    from flow.sweep.command import sweep
+
+    return 0 if sweep(arguments.space, arguments.cluster, arguments.resume) else 1
+
+
 def _coverage(arguments: argparse.Namespace) -> int:
     from flow.ask import seed_count
     from flow.coverage import campaign
@@ -239,6 +245,10 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("module", "cluster", "resume"):
         command.add_argument(f"--{name}", default="")
     command.set_defaults(function=_regress)
+    command = commands.add_parser("sweep", help="configurations: accuracy, clocks, area and energy of each")
+    for name in ("space", "cluster", "resume"):
+        command.add_argument(f"--{name}", default="")
+    command.set_defaults(function=_sweep)
     command = commands.add_parser("check", help="lint, quick unit tests, one run of each module: a few minutes")
     command.set_defaults(function=_check)
     train = commands.add_parser("train", help="train in simulation and compare every bit with the model")

@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from types import FrameType
 
 from flow import build
 from flow.build import Design, Options
-from flow.simulate import run_job
+from flow.simulate import Params, run_job
 from flow.train.watch import Shown, Watcher
 from models.lib.job_file import EVENTS, MISMATCH
 
@@ -62,19 +66,47 @@ def built(design: Design, options: Options, per: str = "configuration") -> Path:
     return build.build(design, options)
 
 
-def play(bench: str, design: Design, sim: str, program: Path, job: Path, progress: Shown) -> Outcome:
+def _alone(bench: str, top: str, sim: str, program: Path, params: Params, job: Path) -> dict[str, str]:
+    """The message of every failure of a job that is played in its directory."""
+    return run_job(bench, top, sim, program, job.parent, job, params)
+
+
+def play(
+    bench: str, design: Design, sim: str, program: Path, job: Path, progress: Shown, *others: Path,
+    ended: Callable[[str], None] = lambda why: None,
+) -> Outcome:  # fmt: skip
     """Let a program play a job, show how far it is, and judge.
 
     Args:
         bench: module that plays it.
         job: its file, in the directory where the program runs; that above it is the job's own.
+        others: of jobs that are played at the same time, each in a process; they are judged with it.
+        ended: is told when one of several has failed, so that the others need not wait for it.
     """
-    directory, run = job.parents[1], job.parent
-    with Interrupts() as interrupts, Watcher(directory / EVENTS, progress):
-        failures = run_job(bench, design.top, sim, program, run, job, design.params)
-    if (directory / MISMATCH).is_file():
-        found = json.loads((directory / MISMATCH).read_text())
-        return Outcome(failure=found["text"], mismatches=found["count"])
+
+    def judge(run: Future[dict[str, str]]) -> None:
+        if run.result():
+            ended("; ".join(run.result().values()))
+
+    how = bench, design.top, sim, program, design.params
+    for each in others:
+        (each.parents[1] / MISMATCH).unlink(missing_ok=True)
+    with Interrupts() as interrupts, Watcher(job.parents[1] / EVENTS, progress), contextlib.ExitStack() as pools:
+        runs = []
+        if others:  # processes, not threads: a simulator has an environment of its own, the process's meanwhile
+            pool = pools.enter_context(ProcessPoolExecutor(len(others), get_context("fork")))
+            runs = [pool.submit(_alone, *how, each) for each in others]
+        for run in runs:
+            run.add_done_callback(judge)
+        failures = _alone(*how, job)
+        if failures and others:
+            ended("; ".join(failures.values()))
+        for run in runs:
+            failures |= run.result()
+    for each in (job, *others):
+        if (each.parents[1] / MISMATCH).is_file():
+            found = json.loads((each.parents[1] / MISMATCH).read_text())
+            return Outcome(failure=found["text"], mismatches=found["count"])
     if interrupts.count:
         return Outcome(interrupted=True)
     return Outcome(failure="; ".join(failures.values()) or None)

@@ -204,6 +204,7 @@
 `define ARRAY_D_UPDATE_WEIGHTS      223:192  // address of the MAC weights
 `define ARRAY_D_UPDATE_BEATS        247:224  // beats of MAC weights; of the other arrays four times as many, less one
 `define ARRAY_D_UPDATE_WEIGHT_DECAY 252:248  // shift of the decay of masters; 0: they do not decay
+`define ARRAY_D_UPDATE_ARRAYS_LOG2  255:253  // log2 of the arrays of gradients, which are added modulo 2^32
 
 // DELTA: Deltas of an output layer: one beat each of logits and of the result per class
 `define ARRAY_D_DELTA_SOFTMAX 56       // softmax with cross-entropy, else sigmoid
@@ -249,7 +250,7 @@
 `define ARRAY_D_UNUSED_DRAIN(d)   {d[191:188], d[87:64], d[55:8]}
 `define ARRAY_D_UNUSED_SCALES(d)  {d[223:221], d[191:184], d[95:92], d[87:62], d[55:0]}
 `define ARRAY_D_UNUSED_COLLECT(d) {d[255:152], d[95:62], d[55:8]}
-`define ARRAY_D_UNUSED_UPDATE(d)  {d[255:253], d[95:92], d[87:63], d[55:0]}
+`define ARRAY_D_UNUSED_UPDATE(d)  {d[95:92], d[87:63], d[55:0]}
 `define ARRAY_D_UNUSED_LEARN(d)   {d[255:253], d[247:224], d[159:128], d[95:92], d[87:63], d[55:0]}
 `define ARRAY_D_UNUSED_DELTA(d)   {d[255:204], d[95:57], d[55:0]}
 

@@ -1291,6 +1291,17 @@ static inline uint32_t edgeloom_update_get_weight_decay(const edgeloom_descripto
     return (uint32_t)edgeloom_get(d, 248, 5);
 }
 
+/* log2 of the arrays of gradients, which are added modulo 2^32 */
+static inline void edgeloom_update_set_arrays_log2(edgeloom_descriptor *d, uint32_t value)
+{
+    edgeloom_put(d, 253, 3, value);
+}
+
+static inline uint32_t edgeloom_update_get_arrays_log2(const edgeloom_descriptor *d)
+{
+    return (uint32_t)edgeloom_get(d, 253, 3);
+}
+
 /* DELTA */
 static inline void edgeloom_delta_begin(edgeloom_descriptor *d)
 {

@@ -23,6 +23,7 @@ from flow.train.watch import duration
 from models.lib.checkpoint import CheckpointError
 from models.lib.job_file import CHECKPOINT
 from models.lib.whole_file import write_text
+from models.pe_array.network.config import PeConfig
 from models.pe_array.training.job import ArrayJob, Record, load, places_of, save, simulation_is_over, with_initial
 from models.pe_array.training.trainer import Trainer, accuracies_of_pruning
 from models.pe_array.training.weights_file import save_weights, weight_arrays
@@ -120,11 +121,16 @@ def _headline(request: Request) -> None:
     config, job, trainer = request.config, request.job, request.trainer
     named = " and ".join(f"{steps.start:,} … {steps.stop - 1:,}" for steps in places_of(job, trainer))
     print(
-        f"{config.name}: {len(config.layers)} layers, {config.pes} PEs of {config.training.batch} MACs, {request.sim}; "
+        f"{config.name}: {len(config.layers)} layers, {_arrays(config)}{config.pes} PEs "
+        f"of {config.training.batch} MACs, {request.sim}; "
         f"steps {named} of {job.epochs * trainer.steps_per_epoch:,} in simulation"
         + (f"; going on from step {trainer.step:,}" if job.resume else ""),
         flush=True,
     )
+
+
+def _arrays(config: PeConfig) -> str:
+    return "" if config.link.arrays == 1 else f"{config.link.arrays} arrays of "
 
 
 def train_in_model(trainer: Trainer, job: ArrayJob, record: Record) -> bool:

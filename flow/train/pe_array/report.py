@@ -41,11 +41,12 @@ def report(request: Request, network: PeNetwork, result: dict[str, Any]) -> str:
     config, steps, widths = request.config, result["steps"], request.config.widths
     sizes = Sizes.of({name: int(value) for name, value in request.params.items()})
     shown = _thinned(steps)
+    arrays = f"{config.link.arrays} arrays of " if config.link.arrays > 1 else ""
     parts = [
         f"<h1>{escape(config.name)}</h1>",
-        f'<p class="note">{config.pes} PEs of {config.training.batch} MACs; {widths.data}-bit activations, gradients '
-        f"and weights, {widths.master}-bit masters, {_rounding(config.training)}; {network.density:.1%} of the weights "
-        f"left; {escape(request.data.test.title)}, in Verilog simulation and in its model</p>",
+        f'<p class="note">{arrays}{config.pes} PEs of {config.training.batch} MACs; {widths.data}-bit activations, '
+        f"gradients and weights, {widths.master}-bit masters, {_rounding(config.training)}; {network.density:.1%} of "
+        f"the weights left; {escape(request.data.test.title)}, in Verilog simulation and in its model</p>",
         verdict(result),
         html.rows(table(result)),
         html.section("Layers", "As trained.", _layers(network)),

@@ -60,7 +60,7 @@ def request(
             "simulated; train in the model (python -m models.pe_array.training), or with schedule = none"
         )
     at_once = count("STEPS", steps, STEPS, 1, 100_000, "simulated steps in each place")
-    batch = loaded.training.batch
+    batch, step = loaded.training.batch, loaded.step_images
     number = count("EPOCHS", epochs, loaded.training.epochs, 1, EPOCHS_MAX, "epochs of the whole training")
     if loaded.training.initial is not None:
         loaded = with_initial(loaded, in_build(loaded.training.initial))
@@ -69,7 +69,7 @@ def request(
             tell(f"{loaded.name}: making the network")
             data = TrainingImages.load(loaded)
             most = len(data.train)
-            images = count("SAMPLES", samples, most, batch, most, "training images, at least a batch")
+            images = count("SAMPLES", samples, most, step, most, "training images, at least a batch")
             trainer = Trainer(loaded, data.train[:images])
             params: dict[str, int | str] = dict(parameters(loaded, lambda what: tell(f"{loaded.name}: {what}")))
     except (DataError, ValueError, WeightsError) as error:

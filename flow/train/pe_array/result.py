@@ -40,7 +40,8 @@ def results(
             "update_rounding": _ROUNDING[config.training.stochastic_updates],
             "gradient_rounding": _ROUNDING[config.training.stochastic_gradients],
             "fused": config.training.fused, "pooled": config.training.pooled,
-            "clock_mhz": config.clock_mhz, "parameters": request.params,
+            "clock_mhz": config.clock_mhz, "parameters": request.params, "arrays": config.link.arrays,
+            "link_bytes": config.link.bytes, "link_latency": config.link.latency,
         },
         "simulator": request.sim,
         "class_names": list(request.data.names),
@@ -54,6 +55,7 @@ def results(
         "test_clocks_predicted": sum(test["clocks"] for test in record.tests),
         "test_clocks_measured": sum(test["counters"]["CLOCKS"] for test in record.tests),
         "clocks_per_step": clocks / len(steps) if steps else None,
+        "clocks_of_all_arrays": sum(sum(step["parts"].values()) for step in steps) / len(steps) if steps else None,
         "mac_utilisation": busy / (clocks * config.pes) if steps else None,
         "simulated_clocks_per_second": clocks / seconds if steps else None,
         "simulation_seconds": seconds,
@@ -92,6 +94,19 @@ def _clocks(result: dict[str, Any]) -> str:
     return f"{measured:,} / {predicted:,}, difference {measured - predicted:,}"
 
 
+def _of_all_arrays(result: dict[str, Any]) -> list[tuple[str, str]]:
+    """What the first array does not count, where there are several: waiting for the slowest, and the link."""
+    config = result["config"]
+    if config["arrays"] == 1:
+        return []
+    per_step, mhz = result["clocks_of_all_arrays"], config["clock_mhz"]
+    return [(
+        f"the same of {config['arrays']} arrays with their link",
+        f"{per_step:,.0f} ({per_step / mhz / 1000:,.4g} ms; {config['link_bytes']} bytes per clock each way, "
+        f"latency {config['link_latency']})",
+    )]  # fmt: skip
+
+
 def table(result: dict[str, Any]) -> list[tuple[str, str]]:
     """What a person wants to know, as rows."""
     rows = [
@@ -104,6 +119,7 @@ def table(result: dict[str, Any]) -> list[tuple[str, str]]:
             ("steps in simulation", f"{len(result['steps'])}"),
             ("clocks measured / predicted", _clocks(result)),
             ("clocks per step", f"{per_step:,.0f} ({per_step / mhz / 1000:,.4g} ms at {assumed.clock(mhz)})"),
+            *_of_all_arrays(result),
             ("clocks in which MACs work", f"{result['mac_utilisation']:.1%}"),
             ("simulated clocks per second", f"{result['simulated_clocks_per_second']:,.0f}"),
         ]

@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import shutil
 import time
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from flow.build import Design, Options
@@ -12,12 +15,14 @@ from flow.simulate import LOG, RESULTS
 from flow.train.pe_array.request import Request
 from flow.train.simulation import Outcome, built, play
 from flow.train.watch import bar, duration
+from models.lib.whole_file import write_text
 from models.pe_array.training.harness import HARNESS, MEMORY_IN, MEMORY_OUT
+from models.pe_array.training.job import STOPPED
 
 SCRATCH = (LOG, RESULTS, MEMORY_IN, MEMORY_OUT)
 """Files that a simulation leaves where it runs."""
 
-_BENCH = "tb.pe_array.runs.train"
+_BENCH, _PARALLEL = "tb.pe_array.runs.train", "tb.pe_array.runs.parallel"
 
 
 class Progress:
@@ -70,4 +75,25 @@ def simulate(request: Request, progress: Progress, design: Design | None) -> Out
     design = design or Design.of(HARNESS, request.params)
     program = built(design, Options(request.sim, fast=True))
     progress.start = time.monotonic()
-    return play(_BENCH, design, request.sim, program, request.directory / "run" / JOB, progress)
+    first = request.directory / "run" / JOB
+    if request.config.link.arrays == 1:
+        return play(_BENCH, design, request.sim, program, first, progress)
+    link = request.job.link
+    shutil.rmtree(link, ignore_errors=True)
+    link.mkdir()
+    return play(
+        _PARALLEL, design, request.sim, program, first, progress, *_others(request),
+        ended=lambda why: write_text(link / f"{STOPPED}.process", why),
+    )  # fmt: skip
+
+
+def _others(request: Request) -> list[Path]:
+    """Jobs of all arrays but the first, each in a directory of its own."""
+    made = []
+    for array in range(1, request.config.link.arrays):
+        job = replace(request.job, array=array, batches=0)
+        run = job.place / "run"
+        run.mkdir(parents=True, exist_ok=True)
+        job.save(run / JOB)
+        made.append(run / JOB)
+    return made

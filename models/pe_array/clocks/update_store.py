@@ -30,21 +30,23 @@ ROOMS = (2 * CHUNK, CHUNK // 2, 2 * CHUNK)
 _ON_THEIR_WAY = 1024
 """Read commands whose beats have not all come, at most: a port has room for fewer, of 4 beats and more each."""
 
-_GRADIENTS, _MASTERS, _WEIGHTS, _MOMENTA, _BEATS, _DECAY = (
+_GRADIENTS, _MASTERS, _WEIGHTS, _MOMENTA, _BEATS, _DECAY, _ARRAYS_LOG2 = (
     column(d.Update, name)
-    for name in ("gradients", "masters", "weights", "momenta", "beats", "decay")
+    for name in ("gradients", "masters", "weights", "momenta", "beats", "decay", "arrays_log2")
 )  # fmt: skip
 _OF_LEARN = tuple(column(d.Learn, name) for name in ("masters", "weights", "momenta", "decay"))
 
-WALK = kind("left array given")
-"""update_chunks: beats of MAC weights that are left, array of the chunk that is offered, chunks given."""
+WALK = kind("left array given firsts first stride")
+"""update_chunks: beats of MAC weights that are left, array of the chunk that is offered, chunks given; arrays that
+stand in place of the first one, less one, number of the one among them, and beats from one to the next."""
 REGISTERS = kind(
-    "active fresh pending before arrays from_array coming come commands answer part done lanes", reads=WALK, writes=WALK
+    "active fresh pending before arrays from_array from_first coming come commands answer part done lanes", reads=WALK,
+    writes=WALK,
 )  # fmt: skip
 """UPDATE is at work; no chunk of the latest LEARN has been read; words and commands that collect_store offers; not all
-of the LEARN before is written; 3 with momenta or 2; array whose beats come; read commands of which all beats have come,
-and beats of the one behind them; write commands not answered; array whose chunk is answered next; quarter of a beat of
-MAC weights; pulse; B; chunks to read and to write."""
+of the LEARN before is written; 3 with momenta or 2; array whose beats come, and which of those in the first one's
+place; read commands of which all beats have come, and beats of the one behind them; write commands not answered; array
+whose chunk is answered next; quarter of a beat of MAC weights; pulse; B; chunks to read and to write."""
 
 
 class UpdateState(NamedTuple):
@@ -89,8 +91,12 @@ def _size(walk: Record, quarter: Flag) -> Int:
 @clocked
 def _goes_on(walk: Record, at: Array, quarter: Flag, first: Int, last: Int) -> None:
     """The chunk at the output is taken. first, last: number of the first and the last array."""
-    at[walk.array] += CHUNK // 4 if quarter and walk.array == 1 else CHUNK
     walk.given += 1
+    if walk.array == 0 and walk.first < walk.firsts:
+        walk.first += 1
+        return
+    walk.first = 0
+    at[walk.array] += CHUNK // 4 if quarter and walk.array == 1 else CHUNK
     if walk.array == last:
         walk.array = first
         walk.left -= min(CHUNK // 4, walk.left)
@@ -108,7 +114,7 @@ def update_idle(state: UpdateState) -> Flag:
 def update_read(state: UpdateState) -> Beats:
     """Command at the read port: first beat, and beats or 0."""
     walk = state.n.reads
-    return state.reads[walk.array], _size(walk, False)
+    return state.reads[walk.array] + walk.first * walk.stride, _size(walk, False)
 
 
 @clocked
@@ -124,10 +130,16 @@ def update_word(state: UpdateState) -> Flag:
 
 
 @clocked
+def _adds(n: Record) -> Flag:
+    """Gradients come, and those of another array behind them."""
+    return n.from_array == 0 and n.from_first < n.reads.firsts
+
+
+@clocked
 def update_rd_ready(state: UpdateState) -> Flag:
     """A beat is taken."""
     n = state.n
-    return n.coming < n.reads.given and state.given.n[n.from_array].count < 2 * CHUNK
+    return n.coming < n.reads.given and (_adds(n) or state.given.n[n.from_array].count < 2 * CHUNK)
 
 
 @clocked
@@ -181,7 +193,9 @@ def update_clock(
     """
     n, writer, arrays = state.n, state.writer, state.n.arrays
     reads, writes = n.reads, n.writes
-    taken = n.from_array if beat and update_rd_ready(state) else NONE
+    moved = beat and update_rd_ready(state)
+    adds = _adds(n)
+    taken = n.from_array if moved and not adds else NONE
     asked = _size(reads, False)
     asks = rd_cmd_ready and asked > 0
     room = complete = True
@@ -196,12 +210,14 @@ def update_clock(
     finish = n.active != 0 and not waits and writer.left == 0 and n.commands == 0
     begins = 1 if learns else 0
 
-    if taken != NONE:
+    if moved:
         n.come += 1
         if n.come == state.sizes[n.coming % len(state.sizes)]:
             n.coming += 1
             n.come = 0
-            n.from_array = begins if n.from_array == arrays - 1 else n.from_array + 1
+            n.from_first = n.from_first + 1 if adds else 0
+            if not adds:
+                n.from_array = begins if n.from_array == arrays - 1 else n.from_array + 1
     if asks:
         state.sizes[reads.given % len(state.sizes)] = asked
         _goes_on(reads, state.reads, False, begins, arrays - 1)
@@ -233,6 +249,7 @@ def update_clock(
         n.arrays = 3 if row[_DECAY] else 2
         reads.left = writes.left = row[_BEATS]
         reads.array = writes.array = n.from_array = 0
+        reads.firsts, reads.stride = (1 << row[_ARRAYS_LOG2]) - 1, 4 * row[_BEATS]
         lanes = n.lanes
         masters, momenta = row[_MASTERS] // lanes, row[_MOMENTA] // lanes
         state.reads[0], state.reads[1], state.reads[2] = row[_GRADIENTS] // lanes, masters, momenta
@@ -244,7 +261,7 @@ def update_clock(
         for array in range(3):
             state.written[array] = state.latest[array]
         state.reads[1], state.reads[2] = state.latest[0] + first, state.latest[2] + first
-        reads.left, reads.array = beats // 4, 1
+        reads.left, reads.array, reads.firsts = beats // 4, 1, 0
         if n.from_array == 0:
             n.from_array = 1
     first, beats = to_write

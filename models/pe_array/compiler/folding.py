@@ -21,7 +21,7 @@ def fold(
         levels: (count, stride in beats), the innermost first.
         limits: most of every level of the descriptor.
         most: beats of a run.
-        rows: runs stay what they are.
+        rows: runs stay what they are, and the first level too: those of a map of twice the sides follow from both.
 
     Returns:
         Beats of a run, and (count, stride) of every level of the descriptor.
@@ -35,7 +35,7 @@ def fold(
             beats *= count
         elif found and stride == found[-1][0] * found[-1][1]:
             found[-1] = (found[-1][0] * count, found[-1][1])
-        elif count > 1:
+        elif count > 1 or (rows and not found):
             found.append((count, stride))
     run = beats if beats <= most else _divisor(beats, most)
     if run < beats:
@@ -43,6 +43,8 @@ def fold(
     fitted: list[Pair] = []
     for count, stride in found:
         rest, step = count, stride
+        if rest == 1:
+            fitted.append((1, step))
         while rest > 1:
             limit = limits[len(fitted)] if len(fitted) < len(limits) else 0
             part = _divisor(rest, limit)

@@ -125,7 +125,7 @@ class StepProgram:
         backward = list(maker.backward(self.layers)) if training else []
         self.phases: list[Phase] = [*forward, *backward]
         self.fused: set[str] = set()
-        if isinstance(self.config, PeConfig) and self.config.training.fused:
+        if isinstance(self.config, PeConfig) and self.config.training.fused and self.config.link.arrays == 1:
             self.fused = {phase.name for phase in backward if phase.gradients and phase.once}
         self.pools = pools
         self.absent = {f"output{index}" for index in pools}

@@ -31,8 +31,7 @@ def _bits(
     word: int, low: int, width: int, doc: str, less: int = 0, pair: bool = False, default: Any = MISSING,
     signed: bool = False,
 ) -> Any:  # fmt: skip
-    bits = Bits(32 * word + low, width, less, pair, doc, signed)
-    return field(default=default, metadata={"bits": bits})
+    return field(default=default, metadata={"bits": Bits(32 * word + low, width, less, pair, doc, signed)})
 
 
 def _a(low: int, width: int, doc: str, default: Any = MISSING) -> Any:
@@ -290,6 +289,7 @@ class Update(Descriptor):
     momenta: int = _bits(5, 0, 32, "address of the momenta", default=0)
     nesterov: bool = _a(6, 1, "the step is Nesterov's, else the momentum", default=False)
     weight_decay: int = _bits(7, 24, 5, "shift of the decay of masters; 0: they do not decay", default=0)
+    arrays_log2: int = _bits(7, 29, 3, "log2 of the arrays of gradients, which are added modulo 2^32", default=0)
 
 
 @dataclass(frozen=True)

@@ -327,9 +327,11 @@ class StoreEngine:
         )  # fmt: skip
 
     def _update(self, update: d.Update) -> None:
-        long = Runs.one(0, update.beats * WEIGHT_BYTES)
-        gradients = self._memory.get(Engine.STORE, long.moved(update.gradients), self._beat).view("<i4")
-        self._new_weights(update, gradients.astype(np.int64), long, Runs.one(0, update.beats))
+        beats = update.beats * WEIGHT_BYTES
+        long, arrays = Runs.one(0, beats), 1 << update.arrays_log2
+        read = self._memory.get(Engine.STORE, Runs.one(update.gradients, arrays * beats), self._beat).view("<i4")
+        gradients = wrap(read.reshape(arrays, beats, -1).astype(np.int64).sum(axis=0), GRADIENT_BITS)
+        self._new_weights(update, gradients, long, Runs.one(0, update.beats))
 
     def _new_weights(self, update: d.Update | d.Learn, gradient: IntArray, long: Runs, short: Runs) -> None:
         """Update with words of gradients. long, short: where their masters and MAC weights lie in these arrays."""

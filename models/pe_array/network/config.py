@@ -9,7 +9,7 @@ overflow. Masters have as many fraction bits more than MAC weights as they have 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,14 @@ from models.lib.network_kind import PE_ARRAY, require
 from models.lib.toml_section import ConfigError, Section, named, parse, read_text
 from models.pe_array.isa import assumed
 from models.pe_array.isa.grid import BEAT_MAX, Grid
+from models.pe_array.isa.link import ARRAYS_LOG2_MAX, BYTES_MAX, LATENCY_MAX, ONE_ARRAY, Link
 from models.pe_array.isa.pe_command import GRADIENT_BITS, PeShape
 from models.pe_array.isa.widths import CLASSES_MAX, SHIFT_MAX, STANDARD, Widths
 from models.pe_array.network import fitting
 from models.pe_array.network.fitting import TRAINING, Limits
 from models.pe_array.network.gradient_passes import GradientPass, check_passes, check_uses, gradient_passes
-from models.pe_array.network.kinds import KINDS
-from models.pe_array.network.layer import CHANNELS_MAX, FRAC_LIMIT, IMAGE, SIZE_MAX, Layer, Place, Shape
+from models.pe_array.network.kinds.tables import KnownMap, read_layer
+from models.pe_array.network.layer import CHANNELS_MAX, FRAC_LIMIT, IMAGE, SIZE_MAX, Layer, Shape
 from models.pe_array.network.layers import ACC_BITS, PRESET_MAX
 from models.pe_array.network.stages.schedule import Pipeline
 
@@ -119,6 +120,7 @@ class PeConfig:
         clock_mhz: for which times are reported; the published system's, where the file does not say.
         data: what it is trained on.
         pipeline: how its layers are trained on several arrays; None: on one.
+        link: arrays that train it at once, each on a batch of its own, and what is between them.
     """
 
     name: str
@@ -131,11 +133,17 @@ class PeConfig:
     data: DataSource = NO_DATA
     wide: int = 1
     pipeline: Pipeline | None = None
+    link: Link = ONE_ARRAY
 
     @property
     def batch(self) -> int:
-        """Images of a step."""
+        """Images of a step on an array."""
         return self.training.batch
+
+    @property
+    def step_images(self) -> int:
+        """Images of a step on all arrays."""
+        return self.link.arrays * self.training.batch
 
     @property
     def classes(self) -> int:
@@ -188,16 +196,17 @@ class PeConfig:
             array.integer("data_bits", 4, 8, STANDARD.data), array.integer("master_bits", 16, 32, STANDARD.master)
         )
         built: list[Layer] = []
-        maps = {IMAGE: _Map(IMAGE_NAME, shape, image.integer("frac", 0, FRAC_LIMIT), 0)}
+        maps = {IMAGE: KnownMap(IMAGE_NAME, shape, image.integer("frac", 0, FRAC_LIMIT), 0)}
         for i, table in enumerate(layers):
-            layer = _layer(Section(table, f"layers[{i}]"), maps, last=i == len(layers) - 1, widths=widths)
+            layer = read_layer(Section(table, f"layers[{i}]"), maps, last=i == len(layers) - 1, widths=widths)
             built.append(layer)
-            maps[i] = _Map(layer.name, layer.out_shape, layer.out_frac, layer.delta_frac)
+            maps[i] = KnownMap(layer.name, layer.out_shape, layer.out_frac, layer.delta_frac)
         training = _training(root.table("training", required=True), directory)
         pes = array.integer("pes", 1, 64, 8)
         if pes & (pes - 1):
             raise ConfigError(f"array.pes = {pes} must be a power of two")
         wide = array.integer("wide", 1, min(2, BEAT_MAX // training.batch), 1)
+        link = _link(root.table("parallel"), training)
         clock_mhz = (clock := root.table("clock")).real("mhz", 0.001, 100_000.0, float(assumed.CLOCK_MHZ))
         data = DataSource.read(source := root.table("data"), directory, "mnist")
         stages = root.table("pipeline")
@@ -217,7 +226,9 @@ class PeConfig:
                 "layer, the classes for which the array makes output deltas"
             )
         pipeline = Pipeline.read(stages, built, training.stochastic, NEVER) if root.given("pipeline") else None
-        made = cls(name, shape, tuple(built), training, pes, widths, clock_mhz, data, wide, pipeline)
+        if pipeline is not None and link.arrays > 1:
+            raise ConfigError(f"parallel.arrays = {link.arrays} does not go with [pipeline], whose stages are arrays")
+        made = cls(name, shape, tuple(built), training, pes, widths, clock_mhz, data, wide, pipeline, link)
         if source.given("set") and data.known is not None:
             made.check_data(data.pooled_shape(data.known.shape), len(data.known.names), data.known.title)
         fitting.check(made.layers, grid_of(made), limits=limits)
@@ -242,63 +253,6 @@ class PeConfig:
                 f"layers[{len(self.layers) - 1}].outputs = {self.classes} must be at least {classes}, the classes of "
                 f"{title}"
             )
-
-
-@dataclass(frozen=True)
-class _Map:
-    """What a layer leaves to the ones behind it."""
-
-    name: str
-    shape: Shape
-    frac: int
-    delta_frac: int
-
-
-def _earlier(table: Section, key: str, maps: Mapping[int, _Map], default: str | None = None) -> int:
-    """The layer that a key names."""
-    name = table.text(key, default)
-    if any(each.name == name for each in maps.values()):
-        return _index(maps, name)
-    names = ", ".join(each.name for each in maps.values())
-    raise ConfigError(f"{table.key(key)} = {name!r} must be the name of an earlier layer (here: {names})")
-
-
-def _index(maps: Mapping[int, _Map], name: str) -> int:
-    return next(index for index, each in maps.items() if each.name == name)
-
-
-def _layer(table: Section, maps: Mapping[int, _Map], last: bool, widths: Widths) -> Layer:
-    name = table.text("name", f"layers[{len(maps) - 1}]")
-    if any(name == each.name for each in maps.values()):
-        raise ConfigError(f"{table.key('name')} = {name!r} is the name of an earlier map; names must differ")
-    kind = KINDS[table.choice("kind", tuple(KINDS))]
-    if kind.joins:
-        reads = [_index(maps, each) for each in table.choices("inputs", tuple(each.name for each in maps.values()))]
-    else:
-        reads = [_earlier(table, "input", maps, maps[max(maps)].name)]
-    first, *more = (Place(name, n, maps[n].shape, maps[n].frac, maps[n].delta_frac, last, widths) for n in reads)
-    place = replace(first, more=tuple(more))
-    try:
-        layer = kind.read(table, place)
-    except ConfigError:
-        raise
-    except ValueError as error:
-        raise ConfigError(f"{table.key('kind')} = {kind.kind}: {error}") from None
-    if kind.may_add and table.given("add"):
-        layer = replace(layer, **_added(table, maps, layer.out_shape))
-    table.finish()
-    return layer
-
-
-def _added(table: Section, maps: Mapping[int, _Map], shape: Shape) -> dict[str, Any]:
-    """The map that a layer adds to its sums."""
-    index = _earlier(table, "add", maps)
-    if maps[index].shape != shape:
-        raise ConfigError(
-            f"{table.key('add')} = {maps[index].name}: its map of {' x '.join(map(str, maps[index].shape))} must have "
-            f"the size of this layer's output, {' x '.join(map(str, shape))}"
-        )
-    return {"add": index, "add_frac": maps[index].frac}
 
 
 def _training(table: Section, directory: Path) -> Training:
@@ -334,6 +288,24 @@ def _training(table: Section, directory: Path) -> Training:
     for rate in training.rate_shifts:
         training.weight_decay(rate)
     return training
+
+
+def _link(table: Section, training: Training) -> Link:
+    """Table ``[parallel]``. ConfigError where a rule is broken."""
+    arrays = table.integer("arrays", 1, 1 << ARRAYS_LOG2_MAX, ONE_ARRAY.arrays)
+    link = Link(
+        arrays, table.integer("link_bytes", 1, BYTES_MAX, ONE_ARRAY.bytes),
+        table.integer("link_latency", 0, LATENCY_MAX, ONE_ARRAY.latency),
+    )  # fmt: skip
+    table.finish()
+    if arrays & (arrays - 1):
+        raise ConfigError(f"{table.key('arrays')} = {arrays} must be a power of two")
+    if arrays > 1 and training.stochastic:
+        raise ConfigError(
+            f"{table.key('arrays')} = {arrays} needs half_up for training.update_rounding and gradient_rounding: "
+            f"each array has random words of its own"
+        )
+    return link
 
 
 def _check(name: str, layer: Layer, training: Training, sums: bool) -> None:

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from models.lib.toml_section import ConfigError
 from models.pe_array.network.layer import IMAGE, Layer, Shape
 from models.pe_array.network.layers import Int8Array, Int32Array, UInt8Array
 from models.pe_array.network.weights import Weights
@@ -70,3 +71,28 @@ def extend(trace: Trace, layers: Sequence[Layer], weights: Sequence[Weights | No
         trace.outputs.append(made.values)
         trace.indices.append(made.indices)
         trace.saturated.append(made.saturated)
+
+
+def summed(traces: Sequence[Trace]) -> Trace:
+    """The first of several traces, with the sums of the gradients of all: what an update of several arrays has.
+
+    Raises:
+        ConfigError: one does not fit in the 32 bits to which arrays add.
+    """
+    if len(traces) == 1:
+        return traces[0]
+
+    def sums(what: str, lists: Sequence[list[Int32Array]]) -> list[Int32Array]:
+        added = [np.stack(each).sum(axis=0, dtype=np.int64) for each in zip(*lists, strict=True)]
+        for index, each in enumerate(added):
+            if not np.array_equal(each.astype(np.int32), each):
+                raise ConfigError(
+                    f"parallel.arrays = {len(traces)}: sums of {what} of layers[{index}] do not fit in 32 bits; those "
+                    f"of fewer arrays are smaller, and those of a layer with a smaller delta_frac"
+                )
+        return [each.astype(np.int32) for each in added]
+
+    return replace(
+        traces[0], gradients=sums("gradients", [each.gradients for each in traces]),
+        bias_gradients=sums("gradients of biases", [each.bias_gradients for each in traces]),
+    )  # fmt: skip

@@ -88,12 +88,12 @@ def _images(parser: Parser, config: PeConfig, options: argparse.Namespace) -> tu
     both = TrainingImages.load(config)
     data, judge = both.train, both.test
     count = len(data) - held_back
-    if count < config.training.batch:
+    if count < config.step_images:
         raise ConfigError(
             f"training.validation = {held_back} of the {len(data)} images of {data.title} leaves less than a batch, "
-            f"{config.training.batch}"
+            f"{config.step_images}"
         )
-    parser.limit("--samples", options.samples, config.training.batch, count, "at least a batch, at most all images")
+    parser.limit("--samples", options.samples, config.step_images, count, "at least a batch, at most all images")
     if options.validate:
         data, judge = data[:count], data[count:]
     return data[: options.samples], judge[: options.samples]

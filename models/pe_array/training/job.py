@@ -12,13 +12,16 @@ from models.lib.job_file import CHECKPOINT, JobFile
 from models.lib.telling import silent
 from models.lib.toml_section import COUNT_MAX, SECONDS_MAX, Section
 from models.pe_array.compiler import random_programs
-from models.pe_array.compiler.step_program import StepProgram
+from models.pe_array.compiler.shared_step import step_of
 from models.pe_array.isa.descriptors import BYTES
 from models.pe_array.isa.registers import Counter
 from models.pe_array.network.config import NEVER, PeConfig, grid_of
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.training import harness
 from models.pe_array.training.trainer import Trainer
+
+STOPPED = "stopped"
+"""Begins the names of files that tell the simulations of several arrays that one of them has stopped, and why."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class ArrayJob(JobFile):
         base: what paths in the TOML file are relative to.
         source: of the images, as they were when the training was asked for.
         initial: in place of the file of weights that the TOML file names, a copy of it.
+        array: number of the one that a simulation is of, where several train.
     """
 
     config: str
@@ -48,6 +52,18 @@ class ArrayJob(JobFile):
     base: str
     source: str
     initial: str | None = None
+    array: int = 0
+
+    @property
+    def place(self) -> Path:
+        """Where the simulation of this array leaves its events and, on failure, the mismatch."""
+        whole = Path(self.directory)
+        return whole / "run" / f"array{self.array}" if self.array else whole
+
+    @property
+    def link(self) -> Path:
+        """Directory in which the simulations of several arrays meet."""
+        return Path(self.directory) / "run" / "link"
 
     def configuration(self) -> PeConfig:
         """What the TOML file says, beginning with the weights of ``initial``. Raises ConfigError."""
@@ -135,10 +151,10 @@ def simulated_steps(prune_at: int, steps: int, total: int) -> list[range]:
 def memory_beats(config: PeConfig, tell: Callable[[str], None] = silent) -> int:
     """Beats of a memory that has room for a step of the network, dense and, if it is, pruned: a power of two."""
     grid, network = grid_of(config), PeNetwork(config)
-    sizes = [StepProgram(network, grid, tell=tell).allocation.size]
+    sizes = [step_of(network, grid, tell).allocation.size]
     if config.training.prune_at != NEVER:
         network.prune()
-        sizes.append(StepProgram(network, grid, tell=lambda what: tell(f"{what}, pruned")).allocation.size)
+        sizes.append(step_of(network, grid, lambda what: tell(f"{what}, pruned")).allocation.size)
     sizes.append(random_programs.SCRATCH * grid.beat + random_programs.DESCRIPTORS * BYTES)
     return 1 << (max(sizes) // grid.shape.lanes).bit_length()
 

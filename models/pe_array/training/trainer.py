@@ -26,7 +26,7 @@ from models.pe_array.network.float_layers import cross_entropy
 from models.pe_array.network.float_network import FloatNetwork
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.network.stages.pipelined import PipelinedNetwork, UnderWay
-from models.pe_array.network.trace import Trace
+from models.pe_array.network.trace import Trace, summed
 from models.pe_array.training.images import Batch, Images, Int8Array, LabelArray, classes
 from models.pe_array.training.partition import cut
 from models.pe_array.training.weights_file import starting_network
@@ -67,12 +67,12 @@ class EpochResult:
 
 @dataclass(frozen=True)
 class StepResult:
-    """What a step gave: all maps, images classified correctly by the network and its twin, seconds of both.
+    """What a step gave: maps of every array, images classified right by the network and its twin, seconds of both.
 
     In pipelined stages: the maps so far of the batch that entered, and the images of the batches whose logits it made.
     """
 
-    trace: Trace
+    traces: tuple[Trace, ...]
     correct: int
     twin_correct: int
     seconds: float
@@ -98,8 +98,8 @@ class Trainer:
     def __init__(self, config: PeConfig, data: Images, twin: bool = False) -> None:
         """Raises ConfigError, WeightsError."""
         config.check_data(data.shape, 1 + int(data.labels.max(initial=0)), data.title)
-        if len(data) < config.training.batch:
-            raise ConfigError(f"{len(data)} images must be at least a batch, {config.training.batch}")
+        if len(data) < config.step_images:
+            raise ConfigError(f"{len(data)} images must be at least a batch, {config.step_images}, on all arrays")
         self.config = config = cut(config)
         self.data = data
         self.network = starting_network(config)
@@ -115,19 +115,19 @@ class Trainer:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Full batches in the data."""
-        return len(self.data) // self.config.training.batch
+        """Full batches of all arrays in the data."""
+        return len(self.data) // self.config.step_images
 
     def batch_rows(self, step: int) -> LabelArray:
-        """Rows of the data that a step trains on."""
+        """Rows of the data that a step trains on; array after array where there are several."""
         epoch, place = divmod(step, self.steps_per_epoch)
         if self._order is None or self._order[0] != epoch:
             self._order = epoch, epoch_order(len(self.data), epoch, self.config.training.order_seed)
-        batch = self.config.training.batch
+        batch = self.config.step_images
         return self._order[1][place * batch : (place + 1) * batch]
 
     def next_batch(self) -> Batch:
-        """What the next step trains on; whoever else looks at it gets the same one."""
+        """What the next step trains on, on all arrays; whoever else looks at it gets the same one."""
         if self._batch is None or self._batch[0] != self.step:
             epoch = self.step // self.steps_per_epoch
             self._batch = self.step, self.data.batch(self.batch_rows(self.step), epoch)
@@ -160,7 +160,7 @@ class Trainer:
                 raise ConfigError(f"stochastic rounding has the order of a program: {error}") from error
 
     def train_step(self) -> StepResult:
-        """The next step. In pipelined stages a batch enters, and earlier ones are counted, whose logits are made."""
+        """The next step, of all arrays. In pipelined stages a batch enters, and those are counted that have logits."""
         self.prune_if_due()
         self.order_words()
         batch, rate_shift = self.next_batch(), self.rate_shift
@@ -170,11 +170,12 @@ class Trainer:
             self.history.append(Epoch(rate_shift))
         stages = self._stages
         if stages is None or not self._pipelined(self.step):
-            trace = self.network.train_step(images, labels, rate_shift)
-            correct = self._note(trace, labels)
+            traces = tuple(self._trace(images[..., part], labels[part]) for part in self.parts)
+            self.network.update(summed(traces), rate_shift)
+            correct = sum(self._note(trace, labels[part]) for trace, part in zip(traces, self.parts, strict=True))
         else:
             entering = UnderWay(images, labels, rate_shift)
-            made, trace = stages.enter(entering), entering.trace
+            made, traces = stages.enter(entering), (entering.trace,)
             if self._drained_behind(self.step):
                 made += stages.drain()
             correct = sum(self._note(each.trace, each.labels) for each in made)
@@ -182,7 +183,19 @@ class Trainer:
         if self.twin:
             twin_correct = self.twin.train_step(real(self.config, images), labels, rate_shift)
         self.step += 1
-        return StepResult(trace, correct, twin_correct, middle - begin, time.perf_counter() - middle)
+        return StepResult(traces, correct, twin_correct, middle - begin, time.perf_counter() - middle)
+
+    @property
+    def parts(self) -> list[slice]:
+        """Images of every array, of those of a step."""
+        n = self.config.training.batch
+        return [slice(first, first + n) for first in range(0, self.config.step_images, n)]
+
+    def _trace(self, images: Int8Array, labels: LabelArray) -> Trace:
+        """Maps and gradients of an array's batch."""
+        trace = self.network.forward(np.ascontiguousarray(images))
+        self.network.backward(trace, labels)
+        return trace
 
     def _pipelined(self, step: int) -> bool:
         return self.config.pipeline is not None and self.config.pipeline.pipelined(step)
@@ -212,7 +225,7 @@ class Trainer:
                 tell(f"epoch {epoch + 1}: step {step + 1:,} of {self.steps_per_epoch:,}")
                 steps.append(self.train_step().counts)
         correct, twin_correct, seconds, twin_seconds = (sum(each) for each in zip(*steps, strict=True))
-        count = len(steps) * self.config.training.batch
+        count = len(steps) * self.config.step_images
         twin_share = twin_correct / count if self.twin else float("nan")
         return EpochResult(epoch, correct / count, twin_share, self.network.density, seconds, twin_seconds)
 
@@ -283,7 +296,7 @@ class Trainer:
 
     def _epoch(self, number: int, table: Section, step: int) -> Epoch:
         """What a checkpoint before a step says of an epoch. Raises ConfigError."""
-        batch, most = self.config.training.batch, self.steps_per_epoch
+        batch, most = self.config.step_images, self.steps_per_epoch
         images = batch * min(most, step - number * most)
         rate_shift = self.config.training.rate_shift(number)
         table.fixed("rate_shift", rate_shift)
@@ -326,6 +339,7 @@ def identity(network: PeNetwork, samples: int, source: str) -> str:
     config, training = network.config, network.config.training
     how = way(training)
     how += f", wide={config.wide}" if config.wide > 1 and training.stochastic_updates else ""  # other random words
+    how += f", arrays={config.link.arrays}" if config.link.arrays > 1 else ""
     if config.pipeline is not None and config.pipeline.schedule != "none":
         how += f", {config.pipeline!r}"
     digest = hashlib.sha256(f"{config.layers!r} {how} {config.pes} {samples} {source}".encode())

@@ -5,7 +5,8 @@
  * What an update reads: commands of its chunks, and a FIFO of two chunks for the beats of every array
  *
  * UPDATE reads gradients, masters and momenta; LEARN has its gradients given and reads masters and momenta. Beats come
- * in the order of the commands.
+ * in the order of the commands. Where there are several arrays of gradients, a chunk of each comes: sums of them wait
+ * in a memory of a chunk, to which each adds its own, and with the last one they go to the FIFO.
  *
  * Latency: chunks to command 1 clock; beat to its FIFO's output 2 clocks.
  */
@@ -26,6 +27,7 @@ module update_reads #(
     input  wire [31:0]      second_addr,
     input  wire [31:0]      third_addr,
     input  wire [1:0]       last_array,
+    input  wire [2:0]       firsts_log2,
     input  wire [23:0]      quarters,
 
     // With momenta; those of the beats that come
@@ -72,6 +74,7 @@ update_chunks #(
     .second_addr(second_addr),
     .third_addr(third_addr),
     .last_array(last_array),
+    .firsts_log2(firsts_log2),
     .quarters(quarters),
     .m_valid(rd_cmd_valid),
     .m_ready(rd_cmd_ready),
@@ -89,20 +92,46 @@ wire [1:0] from = given && from_reg == GRADIENTS ? MASTERS : from_reg;
 wire [2:0] in_ready;
 wire       beat = rd_valid && rd_error == 2'd0;
 
-assign rd_ready = in_ready[from];
+// Arrays of gradients less one, the one whose beats come, and the beat of its chunk that is next
+reg  [6:0] firsts_reg;
+reg  [6:0] nth_reg;
+reg  [3:0] place_reg;
+// Gradients of another array come behind these
+wire       adds = from == GRADIENTS && nth_reg != firsts_reg;
+wire       moved = rd_valid && rd_ready;
+
+// Sums so far
+reg  [8*B-1:0] sums_reg [0:15];
+wire [8*B-1:0] sum = sums_reg[place_reg];
+wire [8*B-1:0] added;
+
+assign rd_ready = adds || in_ready[from];
 assign given_ready = in_ready[GRADIENTS];
 
 always @(posedge clk) begin
-    if (rd_valid && rd_ready && rd_last) from_reg <= from == (momentum ? MOMENTA : MASTERS) ? GRADIENTS : from + 2'd1;
-    if (rst) from_reg <= GRADIENTS;
+    if (moved && adds) sums_reg[place_reg] <= added;
+    if (moved) place_reg <= rd_last ? 4'd0 : place_reg + 4'd1;
+    if (moved && rd_last) nth_reg <= adds ? nth_reg + 7'd1 : 7'd0;
+    if (moved && rd_last && !adds) from_reg <= from == (momentum ? MOMENTA : MASTERS) ? GRADIENTS : from + 2'd1;
+    if (start) firsts_reg <= ~(7'h7f << firsts_log2);
+    if (rst) begin
+        from_reg <= GRADIENTS;
+        firsts_reg <= 7'd0;
+        nth_reg <= 7'd0;
+        place_reg <= 4'd0;
+    end
 end
 
-genvar a;
+genvar a, g;
 
 generate
+    for (g = 0; g < B/4; g = g + 1) begin : g_sum
+        assign added[32*g +: 32] = rd_data[32*g +: 32] + (nth_reg == 7'd0 ? 32'd0 : sum[32*g +: 32]);
+    end
+
     for (a = 0; a < 3; a = a + 1) begin : g_in
         wire [$clog2(DEPTH+1)-1:0] level;
-        wire                       taken = beat && from == a[1:0];
+        wire                       taken = beat && from == a[1:0] && !adds;
 
         stream_fifo #(
             .WIDTH(8*B),
@@ -112,7 +141,7 @@ generate
             .rst(rst),
             .s_valid(a == 0 && given ? given_valid : taken),
             .s_ready(in_ready[a]),
-            .s_data(a == 0 && given ? given_data : rd_data),
+            .s_data(a != 0 ? rd_data : given ? given_data : added),
             .m_valid(m_valid[a]),
             .m_ready(m_ready[a]),
             .m_data(m_data[a*8*B +: 8*B]),

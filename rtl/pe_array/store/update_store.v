@@ -8,7 +8,8 @@
  *
  * Gradients, masters and, where decay is not 0, momenta are read in chunks of 16 beats in turn, go through
  * weight_update.v side by side, B/4 weights per word, and masters, MAC weights and momenta are written in chunks: all
- * of the same numbers of beats, but four words of weights make one beat of MAC weights.
+ * of the same numbers of beats, but four words of weights make one beat of MAC weights. With several arrays of
+ * gradients, those of data parallel training, a chunk of each is read, and their sums are the gradients.
  *
  * With LEARN collect_store asks for chunks in their order (learn_*), which are a multiple of four words: first for what
  * is read of them, then for what is written, along with their gradients. A chunk is answered when that is written. The
@@ -174,6 +175,7 @@ update_reads #(
     .second_addr(start ? d_data[`ARRAY_D_UPDATE_MASTERS] : learn_reg[`ARRAY_D_LEARN_MOMENTA] + learn_rd_offset),
     .third_addr(d_data[`ARRAY_D_UPDATE_MOMENTA]),
     .last_array(start ? {d_momentum, !d_momentum} : {1'b0, learn_momentum}),
+    .firsts_log2(start ? d_data[`ARRAY_D_UPDATE_ARRAYS_LOG2] : 3'd0),
     .quarters(start ? d_data[`ARRAY_D_UPDATE_BEATS] : {22'd0, learn_rd_beats[3:2]}),
     .momentum(momentum),
     .given(learns),
@@ -362,6 +364,7 @@ update_chunks #(
     .second_addr(start ? d_data[`ARRAY_D_UPDATE_WEIGHTS] : weights_reg + {2'd0, learn_wr_offset[31:2]}),
     .third_addr(start ? d_data[`ARRAY_D_UPDATE_MOMENTA] : momenta_reg + learn_wr_offset),
     .last_array(start ? {d_momentum, !d_momentum} : {momentum, !momentum}),
+    .firsts_log2(3'd0),
     .quarters(start ? d_data[`ARRAY_D_UPDATE_BEATS] : {22'd0, learn_wr_beats[3:2]}),
     .m_valid(chunk_valid),
     .m_ready(may_write && writer_ready),

@@ -327,12 +327,13 @@ class FuzzProgram:
         rng = self._rng
         beats, decay = rng.randint(1, 3), rng.choice([0, rng.randrange(16)])
         words = self._wide * beats
-        gradients, from_ = self._source(4 * words, self._wide)
+        arrays_log2 = rng.choice([0, 0, 1, 2])
+        gradients, from_ = self._source((4 << arrays_log2) * words, self._wide)
         arrays = [self._random(4 * words, True), self._random(words, True), self._random(4 * words, True)]
         masters, weights, momenta = arrays
         self._add(
             d.Update(gradients, masters.address, weights.address, beats, rng.randrange(32), rng.random() < 0.5, decay,
-                     momenta.address, rng.random() < 0.5, rng.choice([0, rng.randrange(32)])),
+                     momenta.address, rng.random() < 0.5, rng.choice([0, rng.randrange(32)]), arrays_log2),
             from_=from_, to=arrays,
         )  # fmt: skip
 

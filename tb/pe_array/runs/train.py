@@ -29,6 +29,7 @@ from models.lib.job_file import EVENTS, Mismatch
 from models.pe_array.clocks.pe_array import ArrayClocks
 from models.pe_array.clocks.step import ProgramRun, clocks_of_parts, predicted
 from models.pe_array.compiler import random_programs
+from models.pe_array.compiler.shared_step import step_of
 from models.pe_array.compiler.step_memory import StepMemory
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.compiler.word_order import word_order
@@ -118,7 +119,7 @@ class Simulation:
 
     def prepare(self, network: PeNetwork, rate_shift: int, training: bool = True) -> None:
         """A program for the positions that the network's elements have now, and a memory with its weights."""
-        step = StepProgram(network, self.grid, training=training)
+        step = step_of(network, self.grid) if training else StepProgram(network, self.grid, training=False)
         if training and network.random:
             network.random.order = word_order(step)
         self.made = StepMemory(step, np.zeros(self.host.size, dtype=np.uint8))
@@ -166,7 +167,7 @@ class Training:
     """
 
     def __init__(self, b: Bench, job: ArrayJob) -> None:
-        self.job, self.directory = job, Path(job.directory)
+        self.job = job
         self.config = job.configuration()
         data = TrainingImages.load(self.config)
         check_unchanged(data.train.source, job.source)
@@ -178,7 +179,7 @@ class Training:
         self.simulation.host.watch = self.watch
         self.interrupted = False
         self.words_before = -1
-        self.events = (self.directory / EVENTS).open("w")
+        self.events = (job.place / EVENTS).open("w")
 
     def event(self, kind: str, **values: Any) -> dict[str, Any]:
         """Tell whoever watches; what was told."""
@@ -243,7 +244,7 @@ class Training:
         counters, result = ran.counters, trainer.train_step()
         self.words_before = trainer.step
         comparison = Comparison(f"step {number}")
-        compare_maps(comparison, memory, result.trace)
+        compare_maps(comparison, memory, result.traces[0])
         compare_weights(comparison, memory, network)
         forward, backward, update = (network.saturations.sum(axis=1) - clipped).tolist()
         comparison.equal("values clipped by requantise", counters[Counter.CLIPPED_OUTPUTS], forward + backward)
@@ -309,7 +310,7 @@ async def train(dut: Any) -> None:
     except Interrupted:
         training.event("interrupted")
     except Mismatch as mismatch:
-        mismatch.write(training.directory)
+        mismatch.write(training.job.place)
         raise
     finally:
         training.events.close()

@@ -194,15 +194,15 @@ class Unit:
     def update(self) -> list[Descriptor]:
         """UPDATE of some of the weights."""
         rng = self.b.rng
-        beats = rng.choice([1, rng.randint(1, 6)])
+        beats, arrays_log2 = rng.choice([1, rng.randint(1, 6)]), rng.choice([0, 0, 1])
         place = rng.randrange(ARRAY - 4 * beats)
-        gradients, masters, momenta = (self.addr(array * ARRAY + place, self.wide) for array in range(3))
-        decay = rng.choice([0, rng.randint(1, 15)])
+        masters, momenta = (self.addr(array * ARRAY + place, self.wide) for array in (1, 2))
+        gradients = self.addr(rng.randrange(ARRAY - (4 << arrays_log2) * beats), self.wide)
         return [
             Update(
                 gradients, masters, self.addr(3 * ARRAY + place // 4, self.wide), beats, shift=rng.choice([0, 8, 20]),
-                stochastic=rng.random() < 0.5, decay=decay, momenta=momenta, nesterov=rng.random() < 0.5,
-                weight_decay=rng.choice([0, rng.randint(1, 31)]),
+                stochastic=rng.random() < 0.5, decay=rng.choice([0, rng.randint(1, 15)]), momenta=momenta,
+                nesterov=rng.random() < 0.5, weight_decay=rng.choice([0, rng.randint(1, 31)]), arrays_log2=arrays_log2,
             )
         ]  # fmt: skip
 

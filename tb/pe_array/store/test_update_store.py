@@ -82,9 +82,13 @@ class Unit:
             "decay": rng.choice([0, 0, 1, 15, rng.randint(1, 15)]),
             "nesterov": rng.random() < 0.5,
             "weight_decay": rng.choice([0, 0, 1, 31, rng.randint(1, 31)]),
+            "arrays_log2": rng.choice([0, 0, 1, 2, 3]),
         }
         kind |= given
-        sizes = {"gradients": 4 * beats, "masters": 4 * beats, "momenta": 4 * beats, "weights": beats}
+        while kind["arrays_log2"] and ((4 << kind["arrays_log2"]) + 9) * beats > self.beats:
+            kind["arrays_log2"] -= 1
+        gradients = (4 << kind["arrays_log2"]) * beats
+        sizes = {"gradients": gradients, "masters": 4 * beats, "momenta": 4 * beats, "weights": beats}
         free = self.beats - sum(sizes.values())
         self.b.require(free >= 0, "the arrays do not fit in memory")
         place, addresses = 0, {}
@@ -113,6 +117,9 @@ class Unit:
         arrays = {"gradients": gradients, "masters": masters, "momenta": values.signed(b, 32, shape)}
         for name, numbers in arrays.items():
             self._array(getattr(update, name), words)[:] = numbers
+        for n in range(1, 1 << update.arrays_log2):
+            more = self._array(update.gradients + n * words * self.beat, words)
+            more[:] = values.signed(b, 32, shape)  # most sums wrap
         self.memory.data[:] = self.expected
 
     def result(self, update: Update) -> None:
@@ -123,7 +130,13 @@ class Unit:
         w = masters.astype(np.int64) << 64 - self.widths.master >> 64 - self.widths.master
         random = self.random.take(words) if update.stochastic else None
         v = momenta.astype(np.int64) if update.decay else None
-        g = self._array(update.gradients, words).astype(np.int64)
+        arrays = 1 << update.arrays_log2
+        g = self._array(update.gradients, arrays * words).reshape(arrays, words, -1).astype(np.int64).sum(axis=0)
+        wrapped = g.astype(np.int32).astype(np.int64)
+        b.cover("arrays", {1: "one", 2: "two"}.get(arrays, "more"))
+        if (wrapped != g).any():
+            b.cover("sum", "wraps")
+        g = wrapped
         new = weight_update(
             w, g, update.shift, random, v, update.decay, self.widths, nesterov=update.nesterov,
             weight_decay=update.weight_decay,
@@ -187,9 +200,9 @@ async def clocks(b: Bench) -> None:
     unit = Unit(b)
     unit.memory.fast()
     await unit.start()
-    for decay in (0, b.rng.randint(1, 15)):
+    for decay, more in ((0, 0), (b.rng.randint(1, 15), 0), (0, b.rng.randint(1, 2)), (b.rng.randint(1, 15), 2)):
         beats = 40
-        update = unit.descriptor(beats, decay=decay)
+        update = unit.descriptor(beats, decay=decay, arrays_log2=more)
         unit.fill(update)
         unit.send(update)
         reads: list[int] = []
@@ -203,7 +216,7 @@ async def clocks(b: Bench) -> None:
                 writes.append(unit.port.clock)
             if b.high("wr_done"):
                 answered = unit.port.clock
-        arrays = 3 if decay else 2
+        arrays = (2 if decay else 1) + (1 << more)
         b.equal("read beats", reads[-1] - reads[0] + 1, 4 * arrays * beats)
         first = (arrays - 1) * CHUNK  # the first word is complete with the first beat of the last array
         b.require(writes[0] - reads[first] == TO_WRITE, f"{writes[0] - reads[first]} clocks to the first master")
@@ -226,7 +239,7 @@ async def late_answers(b: Bench) -> None:
     await unit.start()
     unit.memory.fast()
     unit.memory.queue, unit.memory.latency = 40, 600
-    update = unit.descriptor(60, decay=3)
+    update = unit.descriptor(60, decay=3, arrays_log2=0)  # more arrays are read more slowly than answers come
     unit.fill(update)
     unit.send(update)
     most = 0
@@ -277,7 +290,8 @@ async def provoke(unit: Unit, kind: str) -> tuple[Cause, int]:
     names = [name for name in (READ if kind.startswith("read") else WRITTEN) if name != "momenta" or update.decay]
     name = rng.choice(names)
     address = getattr(update, name)
-    place = address + unit.beat * rng.randrange(update.beats * (1 if name == "weights" else 4))
+    words = {"weights": 1, "gradients": 4 << update.arrays_log2}.get(name, 4)
+    place = address + unit.beat * rng.randrange(update.beats * words)
     window = (memory.base, memory.base + unit.beats * unit.beat)
     if kind == "read_outside":
         memory.read_window = rng.choice([(window[0], place), (place + unit.beat, window[1])])
@@ -326,6 +340,7 @@ async def longest(b: Bench) -> None:
         update = unit.descriptor(50)
         unit.fill(update)
         many = b.rng.randint(1 << 10, 1 << 24)
+        update = replace(update, arrays_log2=0)  # the second one is far away
         unit.port.send(replace(update, beats=many), unit.noise())
         b.cover("length", "huge")
         unit.memory.reads.clear()

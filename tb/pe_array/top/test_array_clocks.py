@@ -84,11 +84,12 @@ class Session:
         rng, memory, beats = self.b.rng, self.memory, self.b.rng.choice([1, 4, self.b.rng.randint(2, 40)])
         words = memory.grid.wide * beats  # of B bytes
         masters, momenta = (memory.out(1, 4, words).address for _ in range(2))
+        arrays_log2 = rng.choice([0, 0, 1, 2])
         return [
             d.Update(
-                memory.map(1, 4, words).address, masters, memory.out(1, 1, words).address, beats, rng.randint(0, 31),
-                rng.random() < 0.5, rng.choice([0, rng.randint(1, 15)]), momenta, rng.random() < 0.5,
-                rng.choice([0, rng.randint(1, 31)]),
+                memory.map(1, 4 << arrays_log2, words).address, masters, memory.out(1, 1, words).address, beats,
+                rng.randint(0, 31), rng.random() < 0.5, rng.choice([0, rng.randint(1, 15)]), momenta,
+                rng.random() < 0.5, rng.choice([0, rng.randint(1, 31)]), arrays_log2,
             )
         ]  # fmt: skip
 

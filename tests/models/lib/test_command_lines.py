@@ -33,6 +33,7 @@ def refused(module: str, arguments: list[str], capsys: pytest.CaptureFixture[str
     """Exit status and the one line of a command that does nothing else."""
     places = {
         PE: f"{PE}.command",
+        "studies.scaling": "studies.scaling.clocks",
         "studies.winograd": "studies.winograd.clocks",
         "studies.pipeline": "studies.pipeline.clocks",
     }
@@ -119,6 +120,7 @@ def no_training(monkeypatch: pytest.MonkeyPatch, data: DataSet) -> None:
         ("studies.uint8_network", ["no.npz", "no.onnx"], "No such file or directory: 'no.npz'"),
         ("studies.onnx_networks", ["no/such/file"], "argument out: no/such cannot be written to: No"),
         ("studies.against_cpu", ["no.onnx", "none"], "none/program.json cannot be read: No such file or directory"),
+        ("studies.scaling", ["--config", "no.toml"], "no.toml: no such configuration file"),
         ("studies.winograd", ["LeNet"], "argument network: invalid choice: 'LeNet'"),
         ("studies.pipeline", ["LeNet"], "argument network: invalid choice: 'LeNet' (choose from LeNet-5, VGG-11, "),
         ("studies.pipeline", ["--latency", "0"], "argument --latency: 0 must be 1 … 10000"),

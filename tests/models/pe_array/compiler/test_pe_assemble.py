@@ -316,6 +316,8 @@ def test_runs_are_the_beats_of_the_region(seed: int) -> None:
 
 
 def test_long_regions_are_cut() -> None:
+    assert fold(14, [(1, 14), (6, 196)], [9, 9]) == (14, [(6, 196), (1, 0)])
+    assert fold(14, [(1, 14), (6, 196)], [9, 9], rows=True) == (14, [(1, 14), (6, 196)]), "planes are no rows"
     assert fold(300, [(300, 300), (3, 90000)], [1 << 13]) == (54000, [(5, 54000)])
     assert fold(1, [(8192, 5)], [1 << 12, 1 << 12]) == (1, [(4096, 5), (2, 20480)])
     for beats, levels in (

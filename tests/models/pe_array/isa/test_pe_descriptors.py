@@ -43,7 +43,7 @@ TABLE: list[tuple[d.Descriptor, int, int, list[int]]] = [
     ),
     (d.Slot(63, 0xFFFFFF, 0x123456), 63, 0, [0xFFFFFF, 0x123456, 0, 0, 0]),
     (d.Collect(0x80, True), 1, 0, [0x80, 0, 0, 0, 0]),
-    (d.Update(1, 2, 3, 1 << 24, 31, True, 15, 4, True, 30), 0x7F, 15, [1, 2, 4, 3, 0x1EFFFFFF]),
+    (d.Update(1, 2, 3, 1 << 24, 31, True, 15, 4, True, 30, 6), 0x7F, 15, [1, 2, 4, 3, 0xDEFFFFFF]),
     (d.Learn(1, 3, 31, True, 15, 4, True, 30), 0x7F, 15, [1, 0, 4, 3, 0x1E000000]),
     (d.Delta(1, 2, 3, 4096, True), 1, 0, [1, 2, 3, 0xFFF, 0]),
     (d.Scales(), 0, 0, [0, 0, 0x800000, 0x800000, 0x7F8000]),

@@ -62,7 +62,7 @@ def test_numbers_fit_their_scales() -> None:
     """A network without normalisation dies of wrong scales: its numbers become 0, or the ends of a byte."""
     config = narrow(1, batch=32, prune_at=NEVER)
     trainer = Trainer(config, TrainingImages.load(config).train)
-    traces = [trainer.train_step().trace for _ in range(6)]
+    traces = [trainer.train_step().traces[0] for _ in range(6)]
     for layer, values, deltas in zip(config.layers, traces[-1].outputs, traces[-1].deltas, strict=True):
         assert np.count_nonzero(values) > values.size / 10, layer.name
         assert np.count_nonzero(deltas) > deltas.size / 100, layer.name

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training on several arrays, in machines: bit for bit what one array would do with all of their batches."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+from pe_trainings import first_images
+
+from models.lib.toml_section import ConfigError, parse
+from models.pe_array.compiler import shared_step
+from models.pe_array.compiler.shared_step import UPDATES, SharedStep, states
+from models.pe_array.compiler.step_memory import StepMemory
+from models.pe_array.isa.link import Link
+from models.pe_array.machine.machine import Machine
+from models.pe_array.network.config import PeConfig, grid_of
+from models.pe_array.network.trace import Trace, summed
+from models.pe_array.training.trainer import Trainer
+from tests.small_cnn import small_cnn
+
+
+def config_of(arrays: int, **training: Any) -> PeConfig:
+    values = parse(small_cnn(**training), __file__)
+    return PeConfig.from_dict(values | {"parallel": {"arrays": arrays, "link_bytes": 16, "link_latency": 7}})
+
+
+class Arrays:
+    """Machines with a memory each, and the link between them."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer, config = trainer, trainer.config
+        self.step = SharedStep(trainer.network, grid_of(config), search=False)
+        self.memories = [StepMemory(self.step) for _ in range(config.link.arrays)]
+        for array, memory in enumerate(self.memories):
+            memory.put(trainer.network, trainer.rate_shift)
+            shared_step.put_updates(memory, array, trainer.rate_shift)
+        shape = self.step.grid.shape
+        self.machines = [
+            Machine(config.pes, shape, memory.memory, delta_frac=config.logit_frac) for memory in self.memories
+        ]  # fmt: skip
+
+    def run(self) -> None:
+        """A step, of the images that the trainer is at."""
+        step, batch = self.step, self.trainer.next_batch()
+        for part, memory, machine in zip(self.trainer.parts, self.memories, self.machines, strict=True):
+            memory.put_batch(np.ascontiguousarray(batch.images[..., part]), batch.labels[part])
+            assert machine.run(step.address, step.length) is None
+        shared_step.carry(step.gradient_transfers(), self.memories)
+        for array, machine in enumerate(self.machines):
+            updates = step.updates(array, self.trainer.rate_shift)
+            if updates:
+                assert machine.run(step.tensors[UPDATES].address, len(updates)) is None
+        shared_step.carry(step.weight_transfers(), self.memories)
+
+    def compare(self, traces: tuple[Trace, ...]) -> None:
+        """Maps and gradients of every array, and what it must have of the weights behind the step."""
+        expected = StepMemory(self.step)
+        expected.put_weights(self.trainer.network)
+        for array, (memory, trace) in enumerate(zip(self.memories, traces, strict=True)):
+            found, wanted = memory.trace(), memory.in_memory(trace)
+            for name in ("outputs", "indices", "deltas", "gradients", "bias_gradients"):
+                for got, want in zip(getattr(found, name), getattr(wanted, name), strict=True):
+                    assert np.array_equal(got, want), (array, name)
+            for (name, got), (_, want) in zip(states(memory, array), states(expected, array), strict=True):
+                assert np.array_equal(got, want), (array, name)
+
+
+@pytest.mark.parametrize("arrays", [2, 4, 16])
+def test_arrays_train_as_one_with_all_their_batches(arrays: int) -> None:
+    """Twenty steps with momenta and biases; sixteen arrays are more than some layers have beats of weights."""
+    data, _ = first_images(8 * arrays * 20)
+    trainer = Trainer(config_of(arrays, prune_at=3), data)
+    alone = Trainer(trainer.config, data)
+    machines = Arrays(trainer)
+    for _ in range(20):
+        batch, rate = alone.next_batch(), alone.rate_shift
+        alone.prune_if_due()
+        alone.network.train_step(batch.images, batch.labels, rate)  # all images at once
+        alone.step += 1
+        if trainer.prune_if_due():
+            machines = Arrays(trainer)
+        machines.run()
+        machines.compare(trainer.train_step().traces)
+        for mine, its in zip(trainer.network.weights, alone.network.weights, strict=True):
+            if mine and its:
+                for name in ("masters", "momenta", "mac", "bias", "bias_momenta"):
+                    assert np.array_equal(getattr(mine, name), getattr(its, name))
+
+
+def test_shares_are_all_weights_and_nothing_twice() -> None:
+    step = SharedStep(Trainer(config_of(4), first_images(32)[0]).network, grid_of(config_of(4)), search=False)
+    for each in step.shared:
+        tensor = step.tensors[each.tensor("masters")]
+        assert each.starts[0] == 0
+        assert each.starts[-1] * step.grid.beat == tensor.bytes // 4
+    there = sorted((move.to, move.bytes) for move in step.gradient_transfers() if move.target == 1)
+    assert all(a + size <= b for (a, size), (b, _) in itertools.pairwise(there))
+
+
+def test_clocks_of_the_link() -> None:
+    link = Link(2, 16, 7)
+    assert link.clocks([]) == 0
+    assert link.clocks([(0, 1, 1)]) == 8
+    assert link.clocks([(0, 1, 33), (1, 0, 16)]) == 10, "both ways at once"
+    assert link.clocks([(0, 1, 32), (0, 1, 16)]) == 10, "a port does one after the other"
+    assert Link(4, 16, 0).clocks([(0, 1, 64), (2, 1, 32), (2, 3, 16)]) == 7, "two to the same array"
+
+
+@pytest.mark.parametrize(
+    ("parallel", "message"),
+    [
+        ({"arrays": 3}, "parallel.arrays = 3 must be a power of two"),
+        ({"arrays": 128}, "parallel.arrays = 128 must be 1 … 64"),
+        ({"link_bytes": 0}, "parallel.link_bytes = 0 must be 1 … 1024"),
+        ({"link_latency": -1}, "parallel.link_latency = -1 must be 0 … 1048576"),
+        ({"links": 2}, "parallel.links is not a known key"),
+    ],
+)
+def test_refusals(parallel: dict[str, int], message: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        PeConfig.from_dict(parse(small_cnn(), __file__) | {"parallel": parallel})
+    assert message in str(refused.value)
+
+
+def test_random_words_of_several_arrays_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"arrays = 2 needs half_up for training\.update_rounding"):
+        config_of(2, update_rounding="stochastic")
+
+
+def test_images_of_less_than_a_step_are_refused() -> None:
+    with pytest.raises(ConfigError, match="31 images must be at least a batch, 32, on all arrays"):
+        Trainer(config_of(4), first_images(31)[0])
+
+
+def test_gradients_that_do_not_fit_are_told() -> None:
+    one = Trace([], [], [], [], [np.full(2, 1 << 30, dtype=np.int32)], [], [np.zeros(0, dtype=np.int32)])
+    assert summed([one]) is one
+    with pytest.raises(ConfigError, match=r"arrays = 2: sums of gradients of layers\[0\] do not fit in 32 bits"):
+        summed([one, one])

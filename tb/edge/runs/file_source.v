@@ -55,7 +55,7 @@ always @(posedge clk) begin
         valid_reg <= frames_reg != 32'd0;
         if (frames_reg != 32'd0) begin
             bytes = $fread(record, file);
-            if (bytes != WIDTH/8 && $time != 0) begin
+            if (bytes != WIDTH/8 && !rst && $time != 0) begin
                 $display("ERROR: %s ends early", FILE);
                 $finish;
             end

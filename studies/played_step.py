@@ -46,7 +46,7 @@ MOMENTUM_SHIFT = 3
 
 def config_of(
     name: str, layers: Sequence[WeightLayer], pools: Mapping[str, Pooling], densities: Mapping[str, float],
-    momentum: bool = False, pes: int = published.PES,
+    momentum: bool = False, pes: int = published.PES, wide: bool = False,
 ) -> PeConfig:  # fmt: skip
     """A network on images of three channels, batch 32; only for clocks: it was never trained.
 
@@ -54,7 +54,7 @@ def config_of(
         layers: with weights, in order.
         pools: those that follow layers, by the names of these.
         densities: share of the kernels of every layer that is stored.
-        pes: of the array; with more than the published ones its port is wide.
+        pes: of the array; wide: whether its port is.
 
     Raises:
         ConfigError: a layer does not fit in the PEs.
@@ -85,7 +85,7 @@ def config_of(
             "batch": published.BATCH, "epochs": 1, "rate_shift": [16], "prune_at": 0, "init_seed": 1, "order_seed": 1,
             "momentum_shift": MOMENTUM_SHIFT * momentum,
         },
-        "array": {"pes": pes, "wide": 1 + (pes > published.PES)},
+        "array": {"pes": pes, "wide": 1 + wide},
     }, limits=CLOCKS)  # fmt: skip
 
 

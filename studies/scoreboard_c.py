@@ -26,7 +26,7 @@ IMAGES = {"CIFAR-10": 50_000, "SVHN": 73_257, "Linnaeus5": 6_000, "VOC2007": 5_0
 CLASSES = {"CIFAR-10": 10, "SVHN": 10, "Linnaeus5": 5, "VOC2007": 20}
 NAMES = {"AlexNet": "AlexNet", "VGG16": "VGG-16", "MobileNetV1": "MobileNetV1"}
 """Networks of the table, as ``networks`` calls them."""
-BOTH = "AlexNet", "VGG16"
+MORE = ("VGG16",)
 """Networks that are played on ``MORE_PES`` too: those with a row that the published number trains more slowly."""
 EPOCHS = 100
 BEYOND = "MAC bound", "convolutions", "fully connected", "pooling", "update"
@@ -151,8 +151,9 @@ class FineTunedNetwork:
         return cls(line, layers, networks.behind(layers, pools), densities(layers, float(line.sparse_percent)), pes)
 
     def asked(self, latency: int) -> Asked:
-        """A step."""
-        return Asked(config_of(self.line.network, self.layers, self.pools, self.density, pes=self.pes), latency)
+        """A step, with a wide port."""
+        config = config_of(self.line.network, self.layers, self.pools, self.density, pes=self.pes, wide=True)
+        return Asked(config, latency)
 
     def row(self, asked: Asked, played: PlayedStep) -> FineTuning:
         """The row of a step that was played."""
@@ -195,9 +196,9 @@ class FineTunedNetwork:
 
 
 def fine_tuned(chosen: Sequence[str] = tuple(NAMES)) -> list[FineTunedNetwork]:
-    """The table's lines of some networks, and behind them those of ``BOTH`` with more PEs."""
+    """The table's lines of some networks, and behind them those of ``MORE`` with more PEs."""
     lines = [line for line in published.FINE_TUNING if line.network in chosen]
-    more = [FineTunedNetwork.of(line, MORE_PES) for line in lines if line.network in BOTH]
+    more = [FineTunedNetwork.of(line, MORE_PES) for line in lines if line.network in MORE]
     return [*map(FineTunedNetwork.of, lines), *more]
 
 

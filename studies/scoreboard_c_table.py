@@ -56,8 +56,8 @@ def notes(rows: Sequence[FineTuning]) -> list[str]:
     found = [
         f"System C, 100 epochs, batch 32, times of its FPGA. Ours: cycle model, not RTL: {macs} MACs at "
         f"{assumed.clock()}, on an FPGA about as many DSPs as system C's {published.AREA_C.dsp} (ours extrapolated); "
-        f"one port, {PORT:g} GB/s each way. With {MORE_PES} PEs twice the MACs, and a wide port: all but what drains "
-        f"write moves at {2 * PORT:g} GB/s. The clock of system C is not published.",
+        f"one wide port: all but what drains write moves at {2 * PORT:g} GB/s each way. With {MORE_PES} PEs twice the "
+        "MACs. The clock of system C is not published.",
         "MAC bound: all MACs of a row with a stored weight and a pixel of the map in every clock; no program on this "
         "array is faster. Above the published time, it says that images, spread of the sparsity or clock were others "
         f"there: {', '.join(above) or 'no row'}.",

@@ -41,25 +41,29 @@ class Whole:
         return self.clocks / assumed.CLOCK_MHZ / 1e3
 
 
-def vgg11(momentum: bool, pes: int = published.PES) -> PeConfig:
+def vgg11(momentum: bool, pes: int = published.PES, wide: bool = False) -> PeConfig:
     """The published network on images of 3 x 32 x 32."""
     layers = networks.layers(published.NETWORK)
     pools = {
         layer.name: networks.Pooling(Pool.make(2), layer.conv.rows, layer.out_size[0])
         for layer in layers if layer.name in POOLED
     }  # fmt: skip
-    return config_of(published.NETWORK, layers, pools, published.DENSITIES, momentum, pes)
+    return config_of(published.NETWORK, layers, pools, published.DENSITIES, momentum, pes, wide)
 
 
 def asked(latency: int) -> dict[str, Asked]:
-    """System B's step without and with momentum, with the blocks that training would choose, and with more PEs."""
+    """System B's step without and with momentum, with the blocks that training would choose, and with a wide port.
+
+    Blocks were found for the published number of PEs; more PEs have those that training would choose.
+    """
     configs = {momentum: vgg11(momentum) for momentum in (False, True)}
     blocks = tuple((n, BLOCKS[layer.name]) for n, layer in enumerate(configs[False].layers) if layer.has_weights)
     return {
         "no momentum": Asked(configs[False], latency, blocks),
         "with momentum": Asked(configs[True], latency, blocks),
         "no momentum, blocks as make train-cnn chooses them": Asked(configs[False], latency),
-        f"no momentum, {MORE_PES} PEs and a wide port": Asked(vgg11(False, MORE_PES), latency, blocks),
+        "no momentum, a wide port": Asked(vgg11(False, wide=True), latency, blocks),
+        f"no momentum, {MORE_PES} PEs and a wide port": Asked(vgg11(False, MORE_PES, wide=True), latency),
     }
 
 

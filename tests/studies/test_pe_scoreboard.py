@@ -260,7 +260,7 @@ def test_steps_that_were_played_are_kept(
 def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(networks, "sized", lambda network, size, classes: (LAYERS, POOLS))
     monkeypatch.setattr(scoreboard_c, "densities", lambda layers, sparse, uniform=False: DENSITY)
-    scoreboard.main(["--layers", "dense8", "--networks", "AlexNet", "--latency", "20", "--out", str(tmp_path)])
+    scoreboard.main(["--layers", "dense8", "--networks", "VGG16", "--latency", "20", "--out", str(tmp_path)])
     printed = capsys.readouterr().out
     assert "dense8" in printed
     assert "20 clocks of latency" in printed

@@ -88,7 +88,7 @@ def test_the_network_is_the_published_one() -> None:
     assert (config.in_shape, config.training.batch, config.pes) == ((3, 32, 32), 32, 32)
     assert config.training.momentum_shift > 0
     assert vgg11(momentum=False).training.momentum_shift == 0
-    assert (config.wide, vgg11(False, 64).pes, vgg11(False, 64).wide) == (1, 64, 2)
+    assert (config.wide, vgg11(False, 64, wide=True).pes, vgg11(False, 64, wide=True).wide) == (1, 64, 2)
 
 
 def test_the_headline_names_momentum_and_the_assumed_clock() -> None:
@@ -111,15 +111,15 @@ def test_phases_alone_stand_beside_the_program() -> None:
 
 def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """With a small network in place of VGG-11: steps are in terminal, result and page."""
-    monkeypatch.setattr(scoreboard_step, "vgg11", lambda momentum, pes=32: small(momentum, tmp_path))
+    monkeypatch.setattr(scoreboard_step, "vgg11", lambda momentum, pes=32, wide=False: small(momentum, tmp_path))
     monkeypatch.setattr(scoreboard_step, "BLOCKS", {"layers[0]": (4, 1), "layers[2]": (5, 16)})
     monkeypatch.setattr(scoreboard.scoreboard_b, "run", lambda latency, only: Board(latency=latency))
     monkeypatch.setattr(scoreboard_c, "fine_tuned", lambda names: [])
     monkeypatch.setattr(Board, "worst", lambda self: [Row("conv1", "FF", 1, 0, 1, 1, 1.0, "MACs")] * 2)
     scoreboard.main(["--latency", "20", "--out", str(tmp_path / "out")])
     found = json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))
-    plain, momentum, chosen, more = found["steps"]
-    assert more["name"] == "no momentum, 64 PEs and a wide port"
+    plain, momentum, chosen, wide, more = found["steps"]
+    assert (wide["name"], more["name"]) == ("no momentum, a wide port", "no momentum, 64 PEs and a wide port")
     assert plain["clocks"] < momentum["clocks"]
     assert chosen["clocks"] != plain["clocks"]
     assert "make train-cnn" in chosen["name"]

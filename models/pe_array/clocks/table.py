@@ -35,6 +35,11 @@ COLUMNS = FIRST + max(len(list(_names(kind))) for kind in d.KINDS.values()) + 2
 """Columns of a table: two behind the fields are for the models."""
 
 
+def _signed(value: int) -> int:
+    """Of 64 bits; a mask of 64 PEs has the highest one."""
+    return value - ((value >> 63 == 1) << 64)
+
+
 def table(program: Sequence[d.Descriptor]) -> IntArray:
     """int64 (descriptors, COLUMNS)."""
     rows = np.zeros((len(program), COLUMNS), dtype=np.int64)
@@ -47,9 +52,9 @@ def table(program: Sequence[d.Descriptor]) -> IntArray:
         for name, at in AFTER.items():
             rows[mine, at] = [getattr(each.after, name) for each in made]
         for name in dict.fromkeys(_names(of)):
-            values = np.array([getattr(each, name) for each in made])
-            if values.dtype != np.uint64:
-                values = values.astype(np.int64)
+            found = [getattr(each, name) for each in made]
+            values = np.array(found if isinstance(found[0], tuple) else [_signed(int(value)) for value in found])
+            values = values.reshape(len(mine), -1)
             at = column(of, name)
-            rows[mine, at : at + values[0].size] = values.view(np.int64).reshape(len(mine), -1)
+            rows[mine, at : at + values.shape[1]] = values
     return rows

@@ -20,7 +20,7 @@
 `define ARRAY_SHAPE_B                15:8          // images of the batch, and bytes of a beat
 `define ARRAY_SHAPE_ACC              23:16         // bits of an accumulator
 `define ARRAY_SHAPE_GROUPS           30:24         // PE groups that are counted for themselves
-`define ARRAY_SHAPE_WIDE             31            // the port is wide: beats of gradients and weights have 2*B bytes
+`define ARRAY_SHAPE_WIDE             31            // the port is wide: its beats have 2*B bytes
 `define ARRAY_DEPTHS                 10'h003       // memories of a PE
 `define ARRAY_DEPTHS_X               3:0           // log2 of the words of X
 `define ARRAY_DEPTHS_Y               7:4           // log2 of the words of Y

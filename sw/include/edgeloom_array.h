@@ -24,7 +24,7 @@
 #define EDGELOOM_ARRAY_SHAPE_ACC_SHIFT 16
 #define EDGELOOM_ARRAY_SHAPE_GROUPS_MASK 0x7f000000u /* PE groups that are counted for themselves */
 #define EDGELOOM_ARRAY_SHAPE_GROUPS_SHIFT 24
-#define EDGELOOM_ARRAY_SHAPE_WIDE_MASK 0x80000000u /* the port is wide: beats of gradients and weights have 2*B bytes */
+#define EDGELOOM_ARRAY_SHAPE_WIDE_MASK 0x80000000u /* the port is wide: its beats have 2*B bytes */
 #define EDGELOOM_ARRAY_SHAPE_WIDE_SHIFT 31
 #define EDGELOOM_ARRAY_DEPTHS 0x00cu /* memories of a PE */
 #define EDGELOOM_ARRAY_DEPTHS_X_MASK 0x0000000fu /* log2 of the words of X */

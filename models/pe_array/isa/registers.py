@@ -19,7 +19,7 @@ class Shape(BitField):
     B = 8, 8, "images of the batch, and bytes of a beat"
     ACC = 16, 8, "bits of an accumulator"
     GROUPS = 24, 7, "PE groups that are counted for themselves"
-    WIDE = 31, 1, "the port is wide: beats of gradients and weights have 2*B bytes"
+    WIDE = 31, 1, "the port is wide: its beats have 2*B bytes"
 
 
 class Depths(BitField):

@@ -12,21 +12,24 @@ _BYTES = {
     "FETCH_BEATS": "R: program", "LOAD_BEATS": "R: load engine", "STORE_BEATS": "R: store engine",
     "WRITTEN_BEATS": "W: store engine",
 }  # fmt: skip
+_STORE = "STORE_BEATS", "WRITTEN_BEATS"
+"""Of these a beat has B bytes or, where gradients and weights move through a wide port, 2*B: counters do not tell."""
 _CLIPPED = {
     "CLIPPED_OUTPUTS": "outputs", "CLIPPED_MASTERS": "masters", "CLIPPED_MOMENTA": "momenta",
     "CLIPPED_WEIGHTS": "MAC weights",
 }  # fmt: skip
 
 
-def totals(events: Sequence[dict[str, Any]], pes: int, lanes: int) -> dict[str, Any]:
+def totals(events: Sequence[dict[str, Any]], pes: int, lanes: int, wide: bool = False) -> dict[str, Any]:
     """Sums over programs, for result.json.
 
     Args:
         events: of the programs: ``counters`` by name, ``groups`` with (busy, stalled) PE clocks of every group.
-        pes, lanes: of the array.
+        pes, lanes: of the array; wide: whether its port is.
 
     Returns:
-        ``groups``: busy, stalled and idle PE clocks; ``bytes`` by channel; ``saturations`` by what was clipped.
+        ``groups``: busy, stalled and idle PE clocks; ``bytes`` by channel, with a wide port those of program
+        and loads alone; ``saturations`` by what was clipped.
     """
     clocks = sum(each["counters"]["CLOCKS"] for each in events)
     groups = []
@@ -36,9 +39,12 @@ def totals(events: Sequence[dict[str, Any]], pes: int, lanes: int) -> dict[str, 
         groups.append({"busy": busy, "stalled": stalled, "idle": idle})
     return {
         "groups": groups,
-        "bytes": {name: lanes * sum(each["counters"][key] for each in events) for key, name in _BYTES.items()},
+        "bytes": {
+            name: lanes * sum(each["counters"][key] for each in events)
+            for key, name in _BYTES.items() if not wide or key not in _STORE
+        },
         "saturations": {name: sum(each["counters"][key] for each in events) for key, name in _CLIPPED.items()},
-    }
+    }  # fmt: skip
 
 
 def section(counted: dict[str, Any]) -> str:

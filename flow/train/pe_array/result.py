@@ -61,7 +61,7 @@ def results(
         "simulation_seconds": seconds,
         "tests": {"images": sum(test["images"] for test in record.tests),
                   "correct": sum(test["correct"] for test in record.tests)},
-        "counters": array_counters.totals(steps, config.pes, config.training.batch),
+        "counters": array_counters.totals(steps, config.pes, config.training.batch, config.wide > 1),
         "steps_done": trainer.step,
         "history": [_epoch(number, epoch) for number, epoch in enumerate(trainer.history, 1)],
         **_judged(request, predicted),

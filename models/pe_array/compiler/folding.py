@@ -21,7 +21,8 @@ def fold(
         levels: (count, stride in beats), the innermost first.
         limits: most of every level of the descriptor.
         most: beats of a run.
-        rows: runs stay what they are, and the first level too: those of a map of twice the sides follow from both.
+        rows: runs stay what they are, and the first level too, but for planes behind it without a gap: those of a map
+            of twice the sides follow from both.
 
     Returns:
         Beats of a run, and (count, stride) of every level of the descriptor.

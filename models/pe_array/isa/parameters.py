@@ -37,7 +37,7 @@ PARAMETERS: dict[str, HdlParameter] = {
         "8*B", "16*B (at most 512), 8*B, or that divided by 2, 4, 8 or 16", "bits of a beat at the memory port"
     ),
     "STAGES": HdlParameter(2, "at least 1", "registers of the broadcast of loads"),
-    "MAP_DEPTH": HdlParameter(16, "at least STAGES + 5", "words of a map that can wait at a PE"),
+    "MAP_DEPTH": HdlParameter(16, "at least STAGES + 5", "beats of a map that can wait at a PE"),
     "GRAD_DEPTH": HdlParameter(16, "at least 2", "gradients that can wait at a PE"),
     "QUEUE_DEPTH": HdlParameter(8, "at least 3", "descriptors in the queue of an engine"),
     "LOAD_DEPTH": HdlParameter(32, "at least 2", "descriptors that the load engine has taken and not done"),

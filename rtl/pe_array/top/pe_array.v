@@ -43,7 +43,7 @@ module pe_array #(
     parameter MASTER = 24,
     // 1: there are multipliers of outputs; 0: all are 1.0
     parameter SCALE = 1,
-    // Bits of a beat at the port: 16*B (gradients and weights, at most 512), 8*B, or that divided by 2, 4, 8 or 16
+    // Bits of a beat at the port: 16*B (a wide port, at most 512), 8*B, or that divided by 2, 4, 8 or 16
     parameter BUS = 8*B,
     // Registers of the broadcast of loads, at least 1; words that can wait at a PE; gradients that can wait there
     parameter STAGES = 2,
@@ -124,7 +124,7 @@ module pe_array #(
          ("%m: BUS = %0d must be 16*B (at most 512), 8*B, or that divided by 2, 4, 8 or 16", BUS))
 
 localparam BW = $clog2(B + 1);
-// B-byte words of a beat of gradients and weights
+// B-byte words of a beat of the port
 localparam WIDE = BUS > 8*B ? 2 : 1;
 localparam UW = $clog2(WIDE*B / 4 + 1);
 

@@ -29,14 +29,15 @@ LONG = 600
 class Pair:
     """Two arrays, of which one passes over what it can."""
 
-    def __init__(self, seed: int, pes: int = 4, latency: int = 12, per: int = 1) -> None:
-        names = {"P": pes, "B": SHAPE.lanes, "ACC": SHAPE.acc_bits, "WORDS": 1 << 17}
+    def __init__(self, seed: int, pes: int = 4, latency: int = 12, per: int = 1, wide: int = 1) -> None:
+        names = {"P": pes, "B": SHAPE.lanes, "ACC": SHAPE.acc_bits, "WORDS": 1 << 17, "BUS": 8 * SHAPE.lanes * wide}
         depths = {f"{name}_DEPTH": getattr(SHAPE, f"{name.lower()}_depth") for name in "XYWET"}
         bench: Any = SimpleNamespace(
             rng=Random(seed), np=np.random.default_rng(seed), params=names | depths, cover=lambda group, point: None
         )
         self.memory = CaseMemory(bench)
-        self.both = [ArrayClocks(Grid(pes, SHAPE), Sizes(latency, per=per), passes) for passes in (True, False)]
+        grid, sizes = Grid(pes, SHAPE, wide), Sizes(latency, per=per)
+        self.both = [ArrayClocks(grid, sizes, passes) for passes in (True, False)]
 
     def run(self, made: list[d.Descriptor]) -> ProgramRun:
         """A program on both."""
@@ -94,6 +95,13 @@ def test_layers_behind_each_other(seed: int) -> None:
     pair = Pair(seed, latency=1 + 40 * seed)
     kinds = ("ff", "wg", "max_pool", "ng", "average", "unpool")
     pair.run(chain([pair.memory.layer(kind, 1500) for kind in kinds]))
+
+
+@pytest.mark.parametrize("pes", [1, 64])
+def test_layers_with_a_wide_port(pes: int) -> None:
+    pair = Pair(pes, pes, wide=2)
+    for kind in KINDS:
+        pair.run(pair.memory.layer(kind, 1500))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -11,6 +12,8 @@ from typing import Any
 
 import dask
 from distributed import Client, LocalCluster
+from distributed.comm.core import connect
+from distributed.security import Security
 from distributed.utils import silence_logging_cmgr
 
 from flow.paths import BUILD, FlowError
@@ -74,9 +77,33 @@ def _local() -> Iterator[Client]:
         yield client
 
 
+def look_for(address: str) -> None:
+    """Before a campaign touches what the one before left: what ``connected`` will need is there.
+
+    Raises:
+        FlowError: as ``connected`` and ``workers`` do, or JOBS is wrong.
+    """
+    if not address:
+        processes()
+        return
+    with connected(address) as client:
+        workers(client, address)
+
+
+async def _probe(address: str) -> None:
+    """Raises OSError (TimeoutError too) or ValueError where none answers.
+
+    A client would wait for ever for the greeting of something that listens there and says nothing.
+    """
+    of_client = Security().get_connection_args("client")
+    comm = await asyncio.wait_for(connect(address, timeout=CONNECT, **of_client), CONNECT + 1)
+    await comm.close()
+
+
 @contextlib.contextmanager
 def _remote(address: str) -> Iterator[Client]:
     try:
+        asyncio.run(_probe(address))
         client = Client(address, timeout=CONNECT)
     except (OSError, ValueError, ImportError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

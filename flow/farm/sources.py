@@ -12,7 +12,7 @@ from flow.paths import ROOT
 _CODE = ("flow", "models", "studies")
 """Folders of what workers import."""
 _ALL = (*_CODE, "rtl", "tb", "configs")
-_FILES = {".py", ".v", ".vh", ".toml", ".js"}
+_FILES = {".py", ".v", ".vh", ".toml", ".js", ".json", ".hex", ".cpp"}
 
 
 def _digest(folders: Iterable[str], root: Path) -> str:
@@ -30,5 +30,5 @@ def code(root: Path = ROOT) -> str:
 
 
 def everything(root: Path = ROOT) -> str:
-    """Of all Verilog, Python and configurations."""
+    """Of all Verilog, Python and configurations, and of the tables that they read."""
     return _digest(_ALL, root)

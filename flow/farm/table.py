@@ -23,7 +23,12 @@ KEPT = "kept.jsonl"
 
 
 class Table:
-    """The rows of a campaign."""
+    """The rows of a campaign.
+
+    Attributes:
+        resumed: rows that were known before.
+        stopped: why it came to no end; empty if it did, or the user stopped it.
+    """
 
     def __init__(self, jobs: Sequence[Job], directory: Path, study: str) -> None:
         """
@@ -39,6 +44,7 @@ class Table:
             key: before[key] for key in self.order if key in before and FAILED not in before[key]["row"]
         }
         self.resumed = len(self._kept)
+        self.stopped = ""
 
     def add(self, done: Done) -> None:
         """Keep the rows of a job."""
@@ -67,6 +73,11 @@ class Table:
         """Rows without a result."""
         return [row for row in self.rows if FAILED in row]
 
+    def failure(self, what: str) -> str | None:
+        """Why the campaign has failed, if it has; `what`: its rows, for people."""
+        failed = len(self.failed)
+        return self.stopped or (f"{failed} of {len(self.order)} {what} have failed" if failed else None)
+
     def writer(self) -> Writer:
         """Writes the file of results."""
         return text_writer("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in self.rows))
@@ -90,6 +101,9 @@ class Table:
                     tell(f"{what}: {len(self._kept)} of {len(self.order)}, {len(self.failed)} have failed")
         except KeyboardInterrupt:
             print(f"{what}: {len(self._kept)} of {len(self.order)} are kept; RESUME=1 goes on from there", flush=True)
+            raise
+        except BaseException as error:
+            self.stopped = str(error) or type(error).__name__
             raise
 
 

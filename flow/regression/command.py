@@ -12,10 +12,11 @@ from flow import modules
 from flow.ask import seed_count, switch
 from flow.build import tool_version
 from flow.farm import sources
+from flow.farm.cluster import look_for
 from flow.farm.job import FAILED, Job
 from flow.farm.table import KEPT, RESULTS, Table
 from flow.modules import SIMULATORS
-from flow.paths import BUILD, make_command, relative
+from flow.paths import BUILD, FlowError, make_command, relative
 from flow.provenance import commit
 from flow.regression.bench import jobs_of
 from flow.regression.cases import Case, cases
@@ -34,7 +35,7 @@ def regress(seeds: str, module: str, cluster: str, resume: str) -> bool:
         cluster: address of a scheduler of Dask; empty: processes of this machine.
         resume: what has passed before, of the same sources, is not run again.
     """
-    chosen = {modules.find_module(name).name for name in module.split(",")} if module else set()
+    chosen = {modules.find_module(name).name for name in _names(module)} if module else set()
     count, go_on = seed_count(seeds), switch("RESUME", resume, "go on with what has passed before")
     variables = {"SEEDS": seeds, "MODULE": module, "CLUSTER": cluster, "RESUME": resume}
     command = make_command("regress", *(f"{name}={value}" for name, value in variables.items() if value))
@@ -42,13 +43,23 @@ def regress(seeds: str, module: str, cluster: str, resume: str) -> bool:
                BUILD / "regress" / ("-".join(sorted(chosen)) or "all"), cluster, go_on)  # fmt: skip
 
 
+def _names(module: str) -> list[str]:
+    """What MODULE lists. Raises FlowError."""
+    names = [name.strip() for name in module.split(",")]
+    if not all(names):
+        raise FlowError(f"MODULE={module} must have a name before and after every comma, as in MODULE=pe,pe_grid")
+    return names
+
+
 def run(chosen: list[Case], seeds: int, command: str, place: Path, cluster: str, resume: bool) -> bool:
     """Run these cases; True if all passed. Results are in `place`, and in JUNIT for continuous integration."""
+    look_for(cluster)
     jobs = plan(chosen, seeds)
     study = study_key(sources=sources.everything(), tools=[tool_version(sim) for sim in SIMULATORS])
     with alone_in(place):
         directory = RunDirectory(place, {"command": command})
         with directory.run(RESULTS, *([] if resume else [KEPT])):
+            JUNIT.unlink(missing_ok=True)  # a run that is killed leaves no verdict, not that of the run before
             begin = time.monotonic()
             table = Table(jobs, place, study)
             try:
@@ -57,7 +68,7 @@ def run(chosen: list[Case], seeds: int, command: str, place: Path, cluster: str,
                 failed = [row["key"] for row in table.failed]
                 result = {
                     "complete": table.whole and not failed,
-                    "failure": f"{len(failed)} of {len(table.rows)} runs have failed" if failed else None,
+                    "failure": table.failure("runs"),
                     "runs": len(table.order), "passed": len(table.rows) - len(failed), "failed": failed,
                     "wall_seconds": round(time.monotonic() - begin, 1), "commit": commit(),
                 }  # fmt: skip
@@ -80,10 +91,14 @@ def plan(chosen: list[Case], seeds: int) -> list[Job]:
 
 
 def write_junit(table: Table) -> None:
-    """The rows as JUnit XML: a test case for each module, set, simulator and seed."""
+    """The rows as JUnit XML: a test case for each module, set, simulator and seed.
+
+    Where rows are missing there is one more, with an error: without it, what has passed would look like all.
+    """
+    cut = int(not table.whole)
     suite = ElementTree.Element("testsuite", {
-        "name": "regress", "tests": str(len(table.rows)), "failures": str(len(table.failed)),
-        "errors": "0", "skipped": "0", "time": f"{sum(table.seconds.values()):.1f}",
+        "name": "regress", "tests": str(len(table.rows) + cut), "failures": str(len(table.failed)),
+        "errors": str(cut), "skipped": "0", "time": f"{sum(table.seconds.values()):.1f}",
     })  # fmt: skip
     for row in table.rows:
         case = ElementTree.SubElement(suite, "testcase", {
@@ -92,9 +107,18 @@ def write_junit(table: Table) -> None:
         })  # fmt: skip
         if FAILED in row:
             said = "\n".join([*(f"{name}: {why}" for name, why in row[FAILED].items()), f"replay: {row['replay']}"])
-            plain = re.sub(r"[^\t\n\x20-\ud7ff\ue000-\ufffd]", "?", said)  # XML has no other characters
-            ElementTree.SubElement(case, "failure", {"message": plain.splitlines()[0]}).text = plain
+            _say(case, "failure", said)
+    if cut:
+        said = f"{len(table.order) - len(table.rows)} of {len(table.order)} runs are missing"
+        case = ElementTree.SubElement(suite, "testcase", {"classname": "regress", "name": "whole", "time": "0"})
+        _say(case, "error", f"{said}: {table.stopped or 'it was stopped'}")
     root = ElementTree.Element("testsuites")
     root.append(suite)
     with written(JUNIT) as (file,):
         ElementTree.ElementTree(root).write(file, encoding="utf-8", xml_declaration=True)
+
+
+def _say(case: ElementTree.Element, verdict: str, said: str) -> None:
+    """What is wrong with a test case."""
+    plain = re.sub(r"[^\t\n\x20-\ud7ff\ue000-\ufffd]", "?", said)  # XML has no other characters
+    ElementTree.SubElement(case, verdict, {"message": plain.splitlines()[0]}).text = plain

@@ -10,6 +10,8 @@ the rest of a small array, all from the baselines of `make synth`. Its error is 
 synthesised as a whole. The rest grows with PEs and lanes, so that of larger arrays it is a lower bound.
 
 DSPs are counted, not fitted: one per multiplier (`flow/synth`).
+
+An array with a wide port has none: nothing of it was synthesised.
 """
 
 from __future__ import annotations
@@ -50,6 +52,11 @@ def target(config: EdgeConfig | PeConfig) -> EdgeTarget | PeTarget:
     if isinstance(config, EdgeConfig):
         return EdgeTarget(config)
     return PeTarget(config, "array", config.pes, config.batch)
+
+
+def has(config: EdgeConfig | PeConfig) -> bool:
+    """Whether there is an area of a configuration: of an array with a wide port nothing was synthesised."""
+    return isinstance(config, EdgeConfig) or config.wide == 1
 
 
 def synthesised(config: EdgeConfig | PeConfig) -> dict[str, float]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from flow.ask import switch
 from flow.farm import sources
+from flow.farm.cluster import look_for
 from flow.farm.job import Job
 from flow.farm.table import KEPT, RESULTS, Table
 from flow.paths import BUILD, make_command, relative
@@ -39,6 +40,7 @@ def sweep(space: str, cluster: str, resume: str) -> bool:
 
 def run(space: Space, command: str, cluster: str, resume: bool) -> bool:
     """Do all points of a space; True if each has a row: with figures, or with the rule that it breaks."""
+    look_for(cluster)
     place = BUILD / "sweep" / space.name
     packages = {name: importlib.metadata.version(name) for name in ("numpy", "numba")}
     study = study_key(
@@ -61,7 +63,7 @@ def run(space: Space, command: str, cluster: str, resume: bool) -> bool:
                 refused, failed = sum(REFUSED in row for row in table.rows), len(table.failed)
                 result: dict[str, Any] = {
                     "complete": table.whole and not failed,
-                    "failure": f"{failed} of {len(table.order)} points have failed" if failed else None,
+                    "failure": table.failure("points"),
                     "points": len(table.order), "done": len(table.rows) - failed - refused, "refused": refused,
                     "wall_seconds": round(time.monotonic() - begin, 1), "versions": {"commit": commit(), **packages},
                 }  # fmt: skip

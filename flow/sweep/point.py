@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,11 @@ from models.edge.training import train as train_edge
 from models.lib.network_kind import kind_of
 from models.lib.toml_section import ConfigError
 from models.pe_array.network.config import NEVER, PeConfig
-from models.pe_array.network.network import PeNetwork
 from models.pe_array.training.images import TrainingImages
 from models.pe_array.training.trainer import Trainer
 from studies.energy import Energy
-from studies.phase_clocks import LATENCY, SIZES
-from studies.played_step import play
+from studies.phase_clocks import LATENCY
+from studies.played_step import Asked, play
 
 REFUSED = "refused"
 """Key of the row of a point that is no legal configuration: the rule that it breaks."""
@@ -47,7 +45,8 @@ def evaluate(
         row = _edge(config, samples, epochs) if isinstance(config, EdgeConfig) else _array(config, samples, epochs)
     except ConfigError as error:
         return Outcome({key: {REFUSED: str(error)}})
-    found = {} if area == "none" else areas.synthesised(config) if area == "synth" else areas.fitted(config)
+    has_area = area != "none" and areas.has(config)
+    found = {} if not has_area else areas.synthesised(config) if area == "synth" else areas.fitted(config)
     return Outcome({key: row | {name: round(value, 1) for name, value in found.items()}})
 
 
@@ -66,22 +65,28 @@ def _edge(config: EdgeConfig, samples: int | None, epochs: int | None) -> Row:
 
 
 def _array(config: PeConfig, samples: int | None, epochs: int | None) -> Row:
-    """Accuracy at the end of the training, and the clocks of a step with all the pruning that there will be."""
+    """Accuracy at the end of the training, and the clocks of a step with all the pruning that there will be.
+
+    These are of the network that was trained: where its blocks are depends on what the training made of its weights.
+    """
+    if config.pipeline is not None or config.link.arrays > 1:
+        raise ConfigError("a sweep is of one array: leave [parallel] and [pipeline] out")
     images = TrainingImages.load(config)
     data = images.train[:samples]
     trainer = Trainer(config, data)
     count = epochs or config.training.epochs
     while trainer.step < count * trainer.steps_per_epoch:
         trainer.train_epoch()
-    network, dense = PeNetwork(config), config.training.prune_at == NEVER
-    if not dense:
+    accuracy = trainer.accuracy(images.test)  # of what was trained: a short training ends before it is pruned
+    network, dense = trainer.network, config.training.prune_at == NEVER
+    if not (dense or network.pruned):
         network.prune()
     try:
-        clocks = play(network, replace(SIZES, latency=LATENCY), seen=False)[1].clocks
+        clocks = play(network, Asked(config, LATENCY).sizes, seen=False)[1].clocks
     except ValueError as error:
         raise ConfigError(f"there is no program for this array: {error}") from error
     return {
-        "accuracy": round(trainer.accuracy(images.test), DIGITS), "clocks": clocks,
+        "accuracy": round(accuracy, DIGITS), "clocks": clocks,
         "clocks_per_sample": round(clocks / config.batch, 3),
         **_microjoules(energy.of_array(config, dense)),
         "density": round(network.density, DIGITS), "trained_on": trainer.step * config.batch,

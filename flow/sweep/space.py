@@ -179,7 +179,11 @@ def _listed(key: str, value: Any) -> list[Any]:
             f"{key} = {shown(value)} must be a list of at least one value, or a range as "
             f"{{ from = 1, to = 4, step = 1 }}"
         )
-    if len({json.dumps(each, sort_keys=True, default=str) for each in value}) < len(value):
+    try:
+        said = {json.dumps(each, sort_keys=True) for each in value}
+    except TypeError:
+        raise ConfigError(f"{key} = {shown(value)} has a date or a time: no key of a configuration takes one") from None
+    if len(said) < len(value):
         raise ConfigError(f"{key} = {shown(value)} must name each value once")
     return value
 

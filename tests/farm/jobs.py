@@ -7,13 +7,14 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from flow.farm.job import Job, Outcome
+from flow.farm.job import Done, Job, Outcome
 from flow.farm.table import Table
 from flow.modules import find_module
+from flow.paths import FlowError
 from flow.regression.bench import outcome
 from flow.regression.cases import Case
 from flow.simulate import build_of, simulate
@@ -57,6 +58,12 @@ def job(number: int, function: str = "square", after: str = "", **more: object) 
     """A job with one row."""
     arguments = {"number": number, **more}
     return Job(f"job {number}", f"{__name__}:{function}", arguments, {f"n{number}": {"number": number}}, after)
+
+
+def breaks_off(*_: object) -> Generator[Done]:
+    """In place of ``crew.work``: the scheduler goes before anything has ended."""
+    yield from ()
+    raise FlowError("the scheduler is gone")
 
 
 def stopped(go: Path) -> list[Job]:

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -139,6 +140,15 @@ def test_an_address_without_a_scheduler(monkeypatch: pytest.MonkeyPatch) -> None
             list(work([job(1)], address, print))
 
 
+def test_something_that_listens_and_is_no_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes the connection and says nothing: that must not be waited for without end."""
+    monkeypatch.setattr(cluster, "CONNECT", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        address = f"tcp://127.0.0.1:{mute.getsockname()[1]}"
+        with pytest.raises(FlowError, match=f"^CLUSTER={address}: no scheduler of Dask answers there"):
+            cluster.look_for(address)
+
+
 def test_workers_with_threads_are_refused() -> None:
     """Two jobs of one process would share its environment and the threads of the models."""
 
@@ -183,4 +193,9 @@ def test_digests_see_every_file(tmp_path: Path) -> None:
     (tmp_path / "rtl/a.v").write_text("2")
     assert (sources.code(tmp_path), sources.everything(tmp_path) != everything) == (code, True)
     (tmp_path / "models/b.py").write_text("2")
+    for name in ("flow/c.json", "rtl/d.hex", "tb/e.cpp"):
+        before = sources.everything(tmp_path)
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("1")
+        assert sources.everything(tmp_path) != before, name
     assert sources.code(tmp_path) != code

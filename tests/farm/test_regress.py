@@ -12,11 +12,14 @@ from xml.etree import ElementTree
 import pytest
 
 from flow import __main__, build, modules
+from flow.farm import cluster, table
 from flow.farm.job import FAILED, Job
 from flow.modules import TestSet
+from flow.paths import FlowError
 from flow.regression import bench, command
 from flow.regression.cases import Case, cases
 from flow.simulate import Result
+from tests.farm.jobs import breaks_off
 
 
 def case(name: str, test_set: str = "", sim: str = "icarus") -> Case:
@@ -142,8 +145,55 @@ def test_a_design_that_does_not_build(
     assert "FAIL  build: round_sat has no set 'gone'" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("cluster_", "jobs"), [("tcp://127.0.0.1:9", "1"), ("", "0")])
+def test_without_workers_the_results_before_stay(
+    cluster_: str, jobs: str, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.mkdir()
+    files = [command.JUNIT, *(place / name for name in ("results.jsonl", "kept.jsonl", "result.json"))]
+    for file in files:
+        file.write_text("before")
+    monkeypatch.setattr(cluster, "CONNECT", 0.5)
+    monkeypatch.setenv("JOBS", jobs)
+    with pytest.raises(FlowError, match=r"^(CLUSTER|JOBS)="):
+        command.run([case("popcount")], 1, "make regress", place, cluster_, False)
+    assert [file.read_text() for file in files] == ["before"] * 4
+
+
+def test_a_run_that_breaks_off_looks_like_one(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has failed, and the XML has an error: not one test that passed is not all that passed."""
+    monkeypatch.setattr(table, "work", breaks_off)
+    with pytest.raises(FlowError, match="gone"):
+        command.run([case("popcount")], 3, "make regress", place, "", False)
+    told = json.loads((place / "result.json").read_text())
+    assert (told["complete"], told["state"], told["failure"]) == (False, "failed", "the scheduler is gone")
+    suite = ElementTree.parse(command.JUNIT).getroot()[0]
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("1", "0", "1")
+    assert [each.get("message") for each in suite.iter("error")] == ["3 of 3 runs are missing: the scheduler is gone"]
+
+
+def test_a_run_under_way_has_no_verdict(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If it is killed, that of the run before must not stand for it."""
+    seen: list[bool] = []
+
+    def stop(*_: object) -> None:
+        seen.append(command.JUNIT.exists())
+        raise KeyboardInterrupt
+
+    command.JUNIT.write_text("before")
+    monkeypatch.setattr(command.Table, "fill", stop)
+    with pytest.raises(KeyboardInterrupt):
+        command.run([case("popcount")], 3, "make regress", place, "", False)
+    assert seen == [False]
+    assert json.loads((place / "result.json").read_text())["state"] == "interrupted"
+    error = next(ElementTree.parse(command.JUNIT).getroot().iter("error"))
+    assert error.get("message") == "3 of 3 runs are missing: it was stopped"
+
+
 @pytest.mark.parametrize(("words", "message"), [
     (["--module", "popcount,no_such"], "error: MODULE=no_such is not in the test plan; `make modules` lists them\n"),
+    (["--module", "pe,"], "error: MODULE=pe, must have a name before and after every comma, as in MODULE=pe,pe_grid\n"),
+    (["--module", "pe, no_such"], "error: MODULE=no_such is not in the test plan; `make modules` lists them\n"),
     (["--resume", "2"], "error: RESUME=2 must be 1 (go on with what has passed before) or 0\n"),
     (["--seeds", "0"], "error: SEEDS=0 must be 1 … 10000 (seeds of every run)\n"),
 ])  # fmt: skip

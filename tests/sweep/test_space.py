@@ -80,6 +80,7 @@ def test_shipped_spaces(name: str) -> None:
     (HEAD + '[space]\n"format.width" = 8\n', "space.format.width = 8 must be a list of at least one value"),
     (HEAD + '[space]\n"format.width" = []\n', "space.format.width = [] must be a list of at least one value"),
     (HEAD + '[space]\n"format.width" = [8, 8]\n', "space.format.width = [8, 8] must name each value once"),
+    (HEAD + '[space]\n"format.width" = [8, 2026-11-30]\n', "has a date or a time: no key of a configuration takes one"),
     (HEAD + '[space]\n"format.width" = {from = 8}\n', "space.format.width.to is missing"),
     (HEAD + '[space]\n"format.width" = {from = 8, to = 4}\n', "space.format.width: to = 4 must be at least from = 8"),
     (HEAD + '[space]\n"format.width" = {from = 0, to = 1, step = 1e-8}\n', "more than 100,000 values"),

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from flow import __main__
-from flow.farm import cluster
+from flow.farm import cluster, table
 from flow.farm.job import FAILED, Job
-from flow.paths import ROOT
+from flow.paths import ROOT, FlowError
 from flow.sweep import area, command, point
 from flow.sweep.report import page
 from flow.sweep.space import read
@@ -23,8 +23,15 @@ from models.edge.config import EdgeConfig, Mode
 from models.edge.schedule import Schedule
 from models.edge.training import RawData, train
 from models.lib.network_kind import EDGE, PE_ARRAY
-from models.lib.toml_section import read_toml
+from models.lib.toml_section import parse, read_toml
+from models.pe_array.isa.sizes import Sizes
 from models.pe_array.network.config import PeConfig
+from models.pe_array.network.network import PeNetwork
+from models.pe_array.training.images import TrainingImages
+from models.pe_array.training.trainer import Trainer
+from studies.phase_clocks import GRAD_DEPTH, OUTSTANDING, WIDE_OUTSTANDING
+from studies.played_step import play
+from tests.farm.jobs import breaks_off
 
 SPACE = """name = "swept"
 base = "configs/edge/tiny.toml"
@@ -99,6 +106,49 @@ def test_a_point_of_the_array() -> None:
     assert refused == {"refused": "array.pes = 6 must be a power of two"}
 
 
+SMALL = """
+name = "small"
+input = { height = 28, width = 28, frac = 7 }
+layers = [
+    { kind = "conv", outputs = 8, kernel = 5, weight_frac = 7, out_frac = 4, delta_frac = 9 },
+    { kind = "max_pool", kernel = 4 },
+    { kind = "dense", outputs = 10, weight_frac = 7, out_frac = 4, density = 0.3 },
+]
+training = { batch = 8, epochs = 1, rate_shift = [12], init_seed = 1, order_seed = 1, prune_at = 24, validation = 0 }
+array = { pes = 4 }
+data = { set = "mnist", test_samples = 64 }
+"""
+
+
+@pytest.mark.parametrize(("prune_at", "wide"), [(24, 1), (24, 2), (1000, 1)])
+def test_clocks_are_those_of_the_network_that_was_trained(prune_at: int, wide: int) -> None:
+    """Its weights decide which are left, so where the blocks are; also where the training ends before the pruning."""
+    values = parse(SMALL, "small")
+    values["training"]["prune_at"], values["array"]["wide"] = prune_at, wide
+    row = point.evaluate("k", values, "", 320, 1, "fit").rows["k"]
+    config = PeConfig.from_dict(values, Path())
+    images = TrainingImages.load(config)
+    trainer = Trainer(config, images.train[:320])
+    trainer.train_epoch()
+    assert row["accuracy"] == round(trainer.accuracy(images.test), 6)
+    trainer.step = 1000
+    trainer.prune_if_due()
+    sizes = Sizes(48, outstanding=WIDE_OUTSTANDING if wide > 1 else OUTSTANDING, grad_depth=GRAD_DEPTH)
+    assert row["clocks"] == play(trainer.network, sizes, seen=False)[1].clocks
+    assert row["density"] == round(trainer.network.density, 6)
+    assert ("lut_total" in row) == (wide == 1), "nothing of an array with a wide port was synthesised"
+    fresh = PeNetwork(config)
+    fresh.prune()
+    assert row["clocks"] != play(fresh, sizes, seen=False)[1].clocks, "this training must change what is left"
+
+
+@pytest.mark.parametrize("name", ["lenet5_two_arrays", "lenet5_four_arrays"])
+def test_several_arrays_are_refused(name: str) -> None:
+    """Their figures would be those of one."""
+    row = point.evaluate("k", _values(f"configs/pe_array/{name}.toml"), "", 128, 1, "fit").rows["k"]
+    assert row == {"refused": "a sweep is of one array: leave [parallel] and [pipeline] out"}
+
+
 def test_area_by_synthesis(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(area, "synthesised", lambda config: {"lut_total": config.pass_clocks})
     values = _values("configs/edge/tiny.toml")
@@ -154,6 +204,33 @@ def test_a_space_whose_data_are_not_there_fails(place: Path, tmp_path: Path, mon
     assert not command.sweep(str(tmp_path / "space.toml"), "", "")
     told = json.loads((place / "result.json").read_text())
     assert (told["state"], told["failure"]) == ("failed", "1 of 1 points have failed")
+
+
+@pytest.mark.parametrize(("cluster_", "jobs", "message"), [
+    ("tcp://127.0.0.1:9", "1", r"^CLUSTER=tcp://127\.0\.0\.1:9: no scheduler of Dask answers there"),
+    ("", "x", r"^JOBS=x must be a whole number, 1 … 256"),
+])  # fmt: skip
+def test_without_workers_the_results_before_stay(
+    cluster_: str, jobs: str, message: str, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.mkdir(parents=True)
+    files = {name: place / name for name in ("results.jsonl", "kept.jsonl", "report.html", "result.json")}
+    for name, file in files.items():
+        file.write_text(name)
+    monkeypatch.setattr(cluster, "CONNECT", 0.5)
+    monkeypatch.setenv("JOBS", jobs)
+    with pytest.raises(FlowError, match=message):
+        command.sweep(str(tmp_path / "space.toml"), cluster_, "")
+    assert {name: file.read_text() for name, file in files.items()} == {name: name for name in files}
+
+
+def test_a_sweep_that_breaks_off_has_failed(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user who did not stop it must not read that it was interrupted."""
+    monkeypatch.setattr(table, "work", breaks_off)
+    with pytest.raises(FlowError, match="gone"):
+        command.sweep(str(tmp_path / "space.toml"), "", "")
+    told = json.loads((place / "result.json").read_text())
+    assert (told["complete"], told["state"], told["failure"]) == (False, "failed", "the scheduler is gone")
 
 
 def _failing(job: Job) -> Job:

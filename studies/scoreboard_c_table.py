@@ -10,6 +10,7 @@ from studies import networks, published
 from studies.layer_phases import GRID, PORT
 from studies.played_step import KINDS, MORE_PES
 from studies.scoreboard_c import (
+    BLOCKS,
     IMAGES,
     FineTuning,
     bound_seconds,
@@ -45,6 +46,11 @@ def table(rows: Sequence[FineTuning]) -> list[tuple[str, ...]]:
     ]  # fmt: skip
 
 
+def _tried() -> str:
+    found = [f"{network} with {pes} PEs on images of {side} x {side}" for network, pes, side in BLOCKS]
+    return f"Block sizes of {', '.join(found)} were found by trying."
+
+
 def notes(rows: Sequence[FineTuning]) -> list[str]:
     """What the figures rest on."""
     times = ", ".join(f"{name} {relative_time(name):.2f} ({image_size(name)})" for name in IMAGES)
@@ -74,8 +80,9 @@ def notes(rows: Sequence[FineTuning]) -> list[str]:
         "Sparsity: kernels (fully connected: weights) at random places; the first and depth-wise layers are dense, all "
         "others have one density, so that the whole network has the table's.",
         "Played: every row is one program of a whole step, compiled as make train-cnn compiles its steps: pooling, "
-        "output deltas, updates and all waits are in it. Nothing is estimated. A training in 8 bits would refuse VGG16 "
-        "on images of 64 x 64 and more: gradients of conv1's weights have more products than surely fit in 32 bits.",
+        f"output deltas, updates and all waits are in it. Nothing is estimated. {_tried()} A training in 8 "
+        "bits would refuse VGG16 on images of 64 x 64 and more: gradients of conv1's weights have more products than "
+        "surely fit in 32 bits.",
     ]
     others = [
         f"{row.network} {row.uniform_bound:.0f} s instead of {row.bound_seconds:.0f}"

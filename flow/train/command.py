@@ -10,7 +10,6 @@ from flow.paths import relative
 from flow.provenance import origin
 from flow.run_directory import RESULT, RunDirectory, Writer, alone_in
 from flow.runners import require_tools
-from flow.simulate import LOG
 from flow.train.request import Config, TrainingRequest
 from flow.train.simulation import Outcome
 from models.lib.command_line import INTERRUPTED
@@ -57,7 +56,8 @@ def verdict(request: TrainingRequest[Config], name: str, outcome: Outcome, left:
     """
     if outcome.failure is not None:
         print(f"FAIL  {name}: {outcome.failure}")
-        print(f"  log: {relative(request.directory / 'run' / LOG)}")
+        for log in outcome.logs:
+            print(f"  log: {relative(log)}")
         print(f"replay: {request.replay(resume=left)}")
         return 1
     if outcome.interrupted:

@@ -8,6 +8,7 @@ import json
 import signal
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -15,7 +16,7 @@ from types import FrameType
 
 from flow import build
 from flow.build import Design, Options
-from flow.simulate import Params, run_job
+from flow.simulate import LOG, Params, run_job
 from flow.train.watch import Shown, Watcher
 from models.lib.job_file import EVENTS, MISMATCH
 
@@ -28,11 +29,13 @@ class Outcome:
         failure: what went wrong, None if nothing did.
         mismatches: values that differed in the comparison that failed.
         interrupted: the user stopped it.
+        logs: of the simulators that failed.
     """
 
     failure: str | None = None
     mismatches: int = 0
     interrupted: bool = False
+    logs: tuple[Path, ...] = ()
 
     @property
     def is_well(self) -> bool:
@@ -71,6 +74,14 @@ def _alone(bench: str, top: str, sim: str, program: Path, params: Params, job: P
     return run_job(bench, top, sim, program, job.parent, job, params)
 
 
+def _message(run: Future[dict[str, str]]) -> str:
+    """What went wrong in a process, if anything did; raises what it raised."""
+    try:
+        return "; ".join(run.result().values())
+    except BrokenProcessPool:
+        return "a process of a simulation was killed, perhaps for want of memory"
+
+
 def play(
     bench: str, design: Design, sim: str, program: Path, job: Path, progress: Shown, *others: Path,
     ended: Callable[[str], None] = lambda why: None,
@@ -85,28 +96,35 @@ def play(
     """
 
     def judge(run: Future[dict[str, str]]) -> None:
-        if run.result():
-            ended("; ".join(run.result().values()))
+        error = run.exception()  # of a process that was killed, too
+        if why := repr(error) if error else _message(run):
+            ended(why)
 
+    failures: dict[Path, str] = {}
     how = bench, design.top, sim, program, design.params
     for each in others:
         (each.parents[1] / MISMATCH).unlink(missing_ok=True)
     with Interrupts() as interrupts, Watcher(job.parents[1] / EVENTS, progress), contextlib.ExitStack() as pools:
-        runs = []
+        runs: dict[Path, Future[dict[str, str]]] = {}
         if others:  # processes, not threads: a simulator has an environment of its own, the process's meanwhile
             pool = pools.enter_context(ProcessPoolExecutor(len(others), get_context("fork")))
-            runs = [pool.submit(_alone, *how, each) for each in others]
-        for run in runs:
+            runs = {each: pool.submit(_alone, *how, each) for each in others}
+        for run in runs.values():
             run.add_done_callback(judge)
-        failures = _alone(*how, job)
-        if failures and others:
-            ended("; ".join(failures.values()))
-        for run in runs:
-            failures |= run.result()
+        try:
+            failures[job] = "; ".join(_alone(*how, job).values())
+        except BaseException as error:  # the others would wait for it, and leaving the pool for them
+            if others:
+                ended(repr(error))
+            raise
+        if failures[job] and others:
+            ended(failures[job])
+        failures |= {each: _message(run) for each, run in runs.items()}
     for each in (job, *others):
         if (each.parents[1] / MISMATCH).is_file():
             found = json.loads((each.parents[1] / MISMATCH).read_text())
-            return Outcome(failure=found["text"], mismatches=found["count"])
+            return Outcome(failure=found["text"], mismatches=found["count"], logs=(each.with_name(LOG),))
     if interrupts.count:
         return Outcome(interrupted=True)
-    return Outcome(failure="; ".join(failures.values()) or None)
+    logs = tuple(each.with_name(LOG) for each, why in failures.items() if why)
+    return Outcome(failure="; ".join(dict.fromkeys(filter(None, failures.values()))) or None, logs=logs)

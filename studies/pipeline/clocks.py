@@ -18,7 +18,7 @@ from models.pe_array.network.config import PeConfig
 from models.pe_array.network.fitting import CLOCKS
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.training.partition import partition
-from models.pe_array.training.stage_clocks import LATENCY, PORT_BYTES, PlayedPipeline, StageClocks
+from models.pe_array.training.stage_clocks import LINK, PlayedPipeline, StageClocks
 from studies.phase_clocks import SIZES
 from studies.pipeline.accuracy import LENET
 from studies.scoreboard_step import vgg11
@@ -125,8 +125,8 @@ def main(arguments: list[str] | None = None) -> None:
     with one_line_errors():
         options = _options(arguments)
         print(
-            f"Links between neighbours: {PORT_BYTES} bytes per clock each way, {LATENCY} clocks of latency; arrays at "
-            f"{assumed.clock()}, memories of {options.latency} clocks. Steps have FF, NG, WG and updates."
+            f"Links between neighbours: {LINK.bytes} bytes per clock each way, {LINK.latency} clocks of latency; "
+            f"arrays at {assumed.clock()}, memories of {options.latency} clocks. Steps have FF, NG, WG and updates."
         )
         print(" | ".join(HEAD), flush=True)
         for name in options.networks or NETWORKS:

@@ -3,8 +3,10 @@
 
 Every array has a batch of its own, so the picture is one of weak scaling. What is compared is pictures per clock: those
 of N arrays, with link and updates behind the program, and those of one array with its best program, whose gradients
-become weights as they come. All clocks are predicted as those of simulations are; a host's time between programs is
-not counted. Weights are random, pruned to their densities: data do not matter to clocks.
+become weights as they come. Clocks are predicted as those of simulations are, and a host's time between programs is not
+counted. But what arrays receive lies in memory as it does for the most arrays. Where fewer have less, it would begin
+elsewhere, and so bursts would end elsewhere: clocks of their updates may differ by some. Weights are random, pruned to
+their densities: data do not matter to clocks.
 """
 
 from __future__ import annotations

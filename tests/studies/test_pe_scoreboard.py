@@ -204,6 +204,15 @@ def test_the_table_s_networks_are_whole(network: str) -> None:
         assert names == [layer.name for layer in each.layers]
 
 
+def test_blocks_that_were_tried_are_those_of_the_rows_they_name() -> None:
+    asked = {(each.line.data_set, each.pes): each.asked(48) for each in scoreboard_c.fine_tuned(["VGG16"])}
+    tried = scoreboard_c.BLOCKS["VGG16", 32, 32]
+    for data_set in ("CIFAR-10", "SVHN"):
+        found = asked[data_set, 32]
+        assert {found.config.layers[n].name: block for n, block in found.blocks} == tried
+    assert [key for key, each in asked.items() if each.blocks] == [("CIFAR-10", 32), ("SVHN", 32)]
+
+
 @pytest.fixture(scope="module")
 def tuned() -> FineTunedNetwork:
     return FineTunedNetwork(published.FINE_TUNING[0], LAYERS, networks.behind(LAYERS, POOLS), DENSITY)

@@ -56,7 +56,7 @@ def request(
     path, loaded = file.path, file.config
     if loaded.pipeline is not None and loaded.pipeline.schedule != "none":
         raise FlowError(
-            f"{relative(path)}: pipeline.schedule = {loaded.pipeline.schedule} needs several arrays, and one is "
+            f"{relative(path)}: pipeline.schedule = {loaded.pipeline.schedule} trains in stages, which are not "
             "simulated; train in the model (python -m models.pe_array.training), or with schedule = none"
         )
     at_once = count("STEPS", steps, STEPS, 1, 100_000, "simulated steps in each place")

@@ -226,8 +226,8 @@ class PeConfig:
                 "layer, the classes for which the array makes output deltas"
             )
         pipeline = Pipeline.read(stages, built, training.stochastic, NEVER) if root.given("pipeline") else None
-        if pipeline is not None and link.arrays > 1:
-            raise ConfigError(f"parallel.arrays = {link.arrays} does not go with [pipeline], whose stages are arrays")
+        if pipeline is not None and root.given("parallel"):
+            raise ConfigError("[parallel] does not go with [pipeline], whose stages are arrays with links of their own")
         made = cls(name, shape, tuple(built), training, pes, widths, clock_mhz, data, wide, pipeline, link)
         if source.given("set") and data.known is not None:
             made.check_data(data.pooled_shape(data.known.shape), len(data.known.names), data.known.title)

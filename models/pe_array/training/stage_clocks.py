@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from models.lib.telling import silent
 from models.pe_array.clocks.pe_array import ArrayClocks
@@ -19,14 +19,14 @@ from models.pe_array.compiler.stages.stage_program import StageProgram
 from models.pe_array.compiler.step_memory import StepMemory
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.isa.descriptors import Descriptor
+from models.pe_array.isa.link import ONE_ARRAY
 from models.pe_array.isa.sizes import Sizes
 from models.pe_array.network.config import grid_of
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.network.stages.schedule import StageSchedule, StageWork, kept_bytes
 
-PORT_BYTES, LATENCY = 50, 250
-"""Of a link between neighbours: bytes per clock each way, and clocks from a byte's departure to its arrival. They are
-100 Gb/s and 1 us at 250 MHz: assumed, as memory is; there is no RTL of it."""
+LINK = replace(ONE_ARRAY, arrays=2)
+"""Between two neighbours: assumed, as memory is; there is no RTL of it."""
 
 
 def hand_over_clocks(maps: Sequence[int]) -> int:
@@ -35,7 +35,7 @@ def hand_over_clocks(maps: Sequence[int]) -> int:
     Args:
         maps: bytes of the map between each stage and the next; the gradient by it is as large, and goes the other way.
     """
-    return LATENCY - -max(maps) // PORT_BYTES if maps else 0
+    return max((LINK.clocks([(0, 1, size), (1, 0, size)]) for size in maps), default=0)
 
 
 @dataclass(frozen=True)

@@ -339,7 +339,7 @@ def identity(network: PeNetwork, samples: int, source: str) -> str:
     config, training = network.config, network.config.training
     how = way(training)
     how += f", wide={config.wide}" if config.wide > 1 and training.stochastic_updates else ""  # other random words
-    how += f", arrays={config.link.arrays}" if config.link.arrays > 1 else ""
+    how += f", {config.link!r}" if config.link.arrays > 1 else ""  # its clocks are in the record
     if config.pipeline is not None and config.pipeline.schedule != "none":
         how += f", {config.pipeline!r}"
     digest = hashlib.sha256(f"{config.layers!r} {how} {config.pes} {samples} {source}".encode())

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -128,6 +129,16 @@ def test_refusals(parallel: dict[str, int], message: str) -> None:
 def test_random_words_of_several_arrays_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"arrays = 2 needs half_up for training\.update_rounding"):
         config_of(2, update_rounding="stochastic")
+
+
+def test_a_checkpoint_belongs_to_a_link() -> None:
+    """It holds clocks of steps, of which averages are taken."""
+    config, images = config_of(2), first_images(64)[0]
+    link = config.link
+    others = [replace(link, bytes=link.bytes + 1), replace(link, latency=0), replace(link, arrays=4), link]
+    found = [Trainer(replace(config, link=each), images).identity for each in others]
+    assert len(set(found)) == len(others)
+    assert found[-1] == Trainer(config, images).identity
 
 
 def test_images_of_less_than_a_step_are_refused() -> None:

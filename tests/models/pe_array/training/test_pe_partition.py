@@ -17,7 +17,7 @@ from models.pe_array.isa.sizes import Sizes
 from models.pe_array.network.config import PeConfig
 from models.pe_array.network.stages.schedule import Pipeline, StageSchedule, StageWork, places
 from models.pe_array.training.partition import clocks_of_layers, cut, least, partition
-from models.pe_array.training.stage_clocks import LATENCY, PORT_BYTES, PlayedPipeline, PlayedStage, StageClocks
+from models.pe_array.training.stage_clocks import LINK, PlayedPipeline, PlayedStage, StageClocks
 from models.pe_array.training.trainer import Trainer
 from tests.models.pe_array.compiler.pe_steps import fixed
 
@@ -54,7 +54,7 @@ def test_the_fastest_of_all_partitions(stages: int) -> None:
     steps = {first: clocks.of(StageSchedule(first, len(layers))).step for first in ways}
     assert found.step == min(steps.values())
     most = max(batch * math.prod(layers[n - 1].out_shape) for n in found.schedule.first[1:])
-    assert found.hand_over == LATENCY + -(-most // PORT_BYTES)
+    assert found.hand_over == LINK.latency + -(-most // LINK.bytes)
     assert found.step == max(stage.clocks[StageWork.BOTH] for stage in found.stages) + found.hand_over
     whole = clocks.whole()
     assert whole[0] == found.one == sum(whole[1].values())
@@ -71,7 +71,7 @@ def test_runs(batches: int) -> None:
     clocks = {StageWork.BOTH: 100, StageWork.FORWARD: 30, StageWork.BACKWARD: 80}
     stages = (PlayedStage(clocks, 50, 0), PlayedStage({StageWork.BOTH: 90}, 10, 0))
     found = PlayedPipeline(StageSchedule((0, 2), 4), stages, 180)
-    link = LATENCY + 1
+    link = LINK.latency + 1
     steps = [30, 90, 80] if batches == 1 else [30, 90, *[100] * (batches - 2), 90, 80]
     assert found.run(batches) == sum(steps) + len(steps) * link
     assert found.speed_up(batches) == 180 * batches / found.run(batches)

@@ -174,6 +174,14 @@ def test_rules(table: dict[str, Any], message: str) -> None:
         PeConfig.from_dict(changed("pipeline", given))
 
 
+@pytest.mark.parametrize("table", [{"arrays": 2}, {"arrays": 1, "link_bytes": 1}, {}])
+def test_no_table_of_another_link(table: dict[str, int]) -> None:
+    """It would say nothing of the links between stages."""
+    document = changed("pipeline", {"stages": ["layers[0]", "layers[2]"]}) | {"parallel": table}
+    with pytest.raises(ConfigError, match=r"\[parallel\] does not go with \[pipeline\]"):
+        PeConfig.from_dict(document)
+
+
 @pytest.mark.parametrize("rounding", ["update_rounding", "gradient_rounding"])
 def test_no_random_words_in_stages(rounding: str) -> None:
     document = changed("pipeline", {"stages": ["layers[0]", "layers[2]"]})

@@ -20,9 +20,9 @@ UNIT_TESTS = ("tests/models", "tests/studies", "tests/train/test_once.py", "test
 
 
 def processes() -> int:
-    """How many test processes: one per core, or JOBS."""
+    """How many processes: one per core, or JOBS."""
     jobs = os.environ.get("JOBS")
-    return whole_number("JOBS", jobs, 1, 256, "test processes") if jobs else cores()
+    return whole_number("JOBS", jobs, 1, 256, "processes") if jobs else cores()
 
 
 def run_pytest(arguments: Sequence[str], junit: Path, tool: Sequence[str] = ()) -> bool:

@@ -25,6 +25,8 @@ from models.lib.whole_file import written
 from studies.kept import study_key
 
 JUNIT = BUILD / "junit-regress.xml"
+NAME_MAX = 80
+"""Characters of module names in that of a directory."""
 
 
 def regress(seeds: str, module: str, cluster: str, resume: str) -> bool:
@@ -40,7 +42,7 @@ def regress(seeds: str, module: str, cluster: str, resume: str) -> bool:
     variables = {"SEEDS": seeds, "MODULE": module, "CLUSTER": cluster, "RESUME": resume}
     command = make_command("regress", *(f"{name}={value}" for name, value in variables.items() if value))
     return run([case for case in cases("plain") if not chosen or case.module.name in chosen], count, command,
-               BUILD / "regress" / ("-".join(sorted(chosen)) or "all"), cluster, go_on)  # fmt: skip
+               BUILD / "regress" / _folder(chosen), cluster, go_on)  # fmt: skip
 
 
 def _names(module: str) -> list[str]:
@@ -49,6 +51,12 @@ def _names(module: str) -> list[str]:
     if not all(names):
         raise FlowError(f"MODULE={module} must have a name before and after every comma, as in MODULE=pe,pe_grid")
     return names
+
+
+def _folder(chosen: set[str]) -> str:
+    """Name of the directory of results of these modules, all if none: of many their beginning, and a digest."""
+    name = "-".join(sorted(chosen)) or "all"
+    return name if len(name) <= NAME_MAX else f"{name[:NAME_MAX]}-{study_key(modules=sorted(chosen))}"
 
 
 def run(chosen: list[Case], seeds: int, command: str, place: Path, cluster: str, resume: bool) -> bool:

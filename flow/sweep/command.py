@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 from flow.ask import switch
+from flow.config_file import flow_errors
 from flow.farm import sources
 from flow.farm.cluster import look_for
 from flow.farm.job import Job
@@ -20,7 +21,9 @@ from flow.sweep import area
 from flow.sweep.point import REFUSED
 from flow.sweep.report import page
 from flow.sweep.space import Space, changed, read
+from flow.synth.command import BASELINE
 from flow.train.command import REPORT
+from models.lib.toml_section import named
 from studies.kept import study_key
 
 
@@ -45,7 +48,7 @@ def run(space: Space, command: str, cluster: str, resume: bool) -> bool:
     packages = {name: importlib.metadata.version(name) for name in ("numpy", "numba")}
     study = study_key(
         sources=sources.everything(), packages=packages, base=space.values, samples=space.samples,
-        epochs=space.epochs, area=space.area,
+        epochs=space.epochs, area=space.area, baseline=BASELINE.read_text(),
     )  # fmt: skip
     about = {
         "command": command, "configuration_file": relative(space.path), "configuration": space.text,
@@ -81,7 +84,8 @@ def jobs(space: Space) -> list[Job]:
     found = []
     for point in space.points:
         key = json.dumps(point, sort_keys=True, ensure_ascii=False)
-        values = changed(space.values, point)
+        with flow_errors(), named(relative(space.path)):
+            values = changed(space.values, point)
         found.append(Job(
             ", ".join(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in point.items()),
             "flow.sweep.point:evaluate",

@@ -214,5 +214,7 @@ def test_a_module_is_chosen_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = "make regress SEEDS=3 MODULE=round_sat,popcount,round_sat CLUSTER=tcp://host:1 RESUME=1"
     place = command.BUILD / "regress" / "popcount-round_sat"
     assert seen == [({"round_sat", "popcount"}, 3, asked, place, "tcp://host:1", True)]
+    command.regress("3", ",".join(modules.test_plan()), "", "")
+    assert len(seen.pop()[3].name) < 120  # type: ignore[index]
     command.regress("3", "", "", "")
     assert len(seen[1][0]) == len(modules.test_plan())  # type: ignore[index]

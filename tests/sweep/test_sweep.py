@@ -233,6 +233,13 @@ def test_a_sweep_that_breaks_off_has_failed(place: Path, tmp_path: Path, monkeyp
     assert (told["complete"], told["state"], told["failure"]) == (False, "failed", "the scheduler is gone")
 
 
+def test_keys_that_do_not_go_together(place: Path, tmp_path: Path) -> None:
+    """Each is one of configurations; the error says in which file they stand."""
+    found = replace(read(str(tmp_path / "space.toml")), keys={"format": [1], "format.width": [8]})
+    with pytest.raises(FlowError, match=r"space\.toml: 'format\.width': 'format' is a value, not a table"):
+        command.jobs(found)
+
+
 def _failing(job: Job) -> Job:
     """A job that raises in place of another."""
     return replace(job, function="tests.farm.jobs:raises", arguments={"number": 1})

@@ -37,11 +37,12 @@ generate
         // Words of a bank, and bits of their addresses
         localparam ROWS = DEPTH / 2;
         localparam RW = AW > 1 ? AW - 1 : 1;
+        localparam [31:0] LAST_ROW = ROWS - 1;
 
         wire [AW:0]     write_row = {1'b0, waddr} >> 1;
         wire [AW:0]     read_row = {1'b0, raddr} >> 1;
         // The even word of a pair that begins with an odd one is in the next row
-        wire [RW-1:0]   even_row = AW > 1 ? write_row[RW-1:0] + {{(RW-1){1'b0}}, waddr[0]} : write_row[RW-1:0];
+        wire [AW:0]     even_row = (({1'b0, waddr} + {{AW{1'b0}}, 1'b1}) >> 1) & LAST_ROW[AW:0];
         wire [8*B-1:0]  even, odd;
         reg             odd1_reg, odd2_reg;
 
@@ -54,7 +55,7 @@ generate
         ) even_ram (
             .clk(clk),
             .we(we && (pair || !waddr[0])),
-            .waddr(even_row),
+            .waddr(even_row[RW-1:0]),
             .wdata(wdata[0 +: 8*B]),
             .re(re),
             .raddr(read_row[RW-1:0]),
@@ -86,7 +87,7 @@ generate
 
         assign rdata = odd2_reg ? odd : even;
 
-        wire unused = &{1'b0, write_row, read_row};
+        wire unused = &{1'b0, write_row, read_row, even_row};
     end else begin : g_banks
         ram_sdp #(
             .WIDTH(8 * B),

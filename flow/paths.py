@@ -149,9 +149,10 @@ def check_room(output: str) -> None:
     _try_disk()
 
 
-def make_command(*words: str) -> str:
-    """A make command that works with the same build directory."""
-    return " ".join(["make", *words, *([f"BUILD={relative(BUILD)}"] if BUILD != _DEFAULT_BUILD else [])])
+def make_command(*words: str, **variables: str) -> str:
+    """A make command that works with the same build directory; variables: those that are not empty are given."""
+    given = (f"{name}={value}" for name, value in variables.items() if value)
+    return " ".join(["make", *words, *given, *([f"BUILD={relative(BUILD)}"] if BUILD != _DEFAULT_BUILD else [])])
 
 
 def from_root(path: Path) -> str:

@@ -18,6 +18,7 @@ from models.lib import threads
 from models.lib.compiled_cache import digest
 from models.pe_array.clocks.pe_array import ArrayClocks
 from models.pe_array.clocks.step import ProgramRun, clocks_of_parts
+from models.pe_array.compiler.shared_step import step_of
 from models.pe_array.compiler.step_memory import StepMemory
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.isa import descriptors as d
@@ -100,7 +101,7 @@ def play(
         seen: make its timeline too.
     """
     config = network.config
-    step = StepProgram(network, grid_of(config), blocks=blocks)
+    step = step_of(network, grid_of(config), blocks=blocks)
     memory = StepMemory(step)
     memory.put(network, config.training.rate_shift(0))
     return step, ArrayClocks(step.grid, sizes).run(step.address, step.descriptors, memory.memory, seen=seen)

@@ -45,6 +45,7 @@ class Table:
         }
         self.resumed = len(self._kept)
         self.stopped = ""
+        self._failures = 0  # so far: `failed` goes through all rows
 
     def add(self, done: Done) -> None:
         """Keep the rows of a job."""
@@ -52,6 +53,7 @@ class Table:
             kept = {"row": row, "seconds": round(done.seconds / len(done.job.rows), 2), "host": done.host}
             self._keep(key, kept)
             self._kept[key] = kept
+            self._failures += FAILED in row
 
     @property
     def rows(self) -> list[Row]:
@@ -98,7 +100,7 @@ class Table:
                     text = done.outcome.text or (f"FAIL  {done.job.name}: {done.failure}" if done.failure else "")
                     if text:
                         print(text, flush=True)
-                    tell(f"{what}: {len(self._kept)} of {len(self.order)}, {len(self.failed)} have failed")
+                    tell(f"{what}: {len(self._kept)} of {len(self.order)}, {self._failures} have failed")
         except KeyboardInterrupt:
             print(f"{what}: {len(self._kept)} of {len(self.order)} are kept; RESUME=1 goes on from there", flush=True)
             raise

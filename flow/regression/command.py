@@ -39,8 +39,7 @@ def regress(seeds: str, module: str, cluster: str, resume: str) -> bool:
     """
     chosen = {modules.find_module(name).name for name in _names(module)} if module else set()
     count, go_on = seed_count(seeds), switch("RESUME", resume, "go on with what has passed before")
-    variables = {"SEEDS": seeds, "MODULE": module, "CLUSTER": cluster, "RESUME": resume}
-    command = make_command("regress", *(f"{name}={value}" for name, value in variables.items() if value))
+    command = make_command("regress", SEEDS=seeds, MODULE=module, CLUSTER=cluster, RESUME=resume)
     return run([case for case in cases("plain") if not chosen or case.module.name in chosen], count, command,
                BUILD / "regress" / _folder(chosen), cluster, go_on)  # fmt: skip
 

@@ -36,8 +36,7 @@ def sweep(space: str, cluster: str, resume: str) -> bool:
         resume: points that are known, of the same sources, are not done again.
     """
     found, go_on = read(space), switch("RESUME", resume, "go on with the points that are known")
-    variables = {"SPACE": space, "CLUSTER": cluster, "RESUME": resume}
-    command = make_command("sweep", *(f"{name}={value}" for name, value in variables.items() if value))
+    command = make_command("sweep", SPACE=space, CLUSTER=cluster, RESUME=resume)
     return run(found, command, cluster, go_on)
 
 

@@ -19,6 +19,7 @@ from flow.build import Design, Options
 from flow.simulate import LOG, Params, run_job
 from flow.train.watch import Shown, Watcher
 from models.lib.job_file import EVENTS, MISMATCH
+from models.lib.telling import silent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +85,7 @@ def _message(run: Future[dict[str, str]]) -> str:
 
 def play(
     bench: str, design: Design, sim: str, program: Path, job: Path, progress: Shown, *others: Path,
-    ended: Callable[[str], None] = lambda why: None,
+    ended: Callable[[str], None] = silent,
 ) -> Outcome:  # fmt: skip
     """Let a program play a job, show how far it is, and judge.
 
@@ -114,10 +115,9 @@ def play(
         try:
             failures[job] = "; ".join(_alone(*how, job).values())
         except BaseException as error:  # the others would wait for it, and leaving the pool for them
-            if others:
-                ended(repr(error))
+            ended(repr(error))
             raise
-        if failures[job] and others:
+        if failures[job]:
             ended(failures[job])
         failures |= {each: _message(run) for each, run in runs.items()}
     for each in (job, *others):

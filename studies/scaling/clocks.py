@@ -27,7 +27,7 @@ from models.pe_array.isa import assumed
 from models.pe_array.isa.link import ARRAYS_LOG2_MAX, ONE_ARRAY, Link
 from models.pe_array.isa.shapes import Pair
 from models.pe_array.isa.sizes import Sizes
-from models.pe_array.network.config import PeConfig, grid_of
+from models.pe_array.network.config import PeConfig
 from models.pe_array.network.network import PeNetwork
 from studies import html
 from studies.phase_clocks import SIZES
@@ -80,8 +80,7 @@ def updates_of(step: SharedStep, network: PeNetwork, sizes: Sizes) -> int:
     """Clocks of the updates of the slowest array."""
     memory, rate_shift, most = StepMemory(step), network.config.training.rate_shift(0), 0
     for array in range(step.arrays):
-        put_updates(memory, array, rate_shift)
-        made = step.updates(array, rate_shift)
+        made = put_updates(memory, array, rate_shift)
         if made:
             clocks = ArrayClocks(step.grid, sizes).run(step.tensors[UPDATES].address, made, memory.memory)
             most = max(most, clocks.clocks)
@@ -103,17 +102,14 @@ def scaled(
         tell(f"{config.name}: playing a step on one array")
         network = PeNetwork(replace(config, link=ONE_ARRAY))
         network.prune()
-        _, run = play(network, sizes, blocks, seen=False)
-        alone = run.clocks
+        alone = play(network, sizes, blocks, seen=False)[1].clocks
         yield Scaled(ONE_ARRAY, alone, alone)
         tell(f"{config.name}: playing a step up to its gradients")
         most = replace(config, link=Link(max(arrays), max(links), latency))
         network = PeNetwork(most)
         network.prune()
-        whole = SharedStep(network, grid_of(most), blocks=blocks)
-        memory = StepMemory(whole)
-        memory.put(network, most.training.rate_shift(0))
-        program = ArrayClocks(whole.grid, sizes).run(whole.address, whole.descriptors, memory.memory).clocks
+        whole, run = play(network, sizes, blocks, seen=False)
+        assert isinstance(whole, SharedStep)
         for count in arrays:
             tell(f"{config.name}: playing the updates of {count} arrays")
             step = whole.among(count)
@@ -122,7 +118,7 @@ def scaled(
             for size in links:
                 link = Link(count, size, latency)
                 gradients, weights = (link.clocks(each) for each in moved)
-                yield Scaled(link, alone, program, gradients, updates, weights)
+                yield Scaled(link, alone, run.clocks, gradients, updates, weights)
 
 
 def gigabits(link: Link) -> float:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.edge.config import EdgeConfig, Mode
-from models.edge.network import RunResult
+from models.edge.network import EdgeNetwork, RunResult
 from models.edge.schedule import Schedule
 from tb.edge.drivers.engine_port import EnginePort
 from tb.edge.drivers.networks import alternating, random_network, random_samples
@@ -41,15 +41,20 @@ def check_counts(b: Bench, port: EnginePort, result: RunResult, n: int, mode: Mo
     port.busy_clocks = port.stall_clocks = 0
 
 
+async def set_up(b: Bench) -> tuple[EdgeConfig, EnginePort, EdgeNetwork]:
+    """An engine behind a reset, with a random network."""
+    assert b.config is not None
+    connectivity, network = random_network(b, b.config)
+    port = EnginePort(b, b.config)
+    await port.restart(Schedule(b.config).ff_slots[0])
+    await port.load_network(connectivity, network)
+    return b.config, port, network
+
+
 @bench_test(timeout_clocks=300_000)
 async def runs(b: Bench) -> None:
     """Several runs in a row, each in a random mode, with stalls on both sides."""
-    assert b.config is not None
-    config = b.config
-    connectivity, network = random_network(b, config)
-    port = EnginePort(b, config)
-    await port.restart(Schedule(config).ff_slots[0])
-    await port.load_network(connectivity, network)
+    config, port, network = await set_up(b)
     idle_name, idle = patterns.any_pattern(b.rng)
     room_name, room = patterns.any_pattern(b.rng)
     b.cover("input", idle_name)
@@ -76,12 +81,7 @@ async def runs(b: Bench) -> None:
 @bench_test(timeout_clocks=300_000)
 async def switched_modes(b: Bench) -> None:
     """Hybrid training: the mode changes from run to run and back; the weights go on, and none is stale any more."""
-    assert b.config is not None
-    config = b.config
-    connectivity, network = random_network(b, config)
-    port = EnginePort(b, config)
-    await port.restart(Schedule(config).ff_slots[0])
-    await port.load_network(connectivity, network)
+    config, port, network = await set_up(b)
     port.follow(patterns.never())
     modes = alternating(b.rng, 3)
     for k, mode in enumerate(modes):
@@ -101,12 +101,7 @@ async def switched_modes(b: Bench) -> None:
 @bench_test(timeout_clocks=300_000)
 async def full_speed(b: Bench) -> None:
     """A longer run with samples always there: after the first one no clock is lost."""
-    assert b.config is not None
-    config = b.config
-    connectivity, network = random_network(b, config)
-    port = EnginePort(b, config)
-    await port.restart(Schedule(config).ff_slots[0])
-    await port.load_network(connectivity, network)
+    config, port, network = await set_up(b)
     port.follow(patterns.never())
     n = 40
     x, labels = random_samples(b, config, n)
@@ -124,13 +119,7 @@ async def full_speed(b: Bench) -> None:
 @bench_test(timeout_clocks=300_000)
 async def reset_in_mid_run(b: Bench) -> None:
     """A reset at any clock of a run leaves an engine that works."""
-    assert b.config is not None
-    config = b.config
-    connectivity, network = random_network(b, config)
-    port = EnginePort(b, config)
-    slots = Schedule(config).ff_slots[0]
-    await port.restart(slots)
-    await port.load_network(connectivity, network)
+    config, port, network = await set_up(b)
     x, labels = random_samples(b, config, 8)
     sending = b.start(port.send(x, labels, patterns.never()))
     b.drive(out_room=1, frame_valid=1, nsamples=8, start=1)
@@ -140,7 +129,7 @@ async def reset_in_mid_run(b: Bench) -> None:
     b.cover("reset", "mid_run")
     sending.cancel()
     b.drive(dict.fromkeys(("act_valid", "act_commit", "act_abort"), 0))
-    await port.restart(slots)
+    await port.restart(Schedule(config).ff_slots[0])
     connectivity, network = random_network(b, config)
     await port.load_network(connectivity, network)
     port.follow(patterns.never())

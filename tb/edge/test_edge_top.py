@@ -8,9 +8,17 @@ from __future__ import annotations
 
 from models.edge.config import Mode
 from models.edge.registers import Ctrl, EdgeReg, EdgeStatus, Kind
-from tb.edge.drivers.networks import alternating, random_network, random_samples
+from tb.edge.drivers.networks import alternating, random_samples
 from tb.edge.drivers.register_checks import check_constants, check_refusals, check_settings
-from tb.edge.drivers.session import check_counters, drained, expect, one_run, send_with_bad_frames, set_up
+from tb.edge.drivers.session import (
+    check_counters,
+    drained,
+    expect,
+    one_run,
+    send_with_bad_frames,
+    set_up,
+    set_up_with_network,
+)
 from tb.lib.bench import Bench, bench_test
 
 
@@ -47,10 +55,7 @@ async def parameters(b: Bench) -> None:
 @bench_test(timeout_clocks=1_000_000)
 async def runs(b: Bench) -> None:
     """Runs in every mode, one after the other, with bad frames between the samples and stalls everywhere."""
-    driver = await set_up(b)
-    config = driver.config
-    connectivity, network = random_network(b, config)
-    await driver.load_network(connectivity, network)
+    driver, config, network = await set_up_with_network(b)
     b.start(driver.collect())
     for mode in b.rng.sample(list(Mode), 3):
         n, endless = b.rng.choice([1, 2, b.rng.randint(3, 12)]), b.rng.random() < 0.3
@@ -88,10 +93,7 @@ async def runs(b: Bench) -> None:
 @bench_test(timeout_clocks=1_000_000)
 async def switched_modes(b: Bench) -> None:
     """Hybrid training: runs take turns in their mode, which the host writes while the run before goes on."""
-    driver = await set_up(b)
-    config = driver.config
-    connectivity, network = random_network(b, config)
-    await driver.load_network(connectivity, network)
+    driver, config, network = await set_up_with_network(b)
     b.start(driver.collect())
     modes = alternating(b.rng, 3)
     roundings = [b.rng.random() < 0.5 for _ in modes]
@@ -121,10 +123,7 @@ async def switched_modes(b: Bench) -> None:
 @bench_test(timeout_clocks=400_000)
 async def full_speed(b: Bench) -> None:
     """With samples always there, on a stream no wider than it must be, not one clock is lost."""
-    driver = await set_up(b, stalls=False)
-    config = driver.config
-    connectivity, network = random_network(b, config)
-    await driver.load_network(connectivity, network)
+    driver, config, network = await set_up_with_network(b, stalls=False)
     b.start(driver.collect())
     n, mode = 40, b.rng.choice([Mode.PIPELINED, Mode.INFERENCE])
     x, labels = random_samples(b, config, n)
@@ -142,10 +141,7 @@ async def full_speed(b: Bench) -> None:
 @bench_test(timeout_clocks=400_000)
 async def learning_rate(b: Bench) -> None:
     """A new learning rate counts from the next pass on: changed between two samples, it is that of the second."""
-    driver = await set_up(b)
-    config = driver.config
-    connectivity, network = random_network(b, config)
-    await driver.load_network(connectivity, network)
+    driver, config, network = await set_up_with_network(b)
     b.start(driver.collect())
     await driver.start(Mode.SEQUENTIAL, 3, 0, False, 0)
     for k in range(3):
@@ -164,10 +160,7 @@ async def learning_rate(b: Bench) -> None:
 @bench_test(timeout_clocks=400_000)
 async def commands_while_busy(b: Bench) -> None:
     """START, LOAD and DUMP while anything is busy set BAD_CMD and disturb nothing; so do sections that do not exist."""
-    driver = await set_up(b)
-    config = driver.config
-    connectivity, network = random_network(b, config)
-    await driver.load_network(connectivity, network)
+    driver, config, network = await set_up_with_network(b)
     b.start(driver.collect())
 
     async def refused(busy: str, bits: int) -> None:
@@ -220,10 +213,7 @@ async def commands_while_busy(b: Bench) -> None:
 @bench_test(timeout_clocks=400_000)
 async def stop_without_samples(b: Bench) -> None:
     """An endless run that is stopped before any sample came ends by itself, and the next run is right."""
-    driver = await set_up(b)
-    config = driver.config
-    connectivity, network = random_network(b, config)
-    await driver.load_network(connectivity, network)
+    driver, _, network = await set_up_with_network(b)
     await driver.start(Mode.PIPELINED, 0, 0, False, 0)
     await b.clocks(b.rng.randint(0, 100))
     await driver.command(Ctrl.STOP)

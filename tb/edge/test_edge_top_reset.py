@@ -12,7 +12,15 @@ from models.edge.registers import Ctrl, EdgeReg, EdgeStatus, Kind, ModeBits
 from tb.edge.drivers.driver import EdgeDriver
 from tb.edge.drivers.frame_model import FrameModel
 from tb.edge.drivers.networks import random_network, random_samples
-from tb.edge.drivers.session import check_counters, drained, expect, one_run, send_with_bad_frames, set_up
+from tb.edge.drivers.session import (
+    check_counters,
+    drained,
+    expect,
+    one_run,
+    send_with_bad_frames,
+    set_up,
+    set_up_with_network,
+)
 from tb.lib.axi import bus as axi
 from tb.lib.bench import Bench, bench_test
 from tb.lib.lanes import unpack
@@ -163,10 +171,7 @@ async def reset_in_mid_frame(b: Bench) -> None:
 @bench_test(timeout_clocks=200_000)
 async def reset_in_mid_dump(b: Bench) -> None:
     """A DUMP goes on to its end; its words are right."""
-    driver = await set_up(b)
-    config = driver.config
-    connectivity, network = random_network(b, config)
-    await driver.load_network(connectivity, network)
+    driver, config, network = await set_up_with_network(b)
     axi.full_speed(driver.params_out)
     kind = b.rng.choice([Kind.WEIGHTS, Kind.BIASES])
     values = (network.weights if kind == Kind.WEIGHTS else network.biases)[0]

@@ -251,7 +251,6 @@ axi_memory #(
     .s_axi_arid(m_arid),
     .s_axi_araddr(m_araddr),
     .s_axi_arlen(m_arlen),
-    .s_axi_arsize(m_arsize),
     .s_axi_arvalid(m_arvalid),
     .s_axi_arready(m_arready),
     .s_axi_rid(m_rid),
@@ -262,9 +261,10 @@ axi_memory #(
     .s_axi_rready(m_rready)
 );
 
-// What never changes: whole beats, or with a wide port half ones too, bursts that increment, no lock, ID 0 for writes
+// What never changes: whole beats, of writes with a wide port half ones too, bursts that increment, no lock, ID 0 for
+// writes
 wire aw_sized = m_awsize == SIZE_WORD[2:0] || (BUS > 8*B && m_awsize == SIZE_WORD[2:0] - 3'd1);
-wire ar_sized = m_arsize == SIZE_WORD[2:0] || (BUS > 8*B && m_arsize == SIZE_WORD[2:0] - 3'd1);
+wire ar_sized = m_arsize == SIZE_WORD[2:0];
 
 always @(posedge clk) begin
     if ($time != 0 && !rst && m_awvalid && {aw_sized, m_awburst, m_awlock, m_awcache, m_awprot, m_awid}

@@ -13,8 +13,8 @@
  * in the memory: who reads what it has written before the answer reads what was there before. With `stalls` all
  * handshakes pause at random, and beats of different IDs are mixed.
  *
- * A request may have beats of fewer bytes than the bus (AXI4's narrow transfers): they stand where their address says,
- * with the strobes of their bytes alone; of a read the other bytes are wrong on purpose.
+ * Reads have whole beats. A write may have beats of fewer bytes than the bus (AXI4's narrow transfers): they stand where
+ * their address says, with the strobes of their bytes alone.
  *
  * Bandwidth, of reads and of writes each: at most BEATS of PER clocks that follow each other have a beat. A beat goes
  * only in a clock whose credit is at least PER, and costs PER; then the clock adds BEATS, up to PER + BEATS - 1, which
@@ -65,7 +65,6 @@ module axi_memory #(
     input  wire [1:0]              s_axi_arid,
     input  wire [31:0]             s_axi_araddr,
     input  wire [7:0]              s_axi_arlen,
-    input  wire [2:0]              s_axi_arsize,
     input  wire                    s_axi_arvalid,
     output wire                    s_axi_arready,
     output wire [1:0]              s_axi_rid,
@@ -97,7 +96,6 @@ reg [31:0] r_credit, w_credit;
 // Requests that wait, 64 per ID: request n of ID i at 64*i + n mod 64
 reg [31:0] ar_addr [0:255];
 reg [7:0]  ar_left [0:255];
-reg [2:0]  ar_size [0:255];
 reg [31:0] ar_due [0:255];
 reg [31:0] ar_number [0:255];
 reg [5:0]  ar_head [0:3];
@@ -176,7 +174,6 @@ always @(posedge clk) begin
         place = {s_axi_arid, ar_tail[s_axi_arid]};
         ar_addr[place] = s_axi_araddr;
         ar_left[place] = s_axi_arlen;
-        ar_size[place] = s_axi_arsize;
         ar_due[place] = now - 32'd1 + latency;
         ar_number[place] = ar_count;
         ar_tail[s_axi_arid] = ar_tail[s_axi_arid] + 6'd1;
@@ -222,15 +219,11 @@ always @(posedge clk) begin
             rvalid_reg <= 1'b1;
             rid_reg <= id;
             record = mem[(addr - base)/BYTES % WORDS];
-            strobes = lanes(addr, ar_size[place]);
-            if (strobes != {(DATA_WIDTH/8){1'b1}}) begin
-                for (i = 0; i < DATA_WIDTH/8; i = i + 1) if (!strobes[i]) record[8*i +: 8] = ~record[8*i +: 8];
-            end
             rdata_reg <= record;
             rresp_reg <= outside(addr) ? 2'd3 : wrong ? error_resp : 2'd0;
             rlast_reg <= ar_left[place] == 8'd0;
             if (ar_left[place] == 8'd0) ar_head[id] = ar_head[id] + 6'd1;
-            ar_addr[place] = addr + (32'd1 << ar_size[place]);
+            ar_addr[place] = addr + BYTES;
             ar_left[place] = ar_left[place] - 8'd1;
         end
     end

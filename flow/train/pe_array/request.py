@@ -54,9 +54,9 @@ def request(
         tell(f"{config}: checking the network")
         file = load_pe(config)
     path, loaded = file.path, file.config
-    if loaded.pipeline is not None and loaded.pipeline.schedule != "none":
+    if loaded.staged is not None:
         raise FlowError(
-            f"{relative(path)}: pipeline.schedule = {loaded.pipeline.schedule} trains in stages, which are not "
+            f"{relative(path)}: pipeline.schedule = {loaded.staged.schedule} trains in stages, which are not "
             "simulated; train in the model (python -m models.pe_array.training), or with schedule = none"
         )
     at_once = count("STEPS", steps, STEPS, 1, 100_000, "simulated steps in each place")

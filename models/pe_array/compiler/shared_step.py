@@ -8,14 +8,13 @@ all MAC weights and biases; of masters and momenta those of its share are up to 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from models.lib.telling import silent
 from models.pe_array.compiler.phases import BIAS, Phase
 from models.pe_array.compiler.sequence import Sequence
 from models.pe_array.compiler.step_memory import StepMemory
@@ -112,16 +111,11 @@ class SharedStep(StepProgram):
             found.append(Shared(phase.layer, BIAS if phase.biases else "", learn, starts))
         return found
 
-    def _update(self, made: Sequence, waiting: list[tuple[Phase, Learn]]) -> tuple[str, int]:
+    def _update(self, made: Sequence, waiting: list[tuple[Phase, Learn]]) -> list[tuple[str, int]]:
         """Nothing yet: the gradients of other arrays are not here."""
         self._learns += waiting
         waiting.clear()
-        return "", len(made.descriptors)
-
-    def _sequence(self, forward: list[Phase], backward: list[Phase]) -> tuple[list[Descriptor], list[tuple[str, int]]]:
-        """As of one array, but for updates."""
-        descriptors, parts = super()._sequence(forward, backward)
-        return descriptors, [each for each in parts if each[0]]
+        return []
 
     def updates(self, array: int, rate_shift: int) -> list[Descriptor]:
         """An array's program of updates at a rate of 2**-rate_shift; none where it has no share of anything."""
@@ -173,16 +167,18 @@ class SharedStep(StepProgram):
                 yield source, (source + distance) % self.arrays
 
 
-def step_of(network: PeNetwork, grid: Grid, tell: Callable[[str], None] = silent) -> StepProgram:
-    """A step as the network's configuration wants it, on one array or several; ``tell``: what is being made."""
-    return (SharedStep if network.config.link.arrays > 1 else StepProgram)(network, grid, tell=tell)
+def step_of(network: PeNetwork, grid: Grid, **options: Any) -> StepProgram:
+    """A step as the network's configuration wants it, on one array or several; options: as ``StepProgram``'s."""
+    return (SharedStep if network.config.link.arrays > 1 else StepProgram)(network, grid, **options)
 
 
-def put_updates(memory: StepMemory, array: int, rate_shift: int) -> None:
-    """An array's program of updates into its memory."""
+def put_updates(memory: StepMemory, array: int, rate_shift: int) -> list[Descriptor]:
+    """An array's program of updates into its memory; its descriptors."""
     assert isinstance(memory.step, SharedStep)
-    code = np.frombuffer(encode(memory.step.updates(array, rate_shift)), dtype=np.uint8)
+    made = memory.step.updates(array, rate_shift)
+    code = np.frombuffer(encode(made), dtype=np.uint8)
     memory[UPDATES][: len(code)] = code
+    return made
 
 
 def carry(transfers: list[Transfer], memories: list[StepMemory]) -> None:

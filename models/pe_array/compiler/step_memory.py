@@ -54,10 +54,14 @@ class StepMemory:
             rate_shift: of the updates.
         """
         self.put_program(rate_shift)
-        for name, data in self.step.constants.items():
-            self[name][:] = data
+        self.put_constants()
         self._put_halos()
         self.put_weights(network)
+
+    def put_constants(self) -> None:
+        """What neither images nor values of weights decide: of a memory, all that clocks depend on."""
+        for name, data in self.step.constants.items():
+            self[name][:] = data
 
     def put_program(self, rate_shift: int) -> None:
         """The program, with another rate: 2**-rate_shift. ValueError where a layer's update shift cannot be had."""

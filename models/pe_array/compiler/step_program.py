@@ -317,24 +317,24 @@ class StepProgram:
             parts.append(("delta", len(made.descriptors)))
         for phase in backward:
             if waiting and phase.layer in self.matrices and phase.layer != waiting[0][0].layer:
-                parts.append(self._update(made, waiting))
+                parts += self._update(made, waiting)
             learn = self._learn(made, phase) if phase.gradients else None
             made.add(phase, self._assemble(phase), learn if phase.name in self.fused else None)
             parts.append((phase.name, len(made.descriptors)))
             if learn is not None and phase.name not in self.fused:
                 waiting.append((phase, learn))
         if waiting:
-            parts.append(self._update(made, waiting))
+            parts += self._update(made, waiting)
         return made.descriptors, parts
 
-    def _update(self, made: Sequence, waiting: list[tuple[Phase, Learn]]) -> tuple[str, int]:
+    def _update(self, made: Sequence, waiting: list[tuple[Phase, Learn]]) -> list[tuple[str, int]]:
         """New weights of a layer whose gradients are in memory, behind pooling that follows, before other products."""
         for each, how in waiting:
             matrix = (self.biases if each.biases else self.matrices)[each.layer]
             made.update(each.layer, matrix.length // self.grid.beat, how, each.matrix)
         name = f"update{waiting[0][0].layer}"
         waiting.clear()
-        return name, len(made.descriptors)
+        return [(name, len(made.descriptors))]
 
     def _learn(self, made: Sequence, phase: Phase) -> Learn:
         """How a phase's gradients change weights or biases."""

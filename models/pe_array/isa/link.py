@@ -44,4 +44,4 @@ class Link:
 
 
 ONE_ARRAY = Link(1, 50, 250)
-"""An array alone; ports of 100 Gb/s and 1 us at 250 MHz, where a file does not say."""
+"""An array alone; ports of 100 Gb/s and 1 us at 250 MHz (assumed), where a file does not say."""

@@ -141,6 +141,11 @@ class PeConfig:
         return self.training.batch
 
     @property
+    def staged(self) -> Pipeline | None:
+        """Stages in which at least some steps are pipelined; None: all are as on one array."""
+        return self.pipeline if self.pipeline is not None and self.pipeline.schedule != "none" else None
+
+    @property
     def step_images(self) -> int:
         """Images of a step on all arrays."""
         return self.link.arrays * self.training.batch

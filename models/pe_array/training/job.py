@@ -151,10 +151,10 @@ def simulated_steps(prune_at: int, steps: int, total: int) -> list[range]:
 def memory_beats(config: PeConfig, tell: Callable[[str], None] = silent) -> int:
     """Beats of a memory that has room for a step of the network, dense and, if it is, pruned: a power of two."""
     grid, network = grid_of(config), PeNetwork(config)
-    sizes = [step_of(network, grid, tell).allocation.size]
+    sizes = [step_of(network, grid, tell=tell).allocation.size]
     if config.training.prune_at != NEVER:
         network.prune()
-        sizes.append(step_of(network, grid, lambda what: tell(f"{what}, pruned")).allocation.size)
+        sizes.append(step_of(network, grid, tell=lambda what: tell(f"{what}, pruned")).allocation.size)
     sizes.append(random_programs.SCRATCH * grid.beat + random_programs.DESCRIPTORS * BYTES)
     return 1 << (max(sizes) // grid.shape.lanes).bit_length()
 

@@ -29,8 +29,8 @@ def cut(config: PeConfig) -> PeConfig:
 
     Raises WeightsError.
     """
-    pipeline = config.pipeline
-    if pipeline is None or pipeline.first is not None or pipeline.schedule == "none":
+    pipeline = config.staged
+    if pipeline is None or pipeline.first is not None:
         return config
     network = starting_network(config)
     if config.training.prune_at != NEVER:

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from models.lib.telling import silent
 from models.pe_array.clocks.pe_array import ArrayClocks
 from models.pe_array.clocks.step import ProgramRun, clocks_of_parts
-from models.pe_array.compiler.stages.stage_memory import StageMemory
 from models.pe_array.compiler.stages.stage_program import StageProgram
 from models.pe_array.compiler.step_memory import StepMemory
 from models.pe_array.compiler.step_program import StepProgram
@@ -132,8 +131,8 @@ class StageClocks:
             stage = StageProgram(
                 self._network, grid_of(config), schedule, number, search=self._search, tell=self._tell
             )  # fmt: skip
-            memory = StageMemory(stage)
-            memory.put(self._network, config.training.rate_shift(0))
+            memory = StepMemory(stage)
+            memory.put_constants()
             clocks = {
                 work: self._played(memory, stage.tensors[stage.place(0, work)].address, stage.of(0, work)).clocks
                 for work in stage.works

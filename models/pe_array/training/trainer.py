@@ -107,9 +107,8 @@ class Trainer:
         self.twin = FloatNetwork(self.network, np.float32) if twin else None
         self.step = 0
         self.history: list[Epoch] = []
-        pipeline = config.pipeline
-        staged = pipeline is not None and pipeline.schedule != "none"
-        self._stages = PipelinedNetwork(self.network, pipeline.of(config.layers)) if pipeline and staged else None
+        pipeline = config.staged
+        self._stages = None if pipeline is None else PipelinedNetwork(self.network, pipeline.of(config.layers))
         self._order: tuple[int, LabelArray] | None = None  # of the images, in an epoch
         self._batch: tuple[int, Batch] | None = None  # of a step
 
@@ -340,8 +339,8 @@ def identity(network: PeNetwork, samples: int, source: str) -> str:
     how = way(training)
     how += f", wide={config.wide}" if config.wide > 1 and training.stochastic_updates else ""  # other random words
     how += f", {config.link!r}" if config.link.arrays > 1 else ""  # its clocks are in the record
-    if config.pipeline is not None and config.pipeline.schedule != "none":
-        how += f", {config.pipeline!r}"
+    if config.staged is not None:
+        how += f", {config.staged!r}"
     digest = hashlib.sha256(f"{config.layers!r} {how} {config.pes} {samples} {source}".encode())
     for name, array in network.state().items():
         digest.update(name.encode() + np.ascontiguousarray(array).tobytes())

@@ -123,7 +123,8 @@ wire        is_beat = rd_error == 2'd0;
 wire        take = rd_valid && rd_ready;
 wire        take_beat = take && is_beat;
 wire        take_error = take && !is_beat;
-wire        last = rd_last && (!rd_pair || rd_both);
+wire        pair = WIDE != 1 && rd_pair;
+wire        last = rd_last && (!pair || rd_both);
 wire [19:0] left = first_reg ? head_count : left_reg;
 wire [19:0] coordinates = rd_both ? COORDINATES_WORD[19:0] << 1 : COORDINATES_WORD[19:0];
 wire [19:0] per_take = head_kind == POINTERS ? POINTERS_WORD[19:0] : coordinates;
@@ -131,9 +132,9 @@ wire [19:0] per_take = head_kind == POINTERS ? POINTERS_WORD[19:0] : coordinates
 assign rd_ready = open && (!is_map || !is_beat || map_ready);
 assign op_end = take_beat && last && command_reg == head_commands;
 assign map_valid = open && is_map && rd_valid && is_beat;
-assign map_pair = WIDE != 1 && rd_pair;
+assign map_pair = pair;
 assign map_data = rd_data;
-assign rd_both = WIDE != 1 && rd_pair && (head_kind == STREAM || (is_map && map_both));
+assign rd_both = pair && (head_kind == STREAM || (is_map && map_both));
 
 always @(posedge clk) begin
     if (take_beat) begin

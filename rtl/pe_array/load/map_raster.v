@@ -188,30 +188,14 @@ delay_line #(
 );
 
 delay_line #(
-    .WIDTH(44 + SW + WIDE*8*B),
+    .WIDTH(45 + SW + WIDE*8*B),
     .DEPTH(STAGES)
 ) beat_line (
     .clk(clk),
     .rst(rst),
-    .d({first_reg, last, row_reg, col_reg, y_reg, all_reg, slot_reg, base_reg, shift_reg, s_data}),
-    .q({b_first, b_last, b_row, b_col, b_y, b_all, b_slot, b_base, b_shift, b_data})
+    .d({first_reg, last, pair, row_reg, col_reg, y_reg, all_reg, slot_reg, base_reg, shift_reg, s_data}),
+    .q({b_first, b_last, b_pair, b_row, b_col, b_y, b_all, b_slot, b_base, b_shift, b_data})
 );
-
-generate
-    if (WIDE == 2) begin : g_pairs
-        delay_line #(
-            .WIDTH(1),
-            .DEPTH(STAGES)
-        ) pair_line (
-            .clk(clk),
-            .rst(rst),
-            .d(pair),
-            .q(b_pair)
-        );
-    end else begin : g_words
-        assign b_pair = 1'b0;
-    end
-endgenerate
 
 // --- what the windows say ---
 

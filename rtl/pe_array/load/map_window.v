@@ -70,6 +70,8 @@ module map_window #(
 localparam LW = DEPTH > 0 ? $clog2(DEPTH + 1) : 1;
 localparam [31:0] ROOM_WORD = DEPTH - STAGES - 3;
 localparam [LW-1:0] ROOM = ROOM_WORD[LW-1:0];
+// Words of a beat (a legal stand-in where WIDE is not, so that every simulator gets as far as the message)
+localparam WORDS = WIDE == 2 ? 2 : 1;
 
 // --- windows ---
 
@@ -108,43 +110,39 @@ end
 
 // --- beats that wait ---
 
+wire [WORDS-1:0] mine;       // its words that are for the PE
 wire          keep = first_mine || second_mine || (b_valid && b_last);
 wire          fifo_ready;
 wire [LW-1:0] level;
 wire          head_valid;
-wire          head_first;    // its first word is for the PE
-wire          head_second;   // its second one is
+wire [WORDS-1:0] head_mine;
 wire          head_last;
-wire          head_mine = head_first || head_second;
+wire [11:0]   head_addr;
+wire [WORDS*8*B-1:0] head_data;
 wire          more;          // the PE takes the first word, and there is the second one
-wire          leave = head_valid && (!head_mine || (load_ready && !more));
+wire          leave = head_valid && (head_mine == {WORDS{1'b0}} || (load_ready && !more));
 reg           room_reg;
 reg           ended_reg;
 
+stream_fifo #(
+    .WIDTH(WORDS*(8*B + 1) + 18),
+    .DEPTH(DEPTH)
+) fifo (
+    .clk(clk),
+    .rst(rst),
+    .s_valid(keep),
+    .s_ready(fifo_ready),
+    .s_data({mine, b_last, b_y, b_shift, addr, b_data[WORDS*8*B-1:0]}),
+    .m_valid(head_valid),
+    .m_ready(leave),
+    .m_data({head_mine, head_last, load_select[0], load_shift, head_addr, head_data}),
+    .level(level)
+);
+
 generate
     if (WIDE == 2) begin : g_pairs
-        wire [11:0]    b_next = b_col + 12'd1;
-        wire [11:0]    head_addr;
-        wire [8*B-1:0] first_data;
-        wire [8*B-1:0] second_data;
-        reg            sent_reg;   // the first word of two has been taken
-
-        stream_fifo #(
-            .WIDTH(16*B + 20),
-            .DEPTH(DEPTH)
-        ) fifo (
-            .clk(clk),
-            .rst(rst),
-            .s_valid(keep),
-            .s_ready(fifo_ready),
-            .s_data({first_mine, second_mine, b_last, b_y, b_shift, addr, b_data}),
-            .m_valid(head_valid),
-            .m_ready(leave),
-            .m_data({
-                head_first, head_second, head_last, load_select[0], load_shift, head_addr, second_data, first_data
-            }),
-            .level(level)
-        );
+        wire [11:0] b_next = b_col + 12'd1;
+        reg         sent_reg;   // the first word of two has been taken
 
         always @(posedge clk) begin
             if (head_valid && load_ready) sent_reg <= more;
@@ -152,30 +150,18 @@ generate
         end
 
         assign second_mine = row_mine && b_pair && b_next >= cols[11:0] && b_next < cols[23:12];
-        assign more = head_first && head_second && !sent_reg;
+        assign mine = {second_mine, first_mine};
+        assign more = head_mine == 2'b11 && !sent_reg;
         assign load_addr = head_addr + {11'd0, sent_reg};
-        assign load_data = head_first && !sent_reg ? first_data : second_data;
+        assign load_data = head_mine[0] && !sent_reg ? head_data[0 +: 8*B] : head_data[8*B +: 8*B];
     end else begin : g_words
         wire unused = b_pair;
 
-        stream_fifo #(
-            .WIDTH(8*B + 19),
-            .DEPTH(DEPTH)
-        ) fifo (
-            .clk(clk),
-            .rst(rst),
-            .s_valid(keep),
-            .s_ready(fifo_ready),
-            .s_data({first_mine, b_last, b_y, b_shift, addr, b_data[8*B-1:0]}),
-            .m_valid(head_valid),
-            .m_ready(leave),
-            .m_data({head_first, head_last, load_select[0], load_shift, load_addr, load_data}),
-            .level(level)
-        );
-
         assign second_mine = 1'b0;
-        assign head_second = 1'b0;
+        assign mine = first_mine;
         assign more = 1'b0;
+        assign load_addr = head_addr;
+        assign load_data = head_data;
     end
 endgenerate
 
@@ -188,7 +174,7 @@ always @(posedge clk) begin
     end
 end
 
-assign load_valid = head_valid && head_mine;
+assign load_valid = head_valid && head_mine != {WORDS{1'b0}};
 assign load_select[2:1] = 2'b00;
 assign room = room_reg;
 assign ended = ended_reg;

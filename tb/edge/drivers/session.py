@@ -8,7 +8,7 @@ from models.edge.network import EdgeNetwork, RunResult
 from models.edge.registers import Ctrl
 from models.edge.schedule import Schedule
 from tb.edge.drivers.driver import EdgeDriver
-from tb.edge.drivers.networks import Labels, Samples, random_samples
+from tb.edge.drivers.networks import Labels, Samples, random_network, random_samples
 from tb.lib.axi import bus as axi
 from tb.lib.bench import Bench
 
@@ -25,6 +25,14 @@ async def set_up(b: Bench, stalls: bool = True) -> EdgeDriver:
             b.cover(group, name)
     await b.reset()
     return driver
+
+
+async def set_up_with_network(b: Bench, stalls: bool = True) -> tuple[EdgeDriver, EdgeConfig, EdgeNetwork]:
+    """The same, with a random network in the design."""
+    driver = await set_up(b, stalls)
+    connectivity, network = random_network(b, driver.config)
+    await driver.load_network(connectivity, network)
+    return driver, driver.config, network
 
 
 def expect(b: Bench, config: EdgeConfig, result: RunResult, labels: Labels) -> None:

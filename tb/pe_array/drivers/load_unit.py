@@ -39,6 +39,8 @@ class LoadUnit:
 
     async def start(self) -> None:
         """Reset."""
+        if not self.memory.pairs:
+            self.b.drive(rd_pair=self.rng.getrandbits(1))  # nothing may depend on it
         await self.b.reset()
         self.free = self.memory.base
         self.memory.read_faults.clear()

@@ -58,14 +58,13 @@ class ParallelTraining(Training):
         assert isinstance(step, SharedStep)
         batch, part = trainer.next_batch(), trainer.parts[array]
         memory.put_program(rate_shift)
-        put_updates(memory, array, rate_shift)
+        updates = put_updates(memory, array, rate_shift)
         memory.put_batch(np.ascontiguousarray(batch.images[..., part]), batch.labels[part])
         comparison = Comparison(f"step {number}, array {array}")
         ran = [await simulation.run()]
         groups = await simulation.host.groups()
         transfers = step.gradient_transfers(), step.weight_transfers()
         self.exchange(f"gradients{number}", memory, transfers[0])
-        updates = step.updates(array, rate_shift)
         if updates:
             ran.append(await simulation.play(
                 memory.memory, step.tensors[UPDATES].address, updates, step.read_window, step.write_window

@@ -8,7 +8,7 @@ run begins and ends, one of FF alone and one of the way back alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 from models.lib.telling import silent
@@ -17,7 +17,6 @@ from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.compiler.storage import output_of
 from models.pe_array.isa.descriptors import BYTES, Descriptor
 from models.pe_array.isa.grid import Grid
-from models.pe_array.isa.shapes import Pair
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.network.stages.schedule import StageSchedule, StageWork, kept
 
@@ -30,7 +29,7 @@ class StageProgram(StepProgram):
         grid: of every array.
         schedule: of the stages.
         stage: which one.
-        base, blocks, search, tell: see ``StepProgram``; blocks of a layer are the same in all stages.
+        search, tell: see ``StepProgram``.
 
     Attributes:
         slots: of maps that are kept.
@@ -39,14 +38,14 @@ class StageProgram(StepProgram):
     """
 
     def __init__(
-        self, network: PeNetwork, grid: Grid, schedule: StageSchedule, stage: int, *, base: int = 0,
-        blocks: Mapping[int, Pair] | None = None, search: bool = True, tell: Callable[[str], None] = silent,
+        self, network: PeNetwork, grid: Grid, schedule: StageSchedule, stage: int, *, search: bool = True,
+        tell: Callable[[str], None] = silent,
     ) -> None:  # fmt: skip
         self.schedule, self.stage = schedule, stage
         self.slots = schedule.slots(stage)
         self.slotted: frozenset[str] = frozenset()
         self._made: dict[tuple[int, StageWork], list[Descriptor]] = {}
-        super().__init__(network, grid, base=base, blocks=blocks, search=search, tell=tell)
+        super().__init__(network, grid, search=search, tell=tell)
 
     @property
     def layers(self) -> range:

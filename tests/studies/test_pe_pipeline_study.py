@@ -27,10 +27,10 @@ def test_networks(name: str, weights: int, cuts: int) -> None:
 def test_a_row() -> None:
     config = PeConfig.load(accuracy.LENET)
     stages = (
-        PlayedStage({StageWork.BOTH: 9_000, StageWork.FORWARD: 3_000, StageWork.BACKWARD: 6_500}, 50_000, 2_000),
-        PlayedStage({StageWork.BOTH: 8_000}, 320, 1_000),
+        PlayedStage({StageWork.BOTH: 9_000, StageWork.FORWARD: 3_000, StageWork.BACKWARD: 6_500}, 2_000),
+        PlayedStage({StageWork.BOTH: 8_000}, 1_000),
     )
-    found = PlayedPipeline(StageSchedule((0, 2), 7), stages, 16_500)
+    found = PlayedPipeline(StageSchedule((0, 2), 7), stages, 16_500, 1_250)
     assert StagesRow("LeNet-5", config, found).cells == (
         "LeNet-5", "2", "layers[0], layers[2]", "9,000 / 8,000", "1,250", "10,250", "16,500", "1.61", "2 / 1",
     )  # fmt: skip

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from flow.paths import ROOT
 
@@ -32,3 +34,37 @@ def code(root: Path = ROOT) -> str:
 def everything(root: Path = ROOT) -> str:
     """Of all Verilog, Python and configurations, and of the tables that they read."""
     return _digest(_ALL, root)
+
+
+def named(values: Iterable[Any], directory: Path) -> str:
+    """Of all files and folders that texts in configurations name: data sets, labels, first weights.
+
+    Args:
+        values: tables, lists and values, nested in any way.
+        directory: to which names are relative.
+    """
+    digest = hashlib.sha256()
+    for text in sorted(set(_texts(values))):
+        try:
+            place = directory / text
+            files = sorted(path for path in place.rglob("*") if path.is_file()) if place.is_dir() else [place]
+            contents = [(str(path), _digest_of(path)) for path in files if path.is_file()]
+        except (OSError, ValueError):  # no name of a file at all
+            continue
+        digest.update(repr([(text, os.path.relpath(name, directory), each) for name, each in contents]).encode())
+    return digest.hexdigest()[:20]
+
+
+def _digest_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from _texts(list(value.values()))
+    elif isinstance(value, Iterable):
+        for each in value:
+            yield from _texts(each)

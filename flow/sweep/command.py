@@ -48,6 +48,7 @@ def run(space: Space, command: str, cluster: str, resume: bool) -> bool:
     study = study_key(
         sources=sources.everything(), packages=packages, base=space.values, samples=space.samples,
         epochs=space.epochs, area=space.area, baseline=BASELINE.read_text(),
+        files=sources.named([space.values, space.keys], space.base.parent),
     )  # fmt: skip
     about = {
         "command": command, "configuration_file": relative(space.path), "configuration": space.text,

@@ -47,6 +47,12 @@ class Pins:
                     self._driven[pin] = number
                     self.handle(pin).value = number
 
+    def drive_lane(self, pin: str, lane: int, width: int, value: int) -> None:
+        """One lane of `width` bits of an input; the others keep what they have, 0 at first."""
+        self.require(0 <= value < 1 << width, f"{pin} has no {value} in {width} bits")
+        others = self._driven.get(pin, 0) & ~(((1 << width) - 1) << width * lane)
+        self.drive({pin: others | int(value) << width * lane})
+
     # -- outputs ---------------------------------------------------------------------------------
 
     def see(self, pin: str) -> int:

@@ -206,3 +206,20 @@ def test_digests_see_every_file(tmp_path: Path) -> None:
         (tmp_path / name).write_text("1")
         assert sources.everything(tmp_path) != before, name
     assert sources.code(tmp_path) != code
+
+
+def test_files_that_a_configuration_names_belong_to_what_results_rest_on(tmp_path: Path) -> None:
+    """Data sets and first weights: other contents, other results; texts that name no file do not count."""
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "one").write_text("1")
+    (tmp_path / "weights.npz").write_text("2")
+    values = {"data": {"set": "set"}, "start": [{"weights": "weights.npz"}, "conv", 3, "\0", "x" * 5000]}
+    found = [sources.named([values], tmp_path)]
+    (tmp_path / "other").write_text("3")
+    assert sources.named([values], tmp_path) == found[0]
+    for place in ("weights.npz", "set/one", "set/two"):
+        (tmp_path / place).write_text("4")
+        found.append(sources.named([values], tmp_path))
+    assert len(set(found)) == 4
+    (tmp_path / "set").rename(tmp_path / "moved")
+    assert sources.named({"set": "moved"}, tmp_path) != sources.named({"set": "none"}, tmp_path)

@@ -35,7 +35,8 @@ _MAIN = """
 import sys
 sys.path[:0] = [{directory!r}, {root!r}]
 import {simulation} as simulation
-simulation._BENCH = "stopping_bench," + simulation._BENCH
+for name in vars(simulation).keys() & ("_BENCH", "_STAGES"):
+    setattr(simulation, name, "stopping_bench," + getattr(simulation, name))
 from flow.__main__ import main
 sys.exit(main())
 """

@@ -38,7 +38,8 @@ def test_a_training_step() -> None:
         "compared": 1, "mismatches": 0, "failure": None, "steps": [step], "clocks_per_step": 500_000.0,
         "clocks_measured": 1, "test_clocks_measured": 1, "clocks_predicted": 1, "test_clocks_predicted": 1,
         "mac_utilisation": 0.5, "simulated_clocks_per_second": 1.0, "tests": {"images": 0, "correct": 0},
-        "history": [], "model_test_accuracy": None, "config": {"epochs": 1, "prune_at": None, "clock_mhz": 250.0},
+        "history": [], "model_test_accuracy": None,
+        "config": {"epochs": 1, "prune_at": None, "clock_mhz": 250.0, "arrays": 1, "stages": None},
     }))  # fmt: skip
     assert shown["clocks per step"].endswith(f" ms at {ASSUMED})")
 

@@ -294,7 +294,8 @@ def test_places() -> None:
             {"config": "no/such.toml"},
             r"no/such\.toml: there is no such file; shipped are configs/pe_array/lenet5_dense\.toml, "
             r"configs/pe_array/lenet5_finetune\.toml, configs/pe_array/lenet5_four_arrays\.toml, "
-            r"configs/pe_array/lenet5_mnist\.toml, configs/pe_array/lenet5_two_arrays\.toml, "
+            r"configs/pe_array/lenet5_four_stages\.toml, configs/pe_array/lenet5_mnist\.toml, "
+            r"configs/pe_array/lenet5_two_arrays\.toml, configs/pe_array/lenet5_two_stages\.toml, "
             r"configs/pe_array/resnet_mnist\.toml, configs/pe_array/vgg11_cifar10\.toml, "
             r"configs/pe_array/vgg11_quarter\.toml, configs/pe_array/vgg11_rtl\.toml$",
         ),

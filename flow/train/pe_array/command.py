@@ -130,7 +130,7 @@ def _headline(request: Request) -> None:
 
 
 def _arrays(config: PeConfig) -> str:
-    return "" if config.link.arrays == 1 else f"{config.link.arrays} arrays of "
+    return "" if config.arrays == 1 else f"{config.arrays} arrays of "
 
 
 def train_in_model(trainer: Trainer, job: ArrayJob, record: Record) -> bool:
@@ -140,7 +140,8 @@ def train_in_model(trainer: Trainer, job: ArrayJob, record: Record) -> bool:
         while trainer.step < job.epochs * trainer.steps_per_epoch:
             trainer.train_step()
             if interrupts.count:
-                save(job, trainer, record)
+                if trainer.empty:
+                    save(job, trainer, record)
                 return False
             if trainer.step % trainer.steps_per_epoch == 0:
                 save(job, trainer, record)

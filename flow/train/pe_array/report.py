@@ -21,6 +21,7 @@ from flow.train.verdict import verdict
 from models.pe_array.isa.sizes import Sizes
 from models.pe_array.network.config import Training
 from models.pe_array.network.network import PeNetwork
+from models.pe_array.training.job import STAGES
 from models.pe_array.training.weights_file import starting_network
 from studies import html, played_step
 from studies.timeline import page as timeline_page
@@ -41,7 +42,7 @@ def report(request: Request, network: PeNetwork, result: dict[str, Any]) -> str:
     config, steps, widths = request.config, result["steps"], request.config.widths
     sizes = Sizes.of({name: int(value) for name, value in request.params.items()})
     shown = _thinned(steps)
-    arrays = f"{config.link.arrays} arrays of " if config.link.arrays > 1 else ""
+    arrays = f"{config.arrays} arrays of " if config.arrays > 1 else ""
     parts = [
         f"<h1>{escape(config.name)}</h1>",
         f'<p class="note">{arrays}{config.pes} PEs of {config.training.batch} MACs; {widths.data}-bit activations, '
@@ -51,17 +52,11 @@ def report(request: Request, network: PeNetwork, result: dict[str, Any]) -> str:
         html.rows(table(result)),
         html.section("Layers", "As trained.", _layers(network)),
         html.section("Simulated steps", f"What the array counted.{_left_out(steps)}", _steps(shown)),
-        html.section(
-            "Clocks of the parts of a step",
-            "What each part adds to the clocks of a step, from the end of the parts before it to its own end. Where a "
-            "layer has no update by itself, gradients by weights (wg) and by biases (bg) contain it. The others work "
-            "beside the phases behind them. From the model that predicts the clocks of the whole step exactly.",
-            _parts(steps),
-        ),
+        *_parts_of_steps(steps, result["config"]["stages"]),
         timeline_page.section(
             "A step over its clocks",
             played_step.steps_of(*played_step.play(network, sizes)),
-            "Of the weights that are left, in the model. ",
+            f"Of the weights that are left, in the model{', on one array' if config.staged else ''}. ",
         ),
         html.section(
             "Epochs",
@@ -131,6 +126,45 @@ def _steps(steps: list[dict[str, Any]]) -> str:
         "beats loaded", "read by store", "written", "values compared",
     )  # fmt: skip
     return html.rows(rows, head)
+
+
+def _parts_of_steps(steps: list[dict[str, Any]], stages: list[str] | None) -> list[str]:
+    """Sections with the clocks of the stages, and of the parts of steps that are not pipelined.
+
+    Args:
+        stages: names of the layers with which they begin; None: there are none.
+    """
+    found, staged, plain = (
+        [],
+        [step for step in steps if STAGES in step],
+        [step for step in steps if STAGES not in step],
+    )
+    if stages is not None and staged:
+        found.append(html.section(
+            "Clocks of the stages",
+            "Those in which every stage's program ran, and in brackets those in which it waited for the others. Then "
+            "maps and gradients are handed over, which takes the clocks that the model of the link says. A step in "
+            f"which the stages are drained has all steps of them until they are empty.{_left_out(staged)}",
+            _stages(_thinned(staged), stages),
+        ))  # fmt: skip
+    if plain:
+        found.append(html.section(
+            "Clocks of the parts of a step",
+            "What each part adds to the clocks of a step, from the end of the parts before it to its own end. Where a "
+            "layer has no update by itself, gradients by weights (wg) and by biases (bg) contain it. The others work "
+            "beside the phases behind them. From the model that predicts the clocks of the whole step exactly.",
+            _parts(plain),
+        ))  # fmt: skip
+    return found
+
+
+def _stages(steps: list[dict[str, Any]], stages: list[str]) -> str:
+    rows = [
+        (f"{step['step']:,}", *(f"{clocks:,} ({waits:,})" for clocks, waits in step[STAGES]),
+         *(f"{step['parts'][name]:,}" for name in ("slowest", "hand_over")), f"{sum(step['parts'].values()):,}")
+        for step in steps
+    ]  # fmt: skip
+    return html.rows(rows, ("step", *(f"from {name} on" for name in stages), "slowest", "hand-over", "together"))
 
 
 def _parts(steps: list[dict[str, Any]]) -> str:

@@ -54,11 +54,6 @@ def request(
         tell(f"{config}: checking the network")
         file = load_pe(config)
     path, loaded = file.path, file.config
-    if loaded.staged is not None:
-        raise FlowError(
-            f"{relative(path)}: pipeline.schedule = {loaded.staged.schedule} trains in stages, which are not "
-            "simulated; train in the model (python -m models.pe_array.training), or with schedule = none"
-        )
     at_once = count("STEPS", steps, STEPS, 1, 100_000, "simulated steps in each place")
     batch, step = loaded.training.batch, loaded.step_images
     number = count("EPOCHS", epochs, loaded.training.epochs, 1, EPOCHS_MAX, "epochs of the whole training")
@@ -71,6 +66,7 @@ def request(
             most = len(data.train)
             images = count("SAMPLES", samples, most, step, most, "training images, at least a batch")
             trainer = Trainer(loaded, data.train[:images])
+            loaded = trainer.config
             params: dict[str, int | str] = dict(parameters(loaded, lambda what: tell(f"{loaded.name}: {what}")))
     except (DataError, ValueError, WeightsError) as error:
         raise FlowError(f"{relative(path)}: {error}") from None

@@ -40,7 +40,10 @@ def results(
             "update_rounding": _ROUNDING[config.training.stochastic_updates],
             "gradient_rounding": _ROUNDING[config.training.stochastic_gradients],
             "fused": config.training.fused, "pooled": config.training.pooled,
-            "clock_mhz": config.clock_mhz, "parameters": request.params, "arrays": config.link.arrays,
+            "clock_mhz": config.clock_mhz, "parameters": request.params, "arrays": config.arrays,
+            "stages": None if trainer.stages is None else [
+                config.layers[first].name for first in trainer.stages.schedule.first
+            ],
             "link_bytes": config.link.bytes, "link_latency": config.link.latency,
         },
         "simulator": request.sim,
@@ -95,13 +98,14 @@ def _clocks(result: dict[str, Any]) -> str:
 
 
 def _of_all_arrays(result: dict[str, Any]) -> list[tuple[str, str]]:
-    """What the first array does not count, where there are several: waiting for the slowest, and the link."""
+    """What arrays do not count, where there are several: waiting for the slowest, and the link."""
     config = result["config"]
     if config["arrays"] == 1:
         return []
     per_step, mhz = result["clocks_of_all_arrays"], config["clock_mhz"]
     return [(
-        f"the same of {config['arrays']} arrays with their link",
+        f"the same of {config['arrays']} arrays with their link" if config["stages"] is None else
+        "a step: slowest stage, hand-over",
         f"{per_step:,.0f} ({per_step / mhz / 1000:,.4g} ms; {config['link_bytes']} bytes per clock each way, "
         f"latency {config['link_latency']})",
     )]  # fmt: skip
@@ -118,7 +122,10 @@ def table(result: dict[str, Any]) -> list[tuple[str, str]]:
         rows += [
             ("steps in simulation", f"{len(result['steps'])}"),
             ("clocks measured / predicted", _clocks(result)),
-            ("clocks per step", f"{per_step:,.0f} ({per_step / mhz / 1000:,.4g} ms at {assumed.clock(mhz)})"),
+            (
+                "clocks per step" + (", of all stages" if result["config"]["stages"] else ""),
+                f"{per_step:,.0f} ({per_step / mhz / 1000:,.4g} ms at {assumed.clock(mhz)})",
+            ),
             *_of_all_arrays(result),
             ("clocks in which MACs work", f"{result['mac_utilisation']:.1%}"),
             ("simulated clocks per second", f"{result['simulated_clocks_per_second']:,.0f}"),

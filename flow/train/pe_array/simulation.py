@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builds the array for a configuration, runs tb/pe_array/runs/train.py on it and shows how far it is."""
+"""Builds the arrays for a configuration, runs a bench of tb/pe_array/runs on them and shows how far it is."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from flow.train.pe_array.request import Request
 from flow.train.simulation import Outcome, built, play
 from flow.train.watch import bar, duration
 from models.lib.whole_file import write_text
-from models.pe_array.training.harness import HARNESS, MEMORY_IN, MEMORY_OUT
+from models.pe_array.training.harness import ARRAYS_HARNESS, HARNESS, MEMORY_IN, MEMORY_OUT
 from models.pe_array.training.job import STOPPED
 
 SCRATCH = (LOG, RESULTS, MEMORY_IN, MEMORY_OUT)
 """Files that a simulation leaves where it runs."""
 
-_BENCH, _PARALLEL = "tb.pe_array.runs.train", "tb.pe_array.runs.parallel"
+_BENCH, _PARALLEL, _STAGES = (f"tb.pe_array.runs.{name}" for name in ("train", "parallel", "stages"))
 
 
 class Progress:
@@ -72,12 +72,14 @@ def simulate(request: Request, progress: Progress, design: Design | None) -> Out
     Args:
         design: another design than the harness (for tests that break it on purpose).
     """
-    design = design or Design.of(HARNESS, request.params)
-    program = built(design, Options(request.sim, fast=True))
+    staged = request.config.staged is not None
+    design = design or Design.of(ARRAYS_HARNESS if staged else HARNESS, request.params)
+    blocks = (HARNESS,) if staged and request.sim == "verilator" else ()
+    program = built(design, Options(request.sim, fast=True, blocks=blocks))
     progress.start = time.monotonic()
     first = request.directory / "run" / JOB
     if request.config.link.arrays == 1:
-        return play(_BENCH, design, request.sim, program, first, progress)
+        return play(_STAGES if staged else _BENCH, design, request.sim, program, first, progress)
     link = request.job.link
     shutil.rmtree(link, ignore_errors=True)
     link.mkdir()

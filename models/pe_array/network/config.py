@@ -145,6 +145,15 @@ class PeConfig:
         """Stages in which at least some steps are pipelined; None: all are as on one array."""
         return self.pipeline if self.pipeline is not None and self.pipeline.schedule != "none" else None
 
+    def pipelined(self, step: int) -> bool:
+        """Whether a step of the training is pipelined."""
+        return self.pipeline is not None and self.pipeline.pipelined(step)
+
+    @property
+    def arrays(self) -> int:
+        """Arrays that train it: each a batch, or each a stage."""
+        return self.link.arrays if self.staged is None else self.staged.stages
+
     @property
     def step_images(self) -> int:
         """Images of a step on all arrays."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The array with a memory, as it is simulated (tb/pe_array/array_harness.v): its parameters and its files."""
+"""Arrays, each with a memory, as they are simulated (tb/pe_array/array_harness.v, arrays_harness.v)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.parameters import default
 from models.pe_array.isa.widths import STANDARD, Widths
 
-HARNESS = "array_harness"
-"""Its module."""
+HARNESS, ARRAYS_HARNESS = "array_harness", "arrays_harness"
+"""Modules of one array, and of several."""
 
 LATENCY, OUTSTANDING = 40, 8
 """Of the memory in clocks, and bursts that a port may have on their way, as trainings are simulated."""

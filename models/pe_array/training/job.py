@@ -13,6 +13,7 @@ from models.lib.telling import silent
 from models.lib.toml_section import COUNT_MAX, SECONDS_MAX, Section
 from models.pe_array.compiler import random_programs
 from models.pe_array.compiler.shared_step import step_of
+from models.pe_array.compiler.stages.stage_program import stage_programs
 from models.pe_array.isa.descriptors import BYTES
 from models.pe_array.isa.registers import Counter
 from models.pe_array.network.config import NEVER, PeConfig, grid_of
@@ -22,6 +23,11 @@ from models.pe_array.training.trainer import Trainer
 
 STOPPED = "stopped"
 """Begins the names of files that tell the simulations of several arrays that one of them has stopped, and why."""
+
+
+STAGES = "stages"
+"""What an event of a pipelined step has beside those of others: of every stage, clocks in which its programs ran, and
+in which it waited for others. There may be no images in it that have come to the last stage."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,8 @@ def read_record(record: Section, step: int) -> Record:
         each.integer("descriptors", 1, COUNT_MAX)
         each.counts("parts")
         each.numbers("groups", 0, COUNT_MAX, None, 2)
+        if each.given(STAGES):
+            each.numbers(STAGES, 0, COUNT_MAX, None, 2)
         each.finish()
     for number, each in enumerate(tests):
         _check_event(each, "test", number, number, "batch")
@@ -101,7 +109,7 @@ def read_record(record: Section, step: int) -> Record:
 def _check_event(event: Section, kind: str, low: int, high: int, number: str = "") -> int:
     """What events of both kinds have; the event's number, low … high."""
     event.fixed("event", kind)
-    event.integer("correct", 0, event.integer("images", 1, COUNT_MAX))
+    event.integer("correct", 0, event.integer("images", 0 if event.given(STAGES) else 1, COUNT_MAX))
     for name in ("compared", "clocks"):
         event.integer(name, 0, COUNT_MAX)
     event.counts("counters", *Counter.__members__)
@@ -120,8 +128,11 @@ def load(job: ArrayJob, trainer: Trainer) -> Record:
 
 
 def places_of(job: ArrayJob, trainer: Trainer) -> list[range]:
-    """Which steps of a job are simulated."""
-    return simulated_steps(trainer.config.training.prune_at, job.steps, job.epochs * trainer.steps_per_epoch)
+    """Which steps of a job are simulated. In pipelined stages they begin where no batch is under way."""
+    prune_at, before = trainer.config.training.prune_at, job.steps // 2
+    if trainer.config.pipelined(prune_at - before):
+        before = 0
+    return simulated_steps(prune_at, job.steps, job.epochs * trainer.steps_per_epoch, before)
 
 
 def simulation_is_over(job: ArrayJob, trainer: Trainer, record: Record) -> bool:
@@ -134,34 +145,50 @@ def with_initial(config: PeConfig, initial: Path) -> PeConfig:
     return replace(config, training=replace(config.training, initial=initial))
 
 
-def simulated_steps(prune_at: int, steps: int, total: int) -> list[range]:
+def simulated_steps(prune_at: int, steps: int, total: int, before: int | None = None) -> list[range]:
     """Which steps of a training are simulated: the first ones, and as many around the pruning, if it has one.
 
     Args:
         prune_at: the step before which the network is pruned.
         steps: in each place.
         total: steps of the training.
+        before: how many of them come before the pruning; None: half of them.
     """
     first = range(min(steps, total))
-    start = max(first.stop, prune_at - steps // 2)
+    start = max(first.stop, prune_at - (steps // 2 if before is None else before))
     around = range(start, min(start + steps, total))
     return [first, around] if first.stop <= prune_at < around.stop else [first]
 
 
 def memory_beats(config: PeConfig, tell: Callable[[str], None] = silent) -> int:
-    """Beats of a memory that has room for a step of the network, dense and, if it is, pruned: a power of two."""
+    """Beats of a memory that has room for a step of the network, dense and, if it is, pruned: a power of two.
+
+    Of stages, for those of all.
+    """
     grid, network = grid_of(config), PeNetwork(config)
-    sizes = [step_of(network, grid, tell=tell).allocation.size]
+
+    def size(tell: Callable[[str], None]) -> int:
+        """Of the network as it is now."""
+        staged = config.staged
+        stages = [] if staged is None else stage_programs(network, grid, staged.of(config.layers), tell=tell)
+        return max(each.allocation.size for each in (step_of(network, grid, tell=tell), *stages))
+
+    sizes = [size(tell)]
     if config.training.prune_at != NEVER:
         network.prune()
-        sizes.append(step_of(network, grid, tell=lambda what: tell(f"{what}, pruned")).allocation.size)
+        sizes.append(size(lambda what: tell(f"{what}, pruned")))
     sizes.append(random_programs.SCRATCH * grid.beat + random_programs.DESCRIPTORS * BYTES)
     return 1 << (max(sizes) // grid.shape.lanes).bit_length()
 
 
 def parameters(config: PeConfig, tell: Callable[[str], None] = silent) -> dict[str, int]:
-    """HDL parameters of the harness, whose memory has room for all programs; ``tell``: what is being made."""
-    return harness.parameters(
+    """HDL parameters of the harness, whose memories have room for all programs; ``tell``: what is being made.
+
+    Args:
+        config: it is known where its stages begin.
+    """
+    one = harness.parameters(
         grid_of(config), memory_beats(config, tell), config.logit_frac, harness.LATENCY, harness.OUTSTANDING,
         config.widths,
     )  # fmt: skip
+    return one if config.staged is None else one | {"ARRAYS": config.arrays}

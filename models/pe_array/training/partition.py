@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +14,7 @@ from models.pe_array.network.config import NEVER, PeConfig
 from models.pe_array.network.layer import Layer
 from models.pe_array.network.stages.schedule import StageSchedule, places
 from models.pe_array.training.harness import LATENCY, OUTSTANDING
-from models.pe_array.training.stage_clocks import PlayedPipeline, StageClocks, hand_over_clocks
+from models.pe_array.training.stage_clocks import PlayedPipeline, StageClocks, hand_over_clocks, map_bytes
 from models.pe_array.training.weights_file import starting_network
 
 SIZES = Sizes(latency=LATENCY, outstanding=OUTSTANDING)
@@ -52,7 +51,7 @@ def partition(clocks: StageClocks, layers: Sequence[Layer], stages: int, batch: 
 
     def promise(first: tuple[int, ...]) -> int:
         sums = [sum(work[one:other]) for one, other in pairwise((*first, len(layers)))]
-        return max(sums) + hand_over_clocks([batch * math.prod(layers[index - 1].out_shape) for index in first[1:]])
+        return max(sums) + hand_over_clocks(map_bytes(layers, batch, first))
 
     best = least(work, at, stages)
     tried = sorted({best, *_beside(best, at)}, key=lambda first: (promise(first), first))[:TRIED]

@@ -21,6 +21,7 @@ from models.pe_array.isa.descriptors import Descriptor
 from models.pe_array.isa.link import ONE_ARRAY
 from models.pe_array.isa.sizes import Sizes
 from models.pe_array.network.config import grid_of
+from models.pe_array.network.layer import Layer
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.network.stages.schedule import StageSchedule, StageWork, kept_bytes
 
@@ -37,18 +38,21 @@ def hand_over_clocks(maps: Sequence[int]) -> int:
     return max((LINK.clocks([(0, 1, size), (1, 0, size)]) for size in maps), default=0)
 
 
+def map_bytes(layers: Sequence[Layer], batch: int, first: Sequence[int]) -> list[int]:
+    """Bytes of the map between each stage and the next, given the layers with which stages begin."""
+    return [batch * math.prod(layers[index - 1].out_shape) for index in first[1:]]
+
+
 @dataclass(frozen=True)
 class PlayedStage:
     """Clocks of a stage.
 
     Attributes:
         clocks: of its programs.
-        map_bytes: of the map that it gives to the stage behind.
         kept_bytes: of the maps that it keeps.
     """
 
     clocks: dict[StageWork, int]
-    map_bytes: int
     kept_bytes: int
 
 
@@ -59,16 +63,13 @@ class PlayedPipeline:
     Attributes:
         stages: in their order.
         one: of a step of the whole network on one array.
+        hand_over: behind every step.
     """
 
     schedule: StageSchedule
     stages: tuple[PlayedStage, ...]
     one: int
-
-    @property
-    def hand_over(self) -> int:
-        """Clocks behind every step."""
-        return hand_over_clocks([stage.map_bytes for stage in self.stages[:-1]])
+    hand_over: int
 
     @property
     def step(self) -> int:
@@ -120,8 +121,10 @@ class StageClocks:
 
     def of(self, schedule: StageSchedule) -> PlayedPipeline:
         """All of a schedule."""
+        config = self._network.config
         stages = tuple(self._stage(schedule, n) for n in range(schedule.stages))
-        return PlayedPipeline(schedule, stages, self.whole()[0])
+        moved = hand_over_clocks(map_bytes(config.layers, config.batch, schedule.first))
+        return PlayedPipeline(schedule, stages, self.whole()[0], moved)
 
     def _stage(self, schedule: StageSchedule, number: int) -> PlayedStage:
         layers = schedule.layers_of(number)
@@ -138,9 +141,8 @@ class StageClocks:
                 for work in stage.works
             }
             self._stages[layers.start, layers.stop] = clocks
-        last = config.layers[layers.stop - 1]
         kept = schedule.slots(number) * kept_bytes(config.layers, layers, config.in_shape, config.batch)
-        return PlayedStage(clocks, config.batch * math.prod(last.out_shape), kept)
+        return PlayedStage(clocks, kept)
 
     def _played(self, memory: StepMemory, address: int, program: list[Descriptor]) -> ProgramRun:
         """A program behind another one: the first one after a reset may take some clocks less."""

@@ -90,6 +90,7 @@ class Trainer:
     Attributes:
         step: number of the next step, counted from the beginning of the training.
         history: of every epoch that has begun.
+        stages: in which steps are pipelined; None: none is.
 
     Pipelined stages are drained where weights are looked at or change otherwise: at the end of an epoch, before the
     pruning, and before steps that are not pipelined.
@@ -107,10 +108,15 @@ class Trainer:
         self.twin = FloatNetwork(self.network, np.float32) if twin else None
         self.step = 0
         self.history: list[Epoch] = []
-        pipeline = config.staged
-        self._stages = None if pipeline is None else PipelinedNetwork(self.network, pipeline.of(config.layers))
+        staged = config.staged
+        self.stages = None if staged is None else PipelinedNetwork(self.network, staged.of(config.layers))
         self._order: tuple[int, LabelArray] | None = None  # of the images, in an epoch
         self._batch: tuple[int, Batch] | None = None  # of a step
+
+    @property
+    def empty(self) -> bool:
+        """Whether no batch is under way in stages, so that a checkpoint can be written."""
+        return self.stages is None or self.stages.empty
 
     @property
     def steps_per_epoch(self) -> int:
@@ -167,16 +173,15 @@ class Trainer:
         begin = time.perf_counter()
         if self.step % self.steps_per_epoch == 0:
             self.history.append(Epoch(rate_shift))
-        stages = self._stages
-        if stages is None or not self._pipelined(self.step):
+        if self.stages is None or not self.config.pipelined(self.step):
             traces = tuple(self._trace(images[..., part], labels[part]) for part in self.parts)
             self.network.update(summed(traces), rate_shift)
             correct = sum(self._note(trace, labels[part]) for trace, part in zip(traces, self.parts, strict=True))
         else:
             entering = UnderWay(images, labels, rate_shift)
-            made, traces = stages.enter(entering), (entering.trace,)
+            made, traces = self.stages.enter(entering), (entering.trace,)
             if self._drained_behind(self.step):
-                made += stages.drain()
+                made += self.stages.drain()
             correct = sum(self._note(each.trace, each.labels) for each in made)
         middle, twin_correct = time.perf_counter(), 0
         if self.twin:
@@ -196,14 +201,10 @@ class Trainer:
         self.network.backward(trace, labels)
         return trace
 
-    def _pipelined(self, step: int) -> bool:
-        return self.config.pipeline is not None and self.config.pipeline.pipelined(step)
-
     def _drained_behind(self, step: int) -> bool:
         """Whether the stages are drained behind a step."""
-        after = step + 1
-        ends = after % self.steps_per_epoch == 0
-        return ends or after == self.config.training.prune_at or not self._pipelined(after)
+        after, ends = step + 1, (step + 1) % self.steps_per_epoch == 0
+        return ends or after == self.config.training.prune_at or not self.config.pipelined(after)
 
     def _note(self, trace: Trace, labels: LabelArray) -> int:
         """Count a batch; how many of its images were classified correctly."""
@@ -258,7 +259,7 @@ class Trainer:
         Raises:
             ValueError: batches are under way in pipelined stages, as they are but at the end of an epoch.
         """
-        if self._stages is not None and not self._stages.empty:
+        if not self.empty:
             raise ValueError(f"no checkpoint at step {self.step}: batches are under way in the stages")
         state = {"step": self.step, "history": [asdict(epoch) for epoch in self.history], "record": record}
         checkpoint.write(path, self.identity, state, self.network.state())

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The host of tb/pe_array/array_harness.v: registers, memory by files, and runs that Python sleeps through."""
+"""The host of an array of tb/pe_array/array_harness.v or arrays_harness.v: registers, memory by files, and runs.
+
+Python sleeps through the runs.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +23,14 @@ from tb.pe_array.drivers.array_registers import GroupCount
 
 Bytes = npt.NDArray[np.uint8]
 
-_INPUTS = (
-    "cmd_req", "cmd_op", "cmd_addr", "cmd_data", "memory_base", "later", "stalls", "stall_seed", "error_first",
-    "error_last", "error_resp", "error_read", "error_write",
-)  # fmt: skip
-
-
-_NAP = 5000.5
+_INPUTS = {
+    "cmd_req": 1, "cmd_op": 3, "cmd_addr": 12, "cmd_data": 32, "memory_base": 32, "later": 8, "stalls": 1,
+    "stall_seed": 16, "error_first": 32, "error_last": 32, "error_resp": 2, "error_read": 1, "error_write": 1,
+}  # fmt: skip
+"""Bits of the inputs of an array."""
+COMMAND_CLOCKS = 200
+"""A command of one access is done in so many."""
+NAP = 5000.5
 """Clocks that Python sleeps at a time; not a whole number, so that it never wakes at an edge."""
 
 
@@ -43,54 +47,76 @@ class Op(IntEnum):
 class ArrayHost:
     """Driver of an array_harness.
 
+    Args:
+        lane: of the pins: the array's number, where there are several.
+
     Attributes:
         lanes: B.
         size: bytes of the memory.
         watch: is called now and then while the array works; what it raises ends the wait.
     """
 
-    def __init__(self, b: Bench) -> None:
-        self.b = b
+    def __init__(self, b: Bench, lane: int = 0) -> None:
+        self.b, self.lane = b, lane
         self._bus = int(b.params.get("BUS", 8 * b.params["B"])) // 8  # bytes of a beat there
         self.lanes, self.size = int(b.params["B"]), int(b.params["B"]) * int(b.params["WORDS"])
         self.watch: Callable[[], None] = lambda: None
         self._req = 0
-        b.drive(dict.fromkeys(_INPUTS, 0))
+        self.drive(**dict.fromkeys(_INPUTS, 0))
+
+    def drive(self, **pins: int) -> None:
+        """Inputs of this array."""
+        for pin, value in pins.items():
+            self.b.drive_lane(pin, self.lane, _INPUTS[pin], value)
 
     async def reset(self, base: int, stalls: bool) -> None:
         """Reset everything; the memory begins at `base` and pauses at random or not at all."""
         self._req = 0
-        self.b.drive(cmd_req=0, memory_base=base, stalls=stalls, stall_seed=self.b.rng.randint(1, 65535))
+        self.drive(cmd_req=0, memory_base=base, stalls=stalls, stall_seed=self.b.rng.randint(1, 65535))
         await self.b.reset()
 
     def faults(self, first: int = 0, last: int = 0, response: int = 0, read: bool = False, write: bool = False) -> None:
         """Answer accesses to these addresses with an error; without arguments none."""
-        self.b.drive(error_first=first, error_last=last, error_resp=response, error_read=read, error_write=write)
+        self.drive(error_first=first, error_last=last, error_resp=response, error_read=read, error_write=write)
 
-    async def command(self, op: Op, address: int = 0, data: int = 0, clocks: int = 200) -> int:
+    def give(self, op: Op, address: int = 0, data: int = 0) -> None:
+        """Give a command, and do not wait."""
+        self._req ^= 1
+        self.drive(cmd_op=op, cmd_addr=address, cmd_data=data, cmd_req=self._req)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the command that was given last is."""
+        return self.b.see("cmd_ack") >> self.lane & 1 == self._req
+
+    def answer(self, op: Op, address: int) -> int:
+        """Of a command that is done. Accesses must be answered OKAY."""
+        if op in (Op.LOAD, Op.DUMP):
+            return 0
+        response = self.b.see_lane("cmd_resp", self.lane, 2)
+        self.b.require(response == 0, f"{op.name} {address:#x}: response {response}")
+        return self.b.see_lane("cmd_answer", self.lane, 32) if op != Op.WRITE else 0
+
+    async def command(self, op: Op, address: int = 0, data: int = 0, clocks: int = COMMAND_CLOCKS) -> int:
         """Give a command and sleep until it is done; its answer. Accesses must be answered OKAY.
 
         Raises:
             TimeoutError: it was not done within so many clocks.
         """
-        self._req ^= 1
-        self.b.drive(cmd_op=op, cmd_addr=address, cmd_data=data, cmd_req=self._req)
+        self.give(op, address, data)
         await self._answer(clocks)
         await self.b.clocks()
-        if op in (Op.LOAD, Op.DUMP):
-            return 0
-        response = self.b.see("cmd_resp")
-        self.b.require(response == 0, f"{op.name} {address:#x}: response {response}")
-        return self.b.see("cmd_answer") if op != Op.WRITE else 0
+        return self.answer(op, address)
 
     async def _answer(self, clocks: float) -> None:
-        while clocks > _NAP:
-            if await self.b.change("cmd_ack", _NAP):
+        while clocks > 0:
+            nap = min(NAP, clocks)
+            if not await self.b.change("cmd_ack", nap):
+                self.watch()
+                clocks -= nap
+            elif self.is_done:
                 return
-            self.watch()
-            clocks -= _NAP
-        if not await self.b.change("cmd_ack", clocks):
-            raise TimeoutError("the host has no answer in time")
+        raise TimeoutError("the host has no answer in time")
 
     async def write(self, register: int, data: int) -> None:
         """Write a register."""
@@ -115,6 +141,13 @@ class ArrayHost:
         self, address: int, length: int, read: tuple[int, int], write: tuple[int, int], seed: int | None
     ) -> None:  # fmt: skip
         """Start a program; windows are (first, last) byte."""
+        await self.prepare(address, length, read, write, seed)
+        await self.write(ArrayReg.CONTROL, Control.START)
+
+    async def prepare(
+        self, address: int, length: int, read: tuple[int, int], write: tuple[int, int], seed: int | None
+    ) -> None:  # fmt: skip
+        """All of ``start`` but the start."""
         settings = {
             ArrayReg.PROGRAM: address, ArrayReg.LENGTH: length, ArrayReg.READ_BASE: read[0],
             ArrayReg.READ_LAST: read[1], ArrayReg.WRITE_BASE: write[0], ArrayReg.WRITE_LAST: write[1],
@@ -122,11 +155,14 @@ class ArrayHost:
         }  # fmt: skip
         for register, value in settings.items():
             await self.write(register, value)
-        await self.write(ArrayReg.CONTROL, Control.START)
 
     async def finish(self, clocks: int) -> Stop | None:
         """Sleep until the program is over; why it was stopped, or None."""
         await self.command(Op.WAIT, ArrayReg.STATUS, ArrayStatus.BUSY, clocks)
+        return await self.end()
+
+    async def end(self) -> Stop | None:
+        """Of a program that is over: why it was stopped, or None."""
         status, index = await self.read(ArrayReg.STATUS), await self.read(ArrayReg.ERROR_INDEX)
         if status == ArrayStatus.ENDED:
             self.b.require(index == 0, f"ERROR_INDEX is {index} without an error")

@@ -9,6 +9,7 @@ import numpy as np
 
 from models.lib.fixed_point import LFSR_SEED_FACTOR, IntArray
 from models.pe_array.isa.descriptors import Cause, Update, unnamed
+from models.pe_array.isa.link import ARRAYS_LOG2_MAX
 from models.pe_array.network.requantise import RandomLanes
 from models.pe_array.network.weight_update import weight_update
 from tb.lib import values
@@ -82,7 +83,7 @@ class Unit:
             "decay": rng.choice([0, 0, 1, 15, rng.randint(1, 15)]),
             "nesterov": rng.random() < 0.5,
             "weight_decay": rng.choice([0, 0, 1, 31, rng.randint(1, 31)]),
-            "arrays_log2": rng.choice([0, 0, 1, 2, 3]),
+            "arrays_log2": rng.choice([0, 0, 1, 2, 3, ARRAYS_LOG2_MAX]),
         }
         kind |= given
         while kind["arrays_log2"] and ((4 << kind["arrays_log2"]) + 9) * beats > self.beats:
@@ -133,7 +134,7 @@ class Unit:
         arrays = 1 << update.arrays_log2
         g = self._array(update.gradients, arrays * words).reshape(arrays, words, -1).astype(np.int64).sum(axis=0)
         wrapped = g.astype(np.int32).astype(np.int64)
-        b.cover("arrays", {1: "one", 2: "two"}.get(arrays, "more"))
+        b.cover("arrays", {1: "one", 2: "two", 1 << ARRAYS_LOG2_MAX: "most"}.get(arrays, "more"))
         if (wrapped != g).any():
             b.cover("sum", "wraps")
         g = wrapped

@@ -126,6 +126,8 @@ def no_training(monkeypatch: pytest.MonkeyPatch, data: DataSet) -> None:
         ("studies.pipeline", ["--latency", "0"], "argument --latency: 0 must be 1 … 10000"),
         ("studies.pipeline.accuracy", ["--epochs", "1"], "argument --epochs: 1 must be 2 … 100"),
         ("studies.pipeline.accuracy", ["--samples", "31"], "argument --samples: 31 must be 32 … 60000"),
+        ("studies.pipeline.accuracy", ["--epochs", "3", "--plain", "3"], "argument --plain: 3 must be 1 … 2"),
+        ("studies.pipeline.accuracy", ["configs/pe_array/vgg11_quarter.toml"], "argument --cut: say where"),
         ("studies.model_speed", ["--no-such"], "unrecognized arguments: --no-such"),
     ],
 )  # fmt: skip

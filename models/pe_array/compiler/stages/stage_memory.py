@@ -3,13 +3,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from models.pe_array.compiler.allocation import MemoryArray
+from models.pe_array.compiler.phases import BIAS
 from models.pe_array.compiler.stages.stage_program import StageProgram
 from models.pe_array.compiler.step_memory import StepMemory
+from models.pe_array.network.drain_pooling import WINDOW
+from models.pe_array.network.trace import Trace
 
 
 class StageMemory(StepMemory):
@@ -34,6 +39,38 @@ class StageMemory(StepMemory):
     def slot(self, batch: int) -> int:
         """Of the maps of a batch, counted from the beginning of the run."""
         return batch % self.stage.slots
+
+    def has(self, map_: str) -> bool:
+        """Whether a map is in memory."""
+        stored = self.stage.storage.maps.get(map_)
+        return (map_ if stored is None else stored.tensor) in self.stage.tensors
+
+    def made(self, came: Trace | None, was: Trace | None, slot: int) -> Iterator[tuple[str, Any, Any]]:
+        """What a step leaves in memory, but for weights: (name, values, those of the model).
+
+        Args:
+            came: of the batch of FF, which has this slot; None: there was none.
+            was: of the batch of the way back.
+        """
+        stage = self.stage
+        for index in stage.layers:
+            if came is not None:
+                for kind, maps in (("output", came.outputs), ("index", came.indices)):
+                    name = stage.name(f"{kind}{index}", slot)
+                    if self.has(name):
+                        got = self.map(name)
+                        if kind == "index" and stage.config.layers[index].reads in stage.pools:
+                            got = got & (WINDOW - 1)  # places in drains say, too, where a ReLU has stopped them
+                        yield name, got, maps[index]
+            if was is not None:
+                for prefix, gradients in (("", was.gradients), (BIAS, was.bias_gradients)):
+                    name = f"{prefix}gradients{index}"
+                    if name in stage.tensors:
+                        yield name, (self._biases if prefix else self._elements)("gradients", index), gradients[index]
+        if was is not None:
+            for index in range(max(stage.layers.start - 1, 0), stage.layers.stop):
+                if self.has(f"delta{index}"):
+                    yield f"delta{index}", self.map(f"delta{index}"), was.deltas[index]
 
 
 def hand_over(memories: list[StageMemory], step: int) -> None:

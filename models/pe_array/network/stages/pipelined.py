@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +31,21 @@ class UnderWay:
     trace: Trace = field(default_factory=lambda: Trace([], [], [], [], []))
 
 
+@dataclass(frozen=True)
+class StageStep:
+    """What the stages did in a step.
+
+    Attributes:
+        number: of the step, as ``PipelinedNetwork.step``.
+        forward: batches of which they did FF, by stage; None: of none.
+        backward: those of the way back and the update.
+    """
+
+    number: int
+    forward: tuple[UnderWay | None, ...]
+    backward: tuple[UnderWay | None, ...]
+
+
 class PipelinedNetwork:
     """A network whose stages work on different batches in a step.
 
@@ -37,11 +53,13 @@ class PipelinedNetwork:
 
     Attributes:
         step: number of the next one, counted from the first.
+        watch: is told of every step, when the weights are those that it left; None: nobody is.
     """
 
     def __init__(self, network: PeNetwork, schedule: StageSchedule) -> None:
         self.network, self.schedule = network, schedule
         self.step = 0
+        self.watch: Callable[[StageStep], None] | None = None
         self._under_way: dict[int, UnderWay] = {}  # by the number of the step in which they entered
 
     @property
@@ -67,18 +85,22 @@ class PipelinedNetwork:
 
     def _step(self) -> list[UnderWay]:
         network, schedule, last, made = self.network, self.schedule, self.schedule.stages - 1, list[UnderWay]()
-        for stage in range(schedule.stages):
+        forward, backward = (
+            tuple(self._under_way.get(batch(stage, self.step)) for stage in range(schedule.stages))
+            for batch in (schedule.forward, schedule.backward)
+        )
+        for stage, (came, was) in enumerate(zip(forward, backward, strict=True)):
             layers = schedule.layers_of(stage)
-            batch = self._under_way.get(schedule.forward(stage, self.step))
-            if batch is not None:
-                network.forward_stage(batch.trace, batch.images, layers)
+            if came is not None:
+                network.forward_stage(came.trace, came.images, layers)
                 if stage == last:
-                    network.output_delta(batch.trace, batch.labels)
-                    made.append(batch)
-            batch = self._under_way.get(schedule.backward(stage, self.step))
-            if batch is not None:
-                network.backward_stage(batch.trace, layers)
-                network.update(batch.trace, batch.rate_shift, layers)
+                    network.output_delta(came.trace, came.labels)
+                    made.append(came)
+            if was is not None:
+                network.backward_stage(was.trace, layers)
+                network.update(was.trace, was.rate_shift, layers)
+        if self.watch is not None:
+            self.watch(StageStep(self.step, forward, backward))
         self._under_way.pop(schedule.backward(0, self.step), None)
         self.step += 1
         return made

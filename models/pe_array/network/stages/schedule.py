@@ -27,6 +27,13 @@ class StageWork(Enum):
     FORWARD = "forward"
     BACKWARD = "backward"
 
+    @classmethod
+    def of(cls, forward: bool, backward: bool) -> StageWork | None:
+        """That of a stage with a batch for FF or not, and one for the way back or not; None: it has nothing to do."""
+        if forward and backward:
+            return cls.BOTH
+        return cls.FORWARD if forward else cls.BACKWARD if backward else None
+
 
 @dataclass(frozen=True)
 class StageSchedule:
@@ -60,10 +67,7 @@ class StageSchedule:
 
     def work(self, stage: int, step: int, batches: int) -> StageWork | None:
         """What a stage has to do in a step of a run of batches; None: nothing."""
-        forward, backward = (0 <= n < batches for n in (self.forward(stage, step), self.backward(stage, step)))
-        if forward and backward:
-            return StageWork.BOTH
-        return StageWork.FORWARD if forward else StageWork.BACKWARD if backward else None
+        return StageWork.of(*(0 <= n < batches for n in (self.forward(stage, step), self.backward(stage, step))))
 
     @property
     def drain(self) -> int:

@@ -16,7 +16,6 @@ from models.pe_array.compiler.stages.stage_program import StageProgram, stage_pr
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.isa.grid import Grid
 from models.pe_array.isa.sizes import Sizes
-from models.pe_array.network.drain_pooling import WINDOW
 from models.pe_array.network.network import PeNetwork
 from models.pe_array.network.stages.pipelined import PipelinedNetwork, UnderWay
 from models.pe_array.network.stages.schedule import StageSchedule, StageWork, kept_bytes
@@ -28,31 +27,22 @@ GRID = Grid(4, SHAPE)
 
 def of_stage(memory: StageMemory, network: PeNetwork, was: UnderWay | None, came: UnderWay | None, slot: int) -> None:
     """Compare a memory with the model: the batch of FF, the batch of the way back, and the weights behind it."""
-    stage = memory.stage
+    stage, found = memory.stage, set[str]()
     weights = memory.weights()
+    for name, got, want in memory.made(came and came.trace, was and was.trace, slot):
+        assert np.array_equal(got, want), name
+        found.add(name)
+    last = stage.layers.stop - 1
+    given = {stage.name(f"output{last}", slot)} if came is not None else set[str]()
+    if was is not None:
+        given |= {f"delta{last}", *filter(None, [stage.gradient_given])}
+    assert given <= found
     for index in stage.layers:
-        layer = network.config.layers[index]
-        if came is not None:
-            for name, want in ((f"output{index}", came.trace.outputs), (f"index{index}", came.trace.indices)):
-                there = stage.name(name, slot)
-                if there in stage.tensors:
-                    got = memory.map(there)
-                    if name.startswith("index") and layer.reads in stage.pools:
-                        got = got & (WINDOW - 1)  # places in drains say, too, where a ReLU has stopped them
-                    assert np.array_equal(got, want[index]), there
-        if was is not None:
-            if f"delta{index}" in stage.tensors:
-                assert np.array_equal(memory.map(f"delta{index}"), was.trace.deltas[index]), index
-            if f"gradients{index}" in stage.tensors:
-                got = stage.matrices[index].gather(memory[f"gradients{index}"])
-                assert np.array_equal(got, was.trace.gradients[index]), index
         mine, own = network.weights[index], weights[index]
         assert (mine is None) == (own is None)
         if mine is not None and own is not None:
             for field in ("masters", "momenta", "mac", "bias", "bias_momenta"):
                 assert np.array_equal(getattr(mine, field), getattr(own, field)), (field, index)
-    if was is not None and stage.gradient_given is not None:
-        assert np.array_equal(memory.map(stage.gradient_given), was.trace.deltas[stage.layers.start - 1])
 
 
 def side_by_side(network: PeNetwork, first: Sequence[int], batches: int, seed: int = 0) -> list[StageProgram]:

@@ -69,9 +69,9 @@ def test_the_fastest_of_all_partitions(stages: int) -> None:
 def test_runs(batches: int) -> None:
     """Two stages: a step is as long as what is to be done in it. Filling and draining are two steps, with one batch."""
     clocks = {StageWork.BOTH: 100, StageWork.FORWARD: 30, StageWork.BACKWARD: 80}
-    stages = (PlayedStage(clocks, 50, 0), PlayedStage({StageWork.BOTH: 90}, 10, 0))
-    found = PlayedPipeline(StageSchedule((0, 2), 4), stages, 180)
     link = LINK.latency + 1
+    stages = (PlayedStage(clocks, 0), PlayedStage({StageWork.BOTH: 90}, 0))
+    found = PlayedPipeline(StageSchedule((0, 2), 4), stages, 180, link)
     steps = [30, 90, 80] if batches == 1 else [30, 90, *[100] * (batches - 2), 90, 80]
     assert found.run(batches) == sum(steps) + len(steps) * link
     assert found.speed_up(batches) == 180 * batches / found.run(batches)

@@ -6,9 +6,11 @@ Weights are random, pruned to a density before the first step. Data do not matte
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +93,8 @@ def config_of(
 
 
 def play(
-    network: PeNetwork, sizes: Sizes, blocks: Mapping[int, Pair] | None = None, seen: bool = True
+    network: PeNetwork, sizes: Sizes, blocks: Mapping[int, Pair] | None = None, seen: bool = True,
+    ready: Callable[[], object] = lambda: None,
 ) -> tuple[StepProgram, ProgramRun]:  # fmt: skip
     """Compile and play a step of a network with the elements that it has now.
 
@@ -99,11 +102,13 @@ def play(
         sizes: of the array, and its memory.
         blocks: of its weights, by number of layer; others are those that training chooses.
         seen: make its timeline too.
+        ready: is called between both.
     """
     config = network.config
     step = step_of(network, grid_of(config), blocks=blocks)
     memory = StepMemory(step)
-    memory.put(network, config.training.rate_shift(0))
+    memory.put_constants()
+    ready()
     return step, ArrayClocks(step.grid, sizes).run(step.address, step.descriptors, memory.memory, seen=seen)
 
 
@@ -143,23 +148,26 @@ class PlayedStep:
         clocks: from its first descriptor to its end.
         parts: of these, what every part adds (``clocks.step``).
         loaded: beats of maps and weights that every part loads.
+        issued: entries that all PEs issue for every part.
     """
 
     clocks: int
     parts: dict[str, int]
     loaded: dict[str, int]
+    issued: dict[str, int]
 
     @classmethod
     def of(cls, step: StepProgram, run: ProgramRun) -> PlayedStep:
         """What a program took."""
-        loaded, first = {}, 0
+        loaded, issued, first, commands = {}, {}, 0, iter(run.issued)
         for name, last in step.parts:
             mine, first = step.descriptors[first:last], last
             loaded[name] = sum(
                 each.beats if isinstance(each, d.Stream) else each.run_beats * each.runs
                 for each in mine if isinstance(each, d.Stream | d.Map)
             )  # fmt: skip
-        return cls(run.clocks, clocks_of_parts(step.parts, step.descriptors, run), loaded)
+            issued[name] = sum(next(commands) for each in mine if isinstance(each, d.Compute))
+        return cls(run.clocks, clocks_of_parts(step.parts, step.descriptors, run), loaded, issued)
 
 
 @dataclass(frozen=True)
@@ -175,15 +183,15 @@ class Asked:
     latency: int
     blocks: tuple[tuple[int, Pair], ...] = ()
 
-    def run(self, seen: bool) -> tuple[StepProgram, ProgramRun]:
-        """Prune, compile and play it; ``seen``: with its timeline."""
+    def run(self, seen: bool, ready: Callable[[], object] = lambda: None) -> tuple[StepProgram, ProgramRun]:
+        """Prune, compile and play it; ``seen``: with its timeline; ``ready``: is called before it is played."""
         network = PeNetwork(self.config)
         network.prune()
-        return play(network, self.sizes, dict(self.blocks), seen)
+        return play(network, self.sizes, dict(self.blocks), seen, ready)
 
     def played(self) -> PlayedStep:
         """What it took."""
-        return PlayedStep.of(*self.run(seen=False))
+        return PlayedStep.of(*self.run(seen=False, ready=_ready))
 
     @property
     def words(self) -> int:
@@ -228,11 +236,29 @@ def all_played(asked: Sequence[Asked], kept: Path | None = None) -> Iterator[Pla
 
 def _at_once(asked: Mapping[int, Asked], keep: Callable[[int, PlayedStep], PlayedStep]) -> Iterator[PlayedStep]:
     """Steps by several processes, from now on, those with the largest maps first: none is left alone at the end."""
-    ArrayClocks(grid_of(next(iter(asked.values())).config), SIZES)  # compiled once, not by every process
-    pool = ProcessPoolExecutor(threads.count())
+    context = multiprocessing.get_context()
+    compiled = context.Event()
+    pool = ProcessPoolExecutor(threads.count(), context, _wait_for, (compiled,))
     begun = {pool.submit(asked[n].played): n for n in sorted(asked, key=lambda n: -asked[n].words)}
     pool.shutdown(wait=False)  # takes no more, and ends with the last one
+    try:
+        ArrayClocks(grid_of(next(iter(asked.values())).config), SIZES)  # the model, compiled once for all
+    finally:
+        compiled.set()
     return _in_order(asked, begun, keep)
+
+
+_compiled: list[Event] = []
+"""In a process of several: that the model of the clocks is compiled. Until then there are programs to compile."""
+
+
+def _wait_for(compiled: Event) -> None:
+    _compiled[:] = [compiled]
+
+
+def _ready() -> None:
+    for each in _compiled:
+        each.wait()
 
 
 def _in_order(

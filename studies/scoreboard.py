@@ -33,7 +33,9 @@ def result(board: Board, wholes: list[Whole], rows: list[FineTuning], notes: lis
         "latency": board.latency,
         "clock": assumed.clock(),
         "steps": [
-            {"name": whole.name, "clocks": whole.clocks, "parts": whole.parts, "ms": whole.millis} for whole in wholes
+            {"name": whole.name, "clocks": whole.clocks, "parts": whole.parts, "ms": whole.millis}
+            | {"issuing": whole.issuing}
+            for whole in wholes
         ],
         "rows": [
             asdict(row)
@@ -72,6 +74,7 @@ def play(latency: int, layers: list[str], names: list[str], kept: Path | None = 
     if wholes:
         print(text(scoreboard_step.HEAD, scoreboard_step.table(wholes)), *scoreboard_step.notes(wholes), "", sep="\n\n")
         print(text(scoreboard_step.where_head(wholes), scoreboard_step.where(board, wholes)), "", sep="\n\n")
+        print(text(scoreboard_step.ISSUING_HEAD, scoreboard_step.issuing(wholes)), "", sep="\n\n")
     print(text(scoreboard_b.HEAD, scoreboard_b.table(board)))
     print(text(scoreboard_b.TOTALS_HEAD, scoreboard_b.totals(board)), *scoreboard_b.notes(board), "", sep="\n\n")
     rows = []

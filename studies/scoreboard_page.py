@@ -49,6 +49,7 @@ def _steps(board: Board, wholes: Sequence[Whole]) -> str:
         f"{html.notes(scoreboard_step.notes(wholes))}{html.rows(scoreboard_step.table(wholes), scoreboard_step.HEAD)}"
         f"<h2>Where the clocks go</h2>"
         f"{html.rows(scoreboard_step.where(board, wholes), scoreboard_step.where_head(wholes))}"
+        f"<h2>When PEs issue</h2>{html.rows(scoreboard_step.issuing(wholes), scoreboard_step.ISSUING_HEAD)}"
         f"{timeline_page.section(f'The step over its clocks: {first.name}', first.steps)}"
     )
 

@@ -6,6 +6,7 @@ The network has random weights, pruned to the densities of the published table. 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -27,12 +28,14 @@ class Whole:
         name: what sets it apart.
         clocks: from its first descriptor to its end.
         parts: of these, what every part adds (``clocks.step``), by kind.
+        issuing: share of the PEs' clocks that a phase of a layer adds in which they issue entries, as of "WG conv1".
         steps: its engines over its clocks.
     """
 
     name: str
     clocks: int
     parts: dict[str, int]
+    issuing: dict[str, float] = field(default_factory=dict)
     steps: Steps | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -51,6 +54,10 @@ def vgg11(momentum: bool, pes: int = published.PES, wide: bool = False) -> PeCon
     return config_of(published.NETWORK, layers, pools, published.DENSITIES, momentum, pes, wide)
 
 
+PORTS = "no momentum", "no momentum, a wide port"
+"""Steps of which every phase is looked at: blocks and PEs are the same."""
+
+
 def asked(latency: int) -> dict[str, Asked]:
     """System B's step without and with momentum, with the blocks that training would choose, and with a wide port.
 
@@ -59,20 +66,25 @@ def asked(latency: int) -> dict[str, Asked]:
     configs = {momentum: vgg11(momentum) for momentum in (False, True)}
     blocks = tuple((n, BLOCKS[layer.name]) for n, layer in enumerate(configs[False].layers) if layer.has_weights)
     return {
-        "no momentum": Asked(configs[False], latency, blocks),
+        PORTS[0]: Asked(configs[False], latency, blocks),
         "with momentum": Asked(configs[True], latency, blocks),
         "no momentum, blocks as make train-cnn chooses them": Asked(configs[False], latency),
-        "no momentum, a wide port": Asked(vgg11(False, wide=True), latency, blocks),
+        PORTS[1]: Asked(vgg11(False, wide=True), latency, blocks),
         f"no momentum, {MORE_PES} PEs and a wide port": Asked(vgg11(False, MORE_PES, wide=True), latency),
     }
 
 
 def whole(name: str, of: Asked, played: PlayedStep, steps: Steps | None = None) -> Whole:
     """A step that was played."""
-    parts = dict.fromkeys(KINDS, 0)
+    parts, most, issued = dict.fromkeys(KINDS, 0), Counter[str](), Counter[str]()
     for part, clocks in played.parts.items():
-        parts[kind_of(of.config, part)[0]] += clocks
-    return Whole(name, played.clocks, parts, steps)
+        kind, layer = kind_of(of.config, part)
+        parts[kind] += clocks
+        if kind in PHASES:
+            most[f"{kind} {layer}"] += clocks * of.config.pes
+            issued[f"{kind} {layer}"] += played.issued[part]
+    issuing = {phase: issued[phase] / clocks for phase, clocks in most.items() if clocks}
+    return Whole(name, played.clocks, parts, issuing, steps)
 
 
 def first_of(asked: Mapping[str, Asked]) -> Whole:
@@ -117,6 +129,21 @@ def where(board: Board, wholes: Sequence[Whole]) -> list[tuple[str, ...]]:
     return lines
 
 
+ISSUING_HEAD = "PEs issue in", *(f"{phase}{wide}" for wide in ("", ", a wide port") for phase in PHASES)
+
+
+def issuing(wholes: Sequence[Whole]) -> list[tuple[str, ...]]:
+    """In how many of their clocks PEs issue entries, layer by layer in the steps ``PORTS``, columns ISSUING_HEAD."""
+    shares = [whole.issuing for name in PORTS for whole in wholes if whole.name == name]
+    layers = dict.fromkeys(phase.split(maxsplit=1)[1] for of in shares for phase in of)
+    return [
+        (layer, *(
+            f"{of[key]:.1%}" if (key := f"{phase} {layer}") in of else "–" for of in shares for phase in PHASES
+        ))
+        for layer in layers
+    ]  # fmt: skip
+
+
 def notes(wholes: Sequence[Whole]) -> list[str]:
     """What the figures rest on."""
     if not wholes:
@@ -133,4 +160,7 @@ def notes(wholes: Sequence[Whole]) -> list[str]:
         "wait too. What of NG is computed meanwhile counts as update. Max pooling of 2 x 2 pixels is done by drains of "
         "FF and NG; where its map is flattened its way back is a part of its own. Phases alone write their gradients, "
         "and have updates cut up between the drains of NG, which no program of training does.",
+        "PEs issue: of the clocks that a phase adds, counted as above, those in which a PE issues an entry, the mean "
+        "of all PEs. An entry multiplies a weight and a pixel, or clears a word. Above 100 %: a part of the phase was "
+        "computed in clocks that count for the phase before.",
     ]

@@ -16,11 +16,15 @@ from typing import Any
 
 from flow import environment, paths
 from flow.farm import sources
-from flow.farm.job import Outcome
+from flow.farm.job import FAILED, Outcome
 from flow.paths import ROOT, FlowError
 from models.lib.checkpoint import CheckpointError
 from models.lib.data_sets.data_set import DataError
 from models.lib.toml_section import ConfigError
+
+HOLD = 2.0
+"""Seconds for which a failure is kept back. A batch system that ends a worker ends what it has started too: a compiler
+may be gone a moment before the worker, and its end is no result. The worker dies meanwhile, and the job begins anew."""
 
 
 def prepare(code: str) -> None:
@@ -54,6 +58,8 @@ def do(function: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     except Exception as error:
         traceback.print_exc()
         failure = f"{type(error).__name__}: {error}"
+    if failure or any(FAILED in row for row in outcome.rows.values()):
+        time.sleep(HOLD)
     return {
         "rows": dict(outcome.rows), "text": outcome.text, "failure": failure,
         "seconds": round(time.monotonic() - begin, 2), "host": platform.node(),

@@ -42,8 +42,12 @@ class Format:
 
     def quantise(self, real: npt.ArrayLike) -> IntArray:
         """Nearest raw values (halves upwards, saturated) of real numbers; same shape, int64."""
-        scaled = np.floor(np.asarray(real, dtype=np.float64) * self.one + 0.5)
-        return np.clip(scaled, self.min_raw, self.max_raw).astype(np.int64)
+        scaled = np.atleast_1d(np.asarray(real, dtype=np.float64) * self.one)
+        scaled += 0.5
+        np.floor(scaled, out=scaled)  # in its place: a large network's weights are many
+        np.clip(scaled, self.min_raw, self.max_raw, out=scaled)
+        quantised: IntArray = scaled.astype(np.int64).reshape(np.shape(real))[()]
+        return quantised
 
     def to_real(self, raw: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Real numbers that raw values stand for; same shape, float64."""

@@ -35,6 +35,7 @@ def clocked(function: Clock) -> Clock:
     took half of the time of a clock.
     """
     options: dict[str, Any] = {"cache": True, "_nrt": False, "forceinline": True}  # which Numba's own types do not name
+    options["no_cfunc_wrapper"] = True  # nobody calls it from C, and it would be compiled a second time for that
     compiled: Clock = njit(**options)(function)
     return compiled
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Generator, Sequence
@@ -43,6 +44,15 @@ def dies(number: int, mark: str) -> Outcome:
             Path(mark).touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return square(number)
+
+
+def ended(number: int, mark: str) -> Outcome:
+    """Fails because its worker is being ended, as by a batch system: what it has started is gone first. Once."""
+    if Path(mark).exists():
+        return square(number)
+    Path(mark).touch()
+    subprocess.Popen(["sh", "-c", f"sleep 0.3; kill -TERM {os.getpid()}"])
+    raise FlowError("the compiler was terminated")
 
 
 def broken_bench(module: str, test_set: str, sim: str, seeds: Sequence[int], place: str) -> Outcome:

@@ -103,6 +103,13 @@ def test_a_worker_that_dies_costs_a_retry(scheduler: str, tmp_path: Path, capsys
     assert "a worker has died: job 0 begins anew" in capsys.readouterr().err
 
 
+def test_a_worker_that_is_ended_costs_a_retry(scheduler: str, tmp_path: Path) -> None:
+    """Also where what it has started ends before it does, which looks like a failure."""
+    table = filled([job(0, "ended", mark=str(tmp_path / "mark")), job(1)], tmp_path, scheduler)
+    assert table.failed == []
+    assert [row["square"] for row in table.rows] == [0, 1]
+
+
 def test_a_job_of_which_every_worker_dies_has_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOBS", "1")
     monkeypatch.setattr(cluster, "DEATHS", 1)

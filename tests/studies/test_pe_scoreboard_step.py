@@ -13,13 +13,14 @@ from small_cnn import small_cnn
 from models.pe_array.clocks.pe_array import ArrayClocks
 from models.pe_array.compiler.step_memory import StepMemory
 from models.pe_array.compiler.step_program import StepProgram
+from models.pe_array.isa.descriptors import Compute, Engine
 from models.pe_array.network.config import PeConfig, grid_of
 from models.pe_array.network.network import PeNetwork
 from studies import networks, published, scoreboard, scoreboard_c, scoreboard_step
 from studies.phase_clocks import SIZES
-from studies.played_step import KINDS, Asked
+from studies.played_step import KINDS, Asked, PlayedStep
 from studies.scoreboard_b import Board, Row
-from studies.scoreboard_step import Whole, first_of, vgg11, whole
+from studies.scoreboard_step import PORTS, Whole, first_of, vgg11, whole
 
 LATENCY = 40
 
@@ -73,6 +74,31 @@ def test_parts_of_all_kinds_make_the_whole(wholes: dict[bool, Whole]) -> None:
         assert tuple(each.parts) == KINDS
         assert sum(each.parts.values()) == each.clocks
         assert min(each.parts.values()) > 0
+
+
+def test_entries_of_parts_are_those_that_pes_issue(wholes: dict[bool, Whole], tmp_path: Path) -> None:
+    """All that the array counts as busy belongs to a part; a share is what PEs issue for a phase in its clocks."""
+    asked = Asked(small(False, tmp_path), LATENCY)
+    step, run = asked.run(seen=True)
+    played = PlayedStep.of(step, run)
+    assert sum(played.issued.values()) == run.busy
+    assert run.timeline is not None
+    # up to the end of its last command PEs work on FF of the first layer alone, and on nothing for long behind that
+    last = sum(isinstance(each, Compute) for each in step.descriptors[: dict(step.parts)["ff0"]]) - 1
+    bins = -(-run.done[Engine.COMPUTE][last] // run.timeline.width)
+    assert played.issued["ff0"] == run.timeline.issued[:, :bins].sum()
+    issuing, name = wholes[False].issuing, asked.config.layers[0].name
+    assert [*issuing] == ["FF layers[0]", "FF layers[2]", "NG layers[2]", "WG layers[2]", "WG layers[0]"]
+    entries, clocks = (of["wg0"] + of["bg0"] for of in (played.issued, played.parts))  # weights and biases
+    assert issuing[f"WG {name}"] == pytest.approx(entries / (clocks * asked.config.pes))
+
+
+def test_shares_of_both_ports_stand_side_by_side() -> None:
+    shares = {"FF a": 0.5, "WG a": 0.684}
+    one, two = (Whole(name, 1, {}, of) for name, of in zip(PORTS, (shares, shares | {"NG a": 1.012}), strict=True))
+    expected = ("a", "50.0%", "–", "68.4%", "50.0%", "101.2%", "68.4%")
+    assert scoreboard_step.issuing([two, Whole("another", 1, {}), one]) == [expected]
+    assert len(scoreboard_step.ISSUING_HEAD) == len(expected)
 
 
 def test_the_network_is_the_published_one() -> None:

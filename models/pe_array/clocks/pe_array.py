@@ -17,6 +17,7 @@ from models.lib.clocks import axi_memory, axi_read, axi_read_mux, axi_write
 from models.lib.clocks.stream_fifo import NONE
 from models.lib.fixed_point import IntArray
 from models.lib.record import Flag, Int, Record, clocked, kind, record, records
+from models.lib.uncollected import uncollected
 from models.pe_array.clocks import (
     array_control,
     compute_engine,
@@ -46,7 +47,6 @@ FETCH_FIFO, FETCH_OUTSTANDING = 32, 2
 
 FETCH, LOAD, STORE = range(3)
 """Read ports."""
-
 
 QUIET = 20
 """Clocks before and after a program, at least; the memory's PER if that is more."""
@@ -352,7 +352,7 @@ class ArrayClocks:
         done = {engine: of[:count].tolist() for engine, of, count in ends}
         result = ProgramRun(
             busy=sum(pe_busy), stalls=sum(pe_stalls), macs=played.work.macs(), done=done, pe_busy=pe_busy,
-            pe_stalls=pe_stalls,
+            pe_stalls=pe_stalls, issued=played.work.entries(self._grid.pes).tolist(),
         )  # fmt: skip
         for name in COUNTERS.names or ():
             setattr(result, name, int(played.counters[name]))
@@ -360,6 +360,7 @@ class ArrayClocks:
         result.timeline = Timeline.of(played.seen, result.clocks) if seen else None
         return result
 
+    @uncollected()
     def _played(self, program: Sequence[d.Descriptor], memory: Bytes, base: int, seen: bool = False) -> Played:
         table = rows.table(program)
         words = drain_words(program, table, self._grid.pes, self._grid.shape.y_depth)

@@ -94,6 +94,12 @@ class GridWork(NamedTuple):
     taps: IntArray
     before_last: IntArray
 
+    def entries(self, pes: int) -> IntArray:
+        """Entries that all of so many PEs issue of each command: those that clear, and elements times taps, or one."""
+        each = np.maximum(self.rows.clear + self.rows.elements * self.rows.taps, 1)
+        issued: IntArray = each.reshape(-1, pes).sum(axis=1)
+        return issued
+
     def macs(self) -> int:
         """Entries of all PEs that multiply a weight and a pixel of the map."""
         real = np.concatenate([[0], np.cumsum(1 - (self.taps >> NULL_BIT & 1))])

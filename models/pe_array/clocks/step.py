@@ -17,6 +17,7 @@ class ProgramRun:
     Attributes:
         passed: clocks that were not played one by one (``steady``), for who wants to know why it was quick.
         pe_busy, pe_stalls: clocks in which each PE issued an entry, and in which one waited; busy, stalls: of all.
+        issued: entries of all PEs of every command, which together are ``busy``.
         macs: entries that multiply a weight and a pixel of the map, of all PEs: no clears, no nulls.
         done: clock of every operation's end, by engine, from the first clock of ``run`` on.
         timeline: all of it over its clocks, where that was asked for.
@@ -34,6 +35,7 @@ class ProgramRun:
     written_beats: int = 0
     passed: int = 0
     macs: int = 0
+    issued: list[int] = field(default_factory=list)
     done: dict[Engine, list[int]] = field(default_factory=lambda: {e: [] for e in ENGINES})
     pe_busy: list[int] = field(default_factory=list)
     pe_stalls: list[int] = field(default_factory=list)

@@ -86,8 +86,12 @@ class _Loads:
         return self._words[key]
 
 
-def estimate(program: Program, grid: Grid) -> int:
-    """Clocks from the start of a program to its end."""
+def estimate(program: Program, grid: Grid, enough: int | None = None) -> int:
+    """Clocks from the start of a program to its end.
+
+    Args:
+        enough: a program that takes as many is not wanted: then it is some number of clocks from there on, soon found.
+    """
     beat, pes = grid.beat, grid.pes
     fields = {field: np.zeros(pes, dtype=np.int64) for field in CommandField}
     loads, computes, stores = [0], [0], [0]  # clock of every operation's end
@@ -95,6 +99,8 @@ def estimate(program: Program, grid: Grid) -> int:
     finish: IntArray = np.zeros(pes, dtype=np.int64)
     history = [0] * COMMANDS  # clock in which all PEs have finished each of the last commands
     loading = _Loads(grid.wide)
+    cost: IntArray = finish  # of a command with the fields of now
+    changed = True  # fields, since then
     begun = collected = 0  # start of the last GRAD; clock from which the next gradients are collected
 
     def waited(after: After) -> int:
@@ -104,6 +110,7 @@ def estimate(program: Program, grid: Grid) -> int:
         load += 1
         if isinstance(operation, SetField):
             fields[operation.field][_pes(operation.pes, pes)] = operation.value
+            changed = True
             compute += 1
         elif isinstance(operation, SetWindows):
             load += WINDOW * pes + LATENCY
@@ -113,15 +120,20 @@ def estimate(program: Program, grid: Grid) -> int:
             loads.append(load + DONE)
         elif isinstance(operation, ComputeTiles):
             ready = max(compute, waited(operation.after), history[-COMMANDS], loads[-1])
-            cost = fields[CommandField.CLEAR] + fields[CommandField.ELEMENTS] * fields[CommandField.TAPS]
-            begun = max(ready, int(finish.min()))
-            starts = np.maximum(finish, ready)
+            if changed:
+                cost = fields[CommandField.CLEAR] + fields[CommandField.ELEMENTS] * fields[CommandField.TAPS]
+                np.maximum(cost, 1, out=cost)
+                changed = False
             if operation.op == Op.GRAD:  # what is ahead of the collect before waits with some gradients
-                starts = np.maximum(starts, collected - REST * fields[CommandField.TAPS] // program.gradients[1])
-            finish = starts + np.maximum(cost, 1)
+                begun = max(ready, int(finish.min()))
+                finish = np.maximum(finish, collected - REST * fields[CommandField.TAPS] // program.gradients[1])
+            finish = np.maximum(finish, ready)
+            finish += cost
             compute = ready
-            history.append(int(finish.max()))
+            history.append(int(np.maximum.reduce(finish)))
             computes.append(history[-1] + DONE)
+            if enough is not None and max(history[-1], load, store) >= enough:
+                return max(history[-1], load, store)
         elif isinstance(operation, DrainMap):
             start = max(store, waited(operation.after))
             store = start + operation.clocks + ANSWER

@@ -17,6 +17,7 @@ from itertools import islice, zip_longest
 import numpy as np
 
 from models.lib.fixed_point import IntArray
+from models.lib.uncollected import uncollected
 from models.pe_array.compiler.emitter import Channels, Emitter, Group, Round, Task
 from models.pe_array.compiler.estimate import estimate
 from models.pe_array.isa.csb import Csb, beat_offsets, to_image
@@ -242,6 +243,7 @@ def _pooled(
     return emitter.program(channels)
 
 
+@uncollected()
 def _build(
     layer: PhaseGeometry, grid: Grid, split: Split | None, parts: int, size: tuple[int, int],
     variants: Sequence[Groups], channels: int, csb: Csb,
@@ -274,9 +276,10 @@ def _build(
             made = emitter.program(channels, image)
             descriptors = len(made.operations) + grid.pes * len(strips)  # every PE has a window of its own
             count += descriptors
-            clocks = estimate(made, grid) + descriptors  # which the port fetches too
+            more = descriptors  # which the port fetches too
             if len(strips) > 1:  # gradients of several strips have an update of their own
-                clocks += math.prod(made.gradients) * UPDATE_BYTES // grid.beat
+                more += math.prod(made.gradients) * UPDATE_BYTES // grid.beat
+            clocks = more + estimate(made, grid, None if best is None else best[0] - more)
             if best is None or clocks < best[0]:
                 best = clocks, made
     assert best is not None

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from models.lib.fixed_point import IntArray
 from models.lib.telling import silent
+from models.lib.uncollected import uncollected
 from models.pe_array.compiler import phases, pooling
 from models.pe_array.compiler.allocation import Allocation, Tensor
 from models.pe_array.compiler.assemble import Places, assemble
@@ -82,6 +83,7 @@ class StepProgram:
             frozen network is to be trained or is too large (ConfigError, see ``fitting.check``).
     """
 
+    @uncollected()
     def __init__(
         self, network: PeNetwork | FrozenNetwork, grid: Grid, *, training: bool = True, base: int = 0,
         balanced: bool = True, blocks: Mapping[int, Pair] | None = None, search: bool = True, pooled: bool = True,

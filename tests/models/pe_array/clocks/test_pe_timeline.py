@@ -57,6 +57,7 @@ def test_units_are_busy_as_long_as_the_model_counts(played: tuple[StepProgram, P
         assert 0 < edges[0] < edges[-1] <= run.clocks + 1
     assert line.issued.sum(axis=1).tolist() == run.pe_busy
     assert line.stalled.sum() == run.stalls
+    assert sum(run.issued) == run.busy
     assert line.beats.sum(axis=1).tolist() == [run.load_beats, run.store_beats, run.written_beats]
     assert line.issued.shape[1] == -(-run.clocks // line.width)
     assert line.issued.max() <= line.width

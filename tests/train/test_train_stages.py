@@ -144,18 +144,20 @@ def test_interrupted_and_resumed(tmp_path: Path) -> None:
 
 FAULTS = {
     "genvar n;": """
-integer        file, fault, read;
+integer        file, fault, read, clocks;
 reg            skip_reg;
 reg  [2:0]     count_reg;
-wire [3:0]     now = $time > 250000 ? fault[3:0] : 4'd0;  // bit 0: old gradients, 1: bus error, 2: slow, 3: stands
+wire [3:0]     now = clocks > 25000 ? fault[3:0] : 4'd0;  // bit 0: old gradients, 1: bus error, 2: slow, 3: stands
 initial begin
     file = $fopen("fault.txt", "r");
     read = $fscanf(file, "%d", fault);
     $fclose(file);
+    clocks = 0;
     count_reg = 3'd0;
     skip_reg = 1'b0;
 end
 always @(negedge clk) begin
+    clocks <= clocks + 1;
     count_reg <= count_reg + 3'd1;
     skip_reg <= cmd_op[2:0] == 3'd2 && (now[3] || (now[2] && count_reg != 3'd0));  // while its program runs
 end

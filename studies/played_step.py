@@ -20,7 +20,7 @@ from models.lib import threads
 from models.lib.compiled_cache import digest
 from models.pe_array.clocks.pe_array import ArrayClocks
 from models.pe_array.clocks.step import ProgramRun, clocks_of_parts
-from models.pe_array.compiler.shared_step import step_of
+from models.pe_array.compiler.shared.shared_step import step_of
 from models.pe_array.compiler.step_memory import StepMemory
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.isa import descriptors as d
@@ -96,7 +96,7 @@ def play(
     network: PeNetwork, sizes: Sizes, blocks: Mapping[int, Pair] | None = None, seen: bool = True,
     ready: Callable[[], object] = lambda: None,
 ) -> tuple[StepProgram, ProgramRun]:  # fmt: skip
-    """Compile and play a step of a network with the elements that it has now.
+    """Compile and play a step of a network with the elements that it has now; on several arrays its phases, uncut.
 
     Args:
         sizes: of the array, and its memory.

@@ -6,6 +6,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
+_HIDDEN = """[[layers]]
+kind = "dense"
+outputs = {outputs}
+weight_frac = 7
+out_frac = 4
+delta_frac = 9
+bias = true
+density = {density}
+"""
+
 _TEXT = """
 name = "{name}"
 [input]
@@ -26,7 +36,7 @@ density = {density}
 [[layers]]
 kind = "max_pool"
 kernel = 2
-[[layers]]
+{hidden}[[layers]]
 kind = "dense"
 outputs = 10
 weight_frac = 6
@@ -39,19 +49,23 @@ density = {dense_density}
 
 def small_cnn(
     name: str = "small", outputs: int = 3, density: float = 0.7, dense_density: float = 0.3, pes: int = 2,
-    **training: Any,
+    hidden: int = 0, **training: Any,
 ) -> str:  # fmt: skip
     """The text of its configuration, whose last table is [training].
 
     Args:
         outputs: channels of the convolution.
+        hidden: outputs of another dense layer, or 0: there is none.
         density, dense_density: shares of the weights that pruning leaves.
         training: keys of [training] with other values, None: without that key.
     """
     keys = {"batch": 8, "epochs": 2, "rate_shift": [11, 12], "momentum_shift": 3, "init_seed": 1, "order_seed": 1}
     keys |= {"prune_at": 5} | training
     array = f"[array]\npes = {pes}\n"
-    text = _TEXT.format(name=name, outputs=outputs, density=density, dense_density=dense_density, array=array)
+    middle = _HIDDEN.format(outputs=hidden, density=dense_density) if hidden else ""
+    text = _TEXT.format(
+        name=name, outputs=outputs, density=density, dense_density=dense_density, array=array, hidden=middle
+    )  # fmt: skip
     return text + "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items() if value is not None)
 
 

@@ -7,6 +7,7 @@ The formulas are those of docs/edge/arithmetic.md.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,8 @@ IntArray = npt.NDArray[np.int64]
 
 LFSR_TAPS = 0xB400  # x^16 + x^14 + x^13 + x^11 + 1, period 65535
 LFSR_SEED_FACTOR = 40503
+PIECE = 1 << 16
+"""Numbers of a piece of many."""
 
 
 @dataclass(frozen=True)
@@ -42,16 +45,20 @@ class Format:
 
     def quantise(self, real: npt.ArrayLike) -> IntArray:
         """Nearest raw values (halves upwards, saturated) of real numbers; same shape, int64."""
-        scaled = np.atleast_1d(np.asarray(real, dtype=np.float64) * self.one)
-        scaled += 0.5
-        np.floor(scaled, out=scaled)  # in its place: a large network's weights are many
-        np.clip(scaled, self.min_raw, self.max_raw, out=scaled)
-        quantised: IntArray = scaled.astype(np.int64).reshape(np.shape(real))[()]
-        return quantised
+        scaled = np.floor(np.asarray(real, dtype=np.float64) * self.one + 0.5)
+        return np.clip(scaled, self.min_raw, self.max_raw).astype(np.int64)
 
     def to_real(self, raw: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Real numbers that raw values stand for; same shape, float64."""
         return np.asarray(raw, dtype=np.float64) / self.one
+
+
+def pieces(count: int) -> Iterator[slice]:
+    """Of so many numbers, one after the other.
+
+    A large network has millions of weights: new memory for each intermediate result took longer than the computation.
+    """
+    return (slice(first, first + PIECE) for first in range(0, count, PIECE))
 
 
 def round_shift(x: npt.ArrayLike, shift: int, addend: npt.ArrayLike | None = None) -> IntArray:

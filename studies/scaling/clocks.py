@@ -2,17 +2,18 @@
 """Clocks of a training step on 1 … 64 arrays at several links: ``python -m studies.scaling [--config file.toml]``.
 
 Every array has a batch of its own, so the picture is one of weak scaling. What is compared is pictures per clock: those
-of N arrays, with link and updates behind the program, and those of one array with its best program, whose gradients
-become weights as they come. Clocks are predicted as those of simulations are, and a host's time between programs is not
-counted. But what arrays receive lies in memory as it does for the most arrays. Where fewer have less, it would begin
-elsewhere, and so bursts would end elsewhere: clocks of their updates may differ by some. Weights are random, pruned to
-their densities: data do not matter to clocks.
+of N arrays, with link and updates beside the programs as far as there is room, and those of one array with its best
+program, whose gradients become weights as they come. Clocks are predicted as those of simulations are, each array
+played by itself; a host's time between programs is not counted. Weights are random, pruned to their densities: data do
+not matter to clocks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import matplotlib as mpl
@@ -21,13 +22,14 @@ from matplotlib.figure import Figure
 from models.lib.command_line import Parser, one_line_errors, output_file
 from models.lib.telling import Telling
 from models.pe_array.clocks.pe_array import ArrayClocks
-from models.pe_array.compiler.shared_step import UPDATES, SharedStep, put_updates
-from models.pe_array.compiler.step_memory import StepMemory
+from models.pe_array.compiler.shared.plan import LATER
+from models.pe_array.compiler.shared.shared_memory import SharedMemory
+from models.pe_array.compiler.shared.shared_step import SharedStep
 from models.pe_array.isa import assumed
 from models.pe_array.isa.link import ARRAYS_LOG2_MAX, ONE_ARRAY, Link
 from models.pe_array.isa.shapes import Pair
 from models.pe_array.isa.sizes import Sizes
-from models.pe_array.network.config import PeConfig
+from models.pe_array.network.config import PeConfig, grid_of
 from models.pe_array.network.network import PeNetwork
 from studies import html
 from studies.phase_clocks import SIZES
@@ -39,7 +41,7 @@ LINKS = (50, 5, 1)
 """Bytes per clock of a port, each way: 100, 10 and 2 Gb/s at the assumed clock."""
 ARRAYS = tuple(1 << n for n in range(ARRAYS_LOG2_MAX + 1))
 
-HEAD = ("arrays", "Gb/s", "gradients", "link", "updates", "link", "step", "ms", "pictures of one array", "link's bound")
+HEAD = ("arrays", "Gb/s", "programs", "link", "waits", "step", "ms", "pictures of one array", "link's bound")
 
 
 @dataclass(frozen=True)
@@ -48,21 +50,21 @@ class Scaled:
 
     Attributes:
         alone: of a step on one array.
-        program, updates: of the slowest array, up to the gradients, and of its updates.
-        gradients, weights: of the link, behind each.
+        segments: of the programs, each of the slowest array.
+        moved: of the link, if arrays took no time: gradients, then weights.
+        waits: in which the arrays wait for that.
     """
 
     link: Link
     alone: int
-    program: int
-    gradients: int = 0
-    updates: int = 0
-    weights: int = 0
+    segments: tuple[int, ...]
+    moved: int = 0
+    waits: int = 0
 
     @property
     def clocks(self) -> int:
         """Of the step."""
-        return self.program + self.gradients + self.updates + self.weights
+        return sum(self.segments) + self.waits
 
     @property
     def speed(self) -> float:
@@ -72,19 +74,25 @@ class Scaled:
     @property
     def bound(self) -> float:
         """The same where arrays need no time: what the link allows; 0 where there is none."""
-        moved = self.gradients + self.weights
-        return self.link.arrays * self.alone / moved if moved else 0.0
+        return self.link.arrays * self.alone / self.moved if self.moved else 0.0
 
 
-def updates_of(step: SharedStep, network: PeNetwork, sizes: Sizes) -> int:
-    """Clocks of the updates of the slowest array."""
-    memory, rate_shift, most = StepMemory(step), network.config.training.rate_shift(0), 0
-    for array in range(step.arrays):
-        made = put_updates(memory, array, rate_shift)
-        if made:
-            clocks = ArrayClocks(step.grid, sizes).run(step.tensors[UPDATES].address, made, memory.memory)
-            most = max(most, clocks.clocks)
-    return most
+def slowest(step: SharedStep, rate_shift: int, sizes: Sizes) -> tuple[int, ...]:
+    """Clocks of the segments, each of the array that takes longest."""
+    memory = SharedMemory(step, 0)
+    memory.put_constants()
+
+    def clocks(played: ArrayClocks, array: int, segments: range) -> list[int]:
+        programs = step.programs(array, rate_shift)
+        return [
+            played.run(step.tensors[step.place(n)].address, programs[n].descriptors, memory.memory).clocks
+            if programs[n].descriptors else 0 for n in segments
+        ]  # fmt: skip
+
+    begun = ArrayClocks(step.grid, sizes)
+    same = clocks(begun, 0, step.segments[:LATER])  # on all arrays
+    others = [clocks(deepcopy(begun), array, step.segments[LATER:]) for array in range(step.link.arrays)]
+    return *same, *map(max, zip(*others, strict=True))
 
 
 def scaled(
@@ -103,22 +111,23 @@ def scaled(
         network = PeNetwork(replace(config, link=ONE_ARRAY))
         network.prune()
         alone = play(network, sizes, blocks, seen=False)[1].clocks
-        yield Scaled(ONE_ARRAY, alone, alone)
-        tell(f"{config.name}: playing a step up to its gradients")
-        most = replace(config, link=Link(max(arrays), max(links), latency))
-        network = PeNetwork(most)
+        yield Scaled(ONE_ARRAY, alone, (alone,))
+        tell(f"{config.name}: planning a step on several arrays")
+        network = PeNetwork(replace(config, link=Link(max(arrays), max(links), latency)))
         network.prune()
-        whole, run = play(network, sizes, blocks, seen=False)
-        assert isinstance(whole, SharedStep)
+        any_, rate_shift = SharedStep(network, grid_of(config), blocks=blocks), config.training.rate_shift(0)
         for count in arrays:
-            tell(f"{config.name}: playing the updates of {count} arrays")
-            step = whole.among(count)
-            updates = updates_of(step, network, sizes)
-            moved = [[each.ports for each in made] for made in (step.gradient_transfers(), step.weight_transfers())]
+            played: dict[tuple[int, ...], tuple[int, ...]] = {}
             for size in links:
-                link = Link(count, size, latency)
-                gradients, weights = (link.clocks(each) for each in moved)
-                yield Scaled(link, alone, run.clocks, gradients, updates, weights)
+                step = any_.among(Link(count, size, latency))
+                cuts = tuple(map(len, step.groups))
+                if cuts not in played:
+                    tell(f"{config.name}: playing a step of {count} arrays")
+                    played[cuts] = slowest(step, rate_shift, sizes)
+                waits = step.timed(played[cuts]).waits
+                moved = zip(*map(step.moved, step.segments), strict=True)
+                needed = sum(step.link.clocks(chain.from_iterable(each)) for each in moved)
+                yield Scaled(step.link, alone, played[cuts], needed, waits)
 
 
 def gigabits(link: Link) -> float:
@@ -129,10 +138,10 @@ def gigabits(link: Link) -> float:
 def line(made: Scaled) -> tuple[str, ...]:
     """A row under HEAD."""
     several = made.link.arrays > 1
-    parts = (made.program, made.gradients, made.updates, made.weights) if several else ()
+    parts = (sum(made.segments), made.moved, made.waits) if several else ()
     return (
         f"{made.link.arrays}", f"{gigabits(made.link):g}" if several else "–",
-        *(f"{part:,}" for part in parts), *("–" for _ in range(4 - len(parts))), f"{made.clocks:,}",
+        *(f"{part:,}" for part in parts), *("–" for _ in range(3 - len(parts))), f"{made.clocks:,}",
         f"{made.clocks / assumed.CLOCK_MHZ / 1e3:.2f}", f"{made.speed:.2f}", f"{made.bound:.1f}" if several else "–",
     )  # fmt: skip
 
@@ -186,7 +195,8 @@ def main(arguments: list[str] | None = None) -> None:
         made = []
         for each in scaled(config, ARRAYS[1:], blocks=blocks):
             made.append(each)
-            print("  ".join(line(each)), flush=True)
+            segments = " + ".join(f"{clocks:,}" for clocks in each.segments)
+            print("  ".join(line(each)), f"({segments})", flush=True)
         print(html.text(HEAD, [line(each) for each in made]))
         if options.picture:
             draw(made, f"{config.name}, {training.batch} pictures per array and step", options.picture)

@@ -13,8 +13,8 @@
  * in the memory: who reads what it has written before the answer reads what was there before. With `stalls` all
  * handshakes pause at random, and beats of different IDs are mixed.
  *
- * Reads have whole beats. A write may have beats of fewer bytes than the bus (AXI4's narrow transfers): they stand where
- * their address says, with the strobes of their bytes alone.
+ * Reads have whole beats. A write may have beats of fewer bytes than the bus (AXI4's narrow transfers): they stand
+ * where their address says, with the strobes of their bytes alone.
  *
  * Bandwidth, of reads and of writes each: at most BEATS of PER clocks that follow each other have a beat. A beat goes
  * only in a clock whose credit is at least PER, and costs PER; then the clock adds BEATS, up to PER + BEATS - 1, which

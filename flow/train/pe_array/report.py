@@ -56,7 +56,8 @@ def report(request: Request, network: PeNetwork, result: dict[str, Any]) -> str:
         timeline_page.section(
             "A step over its clocks",
             played_step.steps_of(*played_step.play(network, sizes)),
-            f"Of the weights that are left, in the model{', on one array' if config.staged else ''}. ",
+            f"Of the weights that are left, in the model{', on one array' if config.staged else ''}. "
+            + ("Only the phases, in one program. " if config.link.arrays > 1 else ""),
         ),
         html.section(
             "Epochs",

@@ -100,6 +100,7 @@ class Emitter:
         self._stored = [0, 0]  # number of stores after which a half of Y is free
         self._held: dict[Memory, list[dict[int, object]]] = {Memory.X: [{}, {}], Memory.Y: [{}, {}]}
         self._fields: dict[CommandField, list[int | None]] = {field: [None] * grid.pes for field in CommandField}
+        self._zeros: list[int | None] = [0] * grid.pes
         self._parts: dict[Memory, Pair | None] = {}  # columns that are loaded of a strip, where rows are not whole
         self._words: dict[Memory, int] = {}  # of a channel
         self._strips = 0
@@ -312,6 +313,8 @@ class Emitter:
 
     def _per_pe(self, strip: Strip, of_slots: dict[int, int]) -> list[int | None]:
         """A number of each slot for its PEs that have a tile; 0 for all others."""
+        if not of_slots:
+            return self._zeros
         tiles = [plan is not None for plan in strip.plans]
         numbers = [of_slots.get(slot, 0) for slot in range(self._split.slots)]
         return [number * there for number in numbers for there in tiles]

@@ -260,8 +260,12 @@ class Maker:
         layers = self.config.layers
         assert isinstance(self.config, PeConfig)
         how, later = self.config.training, list[Phase]()
+        early = self.config.link.arrays > 1
         several = False  # drains of the last NG
         for index in reversed(range(IMAGE, len(layers))):
+            if early:
+                for made_of in self._weight_gradients(index):
+                    yield from made_of
             if index != IMAGE and self.pools.get(index) not in self.spread:
                 for each in self.config.passes(index):
                     if each.layer not in mine:
@@ -272,16 +276,20 @@ class Maker:
                     made = self.gradient_pass(index, each)
                     several = len(made.program.stores()) > 1
                     yield made
-            for reader in reversed(range(len(layers))):
-                if layers[reader].reads == index and reader in self.matrices:
-                    made_of = [self.weight_gradient(reader)]
-                    if reader in self.biases:
-                        made_of.append(self.bias_gradient(reader))
-                    later += made_of
-                    if not (how.fused and all(phase.once for phase in made_of)) or how.stochastic_updates:
-                        yield from later
-                        later.clear()
+            for made_of in () if early else self._weight_gradients(index):
+                later += made_of
+                if not (how.fused and all(phase.once for phase in made_of)) or how.stochastic_updates:
+                    yield from later
+                    later.clear()
         yield from later
+
+    def _weight_gradients(self, index: int) -> Iterator[list[Phase]]:
+        """WG of each layer with weights that reads a map, with that of its biases."""
+        for reader in reversed(range(len(self.config.layers))):
+            if self.config.layers[reader].reads == index and reader in self.matrices:
+                yield [
+                    self.weight_gradient(reader), *([self.bias_gradient(reader)] if reader in self.biases else [])
+                ]  # fmt: skip
 
     def _telling(self, index: int, phase: str) -> None:
         self.tell(f"planning layer {index + 1} of {len(self.config.layers)}: {phase}")

@@ -4,12 +4,16 @@
 Every array has a port into a network that never blocks, one way out and one way in. A transfer moves bytes from an
 array's memory to that of another; both ports are busy with it for its bytes over ``Link.bytes`` clocks. A port does one
 transfer each way at a time, in the order of the list. The last byte arrives ``Link.latency`` clocks after it was sent.
+The memory has ports for the link beside those of the array: neither waits for the other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+Ports = tuple[int, int, int]
+"""A transfer: from, to, bytes."""
 
 ARRAYS_LOG2_MAX = 6
 """Of the arrays that a network may be trained on; UPDATE could add the gradients of more."""
@@ -30,17 +34,34 @@ class Link:
     bytes: int
     latency: int
 
-    def clocks(self, transfers: Iterable[tuple[int, int, int]]) -> int:
+    def clocks(self, transfers: Iterable[Ports]) -> int:
         """Clocks from the first departure to the last arrival; 0 where nothing moves.
 
         Args:
-            transfers: (from, to, bytes), in the order in which every port does its own.
+            transfers: in the order in which every port does its own.
         """
-        sends, takes = [0] * self.arrays, [0] * self.arrays
+        return Traffic(self).move(0, transfers)
+
+
+class Traffic:
+    """What the ports of a link have been given to do so far."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._sends, self._takes = [0] * link.arrays, [0] * link.arrays  # clock from which a port is free
+
+    def move(self, at: int, transfers: Iterable[Ports]) -> int:
+        """Transfers behind those before, and not before a clock.
+
+        Returns:
+            Clock in which the last byte of them has arrived; ``at`` where nothing moves.
+        """
+        last = 0
         for source, target, size in transfers:
-            sends[source] = takes[target] = max(sends[source], takes[target]) + -(-size // self.bytes)
-        last = max(takes)
-        return last + self.latency if last else 0
+            end = max(at, self._sends[source], self._takes[target]) + -(-size // self._link.bytes)
+            self._sends[source] = self._takes[target] = end
+            last = max(last, end)
+        return last + self._link.latency if last else at
 
 
 ONE_ARRAY = Link(1, 50, 250)

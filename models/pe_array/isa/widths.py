@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import numpy.typing as npt
 
-from models.lib.fixed_point import round_shift, saturate
+from models.lib.fixed_point import pieces, round_shift, saturate
 from models.pe_array.isa.parameters import default
 from models.pe_array.isa.pe_command import ByteArray
 
@@ -50,7 +51,11 @@ class Widths:
 
     def mac_weights(self, masters: npt.ArrayLike) -> ByteArray:
         """MAC weights of masters, ``sat(hu(w, MASTER - DATA))``; same shape, int8."""
-        return saturate(round_shift(masters, self.dropped), self.data)[0].astype("i1")
+        given = np.asarray(masters)
+        made, flat = np.empty(given.size, dtype=np.int8), given.reshape(-1)
+        for piece in pieces(given.size):
+            made[piece] = saturate(round_shift(flat[piece], self.dropped), self.data)[0]
+        return made.reshape(given.shape)
 
 
 STANDARD = Widths()

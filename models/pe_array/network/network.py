@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.lib.array_file import Arrays, Expected
-from models.lib.fixed_point import Format
+from models.lib.fixed_point import Format, pieces
 from models.pe_array.isa.shapes import Conv, Positions
 from models.pe_array.isa.widths import MOMENTUM_BITS, SHIFT_MAX
 from models.pe_array.network import kernels, layers
@@ -36,8 +36,10 @@ def initial_weights(config: PeConfig, index: int) -> Weights:
     fan_in = conv.cols // conv.groups * conv.taps
     rng = np.random.default_rng([config.training.init_seed, index])
     deviation = config.training.init_scale * layer.init_scale * np.sqrt(2.0 / fan_in)
-    real = rng.standard_normal((len(positions), *conv.kernel)) * deviation
-    masters = Format(config.widths.master, layer.master_frac).quantise(real).astype(np.int32)
+    masters, raw = np.empty((len(positions), *conv.kernel), np.int32), Format(config.widths.master, layer.master_frac)
+    flat = masters.reshape(-1)
+    for piece in pieces(flat.size):
+        flat[piece] = raw.quantise(rng.standard_normal(flat[piece].size) * deviation)
     bias = no_biases(layer)
     return Weights(conv, positions, masters, np.zeros_like(masters), config.widths, bias, bias.copy())
 

@@ -12,7 +12,7 @@ from models.lib.job_file import CHECKPOINT, JobFile
 from models.lib.telling import silent
 from models.lib.toml_section import COUNT_MAX, SECONDS_MAX, Section
 from models.pe_array.compiler import random_programs
-from models.pe_array.compiler.shared_step import step_of
+from models.pe_array.compiler.shared.shared_step import step_of
 from models.pe_array.compiler.stages.stage_program import stage_programs
 from models.pe_array.isa.descriptors import BYTES
 from models.pe_array.isa.registers import Counter

@@ -29,7 +29,8 @@ from models.lib.job_file import EVENTS, Mismatch
 from models.pe_array.clocks.pe_array import ArrayClocks
 from models.pe_array.clocks.step import ProgramRun, clocks_of_parts, predicted
 from models.pe_array.compiler import random_programs
-from models.pe_array.compiler.shared_step import step_of
+from models.pe_array.compiler.shared.shared_memory import memory_of
+from models.pe_array.compiler.shared.shared_step import step_of
 from models.pe_array.compiler.step_memory import StepMemory
 from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.compiler.word_order import word_order
@@ -92,12 +93,15 @@ class Ran:
 class Simulation:
     """The array, out of reset, and the memory of the program that it runs.
 
+    Args:
+        array: number of it, where several train.
+
     Attributes:
         made: None before a program is prepared.
     """
 
-    def __init__(self, host: ArrayHost, grid: Grid) -> None:
-        self.host, self.grid = host, grid
+    def __init__(self, host: ArrayHost, grid: Grid, array: int = 0) -> None:
+        self.host, self.grid, self.array = host, grid, array
         self.clocks = ArrayClocks(grid, Sizes.of(host.b.params))
         self.made: StepMemory | None = None
 
@@ -126,7 +130,7 @@ class Simulation:
         step = step_of(network, self.grid) if training else StepProgram(network, self.grid, training=False)
         if training and network.random:
             network.random.order = word_order(step)
-        self.made = StepMemory(step, np.zeros(self.host.size, dtype=np.uint8))
+        self.made = memory_of(step, self.array, np.zeros(self.host.size, dtype=np.uint8))
         self.made.put(network, rate_shift)
 
     async def wind(self, words: RandomWords, seed: int) -> None:
@@ -180,7 +184,7 @@ class Training:
         self.images_to_test = data.test
         self.network = self.trainer.network
         self.record = load(job, self.trainer) if job.resume else Record()
-        self.simulation = Simulation(ArrayHost(b), grid_of(self.config))
+        self.simulation = Simulation(ArrayHost(b), grid_of(self.config), job.array)
         self.simulation.host.watch = self.watch
         self.interrupted = False
         self.words_before = -1

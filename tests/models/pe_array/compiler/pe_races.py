@@ -10,14 +10,13 @@ luck: a race is seen whatever order an execution would take.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 from unittest.mock import patch
 
 import numpy as np
 import numpy.typing as npt
 
 from models.lib.fixed_point import IntArray
-from models.pe_array.compiler.step_program import StepProgram
 from models.pe_array.isa.descriptors import Compute, Descriptor, Drain, Engine, Map, Stream
 from models.pe_array.isa.map_transfer import DrainCommand, drain_reads
 from models.pe_array.isa.operations import After, CommandField
@@ -39,6 +38,18 @@ ENGINES = (Engine.LOAD, Engine.COMPUTE, Engine.STORE)
 Counts = tuple[int, int, int]
 """Of loads, computes and stores."""
 NONE = np.zeros(0, dtype=np.int64)
+
+
+class Executed(Protocol):
+    """A program in memory."""
+
+    @property
+    def address(self) -> int:
+        """Of its first byte."""
+
+    @property
+    def descriptors(self) -> Sequence[Descriptor]:
+        """All of it."""
 
 
 def counts(after: After) -> Counts:
@@ -66,7 +77,7 @@ def joined(before: Counts, waits: Counts, began: dict[Engine, list[Counts]]) -> 
     return loads, computes, stores
 
 
-def needs(array: Machine, step: StepProgram, seed: int | None = None) -> list[Counts]:
+def needs(array: Machine, program: Executed, seed: int | None = None) -> list[Counts]:
     """Execute a program; for every descriptor: loads, computes and stores that must be done before it begins.
 
     An engine takes its operations in order. So what it did before itself needs no wait, but for what a store reads from
@@ -78,8 +89,8 @@ def needs(array: Machine, step: StepProgram, seed: int | None = None) -> list[Co
         patch.object(array, "_execute", watch.execute), patch.object(bus, "_where", watch.where),
         patch.object(bus, "put", watch.put),
     ):  # fmt: skip
-        stop = array.run(step.address, step.length, seed)
-    assert stop is None, (stop, step.descriptors[stop.index])
+        stop = array.run(program.address, len(program.descriptors), seed)
+    assert stop is None, (stop, program.descriptors[stop.index])
     return watch.needs
 
 

@@ -4,23 +4,29 @@
 from __future__ import annotations
 
 import itertools
+import random
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 from pe_trainings import first_images
 
 from models.lib.toml_section import ConfigError, parse
-from models.pe_array.compiler import shared_step
-from models.pe_array.compiler.shared_step import UPDATES, SharedStep, states
-from models.pe_array.compiler.step_memory import StepMemory
+from models.pe_array.compiler.shared.plan import LATER
+from models.pe_array.compiler.shared.shared_memory import SharedMemory
+from models.pe_array.compiler.shared.shared_step import SharedStep, Transfer
+from models.pe_array.isa.descriptors import Descriptor
 from models.pe_array.isa.link import Link
 from models.pe_array.machine.machine import Machine
 from models.pe_array.network.config import PeConfig, grid_of
 from models.pe_array.network.trace import Trace, summed
 from models.pe_array.training.trainer import Trainer
+from tests.models.pe_array.compiler.pe_races import needs, races
 from tests.small_cnn import small_cnn
+
+END = -1
+"""In place of a segment: the end of a step."""
 
 
 def config_of(arrays: int, **training: Any) -> PeConfig:
@@ -28,16 +34,26 @@ def config_of(arrays: int, **training: Any) -> PeConfig:
     return PeConfig.from_dict(values | {"parallel": {"arrays": arrays, "link_bytes": 16, "link_latency": 7}})
 
 
-class Arrays:
-    """Machines with a memory each, and the link between them."""
+class Program(NamedTuple):
+    """In an array's memory."""
 
-    def __init__(self, trainer: Trainer) -> None:
-        self.trainer, config = trainer, trainer.config
+    address: int
+    descriptors: list[Descriptor]
+
+
+class Arrays:
+    """Machines with a memory each, and the link between them.
+
+    Args:
+        late: what the link moves comes as late as it may; otherwise as soon as it is sent.
+    """
+
+    def __init__(self, trainer: Trainer, late: bool) -> None:
+        self.trainer, self.late, config = trainer, late, trainer.config
         self.step = SharedStep(trainer.network, grid_of(config), search=False)
-        self.memories = [StepMemory(self.step) for _ in range(config.link.arrays)]
-        for array, memory in enumerate(self.memories):
+        self.memories = [SharedMemory(self.step, array) for array in range(config.link.arrays)]
+        for memory in self.memories:
             memory.put(trainer.network, trainer.rate_shift)
-            shared_step.put_updates(memory, array, trainer.rate_shift)
         shape = self.step.grid.shape
         self.machines = [
             Machine(config.pes, shape, memory.memory, delta_frac=config.logit_frac) for memory in self.memories
@@ -46,43 +62,64 @@ class Arrays:
     def run(self) -> None:
         """A step, of the images that the trainer is at."""
         step, batch = self.step, self.trainer.next_batch()
-        for part, memory, machine in zip(self.trainer.parts, self.memories, self.machines, strict=True):
+        for part, memory in zip(self.trainer.parts, self.memories, strict=True):
             memory.put_batch(np.ascontiguousarray(batch.images[..., part]), batch.labels[part])
-            assert machine.run(step.address, step.length) is None
-        shared_step.carry(step.gradient_transfers(), self.memories)
-        for array, machine in enumerate(self.machines):
-            updates = step.updates(array, self.trainer.rate_shift)
-            if updates:
-                assert machine.run(step.tensors[UPDATES].address, len(updates)) is None
-        shared_step.carry(step.weight_transfers(), self.memories)
+        coming: dict[int, list[tuple[list[Transfer], list[bytes]]]] = {n: [] for n in (*step.segments, END)}
+        for n in step.segments:
+            self.take(coming[n])
+            for array, machine in enumerate(self.machines):
+                self.execute(machine, array, n)
+            for transfers, needed in ((step.gradient_transfers(n), n + LATER), (step.weight_transfers(n), END)):
+                soon = n + 1 if n + 1 in step.segments else END
+                at = needed if self.late and transfers else soon
+                coming[at].append((transfers, [memory.sent(transfers) for memory in self.memories]))
+        self.take(coming[END])
+
+    def execute(self, machine: Machine, array: int, segment: int) -> None:
+        """An array's program of a segment: the first one in order, to see if it has races; others in any order."""
+        made = self.step.programs(array, self.trainer.rate_shift)[segment].descriptors
+        program = Program(self.step.tensors[self.step.place(segment)].address, made)
+        if not self.trainer.step and not array:
+            assert races(made, needs(machine, program)) == []
+        elif made:
+            assert machine.run(program.address, len(made), order=random.Random(array)) is None
+
+    def take(self, moved: list[tuple[list[Transfer], list[bytes]]]) -> None:
+        """What has come for all arrays."""
+        for (transfers, sent), memory in itertools.product(moved, self.memories):
+            memory.take(transfers, sent)
 
     def compare(self, traces: tuple[Trace, ...]) -> None:
         """Maps and gradients of every array, and what it must have of the weights behind the step."""
-        expected = StepMemory(self.step)
-        expected.put_weights(self.trainer.network)
         for array, (memory, trace) in enumerate(zip(self.memories, traces, strict=True)):
+            expected = SharedMemory(self.step, array)
+            expected.put_weights(self.trainer.network)
             found, wanted = memory.trace(), memory.in_memory(trace)
             for name in ("outputs", "indices", "deltas", "gradients", "bias_gradients"):
                 for got, want in zip(getattr(found, name), getattr(wanted, name), strict=True):
                     assert np.array_equal(got, want), (array, name)
-            for (name, got), (_, want) in zip(states(memory, array), states(expected, array), strict=True):
+            for (name, got), (_, want) in zip(memory.states(), expected.states(), strict=True):
                 assert np.array_equal(got, want), (array, name)
 
 
-@pytest.mark.parametrize("arrays", [2, 4, 16])
-def test_arrays_train_as_one_with_all_their_batches(arrays: int) -> None:
-    """Twenty steps with momenta and biases; sixteen arrays are more than some layers have beats of weights."""
+@pytest.mark.parametrize(("arrays", "late", "hidden"), [(2, True, 0), (4, False, 64), (4, True, 64), (16, True, 0)])
+def test_arrays_train_as_one_with_all_their_batches(arrays: int, late: bool, hidden: int) -> None:
+    """Twenty steps with momenta and biases; sixteen arrays are more than some layers have beats of weights.
+
+    With another layer a step has three segments with phases, the last one with updates too.
+    """
     data, _ = first_images(8 * arrays * 20)
-    trainer = Trainer(config_of(arrays, prune_at=3), data)
+    trainer = Trainer(config_of(arrays, prune_at=3, hidden=hidden, dense_density=0.8), data)
     alone = Trainer(trainer.config, data)
-    machines = Arrays(trainer)
+    machines = Arrays(trainer, late)
     for _ in range(20):
         batch, rate = alone.next_batch(), alone.rate_shift
         alone.prune_if_due()
         alone.network.train_step(batch.images, batch.labels, rate)  # all images at once
         alone.step += 1
         if trainer.prune_if_due():
-            machines = Arrays(trainer)
+            machines = Arrays(trainer, late)
+        assert len(machines.step.segments) == (5 if hidden else 3)
         machines.run()
         machines.compare(trainer.train_step().traces)
         for mine, its in zip(trainer.network.weights, alone.network.weights, strict=True):
@@ -97,7 +134,8 @@ def test_shares_are_all_weights_and_nothing_twice() -> None:
         tensor = step.tensors[each.tensor("masters")]
         assert each.starts[0] == 0
         assert each.starts[-1] * step.grid.beat == tensor.bytes // 4
-    there = sorted((move.to, move.bytes) for move in step.gradient_transfers() if move.target == 1)
+    all_ = [move for n in step.segments for move in step.gradient_transfers(n)]
+    there = sorted((move.to, move.bytes) for move in all_ if move.target == 1)
     assert all(a + size <= b for (a, size), (b, _) in itertools.pairwise(there))
 
 

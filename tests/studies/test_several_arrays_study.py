@@ -56,9 +56,9 @@ def test_vgg11_hides_link_and_updates() -> None:
     config = vgg11(momentum=False)
     blocks = {n: BLOCKS[layer.name] for n, layer in enumerate(config.layers) if layer.has_weights}
     one, four = scaled(config, (4,), (50,), blocks=blocks)
+    assert one.clocks < four.clocks < 1.02 * one.clocks
     assert four.speed > 3.9
     assert four.waits < 3000
-    assert one.clocks < four.clocks
 
 
 def test_rows_and_picture(tmp_path: Path) -> None:

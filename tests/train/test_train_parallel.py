@@ -18,6 +18,9 @@ from flow.run_directory import RESULT
 from flow.train.pe_array.command import train
 from flow.train.pe_array.request import Request, request
 from flow.train.pe_array.simulation import HARNESS
+from models.pe_array.compiler.shared.plan import LATER
+from models.pe_array.compiler.shared.shared_step import SharedStep, step_of
+from models.pe_array.network.config import grid_of
 from models.pe_array.training.trainer import Trainer
 from tb.pe_array.runs.meetings import Meetings, Stopped
 
@@ -35,6 +38,9 @@ def small(directory: Path, arrays: int, batch: int = 8, steps: str = "2") -> Req
 def test_two_arrays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Dense and pruned steps; what they end with is what one array with both batches ends with in the model."""
     asked = small(tmp_path, 2)
+    step = step_of(asked.trainer.network, grid_of(asked.config))
+    assert isinstance(step, SharedStep)
+    assert len(step.segments) > 1 + LATER, "the phases are in several segments"
     assert train(asked) == 0
     result = json.loads((asked.directory / RESULT).read_text())
     assert (result["mismatches"], result["failure"], result["config"]["arrays"]) == (0, None, 2)

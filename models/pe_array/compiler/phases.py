@@ -253,9 +253,12 @@ class Maker:
 
         Only those phases that belong to some layers: NG and WG of these, which make the gradient by what they read.
 
-        So NG of a layer is before its WG, and an update runs beside the NG behind. Where there is no update, WG comes
-        later if NG has several drains: the NG behind it begins while the last one is under way. WG could not, because
-        it needs the store engine. Stochastic updates keep their order, and so their random words.
+        On one array NG of a layer is before its WG, and an update runs beside the NG behind. On several arrays WG is
+        first, because gradients travel while NG runs; ``SharedStep`` cuts its segments between the two.
+
+        Where there is no update, WG comes later if NG has several drains: the NG behind it begins while the last one is
+        under way. WG could not, because it needs the store engine. Stochastic updates keep their order, and so their
+        random words.
         """
         layers = self.config.layers
         assert isinstance(self.config, PeConfig)

@@ -2,8 +2,8 @@
 """A whole training step, or an inference, of a network as one program in memory of the PE array.
 
 Order of a step: FF of all layers, the output's deltas, then from the last map to the image NG of the
-layers that read it, their WG and update. What the program finds in memory and leaves there is in
-``step_memory``.
+layers that read it, their WG and update; on several arrays WG before NG. What the program finds in
+memory and leaves there is in ``step_memory``.
 """
 
 from __future__ import annotations

@@ -109,5 +109,5 @@ def _clocks(stretches: Sequence[Stretch], counts: Sequence[int], link: Link) -> 
         _, more = placed([each for stretch in phases for each in stretch.room], updates)
         found.append(sum(stretch.clocks for stretch in phases) + more + BORDER)
         gradients, weights = (sum(stretch.gradients for stretch in phases), sum(stretch.weights for stretch in updated))
-        moved.append(([(0, 0, gradients)], [(0, 0, weights)]))
+        moved.append(tuple([(0, 0, size)] if size else [] for size in (gradients, weights)))
     return timed(ports, found, moved).clocks

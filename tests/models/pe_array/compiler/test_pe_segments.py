@@ -85,11 +85,10 @@ def test_traffic_keeps_its_order() -> None:
 
 def test_a_step_is_cut_where_it_gains() -> None:
     small, large = Stretch(1000, (500, 0), (10,), 40, 10), Stretch(100_000, (50_000, 0), (30_000,), 60_000, 10_000)
-    fast, slow = Link(2, 50, 100), Link(2, 1, 100)
+    fast = Link(2, 50, 100)
     assert best([small, small], fast) == [2], "not worth the borders"
     assert best([large], fast) == [1]
     assert best([large] * 3, fast) == [1, 1, 1]
-    assert sum(best([large, small, large, small, large, small], slow)) == 6
     assert max(len(best([large] * n, fast)) for n in range(1, 8)) == plan.SEGMENTS
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ import pytest
 from pe_trainings import first_images
 
 from models.lib.toml_section import ConfigError, parse
+from models.pe_array.compiler.shared import shared_step
 from models.pe_array.compiler.shared.plan import LATER
 from models.pe_array.compiler.shared.shared_memory import SharedMemory
 from models.pe_array.compiler.shared.shared_step import SharedStep, Transfer
@@ -106,13 +108,32 @@ class Arrays:
 def test_arrays_train_as_one_with_all_their_batches(arrays: int, late: bool, hidden: int) -> None:
     """Twenty steps with momenta and biases; sixteen arrays are more than some layers have beats of weights.
 
-    With another layer a step has three segments with phases, the last one with updates too.
+    With another layer a step has three segments with phases, the last one with updates too, before its first drain.
     """
-    data, _ = first_images(8 * arrays * 20)
+    train_as_one(arrays, late, hidden, 20)
+
+
+def test_updates_among_the_drains_of_a_phase(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waits for drains that come behind an update count it, too: there is none in so small a network by itself."""
+    places = list[int]()
+
+    def anywhere(room: Sequence[int], updates: Sequence[int]) -> tuple[list[int], int]:
+        found = [(7 * n + 3) % (len(room) + 1) for n in range(len(updates))]
+        places.extend(place for place in found if 0 < place < len(room))
+        return found, 0
+
+    monkeypatch.setattr(shared_step, "placed", anywhere)
+    train_as_one(4, late=True, hidden=64, steps=5)
+    assert places
+
+
+def train_as_one(arrays: int, late: bool, hidden: int, steps: int) -> None:
+    """So many steps on several arrays, and on one with all their images."""
+    data, _ = first_images(8 * arrays * steps)
     trainer = Trainer(config_of(arrays, prune_at=3, hidden=hidden, dense_density=0.8), data)
     alone = Trainer(trainer.config, data)
     machines = Arrays(trainer, late)
-    for _ in range(20):
+    for _ in range(steps):
         batch, rate = alone.next_batch(), alone.rate_shift
         alone.prune_if_due()
         alone.network.train_step(batch.images, batch.labels, rate)  # all images at once

@@ -21,14 +21,17 @@ from stopping import stopped
 from flow.build import Design
 from flow.paths import BUILD, ROOT
 from flow.run_directory import RESULT
-from flow.train.command import REPORT
+from flow.train.command import REPORT, WEIGHTS
+from flow.train.pe_array import command
 from flow.train.pe_array.command import train
 from flow.train.pe_array.request import Request, request
+from flow.train.simulation import Outcome
 from models.lib.job_file import CHECKPOINT
 from models.pe_array.training.harness import ARRAYS_HARNESS
+from models.pe_array.training.job import Record, save
 from models.pe_array.training.partition import SIZES
 from models.pe_array.training.stage_clocks import StageClocks
-from models.pe_array.training.trainer import Trainer
+from models.pe_array.training.trainer import StepResult, Trainer
 
 IMAGES = 64
 HIDDEN = """[[layers]]
@@ -91,6 +94,8 @@ def test_three_stages(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     played = StageClocks(asked.trainer.network, SIZES).of(asked.trainer.stages.schedule)  # type: ignore[union-attr]
     assert sum(sum(step["parts"].values()) for step in steps[8:]) == played.run(8), "an epoch, with all its waits"
     assert sum(steps[12]["parts"].values()) == played.step
+    busy, whole = (sum(each) for each in zip(*_busy_and_all(steps), strict=True))
+    assert result["mac_utilisation"] == busy / (whole * 2 * 3)
     assert same_weights(asked)
     printed = capsys.readouterr().out
     assert "4 layers, 3 arrays of 2 PEs of 8 MACs, verilator; steps 0 … 15 of 16 in simulation" in printed
@@ -99,6 +104,11 @@ def test_three_stages(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "<h2>Clocks of the stages</h2>" in page
     assert "<h2>Clocks of the parts of a step</h2>" not in page
     assert "in the model, on one array" in page
+
+
+def _busy_and_all(steps: list[dict[str, Any]]) -> list[tuple[int, int]]:
+    """Clocks of PEs in which MACs work, on all arrays, and all clocks of a step, with waits."""
+    return [(step["counters"]["BUSY_PES"], sum(step["parts"].values())) for step in steps]
 
 
 def test_hybrid(tmp_path: Path) -> None:
@@ -140,6 +150,32 @@ def test_interrupted_and_resumed(tmp_path: Path) -> None:
     result = json.loads((directory / RESULT).read_text())
     assert result["simulated_steps"] == list(range(16))
     assert (result["mismatches"], result["clocks_measured"]) == (0, result["clocks_predicted"])
+
+
+@pytest.mark.parametrize(("step", "done"), [(7, 5), (9, 8), (12, 8), (16, 16)])
+def test_interrupted_in_the_model(step: int, done: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Results are of the checkpoint, where RESUME=1 goes on; behind step 9 no batch of the second epoch has logits."""
+    asked, train_step = small(tmp_path, "1"), Trainer.train_step
+
+    def simulated(asked: Request, *_: object) -> Outcome:
+        while asked.trainer.step < 5:
+            train_step(asked.trainer)
+        save(asked.job, asked.trainer, Record())
+        return Outcome()
+
+    def interrupted(trainer: Trainer) -> StepResult:
+        result = train_step(trainer)
+        if trainer.step == step:
+            signal.raise_signal(signal.SIGINT)
+        return result
+
+    monkeypatch.setattr(command, "simulate", simulated)
+    monkeypatch.setattr(Trainer, "train_step", interrupted)
+    assert train(asked) == 130
+    result = result_of(asked)
+    assert (result["steps_done"], result["failure"]) == (done, None)
+    assert len(result["history"]) == -(-done // 8)
+    assert (asked.directory / WEIGHTS).is_file()
 
 
 FAULTS = {

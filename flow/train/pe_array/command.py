@@ -142,6 +142,8 @@ def train_in_model(trainer: Trainer, job: ArrayJob, record: Record) -> bool:
             if interrupts.count:
                 if trainer.empty:
                     save(job, trainer, record)
+                else:  # batches under way are not kept: results are of where RESUME=1 goes on
+                    load(job, trainer)
                 return False
             if trainer.step % trainer.steps_per_epoch == 0:
                 save(job, trainer, record)

@@ -116,7 +116,7 @@ class ArrayHost:
                 clocks -= nap
             elif self.is_done:
                 return
-        raise TimeoutError("the host has no answer in time")
+        raise TimeoutError(f"the host of array {self.lane} has no answer in time")
 
     async def write(self, register: int, data: int) -> None:
         """Write a register."""

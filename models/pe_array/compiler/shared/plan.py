@@ -109,5 +109,10 @@ def _clocks(stretches: Sequence[Stretch], counts: Sequence[int], link: Link) -> 
         _, more = placed([each for stretch in phases for each in stretch.room], updates)
         found.append(sum(stretch.clocks for stretch in phases) + more + BORDER)
         gradients, weights = (sum(stretch.gradients for stretch in phases), sum(stretch.weights for stretch in updated))
-        moved.append(tuple([(0, 0, size)] if size else [] for size in (gradients, weights)))
+        moved.append((_alone(gradients), _alone(weights)))
     return timed(ports, found, moved).clocks
+
+
+def _alone(size: int) -> list[Ports]:
+    """A transfer from the one port to itself; none of nothing."""
+    return [(0, 0, size)] if size else []

@@ -30,6 +30,7 @@ def results(
     clocks = sum(step["counters"]["CLOCKS"] for step in steps)
     whole = sum(sum(step["parts"].values()) for step in steps)  # with waits and the link
     busy = sum(step["counters"]["BUSY_PES"] for step in steps)
+    spent = clocks if config.arrays == 1 else whole
     counting = 1 if config.staged is None else config.arrays  # arrays whose counters are in a step's
     seconds = sum(step["seconds"] for step in steps)
     return {
@@ -61,7 +62,7 @@ def results(
         "test_clocks_measured": sum(test["counters"]["CLOCKS"] for test in record.tests),
         "clocks_per_step": clocks / len(steps) if steps else None,
         "clocks_of_all_arrays": whole / len(steps) if steps else None,
-        "mac_utilisation": busy / (whole * config.pes * counting) if steps else None,
+        "mac_utilisation": busy / (spent * config.pes * counting) if steps else None,
         "simulated_clocks_per_second": clocks / seconds if steps else None,
         "simulation_seconds": seconds,
         "tests": {"images": sum(test["images"] for test in record.tests),

@@ -33,8 +33,10 @@ def result(board: Board, wholes: list[Whole], rows: list[FineTuning], notes: lis
         "latency": board.latency,
         "clock": assumed.clock(),
         "steps": [
-            {"name": whole.name, "clocks": whole.clocks, "parts": whole.parts, "ms": whole.millis}
-            | {"issuing": whole.issuing}
+            {
+                "name": whole.name, "clocks": whole.clocks, "parts": whole.parts, "ms": whole.millis,
+                "issuing": whole.issuing,
+            }
             for whole in wholes
         ],
         "rows": [

@@ -48,16 +48,11 @@ def named(values: Iterable[Any], directory: Path) -> str:
         try:
             place = directory / text
             files = sorted(path for path in place.rglob("*") if path.is_file()) if place.is_dir() else [place]
-            contents = [(str(path), _digest_of(path)) for path in files if path.is_file()]
+            contents = [(str(path), hashlib.sha256(path.read_bytes()).hexdigest()) for path in files if path.is_file()]
         except (OSError, ValueError):  # no name of a file at all
             continue
         digest.update(repr([(text, os.path.relpath(name, directory), each) for name, each in contents]).encode())
     return digest.hexdigest()[:20]
-
-
-def _digest_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -135,11 +135,8 @@ def _parts_of_steps(steps: list[dict[str, Any]], stages: list[str] | None) -> li
     Args:
         stages: names of the layers with which they begin; None: there are none.
     """
-    found, staged, plain = (
-        [],
-        [step for step in steps if STAGES in step],
-        [step for step in steps if STAGES not in step],
-    )
+    found = []
+    staged, plain = [step for step in steps if STAGES in step], [step for step in steps if STAGES not in step]
     if stages is not None and staged:
         found.append(html.section(
             "Clocks of the stages",

@@ -30,13 +30,16 @@ from models.pe_array.isa.shapes import Pair
 from models.pe_array.training.job import ArrayJob
 from tb.lib.bench import Bench
 from tb.pe_array.runs.meetings import Meetings, Stopped
-from tb.pe_array.runs.train import Comparison, Interrupted, Ran, Training, compare_clocks, compare_maps
-
-_CLIPPED = {
-    "forward and backward": (Counter.CLIPPED_OUTPUTS,),
-    "by updates": (Counter.CLIPPED_MASTERS, Counter.CLIPPED_MOMENTA),
-}
-"""What the arrays count together, and the model too."""
+from tb.pe_array.runs.train import (
+    Comparison,
+    Interrupted,
+    Ran,
+    Training,
+    clipped_of,
+    compare_clipped,
+    compare_clocks,
+    compare_maps,
+)
 
 
 class ParallelTraining(Training):
@@ -77,9 +80,8 @@ class ParallelTraining(Training):
             compare_clocks(comparison, each)
         counters = {counter: sum(each.counters[counter] for each in ran.values()) for counter in Counter}
         all_ = self.together(number, ran, comparison, counters)
-        forward, backward, update = (self.network.saturations.sum(axis=1) - clipped).tolist()
-        for (what, _), count in zip(_CLIPPED.items(), (forward + backward, update), strict=True):
-            comparison.equal(f"values clipped {what}", sum(each["clipped"][what] for each in all_), count)
+        expected_clipped = self.network.saturations.sum(axis=1) - clipped
+        compare_clipped(comparison, [each["clipped"] for each in all_], expected_clipped)
         slowest = [max(each) for each in zip(*(each["clocks"] for each in all_), strict=True)]
         predicted, parts = sum(each.clocks.clocks for each in ran.values()), {UPDATES: 0}
         for n, each in ran.items():
@@ -128,12 +130,11 @@ class ParallelTraining(Training):
         self, number: int, ran: dict[int, Ran], comparison: Comparison, counters: dict[Counter, int]
     ) -> list[dict[str, Any]]:  # fmt: skip
         """What all arrays have counted in a step, which all have compared."""
-        clipped = {what: sum(counters[each] for each in counted) for what, counted in _CLIPPED.items()}
         assert isinstance(self.simulation.memory, SharedMemory)
         clocks = [
             ran[n].counters[Counter.CLOCKS] if n in ran else 0 for n in self.simulation.memory.shared.segments
         ]  # fmt: skip
-        mine = {"clocks": clocks, "compared": comparison.values, "clipped": clipped}
+        mine = {"clocks": clocks, "compared": comparison.values, "clipped": clipped_of(counters)}
         return [json.loads(each) for each in self.meetings.meet(f"compared{number}", json.dumps(mine).encode())]
 
 

@@ -44,6 +44,8 @@ from tb.pe_array.runs.train import (
     Ran,
     Simulation,
     Training,
+    clipped_of,
+    compare_clipped,
     compare_clocks,
     compare_weights,
     whole,
@@ -224,16 +226,11 @@ class StagedTraining(Training):
             if mine is not None:
                 compare_clocks(comparison, mine)
             compared += comparison.values
-        forward, backward, update = (seen.clipped - self.clipped).tolist()
+        together = Comparison(f"{where}, all stages")
+        arrays = [clipped_of(each.counters) for each in ran if each is not None]
+        compare_clipped(together, arrays, seen.clipped - self.clipped)
         self.clipped = seen.clipped
-        both = Comparison(f"{where}, all stages")
-        for what, counters, count in (
-            ("requantise", (Counter.CLIPPED_OUTPUTS,), forward + backward),
-            ("updates", (Counter.CLIPPED_MASTERS, Counter.CLIPPED_MOMENTA), update),
-        ):
-            found = sum(each.counters[counter] for each in ran if each is not None for counter in counters)
-            both.equal(f"values clipped by {what}", found, count)
-        return compared + both.values
+        return compared + together.values
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.lib.data_sets.source import check_unchanged
+from models.lib.fixed_point import IntArray
 from models.lib.job_file import EVENTS, Mismatch
 from models.pe_array.clocks.pe_array import ArrayClocks
 from models.pe_array.clocks.step import ProgramRun, clocks_of_parts, predicted
@@ -51,6 +52,10 @@ from models.pe_array.training.trainer import Trainer
 from tb.lib.bench import Bench
 from tb.pe_array.drivers.array_host import ArrayHost, Bytes, fill
 
+_CLIPPED = {
+    "by requantise": (Counter.CLIPPED_OUTPUTS,), "by updates": (Counter.CLIPPED_MASTERS, Counter.CLIPPED_MOMENTA),
+}  # fmt: skip
+"""Values that arrays count, and the model too."""
 CLOCKS_TO_SPARE = 10_000
 """Beside four times what is predicted, before the array is said to hang."""
 
@@ -262,10 +267,7 @@ class Training:
         comparison = Comparison(f"step {number}")
         compare_maps(comparison, memory, result.traces[0])
         compare_weights(comparison, memory, network.weights)
-        forward, backward, update = (network.saturations.sum(axis=1) - clipped).tolist()
-        comparison.equal("values clipped by requantise", counters[Counter.CLIPPED_OUTPUTS], forward + backward)
-        both = counters[Counter.CLIPPED_MASTERS] + counters[Counter.CLIPPED_MOMENTA]
-        comparison.equal("values clipped by updates", both, update)
+        compare_clipped(comparison, [clipped_of(counters)], network.saturations.sum(axis=1) - clipped)
         compare_clocks(comparison, ran)
         self.record.steps.append(self.event(
             "step", step=number, correct=result.correct, images=len(batch.labels), density=network.density,
@@ -305,6 +307,23 @@ def compare_maps(comparison: Comparison, memory: StepMemory, expected: Trace) ->
     for name in ("outputs", "indices", "deltas", "gradients", "bias_gradients"):
         for layer, (got, want) in enumerate(zip(getattr(found, name), getattr(expected, name), strict=True)):
             comparison.equal(f"{name} of layer {layer}", got, want)
+
+
+def clipped_of(counters: Mapping[Counter, int]) -> dict[str, int]:
+    """Values that an array has clipped, by what clips them."""
+    return {what: sum(counters[each] for each in counted) for what, counted in _CLIPPED.items()}
+
+
+def compare_clipped(comparison: Comparison, arrays: Sequence[Mapping[str, int]], expected: IntArray) -> None:
+    """Values clipped on all arrays together.
+
+    Args:
+        arrays: ``clipped_of`` each.
+        expected: forward, backward and by updates.
+    """
+    forward, backward, update = expected.tolist()
+    for what, count in zip(_CLIPPED, (forward + backward, update), strict=True):
+        comparison.equal(f"values clipped {what}", sum(each[what] for each in arrays), count)
 
 
 def compare_weights(comparison: Comparison, memory: StepMemory, expected: Sequence[Weights | None]) -> None:

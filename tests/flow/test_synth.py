@@ -124,13 +124,16 @@ def test_pes_are_left_out_of_the_frame() -> None:
 
 def test_the_configuration_decides_which_engine() -> None:
     runs = [(target.name, family) for target, family in synth.plan("configs/pe_array/lenet5_mnist.toml").runs]
-    areas = [(name, "xc7") for name in ("pe_8", "frame_2x8", "array_2x8", "pe_32")]
-    assert runs == [*areas, ("pe_8", "ecp5")]
+    areas = ("pe_8", "frame_2x8", "array_2x8", "pe_32")
+    narrow, wide = ([(name + end, "xc7") for name in areas] for end in ("", "_wide"))
+    assert runs == [*narrow, ("pe_8", "ecp5"), *wide]
     target = synth.plan("configs/pe_array/lenet5_mnist.toml").runs[2][0]
     units = ".SOFTMAX(0),\n    .SCALE(0)"  # a training with sigmoid takes neither
     assert f".P(2),\n    .B(8),\n    .FRAC(4),\n    {units},\n    .DATA(8),\n    .MASTER(24)" in target.wrapper("")
     narrow = dataclasses.replace(target, config=dataclasses.replace(LENET5, widths=Widths(4, 16)))
     assert ".DATA(4),\n    .MASTER(16)" in narrow.wrapper("")
+    assert ".BUS(" not in target.wrapper("")
+    assert ".BUS(128)" in dataclasses.replace(target, wide=True).wrapper("")
     with pytest.raises(FlowError, match="no such file"):
         synth.plan("configs/missing.toml")
 
@@ -143,6 +146,7 @@ def test_extrapolation(monkeypatch: pytest.MonkeyPatch) -> None:
     """PEs and what is around them, added up; block RAM beyond the published one is a problem, LUTs are a figure."""
     figures = {
         "pe_8": sized(10), "frame_2x8": sized(5), "array_2x8": sized(20, 4), "pe_32": sized(10000, 30),
+        "pe_8_wide": sized(11), "frame_2x8_wide": sized(8), "array_2x8_wide": sized(30, 4), "pe_32_wide": sized(1, 34),
     }  # fmt: skip
     plan = synth_pe.plan(LENET5)
     compared = plan.compare(figures, REFERENCE)
@@ -153,12 +157,19 @@ def test_extrapolation(monkeypatch: pytest.MonkeyPatch) -> None:
     assert report["figures"] == {"lut_total": 320005, "ff": 3200050, "block_ram": 961, "dsp": 66}
     assert report["published"] == {"lut_total": 199111, "ff": 249122, "block_ram": 1060, "dsp": 1030}
     assert report["sum_misses_array"] == pytest.approx({"lut_total": 0.25, "ff": 0.25, "block_ram": -0.25, "dsp": 2})
+    report = compared.report["extrapolation_wide"]
+    assert report["figures"] == {"lut_total": 40, "ff": 400, "block_ram": 1089, "dsp": 66}
+    assert report["sum_misses_array"] == pytest.approx({"lut_total": 0, "ff": 0, "block_ram": -0.25, "dsp": 2})
+    assert "with a wide port: 32 PEs x 32 lanes = 32 x pe_32_wide + frame_2x8_wide" in compared.lines[4]
     more = plan.compare(figures | {"pe_32": sized(10000, 34)}, REFERENCE)
     assert more.problems == ["block_ram = 1089 of 32 x 32, extrapolated, is above the published 1060"]
     monkeypatch.setattr(synth_pe, "AROUND", synth_pe.LARGE)
     exact = synth_pe.plan(LENET5)
-    assert [target.name for target, _ in exact.runs][-2] == "frame_32x32"
-    compared = exact.compare(figures | {"frame_32x32": sized(100, 100)}, REFERENCE)
+    assert [target.name for target, _ in exact.runs if target.name.startswith("frame_32x32")] == [
+        "frame_32x32", "frame_32x32_wide",
+    ]  # fmt: skip
+    large = dict.fromkeys(("frame_32x32", "frame_32x32_wide"), sized(100, 100))
+    compared = exact.compare(figures | large, REFERENCE)
     assert "lower bound" not in compared.lines[0]
     assert compared.report["extrapolation"]["figures"]["lut_total"] == 320100
     assert compared.problems == []

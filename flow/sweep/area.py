@@ -7,11 +7,10 @@ what it misses an engine by that it was not fitted to: each is left out in turn.
 
 **PE array**: as often as there are PEs what one takes, which is a line through those with few and with many lanes, and
 the rest of a small array, all from the baselines of `make synth`. Its error is what it misses that array by, which was
-synthesised as a whole. The rest grows with PEs and lanes, so that of larger arrays it is a lower bound.
+synthesised as a whole. The rest grows with PEs and lanes, so that of larger arrays it is a lower bound. All parts are
+there with a narrow and with a wide port.
 
 DSPs are counted, not fitted: one per multiplier (`flow/synth`).
-
-An array with a wide port has none: nothing of it was synthesised.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from flow.paths import ROOT, set_environment
 from flow.sweep.space import changed, made
 from flow.synth.command import BASELINE, run
 from flow.synth.edge import EdgeTarget
-from flow.synth.pe import LARGE, SMALL, PeTarget, add
+from flow.synth.pe import LARGE, SMALL, PeTarget, add, port_name
 from models.edge.config import EdgeConfig
 from models.lib.network_kind import EDGE, NetworkKind
 from models.lib.toml_section import read_toml
@@ -51,12 +50,7 @@ def target(config: EdgeConfig | PeConfig) -> EdgeTarget | PeTarget:
     """What is synthesised of a configuration: all of its engine."""
     if isinstance(config, EdgeConfig):
         return EdgeTarget(config)
-    return PeTarget(config, "array", config.pes, config.batch)
-
-
-def has(config: EdgeConfig | PeConfig) -> bool:
-    """Whether there is an area of a configuration: of an array with a wide port nothing was synthesised."""
-    return isinstance(config, EdgeConfig) or config.wide == 1
+    return PeTarget(config, "array", config.pes, config.batch, config.wide > 1)
 
 
 def synthesised(config: EdgeConfig | PeConfig) -> dict[str, float]:
@@ -130,13 +124,13 @@ def _parts() -> dict[str, Figures]:
     return {name: families[FAMILY] for name, families in baseline.items() if FAMILY in families}
 
 
-def _array(pes: int, lanes: int) -> dict[str, float]:
-    """Figures of an array, added up."""
-    few, many = SMALL[1], LARGE[1]
-    narrow, wide = _parts()[f"pe_{few}"], _parts()[f"pe_{many}"]
+def _array(pes: int, lanes: int, wide: bool = False) -> dict[str, float]:
+    """Figures of an array, with a narrow or a wide port, added up."""
+    few, many, port = SMALL[1], LARGE[1], port_name(wide)
+    small, large = _parts()[f"pe_{few}{port}"], _parts()[f"pe_{many}{port}"]
     share = (lanes - few) / (many - few)
-    cell = {name: narrow[name] + share * (wide[name] - narrow[name]) for name in (*FIGURES, "dsp")}
-    return add(cell, pes, _parts()[f"frame_{SMALL[0]}x{SMALL[1]}"])
+    cell = {name: small[name] + share * (large[name] - small[name]) for name in (*FIGURES, "dsp")}
+    return add(cell, pes, _parts()[f"frame_{SMALL[0]}x{SMALL[1]}{port}"])
 
 
 def fitted(config: EdgeConfig | PeConfig) -> dict[str, float]:
@@ -144,7 +138,8 @@ def fitted(config: EdgeConfig | PeConfig) -> dict[str, float]:
     if isinstance(config, EdgeConfig):
         figures = {name: float(np.dot(terms(config), factors)) for name, factors in edge_model().factors.items()}
     else:
-        figures = {name: value for name, value in _array(config.pes, config.batch).items() if name in FIGURES}
+        sum_ = _array(config.pes, config.batch, config.wide > 1)
+        figures = {name: sum_[name] for name in FIGURES}
     return figures | {"dsp": float(target(config).multipliers)}
 
 
@@ -154,11 +149,13 @@ def error_text(kind: NetworkKind) -> str:
         found = edge_model()
         parts = ", ".join(f"{name} {mean:.1%} (at most {most:.1%})" for name, (mean, most) in found.errors.items())
         return f"fitted to {found.points} synthesised engines; error where one is left out: {parts}; DSPs are counted"
-    whole, sum_ = _parts()[f"array_{SMALL[0]}x{SMALL[1]}"], _array(*SMALL)
-    parts = ", ".join(f"{name} {sum_[name] / whole[name] - 1:+.1%}" for name in FIGURES)
+    misses = []
+    for wide in (False, True):
+        whole, sum_ = _parts()[f"array_{SMALL[0]}x{SMALL[1]}{port_name(wide)}"], _array(*SMALL, wide)
+        misses.append(", ".join(f"{name} {sum_[name] / whole[name] - 1:+.1%}" for name in FIGURES))
     return (
-        f"added up from synthesised parts, which misses the array of {SMALL[0]} PEs x {SMALL[1]} lanes by {parts}; "
-        f"of larger ones it is a lower bound; DSPs are counted"
+        f"added up from synthesised parts, which misses the array of {SMALL[0]} PEs x {SMALL[1]} lanes by {misses[0]} "
+        f"(with a wide port by {misses[1]}); of larger ones it is a lower bound; DSPs are counted"
     )
 
 

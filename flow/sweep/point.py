@@ -45,8 +45,7 @@ def evaluate(
         row = _edge(config, samples, epochs) if isinstance(config, EdgeConfig) else _array(config, samples, epochs)
     except ConfigError as error:
         return Outcome({key: {REFUSED: str(error)}})
-    has_area = area != "none" and areas.has(config)
-    found = {} if not has_area else areas.synthesised(config) if area == "synth" else areas.fitted(config)
+    found = {} if area == "none" else areas.synthesised(config) if area == "synth" else areas.fitted(config)
     return Outcome({key: row | {name: round(value, 1) for name, value in found.items()}})
 
 

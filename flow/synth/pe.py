@@ -39,6 +39,11 @@ SUMMED = ("lut_total", "ff", "block_ram", "dsp")
 Kind = Literal["pe", "array", "frame"]
 
 
+def port_name(wide: bool) -> str:
+    """End of the names of what is synthesised with a wide port."""
+    return "_wide" if wide else ""
+
+
 @dataclass(frozen=True)
 class PeTarget(Target):
     """One PE with what it has in the array for itself (`pe_cell`), an array, or an array without its PEs (frame).
@@ -57,7 +62,7 @@ class PeTarget(Target):
     @property
     def name(self) -> str:
         size = f"pe_{self.lanes}" if self.kind == "pe" else f"{self.kind}_{self.pes}x{self.lanes}"
-        return size + ("_wide" if self.wide else "")
+        return size + port_name(self.wide)
 
     @property
     def config_name(self) -> str:
@@ -143,7 +148,7 @@ def _added(figures: Mapping[str, Figures], reference: Mapping[str, Any], wide: b
     """The array of the published size, added up, with a narrow or a wide port."""
     published: Mapping[str, float] = reference["system"]["figures"]
     (few, narrow), (pes, lanes) = SMALL, LARGE
-    port, end = (", with a wide port", "_wide") if wide else ("", "")
+    port, end = ", with a wide port" if wide else "", port_name(wide)
     whole = figures[f"array_{few}x{narrow}{end}"]
     check = add(figures[f"pe_{narrow}{end}"], few, figures[f"frame_{few}x{narrow}{end}"])
     rest = f"frame_{AROUND[0]}x{AROUND[1]}{end}"

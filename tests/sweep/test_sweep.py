@@ -136,7 +136,7 @@ def test_clocks_are_those_of_the_network_that_was_trained(prune_at: int, wide: i
     sizes = Sizes(48, outstanding=WIDE_OUTSTANDING if wide > 1 else OUTSTANDING, grad_depth=GRAD_DEPTH)
     assert row["clocks"] == play(trainer.network, sizes, seen=False)[1].clocks
     assert row["density"] == round(trainer.network.density, 6)
-    assert ("lut_total" in row) == (wide == 1), "nothing of an array with a wide port was synthesised"
+    assert row["ff"] == round(area.fitted(config)["ff"], 1)
     fresh = PeNetwork(config)
     fresh.prune()
     assert row["clocks"] != play(fresh, sizes, seen=False)[1].clocks, "this training must change what is left"
@@ -181,7 +181,11 @@ def test_what_is_fitted() -> None:
     array = PeConfig.load(ROOT / "configs/pe_array/lenet5_mnist.toml")
     parts = area._parts()
     assert area.fitted(array)["ff"] == 4 * parts["pe_32"]["ff"] + parts["frame_2x8"]["ff"]
+    wide = replace(array, wide=2)
+    assert area.fitted(wide)["ff"] == 4 * parts["pe_32_wide"]["ff"] + parts["frame_2x8_wide"]["ff"]
+    assert (area.target(array).name, area.target(wide).name) == ("array_4x32", "array_4x32_wide")
     assert "misses the array of 2 PEs x 8 lanes by lut_total -" in area.error_text(PE_ARRAY)
+    assert "(with a wide port by lut_total -" in area.error_text(PE_ARRAY)
 
 
 def test_a_page_without_a_result() -> None:

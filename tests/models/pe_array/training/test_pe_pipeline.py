@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pe_trainings import changed, first_images, lenet, values
+from pe_trainings import CONFIGS, changed, first_images, lenet, values
 
 from models.lib.checkpoint import CheckpointError
 from models.lib.toml_section import ConfigError
@@ -37,9 +37,11 @@ class Naive:
         begins: batches before which the pipeline is empty.
     """
 
-    def __init__(self, trainer: Trainer, stages: int, begins: list[int], prune_at: int = NEVER) -> None:
-        net = trainer.network
-        self.net, first = PeNetwork(net.config), CUTS[stages]
+    def __init__(self, trainer: Trainer, begins: list[int], prune_at: int = NEVER) -> None:
+        net, pipeline = trainer.network, trainer.config.pipeline
+        assert pipeline is not None
+        assert pipeline.first is not None
+        self.net, first, stages = PeNetwork(net.config), pipeline.first, pipeline.stages
         stage_of = [max(n for n, each in enumerate(first) if each <= layer) for layer in range(len(net.weights))]
         self.stale = [2 * (stages - 1 - stage) for stage in stage_of]
         self.begins, self.prune_at, self.trainer = begins, prune_at, trainer
@@ -66,7 +68,7 @@ def test_against_a_list_of_old_weights(stages: int) -> None:
     """Two epochs of 12 steps, pruned before step 17."""
     data, _ = first_images(12 * 32)
     trainer = Trainer(pipelined(stages, prune_at=17), data)
-    naive = Naive(trainer, stages, [0, 12, 17], prune_at=17)
+    naive = Naive(trainer, [0, 12, 17], prune_at=17)
     naive.train(24)
     plain = Trainer(lenet(prune_at=17), data)
     for each in (trainer, trainer, plain, plain):
@@ -75,6 +77,22 @@ def test_against_a_list_of_old_weights(stages: int) -> None:
     assert np.array_equal(trainer.network.saturations, naive.net.saturations)
     assert not same_network(trainer.network, plain.network), "staleness changes what is learnt"
     assert [epoch.images for epoch in trainer.history] == [384, 384]
+
+
+def test_residual_network_against_a_list_of_old_weights() -> None:
+    """Blocks with an identity and with a projection, cut before each and before the layer of the logits."""
+    config = PeConfig.load(CONFIGS / "resnet_mnist.toml")
+    names = [layer.name for layer in config.layers]
+    first = (0, names.index("half"), names.index("wide"), len(names) - 1)
+    pipeline = Pipeline(len(first), first, "pipelined", None)
+    data, _ = first_images(8 * config.training.batch)
+    trainer = Trainer(replace(config, pipeline=pipeline, training=replace(config.training, prune_at=11)), data)
+    naive = Naive(trainer, [0, 8, 11], prune_at=11)
+    naive.train(16)
+    for _ in range(2):
+        trainer.train_epoch()
+    assert same_network(trainer.network, naive.net)
+    assert np.array_equal(trainer.network.saturations, naive.net.saturations)
 
 
 def test_not_pipelined_is_what_it_was(tmp_path: Path) -> None:
@@ -96,7 +114,7 @@ def test_hybrid_goes_on_from_a_checkpoint_on_either_side_of_the_switch(switch_at
     data, _ = first_images(256)
     config = pipelined(3, "hybrid", switch_at)
     whole, parts = Trainer(config, data), Trainer(config, data)
-    naive = Naive(whole, 3, [0, 8])
+    naive = Naive(whole, [0, 8])
     naive.train(24, switch_at)
     for _ in range(3):
         whole.train_epoch()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import codecs
 import locale
 import os
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -30,6 +31,9 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(environment.WITHOUT_ASSERTS)
     if codecs.lookup(locale.getpreferredencoding(False)).name != "utf-8":
         raise pytest.UsageError("files of the tests are UTF-8 and this locale is not: export PYTHONUTF8=1")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # a shell that ran the tests in the background: what they start and stop by Ctrl-C would not hear it either
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config, "workerinput"):
         threads.use(1)  # the cores have a test process each
 

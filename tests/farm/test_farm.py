@@ -74,7 +74,11 @@ def test_what_is_known_is_not_done_again(scheduler: str, tmp_path: Path, capsys:
 def test_a_campaign_that_was_stopped_goes_on(how: signal.Signals, scheduler: str, tmp_path: Path) -> None:
     command = [sys.executable, "-X", "utf8", "-m", "tests.farm.jobs", str(tmp_path)]
     variables = os.environ | {"JOBS": "1"}
-    with subprocess.Popen(command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as run:
+    with (
+        subprocess.Popen(command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as run,
+        contextlib.ExitStack() as at_end,
+    ):
+        at_end.callback(run.kill)  # a campaign that does not hear the signal waits for ever, and so would this test
         while not (tmp_path / KEPT).is_file() or (tmp_path / KEPT).read_text().count('"row"') < 2:
             assert run.poll() is None, run.communicate()[0]
             time.sleep(0.02)

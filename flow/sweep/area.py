@@ -29,7 +29,7 @@ from flow.paths import ROOT, set_environment
 from flow.sweep.space import changed, made
 from flow.synth.command import BASELINE, run
 from flow.synth.edge import EdgeTarget
-from flow.synth.pe import LARGE, SMALL, PeTarget, add, port_name
+from flow.synth.pe import LARGE, SMALL, PeTarget, add, part_name
 from models.edge.config import EdgeConfig
 from models.lib.network_kind import EDGE, NetworkKind
 from models.lib.toml_section import read_toml
@@ -126,11 +126,11 @@ def _parts() -> dict[str, Figures]:
 
 def _array(pes: int, lanes: int, wide: bool = False) -> dict[str, float]:
     """Figures of an array, with a narrow or a wide port, added up."""
-    few, many, port = SMALL[1], LARGE[1], port_name(wide)
-    small, large = _parts()[f"pe_{few}{port}"], _parts()[f"pe_{many}{port}"]
+    few, many = SMALL[1], LARGE[1]
+    small, large = (_parts()[part_name("pe", 1, size, wide)] for size in (few, many))
     share = (lanes - few) / (many - few)
     cell = {name: small[name] + share * (large[name] - small[name]) for name in (*FIGURES, "dsp")}
-    return add(cell, pes, _parts()[f"frame_{SMALL[0]}x{SMALL[1]}{port}"])
+    return add(cell, pes, _parts()[part_name("frame", *SMALL, wide)])
 
 
 def fitted(config: EdgeConfig | PeConfig) -> dict[str, float]:
@@ -151,7 +151,7 @@ def error_text(kind: NetworkKind) -> str:
         return f"fitted to {found.points} synthesised engines; error where one is left out: {parts}; DSPs are counted"
     misses = []
     for wide in (False, True):
-        whole, sum_ = _parts()[f"array_{SMALL[0]}x{SMALL[1]}{port_name(wide)}"], _array(*SMALL, wide)
+        whole, sum_ = _parts()[part_name("array", *SMALL, wide)], _array(*SMALL, wide)
         misses.append(", ".join(f"{name} {sum_[name] / whole[name] - 1:+.1%}" for name in FIGURES))
     return (
         f"added up from synthesised parts, which misses the array of {SMALL[0]} PEs x {SMALL[1]} lanes by {misses[0]} "

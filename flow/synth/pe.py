@@ -41,9 +41,10 @@ SUMMED = ("lut_total", "ff", "block_ram", "dsp")
 Kind = Literal["pe", "array", "frame"]
 
 
-def port_name(wide: bool) -> str:
-    """End of the names of what is synthesised with a wide port."""
-    return "_wide" if wide else ""
+def part_name(kind: Kind, pes: int, lanes: int, wide: bool) -> str:
+    """Name of what is synthesised, in tables and in the baseline file; the PEs of one PE are no part of it."""
+    size = f"pe_{lanes}" if kind == "pe" else f"{kind}_{pes}x{lanes}"
+    return f"{size}_wide" if wide else size
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,7 @@ class PeTarget(Target):
 
     @property
     def name(self) -> str:
-        size = f"pe_{self.lanes}" if self.kind == "pe" else f"{self.kind}_{self.pes}x{self.lanes}"
-        return size + port_name(self.wide)
+        return part_name(self.kind, self.pes, self.lanes, self.wide)
 
     @property
     def config_name(self) -> str:
@@ -155,20 +155,21 @@ def _targets(config: PeConfig, wide: bool) -> list[PeTarget]:
 def _added(figures: Mapping[str, Figures], reference: Mapping[str, Any], wide: bool) -> Comparison:
     """The array of the published size, added up, with a narrow or a wide port."""
     published: Mapping[str, float] = reference["system"]["figures"]
-    (few, narrow), (pes, lanes) = SMALL, LARGE
-    port, end = ", with a wide port" if wide else "", port_name(wide)
-    whole = figures[f"array_{few}x{narrow}{end}"]
-    check = add(figures[f"pe_{narrow}{end}"], few, figures[f"frame_{few}x{narrow}{end}"])
-    rest = f"frame_{AROUND[0]}x{AROUND[1]}{end}"
-    total = add(figures[f"pe_{lanes}{end}"], pes, figures[rest])
+    (few, _), (pes, lanes) = SMALL, LARGE
+    element, large = (part_name("pe", 1, size, wide) for _, size in (SMALL, LARGE))
+    array, frame = part_name("array", *SMALL, wide), part_name("frame", *SMALL, wide)
+    rest = part_name("frame", *AROUND, wide)
+    whole, check = figures[array], add(figures[element], few, figures[frame])
+    total = add(figures[large], pes, figures[rest])
     misses = {name: check[name] / whole[name] - 1 for name in SUMMED}
+    port = ", with a wide port" if wide else ""
     bound = "" if AROUND == LARGE else ", a lower bound: what is around the PEs grows with P and B"
     lines = [
-        f"EXTRAPOLATED, not synthesised as a whole{port}: {pes} PEs x {lanes} lanes = {pes} x pe_{lanes}{end} + {rest} "
+        f"EXTRAPOLATED, not synthesised as a whole{port}: {pes} PEs x {lanes} lanes = {pes} x {large} + {rest} "
         f"(an array without its PEs){bound}",
         _row(f"  {pes} x {lanes}, extrapolated", total),
         _row(f"  published: {reference['system']['name']}", published),
-        f"  the same sum misses the synthesised array_{few}x{narrow}{end} by "
+        f"  the same sum misses the synthesised {array} by "
         + ", ".join(f"{share:+.1%} {name}" for name, share in misses.items()),
     ]
     report = {"rule": lines[0], "figures": total, "published": dict(published), "sum_misses_array": misses}
@@ -177,7 +178,7 @@ def _added(figures: Mapping[str, Figures], reference: Mapping[str, Any], wide: b
         for name in reference["system"]["limits"]
         if total[name] > published[name]
     ]
-    return Comparison(lines, {f"extrapolation{end}": report}, problems)
+    return Comparison(lines, {"extrapolation_wide" if wide else "extrapolation": report}, problems)
 
 
 def _row(name: str, figures: Figures) -> str:

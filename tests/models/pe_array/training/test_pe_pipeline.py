@@ -80,7 +80,7 @@ def test_against_a_list_of_old_weights(stages: int) -> None:
 
 
 def test_residual_network_against_a_list_of_old_weights() -> None:
-    """Blocks with an identity and with a projection, cut before each and before the layer of the logits."""
+    """Four stages: a block with an identity, one with a projection, one behind a wider layer, and the logits."""
     config = PeConfig.load(CONFIGS / "resnet_mnist.toml")
     names = [layer.name for layer in config.layers]
     first = (0, names.index("half"), names.index("wide"), len(names) - 1)

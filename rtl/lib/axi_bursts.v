@@ -97,6 +97,10 @@ reg          refused_reg;
 // Beat address of the next burst, and beats left less one
 reg [BW-1:0] addr_reg;
 reg [15:0]   left_reg;
+// The next burst is the last one; its beats less one: worked out when the burst before it is taken, so that nobody who
+// waits for them waits for arithmetic
+reg          last_reg;
+reg [3:0]    len_reg;
 
 wire finished = valid_reg && burst_take && (burst_last || take_rest);
 wire advance = cmd_valid_reg && (!valid_reg || finished);
@@ -154,11 +158,16 @@ generate
     end
 endgenerate
 
-// Beats to the next multiple of 16, less one
-wire [3:0] room = ~addr_reg[3:0];
+// Beats to the next multiple of 16, less one: of this burst, and of the first one of the next command
+wire [3:0]  room = ~addr_reg[3:0];
+wire [3:0]  cut_room = ~cut_beat[3:0];
+wire        cut_last = cut_left[15:4] == 12'd0 && cut_left[3:0] <= cut_room;
+// What is left behind this burst, whose next one begins at a multiple of 16
+wire [15:0] rest = left_reg - {12'd0, room} - 16'd1;
+wire        rest_last = rest[15:4] == 12'd0;
 
-assign burst_last = left_reg[15:4] == 12'd0 && left_reg[3:0] <= room;
-assign burst_len = burst_last ? left_reg[3:0] : room;
+assign burst_last = last_reg;
+assign burst_len = len_reg;
 assign burst_valid = valid_reg;
 assign burst_refused = refused_reg;
 assign busy = cmd_valid_reg || valid_reg;
@@ -178,11 +187,15 @@ always @(posedge clk) begin
         half_reg <= cmd_half_reg;
         addr_reg <= cut_beat;
         left_reg <= cut_left;
+        last_reg <= cut_last;
+        len_reg <= cut_last ? cut_left[3:0] : cut_room;
     end else if (finished) begin
         valid_reg <= 1'b0;
     end else if (burst_take) begin
         addr_reg <= {addr_reg[BW-1:4] + ONE, 4'd0};
-        left_reg <= left_reg - {12'd0, room} - 16'd1;
+        left_reg <= rest;
+        last_reg <= rest_last;
+        len_reg <= rest_last ? rest[3:0] : 4'd15;
     end
     if (rst || flush) begin
         cmd_valid_reg <= 1'b0;

@@ -136,8 +136,10 @@ reg  cancel_reg;
 wire cancelling = cancel || cancel_reg;
 // Bursts on their way, the one at the port included
 reg [SW-1:0] flight_reg, flight_next;
-// Words of the FIFO that nobody has a claim on
+// Words of the FIFO that nobody has a claim on; they are enough for any burst, there are some; so many bursts are on
+// their way that no other may begin. (These three are ready at the begin of the clock: a command waits for them.)
 reg [CW-1:0] free_reg, free_next;
+reg          many_reg, some_reg, full_reg;
 // First error response of the command whose beats come
 reg [1:0] error_reg, error_next;
 
@@ -147,8 +149,8 @@ reg [3:0]            ar_len_reg;
 
 wire nothing_flies = flight_reg == {SW{1'b0}};
 wire issue = burst_valid && !burst_refused && !cancelling && (!ar_valid_reg || m_axi_arready)
-             && flight_reg != ALL_SLOTS && free_reg > {{(CW-4){1'b0}}, burst_len};
-wire refuse = burst_valid && burst_refused && !cancelling && nothing_flies && free_reg != {CW{1'b0}};
+             && !full_reg && (many_reg || free_reg[3:0] > burst_len);
+wire refuse = burst_valid && burst_refused && !cancelling && nothing_flies && some_reg;
 
 axi_bursts #(
     .ADDR_WIDTH(ADDR_WIDTH),
@@ -215,6 +217,9 @@ always @(posedge clk) begin
     flight_reg <= flight_next;
     ends_reg <= ends_next;
     free_reg <= free_next;
+    many_reg <= free_next[CW-1:4] != {(CW-4){1'b0}};
+    some_reg <= free_next != {CW{1'b0}};
+    full_reg <= flight_next == ALL_SLOTS;
     error_reg <= error_next;
     if (issue) begin
         ar_addr_reg <= burst_addr;
@@ -225,6 +230,9 @@ always @(posedge clk) begin
         cancel_reg <= 1'b0;
         flight_reg <= {SW{1'b0}};
         free_reg <= DEPTH;
+        many_reg <= 1'b1;
+        some_reg <= 1'b1;
+        full_reg <= 1'b0;
         error_reg <= NONE;
         ar_valid_reg <= 1'b0;
     end
@@ -237,10 +245,11 @@ wire [IW-1:0] r_item, item;
 wire [1:0]    r_item_error = refuse ? REFUSED : r_end ? r_error : NONE;
 wire          item_ready, frame_last, frame_done;
 
-// Every item is a frame of its own
+// Every item is a frame of its own. What is no data decides on handshakes
 frame_fifo #(
     .WIDTH(IW + 3),
-    .DEPTH(FIFO_DEPTH)
+    .DEPTH(FIFO_DEPTH),
+    .EARLY(IW + 3 - DATA_WIDTH)
 ) fifo (
     .clk(clk),
     .rst(rst || cancelling),

@@ -139,6 +139,10 @@ reg [SW-1:0] flight_reg, flight_next;
 reg [SW-1:0] wait_reg, wait_next;
 // Free words of the FIFO
 reg [CW-1:0] free_reg, free_next;
+// A word of the FIFO is free; so many bursts are on their way that no other may begin. (The same as free_reg and
+// flight_reg say, ready at the begin of the clock: who offers a beat waits for s_ready.)
+reg room_reg, room_next;
+reg full_reg, full_next;
 // Beats of the present burst taken
 reg [3:0] beat_reg;
 // First error response of the command that is answered
@@ -153,7 +157,7 @@ reg [1:0]            done_error_reg;
 wire nothing_flies = flight_reg == {SW{1'b0}};
 wire burst_end = beat_reg == burst_len;
 // Of a good burst, every beat needs a word of the FIFO and the last one a slot; the last of a refused command waits
-wire beat_fits = free_reg != {CW{1'b0}} && (!burst_end || flight_reg != ALL_SLOTS);
+wire beat_fits = room_reg && (!burst_end || !full_reg);
 wire beat_drops = !(burst_end && burst_last) || nothing_flies;
 
 assign s_ready = burst_valid && !cancelling && (burst_refused ? beat_drops : beat_fits);
@@ -214,15 +218,32 @@ always @* begin
     if (begin_burst) ends_next[0] = burst_last;
     wait_next = wait_reg;
     free_next = free_reg;
+    full_next = full_reg;
+    room_next = room_reg;
 
-    if (begin_burst && !m_axi_bvalid) flight_next = flight_reg + SLOT_ONE;
-    if (!begin_burst && m_axi_bvalid) flight_next = flight_reg - SLOT_ONE;
+    if (begin_burst && !m_axi_bvalid) begin
+        flight_next = flight_reg + SLOT_ONE;
+        full_next = flight_reg == ALL_SLOTS - SLOT_ONE;
+    end
+    if (!begin_burst && m_axi_bvalid) begin
+        flight_next = flight_reg - SLOT_ONE;
+        full_next = 1'b0;
+    end
     if (begin_burst && !aw_load) wait_next = wait_reg + SLOT_ONE;
     if (!begin_burst && aw_load) wait_next = wait_reg - SLOT_ONE;
-    if (store && !w_taken) free_next = free_reg - ONE;
-    if (!store && w_taken) free_next = free_reg + ONE;
+    if (store && !w_taken) begin
+        free_next = free_reg - ONE;
+        room_next = free_reg != ONE;
+    end
+    if (!store && w_taken) begin
+        free_next = free_reg + ONE;
+        room_next = 1'b1;
+    end
     // All that has begun is written: only the words of the burst that has not are in the FIFO, and they are dropped
-    if (cancelling && nothing_flies) free_next = DEPTH;
+    if (cancelling && nothing_flies) begin
+        free_next = DEPTH;
+        room_next = 1'b1;
+    end
 end
 
 always @(posedge clk) begin
@@ -231,6 +252,8 @@ always @(posedge clk) begin
     ends_reg <= ends_next;
     wait_reg <= wait_next;
     free_reg <= free_next;
+    full_reg <= full_next;
+    room_reg <= room_next;
     if (accept) beat_reg <= burst_end ? 4'd0 : beat_reg + 4'd1;
     if (begin_burst) begin
         queue_write_reg <= queue_write_reg == LAST_SLOT ? {PW{1'b0}} : queue_write_reg + POINTER_ONE;
@@ -253,6 +276,8 @@ always @(posedge clk) begin
         flight_reg <= {SW{1'b0}};
         wait_reg <= {SW{1'b0}};
         free_reg <= DEPTH;
+        full_reg <= 1'b0;
+        room_reg <= 1'b1;
         beat_reg <= 4'd0;
         error_reg <= NONE;
         queue_write_reg <= {PW{1'b0}};

@@ -62,6 +62,10 @@ module axi_bursts #(
     output wire [1:0]            burst_skip,
     // Last burst of its command
     output wire                  burst_last,
+    // Beats less one of the burst that is next if this one is taken, and if there is none: for who must know early
+    // what will fit. Of a burst of the next command only if it is there
+    output wire [3:0]            after_len,
+    output wire [3:0]            first_len,
     // The command is refused
     output wire                  burst_refused,
 
@@ -165,7 +169,10 @@ wire        cut_last = cut_left[15:4] == 12'd0 && cut_left[3:0] <= cut_room;
 // What is left behind this burst, whose next one begins at a multiple of 16
 wire [15:0] rest = left_reg - {12'd0, room} - 16'd1;
 wire        rest_last = rest[15:4] == 12'd0;
+wire [3:0]  rest_len = rest_last ? rest[3:0] : 4'd15;
 
+assign first_len = cut_last ? cut_left[3:0] : cut_room;
+assign after_len = burst_last || take_rest ? first_len : rest_len;
 assign burst_last = last_reg;
 assign burst_len = len_reg;
 assign burst_valid = valid_reg;
@@ -188,14 +195,14 @@ always @(posedge clk) begin
         addr_reg <= cut_beat;
         left_reg <= cut_left;
         last_reg <= cut_last;
-        len_reg <= cut_last ? cut_left[3:0] : cut_room;
+        len_reg <= first_len;
     end else if (finished) begin
         valid_reg <= 1'b0;
     end else if (burst_take) begin
         addr_reg <= {addr_reg[BW-1:4] + ONE, 4'd0};
         left_reg <= rest;
         last_reg <= rest_last;
-        len_reg <= rest_last ? rest[3:0] : 4'd15;
+        len_reg <= rest_len;
     end
     if (rst || flush) begin
         cmd_valid_reg <= 1'b0;

@@ -128,7 +128,7 @@ localparam [CW-1:0] ONE = 1;
 wire                  burst_valid, burst_half, burst_last, burst_refused;
 wire [1:0]            burst_skip;
 wire [ADDR_WIDTH-1:0] burst_addr;
-wire [3:0]            burst_len;
+wire [3:0]            burst_len, after_len, first_len;
 wire                  bursts_busy;
 
 // Until everything requested has come
@@ -136,10 +136,10 @@ reg  cancel_reg;
 wire cancelling = cancel || cancel_reg;
 // Bursts on their way, the one at the port included
 reg [SW-1:0] flight_reg, flight_next;
-// Words of the FIFO that nobody has a claim on; they are enough for any burst, there are some; so many bursts are on
-// their way that no other may begin. (These three are ready at the begin of the clock: a command waits for them.)
-reg [CW-1:0] free_reg, free_next;
-reg          many_reg, some_reg, full_reg;
+// Words of the FIFO that nobody has a claim on; they are enough for the next burst, there are some; so many bursts are
+// on their way that no other may begin. (These three are ready at the begin of the clock: a command waits for them.)
+reg [CW-1:0] free_reg, free_next, kept_next;
+reg          fits_reg, some_reg, full_reg;
 // First error response of the command whose beats come
 reg [1:0] error_reg, error_next;
 
@@ -149,7 +149,7 @@ reg [3:0]            ar_len_reg;
 
 wire nothing_flies = flight_reg == {SW{1'b0}};
 wire issue = burst_valid && !burst_refused && !cancelling && (!ar_valid_reg || m_axi_arready)
-             && !full_reg && (many_reg || free_reg[3:0] > burst_len);
+             && !full_reg && fits_reg;
 wire refuse = burst_valid && burst_refused && !cancelling && nothing_flies && some_reg;
 
 axi_bursts #(
@@ -176,6 +176,8 @@ axi_bursts #(
     .burst_half(burst_half),
     .burst_skip(burst_skip),
     .burst_last(burst_last),
+    .after_len(after_len),
+    .first_len(first_len),
     .burst_refused(burst_refused),
     .busy(bursts_busy)
 );
@@ -203,8 +205,9 @@ always @* begin
 
     if (issue) free_next = free_next - {{(CW-4){1'b0}}, burst_len} - ONE;
     if (refuse) free_next = free_next - ONE;
-    if (pop) free_next = free_next + ONE;
     if (m_axi_rvalid && !r_keep) free_next = free_next + ONE;
+    kept_next = free_next;
+    if (pop) free_next = free_next + ONE;
 
     if (cancelling) begin
         free_next = DEPTH;
@@ -212,13 +215,17 @@ always @* begin
     end
 end
 
+// The next clock's burst, and if it fits: with the word that is taken in this clock, which is known last, and without
+wire [3:0] next_len = issue || refuse ? after_len : burst_valid ? burst_len : first_len;
+wire       fits_next = pop ? kept_next >= {{(CW-4){1'b0}}, next_len} : kept_next > {{(CW-4){1'b0}}, next_len};
+
 always @(posedge clk) begin
     cancel_reg <= cancelling && (cancel || !nothing_flies);
     flight_reg <= flight_next;
     ends_reg <= ends_next;
     free_reg <= free_next;
-    many_reg <= free_next[CW-1:4] != {(CW-4){1'b0}};
-    some_reg <= free_next != {CW{1'b0}};
+    fits_reg <= fits_next || cancelling;
+    some_reg <= pop || kept_next != {CW{1'b0}} || cancelling;
     full_reg <= flight_next == ALL_SLOTS;
     error_reg <= error_next;
     if (issue) begin
@@ -230,7 +237,7 @@ always @(posedge clk) begin
         cancel_reg <= 1'b0;
         flight_reg <= {SW{1'b0}};
         free_reg <= DEPTH;
-        many_reg <= 1'b1;
+        fits_reg <= 1'b1;
         some_reg <= 1'b1;
         full_reg <= 1'b0;
         error_reg <= NONE;

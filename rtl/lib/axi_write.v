@@ -128,7 +128,7 @@ localparam [CW-1:0] ONE = 1;
 wire                  burst_valid, burst_half, burst_last, burst_refused;
 wire [ADDR_WIDTH-1:0] burst_addr;
 wire [1:0]            unused_skip;
-wire [3:0]            burst_len;
+wire [3:0]            burst_len, after_len, first_len;
 wire                  bursts_busy;
 
 // Until every burst that has begun is answered
@@ -139,10 +139,11 @@ reg [SW-1:0] flight_reg, flight_next;
 reg [SW-1:0] wait_reg, wait_next;
 // Free words of the FIFO
 reg [CW-1:0] free_reg, free_next;
-// A word of the FIFO is free; so many bursts are on their way that no other may begin. (The same as free_reg and
-// flight_reg say, ready at the begin of the clock: who offers a beat waits for s_ready.)
+// A word of the FIFO is free; so many bursts are on their way that no other may begin; the next beat is the last one of
+// its burst. (Ready at the begin of the clock: who offers a beat waits for s_ready.)
 reg room_reg, room_next;
 reg full_reg, full_next;
+reg end_reg;
 // Beats of the present burst taken
 reg [3:0] beat_reg;
 // First error response of the command that is answered
@@ -155,7 +156,7 @@ reg                  done_reg;
 reg [1:0]            done_error_reg;
 
 wire nothing_flies = flight_reg == {SW{1'b0}};
-wire burst_end = beat_reg == burst_len;
+wire burst_end = end_reg;
 // Of a good burst, every beat needs a word of the FIFO and the last one a slot; the last of a refused command waits
 wire beat_fits = room_reg && (!burst_end || !full_reg);
 wire beat_drops = !(burst_end && burst_last) || nothing_flies;
@@ -190,6 +191,8 @@ axi_bursts #(
     .burst_half(burst_half),
     .burst_skip(unused_skip),
     .burst_last(burst_last),
+    .after_len(after_len),
+    .first_len(first_len),
     .burst_refused(burst_refused),
     .busy(bursts_busy)
 );
@@ -255,6 +258,8 @@ always @(posedge clk) begin
     full_reg <= full_next;
     room_reg <= room_next;
     if (accept) beat_reg <= burst_end ? 4'd0 : beat_reg + 4'd1;
+    if (accept) end_reg <= burst_end ? after_len == 4'd0 : beat_reg + 4'd1 == burst_len;
+    else if (!burst_valid) end_reg <= first_len == 4'd0;
     if (begin_burst) begin
         queue_write_reg <= queue_write_reg == LAST_SLOT ? {PW{1'b0}} : queue_write_reg + POINTER_ONE;
     end

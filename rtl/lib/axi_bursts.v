@@ -88,14 +88,15 @@ localparam LEAST_BITS = BYTE_BITS - (HALF != 0 ? 1 : 0);
 localparam BW = AW - LEAST_BITS;
 localparam [BW-5:0] ONE = 1;
 
-// The command taken last
-reg                  cmd_valid_reg;
+// The command taken last; one can be taken in the next clock whatever happens in it: early, as cmd_ready decides much
+reg                  cmd_valid_reg, cmd_valid_next;
+reg                  open_reg;
 reg [ADDR_WIDTH-1:0] cmd_addr_reg;
 reg [15:0]           cmd_beats_reg;
 reg                  cmd_half_reg;
 
 // The command that is cut
-reg          valid_reg;
+reg          valid_reg, valid_next;
 reg          half_reg;
 reg          refused_reg;
 // Beat address of the next burst, and beats left less one
@@ -179,34 +180,38 @@ assign burst_valid = valid_reg;
 assign burst_refused = refused_reg;
 assign busy = cmd_valid_reg || valid_reg;
 
-assign cmd_ready = !flush && (!cmd_valid_reg || advance);
+assign cmd_ready = !flush && (open_reg || finished);
+
+always @* begin
+    cmd_valid_next = cmd_ready ? cmd_valid : cmd_valid_reg;
+    valid_next = advance || (valid_reg && !finished);
+    if (rst || flush) begin
+        cmd_valid_next = 1'b0;
+        valid_next = 1'b0;
+    end
+end
 
 always @(posedge clk) begin
+    cmd_valid_reg <= cmd_valid_next;
+    valid_reg <= valid_next;
+    open_reg <= !cmd_valid_next || !valid_next;
     if (cmd_ready) begin
-        cmd_valid_reg <= cmd_valid;
         cmd_addr_reg <= cmd_addr;
         cmd_beats_reg <= cmd_beats;
         cmd_half_reg <= cmd_half;
     end
     if (advance) begin
-        valid_reg <= 1'b1;
         refused_reg <= refused;
         half_reg <= cmd_half_reg;
         addr_reg <= cut_beat;
         left_reg <= cut_left;
         last_reg <= cut_last;
         len_reg <= first_len;
-    end else if (finished) begin
-        valid_reg <= 1'b0;
     end else if (burst_take) begin
         addr_reg <= {addr_reg[BW-1:4] + ONE, 4'd0};
         left_reg <= rest;
         last_reg <= rest_last;
         len_reg <= rest_len;
-    end
-    if (rst || flush) begin
-        cmd_valid_reg <= 1'b0;
-        valid_reg <= 1'b0;
     end
 end
 

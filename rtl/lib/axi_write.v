@@ -139,10 +139,11 @@ reg [SW-1:0] flight_reg, flight_next;
 reg [SW-1:0] wait_reg, wait_next;
 // Free words of the FIFO
 reg [CW-1:0] free_reg, free_next;
-// A word of the FIFO is free; so many bursts are on their way that no other may begin; the next beat is the last one of
-// its burst. (Ready at the begin of the clock: who offers a beat waits for s_ready.)
+// A word of the FIFO is free; so many bursts are on their way that no other may begin; none is; the next beat is the
+// last one of its burst. (Ready at the begin of the clock: who offers a beat waits for s_ready.)
 reg room_reg, room_next;
 reg full_reg, full_next;
+reg empty_reg, empty_next;
 reg end_reg;
 // Beats of the present burst taken
 reg [3:0] beat_reg;
@@ -155,7 +156,7 @@ reg [3:0]            aw_len_reg;
 reg                  done_reg;
 reg [1:0]            done_error_reg;
 
-wire nothing_flies = flight_reg == {SW{1'b0}};
+wire nothing_flies = empty_reg;
 wire burst_end = end_reg;
 // Of a good burst, every beat needs a word of the FIFO and the last one a slot; the last of a refused command waits
 wire beat_fits = room_reg && (!burst_end || !full_reg);
@@ -222,15 +223,18 @@ always @* begin
     wait_next = wait_reg;
     free_next = free_reg;
     full_next = full_reg;
+    empty_next = empty_reg;
     room_next = room_reg;
 
     if (begin_burst && !m_axi_bvalid) begin
         flight_next = flight_reg + SLOT_ONE;
         full_next = flight_reg == ALL_SLOTS - SLOT_ONE;
+        empty_next = 1'b0;
     end
     if (!begin_burst && m_axi_bvalid) begin
         flight_next = flight_reg - SLOT_ONE;
         full_next = 1'b0;
+        empty_next = flight_reg == SLOT_ONE;
     end
     if (begin_burst && !aw_load) wait_next = wait_reg + SLOT_ONE;
     if (!begin_burst && aw_load) wait_next = wait_reg - SLOT_ONE;
@@ -256,6 +260,7 @@ always @(posedge clk) begin
     wait_reg <= wait_next;
     free_reg <= free_next;
     full_reg <= full_next;
+    empty_reg <= empty_next;
     room_reg <= room_next;
     if (accept) beat_reg <= burst_end ? 4'd0 : beat_reg + 4'd1;
     if (accept) end_reg <= burst_end ? after_len == 4'd0 : beat_reg + 4'd1 == burst_len;
@@ -282,6 +287,7 @@ always @(posedge clk) begin
         wait_reg <= {SW{1'b0}};
         free_reg <= DEPTH;
         full_reg <= 1'b0;
+        empty_reg <= 1'b1;
         room_reg <= 1'b1;
         beat_reg <= 4'd0;
         error_reg <= NONE;

@@ -74,11 +74,13 @@ pipe_control #(.STAGES(2)) pipe (
 
 reg last_s0_reg;
 reg last_s1_reg;
+reg shares_s0_reg;
 
 always @(posedge clk) begin
     if (take) class_reg <= last ? 8'd0 : class_reg + 8'd1;
     if (rst) class_reg <= 8'd0;
     if (enable[0]) last_s0_reg <= last;
+    if (enable[0]) shares_s0_reg <= shares;
     if (enable[1]) last_s1_reg <= last_s0_reg;
 end
 
@@ -88,21 +90,22 @@ genvar l;
 
 generate
     for (l = 0; l < B; l = l + 1) begin : g_lane
-        // 0 ... 128
-        reg [7:0]      share_reg;
+        // As it comes: the table is behind this register, as a word that was just read from memory comes late
+        reg [7:0]      word_reg;
         reg            hit_reg;
         reg [DATA-1:0] delta_reg;
 
         // share - 128 * hit, -128 ... 128, with a bit below the point for the half that rounds; only the upper end
         // clips
-        wire [9:0]     exact = {hit_reg && !share_reg[7], hit_reg != share_reg[7], share_reg[6:0], 1'b0};
+        wire [7:0]     share = shares_s0_reg ? word_reg : SIGMOID8[{word_reg, 3'd0} +: 8];  // 0 ... 128
+        wire [9:0]     exact = {hit_reg && !share[7], hit_reg != share[7], share[6:0], 1'b0};
         wire [9:0]     rounded = exact + HALF;
         wire           too_large = rounded[9:8] == 2'b01;
         wire           unused = &{1'b0, rounded};
 
         always @(posedge clk) begin
             if (enable[0]) begin
-                share_reg <= shares ? s_data[l*8 +: 8] : SIGMOID8[{s_data[l*8 +: 8], 3'd0} +: 8];
+                word_reg <= s_data[l*8 +: 8];
                 hit_reg <= label_data[l*8 +: 8] == class_reg;
             end
             if (enable[1]) delta_reg <= too_large ? {1'b0, {(DATA-1){1'b1}}} : rounded[8 -: DATA];

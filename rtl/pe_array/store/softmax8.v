@@ -92,7 +92,9 @@ genvar l;
 generate
     for (l = 0; l < B; l = l + 1) begin : g_lane
         reg  [7:0]  maximum_reg;
-        reg  [15:0] exponential_reg;
+        // Of the word in stage 0; the table is behind this register, as a word just read from memory comes late
+        reg  [7:0]  below_reg;
+        wire [15:0] exponential = EXP16[{below_reg, 4'd0} +: 16];
         // At most 256*65535
         reg  [23:0] total_reg;
         // No larger than the total
@@ -101,16 +103,15 @@ generate
 
         wire [7:0]  logit = s_data[l*8 +: 8];
         wire        larger = $signed(logit) > $signed(maximum_reg);
-        wire [7:0]  below = maximum_reg - logit;
-        wire [24:0] twice = {running ? rest_reg : {8'd0, exponential_reg}, 1'b0};
+        wire [24:0] twice = {running ? rest_reg : {8'd0, exponential}, 1'b0};
         wire [25:0] difference = {1'b0, twice} - {2'd0, total_reg};
         wire        fits = !difference[25];
         wire        unused = &{1'b0, difference[24]};
 
         always @(posedge clk) begin
             if (take && pass_reg == MAXIMA && (class_reg == 8'd0 || larger)) maximum_reg <= logit;
-            if (take) exponential_reg <= EXP16[{below, 4'd0} +: 16];
-            if (sum_reg) total_reg <= (first_reg ? 24'd0 : total_reg) + {8'd0, exponential_reg};
+            if (take) below_reg <= maximum_reg - logit;
+            if (sum_reg) total_reg <= (first_reg ? 24'd0 : total_reg) + {8'd0, exponential};
             if (divide) begin
                 rest_reg <= fits ? difference[23:0] : twice[23:0];
                 quotient_reg <= {quotient_reg[6:0], fits};

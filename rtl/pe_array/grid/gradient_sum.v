@@ -46,6 +46,19 @@ module gradient_sum #(
 
 localparam LEVELS = P > 1 ? $clog2(P) : 0;
 
+// The level that the ports have, and the levels that add: a bit per level, for handshakes of all ports depend on them.
+// They are a clock behind group_log2, which changes while nothing is inside
+reg [LEVELS:0] output_reg;
+reg [LEVELS:0] adds_reg;
+integer        i;
+
+always @(posedge clk) begin
+    for (i = 0; i <= LEVELS; i = i + 1) begin
+        output_reg[i] <= group_log2 == i[GW-1:0];
+        adds_reg[i] <= group_log2 >= i[GW-1:0];
+    end
+end
+
 // Nodes are numbered as in a heap: 1 is the root, 2n and 2n+1 are the children of n, P+p is the FIFO of PE p.
 // Node r of level l is (P >> l) + r.
 wire [2*P-1:0]    node_valid;
@@ -65,15 +78,14 @@ generate
         localparam integer NUMBER = n - (P >> LEVEL);
 
         wire empty;
-        wire is_output = group_log2 == LEVEL[GW-1:0];
         wire ready;
 
         assign node_empty[n] = empty;
 
         if (n == 1) begin : g_root
-            assign ready = is_output && m_ready[NUMBER];
+            assign ready = output_reg[LEVEL] && m_ready[NUMBER];
         end else begin : g_below
-            assign ready = is_output ? m_ready[NUMBER] : g_node[n/2].g_add.take;
+            assign ready = output_reg[LEVEL] ? m_ready[NUMBER] : g_node[n/2].g_add.take;
         end
 
         if (n >= P) begin : g_leaf
@@ -101,7 +113,7 @@ generate
             gradient_node node (
                 .clk(clk),
                 .rst(rst),
-                .on(group_log2 >= LEVEL[GW-1:0]),
+                .on(adds_reg[LEVEL]),
                 .a_valid(node_valid[2*n]),
                 .b_valid(node_valid[2*n+1]),
                 .a_data(node_data[2*n*32 +: 32]),
@@ -127,11 +139,12 @@ generate
             data = 32'd0;
             empty = 1'b1;
             for (level = 0; level <= LEVELS; level = level + 1) begin
-                if (group_log2 == level[GW-1:0] && r < P >> level) begin
+                if (output_reg[level] && r < P >> level) begin
                     valid = node_valid[(P >> level) + r];
-                    data = node_data[((P >> level) + r)*32 +: 32];
                     empty = node_empty[(P >> level) + r];
                 end
+                if (group_log2 == level[GW-1:0] && r < P >> level)
+                    data = node_data[((P >> level) + r)*32 +: 32];
             end
         end
 
@@ -140,6 +153,9 @@ generate
         assign slot_empty[r] = empty;
     end
 endgenerate
+
+// (the lowest level has nothing to add)
+wire unused = &{1'b0, adds_reg[0]};
 
 endmodule
 `resetall

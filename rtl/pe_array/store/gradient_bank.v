@@ -5,7 +5,8 @@
 /*
  * One lane of the words of packed gradients: a memory that all slots write, one at a time
  *
- * Of the slots that ask in a clock one is granted, in rotation. Slot r has the words r*DEPTH ... r*DEPTH+DEPTH-1.
+ * At most one slot is granted in a clock: of those that ask the first one behind the slot that was granted last, or, if
+ * none is, the first of all (gradient_pack.v). Slot r has the words r*DEPTH ... r*DEPTH+DEPTH-1.
  *
  * Latency: a gradient is in the memory 2 clocks after it was granted.
  */
@@ -16,15 +17,16 @@ module gradient_bank #(
     parameter DEPTH = 16
 ) (
     input  wire                       clk,
-    // Synchronous, active high: drops a write under way and starts the rotation at slot 0
+    // Synchronous, active high: drops a write under way; all slots are behind then
     input  wire                       rst,
 
-    // Slots that want to write, what and to which of their words
-    input  wire [P-1:0]               request,
+    // The slot that writes, 0 (pads) or what and to which of its words
+    input  wire [P-1:0]               grant,
+    input  wire [P-1:0]               pads,
     input  wire [P*32-1:0]            data,
     input  wire [P*$clog2(DEPTH)-1:0] word,
-    // The one that does
-    output wire [P-1:0]               grant,
+    // Slots behind the one granted last
+    output wire [P-1:0]               behind,
 
     // Read port: the word stands on rdata from the next clock
     input  wire                       re,
@@ -35,13 +37,7 @@ module gradient_bank #(
 localparam WW = $clog2(DEPTH);
 localparam AW = $clog2(P*DEPTH);
 
-// Slots behind the one granted last
-reg  [P-1:0] behind_reg;
-wire [P-1:0] first = request & behind_reg;
-wire [P-1:0] from = first != {P{1'b0}} ? first : request;
-
-assign grant = from & (~from + {{(P-1){1'b0}}, 1'b1});
-
+reg [P-1:0]  behind_reg;
 reg [31:0]   chosen;
 reg [AW-1:0] address;
 integer      r;
@@ -50,10 +46,8 @@ always @* begin
     chosen = 32'd0;
     address = {AW{1'b0}};
     for (r = 0; r < P; r = r + 1) begin
-        if (grant[r]) begin
-            chosen = chosen | data[r*32 +: 32];
-            address = address | r[AW-1:0] * DEPTH[AW-1:0] | {{(AW-WW){1'b0}}, word[r*WW +: WW]};
-        end
+        if (grant[r] && !pads[r]) chosen = chosen | data[r*32 +: 32];
+        if (grant[r]) address = address | r[AW-1:0] * DEPTH[AW-1:0] | {{(AW-WW){1'b0}}, word[r*WW +: WW]};
     end
 end
 
@@ -62,8 +56,8 @@ reg [31:0]   wdata_reg;
 reg [AW-1:0] waddr_reg;
 
 always @(posedge clk) begin
-    if (request != {P{1'b0}}) behind_reg <= ~(grant | (grant - {{(P-1){1'b0}}, 1'b1}));
-    we_reg <= request != {P{1'b0}};
+    if (grant != {P{1'b0}}) behind_reg <= ~(grant | (grant - {{(P-1){1'b0}}, 1'b1}));
+    we_reg <= grant != {P{1'b0}};
     wdata_reg <= chosen;
     waddr_reg <= address;
     if (rst) begin
@@ -84,6 +78,8 @@ ram_sdp #(
     .raddr(raddr),
     .rdata(rdata)
 );
+
+assign behind = behind_reg;
 
 endmodule
 `resetall

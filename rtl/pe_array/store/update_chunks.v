@@ -87,8 +87,8 @@ always @(posedge clk) begin
         if (round) left_reg <= left_reg - 24'd4;
         if (round && final_chunk) valid_reg <= 1'b0;
     end
-    if (start) begin
-        valid_reg <= 1'b1;
+    // (start comes late, and only while not valid: all but valid_reg need not wait for it)
+    if (!valid_reg) begin
         array_reg <= FIRST;
         last_reg <= last_array;
         addr_reg <= first_addr;
@@ -100,6 +100,7 @@ always @(posedge clk) begin
         stride_reg <= ({8'd0, quarters} + 32'd1) * QUARTER_BYTES;
         begin_reg <= first_addr;
     end
+    if (start) valid_reg <= 1'b1;
     if (rst) valid_reg <= 1'b0;
 end
 

@@ -37,8 +37,8 @@ module update_reads #(
     input  wire             given_valid,
     output wire             given_ready,
     input  wire [8*B-1:0]   given_data,
-    // All gradients have been taken
-    output wire             given_none,
+    // All gradients have been taken at the end of this clock, unless one comes in it
+    output wire             given_ends,
 
     // Read port, as axi_read: byte address, beats less one
     output wire             rd_cmd_valid,
@@ -96,8 +96,9 @@ wire       beat = rd_valid && rd_error == 2'd0;
 reg  [6:0] firsts_reg;
 reg  [6:0] nth_reg;
 reg  [3:0] place_reg;
-// Gradients of another array come behind these
-wire       adds = from == GRADIENTS && nth_reg != firsts_reg;
+// Gradients of another array come behind these: nth_reg is not firsts_reg, which rd_ready is not to wait for
+reg        more_reg;
+wire       adds = from == GRADIENTS && more_reg;
 wire       moved = rd_valid && rd_ready;
 
 // Sums so far
@@ -113,11 +114,16 @@ always @(posedge clk) begin
     if (moved) place_reg <= rd_last ? 4'd0 : place_reg + 4'd1;
     if (moved && rd_last) nth_reg <= adds ? nth_reg + 7'd1 : 7'd0;
     if (moved && rd_last && !adds) from_reg <= from == (momentum ? MOMENTA : MASTERS) ? GRADIENTS : from + 2'd1;
-    if (start) firsts_reg <= ~(7'h7f << firsts_log2);
+    if (moved && rd_last) more_reg <= adds ? nth_reg + 7'd1 != firsts_reg : firsts_reg != 7'd0;
+    if (start) begin
+        firsts_reg <= ~(7'h7f << firsts_log2);
+        more_reg <= firsts_log2 != 3'd0;
+    end
     if (rst) begin
         from_reg <= GRADIENTS;
         firsts_reg <= 7'd0;
         nth_reg <= 7'd0;
+        more_reg <= 1'b0;
         place_reg <= 4'd0;
     end
 end
@@ -149,7 +155,9 @@ generate
         );
 
         if (a == 0) begin : g_given
-            assign given_none = level == {$clog2(DEPTH+1){1'b0}};
+            localparam [$clog2(DEPTH+1)-1:0] LEVEL_ONE = 1;
+
+            assign given_ends = level == {$clog2(DEPTH+1){1'b0}} || (level == LEVEL_ONE && m_valid[0] && m_ready[0]);
         end else begin : g_read
             wire unused = &{1'b0, level};
         end

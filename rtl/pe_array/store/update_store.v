@@ -127,6 +127,7 @@ reg        active_reg;
 reg [4:0]  shift_reg;
 reg        stochastic_reg;
 reg [3:0]  decay_reg;
+reg        momentum_reg;    // decay is not 0
 reg        nesterov_reg;
 reg [4:0]  weight_decay_reg;
 reg [23:0] index_reg;
@@ -134,20 +135,23 @@ reg        done_reg;
 
 // The latest LEARN, which settings follow when the first chunk of it is read: then all words before it have been taken
 reg [255:0] learn_reg;
-reg         fresh_reg;
+// Its first chunk waits until all words before it have been taken; where it has other arrays than the one before, until
+// all is written
+reg         waits_reg;
+reg         other_reg;
 // Of the chunks that are written
 reg [31:0]  masters_reg;
 reg [31:0]  weights_reg;
 reg [31:0]  momenta_reg;
 
 wire start = d_valid && d_ready;
-wire momentum = decay_reg != 4'd0;
+wire momentum = momentum_reg;
 wire d_momentum = d_data[`ARRAY_D_UPDATE_DECAY] != 4'd0;
 wire learn_momentum = learn_reg[`ARRAY_D_LEARN_DECAY] != 4'd0;
 
 assign d_ready = !active_reg;
 
-// --- reads ---
+// --- reads (no UPDATE begins while a LEARN has anything to read or to write) ---
 
 wire            read_start = learn_rd_valid && learn_rd_ready;
 wire            reads_ready;
@@ -155,13 +159,15 @@ wire [2:0]      in_valid;
 wire [2:0]      out_ready;
 wire [3*8*B-1:0] in_data;
 
-wire            given_none;
-// No word of the LEARN before is on its way, nor the command for its last ones
-wire            taken = given_none && !learn_valid && !learn_wr_valid;
-// It was in the same arrays, of which it had other parts
-wire            same = learn_reg[`ARRAY_D_LEARN_MASTERS] == masters_reg && learn_momentum == momentum;
+wire            given_ends;
+// In the next clock no word of the LEARN before is on its way, nor the command for its last ones: when a LEARN begins
+// the last of both are here, and no others come until its first chunk is read
+wire            taken = given_ends && !learn_valid && (!learn_wr_valid || learn_wr_ready);
+// It is in the same arrays, of which it has other parts (and no chunk of the LEARN before is left to read)
+wire            same = d_data[`ARRAY_D_LEARN_MASTERS] == masters_reg
+                       && (d_data[`ARRAY_D_LEARN_DECAY] != 4'd0) == momentum;
 
-assign learn_rd_ready = reads_ready && (!fresh_reg || (taken && (same || !learn_before)));
+assign learn_rd_ready = reads_ready && !waits_reg && !(other_reg && learn_before);
 
 update_reads #(
     .B(B),
@@ -171,18 +177,20 @@ update_reads #(
     .rst(rst),
     .start(start || read_start),
     .ready(reads_ready),
-    .first_addr(start ? d_data[`ARRAY_D_UPDATE_GRADIENTS] : learn_reg[`ARRAY_D_LEARN_MASTERS] + learn_rd_offset),
-    .second_addr(start ? d_data[`ARRAY_D_UPDATE_MASTERS] : learn_reg[`ARRAY_D_LEARN_MOMENTA] + learn_rd_offset),
+    .first_addr(learn_rd_valid ? learn_reg[`ARRAY_D_LEARN_MASTERS] + learn_rd_offset
+                               : d_data[`ARRAY_D_UPDATE_GRADIENTS]),
+    .second_addr(learn_rd_valid ? learn_reg[`ARRAY_D_LEARN_MOMENTA] + learn_rd_offset
+                                : d_data[`ARRAY_D_UPDATE_MASTERS]),
     .third_addr(d_data[`ARRAY_D_UPDATE_MOMENTA]),
-    .last_array(start ? {d_momentum, !d_momentum} : {1'b0, learn_momentum}),
-    .firsts_log2(start ? d_data[`ARRAY_D_UPDATE_ARRAYS_LOG2] : 3'd0),
-    .quarters(start ? d_data[`ARRAY_D_UPDATE_BEATS] : {22'd0, learn_rd_beats[3:2]}),
+    .last_array(learn_rd_valid ? {1'b0, learn_momentum} : {d_momentum, !d_momentum}),
+    .firsts_log2(learn_rd_valid ? 3'd0 : d_data[`ARRAY_D_UPDATE_ARRAYS_LOG2]),
+    .quarters(learn_rd_valid ? {22'd0, learn_rd_beats[3:2]} : d_data[`ARRAY_D_UPDATE_BEATS]),
     .momentum(momentum),
     .given(learns),
     .given_valid(learn_valid),
     .given_ready(learn_ready),
     .given_data(learn_data),
-    .given_none(given_none),
+    .given_ends(given_ends),
     .rd_cmd_valid(rd_cmd_valid),
     .rd_cmd_ready(rd_cmd_ready),
     .rd_cmd_addr(rd_cmd_addr),
@@ -360,12 +368,12 @@ update_chunks #(
     .clk(clk),
     .rst(rst),
     .start(start || write_start),
-    .first_addr(start ? d_data[`ARRAY_D_UPDATE_MASTERS] : masters_reg + learn_wr_offset),
-    .second_addr(start ? d_data[`ARRAY_D_UPDATE_WEIGHTS] : weights_reg + {2'd0, learn_wr_offset[31:2]}),
-    .third_addr(start ? d_data[`ARRAY_D_UPDATE_MOMENTA] : momenta_reg + learn_wr_offset),
-    .last_array(start ? {d_momentum, !d_momentum} : {momentum, !momentum}),
+    .first_addr(learn_wr_valid ? masters_reg + learn_wr_offset : d_data[`ARRAY_D_UPDATE_MASTERS]),
+    .second_addr(learn_wr_valid ? weights_reg + {2'd0, learn_wr_offset[31:2]} : d_data[`ARRAY_D_UPDATE_WEIGHTS]),
+    .third_addr(learn_wr_valid ? momenta_reg + learn_wr_offset : d_data[`ARRAY_D_UPDATE_MOMENTA]),
+    .last_array(learn_wr_valid ? {momentum, !momentum} : {d_momentum, !d_momentum}),
     .firsts_log2(3'd0),
-    .quarters(start ? d_data[`ARRAY_D_UPDATE_BEATS] : {22'd0, learn_wr_beats[3:2]}),
+    .quarters(learn_wr_valid ? {22'd0, learn_wr_beats[3:2]} : d_data[`ARRAY_D_UPDATE_BEATS]),
     .m_valid(chunk_valid),
     .m_ready(may_write && writer_ready),
     .m_addr(chunk_addr),
@@ -416,16 +424,19 @@ always @(posedge clk) begin
         shift_reg <= d_data[`ARRAY_D_UPDATE_SHIFT];
         stochastic_reg <= d_data[`ARRAY_D_UPDATE_STOCHASTIC];
         decay_reg <= d_data[`ARRAY_D_UPDATE_DECAY];
+        momentum_reg <= d_momentum;
         nesterov_reg <= d_data[`ARRAY_D_UPDATE_NESTEROV];
         weight_decay_reg <= d_data[`ARRAY_D_UPDATE_WEIGHT_DECAY];
         index_reg <= d_index;
     end
     if (learn_start) learn_reg <= d_data;
-    fresh_reg <= learn_start || (fresh_reg && !read_start);
+    waits_reg <= (learn_start || waits_reg) && !taken;
+    other_reg <= learn_start ? !same : other_reg && !read_start;
     if (read_start) begin
         shift_reg <= learn_reg[`ARRAY_D_LEARN_SHIFT];
         stochastic_reg <= learn_reg[`ARRAY_D_LEARN_STOCHASTIC];
         decay_reg <= learn_reg[`ARRAY_D_LEARN_DECAY];
+        momentum_reg <= learn_momentum;
         nesterov_reg <= learn_reg[`ARRAY_D_LEARN_NESTEROV];
         weight_decay_reg <= learn_reg[`ARRAY_D_LEARN_WEIGHT_DECAY];
         masters_reg <= learn_reg[`ARRAY_D_LEARN_MASTERS];
@@ -443,7 +454,8 @@ always @(posedge clk) begin
     error_index_reg <= write_fault && learns ? learn_answered_index : index_reg;
     if (rst) begin
         active_reg <= 1'b0;
-        fresh_reg <= 1'b0;
+        waits_reg <= 1'b0;
+        other_reg <= 1'b0;
         commands_reg <= 5'd0;
         answer_reg <= 2'd0;
         done_reg <= 1'b0;

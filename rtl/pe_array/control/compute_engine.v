@@ -75,6 +75,7 @@ reg  [23:0]   index_reg;
 reg  [255:0]  data_reg;
 reg  [GW-1:0] tiles_reg;
 reg  [2:0]    quiet_reg;
+reg           change_reg;   // the COMPUTE in the register is a GRAD with another tiles_log2: it waits
 
 wire is_compute = d_data[`ARRAY_D_OPCODE] == `ARRAY_OPCODE_COMPUTE;
 wire tiles_legal = d_data[`ARRAY_D_COMPUTE_OP] != `ARRAY_OP_GRAD
@@ -82,10 +83,12 @@ wire tiles_legal = d_data[`ARRAY_D_COMPUTE_OP] != `ARRAY_OP_GRAD
 wire legal = is_compute ? tiles_legal : d_data[`ARRAY_D_SET_FIELD] <= LAST_FIELD;
 
 wire [2:0] tiles = data_reg[`ARRAY_D_COMPUTE_TILES_LOG2];
-wire change = cmd_reg && data_reg[`ARRAY_D_COMPUTE_OP] == `ARRAY_OP_GRAD && tiles[GW-1:0] != tiles_reg;
-wire quiet = change && grid_idle && &grad_empty;
+wire [2:0] next_tiles = d_data[`ARRAY_D_COMPUTE_TILES_LOG2];
+wire other_tiles = d_data[`ARRAY_D_COMPUTE_OP] == `ARRAY_OP_GRAD && next_tiles[GW-1:0] != tiles_reg;
+wire quiet = change_reg && grid_idle && &grad_empty;
+wire change_ends = quiet && quiet_reg == LAST_QUIET;
 wire empty = !set_reg && !cmd_reg;
-wire go = (set_reg && set_ready) || (cmd_reg && cmd_ready && !change);
+wire go = (set_reg && set_ready) || (cmd_reg && cmd_ready && !change_reg);
 
 assign d_ready = empty || go;
 
@@ -95,13 +98,18 @@ always @(posedge clk) begin
         cmd_reg <= d_valid && legal && is_compute;
         index_reg <= d_index;
         data_reg <= d_data;
+        // (while it waits nothing is taken, so tiles_reg is what it is now)
+        change_reg <= d_valid && legal && is_compute && other_tiles;
+    end else if (change_ends) begin
+        change_reg <= 1'b0;
     end
     error_reg <= d_valid && d_ready && !legal;
     quiet_reg <= quiet ? quiet_reg + 3'd1 : 3'd0;
-    if (quiet && quiet_reg == LAST_QUIET) tiles_reg <= tiles[GW-1:0];
+    if (change_ends) tiles_reg <= tiles[GW-1:0];
     if (rst) begin
         set_reg <= 1'b0;
         cmd_reg <= 1'b0;
+        change_reg <= 1'b0;
         error_reg <= 1'b0;
         quiet_reg <= 3'd0;
         tiles_reg <= {GW{1'b0}};
@@ -121,7 +129,7 @@ assign set_pes = pes[P-1:0];
 assign set_field = data_reg[`ARRAY_D_SET_FIELD];
 assign set_value = data_reg[`ARRAY_D_SET_VALUE];
 
-assign cmd_valid = cmd_reg && !change;
+assign cmd_valid = cmd_reg && !change_reg;
 assign cmd_op = data_reg[`ARRAY_D_COMPUTE_OP];
 assign cmd_swap = data_reg[`ARRAY_D_COMPUTE_SWAP];
 assign cmd_ebase = ebase[EAW-1:0];
@@ -139,7 +147,7 @@ assign error_cause = `ARRAY_CAUSE_FIELD;
 assign error_index = index_reg;
 
 wire unused = &{1'b0, `ARRAY_D_UNUSED_COMPUTE(data_reg), data_reg[`ARRAY_D_OPCODE], pes, ebase, wbase,
-                  xbase, ybase, rbase, tiles};
+                  xbase, ybase, rbase, tiles, next_tiles};
 
 endmodule
 `resetall

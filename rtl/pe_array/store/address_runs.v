@@ -56,8 +56,10 @@ reg  [11:0] groups_reg;
 reg  [19:0] group_stride_reg;
 reg  [12:0] run_reg;           // runs of this group behind the present one
 reg  [11:0] group_reg;         // groups behind the present one
+reg         group_end_reg;     // run_reg is 0
+reg         last_group_reg;    // group_reg is 0
 
-wire        group_end = run_reg == 13'd0;
+wire        group_end = group_end_reg;
 wire        take = s_valid && s_ready;
 wire        move = valid_reg && m_ready;
 
@@ -69,11 +71,12 @@ wire [31:0] next_addr = base + {{(12-BYTE_BITS){1'b0}}, stride, {BYTE_BITS{1'b0}
 assign m_valid = valid_reg;
 assign m_addr = addr_reg;
 assign m_beats = beats_reg;
-assign m_last = group_end && group_reg == 12'd0;
+assign m_last = group_end && last_group_reg;
 assign s_ready = !valid_reg || (m_ready && m_last);
 
+// What stands at the input is copied while no pattern would be lost: whether there is one is known late
 always @(posedge clk) begin
-    if (take) begin
+    if (s_ready) begin
         addr_reg <= s_addr;
         group_addr_reg <= s_addr;
         beats_reg <= s_beats;
@@ -83,12 +86,16 @@ always @(posedge clk) begin
         group_stride_reg <= s_group_stride;
         run_reg <= s_runs;
         group_reg <= s_groups;
+        group_end_reg <= s_runs == 13'd0;
+        last_group_reg <= s_groups == 12'd0;
     end else if (move) begin
         addr_reg <= next_addr;
         run_reg <= group_end ? runs_reg : run_reg - 13'd1;
+        group_end_reg <= group_end ? runs_reg == 13'd0 : run_reg == 13'd1;
         if (group_end) begin
             group_addr_reg <= next_addr;
             group_reg <= group_reg - 12'd1;
+            last_group_reg <= group_reg == 12'd1;
         end
     end
     valid_reg <= take || (valid_reg && !(move && m_last));

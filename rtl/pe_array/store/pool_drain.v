@@ -67,7 +67,8 @@ reg           complete_reg;    // an entry stands below
 reg [8*B-1:0] word_reg, word_next;
 reg [3*B-1:0] place_reg, place_next;
 reg [AW:0]    inside_reg;      // entries of the ring
-wire          room = inside_reg != FULL;
+reg           room_reg;        // they are not all there are
+wire          room = room_reg;
 wire          free = !complete_reg || room;
 wire          take = !plain && s_valid && s_ready;
 wire          push = complete_reg && room;
@@ -128,11 +129,15 @@ wire          run_end = move && pos_reg == beats[AW-1:0];
 wire          again = run_end && !final_pass;
 wire          leave = move && final_pass;
 
+// Sums of what is known early, of which late signals choose
+wire [AW:0]   ahead_kept = push ? ahead_reg + ONE : ahead_reg;
+wire [AW:0]   ahead_moved = push ? ahead_reg : ahead_reg - ONE;
+wire [AW:0]   ahead_again = ahead_reg + {1'b0, beats[AW-1:0]} + {{AW{1'b0}}, push};
+wire          leaves_room = inside_reg != FULL - ONE || !push;
+
 always @* begin
-    ahead_next = ahead_reg;
-    if (push && !move) ahead_next = ahead_reg + ONE;
-    if (move && !push) ahead_next = ahead_reg - ONE;
-    if (again) ahead_next = ahead_next + {1'b0, beats[AW-1:0]} + ONE;
+    ahead_next = move ? ahead_moved : ahead_kept;
+    if (again) ahead_next = ahead_again;
 end
 
 always @(posedge clk) begin
@@ -150,8 +155,10 @@ always @(posedge clk) begin
     ahead_reg <= ahead_next;
     if (push && !leave) inside_reg <= inside_reg + ONE;
     if (leave && !push) inside_reg <= inside_reg - ONE;
+    room_reg <= leave || (room_reg && leaves_room);
     valid_reg <= read || (valid_reg && !m_ready);
     if (rst) begin
+        room_reg <= 1'b1;
         write_reg <= {AW{1'b0}};
         read_reg <= {AW{1'b0}};
         ahead_reg <= {(AW+1){1'b0}};

@@ -92,6 +92,9 @@ module requantise #(
 `REQUIRE(g_acc, ACC >= 16 && ACC <= 48, ("%m: ACC = %0d must be 16 to 48", ACC))
 
 localparam STAGES = 7;
+// Largest result of DATA bits
+localparam [31:0] MOST_WORD = (1 << (DATA - 1)) - 1;
+localparam [7:0] MOST = MOST_WORD[7:0];
 
 wire [STAGES-1:0] enable;
 wire              pipe_ready;
@@ -152,11 +155,22 @@ reg [30:0] dropped_reg;
 reg [4:0]  even_reg;        // of the words in stages 0 ... 4, and so on
 reg [4:0]  near_reg;
 reg [5:0]  index_reg;
-reg [5:0]  relu_reg;
+reg        relu_reg;
 reg [47:0] zero_reg;
 reg [47:0] low_reg;
 reg [47:0] high_reg;
+reg [9:0]  whole_low_reg;   // in stage 5: those limits of a result before the zero point is added to it
+reg [9:0]  whole_high_reg;
 integer    k;
+
+// What all limits do together, ReLU and DATA bits too, is min(max(result, low), high) with other limits. They are made
+// on the way: stage 1 takes ReLU in, stage 2 DATA bits, stage 3 sees that low is not above high (that wins)
+wire [7:0] low_relu = relu_reg && low_reg[7] ? 8'd0 : low_reg[7:0];
+wire [7:0] high_relu = relu_reg && high_reg[7] ? 8'd0 : high_reg[7:0];
+wire [7:0] most = $signed(low_reg[15:8]) > $signed(MOST) ? low_reg[15:8] : MOST;
+wire [7:0] low_data = $signed(low_reg[15:8]) < $signed(~MOST) ? ~MOST : low_reg[15:8];
+wire [7:0] high_data = $signed(high_reg[15:8]) > $signed(most) ? most : high_reg[15:8];
+wire [7:0] low_order = $signed(low_reg[23:16]) > $signed(high_reg[23:16]) ? high_reg[23:16] : low_reg[23:16];
 
 always @(posedge clk) begin
     if (enable[0]) begin
@@ -170,7 +184,7 @@ always @(posedge clk) begin
         even_reg[0] <= even && !stochastic;
         near_reg[0] <= near_half;
         index_reg[0] <= index_byte;
-        relu_reg[0] <= relu;
+        relu_reg <= relu;
         zero_reg[7:0] <= is_sum ? zero : 8'd0;
         low_reg[7:0] <= low;
         high_reg[7:0] <= mask_high ? 8'h7F : high;
@@ -180,13 +194,19 @@ always @(posedge clk) begin
         addend_multiplier1_reg <= addend_multiplier0_reg;
         addend_shift1_reg <= addend_shift0_reg;
         shift1_reg <= shift0_reg;
+        low_reg[15:8] <= low_relu;
+        high_reg[15:8] <= high_relu;
     end
     if (enable[2]) begin
         addend_shift2_reg <= addend_shift1_reg;
         shift2_reg <= shift1_reg;
+        low_reg[23:16] <= low_data;
+        high_reg[23:16] <= high_data;
     end
     if (enable[3]) begin
         shift3_reg <= shift2_reg;
+        low_reg[31:24] <= low_order;
+        high_reg[31:24] <= high_reg[23:16];
         dropped_reg <= ~(31'h7FFFFFFF << shift2_reg);
     end
     for (k = 1; k < 5; k = k + 1) begin
@@ -198,11 +218,18 @@ always @(posedge clk) begin
     for (k = 1; k < 6; k = k + 1) begin
         if (enable[k]) begin
             index_reg[k] <= index_reg[k-1];
-            relu_reg[k] <= relu_reg[k-1];
             zero_reg[8*k +: 8] <= zero_reg[8*k-8 +: 8];
+        end
+    end
+    for (k = 4; k < 6; k = k + 1) begin
+        if (enable[k]) begin
             low_reg[8*k +: 8] <= low_reg[8*k-8 +: 8];
             high_reg[8*k +: 8] <= high_reg[8*k-8 +: 8];
         end
+    end
+    if (enable[5]) begin
+        whole_low_reg <= {{2{low_reg[39]}}, low_reg[39:32]} - {{2{zero_reg[39]}}, zero_reg[39:32]};
+        whole_high_reg <= {{2{high_reg[39]}}, high_reg[39:32]} - {{2{zero_reg[39]}}, zero_reg[39:32]};
     end
 end
 
@@ -244,7 +271,8 @@ generate
             .zero(zero_reg[47:40]),
             .low(low_reg[47:40]),
             .high(high_reg[47:40]),
-            .relu(relu_reg[5]),
+            .whole_low(whole_low_reg),
+            .whole_high(whole_high_reg),
             .y(m_data[l*8 +: 8]),
             .clipped(clipped[l])
         );

@@ -4,7 +4,7 @@
 `include "require.vh"
 `include "descriptors.vh"
 /*
- * One lane of requantise: bias, multiplier, addend, shift, round, zero point, saturate, limits, ReLU, mask
+ * One lane of requantise: bias, multiplier, addend, shift, round, zero point, limits, mask
  *
  * Stage 0 takes the accumulator and the byte beside it, 1 adds the bias and takes the zero point off that byte, 2 and 3
  * multiply, 4 shifts, 5 adds and rounds, 6 makes the byte. Products keep 16 of 23 bits below the point. An addend of
@@ -61,12 +61,13 @@ module requantise_lane #(
     input  wire           near_half,
     // Stage 6: the byte is an index, which has 8 bits whatever DATA is, and no limits
     input  wire           index,
-    // Stage 6: signed: zero point, least and largest result
+    // Stage 6: signed: zero point, least and largest result (of all limits, DATA bits and ReLU included; low is not
+    // above high), and these less the zero point
     input  wire [7:0]     zero,
     input  wire [7:0]     low,
     input  wire [7:0]     high,
-    // Stage 6: negative results become 0
-    input  wire           relu,
+    input  wire [9:0]     whole_low,
+    input  wire [9:0]     whole_high,
 
     // Signed result of DATA bits, sign-extended, or an index
     output wire [7:0]     y,
@@ -87,6 +88,8 @@ localparam CUT = M - 17;
 localparam PRODUCT = SUM + 17;
 // More integer bits of the product than these do not change what is clipped, whatever is added behind
 localparam INT = 11;
+// Bits of the product above that, but for the sign
+localparam UPPER = PRODUCT - INT - 16;
 
 // --- stages 0 and 1: the sum, and the byte that is added ---
 
@@ -213,15 +216,20 @@ reg [INT:0]      whole_reg;
 wire [26:0]        added_shifted = $signed(added) >>> addend_shift;
 wire [PRODUCT-1:0] shifted = $signed(product) >>> shift;
 wire               negative = shifted[PRODUCT-1];
-wire               fits = shifted[PRODUCT-1:INT+15] == {(PRODUCT-INT-15){negative}};
+// Bits from INT+15 on, all signs if what is shifted fits. That is seen before the shift, in parallel to it: each bit
+// that stays there is the same as the one above it
+wire [UPPER-1:0]   same = ~(product[PRODUCT-2:INT+15] ^ product[PRODUCT-1:INT+16]);
+wire [UPPER+30:0]  leave = {{UPPER{1'b0}}, dropped};
+wire               fits = &(same | leave[UPPER-1:0]);
 wire [INT+16:0]    total = {point_reg[INT+15], point_reg} + {beside4_reg[26], beside4_reg};
+wire               unused_upper = &{1'b0, shifted[PRODUCT-2:INT+15], leave[UPPER+30:UPPER]};
 wire               tie = even && total[15:1] == 15'd0 && (near_half || (!total[0] && !lost_reg));
 
 always @(posedge clk) begin
     if (enable[3]) beside3_reg <= added_shifted + {11'd0, round2_reg};
     if (enable[4]) begin
         beside4_reg <= beside3_reg;
-        point_reg <= fits ? shifted[INT+15:0] : {negative, {(INT+15){!negative}}};
+        point_reg <= {negative, fits ? shifted[INT+14:0] : {(INT+15){!negative}}};
         lost_reg <= cut || (product[30:0] & dropped) != 31'd0;
     end
     if (enable[5]) whole_reg <= {total[INT+16:17], total[16] && !tie};
@@ -235,13 +243,14 @@ reg       clipped_reg;
 wire [INT:0] moved = whole_reg + {{(INT-7){zero[7]}}, zero};
 wire         below_zero = moved[INT];
 wire         in_range = moved[INT:DATA-1] == {(INT-DATA+2){below_zero}};
-wire [7:0]   kept = {{(9-DATA){below_zero}}, in_range ? moved[DATA-2:0] : {(DATA-1){!below_zero}}};
-wire [7:0]   raised = $signed(kept) < $signed(low) ? low : kept;
-wire [7:0]   limited = $signed(raised) > $signed(high) ? high : raised;
+// (compared in parallel to the sum: limits belong to all lanes, and stand there without the zero point)
+wire         too_low = $signed(whole_reg) < $signed({{(INT-9){whole_low[9]}}, whole_low});
+wire         too_high = $signed(whole_reg) > $signed({{(INT-9){whole_high[9]}}, whole_high});
+wire [7:0]   limited = too_high ? high : too_low ? low : moved[7:0];
 
 always @(posedge clk) begin
     if (enable[6]) begin
-        y_reg <= index ? whole_reg[7:0] : masked_reg[5] || (relu && limited[7]) ? 8'd0 : limited;
+        y_reg <= index ? whole_reg[7:0] : masked_reg[5] ? 8'd0 : limited;
         clipped_reg <= !index && !in_range;
     end
 end

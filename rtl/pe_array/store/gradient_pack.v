@@ -9,7 +9,7 @@
  * clock if no other slot is at that lane; slots that start together sort themselves out after a few clocks. In all, U
  * gradients are taken per clock. A word is complete when its last lane is written. Padding: while flush_valid of a slot
  * is high, it takes no gradients and writes zeros up to the end of its word, with quads up to that of the fourth word,
- * counted from the flush ahead; flush_ready is high when there is nothing (more) to pad.
+ * counted from the flush before; flush_ready is high when there is nothing (more) to pad.
  *
  * Words go out by request (take_*): a request is taken when its slot has a complete word and the output is free.
  *

@@ -33,28 +33,38 @@ module pipe_control #(
 
 `REQUIRE(g_stages, STAGES >= 1, ("%m: STAGES = %0d must be at least 1", STAGES))
 
-reg [STAGES-1:0] valid_reg, valid_next;
-reg [STAGES-1:0] load;
-reg              moves;
+reg [STAGES-1:0] valid_reg;
+// This stage and all behind it hold words, so that it waits for m_ready. A register of each stage, as m_ready comes
+// late: no stage asks the next one
+reg [STAGES-1:0] full_reg;
+// Words in the stages after a clock in which all move, and after one without m_ready
+reg [STAGES-1:0] moved;
+reg [STAGES-1:0] waited;
+reg [STAGES-1:0] moved_full;
+reg [STAGES-1:0] waited_full;
 integer i;
 
 always @* begin
-    moves = m_ready;
-    for (i = STAGES - 1; i >= 0; i = i - 1) begin
-        moves = moves || !valid_reg[i];
-        load[i] = moves;
+    moved[0] = s_valid;
+    for (i = 1; i < STAGES; i = i + 1) moved[i] = valid_reg[i-1];
+    waited = full_reg | moved;
+    for (i = 0; i < STAGES; i = i + 1) begin
+        moved_full[i] = &(moved | ~({STAGES{1'b1}} << i));
+        waited_full[i] = &(waited | ~({STAGES{1'b1}} << i));
     end
-    valid_next[0] = load[0] ? s_valid : valid_reg[0];
-    for (i = 1; i < STAGES; i = i + 1) valid_next[i] = load[i] ? valid_reg[i-1] : valid_reg[i];
 end
 
 always @(posedge clk) begin
-    if (rst) valid_reg <= {STAGES{1'b0}};
-    else valid_reg <= valid_next;
+    valid_reg <= m_ready ? moved : waited;
+    full_reg <= m_ready ? moved_full : waited_full;
+    if (rst) begin
+        valid_reg <= {STAGES{1'b0}};
+        full_reg <= {STAGES{1'b0}};
+    end
 end
 
-assign enable = load;
-assign s_ready = load[0];
+assign enable = {STAGES{m_ready}} | ~full_reg;
+assign s_ready = enable[0];
 assign m_valid = valid_reg[STAGES-1];
 
 endmodule

@@ -72,7 +72,9 @@ localparam [N-1:0] ONE = 1;
 
 // Requests that wait, per master: the one to go next, and the one behind it
 reg  [N-1:0]    first_valid_reg;
-reg  [N-1:0]    second_valid_reg;
+reg  [N-1:0]    second_valid_reg, second_valid_next;
+// No request is behind another: who makes them waits for it, and should not wait for what chooses among them
+reg  [N-1:0]    ready_reg;
 reg  [N*PW-1:0] first_reg;
 reg  [N*PW-1:0] second_reg;
 // Masters whose turn has passed: the one that made the last request and those below it
@@ -116,18 +118,18 @@ generate
         wire take = s_axi_arvalid[g] && s_axi_arready[g];
         wire keep = first_valid_reg[g] && !grant[g];
 
+        always @* second_valid_next[g] = !rst && keep && (second_valid_reg[g] || take);
+
         always @(posedge clk) begin
             first_valid_reg[g] <= keep || second_valid_reg[g] || take;
-            second_valid_reg[g] <= keep && (second_valid_reg[g] || take);
+            second_valid_reg[g] <= second_valid_next[g];
+            ready_reg[g] <= !second_valid_next[g];
             if (!keep) first_reg[PW*g +: PW] <= second_valid_reg[g] ? second_reg[PW*g +: PW] : request;
             if (take) second_reg[PW*g +: PW] <= request;
-            if (rst) begin
-                first_valid_reg[g] <= 1'b0;
-                second_valid_reg[g] <= 1'b0;
-            end
+            if (rst) first_valid_reg[g] <= 1'b0;
         end
 
-        assign s_axi_arready[g] = !second_valid_reg[g];
+        assign s_axi_arready[g] = ready_reg[g];
         assign s_axi_rvalid[g] = m_axi_rvalid && m_axi_rid == g;
     end
 endgenerate

@@ -97,20 +97,16 @@ localparam [CW-1:0] ONE = 1;
 
 // --- descriptors inside ---
 
-reg  [CW-1:0] inside_reg, inside_next;
+reg  [CW-1:0] inside_reg;
 reg           halted_reg;
 wire          take = d_valid && d_ready;
 wire          window_done;
 
-always @* begin
-    inside_next = inside_reg;
-    if (take) inside_next = inside_next + ONE;
-    if (done) inside_next = inside_next - ONE;
-    if (window_done) inside_next = inside_next - ONE;
-end
+// (take comes last)
+wire [CW-1:0] stay = inside_reg - {{(CW-1){1'b0}}, done} - {{(CW-1){1'b0}}, window_done};
 
 always @(posedge clk) begin
-    inside_reg <= inside_next;
+    inside_reg <= take ? stay + ONE : stay;
     if (rst) inside_reg <= {CW{1'b0}};
 end
 

@@ -35,13 +35,18 @@ localparam [CW-1:0] ONE = 1;
 reg [WORDS-1:0] maps_reg;     // is it a map? Newest in bit 0, oldest in bit level - 1
 reg [CW-1:0]    level_reg;
 reg [CW-1:0]    arrived_reg;  // maps that are in the PEs and not done
+// Of those registers, so that `done` is early: something is inside; the oldest is a map; a map has arrived
+reg             any_reg;
+reg             oldest_map_reg;
+reg             any_arrived_reg;
 
-wire [CW-1:0]    oldest = level_reg - ONE;
-wire             oldest_map = maps_reg[oldest[AW-1:0]];
-wire             map_ends = done && oldest_map;
+wire [CW-1:0]    second = level_reg - ONE - ONE;
+wire             second_map = maps_reg[second[AW-1:0]];   // the oldest when this one has gone
+wire             alone = level_reg == ONE;
+wire             map_ends = done && oldest_map_reg;
 wire [WORDS:0]   maps_next = {maps_reg, push_map};
 
-assign done = level_reg != {CW{1'b0}} && (!oldest_map || arrived_reg != {CW{1'b0}});
+assign done = any_reg && (!oldest_map_reg || any_arrived_reg);
 
 always @(posedge clk) begin
     if (push) maps_reg <= maps_next[WORDS-1:0];
@@ -49,15 +54,21 @@ always @(posedge clk) begin
     if (done && !push) level_reg <= level_reg - ONE;
     if (map_done && !map_ends) arrived_reg <= arrived_reg + ONE;
     if (map_ends && !map_done) arrived_reg <= arrived_reg - ONE;
+    any_reg <= push || (any_reg && !(done && alone));
+    if (!any_reg || (done && alone)) oldest_map_reg <= push_map;
+    else if (done) oldest_map_reg <= second_map;
+    any_arrived_reg <= map_done || (any_arrived_reg && !(map_ends && arrived_reg == ONE));
     if (rst) begin
         level_reg <= {CW{1'b0}};
         arrived_reg <= {CW{1'b0}};
+        any_reg <= 1'b0;
+        any_arrived_reg <= 1'b0;
     end
 end
 
 generate
     if (CW > AW) begin : g_wide
-        wire unused = &{1'b0, oldest[CW-1:AW], maps_next[WORDS]};
+        wire unused = &{1'b0, second[CW-1:AW], maps_next[WORDS]};
     end else begin : g_narrow
         wire unused = maps_next[WORDS];
     end

@@ -42,6 +42,8 @@ module collect_store #(
     input  wire [255:0]    d_data,
     input  wire [23:0]     d_index,
 
+    // A COLLECT or LEARN is taken (early: d_ready comes late, for a SLOT)
+    output wire            starts,
     // Pulse: a COLLECT or LEARN is done
     output wire            done,
     // None has begun and is not done
@@ -124,12 +126,14 @@ wire        advance;
 wire        is_slot = d_data[`ARRAY_D_OPCODE] == `ARRAY_OPCODE_SLOT;
 wire        is_learn = d_data[`ARRAY_D_OPCODE] == `ARRAY_OPCODE_LEARN;
 wire [5:0]  slot = d_data[`ARRAY_D_SLOT_SLOT];
-wire        take = d_valid && d_ready;
-wire        start = take && !is_slot;
+// (a SLOT waits for the port to read, which others need not wait for)
+wire        may_start = !active_reg && (!before_reg || is_learn == learn_reg);
+wire        start = d_valid && !is_slot && may_start;
 wire        slot_legal = {1'b0, slot} < P_WORD[6:0];
-wire        name = take && is_slot && slot_legal;
+wire        name = d_valid && is_slot && slot_legal && !advance;
 
-assign d_ready = is_slot ? !advance : !active_reg && (!before_reg || is_learn == learn_reg);
+assign d_ready = is_slot ? !advance : may_start;
+assign starts = start;
 
 // --- slots ---
 
@@ -349,7 +353,7 @@ wire [4:0] commands = commands_reg + {4'd0, command} - {4'd0, wr_done && !answer
 wire       finish = before_reg && !answers_before;
 wire       write_fault = wr_done && wr_error != 2'd0;
 wire       read_fault = rd_valid && rd_ready && rd_error != 2'd0;
-wire       fault = write_fault || read_fault || (take && is_slot && !slot_legal);
+wire       fault = write_fault || read_fault || (d_valid && is_slot && !slot_legal && !advance);
 
 always @(posedge clk) begin
     // (not what was before this COLLECT began)

@@ -164,9 +164,10 @@ reg           limited_reg;
 wire [11:0] ybase = d_data[`ARRAY_D_DRAIN_YBASE];
 wire [11:0] ystride = d_data[`ARRAY_D_DRAIN_YSTRIDE];
 
+// (copied while nothing is under way: whether there is a descriptor, and which, is known late)
 always @(posedge clk) begin
-    if (take) index_reg <= d_index;
-    if (take_drain) begin
+    if (d_ready) begin
+        index_reg <= d_index;
         windows_reg <= windows;
         places_reg <= index;
         limited_reg <= d_data[`ARRAY_D_DRAIN_LIMITED];
@@ -207,8 +208,8 @@ drain_runs #(.B(B)) commands (
     .clk(clk),
     .rst(rst),
     .start(take_drain),
-    .windows(take_drain ? windows : windows_reg),
-    .index(take_drain ? index : places_reg),
+    .windows(d_ready ? windows : windows_reg),
+    .index(d_ready ? index : places_reg),
     .use_map(use_map),
     .addr(output_reg[`ARRAY_D_OUTPUT_ADDRESS]),
     .mask_addr(output_reg[`ARRAY_D_OUTPUT_MASK]),
@@ -386,30 +387,32 @@ reg [3:0] cause_reg;
 reg       done_reg;
 reg       error_reg;
 
-wire fault = cause_next != 4'd0;
 wire lengths = state_reg == CHECK && runs_total_valid;
 // Words of results: a quarter of those that are drained, or four times as many
 wire [44:0] written = windows_reg ? {4'd0, words_reg[42:2]} : places_reg ? {words_reg, 2'd0} : {2'd0, words_reg};
 wire wrong_length = lengths && (written != {3'd0, runs_total} || (use_records && too_many));
 wire bad_scales = d_data[`ARRAY_D_SCALES_RECORDS] == 2'd3 || (SCALE == 0
     && (d_data[`ARRAY_D_SCALES_MULTIPLIER] != ONE || d_data[`ARRAY_D_SCALES_ADDEND_MULTIPLIER] != ONE));
+// Of the descriptor, whether it is taken or not: it is taken late
+wire bad = is_output ? d_data[`ARRAY_D_OUTPUT_FIELD] == 2'd3 : is_scales ? bad_scales : !known_reg || clash;
+wire refused = take && bad;
+wire other_fault = wr_done && wr_error != 2'd0 || rd_valid && rd_error != 2'd0 || drain_cmd_error || wrong_length
+    || no_multiplier;
+wire fault = refused || other_fault;
 wire end_of_drain = run && commanded && answered && !failed_reg;
 
 always @* begin
     cause_next = 4'd0;
     if (wr_done) cause_next = write_cause(wr_error);
     if (rd_valid && rd_error != 2'd0) cause_next = read_cause(rd_error);
-    if (drain_cmd_error || wrong_length || no_multiplier) cause_next = `ARRAY_CAUSE_FIELD;
-    if (take_output && d_data[`ARRAY_D_OUTPUT_FIELD] == 2'd3) cause_next = `ARRAY_CAUSE_FIELD;
-    if (take_scales && bad_scales) cause_next = `ARRAY_CAUSE_FIELD;
-    if (take_drain && (!known_reg || clash)) cause_next = `ARRAY_CAUSE_FIELD;
+    if (drain_cmd_error || wrong_length || no_multiplier || refused) cause_next = `ARRAY_CAUSE_FIELD;
 end
 
 // After an error what is offered stays offered
 always @* begin
     state_next = state_reg;
-    if (take_drain || (take && fault)) state_next = CHECK;
-    if (lengths && !fault && !failed_reg) state_next = RUN;
+    if (take && ((!is_output && !is_scales) || bad || other_fault)) state_next = CHECK;
+    if (lengths && !other_fault && !failed_reg) state_next = RUN;
     if (end_of_drain) state_next = IDLE;
 end
 

@@ -117,19 +117,20 @@ module store_engine #(
 localparam WB = WIDE == 2 && B <= 32 ? 2*B : B;
 localparam WBITS = 8*WB;
 
-// Parts
-localparam [1:0] DRAIN = 2'd0;
-localparam [1:0] COLLECT = 2'd1;
-localparam [1:0] UPDATE = 2'd2;
-localparam [1:0] DELTA = 2'd3;
+// Parts: their bits in one-hot words
+localparam DRAIN = 0;
+localparam COLLECT = 1;
+localparam UPDATE = 2;
+localparam DELTA = 3;
 
 // --- descriptors ---
 
 wire [7:0] opcode = d_data[`ARRAY_D_OPCODE];
-wire       known = opcode >= `ARRAY_OPCODE_STORE_FIRST && opcode <= `ARRAY_OPCODE_STORE_LAST;
-reg  [1:0] part;
-// The part that has taken the latest descriptor: the only one that may be at work
-reg  [1:0] part_reg;
+// The part of the opcode, one hot; none: it is unknown
+reg  [3:0] part;
+wire       known = part != 4'd0;
+// The part that has taken the latest descriptor, one hot: the only one that may be at work
+reg  [3:0] part_reg;
 reg        unknown_reg;    // an unknown opcode was taken
 reg        stopped_reg;    // there was an error: nothing more until the reset
 reg        error_reg;
@@ -143,22 +144,24 @@ wire [3:0]  part_error;
 wire [15:0] part_cause;
 wire [95:0] part_index;
 wire        all_idle = part_idle == 4'd15;
-// The others are idle
-wire        free = all_idle || part == part_reg;
 wire        stop = stopped_reg || error;
+// Parts that may take a descriptor, as the others are idle: known before the opcode is
+wire [3:0]  may = (part_reg | {4{all_idle}}) & {4{!stop}};
 wire        take_unknown = d_valid && !known && all_idle && !stop;
 
 always @* begin
+    part = 4'd0;
     case (opcode)
-        `ARRAY_OPCODE_SLOT, `ARRAY_OPCODE_COLLECT, `ARRAY_OPCODE_LEARN: part = COLLECT;
-        `ARRAY_OPCODE_UPDATE: part = UPDATE;
-        `ARRAY_OPCODE_DELTA: part = DELTA;
-        default: part = DRAIN;
+        `ARRAY_OPCODE_DRAIN, `ARRAY_OPCODE_OUTPUT, `ARRAY_OPCODE_SCALES: part[DRAIN] = 1'b1;
+        `ARRAY_OPCODE_SLOT, `ARRAY_OPCODE_COLLECT, `ARRAY_OPCODE_LEARN: part[COLLECT] = 1'b1;
+        `ARRAY_OPCODE_UPDATE: part[UPDATE] = 1'b1;
+        `ARRAY_OPCODE_DELTA: part[DELTA] = 1'b1;
+        default: ;
     endcase
 end
 
-assign part_valid = d_valid && known && free && !stop ? 4'd1 << part : 4'd0;
-assign d_ready = !stop && (known ? free && part_ready[part] : all_idle);
+assign part_valid = part & may & {4{d_valid}};
+assign d_ready = (part & may & part_ready) != 4'd0 || (!known && all_idle && !stop);
 
 always @(posedge clk) begin
     if (d_valid && d_ready && known) part_reg <= part;
@@ -170,31 +173,28 @@ always @(posedge clk) begin
         unknown_reg <= 1'b0;
         stopped_reg <= 1'b0;
         error_reg <= 1'b0;
-        part_reg <= DRAIN;
+        part_reg <= 4'd1 << DRAIN;
     end
 end
 
 assign done = part_done != 4'd0;
 assign idle = all_idle && !stop;
 assign error = error_reg || part_error != 4'd0;
-assign error_cause = unknown_reg ? `ARRAY_CAUSE_OPCODE : part_cause[4*failed +: 4];
-assign error_index = unknown_reg ? index_reg : part_index[24*failed +: 24];
+assign error_cause = unknown_reg ? `ARRAY_CAUSE_OPCODE : failed_cause;
+assign error_index = unknown_reg ? index_reg : failed_index;
 
 // --- the ports, which belong to that part, or to UPDATE where that learns ---
 
 wire            latest_learns;
-// COLLECT has taken the latest descriptor and latest_learns; who the ports belong to, as a number and as a bit: made
-// where a descriptor is taken, as part_reg is, for all handshakes of both ports depend on them
+// COLLECT has taken the latest descriptor and latest_learns; the part that the ports belong to, one hot: made where a
+// descriptor is taken, as part_reg is, for all handshakes of both ports depend on them
 reg             learns_reg;
-reg  [1:0]      owner_reg;
 reg  [3:0]      at_port_reg;
-wire            will_learn = part == COLLECT && (opcode == `ARRAY_OPCODE_LEARN
-                                                 || (opcode == `ARRAY_OPCODE_SLOT && latest_learns));
-wire [1:0]      next_owner = will_learn ? UPDATE : part;
+wire            will_learn = part[COLLECT] && (opcode == `ARRAY_OPCODE_LEARN
+                                               || (opcode == `ARRAY_OPCODE_SLOT && latest_learns));
 wire            learns = learns_reg;
-wire [1:0]      owner = owner_reg;
-wire [1:0]      failed = part_error[UPDATE] ? UPDATE : part_reg;
 wire [3:0]      at_port = at_port_reg;
+wire [3:0]      failed = part_error[UPDATE] ? 4'd1 << UPDATE : part_reg;
 wire [3:0]      part_rd_cmd_valid;
 wire [127:0]    part_rd_cmd_addr;
 wire [63:0]     part_rd_cmd_beats;
@@ -208,26 +208,52 @@ wire [4*WBITS-1:0] part_wr_data;
 always @(posedge clk) begin
     if (d_valid && d_ready && known) begin
         learns_reg <= will_learn;
-        owner_reg <= next_owner;
-        at_port_reg <= 4'd1 << next_owner;
+        at_port_reg <= will_learn ? 4'd1 << UPDATE : part;
     end
     if (rst) begin
         learns_reg <= 1'b0;
-        owner_reg <= DRAIN;
         at_port_reg <= 4'd1 << DRAIN;
     end
 end
 
-assign rd_cmd_valid = part_rd_cmd_valid[owner];
-assign rd_cmd_addr = part_rd_cmd_addr[32*owner +: 32];
-assign rd_cmd_beats = part_rd_cmd_beats[16*owner +: 16];
-assign rd_ready = part_rd_ready[owner];
-assign wr_cmd_valid = part_wr_cmd_valid[owner];
-assign wr_cmd_addr = part_wr_cmd_addr[32*owner +: 32];
-assign wr_cmd_beats = part_wr_cmd_beats[16*owner +: 16];
-assign wr_valid = part_wr_valid[owner];
-assign wr_data = part_wr_data[WBITS*owner +: WBITS];
-assign rd_half = WIDE != 1 && (owner == DRAIN || owner == DELTA);
+reg [31:0]      port_rd_addr;
+reg [15:0]      port_rd_beats;
+reg [31:0]      port_wr_addr;
+reg [15:0]      port_wr_beats;
+reg [WBITS-1:0] port_wr_data;
+reg [3:0]       failed_cause;
+reg [23:0]      failed_index;
+integer         i;
+
+always @* begin
+    port_rd_addr = 32'd0;
+    port_rd_beats = 16'd0;
+    port_wr_addr = 32'd0;
+    port_wr_beats = 16'd0;
+    port_wr_data = {WBITS{1'b0}};
+    failed_cause = 4'd0;
+    failed_index = 24'd0;
+    for (i = 0; i < 4; i = i + 1) begin
+        port_rd_addr = port_rd_addr | (part_rd_cmd_addr[32*i +: 32] & {32{at_port[i]}});
+        port_rd_beats = port_rd_beats | (part_rd_cmd_beats[16*i +: 16] & {16{at_port[i]}});
+        port_wr_addr = port_wr_addr | (part_wr_cmd_addr[32*i +: 32] & {32{at_port[i]}});
+        port_wr_beats = port_wr_beats | (part_wr_cmd_beats[16*i +: 16] & {16{at_port[i]}});
+        port_wr_data = port_wr_data | (part_wr_data[WBITS*i +: WBITS] & {WBITS{at_port[i]}});
+        failed_cause = failed_cause | (part_cause[4*i +: 4] & {4{failed[i]}});
+        failed_index = failed_index | (part_index[24*i +: 24] & {24{failed[i]}});
+    end
+end
+
+assign rd_cmd_valid = (part_rd_cmd_valid & at_port) != 4'd0;
+assign rd_cmd_addr = port_rd_addr;
+assign rd_cmd_beats = port_rd_beats;
+assign rd_ready = (part_rd_ready & at_port) != 4'd0;
+assign wr_cmd_valid = (part_wr_cmd_valid & at_port) != 4'd0;
+assign wr_cmd_addr = port_wr_addr;
+assign wr_cmd_beats = port_wr_beats;
+assign wr_valid = (part_wr_valid & at_port) != 4'd0;
+assign wr_data = port_wr_data;
+assign rd_half = WIDE != 1 && (at_port[DRAIN] || at_port[DELTA]);
 assign wr_half = rd_half;
 
 wire [3:0] part_rd_cmd_ready = at_port & {4{rd_cmd_ready}};
@@ -294,7 +320,8 @@ drain_store #(
     .wr_error(wr_error)
 );
 
-wire        learn_start = part_valid[COLLECT] && part_ready[COLLECT] && opcode == `ARRAY_OPCODE_LEARN;
+wire        collect_starts;
+wire        learn_start = collect_starts && opcode == `ARRAY_OPCODE_LEARN;
 wire [23:0] learn_index;
 wire [23:0] learn_answered_index;
 wire        learn_before;
@@ -313,6 +340,7 @@ collect_store #(
     .d_ready(part_ready[COLLECT]),
     .d_data(d_data),
     .d_index(d_index),
+    .starts(collect_starts),
     .done(part_done[COLLECT]),
     .idle(part_idle[COLLECT]),
     .learns(latest_learns),
@@ -444,7 +472,7 @@ delta_store #(
 `ifdef SIMULATION
 // Look-ahead that differs from what it stands for: stop, which fails the test
 always @(posedge clk) begin
-    if ($time != 0 && !rst && learns_reg != (part_reg == COLLECT && latest_learns)) begin
+    if ($time != 0 && !rst && learns_reg != (part_reg[COLLECT] && latest_learns)) begin
         $display("%m: learns_reg is not what COLLECT does");
         $finish;
     end

@@ -80,6 +80,7 @@ reg          wait_reg;
 reg          checked_reg;
 reg          error_reg;
 reg          legal_reg;
+reg [3:0]    begin_reg;   // its columns are 1, or 2; its rows, its channels are 1
 reg [`ARRAY_MAP_CMD_BITS-1:0] next_reg;
 
 wire [12:0] w_channels = next_reg[`ARRAY_MAP_CMD_CHANNELS];  // at most 4096
@@ -96,6 +97,8 @@ always @(posedge clk) begin
     if (cmd_ready) next_reg <= cmd;
     legal_reg <= w_channels != 13'd0 && w_channels <= 13'd4096 && w_rows != 12'd0 && w_width != 12'd0
         && w_end <= 13'd4095 && (w_all || {1'b0, w_slot} < P_WORD[6:0]);
+
+    begin_reg <= {w_width == 12'd1, w_width == 12'd2, w_rows == 12'd1, w_channels == 13'd1};
 
     wait_reg <= wait_reg ? !(load || refuse) : cmd_valid;
     checked_reg <= wait_reg && !(load || refuse);
@@ -129,20 +132,32 @@ reg          all_reg;
 reg [SW-1:0] slot_reg;
 reg [11:0]   base_reg;
 reg [3:0]    shift_reg;
+// Of the counters, so that ends are known early: cols_left_reg is 1, or 2; rows_left_reg, channels_left_reg are 1
+reg          row_end_1_reg;
+reg          row_end_2_reg;
+reg          row_last_reg;
+reg          channel_last_reg;
+reg          last_1_reg;    // all are: the next beat, or the one behind it, is the last of the command
+reg          last_2_reg;
 
-wire row_end_1 = cols_left_reg == 12'd1;   // of the next beat, and of the one behind it
-wire row_end_2 = cols_left_reg == 12'd2;
-wire last_row  = rows_left_reg == 12'd1 && channels_left_reg == 13'd1;
+wire row_end_1 = row_end_1_reg;   // of the next beat, and of the one behind it
+wire row_end_2 = row_end_2_reg;
 wire take      = s_valid && s_ready;
 wire pair      = s_pair && s_both;
 wire [11:0] step = pair ? 12'd2 : 12'd1;
 
 wire row_end = pair ? row_end_2 : row_end_1;   // of what is taken
-wire map_end = row_end && rows_left_reg == 12'd1;
-wire last    = row_end && last_row;
+wire map_end = row_end && row_last_reg;
+wire last    = pair ? last_2_reg : last_1_reg;
 
-assign s_ready = active_reg && all_room_reg && !(row_end_1 && last_row && pending_reg);
-assign s_both = WIDE == 2 && active_reg && !row_end_1 && !(row_end_2 && last_row && pending_reg);
+// Those registers, if something is taken
+wire next_end_1 = row_end ? width_reg == 12'd1 : pair ? cols_left_reg == 12'd3 : row_end_2;
+wire next_end_2 = row_end ? width_reg == 12'd2 : pair ? cols_left_reg == 12'd4 : cols_left_reg == 12'd3;
+wire next_row_last = !row_end ? row_last_reg : map_end ? rows_reg == 12'd1 : rows_left_reg == 12'd2;
+wire next_channel_last = map_end ? channels_left_reg == 13'd2 : channel_last_reg;
+
+assign s_ready = active_reg && all_room_reg && !(last_1_reg && pending_reg);
+assign s_both = WIDE == 2 && active_reg && !row_end_1 && !(last_2_reg && pending_reg);
 assign load = checked_reg && legal_reg && (!active_reg || (take && last));
 
 always @(posedge clk) begin
@@ -160,8 +175,17 @@ always @(posedge clk) begin
         slot_reg <= w_slot[SW-1:0];
         base_reg <= next_reg[`ARRAY_MAP_CMD_BASE];
         shift_reg <= next_reg[`ARRAY_MAP_CMD_SHIFT];
+        {row_end_1_reg, row_end_2_reg, row_last_reg, channel_last_reg} <= begin_reg;
+        last_1_reg <= begin_reg[3] && begin_reg[1] && begin_reg[0];
+        last_2_reg <= begin_reg[2] && begin_reg[1] && begin_reg[0];
     end else if (take) begin
         cols_left_reg <= row_end ? width_reg : cols_left_reg - step;
+        row_end_1_reg <= next_end_1;
+        row_end_2_reg <= next_end_2;
+        row_last_reg <= next_row_last;
+        channel_last_reg <= next_channel_last;
+        last_1_reg <= next_end_1 && next_row_last && next_channel_last;
+        last_2_reg <= next_end_2 && next_row_last && next_channel_last;
         col_reg <= row_end ? 12'd0 : col_reg + step;
         if (row_end) begin
             rows_left_reg <= map_end ? rows_reg : rows_left_reg - 12'd1;

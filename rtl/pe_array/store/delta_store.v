@@ -109,8 +109,9 @@ wire label_taken;
 
 assign rd_ready = !labels_reg || logit_ready;
 
+// (copied while none is under way: whether there is one is known late)
 always @(posedge clk) begin
-    if (take) begin
+    if (d_ready) begin
         logits_addr_reg <= d_data[`ARRAY_D_DELTA_LOGITS];
         labels_addr_reg <= d_data[`ARRAY_D_DELTA_LABELS];
         deltas_addr_reg <= d_data[`ARRAY_D_DELTA_OUTPUT];
@@ -118,7 +119,7 @@ always @(posedge clk) begin
         softmax_reg <= softmax;
         index_reg <= d_index;
     end
-    if (take) more_reg <= softmax ? 2'd2 : 2'd0;
+    if (d_ready) more_reg <= softmax ? 2'd2 : 2'd0;
     else if (logits_cmd_reg && rd_cmd_ready) more_reg <= more_reg - 2'd1;
     if (rd_good && !labels_reg) labels_data_reg <= rd_data;
 end
@@ -189,7 +190,8 @@ reg  [3:0] cause_next;
 reg  [3:0] cause_reg;
 reg        done_reg;
 reg        error_reg;
-wire       fault = cause_next != 4'd0;
+wire       port_fault = (wr_done && wr_error != 2'd0) || (rd_valid && rd_error != 2'd0);
+wire       fault = port_fault || (take && refused);
 
 always @* begin
     cause_next = 4'd0;
@@ -199,7 +201,7 @@ always @* begin
 end
 
 always @(posedge clk) begin
-    busy_reg <= take || (busy_reg && (failed_reg || fault || !wr_done));
+    busy_reg <= take || (busy_reg && (failed_reg || port_fault || !wr_done));   // (while busy none is taken)
     failed_reg <= failed_reg || fault;
     labels_cmd_reg <= (take && !refused) || (labels_cmd_reg && !rd_cmd_ready);
     logits_cmd_reg <= (labels_cmd_reg && rd_cmd_ready) || (logits_cmd_reg && !(rd_cmd_ready && more_reg == 2'd0));

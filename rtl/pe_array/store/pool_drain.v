@@ -122,16 +122,21 @@ reg           valid_reg;
 reg           shown_second_reg;
 reg           shown_copy_reg;
 
-wire          read = ahead_reg != {(AW+1){1'b0}} && (!valid_reg || m_ready);
-wire          move = read && (!spread || copy_reg);
+// What a beat would do; whether it goes is known last
+wire          any = ahead_reg != {(AW+1){1'b0}};
+wire          moves = any && (!spread || copy_reg);
+wire          ends = moves && pos_reg == beats[AW-1:0];
 wire          final_pass = !index || second_reg;
-wire          run_end = move && pos_reg == beats[AW-1:0];
-wire          again = run_end && !final_pass;
-wire          leave = move && final_pass;
+wire          free_beat = !valid_reg || m_ready;
+wire          read = any && free_beat;
+wire          move = moves && free_beat;
+wire          run_end = ends && free_beat;
+wire          again = ends && !final_pass && free_beat;
+wire          leave = moves && final_pass && free_beat;
 
 // Sums of what is known early, of which late signals choose
-wire [AW:0]   ahead_kept = push ? ahead_reg + ONE : ahead_reg;
-wire [AW:0]   ahead_moved = push ? ahead_reg : ahead_reg - ONE;
+wire [AW:0]   ahead_kept = ahead_reg + {{AW{1'b0}}, push};
+wire [AW:0]   ahead_moved = ahead_reg - {{AW{1'b0}}, !push};
 wire [AW:0]   ahead_again = ahead_reg + {1'b0, beats[AW-1:0]} + {{AW{1'b0}}, push};
 wire          leaves_room = inside_reg != FULL - ONE || !push;
 

@@ -82,6 +82,7 @@ reg           counts_reg;   // no count is zero
 reg           grid_reg;     // S divides P and the slots are there
 reg           covers_reg;   // the tiles cover the region
 reg           even_reg;     // windows fit in it, and in the tiles
+reg [5:0]     begin_reg;    // what the walk begins with is a last slot, channel, row, column, row and column of a tile
 
 wire [6:0]  w_slots = next_reg[`ARRAY_DRAIN_CMD_SLOTS];                  // 1 … P/S, S = Sy*Sx
 wire [11:0] w_channels = next_reg[`ARRAY_DRAIN_CMD_CHANNELS];           // of a slot but the last; all counts at least 1
@@ -103,6 +104,13 @@ wire [18:0] covered_height = {7'd0, w_tile_height} << w_sy_log2;
 wire [18:0] covered_width = {7'd0, w_tile_width} << w_sx_log2;
 wire        legal = counts_reg && grid_reg && covers_reg && even_reg;
 
+// What the walk begins with
+wire [11:0] first_channels = w_slots == 7'd1 ? w_channels_last : w_channels;
+wire [11:0] first_height = w_height >> w_windows;
+wire [11:0] first_width = w_width >> w_windows;
+wire [11:0] first_tile_height = w_tile_height >> (w_windows && !w_flat);
+wire [11:0] first_tile_width = w_tile_width >> (w_windows && !w_narrow);
+
 wire load;   // the walk takes the waiting command
 wire refuse = checked_reg && !legal;
 
@@ -113,6 +121,8 @@ always @(posedge clk) begin
     even_reg <= !w_windows || !(w_height[0] || w_width[0] || (w_tile_height[0] && !w_flat)
         || (w_tile_width[0] && !w_narrow));
     grid_reg <= s_log2 <= PLOG_WORD[3:0] && w_slots <= P_WORD[6:0] >> s_log2;
+    begin_reg <= {w_slots == 7'd1, first_channels == 12'd1, first_height == 12'd1, first_width == 12'd1,
+                  first_tile_height == 12'd1, first_tile_width == 12'd1};
     covers_reg <= covered_height >= {7'd0, w_height} && covered_width >= {7'd0, w_width};
 
     wait_reg <= wait_reg ? !(load || refuse) : cmd_valid;
@@ -156,6 +166,13 @@ reg [11:0]    rows_left_reg;
 reg [11:0]    cols_left_reg;
 reg [11:0]    tile_rows_left_reg;
 reg [11:0]    tile_cols_left_reg;
+// Each of those is 1, so that ends are known early
+reg           slot_last_reg;
+reg           channel_last_reg;
+reg           row_last_reg;
+reg           col_last_reg;
+reg           tile_row_last_reg;
+reg           tile_col_last_reg;
 reg [1:0]     part_reg;        // pixel of the window
 // This pixel or window, first pixel of this row of the tile, first pixel of this channel
 reg [YAW-1:0] addr_reg;
@@ -169,12 +186,15 @@ reg [PW-1:0]  slot_pe_reg;
 wire go          = active_reg && room_reg;
 wire whole       = !windows_reg || part_reg == 2'd3;
 wire step        = go && whole;
-wire row_end     = cols_left_reg == 12'd1;
-wire channel_end = row_end && rows_left_reg == 12'd1;
-wire slot_end    = channel_end && channels_left_reg == 12'd1;
-wire all_end     = slot_end && slots_left_reg == 7'd1;
-wire tile_row_end = tile_cols_left_reg == 12'd1;
-wire tile_end     = tile_rows_left_reg == 12'd1;
+wire row_end     = col_last_reg;
+wire channel_end = row_end && row_last_reg;
+wire slot_end    = channel_end && channel_last_reg;
+wire all_end     = slot_end && slot_last_reg;
+wire tile_row_end = tile_col_last_reg;
+wire tile_end     = tile_row_last_reg;
+
+// Channels of the next slot
+wire [11:0] next_channels = slots_left_reg == 7'd2 ? channels_last_reg : channels_reg;
 
 assign load = checked_reg && legal && (!active_reg || (step && all_end));
 
@@ -199,21 +219,23 @@ always @(posedge clk) begin
         windows_reg <= w_windows;
         flat_reg <= w_windows && w_flat;
         narrow_reg <= w_windows && w_narrow;
-        height_reg <= w_height >> w_windows;
-        width_reg <= w_width >> w_windows;
-        tile_height_reg <= w_tile_height >> (w_windows && !w_flat);
-        tile_width_reg <= w_tile_width >> (w_windows && !w_narrow);
+        height_reg <= first_height;
+        width_reg <= first_width;
+        tile_height_reg <= first_tile_height;
+        tile_width_reg <= first_tile_width;
         line_reg <= w_tile_width[YAW-1:0];
         s_log2_reg <= s_log2[2:0];
         sx_log2_reg <= w_sx_log2;
         ybase_reg <= w_ybase[YAW-1:0];
         ystride_reg <= w_ystride[YAW-1:0];
         slots_left_reg <= w_slots;
-        channels_left_reg <= w_slots == 7'd1 ? w_channels_last : w_channels;
-        rows_left_reg <= w_height >> w_windows;
-        cols_left_reg <= w_width >> w_windows;
-        tile_rows_left_reg <= w_tile_height >> (w_windows && !w_flat);
-        tile_cols_left_reg <= w_tile_width >> (w_windows && !w_narrow);
+        channels_left_reg <= first_channels;
+        rows_left_reg <= first_height;
+        cols_left_reg <= first_width;
+        tile_rows_left_reg <= first_tile_height;
+        tile_cols_left_reg <= first_tile_width;
+        {slot_last_reg, channel_last_reg, row_last_reg, col_last_reg} <= begin_reg[5:2];
+        {tile_row_last_reg, tile_col_last_reg} <= begin_reg[1:0];
         addr_reg <= w_ybase[YAW-1:0];
         row_addr_reg <= w_ybase[YAW-1:0];
         channel_addr_reg <= w_ybase[YAW-1:0];
@@ -224,14 +246,20 @@ always @(posedge clk) begin
         if (!row_end) begin
             cols_left_reg <= cols_left_reg - 12'd1;
             tile_cols_left_reg <= tile_row_end ? tile_width_reg : tile_cols_left_reg - 12'd1;
+            col_last_reg <= cols_left_reg == 12'd2;
+            tile_col_last_reg <= tile_row_end ? tile_width_reg == 12'd1 : tile_cols_left_reg == 12'd2;
             addr_reg <= tile_row_end ? row_addr_reg : next_col_addr;
             if (tile_row_end) pe_reg <= next_col_pe;
         end else begin
             cols_left_reg <= width_reg;
             tile_cols_left_reg <= tile_width_reg;
+            col_last_reg <= width_reg == 12'd1;
+            tile_col_last_reg <= tile_width_reg == 12'd1;
             if (!channel_end) begin
                 rows_left_reg <= rows_left_reg - 12'd1;
                 tile_rows_left_reg <= tile_end ? tile_height_reg : tile_rows_left_reg - 12'd1;
+                row_last_reg <= rows_left_reg == 12'd2;
+                tile_row_last_reg <= tile_end ? tile_height_reg == 12'd1 : tile_rows_left_reg == 12'd2;
                 addr_reg <= tile_end ? channel_addr_reg : next_row_addr;
                 row_addr_reg <= tile_end ? channel_addr_reg : next_row_addr;
                 pe_reg <= tile_end ? next_row_pe : row_pe_reg;
@@ -239,6 +267,8 @@ always @(posedge clk) begin
             end else begin
                 rows_left_reg <= height_reg;
                 tile_rows_left_reg <= tile_height_reg;
+                row_last_reg <= height_reg == 12'd1;
+                tile_row_last_reg <= tile_height_reg == 12'd1;
                 addr_reg <= slot_end ? ybase_reg : next_channel_addr;
                 row_addr_reg <= slot_end ? ybase_reg : next_channel_addr;
                 channel_addr_reg <= slot_end ? ybase_reg : next_channel_addr;
@@ -247,9 +277,12 @@ always @(posedge clk) begin
                 if (slot_end) begin
                     slot_pe_reg <= next_slot_pe;
                     slots_left_reg <= slots_left_reg - 7'd1;
-                    channels_left_reg <= slots_left_reg == 7'd2 ? channels_last_reg : channels_reg;
+                    channels_left_reg <= next_channels;
+                    slot_last_reg <= slots_left_reg == 7'd2;
+                    channel_last_reg <= next_channels == 12'd1;
                 end else begin
                     channels_left_reg <= channels_left_reg - 12'd1;
+                    channel_last_reg <= channels_left_reg == 12'd2;
                 end
             end
         end

@@ -169,30 +169,34 @@ reg        seed_enable_reg;
 reg [15:0] seed_reg;
 
 wire running = start_reg || busy;
-wire written = write && write_ok;
-wire snapshot = written && write_addr == `ARRAY_SNAPSHOT;
+wire settable = write && !running;
+wire starts = write_data[`ARRAY_CONTROL_START];
+wire control = write && write_addr == `ARRAY_CONTROL && (!starts || !running);
+wire snapshot = write && write_addr == `ARRAY_SNAPSHOT;
 
 wire [23:0] new_length = write_data[`ARRAY_LENGTH_DESCRIPTORS];
+// (nothing but the field's bits, and not 0)
+wire        length_ok = write_data == {8'd0, new_length} && new_length != 24'd0;
 
 always @* begin
     case (write_addr)
-        `ARRAY_CONTROL: write_ok = !write_data[`ARRAY_CONTROL_START] || !running;
+        `ARRAY_CONTROL: write_ok = !starts || !running;
         `ARRAY_PROGRAM, `ARRAY_READ_BASE, `ARRAY_READ_LAST, `ARRAY_WRITE_BASE, `ARRAY_WRITE_LAST,
         `ARRAY_SEED: write_ok = !running;
-        // (nothing but the field's bits, and not 0)
-        `ARRAY_LENGTH: write_ok = !running && write_data == {8'd0, new_length} && new_length != 24'd0;
+        `ARRAY_LENGTH: write_ok = !running && length_ok;
         `ARRAY_SNAPSHOT: write_ok = 1'b1;
         default: write_ok = 1'b0;
     endcase
 end
 
 always @(posedge clk) begin
-    start_reg <= written && write_addr == `ARRAY_CONTROL && write_data[`ARRAY_CONTROL_START];
-    stop_reg <= written && write_addr == `ARRAY_CONTROL && write_data[`ARRAY_CONTROL_STOP];
-    if (written) begin
+    start_reg <= control && starts;
+    stop_reg <= control && write_data[`ARRAY_CONTROL_STOP];
+    // (no register but the length waits for what is written)
+    if (settable) begin
         case (write_addr)
             `ARRAY_PROGRAM: program_reg <= write_data;
-            `ARRAY_LENGTH: length_reg <= new_length;
+            `ARRAY_LENGTH: if (length_ok) length_reg <= new_length;
             `ARRAY_READ_BASE: read_base_reg <= write_data;
             `ARRAY_READ_LAST: read_last_reg <= write_data;
             `ARRAY_WRITE_BASE: write_base_reg <= write_data;

@@ -68,6 +68,9 @@ module axi_bursts #(
     output wire [3:0]            first_len,
     // The command is refused
     output wire                  burst_refused,
+    // What these two are in the next clock
+    output wire                  next_valid,
+    output wire                  next_refused,
 
     // A command is inside
     output wire                  busy
@@ -178,6 +181,8 @@ assign burst_last = last_reg;
 assign burst_len = len_reg;
 assign burst_valid = valid_reg;
 assign burst_refused = refused_reg;
+assign next_valid = valid_next;
+assign next_refused = advance ? refused : refused_reg;
 assign busy = cmd_valid_reg || valid_reg;
 
 assign cmd_ready = !flush && (open_reg || finished);

@@ -129,6 +129,7 @@ wire                  burst_valid, burst_half, burst_last, burst_refused;
 wire [1:0]            burst_skip;
 wire [ADDR_WIDTH-1:0] burst_addr;
 wire [3:0]            burst_len, after_len, first_len;
+wire                  next_valid, next_refused;
 wire                  bursts_busy;
 
 // Until everything requested has come
@@ -136,10 +137,12 @@ reg  cancel_reg;
 wire cancelling = cancel || cancel_reg;
 // Bursts on their way, the one at the port included
 reg [SW-1:0] flight_reg, flight_next;
-// Words of the FIFO that nobody has a claim on; they are enough for the next burst, there are some; so many bursts are
-// on their way that no other may begin. (These three are ready at the begin of the clock: a command waits for them.)
+// Words of the FIFO that nobody has a claim on
 reg [CW-1:0] free_reg, free_next, kept_next;
-reg          fits_reg, some_reg, full_reg;
+// The burst that stands there may be requested: words of the FIFO are enough, and so few are on their way; or refused.
+// (Both are ready at the begin of the clock, as much waits for cmd_ready.)
+reg          may_issue_reg;
+reg          may_refuse_reg;
 // First error response of the command whose beats come
 reg [1:0] error_reg, error_next;
 
@@ -148,9 +151,8 @@ reg [ADDR_WIDTH-1:0] ar_addr_reg;
 reg [3:0]            ar_len_reg;
 
 wire nothing_flies = flight_reg == {SW{1'b0}};
-wire issue = burst_valid && !burst_refused && !cancelling && (!ar_valid_reg || m_axi_arready)
-             && !full_reg && fits_reg;
-wire refuse = burst_valid && burst_refused && !cancelling && nothing_flies && some_reg;
+wire issue = may_issue_reg && !cancelling && (!ar_valid_reg || m_axi_arready);
+wire refuse = may_refuse_reg && !cancelling;
 
 axi_bursts #(
     .ADDR_WIDTH(ADDR_WIDTH),
@@ -179,6 +181,8 @@ axi_bursts #(
     .after_len(after_len),
     .first_len(first_len),
     .burst_refused(burst_refused),
+    .next_valid(next_valid),
+    .next_refused(next_refused),
     .busy(bursts_busy)
 );
 
@@ -217,16 +221,16 @@ end
 
 // The next clock's burst, and if it fits: with the word that is taken in this clock, which is known last, and without
 wire [3:0] next_len = issue || refuse ? after_len : burst_valid ? burst_len : first_len;
-wire       fits_next = pop ? kept_next >= {{(CW-4){1'b0}}, next_len} : kept_next > {{(CW-4){1'b0}}, next_len};
+wire       fits = pop ? kept_next >= {{(CW-4){1'b0}}, next_len} : kept_next > {{(CW-4){1'b0}}, next_len};
+wire       some = pop || kept_next != {CW{1'b0}};
 
 always @(posedge clk) begin
     cancel_reg <= cancelling && (cancel || !nothing_flies);
     flight_reg <= flight_next;
     ends_reg <= ends_next;
     free_reg <= free_next;
-    fits_reg <= fits_next || cancelling;
-    some_reg <= pop || kept_next != {CW{1'b0}} || cancelling;
-    full_reg <= flight_next == ALL_SLOTS;
+    may_issue_reg <= next_valid && !next_refused && fits && flight_next != ALL_SLOTS;
+    may_refuse_reg <= next_valid && next_refused && some && flight_next == {SW{1'b0}};
     error_reg <= error_next;
     if (issue) begin
         ar_addr_reg <= burst_addr;
@@ -237,9 +241,8 @@ always @(posedge clk) begin
         cancel_reg <= 1'b0;
         flight_reg <= {SW{1'b0}};
         free_reg <= DEPTH;
-        fits_reg <= 1'b1;
-        some_reg <= 1'b1;
-        full_reg <= 1'b0;
+        may_issue_reg <= 1'b0;
+        may_refuse_reg <= 1'b0;
         error_reg <= NONE;
         ar_valid_reg <= 1'b0;
     end

@@ -127,7 +127,7 @@ localparam [CW-1:0] ONE = 1;
 
 wire                  burst_valid, burst_half, burst_last, burst_refused;
 wire [ADDR_WIDTH-1:0] burst_addr;
-wire [1:0]            unused_skip;
+wire [1:0]            unused_skip, unused_next;
 wire [3:0]            burst_len, after_len, first_len;
 wire                  bursts_busy;
 
@@ -195,6 +195,8 @@ axi_bursts #(
     .after_len(after_len),
     .first_len(first_len),
     .burst_refused(burst_refused),
+    .next_valid(unused_next[0]),
+    .next_refused(unused_next[1]),
     .busy(bursts_busy)
 );
 

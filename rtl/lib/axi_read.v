@@ -261,7 +261,7 @@ wire [FW-1:0] flag;
 wire [DATA_WIDTH-1:0] item;
 wire [4:0]    unused_ports;
 
-// Every item is a frame of its own. What is no data decides on handshakes. So it has a FIFO to itself, in step with that
+// Every item is a frame of its own. What is no data decides on handshakes. So it has its own FIFO, in step with that
 // of the data: tools make one so small of LUTs, out of which it comes some ns earlier than out of a block RAM
 frame_fifo #(
     .WIDTH(FW),

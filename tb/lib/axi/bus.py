@@ -69,10 +69,9 @@ async def stream_rules(b: Bench, prefix: str) -> None:
         # (the payload is looked at only where it is offered and waits: most clocks of a long bench have neither)
         offered = valid.value == 1
         waits = offered and ready.value == 0
-        if waiting is not None:
-            assert offered, f"{prefix}_tvalid fell before tready came"
         now = [str(signal.value) for signal in signals] if waits or waiting is not None else None
         if waiting is not None:
+            assert offered, f"{prefix}_tvalid fell before tready came"
             assert now == waiting, f"{prefix}: payload changed while waiting for tready, from {waiting} to {now}"
         waiting = now if waits else None
 

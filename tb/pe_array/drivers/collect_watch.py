@@ -69,6 +69,8 @@ class CollectWatch(Beside):
         took = bool(word) and bool(model.collect_d_ready(state, row, rd_cmd_ready))
         if word:
             self.b.check(d_ready=took)
+        starts = took and row[OPCODE] != Slot.opcode
+        self.b.check(starts=starts)
         for port, (first, beats) in (("rd", model.collect_read(state)), ("wr", model.collect_write(state))):
             self.b.check(**{f"{port}_cmd_valid": beats > 0})
             if beats:
@@ -78,7 +80,7 @@ class CollectWatch(Beside):
             rd_ready=bool(model.collect_rd_ready(state, wr_ready)), wr_valid=state.n.word,
             done=state.n.done, idle=bool(model.collect_idle(state)),
         )  # fmt: skip
-        self._cover(state, took and row[OPCODE] != Slot.opcode)
+        self._cover(state, starts)
         model.collect_clock(
             state, took, row, rd_cmd_ready, self.b.see("rd_valid"), wr_cmd_ready, wr_ready, self.b.see("wr_done"),
             entered,

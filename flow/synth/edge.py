@@ -11,8 +11,12 @@ from models.edge.activation import SigmoidTable
 from models.edge.config import EdgeConfig
 
 TOP = "edge_top"
-ECP5_MULTIPLIERS = 64
-"""Designs with more are not placed and routed: the largest ECP5 has 156, but routing 128 did not end in 30 minutes."""
+ECP5_MULTIPLIERS = 156
+"""Of 18 x 18 bits in the largest ECP5: what needs more is not placed."""
+ROUTER1_MULTIPLIERS = 64
+"""With more of them router1 of nextpnr does not end: around 128 it takes out as many connections as it makes."""
+_OPERAND_XC7, _OPERAND_ECP5 = 25, 18
+"""Bits of the wider operand of a multiplier."""
 
 
 @dataclass(frozen=True)
@@ -45,15 +49,28 @@ class EdgeTarget(Target):
 
     @property
     def multipliers(self) -> int:
+        return self._multipliers(_OPERAND_XC7)
+
+    @property
+    def ecp5_multipliers(self) -> int:
+        """The same on ECP5."""
+        return self._multipliers(_OPERAND_ECP5)
+
+    @property
+    def router(self) -> str:
+        """The default one is the faster on small designs."""
+        return super().router if self.ecp5_multipliers <= ROUTER1_MULTIPLIERS else "router2"
+
+    def _multipliers(self, operand: int) -> int:
         """z for FF, for UP and (but in junction 1) for BP, P for hidden deltas.
 
-        An operand of UP, a delta scaled by the learning rate, may be wider than the 25 bits of a DSP: two each.
+        An operand of UP, a delta scaled by the learning rate, may be wider than a multiplier takes: two each.
         """
         shapes, width = self.config.junctions, self.config.format.width
         total = 0
         for number in self.junctions:
             shape = shapes[number - 1]
-            per_lane = 1 + (2 if width + self.config.lr_max + 1 > 25 else 1) + (number > 1)
+            per_lane = 1 + (2 if width + self.config.lr_max + 1 > operand else 1) + (number > 1)
             total += shape.z * per_lane + (shape.p if number < len(shapes) else 0)
         return total
 
@@ -76,7 +93,7 @@ class EdgeTarget(Target):
 
 
 def plan(config: EdgeConfig) -> Plan:
-    """The last junction and everything, on xc7 and, where it is small enough, on ecp5."""
+    """The last junction and everything, on xc7 and, where the multipliers are enough, on ecp5."""
     targets = [EdgeTarget(config, len(config.junctions)), EdgeTarget(config)]
     runs = [(target, family) for target in targets for family in ("xc7", "ecp5")]
-    return Plan(config.name, [(t, f) for t, f in runs if f == "xc7" or t.multipliers <= ECP5_MULTIPLIERS])
+    return Plan(config.name, [(t, f) for t, f in runs if f == "xc7" or t.ecp5_multipliers <= ECP5_MULTIPLIERS])

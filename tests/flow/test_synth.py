@@ -27,6 +27,7 @@ from models.pe_array.network.config import PeConfig
 
 TINY = EdgeConfig.load(ROOT / "configs" / "edge" / "tiny.toml")
 MNIST_64 = EdgeConfig.load(ROOT / "configs" / "edge" / "mnist_64.toml")
+QUARTER = EdgeConfig.load(ROOT / "configs" / "edge" / "mnist_64_quarter.toml")
 LENET5 = PeConfig.load(ROOT / "configs" / "pe_array" / "lenet5_mnist.toml")
 BANK = "rows.weights.ram.mem.0.0"
 REFERENCE: dict[str, Any] = json.loads(synth.BASELINE.read_text())
@@ -200,6 +201,14 @@ def test_multipliers() -> None:
     assert EdgeTarget(wide, 2).multipliers == 4 * 32
 
 
+def test_multipliers_and_router_of_ecp5() -> None:
+    """A delta of UP, scaled, has 21 bits there: one multiplier of 7 series, two of ECP5."""
+    whole, part, quarter = EdgeTarget(MNIST_64), EdgeTarget(MNIST_64, 2), EdgeTarget(QUARTER)
+    assert [target.ecp5_multipliers for target in (whole, part, quarter)] == [514, 128, 129]
+    assert EdgeTarget(TINY).router == PeTarget(LENET5, "array", 2, 8).router == "router1"
+    assert part.router == quarter.router == "router2"
+
+
 def test_figures_out_of_tolerance() -> None:
     expected = {"lut_total": 100, "ff": 50, "block_ram": 1, "dsp": 4, "fmax_mhz": 50.0}
     tolerance = REFERENCE["tolerance"]
@@ -264,7 +273,7 @@ def test_a_placement_that_is_not_routed_has_no_clock(tmp_path: Path, monkeypatch
     run_tool = netlist.run_tool
     with monkeypatch.context() as patched:
         patched.setattr(netlist, "run_tool", lambda *a: run_tool(*a) if a[0] == "python" else route(*a))
-        netlist.place_and_route(tmp_path, netlist.SEEDS)
+        netlist.place_and_route(tmp_path, netlist.SEEDS, "router1")
     found = netlist.read_routed(tmp_path, netlist.SEEDS)
     assert found == netlist.Timing(91.0, (), seeds=(91.0, 99.0), stopped=(2,))
     told = synth.table("net", [dataclasses.replace(outcome(Area(10, 5, 7, 1.5, 2)), timing=found)], REFERENCE)
@@ -275,11 +284,14 @@ def test_a_placement_that_is_not_routed_has_no_clock(tmp_path: Path, monkeypatch
         netlist.read_routed(tmp_path, netlist.SEEDS)
 
 
-def test_engines_too_large_for_ecp5_stay_out() -> None:
-    runs = [(target.name, family) for target, family in synth.plan("configs/edge/mnist_64.toml").runs]
-    assert runs == [("junction_2", "xc7"), ("edge_top", "xc7")]
-    tiny = synth.plan("configs/edge/tiny.toml").runs
-    assert ("edge_top", "ecp5") in [(target.name, family) for target, family in tiny]
+def test_what_fits_the_largest_ecp5_is_routed() -> None:
+    for name, routed in (
+        ("tiny", ["junction_2", "edge_top"]), ("mnist_64", ["junction_2"]),
+        ("mnist_64_quarter", ["junction_2", "edge_top"]),
+    ):  # fmt: skip
+        runs = synth.plan(f"configs/edge/{name}.toml").runs
+        assert [target.name for target, family in runs if family == "xc7"] == ["junction_2", "edge_top"]
+        assert [target.name for target, family in runs if family == "ecp5"] == routed
 
 
 def test_a_missing_baseline_is_told() -> None:

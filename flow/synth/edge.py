@@ -12,7 +12,7 @@ from models.edge.config import EdgeConfig
 
 TOP = "edge_top"
 ECP5_MULTIPLIERS = 156
-"""Of 18 x 18 bits in the largest ECP5: what needs more is not placed."""
+"""Of 18 x 18 bits in the largest ECP5: of an engine that needs more nothing is placed."""
 ROUTER1_MULTIPLIERS = 64
 """With more of them router1 of nextpnr does not end: around 128 it takes out as many connections as it makes."""
 _OPERAND_XC7, _OPERAND_ECP5 = 25, 18
@@ -93,7 +93,7 @@ class EdgeTarget(Target):
 
 
 def plan(config: EdgeConfig) -> Plan:
-    """The last junction and everything, on xc7 and, where the multipliers are enough, on ecp5."""
-    targets = [EdgeTarget(config, len(config.junctions)), EdgeTarget(config)]
-    runs = [(target, family) for target in targets for family in ("xc7", "ecp5")]
-    return Plan(config.name, [(t, f) for t, f in runs if f == "xc7" or t.ecp5_multipliers <= ECP5_MULTIPLIERS])
+    """The last junction and everything, on xc7 and, where the multipliers are enough for everything, on ecp5."""
+    part, whole = EdgeTarget(config, len(config.junctions)), EdgeTarget(config)
+    families = ("xc7", "ecp5") if whole.ecp5_multipliers <= ECP5_MULTIPLIERS else ("xc7",)
+    return Plan(config.name, [(target, family) for target in (part, whole) for family in families])

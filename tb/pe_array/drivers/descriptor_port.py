@@ -40,6 +40,7 @@ class DescriptorPort(Beside):
         self.taken: list[int] = []
         self.finished: list[int] = []
         self._offered = False
+        self._last = (0, 0, False)
         self.reset()
         b.drive(d_valid=0, d_data=0)
 
@@ -50,13 +51,15 @@ class DescriptorPort(Beside):
         for low in AFTER.values():
             word |= rng.getrandbits(24) << low
         index = rng.getrandbits(24)
-        self.queue.append((word, index, descriptor.counts))
+        self._last = word, index, descriptor.counts
+        self.queue.append(self._last)
         return index
 
     def send_word(self, word: int) -> int:
         """Queue 256 bits that need not be a descriptor, not counted; its place."""
         index = self.b.rng.getrandbits(24)
-        self.queue.append((word, index, False))
+        self._last = word, index, False
+        self.queue.append(self._last)
         return index
 
     async def until_done(self, clocks: int = 20_000) -> None:
@@ -70,11 +73,20 @@ class DescriptorPort(Beside):
         self.b.require(not self.errors, f"error {self.errors}")
         await self.b.wait_for(lambda: self.b.high("idle"), 3, "idle")
 
-    async def until_error(self, clocks: int = 20_000) -> tuple[int, int]:
-        """(cause, index) of the first error; a few clocks later, it was the only one."""
+    async def until_error(self, clocks: int = 20_000, shut: bool = False) -> tuple[int, int]:
+        """(cause, index) of the first error; a few clocks later, it was the only one.
+
+        Args:
+            clocks: that it may take.
+            shut: nothing is taken behind it; the last descriptor is offered once more, and stays offered.
+        """
         await self.b.wait_for(lambda: self.errors, clocks, "an error")
+        taken = len(self.taken)
+        if shut:
+            self.queue.append(self._last)
         await self.b.clocks(self.b.rng.randint(1, 30))
         self.b.require(len(self.errors) == 1, f"more than one error: {self.errors}")
+        self.b.require(not shut or len(self.taken) == taken, "a descriptor is taken behind an error")
         return self.errors[0][0], self.errors[0][1]
 
     @property

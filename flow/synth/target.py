@@ -56,11 +56,6 @@ class Target(ABC):
     def multipliers(self) -> int:
         """DSPs that it must have on the 7 series."""
 
-    @property
-    def router(self) -> str:
-        """Router of nextpnr, on ECP5: its default one."""
-        return "router1"
-
     @abstractmethod
     def wrapper(self, place: str) -> str:
         """Verilog module `synth_top` that instantiates the engine; the files of `data` are in directory `place`."""

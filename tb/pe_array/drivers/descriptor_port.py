@@ -50,17 +50,16 @@ class DescriptorPort(Beside):
         word = pack(descriptor) | noise
         for low in AFTER.values():
             word |= rng.getrandbits(24) << low
-        index = rng.getrandbits(24)
-        self._last = word, index, descriptor.counts
-        self.queue.append(self._last)
-        return index
+        return self._append(word, descriptor.counts)
 
     def send_word(self, word: int) -> int:
         """Queue 256 bits that need not be a descriptor, not counted; its place."""
-        index = self.b.rng.getrandbits(24)
-        self._last = word, index, False
+        return self._append(word, False)
+
+    def _append(self, word: int, counts: bool) -> int:
+        self._last = word, self.b.rng.getrandbits(24), counts
         self.queue.append(self._last)
-        return index
+        return self._last[1]
 
     async def until_done(self, clocks: int = 20_000) -> None:
         """Until all is taken and done, and the engine idle.
